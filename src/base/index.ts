@@ -1,0 +1,16 @@
+/**
+ * Base: the words everything else is written in.
+ *
+ * Knows: digests, errors, limits, the log, where a home is.
+ * Does not know: anything that happens.
+ */
+export { type Digest, digestOf, isDigest } from "./digest.ts";
+export {
+	CairnError,
+	type ErrorCode,
+	type Facts,
+	systemCode,
+} from "./errors.ts";
+export { type Environment, type Home, homeFrom } from "./home.ts";
+export { limits } from "./limits.ts";
+export { type Level, type Log, lineLog, silentLog } from "./log.ts";

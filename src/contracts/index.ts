@@ -1,0 +1,22 @@
+/**
+ * Contracts: the seams, types only. Rooms that may not see each other meet here.
+ */
+export type { FileState, Files, Fingerprint } from "./files.ts";
+export type {
+	HistoryRow,
+	ManifestEntry,
+	ManifestInput,
+	PortablePath,
+	ResultIndex,
+	ResultOutput,
+	StoredResult,
+	Tokens,
+} from "./results.ts";
+export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
+export type {
+	CompilerEnvironment,
+	SearchPaths,
+	Toolchain,
+	ToolchainRead,
+	Toolchains,
+} from "./toolchains.ts";
