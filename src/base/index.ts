@@ -6,10 +6,10 @@
  */
 export { type Digest, digestOf, isDigest } from "./digest.ts";
 export {
-	CairnError,
-	type ErrorCode,
-	type Facts,
-	systemCode,
+  CairnError,
+  type ErrorCode,
+  type Facts,
+  systemCode,
 } from "./errors.ts";
 export { type Environment, type Home, homeFrom } from "./home.ts";
 export { limits } from "./limits.ts";

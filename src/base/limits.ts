@@ -2,38 +2,38 @@
  * Every limit and deadline in one place. Sizes in bytes, times in the unit of the name.
  */
 export const limits = {
-	/** A frame of the compile socket. */
-	frameBytes: 16_777_216,
-	/** Arguments of one compiler invocation, response files expanded. */
-	compilerArguments: 32_768,
-	/** Nesting of response files. */
-	responseFileDepth: 10,
-	/** A source or header that is hashed and scanned in memory. */
-	sourceBytes: 67_108_864,
-	/** One stored blob. */
-	blobBytes: 2_147_483_648,
-	/** Compiler output kept with a result. */
-	capturedBytes: 8_388_608,
-	/** Input files of one compile. */
-	inputs: 60_000,
-	/** Entries (variants) kept for one manifest key. */
-	entriesPerManifest: 24,
-	/** Files whose digest is remembered in memory. */
-	fileTableEntries: 65_536,
-	/** Source files whose scan is remembered in memory. */
-	scanCacheEntries: 8_192,
-	/** Hot records, all together. */
-	hotBytes: 268_435_456,
-	/** Source files whose last compile `cairn explain` can tell. */
-	historyEntries: 50_000,
-	/** Connections of the compile socket at once. */
-	connections: 4_096,
-	/** A compile that was handed to a client and never came back. */
-	jobDeadlineMs: 21_600_000,
-	/** A stat younger than this is not believed: file systems' clocks tick up to 10 ms apart. */
-	racyWindowMs: 20,
-	/** Probing a compiler for its version, directories and parts. */
-	probeDeadlineMs: 10_000,
-	/** Text that a probed compiler may print. */
-	probeBytes: 4_194_304,
+  /** A frame of the compile socket. */
+  frameBytes: 16_777_216,
+  /** Arguments of one compiler invocation, response files expanded. */
+  compilerArguments: 32_768,
+  /** Nesting of response files. */
+  responseFileDepth: 10,
+  /** A source or header that is hashed and scanned in memory. */
+  sourceBytes: 67_108_864,
+  /** One stored blob. */
+  blobBytes: 2_147_483_648,
+  /** Compiler output kept with a result. */
+  capturedBytes: 8_388_608,
+  /** Input files of one compile. */
+  inputs: 60_000,
+  /** Entries (variants) kept for one manifest key. */
+  entriesPerManifest: 24,
+  /** Files whose digest is remembered in memory. */
+  fileTableEntries: 65_536,
+  /** Source files whose scan is remembered in memory. */
+  scanCacheEntries: 8_192,
+  /** Hot records, all together. */
+  hotBytes: 268_435_456,
+  /** Source files whose last compile `cairn explain` can tell. */
+  historyEntries: 50_000,
+  /** Connections of the compile socket at once. */
+  connections: 4_096,
+  /** A compile that was handed to a client and never came back. */
+  jobDeadlineMs: 21_600_000,
+  /** A stat younger than this is not believed: file systems' clocks tick up to 10 ms apart. */
+  racyWindowMs: 20,
+  /** Probing a compiler for its version, directories and parts. */
+  probeDeadlineMs: 10_000,
+  /** Text that a probed compiler may print. */
+  probeBytes: 4_194_304,
 } as const;

@@ -6,7 +6,7 @@ import type { Facts } from "./errors.ts";
 export type Level = "debug" | "info" | "warn" | "error";
 
 export interface Log {
-	event(level: Level, name: string, facts?: Facts): void;
+  event(level: Level, name: string, facts?: Facts): void;
 }
 
 const ORDER: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -16,19 +16,13 @@ const ORDER: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
  *
  * @param now milliseconds since the epoch
  */
-export function lineLog(
-	write: (line: string) => void,
-	least: Level,
-	now: () => number,
-): Log {
-	return {
-		event(level, name, facts = {}) {
-			if (ORDER[level] < ORDER[least]) return;
-			write(
-				`${JSON.stringify({ at: new Date(now()).toISOString(), level, event: name, ...facts })}\n`,
-			);
-		},
-	};
+export function lineLog(write: (line: string) => void, least: Level, now: () => number): Log {
+  return {
+    event(level, name, facts = {}) {
+      if (ORDER[level] < ORDER[least]) return;
+      write(`${JSON.stringify({ at: new Date(now()).toISOString(), level, event: name, ...facts })}\n`);
+    },
+  };
 }
 
 export const silentLog: Log = { event: () => undefined };

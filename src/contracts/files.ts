@@ -6,37 +6,34 @@ import type { Digest } from "../base/index.ts";
 
 /** A stat fingerprint as docs/protocol/hot-record.md defines it: two u32. Both 0: not to be trusted. */
 export interface Fingerprint {
-	readonly fp0: number;
-	readonly fp1: number;
+  readonly fp0: number;
+  readonly fp1: number;
 }
 
 export type FileState =
-	| {
-			readonly kind: "file";
-			readonly digest: Digest;
-			readonly size: number;
-			/** Both words 0 while the file is too young for its stat to be believed. */
-			readonly fingerprint: Fingerprint;
-			/** The later of mtime and ctime, ns since the epoch. */
-			readonly changedNs: bigint;
-	  }
-	| { readonly kind: "absent" }
-	/** A directory, device or pipe, a file too large to be a source, or one that may not be read. */
-	| { readonly kind: "other" };
+  | {
+      readonly kind: "file";
+      readonly digest: Digest;
+      readonly size: number;
+      /** Both words 0 while the file is too young for its stat to be believed. */
+      readonly fingerprint: Fingerprint;
+      /** The later of mtime and ctime, ns since the epoch. */
+      readonly changedNs: bigint;
+    }
+  | { readonly kind: "absent" }
+  /** A directory, device or pipe, a file too large to be a source, or one that may not be read. */
+  | { readonly kind: "other" };
 
 export interface Files {
-	/**
-	 * What `path` holds now, links followed. Reads and hashes the file when its stat identity is new or too young.
-	 * @param visit is given the content whenever it was read
-	 */
-	state(
-		path: string,
-		visit?: (content: Buffer, digest: Digest) => void,
-	): FileState;
-	/** The content, when it still has that digest. */
-	content(path: string, digest: Digest): Buffer | undefined;
-	/** Nothing at all at `path` (ENOENT or ENOTDIR). */
-	absent(path: string): boolean;
-	/** Fingerprint of a directory (or file); undefined when there is none; both words 0 when too young. */
-	fingerprint(path: string): Fingerprint | undefined;
+  /**
+   * What `path` holds now, links followed. Reads and hashes the file when its stat identity is new or too young.
+   * @param visit is given the content whenever it was read
+   */
+  state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState;
+  /** The content, when it still has that digest. */
+  content(path: string, digest: Digest): Buffer | undefined;
+  /** Nothing at all at `path` (ENOENT or ENOTDIR). */
+  absent(path: string): boolean;
+  /** Fingerprint of a directory (or file); undefined when there is none; both words 0 when too young. */
+  fingerprint(path: string): Fingerprint | undefined;
 }

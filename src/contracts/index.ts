@@ -3,20 +3,20 @@
  */
 export type { FileState, Files, Fingerprint } from "./files.ts";
 export type {
-	HistoryRow,
-	ManifestEntry,
-	ManifestInput,
-	PortablePath,
-	ResultIndex,
-	ResultOutput,
-	StoredResult,
-	Tokens,
+  HistoryRow,
+  ManifestEntry,
+  ManifestInput,
+  PortablePath,
+  ResultIndex,
+  ResultOutput,
+  StoredResult,
+  Tokens,
 } from "./results.ts";
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
 export type {
-	CompilerEnvironment,
-	SearchPaths,
-	Toolchain,
-	ToolchainRead,
-	Toolchains,
+  CompilerEnvironment,
+  SearchPaths,
+  Toolchain,
+  ToolchainRead,
+  Toolchains,
 } from "./toolchains.ts";

@@ -10,86 +10,81 @@ import type { Digest, Facts } from "../base/index.ts";
 export type PortablePath = string;
 
 export interface ManifestInput {
-	readonly path: PortablePath;
-	readonly digest: Digest;
+  readonly path: PortablePath;
+  readonly digest: Digest;
 }
 
 /** One set of inputs that led to one result. */
 export interface ManifestEntry {
-	/** Key of the result: SHA-256 over arguments, environment, toolchain, platform and inputs. */
-	readonly action: Digest;
-	/** Set when the result depends on where the checkout lies: digest of those places. */
-	readonly place: Digest | undefined;
-	/** Set when the compiler printed something: digest of terminal width, colours and language. */
-	readonly terminal: Digest | undefined;
-	readonly inputs: readonly ManifestInput[];
-	/** Paths that the compiler looked for and must still not exist. */
-	readonly absent: readonly PortablePath[];
+  /** Key of the result: SHA-256 over arguments, environment, toolchain, platform and inputs. */
+  readonly action: Digest;
+  /** Set when the result depends on where the checkout lies: digest of those places. */
+  readonly place: Digest | undefined;
+  /** Set when the compiler printed something: digest of terminal width, colours and language. */
+  readonly terminal: Digest | undefined;
+  readonly inputs: readonly ManifestInput[];
+  /** Paths that the compiler looked for and must still not exist. */
+  readonly absent: readonly PortablePath[];
 }
 
 export interface ResultOutput {
-	readonly path: PortablePath;
-	readonly digest: Digest;
-	readonly size: number;
-	/** `object`: replaced; `depfile`: overwritten in place; see docs/protocol/hot-record.md. */
-	readonly role: "object" | "depfile";
+  readonly path: PortablePath;
+  readonly digest: Digest;
+  readonly size: number;
+  /** `object`: replaced; `depfile`: overwritten in place; see docs/protocol/hot-record.md. */
+  readonly role: "object" | "depfile";
 }
 
 /** Dependency file whose text is written anew for each checkout; see compile/depfile.ts. */
 export interface StoredResult {
-	readonly outputs: readonly ResultOutput[];
-	readonly stdout: string; // Base64 where it is not empty.
-	readonly stderr: string;
-	readonly compileMs: number;
-	readonly cpuMs: number;
+  readonly outputs: readonly ResultOutput[];
+  readonly stdout: string; // Base64 where it is not empty.
+  readonly stderr: string;
+  readonly compileMs: number;
+  readonly cpuMs: number;
 }
 
 /** What is remembered of the last compile of a source file, for `cairn explain`. */
 export interface HistoryRow {
-	/** Absolute path of the source. */
-	readonly source: string;
-	/** Request key of the compile socket, hex. */
-	readonly request: Digest;
-	/** ms since the epoch */
-	readonly at: number;
-	/** direct, equivalent, miss, or pass:<reason> … */
-	readonly outcome: string;
-	/** JSON; the flows decide what is in it. */
-	readonly body: string;
+  /** Absolute path of the source. */
+  readonly source: string;
+  /** Request key of the compile socket, hex. */
+  readonly request: Digest;
+  /** ms since the epoch */
+  readonly at: number;
+  /** direct, equivalent, miss, or pass:<reason> … */
+  readonly outcome: string;
+  /** JSON; the flows decide what is in it. */
+  readonly body: string;
 }
 
 export interface Tokens {
-	/** Digest of the tokens with their lines and columns. */
-	readonly exact: Digest;
-	/** Digest of the tokens with indentation and line breaks, blank and comment-only lines left out. */
-	readonly layout: Digest;
+  /** Digest of the tokens with their lines and columns. */
+  readonly exact: Digest;
+  /** Digest of the tokens with indentation and line breaks, blank and comment-only lines left out. */
+  readonly layout: Digest;
 }
 
 export interface ResultIndex extends Disposable {
-	/** The entries of a manifest, most recently used first. */
-	entries(manifest: Digest): ManifestEntry[];
-	result(action: Digest): StoredResult | undefined;
-	/** Stores entry and result (and tokens of inputs) in one transaction: after it returns, a crash does not lose them. */
-	add(
-		manifest: Digest,
-		entry: ManifestEntry,
-		result: StoredResult,
-		tokens: ReadonlyMap<Digest, Tokens>,
-	): void;
-	/** Marks an entry used now. */
-	touch(manifest: Digest, action: Digest): void;
-	/** Forgets a result and every entry that leads to it. */
-	forget(action: Digest): void;
-	tokens(content: Digest): Tokens | undefined;
+  /** The entries of a manifest, most recently used first. */
+  entries(manifest: Digest): ManifestEntry[];
+  result(action: Digest): StoredResult | undefined;
+  /** Stores entry and result (and tokens of inputs) in one transaction: after it returns, a crash does not lose them. */
+  add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void;
+  /** Marks an entry used now. */
+  touch(manifest: Digest, action: Digest): void;
+  /** Forgets a result and every entry that leads to it. */
+  forget(action: Digest): void;
+  tokens(content: Digest): Tokens | undefined;
 
-	remember(row: HistoryRow): void;
-	history(source: string): HistoryRow | undefined;
-	historyByRequest(request: Digest): HistoryRow | undefined;
+  remember(row: HistoryRow): void;
+  history(source: string): HistoryRow | undefined;
+  historyByRequest(request: Digest): HistoryRow | undefined;
 
-	/** Adds to named counters. */
-	count(changes: Readonly<Record<string, number>>): void;
-	counters(): Record<string, number>;
-	zeroCounters(): void;
-	/** Numbers for people: manifests, entries, results, bytes of the database. */
-	facts(): Facts;
+  /** Adds to named counters. */
+  count(changes: Readonly<Record<string, number>>): void;
+  counters(): Record<string, number>;
+  zeroCounters(): void;
+  /** Numbers for people: manifests, entries, results, bytes of the database. */
+  facts(): Facts;
 }

@@ -4,67 +4,63 @@
 import type { Digest } from "../base/index.ts";
 
 export interface Toolchain {
-	readonly family: "gcc" | "clang";
-	/** `12.2.0`, `19.1.7` */
-	readonly version: string;
-	/** x86_64-linux-gnu */
-	readonly target: string;
-	/** Digest over the name it was called by and the content of all its parts. */
-	readonly digest: Digest;
-	/** Files whose content is in the digest: driver, cc1*, as, shared libraries, specs. Absolute, links not resolved. */
-	readonly files: readonly string[];
-	/** Places where a part would be found first if it existed (specs, `as` earlier on PATH, clang configuration). */
-	readonly absent: readonly string[];
+  readonly family: "gcc" | "clang";
+  /** `12.2.0`, `19.1.7` */
+  readonly version: string;
+  /** x86_64-linux-gnu */
+  readonly target: string;
+  /** Digest over the name it was called by and the content of all its parts. */
+  readonly digest: Digest;
+  /** Files whose content is in the digest: driver, cc1*, as, shared libraries, specs. Absolute, links not resolved. */
+  readonly files: readonly string[];
+  /** Places where a part would be found first if it existed (specs, `as` earlier on PATH, clang configuration). */
+  readonly absent: readonly string[];
 }
 
 export type ToolchainRead =
-	| { readonly kind: "toolchain"; readonly toolchain: Toolchain }
-	| { readonly kind: "unknown"; readonly reason: string };
+  | { readonly kind: "toolchain"; readonly toolchain: Toolchain }
+  | { readonly kind: "unknown"; readonly reason: string };
 
 /** The environment that a wrapper sent, by name. */
 export type CompilerEnvironment = ReadonlyMap<string, string>;
 
 export interface SearchPaths {
-	/** Directories for `#include "x"` after the includer's own and before `angle`; as the compiler names them. */
-	readonly quote: readonly string[];
-	readonly angle: readonly string[];
-	/** Directories that were asked for and do not exist. */
-	readonly missing: readonly string[];
+  /** Directories for `#include "x"` after the includer's own and before `angle`; as the compiler names them. */
+  readonly quote: readonly string[];
+  readonly angle: readonly string[];
+  /** Directories that were asked for and do not exist. */
+  readonly missing: readonly string[];
 }
 
 export interface Toolchains {
-	/** @param compiler path of the driver as found on PATH */
-	identify(
-		compiler: string,
-		environment: CompilerEnvironment,
-		signal: AbortSignal,
-	): Promise<ToolchainRead>;
-	/**
-	 * Where this compiler looks for headers.
-	 * @param args those arguments that bear on it (-I…, -isystem…, --sysroot…, -nostdinc, -m…, -std…, -x language)
-	 */
-	searchPaths(
-		toolchain: Toolchain,
-		compiler: string,
-		args: readonly string[],
-		cwd: string,
-		environment: CompilerEnvironment,
-		signal: AbortSignal,
-	): Promise<SearchPaths>;
-	/** What `-march=native` and the like stand for on this machine: text that belongs into the key. */
-	native(
-		toolchain: Toolchain,
-		compiler: string,
-		args: readonly string[],
-		environment: CompilerEnvironment,
-		signal: AbortSignal,
-	): Promise<string>;
-	/** Every file that including these headers would read: an extra `-M` run where a dependency file left system headers out. */
-	dependencies(
-		compiler: string,
-		args: readonly string[],
-		cwd: string,
-		environment: CompilerEnvironment,
-		signal: AbortSignal,
-	): Promise<Buffer | undefined>;
+  /** @param compiler path of the driver as found on PATH */
+  identify(compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead>;
+  /**
+   * Where this compiler looks for headers.
+   * @param args those arguments that bear on it (-I…, -isystem…, --sysroot…, -nostdinc, -m…, -std…, -x language)
+   */
+  searchPaths(
+    toolchain: Toolchain,
+    compiler: string,
+    args: readonly string[],
+    cwd: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<SearchPaths>;
+  /** What `-march=native` and the like stand for on this machine: text that belongs into the key. */
+  native(
+    toolchain: Toolchain,
+    compiler: string,
+    args: readonly string[],
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<string>;
+  /** Every file that including these headers would read: an extra `-M` run where a dependency file left system headers out. */
+  dependencies(
+    compiler: string,
+    args: readonly string[],
+    cwd: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined>;
 }
