@@ -1,0 +1,126 @@
+/**
+ * Hot records and the hits log, written and read: docs/protocol/hot-record.md. The compiler wrapper is the other reader.
+ *
+ * Knows: the bytes. Does not know: where they lie, when they are valid.
+ */
+import { crc32 } from "node:zlib";
+import { type Digest, limits } from "../base/index.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+
+const MAGIC = Buffer.from("CAIRNHR1", "latin1");
+const HEADER_BYTES = 64;
+const FLAG_VALIDATED = 1;
+
+export interface RecordInput {
+  readonly path: string;
+  readonly fp0: number;
+  readonly fp1: number;
+}
+
+/** Names that must not exist below a watched directory ("" = the working directory). */
+export interface RecordAbsence {
+  readonly directory: string;
+  readonly fp0: number;
+  readonly fp1: number;
+  readonly names: readonly string[];
+}
+
+export type RecordOutput = {
+  readonly path: string;
+  readonly mode: "replace" | "overwrite";
+  readonly crc32: number;
+  readonly size: number;
+  readonly digest: Digest;
+  /** Set: the content travels in the record. Unset: it lies in the store. */
+  readonly content: Uint8Array | undefined;
+};
+
+export interface HotRecord {
+  /** 64 hex digits */
+  readonly key: string;
+  readonly validated: boolean;
+  readonly compileMs: number;
+  /** Absolute path of the directory that holds the blobs. */
+  readonly storeDirectory: string;
+  readonly inputs: readonly RecordInput[];
+  readonly absences: readonly RecordAbsence[];
+  readonly outputs: readonly RecordOutput[];
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+/** The record's bytes, or undefined when something in it does not fit the format (a path or count above 65,535). */
+export function writeHotRecord(record: HotRecord): Buffer | undefined {
+  const directories = new Map<string, number>();
+  const directory = (path: string): number => {
+    const known = directories.get(path);
+    if (known !== undefined) return known;
+    directories.set(path, directories.size);
+    return directories.size - 1;
+  };
+  const body = new ByteWriter(64 + record.inputs.length * 40);
+  for (const input of record.inputs) {
+    const slash = input.path.lastIndexOf("/");
+    // "/x" keeps its slash in the name: an empty directory means that the name stands alone.
+    const cut = slash > 0 ? slash : -1;
+    const dir = directory(cut < 0 ? "" : input.path.slice(0, cut));
+    const name = input.path.slice(cut + 1);
+    writeNamed(body, dir, name, input);
+  }
+  for (const absence of record.absences) {
+    body.u16(directory(absence.directory)).u16(absence.names.length).u32(absence.fp0).u32(absence.fp1);
+    for (const name of absence.names) body.text16(name);
+  }
+  const tooMany = [record.inputs, record.absences, record.outputs].some((list) => list.length > 0xffff) || directories.size > 0xffff;
+  if (tooMany || record.absences.some((absence) => absence.names.length > 0xffff)) return undefined;
+  for (const output of record.outputs) writeOutput(body, output);
+  body.block(record.stdout).block(record.stderr);
+
+  const whole = new ByteWriter(HEADER_BYTES + body.length + 4096);
+  whole.bytes(MAGIC).u32(0).u32(0).bytes(Buffer.from(record.key, "hex"));
+  whole.u32(record.validated ? FLAG_VALIDATED : 0).u32(Math.min(record.compileMs, 0xffffffff) >>> 0);
+  whole.u16(record.inputs.length).u16(record.absences.length).u16(record.outputs.length).u16(directories.size);
+  whole.text16(record.storeDirectory);
+  for (const path of directories.keys()) whole.text16(path);
+  whole.bytes(body.view());
+  whole.patchU32(8, whole.length);
+  whole.patchU32(12, crc32(whole.view(16)));
+  return whole.length > limits.frameBytes ? undefined : whole.view();
+}
+
+function writeNamed(body: ByteWriter, dir: number, name: string, stamp: { fp0: number; fp1: number }): void {
+  const bytes = Buffer.from(name, "utf8");
+  body.u16(dir).u16(bytes.length).u32(stamp.fp0).u32(stamp.fp1).bytes(bytes);
+}
+
+function writeOutput(body: ByteWriter, output: RecordOutput): void {
+  const path = Buffer.from(output.path, "utf8");
+  body
+    .u8(output.content === undefined ? 0 : 1)
+    .u8(output.mode === "overwrite" ? 1 : 0)
+    .u16(path.length);
+  body.u32(output.crc32).u64(BigInt(output.size)).bytes(Buffer.from(output.digest, "hex")).bytes(path);
+  if (output.content !== undefined) body.bytes(output.content);
+}
+
+/** One hit that the wrapper served alone. */
+export interface LoggedHit {
+  readonly key: string;
+  readonly atNs: bigint;
+  readonly session: bigint;
+  readonly tookUs: number;
+  readonly deservesRefresh: boolean;
+}
+
+export const hitBytes = 64;
+
+/** Whole records of a hits log; a torn last one is left out. */
+export function readHitsLog(bytes: Buffer): LoggedHit[] {
+  const hits: LoggedHit[] = [];
+  for (let at = 0; at + hitBytes <= bytes.length; at += hitBytes) {
+    const reader = new ByteReader(bytes.subarray(at, at + hitBytes));
+    const key = reader.bytes(32).toString("hex");
+    hits.push({ key, atNs: reader.u64(), session: reader.u64(), tookUs: reader.u32(), deservesRefresh: (reader.u32() & 1) !== 0 });
+  }
+  return hits;
+}

@@ -1,0 +1,30 @@
+/**
+ * Wire: bytes to values and back.
+ *
+ * Knows: frames of the compile socket, hot records, the canonical encoding behind keys.
+ * Does not know: sockets, files, what any of it is for.
+ */
+export { ByteReader, ByteWriter } from "./bytes.ts";
+export { type Canonical, canonicalDigest } from "./canonical.ts";
+export {
+  type AskReason,
+  askReasons,
+  type CompileRequest,
+  type DaemonFrame,
+  FrameSplitter,
+  protocolVersion,
+  type RanReport,
+  readWrapperFrame,
+  type WrapperFrame,
+  writeDaemonFrame,
+} from "./compile-socket.ts";
+export {
+  type HotRecord,
+  hitBytes,
+  type LoggedHit,
+  type RecordAbsence,
+  type RecordInput,
+  type RecordOutput,
+  readHitsLog,
+  writeHotRecord,
+} from "./hot-record.ts";
