@@ -30,6 +30,8 @@ export interface Files {
    * @param visit is given the content whenever it was read
    */
   state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState;
+  /** Hashes a large file piecemeal, so that the `state` that follows is cheap. Does nothing for small or known files. */
+  prepare(path: string, signal: AbortSignal): Promise<void>;
   /** The content, when it still has that digest. */
   content(path: string, digest: Digest): Buffer | undefined;
   /** Nothing at all at `path` (ENOENT or ENOTDIR). */

@@ -54,13 +54,13 @@ export interface Toolchains {
     args: readonly string[],
     environment: CompilerEnvironment,
     signal: AbortSignal,
-  ): Promise<string>;
-  /** Every file that including these headers would read: an extra `-M` run where a dependency file left system headers out. */
+  ): Promise<string | undefined>;
+  /** What the compiler prints when it is run with these `-M` arguments: for dependency files that leave system headers out. */
   dependencies(
     compiler: string,
     args: readonly string[],
     cwd: string,
     environment: CompilerEnvironment,
     signal: AbortSignal,
-  ): Promise<Buffer | undefined>;
+  ): Promise<string | undefined>;
 }

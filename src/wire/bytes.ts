@@ -104,7 +104,7 @@ export class ByteWriter {
   /** Text as UTF-8 without a length. Returns how many bytes it took. */
   utf8(text: string): number {
     const at = this.#grow(text.length * 3);
-    const length = this.#bytes.utf8Write(text, at);
+    const length = this.#bytes.write(text, at, "utf8");
     this.#at = at + length;
     return length;
   }

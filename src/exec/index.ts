@@ -1,0 +1,8 @@
+/**
+ * Exec: running programs and finding out about them.
+ *
+ * Knows: processes, compilers' ways of telling about themselves.
+ * Does not know: caches, peers, what a build is.
+ */
+export { type ProgramOptions, type ProgramRun, runProgram } from "./run.ts";
+export { LocalToolchains } from "./toolchains.ts";

@@ -1,0 +1,247 @@
+/**
+ * Toolchains: what a compiler really is, by the content of everything it executes and loads, found by asking it.
+ *
+ * Knows: gcc's and clang's ways of telling about themselves; which answers may be kept until a file changes.
+ * Does not know: what is compiled.
+ */
+import { closeSync, openSync, readSync, realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join } from "node:path";
+import { digestOf, type Log } from "../base/index.ts";
+import type { CompilerEnvironment, Files, SearchPaths, Toolchain, ToolchainRead, Toolchains } from "../contracts/index.ts";
+import { canonicalDigest } from "../wire/index.ts";
+import {
+  type CompilerBanner,
+  readBanner,
+  readExpandedCommand,
+  readHeaderSearch,
+  readLoadedObjects,
+  readSearchDirectories,
+} from "./compiler-text.ts";
+import { runProgram } from "./run.ts";
+
+/** Programs that stand in for a compiler and would be asked in its place. */
+const WRAPPERS = new Set(["ccache", "sccache", "distcc", "icecc", "cairn-cc", "gomacc", "rewrapper", "recc", "fastbuild", "buildcache"]);
+
+/** What bears on which programs and libraries a compiler uses. */
+const IDENTITY_VARIABLES = ["PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"] as const;
+const CONFIG_VARIABLES = ["CLANG_CONFIG_FILE_SYSTEM_DIR", "CLANG_CONFIG_FILE_USER_DIR", "CLANG_NO_DEFAULT_CONFIG"] as const;
+const LOOKUP_VARIABLES = [
+  "CPATH",
+  "C_INCLUDE_PATH",
+  "CPLUS_INCLUDE_PATH",
+  "OBJC_INCLUDE_PATH",
+  "OBJCPLUS_INCLUDE_PATH",
+  "SDKROOT",
+] as const;
+
+const PROBES_KEPT = 4_096;
+
+interface Known {
+  readonly toolchain: Toolchain;
+  /** Digest of each file when the toolchain was identified. */
+  readonly digests: readonly string[];
+}
+
+export class LocalToolchains implements Toolchains {
+  readonly #files: Files;
+  readonly #log: Log;
+  readonly #known = new Map<string, Known>();
+  readonly #underway = new Map<string, Promise<ToolchainRead>>();
+  readonly #searches = new Map<string, SearchPaths>();
+  readonly #natives = new Map<string, string>();
+
+  constructor(parts: { files: Files; log: Log }) {
+    this.#files = parts.files;
+    this.#log = parts.log;
+  }
+
+  async identify(compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead> {
+    const key = [compiler, ...[...IDENTITY_VARIABLES, ...CONFIG_VARIABLES].map((name) => environment.get(name) ?? "")].join("\0");
+    const known = this.#known.get(key);
+    if (known !== undefined && this.#unchanged(known)) return { kind: "toolchain", toolchain: known.toolchain };
+    const underway = this.#underway.get(key);
+    if (underway !== undefined) return underway;
+    const identification = this.#identify(key, compiler, environment, signal).finally(() => this.#underway.delete(key));
+    this.#underway.set(key, identification);
+    return identification;
+  }
+
+  #unchanged(known: Known): boolean {
+    const { files, absent } = known.toolchain;
+    for (let i = 0; i < files.length; i++) {
+      const state = this.#files.state(files[i] ?? "");
+      if (state.kind !== "file" || state.digest !== known.digests[i]) return false;
+    }
+    return absent.every((path) => this.#files.absent(path));
+  }
+
+  async #identify(key: string, compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead> {
+    const real = realPath(compiler);
+    if (real === undefined) return { kind: "unknown", reason: "unknown_compiler" };
+    if (WRAPPERS.has(basename(real))) return { kind: "unknown", reason: "compiler_is_wrapper" };
+    // A script may do anything before and after the compiler it calls.
+    if (!isElf(real)) return { kind: "unknown", reason: "unknown_compiler" };
+    const env = probeEnvironment(environment);
+    const banner = readBanner((await runProgram(compiler, ["-v"], { cwd: "/", environment: env }, signal)).stderr);
+    if (banner === undefined) return { kind: "unknown", reason: "unknown_compiler" };
+
+    const parts = await this.#parts(compiler, banner, environment, env, signal);
+    const libraries = await Promise.all(
+      parts.programs.map(async (program) => readLoadedObjects(await loadedObjects(program, env, signal))),
+    );
+    const files = [...new Set([...parts.programs, ...libraries.flat(), ...banner.readFiles])].toSorted();
+    const digests: string[] = [];
+    for (const file of files) {
+      await this.#files.prepare(file, signal); // Hundreds of megabytes the first time.
+      const state = this.#files.state(file);
+      if (state.kind !== "file") return { kind: "unknown", reason: "unknown_compiler" };
+      digests.push(state.digest);
+    }
+    const { family, version, target } = banner;
+    const contents = files.map((file, i) => [basename(file), digests[i]]);
+    const digest = canonicalDigest("cairn.toolchain.1", [family, version, target, basename(compiler), contents]);
+    const toolchain: Toolchain = { family, version, target, digest, files, absent: parts.absent };
+    this.#known.set(key, { toolchain, digests });
+    keepRecent(this.#known, 64);
+    this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
+    return { kind: "toolchain", toolchain };
+  }
+
+  /** The programs it runs, and where one of them would be found first. */
+  async #parts(
+    compiler: string,
+    banner: CompilerBanner,
+    environment: CompilerEnvironment,
+    env: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<{ programs: string[]; absent: string[] }> {
+    const ask = async (args: string[]): Promise<string> =>
+      (await runProgram(compiler, args, { cwd: "/", environment: env }, signal)).stdout.trim();
+    const names = banner.family === "gcc" ? ["cc1", "cc1plus", "cc1obj", "cc1objplus", "as"] : ["as"];
+    const found = await Promise.all(names.map((name) => ask([`-print-prog-name=${name}`])));
+    const searched = await ask(["-print-search-dirs"]);
+    const directories = readSearchDirectories(searched, "programs");
+    const onPath = (environment.get("PATH") ?? "").split(":").filter((directory) => isAbsolute(directory));
+    const programs = [compiler];
+    const absent: string[] = [];
+    found.forEach((program, i) => {
+      const name = names[i] ?? "";
+      const candidates = [...directories.map((directory) => join(directory, name)), ...onPath.map((directory) => join(directory, name))];
+      const path = isAbsolute(program) ? program : candidates.find((candidate) => !this.#files.absent(candidate));
+      if (path === undefined) return; // A language that is not installed.
+      programs.push(path);
+      for (const candidate of candidates) {
+        if (candidate === path || !this.#files.absent(candidate)) break;
+        absent.push(candidate);
+      }
+    });
+    absent.push(...this.#settingsThatMayAppear(compiler, banner, searched));
+    return { programs: [...new Set(programs)], absent: [...new Set(absent)] };
+  }
+
+  #settingsThatMayAppear(compiler: string, banner: CompilerBanner, searched: string): string[] {
+    const candidates =
+      banner.family === "gcc"
+        ? readSearchDirectories(searched, "install").flatMap((directory) => [join(directory, "specs"), join(dirname(directory), "specs")])
+        : [...banner.configDirectories, banner.installedDirectory ?? dirname(compiler)].flatMap((directory) =>
+            ["clang", "clang++", banner.target, `${banner.target}-clang`, `${banner.target}-clang++`].map((name) =>
+              join(directory, `${name}.cfg`),
+            ),
+          );
+    return candidates.filter((path) => this.#files.absent(path));
+  }
+
+  async searchPaths(
+    toolchain: Toolchain,
+    compiler: string,
+    args: readonly string[],
+    cwd: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<SearchPaths> {
+    const key = digestOf(
+      [toolchain.digest, compiler, cwd, ...args, "", ...LOOKUP_VARIABLES.map((name) => environment.get(name) ?? "")].join("\0"),
+    );
+    const known = this.#searches.get(key);
+    if (known?.missing.every((directory) => this.#files.absent(join(cwd, directory)) || this.#files.absent(directory))) return known;
+    const probe = [...args, "-E", "-v", "/dev/null", "-o", "/dev/null"];
+    const run = await runProgram(compiler, probe, { cwd, environment: probeEnvironment(environment) }, signal);
+    const search = readHeaderSearch(run.stderr) ?? { quote: [], angle: [], missing: [] };
+    this.#searches.set(key, search);
+    keepRecent(this.#searches, PROBES_KEPT);
+    return search;
+  }
+
+  async native(
+    toolchain: Toolchain,
+    compiler: string,
+    args: readonly string[],
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const key = [toolchain.digest, ...args].join("\0");
+    const known = this.#natives.get(key);
+    if (known !== undefined) return known;
+    const probe = [...args, "-###", "-S", "-x", "c", "/dev/null", "-o", "/dev/null"];
+    const run = await runProgram(compiler, probe, { cwd: "/", environment: probeEnvironment(environment) }, signal);
+    const expanded = readExpandedCommand(run.stderr);
+    if (expanded === undefined) return undefined;
+    this.#natives.set(key, expanded);
+    keepRecent(this.#natives, PROBES_KEPT);
+    return expanded;
+  }
+
+  async dependencies(
+    compiler: string,
+    args: readonly string[],
+    cwd: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const run = await runProgram(compiler, args, { cwd, environment: probeEnvironment(environment) }, signal);
+    return run.exitCode === 0 ? run.stdout : undefined;
+  }
+}
+
+/** Messages are read by us, so they are asked for in the C locale. */
+function probeEnvironment(environment: CompilerEnvironment): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of environment) if (!/^(?:LANG|LANGUAGE|LC_.*|GCC_COLORS|PWD)$/.test(name)) kept[name] = value;
+  return { ...kept, LC_ALL: "C", CAIRN_DISABLE: "1" };
+}
+
+/** The dynamic loader lists what it would load and does not start the program. */
+async function loadedObjects(program: string, env: Record<string, string>, signal: AbortSignal): Promise<string> {
+  if (!isElf(program)) return "";
+  const run = await runProgram(program, ["--version"], { cwd: "/", environment: { ...env, LD_TRACE_LOADED_OBJECTS: "1" } }, signal);
+  return run.stdout;
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isElf(path: string): boolean {
+  let file: number | undefined;
+  try {
+    file = openSync(path, "r");
+    const magic = Buffer.alloc(4);
+    return readSync(file, magic, 0, 4, 0) === 4 && magic.equals(Buffer.from([0x7f, 0x45, 0x4c, 0x46]));
+  } catch {
+    return false;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** Forgets what was inserted first. */
+function keepRecent(map: Map<string, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(key);
+  }
+}
