@@ -33,9 +33,10 @@ export interface ResultOutput {
   readonly size: number;
   /** `object`: replaced; `depfile`: overwritten in place; see docs/protocol/hot-record.md. */
   readonly role: "object" | "depfile";
+  /** The blob is not the file itself but the template from which it is written for each checkout; see compile/depfile.ts. */
+  readonly template: boolean;
 }
 
-/** Dependency file whose text is written anew for each checkout; see compile/depfile.ts. */
 export interface StoredResult {
   readonly outputs: readonly ResultOutput[];
   readonly stdout: string; // Base64 where it is not empty.
