@@ -1,0 +1,87 @@
+/**
+ * Paths that move with a checkout: those below the working directory and below the project root get names of their own.
+ *
+ * Knows: text. Does not know: links; `/a/../b` is not `/b` here.
+ */
+
+/** Where one compile takes place; absolute, without a trailing slash. */
+export interface PlacesAt {
+  readonly cwd: string;
+  readonly projectRoot: string;
+}
+
+const CWD = "\0C";
+const PROJECT = "\0P";
+
+export class Places {
+  readonly #spots: readonly { readonly mark: string; readonly at: string }[]; // Longest first.
+
+  constructor(places: PlacesAt) {
+    const spots = [
+      { mark: CWD, at: places.cwd },
+      { mark: PROJECT, at: places.projectRoot },
+    ];
+    // Of two equal places the working directory wins: sort is stable.
+    this.#spots = spots.sort((one, other) => other.at.length - one.at.length);
+  }
+
+  /** `\0C/rest` below the working directory, `\0P/rest` below the project root; anything else, relative paths too, unchanged. */
+  portable(path: string): string {
+    for (const { mark, at } of this.#spots) {
+      // Everything lies below `/`: that is no place.
+      if (at.length > 1 && path.startsWith(at) && endsAt(path, at.length)) return mark + path.slice(at.length);
+    }
+    return path;
+  }
+
+  /** The path here of what `portable` gave, here or elsewhere. */
+  resolve(path: string): string {
+    if (path[0] !== "\0") return path;
+    for (const { mark, at } of this.#spots) {
+      if (!path.startsWith(mark) || !endsAt(path, mark.length)) continue;
+      return at === "/" ? path.slice(mark.length) || "/" : at + path.slice(mark.length);
+    }
+    return path;
+  }
+}
+
+function endsAt(path: string, length: number): boolean {
+  return path.length === length || path[length] === "/";
+}
+
+const VERSION_CONTROL = [".git", ".hg", ".svn", ".jj", ".bzr"];
+const BUILD_SYSTEM = [
+  "CMakeLists.txt",
+  "meson.build",
+  "configure",
+  "configure.ac",
+  "Makefile",
+  "GNUmakefile",
+  "build.ninja",
+  "WORKSPACE",
+  "MODULE.bazel",
+  "BUILD.bazel",
+  "package.json",
+  "Cargo.toml",
+  "SConstruct",
+  "premake5.lua",
+  "xmake.lua",
+];
+
+/**
+ * The root of the project that a file belongs to: the nearest directory under version control, else the topmost one
+ * with a build system's file, else the file's own. Never `/`, `/tmp` or the home directory, unless the file lies right there.
+ *
+ * @param path absolute path of a file
+ * @param exists whether there is something at a path
+ * @param home the user's home directory
+ */
+export function projectRoot(path: string, exists: (path: string) => boolean, home: string): string {
+  const own = path.slice(0, Math.max(1, path.lastIndexOf("/")));
+  const ancestors: string[] = [];
+  for (let at = own; at.length > 1; at = at.slice(0, at.lastIndexOf("/"))) {
+    if (at !== home && at !== "/tmp") ancestors.push(at);
+  }
+  const holds = (names: readonly string[]) => (at: string) => names.some((name) => exists(`${at}/${name}`));
+  return ancestors.find(holds(VERSION_CONTROL)) ?? ancestors.findLast(holds(BUILD_SYSTEM)) ?? own;
+}
