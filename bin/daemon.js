@@ -1,0 +1,6 @@
+/**
+ * Starts the daemon (src/daemon/main.ts). Called by `cairn up`.
+ */
+import { boot } from "./boot.js";
+
+await boot("daemon/main");

@@ -1,0 +1,6 @@
+/**
+ * Starts the command line (src/cli/main.ts). Called by bin/cairn.
+ */
+import { boot } from "./boot.js";
+
+await boot("cli/main");
