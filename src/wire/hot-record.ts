@@ -103,12 +103,47 @@ function writeOutput(body: ByteWriter, output: RecordOutput): void {
   if (output.content !== undefined) body.bytes(output.content);
 }
 
+/** The blobs of the store that a record names; undefined when the bytes are not a whole record. */
+export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
+  const whole = bytes.length >= HEADER_BYTES && bytes.subarray(0, 8).equals(MAGIC) && bytes.readUInt32LE(8) === bytes.length;
+  if (!whole || crc32(bytes.subarray(16)) !== bytes.readUInt32LE(12)) return undefined;
+  const counts = new ByteReader(bytes, 56);
+  const [inputs, absences, outputs, directories] = [counts.u16(), counts.u16(), counts.u16(), counts.u16()];
+  const reader = new ByteReader(bytes, HEADER_BYTES);
+  for (let i = 0; i < directories + 1; i++) reader.bytes(reader.u16()); // The store's, then the table.
+  for (let i = 0; i < inputs; i++) {
+    reader.u16();
+    const length = reader.u16();
+    reader.bytes(8 + length);
+  }
+  for (let i = 0; i < absences; i++) {
+    reader.u16();
+    const names = reader.u16();
+    reader.u64();
+    for (let name = 0; name < names; name++) reader.bytes(reader.u16());
+  }
+  const blobs: Digest[] = [];
+  for (let i = 0; i < outputs; i++) {
+    const inline = reader.u8() === 1;
+    reader.u8();
+    const pathLength = reader.u16();
+    reader.u32();
+    const size = Number(reader.u64());
+    const digest = reader.bytes(32).toString("hex");
+    reader.bytes(pathLength + (inline ? size : 0));
+    if (!inline) blobs.push(digest);
+  }
+  return blobs;
+}
+
 /** One hit that the wrapper served alone. */
 export interface LoggedHit {
   readonly key: string;
   readonly atNs: bigint;
   readonly session: bigint;
   readonly tookUs: number;
+  /** What the compiler took when the result was made. */
+  readonly compileMs: number;
   readonly deservesRefresh: boolean;
 }
 
@@ -120,7 +155,8 @@ export function readHitsLog(bytes: Buffer): LoggedHit[] {
   for (let at = 0; at + hitBytes <= bytes.length; at += hitBytes) {
     const reader = new ByteReader(bytes.subarray(at, at + hitBytes));
     const key = reader.bytes(32).toString("hex");
-    hits.push({ key, atNs: reader.u64(), session: reader.u64(), tookUs: reader.u32(), deservesRefresh: (reader.u32() & 1) !== 0 });
+    const [atNs, session, tookUs, flags, compileMs] = [reader.u64(), reader.u64(), reader.u32(), reader.u32(), reader.u32()];
+    hits.push({ key, atNs, session, tookUs, compileMs, deservesRefresh: (flags & 1) !== 0 });
   }
   return hits;
 }

@@ -26,5 +26,6 @@ export {
   type RecordInput,
   type RecordOutput,
   readHitsLog,
+  readHotRecordBlobs,
   writeHotRecord,
 } from "./hot-record.ts";

@@ -1,0 +1,69 @@
+/**
+ * The composition root: builds everything top to bottom; each part may use only what stands above it.
+ */
+import { chmodSync, readdirSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Environment, Home, Log } from "../base/index.ts";
+import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
+import { LocalToolchains } from "../exec/index.ts";
+import { CompileFlow, Statistics } from "../flows/index.ts";
+import { DiskStore, FileTable, openDatabase, SqliteIndex } from "../store/index.ts";
+import { loadConfig } from "./config.ts";
+import { NodeControls } from "./controls.ts";
+import { Housekeeper } from "./housekeeper.ts";
+import { lockHome } from "./lock.ts";
+import { prepareHome } from "./prepare-home.ts";
+import { socketPath } from "./socket-path.ts";
+
+export interface DaemonParts {
+  readonly log: Log;
+  readonly env: Environment;
+  /** Called once, when somebody asks the daemon to end or its home is gone. */
+  readonly end: (why: string) => void;
+}
+
+/** @throws {CairnError} config-invalid, home-unwritable, home-foreign, daemon-running */
+export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisposable> {
+  const { log, env, end } = parts;
+  const now = (): number => Date.now();
+  await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
+  const { config, values } = loadConfig(home.configFile, env);
+  const paths = prepareHome(home);
+  stack.use(lockHome(paths.lock));
+  // All of this belonged to a daemon that is no more.
+  for (const left of [paths.compileSocket, paths.controlSocket, paths.unresponsive, paths.starting]) rmSync(left, { force: true });
+  for (const name of readdirSync(paths.jobs)) rmSync(join(paths.jobs, name), { force: true });
+
+  const database = stack.use(openDatabase({ log, now }, { file: paths.database }));
+  const store = stack.use(
+    DiskStore.open(
+      { log, now, database },
+      { directory: paths.blobs, capacityBytes: config.storeCapacityBytes, rawBytes: config.storePlainBytes },
+    ),
+  );
+  const index = stack.use(SqliteIndex.open({ log, now, database }));
+  const files = new FileTable({ database, now });
+  const toolchains = new LocalToolchains({ files, log });
+  const statistics = new Statistics({ index });
+  const flow = new CompileFlow(
+    { files, toolchains, store, index, statistics, log, now },
+    { jobsDirectory: paths.jobs, homeDirectory: homedir() },
+  );
+  const records = new HotRecords(
+    { log },
+    { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
+  );
+  const hits = new HitsLog(paths.hitsLog);
+  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, records, hits, log, now, end }, { home, paths }));
+  const controls = new NodeControls(
+    { store, index, statistics, records, flow, housekeeper, now, end: () => end("asked to") },
+    { home, paths, config, values },
+  );
+
+  stack.use(await ControlDoor.open({ controls, log }, socketPath(paths.controlSocket)));
+  stack.use(await CompileDoor.open({ flow, records, log }, socketPath(paths.compileSocket)));
+  for (const socket of [paths.controlSocket, paths.compileSocket]) chmodSync(socket, 0o600);
+  const built = stack.move();
+  return { [Symbol.asyncDispose]: () => built.disposeAsync() };
+}

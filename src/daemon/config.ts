@@ -1,0 +1,126 @@
+/**
+ * Configuration: defaults, then the file, then the environment. Every value knows where it came from.
+ *
+ * Knows: names, units, ranges. Does not know: who uses them.
+ */
+import { readFileSync } from "node:fs";
+import { parse, TomlError } from "smol-toml";
+import { CairnError, type Environment, type Level, systemCode } from "../base/index.ts";
+
+export interface Config {
+  /** Bytes that stored blobs may take. */
+  readonly storeCapacityBytes: number;
+  /** Bytes of blobs that are kept uncompressed, most recently used first. */
+  readonly storePlainBytes: number;
+  /** Bytes that hot records may take. */
+  readonly hotCapacityBytes: number;
+  readonly logLevel: Level;
+}
+
+export interface ConfigValue {
+  readonly name: string;
+  readonly value: string | number;
+  /** `default`, the file's path or the variable's name */
+  readonly origin: string;
+}
+
+const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
+
+/** One row a setting: its name in the file, its variable, its default, and how text becomes a value. */
+const SETTINGS = {
+  storeCapacityBytes: { name: "store.capacity", variable: "CAIRN_STORE_CAPACITY", fallback: 20 * 1024 ** 3, read: readSize },
+  storePlainBytes: { name: "store.plain", variable: "CAIRN_STORE_PLAIN", fallback: 5 * 1024 ** 3, read: readSize },
+  hotCapacityBytes: { name: "hot.capacity", variable: "CAIRN_HOT_CAPACITY", fallback: 256 * 1024 ** 2, read: readSize },
+  logLevel: { name: "log.level", variable: "CAIRN_LOG_LEVEL", fallback: "info" as Level, read: readLevel },
+} as const;
+
+type Key = keyof typeof SETTINGS;
+const KEYS = Object.keys(SETTINGS) as Key[];
+
+/** @throws {CairnError} config-invalid, with the file or variable, the name and what is wrong */
+export function loadConfig(file: string, env: Environment): { config: Config; values: ConfigValue[] } {
+  const fromFile = readFile(file);
+  const values: ConfigValue[] = [];
+  const choose = (key: Key): string | number => {
+    const { name, variable, fallback, read } = SETTINGS[key];
+    const fromEnv = env[variable];
+    const [raw, origin] =
+      fromEnv !== undefined && fromEnv !== ""
+        ? [fromEnv, variable]
+        : fromFile.has(name)
+          ? [fromFile.get(name), file]
+          : [fallback, "default"];
+    const value = read(raw);
+    if (value === undefined)
+      throw new CairnError("config-invalid", {
+        where: origin,
+        name,
+        value: String(raw),
+        want: key === "logLevel" ? LEVELS.join(", ") : "a size such as 500MB or 20GiB",
+      });
+    values.push({ name, value, origin });
+    return value;
+  };
+  const chosen = Object.fromEntries(KEYS.map((key) => [key, choose(key)]));
+  const unknown = [...fromFile.keys()].find((name) => !KEYS.some((key) => SETTINGS[key].name === name));
+  if (unknown !== undefined)
+    throw new CairnError("config-invalid", {
+      where: file,
+      name: unknown,
+      want: `one of ${KEYS.map((key) => SETTINGS[key].name).join(", ")}`,
+    });
+  return { config: chosen as unknown as Config, values };
+}
+
+/** The file's values by dotted name. */
+function readFile(file: string): Map<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return new Map();
+    throw new CairnError("config-invalid", { where: file, want: "a readable file" }, error);
+  }
+  try {
+    return flatten(parse(text));
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    throw new CairnError("config-invalid", { where: file, line: error.line, want: "TOML" }, error);
+  }
+}
+
+function flatten(table: object, prefix = ""): Map<string, unknown> {
+  const values = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(table)) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)) {
+      for (const [inner, leaf] of flatten(value, `${prefix}${name}.`)) values.set(inner, leaf);
+    } else values.set(prefix + name, value);
+  }
+  return values;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 1024,
+  mi: 1024 ** 2,
+  gi: 1024 ** 3,
+  ti: 1024 ** 4,
+};
+const LEAST_BYTES = 1024 ** 2;
+
+/** `20GiB`, `500 MB`, `1073741824`; undefined when it is none, below 1 MiB or absurdly large. */
+function readSize(raw: unknown): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i.exec(String(raw).trim());
+  const unit = UNITS[(match?.[2] ?? "").toLowerCase()];
+  if (match === null || unit === undefined) return undefined;
+  const bytes = Math.round(Number(match[1]) * unit);
+  return bytes >= LEAST_BYTES && bytes <= Number.MAX_SAFE_INTEGER ? bytes : undefined;
+}
+
+function readLevel(raw: unknown): Level | undefined {
+  return LEVELS.find((level) => level === raw);
+}

@@ -1,0 +1,140 @@
+/**
+ * What the command line may ask of this node, answered from its parts.
+ */
+import { accessSync, constants, statfsSync } from "node:fs";
+import type { Home } from "../base/index.ts";
+import type { Controls, HotRecords } from "../doors/index.ts";
+import type { CompileFlow, Statistics } from "../flows/index.ts";
+import type { DiskStore, SqliteIndex } from "../store/index.ts";
+import type { Config, ConfigValue } from "./config.ts";
+import type { Housekeeper } from "./housekeeper.ts";
+import type { HomePaths } from "./prepare-home.ts";
+import { version } from "./version.ts";
+
+/** Below this the store will soon not be able to keep anything. */
+const LEAST_FREE_BYTES = 512 * 1024 ** 2;
+
+export interface ControlParts {
+  readonly store: DiskStore;
+  readonly index: SqliteIndex;
+  readonly statistics: Statistics;
+  readonly records: HotRecords;
+  readonly flow: CompileFlow;
+  readonly housekeeper: Housekeeper;
+  readonly now: () => number;
+  readonly end: () => void;
+}
+
+export interface ControlOptions {
+  readonly home: Home;
+  readonly paths: HomePaths;
+  readonly config: Config;
+  readonly values: readonly ConfigValue[];
+}
+
+interface Check {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+export class NodeControls implements Controls {
+  readonly #parts: ControlParts;
+  readonly #options: ControlOptions;
+  readonly #startedAt: number;
+
+  constructor(parts: ControlParts, options: ControlOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#startedAt = parts.now();
+  }
+
+  status(): unknown {
+    const { store, index, flow, records, now } = this.#parts;
+    const { home, paths, config } = this.#options;
+    const { blobs, storedBytes } = store.facts();
+    return {
+      pid: process.pid,
+      version,
+      home: home.root ?? home.stateDir,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      uptimeMs: now() - this.#startedAt,
+      rssBytes: process.memoryUsage.rss(),
+      socket: paths.compileSocket,
+      store: { bytes: storedBytes, blobs, capacityBytes: config.storeCapacityBytes, directory: store.directory },
+      index: index.facts(),
+      jobs: { running: flow.running },
+      hot: records.facts,
+    };
+  }
+
+  async stats(session: string): Promise<unknown> {
+    await this.#parts.housekeeper.takeHits();
+    const { statistics } = this.#parts;
+    return { counters: session === "" ? statistics.all() : statistics.session(session) };
+  }
+
+  async zeroStats(): Promise<unknown> {
+    await this.#parts.housekeeper.takeHits();
+    this.#parts.statistics.zero();
+    return { counters: {} };
+  }
+
+  async explain(file: string): Promise<unknown> {
+    await this.#parts.housekeeper.takeHits();
+    const row = this.#parts.index.history(file);
+    if (row === undefined) return { found: false };
+    const body = JSON.parse(row.body) as Record<string, unknown>;
+    const servedAt = this.#parts.housekeeper.lastHit(row.request);
+    const served = servedAt !== undefined && servedAt > row.at;
+    const outcome = served ? "hit_local" : row.outcome;
+    return { found: true, record: { ...body, source: row.source, at: new Date(served ? servedAt : row.at).toISOString(), outcome } };
+  }
+
+  async gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown> {
+    const { store, records } = this.#parts;
+    const before = store.facts();
+    if (request.all) records.clear();
+    await store.shrink(request.all ? 0 : (request.maxBytes ?? this.#options.config.storeCapacityBytes));
+    const after = store.facts();
+    return {
+      removed: Number(before.blobs) - Number(after.blobs),
+      freedBytes: Number(before.storedBytes) - Number(after.storedBytes),
+      bytes: after.storedBytes,
+    };
+  }
+
+  config(): unknown {
+    return { file: this.#options.home.configFile, values: this.#options.values };
+  }
+
+  async doctor(): Promise<Check[]> {
+    const { home, paths } = this.#options;
+    const checks = [home.stateDir, home.cacheDir, home.runDir].map((directory): Check => writable(directory));
+    const space = statfsSync(paths.blobs);
+    const free = space.bavail * space.bsize;
+    const roomy = free >= LEAST_FREE_BYTES;
+    checks.push({
+      check: "disk space",
+      ok: roomy,
+      detail: `${Math.round(free / 1024 ** 2)} MiB free for the store`,
+      ...(roomy ? {} : { advice: "free some space, or move the cache with CAIRN_HOME or XDG_CACHE_HOME" }),
+    });
+    return Promise.resolve(checks);
+  }
+
+  stop(): void {
+    this.#parts.end();
+  }
+}
+
+function writable(directory: string): Check {
+  try {
+    accessSync(directory, constants.W_OK);
+    return { check: `writable: ${directory}`, ok: true, detail: "yes" };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { check: `writable: ${directory}`, ok: false, detail, advice: "make it yours again, or choose another home with CAIRN_HOME" };
+  }
+}

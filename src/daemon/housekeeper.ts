@@ -1,0 +1,114 @@
+/**
+ * What a daemon does when nobody asks: takes in the hits that wrappers noted, flushes counters, lets the store tidy up, shows that it
+ * is alive, and notices when its home has gone.
+ *
+ * Knows: when. Does not know: how.
+ */
+import { rmSync, statSync } from "node:fs";
+import type { Home, Log } from "../base/index.ts";
+import type { HitsLog, HotRecords } from "../doors/index.ts";
+import type { Statistics } from "../flows/index.ts";
+import type { DiskStore, SqliteIndex } from "../store/index.ts";
+import type { HomePaths } from "./prepare-home.ts";
+
+const TICK_MS = 1_000;
+/** Uses of blobs are noted this often: eviction is about days. */
+const USES_EVERY_TICKS = 60;
+const TIDY_BUDGET_MS = 20;
+/** Requests whose last hit is remembered for `explain`. */
+const RECENT_HITS = 20_000;
+
+export interface HousekeeperParts {
+  readonly store: DiskStore;
+  readonly index: SqliteIndex;
+  readonly statistics: Statistics;
+  readonly records: HotRecords;
+  readonly hits: HitsLog;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly end: (why: string) => void;
+}
+
+export class Housekeeper implements AsyncDisposable {
+  readonly #parts: HousekeeperParts;
+  readonly #paths: HomePaths;
+  readonly #runInode: bigint;
+  readonly #runDir: string;
+  readonly #timer: NodeJS.Timeout;
+  /** Request key → ms since the epoch, in order of time. */
+  readonly #lastHits = new Map<string, number>();
+  readonly #toNote = new Set<string>();
+  #ticks = 0;
+  #tick: Promise<void> | undefined;
+
+  constructor(parts: HousekeeperParts, options: { home: Home; paths: HomePaths }) {
+    this.#parts = parts;
+    this.#paths = options.paths;
+    this.#runDir = options.home.runDir;
+    this.#runInode = statSync(this.#runDir, { bigint: true }).ino;
+    this.#timer = setInterval(() => {
+      this.#tick ??= this.#work()
+        .catch((error: unknown) =>
+          parts.log.event("warn", "housekeeping.failed", { error: error instanceof Error ? error.message : String(error) }),
+        )
+        .finally(() => {
+          this.#tick = undefined;
+        });
+    }, TICK_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#tick;
+    if (!this.#homeIsThere()) return;
+    await this.takeHits();
+    await this.#noteUses();
+  }
+
+  /** When the wrapper last served this request alone, ms since the epoch. */
+  lastHit(request: string): number | undefined {
+    return this.#lastHits.get(request);
+  }
+
+  /** Counts what wrappers noted so far. */
+  async takeHits(): Promise<void> {
+    const { hits, statistics } = this.#parts;
+    const bySession = new Map<string, { count: number; savedMs: number; tookUs: number }>();
+    for (const hit of await hits.drain()) {
+      const session = hit.session === 0n ? "" : hit.session.toString(16).padStart(16, "0");
+      const sum = bySession.get(session) ?? { count: 0, savedMs: 0, tookUs: 0 };
+      bySession.set(session, { count: sum.count + 1, savedMs: sum.savedMs + hit.compileMs, tookUs: sum.tookUs + hit.tookUs });
+      this.#toNote.add(hit.key);
+      this.#lastHits.delete(hit.key);
+      this.#lastHits.set(hit.key, Number(hit.atNs / 1_000_000n));
+    }
+    for (const [session, { count, savedMs, tookUs }] of bySession)
+      statistics.count({ hit_local: count, saved_ms: savedMs, hit_local_us: tookUs }, session);
+    for (const key of this.#lastHits.keys()) {
+      if (this.#lastHits.size <= RECENT_HITS) break;
+      this.#lastHits.delete(key);
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { index, store, end } = this.#parts;
+    if (!this.#homeIsThere()) return end("its home is gone");
+    this.#ticks += 1;
+    rmSync(this.#paths.unresponsive, { force: true });
+    await this.takeHits();
+    if (this.#ticks % USES_EVERY_TICKS === 0) await this.#noteUses();
+    index.flush();
+    await store.tidy(TIDY_BUDGET_MS);
+  }
+
+  /** Blobs that only wrappers touch are in use, too. */
+  async #noteUses(): Promise<void> {
+    for (const key of this.#toNote) for (const blob of this.#parts.records.blobs(key)) await this.#parts.store.plain(blob);
+    this.#toNote.clear();
+  }
+
+  #homeIsThere(): boolean {
+    const stats = statSync(this.#runDir, { bigint: true, throwIfNoEntry: false });
+    return stats?.ino === this.#runInode && statSync(this.#paths.compileSocket, { throwIfNoEntry: false }) !== undefined;
+  }
+}

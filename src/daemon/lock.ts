@@ -1,0 +1,25 @@
+/**
+ * One daemon a home: an SQLite database locked for as long as the process lives. The kernel releases the lock with the process,
+ * however that ends, so nothing is ever stale.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { CairnError } from "../base/index.ts";
+
+/** @throws {CairnError} daemon-running when another process holds it, home-unwritable when the file cannot be made */
+export function lockHome(file: string): Disposable {
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(file, { timeout: 0 });
+  } catch (error) {
+    throw new CairnError("home-unwritable", { path: file }, error);
+  }
+  try {
+    // Without a journal the lock leaves no second file.
+    database.exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+  } catch (error) {
+    database.close();
+    const busy = error instanceof Error && /locked|busy/i.test(error.message);
+    throw new CairnError(busy ? "daemon-running" : "home-unwritable", { path: file }, error);
+  }
+  return { [Symbol.dispose]: () => database.close() };
+}

@@ -1,0 +1,55 @@
+/**
+ * Makes the directories of a home, or says why it cannot be used.
+ */
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { CairnError, type Home, systemCode } from "../base/index.ts";
+
+export interface HomePaths {
+  readonly compileSocket: string;
+  readonly controlSocket: string;
+  readonly lock: string;
+  readonly hot: string;
+  readonly jobs: string;
+  readonly hitsLog: string;
+  readonly unresponsive: string;
+  readonly starting: string;
+  readonly database: string;
+  readonly blobs: string;
+}
+
+/** @throws {CairnError} home-unwritable or home-foreign, with the path */
+export function prepareHome(home: Home): HomePaths {
+  const paths: HomePaths = {
+    compileSocket: join(home.runDir, "cairn.sock"),
+    controlSocket: join(home.runDir, "control.sock"),
+    lock: join(home.runDir, "daemon.lock"),
+    hot: join(home.runDir, "hot"),
+    jobs: join(home.runDir, "jobs"),
+    hitsLog: join(home.runDir, "hits.log"),
+    unresponsive: join(home.runDir, "unresponsive"),
+    starting: join(home.runDir, "starting"),
+    database: join(home.cacheDir, "index.db"),
+    blobs: join(home.cacheDir, "cas"),
+  };
+  for (const directory of [home.stateDir, home.cacheDir, home.runDir, paths.hot, paths.jobs, paths.blobs]) makeOwn(directory);
+  return paths;
+}
+
+function makeOwn(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = systemCode(error) ?? "";
+    throw new CairnError(
+      code === "EEXIST" || code === "ENOTDIR" ? "home-foreign" : "home-unwritable",
+      { path: directory, system: code },
+      error,
+    );
+  }
+  const stats = statSync(directory);
+  // What others may write to, others can make us serve.
+  if (stats.uid !== process.geteuid?.()) throw new CairnError("home-foreign", { path: directory, owner: stats.uid });
+  if ((stats.mode & 0o022) !== 0) throw new CairnError("home-foreign", { path: directory, mode: (stats.mode & 0o777).toString(8) });
+}

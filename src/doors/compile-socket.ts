@@ -1,0 +1,184 @@
+/**
+ * The door of the compiler wrapper: docs/protocol/compile-socket.md. One connection, one invocation.
+ *
+ * Knows: frames, connections, deadlines. Does not know: what an answer means.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { type Log, limits } from "../base/index.ts";
+import type { CompileFlow, CompileQuestion, Placement, Validity } from "../flows/index.ts";
+import {
+  type CompileRequest,
+  type DaemonFrame,
+  FrameSplitter,
+  protocolVersion,
+  type RanReport,
+  readWrapperFrame,
+  writeDaemonFrame,
+} from "../wire/index.ts";
+import type { HotRecords } from "./hot-records.ts";
+
+/** Below the wrapper's patience for a first frame (300 ms), so that slow work is not taken for death. */
+const WORKING_EVERY_MS = 80;
+/** Once files are no longer too young to be believed. */
+const RECHECK_AFTER_MS = 4 * limits.racyWindowMs;
+
+export interface CompileDoorParts {
+  readonly flow: CompileFlow;
+  readonly records: HotRecords;
+  readonly log: Log;
+}
+
+export class CompileDoor implements AsyncDisposable {
+  readonly #parts: CompileDoorParts;
+  readonly #server: Server;
+  readonly #stop = new AbortController();
+  readonly #sockets = new Set<Socket>();
+  readonly #rechecks = new Map<string, NodeJS.Timeout>();
+
+  /** @param path of the socket; what lies there is replaced, so the caller must own the home */
+  static async open(parts: CompileDoorParts, path: string): Promise<CompileDoor> {
+    const door = new CompileDoor(parts);
+    await new Promise<void>((resolve, reject) => {
+      door.#server.once("error", reject);
+      door.#server.listen({ path, backlog: limits.connections }, resolve);
+    });
+    door.#server.on("error", (error) => parts.log.event("error", "compile-door.failed", { error: error.message }));
+    return door;
+  }
+
+  private constructor(parts: CompileDoorParts) {
+    this.#parts = parts;
+    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server.maxConnections = limits.connections;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    for (const timer of this.#rechecks.values()) clearTimeout(timer);
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket);
+    const conversation = new Conversation(this.#parts, socket, this.#stop.signal, (question) => this.#recheckSoon(question));
+    socket.setTimeout(limits.jobDeadlineMs, () => socket.destroy());
+    socket.on("data", (chunk) => conversation.receive(chunk));
+    socket.on("error", () => undefined); // "close" follows.
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      conversation.ended();
+    });
+  }
+
+  /** Leaves a record as soon as the files it speaks of are old enough to be believed. */
+  #recheckSoon(question: CompileQuestion): void {
+    if (this.#rechecks.has(question.key) || this.#rechecks.size >= limits.connections) return;
+    const timer = setTimeout(() => {
+      this.#rechecks.delete(question.key);
+      this.#parts.flow.recheck(question, this.#stop.signal).then(
+        (checked) => {
+          if (checked !== undefined) this.#parts.records.leave(question.key, checked.placement, checked.validity);
+        },
+        (error: unknown) => this.#parts.log.event("debug", "compile.recheck-failed", { error: String(error) }),
+      );
+    }, RECHECK_AFTER_MS);
+    timer.unref();
+    this.#rechecks.set(question.key, timer);
+  }
+}
+
+/** One wrapper and what it wants. */
+class Conversation {
+  readonly #parts: CompileDoorParts;
+  readonly #socket: Socket;
+  readonly #signal: AbortSignal;
+  readonly #recheckSoon: (question: CompileQuestion) => void;
+  readonly #splitter = new FrameSplitter();
+  #question: CompileQuestion | undefined;
+  #job: bigint | undefined;
+  #over = false;
+
+  constructor(parts: CompileDoorParts, socket: Socket, signal: AbortSignal, recheckSoon: (question: CompileQuestion) => void) {
+    this.#parts = parts;
+    this.#socket = socket;
+    this.#signal = signal;
+    this.#recheckSoon = recheckSoon;
+  }
+
+  receive(chunk: Buffer): void {
+    try {
+      for (const { type, payload } of this.#splitter.push(chunk)) {
+        const frame = readWrapperFrame(type, payload);
+        const work = frame.kind === "compile" ? this.#compile(frame.request) : this.#ran(frame.report);
+        work.catch((error: unknown) => this.#fail(error));
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  ended(): void {
+    this.#over = true;
+    if (this.#job !== undefined) this.#parts.flow.abandon(this.#job);
+    this.#job = undefined;
+  }
+
+  async #compile(request: CompileRequest): Promise<void> {
+    if (request.version !== protocolVersion)
+      return this.#end({ kind: "refused", why: `the daemon speaks version ${protocolVersion}, the wrapper ${request.version}` });
+    // Paths that are not UTF-8 would come back changed.
+    if (!request.exact) return this.#end({ kind: "pass", reason: "not_utf8" });
+    if (this.#question !== undefined) return this.#end({ kind: "refused", why: "one question a connection" });
+    const question: CompileQuestion = { ...request, session: request.session === 0n ? "" : request.session.toString(16).padStart(16, "0") };
+    this.#question = question;
+    const answer = await this.#patiently(this.#parts.flow.answer(question, this.#signal));
+    if (answer.kind === "pass") return this.#end({ kind: "pass", reason: answer.reason });
+    if (answer.kind === "run") {
+      if (this.#over) return this.#parts.flow.abandon(answer.job);
+      this.#job = answer.job;
+      return this.#send(answer);
+    }
+    const record = this.#parts.records.answer(question.key, answer.placement);
+    this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
+    this.#leave(question, answer.placement, answer.validity);
+  }
+
+  async #ran(report: RanReport): Promise<void> {
+    const question = this.#question;
+    if (question === undefined || this.#job === undefined || report.job !== this.#job)
+      return this.#end({ kind: "refused", why: "no such job" });
+    this.#job = undefined;
+    const outcome = await this.#patiently(this.#parts.flow.ran(report.job, report, this.#signal));
+    this.#end({ kind: "stored", stored: outcome.kind === "stored" });
+    if (outcome.kind === "stored") this.#leave(question, outcome.placement, outcome.validity);
+  }
+
+  #leave(question: CompileQuestion, placement: Placement | undefined, validity: Validity | undefined): void {
+    if (placement === undefined || validity === undefined) this.#recheckSoon(question);
+    else this.#parts.records.leave(question.key, placement, validity);
+  }
+
+  /** Tells the wrapper now and then that its question is being worked on. */
+  async #patiently<T>(work: Promise<T>): Promise<T> {
+    const timer = setInterval(() => this.#send({ kind: "working" }), WORKING_EVERY_MS);
+    try {
+      return await work;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #send(frame: DaemonFrame): void {
+    if (!this.#over && this.#socket.writable) this.#socket.write(writeDaemonFrame(frame));
+  }
+
+  #end(frame: DaemonFrame): void {
+    if (!this.#over && this.#socket.writable) this.#socket.end(writeDaemonFrame(frame));
+  }
+
+  #fail(error: unknown): void {
+    this.#parts.log.event("warn", "compile-door.error", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    this.#socket.destroy(); // The wrapper then runs the compiler.
+  }
+}

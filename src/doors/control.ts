@@ -1,0 +1,113 @@
+/**
+ * The door of the command line: HTTP with JSON over a Unix socket that only its owner may reach.
+ *
+ * Knows: paths, methods, statuses. Does not know: where the answers come from.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { CairnError, type Log } from "../base/index.ts";
+
+/** What the command line may ask; each answer is sent as JSON. */
+export interface Controls {
+  status(): unknown;
+  /** @param session hex, "" for the node's own counters */
+  stats(session: string): Promise<unknown>;
+  zeroStats(): Promise<unknown>;
+  /** @param file absolute path of a source */
+  explain(file: string): Promise<unknown>;
+  gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown>;
+  config(): unknown;
+  doctor(): Promise<unknown>;
+  stop(): void;
+}
+
+const BODY_BYTES = 65_536;
+const REQUEST_DEADLINE_MS = 10_000;
+
+export class ControlDoor implements AsyncDisposable {
+  readonly #server: Server;
+
+  static async open(parts: { controls: Controls; log: Log }, path: string): Promise<ControlDoor> {
+    const door = new ControlDoor(parts);
+    await new Promise<void>((resolve, reject) => {
+      door.#server.once("error", reject);
+      door.#server.listen({ path }, resolve);
+    });
+    return door;
+  }
+
+  private constructor(parts: { controls: Controls; log: Log }) {
+    this.#server = createServer({ requestTimeout: REQUEST_DEADLINE_MS, keepAliveTimeout: 1_000 }, (request, response) => {
+      respond(parts.controls, request, response).catch((error: unknown) => {
+        parts.log.event("warn", "control.failed", {
+          url: request.url ?? "",
+          error: error instanceof Error ? error.message : String(error),
+        });
+        const invalid = error instanceof CairnError && (error.code === "usage" || error.code === "limit-exceeded");
+        send(response, invalid ? 400 : 500, {
+          error: error instanceof CairnError ? { code: error.code, ...error.facts } : { code: "internal" },
+        });
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+async function respond(controls: Controls, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://daemon");
+  switch (`${request.method} ${url.pathname}`) {
+    case "GET /status":
+      return send(response, 200, controls.status());
+    case "GET /stats":
+      return send(response, 200, await controls.stats(url.searchParams.get("session") ?? ""));
+    case "POST /stats/zero":
+      return send(response, 200, await controls.zeroStats());
+    case "GET /explain":
+      return send(response, 200, await controls.explain(url.searchParams.get("file") ?? ""));
+    case "GET /config":
+      return send(response, 200, controls.config());
+    case "GET /doctor":
+      return send(response, 200, await controls.doctor());
+    case "POST /gc":
+      return send(response, 200, await controls.gc(readGc(await readJson(request))));
+    case "POST /stop":
+      send(response, 200, {});
+      return controls.stop();
+    default:
+      return send(response, 404, { error: { code: "usage", path: url.pathname } });
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  if (response.headersSent) return;
+  response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    if (!(chunk instanceof Buffer)) continue;
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES) throw new CairnError("limit-exceeded", { what: "body", bytes });
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  try {
+    return text === "" ? {} : (JSON.parse(text) as unknown);
+  } catch (error) {
+    throw new CairnError("usage", { why: "the body is not JSON" }, error);
+  }
+}
+
+function readGc(body: unknown): { maxBytes: number | undefined; all: boolean } {
+  if (typeof body !== "object" || body === null) throw new CairnError("usage", { why: "the body is not an object" });
+  const maxBytes = "maxBytes" in body ? body.maxBytes : undefined;
+  const all = "all" in body ? body.all : false;
+  const sized = maxBytes === undefined || (typeof maxBytes === "number" && Number.isFinite(maxBytes) && maxBytes >= 0);
+  if (!sized || typeof all !== "boolean") throw new CairnError("usage", { why: "maxBytes is a number of bytes, all a boolean" });
+  return { maxBytes, all };
+}

@@ -1,0 +1,116 @@
+/**
+ * Hot records on disk: answers that the compiler wrapper finds without asking. docs/protocol/hot-record.md.
+ *
+ * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "../base/index.ts";
+import type { Placement, Validity } from "../flows/index.ts";
+import { type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
+
+const NOTHING: Validity = { inputs: [], absences: [] };
+
+export class HotRecords {
+  readonly #log: Log;
+  readonly #directory: string;
+  readonly #storeDirectory: string;
+  readonly #capacityBytes: number;
+  #bytes = 0;
+  #records = 0;
+  #writing = true;
+
+  constructor(parts: { log: Log }, options: { directory: string; storeDirectory: string; capacityBytes: number }) {
+    this.#log = parts.log;
+    this.#directory = options.directory;
+    this.#storeDirectory = options.storeDirectory;
+    this.#capacityBytes = options.capacityBytes;
+    for (let i = 0; i < 256; i++) mkdirSync(join(this.#directory, i.toString(16).padStart(2, "0")), { recursive: true, mode: 0o700 });
+    this.#measure();
+  }
+
+  get facts(): { records: number; bytes: number } {
+    return { records: this.#records, bytes: this.#bytes };
+  }
+
+  /** The answer for one who need not check anything; undefined when it does not fit into a record. */
+  answer(key: string, placement: Placement): Buffer | undefined {
+    return writeHotRecord(this.#record(key, placement, NOTHING, true));
+  }
+
+  /** Leaves the answer for the wrapper. A disk that is full only makes the next answer slower. */
+  leave(key: string, placement: Placement, validity: Validity): void {
+    const bytes = writeHotRecord(this.#record(key, placement, validity, false));
+    if (bytes === undefined) return;
+    const path = this.#path(key);
+    const temporary = `${path}.${process.pid}.new`;
+    try {
+      writeFileSync(temporary, bytes, { mode: 0o600 });
+      renameSync(temporary, path);
+      this.#writing = true;
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      if (this.#writing)
+        this.#log.event("warn", "hot-record.unwritable", { path, error: error instanceof Error ? error.message : String(error) });
+      this.#writing = false; // Told once, until it works again.
+      return;
+    }
+    this.#records += 1;
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#capacityBytes) this.#sweep();
+  }
+
+  /** The blobs that a record leads to, for those who keep what is used. */
+  blobs(key: string): readonly string[] {
+    try {
+      return readHotRecordBlobs(readFileSync(this.#path(key))) ?? [];
+    } catch {
+      return []; // Swept or replaced meanwhile.
+    }
+  }
+
+  clear(): void {
+    for (const path of this.#files().map((file) => file.path)) rmSync(path, { force: true });
+    this.#measure();
+  }
+
+  #record(key: string, placement: Placement, validity: Validity, validated: boolean): HotRecord {
+    return { key, validated, storeDirectory: this.#storeDirectory, ...placement, ...validity };
+  }
+
+  #path(key: string): string {
+    return join(this.#directory, key.slice(0, 2), key.slice(2));
+  }
+
+  /** Oldest first, down to three quarters, so that sweeping stays rare. */
+  #sweep(): void {
+    const files = this.#files().toSorted((a, b) => a.mtimeMs - b.mtimeMs);
+    let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    let swept = 0;
+    for (const file of files) {
+      if (bytes <= this.#capacityBytes * 0.75) break;
+      rmSync(file.path, { force: true });
+      bytes -= file.bytes;
+      swept += 1;
+    }
+    this.#bytes = bytes;
+    this.#records = files.length - swept;
+    this.#log.event("info", "hot-record.swept", { swept, bytes });
+  }
+
+  #measure(): void {
+    const files = this.#files();
+    this.#records = files.length;
+    this.#bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  }
+
+  #files(): { path: string; bytes: number; mtimeMs: number }[] {
+    return readdirSync(this.#directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .flatMap((entry) => {
+        const path = join(entry.parentPath, entry.name);
+        const stats = statSync(path, { throwIfNoEntry: false });
+        return stats === undefined ? [] : [{ path, bytes: stats.size, mtimeMs: stats.mtimeMs }];
+      });
+  }
+}

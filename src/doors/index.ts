@@ -1,0 +1,9 @@
+/**
+ * Doors: everything that asks. The compiler wrapper's socket, its hot records and hits log, and the command line's control socket.
+ *
+ * Knows: protocols. Does not know: how answers are found.
+ */
+export { CompileDoor, type CompileDoorParts } from "./compile-socket.ts";
+export { ControlDoor, type Controls } from "./control.ts";
+export { HitsLog } from "./hits-log.ts";
+export { HotRecords } from "./hot-records.ts";

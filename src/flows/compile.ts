@@ -1,0 +1,338 @@
+/**
+ * The build river for compilers: a question comes in; it is answered from what is known, or the asker runs the compiler and what came
+ * of it is kept.
+ *
+ * Knows: the order of steps, what is counted and remembered of each.
+ * Does not know: sockets, records, databases, how compilers are asked.
+ */
+import { readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type Log, limits } from "../base/index.ts";
+import {
+  dependencyArgs,
+  isPreprocessed,
+  keyEnvironment,
+  manifestKey,
+  type PassReason,
+  Places,
+  placeDigest,
+  projectRootOf,
+  readInvocation,
+  terminalDigest,
+} from "../compile/index.ts";
+import type {
+  Files,
+  HistoryRow,
+  LocalStore,
+  ManifestEntry,
+  ResultIndex,
+  SearchPaths,
+  StoredResult,
+  Toolchains,
+} from "../contracts/index.ts";
+import { type Described, type Difference, describeDifferences } from "./differences.ts";
+import { find } from "./find.ts";
+import { ingest, type RunReport } from "./ingest.ts";
+import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
+import { absolutePath, type CompileQuestion, type Understood } from "./request.ts";
+import { SourceFacts } from "./source-facts.ts";
+import type { Counts, Statistics } from "./statistics.ts";
+
+export interface CompileParts {
+  readonly files: Files;
+  readonly toolchains: Toolchains;
+  readonly store: LocalStore;
+  readonly index: ResultIndex;
+  readonly statistics: Statistics;
+  readonly log: Log;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export interface CompileOptions {
+  /** For dependency files of runs under way. */
+  readonly jobsDirectory: string;
+  readonly homeDirectory: string;
+}
+
+export type Answer =
+  /** @property validity undefined while a file is too young; asking again a little later gives it */
+  | { readonly kind: "hit"; readonly placement: Placement; readonly validity: Validity | undefined }
+  | { readonly kind: "run"; readonly job: bigint; readonly args: readonly string[]; readonly environment: readonly string[] }
+  | { readonly kind: "pass"; readonly reason: PassReason };
+
+export type Outcome =
+  | { readonly kind: "stored"; readonly placement: Placement | undefined; readonly validity: Validity | undefined }
+  | { readonly kind: "not-stored" };
+
+interface Job {
+  readonly understood: Understood;
+  readonly ownDepfile: string | undefined;
+  readonly search: Promise<SearchPaths | undefined>;
+}
+
+const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [] };
+
+/** What `explain` is told of the last compile of a source. */
+interface Remembered extends Described {
+  readonly manifest: string;
+  readonly action: string | undefined;
+  readonly detail: string | undefined;
+  readonly differences: readonly Difference[];
+  readonly inputs: number;
+  readonly outputs: readonly string[];
+  readonly compileMs: number;
+}
+
+export class CompileFlow {
+  readonly #parts: CompileParts;
+  readonly #options: CompileOptions;
+  readonly #facts: SourceFacts;
+  readonly #jobs = new Map<bigint, Job>();
+  #nextJob = 1n;
+
+  constructor(parts: CompileParts, options: CompileOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#facts = new SourceFacts(parts);
+  }
+
+  get running(): number {
+    return this.#jobs.size;
+  }
+
+  async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
+    const understanding = await this.#understand(question, signal);
+    if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
+    const { understood } = understanding;
+    const found = find({ ...this.#parts, facts: this.#facts }, understood);
+    if (found.kind === "hit") {
+      const placement = await placementOf(this.#parts.store, understood, found.result, signal);
+      if (placement !== undefined) return this.#hit(understood, found.how, found.entry, found.result, placement);
+      // A result whose blobs are gone is no result.
+      this.#parts.index.forget(found.entry.action);
+      return this.#run(understood, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
+    }
+    return this.#run(understood, found.nearest, signal);
+  }
+
+  /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */
+  async recheck(question: CompileQuestion, signal: AbortSignal): Promise<{ placement: Placement; validity: Validity } | undefined> {
+    const understanding = await this.#understand(question, signal);
+    if (understanding.kind === "pass") return undefined;
+    const { understood } = understanding;
+    const found = find({ ...this.#parts, facts: this.#facts }, understood);
+    if (found.kind === "miss" || found.how !== "direct") return undefined;
+    const placement = await placementOf(this.#parts.store, understood, found.result, signal);
+    const validity = validityOf(this.#parts.files, understood, found.entry);
+    return placement === undefined || validity === undefined ? undefined : { placement, validity };
+  }
+
+  /** What came of a `run`. Never throws for what a compiler or file system may do. */
+  async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Outcome> {
+    const job = this.#jobs.get(id);
+    this.#jobs.delete(id);
+    if (job === undefined) return { kind: "not-stored" };
+    const { understood } = job;
+    const { session } = understood.question;
+    try {
+      if (report.waitStatus !== 0) {
+        this.#count({ compiler_failed: 1 }, session);
+        this.#remember(understood, "compiler_failed", {});
+        return { kind: "not-stored" };
+      }
+      return await this.#keep(job, report, signal);
+    } catch (error) {
+      this.#refuse(understood, "storing_failed", error instanceof Error ? error.message : String(error));
+      return { kind: "not-stored" };
+    } finally {
+      if (job.ownDepfile !== undefined) rmSync(job.ownDepfile, { force: true });
+    }
+  }
+
+  /** The asker went away without running, or without telling. */
+  abandon(id: bigint): void {
+    const job = this.#jobs.get(id);
+    this.#jobs.delete(id);
+    if (job?.ownDepfile !== undefined) rmSync(job.ownDepfile, { force: true });
+  }
+
+  async #understand(
+    question: CompileQuestion,
+    signal: AbortSignal,
+  ): Promise<{ kind: "understood"; understood: Understood } | { kind: "pass"; reason: PassReason; detail?: string | undefined }> {
+    const { files, toolchains } = this.#parts;
+    const { cwd, argv, environment, compiler } = question;
+    const identified = await toolchains.identify(compiler, environment, signal);
+    if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
+    const { toolchain } = identified;
+
+    const responseFiles: string[] = [];
+    const readText = (path: string): string | undefined => {
+      const file = absolutePath(cwd, path);
+      const state = files.state(file);
+      if (state.kind !== "file" || state.size > limits.frameBytes) return undefined;
+      responseFiles.push(file);
+      return readFileSync(file, "utf8");
+    };
+    // Where the project lies is known only once the source is: a first reading with no places finds it.
+    const first = readInvocation({ argv, cwd, environment, family: toolchain.family }, (path) => path, readText);
+    if (first.kind === "pass") return first;
+    const sourcePath = absolutePath(cwd, first.invocation.source);
+    const places = new Places(
+      cwd,
+      projectRootOf(sourcePath, (path) => !files.absent(path), this.#options.homeDirectory),
+    );
+    const portable = (path: string): string => places.portable(path);
+    const reading = readInvocation({ argv, cwd, environment, family: toolchain.family }, portable, readText);
+    if (reading.kind === "pass") return reading;
+    const { invocation } = reading;
+
+    const native =
+      invocation.nativeArgs.length === 0 ? "" : await toolchains.native(toolchain, compiler, invocation.nativeArgs, environment, signal);
+    if (native === undefined) return { kind: "pass", reason: "unknown_compiler", detail: invocation.nativeArgs.join(" ") };
+    const understood: Understood = {
+      question,
+      toolchain,
+      invocation,
+      places,
+      responseFiles: [...new Set(responseFiles)],
+      manifest: manifestKey({ toolchain, invocation, environment, native }, portable),
+      place: placeDigest(cwd, places.projectRoot, environment),
+      terminal: terminalDigest(question, environment),
+      keyEnvironment: keyEnvironment(environment, portable),
+      sourcePath,
+    };
+    return { kind: "understood", understood };
+  }
+
+  #pass(question: CompileQuestion, reason: PassReason, detail: string | undefined): Answer {
+    this.#count({ [`pass:${reason}`]: 1 }, question.session);
+    this.#parts.log.event("debug", "compile.passed", { reason, detail: detail ?? null, cwd: question.cwd });
+    return { kind: "pass", reason };
+  }
+
+  #hit(understood: Understood, how: "direct" | "equivalent", entry: ManifestEntry, result: StoredResult, placement: Placement): Answer {
+    const { index, log } = this.#parts;
+    if (how === "direct") index.touch(understood.manifest, entry.action);
+    // The changed inputs lead to the same result from now on.
+    else index.add(understood.manifest, entry, result, new Map());
+    const outcome = how === "direct" ? "hit_daemon" : "hit_equivalent";
+    this.#count({ [outcome]: 1, saved_ms: result.compileMs }, understood.question.session);
+    this.#remember(understood, outcome, { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length });
+    log.event("debug", "compile.hit", { how, source: understood.sourcePath, action: entry.action });
+    return { kind: "hit", placement, validity: validityOf(this.#parts.files, understood, entry) };
+  }
+
+  #run(understood: Understood, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
+    const { invocation, question, toolchain } = understood;
+    const { toolchains, log, statistics } = this.#parts;
+    const id = this.#nextJob++;
+    const wantsDepfile = isPreprocessed(invocation.language) && invocation.depfile === undefined;
+    const ownDepfile = wantsDepfile ? join(this.#options.jobsDirectory, `${id}.d`) : undefined;
+    const search = isPreprocessed(invocation.language)
+      ? toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal)
+      : Promise.resolve(NO_SEARCH);
+    search.catch(() => undefined); // It is awaited when the compiler has run, if it ever does.
+    this.#jobs.set(id, { understood, ownDepfile, search });
+    statistics.count({ miss: 1 }, question.session);
+    const differences = this.#whyMissed(understood, nearest);
+    this.#remember(understood, "miss", { differences });
+    log.event("debug", "compile.missed", {
+      source: understood.sourcePath,
+      manifest: understood.manifest,
+      first: differences[0]?.name ?? null,
+    });
+    const args = ownDepfile === undefined ? [] : ["-MD", "-MF", ownDepfile, "-MT", "x"];
+    return { kind: "run", job: id, args, environment: [] };
+  }
+
+  #whyMissed(understood: Understood, nearest: readonly Difference[] | undefined): readonly Difference[] {
+    if (nearest !== undefined) return nearest;
+    const before = this.#parts.index.history(understood.sourcePath);
+    return before === undefined ? [] : describeDifferences(readRemembered(before), describe(understood));
+  }
+
+  async #keep(job: Job, report: RunReport, signal: AbortSignal): Promise<Outcome> {
+    const { understood, search } = job;
+    const { store, index } = this.#parts;
+    const dependencies = await this.#dependencies(job, signal);
+    if (dependencies.kind === "unreadable") return this.#refuse(understood, "dependency_file_unreadable", "");
+    const searchPaths = await search;
+    if (searchPaths === undefined) return this.#refuse(understood, "unknown_compiler", "its search directories");
+    const again = await this.#parts.toolchains.identify(understood.question.compiler, understood.question.environment, signal);
+    if (again.kind === "unknown" || again.toolchain.digest !== understood.toolchain.digest)
+      return this.#refuse(understood, "input_modified_during_compile", "compiler");
+
+    const trace = { understood, report, dependencies: dependencies.text, search: searchPaths };
+    const ingested = await ingest({ ...this.#parts, facts: this.#facts }, trace, signal);
+    if (ingested.kind === "refused") return this.#refuse(understood, ingested.reason, ingested.detail);
+    const { entry, result, tokens, bytes } = ingested.kept;
+    index.add(understood.manifest, entry, result, tokens);
+    this.#count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
+    const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
+    this.#remember(understood, "miss", { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, outputs });
+    const validity = validityOf(this.#parts.files, understood, entry);
+    const placement = validity === undefined ? undefined : await placementOf(store, understood, result, signal);
+    return { kind: "stored", placement, validity };
+  }
+
+  /** The complete list of files that were included: the user's dependency file, ours, or an extra question where the user's leaves some out. */
+  async #dependencies(job: Job, signal: AbortSignal): Promise<{ kind: "text"; text: string | undefined } | { kind: "unreadable" }> {
+    const { understood, ownDepfile } = job;
+    const { invocation, question } = understood;
+    if (!isPreprocessed(invocation.language)) return { kind: "text", text: undefined };
+    if (invocation.depfile?.headers === "user") {
+      const args = dependencyArgs(invocation);
+      const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
+      return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
+    }
+    const path = ownDepfile ?? absolutePath(question.cwd, invocation.depfile?.path ?? "");
+    try {
+      return { kind: "text", text: readFileSync(path, "utf8") };
+    } catch {
+      return { kind: "unreadable" };
+    }
+  }
+
+  #refuse(understood: Understood, reason: PassReason, detail: string): Outcome {
+    this.#count({ [`not_stored:${reason}`]: 1 }, understood.question.session);
+    this.#remember(understood, `not_stored:${reason}`, { detail });
+    this.#parts.log.event("info", "compile.not-stored", { reason, detail, source: understood.sourcePath });
+    return { kind: "not-stored" };
+  }
+
+  #count(changes: Counts, session: string): void {
+    this.#parts.statistics.count(changes, session);
+  }
+
+  #remember(understood: Understood, outcome: string, facts: Partial<Remembered>): void {
+    const { question, sourcePath } = understood;
+    const before = outcome === "miss" && facts.action !== undefined ? this.#parts.index.history(sourcePath) : undefined;
+    const body: Remembered = {
+      ...describe(understood),
+      manifest: understood.manifest,
+      action: undefined,
+      detail: undefined,
+      // The end of a miss keeps what its beginning found out.
+      differences: before === undefined ? [] : readRemembered(before).differences,
+      inputs: 0,
+      outputs: understood.invocation.outputs.map((output) => output.path),
+      compileMs: 0,
+      ...facts,
+    };
+    const row: HistoryRow = { source: sourcePath, request: question.key, at: this.#parts.now(), outcome, body: JSON.stringify(body) };
+    this.#parts.index.remember(row);
+  }
+}
+
+function describe(understood: Understood): Described {
+  const { toolchain, invocation, keyEnvironment: environment, question } = understood;
+  const compiler = `${basename(question.compiler)} (${toolchain.family} ${toolchain.version})`;
+  return { compiler, toolchain: toolchain.digest, keyArgs: invocation.keyArgs, environment, cwd: question.cwd };
+}
+
+/** Rows are written by this file alone. */
+function readRemembered(row: HistoryRow): Remembered {
+  return JSON.parse(row.body) as Remembered;
+}

@@ -1,0 +1,161 @@
+/**
+ * Is there a result for this request? Walks the entries of its manifest and holds each against the files as they are now.
+ *
+ * Knows: what makes an entry fit, and how near an entry that does not fit came.
+ * Does not know: what the answer is used for.
+ */
+import type { Digest } from "../base/index.ts";
+import { definedMacros, type Invocation, lineMacroRoots } from "../compile/index.ts";
+import type { FileState, Files, ManifestEntry, ResultIndex, StoredResult } from "../contracts/index.ts";
+import { type Difference, mostDifferences } from "./differences.ts";
+import { absolutePath, type Understood } from "./request.ts";
+import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
+
+export interface FindParts {
+  readonly files: Files;
+  readonly index: ResultIndex;
+  readonly facts: SourceFacts;
+}
+
+export type Found =
+  | { readonly kind: "hit"; readonly how: "direct" | "equivalent"; readonly entry: ManifestEntry; readonly result: StoredResult }
+  /** @property nearest how the nearest entry differs; undefined where nothing is known of this request */
+  | { readonly kind: "miss"; readonly nearest: readonly Difference[] | undefined };
+
+/** An input whose content is no longer what the entry names. */
+interface Changed {
+  readonly path: string;
+  readonly before: Digest;
+  readonly after: Digest;
+}
+
+interface Comparison {
+  readonly differences: Difference[];
+  /** The contents that changed, when nothing else did; otherwise undefined. */
+  readonly changed: Changed[] | undefined;
+}
+
+export function find(parts: FindParts, understood: Understood): Found {
+  const look = lookOnce(parts.files, understood);
+  let nearest: Difference[] | undefined;
+  const nearly: { entry: ManifestEntry; changed: Changed[] }[] = [];
+  for (const entry of parts.index.entries(understood.manifest)) {
+    const comparison = compare(look, understood, entry);
+    if (comparison.differences.length === 0) {
+      const result = parts.index.result(entry.action);
+      if (result !== undefined) return { kind: "hit", how: "direct", entry, result };
+      continue;
+    }
+    if (nearest === undefined || comparison.differences.length < nearest.length) nearest = comparison.differences;
+    if (comparison.changed !== undefined) nearly.push({ entry, changed: comparison.changed });
+  }
+  for (const { entry, changed } of nearly) {
+    const result = parts.index.result(entry.action);
+    if (result === undefined || !indistinguishable(parts, understood, entry, result, changed)) continue;
+    const now = new Map(changed.map(({ path, after }) => [path, after]));
+    const inputs = entry.inputs.map((input) => ({ path: input.path, digest: now.get(input.path) ?? input.digest }));
+    return { kind: "hit", how: "equivalent", entry: { ...entry, inputs }, result };
+  }
+  return { kind: "miss", nearest };
+}
+
+interface Look {
+  state(portable: string): FileState;
+  absent(portable: string): boolean;
+}
+
+/** Entries of one manifest share most of their inputs: each file is looked at once. */
+function lookOnce(files: Files, understood: Understood): Look {
+  const { places, question } = understood;
+  const states = new Map<string, FileState>();
+  const absences = new Map<string, boolean>();
+  const path = (portable: string): string => absolutePath(question.cwd, places.resolve(portable));
+  return {
+    state(portable) {
+      let state = states.get(portable);
+      if (state === undefined) {
+        state = files.state(path(portable));
+        states.set(portable, state);
+      }
+      return state;
+    },
+    absent(portable) {
+      let absent = absences.get(portable);
+      if (absent === undefined) {
+        absent = files.absent(path(portable));
+        absences.set(portable, absent);
+      }
+      return absent;
+    },
+  };
+}
+
+function compare(look: Look, understood: Understood, entry: ManifestEntry): Comparison {
+  const { places } = understood;
+  const differences: Difference[] = [];
+  const changed: Changed[] = [];
+  if (entry.place !== undefined && entry.place !== understood.place) differences.push({ kind: "directory", name: understood.question.cwd });
+  if (entry.terminal !== undefined && entry.terminal !== understood.terminal)
+    differences.push({ kind: "terminal", name: "width, colours or language" });
+  for (const path of entry.absent) {
+    if (look.absent(path)) continue;
+    differences.push({ kind: "appeared", name: places.resolve(path) });
+    if (differences.length >= mostDifferences) return { differences, changed: undefined };
+  }
+  const onlyContents = differences.length === 0;
+  for (const input of entry.inputs) {
+    const state = look.state(input.path);
+    if (state.kind === "file" && state.digest === input.digest) continue;
+    if (state.kind === "file") changed.push({ path: input.path, before: input.digest, after: state.digest });
+    differences.push(inputDifference(places.resolve(input.path), input.digest, state));
+    if (differences.length >= mostDifferences) return { differences, changed: undefined };
+  }
+  return { differences, changed: onlyContents && changed.length === differences.length ? changed : undefined };
+}
+
+function inputDifference(name: string, before: Digest, state: FileState): Difference {
+  if (state.kind !== "file") return { kind: "missing", name, before };
+  return { kind: "input", name, before, after: state.digest };
+}
+
+/**
+ * True when the changed files consist of the same tokens as before and nothing in this compile can tell the difference:
+ * comments, blank lines, white space. The compiler is not asked.
+ */
+function indistinguishable(
+  parts: FindParts,
+  understood: Understood,
+  entry: ManifestEntry,
+  result: StoredResult,
+  changed: readonly Changed[],
+): boolean {
+  const { invocation } = understood;
+  if (invocation.contentInfo || result.stderr !== "" || result.stdout !== "" || !isPreprocessed(invocation)) return false;
+  const moved: PathAndDigest[] = []; // Same tokens on other lines or columns.
+  for (const { path, before, after } of changed) {
+    const old = parts.index.tokens(before);
+    const now = parts.facts.tokens(absolute(understood, path), after);
+    if (old === undefined || now === undefined) return false;
+    if (old.exact === now.exact) continue;
+    if (invocation.lineInfo || old.layout !== now.layout) return false;
+    moved.push([absolute(understood, path), after]);
+  }
+  if (moved.length === 0) return true;
+  const after = new Map(changed.map((change) => [change.path, change.after]));
+  const inputs = entry.inputs.map((input): PathAndDigest => [absolute(understood, input.path), after.get(input.path) ?? input.digest]);
+  return !parts.facts.mentions(moved, inputs, lineMacroRoots, definedMacros(invocation));
+}
+
+function absolute(understood: Understood, portable: string): string {
+  return absolutePath(understood.question.cwd, understood.places.resolve(portable));
+}
+
+/** Tokens are those of C and its relatives; assembler has its own comments. */
+function isPreprocessed(invocation: Invocation): boolean {
+  return (
+    invocation.language === "c" ||
+    invocation.language === "c++" ||
+    invocation.language === "objective-c" ||
+    invocation.language === "objective-c++"
+  );
+}

@@ -1,0 +1,11 @@
+/**
+ * Flows: the rivers. So far one: builds, for compilers.
+ *
+ * Knows: the order of things. Does not know: bytes, sockets, databases.
+ */
+export { type Answer, CompileFlow, type CompileOptions, type CompileParts, type Outcome } from "./compile.ts";
+export type { Difference } from "./differences.ts";
+export type { RunReport } from "./ingest.ts";
+export type { Placement, PlannedOutput, Validity } from "./plan.ts";
+export type { CompileQuestion } from "./request.ts";
+export { type Counts, Statistics } from "./statistics.ts";

@@ -1,0 +1,306 @@
+/**
+ * After a compiler ran: what did it read, what did it write, and may that be kept? Everything here leans to "no": whatever is not
+ * certain is not stored, and the reason is counted.
+ *
+ * Knows: which traces of a run make it safe to repeat its result. Does not know: how the result is found again.
+ */
+import { type BigIntStats, lstatSync, readFileSync } from "node:fs";
+import { type Digest, limits } from "../base/index.ts";
+import {
+  absentLookups,
+  actionKey,
+  definedMacros,
+  depfileTemplate,
+  fileMacroRoots,
+  isPreprocessed,
+  type PassReason,
+  parseDepfile,
+  type SourceScan,
+} from "../compile/index.ts";
+import type {
+  Files,
+  LocalStore,
+  ManifestEntry,
+  ManifestInput,
+  ResultOutput,
+  SearchPaths,
+  StoredResult,
+  Tokens,
+} from "../contracts/index.ts";
+import { absolutePath, type Understood } from "./request.ts";
+import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
+
+export interface IngestParts {
+  readonly files: Files;
+  readonly store: LocalStore;
+  readonly facts: SourceFacts;
+}
+
+/** What the one who ran the compiler tells; all times ns. */
+export interface RunReport {
+  readonly waitStatus: number;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly steadyNs: bigint;
+  readonly cpuUs: bigint;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+export interface Trace {
+  readonly understood: Understood;
+  readonly report: RunReport;
+  /** Text of the complete dependency file; undefined where the language has none. */
+  readonly dependencies: string | undefined;
+  readonly search: SearchPaths;
+}
+
+export interface Kept {
+  readonly entry: ManifestEntry;
+  readonly result: StoredResult;
+  readonly tokens: ReadonlyMap<Digest, Tokens>;
+  readonly bytes: number;
+}
+
+export type Ingested =
+  | { readonly kind: "kept"; readonly kept: Kept }
+  | { readonly kind: "refused"; readonly reason: PassReason; readonly detail: string };
+
+const CLOCK_TOLERANCE_NS = 50_000_000n;
+const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
+
+/** A reason not to store, on its way out of the steps below. */
+class Refusal extends Error {
+  readonly reason: PassReason;
+  readonly detail: string;
+
+  constructor(reason: PassReason, detail = "") {
+    super(reason);
+    this.reason = reason;
+    this.detail = detail;
+  }
+}
+
+export async function ingest(parts: IngestParts, trace: Trace, signal: AbortSignal): Promise<Ingested> {
+  try {
+    return { kind: "kept", kept: await keep(parts, trace, signal) };
+  } catch (error) {
+    if (error instanceof Refusal) return { kind: "refused", reason: error.reason, detail: error.detail };
+    throw error;
+  }
+}
+
+async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Promise<Kept> {
+  const { understood, report } = trace;
+  const { places, invocation } = understood;
+  checkClock(report);
+  const read = inputsOf(parts, trace);
+  const written = outputsOf(trace);
+
+  const dependsOnPlace = namesPlace(parts.facts, understood, report, read, written);
+  const outputs: ResultOutput[] = [];
+  let bytes = 0;
+  for (const file of written) {
+    const template = file.role === "depfile" && !dependsOnPlace ? templateOf(file.content, understood) : undefined;
+    const content = template ?? file.content;
+    const digest = await parts.store.write(content, signal);
+    bytes += content.length;
+    outputs.push({ path: places.portable(file.path), digest, size: content.length, role: file.role, template: template !== undefined });
+  }
+  const printed = report.stdout.length + report.stderr.length > 0;
+  const place = dependsOnPlace ? understood.place : undefined;
+  const terminal = printed ? understood.terminal : undefined;
+  const inputs = read.inputs.map(([path, digest]): ManifestInput => ({ path: places.portable(path), digest }));
+  const entry: ManifestEntry = {
+    action: actionKey(understood.manifest, place, terminal, inputs),
+    place,
+    terminal,
+    inputs,
+    absent: read.absent.map((path) => places.portable(path)),
+  };
+  const result: StoredResult = {
+    outputs,
+    stdout: report.stdout.toString("base64"),
+    stderr: report.stderr.toString("base64"),
+    compileMs: Number((report.endNs - report.startNs) / 1_000_000n),
+    cpuMs: Number(report.cpuUs / 1_000n),
+  };
+  return { entry, result, tokens: isPreprocessed(invocation.language) ? tokensOfProject(parts.facts, understood, read) : new Map(), bytes };
+}
+
+/** A clock that was set while the compiler ran makes "older than the compile" meaningless. */
+function checkClock(report: RunReport): void {
+  const drift = report.endNs - report.startNs - report.steadyNs;
+  if (drift > CLOCK_TOLERANCE_NS || drift < -CLOCK_TOLERANCE_NS) throw new Refusal("clock_stepped", `${drift / 1_000_000n} ms`);
+}
+
+interface ReadFiles {
+  /** As the compiler names them; the source first. */
+  readonly inputs: PathAndDigest[];
+  readonly absent: string[];
+}
+
+function inputsOf(parts: IngestParts, trace: Trace): ReadFiles {
+  const { understood, report } = trace;
+  const { invocation, question } = understood;
+  const named = dependencyNames(trace);
+  const inputs = new Map<string, Digest>();
+  const absent = new Set<string>();
+  const add = (path: string): void => {
+    if (inputs.has(path)) return;
+    const state = parts.files.state(absolutePath(question.cwd, path), (content, digest) => parts.facts.seen(content, digest));
+    if (state.kind !== "file") throw new Refusal("input_modified_during_compile", path);
+    // A file's ctime cannot be set back: one that is older than the compile has not changed since.
+    if (state.changedNs >= report.startNs - RACY_NS) throw new Refusal("input_modified_during_compile", path);
+    inputs.set(path, state.digest);
+    if (inputs.size > limits.inputs) throw new Refusal("too_large", "inputs");
+  };
+  for (const path of [invocation.source, ...named, ...understood.responseFiles]) add(path);
+  for (const file of invocation.inputFiles) {
+    if (!parts.files.absent(absolutePath(question.cwd, file.path))) add(file.path);
+    else if (file.optional) absent.add(file.path);
+    else throw new Refusal("input_modified_during_compile", file.path);
+  }
+  if (named.length > 0 || isPreprocessed(invocation.language)) {
+    const sources = [...inputs.keys()];
+    for (const path of embeddedFiles(parts, trace, inputs)) add(path);
+    const lookups = absentLookups({
+      family: invocation.family,
+      source: invocation.source,
+      forcedIncludes: invocation.forcedIncludes,
+      inputs: sources,
+      scans: (path) => scanOf(parts, understood, inputs, path),
+      search: trace.search,
+      exists: (path) => !parts.files.absent(absolutePath(question.cwd, path)),
+    });
+    for (const path of lookups.present) add(path);
+    for (const path of lookups.absent) absent.add(path);
+  }
+  return { inputs: [...inputs], absent: [...absent] };
+}
+
+function scanOf(parts: IngestParts, understood: Understood, inputs: ReadonlyMap<string, Digest>, path: string): SourceScan | undefined {
+  const digest = inputs.get(path);
+  return digest === undefined ? undefined : parts.facts.scan(absolutePath(understood.question.cwd, path), digest);
+}
+
+function dependencyNames(trace: Trace): string[] {
+  if (trace.dependencies === undefined) return [];
+  const parsed = parseDepfile(trace.dependencies);
+  if (parsed === undefined) throw new Refusal("dependency_file_unreadable");
+  return [...parsed.dependencies];
+}
+
+/** Files that assembler directives pull in; and the refusal of sources whose result is not a function of their content. */
+function embeddedFiles(parts: IngestParts, trace: Trace, inputs: ReadonlyMap<string, Digest>): string[] {
+  const { understood } = trace;
+  const found: string[] = [];
+  for (const path of inputs.keys()) {
+    const scan = scanOf(parts, understood, inputs, path);
+    if (scan === undefined) throw new Refusal("input_modified_during_compile", path);
+    checkTimeMacros(understood, path, scan);
+    if (scan.incbinComputed) throw new Refusal("incbin", path);
+    if (scan.asmInclude) throw new Refusal("assembler_include", path);
+    for (const name of scan.incbin) {
+      const candidates = name.startsWith("/")
+        ? [name]
+        : [name, ...[...trace.search.quote, ...trace.search.angle].map((directory) => `${directory}/${name}`)];
+      const existing = candidates.find((candidate) => !parts.files.absent(absolutePath(understood.question.cwd, candidate)));
+      if (existing === undefined) continue; // The compile succeeded without it: the directive was not assembled.
+      if (existing !== candidates[0]) throw new Refusal("incbin", name); // Another could appear before it.
+      found.push(existing);
+    }
+  }
+  return found;
+}
+
+function checkTimeMacros(understood: Understood, path: string, scan: SourceScan): void {
+  if (scan.timeMacros.length === 0) return;
+  const { toolchain, question } = understood;
+  // With a fixed date the compilers that know of it are deterministic again, but for __TIMESTAMP__, which is the file's own time.
+  const knowsEpoch = toolchain.family === "gcc" || Number.parseInt(toolchain.version, 10) >= 16;
+  const fixed = knowsEpoch && question.environment.has("SOURCE_DATE_EPOCH") && !scan.timeMacros.includes("__TIMESTAMP__");
+  if (!fixed) throw new Refusal("time_macro", path);
+}
+
+interface WrittenFile {
+  readonly path: string;
+  readonly role: "object" | "depfile";
+  readonly content: Buffer;
+}
+
+function outputsOf(trace: Trace): WrittenFile[] {
+  const { understood, report } = trace;
+  const written: WrittenFile[] = [];
+  for (const output of understood.invocation.outputs) {
+    const path = absolutePath(understood.question.cwd, output.path);
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    const fresh = stats !== undefined && changedNs(stats) >= report.startNs - RACY_NS;
+    if (!fresh && output.optional) continue; // Not written by this run, though an earlier one may have left it.
+    if (!fresh) throw new Refusal("missing_output", output.path);
+    if (!stats.isFile()) throw new Refusal("output_not_regular", output.path);
+    if (stats.size > BigInt(limits.blobBytes)) throw new Refusal("too_large", output.path);
+    written.push({ path: output.path, role: output.role, content: readFileSync(path) });
+  }
+  return written;
+}
+
+function changedNs(stats: BigIntStats): bigint {
+  return stats.ctimeNs > stats.mtimeNs ? stats.ctimeNs : stats.mtimeNs;
+}
+
+/** Whether anything the compiler wrote depends on where the checkout lies. In doubt it does. */
+function namesPlace(
+  facts: SourceFacts,
+  understood: Understood,
+  report: RunReport,
+  read: ReadFiles,
+  written: readonly WrittenFile[],
+): boolean {
+  const { invocation, places, question } = understood;
+  if (invocation.hidesPaths) return true;
+  const needles = [...new Set([question.cwd, places.projectRoot, question.environment.get("PWD") ?? ""])].filter((path) => path.length > 1);
+  const visible = (content: Buffer): boolean => needles.some((needle) => content.includes(needle));
+  if (visible(report.stdout) || visible(report.stderr)) return true;
+  for (const file of written) {
+    if (!visible(file.content)) continue;
+    if (file.role === "object" || templateOf(file.content, understood) === undefined) return true;
+  }
+  // A path can also be folded into code (its length, its hash) without being seen. Only a file that the compiler knows by an absolute
+  // path in the checkout can expand __FILE__ to such a path.
+  const project = read.inputs.filter(([path]) => places.portable(path) !== path);
+  if (project.length === 0) return false;
+  const suspects = read.inputs.filter(([path]) => isOfProject(understood, path));
+  return facts.mentions(
+    absoluteInputs(understood, suspects),
+    absoluteInputs(understood, read.inputs),
+    fileMacroRoots,
+    definedMacros(invocation),
+  );
+}
+
+/** The dependency file as a template for other checkouts; undefined where it names no place or cannot be rewritten exactly. */
+function templateOf(content: Buffer, understood: Understood): Buffer | undefined {
+  const template = depfileTemplate(content.toString("utf8"), understood.places);
+  return template === undefined ? undefined : Buffer.from(template, "utf8");
+}
+
+/** Relative, or below the working directory or the project root: not a header of the system. */
+function isOfProject(understood: Understood, path: string): boolean {
+  return !path.startsWith("/") || understood.places.portable(path) !== path;
+}
+
+function absoluteInputs(understood: Understood, inputs: readonly PathAndDigest[]): PathAndDigest[] {
+  return inputs.map(([path, digest]) => [absolutePath(understood.question.cwd, path), digest]);
+}
+
+/** Fingerprints of the project's own files, so that a change of comments can be recognised later. */
+function tokensOfProject(facts: SourceFacts, understood: Understood, read: ReadFiles): Map<Digest, Tokens> {
+  const tokens = new Map<Digest, Tokens>();
+  for (const [path, digest] of read.inputs) {
+    if (!isOfProject(understood, path)) continue;
+    const found = facts.tokens(absolutePath(understood.question.cwd, path), digest);
+    if (found !== undefined) tokens.set(digest, { exact: found.exact, layout: found.layout });
+  }
+  return tokens;
+}

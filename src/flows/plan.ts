@@ -1,0 +1,118 @@
+/**
+ * A hit, made ready for the one who places it: outputs with their checks, and what must stay true for the same answer next time.
+ */
+import { crc32 } from "node:zlib";
+import { renderDepfile } from "../compile/index.ts";
+import type { Files, Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
+import { absolutePath, type Understood } from "./request.ts";
+
+export interface PlannedOutput {
+  readonly path: string;
+  readonly mode: "replace" | "overwrite";
+  readonly crc32: number;
+  readonly size: number;
+  readonly digest: string;
+  /** Unset: a plain blob of the store. */
+  readonly content: Buffer | undefined;
+}
+
+export interface Placement {
+  readonly outputs: readonly PlannedOutput[];
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly compileMs: number;
+}
+
+export interface WatchedInput extends Fingerprint {
+  readonly path: string;
+}
+
+export interface WatchedAbsence extends Fingerprint {
+  readonly directory: string;
+  readonly names: readonly string[];
+}
+
+/** What makes the answer valid, as of now. */
+export interface Validity {
+  readonly inputs: readonly WatchedInput[];
+  readonly absences: readonly WatchedAbsence[];
+}
+
+/** Undefined when a blob cannot be had. */
+export async function placementOf(
+  store: LocalStore,
+  understood: Understood,
+  result: StoredResult,
+  signal: AbortSignal,
+): Promise<Placement | undefined> {
+  const outputs: PlannedOutput[] = [];
+  for (const { path, digest, role, template } of result.outputs) {
+    const target = understood.places.resolve(path);
+    if (role === "object") {
+      const plain = await store.plain(digest);
+      if (plain === undefined) return undefined;
+      outputs.push({ path: target, mode: "replace", crc32: plain.crc32, size: plain.size, digest, content: undefined });
+      continue;
+    }
+    const read = await store.read(digest, signal);
+    if (read.kind === "miss") return undefined;
+    const content = template ? Buffer.from(renderDepfile(read.bytes.toString("utf8"), understood.places), "utf8") : read.bytes;
+    outputs.push({ path: target, mode: "overwrite", crc32: crc32(content), size: content.length, digest, content });
+  }
+  return {
+    outputs,
+    stdout: Buffer.from(result.stdout, "base64"),
+    stderr: Buffer.from(result.stderr, "base64"),
+    compileMs: result.compileMs,
+  };
+}
+
+/** Undefined while a file is too young for its stat to be believed. */
+export function validityOf(files: Files, understood: Understood, entry: ManifestEntry): Validity | undefined {
+  const { places, question, toolchain } = understood;
+  const inputs: WatchedInput[] = [];
+  const paths = [...entry.inputs.map((input) => places.resolve(input.path)), ...toolchain.files];
+  for (const path of paths) {
+    const state = files.state(absolutePath(question.cwd, path));
+    if (state.kind !== "file" || isUntrusted(state.fingerprint)) return undefined;
+    inputs.push({ path, fp0: state.fingerprint.fp0, fp1: state.fingerprint.fp1 });
+  }
+  const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent];
+  return { inputs, absences: absencesOf(files, question.cwd, missing) };
+}
+
+/**
+ * Groups paths that must not exist by the nearest directory that does exist: as long as that directory has not changed,
+ * none of them can have appeared.
+ */
+export function absencesOf(files: Files, cwd: string, missing: readonly string[]): WatchedAbsence[] {
+  const groups = new Map<string, string[]>();
+  const fingerprints = new Map<string, Fingerprint | undefined>();
+  const fingerprint = (directory: string): Fingerprint | undefined => {
+    if (!fingerprints.has(directory)) fingerprints.set(directory, files.fingerprint(directory === "" ? cwd : absolutePath(cwd, directory)));
+    return fingerprints.get(directory);
+  };
+  for (const path of new Set(missing)) {
+    let directory = parentOf(path);
+    while (directory !== "" && directory !== "/" && fingerprint(directory) === undefined) directory = parentOf(directory);
+    const name = directory === "" ? path : path.slice(directory === "/" ? 1 : directory.length + 1);
+    const names = groups.get(directory);
+    if (names === undefined) groups.set(directory, [name]);
+    else names.push(name);
+  }
+  return [...groups].map(([directory, names]) => {
+    const { fp0, fp1 } = fingerprint(directory) ?? { fp0: 0, fp1: 0 };
+    return { directory, fp0, fp1, names };
+  });
+}
+
+/** "" for a name in the working directory. */
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  if (slash < 0) return "";
+  return slash === 0 ? "/" : path.slice(0, slash);
+}
+
+function isUntrusted(fingerprint: Fingerprint): boolean {
+  return fingerprint.fp0 === 0 && fingerprint.fp1 === 0;
+}

@@ -1,0 +1,104 @@
+/**
+ * What is known of sources by their content: scans, tokens, macros. Each content is looked at once and remembered, within limits.
+ */
+import { type Digest, limits } from "../base/index.ts";
+import { type FileMacros, macroBodies, reach, type SourceScan, type SourceTokens, scanSource, tokensOf } from "../compile/index.ts";
+import type { Files } from "../contracts/index.ts";
+
+export type PathAndDigest = readonly [path: string, digest: Digest];
+
+export class SourceFacts {
+  readonly #files: Files;
+  readonly #scans = new Recent<SourceScan>(limits.scanCacheEntries);
+  readonly #tokens = new Recent<SourceTokens | null>(limits.tokenCacheEntries);
+  readonly #macros = new Recent<FileMacros>(limits.scanCacheEntries);
+  readonly #mentions = new Recent<boolean>(limits.scanCacheEntries);
+
+  constructor(parts: { files: Files }) {
+    this.#files = parts.files;
+  }
+
+  /** Undefined when the file no longer has that content. */
+  scan(path: string, digest: Digest): SourceScan | undefined {
+    return this.#scans.get(digest) ?? this.#learn(this.#scans, path, digest, scanSource);
+  }
+
+  /** Remembers the scan of content that happens to be at hand. */
+  seen(content: Buffer, digest: Digest): void {
+    if (!this.#scans.has(digest)) this.#scans.set(digest, scanSource(content));
+  }
+
+  /** Undefined when the file no longer has that content, or when its tokens cannot be told with certainty. */
+  tokens(path: string, digest: Digest): SourceTokens | undefined {
+    const known = this.#tokens.get(digest);
+    return (known === undefined ? this.#learn(this.#tokens, path, digest, (content) => tokensOf(content) ?? null) : known) ?? undefined;
+  }
+
+  /**
+   * Whether any of `suspects` mentions a macro that can expand to one of `roots`, over the macros of all `inputs`.
+   * True when a content is not at hand: the caller is then on the safe side.
+   * @param defined macros that the command line defines (NDEBUG matters)
+   */
+  mentions(
+    suspects: readonly PathAndDigest[],
+    inputs: readonly PathAndDigest[],
+    roots: readonly string[],
+    defined: ReadonlySet<string>,
+  ): boolean {
+    const macros: { path: string; macros: FileMacros }[] = [];
+    for (const [path, digest] of inputs) {
+      const known = this.#macros.get(digest) ?? this.#learn(this.#macros, path, digest, macroBodies);
+      if (known === undefined) return true;
+      macros.push({ path, macros: known });
+    }
+    const reached = reach(macros, roots, defined);
+    const names = [...reached].toSorted();
+    const key = names.join(" ");
+    return suspects.some(([path, digest]) => {
+      const memo = `${digest} ${key}`;
+      const known = this.#mentions.get(memo);
+      if (known !== undefined) return known;
+      const tokens = this.tokens(path, digest);
+      const mentioned = tokens === undefined || names.some((name) => tokens.identifiers.has(name));
+      this.#mentions.set(memo, mentioned);
+      return mentioned;
+    });
+  }
+
+  #learn<T>(into: Recent<T>, path: string, digest: Digest, read: (content: Buffer) => T): T | undefined {
+    const content = this.#files.content(path, digest);
+    if (content === undefined) return undefined;
+    const fact = read(content);
+    into.set(digest, fact);
+    return fact;
+  }
+}
+
+/** A map that forgets what was used least recently. */
+class Recent<T> {
+  readonly #most: number;
+  readonly #entries = new Map<string, T>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  get(key: string): T | undefined {
+    const value = this.#entries.get(key);
+    if (value === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    return value;
+  }
+
+  set(key: string, value: T): void {
+    this.#entries.set(key, value);
+    if (this.#entries.size <= this.#most) return;
+    const oldest = this.#entries.keys().next().value;
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+}
