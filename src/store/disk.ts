@@ -1,0 +1,302 @@
+/**
+ * DiskStore: blobs in a directory of this machine.
+ *
+ * Guarantees: a blob that is read has the digest it was asked by; a damaged one is removed and is a miss; a crash at any moment loses
+ * at most blobs that were not acknowledged; a full or unwritable disk makes writes fail and nothing else.
+ * Not guaranteed: that what was written survives a power failure.
+ * Knows: files, free space, last use. Does not know: peers, actions, compilers.
+ */
+import { mkdirSync } from "node:fs";
+import { zstdDecompressSync } from "node:zlib";
+import { CairnError, type Digest, type Facts, type Log, limits, systemCode } from "../base/index.ts";
+import type { BlobRead, LocalStore, PlainBlob } from "../contracts/index.ts";
+import { fileSize, measure, measureFile, readWhole, removeQuietly, type Verified, writeWhole } from "./blob-files.ts";
+import { type BlobRow, BlobTable } from "./blob-table.ts";
+import type { Database } from "./database.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { compressedPath, plainPath, TEMPORARY, temporaryName } from "./layout.ts";
+
+export interface DiskStoreParts {
+  readonly log: Log;
+  /** ms since the epoch */
+  readonly now: () => number;
+  /** Holds the blob table; the result index shares it, so that evicted blobs take their results along. */
+  readonly database: Database;
+}
+
+export interface DiskStoreOptions {
+  /** Absolute path; made when it is missing. */
+  readonly directory: string;
+  /** Bytes of files to keep; blobs not used for the longest time go first. */
+  readonly capacityBytes: number;
+  /** Bytes of files that may lie uncompressed; blobs not used for the longest time are compressed first. */
+  readonly rawBytes: number;
+}
+
+export class DiskStore implements LocalStore {
+  readonly directory: string;
+  readonly #parts: DiskStoreParts;
+  readonly #table: BlobTable;
+  readonly #housekeeping: Housekeeping;
+  readonly #startedMs: number;
+  #temporaries = 0;
+  #failing: string | undefined;
+
+  private constructor(parts: DiskStoreParts, options: DiskStoreOptions) {
+    this.directory = options.directory;
+    this.#parts = parts;
+    this.#startedMs = parts.now();
+    this.#table = new BlobTable(parts.database);
+    this.#housekeeping = new Housekeeping(
+      {
+        ...parts,
+        table: this.#table,
+        temporary: () => this.#temporary(),
+        verify: (digest) => this.#verifyPlain(digest),
+      },
+      options,
+    );
+    parts.database.onReset(() => this.#housekeeping.restart());
+  }
+
+  /** Opens the store, whatever an earlier process left in its directory. */
+  static open(parts: DiskStoreParts, options: DiskStoreOptions): DiskStore {
+    try {
+      mkdirSync(`${options.directory}/${TEMPORARY}`, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      parts.log.event("error", "store.unwritable", { directory: options.directory, system: systemCode(error) ?? "" });
+    }
+    return new DiskStore(parts, options);
+  }
+
+  has(digest: Digest): Promise<boolean> {
+    return Promise.resolve(this.#here(digest));
+  }
+
+  async read(digest: Digest, signal?: AbortSignal): Promise<BlobRead> {
+    signal?.throwIfAborted();
+    const bytes = (await this.#readPlain(digest, signal)) ?? (await this.#inflated(digest));
+    if (bytes === undefined) {
+      this.#forgetMissing(digest);
+      return { kind: "miss" };
+    }
+    const row = this.#table.get(digest);
+    if (row !== undefined) this.#table.use(digest, row, this.#parts.now());
+    return { kind: "hit", bytes };
+  }
+
+  /** @throws {CairnError} `home-unwritable` when the disk does not take it, `limit-exceeded` when it is larger than limits.blobBytes */
+  async write(bytes: Uint8Array, signal?: AbortSignal): Promise<Digest> {
+    signal?.throwIfAborted();
+    if (bytes.byteLength > limits.blobBytes) throw new CairnError("limit-exceeded", { what: "blob", size: bytes.byteLength });
+    const verified = await measure(bytes, signal);
+    const { digest } = verified;
+    const row = this.#table.get(digest);
+    const now = this.#parts.now();
+    if (row !== undefined && row.crc32 !== undefined && this.#intact(digest, row)) {
+      this.#table.use(digest, row, now);
+      return digest;
+    }
+    await this.#put(digest, bytes, verified, signal);
+    return digest;
+  }
+
+  remove(digest: Digest): Promise<void> {
+    removeQuietly(plainPath(this.directory, digest));
+    removeQuietly(compressedPath(this.directory, digest));
+    this.#table.forget([digest]);
+    return Promise.resolve();
+  }
+
+  async plain(digest: Digest): Promise<PlainBlob | undefined> {
+    const now = this.#parts.now();
+    const row = this.#table.get(digest);
+    if (row?.crc32 !== undefined && row.size !== undefined && row.form !== "zstd" && this.#intact(digest, row)) {
+      this.#table.use(digest, row, now);
+      return { size: row.size, crc32: row.crc32 };
+    }
+    const verified = (await this.#verifyPlain(digest)) ?? (await this.#unpack(digest));
+    if (verified === undefined) this.#forgetMissing(digest);
+    return verified === undefined ? undefined : { size: verified.size, crc32: verified.crc32 };
+  }
+
+  /**
+   * Does waiting work in small steps: last uses, eviction, compression, what crashes left, verifying what lies here.
+   * To be called when the daemon is idle and after writes.
+   *
+   * @param deadlineMs stop when that much time has passed; one step takes a few ms
+   * @returns whether work is left that is worth another call soon
+   */
+  async tidy(deadlineMs: number): Promise<boolean> {
+    return await this.#housekeeping.work(deadlineMs);
+  }
+
+  /** Whether more is stored than should be, so that `tidy` deserves to be called soon. */
+  get overCapacity(): boolean {
+    return this.#housekeeping.overCapacity;
+  }
+
+  /** Numbers for people. */
+  facts(): Facts {
+    return {
+      blobs: this.#table.blobs,
+      storedBytes: this.#table.storedBytes,
+      plainBytes: this.#table.plainBytes,
+      foreignFiles: this.#housekeeping.foreignFiles,
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#table[Symbol.dispose]();
+    return Promise.resolve();
+  }
+
+  #here(digest: Digest): boolean {
+    return this.#size(plainPath(this.directory, digest)) !== undefined || this.#size(compressedPath(this.directory, digest)) !== undefined;
+  }
+
+  /** Whether the file that the table speaks of lies there with its size. Cheap; catches what a power failure truncates. */
+  #intact(digest: Digest, row: BlobRow): boolean {
+    const path = row.form === "zstd" ? compressedPath(this.directory, digest) : plainPath(this.directory, digest);
+    return this.#size(path) === row.stored;
+  }
+
+  #size(path: string): number | undefined {
+    return this.#guard(path, () => fileSize(path));
+  }
+
+  async #readPlain(digest: Digest, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+    const path = plainPath(this.directory, digest);
+    const bytes = await this.#guardAsync(path, () => readWhole(path, signal));
+    if (bytes === undefined) return undefined;
+    const verified = await measure(bytes, signal);
+    if (!this.#judge(digest, path, verified)) return undefined;
+    this.#noteVerified(verified);
+    return bytes;
+  }
+
+  /** Verifies the plain file without holding it in memory. */
+  async #verifyPlain(digest: Digest): Promise<Verified | undefined> {
+    const path = plainPath(this.directory, digest);
+    const verified = await this.#guardAsync(path, () => measureFile(path));
+    if (verified === undefined || !this.#judge(digest, path, verified)) return undefined;
+    this.#noteVerified(verified);
+    return verified;
+  }
+
+  /** The verified content of the compressed file. */
+  async #inflated(digest: Digest): Promise<Buffer | undefined> {
+    const path = compressedPath(this.directory, digest);
+    const packed = await this.#guardAsync(path, () => readWhole(path));
+    if (packed === undefined) return undefined;
+    const row = this.#table.get(digest);
+    let bytes: Buffer;
+    try {
+      // A damaged file may claim to be enormous.
+      bytes = zstdDecompressSync(packed, { maxOutputLength: Math.max(1, row?.size ?? limits.sourceBytes) });
+    } catch {
+      this.#damaged(digest, path);
+      return undefined;
+    }
+    const verified = await measure(bytes);
+    if (!this.#judge(digest, path, verified)) return undefined;
+    const now = this.#parts.now();
+    this.#table.put(digest, { ...verified, stored: packed.length, form: "zstd", used: row?.used ?? now, checked: now });
+    return bytes;
+  }
+
+  /** Puts a compressed blob plain. */
+  async #unpack(digest: Digest): Promise<Verified | undefined> {
+    const bytes = await this.#inflated(digest);
+    if (bytes === undefined) return undefined;
+    const verified = await measure(bytes);
+    try {
+      await this.#put(digest, bytes, verified, undefined);
+    } catch (error) {
+      if (error instanceof CairnError) return undefined; // Logged; the blob stays as it was.
+      throw error;
+    }
+    return verified;
+  }
+
+  async #put(digest: Digest, bytes: Uint8Array, verified: Verified, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await writeWhole(this.#temporary(), plainPath(this.directory, digest), bytes, signal);
+    } catch (error) {
+      const system = systemCode(error);
+      if (system === undefined || system === "ABORT_ERR") throw error;
+      this.#unwritable(system, error);
+    }
+    this.#failing = undefined;
+    removeQuietly(compressedPath(this.directory, digest));
+    const now = this.#parts.now();
+    this.#table.put(digest, { size: verified.size, stored: verified.size, form: "plain", crc32: verified.crc32, used: now, checked: now });
+  }
+
+  #unwritable(system: string, cause: unknown): never {
+    // Said once for each kind of trouble, not once for each blob.
+    if (this.#failing !== system) this.#parts.log.event("error", "store.unwritable", { directory: this.directory, system });
+    this.#failing = system;
+    throw new CairnError("home-unwritable", { directory: this.directory, system }, cause);
+  }
+
+  #noteVerified(verified: Verified): void {
+    const now = this.#parts.now();
+    const old = this.#table.get(verified.digest);
+    const form = old?.form === "kept" ? "kept" : "plain";
+    if (old?.crc32 === verified.crc32 && old.form === form) return;
+    this.#table.put(verified.digest, {
+      size: verified.size,
+      stored: verified.size,
+      form,
+      crc32: verified.crc32,
+      used: old?.used ?? now,
+      checked: now,
+    });
+  }
+
+  /** @returns whether the content is what it should be; if not, it is removed */
+  #judge(digest: Digest, path: string, verified: Verified): boolean {
+    if (verified.digest === digest) return true;
+    this.#damaged(digest, path);
+    return false;
+  }
+
+  #damaged(digest: Digest, path: string): void {
+    this.#parts.log.event("warn", "store.blob-damaged", { digest, path });
+    removeQuietly(path);
+  }
+
+  /** A blob that the table knows and the disk does not have: results that name it are forgotten with it. */
+  #forgetMissing(digest: Digest): void {
+    if (this.#table.get(digest) !== undefined && !this.#here(digest)) this.#table.forget([digest]);
+  }
+
+  #temporary(): string {
+    return `${this.directory}/${TEMPORARY}/${temporaryName(process.pid, this.#startedMs, this.#temporaries++)}`;
+  }
+
+  /** Runs a file operation; a missing file is undefined, and so is any other trouble, which is logged. */
+  #guard<T>(path: string, body: () => T): T | undefined {
+    try {
+      return body();
+    } catch (error) {
+      return this.#unreadable(path, error);
+    }
+  }
+
+  async #guardAsync<T>(path: string, body: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await body();
+    } catch (error) {
+      return this.#unreadable(path, error);
+    }
+  }
+
+  #unreadable(path: string, error: unknown): undefined {
+    const system = systemCode(error);
+    if (system === undefined || system === "ABORT_ERR") throw error;
+    if (system !== "ENOENT" && system !== "ENOTDIR") this.#parts.log.event("warn", "store.unreadable", { path, system });
+    return undefined;
+  }
+}

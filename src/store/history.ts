@@ -1,0 +1,67 @@
+/**
+ * History: what became of the last compile of each source, for people who ask why. Gathered in memory, written in batches; the oldest
+ * rows go first.
+ */
+import { type Digest, limits } from "../base/index.ts";
+import type { HistoryRow } from "../contracts/index.ts";
+import { type Database, numberAt, type Row, textAt } from "./database.ts";
+
+/** Rows gathered before they are written. */
+const PENDING_MAX = 256;
+
+export class History {
+  readonly #database: Database;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #pending = new Map<string, HistoryRow>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#sql = statements(database);
+  }
+
+  remember(row: HistoryRow): void {
+    this.#pending.set(row.source, row);
+    if (this.#pending.size >= PENDING_MAX) this.flush();
+  }
+
+  bySource(source: string): HistoryRow | undefined {
+    const pending = this.#pending.get(source);
+    if (pending !== undefined) return pending;
+    return rowFrom(this.#database.attempt("history", undefined, () => this.#sql.bySource.get(source)));
+  }
+
+  byRequest(request: Digest): HistoryRow | undefined {
+    for (const row of this.#pending.values()) if (row.request === request) return row;
+    return rowFrom(this.#database.attempt("history", undefined, () => this.#sql.byRequest.get(Buffer.from(request, "hex"))));
+  }
+
+  flush(): void {
+    if (this.#pending.size === 0) return;
+    const rows = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#database.attempt("flush history", undefined, () => this.#database.transaction(() => this.#write(rows)));
+  }
+
+  #write(rows: readonly HistoryRow[]): void {
+    for (const row of rows) this.#sql.put.run(row.source, Buffer.from(row.request, "hex"), row.at, row.outcome, row.body);
+    const excess = numberAt(this.#sql.size.get(), 0) - limits.historyEntries;
+    if (excess > 0) this.#sql.dropOldest.run(excess);
+  }
+}
+
+function rowFrom(row: Row | undefined): HistoryRow | undefined {
+  if (row === undefined) return undefined;
+  return { source: textAt(row, 0), request: textAt(row, 1), at: numberAt(row, 2), outcome: textAt(row, 3), body: textAt(row, 4) };
+}
+
+function statements(database: Database) {
+  return {
+    bySource: database.statement("SELECT source, lower(hex(request)), at, outcome, body FROM history WHERE source = ?"),
+    byRequest: database.statement(
+      "SELECT source, lower(hex(request)), at, outcome, body FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
+    ),
+    put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body) VALUES (?, ?, ?, ?, ?)"),
+    size: database.statement("SELECT count(*) FROM history"),
+    dropOldest: database.statement("DELETE FROM history WHERE source IN (SELECT source FROM history ORDER BY at LIMIT ?)"),
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * Housekeeping of the disk store: everything that must happen sometime and never while somebody waits.
+ *
+ * Each step is small and whole: eviction of a few blobs, one directory of the janitor's walk, compression of one blob,
+ * verification of one blob. A crash between any two loses nothing.
+ */
+import { readFileSync } from "node:fs";
+import { constants, zstdCompressSync } from "node:zlib";
+import { type Digest, digestOf, type Log, systemCode } from "../base/index.ts";
+import { removeQuietly, type Verified, writeWhole } from "./blob-files.ts";
+import type { BlobTable, NamedBlob } from "./blob-table.ts";
+import { Janitor } from "./janitor.ts";
+import { compressedPath, plainPath, SHARDS } from "./layout.ts";
+
+export interface HousekeepingParts {
+  readonly log: Log;
+  /** ms since the epoch */
+  readonly now: () => number;
+  readonly table: BlobTable;
+  /** A fresh name for a temporary file. */
+  readonly temporary: () => string;
+  /** Reads a plain blob; removes it when it is damaged. */
+  readonly verify: (digest: Digest) => Promise<Verified | undefined>;
+}
+
+export interface HousekeepingOptions {
+  readonly directory: string;
+  readonly capacityBytes: number;
+  readonly rawBytes: number;
+}
+
+/** Blobs evicted in one step. */
+const EVICT_STEP = 16;
+/** Larger blobs are not compressed: that would hold up everything else. */
+const COMPRESS_MAX_BYTES = 33_554_432;
+/** A compressed blob must be smaller than this part of the plain one. */
+const COMPRESS_WORTH = 0.9;
+/** Above this level time grows faster than what is saved. */
+const COMPRESS_LEVEL = 3;
+/** A blob is verified again after this time, ms. */
+const CHECK_AGE_MS = 14 * 86_400_000;
+/** Between two verifications, ms: two weeks would be enough for half a million blobs. */
+const CHECK_PAUSE_MS = 2_000;
+
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  readonly #options: HousekeepingOptions;
+  readonly #janitor: Janitor;
+  /** Blobs of the shard that is being verified, last one next. */
+  #toCheck: NamedBlob[] = [];
+  #checkShard = 0;
+  #checkedAt = 0;
+  #stuck = false;
+  #working = false;
+
+  constructor(parts: HousekeepingParts, options: HousekeepingOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#janitor = new Janitor(parts, options.directory);
+  }
+
+  get overCapacity(): boolean {
+    return this.#parts.table.storedBytes > this.#options.capacityBytes;
+  }
+
+  get foreignFiles(): number {
+    return this.#janitor.foreignFiles;
+  }
+
+  /** Looks at the whole directory again: the table was lost. */
+  restart(): void {
+    this.#janitor.restart();
+  }
+
+  /** @returns whether work is left */
+  async work(deadlineMs: number): Promise<boolean> {
+    if (this.#working) return true;
+    this.#working = true;
+    this.#stuck = false;
+    const end = this.#parts.now() + deadlineMs;
+    try {
+      do {
+        if (!(await this.#step())) {
+          this.#parts.table.flush();
+          return false;
+        }
+      } while (this.#parts.now() < end);
+      return true;
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  /** Does the most urgent piece of work. @returns false when there is none */
+  async #step(): Promise<boolean> {
+    if (this.overCapacity && !this.#stuck) return this.#evict();
+    if (this.#janitor.step()) return true;
+    if (this.#parts.table.plainBytes > this.#options.rawBytes && !this.#stuck) return await this.#compress();
+    return await this.#check();
+  }
+
+  #evict(): boolean {
+    const { table } = this.#parts;
+    const chosen: Digest[] = [];
+    let excess = table.storedBytes - this.#options.capacityBytes;
+    for (const blob of table.oldest(EVICT_STEP)) {
+      if (excess <= 0) break;
+      const removed = [plainPath, compressedPath].map((path) => removeQuietly(path(this.#options.directory, blob.digest)));
+      if (removed.includes(false)) continue;
+      excess -= blob.stored;
+      chosen.push(blob.digest);
+    }
+    // Where neither files nor rows can be removed, trying again at once would not end.
+    if (chosen.length === 0 || !table.forget(chosen)) this.#stuck = true;
+    else this.#parts.log.event("debug", "store.evicted", { blobs: chosen.length, storedBytes: table.storedBytes });
+    return true;
+  }
+
+  async #compress(): Promise<boolean> {
+    const blob = this.#parts.table.oldestPlain(1)[0];
+    if (blob === undefined) {
+      this.#stuck = true;
+      return true;
+    }
+    try {
+      await this.#compressBlob(blob);
+    } catch (error) {
+      const system = systemCode(error);
+      if (system === undefined) throw error;
+      // A file that vanished is the janitor's; on a full disk eviction must come first.
+      if (system === "ENOENT") this.#parts.table.forget([blob.digest]);
+      else this.#stuck = true;
+    }
+    return true;
+  }
+
+  async #compressBlob(blob: NamedBlob): Promise<void> {
+    const { digest, ...row } = blob;
+    const { table, now } = this.#parts;
+    if (row.stored > COMPRESS_MAX_BYTES) return table.put(digest, { ...row, form: "kept" });
+    const plain = plainPath(this.#options.directory, digest);
+    const bytes = readFileSync(plain);
+    if (digestOf(bytes) !== digest) {
+      await this.#parts.verify(digest); // Finds the damage once more, removes the file and says so.
+      table.forget([digest]);
+      return;
+    }
+    const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: COMPRESS_LEVEL } });
+    if (packed.length > bytes.length * COMPRESS_WORTH) return table.put(digest, { ...row, form: "kept", checked: now() });
+    await writeWhole(this.#parts.temporary(), compressedPath(this.#options.directory, digest), packed);
+    // The row changes before the plain file goes: an outside reader that misses it asks, and it is put plain again.
+    table.put(digest, { ...row, size: bytes.length, stored: packed.length, form: "zstd", checked: now() });
+    removeQuietly(plain);
+  }
+
+  /** Verifies plain blobs that were not verified for long, one at a time: disks rot. */
+  async #check(): Promise<boolean> {
+    const now = this.#parts.now();
+    if (now - this.#checkedAt < CHECK_PAUSE_MS) return false;
+    this.#checkedAt = now;
+    if (this.#toCheck.length === 0) {
+      const shard = SHARDS[this.#checkShard++ % SHARDS.length] ?? "00";
+      this.#toCheck = this.#parts.table.shard(shard).filter((blob) => blob.form !== "zstd" && now - blob.checked > CHECK_AGE_MS);
+      return false;
+    }
+    const blob = this.#toCheck.pop();
+    const row = blob === undefined ? undefined : this.#parts.table.get(blob.digest);
+    if (blob === undefined || row === undefined || row.form === "zstd") return false;
+    const verified = await this.#parts.verify(blob.digest);
+    if (verified === undefined) this.#parts.table.forget([blob.digest]);
+    else this.#parts.table.put(blob.digest, { ...row, crc32: verified.crc32, size: verified.size, stored: verified.size, checked: now });
+    return false;
+  }
+}

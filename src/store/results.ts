@@ -1,0 +1,208 @@
+/**
+ * SqliteIndex: what is known about compiles on this machine, in the index database.
+ *
+ * Guarantees: what `add` acknowledged survives a crash of this process; an entry never leads to a result that is not there.
+ * When the database fails, questions are answered "unknown" and only `add` throws.
+ * Knows: SQL. Does not know: files, blobs' content, what a manifest means.
+ */
+import { type Digest, type Facts, limits } from "../base/index.ts";
+import type { HistoryRow, ManifestEntry, ResultIndex, StoredResult, Tokens } from "../contracts/index.ts";
+import { Counters } from "./counters.ts";
+import { bytesAt, type Database, numberAt, type Row, textAt } from "./database.ts";
+import { History } from "./history.ts";
+import { decodeIds, encodeIds } from "./id-list.ts";
+import { Interner } from "./interner.ts";
+import { Sweeper } from "./sweeper.ts";
+import { Uses } from "./uses.ts";
+
+export interface SqliteIndexParts {
+  /** ms since the epoch */
+  readonly now: () => number;
+  readonly database: Database;
+}
+
+export interface SqliteIndexOptions {
+  /** Entries kept for all manifests together, and results; those not used for the longest time go first. */
+  readonly entriesMax: number;
+}
+
+export class SqliteIndex implements ResultIndex {
+  readonly #parts: SqliteIndexParts;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #interner: Interner;
+  readonly #uses: Uses;
+  readonly #history: History;
+  readonly #counters: Counters;
+  readonly #sweeper: Sweeper;
+  #lastUsed = 0;
+
+  private constructor(parts: SqliteIndexParts, options: SqliteIndexOptions) {
+    this.#parts = parts;
+    this.#sql = statements(parts.database);
+    this.#interner = new Interner(parts.database);
+    this.#uses = new Uses(parts.database);
+    this.#history = new History(parts.database);
+    this.#counters = new Counters(parts.database);
+    this.#sweeper = new Sweeper({ database: parts.database, interner: this.#interner }, options);
+  }
+
+  static open(parts: SqliteIndexParts, options: SqliteIndexOptions): SqliteIndex {
+    return new SqliteIndex(parts, options);
+  }
+
+  entries(manifest: Digest): ManifestEntry[] {
+    const rows = this.#attempt("entries", [], () => this.#sql.entries.all(toBytes(manifest)));
+    const used = new Map(rows.map((row) => [row, Math.max(numberAt(row, 5), this.#uses.of(manifest, textAt(row, 0)))]));
+    rows.sort((a, b) => (used.get(b) ?? 0) - (used.get(a) ?? 0));
+    return rows.map((row) => this.#attempt("inputs", undefined, () => this.#entry(row))).filter((entry) => entry !== undefined);
+  }
+
+  result(action: Digest): StoredResult | undefined {
+    const row = this.#attempt("result", undefined, () => this.#sql.result.get(toBytes(action)));
+    return row === undefined ? undefined : (JSON.parse(textAt(row, 0)) as StoredResult); // Written by `add` and nobody else.
+  }
+
+  /** @throws {CairnError} `home-unwritable` or `index-corrupt`; nothing is stored then */
+  add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void {
+    const { database } = this.#parts;
+    try {
+      database.demand("add", () => database.transaction(() => this.#insert(manifest, entry, result, tokens)));
+    } catch (error) {
+      this.#interner.forget(); // It may remember ids that were rolled back.
+      throw error;
+    }
+  }
+
+  touch(manifest: Digest, action: Digest): void {
+    this.#uses.note(manifest, action, this.#tick());
+  }
+
+  forget(action: Digest): void {
+    this.#attempt("forget", undefined, () => this.#sql.forget.run(toBytes(action)));
+  }
+
+  tokens(content: Digest): Tokens | undefined {
+    const row = this.#attempt("tokens", undefined, () => this.#sql.tokens.get(toBytes(content)));
+    return row === undefined ? undefined : { exact: textAt(row, 0), layout: textAt(row, 1) };
+  }
+
+  remember(row: HistoryRow): void {
+    this.#history.remember(row);
+  }
+
+  history(source: string): HistoryRow | undefined {
+    return this.#history.bySource(source);
+  }
+
+  historyByRequest(request: Digest): HistoryRow | undefined {
+    return this.#history.byRequest(request);
+  }
+
+  count(changes: Readonly<Record<string, number>>): void {
+    this.#counters.count(changes);
+  }
+
+  counters(): Record<string, number> {
+    return this.#counters.all();
+  }
+
+  zeroCounters(): void {
+    this.#counters.zero();
+  }
+
+  facts(): Facts {
+    const row = this.#attempt("facts", undefined, () => this.#sql.facts.get());
+    return {
+      manifests: numberAt(row, 0),
+      entries: numberAt(row, 1),
+      results: numberAt(row, 2),
+      inputs: numberAt(row, 3),
+      databaseBytes: this.#parts.database.bytes(),
+    };
+  }
+
+  /** Writes what was gathered in memory: uses, history, counters. */
+  flush(): void {
+    this.#uses.flush();
+    this.#history.flush();
+    this.#counters.flush();
+  }
+
+  /**
+   * Drops what is too much or named by nobody, in steps of a few ms each; also flushes.
+   *
+   * @param deadlineMs stop when that much time has passed
+   * @returns whether work is left
+   */
+  tidy(deadlineMs: number): boolean {
+    const end = this.#parts.now() + deadlineMs;
+    this.flush();
+    while (this.#sweeper.step()) if (this.#parts.now() >= end) return true;
+    return false;
+  }
+
+  [Symbol.dispose](): void {
+    this.flush();
+  }
+
+  #insert(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void {
+    const sql = this.#sql;
+    const used = this.#tick();
+    const id = numberAt(sql.putResult.get(toBytes(entry.action), JSON.stringify(result), used), 0);
+    sql.dropOutputs.run(id);
+    for (const output of result.outputs) sql.addOutput.run(toBytes(output.digest), id);
+    const inputs = this.#interner.inputIds(entry.inputs);
+    const absent = this.#interner.pathIds(entry.absent);
+    this.#sweeper.inUse(inputs, absent);
+    const place = entry.place === undefined ? null : toBytes(entry.place);
+    const terminal = entry.terminal === undefined ? null : toBytes(entry.terminal);
+    const key = toBytes(manifest);
+    sql.putEntry.run(key, id, place, terminal, encodeIds(inputs), encodeIds(absent), used);
+    const excess = numberAt(sql.countEntries.get(key), 0) - limits.entriesPerManifest;
+    if (excess > 0) sql.dropOldest.run(key, excess);
+    for (const [content, { exact, layout }] of tokens) sql.putTokens.run(toBytes(content), toBytes(exact), toBytes(layout));
+  }
+
+  #entry(row: Row): ManifestEntry | undefined {
+    const inputs = this.#interner.inputs(decodeIds(bytesAt(row, 3)));
+    const absent = this.#interner.paths(decodeIds(bytesAt(row, 4)));
+    if (inputs === undefined || absent === undefined) return undefined;
+    return { action: textAt(row, 0), place: textAt(row, 1) || undefined, terminal: textAt(row, 2) || undefined, inputs, absent };
+  }
+
+  /** The time, never twice the same: uses within one ms keep their order. */
+  #tick(): number {
+    this.#lastUsed = Math.max(this.#parts.now(), this.#lastUsed + 1);
+    return this.#lastUsed;
+  }
+
+  #attempt<T>(what: string, fallback: T, body: () => T): T {
+    return this.#parts.database.attempt(what, fallback, body);
+  }
+}
+
+function statements(database: Database) {
+  return {
+    entries: database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used
+      FROM entries JOIN results ON results.id = entries.result WHERE manifest = ?`),
+    result: database.statement("SELECT body FROM results WHERE action = ?"),
+    putResult: database.statement(`INSERT INTO results (action, body, used) VALUES (?, ?, ?)
+      ON CONFLICT (action) DO UPDATE SET body = excluded.body, used = excluded.used RETURNING id`),
+    dropOutputs: database.statement("DELETE FROM outputs WHERE result = ?"),
+    addOutput: database.statement("INSERT OR IGNORE INTO outputs (blob, result) VALUES (?, ?)"),
+    putEntry: database.statement(`INSERT INTO entries (manifest, result, place, terminal, inputs, absent, used) VALUES (?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (manifest, result) DO UPDATE SET place = excluded.place, terminal = excluded.terminal,
+      inputs = excluded.inputs, absent = excluded.absent, used = excluded.used`),
+    countEntries: database.statement("SELECT count(*) FROM entries WHERE manifest = ?"),
+    dropOldest: database.statement("DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE manifest = ? ORDER BY used LIMIT ?)"),
+    forget: database.statement("DELETE FROM results WHERE action = ?"),
+    tokens: database.statement("SELECT lower(hex(exact)), lower(hex(layout)) FROM tokens WHERE content = ?"),
+    putTokens: database.statement("INSERT OR REPLACE INTO tokens (content, exact, layout) VALUES (?, ?, ?)"),
+    facts: database.statement(`SELECT (SELECT count(DISTINCT manifest) FROM entries), (SELECT count(*) FROM entries),
+      (SELECT count(*) FROM results), (SELECT count(*) FROM inputs)`),
+  };
+}
+
+function toBytes(digest: Digest): Buffer {
+  return Buffer.from(digest, "hex");
+}

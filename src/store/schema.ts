@@ -1,0 +1,61 @@
+/**
+ * The tables of the index database. Whoever changes them raises SCHEMA_VERSION: a database of another version is moved aside,
+ * for a cache may be lost but never misread.
+ *
+ * Digests are stored as 32 bytes. An entry names its inputs and absent paths by integer ids (see interner.ts), because thousands
+ * of manifests share the same headers. An id is never used twice (AUTOINCREMENT): what an entry names is right or gone. `used` and `checked` are ms since the epoch.
+ */
+export const SCHEMA_VERSION = 1;
+
+export const SCHEMA = `
+CREATE TABLE blobs (
+  digest BLOB PRIMARY KEY,
+  size INTEGER,             -- NULL until a compressed blob found on disk has been read
+  stored INTEGER NOT NULL,  -- bytes of its file
+  form INTEGER NOT NULL,    -- 0 plain, 1 zstd, 2 plain because compressing it did not pay
+  crc32 INTEGER,            -- NULL until verified
+  used INTEGER NOT NULL,
+  checked INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX blobs_used ON blobs (used);
+CREATE INDEX blobs_plain ON blobs (used) WHERE form = 0;
+
+CREATE TABLE inputs (id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL, path TEXT NOT NULL);
+CREATE INDEX inputs_digest ON inputs (digest);
+CREATE TABLE paths (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE);
+
+CREATE TABLE results (id INTEGER PRIMARY KEY, action BLOB NOT NULL UNIQUE, body TEXT NOT NULL, used INTEGER NOT NULL);
+CREATE INDEX results_used ON results (used);
+CREATE TABLE outputs (blob BLOB NOT NULL, result INTEGER NOT NULL, PRIMARY KEY (blob, result)) WITHOUT ROWID;
+CREATE INDEX outputs_result ON outputs (result);
+CREATE TABLE entries (
+  id INTEGER PRIMARY KEY,
+  manifest BLOB NOT NULL,
+  result INTEGER NOT NULL,
+  place BLOB,
+  terminal BLOB,
+  inputs BLOB NOT NULL,
+  absent BLOB NOT NULL,
+  used INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX entries_manifest ON entries (manifest, result);
+CREATE INDEX entries_result ON entries (result);
+CREATE INDEX entries_used ON entries (used);
+CREATE TRIGGER result_gone AFTER DELETE ON results BEGIN
+  DELETE FROM entries WHERE result = OLD.id;
+  DELETE FROM outputs WHERE result = OLD.id;
+END;
+
+CREATE TABLE dropped (entries INTEGER NOT NULL); -- since the sweeper's last round
+INSERT INTO dropped VALUES (0);
+CREATE TRIGGER entry_gone AFTER DELETE ON entries BEGIN
+  UPDATE dropped SET entries = entries + 1;
+END;
+
+CREATE TABLE tokens (content BLOB PRIMARY KEY, exact BLOB NOT NULL, layout BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE history (source TEXT PRIMARY KEY, request BLOB NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX history_request ON history (request);
+CREATE INDEX history_at ON history (at);
+CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE large_files (path TEXT PRIMARY KEY, identity BLOB NOT NULL, digest BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
+`;
