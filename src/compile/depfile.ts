@@ -12,14 +12,17 @@ export interface Depfile {
   readonly phony: readonly string[];
 }
 
-/** How a compiler writes them; found by trying, so that no version number has to be trusted. */
-export type DepfileStyle = "gcc" | "clang" | "clang-spaced";
+export type DepfileFamily = "gcc" | "clang";
+
+/** Some versions of both (gcc 9, clang 14) put an empty line before each phony target. */
+export interface DepfileStyle {
+  readonly family: DepfileFamily;
+  readonly spaced: boolean;
+}
 
 export interface DepfileTemplate extends Depfile {
   readonly style: DepfileStyle;
 }
-
-const STYLES: readonly DepfileStyle[] = ["gcc", "clang", "clang-spaced"];
 
 /** @returns undefined for anything but one rule and phony targets */
 export function parseDepfile(text: string): Depfile | undefined {
@@ -72,8 +75,8 @@ function unquoted(word: string): string | undefined {
 
 /** What a compiler of that style writes for these names. */
 export function writeDepfile(depfile: Depfile, style: DepfileStyle): string {
-  const rule = style === "gcc" ? gccRule(depfile) : clangRule(depfile);
-  const phony = depfile.phony.map((name) => `${style === "clang-spaced" ? "\n" : ""}${quoted(name, style)}:\n`);
+  const rule = style.family === "gcc" ? gccRule(depfile) : clangRule(depfile);
+  const phony = depfile.phony.map((name) => `${style.spaced ? "\n" : ""}${quoted(name, style.family)}:\n`);
   return `${rule}\n${phony.join("")}`;
 }
 
@@ -122,23 +125,25 @@ function clangRule({ targets, dependencies }: Depfile): string {
 }
 
 /** gcc quotes tabs too. Both double only the backslashes that stand before a quoted blank. */
-function quoted(name: string, style: DepfileStyle): string {
+function quoted(name: string, family: DepfileFamily): string {
   return name
     .replaceAll("$", "$$$$")
     .replaceAll("#", "\\#")
-    .replace(style === "gcc" ? /(\\*)([ \t])/g : /(\\*)( )/g, "$1$1\\$2");
+    .replace(family === "gcc" ? /(\\*)([ \t])/g : /(\\*)( )/g, "$1$1\\$2");
 }
 
 /**
  * A dependency file that can be written again elsewhere.
  *
  * @param portable gives each name the spelling that moves with the checkout
- * @returns undefined when none of the known styles reproduces `text` exactly
+ * @returns undefined when neither style of that family reproduces `text` exactly
  */
-export function depfileTemplate(text: string, portable: (name: string) => string): DepfileTemplate | undefined {
+export function depfileTemplate(text: string, family: DepfileFamily, portable: (name: string) => string): DepfileTemplate | undefined {
   if (text.includes("\ufffd")) return undefined; // Was not UTF-8: its bytes are lost already.
   const depfile = parseDepfile(text);
-  const style = depfile && STYLES.find((candidate) => writeDepfile(depfile, candidate) === text);
+  if (depfile === undefined) return undefined;
+  const styles = [false, true].map((spaced) => ({ family, spaced }));
+  const style = styles.find((candidate) => writeDepfile(depfile, candidate) === text);
   return style && { ...named(depfile, portable), style };
 }
 
