@@ -22,6 +22,8 @@ export const limits = {
   fileTableEntries: 65_536,
   /** Source files whose scan is remembered in memory. */
   scanCacheEntries: 8_192,
+  /** Source files whose tokens are remembered in memory; only files of the project itself. */
+  tokenCacheEntries: 512,
   /** Hot records, all together. */
   hotBytes: 268_435_456,
   /** Source files whose last compile `cairn explain` can tell. */

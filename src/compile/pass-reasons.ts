@@ -5,6 +5,9 @@
  */
 
 export type PassReason =
+  | "not_utf8"
+  | "computed_lookup"
+  | "storing_failed"
   | "bad_arguments"
   | "called_for_information"
   | "called_for_link"
@@ -51,6 +54,7 @@ export const passReasons: Readonly<Record<PassReason, string>> = {
   modules: "Modules are built or used (C++20 modules, header units, clang modules).",
   multiple_source_files: "Several source files are compiled by one command.",
   no_input_file: "The command names no source file.",
+  not_utf8: "A path, argument or variable is not UTF-8.",
   output_not_regular: "An output is a device, a pipe, a directory or something else that is not a plain file.",
   output_to_stdout: "An output goes to standard output.",
   plugin: "A compiler plugin may read and write files that nobody can foresee (-fplugin=, -fpass-plugin=).",
@@ -72,10 +76,12 @@ export const passReasons: Readonly<Record<PassReason, string>> = {
   assembler_include: "Assembly includes another file (.include), which no dependency file names.",
   clock_stepped: "The clock was set back while the compiler ran, so changes of inputs could not be noticed.",
   compiler_failed: "The compiler reported an error or was stopped.",
+  computed_lookup: "Whether a header exists decides what is compiled, and only the preprocessor knows its name (__has_include of a macro).",
   dependency_file_unreadable: "The dependency file could not be read or understood.",
   incbin: "Assembly copies a file into the object (.incbin), which no dependency file names.",
   input_modified_during_compile: "A source or header changed while the compiler ran.",
   missing_output: "The compiler succeeded without writing a file that it should have written.",
+  storing_failed: "The result could not be stored; the log says why (a full disk, for example).",
   time_macro: "The source uses __DATE__, __TIME__ or __TIMESTAMP__.",
   too_large: "The command, an input or an output is larger than what is kept.",
 };

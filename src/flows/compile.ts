@@ -10,13 +10,12 @@ import { basename, join } from "node:path";
 import { type Log, limits } from "../base/index.ts";
 import {
   dependencyArgs,
-  isPreprocessed,
   keyEnvironment,
   manifestKey,
   type PassReason,
   Places,
   placeDigest,
-  projectRootOf,
+  projectRoot,
   readInvocation,
   terminalDigest,
 } from "../compile/index.ts";
@@ -34,7 +33,7 @@ import { type Described, type Difference, describeDifferences } from "./differen
 import { find } from "./find.ts";
 import { ingest, type RunReport } from "./ingest.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
-import { absolutePath, type CompileQuestion, type Understood } from "./request.ts";
+import { absolutePath, type CompileQuestion, hasHeaders, type Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
 
@@ -167,24 +166,15 @@ export class CompileFlow {
     if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
     const { toolchain } = identified;
 
-    const responseFiles: string[] = [];
-    const readText = (path: string): string | undefined => {
-      const file = absolutePath(cwd, path);
-      const state = files.state(file);
-      if (state.kind !== "file" || state.size > limits.frameBytes) return undefined;
-      responseFiles.push(file);
-      return readFileSync(file, "utf8");
-    };
+    const readText = this.#responseReader(cwd);
     // Where the project lies is known only once the source is: a first reading with no places finds it.
-    const first = readInvocation({ argv, cwd, environment, family: toolchain.family }, (path) => path, readText);
+    const first = readInvocation({ argv, environment, family: toolchain.family }, (path) => path, readText);
     if (first.kind === "pass") return first;
     const sourcePath = absolutePath(cwd, first.invocation.source);
-    const places = new Places(
-      cwd,
-      projectRootOf(sourcePath, (path) => !files.absent(path), this.#options.homeDirectory),
-    );
+    const root = projectRoot(sourcePath, (path) => !files.absent(path), this.#options.homeDirectory);
+    const places = new Places({ cwd, projectRoot: root });
     const portable = (path: string): string => places.portable(path);
-    const reading = readInvocation({ argv, cwd, environment, family: toolchain.family }, portable, readText);
+    const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, readText);
     if (reading.kind === "pass") return reading;
     const { invocation } = reading;
 
@@ -196,14 +186,22 @@ export class CompileFlow {
       toolchain,
       invocation,
       places,
-      responseFiles: [...new Set(responseFiles)],
+      projectRoot: root,
       manifest: manifestKey({ toolchain, invocation, environment, native }, portable),
-      place: placeDigest(cwd, places.projectRoot, environment),
+      place: placeDigest(cwd, root, environment),
       terminal: terminalDigest(question, environment),
       keyEnvironment: keyEnvironment(environment, portable),
       sourcePath,
     };
     return { kind: "understood", understood };
+  }
+
+  #responseReader(cwd: string): (path: string) => string | undefined {
+    return (path) => {
+      const file = absolutePath(cwd, path);
+      const state = this.#parts.files.state(file);
+      return state.kind !== "file" || state.size > limits.frameBytes ? undefined : readFileSync(file, "utf8");
+    };
   }
 
   #pass(question: CompileQuestion, reason: PassReason, detail: string | undefined): Answer {
@@ -228,9 +226,9 @@ export class CompileFlow {
     const { invocation, question, toolchain } = understood;
     const { toolchains, log, statistics } = this.#parts;
     const id = this.#nextJob++;
-    const wantsDepfile = isPreprocessed(invocation.language) && invocation.depfile === undefined;
+    const wantsDepfile = hasHeaders(invocation) && invocation.depfile === undefined;
     const ownDepfile = wantsDepfile ? join(this.#options.jobsDirectory, `${id}.d`) : undefined;
-    const search = isPreprocessed(invocation.language)
+    const search = hasHeaders(invocation)
       ? toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal)
       : Promise.resolve(NO_SEARCH);
     search.catch(() => undefined); // It is awaited when the compiler has run, if it ever does.
@@ -281,9 +279,9 @@ export class CompileFlow {
   async #dependencies(job: Job, signal: AbortSignal): Promise<{ kind: "text"; text: string | undefined } | { kind: "unreadable" }> {
     const { understood, ownDepfile } = job;
     const { invocation, question } = understood;
-    if (!isPreprocessed(invocation.language)) return { kind: "text", text: undefined };
+    if (!hasHeaders(invocation)) return { kind: "text", text: undefined };
     if (invocation.depfile?.headers === "user") {
-      const args = dependencyArgs(invocation);
+      const args = dependencyArgs(question.argv, this.#responseReader(question.cwd));
       const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
       return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
     }

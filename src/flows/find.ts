@@ -5,11 +5,14 @@
  * Does not know: what the answer is used for.
  */
 import type { Digest } from "../base/index.ts";
-import { definedMacros, type Invocation, lineMacroRoots } from "../compile/index.ts";
+import type { Invocation } from "../compile/index.ts";
 import type { FileState, Files, ManifestEntry, ResultIndex, StoredResult } from "../contracts/index.ts";
 import { type Difference, mostDifferences } from "./differences.ts";
-import { absolutePath, type Understood } from "./request.ts";
+import { absolutePath, hasHeaders, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
+
+/** What can bring a line or column into an output by way of a macro. */
+const LINE_ROOTS = ["__LINE__", "__builtin_LINE", "__builtin_COLUMN", "__COUNTER__"];
 
 export interface FindParts {
   readonly files: Files;
@@ -130,7 +133,7 @@ function indistinguishable(
   changed: readonly Changed[],
 ): boolean {
   const { invocation } = understood;
-  if (invocation.contentInfo || result.stderr !== "" || result.stdout !== "" || !isPreprocessed(invocation)) return false;
+  if (invocation.contentInfo || result.stderr !== "" || result.stdout !== "" || !hasTokens(invocation)) return false;
   const moved: PathAndDigest[] = []; // Same tokens on other lines or columns.
   for (const { path, before, after } of changed) {
     const old = parts.index.tokens(before);
@@ -143,19 +146,15 @@ function indistinguishable(
   if (moved.length === 0) return true;
   const after = new Map(changed.map((change) => [change.path, change.after]));
   const inputs = entry.inputs.map((input): PathAndDigest => [absolute(understood, input.path), after.get(input.path) ?? input.digest]);
-  return !parts.facts.mentions(moved, inputs, lineMacroRoots, definedMacros(invocation));
+  return !parts.facts.mentions(moved, inputs, LINE_ROOTS, invocation.defines);
 }
 
 function absolute(understood: Understood, portable: string): string {
   return absolutePath(understood.question.cwd, understood.places.resolve(portable));
 }
 
-/** Tokens are those of C and its relatives; assembler has its own comments. */
-function isPreprocessed(invocation: Invocation): boolean {
-  return (
-    invocation.language === "c" ||
-    invocation.language === "c++" ||
-    invocation.language === "objective-c" ||
-    invocation.language === "objective-c++"
-  );
+/** Tokens are those of C and its relatives: assembler has its own comments, and so has strict C90. */
+function hasTokens(invocation: Invocation): boolean {
+  if (!hasHeaders(invocation) || invocation.language === "assembler-with-cpp") return false;
+  return !invocation.keyArgs.some((arg) => /^(-ansi|--ansi|--?std=(c89|c90|iso9899:199.*))$/.test(arg));
 }

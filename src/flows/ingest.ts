@@ -6,17 +6,7 @@
  */
 import { type BigIntStats, lstatSync, readFileSync } from "node:fs";
 import { type Digest, limits } from "../base/index.ts";
-import {
-  absentLookups,
-  actionKey,
-  definedMacros,
-  depfileTemplate,
-  fileMacroRoots,
-  isPreprocessed,
-  type PassReason,
-  parseDepfile,
-  type SourceScan,
-} from "../compile/index.ts";
+import { absentLookups, actionKey, depfileTemplate, type PassReason, parseDepfile, type SourceScan } from "../compile/index.ts";
 import type {
   Files,
   LocalStore,
@@ -27,7 +17,7 @@ import type {
   StoredResult,
   Tokens,
 } from "../contracts/index.ts";
-import { absolutePath, type Understood } from "./request.ts";
+import { absolutePath, hasHeaders, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 export interface IngestParts {
@@ -65,6 +55,9 @@ export interface Kept {
 export type Ingested =
   | { readonly kind: "kept"; readonly kept: Kept }
   | { readonly kind: "refused"; readonly reason: PassReason; readonly detail: string };
+
+/** What can bring the name of a file into an output by way of a macro. */
+const PATH_ROOTS = ["__FILE__", "__BASE_FILE__", "__builtin_FILE"];
 
 const CLOCK_TOLERANCE_NS = 50_000_000n;
 const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
@@ -125,7 +118,7 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
     compileMs: Number((report.endNs - report.startNs) / 1_000_000n),
     cpuMs: Number(report.cpuUs / 1_000n),
   };
-  return { entry, result, tokens: isPreprocessed(invocation.language) ? tokensOfProject(parts.facts, understood, read) : new Map(), bytes };
+  return { entry, result, tokens: hasHeaders(invocation) ? tokensOfProject(parts.facts, understood, read) : new Map(), bytes };
 }
 
 /** A clock that was set while the compiler ran makes "older than the compile" meaningless. */
@@ -155,24 +148,25 @@ function inputsOf(parts: IngestParts, trace: Trace): ReadFiles {
     inputs.set(path, state.digest);
     if (inputs.size > limits.inputs) throw new Refusal("too_large", "inputs");
   };
-  for (const path of [invocation.source, ...named, ...understood.responseFiles]) add(path);
+  for (const path of [invocation.source, ...named, ...invocation.responseFiles]) add(path);
   for (const file of invocation.inputFiles) {
     if (!parts.files.absent(absolutePath(question.cwd, file.path))) add(file.path);
     else if (file.optional) absent.add(file.path);
     else throw new Refusal("input_modified_during_compile", file.path);
   }
-  if (named.length > 0 || isPreprocessed(invocation.language)) {
+  {
     const sources = [...inputs.keys()];
     for (const path of embeddedFiles(parts, trace, inputs)) add(path);
     const lookups = absentLookups({
-      family: invocation.family,
       source: invocation.source,
       forcedIncludes: invocation.forcedIncludes,
       inputs: sources,
       scans: (path) => scanOf(parts, understood, inputs, path),
       search: trace.search,
+      cwd: question.cwd,
       exists: (path) => !parts.files.absent(absolutePath(question.cwd, path)),
     });
+    if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
     for (const path of lookups.present) add(path);
     for (const path of lookups.absent) absent.add(path);
   }
@@ -236,7 +230,7 @@ function outputsOf(trace: Trace): WrittenFile[] {
     const path = absolutePath(understood.question.cwd, output.path);
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     const fresh = stats !== undefined && changedNs(stats) >= report.startNs - RACY_NS;
-    if (!fresh && output.optional) continue; // Not written by this run, though an earlier one may have left it.
+    // A file that an earlier run left is not this run's.
     if (!fresh) throw new Refusal("missing_output", output.path);
     if (!stats.isFile()) throw new Refusal("output_not_regular", output.path);
     if (stats.size > BigInt(limits.blobBytes)) throw new Refusal("too_large", output.path);
@@ -259,7 +253,9 @@ function namesPlace(
 ): boolean {
   const { invocation, places, question } = understood;
   if (invocation.hidesPaths) return true;
-  const needles = [...new Set([question.cwd, places.projectRoot, question.environment.get("PWD") ?? ""])].filter((path) => path.length > 1);
+  const needles = [...new Set([question.cwd, understood.projectRoot, question.environment.get("PWD") ?? ""])].filter(
+    (path) => path.length > 1,
+  );
   const visible = (content: Buffer): boolean => needles.some((needle) => content.includes(needle));
   if (visible(report.stdout) || visible(report.stderr)) return true;
   for (const file of written) {
@@ -271,18 +267,14 @@ function namesPlace(
   const project = read.inputs.filter(([path]) => places.portable(path) !== path);
   if (project.length === 0) return false;
   const suspects = read.inputs.filter(([path]) => isOfProject(understood, path));
-  return facts.mentions(
-    absoluteInputs(understood, suspects),
-    absoluteInputs(understood, read.inputs),
-    fileMacroRoots,
-    definedMacros(invocation),
-  );
+  return facts.mentions(absoluteInputs(understood, suspects), absoluteInputs(understood, read.inputs), PATH_ROOTS, invocation.defines);
 }
 
 /** The dependency file as a template for other checkouts; undefined where it names no place or cannot be rewritten exactly. */
 function templateOf(content: Buffer, understood: Understood): Buffer | undefined {
-  const template = depfileTemplate(content.toString("utf8"), understood.places);
-  return template === undefined ? undefined : Buffer.from(template, "utf8");
+  const { invocation, places } = understood;
+  const template = depfileTemplate(content.toString("utf8"), invocation.family, (name) => places.portable(name));
+  return template === undefined ? undefined : Buffer.from(JSON.stringify(template), "utf8");
 }
 
 /** Relative, or below the working directory or the project root: not a header of the system. */

@@ -2,7 +2,7 @@
  * A hit, made ready for the one who places it: outputs with their checks, and what must stay true for the same answer next time.
  */
 import { crc32 } from "node:zlib";
-import { renderDepfile } from "../compile/index.ts";
+import { type DepfileTemplate, renderDepfile } from "../compile/index.ts";
 import type { Files, Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
 import { absolutePath, type Understood } from "./request.ts";
 
@@ -56,7 +56,7 @@ export async function placementOf(
     }
     const read = await store.read(digest, signal);
     if (read.kind === "miss") return undefined;
-    const content = template ? Buffer.from(renderDepfile(read.bytes.toString("utf8"), understood.places), "utf8") : read.bytes;
+    const content = template ? Buffer.from(renderTemplate(read.bytes, understood), "utf8") : read.bytes;
     outputs.push({ path: target, mode: "overwrite", crc32: crc32(content), size: content.length, digest, content });
   }
   return {
@@ -65,6 +65,12 @@ export async function placementOf(
     stderr: Buffer.from(result.stderr, "base64"),
     compileMs: result.compileMs,
   };
+}
+
+/** Templates are written by ingest.ts and verified by their digest. */
+function renderTemplate(bytes: Buffer, understood: Understood): string {
+  const template = JSON.parse(bytes.toString("utf8")) as DepfileTemplate;
+  return renderDepfile(template, (name) => understood.places.resolve(name));
 }
 
 /** Undefined while a file is too young for its stat to be believed. */

@@ -2,8 +2,8 @@
  * One compiler invocation on its way through the flows: what was asked, and what has been found out about it so far.
  */
 import type { Digest } from "../base/index.ts";
-import type { Invocation, Places, SourceScan } from "../compile/index.ts";
-import type { CompilerEnvironment, FileState, Toolchain } from "../contracts/index.ts";
+import { type Invocation, isPreprocessed, type Places } from "../compile/index.ts";
+import type { CompilerEnvironment, Toolchain } from "../contracts/index.ts";
 
 /** What a door hands over. */
 export interface CompileQuestion {
@@ -27,8 +27,7 @@ export interface Understood {
   readonly toolchain: Toolchain;
   readonly invocation: Invocation;
   readonly places: Places;
-  /** Response files that were read to understand it; absolute. */
-  readonly responseFiles: readonly string[];
+  readonly projectRoot: string;
   readonly manifest: Digest;
   readonly place: Digest;
   readonly terminal: Digest;
@@ -38,11 +37,9 @@ export interface Understood {
   readonly sourcePath: string;
 }
 
-/** Scans of sources by content, shared by all requests. */
-export interface Scans {
-  /** What `path` holds and, the first time its content is seen, its scan. */
-  state(path: string): FileState;
-  scan(path: string, digest: Digest): SourceScan | undefined;
+/** Whether headers are looked for: whether a preprocessor runs. */
+export function hasHeaders(invocation: Invocation): boolean {
+  return !isPreprocessed(invocation.language);
 }
 
 /** Where the file system has a path that the compiler knows as `path`. */

@@ -2,7 +2,16 @@
  * What is known of sources by their content: scans, tokens, macros. Each content is looked at once and remembered, within limits.
  */
 import { type Digest, limits } from "../base/index.ts";
-import { type FileMacros, macroBodies, reach, type SourceScan, type SourceTokens, scanSource, tokensOf } from "../compile/index.ts";
+import {
+  type MacroBodies,
+  macroBodies,
+  reach,
+  type SourceScan,
+  scanSource,
+  type TokensOf,
+  tokensOf,
+  withoutAssert,
+} from "../compile/index.ts";
 import type { Files } from "../contracts/index.ts";
 
 export type PathAndDigest = readonly [path: string, digest: Digest];
@@ -10,8 +19,8 @@ export type PathAndDigest = readonly [path: string, digest: Digest];
 export class SourceFacts {
   readonly #files: Files;
   readonly #scans = new Recent<SourceScan>(limits.scanCacheEntries);
-  readonly #tokens = new Recent<SourceTokens | null>(limits.tokenCacheEntries);
-  readonly #macros = new Recent<FileMacros>(limits.scanCacheEntries);
+  readonly #tokens = new Recent<TokensOf | null>(limits.tokenCacheEntries);
+  readonly #macros = new Recent<MacroBodies>(limits.scanCacheEntries);
   readonly #mentions = new Recent<boolean>(limits.scanCacheEntries);
 
   constructor(parts: { files: Files }) {
@@ -29,30 +38,40 @@ export class SourceFacts {
   }
 
   /** Undefined when the file no longer has that content, or when its tokens cannot be told with certainty. */
-  tokens(path: string, digest: Digest): SourceTokens | undefined {
+  tokens(path: string, digest: Digest): TokensOf | undefined {
     const known = this.#tokens.get(digest);
     return (known === undefined ? this.#learn(this.#tokens, path, digest, (content) => tokensOf(content) ?? null) : known) ?? undefined;
   }
 
   /**
    * Whether any of `suspects` mentions a macro that can expand to one of `roots`, over the macros of all `inputs`.
-   * True when a content is not at hand: the caller is then on the safe side.
-   * @param defined macros that the command line defines (NDEBUG matters)
+   * True also when a content is not at hand, and when functions may learn their caller's place: the safe side.
+   * @param defines -D and -U of the command line, joined
    */
   mentions(
     suspects: readonly PathAndDigest[],
     inputs: readonly PathAndDigest[],
     roots: readonly string[],
-    defined: ReadonlySet<string>,
+    defines: readonly string[],
   ): boolean {
-    const macros: { path: string; macros: FileMacros }[] = [];
+    const files: { path: string; bodies: MacroBodies }[] = [
+      { path: "", bodies: macroBodies(Buffer.from(defines.map(asDirective).join(""))) },
+    ];
     for (const [path, digest] of inputs) {
-      const known = this.#macros.get(digest) ?? this.#learn(this.#macros, path, digest, macroBodies);
-      if (known === undefined) return true;
-      macros.push({ path, macros: known });
+      const bodies = this.#macros.get(digest) ?? this.#learn(this.#macros, path, digest, macroBodies);
+      if (bodies === undefined || this.scan(path, digest)?.callerLocation !== false) return true;
+      files.push({ path, bodies });
     }
-    const reached = reach(macros, roots, defined);
-    const names = [...reached].toSorted();
+    const counted = withoutAssert(
+      files,
+      new Set(defines.includes("-UNDEBUG") ? [] : defines.filter((define) => /^-DNDEBUG(=|$)/.test(define)).map(() => "NDEBUG")),
+    );
+    const names = [
+      ...reach(
+        counted.map(({ bodies }) => bodies),
+        roots,
+      ),
+    ].toSorted();
     const key = names.join(" ");
     return suspects.some(([path, digest]) => {
       const memo = `${digest} ${key}`;
@@ -72,6 +91,12 @@ export class SourceFacts {
     into.set(digest, fact);
     return fact;
   }
+}
+
+/** `-DA(x)=b` as the directive that it stands for. */
+function asDirective(option: string): string {
+  const [, name = "", body = "1"] = /^-D([^=]*)(?:=([^]*))?$/.exec(option) ?? [];
+  return option.startsWith("-U") ? `#undef ${option.slice(2)}\n` : `#define ${name} ${body}\n`;
 }
 
 /** A map that forgets what was used least recently. */

@@ -1,0 +1,18 @@
+/**
+ * Compile: a compiler invocation becomes an action. What was asked, what it reads, what tells one compile from another, and what is
+ * not cacheable and why.
+ *
+ * Knows: gcc's and clang's options, C's tokens, dependency files. Thinks only: files and compilers are asked by others.
+ * Does not know: stores, sockets, peers.
+ */
+export { dependencyArgs } from "./dependency-args.ts";
+export { type DepfileTemplate, depfileTemplate, parseDepfile, renderDepfile } from "./depfile.ts";
+export { type Command, type Invocation, type Language, passAtOnce, type Reading, readInvocation } from "./invocation.ts";
+export { isPreprocessed } from "./invocation-language.ts";
+export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
+export { absentLookups, type Lookups } from "./lookups.ts";
+export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
+export { type PassReason, passReasons } from "./pass-reasons.ts";
+export { Places, projectRoot } from "./portable.ts";
+export { type SourceScan, scanSource } from "./scan.ts";
+export { type TokensOf, tokensOf } from "./tokens.ts";
