@@ -76,27 +76,31 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#bytes.writeUInt8(value, this.#grow(1));
+    const at = this.#grow(1); // First: growing replaces the buffer.
+    this.#bytes.writeUInt8(value, at);
     return this;
   }
 
   u16(value: number): this {
-    this.#bytes.writeUInt16LE(value, this.#grow(2));
+    const at = this.#grow(2); // First: growing replaces the buffer.
+    this.#bytes.writeUInt16LE(value, at);
     return this;
   }
 
   u32(value: number): this {
-    this.#bytes.writeUInt32LE(value, this.#grow(4));
+    const at = this.#grow(4); // First: growing replaces the buffer.
+    this.#bytes.writeUInt32LE(value, at);
     return this;
   }
 
   u64(value: bigint): this {
-    this.#bytes.writeBigUInt64LE(value, this.#grow(8));
+    const at = this.#grow(8); // First: growing replaces the buffer.
+    this.#bytes.writeBigUInt64LE(value, at);
     return this;
   }
 
   bytes(content: Uint8Array): this {
-    const at = this.#grow(content.length); // First: growing replaces the buffer.
+    const at = this.#grow(content.length);
     this.#bytes.set(content, at);
     return this;
   }
