@@ -125,7 +125,8 @@ export class ByteWriter {
   /** u32 length and UTF-8 text. */
   text32(text: string): this {
     const lengthAt = this.#grow(4);
-    this.#bytes.writeUInt32LE(this.utf8(text), lengthAt);
+    const length = this.utf8(text);
+    this.#bytes.writeUInt32LE(length, lengthAt);
     return this;
   }
 
