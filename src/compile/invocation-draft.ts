@@ -20,6 +20,8 @@ export class Draft {
 
   readonly modes: Set<string> = new Set();
   readonly sources: { path: string; language: Language }[] = [];
+  /** Inputs that are not source files by their names: objects, libraries, other languages. */
+  readonly strangers: string[] = [];
   readonly outputs: string[] = [];
   readonly keyArgs: string[] = [];
   readonly searchArgs: string[] = [];
@@ -68,7 +70,11 @@ export class Draft {
     const named = this.#language === undefined ? languageOf(path, this.family) : languageNamed(this.#language);
     if (named === "header") return { reason: "precompiled_header_creation", detail: path };
     if (named === "module") return { reason: "modules", detail: path };
-    if (named === undefined) return { reason: "unsupported_language", detail: this.#language ?? path };
+    if (named === undefined && this.#language === undefined) {
+      this.strangers.push(path);
+      return undefined;
+    }
+    if (named === undefined) return { reason: "unsupported_language", detail: path };
     const language = this.#language === undefined && this.driver === "c++" ? driverLanguage(named) : named;
     this.sources.push({ path, language });
     this.keyArgs.push(this.place(path));
@@ -108,6 +114,10 @@ export class Draft {
         if (this.family === "gcc") return { reason: "profile_use", detail: `${name}${value}` };
         // clang takes a directory too, and looks for default.profdata in it.
         this.inputFiles.push({ path: value, optional: true }, { path: `${value}/default.profdata`, optional: true });
+        return this.#keepAnd(option, undefined);
+      case "record":
+        // clang records every word of its command line, the dependency file's name included; gcc only what shapes code.
+        if (this.family === "clang") return { reason: "unsupported_option", detail: name };
         return this.#keepAnd(option, undefined);
       default:
         this.#note(option);
@@ -153,6 +163,10 @@ export class Draft {
         break;
       case "stack-usage":
         this.stackUsage = true;
+        break;
+      case "sanitize":
+        // Control flow integrity hashes names; paths with components stripped off are no longer the checkout's.
+        if (/^-fsanitize=.*(cfi|type|all)|-cfi-|strip-path/.test(`${name}${value}`)) this.marks.add("hidden");
         break;
       case "lto":
         this.lto = true;

@@ -7,7 +7,7 @@ import type { Draft } from "./invocation-draft.ts";
 import { isAssembly, isPreprocessed, probeLanguage } from "./invocation-language.ts";
 import type { PassReason } from "./pass-reasons.ts";
 
-/** A reason to pass, thrown nowhere: every step hands on either its finding or this. */
+/** A reason to pass; every step hands on either its finding or this. */
 interface Refusal {
   readonly reason: PassReason;
   readonly detail: string;
@@ -76,6 +76,10 @@ const modeFlag: Readonly<Record<Invocation["mode"], string>> = { object: "-c", a
 function basisOf(draft: Draft): Basis | Refusal {
   if (draft.incomplete) return { reason: "bad_arguments", detail: "-Xclang" };
   const [first, second] = draft.sources;
+  const [stranger] = draft.strangers;
+  if (stranger !== undefined) {
+    return draft.modes.size === 0 ? { reason: "called_for_link", detail: stranger } : { reason: "unsupported_language", detail: stranger };
+  }
   if (first === undefined) return { reason: "no_input_file", detail: "" };
   if (second !== undefined) return { reason: "multiple_source_files", detail: second.path };
   if (draft.modes.size === 0) return { reason: "called_for_link", detail: first.path };
@@ -140,13 +144,17 @@ function dependenciesOf(draft: Draft, { source, language, output }: Basis): Depe
     return { reason: "bad_arguments", detail: [...flags].join(" ") };
   }
 
+  if ((!asked && handed === undefined) || isPreprocessed(language)) {
+    // Nothing is written, but clang tells about each option that it did not use.
+    const unused = draft.dependencies.map(({ name, value }) => `${name}${value}`);
+    return { depfile: undefined, depfileArgs: [...unused, ...(handed === undefined ? [] : [`-Wp,-MD,${handed.path}`])] };
+  }
+
   const depfileArgs = [
     ...[...flags].filter((flag) => flag === "-MD" || flag === "-MMD" || flag === "-MP"),
     ...(handed === undefined ? [] : [`-Wp,${handed.headers === "user" ? "-MMD" : "-MD"}`]),
     ...targets.flatMap(({ name, value }) => [name, draft.place(value)]),
   ];
-  if ((!asked && handed === undefined) || isPreprocessed(language)) return { depfile: undefined, depfileArgs };
-
   const target = draft.outputs[0];
   // The target is the output; but gcc's preprocessor, when -Wp, hands it the option, does not know of -o.
   if (targets.length === 0 && target !== undefined && !(handed !== undefined && draft.family === "gcc")) {

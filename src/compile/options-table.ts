@@ -28,6 +28,8 @@ export type Role =
   | "test-coverage"
   | "stack-usage"
   | "lto"
+  | "sanitize"
+  | "record" // -frecord-gcc-switches and its like
   | "silence"
   | "preprocessor" // -Wp,
   | "assembler" // -Wa, and -Xassembler
@@ -137,6 +139,7 @@ const code: readonly Row[] = [
     "-flto-compression-level= -flto-partition= -flto-jobs= -fembed-bitcode= -frandom-seed= -finstrument-functions-exclude-file-list=",
     { form: "joined", role: "keep", marks: ["hidden"] },
   ],
+  ["-frecord-gcc-switches -grecord-gcc-switches -grecord-command-line -frecord-command-line", { form: "flag", role: "record" }],
   ["-fverbose-asm", { form: "flag", role: "keep", marks: ["lines", "content"] }],
   ["-fstack-usage", { form: "flag", role: "stack-usage", marks: ["lines"] }],
   ["-fdiagnostics-format=", { form: "joined", role: "keep" }],
@@ -177,7 +180,8 @@ const measuring: readonly Row[] = [
     { form: "flag", role: "refuse", reason: "profile_use" },
   ],
   ["-fauto-profile=", { form: "joined", role: "refuse", reason: "profile_use" }],
-  ["-fsanitize= -fno-sanitize=", { form: "joined", role: "keep", marks: measured }],
+  ["-fsanitize=", { form: "joined", role: "sanitize", marks: ["lines"] }],
+  ["-fno-sanitize=", { form: "joined", role: "keep" }],
   [
     `-fsanitize-ignorelist= -fsanitize-blacklist= -fsanitize-system-ignorelist= -fsanitize-system-blacklist=
      -fsanitize-coverage-allowlist= -fsanitize-coverage-ignorelist= -fsanitize-coverage-whitelist= -fsanitize-coverage-blacklist=`,

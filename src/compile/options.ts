@@ -22,7 +22,7 @@ export type Option =
 const keep: Rule = { form: "flag", role: "keep" };
 const machine: Rule = { form: "flag", role: "machine" };
 const warning: Rule = { form: "flag", role: "keep", marks: ["layout"] };
-const sanitizer: Rule = { form: "flag", role: "keep", marks: ["lines", "hidden"] };
+const sanitizer: Rule = { form: "flag", role: "sanitize", marks: ["lines"] };
 const debug: Rule = { form: "flag", role: "debug" };
 
 /** Longest name in the table; arguments such as long -D are not tried any further than this. */
@@ -55,7 +55,7 @@ function patternRule(argument: string): Rule | undefined {
   if (/^-W[\w+-]*(=.*)?$/.test(argument)) return warning;
   if (/^-g(|[0-3]|gdb[0-3]?|lldb|dwarf(-[2-5])?|mlt|line-tables-only|line-directives-only|split-dwarf|z(=[\w-]+)?)$/.test(argument))
     return debug;
-  if (/^-g(no-split-dwarf|split-dwarf=(split|single)|(no-)?record-(gcc-switches|command-line)|src-hash=\w+)$/.test(argument)) return debug;
+  if (/^-g(no-split-dwarf|split-dwarf=(split|single)|no-record-(gcc-switches|command-line)|src-hash=\w+)$/.test(argument)) return debug;
   const [, letter, no, name = "", value] = /^-([fmg])(no-)?([^=]+)(=.*)?$/.exec(argument) ?? [];
   switch (letter) {
     case "f":
