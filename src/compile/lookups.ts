@@ -52,7 +52,7 @@ class Walk {
   readonly #args: LookupArgs;
   readonly #source: string;
   readonly #inputs: Set<string>;
-  readonly #names: Set<string>; // Last components of the inputs.
+  readonly #once: Set<string> = new Set(); // Last components of what may have been left out as a second copy.
   readonly #quote: readonly string[];
   readonly #angle: readonly string[];
   readonly #explained: Set<string> = new Set();
@@ -65,7 +65,6 @@ class Walk {
     this.#args = args;
     this.#source = normal(args.source);
     this.#inputs = new Set(args.inputs.map(normal));
-    this.#names = new Set([...this.#inputs].map(lastComponent));
     this.#quote = args.search.quote.map(asDirectory);
     this.#angle = args.search.angle.map(asDirectory);
     for (const directory of args.search.missing) this.#absence(normal(directory));
@@ -83,6 +82,7 @@ class Walk {
     const path = normal(input);
     const directory = path.slice(0, path.lastIndexOf("/") + 1);
     const main = path === this.#source;
+    if (scan.once) for (const name of [path, ...scan.includes.map((include) => include.name)]) this.#once.add(lastComponent(name));
     for (const include of scan.includes) this.#directive(include, directory, main);
     for (const probe of scan.probes) this.#probe(probe, directory);
     for (const embed of scan.embeds) this.#embed(embed, directory);
@@ -172,7 +172,7 @@ class Walk {
     }
     for (const candidates of this.#unresolved) {
       // A copy that #pragma once or #import recognised was read and is not named as a dependency.
-      if (doubtful || this.#names.has(lastComponent(candidates[0] ?? ""))) this.#follow(candidates);
+      if (doubtful || this.#once.has(lastComponent(candidates[0] ?? ""))) this.#follow(candidates);
     }
   }
 

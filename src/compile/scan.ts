@@ -24,6 +24,8 @@ export interface SourceScan {
   readonly probes: readonly Include[];
   /** #embed, __has_embed */
   readonly embeds: readonly Include[];
+  /** #pragma once or #import: gcc leaves a second copy of such a file out of the dependencies. */
+  readonly once: boolean;
   /** Time macros outside comments and string literals. */
   readonly timeMacros: readonly TimeMacro[];
   /** Code may learn where its caller stands without any macro at the call: __builtin_LINE, source_location and the like. */
@@ -65,6 +67,7 @@ export function scanSource(content: Buffer): SourceScan {
     includes: scan.includes,
     probes: scan.probes,
     embeds: scan.embeds,
+    once: scan.once,
     timeMacros: [...scan.timeMacros],
     callerLocation: CALLER_LOCATION.test(text),
     incbin: scan.incbin,
@@ -89,6 +92,7 @@ class Scanner {
   readonly incbin: string[] = [];
   incbinComputed = false;
   asmInclude = false;
+  once = false;
   unsure = false;
   readonly #text: string;
   #regions: Regions | undefined; // Made when a word is found that may stand in a comment.
@@ -114,11 +118,14 @@ class Scanner {
 
   #directive(word: string, rest: number): void {
     if (word === "pragma") {
+      const pragma = this.#text.slice(rest, rest + 40);
+      if (pragma.startsWith("once")) this.once = true;
       // Compares the age of two files: nothing that content can answer for.
-      if (/^GCC\s+dependency/.test(this.#text.slice(rest, rest + 40))) this.unsure = true;
+      if (/^GCC\s+dependency/.test(pragma)) this.unsure = true;
     } else if (word === "if" || word === "elif") {
       this.#condition(rest);
     } else {
+      if (word === "import") this.once = true;
       const named = this.#nameAt(rest, word === "include_next") ?? { form: "computed", next: word === "include_next", name: "" };
       (word === "embed" ? this.embeds : this.includes).push(named);
     }
