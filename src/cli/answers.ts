@@ -1,0 +1,207 @@
+/**
+ * What the daemon answers, as narrow types. A daemon of another version may leave things out: then they are zero or empty.
+ *
+ * Knows: the shape of each answer. Does not know: how it travels or how it is shown.
+ */
+
+export interface Status {
+  readonly pid: number;
+  readonly version: string;
+  readonly home: string;
+  readonly uptimeMs: number;
+  readonly rssBytes: number;
+  readonly socket: string;
+  readonly store: { readonly bytes: number; readonly blobs: number; readonly capacityBytes: number };
+  readonly index: Readonly<Record<string, number>>;
+  readonly running: number;
+  readonly hot: { readonly records: number; readonly bytes: number };
+}
+
+export type Counters = Readonly<Record<string, number>>;
+
+/** Counters summed up the way people ask for them. All are counts of compiler invocations except times and bytes. */
+export interface Summary {
+  readonly hitsByWrapper: number;
+  readonly hitsByDaemon: number;
+  readonly hitsEquivalent: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly passed: number;
+  readonly total: number;
+  readonly failed: number;
+  readonly savedMs: number;
+  readonly compileMs: number;
+  readonly storedBytes: number;
+  /** By reason, most frequent first. */
+  readonly passes: readonly (readonly [reason: string, count: number])[];
+  readonly notStored: readonly (readonly [reason: string, count: number])[];
+  readonly errors: readonly (readonly [kind: string, count: number])[];
+}
+
+export interface Difference {
+  readonly kind: string;
+  readonly name: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+}
+
+export interface Explanation {
+  readonly source: string;
+  /** ms since the epoch, 0 when unknown */
+  readonly atMs: number;
+  readonly outcome: string;
+  readonly reason: string | undefined;
+  readonly compiler: string;
+  readonly durationMs: number;
+  readonly savedMs: number;
+  readonly differences: readonly Difference[];
+  readonly inputs: number;
+  readonly outputs: readonly string[];
+}
+
+export interface Check {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly advice: string | undefined;
+}
+
+export interface ConfigValue {
+  readonly name: string;
+  readonly value: string | number | boolean;
+  /** `default`, the path of the file or the name of the variable */
+  readonly origin: string;
+}
+
+export interface Collected {
+  readonly removed: number;
+  readonly freedBytes: number;
+  readonly bytes: number;
+}
+
+export function readStatus(answer: unknown): Status {
+  const { store, jobs, hot } = { store: field(answer, "store"), jobs: field(answer, "jobs"), hot: field(answer, "hot") };
+  return {
+    pid: numberIn(answer, "pid"),
+    version: textIn(answer, "version"),
+    home: textIn(answer, "home"),
+    uptimeMs: numberIn(answer, "uptimeMs"),
+    rssBytes: numberIn(answer, "rssBytes"),
+    socket: textIn(answer, "socket"),
+    store: { bytes: numberIn(store, "bytes"), blobs: numberIn(store, "blobs"), capacityBytes: numberIn(store, "capacityBytes") },
+    index: numbersIn(field(answer, "index")),
+    running: numberIn(jobs, "running"),
+    hot: { records: numberIn(hot, "records"), bytes: numberIn(hot, "bytes") },
+  };
+}
+
+export function readCounters(answer: unknown): Counters {
+  return numbersIn(field(answer, "counters"));
+}
+
+export function summarize(counters: Counters): Summary {
+  const at = (name: string): number => counters[name] ?? 0;
+  const hitsByWrapper = at("hit_local");
+  const hitsByDaemon = at("hit_daemon");
+  const hitsEquivalent = at("hit_equivalent");
+  // `hit_direct` is the sum of the first two, or stands for them where they are not told apart.
+  const hits = Math.max(hitsByWrapper + hitsByDaemon, at("hit_direct")) + hitsEquivalent;
+  const passes = group(counters, "pass:");
+  const passed = passes.reduce((sum, [, count]) => sum + count, 0);
+  return {
+    hitsByWrapper,
+    hitsByDaemon: hits - hitsEquivalent - hitsByWrapper,
+    hitsEquivalent,
+    hits,
+    misses: at("miss"),
+    passed,
+    total: hits + at("miss") + passed,
+    failed: at("compiler_failed"),
+    savedMs: at("saved_ms"),
+    compileMs: at("compile_ms"),
+    storedBytes: at("stored_bytes"),
+    passes,
+    notStored: group(counters, "not_stored:"),
+    errors: group(counters, "error:"),
+  };
+}
+
+/** Undefined when the daemon knows no compile of that file. */
+export function readExplanation(answer: unknown): Explanation | undefined {
+  const record = field(answer, "record");
+  if (field(answer, "found") !== true || typeof record !== "object" || record === null) return undefined;
+  const at = field(record, "at");
+  const reason = textIn(record, "reason");
+  const inputs = field(record, "inputs");
+  return {
+    source: textIn(record, "source"),
+    atMs: typeof at === "number" ? at : Date.parse(textIn(record, "at")) || 0,
+    outcome: textIn(record, "outcome"),
+    reason: reason === "" ? undefined : reason,
+    compiler: textIn(record, "compiler"),
+    durationMs: numberIn(record, "durationMs"),
+    savedMs: numberIn(record, "savedMs"),
+    differences: listIn(record, "differences").map(readDifference),
+    inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
+    outputs: listIn(record, "outputs").map((output) => (typeof output === "string" ? output : textIn(output, "path"))),
+  };
+}
+
+function readDifference(value: unknown): Difference {
+  const optional = (name: string): string | undefined => textIn(value, name) || undefined;
+  return { kind: textIn(value, "kind"), name: textIn(value, "name"), before: optional("before"), after: optional("after") };
+}
+
+export function readChecks(answer: unknown): Check[] {
+  const rows: readonly unknown[] = Array.isArray(answer) ? answer : [];
+  return rows.map((row) => ({
+    check: textIn(row, "check"),
+    ok: field(row, "ok") === true,
+    detail: textIn(row, "detail"),
+    advice: textIn(row, "advice") || undefined,
+  }));
+}
+
+export function readConfig(answer: unknown): ConfigValue[] {
+  const rows: readonly unknown[] = Array.isArray(answer) ? answer : listIn(answer, "values");
+  return rows.flatMap((row) => {
+    const value = field(row, "value");
+    const plain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+    return plain ? [{ name: textIn(row, "name"), value, origin: textIn(row, "origin") }] : [];
+  });
+}
+
+export function readCollected(answer: unknown): Collected {
+  return { removed: numberIn(answer, "removed"), freedBytes: numberIn(answer, "freedBytes"), bytes: numberIn(answer, "bytes") };
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function numberIn(value: unknown, name: string): number {
+  const found = field(value, name);
+  return typeof found === "number" && Number.isFinite(found) ? found : 0;
+}
+
+function textIn(value: unknown, name: string): string {
+  const found = field(value, name);
+  return typeof found === "string" ? found : "";
+}
+
+function listIn(value: unknown, name: string): readonly unknown[] {
+  const found = field(value, name);
+  return Array.isArray(found) ? found : [];
+}
+
+function numbersIn(value: unknown): Record<string, number> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === "number"));
+}
+
+function group(counters: Counters, prefix: string): (readonly [string, number])[] {
+  return Object.entries(counters)
+    .filter(([name, count]) => name.startsWith(prefix) && count > 0)
+    .map(([name, count]) => [name.slice(prefix.length), count] as const)
+    .toSorted(([a, m], [b, n]) => n - m || a.localeCompare(b));
+}

@@ -1,0 +1,140 @@
+/**
+ * stats, explain, gc: what the cache did, why, and how much room it takes.
+ */
+import { resolve } from "node:path";
+import { CairnError } from "../base/index.ts";
+import { type Difference, type Explanation, readCollected, readCounters, readExplanation, summarize } from "./answers.ts";
+import { answer, type Context } from "./context.ts";
+import { bytes, count, counted, duration, indent, share, table } from "./format.ts";
+import type { Paint } from "./terminal.ts";
+import { exitCodes } from "./troubles.ts";
+
+interface Json {
+  readonly json?: true | undefined;
+}
+
+export async function stats(
+  context: Context,
+  options: Json & { readonly zero?: true | undefined; readonly session?: string | undefined },
+  signal: AbortSignal,
+): Promise<number> {
+  const { control, terminal } = context;
+  const raw = await control.get("/stats", options.session === undefined ? {} : { session: options.session }, signal);
+  if (options.zero === true) await control.post("/stats/zero", {}, signal);
+  answer(terminal, options.json, raw, () => [
+    ...statsLines(readCounters(raw), terminal.paint),
+    ...(options.zero === true ? ["", "all counters are zero now"] : []),
+  ]);
+  return exitCodes.ok;
+}
+
+export function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): string[] {
+  const found = summarize(counters);
+  if (found.total + found.failed === 0 && found.errors.length === 0) return ["nothing was compiled yet; try: cairn run -- make"];
+  const of = (value: number): string => share(value, found.total);
+  const part = (name: string, value: number): string[] => [paint.dim(`    ${name}`), count(value), of(value)];
+  const reasons = (rows: readonly (readonly [string, number])[]): string[][] =>
+    rows.map(([reason, value]) => part(reason.replaceAll("_", " "), value));
+  const rows = [
+    [paint.bold("compiles"), paint.bold(count(found.total)), ""],
+    [paint.good("  hits"), count(found.hits), of(found.hits)],
+    ...(found.hits === 0
+      ? []
+      : [
+          part("by the wrapper alone", found.hitsByWrapper),
+          part("by the daemon", found.hitsByDaemon),
+          part("same code, other text", found.hitsEquivalent),
+        ]),
+    [paint.careful("  misses"), count(found.misses), of(found.misses)],
+    ...(found.passed === 0 ? [] : [["  passed through", count(found.passed), of(found.passed)], ...reasons(found.passes)]),
+    ...(found.failed === 0 ? [] : [["failed by themselves", count(found.failed), ""]]),
+    ...(found.notStored.length === 0 ? [] : [["results not kept", "", ""], ...reasons(found.notStored).map((row) => row.slice(0, 2))]),
+    ...(found.errors.length === 0 ? [] : [[paint.bad("errors"), "", ""], ...reasons(found.errors).map((row) => row.slice(0, 2))]),
+  ];
+  const sums = [
+    [paint.dim("saved"), duration(found.savedMs)],
+    [paint.dim("compiled"), duration(found.compileMs)],
+    [paint.dim("stored"), bytes(found.storedBytes)],
+  ];
+  return [...table(rows, ["left", "right", "right"]), "", ...table(sums)];
+}
+
+export async function explain(context: Context, file: string | undefined, options: Json, signal: AbortSignal): Promise<number> {
+  const { control, cwd, terminal } = context;
+  const path = file === undefined ? undefined : resolve(cwd, file);
+  const raw = await control.get("/explain", path === undefined ? {} : { file: path }, signal);
+  const found = readExplanation(raw);
+  if (found === undefined && options.json !== true) {
+    throw new CairnError("usage", {
+      why: path === undefined ? "nothing was compiled yet" : `no compile of ${path} is remembered`,
+      advice: "name a source file that was compiled with Cairn, such as src/main.c",
+    });
+  }
+  answer(terminal, options.json, raw, () => (found === undefined ? [] : explanationLines(found, terminal.paint, Date.now())));
+  return found === undefined ? exitCodes.failed : exitCodes.ok;
+}
+
+const HITS: Readonly<Record<string, string>> = {
+  hit_local: "hit, by the wrapper alone",
+  hit_direct: "hit",
+  hit_daemon: "hit, by the daemon",
+  hit_equivalent: "hit, the same code with other comments or spaces",
+  direct: "hit",
+  equivalent: "hit, the same code with other comments or spaces",
+};
+
+export function explanationLines(found: Explanation, paint: Paint, nowMs: number): string[] {
+  const [kind = "", ...reason] = found.outcome.split(":");
+  const why = (found.reason ?? reason.join(":")).replaceAll("_", " ");
+  const hit = HITS[kind];
+  const verdict =
+    hit !== undefined
+      ? paint.good(hit)
+      : kind === "miss"
+        ? paint.careful("miss")
+        : paint.careful(kind === "pass" ? "passed through" : kind.replaceAll("_", " "));
+  const facts = [
+    ["compiler", found.compiler],
+    ["took", `${duration(found.durationMs)}${found.savedMs > 0 ? `, saved ${duration(found.savedMs)}` : ""}`],
+    ["read", counted(found.inputs, "file")],
+    ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
+  ].filter(([, value]) => value !== "");
+  return [
+    `${paint.bold(found.source)}`,
+    `  ${verdict}${why === "" ? "" : `: ${why}`}${found.atMs === 0 ? "" : paint.dim(`  ${duration(Math.max(0, nowMs - found.atMs))} ago`)}`,
+    ...(found.differences.length === 0
+      ? []
+      : ["", "  differs from the nearest earlier compile in", ...indent(differenceLines(found.differences, paint), 4)]),
+    "",
+    ...indent(table(facts.map(([name = "", value = ""]) => [paint.dim(name), value]))),
+  ];
+}
+
+function differenceLines(differences: readonly Difference[], paint: Paint): string[] {
+  return table(differences.map((difference) => [paint.name(difference.kind), changeText(difference)]));
+}
+
+/** Options and variables speak for themselves; of a file or compiler its name matters, not the digests that differ. */
+function changeText({ kind, name, before, after }: Difference): string {
+  if (kind === "appeared") return `${name} (it was looked for and was not there)`;
+  if (kind === "missing") return `${name} (it is gone)`;
+  if (kind !== "option" && kind !== "environment") return name;
+  if (before !== undefined && after !== undefined) return `${before} → ${after}`;
+  if (before !== undefined) return `without ${before}`;
+  return after === undefined ? name : `with ${after}`;
+}
+
+export async function gc(
+  context: Context,
+  options: Json & { readonly maxSize?: number | undefined; readonly all?: true | undefined },
+  signal: AbortSignal,
+): Promise<number> {
+  const raw = await context.control.post("/gc", { maxBytes: options.maxSize, all: options.all === true }, signal);
+  const { removed, freedBytes, bytes: left } = readCollected(raw);
+  answer(context.terminal, options.json, raw, () => [
+    removed === 0
+      ? `nothing to remove; the store takes ${bytes(left)}`
+      : `removed ${counted(removed, "blob")}, freed ${bytes(freedBytes)}; the store takes ${bytes(left)}`,
+  ]);
+  return exitCodes.ok;
+}

@@ -1,0 +1,150 @@
+/**
+ * config: shows where each setting comes from, and changes the file.
+ *
+ * Knows: the file's text. What settings there are, only the daemon knows: it is asked when it runs, and says no when it starts.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { CairnError, systemCode } from "../base/index.ts";
+import { type ConfigValue, readConfig } from "./answers.ts";
+import { answer, type Context } from "./context.ts";
+import { bytes, table } from "./format.ts";
+import { exitCodes } from "./troubles.ts";
+
+interface Json {
+  readonly json?: true | undefined;
+}
+
+export function configPath(context: Context, options: Json): number {
+  answer(context.terminal, options.json, { path: context.home.configFile }, () => [context.home.configFile]);
+  return exitCodes.ok;
+}
+
+export async function configList(context: Context, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal, home } = context;
+  const { values, complete } = await settings(context, signal);
+  answer(terminal, options.json, values, () => {
+    const rows = values.map(({ name, value, origin }) => [
+      terminal.paint.name(name),
+      display(name, value),
+      terminal.paint.dim(origin === home.configFile ? "config file" : origin),
+    ]);
+    return rows.length === 0 ? [`${home.configFile} sets nothing`] : table(rows);
+  });
+  if (!complete && options.json !== true) terminal.note("no daemon is running: defaults and variables are not shown (cairn up)");
+  return exitCodes.ok;
+}
+
+export async function configGet(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
+  const { values } = await settings(context, signal);
+  const found = values.find((value) => value.name === name);
+  if (found === undefined) throw unknownSetting(name, values);
+  answer(context.terminal, options.json, found, () => [String(found.value)]);
+  return exitCodes.ok;
+}
+
+export async function configSet(context: Context, name: string, text: string, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal, home } = context;
+  const { values, complete } = await settings(context, signal);
+  if (complete && !values.some((value) => value.name === name)) throw unknownSetting(name, values);
+  const before = readText(home.configFile);
+  parseToml(before, home.configFile); // A broken file is not made worse.
+  const after = setInToml(before, name, tomlValue(text));
+  parseToml(after, home.configFile);
+  writeText(home.configFile, after);
+  answer(terminal, options.json, { name, value: text, path: home.configFile, restart: complete }, () => [
+    `${name} = ${text}`,
+    ...(complete ? [terminal.paint.dim("takes effect when the daemon starts anew: cairn down; cairn up")] : []),
+  ]);
+  return exitCodes.ok;
+}
+
+/** The daemon's effective settings; without a daemon, what the file says. */
+async function settings({ control, home }: Context, signal: AbortSignal): Promise<{ values: ConfigValue[]; complete: boolean }> {
+  try {
+    return { values: readConfig(await control.get("/config", {}, signal)), complete: true };
+  } catch (error) {
+    if (!(error instanceof CairnError) || error.code !== "daemon-absent") throw error;
+    return { values: flatten(parseToml(readText(home.configFile), home.configFile), "", home.configFile), complete: false };
+  }
+}
+
+function flatten(table: object, prefix: string, origin: string): ConfigValue[] {
+  return Object.entries(table).flatMap(([key, value]: [string, unknown]) => {
+    const name = prefix + key;
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return [{ name, value, origin }];
+    return typeof value === "object" && value !== null ? flatten(value, `${name}.`, origin) : [];
+  });
+}
+
+function unknownSetting(name: string, values: readonly ConfigValue[]): CairnError {
+  const names = values.map((value) => value.name);
+  return new CairnError("usage", {
+    why: `there is no setting ${name}`,
+    advice: names.length === 0 ? "cairn config list" : `there are: ${names.join(", ")}`,
+  });
+}
+
+function display(name: string, value: string | number | boolean): string {
+  return typeof value === "number" && /capacity|plain|bytes|size/i.test(name) ? bytes(value) : String(value);
+}
+
+const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+
+/** Sets one dotted name and leaves every other line, comments included, as it was. */
+export function setInToml(text: string, name: string, value: string): string {
+  if (!NAME.test(name)) throw new CairnError("usage", { why: `${name} is not the name of a setting` });
+  const dot = name.lastIndexOf(".");
+  const [wantedTable, key] = [name.slice(0, Math.max(0, dot)), name.slice(dot + 1)];
+  const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
+  let table = "";
+  let afterTable = -1;
+  for (const [i, line] of lines.entries()) {
+    table = /^\s*\[\s*([\w.-]+)\s*\]/.exec(line)?.[1] ?? table;
+    const found = /^\s*([\w.-]+)\s*=/.exec(line)?.[1];
+    if (found !== undefined && (table === "" ? found : `${table}.${found}`) === name)
+      return `${lines.with(i, `${found} = ${value}`).join("\n")}\n`;
+    if (table === wantedTable && line.trim() !== "") afterTable = i;
+  }
+  if (afterTable >= 0) return `${lines.toSpliced(afterTable + 1, 0, `${key} = ${value}`).join("\n")}\n`;
+  const heading = wantedTable === "" ? [] : [...(lines.length === 0 ? [] : [""]), `[${wantedTable}]`];
+  // What belongs to no table must come before the first one.
+  return wantedTable === ""
+    ? `${[`${key} = ${value}`, ...lines].join("\n")}\n`
+    : `${[...lines, ...heading, `${key} = ${value}`].join("\n")}\n`;
+}
+
+/** Numbers and truth values as they are, everything else as a string: `20GiB` needs no quotes on a command line. */
+function tomlValue(text: string): string {
+  return /^(true|false|[+-]?\d+(\.\d+)?)$/.test(text) ? text : JSON.stringify(text);
+}
+
+function parseToml(text: string, file: string): object {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    throw new CairnError("config-invalid", { where: file, line: error.line, want: "TOML" }, error);
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "";
+    throw new CairnError("config-invalid", { where: file, want: "a readable file" }, error);
+  }
+}
+
+function writeText(file: string, text: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const fresh = `${file}.${process.pid}`;
+    writeFileSync(fresh, text, { mode: 0o600 });
+    renameSync(fresh, file);
+  } catch (error) {
+    throw new CairnError("home-unwritable", { path: file, system: systemCode(error) ?? "" }, error);
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Asks the daemon: HTTP with JSON over the socket `<run>/control.sock`.
+ *
+ * Knows: the transport, and that nobody may be there. Does not know: what answers mean; see answers.ts.
+ */
+import { closeSync, openSync } from "node:fs";
+import { request } from "node:http";
+import { dirname, join } from "node:path";
+import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/index.ts";
+
+export interface Control {
+  /** @throws {CairnError} daemon-absent when nobody answers in time, or the daemon's own error */
+  get(path: string, query?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<unknown>;
+  /** @throws {CairnError} as get */
+  post(path: string, body?: unknown, signal?: AbortSignal): Promise<unknown>;
+}
+
+export interface ControlOptions {
+  readonly socket: string;
+  readonly deadlineMs: number;
+}
+
+/** What a Unix socket's path may take, less the final zero. */
+const SOCKET_PATH_BYTES = 107;
+const ANSWER_BYTES = 16_777_216;
+
+export class ControlClient implements Control {
+  readonly #options: ControlOptions;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  get(path: string, query: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<unknown> {
+    const text = new URLSearchParams(query).toString();
+    return this.#ask("GET", text === "" ? path : `${path}?${text}`, undefined, signal);
+  }
+
+  post(path: string, body: unknown = {}, signal?: AbortSignal): Promise<unknown> {
+    return this.#ask("POST", path, JSON.stringify(body), signal);
+  }
+
+  async #ask(method: string, path: string, body: string | undefined, signal: AbortSignal | undefined): Promise<unknown> {
+    const deadline = AbortSignal.timeout(this.#options.deadlineMs);
+    const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+    try {
+      using socket = reachable(this.#options.socket);
+      return readAnswer(await exchange(socket.path, method, path, body, either));
+    } catch (error) {
+      if (error instanceof CairnError) throw error;
+      const late = deadline.aborted;
+      const why = late ? "silent" : (systemCode(error) ?? "closed");
+      throw new CairnError("daemon-absent", { socket: this.#options.socket, why, waitedMs: late ? this.#options.deadlineMs : 0 }, error);
+    }
+  }
+}
+
+/** A path that fits into a socket address: where the real one is too long, through a handle of its directory. */
+function reachable(socket: string): Disposable & { readonly path: string } {
+  if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES) return { path: socket, [Symbol.dispose]: () => undefined };
+  const handle = openSync(dirname(socket), "r");
+  return { path: join(`/proc/self/fd/${handle}`, "control.sock"), [Symbol.dispose]: () => closeSync(handle) };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function exchange(socketPath: string, method: string, path: string, body: string | undefined, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const asking = request({ socketPath, method, path, headers, agent: false, signal }, (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > ANSWER_BYTES) response.destroy(new CairnError("limit-exceeded", { what: "answer", bytes: size }));
+        else chunks.push(chunk);
+      });
+      response.once("error", reject);
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }));
+    });
+    asking.once("error", reject);
+    asking.end(body);
+  });
+}
+
+function readAnswer({ status, text }: Answer): unknown {
+  let value: unknown;
+  try {
+    value = text === "" ? {} : (JSON.parse(text) as unknown);
+  } catch (error) {
+    throw new CairnError("frame-invalid", { what: "answer of the daemon", status }, error);
+  }
+  if (status >= 200 && status < 300) return value;
+  throw errorFrom(value) ?? new CairnError("frame-invalid", { what: "answer of the daemon", status });
+}
+
+const CODES: ReadonlySet<string> = new Set<ErrorCode>([
+  "home-unwritable",
+  "home-foreign",
+  "config-invalid",
+  "daemon-running",
+  "daemon-absent",
+  "daemon-failed",
+  "client-unbuildable",
+  "frame-invalid",
+  "index-corrupt",
+  "limit-exceeded",
+  "usage",
+]);
+
+function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === "string" && CODES.has(text);
+}
+
+/** The error that `{error: {code, …facts}}` or `{code, …facts}` stands for, if it is one of ours. */
+export function errorFrom(value: unknown): CairnError | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if ("error" in value) return errorFrom(value.error);
+  const { code, ...rest } = value as Record<string, unknown>;
+  if (!isErrorCode(code)) return undefined;
+  const facts: Record<string, Facts[string]> = {};
+  for (const [name, fact] of Object.entries(rest)) {
+    if (fact === null || typeof fact === "string" || typeof fact === "number" || typeof fact === "boolean") facts[name] = fact;
+  }
+  return new CairnError(code, facts);
+}

@@ -1,0 +1,108 @@
+/**
+ * up, down, status: the daemon as a process.
+ */
+import { kill } from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
+import { CairnError, systemCode } from "../base/index.ts";
+import { readStatus, type Status } from "./answers.ts";
+import { answer, type Context } from "./context.ts";
+import { bytes, count, counted, duration, share, table } from "./format.ts";
+import { installService } from "./service.ts";
+import { askStatus, daemonEntry, daemonEnvironment, ensureDaemon } from "./start-daemon.ts";
+import { exitCodes } from "./troubles.ts";
+
+/** Starting takes far below a second; a machine that swaps may need longer. */
+const START_DEADLINE_MS = 15_000;
+const STOP_DEADLINE_MS = 20_000;
+const POLL_MS = 20;
+
+export interface UpOptions {
+  readonly foreground?: true | undefined;
+  readonly installService?: true | undefined;
+  readonly json?: true | undefined;
+}
+
+export async function up(context: Context, options: UpOptions, signal: AbortSignal): Promise<number> {
+  const { terminal } = context;
+  if (options.installService === true) {
+    const service = installService(context);
+    answer(terminal, options.json, service, () => [
+      `Wrote ${service.unit}`,
+      "",
+      "Start it now and at every login:",
+      ...service.commands.map((command) => `  ${terminal.paint.name(command)}`),
+    ]);
+    return exitCodes.ok;
+  }
+  if (options.foreground === true) return becomeDaemon(context);
+
+  const { kind, status } = await ensureDaemon(context, START_DEADLINE_MS, signal);
+  answer(terminal, options.json, { started: kind === "started", pid: status.pid, version: status.version, socket: status.socket }, () => [
+    `${terminal.paint.good(kind === "started" ? "started" : "already running")}  process ${status.pid}, version ${status.version}`,
+    ...(status.version === context.version ? [] : [`this command is version ${context.version}; to change over: cairn down; cairn up`]),
+  ]);
+  return exitCodes.ok;
+}
+
+/** Replaces this process, so that a supervisor watches the daemon itself. Returns only where that is not possible. */
+function becomeDaemon(context: Context): number {
+  if (process.execve === undefined) throw new CairnError("usage", { why: "--foreground is not possible on this system" });
+  process.execve(process.execPath, [process.execPath, daemonEntry(context.root)], daemonEnvironment(context.env));
+  return exitCodes.failed;
+}
+
+export async function down(context: Context, options: { readonly json?: true | undefined }, signal: AbortSignal): Promise<number> {
+  const { control, terminal } = context;
+  const status = await askStatus(control, signal);
+  if (status === undefined) {
+    answer(terminal, options.json, { stopped: false }, () => ["no daemon is running"]);
+    return exitCodes.ok;
+  }
+  await control.post("/stop", {}, signal);
+  const deadline = AbortSignal.timeout(STOP_DEADLINE_MS);
+  while (isAlive(status.pid)) {
+    if (deadline.aborted) throw new CairnError("daemon-failed", { why: `process ${status.pid} does not end`, log: status.home });
+    await pause(POLL_MS, undefined, { signal });
+  }
+  answer(terminal, options.json, { stopped: true, pid: status.pid }, () => [
+    `${terminal.paint.good("stopped")}  process ${status.pid} after ${duration(status.uptimeMs)}`,
+  ]);
+  return exitCodes.ok;
+}
+
+function isAlive(pid: number): boolean {
+  if (pid <= 0) return false;
+  try {
+    kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === "EPERM";
+  }
+}
+
+export async function status(context: Context, options: { readonly json?: true | undefined }, signal: AbortSignal): Promise<number> {
+  const raw = await context.control.get("/status", {}, signal);
+  answer(context.terminal, options.json, raw, () => describe(context, readStatus(raw)));
+  return exitCodes.ok;
+}
+
+function describe({ terminal: { paint }, version }: Context, now: Status): string[] {
+  const other = now.version === version ? "" : paint.careful(`  (this command is ${version})`);
+  const { store, hot } = now;
+  const index = Object.entries(now.index).map(([name, value]) =>
+    name.toLowerCase().endsWith("bytes") ? bytes(value) : `${count(value)} ${name}`,
+  );
+  const rows = [
+    ["daemon", `${paint.good("running")}, process ${now.pid}, version ${now.version}${other}`],
+    ["", `up ${duration(now.uptimeMs)}, ${bytes(now.rssBytes)} of memory, ${counted(now.running, "compile")} under way`],
+    [
+      "store",
+      `${bytes(store.bytes)} of ${bytes(store.capacityBytes)}, ${share(store.bytes, store.capacityBytes)}; ${counted(store.blobs, "blob")}`,
+    ],
+    ...(index.length === 0 ? [] : [["index", index.join(", ")]]),
+    ["hot", `${counted(hot.records, "record")}, ${bytes(hot.bytes)}`],
+    ["home", now.home],
+    ["socket", now.socket],
+  ];
+  return table(rows.map(([name = "", ...rest]) => [paint.dim(name), ...rest]));
+}

@@ -1,0 +1,167 @@
+/**
+ * doctor: looks at everything that Cairn needs on this machine and says what to do about what is missing.
+ *
+ * Knows: this side of the socket. The daemon adds what only it can see.
+ */
+import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { systemCode } from "../base/index.ts";
+import { type Check, readChecks } from "./answers.ts";
+import { findCompilers, findOnPath } from "./compilers.ts";
+import { answer, type Context } from "./context.ts";
+import { bytes, table } from "./format.ts";
+import { clientState, compilersDirectory, wrapperPath } from "./launcher.ts";
+import { exitCodes, explainTrouble } from "./troubles.ts";
+
+const LEAST_FREE_BYTES = 1024 ** 3;
+const CLOCK_TOLERANCE_MS = 2_000;
+
+export async function doctor(context: Context, options: { readonly json?: true | undefined }, signal: AbortSignal): Promise<number> {
+  const checks = [
+    checkNode(),
+    checkHome(context),
+    checkDisk(context),
+    ...checkFileSystem(context),
+    checkCompilers(context),
+    checkClient(context),
+    checkPath(context),
+    ...(await checkDaemon(context, signal)),
+  ];
+  const failed = checks.filter((check) => !check.ok).length;
+  answer(context.terminal, options.json, checks, () => lines(context, checks, failed));
+  return failed === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function lines({ terminal: { paint } }: Context, checks: readonly Check[], failed: number): string[] {
+  const rows = table(checks.map(({ check, ok, detail }) => [ok ? paint.good("ok") : paint.bad("no"), paint.bold(check), detail]));
+  const told = checks.flatMap(({ check, advice }) => (advice === undefined ? [] : [[paint.bold(check), advice]]));
+  return [
+    ...rows,
+    ...(told.length === 0 ? [] : ["", "what to do", ...table(told).map((line) => `  ${line}`)]),
+    ...(failed === 0 ? ["", paint.good("All is well.")] : []),
+  ];
+}
+
+function passed(check: string, detail: string, advice?: string): Check {
+  return { check, ok: true, detail, advice };
+}
+
+function failedCheck(check: string, detail: string, advice: string): Check {
+  return { check, ok: false, detail, advice };
+}
+
+function checkNode(): Check {
+  return passed("node", `${process.versions.node}, ${process.execPath}`);
+}
+
+function checkHome({ home }: Context): Check {
+  const directories = [dirname(home.configFile), home.stateDir, home.cacheDir, home.runDir, home.binDir];
+  for (const directory of directories) {
+    const place = nearest(directory);
+    const stats = statSync(place);
+    const uid = process.geteuid?.();
+    try {
+      accessSync(place, constants.W_OK | constants.X_OK);
+    } catch {
+      return failedCheck(
+        "home",
+        `${place} is not writable`,
+        "make it writable, or choose another place: export CAIRN_HOME=/some/directory",
+      );
+    }
+    if (place !== directory) continue; // Not made yet; it will be ours.
+    if (uid !== undefined && stats.uid !== uid)
+      return failedCheck("home", `${place} belongs to user ${stats.uid}`, `chown -R ${uid} ${place}`);
+    if ((stats.mode & 0o022) !== 0 && place !== home.binDir) {
+      return failedCheck("home", `others may write to ${place}`, `chmod go-w ${place}`);
+    }
+  }
+  return passed("home", home.root ?? `${home.cacheDir} and the other XDG directories`);
+}
+
+/** `directory`, or the nearest one above it that exists. */
+function nearest(directory: string): string {
+  return existsSync(directory) ? directory : nearest(dirname(directory));
+}
+
+function checkDisk({ home }: Context): Check {
+  const place = nearest(home.cacheDir);
+  const { bavail, bsize } = statfsSync(place);
+  const free = bavail * bsize;
+  const detail = `${bytes(free)} free for ${home.cacheDir}`;
+  return free >= LEAST_FREE_BYTES ? passed("disk", detail) : failedCheck("disk", detail, "cairn gc --max-size 2GiB   makes room");
+}
+
+/** Writes a small file where the cache is: its time shows whose clock stamps files, a clone of it whether copies are free. */
+function checkFileSystem({ home }: Context): Check[] {
+  let directory: string | undefined;
+  try {
+    directory = mkdtempSync(join(nearest(home.cacheDir), ".cairn-doctor-"));
+    const file = join(directory, "a");
+    const before = Date.now();
+    writeFileSync(file, "cairn");
+    const aheadMs = statSync(file).mtimeMs - before;
+    const clock =
+      Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS
+        ? passed("clock", "files are stamped with this machine's time")
+        : failedCheck(
+            "clock",
+            `files are stamped ${Math.round(aheadMs / 1000)} s ahead of this machine's clock`,
+            "set the clocks (NTP), or put the cache on a local disk: export CAIRN_HOME=/some/directory",
+          );
+    return [clock, passed("copies", clones(file) ? "are free here (reflinks)" : "are written in full: this file system has no reflinks")];
+  } catch (error) {
+    return [failedCheck("clock", `no file can be written in ${home.cacheDir} (${systemCode(error) ?? "?"})`, "see home")];
+  } finally {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function clones(file: string): boolean {
+  try {
+    copyFileSync(file, `${file}.clone`, constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function checkCompilers({ env, home }: Context): Check {
+  const found = findCompilers(env, compilersDirectory(home.binDir)).map(({ name }) => name);
+  return found.length > 0
+    ? passed("compilers", found.join(" "))
+    : failedCheck("compilers", "PATH has no gcc, clang or cc", "install one (Debian: apt install gcc g++)");
+}
+
+function checkClient(context: Context): Check {
+  const { home, root } = context;
+  const path = wrapperPath(home.binDir);
+  switch (clientState({ binDir: home.binDir, root })) {
+    case "current":
+      return passed("wrapper", path);
+    case "outdated":
+      return failedCheck("wrapper", `${path} was built from other sources`, "cairn launcher   builds it anew");
+    case "missing":
+      return failedCheck("wrapper", "not built yet", "cairn launcher   builds it; so does cairn run");
+  }
+}
+
+/** Whether compilers are masked in this shell is a choice, not a fault. */
+function checkPath({ env, home }: Context): Check {
+  const directory = compilersDirectory(home.binDir);
+  const masked = ["cc", "gcc", "clang"].filter((name) => findOnPath(name, env)?.startsWith(`${directory}/`) === true);
+  if (masked.length > 0) return passed("PATH", `${masked.join(", ")} go through Cairn in this shell`);
+  return env.PATH?.split(":").includes(directory) === true
+    ? failedCheck("PATH", `${directory} comes after the compilers' own directory`, 'eval "$(cairn env)"   puts it first')
+    : passed("PATH", "this shell calls the compilers directly; cairn run or cairn env change that");
+}
+
+async function checkDaemon({ control }: Context, signal: AbortSignal): Promise<Check[]> {
+  try {
+    const checks = readChecks(await control.get("/doctor", {}, signal));
+    return [passed("daemon", "answers"), ...checks];
+  } catch (error) {
+    const { what, advice } = explainTrouble(error);
+    return [failedCheck("daemon", what, advice[0] ?? "cairn up --foreground   shows what happens")];
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The compiler wrapper on this machine: builds it when it is missing or its sources have changed, and lays its names beside it.
+ *
+ *     <bin>/cairn-cc            the wrapper
+ *     <bin>/cairn-cc.sources    digest of the sources it was built from
+ *     <bin>/compilers/gcc …     a link to it for each compiler that PATH has
+ *     <bin>/start               starts a daemon in the background; the wrapper calls it
+ *
+ * Knows: files and the build script. Does not know: what the wrapper does.
+ */
+import { execFile } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import { CairnError, digestOf, type Environment, systemCode } from "../base/index.ts";
+import { findCompilers } from "./compilers.ts";
+
+export interface LauncherParts {
+  readonly binDir: string;
+  /** Directory of the package or checkout. */
+  readonly root: string;
+  readonly env: Environment;
+}
+
+export interface Launcher {
+  /** Path of the wrapper. */
+  readonly path: string;
+  /** The masquerading names. */
+  readonly compilersDir: string;
+  readonly compilers: readonly string[];
+  /** Whether it was built just now. */
+  readonly built: boolean;
+}
+
+const BUILD_DEADLINE_MS = 60_000;
+const BUILD_TEXT_BYTES = 1_048_576;
+
+export type ClientState = "current" | "outdated" | "missing";
+
+export function wrapperPath(binDir: string): string {
+  return join(binDir, "cairn-cc");
+}
+
+export function compilersDirectory(binDir: string): string {
+  return join(binDir, "compilers");
+}
+
+export function clientState({ binDir, root }: Pick<LauncherParts, "binDir" | "root">): ClientState {
+  if (!existsSync(wrapperPath(binDir))) return "missing";
+  return readOptional(stampPath(binDir)) === sourcesDigest(root) ? "current" : "outdated";
+}
+
+/**
+ * Makes everything that is missing, quickly when nothing is.
+ * Every file appears by rename, so compiles that run meanwhile see the old one or the new one.
+ * @throws {CairnError} client-unbuildable with the compiler's words; home-unwritable
+ */
+export async function layLauncher(parts: LauncherParts, signal: AbortSignal): Promise<Launcher> {
+  const { binDir, root, env } = parts;
+  const compilersDir = compilersDirectory(binDir);
+  try {
+    mkdirSync(compilersDir, { recursive: true, mode: 0o700 });
+    const built = clientState(parts) !== "current";
+    if (built) await buildClient(parts, signal);
+    writeStart(join(binDir, "start"), root);
+    const compilers = layLinks(compilersDir, env);
+    return { path: wrapperPath(binDir), compilersDir, compilers, built };
+  } catch (error) {
+    if (error instanceof CairnError) throw error;
+    throw new CairnError("home-unwritable", { path: binDir, system: systemCode(error) ?? "" }, error);
+  }
+}
+
+async function buildClient({ binDir, root, env }: LauncherParts, signal: AbortSignal): Promise<void> {
+  const digest = sourcesDigest(root);
+  const fresh = join(binDir, `.cairn-cc.${process.pid}`);
+  try {
+    await runBuildScript(join(root, "client", "build.sh"), fresh, env, signal);
+    renameSync(fresh, wrapperPath(binDir));
+    replaceFile(stampPath(binDir), digest, 0o600);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+}
+
+function runBuildScript(script: string, output: string, env: Environment, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // The compiler that builds the wrapper must not be the wrapper.
+    const options = { env: { ...env, CAIRN_DISABLE: "1" }, timeout: BUILD_DEADLINE_MS, maxBuffer: BUILD_TEXT_BYTES, signal };
+    execFile("/bin/sh", [script, output], options, (error, stdout, stderr) => {
+      if (error === null) return resolve();
+      const why = `${stderr}\n${stdout}`.split("\n").find((line) => line.trim() !== "") ?? error.message;
+      reject(new CairnError("client-unbuildable", { why }, error));
+    });
+  });
+}
+
+/** Digest of everything in client/ that a build reads. */
+function sourcesDigest(root: string): string {
+  const directory = join(root, "client");
+  const names = readdirSync(directory).filter((name) => /\.(c|h|sh)$/.test(name) && !/(^|[._-])test/.test(name));
+  return digestOf(
+    names
+      .toSorted()
+      .map((name) => `${name} ${digestOf(readFileSync(join(directory, name)))}\n`)
+      .join(""),
+  );
+}
+
+function stampPath(binDir: string): string {
+  return join(binDir, "cairn-cc.sources");
+}
+
+/**
+ * A name for each compiler that exists, and none for those that do not:
+ * a build that looks for clang must not find one that cannot run.
+ */
+function layLinks(directory: string, env: Environment): string[] {
+  const wanted = findCompilers(env, directory).map(({ name }) => name);
+  const target = join("..", "cairn-cc");
+  for (const name of wanted) {
+    const link = join(directory, name);
+    if (linkTarget(link) === target) continue;
+    const fresh = join(directory, `.${name}.${process.pid}`);
+    rmSync(fresh, { force: true });
+    symlinkSync(target, fresh);
+    renameSync(fresh, link);
+  }
+  const keep = new Set(wanted);
+  for (const name of readdirSync(directory)) if (!keep.has(name) && !name.startsWith(".")) rmSync(join(directory, name), { force: true });
+  return wanted;
+}
+
+/**
+ * The wrapper runs this when no daemon listens. Which home it is for follows from the wrapper's own environment,
+ * so nothing about it is written down here; the Node.js of today is, because a build may have another PATH.
+ */
+function writeStart(path: string, root: string): void {
+  const text = [
+    "#!/bin/sh",
+    "# Starts a Cairn daemon in the background and returns at once. Written by `cairn launcher`.",
+    `if [ -z "\${CAIRN_NODE:-}" ] && [ -x ${quote(process.execPath)} ]; then`,
+    `  CAIRN_NODE=${quote(process.execPath)}`,
+    "  export CAIRN_NODE",
+    "fi",
+    "unset CAIRN_SESSION CAIRN_DEPTH",
+    `${quote(join(root, "bin", "cairn"))} up --json </dev/null >/dev/null 2>&1 &`,
+    "",
+  ].join("\n");
+  if (readOptional(path) !== text) replaceFile(path, text, 0o700);
+}
+
+export function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function replaceFile(path: string, text: string, mode: number): void {
+  const fresh = join(path, "..", `.${basename(path)}.${process.pid}`);
+  writeFileSync(fresh, text, { mode });
+  chmodSync(fresh, mode);
+  renameSync(fresh, path);
+}
+
+function readOptional(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined; // Missing or unreadable: then it is written anew.
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}

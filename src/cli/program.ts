@@ -1,0 +1,237 @@
+/**
+ * The commands as people see them: names, options, help, examples, exit codes.
+ *
+ * Knows: the shape of the command line. Does not know: what the commands do.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { cc, env, launcher, run } from "./build-commands.ts";
+import { explain, gc, stats } from "./cache-commands.ts";
+import { type CompletedCommand, completionScript, shells } from "./completion.ts";
+import { configGet, configList, configPath, configSet } from "./config-commands.ts";
+import type { Context } from "./context.ts";
+import { down, status, up } from "./daemon-commands.ts";
+import { doctor } from "./doctor.ts";
+import { styleHelp, welcome } from "./help.ts";
+import { exitCodes, explainTrouble } from "./troubles.ts";
+
+const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", shell: "Shell" } as const;
+
+/**
+ * Runs one command line.
+ * @param args without the program's own name
+ * @returns the exit code
+ */
+export async function runProgram(context: Context, args: readonly string[], signal: AbortSignal): Promise<number> {
+  const result = { code: exitCodes.ok as number };
+  const program = buildProgram(context, result, signal);
+  if (args.length === 0) {
+    context.terminal.out(welcome(program, context.terminal.paint));
+    return exitCodes.ok;
+  }
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return result.code;
+  } catch (error) {
+    // Commander has said what is wrong; help and version arrive here as well.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (signal.aborted) return typeof signal.reason === "number" ? signal.reason : exitCodes.failed;
+    return tell(context, error, args.includes("--json"));
+  }
+}
+
+function tell({ terminal }: Context, error: unknown, json: boolean): number {
+  const { code, what, advice, exitCode } = explainTrouble(error);
+  if (json) terminal.out(JSON.stringify({ error: { code, message: what, advice } }, null, 2));
+  else terminal.note([`${terminal.paint.bad("cairn:")} ${what}`, ...advice.map((line) => `  ${line}`)].join("\n"));
+  return exitCode;
+}
+
+/** What the examples of a command look like: a command line and why one would type it. */
+type Example = readonly [line: string, why: string];
+
+function buildProgram(context: Context, result: { code: number }, signal: AbortSignal): Command {
+  const { terminal } = context;
+  const program: Command = new Command("cairn");
+  styleHelp(program, terminal);
+  program
+    .description("Compiles what has been compiled before in no time.")
+    .version(context.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "explain a command")
+    .helpCommand("help [command]", "explain a command")
+    .enablePositionalOptions()
+    .exitOverride();
+
+  const finish = async (code: number | Promise<number>): Promise<void> => {
+    result.code = await code;
+  };
+  const add = (group: keyof typeof GROUPS, name: string, about: string, examples: readonly Example[]): Command => {
+    const command: Command = new Command(name);
+    command.copyInheritedSettings(program);
+    program.addCommand(command.description(about).helpGroup(`${GROUPS[group]}:`));
+    const lines = examples.map(([line, why]) => `  ${terminal.paint.name(`$ ${line}`)}${why === "" ? "" : `\n      ${why}`}`);
+    return command.addHelpText("after", ["", terminal.paint.bold("Examples:"), ...lines].join("\n"));
+  };
+
+  add("build", "run", "run a build with Cairn in front of its compilers", [
+    ["cairn run -- make -j8", "compiles through the cache and ends with one line about what it saved"],
+    [
+      "cairn run -- sh -c 'cmake -B build && cmake --build build'",
+      "CMAKE_C_COMPILER_LAUNCHER and CMAKE_CXX_COMPILER_LAUNCHER are set as well",
+    ],
+  ])
+    .argument("<command...>", "the build command and its arguments")
+    .option("-q, --quiet", "no closing line")
+    .option("--json", "the closing line as JSON, on standard error")
+    .passThroughOptions()
+    .action((command, options) => finish(run(context, command, options, signal)));
+
+  add("build", "cc", "run one compiler command through the cache", [["cairn cc gcc -c x.c", ""]])
+    .argument("<compiler...>", "the compiler and its arguments")
+    .option("--json", "errors of Cairn's own as JSON; the compiler's output is the compiler's")
+    .passThroughOptions()
+    .action((command) => finish(cc(context, command, signal)));
+
+  add("build", "env", "print the variables that put Cairn in front of the compilers of a shell", [
+    ['eval "$(cairn env)"', "in this shell; in ~/.profile for good"],
+    ["cairn env --shell fish | source", ""],
+  ])
+    .addOption(new Option("--shell <shell>", "syntax to print").choices(["sh", "fish"] as const).default("sh" as const))
+    .option("--json", "as JSON")
+    .action((options) => finish(env(context, options, signal)));
+
+  add("build", "launcher", "print the path of the compiler wrapper, building it if need be", [
+    ['cmake -B build -DCMAKE_C_COMPILER_LAUNCHER="$(cairn launcher)" -DCMAKE_CXX_COMPILER_LAUNCHER="$(cairn launcher)"', ""],
+    ['make CC="$(cairn launcher) gcc"', ""],
+  ])
+    .option("--json", "as JSON")
+    .action((options) => finish(launcher(context, options, signal)));
+
+  add("daemon", "up", "start the daemon (the first compile does that too)", [
+    ["cairn up", "in the background"],
+    ["cairn up --install-service", "writes a systemd user unit, for a daemon that is always there"],
+  ])
+    .option("--foreground", "become the daemon, for a supervisor")
+    .option("--install-service", "write a systemd user unit and print how to enable it")
+    .option("--json", "as JSON")
+    .action((options) => finish(up(context, options, signal)));
+
+  add("daemon", "down", "stop the daemon", [["cairn down", "the next compile starts it again, unless CAIRN_NO_AUTOSTART=1"]])
+    .option("--json", "as JSON")
+    .action((options) => finish(down(context, options, signal)));
+
+  add("daemon", "status", "tell whether the daemon runs, and how it does", [
+    ["cairn status --json", "with its pid and version; exit code 3 when none runs"],
+  ])
+    .option("--json", "as JSON")
+    .action((options) => finish(status(context, options, signal)));
+
+  add("daemon", "doctor", "look at everything Cairn needs and say what is missing", [["cairn doctor", ""]])
+    .option("--json", "as JSON")
+    .action((options) => finish(doctor(context, options, signal)));
+
+  add("cache", "stats", "tell what hit, what missed, and what was passed through and why", [
+    ["cairn stats", ""],
+    ["cairn stats --zero", "shows the counters, then starts them anew"],
+  ])
+    .option("--zero", "set all counters to zero afterwards")
+    .option("--session <id>", "only one cairn run, by its CAIRN_SESSION")
+    .option("--json", "as JSON")
+    .action((options) => finish(stats(context, options, signal)));
+
+  add("cache", "explain", "tell why the last compile of a file hit or missed", [
+    ["cairn explain src/main.c", "which option, header or variable differed"],
+    ["cairn explain", "the last compile of all"],
+  ])
+    .argument("[file]", "a source file")
+    .option("--json", "as JSON")
+    .action((file, options) => finish(explain(context, file, options, signal)));
+
+  add("cache", "gc", "make the store smaller now", [
+    ["cairn gc", "down to its configured size"],
+    ["cairn gc --max-size 2GiB", ""],
+    ["cairn gc --all", "forgets everything"],
+  ])
+    .addOption(new Option("--max-size <size>", "bytes, or such as 500MB, 2GiB").argParser(readSize).conflicts("all"))
+    .option("--all", "remove every result")
+    .option("--json", "as JSON")
+    .action((options) => finish(gc(context, options, signal)));
+
+  addConfig(context, add, finish, signal);
+
+  add("shell", "completion", "print a completion script", [
+    ['eval "$(cairn completion bash)"', "in ~/.bashrc"],
+    ["cairn completion fish | source", "in config.fish"],
+  ])
+    .argument("<shell>", shells.join(", "), readShell)
+    .option("--json", "as JSON")
+    .action((shell, options) => {
+      const script = completionScript(shell, completedCommands(program));
+      terminal.out(options.json === true ? JSON.stringify({ shell, script }, null, 2) : script);
+    });
+  return program;
+}
+
+type Add = (group: keyof typeof GROUPS, name: string, about: string, examples: readonly Example[]) => Command;
+
+function addConfig(context: Context, add: Add, finish: (code: number | Promise<number>) => Promise<void>, signal: AbortSignal): void {
+  const config = add("cache", "config", "show and change settings", [
+    ["cairn config list", "every setting, its value, and where that comes from"],
+    ["cairn config set store.capacity 50GiB", ""],
+  ]);
+  const part = (name: string, about: string): Command => {
+    const command: Command = config.command(name);
+    return command.description(about);
+  };
+  part("list", "every setting and where it comes from")
+    .option("--json", "as JSON")
+    .action((options) => finish(configList(context, options, signal)));
+  part("get", "print one setting")
+    .argument("<name>", "such as store.capacity")
+    .option("--json", "as JSON")
+    .action((name, options) => finish(configGet(context, name, options, signal)));
+  part("set", "write one setting into the file")
+    .argument("<name>", "such as store.capacity")
+    .argument("<value>", "such as 50GiB")
+    .option("--json", "as JSON")
+    .action((name, value, options) => finish(configSet(context, name, value, options, signal)));
+  part("path", "print where the file is")
+    .option("--json", "as JSON")
+    .action((options) => finish(configPath(context, options)));
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 1024,
+  mi: 1024 ** 2,
+  gi: 1024 ** 3,
+  ti: 1024 ** 4,
+};
+
+/** `20GiB`, `500 MB`, `1073741824` as bytes. */
+export function readSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i.exec(text.trim());
+  const unit = UNITS[(match?.[2] ?? "").toLowerCase()];
+  if (match === null || unit === undefined) throw new InvalidArgumentError("A size is a number of bytes, or such as 500MB or 2GiB.");
+  return Math.round(Number(match[1]) * unit);
+}
+
+function readShell(text: string): (typeof shells)[number] {
+  const shell = shells.find((name) => name === text);
+  if (shell === undefined) throw new InvalidArgumentError(`It is one of ${shells.join(", ")}.`);
+  return shell;
+}
+
+function completedCommands(program: Command): CompletedCommand[] {
+  const rest: Readonly<Record<string, CompletedCommand["rest"]>> = { run: "command", cc: "command", explain: "files" };
+  return program.commands.map((command) => ({
+    name: command.name(),
+    about: command.description(),
+    options: [...command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long])), "--help"],
+    words: command.name() === "completion" ? [...shells] : command.commands.map((part) => part.name()),
+    rest: rest[command.name()] ?? "nothing",
+  }));
+}

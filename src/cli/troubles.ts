@@ -1,0 +1,124 @@
+/**
+ * Errors as people read them: what happened, why, what to do; and the exit code that goes with each.
+ *
+ * Knows: every error code. Does not know: where an error came from.
+ */
+import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/index.ts";
+import { bytes, duration } from "./format.ts";
+
+/** What a process ends with. `run` and `cc` end with their command's own code, 128 + n after signal n. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, noDaemon: 3 } as const;
+
+export interface Trouble {
+  readonly code: string;
+  /** One line, no full stop: what happened and why. */
+  readonly what: string;
+  /** One line each: what to do about it. */
+  readonly advice: readonly string[];
+  readonly exitCode: number;
+}
+
+type Tell = (facts: Facts, cause: unknown) => { what: string; advice?: readonly string[]; exitCode?: number };
+
+const TELL: Readonly<Record<ErrorCode, Tell>> = {
+  "home-unwritable": (facts, cause) => ({
+    what: `cannot write to ${fact(facts, "path")}${because(facts, cause)}`,
+    advice: ["make it writable, or put everything somewhere else: export CAIRN_HOME=/some/directory"],
+  }),
+  "home-foreign": (facts) => ({
+    what: `${fact(facts, "path")} is not a directory that Cairn may use${foreignReason(facts)}`,
+    advice: [
+      facts.mode === undefined
+        ? "move it away, or put everything somewhere else: export CAIRN_HOME=/some/directory"
+        : `take the permission away (chmod go-w ${fact(facts, "path")}), or choose another place: export CAIRN_HOME=/some/directory`,
+    ],
+  }),
+  "config-invalid": (facts) => ({
+    what: `the configuration cannot be used: ${configReason(facts)}`,
+    advice: ["cairn config list   shows every setting and where it comes from", "cairn config path   tells where the file is"],
+  }),
+  "daemon-running": (facts) => ({
+    what: `a daemon serves this home already${facts.pid === undefined ? "" : ` (process ${fact(facts, "pid")})`}`,
+    advice: ["cairn status   tells more", "cairn down     ends it"],
+  }),
+  "daemon-absent": (facts) =>
+    facts.why === "silent"
+      ? {
+          what: `the daemon did not answer within ${duration(Number(facts.waitedMs ?? 0))}`,
+          advice: ["builds go on without it; cairn doctor tells more"],
+          exitCode: exitCodes.noDaemon,
+        }
+      : {
+          what: facts.why === "EACCES" ? `the daemon's socket ${fact(facts, "socket")} belongs to somebody else` : "no daemon is running",
+          advice: ["cairn up   starts one; so does the first compile"],
+          exitCode: exitCodes.noDaemon,
+        },
+  "daemon-failed": (facts) => ({
+    what: `the daemon did not start${facts.why === undefined ? "" : `: ${fact(facts, "why")}`}`,
+    advice: [`its log is ${fact(facts, "log")}`, "cairn up --foreground   shows what happens"],
+    exitCode: exitCodes.noDaemon,
+  }),
+  "client-unbuildable": (facts) => ({
+    what: `the compiler wrapper could not be built${facts.why === undefined ? "" : `: ${fact(facts, "why")}`}`,
+    advice: ["it needs a C compiler called cc, or the one that CC names (Debian: apt install gcc libc6-dev)"],
+  }),
+  "frame-invalid": (facts) => ({
+    what: `the ${fact(facts, "what") || "peer's answer"} makes no sense; is that daemon of another version?`,
+    advice: ["cairn down; cairn up   starts the one that belongs to this command"],
+  }),
+  "index-corrupt": (facts) => ({
+    what: `the index of the cache cannot be read${facts.path === undefined ? "" : `: ${fact(facts, "path")}`}`,
+    advice: ["remove that file: only cached results are lost, and Cairn begins anew"],
+  }),
+  "limit-exceeded": (facts) => ({
+    what: `${fact(facts, "what") || "something"} is too large${typeof facts.bytes === "number" ? ` (${bytes(facts.bytes)})` : ""}`,
+  }),
+  usage: (facts) => ({ what: fact(facts, "why") || "that makes no sense", exitCode: exitCodes.usage }),
+};
+
+/** Turns whatever was thrown into something that helps. */
+export function explainTrouble(error: unknown): Trouble {
+  if (!(error instanceof CairnError)) {
+    return { code: systemCode(error) ?? "internal", what: messageOf(error), advice: [], exitCode: exitCodes.failed };
+  }
+  const { what, advice = [], exitCode = exitCodes.failed } = TELL[error.code](error.facts, error.cause);
+  const own = typeof error.facts.advice === "string" ? [error.facts.advice] : advice;
+  return { code: error.code, what, advice: own, exitCode };
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fact(facts: Facts, name: string): string {
+  return String(facts[name] ?? "");
+}
+
+const SYSTEM: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota is used up",
+  ENOTDIR: "part of the path is not a directory",
+  EEXIST: "something else is there",
+  ENOENT: "it does not exist",
+};
+
+function because(facts: Facts, cause: unknown): string {
+  const code = fact(facts, "system") || systemCode(cause) || "";
+  return code === "" ? "" : `: ${SYSTEM[code] ?? code}`;
+}
+
+function foreignReason(facts: Facts): string {
+  if (facts.owner !== undefined) return `: it belongs to user ${fact(facts, "owner")}`;
+  if (facts.mode !== undefined) return `: others may write to it (mode ${fact(facts, "mode")})`;
+  return because(facts, undefined);
+}
+
+function configReason(facts: Facts): string {
+  const line = facts.line === undefined ? "" : `, line ${fact(facts, "line")}`;
+  const setting = facts.name === undefined ? "" : `${fact(facts, "name")}${facts.value === undefined ? "" : ` = ${fact(facts, "value")}`}`;
+  const want = facts.want === undefined ? "" : `${setting === "" ? "not" : ": not"} ${fact(facts, "want")}`;
+  return `${fact(facts, "where")}${line}: ${setting}${want}`.replace(/: $/, "");
+}
