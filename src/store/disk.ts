@@ -52,7 +52,7 @@ export class DiskStore implements LocalStore {
         ...parts,
         table: this.#table,
         temporary: () => this.#temporary(),
-        verify: (digest) => this.#verifyPlain(digest),
+        verify: (digest) => this.#audit(digest),
       },
       options,
     );
@@ -131,6 +131,12 @@ export class DiskStore implements LocalStore {
     return await this.#housekeeping.work(deadlineMs);
   }
 
+  /** Evicts blobs, those not used for the longest time first, until at most that many bytes are stored. */
+  shrink(bytes: number): Promise<void> {
+    this.#housekeeping.shrink(bytes);
+    return Promise.resolve();
+  }
+
   /** Whether more is stored than should be, so that `tidy` deserves to be called soon. */
   get overCapacity(): boolean {
     return this.#housekeeping.overCapacity;
@@ -203,6 +209,12 @@ export class DiskStore implements LocalStore {
     const now = this.#parts.now();
     this.#table.put(digest, { ...verified, stored: packed.length, form: "zstd", used: row?.used ?? now, checked: now });
     return bytes;
+  }
+
+  /** Verifies a blob in whichever form it lies; a damaged one is removed and forgotten. */
+  async #audit(digest: Digest): Promise<void> {
+    if ((await this.#verifyPlain(digest)) ?? (await this.#inflated(digest))) return;
+    this.#forgetMissing(digest);
   }
 
   /** Puts a compressed blob plain. */

@@ -10,14 +10,16 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, 
 import { setImmediate } from "node:timers/promises";
 import { type Digest, digestOf, limits, systemCode } from "../base/index.ts";
 import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
+import type { Database } from "./database.ts";
 import { Generations } from "./generations.ts";
-import type { LargeFiles, StatIdentity } from "./large-files.ts";
+import { LargeFiles, type StatIdentity } from "./large-files.ts";
 import { statFingerprint } from "./stat-fingerprint.ts";
 
 export interface FileTableParts {
   /** ms since the epoch */
   readonly now: () => number;
-  readonly largeFiles: LargeFiles;
+  /** Keeps digests of large files over restarts. */
+  readonly database: Database;
 }
 
 /** From this size on digests are kept over restarts: compilers and their libraries, but hardly any source. */
@@ -52,11 +54,13 @@ interface Known {
 }
 
 export class FileTable implements Files {
-  readonly #parts: FileTableParts;
+  readonly #now: () => number;
+  readonly #largeFiles: LargeFiles;
   readonly #known = new Generations<string, Known>(limits.fileTableEntries);
 
   constructor(parts: FileTableParts) {
-    this.#parts = parts;
+    this.#now = parts.now;
+    this.#largeFiles = new LargeFiles(parts.database);
   }
 
   state(path: string, visit?: Visit): FileState {
@@ -69,17 +73,17 @@ export class FileTable implements Files {
   }
 
   async prepare(path: string, signal: AbortSignal): Promise<void> {
-    const now = this.#parts.now();
+    const now = this.#now();
     const descriptor = openLarge(path);
     if (descriptor === undefined) return;
     try {
       const early = fstatSync(descriptor);
       const stat = fstatSync(descriptor, { bigint: true });
       if (!stat.isFile() || stat.size < LARGE_BYTES || stat.size > limits.blobBytes || isYoung(stat, now)) return;
-      if (this.#parts.largeFiles.digest(path, stat) !== undefined) return;
+      if (this.#largeFiles.digest(path, stat) !== undefined) return;
       const digest = await hashPiecemeal(descriptor, signal);
       if (!sameIdentity(stat, fstatSync(descriptor, { bigint: true }))) return;
-      this.#parts.largeFiles.remember(path, stat, digest, now);
+      this.#largeFiles.remember(path, stat, digest, now);
       this.#remember(path, early, stat, digest);
     } catch (error) {
       if (systemCode(error) === undefined || signal.aborted) throw error; // What cannot be read, `state` will report.
@@ -101,7 +105,7 @@ export class FileTable implements Files {
   }
 
   fingerprint(path: string): Fingerprint | undefined {
-    const now = this.#parts.now();
+    const now = this.#now();
     try {
       const stat = statSync(path, QUIETLY_EXACT);
       if (stat === undefined) return undefined;
@@ -133,7 +137,7 @@ export class FileTable implements Files {
 
   /** @returns undefined when the file changed while it was read */
   #readOnce(path: string, visit: Visit | undefined): FileState | undefined {
-    const now = this.#parts.now();
+    const now = this.#now();
     const descriptor = openSync(path, OPEN_FLAGS);
     try {
       const early = fstatSync(descriptor);
@@ -151,7 +155,7 @@ export class FileTable implements Files {
       }
       if (content !== undefined) visit?.(content, digest);
       if (young) return stateOf(stat, digest, UNTRUSTED);
-      if (stat.size >= LARGE_BYTES) this.#parts.largeFiles.remember(path, stat, digest, now);
+      if (stat.size >= LARGE_BYTES) this.#largeFiles.remember(path, stat, digest, now);
       return this.#remember(path, early, stat, digest);
     } finally {
       closeSync(descriptor);
@@ -159,7 +163,7 @@ export class FileTable implements Files {
   }
 
   #stored(path: string, stat: BigIntStats): Digest | undefined {
-    return stat.size >= LARGE_BYTES ? this.#parts.largeFiles.digest(path, stat) : undefined;
+    return stat.size >= LARGE_BYTES ? this.#largeFiles.digest(path, stat) : undefined;
   }
 
   /** @param early the same stat as doubles, taken first: had the file changed in between, it would look changed at the next call */

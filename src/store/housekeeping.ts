@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { constants, zstdCompressSync } from "node:zlib";
 import { type Digest, digestOf, type Log, systemCode } from "../base/index.ts";
-import { removeQuietly, type Verified, writeWhole } from "./blob-files.ts";
+import { removeQuietly, writeWhole } from "./blob-files.ts";
 import type { BlobTable, NamedBlob } from "./blob-table.ts";
 import { Janitor } from "./janitor.ts";
 import { compressedPath, plainPath, SHARDS } from "./layout.ts";
@@ -19,8 +19,8 @@ export interface HousekeepingParts {
   readonly table: BlobTable;
   /** A fresh name for a temporary file. */
   readonly temporary: () => string;
-  /** Reads a plain blob; removes it when it is damaged. */
-  readonly verify: (digest: Digest) => Promise<Verified | undefined>;
+  /** Reads a blob; a damaged one is removed and forgotten. */
+  readonly verify: (digest: Digest) => Promise<void>;
 }
 
 export interface HousekeepingOptions {
@@ -93,16 +93,25 @@ export class Housekeeping {
 
   /** Does the most urgent piece of work. @returns false when there is none */
   async #step(): Promise<boolean> {
-    if (this.overCapacity && !this.#stuck) return this.#evict();
+    if (this.overCapacity && !this.#stuck) {
+      this.#stuck = !this.#evict(this.#options.capacityBytes);
+      return true;
+    }
     if (this.#janitor.step()) return true;
     if (this.#parts.table.plainBytes > this.#options.rawBytes && !this.#stuck) return await this.#compress();
     return await this.#check();
   }
 
-  #evict(): boolean {
+  /** Evicts until at most that many bytes are stored, or nothing more can be removed. */
+  shrink(bytes: number): void {
+    while (this.#parts.table.storedBytes > bytes) if (!this.#evict(bytes)) return;
+  }
+
+  /** Evicts a few blobs. @returns false when nothing could be removed: trying again at once would not end */
+  #evict(bytes: number): boolean {
     const { table } = this.#parts;
     const chosen: Digest[] = [];
-    let excess = table.storedBytes - this.#options.capacityBytes;
+    let excess = table.storedBytes - bytes;
     for (const blob of table.oldest(EVICT_STEP)) {
       if (excess <= 0) break;
       const removed = [plainPath, compressedPath].map((path) => removeQuietly(path(this.#options.directory, blob.digest)));
@@ -110,9 +119,8 @@ export class Housekeeping {
       excess -= blob.stored;
       chosen.push(blob.digest);
     }
-    // Where neither files nor rows can be removed, trying again at once would not end.
-    if (chosen.length === 0 || !table.forget(chosen)) this.#stuck = true;
-    else this.#parts.log.event("debug", "store.evicted", { blobs: chosen.length, storedBytes: table.storedBytes });
+    if (chosen.length === 0 || !table.forget(chosen)) return false;
+    this.#parts.log.event("debug", "store.evicted", { blobs: chosen.length, storedBytes: table.storedBytes });
     return true;
   }
 
@@ -141,9 +149,7 @@ export class Housekeeping {
     const plain = plainPath(this.#options.directory, digest);
     const bytes = readFileSync(plain);
     if (digestOf(bytes) !== digest) {
-      await this.#parts.verify(digest); // Finds the damage once more, removes the file and says so.
-      table.forget([digest]);
-      return;
+      return await this.#parts.verify(digest); // Finds the damage once more, says so and removes the file.
     }
     const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: COMPRESS_LEVEL } });
     if (packed.length > bytes.length * COMPRESS_WORTH) return table.put(digest, { ...row, form: "kept", checked: now() });
@@ -153,22 +159,21 @@ export class Housekeeping {
     removeQuietly(plain);
   }
 
-  /** Verifies plain blobs that were not verified for long, one at a time: disks rot. */
+  /** Verifies blobs that were not verified for long, one in a while: disks rot. @returns false: none of this is urgent */
   async #check(): Promise<boolean> {
-    const now = this.#parts.now();
-    if (now - this.#checkedAt < CHECK_PAUSE_MS) return false;
-    this.#checkedAt = now;
+    const { table, verify, now } = this.#parts;
+    if (now() - this.#checkedAt < CHECK_PAUSE_MS) return false;
+    this.#checkedAt = now();
     if (this.#toCheck.length === 0) {
-      const shard = SHARDS[this.#checkShard++ % SHARDS.length] ?? "00";
-      this.#toCheck = this.#parts.table.shard(shard).filter((blob) => blob.form !== "zstd" && now - blob.checked > CHECK_AGE_MS);
+      const shard = SHARDS[this.#checkShard++ % SHARDS.length] ?? "";
+      this.#toCheck = table.shard(shard).filter((blob) => now() - blob.checked > CHECK_AGE_MS);
       return false;
     }
-    const blob = this.#toCheck.pop();
-    const row = blob === undefined ? undefined : this.#parts.table.get(blob.digest);
-    if (blob === undefined || row === undefined || row.form === "zstd") return false;
-    const verified = await this.#parts.verify(blob.digest);
-    if (verified === undefined) this.#parts.table.forget([blob.digest]);
-    else this.#parts.table.put(blob.digest, { ...row, crc32: verified.crc32, size: verified.size, stored: verified.size, checked: now });
+    const digest = this.#toCheck.pop()?.digest;
+    if (digest === undefined || table.get(digest) === undefined) return false;
+    await verify(digest);
+    const row = table.get(digest);
+    if (row !== undefined) table.put(digest, { ...row, checked: now() });
     return false;
   }
 }

@@ -4,10 +4,9 @@
  * Knows: files, free space, eviction, SQLite.
  * Does not know: peers, actions, compilers. A blob has no meaning here, a manifest is a list of paths and digests.
  */
-export { Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
+export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
-export { LargeFiles } from "./large-files.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./memory.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
 export { statFingerprint } from "./stat-fingerprint.ts";

@@ -5,7 +5,7 @@
  * When the database fails, questions are answered "unknown" and only `add` throws.
  * Knows: SQL. Does not know: files, blobs' content, what a manifest means.
  */
-import { type Digest, type Facts, limits } from "../base/index.ts";
+import { type Digest, type Facts, type Log, limits } from "../base/index.ts";
 import type { HistoryRow, ManifestEntry, ResultIndex, StoredResult, Tokens } from "../contracts/index.ts";
 import { Counters } from "./counters.ts";
 import { bytesAt, type Database, numberAt, type Row, textAt } from "./database.ts";
@@ -16,6 +16,7 @@ import { Sweeper } from "./sweeper.ts";
 import { Uses } from "./uses.ts";
 
 export interface SqliteIndexParts {
+  readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
   readonly database: Database;
@@ -25,6 +26,9 @@ export interface SqliteIndexOptions {
   /** Entries kept for all manifests together, and results; those not used for the longest time go first. */
   readonly entriesMax: number;
 }
+
+/** About 150 MB of database. */
+const ENTRIES_MAX = 200_000;
 
 export class SqliteIndex implements ResultIndex {
   readonly #parts: SqliteIndexParts;
@@ -43,10 +47,10 @@ export class SqliteIndex implements ResultIndex {
     this.#uses = new Uses(parts.database);
     this.#history = new History(parts.database);
     this.#counters = new Counters(parts.database);
-    this.#sweeper = new Sweeper({ database: parts.database, interner: this.#interner }, options);
+    this.#sweeper = new Sweeper({ log: parts.log, database: parts.database, interner: this.#interner }, options);
   }
 
-  static open(parts: SqliteIndexParts, options: SqliteIndexOptions): SqliteIndex {
+  static open(parts: SqliteIndexParts, options: SqliteIndexOptions = { entriesMax: ENTRIES_MAX }): SqliteIndex {
     return new SqliteIndex(parts, options);
   }
 

@@ -2,11 +2,13 @@
  * The sweeper: keeps the index bounded. It drops the entries and results that were not used for the longest time when there are too
  * many, and then, mark and sweep, the interned inputs, paths and tokens that no entry names any more. All of it in small steps.
  */
+import type { Log } from "../base/index.ts";
 import { bytesAt, type Database, numberAt, textAt } from "./database.ts";
 import { decodeIds } from "./id-list.ts";
 import type { Interner } from "./interner.ts";
 
 export interface SweeperParts {
+  readonly log: Log;
   readonly database: Database;
   readonly interner: Interner;
 }
@@ -35,6 +37,8 @@ interface Round {
   cursor: number;
   /** The last content that the phase `tokens` has looked at. */
   content: Uint8Array;
+  /** Interned rows and tokens that were removed. */
+  removed: number;
 }
 
 export class Sweeper {
@@ -87,7 +91,7 @@ export class Sweeper {
     const dropped = numberAt(this.#sql.dropped.get(), 0);
     if (dropped < Math.max(ROUND_MIN, ROUND_PART * numberAt(this.#sql.entries.get(), 0))) return undefined;
     this.#sql.zeroDropped.run();
-    return { inputs: new Marks(), paths: new Marks(), phase: "mark", cursor: 0, content: new Uint8Array(0) };
+    return { inputs: new Marks(), paths: new Marks(), phase: "mark", cursor: 0, content: new Uint8Array(0), removed: 0 };
   }
 
   #mark(round: Round): void {
@@ -105,6 +109,7 @@ export class Sweeper {
     for (const id of ids) {
       round.cursor = id;
       if (round.inputs.has(id)) continue;
+      round.removed++;
       this.#parts.interner.dropInput(id, textAt(this.#sql.dropInput.get(id), 0));
     }
     if (ids.length === 0) enter(round, "paths");
@@ -115,6 +120,7 @@ export class Sweeper {
     for (const id of ids) {
       round.cursor = id;
       if (round.paths.has(id)) continue;
+      round.removed++;
       this.#parts.interner.dropPath(id, textAt(this.#sql.dropPath.get(id), 0));
     }
     if (ids.length === 0) enter(round, "tokens");
@@ -123,11 +129,12 @@ export class Sweeper {
   #sweepTokens(round: Round): void {
     const last = this.#sql.tokens.all(round.content, INTERNED_STEP).at(-1);
     if (last === undefined) {
+      this.#parts.log.event("debug", "index.swept", { removed: round.removed });
       this.#round = undefined;
       return;
     }
     const content = bytesAt(last, 0);
-    this.#sql.dropTokens.run(round.content, content);
+    round.removed += this.#sql.dropTokens.run(round.content, content);
     round.content = content;
   }
 }
