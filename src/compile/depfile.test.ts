@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { depfileTemplate, parseDepfile, renderDepfile, writeDepfile } from "./depfile.ts";
 
 const COMPILERS = [
@@ -43,7 +43,7 @@ test("reading undoes writing", () => {
   const name = fc
     .array(fc.constantFrom("a", "bc", "/", ".h", " ", "#", "$", "\\ ", "ü", "long-name-that-fills-lines"), { minLength: 1, maxLength: 6 })
     .map((parts) => parts.join(""))
-    .filter((text) => !/\\$/.test(text));
+    .filter((text) => !text.endsWith("\\"));
   const names = fc.array(name, { maxLength: 8 });
   const depfile = fc.record(
     { targets: fc.array(name, { minLength: 1, maxLength: 3 }), dependencies: names, phony: names },
@@ -56,8 +56,9 @@ test("reading undoes writing", () => {
   );
 });
 
+const same = (name: string): string => name;
+
 test("text that the style would write differently has no template", () => {
-  const same = (name: string): string => name;
   assert.equal(depfileTemplate("a.o: b.c \\\n c.h\n", "gcc", same), undefined);
   assert.equal(depfileTemplate("a.o:  b.c\n", "clang", same), undefined);
   assert.equal(depfileTemplate("a.o: b\ufffd.c\n", "gcc", same), undefined);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { parseDepfile } from "./depfile.ts";
 import { absentLookups, type LookupArgs, type Lookups } from "./lookups.ts";
 import { scanSource } from "./scan.ts";
@@ -35,7 +35,7 @@ test("a quoted name is looked for beside its includer, then in every directory u
   const { absent, present } = look(tree, ["b/x.h"], { search: { quote: ["q/", "./q2"], angle: ["a", "b", "c"] } });
   const candidates = ["src/x.h", "q/x.h", "q2/x.h", "a/x.h", "b/x.h"];
   assert.deepEqual(headers(absent), candidates.slice(0, 4));
-  assert.deepEqual(absent.filter((path) => path.endsWith(".gch")).sort(), candidates.map((path) => `${path}.gch`).sort());
+  assert.deepEqual(absent.filter((path) => path.endsWith(".gch")).toSorted(), candidates.map((path) => `${path}.gch`).toSorted());
   assert.deepEqual(present, []);
 });
 
@@ -60,14 +60,14 @@ test("#include_next reaches past the file it stands in", () => {
 test("__has_include: what was not there, and what was", () => {
   const tree = { "src/main.c": '#if __has_include(<o.h>) || __has_include("p.h")\n#endif\n', "b/o.h": "" };
   const { absent, present, unknown } = look(tree, [], { search: { angle: ["a", "b"] } });
-  assert.deepEqual([headers(absent).sort(), present, unknown], [["a/o.h", "a/p.h", "b/p.h", "src/p.h"], ["b/o.h"], false]);
+  assert.deepEqual([headers(absent).toSorted(), present, unknown], [["a/o.h", "a/p.h", "b/p.h", "src/p.h"], ["b/o.h"], false]);
   assert.equal(look({ "src/main.c": "#if __has_include(NAME)\n#endif\n" }, []).unknown, true);
 });
 
 test("forced includes are looked for in the working directory, then like quoted ones", () => {
   const tree = { "src/main.c": "", "a/f.h": "", "g.h": "", "g.h.gch": "" };
   const { absent, present } = look(tree, ["a/f.h", "g.h"], { forcedIncludes: ["f.h", "./g.h"], search: { quote: ["q"], angle: ["a"] } });
-  assert.deepEqual(absent.filter((path) => !path.includes(".h.")).sort(), ["f.h", "q/f.h"]);
+  assert.deepEqual(absent.filter((path) => !path.includes(".h.")).toSorted(), ["f.h", "q/f.h"]);
   assert.ok(absent.includes("g.h.pch"));
   assert.deepEqual(present, ["g.h.gch"]);
 });
@@ -75,7 +75,7 @@ test("forced includes are looked for in the working directory, then like quoted 
 test("inputs that no directive names are explained by where they lie", () => {
   const tree = { "src/main.c": "#include NAME\n", "b/sub/x.h": "", "/usr/include/stdc-predef.h": "" };
   const { absent } = look(tree, ["b/sub/x.h", "/usr/include/stdc-predef.h"], { search: { angle: ["a", "b", "/usr/include"] } });
-  assert.deepEqual(headers(absent).sort(), ["a/stdc-predef.h", "a/sub/x.h", "b/stdc-predef.h", "src/stdc-predef.h", "src/sub/x.h"]);
+  assert.deepEqual(headers(absent).toSorted(), ["a/stdc-predef.h", "a/sub/x.h", "b/stdc-predef.h", "src/stdc-predef.h", "src/sub/x.h"]);
 });
 
 test("an input under a name that no directive explains: every directive may have led there", () => {
@@ -95,6 +95,8 @@ test("missing directories are absences, directories of the header's name are not
   assert.deepEqual(headers(look(tree, ["b/x"], { search: { angle: ["a", "b"], missing: ["./gone", "/gone"] } }).absent), ["gone", "/gone"]);
 });
 
+const text = (lines: readonly [boolean, string][]): string => lines.map(([q, n]) => `#include ${q ? `"${n}"` : `<${n}>`}\n`).join("");
+
 test("agrees with a plain model of the compiler's search", () => {
   const name = fc.constantFrom("x.h", "y.h", "s/z.h");
   const directory = fc.constantFrom("", "src/", "a/", "b/", "s/");
@@ -102,7 +104,6 @@ test("agrees with a plain model of the compiler's search", () => {
   const trees = fc.array(fc.tuple(directory, name, body), { maxLength: 8 });
   fc.assert(
     fc.property(body, trees, fc.subarray(["a", "b", "."]), fc.subarray(["a/", "b", "s"]), (main, files, quote, angle) => {
-      const text = (lines: readonly [boolean, string][]): string => lines.map(([q, n]) => `#include ${q ? `"${n}"` : `<${n}>`}\n`).join("");
       const includes = new Map<string, [boolean, string][]>([
         ["src/main.c", main],
         ...files.map(([d, n, b]): [string, [boolean, string][]] => [d + n, b]),
@@ -127,8 +128,8 @@ test("agrees with a plain model of the compiler's search", () => {
       assert.deepEqual(
         headers(found.absent)
           .filter((path) => !path.endsWith(".pch"))
-          .sort(),
-        [...absent].sort(),
+          .toSorted(),
+        [...absent].toSorted(),
       );
       assert.deepEqual(found.present, []);
     }),

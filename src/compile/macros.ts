@@ -123,8 +123,8 @@ export function macroReach(
 }
 
 /** For callers that keep bodies by content: leaves the system's assert out when NDEBUG is defined for good. */
-export function withoutAssert<File extends { readonly path?: string | undefined; readonly bodies: MacroBodies }>(
-  files: readonly File[],
+export function withoutAssert(
+  files: readonly { readonly path?: string | undefined; readonly bodies: MacroBodies }[],
   defined: ReadonlySet<string>,
 ): { readonly bodies: MacroBodies }[] {
   if (!defined.has("NDEBUG") || files.some(({ bodies }) => bodies.undefines.includes("NDEBUG"))) return [...files];
@@ -132,6 +132,10 @@ export function withoutAssert<File extends { readonly path?: string | undefined;
 }
 
 function assertless(bodies: MacroBodies): MacroBodies {
-  const kept = (names: readonly string[]): string[] => names.filter((name) => name !== "assert" && name !== "assert_perror");
-  return { ...bodies, users: new Map([...bodies.users].map(([mention, names]) => [mention, kept(names)])) };
+  return {
+    ...bodies,
+    users: new Map(
+      [...bodies.users].map(([mention, names]) => [mention, names.filter((name) => name !== "assert" && name !== "assert_perror")]),
+    ),
+  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Places, projectRoot } from "./portable.ts";
 
 test("the most specific place names a path", () => {
@@ -34,9 +34,9 @@ test("in the file system's root nothing has a place, and places elsewhere still 
 test("resolving undoes the portable spelling", () => {
   const path = fc.array(fc.constantFrom("a", "ab", "b", "..", ".", "C", "P"), { maxLength: 5 }).map((parts) => `/${parts.join("/")}`);
   fc.assert(
-    fc.property(path, path, fc.oneof(path, fc.string()), (cwd, projectRoot, asked) => {
+    fc.property(path, path, fc.oneof(path, fc.string()), (cwd, root, asked) => {
       fc.pre(!asked.startsWith("\0"));
-      const places = new Places({ cwd, projectRoot });
+      const places = new Places({ cwd, projectRoot: root });
       assert.equal(places.resolve(places.portable(asked)), asked);
     }),
   );

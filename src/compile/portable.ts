@@ -21,8 +21,8 @@ export class Places {
       { mark: CWD, at: places.cwd },
       { mark: PROJECT, at: places.projectRoot },
     ];
-    // Of two equal places the working directory wins: sort is stable.
-    this.#spots = spots.sort((one, other) => other.at.length - one.at.length);
+    // Of two equal places the working directory wins: sorting is stable.
+    this.#spots = spots.toSorted((one, other) => other.at.length - one.at.length);
   }
 
   /** `\0C/rest` below the working directory, `\0P/rest` below the project root; anything else, relative paths too, unchanged. */

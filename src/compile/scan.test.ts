@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type SourceScan, scanSource } from "./scan.ts";
 
 const scan = (text: string): SourceScan => scanSource(Buffer.from(text));
@@ -48,7 +48,7 @@ test("probes are found wherever a header name is asked for", () => {
 #endif
 #define LATER __has_include(<e.h>)
 `);
-  const names = found.probes.map(({ form, next, name }) => `${form} ${next} ${name}`).sort();
+  const names = found.probes.map(({ form, next, name }) => `${form} ${next} ${name}`).toSorted();
   assert.deepEqual(names, ["angle false a.h", "angle false d.h", "angle false e.h", "angle true c.h", "quote false b.h"]);
   assert.deepEqual(scan("#if __has_include(NAME)\n#endif\n").probes, [{ form: "computed", next: false, name: "" }]);
 });

@@ -24,6 +24,7 @@ const INNER_BREAK = "\x01";
 const JOINED_BREAK = "\x02";
 
 /** Control characters, trigraphs, and backslashes with blanks between them and the line's end. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const FOREIGN = /[\0-\x08\x0b\r\x0e-\x1f\x7f]|\?\?[=/'()!<>-]|\\[ \t\f]+\n/;
 /** Comments that a compiler may read: fall-through marks, lint marks, documentation commands, anything but plain ASCII. */
 const SIGNIFICANT = /fall|lint|thr(?:ou|u)|[@\\<]|[^\t\n\f -~]/i;
