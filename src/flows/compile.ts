@@ -32,6 +32,7 @@ import type {
 import { type Described, type Difference, describeDifferences } from "./differences.ts";
 import { find } from "./find.ts";
 import { ingest, type RunReport } from "./ingest.ts";
+import { Absences, Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { absolutePath, type CompileQuestion, hasHeaders, type Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
@@ -87,6 +88,7 @@ export class CompileFlow {
   readonly #parts: CompileParts;
   readonly #options: CompileOptions;
   readonly #facts: SourceFacts;
+  readonly #absences: Absences = new Absences();
   readonly #jobs = new Map<bigint, Job>();
   #nextJob = 1n;
 
@@ -104,10 +106,11 @@ export class CompileFlow {
     const understanding = await this.#understand(question, signal);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
-    const found = find({ ...this.#parts, facts: this.#facts }, understood);
+    const look = this.#look(question);
+    const found = find({ ...this.#parts, facts: this.#facts }, look, understood);
     if (found.kind === "hit") {
       const placement = await placementOf(this.#parts.store, understood, found.result, signal);
-      if (placement !== undefined) return this.#hit(understood, found.how, found.entry, found.result, placement);
+      if (placement !== undefined) return this.#hit(understood, look, found.how, found.entry, found.result, placement);
       // A result whose blobs are gone is no result.
       this.#parts.index.forget(found.entry.action);
       return this.#run(understood, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
@@ -120,10 +123,11 @@ export class CompileFlow {
     const understanding = await this.#understand(question, signal);
     if (understanding.kind === "pass") return undefined;
     const { understood } = understanding;
-    const found = find({ ...this.#parts, facts: this.#facts }, understood);
+    const look = this.#look(question);
+    const found = find({ ...this.#parts, facts: this.#facts }, look, understood);
     if (found.kind === "miss" || found.how !== "direct") return undefined;
     const placement = await placementOf(this.#parts.store, understood, found.result, signal);
-    const validity = validityOf(this.#parts.files, understood, found.entry);
+    const validity = validityOf(look, understood, found.entry);
     return placement === undefined || validity === undefined ? undefined : { placement, validity };
   }
 
@@ -196,6 +200,10 @@ export class CompileFlow {
     return { kind: "understood", understood };
   }
 
+  #look(question: CompileQuestion): Look {
+    return new Look({ files: this.#parts.files, absences: this.#absences }, question.cwd);
+  }
+
   #responseReader(cwd: string): (path: string) => string | undefined {
     return (path) => {
       const file = absolutePath(cwd, path);
@@ -210,7 +218,14 @@ export class CompileFlow {
     return { kind: "pass", reason };
   }
 
-  #hit(understood: Understood, how: "direct" | "equivalent", entry: ManifestEntry, result: StoredResult, placement: Placement): Answer {
+  #hit(
+    understood: Understood,
+    look: Look,
+    how: "direct" | "equivalent",
+    entry: ManifestEntry,
+    result: StoredResult,
+    placement: Placement,
+  ): Answer {
     const { index, log } = this.#parts;
     if (how === "direct") index.touch(understood.manifest, entry.action);
     // The changed inputs lead to the same result from now on.
@@ -219,7 +234,7 @@ export class CompileFlow {
     this.#count({ [outcome]: 1, saved_ms: result.compileMs }, understood.question.session);
     this.#remember(understood, outcome, { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length });
     log.event("debug", "compile.hit", { how, source: understood.sourcePath, action: entry.action });
-    return { kind: "hit", placement, validity: validityOf(this.#parts.files, understood, entry) };
+    return { kind: "hit", placement, validity: validityOf(look, understood, entry) };
   }
 
   #run(understood: Understood, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
@@ -270,7 +285,7 @@ export class CompileFlow {
     this.#count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
     const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
     this.#remember(understood, "miss", { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, outputs });
-    const validity = validityOf(this.#parts.files, understood, entry);
+    const validity = validityOf(this.#look(understood.question), understood, entry);
     const placement = validity === undefined ? undefined : await placementOf(store, understood, result, signal);
     return { kind: "stored", placement, validity };
   }

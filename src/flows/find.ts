@@ -6,8 +6,9 @@
  */
 import type { Digest } from "../base/index.ts";
 import type { Invocation } from "../compile/index.ts";
-import type { FileState, Files, ManifestEntry, ResultIndex, StoredResult } from "../contracts/index.ts";
+import type { FileState, ManifestEntry, ResultIndex, StoredResult } from "../contracts/index.ts";
 import { type Difference, mostDifferences } from "./differences.ts";
+import type { Look } from "./look.ts";
 import { absolutePath, hasHeaders, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
@@ -15,7 +16,6 @@ import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 const LINE_ROOTS = ["__LINE__", "__builtin_LINE", "__builtin_COLUMN", "__COUNTER__"];
 
 export interface FindParts {
-  readonly files: Files;
   readonly index: ResultIndex;
   readonly facts: SourceFacts;
 }
@@ -38,8 +38,7 @@ interface Comparison {
   readonly changed: Changed[] | undefined;
 }
 
-export function find(parts: FindParts, understood: Understood): Found {
-  const look = lookOnce(parts.files, understood);
+export function find(parts: FindParts, look: Look, understood: Understood): Found {
   let nearest: Difference[] | undefined;
   const nearly: { entry: ManifestEntry; changed: Changed[] }[] = [];
   for (const entry of parts.index.entries(understood.manifest)) {
@@ -62,37 +61,6 @@ export function find(parts: FindParts, understood: Understood): Found {
   return { kind: "miss", nearest };
 }
 
-interface Look {
-  state(portable: string): FileState;
-  absent(portable: string): boolean;
-}
-
-/** Entries of one manifest share most of their inputs: each file is looked at once. */
-function lookOnce(files: Files, understood: Understood): Look {
-  const { places, question } = understood;
-  const states = new Map<string, FileState>();
-  const absences = new Map<string, boolean>();
-  const path = (portable: string): string => absolutePath(question.cwd, places.resolve(portable));
-  return {
-    state(portable) {
-      let state = states.get(portable);
-      if (state === undefined) {
-        state = files.state(path(portable));
-        states.set(portable, state);
-      }
-      return state;
-    },
-    absent(portable) {
-      let absent = absences.get(portable);
-      if (absent === undefined) {
-        absent = files.absent(path(portable));
-        absences.set(portable, absent);
-      }
-      return absent;
-    },
-  };
-}
-
 function compare(look: Look, understood: Understood, entry: ManifestEntry): Comparison {
   const { places } = understood;
   const differences: Difference[] = [];
@@ -100,17 +68,19 @@ function compare(look: Look, understood: Understood, entry: ManifestEntry): Comp
   if (entry.place !== undefined && entry.place !== understood.place) differences.push({ kind: "directory", name: understood.question.cwd });
   if (entry.terminal !== undefined && entry.terminal !== understood.terminal)
     differences.push({ kind: "terminal", name: "width, colours or language" });
-  for (const path of entry.absent) {
+  for (const portable of entry.absent) {
+    const path = places.resolve(portable);
     if (look.absent(path)) continue;
-    differences.push({ kind: "appeared", name: places.resolve(path) });
+    differences.push({ kind: "appeared", name: path });
     if (differences.length >= mostDifferences) return { differences, changed: undefined };
   }
   const onlyContents = differences.length === 0;
   for (const input of entry.inputs) {
-    const state = look.state(input.path);
+    const path = places.resolve(input.path);
+    const state = look.state(path);
     if (state.kind === "file" && state.digest === input.digest) continue;
     if (state.kind === "file") changed.push({ path: input.path, before: input.digest, after: state.digest });
-    differences.push(inputDifference(places.resolve(input.path), input.digest, state));
+    differences.push(inputDifference(path, input.digest, state));
     if (differences.length >= mostDifferences) return { differences, changed: undefined };
   }
   return { differences, changed: onlyContents && changed.length === differences.length ? changed : undefined };

@@ -3,8 +3,9 @@
  */
 import { crc32 } from "node:zlib";
 import { type DepfileTemplate, renderDepfile } from "../compile/index.ts";
-import type { Files, Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
-import { absolutePath, type Understood } from "./request.ts";
+import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
+import { isUntrusted, type Look, parentOf } from "./look.ts";
+import type { Understood } from "./request.ts";
 
 export interface PlannedOutput {
   readonly path: string;
@@ -74,51 +75,37 @@ function renderTemplate(bytes: Buffer, understood: Understood): string {
 }
 
 /** Undefined while a file is too young for its stat to be believed. */
-export function validityOf(files: Files, understood: Understood, entry: ManifestEntry): Validity | undefined {
-  const { places, question, toolchain } = understood;
+export function validityOf(look: Look, understood: Understood, entry: ManifestEntry): Validity | undefined {
+  const { places, toolchain } = understood;
   const inputs: WatchedInput[] = [];
-  const paths = [...entry.inputs.map((input) => places.resolve(input.path)), ...toolchain.files];
-  for (const path of paths) {
-    const state = files.state(absolutePath(question.cwd, path));
-    if (state.kind !== "file" || isUntrusted(state.fingerprint)) return undefined;
+  const watch = (path: string): boolean => {
+    const state = look.state(path);
+    if (state.kind !== "file" || isUntrusted(state.fingerprint)) return false;
     inputs.push({ path, fp0: state.fingerprint.fp0, fp1: state.fingerprint.fp1 });
-  }
+    return true;
+  };
+  for (const input of entry.inputs) if (!watch(places.resolve(input.path))) return undefined;
+  for (const path of toolchain.files) if (!watch(path)) return undefined;
   const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent];
-  return { inputs, absences: absencesOf(files, question.cwd, missing) };
+  return { inputs, absences: absencesOf(look, missing) };
 }
 
 /**
  * Groups paths that must not exist by the nearest directory that does exist: as long as that directory has not changed,
  * none of them can have appeared.
  */
-export function absencesOf(files: Files, cwd: string, missing: readonly string[]): WatchedAbsence[] {
+function absencesOf(look: Look, missing: readonly string[]): WatchedAbsence[] {
   const groups = new Map<string, string[]>();
-  const fingerprints = new Map<string, Fingerprint | undefined>();
-  const fingerprint = (directory: string): Fingerprint | undefined => {
-    if (!fingerprints.has(directory)) fingerprints.set(directory, files.fingerprint(directory === "" ? cwd : absolutePath(cwd, directory)));
-    return fingerprints.get(directory);
-  };
   for (const path of new Set(missing)) {
     let directory = parentOf(path);
-    while (directory !== "" && directory !== "/" && fingerprint(directory) === undefined) directory = parentOf(directory);
+    while (directory !== "" && directory !== "/" && look.directory(directory) === undefined) directory = parentOf(directory);
     const name = directory === "" ? path : path.slice(directory === "/" ? 1 : directory.length + 1);
     const names = groups.get(directory);
     if (names === undefined) groups.set(directory, [name]);
     else names.push(name);
   }
   return [...groups].map(([directory, names]) => {
-    const { fp0, fp1 } = fingerprint(directory) ?? { fp0: 0, fp1: 0 };
+    const { fp0, fp1 } = look.directory(directory) ?? { fp0: 0, fp1: 0 };
     return { directory, fp0, fp1, names };
   });
-}
-
-/** "" for a name in the working directory. */
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  if (slash < 0) return "";
-  return slash === 0 ? "/" : path.slice(0, slash);
-}
-
-function isUntrusted(fingerprint: Fingerprint): boolean {
-  return fingerprint.fp0 === 0 && fingerprint.fp1 === 0;
 }
