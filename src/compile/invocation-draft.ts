@@ -175,6 +175,8 @@ export class Draft {
       case "debug":
         this.#debug(name);
         break;
+      default:
+        break;
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type Invocation, passAtOnce, type Reading, readInvocation, tellingVariables } from "./invocation.ts";
 import { passReasons } from "./pass-reasons.ts";
 
@@ -19,12 +19,13 @@ function compiled(line: string, texts?: Record<string, string>): Invocation {
   return reading.invocation;
 }
 
+const list = (name: string, items: readonly string[]): string[] => (items.length === 0 ? [] : [`${name} ${items.join(" ")}`]);
+
 /** One line: language and mode | files written | what of the source matters | dependency file | … */
 function summary(reading: Reading): string {
   if (reading.kind === "pass") return `pass ${reading.reason}`;
   const it = reading.invocation;
   const infos = [it.lineInfo && "lines", it.contentInfo && "content", it.layoutInfo && "layout", it.hidesPaths && "hidden"];
-  const list = (name: string, items: readonly string[]) => (items.length === 0 ? [] : [`${name} ${items.join(" ")}`]);
   return [
     `${it.language} ${it.mode}`,
     it.outputs.map(({ path }) => path).join(" ") || "-",
@@ -82,18 +83,19 @@ test("the probe is told the language", () => {
   assert.deepEqual(compiled("gcc -c x.s").searchArgs, ["-x", "assembler-with-cpp"]);
 });
 
+const inCheckout = (root: string): Reading =>
+  readInvocation(
+    {
+      argv: `gcc -g -c ${root}/x.c -I${root}/inc -o ${root}/out/x.o -MD -MT ${root}/out/x.o`.split(" "),
+      family: "gcc",
+      environment: new Map(),
+    },
+    (path) => path.replace(root, "@"),
+    () => undefined,
+  );
+
 test("two checkouts share a key, unless an output hides where they lie", () => {
-  const plain = (root: string) =>
-    readInvocation(
-      {
-        argv: `gcc -g -c ${root}/x.c -I${root}/inc -o ${root}/out/x.o -MD -MT ${root}/out/x.o`.split(" "),
-        family: "gcc",
-        environment: new Map(),
-      },
-      (path) => path.replace(root, "@"),
-      () => undefined,
-    );
-  const [one, two] = [plain("/home/a"), plain("/srv/b/c")];
+  const [one, two] = [inCheckout("/home/a"), inCheckout("/srv/b/c")];
   assert.ok(one.kind === "compile" && two.kind === "compile");
   assert.deepEqual(one.invocation.keyArgs, two.invocation.keyArgs);
   assert.deepEqual(one.invocation.depfileArgs, two.invocation.depfileArgs);
@@ -101,8 +103,36 @@ test("two checkouts share a key, unless an output hides where they lie", () => {
 
 const word = fc.oneof(
   fc.constantFrom(
-    ...["-c", "-S", "-o", "x.c", "y.cc", "-MD", "-MF", "-MT", "-I", "-Ia", "-D", "-DX", "-x", "c", "c++", "-g", "-g0", "-gsplit-dwarf"],
-    ...["--coverage", "-Xclang", "-include-pch", "-mllvm", "-Wa,--defsym", "-Wp,-MD,f", "@f", "-", "", "-march=native", "-flto", "-w"],
+    "-c",
+    "-S",
+    "-o",
+    "x.c",
+    "y.cc",
+    "-MD",
+    "-MF",
+    "-MT",
+    "-I",
+    "-Ia",
+    "-D",
+    "-DX",
+    "-x",
+    "c",
+    "c++",
+    "-g",
+    "-g0",
+    "-gsplit-dwarf",
+    "--coverage",
+    "-Xclang",
+    "-include-pch",
+    "-mllvm",
+    "-Wa,--defsym",
+    "-Wp,-MD,f",
+    "@f",
+    "-",
+    "",
+    "-march=native",
+    "-flto",
+    "-w",
   ),
   fc.string({ maxLength: 12 }),
   fc.string({ maxLength: 12 }).map((text) => `-${text}`),
@@ -166,11 +196,12 @@ test("dependency options do not touch the key of the compile", () => {
   );
 });
 
+const keyOf = (order: readonly string[]): readonly string[] => compiled(`gcc -c x.c ${order.map((name) => `-D${name}`).join(" ")}`).keyArgs;
+
 test("the order of definitions belongs to the key", () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[A-Z]{1,4}$/), { minLength: 2, maxLength: 5 });
   fc.assert(
     fc.property(names, (list) => {
-      const keyOf = (order: readonly string[]) => compiled(`gcc -c x.c ${order.map((name) => `-D${name}`).join(" ")}`).keyArgs;
       assert.notDeepEqual(keyOf(list), keyOf(list.toReversed()));
     }),
   );

@@ -54,7 +54,7 @@ export function frontendArgument(argument: string): Nested {
     case "-mno-constructor-aliases":
       return plain;
     default:
-      return /^-fdebug-compilation-dir=/.test(argument) ? plain : refused;
+      return argument.startsWith("-fdebug-compilation-dir=") ? plain : refused;
   }
 }
 

@@ -115,7 +115,7 @@ function layOut(name: string): string {
 
 function filesBelow(place: string): string[] {
   const found = readdirSync(place, { recursive: true, encoding: "utf8" });
-  return found.filter((path) => statSync(join(place, path)).isFile() && files[path] === undefined).sort();
+  return found.filter((path) => statSync(join(place, path)).isFile() && files[path] === undefined).toSorted();
 }
 
 for (const compiler of compilers) {
@@ -137,7 +137,7 @@ for (const compiler of compilers) {
       );
       assert.ok(reading.kind === "compile", `${argv.join(" ")}: ${JSON.stringify(reading)}`);
       await run(compiler, argv.slice(1), { cwd: place });
-      const foretold = reading.invocation.outputs.map(({ path }) => normalize(path)).sort();
+      const foretold = reading.invocation.outputs.map(({ path }) => normalize(path)).toSorted();
       assert.deepEqual(filesBelow(place), foretold, argv.join(" "));
       rmSync(place, { recursive: true });
     }

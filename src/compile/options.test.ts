@@ -4,11 +4,12 @@ import { readOption } from "./options.ts";
 import * as flags from "./options-flags.ts";
 import { joinedRules, wholeRules } from "./options-table.ts";
 
+const named = (argument: string) => {
+  const option = readOption(argument, "next");
+  return option.kind === "option" ? [option.name, option.value] : option.kind;
+};
+
 test("the longest name counts", () => {
-  const named = (argument: string) => {
-    const option = readOption(argument, "next");
-    return option.kind === "option" ? [option.name, option.value] : option.kind;
-  };
   assert.deepEqual(named("-Ifoo"), ["-I", "foo"]);
   assert.deepEqual(named("-I"), ["-I", "next"]);
   assert.deepEqual(named("-isystemx"), ["-isystem", "x"]);
@@ -26,7 +27,7 @@ test("an option without its value is incomplete", () => {
 
 test("options that bring files along are not among the plain ones", () => {
   const telling =
-    /dump|plugin|profile-(use|dir|note)|time-trace|callgraph|save-(temps|opt)|module-|modules|opt-info|thinlto|prebuilt|-file$|stats|report/;
+    /dump|^plugin|profile-(use|dir|note)|time-trace|callgraph|save-(temps|opt)|module-|modules|opt-info|thinlto|prebuilt|-file$|stats|report/;
   for (const names of [flags.codeFlags, flags.codeValues, flags.machineFlags, flags.machineValues, flags.sanitizerFlags]) {
     for (const name of names) assert.doesNotMatch(name, telling);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expandResponseFiles, splitResponse } from "./response-file.ts";
 
 const cases: readonly [text: string, args: readonly string[] | undefined][] = [
