@@ -201,8 +201,8 @@ const keyOf = (order: readonly string[]): readonly string[] => compiled(`gcc -c 
 test("the order of definitions belongs to the key", () => {
   const names = fc.uniqueArray(fc.stringMatching(/^[A-Z]{1,4}$/), { minLength: 2, maxLength: 5 });
   fc.assert(
-    fc.property(names, (list) => {
-      assert.notDeepEqual(keyOf(list), keyOf(list.toReversed()));
+    fc.property(names, (order) => {
+      assert.notDeepEqual(keyOf(order), keyOf(order.toReversed()));
     }),
   );
 });
