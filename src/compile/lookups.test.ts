@@ -95,7 +95,7 @@ test("missing directories are absences, directories of the header's name are not
   assert.deepEqual(headers(look(tree, ["b/x"], { search: { angle: ["a", "b"], missing: ["./gone", "/gone"] } }).absent), ["gone", "/gone"]);
 });
 
-const text = (lines: readonly [boolean, string][]): string => lines.map(([q, n]) => `#include ${q ? `"${n}"` : `<${n}>`}\n`).join("");
+const includesOf = (lines: readonly [boolean, string][]): string => lines.map(([q, n]) => `#include ${q ? `"${n}"` : `<${n}>`}\n`).join("");
 
 test("agrees with a plain model of the compiler's search", () => {
   const name = fc.constantFrom("x.h", "y.h", "s/z.h");
@@ -123,7 +123,7 @@ test("agrees with a plain model of the compiler's search", () => {
         }
       };
       visit("src/main.c");
-      const tree = Object.fromEntries([...includes].map(([path, lines]) => [path, text(lines)]));
+      const tree = Object.fromEntries([...includes].map(([path, lines]) => [path, includesOf(lines)]));
       const found = look(tree, inputs.slice(1), { search: { quote, angle } });
       assert.deepEqual(
         headers(found.absent)
