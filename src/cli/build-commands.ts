@@ -56,8 +56,7 @@ async function prepare(context: Context, signal: AbortSignal): Promise<Launcher 
     await ensureDaemon(context, START_DEADLINE_MS, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    const { what, advice } = explainTrouble(error);
-    context.terminal.note(`cairn: ${what}; going on without${advice[0] === undefined ? "" : ` (${advice[0]})`}`);
+    context.terminal.note(`cairn: ${explainTrouble(error).what}; going on without (cairn doctor tells more)`);
   }
   return launcher;
 }

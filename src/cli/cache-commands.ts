@@ -100,7 +100,7 @@ export function explanationLines(found: Explanation, paint: Paint, nowMs: number
     ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
   ].filter(([, value]) => value !== "");
   return [
-    `${paint.bold(found.source)}`,
+    paint.bold(found.source),
     `  ${verdict}${why === "" ? "" : `: ${why}`}${found.atMs === 0 ? "" : paint.dim(`  ${duration(Math.max(0, nowMs - found.atMs))} ago`)}`,
     ...(found.differences.length === 0
       ? []

@@ -23,7 +23,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { CairnError, digestOf, type Environment, systemCode } from "../base/index.ts";
-import { findCompilers } from "./compilers.ts";
+import { findCompilers, findOnPath } from "./compilers.ts";
 
 export interface LauncherParts {
   readonly binDir: string;
@@ -85,7 +85,7 @@ async function buildClient({ binDir, root, env }: LauncherParts, signal: AbortSi
   const digest = sourcesDigest(root);
   const fresh = join(binDir, `.cairn-cc.${process.pid}`);
   try {
-    await runBuildScript(join(root, "client", "build.sh"), fresh, env, signal);
+    await runBuildScript([join(root, "client", "build.sh"), fresh, realCompiler(env, binDir)], env, signal);
     renameSync(fresh, wrapperPath(binDir));
     replaceFile(stampPath(binDir), digest, 0o600);
   } finally {
@@ -93,14 +93,24 @@ async function buildClient({ binDir, root, env }: LauncherParts, signal: AbortSi
   }
 }
 
-function runBuildScript(script: string, output: string, env: Environment, signal: AbortSignal): Promise<void> {
+/** A C compiler that is not the wrapper under another name. */
+function realCompiler(env: Environment, binDir: string): string {
+  for (const name of ["cc", "gcc", "clang"]) {
+    const path = findOnPath(name, env, compilersDirectory(binDir));
+    if (path !== undefined) return path;
+  }
+  throw new CairnError("client-unbuildable", { why: "PATH has no C compiler (cc, gcc or clang)" });
+}
+
+function runBuildScript(command: readonly string[], env: Environment, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    // The compiler that builds the wrapper must not be the wrapper.
     const options = { env: { ...env, CAIRN_DISABLE: "1" }, timeout: BUILD_DEADLINE_MS, maxBuffer: BUILD_TEXT_BYTES, signal };
-    execFile("/bin/sh", [script, output], options, (error, stdout, stderr) => {
+    execFile("/bin/sh", command, options, (error, stdout, stderr) => {
       if (error === null) return resolve();
-      const why = `${stderr}\n${stdout}`.split("\n").find((line) => line.trim() !== "") ?? error.message;
-      reject(new CairnError("client-unbuildable", { why }, error));
+      const lines = `${stderr}\n${stdout}`.split("\n").filter((line) => line.trim() !== "");
+      const why =
+        lines.find((line) => /\berror\b/i.test(line)) ?? lines[0] ?? `its build ended with ${error.code ?? error.signal ?? "an error"}`;
+      reject(new CairnError("client-unbuildable", { why: why.trim() }, error));
     });
   });
 }

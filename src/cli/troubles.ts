@@ -60,7 +60,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   }),
   "client-unbuildable": (facts) => ({
     what: `the compiler wrapper could not be built${facts.why === undefined ? "" : `: ${fact(facts, "why")}`}`,
-    advice: ["it needs a C compiler called cc, or the one that CC names (Debian: apt install gcc libc6-dev)"],
+    advice: ["it needs a C compiler with its headers (Debian: apt install gcc libc6-dev)", "until then compilers are called directly"],
   }),
   "frame-invalid": (facts) => ({
     what: `the ${fact(facts, "what") || "peer's answer"} makes no sense; is that daemon of another version?`,
