@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds the compiler wrapper: build.sh OUTPUT [CC]
+# Tries the small build without a C library first (see sys.h), then a static and a dynamic one with it.
+set -eu
+output=$1
+cc=${2:-cc}
+sources=$(dirname "$0")
+unfinished=$output.$$
+
+trap 'rm -f "$unfinished"' EXIT
+build() {
+  # shellcheck disable=SC2086 # CC may carry arguments.
+  $cc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra "$@" "$sources"/*.c -o "$unfinished" 2>"$unfinished.log"
+}
+freestanding() {
+  build -DCAIRN_FREESTANDING -ffreestanding -nostdlib -static -fno-pie -fno-stack-protector -fcf-protection=none \
+    -fno-asynchronous-unwind-tables -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,--build-id=none -s
+}
+# What was built must run here before it takes the place of a compiler.
+works() { "$unfinished" --version >/dev/null 2>&1; }
+
+trap 'rm -f "$unfinished" "$unfinished.log"' EXIT
+if { freestanding && works; } || { build -static -s && works; } || { build -s && works; }; then
+  mv -f "$unfinished" "$output"
+else
+  cat "$unfinished.log" >&2
+  exit 1
+fi

@@ -1,0 +1,190 @@
+/*
+ * The compiler wrapper: `cairn-cc gcc -c hello.c`, or called by a compiler's name.
+ *
+ * On a hit it needs nobody: it makes the request's key, reads the hot record that the daemon left for that key, compares the inputs'
+ * stat identities and places the outputs. On any doubt it asks the daemon; where no daemon answers, it executes the compiler.
+ *
+ * Knows: the order of these steps. Does not know: what compiler options mean.
+ */
+#include "compiler.h"
+#include "daemon.h"
+#include "frames.h"
+#include "place.h"
+#include "record.h"
+#include "request.h"
+#include "run.h"
+#include "settings.h"
+#include "sys.h"
+
+#define HITS_LOG_MOST 4194304
+#define HIT_BYTES 64
+#define HIT_DESERVES_REFRESH 1
+
+static const char help[] =
+    "usage: cairn-cc COMPILER ARGUMENT...\n"
+    "\n"
+    "Runs a compiler, or brings back what it wrote the last time nothing was different.\n"
+    "Called by another name (gcc, c++, clang-19, ...) it stands for the compiler of that name, the next one on PATH.\n"
+    "\n"
+    "CAIRN_DISABLE=1 only runs the compiler. `cairn --help` tells the rest.\n";
+
+static int usage_error(void) {
+    sys_write(2, help, sizeof help - 1);
+    return 2;
+}
+
+static int show_help(void) {
+    sys_write(1, help, sizeof help - 1);
+    return 0;
+}
+
+static int show_version(void) {
+    static const char version[] = "cairn-cc, compile socket version 1, hot record version 1\n";
+    sys_write(1, version, sizeof version - 1);
+    return 0;
+}
+
+/* Whether this may be a compile of one file. All else (linking, -E, --version) goes to the compiler at once. */
+static bool may_compile(char **argv) {
+    for (char **argument = argv + 1; *argument != NULL; argument++) {
+        const char *text = *argument;
+        if (text[0] == '@') return true; /* A file of arguments. */
+        if (text_equal(text, "-c") || text_equal(text, "-S") || text_equal(text, "-fsyntax-only")) return true;
+    }
+    return false;
+}
+
+static void replay(int to, struct span text) {
+    while (text.size > 0) {
+        const long put = sys_write(to, text.at, text.size);
+        if (put == -EAGAIN) {
+            struct pollfd file = {.fd = to, .events = POLLOUT};
+            sys_poll(&file, 1, -1);
+        } else if (put <= 0) {
+            return; /* As a compiler whose messages nobody reads. */
+        } else {
+            text.at += put;
+            text.size -= (size_t)put;
+        }
+    }
+}
+
+static void finish_with(const struct record *record) {
+    replay(1, record->standard_output);
+    replay(2, record->standard_error);
+}
+
+static void log_hit(int run_directory, const struct request *request, const struct settings *settings, const struct record *record,
+                    bool deserves_refresh, uint64_t began_ns) {
+    struct file_status status;
+    uint8_t entry[HIT_BYTES] = {0};
+    const int log = sys_open(run_directory, "hits.log", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (log < 0) return;
+    if (sys_status(log, "", AT_EMPTY_PATH, &status) == 0 && status.size + HIT_BYTES <= HITS_LOG_MOST) {
+        const uint64_t now_ns = sys_wall_ns();
+        uint8_t *at = entry;
+        for (int i = 0; i < SHA256_BYTES; i++) *at++ = request->key[i];
+        at = store_u64(at, now_ns);
+        at = store_u64(at, settings->session);
+        at = store_u32(at, now_ns > began_ns ? (uint32_t)((now_ns - began_ns) / 1000) : 0);
+        at = store_u32(at, deserves_refresh ? HIT_DESERVES_REFRESH : 0);
+        store_u32(at, record->compile_ms);
+        sys_write(log, entry, sizeof entry);
+    }
+    sys_close(log);
+}
+
+enum outcome { FINISHED, ASK, EXECUTE };
+
+/* The fast path: the record that lies there for this very request. */
+static enum outcome try_record(struct record *record, struct request *request, int run_directory, const struct settings *settings,
+                               uint64_t began_ns) {
+    enum why why;
+    switch (record_load(record, run_directory, request->key)) {
+    case RECORD_ABSENT: why = NO_RECORD; break;
+    case RECORD_DAMAGED: why = RECORD_UNREADABLE; break;
+    case RECORD_TOO_LARGE: why = RECORD_UNUSABLE; break;
+    default: {
+        const struct record_state state = record_check(record);
+        if (!state.holds) {
+            why = INPUT_CHANGED;
+            break;
+        }
+        const enum placed placed = outputs_place(record);
+        if (placed == PLACE_IMPOSSIBLE) return EXECUTE;
+        if (placed == PLACED) {
+            finish_with(record);
+            log_hit(run_directory, request, settings, record, state.deserves_refresh, began_ns);
+            return FINISHED;
+        }
+        why = BLOB_DAMAGED;
+    }
+    }
+    request_set_why(request, why);
+    return ASK;
+}
+
+/* The compiler's end becomes ours. */
+static int end_as(const struct run *run) {
+    const int status = run->usage.status, signal = status & 0x7f;
+    if (run->interrupted_by != 0) sys_die_of(run->interrupted_by);
+    if (signal != 0) sys_die_of(signal);
+    return status >> 8 & 0xff;
+}
+
+static int compile(const struct compiler *compiler, const struct settings *settings, uint64_t began_ns) {
+    static struct path run_path;
+    static struct request request;
+    static struct record record;
+    const int run_directory = daemon_run_directory(settings, &run_path);
+    if (run_directory < 0 || !request_make(&request, compiler, settings)) return compiler_execute(compiler, settings, NULL);
+
+    const enum outcome outcome = try_record(&record, &request, run_directory, settings, began_ns);
+    if (outcome == FINISHED) return 0;
+
+    struct answer answer = {.kind = NOT_OURS, .record = &record};
+    if (outcome == ASK) daemon_ask(&answer, &request, run_directory, &run_path, settings);
+    if (answer.kind == DONE && (record.validated || record_check(&record).holds) && outputs_place(&record) == PLACED) {
+        finish_with(&record);
+        return 0;
+    }
+    if (answer.kind == RUN) {
+        struct run run = {.started = false};
+        compiler_run(&run, compiler, settings, &answer.changes, &request);
+        if (run.complete) daemon_report(&answer, &run);
+        if (run.started) return end_as(&run);
+        sys_close(answer.socket);
+    }
+    return compiler_execute(compiler, settings, NULL);
+}
+
+int program(int argc, char **argv) {
+    static struct settings settings;
+    static struct compiler compiler;
+    const uint64_t began_ns = sys_wall_ns();
+    if (argc < 1) return EXIT_NOT_EXECUTABLE;
+
+    const char *own_name = text_after_last(argv[0], '/');
+    const bool masquerading = !text_begins(own_name, "cairn");
+    if (masquerading) {
+        compiler = (struct compiler){.name = own_name, .argv = argv, .argument_count = argc};
+    } else {
+        if (argc < 2 || text_equal(argv[1], "--help")) return argc < 2 ? usage_error() : show_help();
+        if (text_equal(argv[1], "--version")) return show_version();
+        if (argv[1][0] == '-' || argv[1][0] == 0) return usage_error();
+        compiler = (struct compiler){.name = argv[1], .argv = argv + 1, .argument_count = argc - 1};
+    }
+
+    settings_read(&settings);
+    if (settings.depth >= DEEPEST) {
+        complain(compiler.name, "wrappers call each other without end");
+        return EXIT_NOT_EXECUTABLE;
+    }
+    if (!compiler_find(&compiler, settings.path)) {
+        complain(compiler.name, "not found on PATH");
+        return EXIT_NOT_FOUND;
+    }
+    if (masquerading) argv[0] = compiler.path.text;
+    if (settings.disabled || !may_compile(compiler.argv)) return compiler_execute(&compiler, &settings, NULL);
+    return compile(&compiler, &settings, began_ns);
+}

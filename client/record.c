@@ -1,0 +1,243 @@
+/*
+ * Reading and checking hot records: see record.h.
+ *
+ * Knows: the format, stat. Does not know: where outputs go, who wrote the record.
+ */
+#include "record.h"
+
+#include "frames.h"
+#include "hash.h"
+#include "sys.h"
+
+#define HEADER_BYTES 64
+#define AT_SIZE 8
+#define AT_CHECKSUM 12
+#define AT_KEY 16
+#define AT_FLAGS 48
+#define FLAG_VALIDATED 1
+
+/*
+ * Directories of the record that is being looked at. One that holds several inputs is opened once: looking a name up in an open
+ * directory saves the kernel the walk to it, a third of a stat's cost.
+ */
+struct directory {
+    uint32_t length;
+    uint16_t inputs; /* Saturates. */
+    int16_t file;    /* 0: not opened. */
+    const uint8_t *name;
+};
+
+#define WORTH_OPENING 5 /* Opening costs as much as five walks. */
+#define OPEN_MOST 40    /* Below 64 open files the kernel need not enlarge the table of them. */
+
+static struct directory directories[65536]; /* Pages that stay untouched cost nothing. */
+static unsigned directory_count;
+
+static void read_directories(struct reader *reader, unsigned count) {
+    directory_count = count;
+    for (unsigned i = 0; i < count; i++) {
+        const struct span name = read_span(reader, read_u16(reader));
+        directories[i] = (struct directory){.length = (uint32_t)name.size, .name = name.at};
+    }
+}
+
+/* False when an input names a directory that is not in the table. */
+static bool skip_inputs(struct reader *reader, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        const unsigned directory = read_u16(reader);
+        const size_t name_size = read_u16(reader);
+        read_bytes(reader, 8);
+        read_bytes(reader, name_size);
+        if (directory >= directory_count) return false;
+        if (directories[directory].inputs < UINT16_MAX) directories[directory].inputs++;
+    }
+    return true;
+}
+
+static bool skip_absences(struct reader *reader, unsigned count) {
+    for (unsigned i = 0; i < count && !reader->short_of; i++) {
+        const unsigned directory = read_u16(reader);
+        const unsigned names = read_u16(reader);
+        read_bytes(reader, 8);
+        for (unsigned name = 0; name < names && !reader->short_of; name++) read_bytes(reader, read_u16(reader));
+        if (directory >= directory_count) return false;
+    }
+    return true;
+}
+
+static bool read_outputs(struct record *record, struct reader *reader) {
+    for (unsigned i = 0; i < record->output_count; i++) {
+        struct output *output = &record->outputs[i];
+        const uint8_t kind = read_u8(reader), mode = read_u8(reader);
+        const size_t path_size = read_u16(reader);
+        output->crc = read_u32(reader);
+        output->size = read_u64(reader);
+        output->digest = read_bytes(reader, SHA256_BYTES);
+        output->path = read_span(reader, path_size);
+        output->mode = mode == 0 ? OUTPUT_REPLACED : OUTPUT_OVERWRITTEN;
+        output->in_record = kind == 1;
+        if (kind > 1 || mode > 1 || path_size == 0) return false;
+        if (output->in_record) output->content = read_span(reader, output->size);
+    }
+    return true;
+}
+
+static bool equal_bytes(const uint8_t *left, const uint8_t *right, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (left[i] != right[i]) return false;
+    return true;
+}
+
+enum record_read record_parse(struct record *record, struct span bytes, const uint8_t key[32]) {
+    static const uint8_t magic[8] = {'C', 'A', 'I', 'R', 'N', 'H', 'R', '1'};
+    if (bytes.size < HEADER_BYTES || !equal_bytes(bytes.at, magic, sizeof magic)) return RECORD_DAMAGED;
+    if (load_u32(bytes.at + AT_SIZE) != bytes.size) return RECORD_DAMAGED;
+    if (crc32(0, bytes.at + AT_KEY, bytes.size - AT_KEY) != load_u32(bytes.at + AT_CHECKSUM)) return RECORD_DAMAGED;
+    if (!equal_bytes(bytes.at + AT_KEY, key, SHA256_BYTES)) return RECORD_DAMAGED;
+
+    struct reader reader = {bytes.at + AT_FLAGS, bytes.at + bytes.size, false};
+    record->validated = (read_u32(&reader) & FLAG_VALIDATED) != 0;
+    record->compile_ms = read_u32(&reader);
+    record->input_count = read_u16(&reader);
+    record->absence_count = read_u16(&reader);
+    record->output_count = read_u16(&reader);
+    const unsigned count = read_u16(&reader);
+    if (record->output_count > OUTPUTS_MOST) return RECORD_TOO_LARGE;
+
+    record->store_directory = read_span(&reader, read_u16(&reader));
+    read_directories(&reader, count);
+    record->inputs = reader;
+    if (!skip_inputs(&reader, record->input_count)) return RECORD_DAMAGED;
+    record->absences = reader;
+    if (!skip_absences(&reader, record->absence_count)) return RECORD_DAMAGED;
+    if (!read_outputs(record, &reader)) return RECORD_DAMAGED;
+    record->standard_output = read_span(&reader, read_u32(&reader));
+    record->standard_error = read_span(&reader, read_u32(&reader));
+    return reader.short_of || reader.at != reader.end ? RECORD_DAMAGED : RECORD_READ;
+}
+
+static void key_path(struct path *path, const uint8_t key[32]) {
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < SHA256_BYTES; i++) {
+        const char two[3] = {digits[key[i] >> 4], digits[key[i] & 15], '/'};
+        path_add(path, two, i == 0 ? 3 : 2);
+    }
+}
+
+static long read_fully(int file, uint8_t *bytes, size_t size) {
+    size_t have = 0;
+    while (have < size) {
+        const long got = sys_read(file, bytes + have, size - have);
+        if (got < 0) return got;
+        if (got == 0) break;
+        have += (size_t)got;
+    }
+    return (long)have;
+}
+
+/* Reads on where `first` bytes are not all. `end` may be one byte more than the record says, which makes it a damaged one. */
+static struct span read_large(int file, const uint8_t *first, size_t first_size) {
+    const struct span nothing = {first, 0};
+    const size_t size = load_u32(first + AT_SIZE);
+    if (size <= first_size || size > FRAME_BYTES_MOST) return nothing;
+    uint8_t *whole = sys_allocate(size);
+    if (whole == NULL) return nothing;
+    for (size_t i = 0; i < first_size; i++) whole[i] = first[i];
+    const long rest = read_fully(file, whole + first_size, size - first_size);
+    if (rest < 0) return nothing;
+    return (struct span){whole, first_size + (size_t)rest};
+}
+
+enum record_read record_load(struct record *record, int run_directory, const uint8_t key[32]) {
+    static uint8_t usual[64 * 1024]; /* Most records fit with one read. */
+    struct path path;
+    path_cut(&path, 0);
+    path_add_text(&path, "hot/");
+    key_path(&path, key);
+    const int file = sys_open(run_directory, path.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (file < 0) return file == -ENOENT ? RECORD_ABSENT : RECORD_DAMAGED;
+    const long size = sys_read(file, usual, sizeof usual);
+    struct span bytes = {usual, size < 0 ? 0 : (size_t)size};
+    if (bytes.size == sizeof usual && load_u32(usual + AT_SIZE) > sizeof usual) bytes = read_large(file, usual, sizeof usual);
+    sys_close(file);
+    return record_parse(record, bytes, key);
+}
+
+/* "directory/", or nothing where the name stands alone. */
+static void start_path(struct path *path, const struct directory *directory) {
+    path_cut(path, 0);
+    path_add(path, directory->name, directory->length);
+    if (directory->length > 0) path_add_text(path, "/");
+}
+
+static int status_in(struct directory *directory, struct path *path, struct span name, struct file_status *status) {
+    static unsigned open_count;
+    if (directory->file == 0 && directory->inputs >= WORTH_OPENING && directory->length > 0 && open_count < OPEN_MOST) {
+        start_path(path, directory);
+        const int file = path->unfit ? -ENAMETOOLONG : sys_open(AT_FDCWD, path->text, O_PATH | O_DIRECTORY, 0);
+        directory->file = file > 0 ? (int16_t)file : -1;
+        open_count++;
+    }
+    if (directory->file > 0)
+        path_cut(path, 0);
+    else
+        start_path(path, directory);
+    path_add(path, name.at, name.size);
+    if (path->unfit) return -ENAMETOOLONG;
+    return sys_status(directory->file > 0 ? directory->file : AT_FDCWD, path->text, 0, status);
+}
+
+static bool matches(const struct file_status *status, uint32_t word0, uint32_t word1) {
+    const struct fingerprint print = fingerprint_of(status);
+    return print.words[0] == word0 && print.words[1] == word1;
+}
+
+static bool inputs_unchanged(const struct record *record, struct path *path) {
+    struct reader reader = record->inputs;
+    for (unsigned i = 0; i < record->input_count; i++) {
+        struct directory *directory = &directories[read_u16(&reader)];
+        const size_t name_size = read_u16(&reader);
+        const uint32_t word0 = read_u32(&reader), word1 = read_u32(&reader);
+        struct file_status status;
+        if ((word0 | word1) == 0) return false; /* Written for a file too young to be believed. */
+        if (status_in(directory, path, read_span(&reader, name_size), &status) < 0) return false;
+        if (!matches(&status, word0, word1)) return false;
+    }
+    return true;
+}
+
+/* Whether the watched directory is as it was: then nothing has appeared in it. */
+static bool watched_unchanged(struct directory *directory, struct path *path, uint32_t word0, uint32_t word1) {
+    struct file_status status;
+    if ((word0 | word1) == 0) return false;
+    path_cut(path, 0);
+    path_add(path, directory->name, directory->length);
+    if (directory->length == 0) path_add_text(path, ".");
+    return !path->unfit && sys_status(AT_FDCWD, path->text, 0, &status) == 0 && matches(&status, word0, word1);
+}
+
+static bool nothing_appeared(const struct record *record, struct path *path, bool *looked) {
+    struct reader reader = record->absences;
+    for (unsigned i = 0; i < record->absence_count; i++) {
+        struct directory *directory = &directories[read_u16(&reader)];
+        const unsigned names = read_u16(&reader);
+        const uint32_t word0 = read_u32(&reader), word1 = read_u32(&reader);
+        const bool unchanged = watched_unchanged(directory, path, word0, word1);
+        if (!unchanged) *looked = true;
+        for (unsigned name = 0; name < names; name++) {
+            const struct span text = read_span(&reader, read_u16(&reader));
+            struct file_status status;
+            if (unchanged) continue;
+            const int error = status_in(directory, path, text, &status);
+            if (error != -ENOENT && error != -ENOTDIR) return false;
+        }
+    }
+    return true;
+}
+
+struct record_state record_check(const struct record *record) {
+    static struct path path;
+    struct record_state state = {false, false};
+    state.holds = inputs_unchanged(record, &path) && nothing_appeared(record, &path, &state.deserves_refresh);
+    return state;
+}

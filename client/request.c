@@ -1,0 +1,73 @@
+/*
+ * Making the COMPILE frame: see request.h.
+ */
+#include "request.h"
+
+#include "frames.h"
+
+#define AT_WHY 7 /* Behind the frame's header and the version. */
+#define AT_KEY 9
+#define AT_SESSION 41
+#define AT_HASHED 49
+#define TERMINALS_BYTES 4
+
+static size_t text32_size(const char *text) { return 4 + text_length(text); }
+
+static uint8_t *store_text32(uint8_t *at, const char *text) {
+    const size_t length = text_length(text);
+    at = store_u32(at, (uint32_t)length);
+    for (size_t i = 0; i < length; i++) *at++ = (uint8_t)*text++;
+    return at;
+}
+
+/* Most requests fit here; pages that stay untouched cost nothing. */
+static uint8_t usual_frame[64 * 1024];
+
+/* The terminal whose width messages are folded to. */
+static uint16_t columns(const struct request *request) {
+    return request->standard_error.is_terminal ? request->standard_error.columns : request->standard_output.columns;
+}
+
+bool request_make(struct request *request, const struct compiler *compiler, const struct settings *settings) {
+    static char directory[PATH_BYTES];
+    /* A closed stream would make one of our own files the compiler's output. Whoever closes it gets the bare compiler. */
+    if (sys_terminal(1, &request->standard_output) < 0 || sys_terminal(2, &request->standard_error) < 0) return false;
+    if (sys_working_directory(directory, sizeof directory) <= 0 || directory[0] != '/') return false;
+
+    size_t size = AT_HASHED + TERMINALS_BYTES + text32_size(directory) + text32_size(compiler->path.text) + 4 + 4;
+    uint32_t variable_count = 0;
+    for (int i = 0; i < compiler->argument_count; i++) size += text32_size(compiler->argv[i]);
+    for (int i = 0; i < VARIABLES_THAT_MATTER; i++)
+        if (settings->variables[i] != NULL) {
+            size += text32_size(settings->variables[i]);
+            variable_count++;
+        }
+    if (size - FRAME_HEADER_BYTES > FRAME_BYTES_MOST) return false;
+
+    request->frame = size <= sizeof usual_frame ? usual_frame : sys_allocate(size);
+    if (request->frame == NULL) return false;
+    request->size = size;
+
+    uint8_t *at = store_u32(request->frame, (uint32_t)(size - FRAME_HEADER_BYTES));
+    *at++ = FRAME_COMPILE;
+    store_u16(at, PROTOCOL_VERSION);
+    store_u64(request->frame + AT_SESSION, settings->session);
+
+    at = request->frame + AT_HASHED;
+    *at++ = (uint8_t)(request->standard_error.is_terminal | request->standard_output.is_terminal << 1);
+    *at++ = 0;
+    at = store_u16(at, columns(request));
+    at = store_text32(at, directory);
+    at = store_text32(at, compiler->path.text);
+    at = store_u32(at, (uint32_t)compiler->argument_count);
+    for (int i = 0; i < compiler->argument_count; i++) at = store_text32(at, compiler->argv[i]);
+    at = store_u32(at, variable_count);
+    for (int i = 0; i < VARIABLES_THAT_MATTER; i++)
+        if (settings->variables[i] != NULL) at = store_text32(at, settings->variables[i]);
+
+    sha256(request->frame + AT_HASHED, size - AT_HASHED, request->frame + AT_KEY);
+    request->key = request->frame + AT_KEY;
+    return true;
+}
+
+void request_set_why(struct request *request, enum why why) { request->frame[AT_WHY] = (uint8_t)why; }

@@ -1,0 +1,32 @@
+/*
+ * The request: everything about one compiler invocation that the daemon must know, as the COMPILE frame's bytes.
+ * Its key also names the hot record. docs/protocol/compile-socket.md.
+ */
+#ifndef CAIRN_REQUEST_H
+#define CAIRN_REQUEST_H
+
+#include "compiler.h"
+#include "hash.h"
+
+/* Why the daemon is asked; the numbers are the protocol's. */
+enum why {
+    NO_RECORD = 0,
+    INPUT_CHANGED = 1,
+    BLOB_DAMAGED = 2,
+    RECORD_UNREADABLE = 3,
+    RECORD_UNUSABLE = 4,
+};
+
+struct request {
+    uint8_t *frame;
+    size_t size;
+    const uint8_t *key; /* SHA256_BYTES, inside the frame. */
+    struct terminal standard_output, standard_error;
+};
+
+/* False when no request can be made of this invocation: run the compiler. */
+bool request_make(struct request *request, const struct compiler *compiler, const struct settings *settings);
+
+void request_set_why(struct request *request, enum why why);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * Running the compiler: see run.h.
+ *
+ * Knows: processes, pipes, terminals, signals. Does not know: why the output is kept.
+ */
+#include "run.h"
+
+#include <signal.h>
+
+#include "frames.h"
+
+#define MS ((uint64_t)1000000)
+/* How long to wait for more output once the compiler has ended: a process that it left behind may still hold the pipe. */
+#define AFTERWARDS_MS 1000
+
+/* One stream of the compiler on its way to the same stream of ours. */
+struct stream {
+    int ours;   /* Where we read, or -1 once it has ended. */
+    int theirs; /* What the compiler writes to. */
+    int to;
+    bool broken; /* Our reader is gone, or there was too much to keep. */
+    uint8_t *kept;
+    size_t size, capacity;
+};
+
+static bool stream_open(struct stream *stream, int to, bool is_terminal) {
+    int ends[2];
+    const int error = is_terminal ? sys_open_terminal(to, &ends[0], &ends[1]) : sys_pipe(ends);
+    *stream = (struct stream){.ours = -1, .theirs = -1, .to = to};
+    if (error < 0) return false;
+    stream->ours = ends[0];
+    stream->theirs = ends[1];
+    return true;
+}
+
+static void stream_close(struct stream *stream) {
+    if (stream->ours >= 0) sys_close(stream->ours);
+    stream->ours = -1;
+}
+
+static bool keep(struct stream *stream, const uint8_t *bytes, size_t size) {
+    if (stream->size + size > CAPTURED_BYTES_MOST) return false;
+    if (stream->size + size > stream->capacity) {
+        size_t capacity = stream->capacity == 0 ? 64 * 1024 : stream->capacity;
+        while (capacity < stream->size + size) capacity *= 2;
+        uint8_t *larger = sys_allocate(capacity);
+        if (larger == NULL) return false;
+        for (size_t i = 0; i < stream->size; i++) larger[i] = stream->kept[i];
+        if (stream->kept != NULL) sys_release(stream->kept, stream->capacity);
+        stream->kept = larger;
+        stream->capacity = capacity;
+    }
+    for (size_t i = 0; i < size; i++) stream->kept[stream->size + i] = bytes[i];
+    stream->size += size;
+    return true;
+}
+
+/* Waits as long as a compiler that writes there would. */
+static bool show(int to, const uint8_t *bytes, size_t size) {
+    while (size > 0) {
+        const long put = sys_write(to, bytes, size);
+        if (put > 0) {
+            bytes += put;
+            size -= (size_t)put;
+        } else if (put == -EAGAIN) {
+            struct pollfd file = {.fd = to, .events = POLLOUT};
+            sys_poll(&file, 1, -1);
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void stream_move(struct stream *stream) {
+    static uint8_t piece[16 * 1024];
+    const long got = sys_read(stream->ours, piece, sizeof piece);
+    if (got == -EAGAIN) return;
+    if (got <= 0) { /* A terminal reports its end as an error. */
+        stream_close(stream);
+        return;
+    }
+    if (!show(stream->to, piece, (size_t)got)) {
+        stream->broken = true;
+        stream_close(stream); /* The compiler's next write fails as it would have without us. */
+    } else if (!stream->broken && !keep(stream, piece, (size_t)got)) {
+        stream->broken = true;
+    }
+}
+
+struct child {
+    int process;
+    int signals; /* Descriptor that tells of signals. */
+    bool ended;
+    uint64_t started, deadline; /* Steady clock. */
+};
+
+static void take_signals(struct child *child, struct run *run) {
+    bool sent_by_process;
+    int signal;
+    while ((signal = sys_next_signal(child->signals, &sent_by_process)) > 0) {
+        if (signal != SIGCHLD) {
+            run->interrupted_by = signal;
+            /* What a terminal sends, it sends to the compiler as well. */
+            if (sent_by_process && !child->ended) sys_kill(child->process, signal);
+        } else if (!child->ended && sys_wait_now(child->process, &run->usage) == child->process) {
+            child->ended = true;
+            run->ended_ns = sys_wall_ns();
+            run->steady_ns = sys_monotonic_ns() - child->started;
+            child->deadline = sys_monotonic_ns() + AFTERWARDS_MS * MS;
+        }
+    }
+}
+
+static void pump(struct child *child, struct run *run, struct stream *out, struct stream *err) {
+    while (!child->ended || out->ours >= 0 || err->ours >= 0) {
+        struct pollfd files[] = {
+            {.fd = err->ours, .events = POLLIN}, {.fd = out->ours, .events = POLLIN}, {.fd = child->signals, .events = POLLIN}};
+        int64_t remaining = -1;
+        if (child->ended) {
+            remaining = (int64_t)(child->deadline - sys_monotonic_ns());
+            if (remaining <= 0) break;
+        }
+        const int ready = sys_poll(files, 3, remaining);
+        if (ready < 0 && ready != -EINTR) break;
+        if (ready <= 0) continue;
+        if (files[0].revents != 0) stream_move(err);
+        if (files[1].revents != 0) stream_move(out);
+        if (files[2].revents != 0) take_signals(child, run);
+    }
+    if (!child->ended) sys_wait(child->process, &run->usage); /* Polling failed: nothing is left but to wait. */
+}
+
+static _Noreturn void be_compiler(const struct compiler *compiler, const struct settings *settings, const struct changes *changes,
+                                  const struct stream *out, const struct stream *err) {
+    sys_duplicate(out->theirs, 1);
+    sys_duplicate(err->theirs, 2);
+    sys_exit(compiler_execute(compiler, settings, changes));
+}
+
+void compiler_run(struct run *run, const struct compiler *compiler, const struct settings *settings, const struct changes *changes,
+                  const struct request *request) {
+    struct stream out = {.ours = -1, .theirs = -1}, err = out;
+    uint64_t before[8] = {0};
+    const signal_set watched = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGTERM) | SIGNAL_BIT(SIGHUP);
+    const signal_set mask = sys_block_signals(watched);
+    sys_default_signal(SIGCHLD, before); /* Where it is ignored, there is nothing to wait for. */
+    struct child child = {.process = -1, .signals = sys_signal_file(watched)};
+
+    if (child.signals >= 0 && stream_open(&out, 1, request->standard_output.is_terminal) &&
+        stream_open(&err, 2, request->standard_error.is_terminal)) {
+        run->started_ns = sys_wall_ns();
+        child.started = sys_monotonic_ns();
+        child.process = sys_fork();
+        if (child.process == 0) {
+            sys_restore_signal(SIGCHLD, before);
+            sys_set_signal_mask(mask);
+            be_compiler(compiler, settings, changes, &out, &err);
+        }
+    }
+    if (out.theirs >= 0) sys_close(out.theirs);
+    if (err.theirs >= 0) sys_close(err.theirs);
+    run->started = child.process > 0;
+    if (run->started) pump(&child, run, &out, &err);
+    run->complete = child.ended && out.ours < 0 && err.ours < 0 && !out.broken && !err.broken && run->interrupted_by == 0;
+    run->complete = run->complete && out.size + err.size <= CAPTURED_BYTES_MOST;
+    run->standard_output = (struct span){out.kept, out.size};
+    run->standard_error = (struct span){err.kept, err.size};
+
+    stream_close(&out);
+    stream_close(&err);
+    if (child.signals >= 0) sys_close(child.signals);
+    sys_restore_signal(SIGCHLD, before);
+    sys_set_signal_mask(mask);
+}

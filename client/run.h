@@ -1,0 +1,24 @@
+/*
+ * Running the compiler as a child, showing what it prints and keeping a copy.
+ */
+#ifndef CAIRN_RUN_H
+#define CAIRN_RUN_H
+
+#include "compiler.h"
+#include "request.h"
+#include "sys.h"
+
+struct run {
+    bool started;       /* False: nothing has happened, the compiler may be executed instead. */
+    bool complete;      /* Everything that it printed is here, and nobody interrupted it. */
+    int interrupted_by; /* The signal that ended the build, 0 for none. */
+    struct usage usage;
+    uint64_t started_ns, ended_ns; /* Time of day. */
+    uint64_t steady_ns;            /* Between them, by the steady clock. */
+    struct span standard_output, standard_error;
+};
+
+void compiler_run(struct run *run, const struct compiler *compiler, const struct settings *settings, const struct changes *changes,
+                  const struct request *request);
+
+#endif
