@@ -43,6 +43,8 @@ export class Database implements Disposable {
   readonly #file: string;
   readonly #resets: (() => void)[] = [];
   #connection: DatabaseSync;
+  readonly #begin = this.statement("BEGIN IMMEDIATE");
+  readonly #commit = this.statement("COMMIT");
   #generation = 0;
   #troubles = new Map<string, number>();
 
@@ -73,10 +75,10 @@ export class Database implements Disposable {
 
   /** Runs `body` in one transaction; nothing of it stays when it throws. */
   transaction<T>(body: () => T): T {
-    this.#connection.exec("BEGIN IMMEDIATE");
+    this.#begin.run();
     try {
       const value = body();
-      this.#connection.exec("COMMIT");
+      this.#commit.run();
       return value;
     } catch (error) {
       // A full disk makes SQLite roll back by itself.

@@ -23,7 +23,7 @@ export interface SqliteIndexParts {
 }
 
 export interface SqliteIndexOptions {
-  /** Entries kept for all manifests together, and results; those not used for the longest time go first. */
+  /** Entries kept for all manifests together, and results; old ones that were not used for long go first. */
   readonly entriesMax: number;
 }
 
@@ -152,18 +152,18 @@ export class SqliteIndex implements ResultIndex {
   #insert(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void {
     const sql = this.#sql;
     const used = this.#tick();
-    const id = numberAt(sql.putResult.get(toBytes(entry.action), JSON.stringify(result), used), 0);
-    sql.dropOutputs.run(id);
+    const key = toBytes(entry.action);
+    sql.dropOutputs.run(key);
+    const id = numberAt(sql.putResult.get(key, JSON.stringify(result), used), 0);
     for (const output of result.outputs) sql.addOutput.run(toBytes(output.digest), id);
     const inputs = this.#interner.inputIds(entry.inputs);
     const absent = this.#interner.pathIds(entry.absent);
     this.#sweeper.inUse(inputs, absent);
     const place = entry.place === undefined ? null : toBytes(entry.place);
     const terminal = entry.terminal === undefined ? null : toBytes(entry.terminal);
-    const key = toBytes(manifest);
-    sql.putEntry.run(key, id, place, terminal, encodeIds(inputs), encodeIds(absent), used);
-    const excess = numberAt(sql.countEntries.get(key), 0) - limits.entriesPerManifest;
-    if (excess > 0) sql.dropOldest.run(key, excess);
+    sql.putEntry.run(toBytes(manifest), id, place, terminal, encodeIds(inputs), encodeIds(absent), used);
+    const excess = numberAt(sql.countEntries.get(toBytes(manifest)), 0) - limits.entriesPerManifest;
+    if (excess > 0) sql.dropOldest.run(toBytes(manifest), excess);
     for (const [content, { exact, layout }] of tokens) sql.putTokens.run(toBytes(content), toBytes(exact), toBytes(layout));
   }
 
@@ -192,7 +192,8 @@ function statements(database: Database) {
     result: database.statement("SELECT body FROM results WHERE action = ?"),
     putResult: database.statement(`INSERT INTO results (action, body, used) VALUES (?, ?, ?)
       ON CONFLICT (action) DO UPDATE SET body = excluded.body, used = excluded.used RETURNING id`),
-    dropOutputs: database.statement("DELETE FROM outputs WHERE result = ?"),
+    dropOutputs: database.statement(`DELETE FROM outputs WHERE (blob, result) IN
+      (SELECT unhex(value ->> 'digest'), results.id FROM results, json_each(body, '$.outputs') WHERE action = ?)`),
     addOutput: database.statement("INSERT OR IGNORE INTO outputs (blob, result) VALUES (?, ?)"),
     putEntry: database.statement(`INSERT INTO entries (manifest, result, place, terminal, inputs, absent, used) VALUES (?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (manifest, result) DO UPDATE SET place = excluded.place, terminal = excluded.terminal,

@@ -2,8 +2,10 @@
  * The tables of the index database. Whoever changes them raises SCHEMA_VERSION: a database of another version is moved aside,
  * for a cache may be lost but never misread.
  *
+ * There are few indices: each costs one more page to write for each compile. Where a result's blobs are wanted, its body tells them.
  * Digests are stored as 32 bytes. An entry names its inputs and absent paths by integer ids (see interner.ts), because thousands
- * of manifests share the same headers. An id is never used twice (AUTOINCREMENT): what an entry names is right or gone. `used` and `checked` are ms since the epoch.
+ * of manifests share the same headers. An id is never used twice, because the
+ * sweeper leaves the greatest one alone: what an entry names is right or gone. `used` and `checked` are ms since the epoch.
  */
 export const SCHEMA_VERSION = 1;
 
@@ -20,14 +22,12 @@ CREATE TABLE blobs (
 CREATE INDEX blobs_used ON blobs (used);
 CREATE INDEX blobs_plain ON blobs (used) WHERE form = 0;
 
-CREATE TABLE inputs (id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL, path TEXT NOT NULL);
+CREATE TABLE inputs (id INTEGER PRIMARY KEY, digest BLOB NOT NULL, path TEXT NOT NULL);
 CREATE INDEX inputs_digest ON inputs (digest);
-CREATE TABLE paths (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE);
+CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
 
 CREATE TABLE results (id INTEGER PRIMARY KEY, action BLOB NOT NULL UNIQUE, body TEXT NOT NULL, used INTEGER NOT NULL);
-CREATE INDEX results_used ON results (used);
 CREATE TABLE outputs (blob BLOB NOT NULL, result INTEGER NOT NULL, PRIMARY KEY (blob, result)) WITHOUT ROWID;
-CREATE INDEX outputs_result ON outputs (result);
 CREATE TABLE entries (
   id INTEGER PRIMARY KEY,
   manifest BLOB NOT NULL,
@@ -40,10 +40,9 @@ CREATE TABLE entries (
 );
 CREATE UNIQUE INDEX entries_manifest ON entries (manifest, result);
 CREATE INDEX entries_result ON entries (result);
-CREATE INDEX entries_used ON entries (used);
 CREATE TRIGGER result_gone AFTER DELETE ON results BEGIN
   DELETE FROM entries WHERE result = OLD.id;
-  DELETE FROM outputs WHERE result = OLD.id;
+  DELETE FROM outputs WHERE result = OLD.id AND blob IN (SELECT unhex(value ->> 'digest') FROM json_each(OLD.body, '$.outputs'));
 END;
 
 CREATE TABLE dropped (entries INTEGER NOT NULL); -- since the sweeper's last round

@@ -1,6 +1,5 @@
 /**
- * The sweeper: keeps the index bounded. It drops the entries and results that were not used for the longest time when there are too
- * many, and then, mark and sweep, the interned inputs, paths and tokens that no entry names any more. All of it in small steps.
+ * The sweeper: keeps the index bounded. It drops old entries and results when there are too many, and then, mark and sweep, the interned inputs, paths and tokens that no entry names any more. All of it in small steps.
  */
 import type { Log } from "../base/index.ts";
 import { bytesAt, type Database, numberAt, textAt } from "./database.ts";
@@ -19,6 +18,8 @@ export interface SweeperOptions {
 
 /** Entries looked at, and rows removed, in one step. */
 const STEP = 200;
+/** What is too much is chosen from so many that were added first: those not used for the longest time among them. */
+const TRIM_SAMPLE = 2_000;
 /** Interned rows looked at in one step. */
 const INTERNED_STEP = 1_000;
 /** A round begins when at least this part of the entries has been dropped since the last one … */
@@ -167,14 +168,16 @@ function statements(database: Database) {
   return {
     entries: database.statement("SELECT count(*) FROM entries"),
     results: database.statement("SELECT count(*) FROM results"),
-    trimEntries: database.statement("DELETE FROM entries WHERE id IN (SELECT id FROM entries ORDER BY used LIMIT ?)"),
-    trimResults: database.statement("DELETE FROM results WHERE id IN (SELECT id FROM results ORDER BY used LIMIT ?)"),
+    trimEntries: database.statement(`DELETE FROM entries WHERE id IN
+      (SELECT id FROM (SELECT id, used FROM entries ORDER BY id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
+    trimResults: database.statement(`DELETE FROM results WHERE id IN
+      (SELECT id FROM (SELECT id, used FROM results ORDER BY id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
     dropped: database.statement("SELECT entries FROM dropped"),
     zeroDropped: database.statement("UPDATE dropped SET entries = 0"),
     named: database.statement("SELECT id, inputs, absent FROM entries WHERE id > ? ORDER BY id LIMIT ?"),
-    inputs: database.statement("SELECT id FROM inputs WHERE id > ? ORDER BY id LIMIT ?"),
+    inputs: database.statement("SELECT id FROM inputs WHERE id > ? AND id < (SELECT max(id) FROM inputs) ORDER BY id LIMIT ?"),
     dropInput: database.statement("DELETE FROM inputs WHERE id = ? RETURNING lower(hex(digest))"),
-    paths: database.statement("SELECT id FROM paths WHERE id > ? ORDER BY id LIMIT ?"),
+    paths: database.statement("SELECT id FROM paths WHERE id > ? AND id < (SELECT max(id) FROM paths) ORDER BY id LIMIT ?"),
     dropPath: database.statement("DELETE FROM paths WHERE id = ? RETURNING path"),
     tokens: database.statement("SELECT content FROM tokens WHERE content > ? ORDER BY content LIMIT ?"),
     dropTokens: database.statement(

@@ -54,6 +54,6 @@ function statements(database: Database) {
     ),
     result: database.statement("UPDATE results SET used = max(used, ?) WHERE action = ?"),
     blobs: database.statement(`UPDATE blobs SET used = max(used, ?) WHERE digest IN
-      (SELECT blob FROM outputs WHERE result = (SELECT id FROM results WHERE action = ?))`),
+      (SELECT unhex(value ->> 'digest') FROM results, json_each(body, '$.outputs') WHERE action = ?)`),
   };
 }
