@@ -25,6 +25,7 @@ export type PassReason =
   | "response_file"
   | "save_temps"
   | "source_on_stdin"
+  | "unclear_source"
   | "unsupported_language"
   | "unsupported_option"
   | "compiler_is_wrapper"
@@ -83,5 +84,6 @@ export const passReasons: Readonly<Record<PassReason, string>> = {
   missing_output: "The compiler succeeded without writing a file that it should have written.",
   storing_failed: "The result could not be stored; the log says why (a full disk, for example).",
   time_macro: "The source uses __DATE__, __TIME__ or __TIMESTAMP__.",
+  unclear_source: "A source could not be understood well enough to know what it reads (#pragma GCC dependency, odd include names).",
   too_large: "The command, an input or an output is larger than what is kept.",
 };

@@ -19,7 +19,7 @@ export interface Toolchain {
 
 export type ToolchainRead =
   | { readonly kind: "toolchain"; readonly toolchain: Toolchain }
-  | { readonly kind: "unknown"; readonly reason: "unknown_compiler" | "compiler_is_wrapper" };
+  | { readonly kind: "unknown"; readonly reason: "unknown_compiler" | "compiler_is_wrapper" | "configuration_file" };
 
 /** The environment that a wrapper sent, by name. */
 export type CompilerEnvironment = ReadonlyMap<string, string>;

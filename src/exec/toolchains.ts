@@ -4,7 +4,7 @@
  * Knows: gcc's and clang's ways of telling about themselves; which answers may be kept until a file changes.
  * Does not know: what is compiled.
  */
-import { closeSync, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { digestOf, type Log } from "../base/index.ts";
 import type { CompilerEnvironment, Files, SearchPaths, Toolchain, ToolchainRead, Toolchains } from "../contracts/index.ts";
@@ -86,10 +86,13 @@ export class LocalToolchains implements Toolchains {
     if (banner === undefined) return { kind: "unknown", reason: "unknown_compiler" };
 
     const parts = await this.#parts(compiler, banner, environment, env, signal);
+    // What such a file adds to the command line is not seen by those who read it.
+    if (banner.family === "clang" && banner.readFiles.length > 0) return { kind: "unknown", reason: "configuration_file" };
     const libraries = await Promise.all(
       parts.programs.map(async (program) => readLoadedObjects(await loadedObjects(program, env, signal))),
     );
-    const files = [...new Set([...parts.programs, ...libraries.flat(), ...banner.readFiles])].toSorted();
+    const lists = banner.family === "clang" ? await this.#sanitizerLists(compiler, env, signal) : [];
+    const files = [...new Set([...parts.programs, ...libraries.flat(), ...banner.readFiles, ...lists])].toSorted();
     const digests: string[] = [];
     for (const file of files) {
       await this.#files.prepare(file, signal); // Hundreds of megabytes the first time.
@@ -137,6 +140,19 @@ export class LocalToolchains implements Toolchains {
     });
     absent.push(...this.#settingsThatMayAppear(compiler, banner, searched));
     return { programs: [...new Set(programs)], absent: [...new Set(absent)] };
+  }
+
+  /** Ignore lists that clang's sanitizers read unasked. */
+  async #sanitizerLists(compiler: string, env: Record<string, string>, signal: AbortSignal): Promise<string[]> {
+    const resources = (await runProgram(compiler, ["-print-resource-dir"], { cwd: "/", environment: env }, signal)).stdout.trim();
+    if (!isAbsolute(resources)) return [];
+    try {
+      return readdirSync(join(resources, "share"))
+        .filter((name) => name.endsWith(".txt"))
+        .map((name) => join(resources, "share", name));
+    } catch {
+      return []; // The runtime is not installed.
+    }
   }
 
   #settingsThatMayAppear(compiler: string, banner: CompilerBanner, searched: string): string[] {

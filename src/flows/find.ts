@@ -123,8 +123,12 @@ function absolute(understood: Understood, portable: string): string {
   return absolutePath(understood.question.cwd, understood.places.resolve(portable));
 }
 
-/** Tokens are those of C and its relatives: assembler has its own comments, and so has strict C90. */
+/** Strict C90 knows no `//`; some warnings are about white space and comments themselves; clang's byte code counts bytes. */
+const READS_COMMENTS =
+  /^(-ansi|--ansi|--?std=(c89|c90|iso9899:199.*)|-flto.*|-W(implicit-fallthrough=1|trailing-whitespace.*|leading-whitespace.*|everything|documentation.*|comment))$/;
+
+/** Tokens are those of C and its relatives: assembler has its own comments. */
 function hasTokens(invocation: Invocation): boolean {
   if (!hasHeaders(invocation) || invocation.language === "assembler-with-cpp") return false;
-  return !invocation.keyArgs.some((arg) => /^(-ansi|--ansi|--?std=(c89|c90|iso9899:199.*))$/.test(arg));
+  return !invocation.keyArgs.some((arg) => READS_COMMENTS.test(arg));
 }

@@ -167,7 +167,10 @@ function inputsOf(parts: IngestParts, trace: Trace): ReadFiles {
       exists: (path) => !parts.files.absent(absolutePath(question.cwd, path)),
     });
     if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
-    for (const path of lookups.present) add(path);
+    for (const path of lookups.present) {
+      // __has_include is true of directories, too.
+      if (parts.files.state(absolutePath(question.cwd, path)).kind === "file") add(path);
+    }
     for (const path of lookups.absent) absent.add(path);
   }
   return { inputs: [...inputs], absent: [...absent] };
@@ -192,6 +195,7 @@ function embeddedFiles(parts: IngestParts, trace: Trace, inputs: ReadonlyMap<str
   for (const path of inputs.keys()) {
     const scan = scanOf(parts, understood, inputs, path);
     if (scan === undefined) throw new Refusal("input_modified_during_compile", path);
+    if (scan.unsure) throw new Refusal("unclear_source", path);
     checkTimeMacros(understood, path, scan);
     if (scan.incbinComputed) throw new Refusal("incbin", path);
     if (scan.asmInclude) throw new Refusal("assembler_include", path);
@@ -200,8 +204,8 @@ function embeddedFiles(parts: IngestParts, trace: Trace, inputs: ReadonlyMap<str
         ? [name]
         : [name, ...[...trace.search.quote, ...trace.search.angle].map((directory) => `${directory}/${name}`)];
       const existing = candidates.find((candidate) => !parts.files.absent(absolutePath(understood.question.cwd, candidate)));
-      if (existing === undefined) continue; // The compile succeeded without it: the directive was not assembled.
-      if (existing !== candidates[0]) throw new Refusal("incbin", name); // Another could appear before it.
+      // Not there: the name was misread. Not the first: another could appear before it.
+      if (existing === undefined || existing !== candidates[0]) throw new Refusal("incbin", name);
       found.push(existing);
     }
   }

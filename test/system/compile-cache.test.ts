@@ -1,0 +1,545 @@
+/**
+ * The hazards of caching compiles, one by one, with real compilers. Every step compiles twice in the same place, once without Cairn
+ * and once with it, and every file, message and exit code must be the same; then it must have been a hit or not, as the table says.
+ * What is decided here is written down in docs/compile-cache.md.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { age, counted, type Env, run, type Snapshot, snapshot, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+
+type Expected = "hit" | "equivalent" | "miss" | "failed" | "direct" | `pass:${string}` | `not_stored:${string}`;
+
+interface Step {
+  /** Written before the step, relative to its directory; null removes. */
+  readonly files?: Readonly<Record<string, string | null>>;
+  readonly args?: readonly string[];
+  readonly env?: Env;
+  /** Below the test's directory; another checkout. */
+  readonly directory?: string;
+  readonly expect: Expected;
+}
+
+interface Hazard {
+  readonly name: string;
+  readonly compiler?: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+  readonly env?: Env;
+  /** The first compile is a miss that is stored unless the table says otherwise. */
+  readonly first?: Expected;
+  /** The compiler itself writes other bytes each time. */
+  readonly volatile?: true;
+  readonly steps: readonly Step[];
+}
+
+const c = "int f(void) { return 1; }\n";
+
+const hazards: readonly Hazard[] = [
+  { name: "the same again", files: { "a.c": c }, args: ["-c", "a.c"], steps: [{ expect: "hit" }] },
+  {
+    name: "a header edited, and the edit undone",
+    files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-O2", "-c", "a.c", "-o", "a.o"],
+    steps: [
+      { files: { "h.h": "#define H 2\n" }, expect: "miss" },
+      { files: { "h.h": "#define H 1\n" }, expect: "hit" },
+      { files: { "h.h": "#define H 2\n" }, expect: "hit" },
+    ],
+  },
+  {
+    name: "a header touched",
+    files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-c", "a.c"],
+    steps: [{ files: { "h.h": "#define H 1\n" }, expect: "hit" }],
+  },
+  {
+    name: "a header that appears earlier on the include path",
+    files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "late/h.h": "#define H 1\n", "early/other.h": "" },
+    args: ["-Iearly", "-Ilate", "-c", "a.c"],
+    steps: [
+      { files: { "early/h.h": "#define H 2\n" }, expect: "miss" },
+      { files: { "early/h.h": null }, expect: "hit" },
+    ],
+  },
+  {
+    name: "a header that appears in an include directory that did not exist",
+    files: { "a.c": "#include <h.h>\nint f(void) { return H; }\n", "late/h.h": "#define H 1\n" },
+    args: ["-Iearly", "-Ilate", "-c", "a.c"],
+    steps: [{ files: { "early/h.h": "#define H 2\n" }, expect: "miss" }],
+  },
+  {
+    name: "a header that appears beside its includer",
+    files: { "a.c": '#include "sub/x.h"\nint f(void) { return H; }\n', "sub/x.h": '#include "h.h"\n', "inc/h.h": "#define H 1\n" },
+    args: ["-Iinc", "-c", "a.c"],
+    steps: [{ files: { "sub/h.h": "#define H 2\n" }, expect: "miss" }],
+  },
+  {
+    name: "a header that __has_include looks for",
+    files: { "a.c": '#if __has_include("opt.h")\nint f(void) { return 2; }\n#else\nint f(void) { return 1; }\n#endif\n' },
+    args: ["-c", "a.c"],
+    steps: [
+      { files: { "opt.h": "" }, expect: "miss" },
+      { files: { "opt.h": null }, expect: "hit" },
+    ],
+  },
+  {
+    name: "a precompiled header that appears beside the header",
+    files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-c", "a.c"],
+    steps: [{ files: { "h.h.gch": "not a precompiled header" }, expect: "miss" }],
+  },
+  {
+    name: ".incbin",
+    files: { "a.c": 'asm(".section .rodata\\n.global blob\\nblob: .incbin \\"data.bin\\"\\n");\n', "data.bin": "one" },
+    args: ["-c", "a.c"],
+    steps: [{ expect: "hit" }, { files: { "data.bin": "two" }, expect: "miss" }],
+  },
+  {
+    name: ".incbin in assembler with preprocessing",
+    files: { "a.S": '.global blob\nblob: .incbin "data.bin"\n', "data.bin": "one" },
+    args: ["-c", "a.S"],
+    steps: [{ expect: "hit" }, { files: { "data.bin": "two!" }, expect: "miss" }],
+  },
+  {
+    name: "an .incbin whose name is computed",
+    files: { "a.c": '#define NAME "data.bin"\nasm(".incbin " "\\"" NAME "\\"");\n', "data.bin": "one" },
+    args: ["-c", "a.c"],
+    first: "not_stored:incbin",
+    steps: [{ files: { "data.bin": "two" }, expect: "not_stored:incbin" }],
+  },
+  {
+    name: "the assembler's .include",
+    files: { "a.S": '.include "b.inc"\n', "b.inc": ".byte 1\n" },
+    args: ["-c", "a.S"],
+    first: "not_stored:assembler_include",
+    steps: [],
+  },
+  {
+    name: "assembler without preprocessing",
+    files: { "a.s": ".global f\nf: ret\n" },
+    args: ["-c", "a.s"],
+    steps: [{ expect: "hit" }, { files: { "a.s": ".global g\ng: ret\n" }, expect: "miss" }],
+  },
+  { name: "preprocessed C", files: { "a.i": '# 1 "x.c"\nint f(void) { return 1; }\n' }, args: ["-c", "a.i"], steps: [{ expect: "hit" }] },
+  {
+    name: "#embed",
+    compiler: "clang-19",
+    files: { "a.c": 'const char d[] = {\n#embed "data.bin"\n};\n', "data.bin": "one" },
+    args: ["-std=c23", "-c", "a.c"],
+    steps: [{ expect: "hit" }, { files: { "data.bin": "two" }, expect: "miss" }],
+  },
+  {
+    name: "debug information names the directory",
+    files: { "a/a.c": c, "b/a.c": c },
+    args: ["-g", "-c", "a.c"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "miss" },
+      { directory: "a", expect: "hit" },
+      { directory: "b", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "without debug information the directory does not matter",
+    files: { "a/Makefile": "", "a/a.c": c, "b/Makefile": "", "b/a.c": c },
+    args: ["-c", "a.c"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "a prefix map frees debug information of the directory",
+    files: { "a/a.c": c, "b/a.c": c },
+    args: ["-g", "-ffile-prefix-map=%DIR%=.", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "__FILE__ of an absolute source",
+    files: { "a/a.c": "const char *f(void) { return __FILE__; }\n", "b/a.c": "const char *f(void) { return __FILE__; }\n" },
+    args: ["-c", "%DIR%/a.c"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "miss" },
+      { directory: "a", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "the length of __FILE__ of an absolute source",
+    files: { "a/a.c": "int f(void) { return sizeof(__FILE__); }\n", "bbb/a.c": "int f(void) { return sizeof(__FILE__); }\n" },
+    args: ["-c", "%DIR%/a.c"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "bbb", expect: "miss" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "--coverage names the counters' file and place",
+    files: { "a/a.c": c, "b/a.c": c },
+    args: ["--coverage", "-frandom-seed=1", "-c", "a.c"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "miss" },
+      { directory: "a", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "blank lines before code with -g",
+    files: { "a.c": c },
+    args: ["-g", "-c", "a.c"],
+    steps: [{ files: { "a.c": `\n\n\n\n${c}` }, expect: "miss" }],
+  },
+  {
+    name: "comments and blank lines without line information",
+    files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-O2", "-c", "a.c", "-MD"],
+    steps: [
+      { files: { "h.h": "/* one */\n\n#define H 1 /* and */\n" }, expect: "equivalent" },
+      { files: { "a.c": '/* said */\n#include "h.h"\n\nint f(void) { return H; }\n' }, expect: "equivalent" },
+      { expect: "hit" },
+      { files: { "a.c": '// said\n#include "h.h"\n\nint f(void) { return H + 1; }\n' }, expect: "miss" },
+    ],
+  },
+  {
+    name: "comments with line information, tokens unmoved",
+    files: { "a.c": "int f(void) { return 1; } // one\n" },
+    args: ["-g", "-c", "a.c"],
+    steps: [{ files: { "a.c": "int f(void) { return 1; } // two\n" }, expect: "equivalent" }],
+  },
+  {
+    name: "blank lines where __LINE__ is used",
+    files: { "a.c": "#define HERE __LINE__\nint f(void) { return HERE; }\n" },
+    args: ["-c", "a.c"],
+    steps: [{ files: { "a.c": "#define HERE __LINE__\n\nint f(void) { return HERE; }\n" }, expect: "miss" }],
+  },
+  {
+    name: "a comment that begins another",
+    files: { "a.c": "int f(void) { return 1; } /* one */\n" },
+    args: ["-Wall", "-c", "a.c"],
+    steps: [{ files: { "a.c": "int f(void) { return 1; } /* /* */\n" }, expect: "miss" }],
+  },
+  {
+    name: "a comment that a warning reads",
+    files: { "a.c": "int f(int x) { switch (x) { case 1: x++; /* fall through */\ncase 2: x++; } return x; }\n" },
+    args: ["-Wextra", "-c", "a.c"],
+    steps: [{ files: { "a.c": "int f(int x) { switch (x) { case 1: x++; /* something */\ncase 2: x++; } return x; }\n" }, expect: "miss" }],
+  },
+  {
+    name: "clang keeps checksums of sources in debug information",
+    compiler: "clang-19",
+    files: { "a.c": "int f(void) { return 1; } // one\n" },
+    args: ["-g", "-c", "a.c"],
+    steps: [{ files: { "a.c": "int f(void) { return 1; } // two\n" }, expect: "miss" }],
+  },
+  {
+    name: "a specs file",
+    files: { "a.c": "int f(void) { return H; }\n", "my.specs": "*cpp:\n+ -DH=1\n\n" },
+    args: ["-specs=my.specs", "-c", "a.c"],
+    first: "pass:configuration_file",
+    steps: [{ files: { "my.specs": "*cpp:\n+ -DH=2\n\n" }, expect: "pass:configuration_file" }],
+  },
+  {
+    name: "a sanitizer's list",
+    compiler: "clang-19",
+    files: { "a.c": "int f(int *p) { return *p; }\n", "list.txt": "" },
+    args: ["-fsanitize=address", "-fsanitize-ignorelist=list.txt", "-c", "a.c"],
+    steps: [{ expect: "hit" }, { files: { "list.txt": "fun:f\n" }, expect: "miss" }],
+  },
+  {
+    name: "-march=native stands for this machine",
+    files: { "a.c": c },
+    args: ["-march=native", "-O2", "-c", "a.c"],
+    steps: [{ expect: "hit" }],
+  },
+  { name: "stack usage", files: { "a.c": c }, args: ["-fstack-usage", "-c", "a.c"], steps: [{ expect: "hit" }] },
+  { name: "split debug information", files: { "a.c": c }, args: ["-g", "-gsplit-dwarf", "-c", "a.c"], steps: [{ expect: "hit" }] },
+  {
+    name: "split debug information, clang",
+    compiler: "clang-19",
+    files: { "a.c": c },
+    args: ["-g", "-gsplit-dwarf", "-c", "a.c"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "CPATH",
+    files: { "a.c": "#include <h.h>\nint f(void) { return H; }\n", "one/h.h": "#define H 1\n", "two/h.h": "#define H 2\n" },
+    args: ["-c", "a.c"],
+    env: { CPATH: "one" },
+    steps: [
+      { env: { CPATH: "two" }, expect: "miss" },
+      { env: { CPATH: "one" }, expect: "hit" },
+    ],
+  },
+  {
+    name: "a response file",
+    files: { "a.c": "int f(void) { return H; }\n", "args.rsp": "-DH=1 -c a.c" },
+    args: ["@args.rsp"],
+    steps: [{ expect: "hit" }, { files: { "args.rsp": "-DH=2 -c a.c" }, expect: "miss" }],
+  },
+  {
+    name: "__TIME__",
+    files: { "a.c": "const char *t = __TIME__;\n" },
+    args: ["-DX", "-c", "a.c"],
+    env: { SOURCE_DATE_EPOCH: "1700000000" },
+    steps: [{ expect: "hit" }, { env: { SOURCE_DATE_EPOCH: "1700000001" }, expect: "miss" }],
+  },
+  {
+    name: "__TIMESTAMP__",
+    files: { "a.c": "const char *t = __TIMESTAMP__;\n" },
+    args: ["-c", "a.c"],
+    first: "not_stored:time_macro",
+    steps: [],
+  },
+  {
+    name: "a time macro in a comment or a string",
+    files: { "a.c": 'const char *t = "__TIME__"; // __DATE__\n' },
+    args: ["-c", "a.c"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "dependency file of all headers",
+    files: { "a.c": '#include "h.h"\n#include <stddef.h>\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-MD", "-MF", "a.d", "-MT", "x y", "-MP", "-c", "a.c", "-o", "a.o"],
+    steps: [{ expect: "hit" }, { args: ["-MD", "-MF", "b.d", "-MT", "z", "-c", "a.c", "-o", "a.o"], expect: "miss" }],
+  },
+  {
+    name: "dependency file without system headers",
+    files: { "a.c": '#include "h.h"\n#include <stddef.h>\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-MMD", "-c", "a.c", "-o", "a.o"],
+    steps: [{ expect: "hit" }, { files: { "h.h": "#define H 2\n" }, expect: "miss" }],
+  },
+  {
+    name: "dependency file without system headers, clang",
+    compiler: "clang-14",
+    files: { "a.c": '#include "h.h"\n#include <stddef.h>\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-MMD", "-MP", "-c", "a.c", "-o", "a.o"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "dependency file in another checkout",
+    files: {
+      "a/a.c": '#include "h.h"\n',
+      "a/h.h": "",
+      "bbbbbbbbbbbbbbbbbbbbbbbbbbb/a.c": '#include "h.h"\n',
+      "bbbbbbbbbbbbbbbbbbbbbbbbbbb/h.h": "",
+    },
+    args: ["-I%DIR%", "-MD", "-MF", "a.d", "-c", "%DIR%/a.c", "-o", "%DIR%/a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "bbbbbbbbbbbbbbbbbbbbbbbbbbb", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "warnings are repeated",
+    files: { "a.c": "int f(void) { int unused; return 1; }\n" },
+    args: ["-Wall", "-c", "a.c"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "coloured warnings are repeated",
+    files: { "a.c": "int f(void) { int unused; return 1; }\n" },
+    args: ["-fdiagnostics-color=always", "-Wall", "-c", "a.c"],
+    steps: [{ expect: "hit" }, { env: { GCC_COLORS: "warning=01;32" }, expect: "miss" }],
+  },
+  {
+    name: "errors are the compiler's own",
+    files: { "a.c": "int f(void) { return }\n" },
+    args: ["-c", "a.c"],
+    first: "failed",
+    steps: [{ expect: "failed" }],
+  },
+  { name: "to /dev/null", files: { "a.c": c }, args: ["-c", "a.c", "-o", "/dev/null"], first: "pass:output_not_regular", steps: [] },
+  {
+    name: "an output directory that does not exist",
+    files: { "a.c": c },
+    args: ["-c", "a.c", "-o", "none/a.o"],
+    first: "failed",
+    steps: [],
+  },
+  {
+    name: "an unknown option",
+    files: { "a.c": c },
+    args: ["-fno-such-option-at-all", "-c", "a.c"],
+    first: "pass:unsupported_option",
+    steps: [],
+  },
+  { name: "several sources", files: { "a.c": c, "b.c": "" }, args: ["-c", "a.c", "b.c"], first: "pass:multiple_source_files", steps: [] },
+  { name: "intermediate files", files: { "a.c": c }, args: ["-save-temps", "-c", "a.c"], first: "pass:save_temps", steps: [] },
+  {
+    name: "a precompiled header is made",
+    files: { "h.h": "#define H 1\n" },
+    args: ["-c", "-x", "c-header", "h.h", "-o", "h.h.gch"],
+    first: "pass:precompiled_header_creation",
+    volatile: true,
+    steps: [],
+  },
+  {
+    name: "C++20 modules",
+    compiler: "g++",
+    files: { "a.cc": "int f() { return 1; }\n" },
+    args: ["-std=c++20", "-fmodules-ts", "-c", "a.cc"],
+    first: "pass:modules",
+    steps: [],
+  },
+  {
+    name: "link-time optimization",
+    files: { "a.c": c },
+    args: ["-flto", "-frandom-seed=1", "-O2", "-c", "a.c"],
+    steps: [{ expect: "hit" }],
+  },
+  { name: "assembly output", files: { "a.c": c }, args: ["-S", "a.c"], steps: [{ expect: "hit" }] },
+  {
+    name: "syntax only",
+    files: { "a.c": "int f(void) { int unused; return 1; }\n" },
+    args: ["-Wall", "-fsyntax-only", "a.c"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "-x decides the language",
+    files: { "a.txt": c },
+    args: ["-x", "c", "-c", "a.txt", "-o", "a.o"],
+    steps: [{ expect: "hit" }, { args: ["-x", "c++", "-c", "a.txt", "-o", "a.o"], expect: "miss" }],
+  },
+  {
+    name: "Objective-C",
+    files: { "a.m": "@interface A\n- (int)x;\n@end\nint f(void) { return 1; }\n" },
+    args: ["-c", "a.m"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "C++",
+    compiler: "g++",
+    files: { "a.cc": "#include <vector>\nint f(std::vector<int> v) { return v.size(); }\n" },
+    args: ["-O1", "-c", "a.cc"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "C++, clang",
+    compiler: "clang++-19",
+    files: { "a.cc": "#include <vector>\nint f(std::vector<int> v) { return v.size(); }\n" },
+    args: ["-O1", "-c", "a.cc"],
+    steps: [{ expect: "hit" }],
+  },
+  {
+    name: "definitions",
+    files: { "a.c": "int f(void) { return X; }\n" },
+    args: ["-DX=1", "-c", "a.c"],
+    steps: [
+      { args: ["-DX=2", "-c", "a.c"], expect: "miss" },
+      { args: ["-DX=1", "-c", "a.c"], expect: "hit" },
+    ],
+  },
+  {
+    name: "DEPENDENCIES_OUTPUT",
+    files: { "a.c": c },
+    args: ["-c", "a.c"],
+    env: { DEPENDENCIES_OUTPUT: "deps.d" },
+    first: "pass:environment",
+    steps: [],
+  },
+  {
+    name: "a name with a space, and one that is not ASCII",
+    files: { "a ü.c": '#include "h h.h"\n', "h h.h": "int x;\n" },
+    args: ["-MD", "-c", "a ü.c"],
+    steps: [{ expect: "hit" }],
+  },
+];
+
+describe("hazards of caching compiles", () => {
+  let node: TestNode;
+  before(async () => {
+    node = await TestNode.start("hazards");
+  });
+  after(async () => {
+    await node[Symbol.asyncDispose]();
+  });
+  for (const hazard of hazards) {
+    test(hazard.name, async () => {
+      await play(node, hazard);
+    });
+  }
+});
+
+async function play(node: TestNode, hazard: Hazard): Promise<void> {
+  using directory = temporaryDirectory("case");
+  writeFiles(directory.path, hazard.files);
+  await age();
+  const first: Step = { expect: hazard.first ?? "miss" };
+  // Tables whose steps name their directories have no step of their own at first.
+  const steps = hazard.steps.some((step) => step.directory !== undefined) ? hazard.steps : [first, ...hazard.steps];
+  for (const [i, step] of steps.entries()) {
+    const cwd = join(directory.path, step.directory ?? ".");
+    mkdirSync(cwd, { recursive: true });
+    for (const [name, content] of Object.entries(step.files ?? {})) {
+      if (content === null) rmSync(join(cwd, name), { recursive: true });
+      else writeFiles(cwd, { [name]: content });
+    }
+    await age();
+    // A definition of its own keeps a case from being served by another's result.
+    const args = [`-DCASE_${hazards.indexOf(hazard)}`, ...(step.args ?? hazard.args).map((arg) => arg.replace("%DIR%", cwd))];
+    const env = { ...hazard.env, ...step.env };
+    await compileBothWays(
+      node,
+      { compiler: hazard.compiler ?? "gcc", args, cwd, env, volatile: hazard.volatile === true },
+      step.expect,
+      `step ${i}`,
+    );
+  }
+}
+
+/** Without Cairn, then with it: same files, same messages, same end; and counted as expected. */
+async function compileBothWays(
+  node: TestNode,
+  compile: { compiler: string; args: readonly string[]; cwd: string; env: Env; volatile: boolean },
+  expected: Expected,
+  label: string,
+): Promise<void> {
+  const { compiler, args, cwd, env } = compile;
+  const inputs = snapshot(cwd);
+  const plain = await run(compiler, args, { cwd, env });
+  const written = remove(cwd, inputs);
+  const before = await node.counters();
+  const cached = await node.cc(compiler, args, { cwd, env });
+  const changes = counted(before, await node.counters());
+  const writtenCached = remove(cwd, inputs);
+  assert.deepEqual(cached, plain, `${label}: exit and messages`);
+  assert.deepEqual(Object.keys(writtenCached).toSorted(), Object.keys(written).toSorted(), `${label}: names of outputs`);
+  for (const [name, file] of Object.entries(written)) {
+    assert.ok(compile.volatile || writtenCached[name]?.content.equals(file.content), `${label}: ${name} is what the compiler writes`);
+    assert.equal(writtenCached[name]?.mode, file.mode, `${label}: mode of ${name}`);
+  }
+  assert.equal(verdict(changes), expected, `${label}: ${JSON.stringify(changes)}`);
+}
+
+/** Removes what a compile wrote and tells what it was. */
+function remove(cwd: string, inputs: Snapshot): Snapshot {
+  const written: Record<string, Snapshot[string]> = {};
+  for (const [name, file] of Object.entries(snapshot(cwd))) {
+    if (inputs[name] !== undefined) continue;
+    written[name] = file;
+    rmSync(join(cwd, name));
+  }
+  return written;
+}
+
+function verdict(changes: Readonly<Record<string, number>>): string {
+  const names = Object.keys(changes);
+  const refused = names.find((name) => name.startsWith("not_stored:") || name.startsWith("pass:"));
+  if (refused !== undefined) return refused;
+  if (names.includes("hit_equivalent")) return "equivalent";
+  if (names.includes("hit_local") || names.includes("hit_daemon")) return "hit";
+  if (names.includes("compiler_failed")) return "failed";
+  return names.includes("stored") ? "miss" : `neither: ${names.join(" ")}`;
+}

@@ -1,0 +1,182 @@
+/**
+ * Real nodes for tests: a home in a temporary directory, the real daemon, the real compiler wrapper, real compilers.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const checkout: string = join(import.meta.dirname, "../..");
+
+export interface Ran {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Runs a program to its end; never throws for what it does. */
+export async function run(file: string, args: readonly string[], options: { cwd: string; env?: Env }): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      file,
+      [...args],
+      { cwd: options.cwd, env: { ...process.env, ...options.env }, maxBuffer: 64 * 1024 * 1024, timeout: 120_000 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
+    );
+  });
+}
+
+/** A directory of its own below the system's temporary one, gone when the test ends. */
+export function temporaryDirectory(name: string): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), `cairn-${name}-`));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+let built: Promise<string> | undefined;
+
+/** The compiler wrapper, built once a test process. */
+export async function wrapper(): Promise<string> {
+  built ??= (async () => {
+    const directory = mkdtempSync(join(tmpdir(), "cairn-wrapper-"));
+    process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+    const path = join(directory, "cairn-cc");
+    const ran = await run("sh", [join(checkout, "client/build.sh"), path], { cwd: checkout });
+    assert.equal(ran.code, 0, ran.stderr);
+    return path;
+  })();
+  return built;
+}
+
+export type Counters = Readonly<Record<string, number>>;
+
+/** One node: a home and a daemon that serves it. */
+export class TestNode implements AsyncDisposable {
+  readonly home: string;
+  readonly client: string;
+  readonly #directory: Disposable;
+  readonly #env: Env;
+  #daemon: ChildProcess | undefined;
+
+  static async start(name: string, env: Env = {}): Promise<TestNode> {
+    const directory = temporaryDirectory(name);
+    const node = new TestNode(directory, await wrapper(), env);
+    await node.startDaemon();
+    return node;
+  }
+
+  private constructor(directory: { path: string } & Disposable, client: string, env: Env) {
+    this.#directory = directory;
+    this.#env = env;
+    this.home = join(directory.path, "home");
+    this.client = client;
+    mkdirSync(this.home, { mode: 0o700 });
+  }
+
+  get pid(): number {
+    const pid = this.#daemon?.pid;
+    assert.ok(pid !== undefined, "the daemon runs");
+    return pid;
+  }
+
+  get env(): Env {
+    return { CAIRN_HOME: this.home, CAIRN_NO_AUTOSTART: "1", ...this.#env };
+  }
+
+  async startDaemon(): Promise<void> {
+    const daemon = spawn(process.execPath, [join(checkout, "bin/daemon.js")], {
+      env: { ...process.env, ...this.env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#daemon = daemon;
+    let log = "";
+    daemon.stderr.setEncoding("utf8");
+    await new Promise<void>((resolve, reject) => {
+      daemon.stderr.on("data", (chunk: string) => {
+        log += chunk;
+        if (log.includes('"daemon.listening"')) resolve();
+        if (log.length > 1_000_000) log = log.slice(-100_000);
+      });
+      daemon.once("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${log}`)));
+    });
+  }
+
+  /** Ends the daemon and waits for it. */
+  async stopDaemon(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = new Promise((resolve) => daemon.once("exit", resolve));
+    daemon.kill(signal);
+    await ended;
+  }
+
+  async cc(compiler: string, args: readonly string[], options: { cwd: string; env?: Env }): Promise<Ran> {
+    return run(this.client, [compiler, ...args], { cwd: options.cwd, env: { ...this.env, ...options.env } });
+  }
+
+  async control(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    return new Promise((resolve, reject) => {
+      const asked = request({ socketPath: join(this.home, "run/control.sock"), method, path }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.on("end", () => resolve(JSON.parse(text) as Record<string, unknown>));
+      });
+      asked.on("error", reject);
+      asked.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  async counters(): Promise<Counters> {
+    return (await this.control("GET", "/stats")).counters as Counters;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopDaemon();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+/** What changed between two readings of the counters, times and sizes left out. */
+export function counted(before: Counters, after: Counters): Record<string, number> {
+  const changes: Record<string, number> = {};
+  for (const [name, value] of Object.entries(after)) {
+    const change = value - (before[name] ?? 0);
+    if (change !== 0 && !/_(ms|us|bytes)$/.test(name)) changes[name] = change;
+  }
+  return changes;
+}
+
+/** Files become old enough for their times to be believed. */
+export async function age(): Promise<void> {
+  await sleep(30);
+}
+
+export function writeFiles(directory: string, files: Readonly<Record<string, string | Uint8Array>>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), content);
+  }
+}
+
+export interface Snapshot {
+  readonly [name: string]: { readonly content: Buffer; readonly mode: number };
+}
+
+/** Every regular file below a directory. */
+export function snapshot(directory: string): Snapshot {
+  const files: Record<string, { content: Buffer; mode: number }> = {};
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    files[path.slice(directory.length + 1)] = { content: readFileSync(path), mode: statSync(path).mode & 0o777 };
+  }
+  return files;
+}
