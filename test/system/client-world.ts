@@ -159,7 +159,7 @@ export class World implements AsyncDisposable {
         this.requests.push(frame.request);
         const answered = answer(frame.request);
         if (answered === "close") socket.destroy();
-        else if (answered instanceof Buffer) socket.end(answered);
+        else if (Buffer.isBuffer(answered)) socket.end(answered);
         else if (answered !== "silence") for (const each of answered) socket.write(writeDaemonFrame(each));
       }
     });

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { digestOf } from "../../src/base/index.ts";
 import { askReasons, readHitsLog } from "../../src/wire/index.ts";
@@ -299,7 +300,6 @@ test("records that were damaged in any way never crash and never change the resu
 test("records whose checksum is right but whose lengths lie never crash", async () => {
   await using world = new World(wrapper.path);
   const { key } = await world.requestOf(COMPILE);
-  const { crc32 } = await import("node:zlib");
   const good = world.record(key, { absences: [{ directory: "", fp0: 0, fp1: 0, names: ["zzz"] }] });
   const edit = fc.tuple(fc.integer({ min: 48, max: good.length - 1 }), fc.integer({ min: 0, max: 255 }));
   await fc.assert(
