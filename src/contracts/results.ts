@@ -70,7 +70,11 @@ export interface ResultIndex extends Disposable {
   /** The entries of a manifest, most recently used first. */
   entries(manifest: Digest): ManifestEntry[];
   result(action: Digest): StoredResult | undefined;
-  /** Stores entry and result (and tokens of inputs) in one transaction: after it returns, a crash does not lose them. */
+  /**
+   * Stores entry and result (and tokens of inputs) in one transaction: after it returns, a crash does not lose them.
+   *
+   * @throws {CairnError} `home-unwritable`, `index-corrupt`; nothing is stored then
+   */
   add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void;
   /** Marks an entry used now. */
   touch(manifest: Digest, action: Digest): void;

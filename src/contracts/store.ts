@@ -11,7 +11,11 @@ export interface Store extends AsyncDisposable {
   has(digest: Digest): Promise<boolean>;
   /** The blob, verified against its digest. A damaged blob is removed and is a miss. */
   read(digest: Digest, signal?: AbortSignal): Promise<BlobRead>;
-  /** Keeps the bytes; after it resolves `read` finds them, also after a crash of this process. Returns their digest. */
+  /**
+   * Keeps the bytes; after it resolves `read` finds them, also after a crash of this process. Returns their digest.
+   *
+   * @throws {CairnError} `home-unwritable` when the disk is full or may not be written, `limit-exceeded`; nothing is stored then
+   */
   write(bytes: Uint8Array, signal?: AbortSignal): Promise<Digest>;
   /** Forgets the blob. Not an error when it is not there. */
   remove(digest: Digest): Promise<void>;

@@ -10,7 +10,7 @@ import { type Database, numberAt, type Row, type Statement } from "./database.ts
 import { Generations } from "./generations.ts";
 
 /** How a blob lies on the disk; `kept`: plain, because compressing it did not pay. */
-export type Form = "plain" | "zstd" | "kept";
+type Form = "plain" | "zstd" | "kept";
 
 export interface BlobRow {
   /** Bytes of content; undefined for a compressed blob that was found on disk and never read. */

@@ -38,7 +38,7 @@ function flipBit(bytes: Buffer, at = bytes.length >> 1): Buffer {
 
 function toCompliance(opened: Opened): OpenedLocalStore {
   const damage = (digest: string): void => overwrite(plainPath(opened.blobs, digest), flipBit);
-  return { store: opened.store, clean: () => void opened[Symbol.asyncDispose](), damage };
+  return { store: opened.store, clean: async () => opened[Symbol.asyncDispose](), damage };
 }
 
 /** Compresses everything and tells when nothing is left to do. */

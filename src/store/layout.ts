@@ -12,10 +12,6 @@ const TEMPORARY_NAME = /^(\d{1,10})-[0-9a-z]+-[0-9a-z]+$/;
 /** 00 … ff */
 export const SHARDS: readonly string[] = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, "0"));
 
-export function shardOf(digest: Digest): string {
-  return digest.slice(0, 2);
-}
-
 export function plainPath(directory: string, digest: Digest): string {
   return `${directory}/${digest.slice(0, 2)}/${digest.slice(2)}`;
 }

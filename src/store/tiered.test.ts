@@ -6,7 +6,7 @@ import { MemoryStore } from "./memory.ts";
 import { TieredStore } from "./tiered.ts";
 
 const memory = (): MemoryStore => new MemoryStore({ capacityBytes: 16_777_216 });
-const clean = (): undefined => undefined;
+const clean = (): Promise<void> => Promise.resolve();
 
 storeCompliance("TieredStore", async () => ({ store: new TieredStore({ log: silentLog, first: memory(), others: [memory()] }), clean }));
 

@@ -10,7 +10,7 @@ import type { LocalStore, Store } from "../../src/contracts/index.ts";
 export interface OpenedStore {
   readonly store: Store;
   /** Removes what the store leaves behind; called after the store was disposed of. */
-  readonly clean: () => void;
+  readonly clean: () => Promise<void>;
 }
 
 const ABSENT = digestOf("nobody wrote this");
@@ -24,7 +24,7 @@ export function storeCompliance(name: string, open: () => Promise<OpenedStore>):
         await body(store);
       } finally {
         await store[Symbol.asyncDispose]();
-        clean();
+        await clean();
       }
     });
   };
@@ -128,7 +128,7 @@ export function localStoreCompliance(name: string, open: () => Promise<OpenedLoc
         await body(opened);
       } finally {
         await opened.store[Symbol.asyncDispose]();
-        opened.clean();
+        await opened.clean();
       }
     });
   };
