@@ -98,6 +98,7 @@ export class Housekeeper implements AsyncDisposable {
     await this.takeHits();
     if (this.#ticks % USES_EVERY_TICKS === 0) await this.#noteUses();
     index.flush();
+    index.tidy(TIDY_BUDGET_MS);
     await store.tidy(TIDY_BUDGET_MS);
   }
 

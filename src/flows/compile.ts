@@ -109,6 +109,8 @@ export class CompileFlow {
     const look = this.#look(question);
     const found = find({ ...this.#parts, facts: this.#facts }, look, understood);
     if (found.kind === "hit") {
+      // The asker has found one of them damaged: reading verifies, and removes what is.
+      if (question.why === "blob-missing") for (const output of found.result.outputs) await this.#parts.store.read(output.digest, signal);
       const placement = await placementOf(this.#parts.store, understood, found.result, signal);
       if (placement !== undefined) return this.#hit(understood, look, found.how, found.entry, found.result, placement);
       // A result whose blobs are gone is no result.

@@ -9,6 +9,8 @@ import type { CompilerEnvironment, Toolchain } from "../contracts/index.ts";
 export interface CompileQuestion {
   /** Names the exact request, byte for byte; 64 hex digits. */
   readonly key: Digest;
+  /** Why the asker could not answer alone: see docs/protocol/compile-socket.md. */
+  readonly why: "no-record" | "input-changed" | "blob-missing" | "record-unreadable" | "record-unusable";
   /** Hex; "" where the request belongs to no session. */
   readonly session: string;
   readonly stderrIsTerminal: boolean;
