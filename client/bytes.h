@@ -97,6 +97,9 @@ struct path {
     char text[PATH_BYTES]; /* Always terminated once something was added. */
 };
 
+/* For paths that nobody needs for longer than a function: memory that was touched once costs nothing the second time. */
+extern struct path scratch;
+
 static inline void path_cut(struct path *path, size_t length) {
     path->length = length;
     path->unfit = false;
@@ -118,5 +121,14 @@ static inline void path_add(struct path *path, const void *bytes, size_t size) {
 }
 
 static inline void path_add_text(struct path *path, const char *text) { path_add(path, text, text_length(text)); }
+
+/* "ab/cdef…": records and blobs lie under the 32 bytes of their digest. */
+static inline void path_add_key(struct path *path, const uint8_t key[32]) {
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 32; i++) {
+        const char two[3] = {digits[key[i] >> 4], digits[key[i] & 15], '/'};
+        path_add(path, two, i == 0 ? 3 : 2);
+    }
+}
 
 #endif

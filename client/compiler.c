@@ -12,23 +12,24 @@
 #define ANYONE_EXECUTES 0111
 
 void complain(const char *name, const char *text) {
-    static struct path line; /* One write, so that lines of parallel compiles do not mix. */
-    path_cut(&line, 0);
-    path_add_text(&line, "cairn: ");
-    path_add_text(&line, name);
-    path_add_text(&line, ": ");
-    path_add_text(&line, text);
-    path_add_text(&line, "\n");
-    sys_write(2, line.text, line.length);
+    path_cut(&scratch, 0); /* One write, so that lines of parallel compiles do not mix. */
+    path_add_text(&scratch, "cairn: ");
+    path_add_text(&scratch, name);
+    path_add_text(&scratch, ": ");
+    path_add_text(&scratch, text);
+    path_add_text(&scratch, "\n");
+    sys_write(2, scratch.text, scratch.length);
 }
 
 static bool is_program(const struct file_status *status) {
     return (status->mode & FILE_TYPE) == REGULAR_FILE && (status->mode & ANYONE_EXECUTES) != 0;
 }
 
+/* The path that we were executed by leads to us even while an upgrade replaces us; /proc costs more and may be missing. */
 static bool is_this_program(const struct file_status *status) {
     static struct file_status self;
-    if (self.inode == 0 && sys_status(AT_FDCWD, "/proc/self/exe", 0, &self) < 0) return false;
+    if (self.inode == 0 && sys_status(AT_FDCWD, sys_own_path(), 0, &self) < 0 && sys_status(AT_FDCWD, "/proc/self/exe", 0, &self) < 0)
+        return false;
     return status->inode == self.inode && status->device == self.device;
 }
 
@@ -80,7 +81,7 @@ static bool is_changed(const char *assignment, const struct changes *changes) {
 
 /* CAIRN_DEPTH tells wrappers inside this compiler how deep they are: a compiler that calls itself through us must end. */
 static char **child_environment(const struct settings *settings, const struct changes *changes) {
-    static char depth[] = "CAIRN_DEPTH=0";
+    static char depth[sizeof "CAIRN_DEPTH=" + 1]; /* Not initialized: a page with data in it is copied at every start. */
     const size_t added = 1 + (changes == NULL ? 0 : changes->environment_count);
     char **copy = sys_allocate((settings->variable_count + added + 1) * sizeof *copy);
     if (copy == NULL) return environment;
@@ -89,6 +90,7 @@ static char **child_environment(const struct settings *settings, const struct ch
         if (!is_changed(*entry, changes)) *next++ = *entry;
     for (size_t i = 0; changes != NULL && i < changes->environment_count; i++)
         if (changes->environment[i][name_length(changes->environment[i])] == '=') *next++ = (char *)(uintptr_t)changes->environment[i];
+    for (size_t i = 0; i < sizeof depth - 2; i++) depth[i] = "CAIRN_DEPTH="[i];
     depth[sizeof depth - 2] = (char)('0' + (settings->depth + 1) % 10); /* main.c stops before two digits are needed. */
     *next = depth;
     return copy;

@@ -94,6 +94,8 @@ static void log_hit(int run_directory, const struct request *request, const stru
     sys_close(log);
 }
 
+struct path scratch;
+
 enum outcome { FINISHED, ASK, EXECUTE };
 
 /* The fast path: the record that lies there for this very request. */

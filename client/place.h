@@ -13,6 +13,6 @@ enum placed {
 };
 
 /* Every output is verified before the first one is touched, and again while it is written. */
-enum placed outputs_place(struct record *record);
+enum placed outputs_place(const struct record *record);
 
 #endif

@@ -116,14 +116,6 @@ enum record_read record_parse(struct record *record, struct span bytes, const ui
     return reader.short_of || reader.at != reader.end ? RECORD_DAMAGED : RECORD_READ;
 }
 
-static void key_path(struct path *path, const uint8_t key[32]) {
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < SHA256_BYTES; i++) {
-        const char two[3] = {digits[key[i] >> 4], digits[key[i] & 15], '/'};
-        path_add(path, two, i == 0 ? 3 : 2);
-    }
-}
-
 static long read_fully(int file, uint8_t *bytes, size_t size) {
     size_t have = 0;
     while (have < size) {
@@ -135,7 +127,7 @@ static long read_fully(int file, uint8_t *bytes, size_t size) {
     return (long)have;
 }
 
-/* Reads on where `first` bytes are not all. `end` may be one byte more than the record says, which makes it a damaged one. */
+/* Reads on where `first` is not all. */
 static struct span read_large(int file, const uint8_t *first, size_t first_size) {
     const struct span nothing = {first, 0};
     const size_t size = load_u32(first + AT_SIZE);
@@ -150,11 +142,10 @@ static struct span read_large(int file, const uint8_t *first, size_t first_size)
 
 enum record_read record_load(struct record *record, int run_directory, const uint8_t key[32]) {
     static uint8_t usual[64 * 1024]; /* Most records fit with one read. */
-    struct path path;
-    path_cut(&path, 0);
-    path_add_text(&path, "hot/");
-    key_path(&path, key);
-    const int file = sys_open(run_directory, path.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    path_cut(&scratch, 0);
+    path_add_text(&scratch, "hot/");
+    path_add_key(&scratch, key);
+    const int file = sys_open(run_directory, scratch.text, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (file < 0) return file == -ENOENT ? RECORD_ABSENT : RECORD_DAMAGED;
     const long size = sys_read(file, usual, sizeof usual);
     struct span bytes = {usual, size < 0 ? 0 : (size_t)size};
@@ -236,8 +227,7 @@ static bool nothing_appeared(const struct record *record, struct path *path, boo
 }
 
 struct record_state record_check(const struct record *record) {
-    static struct path path;
     struct record_state state = {false, false};
-    state.holds = inputs_unchanged(record, &path) && nothing_appeared(record, &path, &state.deserves_refresh);
+    state.holds = inputs_unchanged(record, &scratch) && nothing_appeared(record, &scratch, &state.deserves_refresh);
     return state;
 }

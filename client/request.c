@@ -29,10 +29,10 @@ static uint16_t columns(const struct request *request) {
 }
 
 bool request_make(struct request *request, const struct compiler *compiler, const struct settings *settings) {
-    static char directory[PATH_BYTES];
+    char *const directory = scratch.text;
     /* A closed stream would make one of our own files the compiler's output. Whoever closes it gets the bare compiler. */
     if (sys_terminal(1, &request->standard_output) < 0 || sys_terminal(2, &request->standard_error) < 0) return false;
-    if (sys_working_directory(directory, sizeof directory) <= 0 || directory[0] != '/') return false;
+    if (sys_working_directory(directory, PATH_BYTES) <= 0 || directory[0] != '/') return false;
 
     size_t size = AT_HASHED + TERMINALS_BYTES + text32_size(directory) + text32_size(compiler->path.text) + 4 + 4;
     uint32_t variable_count = 0;

@@ -18,9 +18,11 @@ char **environment;
 #ifdef CAIRN_FREESTANDING
 
 static unsigned long hardware;
+static const char *own_path;
 
 #define AUXILIARY_END 0
-#define AUXILIARY_HARDWARE 16 /* AT_HWCAP */
+#define AUXILIARY_HARDWARE 16  /* AT_HWCAP */
+#define AUXILIARY_EXECUTED 31 /* AT_EXECFN */
 
 #if defined(__x86_64__)
 
@@ -67,12 +69,16 @@ __attribute__((used)) _Noreturn void start(long *stack) {
     environment = argv + argc + 1;
     char **end = environment;
     while (*end != NULL) end++;
-    for (const unsigned long *entry = (const unsigned long *)(end + 1); entry[0] != AUXILIARY_END; entry += 2)
+    for (const unsigned long *entry = (const unsigned long *)(end + 1); entry[0] != AUXILIARY_END; entry += 2) {
         if (entry[0] == AUXILIARY_HARDWARE) hardware = entry[1];
+        if (entry[0] == AUXILIARY_EXECUTED) own_path = (const char *)entry[1];
+    }
     sys_exit(program(argc, argv));
 }
 
 unsigned long sys_hardware(void) { return hardware; }
+
+const char *sys_own_path(void) { return own_path == NULL ? "" : own_path; }
 
 _Noreturn void sys_exit(int code) {
     for (;;) call(SYS_exit_group, code, 0, 0, 0, 0, 0);
@@ -137,6 +143,7 @@ int memcmp(const void *left, const void *right, size_t size) {
 #else /* With a C library. */
 
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 int main(int argc, char **argv, char **envp) {
@@ -149,7 +156,12 @@ static long call(long number, long a, long b, long c, long d, long e, long f) {
     return result < 0 ? -errno : result;
 }
 
-unsigned long sys_hardware(void) { return 0; }
+unsigned long sys_hardware(void) { return getauxval(AT_HWCAP); }
+
+const char *sys_own_path(void) {
+    const char *path = (const char *)getauxval(AT_EXECFN);
+    return path == NULL ? "" : path;
+}
 
 _Noreturn void sys_exit(int code) { _exit(code); }
 
@@ -192,6 +204,8 @@ long sys_write(int file, const void *bytes, size_t size) {
 }
 
 int sys_rewind(int file) { return (int)call(SYS_lseek, file, 0, 0, 0, 0, 0); }
+
+int sys_cut(int file, uint64_t size) { return (int)call(SYS_ftruncate, file, (long)size, 0, 0, 0, 0); }
 
 int sys_status(int directory, const char *path, int flags, struct file_status *status) {
     struct statx found;
@@ -236,8 +250,6 @@ long sys_working_directory(char *path, size_t size) {
     long length = call(SYS_getcwd, (long)path, (long)size, 0, 0, 0, 0);
     return length > 0 ? length - 1 : length;
 }
-
-unsigned sys_umask(unsigned mask) { return (unsigned)call(SYS_umask, mask, 0, 0, 0, 0, 0); }
 
 int sys_pipe(int ends[2]) { return (int)call(SYS_pipe2, (long)ends, O_CLOEXEC, 0, 0, 0, 0); }
 

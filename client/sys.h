@@ -49,6 +49,9 @@ typedef uint64_t signal_set;
 
 extern char **environment; /* As main's third argument. */
 
+/* The path that this program was executed by, or "". */
+const char *sys_own_path(void);
+
 int program(int argc, char **argv); /* main.c; its value is the exit code. */
 
 /* Files. `directory` may be AT_FDCWD. */
@@ -57,6 +60,7 @@ int sys_close(int file);
 long sys_read(int file, void *bytes, size_t size);
 long sys_write(int file, const void *bytes, size_t size);
 int sys_rewind(int file);
+int sys_cut(int file, uint64_t size);
 /* `flags`: AT_SYMLINK_NOFOLLOW, or AT_EMPTY_PATH with path "". */
 int sys_status(int directory, const char *path, int flags, struct file_status *status);
 int sys_unlink(int directory, const char *path);
@@ -67,7 +71,6 @@ int sys_try_lock(int file);
 int sys_may_execute(const char *path);
 int sys_change_directory(const char *path);
 long sys_working_directory(char *path, size_t size); /* Its length. */
-unsigned sys_umask(unsigned mask);
 int sys_pipe(int ends[2]);
 int sys_duplicate(int from, int to); /* `to` stays open across exec. */
 void sys_close_all_from(int first);

@@ -2,6 +2,7 @@
  * The compiler wrapper's fast path: what a hot record brings back, and what it must not.
  */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -244,30 +245,50 @@ test("replacing follows the assembler: files and links give way, links' targets 
   assert.equal(world.compiles().length, 1);
 });
 
-for (const [what, prepare, hit] of [
-  ["nothing", () => undefined, true],
-  ["a file like a new one", (path: string) => writeFileSync(path, "old"), true],
-  ["a file that others may not read", (path: string) => writeFileSync(path, "old", { mode: 0o600 }), false],
-  ["a link", (path: string) => symlinkSync("elsewhere", path), false],
-  [
-    "a file with two names",
-    (path: string) => {
-      writeFileSync(path, "old");
-      linkSync(path, `${path}.2`);
-    },
-    false,
-  ],
-] as const) {
-  test(`overwriting ${what}: ${hit ? "same as replacing" : "left to the compiler"}`, async () => {
-    await using world = new World(wrapper.path);
-    const { key } = await world.requestOf(COMPILE);
-    prepare(join(world.project, "a.d"));
-    world.leave(key, world.record(key, { outputs: [world.blob("a.o", "object"), world.blob("a.d", "deps", "overwrite")] }));
+test("overwriting follows what opens and truncates: inode, permissions and links stay", async () => {
+  await using world = new World(wrapper.path);
+  const { key } = await world.requestOf(COMPILE);
+  const [depfile, other] = [join(world.project, "a.d"), join(world.project, "other")];
+  const compile = async (content: string, inRecord: boolean): Promise<void> => {
+    const blob = world.blob("a.d", content, "overwrite");
+    const deps = inRecord ? { ...blob, content: Buffer.from(content) } : blob;
+    world.leave(key, world.record(key, { outputs: [world.blob("a.o", "object"), deps] }));
     assert.equal((await world.start(COMPILE, { umask: 0o022 })).code, 0);
-    assert.equal(world.output(), hit ? "object" : "compiled\n");
-    assert.equal(world.compiles().length, hit ? 0 : 1);
-  });
-}
+    assert.deepEqual(world.compiles(), []);
+    assert.equal(world.output("a.d"), content);
+  };
+  await compile("new", true);
+  assert.equal(statSync(depfile).mode & 0o777, 0o644);
+  chmodSync(depfile, 0o600);
+  const { ino } = statSync(depfile);
+  await compile("longer than before", false);
+  await compile("short", false);
+  await compile("", true);
+  assert.deepEqual([statSync(depfile).ino, statSync(depfile).mode & 0o777], [ino, 0o600]);
+  linkSync(depfile, other);
+  await compile("both names", true);
+  assert.equal(world.output("other"), "both names");
+  rmSync(depfile);
+  symlinkSync("other", depfile);
+  await compile("behind a link", false);
+  rmSync(other);
+  await compile("behind a link to nothing", false);
+  assert.equal(world.output("other"), "behind a link to nothing");
+});
+
+test("devices and pipes are the compiler's business", async () => {
+  await using world = new World(wrapper.path);
+  const { key } = await world.requestOf(COMPILE);
+  execFileSync("mkfifo", [join(world.project, "fifo")]);
+  for (const path of ["/dev/null", "fifo"])
+    for (const mode of ["replace", "overwrite"] as const) {
+      world.forgetCompiles();
+      world.leave(key, world.record(key, { outputs: [world.blob("a.o", "object"), world.blob(path, "x", mode)] }));
+      assert.equal((await world.start(COMPILE)).code, 0);
+      assert.equal(world.output(), "compiled\n");
+    }
+  assert.ok(lstatSync("/dev/null").isCharacterDevice());
+});
 
 test("records that were damaged in any way never crash and never change the result", async () => {
   await using world = new World(wrapper.path);
