@@ -49,7 +49,7 @@ export function share(part: number, whole: number): string {
 }
 
 /** Width on a terminal, styles left out. */
-export function width(text: string): number {
+function width(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 

@@ -9,6 +9,7 @@
  * Knows: files and the build script. Does not know: what the wrapper does.
  */
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -21,7 +22,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CairnError, digestOf, type Environment, systemCode } from "../base/index.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
 
@@ -83,7 +84,7 @@ export async function layLauncher(parts: LauncherParts, signal: AbortSignal): Pr
 
 async function buildClient({ binDir, root, env }: LauncherParts, signal: AbortSignal): Promise<void> {
   const digest = sourcesDigest(root);
-  const fresh = join(binDir, `.cairn-cc.${process.pid}`);
+  const fresh = freshName(wrapperPath(binDir));
   try {
     await runBuildScript([join(root, "client", "build.sh"), fresh, realCompiler(env, binDir)], env, signal);
     renameSync(fresh, wrapperPath(binDir));
@@ -141,8 +142,7 @@ function layLinks(directory: string, env: Environment): string[] {
   for (const name of wanted) {
     const link = join(directory, name);
     if (linkTarget(link) === target) continue;
-    const fresh = join(directory, `.${name}.${process.pid}`);
-    rmSync(fresh, { force: true });
+    const fresh = freshName(link);
     symlinkSync(target, fresh);
     renameSync(fresh, link);
   }
@@ -175,10 +175,15 @@ export function quote(text: string): string {
 }
 
 function replaceFile(path: string, text: string, mode: number): void {
-  const fresh = join(path, "..", `.${basename(path)}.${process.pid}`);
+  const fresh = freshName(path);
   writeFileSync(fresh, text, { mode });
   chmodSync(fresh, mode);
   renameSync(fresh, path);
+}
+
+/** A name beside `path` that nobody else takes, to be renamed to it. */
+function freshName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
 }
 
 function readOptional(path: string): string | undefined {

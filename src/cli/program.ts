@@ -68,8 +68,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     const command: Command = new Command(name);
     command.copyInheritedSettings(program);
     program.addCommand(command.description(about).helpGroup(`${GROUPS[group]}:`));
-    const lines = examples.map(([line, why]) => `  ${terminal.paint.name(`$ ${line}`)}${why === "" ? "" : `\n      ${why}`}`);
-    return command.addHelpText("after", ["", terminal.paint.bold("Examples:"), ...lines].join("\n"));
+    return command.addHelpText("after", examplesText(context, examples));
   };
 
   add("build", "run", "run a build with Cairn in front of its compilers", [
@@ -171,6 +170,11 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   return program;
 }
 
+function examplesText({ terminal: { paint } }: Context, examples: readonly Example[]): string {
+  const lines = examples.map(([line, why]) => `  ${paint.name(`$ ${line}`)}${why === "" ? "" : `\n      ${why}`}`);
+  return ["", paint.bold("Examples:"), ...lines].join("\n");
+}
+
 type Add = (group: keyof typeof GROUPS, name: string, about: string, examples: readonly Example[]) => Command;
 
 function addConfig(context: Context, add: Add, finish: (code: number | Promise<number>) => Promise<void>, signal: AbortSignal): void {
@@ -178,23 +182,23 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
     ["cairn config list", "every setting, its value, and where that comes from"],
     ["cairn config set store.capacity 50GiB", ""],
   ]);
-  const part = (name: string, about: string): Command => {
+  const part = (name: string, about: string, example: string): Command => {
     const command: Command = config.command(name);
-    return command.description(about);
+    return command.description(about).addHelpText("after", examplesText(context, [[example, ""]]));
   };
-  part("list", "every setting and where it comes from")
+  part("list", "every setting and where it comes from", "cairn config list")
     .option("--json", "as JSON")
     .action((options) => finish(configList(context, options, signal)));
-  part("get", "print one setting")
+  part("get", "print one setting", "cairn config get store.capacity")
     .argument("<name>", "such as store.capacity")
     .option("--json", "as JSON")
     .action((name, options) => finish(configGet(context, name, options, signal)));
-  part("set", "write one setting into the file")
+  part("set", "write one setting into the file", "cairn config set store.capacity 50GiB")
     .argument("<name>", "such as store.capacity")
     .argument("<value>", "such as 50GiB")
     .option("--json", "as JSON")
     .action((name, value, options) => finish(configSet(context, name, value, options, signal)));
-  part("path", "print where the file is")
+  part("path", "print where the file is", '$EDITOR "$(cairn config path)"')
     .option("--json", "as JSON")
     .action((options) => finish(configPath(context, options)));
 }

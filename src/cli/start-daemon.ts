@@ -24,7 +24,7 @@ export type Started = { readonly kind: "running" | "started"; readonly status: S
 const LOG_BYTES = 8_388_608;
 const POLL_MS = 10;
 
-export function daemonLog(home: Home): string {
+function daemonLog(home: Home): string {
   return join(home.stateDir, "daemon.log");
 }
 

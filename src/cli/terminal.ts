@@ -43,7 +43,7 @@ export function openTerminal(out: Stream, err: Stream, env: Environment): Termin
 }
 
 /** https://no-color.org: any non-empty NO_COLOR means none. */
-export function wantsColour(stream: Stream, env: Environment): boolean {
+function wantsColour(stream: Stream, env: Environment): boolean {
   if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false;
   if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "" && env.FORCE_COLOR !== "0") return true;
   return stream.isTTY === true && env.TERM !== "dumb";

@@ -86,7 +86,7 @@ export function explainTrouble(error: unknown): Trouble {
   return { code: error.code, what, advice: own, exitCode };
 }
 
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { bytes, count, counted, duration, share, table } from "./format.ts";
+
+test("sizes", () => {
+  const rows: [number, string][] = [
+    [0, "0 B"],
+    [812, "812 B"],
+    [1023, "1023 B"],
+    [1024, "1 KiB"],
+    [1434, "1.4 KiB"],
+    [1_048_576, "1 MiB"],
+    [61_000_000, "58.2 MiB"],
+    [20 * 1024 ** 3, "20 GiB"],
+    [1023.9 * 1024, "1 MiB"],
+    [-5, "0 B"],
+  ];
+  for (const [value, text] of rows) assert.equal(bytes(value), text);
+});
+
+test("durations", () => {
+  const rows: [number, string][] = [
+    [0, "0 ms"],
+    [340.4, "340 ms"],
+    [999.6, "1.0 s"],
+    [4_240, "4.2 s"],
+    [59_949, "60 s"],
+    [59_950, "1 m 00 s"],
+    [72_000, "1 m 12 s"],
+    [3_599_600, "1 h 00 m"],
+    [11_100_000, "3 h 05 m"],
+    [187_200_000, "2 d 4 h"],
+  ];
+  for (const [ms, text] of rows) assert.equal(duration(ms), text);
+});
+
+test("counts and shares", () => {
+  assert.equal(count(1234567), "1\u00a0234\u00a0567");
+  assert.equal(counted(1, "miss", "misses"), "1 miss");
+  assert.equal(counted(0, "miss", "misses"), "0 misses");
+  const rows: [number, number, string][] = [
+    [0, 0, ""],
+    [0, 7, "0 %"],
+    [7, 7, "100 %"],
+    [112, 118, "95 %"],
+    [1, 300, "0.3 %"],
+    [99_999, 100_000, "99.9 %"],
+    [995, 1000, "99.5 %"],
+  ];
+  for (const [part, whole, text] of rows) assert.equal(share(part, whole), text);
+});
+
+test("less than all is never shown as all", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1_000_000 }), fc.nat(), (whole, some) => {
+      const part = some % whole;
+      return share(part, whole) !== "100 %";
+    }),
+  );
+});
+
+test("columns are as wide as their widest cell, colours do not count", () => {
+  const rows = [
+    ["hits", "1 100"],
+    ["\u001b[32mmisses\u001b[39m", "4"],
+  ];
+  assert.deepEqual(table(rows, ["left", "right"]), ["hits    1 100", "\u001b[32mmisses\u001b[39m      4"]);
+  assert.deepEqual(table([["a", ""]]), ["a"]);
+});
