@@ -205,12 +205,22 @@ void daemon_ask(struct answer *answer, const struct request *request, int run_di
     if (answer->kind != RUN) sys_close(socket);
 }
 
+/* A length and bytes. */
+static bool send_text(int socket, struct span text, uint64_t deadline) {
+    uint8_t length[4];
+    store_u32(length, (uint32_t)text.size);
+    return send_fully(socket, length, sizeof length, deadline) && send_fully(socket, text.at, text.size, deadline);
+}
+
 void daemon_report(const struct answer *answer, const struct run *run) {
-    enum { FIXED_BYTES = FRAME_HEADER_BYTES + 8 + 4 + 8 + 8 + 8 + 8 + 4 };
-    const struct span out = run->standard_output, err = run->standard_error;
+    enum { FIXED_BYTES = 8 + 4 + 8 + 8 + 8 + 8 + 4 };
+    const struct span texts[] = {run->standard_output, run->standard_error, run->dependencies};
+    const size_t count = sizeof texts / sizeof *texts;
     const uint64_t deadline = sys_monotonic_ns() + STORED_MS * MS;
-    uint8_t head[FIXED_BYTES + 4], between[4];
-    uint8_t *at = store_u32(head, (uint32_t)(sizeof head - FRAME_HEADER_BYTES + out.size + sizeof between + err.size));
+    uint8_t head[FRAME_HEADER_BYTES + FIXED_BYTES];
+    size_t size = FIXED_BYTES;
+    for (size_t i = 0; i < count; i++) size += 4 + texts[i].size;
+    uint8_t *at = store_u32(head, (uint32_t)size);
     *at++ = FRAME_RAN;
     at = store_u64(at, answer->job);
     at = store_u32(at, (uint32_t)run->usage.status);
@@ -218,12 +228,10 @@ void daemon_report(const struct answer *answer, const struct run *run) {
     at = store_u64(at, run->ended_ns);
     at = store_u64(at, run->steady_ns);
     at = store_u64(at, run->usage.cpu_us);
-    at = store_u32(at, run->usage.resident_kib > UINT32_MAX ? UINT32_MAX : (uint32_t)run->usage.resident_kib);
-    store_u32(at, (uint32_t)out.size);
-    store_u32(between, (uint32_t)err.size);
+    store_u32(at, run->usage.resident_kib > UINT32_MAX ? UINT32_MAX : (uint32_t)run->usage.resident_kib);
 
     struct frame frame;
-    if (send_fully(answer->socket, head, sizeof head, deadline) && send_fully(answer->socket, out.at, out.size, deadline) &&
-        send_fully(answer->socket, between, sizeof between, deadline) && send_fully(answer->socket, err.at, err.size, deadline))
-        receive_frame(answer->socket, &frame, deadline); /* Stored or not: the wrapper's work is done. */
+    bool sent = send_fully(answer->socket, head, sizeof head, deadline);
+    for (size_t i = 0; sent && i < count; i++) sent = send_text(answer->socket, texts[i], deadline);
+    if (sent) receive_frame(answer->socket, &frame, deadline); /* Stored or not: the wrapper's work is done. */
 }

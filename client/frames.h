@@ -4,7 +4,7 @@
 #ifndef CAIRN_FRAMES_H
 #define CAIRN_FRAMES_H
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define FRAME_HEADER_BYTES 5 /* u32 length of what follows the header, u8 type. */
 #define FRAME_BYTES_MOST 16777216u
 

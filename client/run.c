@@ -17,7 +17,7 @@
 struct stream {
     int ours;   /* Where we read, or -1 once it has ended. */
     int theirs; /* What the compiler writes to. */
-    int to;
+    int to;      /* Or -1 when nobody but us wants to see it. */
     bool broken; /* Our reader is gone, or there was too much to keep. */
     uint8_t *kept;
     size_t size, capacity;
@@ -80,7 +80,7 @@ static void stream_move(struct stream *stream) {
         stream_close(stream);
         return;
     }
-    if (!show(stream->to, piece, (size_t)got)) {
+    if (stream->to >= 0 && !show(stream->to, piece, (size_t)got)) {
         stream->broken = true;
         stream_close(stream); /* The compiler's next write fails as it would have without us. */
     } else if (!stream->broken && !keep(stream, piece, (size_t)got)) {
@@ -112,63 +112,125 @@ static void take_signals(struct child *child, struct run *run) {
     }
 }
 
-static void pump(struct child *child, struct run *run, struct stream *out, struct stream *err) {
-    while (!child->ended || out->ours >= 0 || err->ours >= 0) {
-        struct pollfd files[] = {
-            {.fd = err->ours, .events = POLLIN}, {.fd = out->ours, .events = POLLIN}, {.fd = child->signals, .events = POLLIN}};
+/* The compiler's streams. */
+enum { OUTPUT, MESSAGES, DEPENDENCIES, STREAMS };
+
+static bool all_ended(const struct stream *streams) {
+    for (int i = 0; i < STREAMS; i++)
+        if (streams[i].ours >= 0) return false;
+    return true;
+}
+
+static void pump(struct child *child, struct run *run, struct stream *streams) {
+    while (!child->ended || !all_ended(streams)) {
+        struct pollfd files[STREAMS + 1] = {[STREAMS] = {.fd = child->signals, .events = POLLIN}};
+        for (int i = 0; i < STREAMS; i++) files[i] = (struct pollfd){.fd = streams[i].ours, .events = POLLIN};
         int64_t remaining = -1;
         if (child->ended) {
             remaining = (int64_t)(child->deadline - sys_monotonic_ns());
             if (remaining <= 0) break;
         }
-        const int ready = sys_poll(files, 3, remaining);
+        const int ready = sys_poll(files, STREAMS + 1, remaining);
         if (ready < 0 && ready != -EINTR) break;
         if (ready <= 0) continue;
-        if (files[0].revents != 0) stream_move(err);
-        if (files[1].revents != 0) stream_move(out);
-        if (files[2].revents != 0) take_signals(child, run);
+        for (int i = 0; i < STREAMS; i++)
+            if (files[i].revents != 0) stream_move(&streams[i]);
+        if (files[STREAMS].revents != 0) take_signals(child, run);
     }
     if (!child->ended) sys_wait(child->process, &run->usage); /* Polling failed: nothing is left but to wait. */
 }
 
+/*
+ * The compiler writes what only the daemon wants to know (which files it read) into a pipe, named by an argument. A file would do on
+ * most days, but its disk could be full or its directory be gone, and then the compiler would fail.
+ */
+static bool name_pipe(struct path *name, struct changes *changes, int file) {
+    char digits[12];
+    size_t first = sizeof digits;
+    for (unsigned rest = (unsigned)file; first == sizeof digits || rest > 0; rest /= 10) digits[--first] = (char)('0' + rest % 10);
+    path_cut(name, 0);
+    path_add_text(name, "/proc/self/fd/");
+    path_add(name, digits + first, sizeof digits - first);
+    struct file_status status;
+    if (sys_status(AT_FDCWD, name->text, 0, &status) < 0) return false; /* No /proc here. */
+
+    const char **arguments = sys_allocate(changes->argument_count * sizeof *arguments);
+    if (arguments == NULL) return false;
+    for (size_t i = 0; i < changes->argument_count; i++)
+        arguments[i] = changes->arguments[i][0] == 0 ? name->text : changes->arguments[i];
+    changes->arguments = arguments;
+    return true;
+}
+
+static bool wants_dependencies(const struct changes *changes) {
+    for (size_t i = 0; i < changes->argument_count; i++)
+        if (changes->arguments[i][0] == 0) return true;
+    return false;
+}
+
 static _Noreturn void be_compiler(const struct compiler *compiler, const struct settings *settings, const struct changes *changes,
-                                  const struct stream *out, const struct stream *err) {
-    sys_duplicate(out->theirs, 1);
-    sys_duplicate(err->theirs, 2);
+                                  const struct stream *streams) {
+    const int output = streams[OUTPUT].theirs;
+    sys_duplicate(output, 1);
+    sys_duplicate(streams[MESSAGES].theirs, 2);
+    /* Its number is taken already, so it is none that the build has open for something else. */
+    if (streams[DEPENDENCIES].theirs >= 0) sys_duplicate(streams[DEPENDENCIES].theirs, output);
     sys_exit(compiler_execute(compiler, settings, changes));
 }
 
-void compiler_run(struct run *run, const struct compiler *compiler, const struct settings *settings, const struct changes *changes,
+static bool streams_open(struct stream *streams, struct changes *changes, const struct request *request) {
+    static struct path name;
+    if (!stream_open(&streams[OUTPUT], 1, request->standard_output.is_terminal)) return false;
+    if (!stream_open(&streams[MESSAGES], 2, request->standard_error.is_terminal)) return false;
+    if (!wants_dependencies(changes)) return true;
+    return stream_open(&streams[DEPENDENCIES], -1, false) && name_pipe(&name, changes, streams[OUTPUT].theirs);
+}
+
+static bool captured_all(const struct stream *streams) {
+    size_t size = 0;
+    for (int i = 0; i < STREAMS; i++) {
+        if (streams[i].ours >= 0 || streams[i].broken) return false;
+        size += streams[i].size;
+    }
+    return size <= CAPTURED_BYTES_MOST;
+}
+
+static struct span captured(const struct stream *stream) { return (struct span){stream->kept, stream->size}; }
+
+void compiler_run(struct run *run, const struct compiler *compiler, const struct settings *settings, const struct changes *asked,
                   const struct request *request) {
-    struct stream out = {.ours = -1, .theirs = -1}, err = out;
+    struct stream streams[STREAMS];
+    for (int i = 0; i < STREAMS; i++) streams[i] = (struct stream){.ours = -1, .theirs = -1};
+    struct changes changes = *asked;
     uint64_t before[8] = {0};
     const signal_set watched = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGTERM) | SIGNAL_BIT(SIGHUP);
     const signal_set mask = sys_block_signals(watched);
     sys_default_signal(SIGCHLD, before); /* Where it is ignored, there is nothing to wait for. */
     struct child child = {.process = -1, .signals = sys_signal_file(watched)};
 
-    if (child.signals >= 0 && stream_open(&out, 1, request->standard_output.is_terminal) &&
-        stream_open(&err, 2, request->standard_error.is_terminal)) {
+    if (child.signals >= 0 && streams_open(streams, &changes, request)) {
         run->started_ns = sys_wall_ns();
         child.started = sys_monotonic_ns();
+        const int ourselves = sys_process();
         child.process = sys_fork();
         if (child.process == 0) {
+            /* Who kills us means the compiler. */
+            if (!sys_end_with_parent(ourselves)) sys_exit(EXIT_NOT_EXECUTABLE);
             sys_restore_signal(SIGCHLD, before);
             sys_set_signal_mask(mask);
-            be_compiler(compiler, settings, changes, &out, &err);
+            be_compiler(compiler, settings, &changes, streams);
         }
     }
-    if (out.theirs >= 0) sys_close(out.theirs);
-    if (err.theirs >= 0) sys_close(err.theirs);
+    for (int i = 0; i < STREAMS; i++)
+        if (streams[i].theirs >= 0) sys_close(streams[i].theirs);
     run->started = child.process > 0;
-    if (run->started) pump(&child, run, &out, &err);
-    run->complete = child.ended && out.ours < 0 && err.ours < 0 && !out.broken && !err.broken && run->interrupted_by == 0;
-    run->complete = run->complete && out.size + err.size <= CAPTURED_BYTES_MOST;
-    run->standard_output = (struct span){out.kept, out.size};
-    run->standard_error = (struct span){err.kept, err.size};
+    if (run->started) pump(&child, run, streams);
+    run->complete = child.ended && captured_all(streams) && run->interrupted_by == 0;
+    run->standard_output = captured(&streams[OUTPUT]);
+    run->standard_error = captured(&streams[MESSAGES]);
+    run->dependencies = captured(&streams[DEPENDENCIES]);
 
-    stream_close(&out);
-    stream_close(&err);
+    for (int i = 0; i < STREAMS; i++) stream_close(&streams[i]);
     if (child.signals >= 0) sys_close(child.signals);
     sys_restore_signal(SIGCHLD, before);
     sys_set_signal_mask(mask);

@@ -16,6 +16,7 @@ struct run {
     uint64_t started_ns, ended_ns; /* Time of day. */
     uint64_t steady_ns;            /* Between them, by the steady clock. */
     struct span standard_output, standard_error;
+    struct span dependencies; /* What was written to the file that an empty argument of the daemon's stands for. */
 };
 
 void compiler_run(struct run *run, const struct compiler *compiler, const struct settings *settings, const struct changes *changes,

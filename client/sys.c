@@ -331,9 +331,17 @@ _Noreturn void sys_die_of(int signal) {
     call(SYS_prctl, set_dumpable, 0, 0, 0, 0, 0);
     sys_default_signal(signal, before);
     sys_set_signal_mask(0);
-    sys_kill((int)call(SYS_getpid, 0, 0, 0, 0, 0, 0), signal);
+    sys_kill(sys_process(), signal);
     sys_exit(128 + signal); /* It was not a signal that kills. */
 }
+
+bool sys_end_with_parent(int parent) {
+    const long set_signal = 1, kill = 9;
+    call(SYS_prctl, set_signal, kill, 0, 0, 0, 0);
+    return call(SYS_getppid, 0, 0, 0, 0, 0, 0) == parent;
+}
+
+int sys_process(void) { return (int)call(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 
 int sys_new_session(void) { return (int)call(SYS_setsid, 0, 0, 0, 0, 0, 0); }
 

@@ -89,6 +89,9 @@ int sys_wait_now(int process, struct usage *usage); /* 0 when it has not ended. 
 int sys_kill(int process, int signal);
 _Noreturn void sys_die_of(int signal); /* As the compiler did, without a core of our own. */
 int sys_new_session(void);
+/* Kills this process when its parent ends. False when the parent, `parent`, has ended already. */
+bool sys_end_with_parent(int parent);
+int sys_process(void);
 signal_set sys_block_signals(signal_set added); /* Returns the mask from before. */
 void sys_set_signal_mask(signal_set mask);
 /* `before` is opaque; it is there to be given back. */

@@ -1,9 +1,8 @@
 /**
  * The composition root: builds everything top to bottom; each part may use only what stands above it.
  */
-import { chmodSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Environment, Home, Log } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains } from "../exec/index.ts";
@@ -33,7 +32,6 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   stack.use(lockHome(paths.lock));
   // All of this belonged to a daemon that is no more.
   for (const left of [paths.compileSocket, paths.controlSocket, paths.unresponsive, paths.starting]) rmSync(left, { force: true });
-  for (const name of readdirSync(paths.jobs)) rmSync(join(paths.jobs, name), { force: true });
 
   const database = stack.use(openDatabase({ log, now }, { file: paths.database }));
   const store = stack.use(
@@ -46,10 +44,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
   const statistics = new Statistics({ index });
-  const flow = new CompileFlow(
-    { files, toolchains, store, index, statistics, log, now },
-    { jobsDirectory: paths.jobs, homeDirectory: homedir() },
-  );
+  const flow = new CompileFlow({ files, toolchains, store, index, statistics, log, now }, { homeDirectory: homedir() });
   const records = new HotRecords(
     { log },
     { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },

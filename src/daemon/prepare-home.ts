@@ -10,7 +10,6 @@ export interface HomePaths {
   readonly controlSocket: string;
   readonly lock: string;
   readonly hot: string;
-  readonly jobs: string;
   readonly hitsLog: string;
   readonly unresponsive: string;
   readonly starting: string;
@@ -25,14 +24,13 @@ export function prepareHome(home: Home): HomePaths {
     controlSocket: join(home.runDir, "control.sock"),
     lock: join(home.runDir, "daemon.lock"),
     hot: join(home.runDir, "hot"),
-    jobs: join(home.runDir, "jobs"),
     hitsLog: join(home.runDir, "hits.log"),
     unresponsive: join(home.runDir, "unresponsive"),
     starting: join(home.runDir, "starting"),
     database: join(home.cacheDir, "index.db"),
     blobs: join(home.cacheDir, "cas"),
   };
-  for (const directory of [home.stateDir, home.cacheDir, home.runDir, paths.hot, paths.jobs, paths.blobs]) makeOwn(directory);
+  for (const directory of [home.stateDir, home.cacheDir, home.runDir, paths.hot, paths.blobs]) makeOwn(directory);
   return paths;
 }
 

@@ -5,8 +5,8 @@
  * Knows: the order of steps, what is counted and remembered of each.
  * Does not know: sockets, records, databases, how compilers are asked.
  */
-import { readFileSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { type Log, limits } from "../base/index.ts";
 import {
   dependencyArgs,
@@ -50,8 +50,6 @@ export interface CompileParts {
 }
 
 export interface CompileOptions {
-  /** For dependency files of runs under way. */
-  readonly jobsDirectory: string;
   readonly homeDirectory: string;
 }
 
@@ -67,7 +65,8 @@ export type Outcome =
 
 interface Job {
   readonly understood: Understood;
-  readonly ownDepfile: string | undefined;
+  /** Set when the compiler was told to write a dependency file for us; it comes with the report. */
+  readonly ownDepfile: boolean;
   readonly search: Promise<SearchPaths | undefined>;
 }
 
@@ -150,16 +149,12 @@ export class CompileFlow {
     } catch (error) {
       this.#refuse(understood, "storing_failed", error instanceof Error ? error.message : String(error));
       return { kind: "not-stored" };
-    } finally {
-      if (job.ownDepfile !== undefined) rmSync(job.ownDepfile, { force: true });
     }
   }
 
   /** The asker went away without running, or without telling. */
   abandon(id: bigint): void {
-    const job = this.#jobs.get(id);
     this.#jobs.delete(id);
-    if (job?.ownDepfile !== undefined) rmSync(job.ownDepfile, { force: true });
   }
 
   async #understand(
@@ -243,8 +238,7 @@ export class CompileFlow {
     const { invocation, question, toolchain } = understood;
     const { toolchains, log, statistics } = this.#parts;
     const id = this.#nextJob++;
-    const wantsDepfile = hasHeaders(invocation) && invocation.depfile === undefined;
-    const ownDepfile = wantsDepfile ? join(this.#options.jobsDirectory, `${id}.d`) : undefined;
+    const ownDepfile = hasHeaders(invocation) && invocation.depfile === undefined;
     const search = hasHeaders(invocation)
       ? toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal)
       : Promise.resolve(NO_SEARCH);
@@ -258,7 +252,8 @@ export class CompileFlow {
       manifest: understood.manifest,
       first: differences[0]?.name ?? null,
     });
-    const args = ownDepfile === undefined ? [] : ["-MD", "-MF", ownDepfile, "-MT", "x"];
+    // The empty argument stands for a pipe of the asker's: a compiler whose dependency file cannot be written fails.
+    const args = ownDepfile ? ["-MD", "-MF", "", "-MT", "x"] : [];
     return { kind: "run", job: id, args, environment: [] };
   }
 
@@ -271,7 +266,7 @@ export class CompileFlow {
   async #keep(job: Job, report: RunReport, signal: AbortSignal): Promise<Outcome> {
     const { understood, search } = job;
     const { store, index } = this.#parts;
-    const dependencies = await this.#dependencies(job, signal);
+    const dependencies = await this.#dependencies(job, report, signal);
     if (dependencies.kind === "unreadable") return this.#refuse(understood, "dependency_file_unreadable", "");
     const searchPaths = await search;
     if (searchPaths === undefined) return this.#refuse(understood, "unknown_compiler", "its search directories");
@@ -293,7 +288,11 @@ export class CompileFlow {
   }
 
   /** The complete list of files that were included: the user's dependency file, ours, or an extra question where the user's leaves some out. */
-  async #dependencies(job: Job, signal: AbortSignal): Promise<{ kind: "text"; text: string | undefined } | { kind: "unreadable" }> {
+  async #dependencies(
+    job: Job,
+    report: RunReport,
+    signal: AbortSignal,
+  ): Promise<{ kind: "text"; text: string | undefined } | { kind: "unreadable" }> {
     const { understood, ownDepfile } = job;
     const { invocation, question } = understood;
     if (!hasHeaders(invocation)) return { kind: "text", text: undefined };
@@ -302,9 +301,9 @@ export class CompileFlow {
       const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
       return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
     }
-    const path = ownDepfile ?? absolutePath(question.cwd, invocation.depfile?.path ?? "");
+    if (ownDepfile) return { kind: "text", text: report.dependencies.toString("utf8") };
     try {
-      return { kind: "text", text: readFileSync(path, "utf8") };
+      return { kind: "text", text: readFileSync(absolutePath(question.cwd, invocation.depfile?.path ?? ""), "utf8") };
     } catch {
       return { kind: "unreadable" };
     }

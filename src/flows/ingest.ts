@@ -35,6 +35,8 @@ export interface RunReport {
   readonly cpuUs: bigint;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
+  /** The dependency file, where the `run` asked for one. */
+  readonly dependencies: Buffer;
 }
 
 export interface Trace {

@@ -6,7 +6,7 @@
 import { CairnError, limits } from "../base/index.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 const TYPE = { compile: 0x01, ran: 0x02, working: 0x80, done: 0x81, run: 0x82, pass: 0x83, stored: 0x84, refused: 0x85 } as const;
 
@@ -42,6 +42,8 @@ export interface RanReport {
   readonly maxRssKb: number;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
+  /** What the compiler wrote to the file that an empty argument of RUN stands for. */
+  readonly dependencies: Buffer;
 }
 
 export type WrapperFrame =
@@ -150,6 +152,7 @@ function readRan(payload: Buffer): RanReport {
     maxRssKb: reader.u32(),
     stdout: reader.block(),
     stderr: reader.block(),
+    dependencies: reader.block(),
   };
   reader.end();
   return report;
