@@ -38,4 +38,10 @@ export const limits = {
   probeDeadlineMs: 10_000,
   /** Text that a probed compiler may print. */
   probeBytes: 4_194_304,
+  /** A preprocessed source that is searched for its place. */
+  preprocessedBytes: 134_217_728,
+  /** Results whose place is only presumed and that wait to be looked at. */
+  proofsWaiting: 2_048,
+  /** Without a question for this long, work that nobody waits for may begin. */
+  quietMs: 3_000,
 } as const;

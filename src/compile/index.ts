@@ -5,7 +5,6 @@
  * Knows: gcc's and clang's options, C's tokens, dependency files. Thinks only: files and compilers are asked by others.
  * Does not know: stores, sockets, peers.
  */
-export { dependencyArgs } from "./dependency-args.ts";
 export { type DepfileTemplate, depfileTemplate, parseDepfile, renderDepfile } from "./depfile.ts";
 export { type Command, type Invocation, type Language, passAtOnce, type Reading, readInvocation } from "./invocation.ts";
 export { isPreprocessed } from "./invocation-language.ts";
@@ -14,5 +13,6 @@ export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
 export { type PassReason, passReasons } from "./pass-reasons.ts";
 export { Places, projectRoot } from "./portable.ts";
+export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type SourceScan, scanSource } from "./scan.ts";
 export { type TokensOf, tokensOf } from "./tokens.ts";

@@ -59,7 +59,12 @@ export function keyEnvironment(environment: CompilerEnvironment, portable: (path
 }
 
 /** @param inputs paths portable, in any order */
-export function actionKey(manifest: Digest, place: Digest | undefined, terminal: Digest | undefined, inputs: readonly ManifestInput[]): Digest {
+export function actionKey(
+  manifest: Digest,
+  place: Digest | undefined,
+  terminal: Digest | undefined,
+  inputs: readonly ManifestInput[],
+): Digest {
   const files = inputs.map((input) => [input.path, input.digest] as const).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return canonicalDigest("cairn.action", [FORMAT, manifest, place, terminal, files]);
 }

@@ -20,6 +20,8 @@ export interface ManifestEntry {
   readonly action: Digest;
   /** Set when the result depends on where the checkout lies: digest of those places. */
   readonly place: Digest | undefined;
+  /** With `place`: it is only presumed, because nobody has looked whether the preprocessed source names the place. */
+  readonly presumed: boolean;
   /** Set when the compiler printed something: digest of terminal width, colours and language. */
   readonly terminal: Digest | undefined;
   readonly inputs: readonly ManifestInput[];

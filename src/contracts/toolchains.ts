@@ -55,6 +55,15 @@ export interface Toolchains {
     environment: CompilerEnvironment,
     signal: AbortSignal,
   ): Promise<string | undefined>;
+  /** What the compiler prints when it is run with these `-E` arguments: at most limits.preprocessedBytes. */
+  preprocess(
+    compiler: string,
+    args: readonly string[],
+    cwd: string,
+    environment: CompilerEnvironment,
+    inBackground: boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** What the compiler prints when it is run with these `-M` arguments: for dependency files that leave system headers out. */
   dependencies(
     compiler: string,

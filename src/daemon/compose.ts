@@ -50,7 +50,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
   );
   const hits = new HitsLog(paths.hitsLog);
-  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, records, hits, log, now, end }, { home, paths }));
+  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, end }, { home, paths }));
   const controls = new NodeControls(
     { store, index, statistics, records, flow, housekeeper, now, end: () => end("asked to") },
     { home, paths, config, values },

@@ -7,7 +7,7 @@
 import { rmSync, statSync } from "node:fs";
 import type { Home, Log } from "../base/index.ts";
 import type { HitsLog, HotRecords } from "../doors/index.ts";
-import type { Statistics } from "../flows/index.ts";
+import type { CompileFlow, Statistics } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
 import type { HomePaths } from "./prepare-home.ts";
 
@@ -15,6 +15,8 @@ const TICK_MS = 1_000;
 /** Uses of blobs are noted this often: eviction is about days. */
 const USES_EVERY_TICKS = 60;
 const TIDY_BUDGET_MS = 20;
+/** Of each tick, for questions to the preprocessor that nobody waits for. */
+const SETTLE_BUDGET_MS = 800;
 /** Requests whose last hit is remembered for `explain`. */
 const RECENT_HITS = 20_000;
 
@@ -22,6 +24,7 @@ export interface HousekeeperParts {
   readonly store: DiskStore;
   readonly index: SqliteIndex;
   readonly statistics: Statistics;
+  readonly flow: CompileFlow;
   readonly records: HotRecords;
   readonly hits: HitsLog;
   readonly log: Log;
@@ -38,6 +41,7 @@ export class Housekeeper implements AsyncDisposable {
   /** Request key → ms since the epoch, in order of time. */
   readonly #lastHits = new Map<string, number>();
   readonly #toNote = new Set<string>();
+  readonly #stop = new AbortController();
   #ticks = 0;
   #tick: Promise<void> | undefined;
 
@@ -59,6 +63,7 @@ export class Housekeeper implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#stop.abort();
     await this.#tick;
     if (!this.#homeIsThere()) return;
     await this.takeHits();
@@ -91,7 +96,7 @@ export class Housekeeper implements AsyncDisposable {
   }
 
   async #work(): Promise<void> {
-    const { index, store, end } = this.#parts;
+    const { index, store, flow, now, end } = this.#parts;
     if (!this.#homeIsThere()) return end("its home is gone");
     this.#ticks += 1;
     rmSync(this.#paths.unresponsive, { force: true });
@@ -100,6 +105,8 @@ export class Housekeeper implements AsyncDisposable {
     index.flush();
     index.tidy(TIDY_BUDGET_MS);
     await store.tidy(TIDY_BUDGET_MS);
+    const until = now() + SETTLE_BUDGET_MS;
+    while (flow.quiet && now() < until && (await flow.settleNext(this.#stop.signal)));
   }
 
   /** Blobs that only wrappers touch are in use, too. */

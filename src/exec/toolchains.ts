@@ -6,7 +6,7 @@
  */
 import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { digestOf, type Log } from "../base/index.ts";
+import { digestOf, type Log, limits } from "../base/index.ts";
 import type { CompilerEnvironment, Files, SearchPaths, Toolchain, ToolchainRead, Toolchains } from "../contracts/index.ts";
 import { canonicalDigest } from "../wire/index.ts";
 import {
@@ -205,6 +205,19 @@ export class LocalToolchains implements Toolchains {
     this.#natives.set(key, expanded);
     keepRecent(this.#natives, PROBES_KEPT);
     return expanded;
+  }
+
+  async preprocess(
+    compiler: string,
+    args: readonly string[],
+    cwd: string,
+    environment: CompilerEnvironment,
+    inBackground: boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const options = { cwd, environment: probeEnvironment(environment), outputBytes: limits.preprocessedBytes, inBackground };
+    const run = await runProgram(compiler, args, options, signal);
+    return run.exitCode === 0 ? run.stdout : undefined;
   }
 
   async dependencies(

@@ -9,12 +9,13 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Log, limits } from "../base/index.ts";
 import {
-  dependencyArgs,
+  actionKey,
   keyEnvironment,
   manifestKey,
   type PassReason,
   Places,
   placeDigest,
+  preprocessorArgs,
   projectRoot,
   readInvocation,
   terminalDigest,
@@ -30,10 +31,11 @@ import type {
   Toolchains,
 } from "../contracts/index.ts";
 import { type Described, type Difference, describeDifferences } from "./differences.ts";
-import { find } from "./find.ts";
+import { type Found, find } from "./find.ts";
 import { ingest, type RunReport } from "./ingest.ts";
 import { Absences, Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
+import { namesPlace } from "./prove-place.ts";
 import { absolutePath, type CompileQuestion, hasHeaders, type Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
@@ -70,6 +72,8 @@ interface Job {
   readonly search: Promise<SearchPaths | undefined>;
 }
 
+const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
+
 const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [] };
 
 /** What `explain` is told of the last compile of a source. */
@@ -89,6 +93,9 @@ export class CompileFlow {
   readonly #facts: SourceFacts;
   readonly #absences: Absences = new Absences();
   readonly #jobs = new Map<bigint, Job>();
+  /** Results that wait for a quiet moment to be settled, by action. */
+  readonly #presumed = new Map<string, CompileQuestion>();
+  #askedAt = 0;
   #nextJob = 1n;
 
   constructor(parts: CompileParts, options: CompileOptions) {
@@ -102,11 +109,15 @@ export class CompileFlow {
   }
 
   async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
+    this.#askedAt = this.#parts.now();
     const understanding = await this.#understand(question, signal);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
-    const look = this.#look(question);
-    const found = find({ ...this.#parts, facts: this.#facts }, look, understood);
+    let { look, found } = this.#find(understood);
+    if (found.kind === "presumed") {
+      await this.#settle(understood, found.entry, found.result, false, signal);
+      ({ look, found } = this.#find(understood)); // Files may have changed meanwhile.
+    }
     if (found.kind === "hit") {
       // The asker has found one of them damaged: reading verifies, and removes what is.
       if (question.why === "blob-missing") for (const output of found.result.outputs) await this.#parts.store.read(output.digest, signal);
@@ -116,7 +127,56 @@ export class CompileFlow {
       this.#parts.index.forget(found.entry.action);
       return this.#run(understood, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
     }
-    return this.#run(understood, found.nearest, signal);
+    return this.#run(understood, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
+  }
+
+  /** True when nobody has asked for a while. */
+  get quiet(): boolean {
+    return this.#parts.now() - this.#askedAt > limits.quietMs && this.#jobs.size === 0;
+  }
+
+  /**
+   * Finds out for one result, if any waits for it, whether it really depends on its place.
+   * @returns whether another waits
+   */
+  async settleNext(signal: AbortSignal): Promise<boolean> {
+    const [next] = this.#presumed;
+    if (next === undefined) return false;
+    const [key, question] = next;
+    this.#presumed.delete(key);
+    const understanding = await this.#understand(question, signal);
+    if (understanding.kind === "pass") return true;
+    const { understood } = understanding;
+    const { found } = this.#find(understood);
+    if (found.kind === "hit" && found.how === "direct" && found.entry.presumed)
+      await this.#settle(understood, found.entry, found.result, true, signal);
+    return true;
+  }
+
+  /** Asks the preprocessor whether the place matters, and keeps the entry accordingly. */
+  async #settle(
+    understood: Understood,
+    entry: ManifestEntry,
+    result: StoredResult,
+    inBackground: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { toolchains, index, log } = this.#parts;
+    const readText = this.#responseReader(understood.question.cwd);
+    const named = await namesPlace(toolchains, understood, readText, inBackground, signal);
+    if (named === undefined) return;
+    // The preprocessor must have read what the entry speaks of.
+    const { found } = this.#find(understood);
+    if (found.kind === "miss" || found.entry.action !== entry.action) return;
+    log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
+    const action = named ? entry.action : actionKey(understood.manifest, undefined, entry.terminal, entry.inputs);
+    index.add(understood.manifest, { ...entry, action, place: named ? entry.place : undefined, presumed: false }, result, new Map());
+    this.#count({ [named ? "place_matters" : "place_free"]: 1 }, "");
+  }
+
+  #find(understood: Understood): { look: Look; found: Found } {
+    const look = this.#look(understood.question);
+    return { look, found: find({ ...this.#parts, facts: this.#facts }, look, understood) };
   }
 
   /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */
@@ -124,9 +184,8 @@ export class CompileFlow {
     const understanding = await this.#understand(question, signal);
     if (understanding.kind === "pass") return undefined;
     const { understood } = understanding;
-    const look = this.#look(question);
-    const found = find({ ...this.#parts, facts: this.#facts }, look, understood);
-    if (found.kind === "miss" || found.how !== "direct") return undefined;
+    const { look, found } = this.#find(understood);
+    if (found.kind !== "hit" || found.how !== "direct") return undefined;
     const placement = await placementOf(this.#parts.store, understood, found.result, signal);
     const validity = validityOf(look, understood, found.entry);
     return placement === undefined || validity === undefined ? undefined : { placement, validity };
@@ -279,6 +338,7 @@ export class CompileFlow {
     if (ingested.kind === "refused") return this.#refuse(understood, ingested.reason, ingested.detail);
     const { entry, result, tokens, bytes } = ingested.kept;
     index.add(understood.manifest, entry, result, tokens);
+    if (entry.presumed && this.#presumed.size < limits.proofsWaiting) this.#presumed.set(entry.action, understood.question);
     this.#count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
     const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
     this.#remember(understood, "miss", { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, outputs });
@@ -297,7 +357,7 @@ export class CompileFlow {
     const { invocation, question } = understood;
     if (!hasHeaders(invocation)) return { kind: "text", text: undefined };
     if (invocation.depfile?.headers === "user") {
-      const args = dependencyArgs(question.argv, this.#responseReader(question.cwd));
+      const args = preprocessorArgs(question.argv, this.#responseReader(question.cwd), ["-M"]);
       const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
       return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
     }

@@ -22,6 +22,8 @@ export interface FindParts {
 
 export type Found =
   | { readonly kind: "hit"; readonly how: "direct" | "equivalent"; readonly entry: ManifestEntry; readonly result: StoredResult }
+  /** An entry that fits but for its place, which is only presumed to matter. */
+  | { readonly kind: "presumed"; readonly entry: ManifestEntry; readonly result: StoredResult }
   /** @property nearest how the nearest entry differs; undefined where nothing is known of this request */
   | { readonly kind: "miss"; readonly nearest: readonly Difference[] | undefined };
 
@@ -40,6 +42,7 @@ interface Comparison {
 
 export function find(parts: FindParts, look: Look, understood: Understood): Found {
   let nearest: Difference[] | undefined;
+  let presumed: ManifestEntry | undefined;
   const nearly: { entry: ManifestEntry; changed: Changed[] }[] = [];
   for (const entry of parts.index.entries(understood.manifest)) {
     const comparison = compare(look, understood, entry);
@@ -48,9 +51,12 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
       if (result !== undefined) return { kind: "hit", how: "direct", entry, result };
       continue;
     }
+    if (entry.presumed && comparison.differences.length === 1 && comparison.differences[0]?.kind === "directory") presumed ??= entry;
     if (nearest === undefined || comparison.differences.length < nearest.length) nearest = comparison.differences;
     if (comparison.changed !== undefined) nearly.push({ entry, changed: comparison.changed });
   }
+  const elsewhere = presumed && parts.index.result(presumed.action);
+  if (presumed !== undefined && elsewhere !== undefined) return { kind: "presumed", entry: presumed, result: elsewhere };
   for (const { entry, changed } of nearly) {
     const result = parts.index.result(entry.action);
     if (result === undefined || !indistinguishable(parts, understood, entry, result, changed)) continue;

@@ -17,7 +17,7 @@ import type {
   StoredResult,
   Tokens,
 } from "../contracts/index.ts";
-import { absolutePath, hasHeaders, type Understood } from "./request.ts";
+import { absolutePath, hasHeaders, placesOf, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 export interface IngestParts {
@@ -58,9 +58,6 @@ export type Ingested =
   | { readonly kind: "kept"; readonly kept: Kept }
   | { readonly kind: "refused"; readonly reason: PassReason; readonly detail: string };
 
-/** What can bring the name of a file into an output by way of a macro. */
-const PATH_ROOTS = ["__FILE__", "__BASE_FILE__", "__builtin_FILE"];
-
 const CLOCK_TOLERANCE_NS = 50_000_000n;
 const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
 
@@ -92,23 +89,24 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
   const read = inputsOf(parts, trace);
   const written = outputsOf(trace);
 
-  const dependsOnPlace = namesPlace(parts.facts, understood, report, read, written);
+  const bond = bondToPlace(understood, report, read, written);
   const outputs: ResultOutput[] = [];
   let bytes = 0;
   for (const file of written) {
-    const template = file.role === "depfile" && !dependsOnPlace ? templateOf(file.content, understood) : undefined;
+    const template = file.role === "depfile" ? templateOf(file.content, understood) : undefined;
     const content = template ?? file.content;
     const digest = await parts.store.write(content, signal);
     bytes += content.length;
     outputs.push({ path: places.portable(file.path), digest, size: content.length, role: file.role, template: template !== undefined });
   }
   const printed = report.stdout.length + report.stderr.length > 0;
-  const place = dependsOnPlace ? understood.place : undefined;
+  const place = bond === "none" ? undefined : understood.place;
   const terminal = printed ? understood.terminal : undefined;
   const inputs = read.inputs.map(([path, digest]): ManifestInput => ({ path: places.portable(path), digest }));
   const entry: ManifestEntry = {
     action: actionKey(understood.manifest, place, terminal, inputs),
     place,
+    presumed: bond === "presumed",
     terminal,
     inputs,
     absent: read.absent.map((path) => places.portable(path)),
@@ -249,31 +247,25 @@ function changedNs(stats: BigIntStats): bigint {
   return stats.ctimeNs > stats.mtimeNs ? stats.ctimeNs : stats.mtimeNs;
 }
 
-/** Whether anything the compiler wrote depends on where the checkout lies. In doubt it does. */
-function namesPlace(
-  facts: SourceFacts,
+/**
+ * Whether anything the compiler wrote depends on where the checkout lies. `presumed`: the place cannot be seen in the outputs, but
+ * could be folded into code (its length, its hash), as a file that the compiler knows by its absolute path may expand __FILE__.
+ * The preprocessed source would tell; see prove-place.ts.
+ */
+function bondToPlace(
   understood: Understood,
   report: RunReport,
   read: ReadFiles,
   written: readonly WrittenFile[],
-): boolean {
-  const { invocation, places, question } = understood;
-  if (invocation.hidesPaths) return true;
-  const needles = [...new Set([question.cwd, understood.projectRoot, question.environment.get("PWD") ?? ""])].filter(
-    (path) => path.length > 1,
-  );
-  const visible = (content: Buffer): boolean => needles.some((needle) => content.includes(needle));
-  if (visible(report.stdout) || visible(report.stderr)) return true;
+): "none" | "presumed" | "certain" {
+  const { invocation, places } = understood;
+  if (invocation.hidesPaths) return "certain";
+  const named = (content: Buffer): boolean => placesOf(understood).some((place) => content.includes(place));
+  if (named(report.stdout) || named(report.stderr)) return "certain";
   for (const file of written) {
-    if (!visible(file.content)) continue;
-    if (file.role === "object" || templateOf(file.content, understood) === undefined) return true;
+    if (named(file.content) && (file.role === "object" || templateOf(file.content, understood) === undefined)) return "certain";
   }
-  // A path can also be folded into code (its length, its hash) without being seen. Only a file that the compiler knows by an absolute
-  // path in the checkout can expand __FILE__ to such a path.
-  const project = read.inputs.filter(([path]) => places.portable(path) !== path);
-  if (project.length === 0) return false;
-  const suspects = read.inputs.filter(([path]) => isOfProject(understood, path));
-  return facts.mentions(absoluteInputs(understood, suspects), absoluteInputs(understood, read.inputs), PATH_ROOTS, invocation.defines);
+  return read.inputs.some(([path]) => places.portable(path) !== path) ? "presumed" : "none";
 }
 
 /** The dependency file as a template for other checkouts; undefined where it names no place or cannot be rewritten exactly. */
@@ -286,10 +278,6 @@ function templateOf(content: Buffer, understood: Understood): Buffer | undefined
 /** Relative, or below the working directory or the project root: not a header of the system. */
 function isOfProject(understood: Understood, path: string): boolean {
   return !path.startsWith("/") || understood.places.portable(path) !== path;
-}
-
-function absoluteInputs(understood: Understood, inputs: readonly PathAndDigest[]): PathAndDigest[] {
-  return inputs.map(([path, digest]) => [absolutePath(understood.question.cwd, path), digest]);
 }
 
 /** Fingerprints of the project's own files, so that a change of comments can be recognised later. */

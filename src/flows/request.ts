@@ -44,6 +44,12 @@ export function hasHeaders(invocation: Invocation): boolean {
   return !isPreprocessed(invocation.language);
 }
 
+/** The texts that name where this compile happens. */
+export function placesOf(understood: Understood): string[] {
+  const { question, projectRoot } = understood;
+  return [...new Set([question.cwd, projectRoot, question.environment.get("PWD") ?? ""])].filter((path) => path.length > 1);
+}
+
 /** Where the file system has a path that the compiler knows as `path`. */
 export function absolutePath(cwd: string, path: string): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;

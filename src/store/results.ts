@@ -161,7 +161,7 @@ export class SqliteIndex implements ResultIndex {
     this.#sweeper.inUse(inputs, absent);
     const place = entry.place === undefined ? null : toBytes(entry.place);
     const terminal = entry.terminal === undefined ? null : toBytes(entry.terminal);
-    sql.putEntry.run(toBytes(manifest), id, place, terminal, encodeIds(inputs), encodeIds(absent), used);
+    sql.putEntry.run(toBytes(manifest), id, place, entry.presumed ? 1 : 0, terminal, encodeIds(inputs), encodeIds(absent), used);
     const excess = numberAt(sql.countEntries.get(toBytes(manifest)), 0) - limits.entriesPerManifest;
     if (excess > 0) sql.dropOldest.run(toBytes(manifest), excess);
     for (const [content, { exact, layout }] of tokens) sql.putTokens.run(toBytes(content), toBytes(exact), toBytes(layout));
@@ -171,7 +171,8 @@ export class SqliteIndex implements ResultIndex {
     const inputs = this.#interner.inputs(decodeIds(bytesAt(row, 3)));
     const absent = this.#interner.paths(decodeIds(bytesAt(row, 4)));
     if (inputs === undefined || absent === undefined) return undefined;
-    return { action: textAt(row, 0), place: textAt(row, 1) || undefined, terminal: textAt(row, 2) || undefined, inputs, absent };
+    const [place, terminal] = [textAt(row, 1) || undefined, textAt(row, 2) || undefined];
+    return { action: textAt(row, 0), place, presumed: numberAt(row, 6) === 1, terminal, inputs, absent };
   }
 
   /** The time, never twice the same: uses within one ms keep their order. */
@@ -187,7 +188,7 @@ export class SqliteIndex implements ResultIndex {
 
 function statements(database: Database) {
   return {
-    entries: database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used
+    entries: database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used, presumed
       FROM entries JOIN results ON results.id = entries.result WHERE manifest = ?`),
     result: database.statement("SELECT body FROM results WHERE action = ?"),
     putResult: database.statement(`INSERT INTO results (action, body, used) VALUES (?, ?, ?)
@@ -195,8 +196,9 @@ function statements(database: Database) {
     dropOutputs: database.statement(`DELETE FROM outputs WHERE (blob, result) IN
       (SELECT unhex(value ->> 'digest'), results.id FROM results, json_each(body, '$.outputs') WHERE action = ?)`),
     addOutput: database.statement("INSERT OR IGNORE INTO outputs (blob, result) VALUES (?, ?)"),
-    putEntry: database.statement(`INSERT INTO entries (manifest, result, place, terminal, inputs, absent, used) VALUES (?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (manifest, result) DO UPDATE SET place = excluded.place, terminal = excluded.terminal,
+    putEntry:
+      database.statement(`INSERT INTO entries (manifest, result, place, presumed, terminal, inputs, absent, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (manifest, result) DO UPDATE SET place = excluded.place, presumed = excluded.presumed, terminal = excluded.terminal,
       inputs = excluded.inputs, absent = excluded.absent, used = excluded.used`),
     countEntries: database.statement("SELECT count(*) FROM entries WHERE manifest = ?"),
     dropOldest: database.statement("DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE manifest = ? ORDER BY used LIMIT ?)"),

@@ -7,7 +7,7 @@
  * of manifests share the same headers. An id is never used twice, because the
  * sweeper leaves the greatest one alone: what an entry names is right or gone. `used` and `checked` are ms since the epoch.
  */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const SCHEMA = `
 CREATE TABLE blobs (
@@ -33,6 +33,7 @@ CREATE TABLE entries (
   manifest BLOB NOT NULL,
   result INTEGER NOT NULL,
   place BLOB,
+  presumed INTEGER NOT NULL, -- whether the place is
   terminal BLOB,
   inputs BLOB NOT NULL,
   absent BLOB NOT NULL,

@@ -103,7 +103,7 @@ function entries(): (at: number) => ManifestEntry {
     const inputs = Array.from({ length: INPUTS - 1 }, (_, list) => headers[chosen(list, 0)]).filter((input) => input !== undefined);
     inputs.unshift({ path: `\0P/src/file${at}.cpp`, digest: digestOf(`source ${at}`) });
     const missing = Array.from({ length: ABSENT }, (_, list) => absent[chosen(list, 7)]).filter((one) => one !== undefined);
-    return { action: digestOf(`action ${at}`), place: undefined, terminal: undefined, inputs, absent: missing };
+    return { action: digestOf(`action ${at}`), place: undefined, presumed: false, terminal: undefined, inputs, absent: missing };
   };
 }
 

@@ -81,7 +81,15 @@ export function entryOf(name: string, changes: Partial<ManifestEntry> = {}): Man
     { path: "\0P/include/a.h", digest: digestOf("a.h") },
     { path: `\0C/${name}.c`, digest: digestOf(`${name}.c`) },
   ];
-  return { action: digestOf(`action ${name}`), place: undefined, terminal: undefined, inputs, absent: ["\0C/a.h"], ...changes };
+  return {
+    action: digestOf(`action ${name}`),
+    place: undefined,
+    presumed: false,
+    terminal: undefined,
+    inputs,
+    absent: ["\0C/a.h"],
+    ...changes,
+  };
 }
 
 /** A result with one object file of this content. */

@@ -1,16 +1,20 @@
 /**
- * The command line that asks a compiler for the complete list of what it includes, on standard output.
- *
- * For dependency files that leave out system headers (-MMD): neither compiler can write both lists in one run.
+ * The command line of a compile turned into one that asks the preprocessor something, on standard output.
  */
 import { readOption } from "./options.ts";
 import { expandResponseFiles } from "./response-file.ts";
 
 /**
+ * @param question `-M`: the complete list of what is included, where the command's own dependency file leaves out system headers and
+ *   neither compiler can write both lists in one run; `-E -P`: the preprocessed source
  * @param argv of a command that `readInvocation` has understood, argv[0] included
  * @param readText as for `readInvocation`
  */
-export function dependencyArgs(argv: readonly string[], readText: (path: string) => string | undefined): string[] {
+export function preprocessorArgs(
+  argv: readonly string[],
+  readText: (path: string) => string | undefined,
+  question: readonly string[],
+): string[] {
   const expansion = expandResponseFiles(argv, readText);
   const expanded = expansion.kind === "expanded" ? expansion.argv : argv;
   const kept: string[] = [];
@@ -24,5 +28,5 @@ export function dependencyArgs(argv: readonly string[], readText: (path: string)
     kept.push(argument);
     if (separate !== undefined) kept.push(separate);
   }
-  return [...kept, "-M"];
+  return [...kept, ...question];
 }

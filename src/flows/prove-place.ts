@@ -1,0 +1,31 @@
+/**
+ * Does the place of a checkout reach its compile by way of macros? The preprocessed source tells: where it does not name the place,
+ * the same source in another place is the same to the compiler.
+ *
+ * Knows: what to look for. Asks the compiler, which costs a tenth of a compile: only for results that are wanted in another place, or
+ * when nobody waits.
+ */
+import { preprocessorArgs } from "../compile/index.ts";
+import type { Toolchains } from "../contracts/index.ts";
+import { placesOf, type Understood } from "./request.ts";
+
+/** Functions that learn the path of their caller after preprocessing. */
+const TELLS_CALLER = /__builtin_(?:FILE|source_location)|source_location/;
+/** Characters that are spelled otherwise in a string literal. */
+const SPELLED_OTHERWISE = /["\\\n]|[^ -~]/;
+
+/** @returns undefined when the compiler gave no answer */
+export async function namesPlace(
+  toolchains: Toolchains,
+  understood: Understood,
+  readText: (path: string) => string | undefined,
+  inBackground: boolean,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  const { question } = understood;
+  const places = placesOf(understood);
+  if (places.some((place) => SPELLED_OTHERWISE.test(place))) return true;
+  const args = preprocessorArgs(question.argv, readText, ["-E", "-P"]);
+  const text = await toolchains.preprocess(question.compiler, args, question.cwd, question.environment, inBackground, signal);
+  return text === undefined ? undefined : TELLS_CALLER.test(text) || places.some((place) => text.includes(place));
+}
