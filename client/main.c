@@ -39,7 +39,7 @@ static int show_help(void) {
 }
 
 static int show_version(void) {
-    static const char version[] = "cairn-cc, compile socket version 1, hot record version 1\n";
+    static const char version[] = "cairn-cc, the compiler wrapper of Cairn\n";
     sys_write(1, version, sizeof version - 1);
     return 0;
 }
