@@ -24,11 +24,11 @@ import {
 
 const clientDirectory = join(import.meta.dirname, "../../client");
 
-/** Builds the wrapper with client/build.sh into a directory of its own. */
+/** Builds the wrapper with client/build.sh into a directory of its own; CAIRN_TEST_CC may be a compiler with sanitizers. */
 export function buildWrapper(): { path: string; remove: () => void } {
   const directory = mkdtempSync(join(tmpdir(), "cairn-wrapper-"));
   const path = join(directory, "cairn-cc");
-  execFileSync("sh", [join(clientDirectory, "build.sh"), path], { stdio: "inherit" });
+  execFileSync("sh", [join(clientDirectory, "build.sh"), path, process.env.CAIRN_TEST_CC || "cc"], { stdio: "inherit" });
   return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
@@ -175,7 +175,7 @@ export class World implements AsyncDisposable {
 
   environment(changes: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     const path = `${this.bin}:/usr/bin:/bin`;
-    // PWD, because a shell between us and the wrapper would set it.
+    // PWD, because a shell between us and the wrapper would set it. A wrapper frees nothing: it ends soon enough.
     return {
       PATH: path,
       PWD: this.project,
