@@ -1,0 +1,80 @@
+/**
+ * Every benchmark runs, tiny: that it works and checks what it builds, not how fast anything is.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { absent } from "./absent.ts";
+import { checkout } from "./checkout.ts";
+import { cold } from "./cold.ts";
+import { findProgram } from "./contenders.ts";
+import { daemon } from "./daemon.ts";
+import { memory } from "./memory.ts";
+import type { Settings } from "./settings.ts";
+import { paired, ratios, spread } from "./statistics.ts";
+import { format, type Report, row, verdict } from "./table.ts";
+import { warm } from "./warm.ts";
+
+const tiny: Settings = {
+  rounds: 1,
+  projects: ["sample"],
+  jobs: [2],
+  coldUnits: 2,
+  manifests: 20,
+  questions: 20,
+  runs: 10,
+  progress: () => undefined,
+};
+const withoutNinja = findProgram("ninja") === undefined && "ninja is not installed";
+
+function check(report: Report, ...whats: RegExp[]): void {
+  for (const what of whats)
+    assert.ok(
+      report.rows.some((one) => what.test(one.what)),
+      `${what} in:\n${format(report)}`,
+    );
+  for (const { what, median } of report.rows) assert.ok(Number.isFinite(median), what);
+}
+
+test("warm builds are measured and equal the compiler's", { skip: withoutNinja }, async () => {
+  check(await warm(tiny), /wrapper above the floor, CPU a unit$/, /cairn, wall/);
+});
+
+test("cold builds are measured and equal the compiler's", { skip: withoutNinja }, async () => {
+  check(await cold(tiny), /CPU \/ none/, /CPU with start-up/);
+});
+
+test("a second checkout is measured and equals the compiler's", { skip: withoutNinja }, async () => {
+  check(await checkout(tiny), /first build there, CPU \/ own warm/);
+});
+
+test("the daemon's hits are measured", async () =>
+  check(await daemon(tiny), /^C: hits a second/, /^C\+\+: CPU a hit/, /first answered status/));
+
+test("delays without a daemon are measured", async () => check(await absent(tiny), /never there/, /killed/, /hung/));
+
+test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 manifests/));
+
+test("medians, quartiles and ratios", () => {
+  assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, p25: 2, p75: 4 });
+  assert.deepEqual(spread([1, 2]), { median: 1.5, p25: 1.25, p75: 1.75 });
+  assert.throws(() => spread([]), RangeError);
+  assert.deepEqual(ratios([2, 9], [1, 3]), [2, 3]);
+  assert.deepEqual(
+    paired([5, 7], [1, 2], (l, r) => l - r),
+    [4, 5],
+  );
+});
+
+test("a figure is judged by its bar", () => {
+  const judge = (median: number, lower?: boolean): string =>
+    verdict(
+      row(
+        "",
+        "x",
+        { median, p25: median, p75: median },
+        { must: lower === true ? 5 : 2, aim: lower === true ? 10 : 1, ...(lower === true ? { lower } : {}) },
+      ),
+    );
+  assert.deepEqual([judge(1), judge(2), judge(2.1)], ["meets the aim", "good enough", "MISSES"]);
+  assert.deepEqual([judge(10, true), judge(5, true), judge(4, true)], ["meets the aim", "good enough", "MISSES"]);
+});

@@ -1,0 +1,91 @@
+/**
+ * A node for benchmarks: a home in a temporary directory and the real daemon that serves it.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { cpuMsOf, residentBytesOf } from "./meter.ts";
+import { checkout } from "./native.ts";
+
+export class CairnNode implements AsyncDisposable {
+  readonly home: string;
+  #daemon: ChildProcess | undefined;
+
+  /** @param home made if it is not there */
+  constructor(home: string) {
+    this.home = home;
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+  }
+
+  get pid(): number {
+    if (this.#daemon?.pid === undefined) throw new Error("the daemon does not run");
+    return this.#daemon.pid;
+  }
+
+  get env(): Record<string, string> {
+    return { CAIRN_HOME: this.home, CAIRN_NO_AUTOSTART: "1" };
+  }
+
+  get socket(): string {
+    return join(this.home, "run/cairn.sock");
+  }
+
+  cpuMs(): number {
+    return this.#daemon === undefined ? 0 : cpuMsOf(this.pid);
+  }
+
+  residentBytes(): number {
+    return residentBytesOf(this.pid);
+  }
+
+  /** @returns once it listens */
+  async start(): Promise<void> {
+    const daemon = spawn(process.execPath, [join(checkout, "bin/daemon.js")], {
+      env: { PATH: process.env.PATH, HOME: this.home, ...this.env },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#daemon = daemon;
+    let log = "";
+    await new Promise<void>((resolve, reject) => {
+      daemon.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+        log = (log + chunk).slice(-65_536);
+        if (log.includes('"daemon.listening"')) resolve();
+      });
+      daemon.once("exit", (code, signal) => reject(new Error(`the daemon ended with ${code ?? signal}: ${log}`)));
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#daemon?.kill(signal);
+  }
+
+  /** Ends the daemon and waits for it. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = once(daemon, "exit");
+    daemon.kill(signal);
+    await ended;
+  }
+
+  /** What the daemon says to a GET of its control socket. */
+  async ask(path: string): Promise<Record<string, unknown>> {
+    return new Promise((resolve, reject) => {
+      const asked = request({ socketPath: join(this.home, "run/control.sock"), path }, (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.once("end", () => resolve(JSON.parse(text) as Record<string, unknown>));
+      });
+      asked.once("error", reject).end();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A second checkout at another path: is its first build as fast as another one where the cache was filled?
+ *
+ * Each round has a new path, since every path is a second checkout only once.
+ */
+import { rmSync } from "node:fs";
+import { type BuildParts, build } from "./builds.ts";
+import { type Contender, type ContenderName, enter } from "./contenders.ts";
+import type { Measured } from "./meter.ts";
+import { Project, type ProjectName } from "./projects.ts";
+import { interleave } from "./rounds.ts";
+import { type Settings, Workshop } from "./settings.ts";
+import { ratios, spread } from "./statistics.ts";
+import { type Report, type Row, row } from "./table.ts";
+import { reference } from "./warm.ts";
+
+const CONTENDERS: readonly ContenderName[] = ["floor", "ccache", "ccache basedir", "cairn"];
+const JOBS = 2;
+/** "As warm", within what repeating it differs by. */
+const BAR = { must: 1.15, aim: 1.05 } as const;
+
+interface Pair {
+  readonly first: Measured;
+  readonly warm: Measured;
+}
+
+export async function checkout(settings: Settings): Promise<Report> {
+  const rows: Row[] = [];
+  const notes: string[] = [
+    `-j${JOBS}; the second checkout is a copy of source and build directory at a path of the same depth, its ninja files rewritten`,
+    "objects are compared with those that the compiler alone writes at the second path",
+  ];
+  for (const name of settings.projects) rows.push(...(await checkoutProject(settings, name, notes)));
+  return { benchmark: "checkout", rows, notes };
+}
+
+async function checkoutProject(settings: Settings, name: ProjectName, notes: string[]): Promise<Row[]> {
+  using workshop = new Workshop();
+  const project = Project.make(name, workshop.path("checkout0", "project"), settings.coldUnits);
+  await using stack = new AsyncDisposableStack();
+  const contenders: Contender[] = [];
+  for (const wanted of CONTENDERS) {
+    const contender = await enter(wanted, workshop.native, workshop.path(wanted), workshop.directory);
+    if (contender === undefined) notes.push(`${wanted} is not installed`);
+    else contenders.push(stack.use(contender));
+  }
+  const parts = await reference(settings, workshop, project);
+  for (const contender of contenders) {
+    settings.progress(`${name}: filling ${contender.name}`);
+    for (let time = 0; time < 2; time++) await build(parts, contender, JOBS);
+  }
+  settings.progress(`${name}: ${settings.rounds} rounds, each at a new path`);
+  let second: { round: number; parts: BuildParts } | undefined;
+  const measured = await interleave(contenders, settings.rounds, async (contender, round): Promise<Pair> => {
+    if (second?.round !== round) {
+      if (second !== undefined) rmSync(second.parts.project.root, { recursive: true });
+      const copy = project.copyTo(workshop.path(`checkout${round + 1}`, "project"));
+      second = { round, parts: await reference(settings, workshop, copy) };
+    }
+    return { first: await build(second.parts, contender, JOBS), warm: await build(parts, contender, JOBS) };
+  });
+  const samples = new Map([...measured].map(([contender, pairs]) => [contender.name, pairs]));
+  return rowsOf(`${name}, ${project.objects.length} units`, samples);
+}
+
+function rowsOf(title: string, samples: ReadonlyMap<string, readonly Pair[]>): Row[] {
+  const of = (name: ContenderName, which: keyof Pair, kind: keyof Measured): number[] =>
+    (samples.get(name) ?? []).map((pair) => pair[which][kind]);
+  const rows: Row[] = [];
+  for (const [kind, label] of KINDS)
+    rows.push(
+      row(
+        `${title}: first build there, ${label} / own warm`,
+        "x",
+        spread(ratios(of("cairn", "first", kind), of("cairn", "warm", kind))),
+        BAR,
+      ),
+    );
+  for (const name of ["ccache", "ccache basedir"] as const) {
+    if (!samples.has(name)) continue;
+    for (const [kind, label] of KINDS)
+      rows.push(
+        row(`${title}: first build there, ${label} / ${name}'s`, "x", spread(ratios(of("cairn", "first", kind), of(name, "first", kind)))),
+      );
+  }
+  for (const name of samples.keys()) {
+    for (const which of ["first", "warm"] as const) {
+      const own = of(name as ContenderName, which, "cpuMs");
+      rows.push(row(`${title}: ${name}, ${which === "first" ? "first build there" : "warm"}, CPU`, "ms", spread(own)));
+    }
+  }
+  return rows;
+}
+
+const KINDS = [
+  ["wallMs", "wall"],
+  ["cpuMs", "CPU"],
+] as const;

@@ -1,0 +1,101 @@
+/**
+ * Cold builds: the cache is empty before each one. What does it cost to fill it?
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { build } from "./builds.ts";
+import { type Contender, type ContenderName, enter } from "./contenders.ts";
+import { type Measured, meter } from "./meter.ts";
+import { Project, type ProjectName } from "./projects.ts";
+import { interleave } from "./rounds.ts";
+import { type Settings, Workshop } from "./settings.ts";
+import { ratios, spread } from "./statistics.ts";
+import { type Report, type Row, row } from "./table.ts";
+import { reference } from "./warm.ts";
+
+const CONTENDERS: readonly ContenderName[] = ["none", "ccache", "ccache depend", "sccache", "cairn"];
+const JOBS = 2;
+const BAR = { must: 1.04, aim: 1.02 } as const;
+
+interface Cold extends Measured {
+  /** Emptying the cache, starting what serves it, and the first sight of the compilers. */
+  readonly startCpuMs: number;
+}
+
+export async function cold(settings: Settings): Promise<Report> {
+  const rows: Row[] = [];
+  const notes: string[] = [`at most ${settings.coldUnits} units of each project, spread over it, with -j${JOBS}`];
+  for (const name of settings.projects) {
+    const found = await coldProject(settings, name);
+    rows.push(...found.rows);
+    notes.push(...found.notes);
+  }
+  return { benchmark: "cold", rows, notes };
+}
+
+async function coldProject(settings: Settings, name: ProjectName): Promise<{ rows: Row[]; notes: string[] }> {
+  using workshop = new Workshop();
+  const project = Project.make(name, workshop.path("project"), settings.coldUnits);
+  await using stack = new AsyncDisposableStack();
+  const contenders: Contender[] = [];
+  const notes: string[] = [];
+  for (const wanted of CONTENDERS) {
+    const contender = await enter(wanted, workshop.native, workshop.path(wanted));
+    if (contender === undefined) notes.push(`${wanted} is not installed`);
+    else contenders.push(stack.use(contender));
+  }
+  const parts = await reference(settings, workshop, project);
+  notes.push(`${name}: ${project.objects.length} units of ${project.language}; every build's objects have the checksum ${parts.expected}`);
+  settings.progress(`${name}: ${settings.rounds} rounds`);
+  const measured = await interleave(contenders, settings.rounds, async (contender): Promise<Cold> => {
+    const startCpuMs = (await contender.reset()) + (await meetCompilers(workshop, contender));
+    return { ...(await build(parts, contender, JOBS)), startCpuMs };
+  });
+  const samples = new Map([...measured].map(([contender, all]) => [contender.name, all]));
+  return { rows: rowsOf(name, samples), notes };
+}
+
+/** A daemon looks at each compiler once in its life, not once a build: a first compile of something else. @returns CPU time, ms */
+async function meetCompilers(workshop: Workshop, contender: Contender): Promise<number> {
+  if (contender.name !== "cairn" || contender.launcher === undefined) return 0;
+  const directory = workshop.path("other");
+  mkdirSync(directory, { recursive: true });
+  const before = contender.backgroundCpuMs();
+  for (const [compiler, source] of [
+    ["/usr/bin/cc", "other.c"],
+    ["/usr/bin/c++", "other.cc"],
+  ] as const) {
+    writeFileSync(join(directory, source), "int other;\n");
+    const argv = [contender.launcher, compiler, "-c", source, "-o", `${source}.o`] as const;
+    await meter(workshop.native, { argv, cwd: directory, env: contender.env });
+  }
+  await sleep(100); // What is done after the answer.
+  return contender.backgroundCpuMs() - before;
+}
+
+function rowsOf(title: string, samples: ReadonlyMap<string, readonly Cold[]>): Row[] {
+  const of = (name: ContenderName, value: (sample: Cold) => number): number[] => (samples.get(name) ?? []).map(value);
+  const cpu = ({ cpuMs }: Cold): number => cpuMs;
+  const wall = ({ wallMs }: Cold): number => wallMs;
+  const none = of("none", cpu);
+  const rows = [
+    row(`${title}: CPU / none`, "x", spread(ratios(of("cairn", cpu), none)), BAR),
+    row(`${title}: wall / none`, "x", spread(ratios(of("cairn", wall), of("none", wall)))),
+    row(
+      `${title}: CPU with start-up and first sight of the compilers / none`,
+      "x",
+      spread(
+        ratios(
+          of("cairn", (sample) => sample.cpuMs + sample.startCpuMs),
+          none,
+        ),
+      ),
+    ),
+    row(`${title}: start-up and first sight of the compilers, CPU`, "ms", spread(of("cairn", ({ startCpuMs }) => startCpuMs))),
+  ];
+  for (const name of ["ccache", "ccache depend", "sccache"] as const)
+    if (samples.has(name)) rows.push(row(`${title}: ${name}, CPU / none`, "x", spread(ratios(of(name, cpu), none))));
+  for (const [name, all] of samples) rows.push(row(`${title}: ${name}, CPU`, "ms", spread(all.map(cpu))));
+  return rows;
+}

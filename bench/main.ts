@@ -1,0 +1,110 @@
+/**
+ * `npm run bench -- BENCHMARK`: how fast is Cairn, against whom, on this machine? See docs/benchmarks.md.
+ *
+ * Knows: the command line. Does not know: how anything is measured.
+ */
+import { parseArgs } from "node:util";
+import { absent } from "./absent.ts";
+import { checkout } from "./checkout.ts";
+import { cold } from "./cold.ts";
+import { daemon } from "./daemon.ts";
+import { memory } from "./memory.ts";
+import { type ProjectName, projectNames } from "./projects.ts";
+import type { Settings } from "./settings.ts";
+import { format, machineFacts, type Report, verdict } from "./table.ts";
+import { warm } from "./warm.ts";
+
+const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report>>> = { warm, cold, checkout, daemon, absent, memory };
+
+const HELP = `usage: npm run bench -- BENCHMARK [options]
+
+  warm       everything is in the cache: against ccache, sccache, and a launcher that does nothing
+  cold       the cache is empty: against the compiler alone
+  checkout   the first build at another path
+  daemon     hits a second, CPU a hit, start
+  absent     the wrapper's delay where no daemon answers
+  memory     the daemon's resident memory
+  all        one after the other
+
+  --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
+  --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
+  --rounds N       interleaved rounds   [7]
+  --units N        units of a project in cold and checkout   [24]
+  --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests
+  --json           machine, rows and verdicts as JSON
+
+Exits with 1 when a figure misses what it must reach.
+`;
+
+const options = {
+  project: { type: "string", multiple: true },
+  jobs: { type: "string", multiple: true },
+  rounds: { type: "string" },
+  units: { type: "string" },
+  quick: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+function fail(why: string): never {
+  process.stderr.write(`bench: ${why}\n\n${HELP}`);
+  process.exit(2);
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0 ? value : fail(`--${name} wants a number above 0, not ${text}`);
+}
+
+function isProject(name: string): name is ProjectName {
+  return (projectNames as readonly string[]).includes(name);
+}
+
+function parse(): ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>> {
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const { values, positionals } = parse();
+const [name, ...others] = positionals;
+if (values.help || name === undefined) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const names = name === "all" ? Object.keys(BENCHMARKS) : [name];
+if (others.length > 0 || names.some((one) => BENCHMARKS[one] === undefined)) fail(`there is no benchmark ${positionals.join(" ")}`);
+
+const projects = values.project ?? (values.quick ? ["lua", "leveldb"] : ["lua", "mbedtls", "abseil"]);
+const settings: Settings = {
+  rounds: positive("rounds", values.rounds ?? (values.quick ? "3" : "7")),
+  projects: projects.map((project) => (isProject(project) ? project : fail(`there is no project ${project}`))),
+  jobs: (values.jobs ?? (values.quick ? ["2"] : ["1", "2", "8"])).map((jobs) => positive("jobs", jobs)),
+  coldUnits: positive("units", values.units ?? (values.quick ? "8" : "24")),
+  manifests: values.quick ? 2_000 : 20_000,
+  questions: values.quick ? 2_000 : 10_000,
+  runs: values.quick ? 100 : 500,
+  progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
+};
+
+const machine = machineFacts();
+const reports: Report[] = [];
+for (const one of names) {
+  const report = await BENCHMARKS[one]?.(settings);
+  if (report === undefined) continue;
+  reports.push(report);
+  if (!values.json) process.stdout.write(`${format(report)}\n`);
+}
+if (values.json) {
+  const judged = reports.map((report) => ({ ...report, rows: report.rows.map((row) => ({ ...row, verdict: verdict(row) })) }));
+  process.stdout.write(`${JSON.stringify({ machine, settings: { ...settings, progress: undefined }, reports: judged }, null, 2)}\n`);
+} else {
+  process.stdout.write(
+    `${Object.entries(machine)
+      .map(([fact, value]) => `${fact}: ${value}\n`)
+      .join("")}`,
+  );
+}
+process.exitCode = reports.some((report) => report.rows.some((row) => verdict(row) === "MISSES")) ? 1 : 0;

@@ -1,0 +1,43 @@
+/**
+ * What a run of the benchmarks is told, and where it works.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildNative, type Native } from "./native.ts";
+import type { ProjectName } from "./projects.ts";
+
+export interface Settings {
+  readonly rounds: number;
+  readonly projects: readonly ProjectName[];
+  /** ninja's -j */
+  readonly jobs: readonly number[];
+  /** At most so many units of each project in `cold`. */
+  readonly coldUnits: number;
+  /** Manifests in `memory`. */
+  readonly manifests: number;
+  /** Questions a round in `daemon`. */
+  readonly questions: number;
+  /** Runs in `absent`. */
+  readonly runs: number;
+  /** Tells how far it is. */
+  readonly progress: (text: string) => void;
+}
+
+/** A place for one benchmark: gone when it ends. */
+export class Workshop implements Disposable {
+  readonly directory: string;
+  readonly native: Native = buildNative();
+
+  constructor() {
+    this.directory = mkdtempSync(join(tmpdir(), "cairn-bench-"));
+  }
+
+  path(...names: string[]): string {
+    return join(this.directory, ...names);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
