@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { cpSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -223,6 +223,7 @@ async function cleanUp(): Promise<void> {
   // There is no daemon to stop when the demonstration failed before it started one; then this says so and that is all.
   await cairn("down").catch(() => undefined);
   rmSync(WORK, { recursive: true, force: true });
+  if (existsSync(dirname(WORK)) && readdirSync(dirname(WORK)).length === 0) rmdirSync(dirname(WORK));
 }
 
 for (const [signal, code] of [

@@ -95,7 +95,7 @@ export function explanationLines(found: Explanation, paint: Paint, nowMs: number
         : paint.careful(kind === "pass" ? "passed through" : kind.replaceAll("_", " "));
   const facts = [
     ["compiler", found.compiler],
-    ["took", `${duration(found.durationMs)}${found.savedMs > 0 ? `, saved ${duration(found.savedMs)}` : ""}`],
+    ["took", found.durationMs <= 0 ? "" : `${duration(found.durationMs)}${found.savedMs > 0 ? `, saved ${duration(found.savedMs)}` : ""}`],
     ["read", counted(found.inputs, "file")],
     ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
   ].filter(([, value]) => value !== "");

@@ -14,6 +14,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -84,13 +85,15 @@ export async function layLauncher(parts: LauncherParts, signal: AbortSignal): Pr
 
 async function buildClient({ binDir, root, env }: LauncherParts, signal: AbortSignal): Promise<void> {
   const digest = sourcesDigest(root);
-  const fresh = freshName(wrapperPath(binDir));
+  // In a directory of its own: the wrapper knows by its name that it is the wrapper.
+  const workshop = mkdtempSync(join(binDir, ".build-"));
+  const fresh = wrapperPath(workshop);
   try {
     await runBuildScript([join(root, "client", "build.sh"), fresh, realCompiler(env, binDir)], env, signal);
     renameSync(fresh, wrapperPath(binDir));
     replaceFile(stampPath(binDir), digest, 0o600);
   } finally {
-    rmSync(fresh, { force: true });
+    rmSync(workshop, { recursive: true, force: true });
   }
 }
 
@@ -105,7 +108,7 @@ function realCompiler(env: Environment, binDir: string): string {
 
 function runBuildScript(command: readonly string[], env: Environment, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const options = { env: { ...env, CAIRN_DISABLE: "1" }, timeout: BUILD_DEADLINE_MS, maxBuffer: BUILD_TEXT_BYTES, signal };
+    const options = { env, timeout: BUILD_DEADLINE_MS, maxBuffer: BUILD_TEXT_BYTES, signal };
     execFile("/bin/sh", command, options, (error, stdout, stderr) => {
       if (error === null) return resolve();
       const lines = `${stderr}\n${stdout}`.split("\n").filter((line) => line.trim() !== "");

@@ -206,7 +206,10 @@ test("every file begins by saying what it is for", () => {
 test("no file is unfinished, silences a checker, or names a place on one machine", () => {
   const forbidden: [string, RegExp][] = [
     ["unfinished", /\b(TO[D]O|FIX[M]E|XX[X]|HA[C]K)\b/],
-    ["silenced", /@ts-(ignore|no[c]heck|expect-error)|(oxlint|eslint)-dis[a]ble(?!-next-line [^\n]* -- )|biome-ign[o]re(?!(-all|-start)? format: )/],
+    [
+      "silenced",
+      /@ts-(ignore|no[c]heck|expect-error)|(oxlint|eslint)-dis[a]ble(?!-next-line [^\n]* -- )|biome-ign[o]re(?!(-all|-start)? format: )/,
+    ],
     ["debugging", /\btest\.on[l]y\(|\bdebug[g]er;/],
     ["machine", /\/(work|root)\/[a-z.]/],
   ];
