@@ -28,7 +28,7 @@ export async function stats(
   return exitCodes.ok;
 }
 
-export function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): string[] {
+function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): string[] {
   const found = summarize(counters);
   if (found.total + found.failed === 0 && found.errors.length === 0) return ["nothing was compiled yet; try: cairn run -- make"];
   const of = (value: number): string => share(value, found.total);
@@ -83,7 +83,7 @@ const HITS: Readonly<Record<string, string>> = {
   equivalent: "hit, the same code with other comments or spaces",
 };
 
-export function explanationLines(found: Explanation, paint: Paint, nowMs: number): string[] {
+function explanationLines(found: Explanation, paint: Paint, nowMs: number): string[] {
   const [kind = "", ...reason] = found.outcome.split(":");
   const why = (found.reason ?? reason.join(":")).replaceAll("_", " ");
   const hit = HITS[kind];

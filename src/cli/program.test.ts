@@ -73,7 +73,7 @@ const ANSWERS: Answers = {
 interface Stage {
   readonly context: Context;
   readonly asked: string[];
-  run(...args: string[]): Promise<{ code: number; out: string; note: string }>;
+  readonly run: (...args: string[]) => Promise<{ code: number; out: string; note: string }>;
 }
 
 /** A home of its own, a package whose wrapper is a shell script that runs its arguments, and a daemon that gives `answers`. */

@@ -216,7 +216,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** `20GiB`, `500 MB`, `1073741824` as bytes. */
-export function readSize(text: string): number {
+function readSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i.exec(text.trim());
   const unit = UNITS[(match?.[2] ?? "").toLowerCase()];
   if (match === null || unit === undefined) throw new InvalidArgumentError("A size is a number of bytes, or such as 500MB or 2GiB.");

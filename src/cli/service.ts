@@ -31,7 +31,7 @@ export function installService(context: Context): Service {
 }
 
 /** A daemon that finds another one on its home ends with code 1 and would only be started again: so the pauses grow. */
-export function unitText(command: string, environment: readonly (readonly [string, string])[]): string {
+function unitText(command: string, environment: readonly (readonly [string, string])[]): string {
   return [
     "[Unit]",
     "Description=Cairn, a compiler cache",
