@@ -29,7 +29,6 @@ export type PassReason =
   | "unsupported_language"
   | "unsupported_option"
   | "compiler_is_wrapper"
-  | "daemon_overloaded"
   | "environment"
   | "unknown_compiler"
   | "assembler_include"
@@ -69,7 +68,6 @@ export const passReasons: Readonly<Record<PassReason, string>> = {
 
   // Read from the surroundings.
   compiler_is_wrapper: "The compiler is itself a wrapper (ccache, distcc, a script), so what it is made of cannot be told.",
-  daemon_overloaded: "Too many compiles were asked for at once.",
   environment: "An environment variable makes the compiler do more than its arguments say (DEPENDENCIES_OUTPUT, CCC_OVERRIDE_OPTIONS …).",
   unknown_compiler: "The program is not a compiler that is known here.",
 
