@@ -249,7 +249,7 @@ test("no daemon: one is started in the background, detached and at most once", a
   const own = join(installed, "cairn-cc");
   writeFileSync(own, readFileSync(wrapper.path), { mode: 0o755 });
   const log = join(world.directory, "started");
-  const script = `#!/bin/sh\nexec > ${log}.new 2>&1\nls -l /proc/$$/fd | grep -c -e pipe -e socket\nps -o sid=,pid= -p $$\npwd\nmv ${log}.new ${log}\n`;
+  const script = `#!/bin/sh\nexec > ${log}.new 2>&1\nls -l /proc/$$/fd > ${log}.fds\ngrep -c -e pipe -e socket ${log}.fds\nps -o sid=,pid= -p $$\npwd\nmv ${log}.new ${log}\n`;
   const env = { CAIRN_NO_AUTOSTART: "" };
   await world.start(COMPILE, { command: own, env }); // Nothing to start it with: not an error.
   writeFileSync(join(installed, "start"), script, { mode: 0o755 });

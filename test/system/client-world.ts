@@ -182,6 +182,7 @@ export class World implements AsyncDisposable {
       LANG: "C",
       CAIRN_HOME: this.home,
       CAIRN_NO_AUTOSTART: "1",
+      ASAN_OPTIONS: "detect_leaks=0",
       COMPILES: this.#compiles,
       ...changes,
     };
