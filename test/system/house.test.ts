@@ -43,7 +43,7 @@ function importsOf(text: string): string[] {
 }
 
 function isTest(path: string): boolean {
-  return /\.(test|bench)\.ts$/.test(path);
+  return /\.(test|bench|fixture)\.ts$/.test(path);
 }
 
 function roomOf(path: string): string {
