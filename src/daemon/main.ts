@@ -20,9 +20,9 @@ try {
   process.on("unhandledRejection", (error) =>
     log.event("error", "unhandled", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
-  log.event("info", "daemon.listening", { pid: process.pid, home: home.runDir });
   // Compiled code is kept now and not at the end: a daemon that is killed has none, and the next would take four times as long to start.
   flushCompileCache();
+  log.event("info", "daemon.listening", { pid: process.pid, home: home.runDir });
   const why = await ended.promise;
   log.event("info", "daemon.ending", { why });
   await daemon[Symbol.asyncDispose]();
