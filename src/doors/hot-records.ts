@@ -5,10 +5,11 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Log } from "../base/index.ts";
+import { type Log, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import { type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
 
+const UNFINISHED = ".new";
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export class HotRecords {
@@ -25,7 +26,9 @@ export class HotRecords {
     this.#directory = options.directory;
     this.#storeDirectory = options.storeDirectory;
     this.#capacityBytes = options.capacityBytes;
-    for (let i = 0; i < 256; i++) mkdirSync(join(this.#directory, i.toString(16).padStart(2, "0")), { recursive: true, mode: 0o700 });
+    this.#makeDirectories();
+    // What a daemon was writing when it was killed.
+    for (const { path } of this.#files()) if (path.endsWith(UNFINISHED)) rmSync(path, { force: true });
     this.#measure();
   }
 
@@ -43,7 +46,7 @@ export class HotRecords {
     const bytes = writeHotRecord(this.#record(key, placement, validity, false));
     if (bytes === undefined) return;
     const path = this.#path(key);
-    const temporary = `${path}.${process.pid}.new`;
+    const temporary = `${path}.${process.pid}${UNFINISHED}`;
     try {
       writeFileSync(temporary, bytes, { mode: 0o600 });
       rmSync(path, { force: true }); // ext4 flushes a file that is renamed over another: a millisecond against a few microseconds.
@@ -51,6 +54,7 @@ export class HotRecords {
       this.#writing = true;
     } catch (error) {
       rmSync(temporary, { force: true });
+      if (systemCode(error) === "ENOENT") this.#makeDirectories(); // Somebody tidied up: the next record finds its place again.
       if (this.#writing)
         this.#log.event("warn", "hot-record.unwritable", { path, error: error instanceof Error ? error.message : String(error) });
       this.#writing = false; // Told once, until it works again.
@@ -73,6 +77,17 @@ export class HotRecords {
   clear(): void {
     for (const path of this.#files().map((file) => file.path)) rmSync(path, { force: true });
     this.#measure();
+  }
+
+  #makeDirectories(): void {
+    for (let i = 0; i < 256; i++) {
+      try {
+        mkdirSync(join(this.#directory, i.toString(16).padStart(2, "0")), { recursive: true, mode: 0o700 });
+      } catch (error) {
+        this.#log.event("warn", "hot-record.unwritable", { path: this.#directory, error: String(error) });
+        return; // Records only make answers faster.
+      }
+    }
   }
 
   #record(key: string, placement: Placement, validity: Validity, validated: boolean): HotRecord {
