@@ -30,7 +30,7 @@ export function installService(context: Context): Service {
   return { unit, commands: ["systemctl --user daemon-reload", "systemctl --user enable --now cairn.service"] };
 }
 
-/** A daemon that finds another one on its home ends with code 1 and would only be started again: so the pauses grow. */
+/** A daemon that finds another one on its home ends with code 3: starting it again would not help. */
 function unitText(command: string, environment: readonly (readonly [string, string])[]): string {
   return [
     "[Unit]",
@@ -43,6 +43,7 @@ function unitText(command: string, environment: readonly (readonly [string, stri
     ...environment.map(([name, value]) => `Environment=${escape(`${name}=${value}`)}`),
     `ExecStart=${escape(command)} up --foreground`,
     "Restart=on-failure",
+    "RestartPreventExitStatus=3",
     "RestartSec=5",
     "UMask=0077",
     "",
