@@ -19,6 +19,7 @@
 #define HITS_LOG_MOST 4194304
 #define HIT_BYTES 64
 #define HIT_DESERVES_REFRESH 1
+#define NOT_A_HIT 2 /* The compiler was executed without asking; why, stands in the next byte. */
 
 static const char help[] =
     "usage: cairn-cc COMPILER ARGUMENT...\n"
@@ -44,14 +45,19 @@ static int show_version(void) {
     return 0;
 }
 
-/* Whether this may be a compile of one file. All else (linking, -E, --version) goes to the compiler at once. */
-static bool may_compile(char **argv) {
+/* What a compiler is called for. All but a compile goes to it at once; the others' values are those of docs/protocol/hot-record.md. */
+enum purpose { LINK, PREPROCESS, INFORM, COMPILE };
+
+static enum purpose purpose_of(char **argv) {
+    bool preprocesses = false, names_input = false;
     for (char **argument = argv + 1; *argument != NULL; argument++) {
         const char *text = *argument;
-        if (text[0] == '@') return true; /* A file of arguments. */
-        if (text_equal(text, "-c") || text_equal(text, "-S") || text_equal(text, "-fsyntax-only")) return true;
+        if (text[0] == '@') return COMPILE; /* A file of arguments may hold anything. */
+        if (text_equal(text, "-c") || text_equal(text, "-S") || text_equal(text, "-fsyntax-only")) return COMPILE;
+        if (text_equal(text, "-E") || text_equal(text, "-M") || text_equal(text, "-MM")) preprocesses = true;
+        if (text[0] != '-' || text[1] == 0) names_input = true;
     }
-    return false;
+    return preprocesses ? PREPROCESS : names_input ? LINK : INFORM;
 }
 
 static void replay(int to, struct span text) {
@@ -74,8 +80,9 @@ static void finish_with(const struct record *record) {
     replay(2, record->standard_error);
 }
 
-static void log_hit(int run_directory, const struct request *request, const struct settings *settings, const struct record *record,
-                    bool deserves_refresh, uint64_t began_ns) {
+/* One line of the hits log. `key` may be NULL, where no request was made. */
+static void note(int run_directory, const uint8_t *key, const struct settings *settings, uint32_t flags, uint32_t compile_ms,
+                 uint64_t began_ns) {
     struct file_status status;
     uint8_t entry[HIT_BYTES] = {0};
     const int log = sys_open(run_directory, "hits.log", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
@@ -83,12 +90,12 @@ static void log_hit(int run_directory, const struct request *request, const stru
     if (sys_status(log, "", AT_EMPTY_PATH, &status) == 0 && status.size + HIT_BYTES <= HITS_LOG_MOST) {
         const uint64_t now_ns = sys_wall_ns();
         uint8_t *at = entry;
-        for (int i = 0; i < SHA256_BYTES; i++) *at++ = request->key[i];
+        for (int i = 0; i < SHA256_BYTES; i++) *at++ = key == NULL ? 0 : key[i];
         at = store_u64(at, now_ns);
         at = store_u64(at, settings->session);
         at = store_u32(at, now_ns > began_ns ? (uint32_t)((now_ns - began_ns) / 1000) : 0);
-        at = store_u32(at, deserves_refresh ? HIT_DESERVES_REFRESH : 0);
-        store_u32(at, record->compile_ms);
+        at = store_u32(at, flags);
+        store_u32(at, compile_ms);
         sys_write(log, entry, sizeof entry);
     }
     sys_close(log);
@@ -116,7 +123,7 @@ static enum outcome try_record(struct record *record, struct request *request, i
         if (placed == PLACE_IMPOSSIBLE) return EXECUTE;
         if (placed == PLACED) {
             finish_with(record);
-            log_hit(run_directory, request, settings, record, state.deserves_refresh, began_ns);
+            note(run_directory, request->key, settings, state.deserves_refresh ? HIT_DESERVES_REFRESH : 0, record->compile_ms, began_ns);
             return FINISHED;
         }
         why = BLOB_DAMAGED;
@@ -160,6 +167,14 @@ static int compile(const struct compiler *compiler, const struct settings *setti
     return compiler_execute(compiler, settings, NULL);
 }
 
+static void note_passed(enum purpose purpose, const struct settings *settings, uint64_t began_ns) {
+    struct path run_path;
+    const int run_directory = daemon_run_directory(settings, &run_path);
+    if (run_directory < 0) return;
+    note(run_directory, NULL, settings, NOT_A_HIT | (uint32_t)purpose << 8, 0, began_ns);
+    sys_close(run_directory);
+}
+
 int program(int argc, char **argv) {
     static struct settings settings;
     static struct compiler compiler;
@@ -187,6 +202,11 @@ int program(int argc, char **argv) {
         return EXIT_NOT_FOUND;
     }
     if (masquerading) argv[0] = compiler.path.text;
-    if (settings.disabled || !may_compile(compiler.argv)) return compiler_execute(&compiler, &settings, NULL);
+    if (settings.disabled) return compiler_execute(&compiler, &settings, NULL);
+    const enum purpose purpose = purpose_of(compiler.argv);
+    if (purpose != COMPILE) {
+        note_passed(purpose, &settings, began_ns);
+        return compiler_execute(&compiler, &settings, NULL);
+    }
     return compile(&compiler, &settings, began_ns);
 }

@@ -81,6 +81,10 @@ export class Housekeeper implements AsyncDisposable {
     const bySession = new Map<string, { count: number; savedMs: number; tookUs: number }>();
     for (const hit of await hits.drain()) {
       const session = hit.session === 0n ? "" : hit.session.toString(16).padStart(16, "0");
+      if (hit.passed !== undefined) {
+        statistics.count({ [`pass:${hit.passed}`]: 1 }, session);
+        continue;
+      }
       const sum = bySession.get(session) ?? { count: 0, savedMs: 0, tookUs: 0 };
       bySession.set(session, { count: sum.count + 1, savedMs: sum.savedMs + hit.compileMs, tookUs: sum.tookUs + hit.tookUs });
       this.#toNote.add(hit.key);

@@ -74,6 +74,16 @@ test("hits are read up to the last whole one", () => {
   line.writeUInt32LE(450, 48);
   line.writeUInt32LE(1, 52);
   line.writeUInt32LE(900, 56);
-  const hit = { key: "ab".repeat(32), atNs: 1_700_000_000_000_000_000n, session: 7n, tookUs: 450, compileMs: 900, deservesRefresh: true };
+  const hit = {
+    key: "ab".repeat(32),
+    atNs: 1_700_000_000_000_000_000n,
+    session: 7n,
+    tookUs: 450,
+    compileMs: 900,
+    deservesRefresh: true,
+    passed: undefined,
+  };
   assert.deepEqual(readHitsLog(Buffer.concat([line, line, line.subarray(0, 20)])), [hit, hit]);
+  line.writeUInt32LE(0x102, 52);
+  assert.deepEqual(readHitsLog(line), [{ ...hit, deservesRefresh: false, passed: "called_for_preprocessing" }]);
 });

@@ -136,7 +136,10 @@ export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
   return blobs;
 }
 
-/** One hit that the wrapper served alone. */
+/** Why a wrapper executed a compiler without asking; the order is the log's. */
+const passedFor = ["called_for_link", "called_for_preprocessing", "called_for_information"] as const;
+
+/** One hit that the wrapper served alone, or a compiler that it executed without asking. */
 export interface LoggedHit {
   readonly key: string;
   readonly atNs: bigint;
@@ -145,6 +148,8 @@ export interface LoggedHit {
   /** What the compiler took when the result was made. */
   readonly compileMs: number;
   readonly deservesRefresh: boolean;
+  /** Set where it was no hit. */
+  readonly passed: (typeof passedFor)[number] | undefined;
 }
 
 export const hitBytes = 64;
@@ -156,7 +161,8 @@ export function readHitsLog(bytes: Buffer): LoggedHit[] {
     const reader = new ByteReader(bytes.subarray(at, at + hitBytes));
     const key = reader.bytes(32).toString("hex");
     const [atNs, session, tookUs, flags, compileMs] = [reader.u64(), reader.u64(), reader.u32(), reader.u32(), reader.u32()];
-    hits.push({ key, atNs, session, tookUs, compileMs, deservesRefresh: (flags & 1) !== 0 });
+    const passed = (flags & 2) === 0 ? undefined : (passedFor[(flags >> 8) & 0xff] ?? "called_for_information");
+    hits.push({ key, atNs, session, tookUs, compileMs, deservesRefresh: (flags & 1) !== 0, passed });
   }
   return hits;
 }
