@@ -4,6 +4,10 @@
 export const limits = {
   /** A frame of the compile socket. */
   frameBytes: 16_777_216,
+  /** Unfinished frames of all connections of the compile socket together. */
+  pendingFrameBytes: 134_217_728,
+  /** From a connection, or the first byte of a frame, to the frame's last byte. The wrapper itself waits for 2 s at most. */
+  frameDeadlineMs: 10_000,
   /** Arguments of one compiler invocation, response files expanded. */
   compilerArguments: 32_768,
   /** Nesting of response files. */
@@ -30,6 +34,8 @@ export const limits = {
   historyEntries: 50_000,
   /** Connections of the compile socket at once. */
   connections: 4_096,
+  /** Connections of the control socket at once. */
+  controlConnections: 64,
   /** A compile that was handed to a client and never came back. */
   jobDeadlineMs: 21_600_000,
   /** A stat younger than this is not believed: file systems' clocks tick up to 10 ms apart. */

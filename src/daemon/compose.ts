@@ -9,6 +9,7 @@ import { LocalToolchains } from "../exec/index.ts";
 import { CompileFlow, Statistics } from "../flows/index.ts";
 import { DiskStore, FileTable, openDatabase, SqliteIndex } from "../store/index.ts";
 import { loadConfig } from "./config.ts";
+import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
@@ -57,7 +58,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
 
   stack.use(await ControlDoor.open({ controls, log }, socketPath(paths.controlSocket)));
-  stack.use(await CompileDoor.open({ flow, records, log }, socketPath(paths.compileSocket)));
+  stack.use(await CompileDoor.open({ flow, records, log }, socketPath(paths.compileSocket), connectionsMax()));
   for (const socket of [paths.controlSocket, paths.compileSocket]) chmodSync(socket, 0o600);
   const built = stack.move();
   return { [Symbol.asyncDispose]: () => built.disposeAsync() };

@@ -78,7 +78,8 @@ function readFile(file: string): Map<string, unknown> {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return new Map();
+    const system = systemCode(error);
+    if (system === "ENOENT" || system === "ENOTDIR") return new Map(); // A home that is no directory is prepareHome's to judge.
     throw new CairnError("config-invalid", { where: file, want: "a readable file" }, error);
   }
   try {

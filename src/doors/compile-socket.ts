@@ -4,7 +4,7 @@
  * Knows: frames, connections, deadlines. Does not know: what an answer means.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { type Log, limits } from "../base/index.ts";
+import { CairnError, type Log, limits } from "../base/index.ts";
 import type { CompileFlow, CompileQuestion, Placement, Validity } from "../flows/index.ts";
 import {
   type CompileRequest,
@@ -33,11 +33,15 @@ export class CompileDoor implements AsyncDisposable {
   readonly #server: Server;
   readonly #stop = new AbortController();
   readonly #sockets = new Set<Socket>();
+  readonly #pending: Pending = { bytes: 0 };
   readonly #rechecks = new Map<string, NodeJS.Timeout>();
 
-  /** @param path of the socket; what lies there is replaced, so the caller must own the home */
-  static async open(parts: CompileDoorParts, path: string): Promise<CompileDoor> {
-    const door = new CompileDoor(parts);
+  /**
+   * @param path of the socket; what lies there is replaced, so the caller must own the home
+   * @param connections served at once; who comes when there are so many is told at once to go
+   */
+  static async open(parts: CompileDoorParts, path: string, connections: number): Promise<CompileDoor> {
+    const door = new CompileDoor(parts, connections);
     await new Promise<void>((resolve, reject) => {
       door.#server.once("error", reject);
       door.#server.listen({ path, backlog: limits.connections }, resolve);
@@ -46,10 +50,10 @@ export class CompileDoor implements AsyncDisposable {
     return door;
   }
 
-  private constructor(parts: CompileDoorParts) {
+  private constructor(parts: CompileDoorParts, connections: number) {
     this.#parts = parts;
     this.#server = createServer((socket) => this.#serve(socket));
-    this.#server.maxConnections = limits.connections;
+    this.#server.maxConnections = connections;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,7 +65,8 @@ export class CompileDoor implements AsyncDisposable {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
-    const conversation = new Conversation(this.#parts, socket, this.#stop.signal, (question) => this.#recheckSoon(question));
+    const recheckSoon = (question: CompileQuestion): void => this.#recheckSoon(question);
+    const conversation = new Conversation(this.#parts, { socket, pending: this.#pending, signal: this.#stop.signal, recheckSoon });
     socket.setTimeout(limits.jobDeadlineMs, () => socket.destroy());
     socket.on("data", (chunk) => conversation.receive(chunk));
     socket.on("error", () => undefined); // "close" follows.
@@ -88,27 +93,48 @@ export class CompileDoor implements AsyncDisposable {
   }
 }
 
+/** What unfinished frames take, all connections together. */
+interface Pending {
+  bytes: number;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly pending: Pending;
+  readonly signal: AbortSignal;
+  readonly recheckSoon: (question: CompileQuestion) => void;
+}
+
 /** One wrapper and what it wants. */
 class Conversation {
   readonly #parts: CompileDoorParts;
   readonly #socket: Socket;
+  readonly #pending: Pending;
   readonly #signal: AbortSignal;
   readonly #recheckSoon: (question: CompileQuestion) => void;
+  /** Runs while a frame is awaited or unfinished; a wrapper that runs its compiler may be silent for hours. */
+  #frameDeadline: NodeJS.Timeout | undefined;
+  #unfinishedBytes = 0;
   readonly #splitter = new FrameSplitter();
   #question: CompileQuestion | undefined;
   #job: bigint | undefined;
   #over = false;
 
-  constructor(parts: CompileDoorParts, socket: Socket, signal: AbortSignal, recheckSoon: (question: CompileQuestion) => void) {
+  constructor(parts: CompileDoorParts, connection: Connection) {
     this.#parts = parts;
-    this.#socket = socket;
-    this.#signal = signal;
-    this.#recheckSoon = recheckSoon;
+    this.#socket = connection.socket;
+    this.#pending = connection.pending;
+    this.#signal = connection.signal;
+    this.#recheckSoon = connection.recheckSoon;
+    this.#awaitFrame();
   }
 
   receive(chunk: Buffer): void {
+    if (this.#over) return;
     try {
-      for (const { type, payload } of this.#splitter.push(chunk)) {
+      const frames = this.#splitter.push(chunk);
+      this.#account(frames.length > 0);
+      for (const { type, payload } of frames) {
         const frame = readWrapperFrame(type, payload);
         const work = frame.kind === "compile" ? this.#compile(frame.request) : this.#ran(frame.report);
         work.catch((error: unknown) => this.#fail(error));
@@ -120,8 +146,31 @@ class Conversation {
 
   ended(): void {
     this.#over = true;
+    clearTimeout(this.#frameDeadline);
+    this.#pending.bytes -= this.#unfinishedBytes;
     if (this.#job !== undefined) this.#parts.flow.abandon(this.#job);
     this.#job = undefined;
+  }
+
+  /** Bounds what unfinished frames may take, and how long. */
+  #account(finishedOne: boolean): void {
+    const before = this.#unfinishedBytes;
+    const after = this.#splitter.pendingBytes;
+    this.#unfinishedBytes = after;
+    this.#pending.bytes += after - before;
+    if (this.#pending.bytes > limits.pendingFrameBytes) throw new CairnError("limit-exceeded", { what: "unfinished frames" });
+    if (after === 0 || finishedOne) clearTimeout(this.#frameDeadline);
+    if (after > 0 && (before === 0 || finishedOne)) this.#awaitFrame();
+  }
+
+  #awaitFrame(): void {
+    clearTimeout(this.#frameDeadline);
+    this.#frameDeadline = setTimeout(() => this.#late(), limits.frameDeadlineMs).unref();
+  }
+
+  #late(): void {
+    this.#parts.log.event("debug", "compile-door.late", { bytes: this.#splitter.pendingBytes });
+    this.#socket.destroy();
   }
 
   async #compile(request: CompileRequest): Promise<void> {
@@ -174,7 +223,9 @@ class Conversation {
   }
 
   #end(frame: DaemonFrame): void {
-    if (!this.#over && this.#socket.writable) this.#socket.end(writeDaemonFrame(frame));
+    if (this.#over || !this.#socket.writable) return;
+    this.#socket.write(writeDaemonFrame(frame));
+    this.#socket.destroySoon(); // Once it is written, also when the other side never closes.
   }
 
   #fail(error: unknown): void {

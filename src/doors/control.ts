@@ -4,7 +4,7 @@
  * Knows: paths, methods, statuses. Does not know: where the answers come from.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { CairnError, type Log } from "../base/index.ts";
+import { CairnError, type Log, limits } from "../base/index.ts";
 
 /** What the command line may ask; each answer is sent as JSON. */
 export interface Controls {
@@ -22,6 +22,8 @@ export interface Controls {
 
 const BODY_BYTES = 65_536;
 const REQUEST_DEADLINE_MS = 10_000;
+/** How often Node looks for requests that are late. */
+const CHECK_EVERY_MS = 2_000;
 
 export class ControlDoor implements AsyncDisposable {
   readonly #server: Server;
@@ -36,7 +38,8 @@ export class ControlDoor implements AsyncDisposable {
   }
 
   private constructor(parts: { controls: Controls; log: Log }) {
-    this.#server = createServer({ requestTimeout: REQUEST_DEADLINE_MS, keepAliveTimeout: 1_000 }, (request, response) => {
+    const deadlines = { requestTimeout: REQUEST_DEADLINE_MS, headersTimeout: REQUEST_DEADLINE_MS, keepAliveTimeout: 1_000 };
+    this.#server = createServer({ ...deadlines, connectionsCheckingInterval: CHECK_EVERY_MS }, (request, response) => {
       respond(parts.controls, request, response).catch((error: unknown) => {
         parts.log.event("warn", "control.failed", {
           url: request.url ?? "",
@@ -48,6 +51,7 @@ export class ControlDoor implements AsyncDisposable {
         });
       });
     });
+    this.#server.maxConnections = limits.controlConnections;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

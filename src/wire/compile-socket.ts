@@ -46,6 +46,8 @@ export interface RanReport {
   readonly dependencies: Buffer;
 }
 
+const HEADER_BYTES = 5;
+
 export type WrapperFrame =
   | { readonly kind: "compile"; readonly request: CompileRequest }
   | { readonly kind: "ran"; readonly report: RanReport };
@@ -60,20 +62,37 @@ export type DaemonFrame =
 
 /** Cuts a byte stream into frames. Keeps at most one unfinished frame. */
 export class FrameSplitter {
-  #pending: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #pendingBytes = 0;
+  /** Below so many bytes there is no frame: pieces are joined once, however many they are. */
+  #wantedBytes = HEADER_BYTES;
+
+  /** Bytes of the unfinished frame. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
 
   /** @throws {CairnError} frame-invalid when a frame is larger than limits.frameBytes */
   push(chunk: Buffer): { type: number; payload: Buffer }[] {
-    let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#chunks.push(chunk);
+    this.#pendingBytes += chunk.length;
+    if (this.#pendingBytes < this.#wantedBytes) return [];
+    let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     const frames: { type: number; payload: Buffer }[] = [];
-    while (bytes.length >= 5) {
+    this.#wantedBytes = HEADER_BYTES;
+    while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32LE(0);
       if (length > limits.frameBytes) throw new CairnError("frame-invalid", { why: "too large", bytes: length });
-      if (bytes.length < 5 + length) break;
-      frames.push({ type: bytes.readUInt8(4), payload: bytes.subarray(5, 5 + length) });
-      bytes = bytes.subarray(5 + length);
+      const end = HEADER_BYTES + length;
+      if (bytes.length < end) {
+        this.#wantedBytes = end;
+        break;
+      }
+      frames.push({ type: bytes.readUInt8(4), payload: bytes.subarray(HEADER_BYTES, end) });
+      bytes = bytes.subarray(end);
     }
-    this.#pending = bytes;
+    this.#chunks = bytes.length === 0 ? [] : [bytes];
+    this.#pendingBytes = bytes.length;
     return frames;
   }
 }
