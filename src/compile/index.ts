@@ -15,4 +15,4 @@ export { type PassReason, passReasons } from "./pass-reasons.ts";
 export { Places, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type SourceScan, scanSource } from "./scan.ts";
-export { type TokensOf, tokensOf } from "./tokens.ts";
+export { identifiersOf, type TokensOf, tokensOf } from "./tokens.ts";

@@ -15,8 +15,6 @@ export interface TokensOf {
   readonly exact: Digest;
   /** Equal when the same lines of tokens follow each other, columns included, whatever lies between the lines. */
   readonly layout: Digest;
-  /** Every identifier outside comments and string literals. */
-  readonly identifiers: ReadonlySet<string>;
 }
 
 // Stand for a line break that is no line end of the program: inside a raw string or a kept comment, after a backslash.
@@ -48,13 +46,30 @@ export function tokensOf(content: Buffer): TokensOf | undefined {
   const blanked = lexer.blanked();
   // With a line comment present strict dialects may warn; without an ending newline pedantic ones do.
   const traits = `${lexer.lineComments ? "/" : ""}${text.endsWith("\n") ? "\n" : ""}\0`;
-  const exact = blanked.replace(/[ \t\f]+\n/g, "\n");
+  const exact = blanked.split("\n").map(withoutTrailingBlanks).join("\n");
   const layout = exact.replace(/^\n+/, "").replace(/\n{2,}/g, "\n");
   return {
     exact: digestOf(Buffer.from(traits + exact, "latin1")),
     layout: digestOf(Buffer.from(traits + layout, "latin1")),
-    identifiers: new Set(lexer.withoutStrings().match(IDENTIFIER)),
   };
+}
+
+/** Every identifier outside comments and string literals; undefined when the text leaves any doubt. */
+export function identifiersOf(content: Buffer): ReadonlySet<string> | undefined {
+  const text = textOf(content);
+  if (FOREIGN.test(text)) return undefined;
+  const lexer = new Lexer(text);
+  return lexer.run() ? new Set(lexer.withoutStrings().match(IDENTIFIER)) : undefined;
+}
+
+/** A regular expression would try every blank of a long run as the run's start. */
+function withoutTrailingBlanks(line: string): string {
+  let end = line.length;
+  for (; end > 0; end--) {
+    const character = line.charCodeAt(end - 1);
+    if (character !== 0x20 && character !== 0x09 && character !== 0x0c) break;
+  }
+  return end === line.length ? line : line.slice(0, end);
 }
 
 /** What replaces a stretch of the text: in the fingerprints, and where identifiers are looked for. */

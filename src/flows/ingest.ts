@@ -5,6 +5,7 @@
  * Knows: which traces of a run make it safe to repeat its result. Does not know: how the result is found again.
  */
 import { type BigIntStats, lstatSync, readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { type Digest, limits } from "../base/index.ts";
 import { absentLookups, actionKey, depfileTemplate, type PassReason, parseDepfile, type SourceScan } from "../compile/index.ts";
 import type {
@@ -58,6 +59,9 @@ export type Ingested =
   | { readonly kind: "kept"; readonly kept: Kept }
   | { readonly kind: "refused"; readonly reason: PassReason; readonly detail: string };
 
+/** How long one compile may keep the event loop to itself at a stretch. */
+const LONGEST_TURN_MS = 10;
+
 const CLOCK_TOLERANCE_NS = 50_000_000n;
 const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
 
@@ -86,6 +90,7 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
   const { understood, report } = trace;
   const { places, invocation } = understood;
   checkClock(report);
+  await becomeAcquainted(parts, trace);
   const read = inputsOf(parts, trace);
   const written = outputsOf(trace);
 
@@ -125,6 +130,18 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
 function checkClock(report: RunReport): void {
   const drift = report.endNs - report.startNs - report.steadyNs;
   if (drift > CLOCK_TOLERANCE_NS || drift < -CLOCK_TOLERANCE_NS) throw new Refusal("clock_stepped", `${drift / 1_000_000n} ms`);
+}
+
+/** Reading and scanning hundreds of new headers takes a while: others who ask must not wait for all of it. */
+async function becomeAcquainted(parts: IngestParts, trace: Trace): Promise<void> {
+  const { cwd } = trace.understood.question;
+  let since = performance.now();
+  for (const path of dependencyNames(trace)) {
+    parts.files.state(absolutePath(cwd, path), (content, digest) => parts.facts.seen(content, digest));
+    if (performance.now() - since < LONGEST_TURN_MS) continue;
+    await setImmediate();
+    since = performance.now();
+  }
 }
 
 interface ReadFiles {

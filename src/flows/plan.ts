@@ -85,6 +85,8 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
     return true;
   };
   for (const input of entry.inputs) if (!watch(places.resolve(input.path))) return undefined;
+  // The entry may be that of a command without them, or with others that said the same.
+  for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
   const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent];
   return { inputs, absences: absencesOf(look, missing) };

@@ -3,6 +3,7 @@
  */
 import { type Digest, limits } from "../base/index.ts";
 import {
+  identifiersOf,
   type MacroBodies,
   macroBodies,
   reach,
@@ -77,8 +78,9 @@ export class SourceFacts {
       const memo = `${digest} ${key}`;
       const known = this.#mentions.get(memo);
       if (known !== undefined) return known;
-      const tokens = this.tokens(path, digest);
-      const mentioned = tokens === undefined || names.some((name) => tokens.identifiers.has(name));
+      const content = this.#files.content(path, digest);
+      const identifiers = content && identifiersOf(content);
+      const mentioned = identifiers === undefined || names.some((name) => identifiers.has(name));
       this.#mentions.set(memo, mentioned);
       return mentioned;
     });
