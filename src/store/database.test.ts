@@ -30,7 +30,7 @@ test("the database is its owner's alone", async () => {
 test("transactions: all or nothing", async () => {
   await using opened = await filled();
   const { database } = opened;
-  const insert = database.statement("INSERT INTO paths (path) VALUES (?)");
+  const insert = database.statement("INSERT INTO paths (path, crc) VALUES (?, 0)");
   const count = database.statement("SELECT count(*) FROM paths");
   const before = numberAt(count.get(), 0);
   assert.throws(() =>
@@ -94,7 +94,7 @@ test("damage found while running: replaced by an empty one at once", async () =>
   await using opened = await filled();
   const index = SqliteIndex.open(opened);
   opened.database.transaction(() => {
-    const insert = opened.database.statement("INSERT INTO paths (path) VALUES (?)");
+    const insert = opened.database.statement("INSERT INTO paths (path, crc) VALUES (?, 0)");
     for (let row = 0; row < 20_000; row++) insert.run(`some/path/or/other/${row}`);
   });
   await opened.reopen();

@@ -8,7 +8,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { CairnError, type Facts, type Log } from "../base/index.ts";
+import { CairnError, type Facts, type Log, systemCode } from "../base/index.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** Values of one row, in the order of the SELECT. */
@@ -31,8 +31,22 @@ const BUSY_MS = 500;
 const LOG_AGAIN_MS = 60_000;
 
 // Primary result codes of SQLite: https://sqlite.org/rescode.html
+const SQLITE_ERROR = 1;
 const SQLITE_CORRUPT = 11;
+const SQLITE_TOOBIG = 18;
+const SQLITE_CONSTRAINT = 19;
+const SQLITE_MISMATCH = 20;
 const SQLITE_NOTADB = 26;
+
+/** What our statements meet only in a database that is not as it was written: SQLite notices some damage by its consequences. */
+const DAMAGE: ReadonlySet<number> = new Set([
+  SQLITE_ERROR,
+  SQLITE_CORRUPT,
+  SQLITE_TOOBIG,
+  SQLITE_CONSTRAINT,
+  SQLITE_MISMATCH,
+  SQLITE_NOTADB,
+]);
 
 export function openDatabase(parts: DatabaseParts, options: DatabaseOptions): Database {
   return new Database(parts, options);
@@ -124,7 +138,7 @@ export class Database implements Disposable {
     const code = sqliteCode(error);
     if (code === undefined) throw error; // Not the database's fault: a defect of ours must be seen.
     this.#trouble("index.failed", { what, code, message: error instanceof Error ? error.message : "" });
-    if (code !== SQLITE_CORRUPT && code !== SQLITE_NOTADB) return false;
+    if (!DAMAGE.has(code)) return false;
     this.#replace();
     return true;
   }
@@ -268,6 +282,7 @@ function connect(file: string): DatabaseSync {
 }
 
 function sqliteCode(error: unknown): number | undefined {
+  if (systemCode(error) === "ERR_OUT_OF_RANGE") return SQLITE_CORRUPT; // A number that we never wrote.
   if (!(error instanceof Error) || !("errcode" in error)) return undefined;
   return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
 }

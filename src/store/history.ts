@@ -5,6 +5,7 @@
 import { type Digest, limits } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import { type Database, numberAt, type Row, textAt } from "./database.ts";
+import { DamagedRow, rowCheck } from "./row-check.ts";
 
 /** Rows gathered before they are written. */
 const PENDING_MAX = 256;
@@ -27,12 +28,12 @@ export class History {
   bySource(source: string): HistoryRow | undefined {
     const pending = this.#pending.get(source);
     if (pending !== undefined) return pending;
-    return rowFrom(this.#database.attempt("history", undefined, () => this.#sql.bySource.get(source)));
+    return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.bySource.get(source)));
   }
 
   byRequest(request: Digest): HistoryRow | undefined {
     for (const row of this.#pending.values()) if (row.request === request) return row;
-    return rowFrom(this.#database.attempt("history", undefined, () => this.#sql.byRequest.get(Buffer.from(request, "hex"))));
+    return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.byRequest.get(Buffer.from(request, "hex"))));
   }
 
   flush(): void {
@@ -43,7 +44,7 @@ export class History {
   }
 
   #write(rows: readonly HistoryRow[]): void {
-    for (const row of rows) this.#sql.put.run(row.source, Buffer.from(row.request, "hex"), row.at, row.outcome, row.body);
+    for (const row of rows) this.#sql.put.run(row.source, Buffer.from(row.request, "hex"), row.at, row.outcome, row.body, checkOf(row));
     const excess = numberAt(this.#sql.size.get(), 0) - limits.historyEntries;
     if (excess > 0) this.#sql.dropOldest.run(excess);
   }
@@ -51,16 +52,22 @@ export class History {
 
 function rowFrom(row: Row | undefined): HistoryRow | undefined {
   if (row === undefined) return undefined;
-  return { source: textAt(row, 0), request: textAt(row, 1), at: numberAt(row, 2), outcome: textAt(row, 3), body: textAt(row, 4) };
+  const found = { source: textAt(row, 0), request: textAt(row, 1), at: numberAt(row, 2), outcome: textAt(row, 3), body: textAt(row, 4) };
+  if (checkOf(found) !== numberAt(row, 5)) throw new DamagedRow("history");
+  return found;
+}
+
+function checkOf(row: HistoryRow): number {
+  return rowCheck(row.source, row.request, row.at, row.outcome, row.body);
 }
 
 function statements(database: Database) {
   return {
-    bySource: database.statement("SELECT source, lower(hex(request)), at, outcome, body FROM history WHERE source = ?"),
+    bySource: database.statement("SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE source = ?"),
     byRequest: database.statement(
-      "SELECT source, lower(hex(request)), at, outcome, body FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
+      "SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
     ),
-    put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body) VALUES (?, ?, ?, ?, ?)"),
+    put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
     size: database.statement("SELECT count(*) FROM history"),
     dropOldest: database.statement("DELETE FROM history WHERE source IN (SELECT source FROM history ORDER BY at LIMIT ?)"),
   };

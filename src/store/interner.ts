@@ -7,6 +7,7 @@ import type { Digest } from "../base/index.ts";
 import type { ManifestInput, PortablePath } from "../contracts/index.ts";
 import { type Database, numberAt, textAt } from "./database.ts";
 import { Generations } from "./generations.ts";
+import { demandIntact, rowCheck } from "./row-check.ts";
 
 interface KnownInput {
   readonly id: number;
@@ -46,8 +47,9 @@ export class Interner {
   inputs(ids: readonly number[]): ManifestInput[] | undefined {
     return collect(ids, this.#inputById, (missing) => {
       for (const row of this.#sql.inputs.all(missing)) {
-        const input = { path: textAt(row, 1), digest: textAt(row, 2) };
-        this.#know(numberAt(row, 0), input);
+        const [id, input] = [numberAt(row, 0), { path: textAt(row, 1), digest: textAt(row, 2) }];
+        demandIntact("inputs", numberAt(row, 3), id, input.digest, input.path);
+        this.#know(id, input);
       }
     });
   }
@@ -55,7 +57,11 @@ export class Interner {
   /** The paths with these ids; as {@link inputs}. */
   paths(ids: readonly number[]): PortablePath[] | undefined {
     return collect(ids, this.#pathById, (missing) => {
-      for (const row of this.#sql.paths.all(missing)) this.#knowPath(numberAt(row, 0), textAt(row, 1));
+      for (const row of this.#sql.paths.all(missing)) {
+        const [id, path] = [numberAt(row, 0), textAt(row, 1)];
+        demandIntact("paths", numberAt(row, 2), id, path);
+        this.#knowPath(id, path);
+      }
     });
   }
 
@@ -85,7 +91,9 @@ export class Interner {
     }
     const digest = Buffer.from(input.digest, "hex");
     const row = this.#sql.inputId.get(digest, input.path);
-    const id = row === undefined ? this.#sql.addInput.insert(digest, input.path) : numberAt(row, 0);
+    const id = row === undefined ? numberAt(this.#sql.nextInput.get(), 0) : numberAt(row, 0);
+    if (row === undefined) this.#sql.addInput.run(id, digest, input.path, rowCheck(id, input.digest, input.path));
+    else demandIntact("inputs", numberAt(row, 1), id, input.digest, input.path);
     this.#know(id, { path: input.path, digest: input.digest });
     return id;
   }
@@ -94,7 +102,9 @@ export class Interner {
     const known = this.#pathIds.get(path);
     if (known !== undefined) return known;
     const row = this.#sql.pathId.get(path);
-    const id = row === undefined ? this.#sql.addPath.insert(path) : numberAt(row, 0);
+    const id = row === undefined ? numberAt(this.#sql.nextPath.get(), 0) : numberAt(row, 0);
+    if (row === undefined) this.#sql.addPath.run(id, path, rowCheck(id, path));
+    else demandIntact("paths", numberAt(row, 1), id, path);
     this.#knowPath(id, path);
     return id;
   }
@@ -141,11 +151,13 @@ const BATCH = 4_096;
 
 function statements(database: Database) {
   return {
-    inputId: database.statement("SELECT id FROM inputs WHERE digest = ? AND path = ?"),
-    addInput: database.statement("INSERT INTO inputs (digest, path) VALUES (?, ?)"),
-    inputs: database.statement("SELECT id, path, lower(hex(digest)) FROM inputs WHERE id IN (SELECT value FROM json_each(?))"),
-    pathId: database.statement("SELECT id FROM paths WHERE path = ?"),
-    addPath: database.statement("INSERT INTO paths (path) VALUES (?)"),
-    paths: database.statement("SELECT id, path FROM paths WHERE id IN (SELECT value FROM json_each(?))"),
+    inputId: database.statement("SELECT id, crc FROM inputs WHERE digest = ? AND path = ?"),
+    nextInput: database.statement("SELECT ifnull(max(id), 0) + 1 FROM inputs"),
+    addInput: database.statement("INSERT INTO inputs (id, digest, path, crc) VALUES (?, ?, ?, ?)"),
+    inputs: database.statement("SELECT id, path, lower(hex(digest)), crc FROM inputs WHERE id IN (SELECT value FROM json_each(?))"),
+    pathId: database.statement("SELECT id, crc FROM paths WHERE path = ?"),
+    nextPath: database.statement("SELECT ifnull(max(id), 0) + 1 FROM paths"),
+    addPath: database.statement("INSERT INTO paths (id, path, crc) VALUES (?, ?, ?)"),
+    paths: database.statement("SELECT id, path, crc FROM paths WHERE id IN (SELECT value FROM json_each(?))"),
   };
 }

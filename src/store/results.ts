@@ -12,6 +12,7 @@ import { bytesAt, type Database, numberAt, type Row, textAt } from "./database.t
 import { History } from "./history.ts";
 import { decodeIds, encodeIds } from "./id-list.ts";
 import { Interner } from "./interner.ts";
+import { DamagedRow, demandIntact, rowCheck } from "./row-check.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Uses } from "./uses.ts";
 
@@ -58,12 +59,16 @@ export class SqliteIndex implements ResultIndex {
     const rows = this.#attempt("entries", [], () => this.#sql.entries.all(toBytes(manifest)));
     const used = new Map(rows.map((row) => [row, Math.max(numberAt(row, 5), this.#uses.of(manifest, textAt(row, 0)))]));
     rows.sort((a, b) => (used.get(b) ?? 0) - (used.get(a) ?? 0));
-    return rows.map((row) => this.#attempt("inputs", undefined, () => this.#entry(row))).filter((entry) => entry !== undefined);
+    return rows.map((row) => this.#attempt("inputs", undefined, () => this.#entry(manifest, row))).filter((entry) => entry !== undefined);
   }
 
   result(action: Digest): StoredResult | undefined {
-    const row = this.#attempt("result", undefined, () => this.#sql.result.get(toBytes(action)));
-    return row === undefined ? undefined : (JSON.parse(textAt(row, 0)) as StoredResult); // Written by `add` and nobody else.
+    return this.#attempt("result", undefined, () => {
+      const row = this.#sql.result.get(toBytes(action));
+      if (row === undefined) return undefined;
+      demandIntact("results", numberAt(row, 1), action, textAt(row, 0));
+      return JSON.parse(textAt(row, 0)) as StoredResult; // Written by `add` and nobody else.
+    });
   }
 
   /** @throws {CairnError} `home-unwritable` or `index-corrupt`; nothing is stored then */
@@ -86,8 +91,13 @@ export class SqliteIndex implements ResultIndex {
   }
 
   tokens(content: Digest): Tokens | undefined {
-    const row = this.#attempt("tokens", undefined, () => this.#sql.tokens.get(toBytes(content)));
-    return row === undefined ? undefined : { exact: textAt(row, 0), layout: textAt(row, 1) };
+    return this.#attempt("tokens", undefined, () => {
+      const row = this.#sql.tokens.get(toBytes(content));
+      if (row === undefined) return undefined;
+      const [exact, layout] = [textAt(row, 0), textAt(row, 1)];
+      demandIntact("tokens", numberAt(row, 2), content, exact, layout);
+      return { exact, layout };
+    });
   }
 
   remember(row: HistoryRow): void {
@@ -154,25 +164,32 @@ export class SqliteIndex implements ResultIndex {
     const used = this.#tick();
     const key = toBytes(entry.action);
     sql.dropOutputs.run(key);
-    const id = numberAt(sql.putResult.get(key, JSON.stringify(result), used), 0);
+    const body = JSON.stringify(result);
+    const id = numberAt(sql.putResult.get(key, body, used, rowCheck(entry.action, body)), 0);
     for (const output of result.outputs) sql.addOutput.run(toBytes(output.digest), id);
     const inputs = this.#interner.inputIds(entry.inputs);
     const absent = this.#interner.pathIds(entry.absent);
     this.#sweeper.inUse(inputs, absent);
     const place = entry.place === undefined ? null : toBytes(entry.place);
     const terminal = entry.terminal === undefined ? null : toBytes(entry.terminal);
-    sql.putEntry.run(toBytes(manifest), id, place, entry.presumed ? 1 : 0, terminal, encodeIds(inputs), encodeIds(absent), used);
+    const lists = [encodeIds(inputs), encodeIds(absent)] as const;
+    const check = entryCheck(manifest, entry, ...lists);
+    sql.putEntry.run(toBytes(manifest), id, place, entry.presumed ? 1 : 0, terminal, ...lists, used, check);
     const excess = numberAt(sql.countEntries.get(toBytes(manifest)), 0) - limits.entriesPerManifest;
     if (excess > 0) sql.dropOldest.run(toBytes(manifest), excess);
-    for (const [content, { exact, layout }] of tokens) sql.putTokens.run(toBytes(content), toBytes(exact), toBytes(layout));
+    for (const [content, { exact, layout }] of tokens) {
+      sql.putTokens.run(toBytes(content), toBytes(exact), toBytes(layout), rowCheck(content, exact, layout));
+    }
   }
 
-  #entry(row: Row): ManifestEntry | undefined {
-    const inputs = this.#interner.inputs(decodeIds(bytesAt(row, 3)));
-    const absent = this.#interner.paths(decodeIds(bytesAt(row, 4)));
-    if (inputs === undefined || absent === undefined) return undefined;
+  #entry(manifest: Digest, row: Row): ManifestEntry | undefined {
     const [place, terminal] = [textAt(row, 1) || undefined, textAt(row, 2) || undefined];
-    return { action: textAt(row, 0), place, presumed: numberAt(row, 6) === 1, terminal, inputs, absent };
+    const named = { action: textAt(row, 0), place, presumed: numberAt(row, 6) === 1, terminal };
+    const lists = [bytesAt(row, 3), bytesAt(row, 4)] as const;
+    if (entryCheck(manifest, named, ...lists) !== numberAt(row, 7)) throw new DamagedRow("entries");
+    const inputs = this.#interner.inputs(decodeIds(lists[0]));
+    const absent = this.#interner.paths(decodeIds(lists[1]));
+    return inputs === undefined || absent === undefined ? undefined : { ...named, inputs, absent };
   }
 
   /** The time, never twice the same: uses within one ms keep their order. */
@@ -188,26 +205,34 @@ export class SqliteIndex implements ResultIndex {
 
 function statements(database: Database) {
   return {
-    entries: database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used, presumed
+    entries:
+      database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used, presumed, entries.crc
       FROM entries JOIN results ON results.id = entries.result WHERE manifest = ?`),
-    result: database.statement("SELECT body FROM results WHERE action = ?"),
-    putResult: database.statement(`INSERT INTO results (action, body, used) VALUES (?, ?, ?)
-      ON CONFLICT (action) DO UPDATE SET body = excluded.body, used = excluded.used RETURNING id`),
+    result: database.statement("SELECT body, crc FROM results WHERE action = ?"),
+    putResult: database.statement(`INSERT INTO results (action, body, used, crc) VALUES (?, ?, ?, ?)
+      ON CONFLICT (action) DO UPDATE SET body = excluded.body, used = excluded.used, crc = excluded.crc RETURNING id`),
     dropOutputs: database.statement(`DELETE FROM outputs WHERE (blob, result) IN
       (SELECT unhex(value ->> 'digest'), results.id FROM results, json_each(body, '$.outputs') WHERE action = ?)`),
     addOutput: database.statement("INSERT OR IGNORE INTO outputs (blob, result) VALUES (?, ?)"),
-    putEntry:
-      database.statement(`INSERT INTO entries (manifest, result, place, presumed, terminal, inputs, absent, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    putEntry: database.statement(`INSERT INTO entries (manifest, result, place, presumed, terminal, inputs, absent, used, crc)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (manifest, result) DO UPDATE SET place = excluded.place, presumed = excluded.presumed, terminal = excluded.terminal,
-      inputs = excluded.inputs, absent = excluded.absent, used = excluded.used`),
+      inputs = excluded.inputs, absent = excluded.absent, used = excluded.used, crc = excluded.crc`),
     countEntries: database.statement("SELECT count(*) FROM entries WHERE manifest = ?"),
     dropOldest: database.statement("DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE manifest = ? ORDER BY used LIMIT ?)"),
     forget: database.statement("DELETE FROM results WHERE action = ?"),
-    tokens: database.statement("SELECT lower(hex(exact)), lower(hex(layout)) FROM tokens WHERE content = ?"),
-    putTokens: database.statement("INSERT OR REPLACE INTO tokens (content, exact, layout) VALUES (?, ?, ?)"),
+    tokens: database.statement("SELECT lower(hex(exact)), lower(hex(layout)), crc FROM tokens WHERE content = ?"),
+    putTokens: database.statement("INSERT OR REPLACE INTO tokens (content, exact, layout, crc) VALUES (?, ?, ?, ?)"),
     facts: database.statement(`SELECT (SELECT count(DISTINCT manifest) FROM entries), (SELECT count(*) FROM entries),
       (SELECT count(*) FROM results), (SELECT count(*) FROM inputs)`),
   };
+}
+
+type Named = Pick<ManifestEntry, "action" | "place" | "presumed" | "terminal">;
+
+function entryCheck(manifest: Digest, { action, place, presumed, terminal }: Named, inputs: Uint8Array, absent: Uint8Array): number {
+  const lists = [inputs, absent].map((list) => Buffer.from(list.buffer, list.byteOffset, list.byteLength).toString("latin1"));
+  return rowCheck(manifest, action, place ?? "", presumed ? 1 : 0, terminal ?? "", ...lists);
 }
 
 function toBytes(digest: Digest): Buffer {

@@ -5,9 +5,9 @@
  * There are few indices: each costs one more page to write for each compile. Where a result's blobs are wanted, its body tells them.
  * Digests are stored as 32 bytes. An entry names its inputs and absent paths by integer ids (see interner.ts), because thousands
  * of manifests share the same headers. An id is never used twice, because the
- * sweeper leaves the greatest one alone: what an entry names is right or gone. `used` and `checked` are ms since the epoch.
+ * sweeper leaves the greatest one alone: what an entry names is right or gone. `crc` is the checksum of the row (row-check.ts). `used` and `checked` are ms since the epoch.
  */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 export const SCHEMA = `
 CREATE TABLE blobs (
@@ -22,11 +22,11 @@ CREATE TABLE blobs (
 CREATE INDEX blobs_used ON blobs (used);
 CREATE INDEX blobs_plain ON blobs (used) WHERE form = 0;
 
-CREATE TABLE inputs (id INTEGER PRIMARY KEY, digest BLOB NOT NULL, path TEXT NOT NULL);
+CREATE TABLE inputs (id INTEGER PRIMARY KEY, digest BLOB NOT NULL, path TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE INDEX inputs_digest ON inputs (digest);
-CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+CREATE TABLE paths (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, crc INTEGER NOT NULL);
 
-CREATE TABLE results (id INTEGER PRIMARY KEY, action BLOB NOT NULL UNIQUE, body TEXT NOT NULL, used INTEGER NOT NULL);
+CREATE TABLE results (id INTEGER PRIMARY KEY, action BLOB NOT NULL UNIQUE, body TEXT NOT NULL, used INTEGER NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE outputs (blob BLOB NOT NULL, result INTEGER NOT NULL, PRIMARY KEY (blob, result)) WITHOUT ROWID;
 CREATE TABLE entries (
   id INTEGER PRIMARY KEY,
@@ -37,7 +37,8 @@ CREATE TABLE entries (
   terminal BLOB,
   inputs BLOB NOT NULL,
   absent BLOB NOT NULL,
-  used INTEGER NOT NULL
+  used INTEGER NOT NULL,
+  crc INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX entries_manifest ON entries (manifest, result);
 CREATE INDEX entries_result ON entries (result);
@@ -52,9 +53,9 @@ CREATE TRIGGER entry_gone AFTER DELETE ON entries BEGIN
   UPDATE dropped SET entries = entries + 1;
 END;
 
-CREATE TABLE tokens (content BLOB PRIMARY KEY, exact BLOB NOT NULL, layout BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE history (source TEXT PRIMARY KEY, request BLOB NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX history_request ON history (request);
+CREATE TABLE tokens (content BLOB PRIMARY KEY, exact BLOB NOT NULL, layout BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE history (source TEXT PRIMARY KEY, request BLOB NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL, body TEXT NOT NULL,
+  crc INTEGER NOT NULL);
 CREATE INDEX history_at ON history (at);
 CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE large_files (path TEXT PRIMARY KEY, identity BLOB NOT NULL, digest BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;

@@ -1,0 +1,93 @@
+/**
+ * Bits that flip in the index: SQLite has no checksums of its own. Whatever they hit, what is read was written, or is gone, and what
+ * is stored afterwards is found again.
+ */
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { digestOf, silentLog } from "../base/index.ts";
+import type { ManifestEntry } from "../contracts/index.ts";
+import { openDatabase } from "./database.ts";
+import { SqliteIndex } from "./results.ts";
+import { entryOf, resultOf, scratch } from "./store.fixture.ts";
+
+const RUNS = Number(process.env.CAIRN_TEST_FLIPS ?? 150);
+const ENTRIES = 60;
+const parts = { log: silentLog, now: () => 1_800_000_000_000 };
+
+/** Neighbours are alike, so that a row taken for another one looks right in all that is not looked at. */
+const written = Array.from({ length: ENTRIES }, (_, at) => {
+  const name = `unit${at}`;
+  const manifest = digestOf(`manifest ${at % 20}`);
+  const inputs = [
+    { path: "\0C/same.c", digest: digestOf(`version ${at}`) },
+    { path: "\0P/include/common.h", digest: digestOf(`common ${at % 3}`) },
+  ];
+  const entry: ManifestEntry = entryOf(name, { inputs, absent: [`\0C/${at}.h`, "\0P/other.h"] });
+  const tokens = { exact: digestOf(`exact ${at}`), layout: digestOf(`layout ${at}`) };
+  return { manifest, entry, result: resultOf(digestOf(`blob ${at}`)), content: digestOf(`version ${at}`), tokens };
+});
+
+function withIndex(file: string, body: (index: SqliteIndex) => void): void {
+  using database = openDatabase(parts, { file });
+  using index = SqliteIndex.open({ ...parts, database });
+  body(index);
+}
+
+function whole(file: string): Buffer {
+  withIndex(file, (index) => {
+    for (const { manifest, entry, result, content, tokens } of written) index.add(manifest, entry, result, new Map([[content, tokens]]));
+  });
+  return readFileSync(file); // Closing wrote the log back.
+}
+
+function check(index: SqliteIndex): void {
+  for (const { manifest, entry, result, content, tokens } of written) {
+    const candidates = written.filter((other) => other.manifest === manifest).map((other) => other.entry);
+    for (const found of index.entries(manifest)) {
+      const same = candidates.find(({ action }) => action === found.action);
+      assert.deepEqual(found, same);
+    }
+    const foundResult = index.result(entry.action);
+    if (foundResult !== undefined) assert.deepEqual(foundResult, result);
+    const foundTokens = index.tokens(content);
+    if (foundTokens !== undefined) assert.deepEqual(foundTokens, tokens);
+  }
+}
+
+test(`${RUNS} times bits flipped in the index`, () => {
+  const directory = scratch();
+  try {
+    const intact = whole(join(directory, "intact.db"));
+    const file = join(directory, "index.db");
+    const flips = fc.array(fc.tuple(fc.nat(intact.length - 1), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(flips, (flipped) => {
+        const bytes = Buffer.from(intact);
+        for (const [at, bits] of flipped) bytes[at] = (bytes[at] ?? 0) ^ bits;
+        for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+        writeFileSync(file, bytes);
+        withIndex(file, (index) => {
+          check(index);
+          const [first] = written;
+          assert.ok(first !== undefined);
+          // One attempt may meet the damage and clear it away.
+          const store = (): void => index.add(first.manifest, first.entry, first.result, new Map([[first.content, first.tokens]]));
+          try {
+            store();
+          } catch {
+            store();
+          }
+          check(index);
+          assert.deepEqual(index.result(first.entry.action), first.result);
+          assert.ok(index.entries(first.manifest).some(({ action }) => action === first.entry.action));
+        });
+      }),
+      { numRuns: RUNS },
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
