@@ -50,7 +50,7 @@ export function finish(draft: Draft, responseFiles: readonly string[]): Reading 
     mode,
     output,
     outputs: [
-      ...objects.map((path) => ({ path, role: "object" as const })),
+      ...objects.map((path) => ({ path, role: replaces(draft, path, mode, path === output) ? ("object" as const) : ("written" as const) })),
       ...(depfile === undefined ? [] : [{ path: depfile.path, role: "depfile" as const }]),
     ],
     depfile,
@@ -69,6 +69,11 @@ export function finish(draft: Draft, responseFiles: readonly string[]): Reading 
     defines: draft.defines,
   };
   return { kind: "compile", invocation };
+}
+
+/** The assembler, and gcc's objcopy, unlink first; clang renames its main output into place. All else is opened and truncated. */
+function replaces({ family }: Draft, path: string, mode: Invocation["mode"], isMain: boolean): boolean {
+  return isMain ? mode === "object" || family === "clang" : family === "gcc" && path.endsWith(".dwo");
 }
 
 const modeFlag: Readonly<Record<Invocation["mode"], string>> = { object: "-c", assembly: "-S", syntax: "-fsyntax-only" };

@@ -31,8 +31,11 @@ export interface Invocation {
   readonly mode: "object" | "assembly" | "syntax";
   /** -o, or the name that the compiler chooses in the working directory; undefined for `syntax`. */
   readonly output: string | undefined;
-  /** Exactly the files that the compiler will write, the main output first, the dependency file last. As the compiler names them. */
-  readonly outputs: readonly { readonly path: string; readonly role: "object" | "depfile" }[];
+  /**
+   * Exactly the files that the compiler will write, the main output first, the dependency file last. As the compiler names them.
+   * `object`: what was there is unlinked first; `written` and `depfile`: it is overwritten in place, and keeps mode and links.
+   */
+  readonly outputs: readonly { readonly path: string; readonly role: "object" | "written" | "depfile" }[];
   /** The dependency file that the user asked for; `user`: system headers are left out (-MMD). */
   readonly depfile: { readonly path: string; readonly headers: "all" | "user" } | undefined;
   /** Files named by options whose content is an input, as given. `optional`: the compiler looks for it and may do without. */

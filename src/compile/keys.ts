@@ -27,11 +27,15 @@ export interface Asked {
   readonly environment: CompilerEnvironment;
   /** What -march=native and the like stand for here; empty where nothing is native. */
   readonly native: string;
+  /** `Places.nesting` */
+  readonly nesting: string;
 }
+
+const PREFIX_MAP = /^-f(?:debug|file|macro|coverage|profile)-prefix-map=/;
 
 /** @param portable spells a path so that it is the same in every checkout */
 export function manifestKey(asked: Asked, portable: (path: string) => string): Digest {
-  const { toolchain, invocation, environment, native } = asked;
+  const { toolchain, invocation, environment, native, nesting } = asked;
   return canonicalDigest("cairn.manifest", [
     FORMAT,
     toolchain.digest,
@@ -45,6 +49,7 @@ export function manifestKey(asked: Asked, portable: (path: string) => string): D
     invocation.depfile === undefined ? undefined : [portable(invocation.depfile.path), invocation.depfile.headers],
     keyEnvironment(environment, portable),
     native,
+    invocation.keyArgs.some((arg) => PREFIX_MAP.test(arg)) ? nesting : "",
   ]);
 }
 

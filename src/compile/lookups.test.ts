@@ -25,7 +25,7 @@ function look(
     cwd: "/w",
     exists: (path) => tree[path] !== undefined || Object.keys(tree).some((file) => file.startsWith(`${path}/`)),
     ...args,
-    search: { quote: [], angle: [], missing: [], ...args.search },
+    search: { quote: [], angle: [], missing: [], duplicates: [], ...args.search },
   });
 }
 const headers = (paths: readonly string[]): string[] => paths.filter((path) => !path.endsWith(".gch"));
@@ -192,7 +192,7 @@ for (const command of ["gcc", "clang-19"]) {
         forcedIncludes: ["f.h"],
         inputs,
         scans: (path) => scanSource(readFileSync(join(root, path))),
-        search: { quote: ["q"], angle: ["inc", "forced", "sys", "sys2"], missing: ["gone"] },
+        search: { quote: ["q"], angle: ["inc", "forced", "sys", "sys2"], missing: ["gone"], duplicates: [] },
         cwd: root,
         exists: (path) => existsSync(join(root, path)),
       });

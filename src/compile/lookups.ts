@@ -16,7 +16,7 @@ export interface LookupArgs {
   readonly inputs: readonly string[];
   /** The scan of one of `inputs`. */
   readonly scans: (path: string) => SourceScan | undefined;
-  readonly search: { readonly quote: readonly string[]; readonly angle: readonly string[]; readonly missing: readonly string[] };
+  readonly search: { readonly quote: readonly string[]; readonly angle: readonly string[]; readonly missing: readonly string[]; readonly duplicates: readonly string[] };
   /** Working directory, absolute. */
   readonly cwd: string;
   /** Whether there is anything at a path; relative ones are relative to `cwd`. */
@@ -28,6 +28,8 @@ export interface Lookups {
   readonly absent: readonly string[];
   /** Paths beside `inputs` that bear on the result: precompiled headers, what __has_include found, second copies under #pragma once. */
   readonly present: readonly string[];
+  /** A directory for headers was missing when the compiler began, and is not any more: where the compiler looked cannot be told. */
+  readonly appeared: boolean;
   /** A __has_include or #embed asks for a name that only the preprocessor knows: absences may be missing. */
   readonly unknown: boolean;
 }
@@ -42,17 +44,18 @@ export function absentLookups(args: LookupArgs): Lookups {
     walk.file(input, scan);
   }
   walk.unexplained();
-  return { absent: [...walk.absent], present: [...walk.present], unknown: walk.unknown };
+  return { absent: [...walk.absent], present: [...walk.present], appeared: walk.appeared, unknown: walk.unknown };
 }
 
 class Walk {
   readonly absent: Set<string> = new Set();
   readonly present: Set<string> = new Set();
   unknown = false;
+  appeared = false;
   readonly #args: LookupArgs;
   readonly #source: string;
   readonly #inputs: Set<string>;
-  readonly #once: Set<string> = new Set(); // Last components of what may have been left out as a second copy.
+  #once = false; // Some files may have been left out as second copies of others, whatever their names.
   readonly #quote: readonly string[];
   readonly #angle: readonly string[];
   readonly #explained: Set<string> = new Set();
@@ -65,9 +68,15 @@ class Walk {
     this.#args = args;
     this.#source = normal(args.source);
     this.#inputs = new Set(args.inputs.map(normal));
-    this.#quote = args.search.quote.map(asDirectory);
-    this.#angle = args.search.angle.map(asDirectory);
-    for (const directory of args.search.missing) this.#absence(normal(directory));
+    const listed = [...args.search.quote, ...args.search.angle].map(asDirectory);
+    // Wherever they were asked for, were they no copies of others: in front is the safe side.
+    const copies = args.search.duplicates.map(asDirectory).filter((directory) => !listed.includes(directory));
+    this.#quote = [...copies, ...args.search.quote.map(asDirectory)];
+    this.#angle = [...copies, ...args.search.angle.map(asDirectory)];
+    for (const directory of args.search.missing) {
+      if (this.#exists(normal(directory))) this.appeared = true;
+      else this.absent.add(normal(directory));
+    }
   }
 
   /** As if included at the top of the source, but looked for in the working directory first. */
@@ -82,7 +91,7 @@ class Walk {
     const path = normal(input);
     const directory = path.slice(0, path.lastIndexOf("/") + 1);
     const main = path === this.#source;
-    if (scan.once) for (const name of [path, ...scan.includes.map((include) => include.name)]) this.#once.add(lastComponent(name));
+    if (scan.once) this.#once = true;
     for (const include of scan.includes) this.#directive(include, directory, main);
     for (const probe of scan.probes) this.#probe(probe, directory);
     for (const embed of scan.embeds) this.#embed(embed, directory);
@@ -166,13 +175,18 @@ class Walk {
   unexplained(): void {
     let doubtful = false;
     for (const input of this.#inputs) {
-      if (input === this.#source || this.#explained.has(input)) continue;
+      if (input === this.#source) continue;
+      if (this.#explained.has(input)) {
+        // A computed include may have led here as well, by another way.
+        if (this.#computedIn.size > 0) this.#explainByPlace(input);
+        continue;
+      }
       const placed = this.#explainByPlace(input);
       if (!placed || (this.#computedIn.size === 0 && !input.endsWith("/stdc-predef.h"))) doubtful = true;
     }
     for (const candidates of this.#unresolved) {
       // A copy that #pragma once or #import recognised was read and is not named as a dependency.
-      if (doubtful || this.#once.has(lastComponent(candidates[0] ?? ""))) this.#follow(candidates);
+      if (doubtful || this.#once) this.#follow(candidates);
     }
   }
 
@@ -210,9 +224,10 @@ class Walk {
     return true;
   }
 
-  /** A directory of that name does not stop the search and cannot be watched for its absence. */
+  /** A directory of that name does not stop the search, but a file in its place would; a file was perhaps never looked for. */
   #absence(path: string): void {
-    if (!this.#exists(path)) this.absent.add(path);
+    if (this.#exists(path)) this.present.add(path);
+    else this.absent.add(path);
   }
 
   #exists(path: string): boolean {
@@ -234,8 +249,4 @@ function normal(path: string): string {
 function asDirectory(directory: string): string {
   const plain = normal(`${directory}/`);
   return directory === "" ? "" : plain;
-}
-
-function lastComponent(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

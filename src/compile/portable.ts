@@ -34,6 +34,13 @@ export class Places {
     return path;
   }
 
+  /** Where one place lies below the other; "" where they are apart, or the same. Prefix maps let only this part of them be seen. */
+  get nesting(): string {
+    const [longer, shorter] = this.#spots;
+    if (longer === undefined || shorter === undefined || !longer.at.startsWith(shorter.at) || !endsAt(longer.at, shorter.at.length)) return "";
+    return longer.mark + longer.at.slice(shorter.at.length);
+  }
+
   /** The path here of what `portable` gave, here or elsewhere. */
   resolve(path: string): string {
     if (path[0] !== "\0") return path;

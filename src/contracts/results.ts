@@ -33,8 +33,8 @@ export interface ResultOutput {
   readonly path: PortablePath;
   readonly digest: Digest;
   readonly size: number;
-  /** `object`: replaced; `depfile`: overwritten in place; see docs/protocol/hot-record.md. */
-  readonly role: "object" | "depfile";
+  /** `object`: replaced; `written` and `depfile`: overwritten in place; see docs/protocol/hot-record.md. */
+  readonly role: "object" | "written" | "depfile";
   /** The blob is not the file itself but the template from which it is written for each checkout; see compile/depfile.ts. */
   readonly template: boolean;
 }
@@ -86,7 +86,8 @@ export interface ResultIndex extends Disposable {
 
   remember(row: HistoryRow): void;
   history(source: string): HistoryRow | undefined;
-  historyByRequest(request: Digest): HistoryRow | undefined;
+  /** Of all sources, what was compiled last. */
+  latestHistory(): HistoryRow | undefined;
 
   /** Adds to named counters. */
   count(changes: Readonly<Record<string, number>>): void;

@@ -30,6 +30,8 @@ export interface SearchPaths {
   readonly angle: readonly string[];
   /** Directories that were asked for and do not exist. */
   readonly missing: readonly string[];
+  /** Directories that were asked for and are, by way of links, others of the list; those of the system left out. */
+  readonly duplicates: readonly string[];
 }
 
 export interface Toolchains {

@@ -83,13 +83,14 @@ export class NodeControls implements Controls {
 
   async explain(file: string): Promise<unknown> {
     await this.#parts.housekeeper.takeHits();
-    const row = this.#parts.index.history(file);
+    const row = file === "" ? this.#parts.index.latestHistory() : this.#parts.index.history(file);
     if (row === undefined) return { found: false };
     const body = JSON.parse(row.body) as Record<string, unknown>;
     const servedAt = this.#parts.housekeeper.lastHit(row.request);
     const served = servedAt !== undefined && servedAt > row.at;
     const outcome = served ? "hit_local" : row.outcome;
-    return { found: true, record: { ...body, source: row.source, at: new Date(served ? servedAt : row.at).toISOString(), outcome } };
+    const at = new Date(served ? servedAt : row.at).toISOString();
+    return { found: true, record: { ...body, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs } };
   }
 
   async gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown> {

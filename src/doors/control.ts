@@ -12,7 +12,7 @@ export interface Controls {
   /** @param session hex, "" for the node's own counters */
   stats(session: string): Promise<unknown>;
   zeroStats(): Promise<unknown>;
-  /** @param file absolute path of a source */
+  /** @param file absolute path of a source; "" for whatever was compiled last */
   explain(file: string): Promise<unknown>;
   gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown>;
   config(): unknown;

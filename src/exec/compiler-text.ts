@@ -44,6 +44,7 @@ export interface HeaderSearch {
   readonly quote: string[];
   readonly angle: string[];
   readonly missing: string[];
+  readonly duplicates: string[];
 }
 
 /** Reads the search list that `-E -v` prints (in the C locale). */
@@ -61,7 +62,13 @@ export function readHeaderSearch(text: string): HeaderSearch | undefined {
       // clang marks frameworks and header maps behind the name.
       .map((line) => line.slice(1).replace(/ \((?:framework directory|headermap)\)$/, ""));
   const missing = [...text.matchAll(/^ignoring nonexistent directory "(.*)"$/gm)].flatMap((match) => match[1] ?? []);
-  return { quote: directories(quoteAt, angleAt), angle: directories(angleAt, endAt), missing };
+  const duplicates = [...text.matchAll(/^ignoring duplicate directory "(.*)"$/gm)].flatMap((match) => match[1] ?? []);
+  return {
+    quote: directories(quoteAt, angleAt),
+    angle: directories(angleAt, endAt),
+    missing,
+    duplicates: duplicates.filter((directory) => !directory.startsWith("/usr/")),
+  };
 }
 
 /** Shared libraries from what the dynamic loader prints with LD_TRACE_LOADED_OBJECTS. */

@@ -182,7 +182,7 @@ export class LocalToolchains implements Toolchains {
     if (known?.missing.every((directory) => this.#files.absent(join(cwd, directory)) || this.#files.absent(directory))) return known;
     const probe = [...args, "-E", "-v", "/dev/null", "-o", "/dev/null"];
     const run = await runProgram(compiler, probe, { cwd, environment: probeEnvironment(environment) }, signal);
-    const search = readHeaderSearch(run.stderr) ?? { quote: [], angle: [], missing: [] };
+    const search = readHeaderSearch(run.stderr) ?? { quote: [], angle: [], missing: [], duplicates: [] };
     this.#searches.set(key, search);
     keepRecent(this.#searches, PROBES_KEPT);
     return search;

@@ -30,8 +30,8 @@ import type {
   StoredResult,
   Toolchains,
 } from "../contracts/index.ts";
-import { type Described, type Difference, describeDifferences } from "./differences.ts";
-import { type Found, find } from "./find.ts";
+import { type Described, type Difference, describeDifferences, mostDifferences } from "./differences.ts";
+import { compare, type Found, find } from "./find.ts";
 import { ingest, type RunReport } from "./ingest.ts";
 import { Absences, Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
@@ -70,14 +70,15 @@ interface Job {
   /** Set when the compiler was told to write a dependency file for us; it comes with the report. */
   readonly ownDepfile: boolean;
   readonly search: Promise<SearchPaths | undefined>;
+  readonly differences: readonly Difference[];
 }
 
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
 
-const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [] };
+const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
 
 /** What `explain` is told of the last compile of a source. */
-interface Remembered extends Described {
+interface Known {
   readonly manifest: string;
   readonly action: string | undefined;
   readonly detail: string | undefined;
@@ -86,6 +87,13 @@ interface Remembered extends Described {
   readonly outputs: readonly string[];
   readonly compileMs: number;
 }
+
+type Remembered = Described & Known;
+
+const NOTHING_KNOWN: Known = { manifest: "", action: undefined, detail: undefined, differences: [], inputs: 0, outputs: [], compileMs: 0 };
+
+/** Names of files that compilers compile. */
+const SOURCE_NAME = /^[^-].*\.(?:c|cc|cp|cpp|cxx|c\+\+|C|CPP|m|mm|M|i|ii|mi|mii|s|S|sx)$/;
 
 export class CompileFlow {
   readonly #parts: CompileParts;
@@ -125,9 +133,9 @@ export class CompileFlow {
       if (placement !== undefined) return this.#hit(understood, look, found.how, found.entry, found.result, placement);
       // A result whose blobs are gone is no result.
       this.#parts.index.forget(found.entry.action);
-      return this.#run(understood, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
+      return this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
     }
-    return this.#run(understood, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
+    return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
   }
 
   /** True when nobody has asked for a while. */
@@ -201,12 +209,12 @@ export class CompileFlow {
     try {
       if (report.waitStatus !== 0) {
         this.#count({ compiler_failed: 1 }, session);
-        this.#remember(understood, "compiler_failed", {});
+        this.#remember(understood, "compiler_failed", { differences: job.differences });
         return { kind: "not-stored" };
       }
       return await this.#keep(job, report, signal);
     } catch (error) {
-      this.#refuse(understood, "storing_failed", error instanceof Error ? error.message : String(error));
+      this.#refuse(job, "storing_failed", error instanceof Error ? error.message : String(error));
       return { kind: "not-stored" };
     }
   }
@@ -247,7 +255,7 @@ export class CompileFlow {
       invocation,
       places,
       projectRoot: root,
-      manifest: manifestKey({ toolchain, invocation, environment, native }, portable),
+      manifest: manifestKey({ toolchain, invocation, environment, native, nesting: places.nesting }, portable),
       place: placeDigest(cwd, root, environment),
       terminal: terminalDigest(question, environment),
       keyEnvironment: keyEnvironment(environment, portable),
@@ -271,6 +279,17 @@ export class CompileFlow {
   #pass(question: CompileQuestion, reason: PassReason, detail: string | undefined): Answer {
     this.#count({ [`pass:${reason}`]: 1 }, question.session);
     this.#parts.log.event("debug", "compile.passed", { reason, detail: detail ?? null, cwd: question.cwd });
+    const source = question.argv.findLast((argument) => SOURCE_NAME.test(argument));
+    if (source !== undefined) {
+      const described: Described = {
+        compiler: basename(question.compiler),
+        toolchain: "",
+        keyArgs: question.argv.slice(1),
+        environment: [],
+        cwd: question.cwd,
+      };
+      this.#write(question, absolutePath(question.cwd, source), `pass:${reason}`, { ...described, ...NOTHING_KNOWN, detail });
+    }
     return { kind: "pass", reason };
   }
 
@@ -293,7 +312,7 @@ export class CompileFlow {
     return { kind: "hit", placement, validity: validityOf(look, understood, entry) };
   }
 
-  #run(understood: Understood, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
+  #run(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
     const { invocation, question, toolchain } = understood;
     const { toolchains, log, statistics } = this.#parts;
     const id = this.#nextJob++;
@@ -302,10 +321,9 @@ export class CompileFlow {
       ? toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal)
       : Promise.resolve(NO_SEARCH);
     search.catch(() => undefined); // It is awaited when the compiler has run, if it ever does.
-    this.#jobs.set(id, { understood, ownDepfile, search });
     statistics.count({ miss: 1 }, question.session);
-    const differences = this.#whyMissed(understood, nearest);
-    this.#remember(understood, "miss", { differences });
+    const differences = this.#whyMissed(understood, look, nearest);
+    this.#jobs.set(id, { understood, ownDepfile, search, differences });
     log.event("debug", "compile.missed", {
       source: understood.sourcePath,
       manifest: understood.manifest,
@@ -316,32 +334,46 @@ export class CompileFlow {
     return { kind: "run", job: id, args, environment: [] };
   }
 
-  #whyMissed(understood: Understood, nearest: readonly Difference[] | undefined): readonly Difference[] {
+  #whyMissed(understood: Understood, look: Look, nearest: readonly Difference[] | undefined): readonly Difference[] {
     if (nearest !== undefined) return nearest;
-    const before = this.#parts.index.history(understood.sourcePath);
-    return before === undefined ? [] : describeDifferences(readRemembered(before), describe(understood));
+    const row = this.#parts.index.history(understood.sourcePath);
+    if (row === undefined) return [];
+    const before = readRemembered(row);
+    const entry = this.#parts.index.entries(before.manifest).find(({ action }) => action === before.action);
+    const contents = entry === undefined ? [] : compare(look, understood, entry).differences;
+    return [...describeDifferences(before, describe(understood)), ...contents.filter(({ kind }) => kind !== "directory")].slice(
+      0,
+      mostDifferences,
+    );
   }
 
   async #keep(job: Job, report: RunReport, signal: AbortSignal): Promise<Outcome> {
     const { understood, search } = job;
     const { store, index } = this.#parts;
     const dependencies = await this.#dependencies(job, report, signal);
-    if (dependencies.kind === "unreadable") return this.#refuse(understood, "dependency_file_unreadable", "");
+    if (dependencies.kind === "unreadable") return this.#refuse(job, "dependency_file_unreadable", "");
     const searchPaths = await search;
-    if (searchPaths === undefined) return this.#refuse(understood, "unknown_compiler", "its search directories");
+    if (searchPaths === undefined) return this.#refuse(job, "unknown_compiler", "its search directories");
     const again = await this.#parts.toolchains.identify(understood.question.compiler, understood.question.environment, signal);
     if (again.kind === "unknown" || again.toolchain.digest !== understood.toolchain.digest)
-      return this.#refuse(understood, "input_modified_during_compile", "compiler");
+      return this.#refuse(job, "input_modified_during_compile", "compiler");
 
     const trace = { understood, report, dependencies: dependencies.text, search: searchPaths };
     const ingested = await ingest({ ...this.#parts, facts: this.#facts }, trace, signal);
-    if (ingested.kind === "refused") return this.#refuse(understood, ingested.reason, ingested.detail);
+    if (ingested.kind === "refused") return this.#refuse(job, ingested.reason, ingested.detail);
     const { entry, result, tokens, bytes } = ingested.kept;
     index.add(understood.manifest, entry, result, tokens);
     if (entry.presumed && this.#presumed.size < limits.proofsWaiting) this.#presumed.set(entry.action, understood.question);
     this.#count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
     const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
-    this.#remember(understood, "miss", { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, outputs });
+    const { differences } = job;
+    this.#remember(understood, "miss", {
+      action: entry.action,
+      compileMs: result.compileMs,
+      inputs: entry.inputs.length,
+      outputs,
+      differences,
+    });
     const validity = validityOf(this.#look(understood.question), understood, entry);
     const placement = validity === undefined ? undefined : await placementOf(store, understood, result, signal);
     return { kind: "stored", placement, validity };
@@ -369,9 +401,9 @@ export class CompileFlow {
     }
   }
 
-  #refuse(understood: Understood, reason: PassReason, detail: string): Outcome {
+  #refuse({ understood, differences }: Job, reason: PassReason, detail: string): Outcome {
     this.#count({ [`not_stored:${reason}`]: 1 }, understood.question.session);
-    this.#remember(understood, `not_stored:${reason}`, { detail });
+    this.#remember(understood, `not_stored:${reason}`, { detail, differences });
     this.#parts.log.event("info", "compile.not-stored", { reason, detail, source: understood.sourcePath });
     return { kind: "not-stored" };
   }
@@ -380,22 +412,14 @@ export class CompileFlow {
     this.#parts.statistics.count(changes, session);
   }
 
-  #remember(understood: Understood, outcome: string, facts: Partial<Remembered>): void {
-    const { question, sourcePath } = understood;
-    const before = outcome === "miss" && facts.action !== undefined ? this.#parts.index.history(sourcePath) : undefined;
-    const body: Remembered = {
-      ...describe(understood),
-      manifest: understood.manifest,
-      action: undefined,
-      detail: undefined,
-      // The end of a miss keeps what its beginning found out.
-      differences: before === undefined ? [] : readRemembered(before).differences,
-      inputs: 0,
-      outputs: understood.invocation.outputs.map((output) => output.path),
-      compileMs: 0,
-      ...facts,
-    };
-    const row: HistoryRow = { source: sourcePath, request: question.key, at: this.#parts.now(), outcome, body: JSON.stringify(body) };
+  #remember(understood: Understood, outcome: string, facts: Partial<Known>): void {
+    const outputs = understood.invocation.outputs.map((output) => output.path);
+    const body: Remembered = { ...describe(understood), ...NOTHING_KNOWN, manifest: understood.manifest, outputs, ...facts };
+    this.#write(understood.question, understood.sourcePath, outcome, body);
+  }
+
+  #write(question: CompileQuestion, source: string, outcome: string, body: Remembered): void {
+    const row: HistoryRow = { source, request: question.key, at: this.#parts.now(), outcome, body: JSON.stringify(body) };
     this.#parts.index.remember(row);
   }
 }

@@ -8,12 +8,12 @@ import type { Digest } from "../base/index.ts";
 import type { Invocation } from "../compile/index.ts";
 import type { FileState, ManifestEntry, ResultIndex, StoredResult } from "../contracts/index.ts";
 import { type Difference, mostDifferences } from "./differences.ts";
-import type { Look } from "./look.ts";
+import { directoryDigest, type Look } from "./look.ts";
 import { absolutePath, hasHeaders, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What can bring a line or column into an output by way of a macro. */
-const LINE_ROOTS = ["__LINE__", "__builtin_LINE", "__builtin_COLUMN", "__COUNTER__"];
+const LINE_ROOTS = ["__LINE__", "__PRETTY_FUNCTION__", "__builtin_LINE", "__builtin_COLUMN", "__COUNTER__"];
 
 export interface FindParts {
   readonly index: ResultIndex;
@@ -67,7 +67,8 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
   return { kind: "miss", nearest };
 }
 
-function compare(look: Look, understood: Understood, entry: ManifestEntry): Comparison {
+/** How an entry differs from what is now; it fits where it does not differ. */
+export function compare(look: Look, understood: Understood, entry: ManifestEntry): Comparison {
   const { places } = understood;
   const differences: Difference[] = [];
   const changed: Changed[] = [];
@@ -84,7 +85,7 @@ function compare(look: Look, understood: Understood, entry: ManifestEntry): Comp
   for (const input of entry.inputs) {
     const path = places.resolve(input.path);
     const state = look.state(path);
-    if (state.kind === "file" && state.digest === input.digest) continue;
+    if (state.kind === "file" ? state.digest === input.digest : state.kind === "other" && input.digest === directoryDigest) continue;
     if (state.kind === "file") changed.push({ path: input.path, before: input.digest, after: state.digest });
     differences.push(inputDifference(path, input.digest, state));
     if (differences.length >= mostDifferences) return { differences, changed: undefined };
@@ -120,6 +121,8 @@ function indistinguishable(
     moved.push([absolute(understood, path), after]);
   }
   if (moved.length === 0) return true;
+  // clang's __PRETTY_FUNCTION__ names lambdas and unnamed types by line and column, wherever a template is made of them.
+  if (invocation.family === "clang" && /\+\+$/.test(invocation.language)) return false;
   const after = new Map(changed.map((change) => [change.path, change.after]));
   const inputs = entry.inputs.map((input): PathAndDigest => [absolute(understood, input.path), after.get(input.path) ?? input.digest]);
   return !parts.facts.mentions(moved, inputs, LINE_ROOTS, invocation.defines);

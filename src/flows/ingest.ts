@@ -4,7 +4,8 @@
  *
  * Knows: which traces of a run make it safe to repeat its result. Does not know: how the result is found again.
  */
-import { type BigIntStats, lstatSync, readFileSync } from "node:fs";
+import { type BigIntStats, lstatSync, readFileSync, realpathSync } from "node:fs";
+import { normalize } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { type Digest, limits } from "../base/index.ts";
 import { absentLookups, actionKey, depfileTemplate, type PassReason, parseDepfile, type SourceScan } from "../compile/index.ts";
@@ -18,6 +19,7 @@ import type {
   StoredResult,
   Tokens,
 } from "../contracts/index.ts";
+import { directoryDigest } from "./look.ts";
 import { absolutePath, hasHeaders, placesOf, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
@@ -184,13 +186,64 @@ function inputsOf(parts: IngestParts, trace: Trace): ReadFiles {
       exists: (path) => !parts.files.absent(absolutePath(question.cwd, path)),
     });
     if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
-    for (const path of lookups.present) {
-      // __has_include is true of directories, too.
+    if (lookups.appeared) throw new Refusal("input_modified_during_compile", "a directory for headers");
+    for (const path of [...lookups.present, ...watchedDirectories(trace)]) {
       if (parts.files.state(absolutePath(question.cwd, path)).kind === "file") add(path);
+      // gcc tries every file in such a directory.
+      else if (path.endsWith(".gch")) throw new Refusal("unclear_source", path);
+      else inputs.set(path, directoryDigest);
     }
     for (const path of lookups.absent) absent.add(path);
   }
+  checkWays(trace, inputs.keys());
+  checkCopies(parts, understood, inputs);
   return { inputs: [...inputs], absent: [...absent] };
+}
+
+/** Asked to, the compiler warns of directories for headers that do not exist. */
+function watchedDirectories({ understood, search }: Trace): string[] {
+  const asked = understood.invocation.keyArgs.some((arg) => /^-W(missing-include-dirs|everything)$/.test(arg));
+  return asked ? [...search.quote, ...search.angle, ...search.duplicates].filter((directory) => !isOfSystem(directory)) : [];
+}
+
+/**
+ * A link that was turned, or a directory that was moved, while the compiler ran leads to files that are old and yet others.
+ * Such a link is new itself; such a directory has a new ctime, but not, like one in which files came and went, a new mtime as well.
+ */
+function checkWays({ understood, report }: Trace, inputs: Iterable<string>): void {
+  const limitNs = report.startNs - RACY_NS;
+  const seen = new Set<string>();
+  for (const input of inputs) {
+    let at = absolutePath(understood.question.cwd, input);
+    for (; at.length > 1 && !seen.has(at) && !isOfSystem(at); at = at.slice(0, at.lastIndexOf("/"))) {
+      seen.add(at);
+      const stats = lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      if (stats === undefined) throw new Refusal("input_modified_during_compile", at);
+      const moved = stats.isSymbolicLink() ? changedNs(stats) >= limitNs : stats.isDirectory() && stats.ctimeNs >= limitNs && stats.mtimeNs < limitNs;
+      if (moved) throw new Refusal("input_modified_during_compile", at);
+    }
+  }
+}
+
+/**
+ * Whether two headers under `#pragma once` with the same content are one depends on their times (gcc) or inodes (clang), which are
+ * not part of any key.
+ */
+function checkCopies(parts: IngestParts, understood: Understood, inputs: ReadonlyMap<string, Digest>): void {
+  const first = new Map<Digest, string>();
+  for (const [path, digest] of inputs) {
+    const at = absolutePath(understood.question.cwd, path);
+    if (isOfSystem(at) || parts.facts.scan(at, digest)?.once !== true) continue;
+    const real = realpathSync(at);
+    const known = first.get(digest);
+    if (known !== undefined && known !== `${normalize(at)}\0${real}`) throw new Refusal("unclear_source", path);
+    first.set(digest, `${normalize(at)}\0${real}`);
+  }
+}
+
+/** Nobody changes these under a compile, and everybody reads hundreds of them. */
+function isOfSystem(path: string): boolean {
+  return path.startsWith("/usr/");
 }
 
 function scanOf(parts: IngestParts, understood: Understood, inputs: ReadonlyMap<string, Digest>, path: string): SourceScan | undefined {
@@ -240,7 +293,7 @@ function checkTimeMacros(understood: Understood, path: string, scan: SourceScan)
 
 interface WrittenFile {
   readonly path: string;
-  readonly role: "object" | "depfile";
+  readonly role: ResultOutput["role"];
   readonly content: Buffer;
 }
 
@@ -280,7 +333,7 @@ function bondToPlace(
   const named = (content: Buffer): boolean => placesOf(understood).some((place) => content.includes(place));
   if (named(report.stdout) || named(report.stderr)) return "certain";
   for (const file of written) {
-    if (named(file.content) && (file.role === "object" || templateOf(file.content, understood) === undefined)) return "certain";
+    if (named(file.content) && (file.role !== "depfile" || templateOf(file.content, understood) === undefined)) return "certain";
   }
   return read.inputs.some(([path]) => places.portable(path) !== path) ? "presumed" : "none";
 }

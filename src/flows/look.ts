@@ -2,9 +2,12 @@
  * Looking at files on behalf of one question: each file and directory is looked at once, and names known to be missing from a
  * directory are not looked for again while the directory has not changed.
  */
-import { limits } from "../base/index.ts";
+import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
 import { absolutePath } from "./request.ts";
+
+/** Stands where an input's digest does, for a directory that the compiler passed over when it looked for a header of that name. */
+export const directoryDigest: Digest = digestOf("cairn.directory");
 
 /** Names that were missing from directories, kept over questions. */
 export class Absences {
@@ -51,25 +54,38 @@ export class Look {
     return state;
   }
 
-  /** @param path "" for the working directory */
+  /** Undefined where there is none. @param path "" for the working directory */
   directory(path: string): Fingerprint | undefined {
     if (this.#directories.has(path)) return this.#directories.get(path);
-    const fingerprint = this.#files.fingerprint(path === "" ? this.#cwd : absolutePath(this.#cwd, path));
+    const fingerprint = path === "" || path === "/" ? this.#files.fingerprint(absolutePath(this.#cwd, path)) : this.#below(path);
     this.#directories.set(path, fingerprint);
     return fingerprint;
   }
 
   absent(path: string): boolean {
+    return this.#unless(path, () => (this.#files.absent(absolutePath(this.#cwd, path)) ? undefined : true)) === undefined;
+  }
+
+  #below(path: string): Fingerprint | undefined {
+    return this.#unless(path, () => this.#files.fingerprint(absolutePath(this.#cwd, path)));
+  }
+
+  /**
+   * What `look` finds, undefined for nothing; not called where nothing can be: the directory is not there, or has not changed since the
+   * name was missing from it. Search paths name hundreds of files below directories that do not exist.
+   */
+  #unless<T>(path: string, look: () => T | undefined): T | undefined {
     const parent = parentOf(path);
-    const name = path.slice(path.lastIndexOf("/") + 1);
     // The directory first: a name that appears in between is then seen by its own look.
     const fingerprint = this.directory(parent);
-    const believed = fingerprint !== undefined && !isUntrusted(fingerprint);
-    const directory = parent === "" ? this.#cwd : parent;
-    if (believed && directory.startsWith("/") && this.#absences.knows(directory, fingerprint, name)) return true;
-    const absent = this.#files.absent(absolutePath(this.#cwd, path));
-    if (absent && believed && directory.startsWith("/")) this.#absences.add(directory, fingerprint, name);
-    return absent;
+    if (fingerprint === undefined) return parent === "" || parent === "/" ? look() : undefined;
+    if (isUntrusted(fingerprint)) return look();
+    const directory = absolutePath(this.#cwd, parent);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (this.#absences.knows(directory, fingerprint, name)) return undefined;
+    const found = look();
+    if (found === undefined) this.#absences.add(directory, fingerprint, name);
+    return found;
   }
 }
 

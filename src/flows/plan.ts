@@ -49,10 +49,10 @@ export async function placementOf(
   const outputs: PlannedOutput[] = [];
   for (const { path, digest, role, template } of result.outputs) {
     const target = understood.places.resolve(path);
-    if (role === "object") {
+    if (role !== "depfile") {
       const plain = await store.plain(digest);
       if (plain === undefined) return undefined;
-      outputs.push({ path: target, mode: "replace", crc32: plain.crc32, size: plain.size, digest, content: undefined });
+      outputs.push({ path: target, mode: role === "object" ? "replace" : "overwrite", crc32: plain.crc32, size: plain.size, digest, content: undefined });
       continue;
     }
     const read = await store.read(digest, signal);
@@ -80,8 +80,9 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   const inputs: WatchedInput[] = [];
   const watch = (path: string): boolean => {
     const state = look.state(path);
-    if (state.kind !== "file" || isUntrusted(state.fingerprint)) return false;
-    inputs.push({ path, fp0: state.fingerprint.fp0, fp1: state.fingerprint.fp1 });
+    const fingerprint = state.kind === "file" ? state.fingerprint : look.directory(path);
+    if (fingerprint === undefined || isUntrusted(fingerprint)) return false;
+    inputs.push({ path, fp0: fingerprint.fp0, fp1: fingerprint.fp1 });
     return true;
   };
   for (const input of entry.inputs) if (!watch(places.resolve(input.path))) return undefined;

@@ -11,6 +11,8 @@ import { placesOf, type Understood } from "./request.ts";
 
 /** Functions that learn the path of their caller after preprocessing. */
 const TELLS_CALLER = /__builtin_(?:FILE|source_location)|source_location/;
+/** With clang also by the names of lambdas and unnamed types. */
+const TELLS_CALLER_CLANG = /__PRETTY_FUNCTION__/;
 /** Characters that are spelled otherwise in a string literal. */
 const SPELLED_OTHERWISE = /["\\\n]|[^ -~]/;
 
@@ -27,5 +29,7 @@ export async function namesPlace(
   if (places.some((place) => SPELLED_OTHERWISE.test(place))) return true;
   const args = preprocessorArgs(question.argv, readText, ["-E", "-P"]);
   const text = await toolchains.preprocess(question.compiler, args, question.cwd, question.environment, inBackground, signal);
-  return text === undefined ? undefined : TELLS_CALLER.test(text) || places.some((place) => text.includes(place));
+  if (text === undefined) return undefined;
+  if (TELLS_CALLER.test(text) || (understood.invocation.family === "clang" && TELLS_CALLER_CLANG.test(text))) return true;
+  return places.some((place) => text.includes(place));
 }

@@ -2,7 +2,7 @@
  * History: what became of the last compile of each source, for people who ask why. Gathered in memory, written in batches; the oldest
  * rows go first.
  */
-import { type Digest, limits } from "../base/index.ts";
+import { limits } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import { type Database, numberAt, type Row, textAt } from "./database.ts";
 import { DamagedRow, rowCheck } from "./row-check.ts";
@@ -31,9 +31,9 @@ export class History {
     return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.bySource.get(source)));
   }
 
-  byRequest(request: Digest): HistoryRow | undefined {
-    for (const row of this.#pending.values()) if (row.request === request) return row;
-    return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.byRequest.get(Buffer.from(request, "hex"))));
+  latest(): HistoryRow | undefined {
+    this.flush();
+    return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.latest.get()));
   }
 
   flush(): void {
@@ -64,9 +64,7 @@ function checkOf(row: HistoryRow): number {
 function statements(database: Database) {
   return {
     bySource: database.statement("SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE source = ?"),
-    byRequest: database.statement(
-      "SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
-    ),
+    latest: database.statement("SELECT source, lower(hex(request)), at, outcome, body, crc FROM history ORDER BY at DESC LIMIT 1"),
     put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
     size: database.statement("SELECT count(*) FROM history"),
     dropOldest: database.statement("DELETE FROM history WHERE source IN (SELECT source FROM history ORDER BY at LIMIT ?)"),

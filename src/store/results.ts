@@ -108,8 +108,8 @@ export class SqliteIndex implements ResultIndex {
     return this.#history.bySource(source);
   }
 
-  historyByRequest(request: Digest): HistoryRow | undefined {
-    return this.#history.byRequest(request);
+  latestHistory(): HistoryRow | undefined {
+    return this.#history.latest();
   }
 
   count(changes: Readonly<Record<string, number>>): void {

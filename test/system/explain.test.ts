@@ -1,0 +1,48 @@
+/** `explain`: why the last compile of a file hit, missed or was passed. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { age, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+
+interface Told {
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly differences: readonly { readonly kind: string; readonly name: string }[];
+}
+
+test("explain names what differed from the last time", async () => {
+  await using node = await TestNode.start("explain");
+  using project = temporaryDirectory("project");
+  const cwd = project.path;
+  writeFiles(cwd, { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "h.h": "#define H 1\n", "inc/empty": "" });
+  const source = join(cwd, "a.c");
+  const compile = async (args: readonly string[], env = {}): Promise<Told> => {
+    await age();
+    await node.cc("gcc", [...args, "-c", "a.c"], { cwd, env });
+    for (;;) {
+      const { record } = await node.control("GET", `/explain?file=${encodeURIComponent(source)}`);
+      if (record !== undefined) return record as Told;
+      await age();
+    }
+  };
+  const names = (told: Told): string[] => told.differences.map(({ kind, name }) => `${kind} ${name}`).toSorted();
+
+  const first = await compile(["-Iinc", "-O1"]);
+  assert.deepEqual([first.outcome, names(first)], ["miss", []]);
+  assert.match((await compile(["-Iinc", "-O1"])).outcome, /^hit_/);
+
+  writeFiles(cwd, { "h.h": "#define H 2\n" });
+  assert.deepEqual(names(await compile(["-Iinc", "-O1"])), ["input h.h"]);
+
+  assert.deepEqual(names(await compile(["-Iinc", "-O2"])), ["option -O1", "option -O2"]);
+
+  writeFiles(cwd, { "h.h": "#define H 3\n" });
+  assert.deepEqual(names(await compile(["-Iinc", "-O3"])), ["input h.h", "option -O2", "option -O3"]);
+
+  assert.deepEqual(names(await compile(["-Iinc", "-O3"], { CPATH: "elsewhere" })), ["environment CPATH=elsewhere"]);
+
+  const other = await compile(["-Iinc", "-fno-such-option-at-all"]);
+  assert.deepEqual([other.outcome, other.reason], ["pass:unsupported_option", "-fno-such-option-at-all"]);
+  assert.equal((await node.control("GET", "/explain?file=")).found, true, "without a file: whatever was compiled last");
+  assert.equal((await node.control("GET", "/explain?file=%2Fnowhere.c")).found, false);
+});
