@@ -6,13 +6,7 @@ import { hash } from "node:crypto";
 /** SHA-256 of some bytes, 64 lowercase hex digits. */
 export type Digest = string;
 
-const DIGEST = /^[0-9a-f]{64}$/;
-
 /** SHA-256 of `content`; strings are hashed as UTF-8. */
 export function digestOf(content: Uint8Array | string): Digest {
   return hash("sha256", content, "hex");
-}
-
-export function isDigest(text: string): boolean {
-  return DIGEST.test(text);
 }

@@ -4,7 +4,7 @@
  * Knows: digests, errors, limits, the log, where a home is.
  * Does not know: anything that happens.
  */
-export { type Digest, digestOf, isDigest } from "./digest.ts";
+export { type Digest, digestOf } from "./digest.ts";
 export {
   CairnError,
   type ErrorCode,

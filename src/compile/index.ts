@@ -5,13 +5,15 @@
  * Knows: gcc's and clang's options, C's tokens, dependency files. Thinks only: files and compilers are asked by others.
  * Does not know: stores, sockets, peers.
  */
+
+export type { Invocation, Language, Reading } from "./command.ts";
 export { type DepfileTemplate, depfileTemplate, parseDepfile, renderDepfile } from "./depfile.ts";
-export { type Command, type Invocation, type Language, passAtOnce, type Reading, readInvocation } from "./invocation.ts";
+export { type Command, passAtOnce, readInvocation } from "./invocation.ts";
 export { isPreprocessed } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
 export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
-export { type PassReason, passReasons } from "./pass-reasons.ts";
+export type { PassReason } from "./pass-reasons.ts";
 export { Places, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type SourceScan, scanSource } from "./scan.ts";

@@ -1,7 +1,7 @@
 /**
  * Collects what the arguments of a command line say, one by one, in order. invocation-finish.ts draws the conclusions.
  */
-import type { Language } from "./invocation.ts";
+import type { Language } from "./command.ts";
 import { driverLanguage, languageNamed, languageOf } from "./invocation-language.ts";
 import type { Option } from "./options.ts";
 import { assemblerArgument, backendArgument, frontendArgument, type Nested } from "./options-nested.ts";

@@ -2,7 +2,7 @@
  * Draws the conclusions from a whole command line: the mode, the names of all outputs, the dependency file, and what of the source can
  * reach an output. The names were compared with what gcc 12 and clang 14 and 19 really write; options-real.test.ts repeats that.
  */
-import type { Invocation, Language, Reading } from "./invocation.ts";
+import type { Invocation, Language, Reading } from "./command.ts";
 import type { Draft } from "./invocation-draft.ts";
 import { isAssembly, isPreprocessed, probeLanguage } from "./invocation-language.ts";
 import type { PassReason } from "./pass-reasons.ts";

@@ -1,7 +1,7 @@
 /**
  * Which language a source file is in: by `-x`, by the end of its name, and by the driver that was called.
  */
-import type { Language } from "./invocation.ts";
+import type { Language } from "./command.ts";
 
 /** `header`: it would be precompiled. `module`: it would be built as a module. undefined: not a language that is cached. */
 export type Named = Language | "header" | "module" | undefined;

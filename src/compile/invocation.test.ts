@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { type Invocation, passAtOnce, type Reading, readInvocation, tellingVariables } from "./invocation.ts";
+import type { Invocation, Reading } from "./command.ts";
+import { passAtOnce, readInvocation, tellingVariables } from "./invocation.ts";
 import { passReasons } from "./pass-reasons.ts";
 
 /** The project lies at /p in these tests; `@` stands for it. */

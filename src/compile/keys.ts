@@ -6,7 +6,7 @@
 import type { Digest } from "../base/index.ts";
 import type { CompilerEnvironment, ManifestInput, Toolchain } from "../contracts/index.ts";
 import { canonicalDigest } from "../wire/index.ts";
-import type { Invocation } from "./invocation.ts";
+import type { Invocation } from "./command.ts";
 
 /** Changes whenever the meaning of stored manifests changes. */
 const FORMAT = 1;

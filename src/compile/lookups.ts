@@ -16,7 +16,12 @@ export interface LookupArgs {
   readonly inputs: readonly string[];
   /** The scan of one of `inputs`. */
   readonly scans: (path: string) => SourceScan | undefined;
-  readonly search: { readonly quote: readonly string[]; readonly angle: readonly string[]; readonly missing: readonly string[]; readonly duplicates: readonly string[] };
+  readonly search: {
+    readonly quote: readonly string[];
+    readonly angle: readonly string[];
+    readonly missing: readonly string[];
+    readonly duplicates: readonly string[];
+  };
   /** Working directory, absolute. */
   readonly cwd: string;
   /** Whether there is anything at a path; relative ones are relative to `cwd`. */

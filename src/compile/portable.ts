@@ -37,7 +37,8 @@ export class Places {
   /** Where one place lies below the other; "" where they are apart, or the same. Prefix maps let only this part of them be seen. */
   get nesting(): string {
     const [longer, shorter] = this.#spots;
-    if (longer === undefined || shorter === undefined || !longer.at.startsWith(shorter.at) || !endsAt(longer.at, shorter.at.length)) return "";
+    if (longer === undefined || shorter === undefined || !longer.at.startsWith(shorter.at) || !endsAt(longer.at, shorter.at.length))
+      return "";
     return longer.mark + longer.at.slice(shorter.at.length);
   }
 

@@ -55,7 +55,6 @@ export function expandResponseFiles(argv: readonly string[], readText: (path: st
 }
 
 /** Characters about which compilers disagree wherever they stand: NUL, vertical tab, form feed, a byte order mark. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones meant
 const disputed = /[\0\v\f\uFEFF]/;
 
 /** The arguments in a response file, or undefined where compilers would not agree about them. */

@@ -4,5 +4,4 @@
  * Knows: processes, compilers' ways of telling about themselves.
  * Does not know: caches, peers, what a build is.
  */
-export { type ProgramOptions, type ProgramRun, runProgram } from "./run.ts";
 export { LocalToolchains } from "./toolchains.ts";

@@ -14,6 +14,7 @@ import {
   manifestKey,
   type PassReason,
   Places,
+  passAtOnce,
   placeDigest,
   preprocessorArgs,
   projectRoot,
@@ -230,6 +231,8 @@ export class CompileFlow {
   ): Promise<{ kind: "understood"; understood: Understood } | { kind: "pass"; reason: PassReason; detail?: string | undefined }> {
     const { files, toolchains } = this.#parts;
     const { cwd, argv, environment, compiler } = question;
+    const passed = passAtOnce(argv);
+    if (passed !== undefined) return passed;
     const identified = await toolchains.identify(compiler, environment, signal);
     if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
     const { toolchain } = identified;

@@ -219,7 +219,9 @@ function checkWays({ understood, report }: Trace, inputs: Iterable<string>): voi
       seen.add(at);
       const stats = lstatSync(at, { bigint: true, throwIfNoEntry: false });
       if (stats === undefined) throw new Refusal("input_modified_during_compile", at);
-      const moved = stats.isSymbolicLink() ? changedNs(stats) >= limitNs : stats.isDirectory() && stats.ctimeNs >= limitNs && stats.mtimeNs < limitNs;
+      const moved = stats.isSymbolicLink()
+        ? changedNs(stats) >= limitNs
+        : stats.isDirectory() && stats.ctimeNs >= limitNs && stats.mtimeNs < limitNs;
       if (moved) throw new Refusal("input_modified_during_compile", at);
     }
   }

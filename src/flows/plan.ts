@@ -52,7 +52,14 @@ export async function placementOf(
     if (role !== "depfile") {
       const plain = await store.plain(digest);
       if (plain === undefined) return undefined;
-      outputs.push({ path: target, mode: role === "object" ? "replace" : "overwrite", crc32: plain.crc32, size: plain.size, digest, content: undefined });
+      outputs.push({
+        path: target,
+        mode: role === "object" ? "replace" : "overwrite",
+        crc32: plain.crc32,
+        size: plain.size,
+        digest,
+        content: undefined,
+      });
       continue;
     }
     const read = await store.read(digest, signal);

@@ -13,7 +13,7 @@ import { openDatabase } from "./database.ts";
 import { SqliteIndex } from "./results.ts";
 import { entryOf, resultOf, scratch } from "./store.fixture.ts";
 
-const RUNS = Number(process.env.CAIRN_TEST_FLIPS ?? 150);
+const RUNS = Number(process.env.CAIRN_TEST_FLIPS ?? 60);
 const ENTRIES = 60;
 const parts = { log: silentLog, now: () => 1_800_000_000_000 };
 

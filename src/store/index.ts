@@ -7,7 +7,4 @@
 export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
-export { MemoryStore, type MemoryStoreOptions } from "./memory.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
-export { statFingerprint } from "./stat-fingerprint.ts";
-export { TieredStore, type TieredStoreParts } from "./tiered.ts";

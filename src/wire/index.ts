@@ -4,7 +4,7 @@
  * Knows: frames of the compile socket, hot records, the canonical encoding behind keys.
  * Does not know: sockets, files, what any of it is for.
  */
-export { ByteReader, ByteWriter } from "./bytes.ts";
+export { ByteWriter } from "./bytes.ts";
 export { type Canonical, canonicalDigest } from "./canonical.ts";
 export {
   type AskReason,
@@ -20,7 +20,6 @@ export {
 } from "./compile-socket.ts";
 export {
   type HotRecord,
-  hitBytes,
   type LoggedHit,
   type RecordAbsence,
   type RecordInput,
