@@ -83,7 +83,8 @@ function readFile(file: string): Map<string, unknown> {
     throw new CairnError("config-invalid", { where: file, want: "a readable file" }, error);
   }
   try {
-    return flatten(parse(text));
+    const table: object = parse(text);
+    return flatten(table);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     throw new CairnError("config-invalid", { where: file, line: error.line, want: "TOML" }, error);
@@ -92,7 +93,7 @@ function readFile(file: string): Map<string, unknown> {
 
 function flatten(table: object, prefix = ""): Map<string, unknown> {
   const values = new Map<string, unknown>();
-  for (const [name, value] of Object.entries(table)) {
+  for (const [name, value] of Object.entries(table) as [string, unknown][]) {
     if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)) {
       for (const [inner, leaf] of flatten(value, `${prefix}${name}.`)) values.set(inner, leaf);
     } else values.set(prefix + name, value);
