@@ -5,7 +5,7 @@
  * Does not know: what is compiled.
  */
 import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { digestOf, type Log, limits } from "../base/index.ts";
 import type { CompilerEnvironment, Files, SearchPaths, Toolchain, ToolchainRead, Toolchains } from "../contracts/index.ts";
 import { canonicalDigest } from "../wire/index.ts";
@@ -179,7 +179,7 @@ export class LocalToolchains implements Toolchains {
       [toolchain.digest, compiler, cwd, ...args, "", ...LOOKUP_VARIABLES.map((name) => environment.get(name) ?? "")].join("\0"),
     );
     const known = this.#searches.get(key);
-    if (known?.missing.every((directory) => this.#files.absent(join(cwd, directory)) || this.#files.absent(directory))) return known;
+    if (known?.missing.every((directory) => this.#files.absent(resolve(cwd, directory)))) return known;
     const probe = [...args, "-E", "-v", "/dev/null", "-o", "/dev/null"];
     const run = await runProgram(compiler, probe, { cwd, environment: probeEnvironment(environment) }, signal);
     const search = readHeaderSearch(run.stderr) ?? { quote: [], angle: [], missing: [], duplicates: [] };
