@@ -24,6 +24,8 @@ export const limits = {
   entriesPerManifest: 24,
   /** Files whose digest is remembered in memory. */
   fileTableEntries: 65_536,
+  /** Paths that are remembered not to exist. */
+  absencesRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */
   scanCacheEntries: 8_192,
   /** Source files whose tokens are remembered in memory; only files of the project itself. */

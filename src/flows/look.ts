@@ -2,6 +2,7 @@
  * Looking at files on behalf of one question: each file and directory is looked at once, and names known to be missing from a
  * directory are not looked for again while the directory has not changed.
  */
+import { lstatSync } from "node:fs";
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
 import { absolutePath } from "./request.ts";
@@ -9,25 +10,33 @@ import { absolutePath } from "./request.ts";
 /** Stands where an input's digest does, for a directory that the compiler passed over when it looked for a header of that name. */
 export const directoryDigest: Digest = digestOf("cairn.directory");
 
-/** Names that were missing from directories, kept over questions. */
-export class Absences {
-  readonly #directories = new Map<string, { readonly fp0: number; readonly fp1: number; readonly names: Set<string> }>();
+/** A directory that exists, as it was when names were missing from it or from below it. */
+export interface Witness extends Fingerprint {
+  readonly directory: string;
+}
 
-  knows(directory: string, fingerprint: Fingerprint, name: string): boolean {
-    const known = this.#directories.get(directory);
-    return known !== undefined && known.fp0 === fingerprint.fp0 && known.fp1 === fingerprint.fp1 && known.names.has(name);
+/** Paths that were missing, kept over questions: each as long as the nearest directory above it that exists has not changed. */
+export class Absences {
+  readonly #witnesses = new Map<string, Witness>();
+  readonly #latest = new Map<string, Witness>();
+
+  /** @param path absolute */
+  witness(path: string): Witness | undefined {
+    return this.#witnesses.get(path);
   }
 
-  add(directory: string, { fp0, fp1 }: Fingerprint, name: string): void {
-    let known = this.#directories.get(directory);
-    if (known === undefined || known.fp0 !== fp0 || known.fp1 !== fp1 || known.names.size >= limits.inputs) {
-      known = { fp0, fp1, names: new Set() };
-      this.#directories.delete(directory);
-      this.#directories.set(directory, known);
-      const oldest = this.#directories.keys().next().value;
-      if (this.#directories.size > limits.scanCacheEntries && oldest !== undefined) this.#directories.delete(oldest);
+  /** @param directory absolute; its fingerprint was taken before the path was found missing */
+  add(path: string, directory: string, { fp0, fp1 }: Fingerprint): void {
+    if (this.#witnesses.size >= limits.absencesRemembered) {
+      this.#witnesses.clear();
+      this.#latest.clear();
     }
-    known.names.add(name);
+    let witness = this.#latest.get(directory);
+    if (witness?.fp0 !== fp0 || witness.fp1 !== fp1) {
+      witness = { directory, fp0, fp1 };
+      this.#latest.set(directory, witness);
+    }
+    this.#witnesses.set(path, witness);
   }
 }
 
@@ -36,7 +45,9 @@ export class Look {
   readonly #absences: Absences;
   readonly #cwd: string;
   readonly #states = new Map<string, FileState>();
+  /** By absolute path. */
   readonly #directories = new Map<string, Fingerprint | undefined>();
+  readonly #standing = new Map<Witness, boolean>();
 
   constructor(parts: { files: Files; absences: Absences }, cwd: string) {
     this.#files = parts.files;
@@ -56,36 +67,70 @@ export class Look {
 
   /** Undefined where there is none. @param path "" for the working directory */
   directory(path: string): Fingerprint | undefined {
+    return this.#directory(path === "" ? this.#cwd : absolutePath(this.#cwd, path));
+  }
+
+  absent(path: string): boolean {
+    const absolute = absolutePath(this.#cwd, path);
+    return this.#missing(absolute, () => this.#files.absent(absolute));
+  }
+
+  /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
+  witness(path: string): Witness | undefined {
+    if (!this.absent(path)) return undefined;
+    const witness = this.#absences.witness(absolutePath(this.#cwd, path));
+    return witness !== undefined && this.#stands(witness) ? witness : undefined;
+  }
+
+  #directory(path: string): Fingerprint | undefined {
     if (this.#directories.has(path)) return this.#directories.get(path);
-    const fingerprint = path === "" || path === "/" ? this.#files.fingerprint(absolutePath(this.#cwd, path)) : this.#below(path);
+    let fingerprint: Fingerprint | undefined;
+    this.#missing(path, () => {
+      fingerprint = this.#files.fingerprint(path);
+      return fingerprint === undefined;
+    });
     this.#directories.set(path, fingerprint);
     return fingerprint;
   }
 
-  absent(path: string): boolean {
-    return this.#unless(path, () => (this.#files.absent(absolutePath(this.#cwd, path)) ? undefined : true)) === undefined;
-  }
-
-  #below(path: string): Fingerprint | undefined {
-    return this.#unless(path, () => this.#files.fingerprint(absolutePath(this.#cwd, path)));
-  }
-
   /**
-   * What `look` finds, undefined for nothing; not called where nothing can be: the directory is not there, or has not changed since the
-   * name was missing from it. Search paths name hundreds of files below directories that do not exist.
+   * Asks `look` unless it is known that nothing can be there: search paths name hundreds of files below directories that do not exist.
+   * @param path absolute
    */
-  #unless<T>(path: string, look: () => T | undefined): T | undefined {
-    const parent = parentOf(path);
+  #missing(path: string, look: () => boolean): boolean {
+    const witness = this.#absences.witness(path);
+    if (witness !== undefined && this.#stands(witness)) return true;
+    if (path === "/") return look();
     // The directory first: a name that appears in between is then seen by its own look.
-    const fingerprint = this.directory(parent);
-    if (fingerprint === undefined) return parent === "" || parent === "/" ? look() : undefined;
-    if (isUntrusted(fingerprint)) return look();
-    const directory = absolutePath(this.#cwd, parent);
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    if (this.#absences.knows(directory, fingerprint, name)) return undefined;
-    const found = look();
-    if (found === undefined) this.#absences.add(directory, fingerprint, name);
-    return found;
+    const directory = parentOf(path);
+    const fingerprint = this.#directory(directory);
+    if (fingerprint === undefined) {
+      const above = this.#absences.witness(directory);
+      if (above !== undefined) this.#absences.add(path, above.directory, above);
+      return true;
+    }
+    if (!look()) return false;
+    if (!isUntrusted(fingerprint) && !isDangling(path)) this.#absences.add(path, directory, fingerprint);
+    return true;
+  }
+
+  #stands(witness: Witness): boolean {
+    let stands = this.#standing.get(witness);
+    if (stands === undefined) {
+      const fingerprint = this.#directory(witness.directory);
+      stands = fingerprint !== undefined && fingerprint.fp0 === witness.fp0 && fingerprint.fp1 === witness.fp1;
+      this.#standing.set(witness, stands);
+    }
+    return stands;
+  }
+}
+
+/** A link to nothing: what it leads to can appear while the link's own directory stays as it is. */
+function isDangling(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true; // Whatever it is, it is not simply missing.
   }
 }
 

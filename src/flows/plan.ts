@@ -4,8 +4,8 @@
 import { crc32 } from "node:zlib";
 import { type DepfileTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
-import { isUntrusted, type Look, parentOf } from "./look.ts";
-import type { Understood } from "./request.ts";
+import { isUntrusted, type Look, parentOf, type Witness } from "./look.ts";
+import { absolutePath, type Understood } from "./request.ts";
 
 export interface PlannedOutput {
   readonly path: string;
@@ -97,25 +97,24 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
   const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent];
-  return { inputs, absences: absencesOf(look, missing) };
+  return { inputs, absences: absencesOf(look, understood.question.cwd, missing) };
 }
 
 /**
  * Groups paths that must not exist by the nearest directory that does exist: as long as that directory has not changed,
- * none of them can have appeared.
+ * none of them can have appeared. Paths of which that is not certain have a group without a fingerprint.
  */
-function absencesOf(look: Look, missing: readonly string[]): WatchedAbsence[] {
-  const groups = new Map<string, string[]>();
+function absencesOf(look: Look, cwd: string, missing: readonly string[]): WatchedAbsence[] {
+  const groups = new Map<Witness | string, string[]>();
   for (const path of new Set(missing)) {
-    let directory = parentOf(path);
-    while (directory !== "" && directory !== "/" && look.directory(directory) === undefined) directory = parentOf(directory);
-    const name = directory === "" ? path : path.slice(directory === "/" ? 1 : directory.length + 1);
-    const names = groups.get(directory);
-    if (names === undefined) groups.set(directory, [name]);
+    const absolute = absolutePath(cwd, path);
+    const witness = look.witness(path);
+    const directory = witness?.directory ?? parentOf(absolute);
+    const name = absolute.slice(directory === "/" ? 1 : directory.length + 1);
+    const key = witness ?? directory;
+    const names = groups.get(key);
+    if (names === undefined) groups.set(key, [name]);
     else names.push(name);
   }
-  return [...groups].map(([directory, names]) => {
-    const { fp0, fp1 } = look.directory(directory) ?? { fp0: 0, fp1: 0 };
-    return { directory, fp0, fp1, names };
-  });
+  return [...groups].map(([key, names]) => (typeof key === "string" ? { directory: key, fp0: 0, fp1: 0, names } : { ...key, names }));
 }
