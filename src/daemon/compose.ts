@@ -1,7 +1,7 @@
 /**
  * The composition root: builds everything top to bottom; each part may use only what stands above it.
  */
-import { chmodSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { homedir } from "node:os";
 import type { Environment, Home, Log } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
@@ -14,7 +14,7 @@ import { NodeControls } from "./controls.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
 import { prepareHome } from "./prepare-home.ts";
-import { socketPath } from "./socket-path.ts";
+import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 
 export interface DaemonParts {
   readonly log: Log;
@@ -32,7 +32,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const paths = prepareHome(home);
   stack.use(lockHome(paths.lock));
   // All of this belonged to a daemon that is no more.
-  for (const left of [paths.compileSocket, paths.controlSocket, paths.unresponsive, paths.starting]) rmSync(left, { force: true });
+  for (const left of [paths.unresponsive, paths.starting]) rmSync(left, { force: true });
+  for (const socket of [paths.compileSocket, paths.controlSocket]) removeStale(socket);
 
   const database = stack.use(openDatabase({ log, now }, { file: paths.database }));
   const store = stack.use(
@@ -57,9 +58,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     { home, paths, config, values },
   );
 
-  stack.use(await ControlDoor.open({ controls, log }, socketPath(paths.controlSocket)));
-  stack.use(await CompileDoor.open({ flow, records, log }, socketPath(paths.compileSocket), connectionsMax()));
-  for (const socket of [paths.controlSocket, paths.compileSocket]) chmodSync(socket, 0o600);
+  stack.use(await ControlDoor.open({ controls, log }, bindable(privateName(paths.controlSocket))));
+  stack.use(await CompileDoor.open({ flow, records, log }, bindable(privateName(paths.compileSocket)), connectionsMax()));
+  for (const socket of [paths.controlSocket, paths.compileSocket]) stack.use(publish(socket));
   const built = stack.move();
   return { [Symbol.asyncDispose]: () => built.disposeAsync() };
 }

@@ -7,9 +7,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ByteWriter, protocolVersion } from "../../src/wire/index.ts";
@@ -26,11 +27,23 @@ export interface Daemon {
   log(): string;
 }
 
+/** Node's compiled code, shared by all daemons of this process: their homes are all new. */
+let compiledCode: string | undefined;
+
+function compiledCodeDirectory(): string {
+  if (compiledCode === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), "cairn-code-"));
+    process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+    compiledCode = directory;
+  }
+  return compiledCode;
+}
+
 /** @param through a command that becomes the daemon */
 export function startDaemon(env: Env, through: readonly string[] = []): Daemon {
   const [program = "", ...args] = [...through, process.execPath, join(checkout, "bin/daemon.js")];
   const child = spawn(program, args, {
-    env: { ...process.env, ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE: compiledCodeDirectory(), ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";

@@ -142,7 +142,7 @@ describe("the daemon", () => {
 
   test("slow, and asked by hundreds at once", async () => {
     await using node = await nodeThatKnows("storm");
-    const storm = Number(process.env.CAIRN_TEST_STORM ?? 150);
+    const storm = Number(process.env.CAIRN_TEST_STORM ?? 100);
     let next = 0;
     const pauses = setInterval(() => {
       process.kill(node.daemon.pid, "SIGSTOP");
@@ -223,6 +223,17 @@ describe("the home", () => {
       assert.equal(hits(afterwards), hits(before) + 1, JSON.stringify({ before, afterwards, log: node.daemon.log() }));
     });
   }
+
+  test("removed, and another daemon started in it at once: the old one takes nothing along", async () => {
+    await using node = await nodeThatKnows("succeeded");
+    const old = node.daemon;
+    rmSync(node.home, { recursive: true });
+    mkdirSync(node.home, { mode: 0o700 });
+    await node.up();
+    assert.deepEqual(await old.ended, { code: 0, signal: null });
+    assert.equal((await node.control("GET", "/status")).body.pid, node.daemon.pid);
+    await stillCompiles(node, "next");
+  });
 
   test("removed while the compiler runs: the compiler does not notice", async () => {
     await using node = await nodeThatKnows("removed-midway");
