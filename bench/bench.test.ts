@@ -18,6 +18,7 @@ const tiny: Settings = {
   rounds: 1,
   projects: ["sample"],
   jobs: [2],
+  warmUnits: 4,
   coldUnits: 2,
   manifests: 20,
   questions: 20,

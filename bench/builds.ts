@@ -10,6 +10,24 @@ import type { Project } from "./projects.ts";
 /** Longer than what a cache may do behind the build's back. */
 const SETTLE_MS = 200;
 
+const CALM = { lookEveryMs: 1_500, cpuMs: 15, patienceMs: 180_000 } as const;
+
+/**
+ * Waits until what serves a contender in the background has nothing left to do: some work waits for a quiet moment.
+ * @returns CPU time that it took meanwhile, ms
+ */
+export async function calm(contender: Contender): Promise<number> {
+  const began = contender.backgroundCpuMs();
+  let [before, waitedMs] = [began, 0];
+  for (; began > 0 && waitedMs < CALM.patienceMs; waitedMs += CALM.lookEveryMs) {
+    await sleep(CALM.lookEveryMs);
+    const now = contender.backgroundCpuMs();
+    if (now - before < CALM.cpuMs) break;
+    before = now;
+  }
+  return contender.backgroundCpuMs() - began;
+}
+
 export interface BuildParts {
   readonly native: Native;
   readonly project: Project;
@@ -30,4 +48,10 @@ export async function build(parts: BuildParts, contender: Contender, jobs: numbe
   if (expected !== undefined && contender.name !== "floor" && project.checksum() !== expected)
     throw new Error(`${contender.name} wrote other objects of ${project.name} than the compiler`);
   return { wallMs: measured.wallMs, cpuMs: measured.cpuMs + background };
+}
+
+/** Builds until everything is in the cache, and waits until that has been digested. */
+export async function fill(parts: BuildParts, contender: Contender, jobs: number): Promise<void> {
+  for (let time = 0; time < 2; time++) await build(parts, contender, jobs);
+  await calm(contender);
 }

@@ -4,7 +4,7 @@
  * Each round has a new path, since every path is a second checkout only once.
  */
 import { rmSync } from "node:fs";
-import { type BuildParts, build } from "./builds.ts";
+import { type BuildParts, build, fill } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
 import type { Measured } from "./meter.ts";
 import { Project, type ProjectName } from "./projects.ts";
@@ -47,7 +47,7 @@ async function checkoutProject(settings: Settings, name: ProjectName, notes: str
   const parts = await reference(settings, workshop, project);
   for (const contender of contenders) {
     settings.progress(`${name}: filling ${contender.name}`);
-    for (let time = 0; time < 2; time++) await build(parts, contender, JOBS);
+    await fill(parts, contender, JOBS);
   }
   settings.progress(`${name}: ${settings.rounds} rounds, each at a new path`);
   let second: { round: number; parts: BuildParts } | undefined;

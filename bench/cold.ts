@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { build } from "./builds.ts";
+import { build, calm } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
 import { type Measured, meter } from "./meter.ts";
 import { Project, type ProjectName } from "./projects.ts";
@@ -21,6 +21,8 @@ const BAR = { must: 1.04, aim: 1.02 } as const;
 interface Cold extends Measured {
   /** Emptying the cache, starting what serves it, and the first sight of the compilers. */
   readonly startCpuMs: number;
+  /** What was left for a quiet moment after the build. */
+  readonly afterCpuMs: number;
 }
 
 export async function cold(settings: Settings): Promise<Report> {
@@ -50,7 +52,8 @@ async function coldProject(settings: Settings, name: ProjectName): Promise<{ row
   settings.progress(`${name}: ${settings.rounds} rounds`);
   const measured = await interleave(contenders, settings.rounds, async (contender): Promise<Cold> => {
     const startCpuMs = (await contender.reset()) + (await meetCompilers(workshop, contender));
-    return { ...(await build(parts, contender, JOBS)), startCpuMs };
+    const built = await build(parts, contender, JOBS);
+    return { ...built, startCpuMs, afterCpuMs: await calm(contender) };
   });
   const samples = new Map([...measured].map(([contender, all]) => [contender.name, all]));
   return { rows: rowsOf(name, samples), notes };
@@ -82,6 +85,16 @@ function rowsOf(title: string, samples: ReadonlyMap<string, readonly Cold[]>): R
   const rows = [
     row(`${title}: CPU / none`, "x", spread(ratios(of("cairn", cpu), none)), BAR),
     row(`${title}: wall / none`, "x", spread(ratios(of("cairn", wall), of("none", wall)))),
+    row(
+      `${title}: CPU with what is done in quiet moments after the build / none`,
+      "x",
+      spread(
+        ratios(
+          of("cairn", (sample) => sample.cpuMs + sample.afterCpuMs),
+          none,
+        ),
+      ),
+    ),
     row(
       `${title}: CPU with start-up and first sight of the compilers / none`,
       "x",

@@ -29,7 +29,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
-  --units N        units of a project in cold and checkout   [24]
+  --units N        units of a project   [24 in cold and checkout, all in warm]
   --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests
   --json           machine, rows and verdicts as JSON
 
@@ -82,9 +82,10 @@ const settings: Settings = {
   rounds: positive("rounds", values.rounds ?? (values.quick ? "3" : "7")),
   projects: projects.map((project) => (isProject(project) ? project : fail(`there is no project ${project}`))),
   jobs: (values.jobs ?? (values.quick ? ["2"] : ["1", "2", "8"])).map((jobs) => positive("jobs", jobs)),
+  warmUnits: values.units === undefined ? Number.POSITIVE_INFINITY : positive("units", values.units),
   coldUnits: positive("units", values.units ?? (values.quick ? "8" : "24")),
   manifests: values.quick ? 2_000 : 20_000,
-  questions: values.quick ? 2_000 : 10_000,
+  questions: values.quick ? 200 : 1_000,
   runs: values.quick ? 100 : 500,
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
 };

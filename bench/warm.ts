@@ -2,7 +2,7 @@
  * Warm builds: everything is in the cache. What does a wrapper cost above a launcher that does nothing, and how does a build compare
  * with other caches?
  */
-import { type BuildParts, build } from "./builds.ts";
+import { type BuildParts, build, fill } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
 import type { Measured } from "./meter.ts";
 import { Project, type ProjectName } from "./projects.ts";
@@ -37,7 +37,7 @@ export async function warm(settings: Settings): Promise<Report> {
 
 async function warmProject(settings: Settings, name: ProjectName): Promise<{ rows: Row[]; notes: string[] }> {
   using workshop = new Workshop();
-  const project = Project.make(name, workshop.path("project"), Number.POSITIVE_INFINITY);
+  const project = Project.make(name, workshop.path("project"), settings.warmUnits);
   await using stack = new AsyncDisposableStack();
   const contenders: Contender[] = [];
   const notes: string[] = [];
@@ -50,7 +50,7 @@ async function warmProject(settings: Settings, name: ProjectName): Promise<{ row
   notes.push(`${name}: ${project.objects.length} units of ${project.language}; every build's objects have the checksum ${parts.expected}`);
   for (const contender of contenders.filter((one) => one.name !== "floor")) {
     settings.progress(`${name}: filling ${contender.name}`);
-    for (let time = 0; time < 2; time++) await build(parts, contender, SCCACHE_JOBS);
+    await fill(parts, contender, SCCACHE_JOBS);
   }
   const rows: Row[] = [];
   for (const jobs of settings.jobs) {
