@@ -79,7 +79,9 @@ static bool destination_free(const struct output *output, struct source *source)
     if (error < 0) return error == -ENOENT && !scratch.unfit;
     const uint32_t type = status.mode & FILE_TYPE;
     source->existing_size = status.size;
-    return type == REGULAR_FILE || (type == SYMBOLIC_LINK && !overwritten);
+    if (type != SYMBOLIC_LINK) return type == REGULAR_FILE;
+    /* The assembler writes through a link that leads nowhere. */
+    return sys_status(AT_FDCWD, destination(output), 0, &status) == 0;
 }
 
 /*
