@@ -68,6 +68,7 @@ test("where headers are looked for, and what of it does not exist", () => {
     quote: ["quoted"],
     angle: ["with space", "/usr/include", "/System/Frameworks"],
     missing: ["gone/include"],
+    duplicates: [],
   });
   assert.equal(readHeaderSearch("gcc: error: unrecognized option"), undefined);
 });
