@@ -124,8 +124,12 @@ function clangRule({ targets, dependencies }: Depfile): string {
   return `${left}:${dependencies.map(addDependency).join("")}`;
 }
 
+/** Few names have any of these, and looking is ten times cheaper than replacing. */
+const QUOTED = /[$# \t]/;
+
 /** gcc quotes tabs too. Both double only the backslashes that stand before a quoted blank. */
 function quoted(name: string, family: DepfileFamily): string {
+  if (!QUOTED.test(name)) return name;
   return name
     .replaceAll("$", "$$$$")
     .replaceAll("#", "\\#")
