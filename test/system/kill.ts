@@ -10,7 +10,6 @@
  * Knows: what must be true. Does not know: how the store achieves it.
  */
 import assert from "node:assert/strict";
-import { type ExecFileException, execFile } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -218,23 +217,22 @@ function sourceText(source: number, variant: number): string {
 }
 
 async function compileWith(args: readonly string[], cwd: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    execFile("gcc", [...args], { cwd }, (error: ExecFileException | null) => (error === null ? resolve() : reject(error)));
-  });
+  const ran = await run("gcc", args, { cwd });
+  assert.equal(ran.code, 0, ran.stderr);
 }
 
 export async function killAgainAndAgain({ rounds, seed, progress = () => undefined }: KillOptions): Promise<Killed> {
   await using node = await BreakableNode.make("kill");
   const random = randomFrom(seed);
   const load = new Load(node, randomFrom(seed + 1));
-  let over = false;
+  const stop = new AbortController();
   let failure: unknown;
   const workers = Array.from({ length: WORKERS }, (_, worker) =>
     load
-      .work(worker, () => !over)
+      .work(worker, () => !stop.signal.aborted)
       .catch((error: unknown) => {
         failure ??= error;
-        over = true;
+        stop.abort();
       }),
   );
   const began = performance.now();
@@ -244,7 +242,7 @@ export async function killAgainAndAgain({ rounds, seed, progress = () => undefin
   await node.kill();
   let whileStarting = 0;
   let round = 0;
-  for (; round < rounds && !over; round++) {
+  for (; round < rounds && !stop.signal.aborted; round++) {
     const daemon = node.start();
     const phase = random(4);
     if (phase === 0) await sleep(random(startMs));
@@ -259,9 +257,9 @@ export async function killAgainAndAgain({ rounds, seed, progress = () => undefin
     assert.doesNotMatch(daemon.log(), ALARMING);
     if ((round + 1) % 50 === 0) progress(`${round + 1} kills, ${load.compared} compiles compared, ${load.acknowledged.length} stored`);
   }
-  over = true;
+  stop.abort();
   await Promise.all(workers);
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) throw new Error(`seed ${seed}, round ${round}`, { cause: failure });
 
   const last = await node.up();
   await load.lookForAll();

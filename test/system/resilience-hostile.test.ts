@@ -202,7 +202,8 @@ describe("hostile askers", () => {
     assert.equal((await node.control("GET", "/etc/passwd")).status, 404);
     assert.equal((await node.control("DELETE", "/status")).status, 404);
     for (const body of ["[", '"x"', '{"maxBytes":-1}', '{"maxBytes":"1"}', '{"all":1}', "x".repeat(1_000_000)]) {
-      const answer = await node.control("POST", "/gc", body).catch((error: Error) => ({ status: 400, body: { error: error.message } }));
+      // Whoever sends too much may find the connection closed before the answer is read.
+      const answer = await node.control("POST", "/gc", body).catch((error: unknown) => ({ status: 400, body: { error: String(error) } }));
       assert.equal(answer.status, 400, body.slice(0, 20));
     }
     await honestWork();

@@ -40,8 +40,8 @@ function compiledCodeDirectory(): string {
 }
 
 /** @param through a command that becomes the daemon */
-export function startDaemon(env: Env, through: readonly string[] = []): Daemon {
-  const [program = "", ...args] = [...through, process.execPath, join(checkout, "bin/daemon.js")];
+function startDaemon(env: Env, through: readonly string[] = []): Daemon {
+  const [program, ...args] = [...through, process.execPath, join(checkout, "bin/daemon.js")];
   const child = spawn(program, args, {
     env: { ...process.env, NODE_COMPILE_CACHE: compiledCodeDirectory(), ...env },
     stdio: ["ignore", "ignore", "pipe"],
