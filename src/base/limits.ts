@@ -23,11 +23,11 @@ export const limits = {
   /** Entries (variants) kept for one manifest key. */
   entriesPerManifest: 24,
   /** Files whose digest is remembered in memory. */
-  fileTableEntries: 65_536,
+  fileTableEntries: 32_768,
   /** Paths that are remembered not to exist. */
   absencesRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */
-  scanCacheEntries: 8_192,
+  scanCacheEntries: 2_048,
   /** Source files whose tokens are remembered in memory; only files of the project itself. */
   tokenCacheEntries: 512,
   /** Hot records, all together. */

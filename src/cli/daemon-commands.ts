@@ -8,7 +8,7 @@ import { readStatus, type Status } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
 import { installService } from "./service.ts";
-import { askStatus, daemonEntry, daemonEnvironment, ensureDaemon } from "./start-daemon.ts";
+import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon } from "./start-daemon.ts";
 import { exitCodes } from "./troubles.ts";
 
 /** Starting takes far below a second; a machine that swaps may need longer. */
@@ -47,7 +47,7 @@ export async function up(context: Context, options: UpOptions, signal: AbortSign
 /** Replaces this process, so that a supervisor watches the daemon itself. Returns only where that is not possible. */
 function becomeDaemon(context: Context): number {
   if (process.execve === undefined) throw new CairnError("usage", { why: "--foreground is not possible on this system" });
-  process.execve(process.execPath, [process.execPath, daemonEntry(context.root)], daemonEnvironment(context.env));
+  process.execve(process.execPath, [process.execPath, ...daemonFlags, daemonEntry(context.root)], daemonEnvironment(context.env));
   return exitCodes.failed;
 }
 

@@ -17,7 +17,7 @@ interface KnownInput {
 }
 
 /** Inputs and absent paths remembered in memory, of each kind: about 300 bytes each. */
-const REMEMBERED = 32_768;
+const REMEMBERED = 8_192;
 /** Different paths of one content that are remembered: the empty file has many. */
 const SAME_CONTENT_MAX = 16;
 
