@@ -187,7 +187,11 @@ function inputsOf(parts: IngestParts, trace: Trace): ReadFiles {
     });
     if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
     if (lookups.appeared) throw new Refusal("input_modified_during_compile", "a directory for headers");
-    for (const path of [...lookups.present, ...watchedDirectories(trace)]) {
+    for (const path of watchedDirectories(trace)) {
+      if (parts.files.absent(absolutePath(question.cwd, path))) absent.add(path);
+      else inputs.set(path, directoryDigest);
+    }
+    for (const path of lookups.present) {
       if (parts.files.state(absolutePath(question.cwd, path)).kind === "file") add(path);
       // gcc tries every file in such a directory.
       else if (path.endsWith(".gch")) throw new Refusal("unclear_source", path);
