@@ -3,8 +3,11 @@
  *
  * Knows: paths, methods, statuses. Does not know: where the answers come from.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { CairnError, type Log, limits } from "../base/index.ts";
+
+// An import would also load what node:http has lazily (WebSocket, and with it HTTP/2, TLS, workers): 5 MB and 30 ms that nobody needs.
+const { createServer } = process.getBuiltinModule("node:http");
 
 /** What the command line may ask; each answer is sent as JSON. */
 export interface Controls {
