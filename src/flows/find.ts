@@ -122,7 +122,7 @@ function indistinguishable(
   }
   if (moved.length === 0) return true;
   // clang's __PRETTY_FUNCTION__ names lambdas and unnamed types by line and column, wherever a template is made of them.
-  if (invocation.family === "clang" && /\+\+$/.test(invocation.language)) return false;
+  if (invocation.family === "clang" && invocation.language.endsWith("++")) return false;
   const after = new Map(changed.map((change) => [change.path, change.after]));
   const inputs = entry.inputs.map((input): PathAndDigest => [absolute(understood, input.path), after.get(input.path) ?? input.digest]);
   return !parts.facts.mentions(moved, inputs, LINE_ROOTS, invocation.defines);
