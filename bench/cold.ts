@@ -55,6 +55,7 @@ async function coldProject(settings: Settings, name: ProjectName): Promise<{ row
     const built = await build(parts, contender, JOBS);
     return { ...built, startCpuMs, afterCpuMs: await calm(contender) };
   });
+  notes.push(...[...parts.wrong].map((other) => `${name}: ${other} wrote other objects than the compiler`));
   const samples = new Map([...measured].map(([contender, all]) => [contender.name, all]));
   return { rows: rowsOf(name, samples), notes };
 }

@@ -104,7 +104,8 @@ export class Project {
   copyTo(root: string): Project {
     this.clean();
     copy(this.root, root);
-    return new Project(this.name, root, this.#ninja.replaceAll(this.root, root), this.objects);
+    const moved = (text: string): string => text.replaceAll(this.root, root); // cmake also names objects by their source's place.
+    return new Project(this.name, root, moved(this.#ninja), this.objects.map(moved));
   }
 
   /** The command that compiles everything there is. */

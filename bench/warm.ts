@@ -60,6 +60,7 @@ async function warmProject(settings: Settings, name: ProjectName): Promise<{ row
     const samples: Samples = new Map([...measured].map(([contender, all]) => [contender.name, all]));
     rows.push(...rowsOf(project, `${name} -j${jobs}`, samples));
   }
+  notes.push(...[...parts.wrong].map((other) => `${name}: ${other} wrote other objects than the compiler`));
   return { rows, notes };
 }
 
@@ -68,7 +69,7 @@ export async function reference(settings: Settings, workshop: Workshop, project:
   settings.progress(`${project.name}: compiling ${project.objects.length} units without a cache`);
   const bare = await enter("none", workshop.native, workshop.path("none"));
   if (bare === undefined) throw new Error("there is always the compiler");
-  const parts = { native: workshop.native, project };
+  const parts = { native: workshop.native, project, wrong: new Set<string>() };
   await build({ ...parts, expected: undefined }, bare, SCCACHE_JOBS);
   return { ...parts, expected: project.checksum() };
 }
