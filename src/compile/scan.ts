@@ -60,6 +60,7 @@ export function scanSource(content: Buffer): SourceScan {
   scan.directives("#");
   if (text.includes("%:")) scan.directives("%:");
   if (text.includes("??=")) scan.directives("??=");
+  if (text.includes("_Pragma")) scan.pragmaOperators();
   if (text.includes("__has_")) scan.probesAnywhere();
   scan.findTimeMacros();
   scan.findAssembler();
@@ -118,10 +119,7 @@ class Scanner {
 
   #directive(word: string, rest: number): void {
     if (word === "pragma") {
-      const pragma = this.#text.slice(rest, rest + 40);
-      if (pragma.startsWith("once")) this.once = true;
-      // Compares the age of two files: nothing that content can answer for.
-      if (/^GCC\s+dependency/.test(pragma)) this.unsure = true;
+      this.#pragma(this.#text.slice(rest, rest + 40));
     } else if (word === "if" || word === "elif") {
       this.#condition(rest);
     } else {
@@ -129,6 +127,19 @@ class Scanner {
       const named = this.#nameAt(rest, word === "include_next") ?? { form: "computed", next: word === "include_next", name: "" };
       (word === "embed" ? this.embeds : this.includes).push(named);
     }
+  }
+
+  #pragma(pragma: string): void {
+    if (/^once(?![\w$])/.test(pragma)) this.once = true;
+    // Compares the age of two files: nothing that content can answer for.
+    if (/^GCC\s+dependency/.test(pragma)) this.unsure = true;
+  }
+
+  /** `_Pragma("once")` */
+  pragmaOperators(): void {
+    for (const [, pragma = ""] of this.#text.matchAll(/_Pragma\s*\(\s*L?"([^"]{1,40})/g)) this.#pragma(pragma);
+    // The text may also be made by a macro.
+    if (/GCC\s+dependency/.test(this.#text)) this.unsure = true;
   }
 
   #condition(rest: number): void {

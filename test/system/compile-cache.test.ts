@@ -145,6 +145,13 @@ const hazards: readonly Hazard[] = [
     steps: [{ files: { "y/h.h": { link: "../x/h.h" } }, expect: "not_stored:unclear_source" }],
   },
   {
+    name: "a pragma that compares the age of files",
+    files: { "a.c": '_Pragma("GCC dependency \\"h.h\\"")\nint f(void) { return 1; }\n', "h.h": "" },
+    args: ["-c", "a.c"],
+    first: "not_stored:unclear_source",
+    steps: [],
+  },
+  {
     name: "a header that __has_include looks for",
     files: { "a.c": '#if __has_include("opt.h")\nint f(void) { return 2; }\n#else\nint f(void) { return 1; }\n#endif\n' },
     args: ["-c", "a.c"],
