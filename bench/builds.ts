@@ -18,8 +18,9 @@ const CALM = { lookEveryMs: 1_500, cpuMs: 15, patienceMs: 180_000 } as const;
  */
 export async function calm(contender: Contender): Promise<number> {
   const began = contender.backgroundCpuMs();
-  let [before, waitedMs] = [began, 0];
-  for (; began > 0 && waitedMs < CALM.patienceMs; waitedMs += CALM.lookEveryMs) {
+  if (began === 0) return 0;
+  let before = began;
+  for (let waitedMs = 0; waitedMs < CALM.patienceMs; waitedMs += CALM.lookEveryMs) {
     await sleep(CALM.lookEveryMs);
     const now = contender.backgroundCpuMs();
     if (now - before < CALM.cpuMs) break;

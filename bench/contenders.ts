@@ -23,7 +23,7 @@ export interface Contender extends AsyncDisposable {
   reset(): Promise<number>;
 }
 
-export const contenderNames = [
+const contenderNames = [
   "none",
   "floor",
   "ccache",

@@ -102,10 +102,6 @@ if (values.json) {
   const judged = reports.map((report) => ({ ...report, rows: report.rows.map((row) => ({ ...row, verdict: verdict(row) })) }));
   process.stdout.write(`${JSON.stringify({ machine, settings: { ...settings, progress: undefined }, reports: judged }, null, 2)}\n`);
 } else {
-  process.stdout.write(
-    `${Object.entries(machine)
-      .map(([fact, value]) => `${fact}: ${value}\n`)
-      .join("")}`,
-  );
+  for (const [fact, value] of Object.entries(machine)) process.stdout.write(`${fact}: ${value}\n`);
 }
 process.exitCode = reports.some((report) => report.rows.some((row) => verdict(row) === "MISSES")) ? 1 : 0;

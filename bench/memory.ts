@@ -75,7 +75,7 @@ class Units {
     mkdirSync(join(directory, "include"), { recursive: true });
     this.#headers = Array.from({ length: HEADERS }, (_, i) => join(directory, `include/header${i}.h`));
     const includes = this.#headers.map((_, i) => `#include "header${i}.h"\n`).join("");
-    this.#headers.forEach((path, i) => void writeFileSync(path, `int header${i}(void);\n`));
+    for (const [i, path] of this.#headers.entries()) writeFileSync(path, `int header${i}(void);\n`);
     for (let unit = 0; unit < count; unit++) writeFileSync(join(directory, `unit${unit}.c`), `${includes}int unit${unit};\n`);
   }
 

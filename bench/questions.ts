@@ -17,7 +17,7 @@ export interface Question {
 const TYPE = { compile: 0x01, ran: 0x02, done: 0x81, run: 0x82, pass: 0x83, stored: 0x84, refused: 0x85 } as const;
 const HEADER_BYTES = 5;
 
-export function compileFrame(question: Question): Buffer {
+function compileFrame(question: Question): Buffer {
   const body = new ByteWriter(1_024);
   body.u8(0).u8(0).u16(0).text32(question.cwd).text32(question.compiler);
   for (const texts of [question.argv, question.environment]) {

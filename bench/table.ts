@@ -70,7 +70,7 @@ function digits(value: number): string {
 
 /** What one must know to compare figures of two runs. */
 export function machineFacts(): Record<string, string | number> {
-  const versions = ["gcc", "ninja", "cmake", "ccache", "sccache"].map((tool) => [tool, versionOf(tool) ?? "not installed"]);
+  const versions = ["gcc", "ninja", "cmake", "ccache", "sccache"].map((tool) => [tool, versionOf(tool) ?? "not installed"] as const);
   return {
     date: new Date().toISOString().slice(0, 10),
     cores: availableParallelism(),
@@ -81,6 +81,6 @@ export function machineFacts(): Record<string, string | number> {
       .map((load) => load.toFixed(1))
       .join(" "),
     node: process.version,
-    ...Object.fromEntries(versions),
+    ...Object.fromEntries<string>(versions),
   };
 }
