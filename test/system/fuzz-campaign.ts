@@ -183,7 +183,7 @@ export class Campaign implements AsyncDisposable {
   #change(command: Command, chance: Chance): void {
     const scene = { project: this.#options.project, tree: this.#tree, history: this.#history, source: command.unit.source };
     // A tree in which something does not compile is not worth staying in.
-    const { tree, what } = this.#failed && chance.percent(60) ? backTo(scene, chance) : change(scene, chance);
+    const { tree, what } = this.#failed && chance.percent(75) ? backTo(scene, chance) : change(scene, chance);
     this.#say(what);
     this.#tree = tree;
   }
@@ -252,6 +252,8 @@ export class Campaign implements AsyncDisposable {
     }
     if (expected !== undefined) this.#keep(key, expected);
     this.#failed = expected?.end !== "0";
+    // Nor is a command that fails worth many more tries.
+    if (this.#failed && chance.percent(30)) this.#commands = this.#commands.filter((kept) => kept !== command);
     if (!this.#failed && this.#history.at(-1) !== this.#tree) {
       this.#history.push(this.#tree);
       if (this.#history.length > TREES_KEPT) this.#history.splice(1 + chance.below(TREES_KEPT - 1), 1);
