@@ -173,35 +173,46 @@ function inputsOf(parts: IngestParts, trace: Trace): ReadFiles {
     else if (file.optional) absent.add(file.path);
     else throw new Refusal("input_modified_during_compile", file.path);
   }
-  {
-    const sources = [...inputs.keys()];
-    for (const path of embeddedFiles(parts, trace, inputs)) add(path);
-    const lookups = absentLookups({
-      source: invocation.source,
-      forcedIncludes: invocation.forcedIncludes,
-      inputs: sources,
-      scans: (path) => scanOf(parts, understood, inputs, path),
-      search: trace.search,
-      cwd: question.cwd,
-      exists: (path) => !parts.files.absent(absolutePath(question.cwd, path)),
-    });
-    if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
-    if (lookups.appeared) throw new Refusal("input_modified_during_compile", "a directory for headers");
-    for (const path of watchedDirectories(trace)) {
-      if (parts.files.absent(absolutePath(question.cwd, path))) absent.add(path);
-      else inputs.set(path, directoryDigest);
-    }
-    for (const path of lookups.present) {
-      if (parts.files.state(absolutePath(question.cwd, path)).kind === "file") add(path);
-      // gcc tries every file in such a directory.
-      else if (path.endsWith(".gch")) throw new Refusal("unclear_source", path);
-      else inputs.set(path, directoryDigest);
-    }
-    for (const path of lookups.absent) absent.add(path);
-  }
+  addLookups(parts, trace, { inputs, absent }, add);
   checkWays(trace, inputs.keys());
   checkCopies(parts, understood, inputs);
   return { inputs: [...inputs], absent: [...absent] };
+}
+
+/** What was read or looked for without being named in the dependency file. */
+function addLookups(
+  parts: IngestParts,
+  trace: Trace,
+  found: { readonly inputs: Map<string, Digest>; readonly absent: Set<string> },
+  add: (path: string) => void,
+): void {
+  const { understood } = trace;
+  const { invocation, question } = understood;
+  const { inputs, absent } = found;
+  const sources = [...inputs.keys()];
+  for (const path of embeddedFiles(parts, trace, inputs)) add(path);
+  const lookups = absentLookups({
+    source: invocation.source,
+    forcedIncludes: invocation.forcedIncludes,
+    inputs: sources,
+    scans: (path) => scanOf(parts, understood, inputs, path),
+    search: trace.search,
+    cwd: question.cwd,
+    exists: (path) => !parts.files.absent(absolutePath(question.cwd, path)),
+  });
+  if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
+  if (lookups.appeared) throw new Refusal("input_modified_during_compile", "a directory for headers");
+  for (const path of watchedDirectories(trace)) {
+    if (parts.files.absent(absolutePath(question.cwd, path))) absent.add(path);
+    else inputs.set(path, directoryDigest);
+  }
+  for (const path of lookups.present) {
+    if (parts.files.state(absolutePath(question.cwd, path)).kind === "file") add(path);
+    // gcc tries every file in such a directory.
+    else if (path.endsWith(".gch")) throw new Refusal("unclear_source", path);
+    else inputs.set(path, directoryDigest);
+  }
+  for (const path of lookups.absent) absent.add(path);
 }
 
 /** Asked to, the compiler warns of directories for headers that do not exist. */
