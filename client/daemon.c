@@ -233,5 +233,7 @@ void daemon_report(const struct answer *answer, const struct run *run) {
     struct frame frame;
     bool sent = send_fully(answer->socket, head, sizeof head, deadline);
     for (size_t i = 0; sent && i < count; i++) sent = send_text(answer->socket, texts[i], deadline);
-    if (sent) receive_frame(answer->socket, &frame, deadline); /* Stored or not: the wrapper's work is done. */
+    /* Stored or not, the wrapper's work is done; but whoever waits for it may change the outputs, so not before they have been read. */
+    while (sent && receive_frame(answer->socket, &frame, deadline) == RECEIVED && frame.type == FRAME_WORKING)
+        sys_release(frame.payload, frame.size + 1);
 }

@@ -38,6 +38,7 @@ export type PassReason =
   | "incbin"
   | "input_modified_during_compile"
   | "missing_output"
+  | "output_modified"
   | "time_macro"
   | "too_large";
 
@@ -80,6 +81,7 @@ export const passReasons: Readonly<Record<PassReason, string>> = {
   incbin: "Assembly copies a file into the object (.incbin), which no dependency file names.",
   input_modified_during_compile: "A source or header changed while the compiler ran.",
   missing_output: "The compiler succeeded without writing a file that it should have written.",
+  output_modified: "Another program wrote to an output as well, before it could be kept.",
   storing_failed: "The result could not be stored; the log says why (a full disk, for example).",
   time_macro: "The source uses __DATE__, __TIME__ or __TIMESTAMP__.",
   unclear_source: "A source could not be understood well enough to know what it reads (#pragma GCC dependency, odd include names).",

@@ -33,7 +33,7 @@ import type {
 } from "../contracts/index.ts";
 import { type Described, type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
-import { ingest, type RunReport } from "./ingest.ts";
+import { ingest, type RunReport, readOutputs } from "./ingest.ts";
 import { Absences, Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
@@ -72,6 +72,10 @@ interface Job {
   readonly ownDepfile: boolean;
   readonly search: Promise<SearchPaths | undefined>;
   readonly differences: readonly Difference[];
+  /** Absolute paths. */
+  readonly outputs: readonly string[];
+  /** Another compile was to write one of the outputs while this one ran. */
+  contested: boolean;
 }
 
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
@@ -102,6 +106,7 @@ export class CompileFlow {
   readonly #facts: SourceFacts;
   readonly #absences: Absences = new Absences();
   readonly #jobs = new Map<bigint, Job>();
+  readonly #writers = new Map<string, Job>();
   /** Results that wait for a quiet moment to be settled, by action. */
   readonly #presumed = new Map<string, CompileQuestion>();
   #askedAt = 0;
@@ -202,8 +207,7 @@ export class CompileFlow {
 
   /** What came of a `run`. Never throws for what a compiler or file system may do. */
   async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Outcome> {
-    const job = this.#jobs.get(id);
-    this.#jobs.delete(id);
+    const job = this.#end(id);
     if (job === undefined) return { kind: "not-stored" };
     const { understood } = job;
     const { session } = understood.question;
@@ -222,7 +226,23 @@ export class CompileFlow {
 
   /** The asker went away without running, or without telling. */
   abandon(id: bigint): void {
+    this.#end(id);
+  }
+
+  #begin(id: bigint, job: Job): void {
+    this.#jobs.set(id, job);
+    for (const path of job.outputs) {
+      const other = this.#writers.get(path);
+      if (other !== undefined) other.contested = job.contested = true;
+      this.#writers.set(path, job);
+    }
+  }
+
+  #end(id: bigint): Job | undefined {
+    const job = this.#jobs.get(id);
     this.#jobs.delete(id);
+    for (const path of job?.outputs ?? []) if (this.#writers.get(path) === job) this.#writers.delete(path);
+    return job;
   }
 
   async #understand(
@@ -326,7 +346,8 @@ export class CompileFlow {
     search.catch(() => undefined); // It is awaited when the compiler has run, if it ever does.
     statistics.count({ miss: 1 }, question.session);
     const differences = this.#whyMissed(understood, look, nearest);
-    this.#jobs.set(id, { understood, ownDepfile, search, differences });
+    const outputs = invocation.outputs.map(({ path }) => absolutePath(question.cwd, path));
+    this.#begin(id, { understood, ownDepfile, search, differences, outputs, contested: false });
     log.event("debug", "compile.missed", {
       source: understood.sourcePath,
       manifest: understood.manifest,
@@ -353,6 +374,9 @@ export class CompileFlow {
   async #keep(job: Job, report: RunReport, signal: AbortSignal): Promise<Outcome> {
     const { understood, search } = job;
     const { store, index } = this.#parts;
+    if (job.contested) return this.#refuse(job, "output_modified", "by another compile");
+    const read = readOutputs(understood, report);
+    if (read.kind === "refused") return this.#refuse(job, read.reason, read.detail);
     const dependencies = await this.#dependencies(job, report, signal);
     if (dependencies.kind === "unreadable") return this.#refuse(job, "dependency_file_unreadable", "");
     const searchPaths = await search;
@@ -361,7 +385,7 @@ export class CompileFlow {
     if (again.kind === "unknown" || again.toolchain.digest !== understood.toolchain.digest)
       return this.#refuse(job, "input_modified_during_compile", "compiler");
 
-    const trace = { understood, report, dependencies: dependencies.text, search: searchPaths };
+    const trace = { understood, report, dependencies: dependencies.text, search: searchPaths, written: read.written };
     const ingested = await ingest({ ...this.#parts, facts: this.#facts }, trace, signal);
     if (ingested.kind === "refused") return this.#refuse(job, ingested.reason, ingested.detail);
     const { entry, result, tokens, bytes } = ingested.kept;

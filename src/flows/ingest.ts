@@ -48,6 +48,8 @@ export interface Trace {
   /** Text of the complete dependency file; undefined where the language has none. */
   readonly dependencies: string | undefined;
   readonly search: SearchPaths;
+  /** From `readOutputs`. */
+  readonly written: readonly WrittenFile[];
 }
 
 export interface Kept {
@@ -57,9 +59,13 @@ export interface Kept {
   readonly bytes: number;
 }
 
-export type Ingested =
-  | { readonly kind: "kept"; readonly kept: Kept }
-  | { readonly kind: "refused"; readonly reason: PassReason; readonly detail: string };
+interface Refused {
+  readonly kind: "refused";
+  readonly reason: PassReason;
+  readonly detail: string;
+}
+
+export type Ingested = { readonly kind: "kept"; readonly kept: Kept } | Refused;
 
 /** How long one compile may keep the event loop to itself at a stretch. */
 const LONGEST_TURN_MS = 10;
@@ -83,9 +89,13 @@ export async function ingest(parts: IngestParts, trace: Trace, signal: AbortSign
   try {
     return { kind: "kept", kept: await keep(parts, trace, signal) };
   } catch (error) {
-    if (error instanceof Refusal) return { kind: "refused", reason: error.reason, detail: error.detail };
-    throw error;
+    return refusedBy(error);
   }
+}
+
+function refusedBy(error: unknown): Refused {
+  if (error instanceof Refusal) return { kind: "refused", reason: error.reason, detail: error.detail };
+  throw error;
 }
 
 async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Promise<Kept> {
@@ -94,7 +104,7 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
   checkClock(report);
   await becomeAcquainted(parts, trace);
   const read = inputsOf(parts, trace);
-  const written = outputsOf(trace);
+  const { written } = trace;
 
   const bond = bondToPlace(understood, report, read, written);
   const outputs: ResultOutput[] = [];
@@ -308,14 +318,25 @@ function checkTimeMacros(understood: Understood, path: string, scan: SourceScan)
   if (!fixed) throw new Refusal("time_macro", path);
 }
 
-interface WrittenFile {
+export interface WrittenFile {
   readonly path: string;
   readonly role: ResultOutput["role"];
   readonly content: Buffer;
 }
 
-function outputsOf(trace: Trace): WrittenFile[] {
-  const { understood, report } = trace;
+/** To be called before anything that waits: the sooner the outputs are read, the less can have happened to them. */
+export function readOutputs(
+  understood: Understood,
+  report: RunReport,
+): { readonly kind: "read"; readonly written: readonly WrittenFile[] } | Refused {
+  try {
+    return { kind: "read", written: outputsOf(understood, report) };
+  } catch (error) {
+    return refusedBy(error);
+  }
+}
+
+function outputsOf(understood: Understood, report: RunReport): WrittenFile[] {
   const written: WrittenFile[] = [];
   for (const output of understood.invocation.outputs) {
     const path = absolutePath(understood.question.cwd, output.path);
@@ -325,9 +346,18 @@ function outputsOf(trace: Trace): WrittenFile[] {
     if (!fresh) throw new Refusal("missing_output", output.path);
     if (!stats.isFile()) throw new Refusal("output_not_regular", output.path);
     if (stats.size > BigInt(limits.blobBytes)) throw new Refusal("too_large", output.path);
-    written.push({ path: output.path, role: output.role, content: readFileSync(path) });
+    const content = readFileSync(path);
+    const after = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    // The asker may not have waited for us, and strip or objcopy have come; or two compiles have written there at once.
+    const own = changedNs(stats) <= report.endNs && after !== undefined && sameFile(stats, after) && BigInt(content.length) === stats.size;
+    if (!own) throw new Refusal("output_modified", output.path);
+    written.push({ path: output.path, role: output.role, content });
   }
   return written;
+}
+
+function sameFile(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs && one.ctimeNs === other.ctimeNs;
 }
 
 function changedNs(stats: BigIntStats): bigint {

@@ -4,7 +4,7 @@
  * What is decided here is written down in docs/compile-cache.md.
  */
 import assert from "node:assert/strict";
-import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -627,6 +627,44 @@ describe("changes while the compiler runs", () => {
       await compileBothWays(node, compile, undefined, name);
     });
   }
+});
+
+describe("outputs that change before they are kept", () => {
+  test("a wrapper that no longer waits, and a tool that works on the object", async () => {
+    await using node = await TestNode.start("late");
+    using directory = temporaryDirectory("late");
+    const cwd = directory.path;
+    const slow = Array.from({ length: 1500 }, (_, i) => `int f${i}(int a) { return a * ${i} + (a % ${i + 1}); }`).join("\n");
+    writeFiles(cwd, { "a.c": slow });
+    await age();
+    const compile = { compiler: "gcc", args: ["-O1", "-c", "a.c"], cwd, env: {}, volatile: false };
+    await run("gcc", ["-c", "a.c"], { cwd });
+    const running = node.cc("gcc", compile.args, { cwd });
+    await sleep(100);
+    process.kill(node.pid, "SIGSTOP"); // The wrapper's patience ends after 2 s.
+    await running;
+    appendFileSync(join(cwd, "a.o"), "more");
+    process.kill(node.pid, "SIGCONT");
+    await node.counters();
+    rmSync(join(cwd, "a.o"));
+    await compileBothWays(node, compile, undefined, "later");
+  });
+
+  test("two compiles that write the same object", async () => {
+    await using node = await TestNode.start("both");
+    using directory = temporaryDirectory("both");
+    const cwd = directory.path;
+    writeFiles(cwd, { "a.c": c });
+    for (let round = 0; round < 6; round++) {
+      const compiles = [1, 2].map((level) => [`-DROUND=${round}`, `-O${level}`, "-g", "-c", "a.c", "-o", "a.o"]);
+      await age();
+      await Promise.all(compiles.map((args) => node.cc("gcc", args, { cwd })));
+      for (const args of compiles) {
+        rmSync(join(cwd, "a.o"), { force: true });
+        await compileBothWays(node, { compiler: "gcc", args, cwd, env: {}, volatile: false }, undefined, `round ${round}`);
+      }
+    }
+  });
 });
 
 describe("what lies at an output's place", () => {
