@@ -3,7 +3,7 @@
  *
  * Knows: trees. Does not know: disks, compilers, whether a change matters.
  */
-import { dirname, relative } from "node:path/posix";
+import { dirname, normalize, relative } from "node:path/posix";
 import { edits } from "./fuzz-edits.ts";
 import type { Project } from "./fuzz-projects.ts";
 import type { Chance, Weighted } from "./fuzz-random.ts";
@@ -150,7 +150,7 @@ function appearEarlier(scene: Scene, chance: Chance): Changed | undefined {
   const [path, node] = found;
   const name = chance.percent(70) ? path.slice(path.lastIndexOf("/") + 1) : path.slice(path.indexOf("/") + 1);
   const directory = chance.pick([...scene.project.includes, dirname(scene.source), "src", "early"]);
-  const at = chance.percent(15) ? "inc/opt.h" : directory === "." ? name : `${directory}/${name}`;
+  const at = chance.percent(15) ? "inc/opt.h" : normalize(`${directory}/${name}`);
   if (scene.tree.has(at) || parentIsNoDirectory(scene.tree, at)) return undefined;
   const twist = chance.pick(["", "#define LIMIT 77\n", "#error found\n", "/* twist */\n", "#define UTIL 9\n"]);
   return changedTree(
@@ -177,7 +177,7 @@ function move(scene: Scene, chance: Chance): Changed | undefined {
   const found = header(scene, chance);
   if (found === undefined) return undefined;
   const [path, node] = found;
-  const to = `${chance.pick(scene.project.includes)}/${path.slice(path.lastIndexOf("/") + 1)}`.replace(/^\.\//, "");
+  const to = normalize(`${chance.pick(scene.project.includes)}/${path.slice(path.lastIndexOf("/") + 1)}`);
   if (scene.tree.has(to) || parentIsNoDirectory(scene.tree, to)) return undefined;
   return changedTree(scene, { [path]: undefined, [to]: { ...node } }, `${path} moves to ${to}`);
 }
@@ -186,7 +186,7 @@ function directoryInPlace(scene: Scene, chance: Chance): Changed | undefined {
   const found = header(scene, chance);
   if (found === undefined) return undefined;
   const name = found[0].slice(found[0].lastIndexOf("/") + 1);
-  const at = chance.percent(70) ? `early/${name}` : `${dirname(scene.source)}/${name}${chance.percent(20) ? ".gch" : ""}`;
+  const at = chance.percent(70) ? `early/${name}` : normalize(`${dirname(scene.source)}/${name}${chance.percent(20) ? ".gch" : ""}`);
   if (scene.tree.has(at)) return undefined;
   return changedTree(scene, { [at]: { kind: "directory" } }, `a directory ${at}`);
 }
