@@ -14,6 +14,7 @@ import {
   manifestKey,
   type PassReason,
   Places,
+  parseDepfile,
   passAtOnce,
   placeDigest,
   preprocessorArgs,
@@ -418,14 +419,15 @@ export class CompileFlow {
     if (invocation.depfile?.headers === "user") {
       const args = preprocessorArgs(question.argv, this.#responseReader(question.cwd), ["-M"]);
       const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
-      return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
+      // What the compile itself has read must be on the list: a header may have gone since.
+      const all = new Set(parseDepfile(text ?? "")?.dependencies);
+      const own = parseDepfile(readQuietly(absolutePath(question.cwd, invocation.depfile.path)) ?? "");
+      const complete = own?.dependencies.every((name) => all.has(name)) === true;
+      return text === undefined || !complete ? { kind: "unreadable" } : { kind: "text", text };
     }
     if (ownDepfile) return { kind: "text", text: report.dependencies.toString("utf8") };
-    try {
-      return { kind: "text", text: readFileSync(absolutePath(question.cwd, invocation.depfile?.path ?? ""), "utf8") };
-    } catch {
-      return { kind: "unreadable" };
-    }
+    const text = readQuietly(absolutePath(question.cwd, invocation.depfile?.path ?? ""));
+    return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
   }
 
   #refuse({ understood, differences }: Job, reason: PassReason, detail: string): Outcome {
@@ -448,6 +450,14 @@ export class CompileFlow {
   #write(question: CompileQuestion, source: string, outcome: string, body: Remembered): void {
     const row: HistoryRow = { source, request: question.key, at: this.#parts.now(), outcome, body: JSON.stringify(body) };
     this.#parts.index.remember(row);
+  }
+}
+
+function readQuietly(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
   }
 }
 
