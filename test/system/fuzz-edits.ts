@@ -27,7 +27,7 @@ const COMMENTS = [
   "// trailing \\",
   "/* __DATE__ __TIME__ */",
   '/* #include "nothing.h" */',
-  '/* .incbin \\"x\\" */',
+  "/* .incbin x */",
   "/**/",
   "//",
 ];
