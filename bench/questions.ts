@@ -72,15 +72,16 @@ export async function converse(socketPath: string, question: Question, compile: 
 }
 
 function report(socket: Socket, job: bigint, compile: () => void): void {
-  const [startNs, steadyNs] = [BigInt(Date.now()) * 1_000_000n, process.hrtime.bigint()];
+  // Only whole milliseconds are known: the latest start would be wrong, and so would the earliest end.
+  const startNs = BigInt(Date.now()) * 1_000_000n;
   compile();
-  const tookNs = process.hrtime.bigint() - steadyNs;
+  const endNs = BigInt(Date.now() + 1) * 1_000_000n;
   const frame = new ByteWriter(128);
   frame.u32(0).u8(TYPE.ran).u64(job).u32(0);
   frame
     .u64(startNs)
-    .u64(startNs + tookNs)
-    .u64(tookNs);
+    .u64(endNs)
+    .u64(endNs - startNs);
   frame.u64(1_000n).u32(10_000).u32(0).u32(0).u32(0); // CPU, memory; nothing was printed.
   frame.patchU32(0, frame.length - HEADER_BYTES);
   socket.write(frame.view());
