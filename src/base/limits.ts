@@ -28,6 +28,8 @@ export const limits = {
   absencesRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */
   scanCacheEntries: 2_048,
+  /** The same for what they include: names, and files, together. */
+  scanCacheWeight: 65_536,
   /** Source files whose tokens are remembered in memory; only files of the project itself. */
   tokenCacheEntries: 512,
   /** Hot records, all together. */

@@ -19,7 +19,7 @@ export type PathAndDigest = readonly [path: string, digest: Digest];
 
 export class SourceFacts {
   readonly #files: Files;
-  readonly #scans = new Recent<SourceScan>(limits.scanCacheEntries);
+  readonly #scans = new Recent<SourceScan>(limits.scanCacheWeight, weightOf);
   readonly #tokens = new Recent<TokensOf | null>(limits.tokenCacheEntries);
   readonly #macros = new Recent<MacroBodies>(limits.scanCacheEntries);
   readonly #mentions = new Recent<boolean>(limits.scanCacheEntries);
@@ -101,13 +101,22 @@ function asDirective(option: string): string {
   return option.startsWith("-U") ? `#undef ${option.slice(2)}\n` : `#define ${name} ${body}\n`;
 }
 
+/** About what it takes in memory: each name takes as much as all the rest. */
+function weightOf({ includes, probes, embeds }: SourceScan): number {
+  return 1 + includes.length + probes.length + embeds.length;
+}
+
 /** A map that forgets what was used least recently. */
 class Recent<T> {
   readonly #most: number;
+  readonly #weigh: (value: T) => number;
   readonly #entries = new Map<string, T>();
+  #weight = 0;
 
-  constructor(most: number) {
+  /** @param most entries, or what all of them may weigh together */
+  constructor(most: number, weigh: (value: T) => number = () => 1) {
     this.#most = most;
+    this.#weigh = weigh;
   }
 
   has(key: string): boolean {
@@ -123,9 +132,19 @@ class Recent<T> {
   }
 
   set(key: string, value: T): void {
+    this.#forget(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#most) return;
-    const oldest = this.#entries.keys().next().value;
-    if (oldest !== undefined) this.#entries.delete(oldest);
+    this.#weight += this.#weigh(value);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#weight <= this.#most || oldest === key) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(key: string): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
+    this.#weight -= this.#weigh(value);
+    this.#entries.delete(key);
   }
 }
