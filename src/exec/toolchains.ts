@@ -179,7 +179,9 @@ export class LocalToolchains implements Toolchains {
       [toolchain.digest, compiler, cwd, ...args, "", ...LOOKUP_VARIABLES.map((name) => environment.get(name) ?? "")].join("\0"),
     );
     const known = this.#searches.get(key);
-    if (known?.missing.every((directory) => this.#files.absent(resolve(cwd, directory)))) return known;
+    const stillMissing = known?.missing.every((directory) => this.#files.absent(resolve(cwd, directory)));
+    // Copies of other directories are that by way of links, which may be turned.
+    if (stillMissing === true && known?.duplicates.length === 0) return known;
     const probe = [...args, "-E", "-v", "/dev/null", "-o", "/dev/null"];
     const run = await runProgram(compiler, probe, { cwd, environment: probeEnvironment(environment) }, signal);
     const search = readHeaderSearch(run.stderr) ?? { quote: [], angle: [], missing: [], duplicates: [] };

@@ -85,6 +85,18 @@ const hazards: readonly Hazard[] = [
     steps: [{ files: { "early/h.h": "#define H 2\n" }, expect: "miss" }],
   },
   {
+    name: "an include directory that appears before there is a header in it",
+    files: { "a.c": "#include <h.h>\nint f(void) { return H; }\n", "late/h.h": "#define H 1\n" },
+    args: ["-Iearly", "-I%DIR%/early2", "-Ilate", "-c", "a.c"],
+    steps: [
+      { files: { "early/x": "" }, expect: "miss" },
+      { files: { "early2/x": "" }, expect: "miss" },
+      { files: { "early2/h.h": "#define H 3\n" }, expect: "miss" },
+      { files: { "early/h.h": "#define H 2\n" }, expect: "miss" },
+      { files: { "early/h.h": null }, expect: "hit" },
+    ],
+  },
+  {
     name: "a header that appears beside its includer",
     files: { "a.c": '#include "sub/x.h"\nint f(void) { return H; }\n', "sub/x.h": '#include "h.h"\n', "inc/h.h": "#define H 1\n" },
     args: ["-Iinc", "-c", "a.c"],
@@ -124,6 +136,7 @@ const hazards: readonly Hazard[] = [
       { files: { first: { link: "sys" } }, expect: "miss" },
       { expect: "hit" },
       { files: { first: { link: "other" } }, expect: "miss" },
+      { files: { "zero/h.h": "#define H 0\n" }, args: ["-Izero", "-Ifirst", "-isystem", "sys", "-c", "a.c"], expect: "miss" },
     ],
   },
   {
