@@ -805,7 +805,7 @@ async function compileBothWays(
 async function settled(node: TestNode, before: Counters): Promise<Record<string, number>> {
   for (let tries = 0; ; tries++) {
     const changes = counted(before, await node.counters());
-    if (!verdict(changes).startsWith("neither") || tries === 100) return changes;
+    if (!verdict(changes).startsWith("neither") || tries === 600) return changes;
     await age();
   }
 }
