@@ -11,7 +11,7 @@ import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
 import { ratios, spread } from "./statistics.ts";
-import { type Report, type Row, row } from "./table.ts";
+import { type Bar, type Report, type Row, row } from "./table.ts";
 import { reference } from "./warm.ts";
 
 const CONTENDERS: readonly ContenderName[] = ["floor", "ccache", "ccache basedir", "cairn"];
@@ -60,10 +60,15 @@ async function checkoutProject(settings: Settings, name: ProjectName, notes: str
     return { first: await build(second.parts, contender, JOBS), warm: await build(parts, contender, JOBS) };
   });
   const samples = new Map([...measured].map(([contender, pairs]) => [contender.name, pairs]));
-  return rowsOf(`${name}, ${project.objects.length} units`, samples);
+  for (const other of new Set([...parts.wrong, ...(second?.parts.wrong ?? [])]))
+    notes.push(`${name}: ${other} wrote other objects than the compiler`);
+  const portable = second?.parts.expected === parts.expected;
+  if (!portable)
+    notes.push(`${name}: the compiler itself writes other objects at another path (debug information), so nothing can be reused`);
+  return rowsOf(`${name}, ${project.objects.length} units`, samples, portable ? BAR : undefined);
 }
 
-function rowsOf(title: string, samples: ReadonlyMap<string, readonly Pair[]>): Row[] {
+function rowsOf(title: string, samples: ReadonlyMap<string, readonly Pair[]>, bar: Bar | undefined): Row[] {
   const of = (name: ContenderName, which: keyof Pair, kind: keyof Measured): number[] =>
     (samples.get(name) ?? []).map((pair) => pair[which][kind]);
   const rows: Row[] = [];
@@ -73,7 +78,7 @@ function rowsOf(title: string, samples: ReadonlyMap<string, readonly Pair[]>): R
         `${title}: first build there, ${label} / own warm`,
         "x",
         spread(ratios(of("cairn", "first", kind), of("cairn", "warm", kind))),
-        BAR,
+        bar,
       ),
     );
   for (const name of ["ccache", "ccache basedir"] as const) {

@@ -122,9 +122,9 @@ export class Project {
     for (const state of [".ninja_log", ".ninja_deps"]) rmSync(join(this.build, state), { force: true });
   }
 
-  /** One digest over all objects, in order. */
+  /** One digest over all objects' contents, in order. */
   checksum(): string {
-    return digestOf(this.objects.map((object) => `${object} ${digestOf(readFileSync(join(this.build, object)))}`).join("\n"));
+    return digestOf(this.objects.map((object) => digestOf(readFileSync(join(this.build, object)))).join("\n"));
   }
 }
 

@@ -2,9 +2,8 @@
  * Warm builds: everything is in the cache. What does a wrapper cost above a launcher that does nothing, and how does a build compare
  * with other caches?
  */
-import { type BuildParts, build, fill } from "./builds.ts";
+import { type BuildParts, type Built, build, fill } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
-import type { Measured } from "./meter.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -22,7 +21,7 @@ const BARS = {
   sccache: { must: 0.2, aim: 0.14 },
 } as const;
 
-type Samples = ReadonlyMap<string, readonly Measured[]>;
+type Samples = ReadonlyMap<string, readonly Built[]>;
 
 export async function warm(settings: Settings): Promise<Report> {
   const rows: Row[] = [];
@@ -76,12 +75,14 @@ export async function reference(settings: Settings, workshop: Workshop, project:
 
 function rowsOf(project: Project, title: string, samples: Samples): Row[] {
   const units = project.objects.length;
-  const times = (name: ContenderName, kind: keyof Measured): number[] => (samples.get(name) ?? []).map((sample) => sample[kind]);
+  const times = (name: ContenderName, kind: keyof Built): number[] => (samples.get(name) ?? []).map((sample) => sample[kind]);
   const aboveFloor = (name: ContenderName): number[] =>
     paired(times(name, "cpuMs"), times("floor", "cpuMs"), (own, floor) => ((own - floor) * 1_000) / units);
   const own = aboveFloor("cairn");
   const rows = [row(`${title}: wrapper above the floor, CPU a unit`, "µs", spread(own))];
-  const against = (name: ContenderName, kind: keyof Measured, bar?: Bar): void => {
+  const daemon = times("cairn", "backgroundCpuMs").map((ms) => (ms * 1_000) / units);
+  rows.push(row(`${title}: of that the daemon's, CPU a unit`, "µs", spread(daemon)));
+  const against = (name: ContenderName, kind: keyof Built, bar?: Bar): void => {
     if (!samples.has(name)) return;
     const label = kind === "cpuMs" ? "CPU" : "wall";
     rows.push(row(`${title}: ${label} / ${name}`, "x", spread(ratios(times("cairn", kind), times(name, kind))), bar));
