@@ -12,6 +12,9 @@ export interface Depfile {
   readonly phony: readonly string[];
 }
 
+const QUOTING = /[\\$#|]/;
+const BLANKS = /[ \t]+/;
+
 export type DepfileFamily = "gcc" | "clang";
 
 /** Some versions of both (gcc 9, clang 14) put an empty line before each phony target. */
@@ -28,7 +31,7 @@ export interface DepfileTemplate extends Depfile {
 export function parseDepfile(text: string): Depfile | undefined {
   if (!text.endsWith("\n") || text.includes("\r") || text.includes("\0")) return undefined;
   const lines = text
-    .replace(/\\\n/g, " ")
+    .replaceAll("\\\n", " ")
     .split("\n")
     .filter((line) => line !== "");
   const [first, ...others] = lines.map(ruleOf);
@@ -53,6 +56,8 @@ function ruleOf(line: string): { targets: string[]; dependencies: string[] } | u
 
 /** Names parted by blanks, make's quoting undone. Undefined where make would expand a variable or begin a comment. */
 function namesOf(text: string): string[] | undefined {
+  // Few files have a name that is quoted, and all the others need no closer look.
+  if (!QUOTING.test(text)) return text.split(BLANKS).filter((word) => word !== "");
   const names: string[] = [];
   for (const [word] of text.matchAll(/(?:\\[ \t]|[^ \t])+/g)) {
     const name = unquoted(word);
@@ -139,13 +144,17 @@ function quoted(name: string, family: DepfileFamily): string {
 /**
  * A dependency file that can be written again elsewhere.
  *
+ * @param depfile what `text` says
  * @param portable gives each name the spelling that moves with the checkout
  * @returns undefined when neither style of that family reproduces `text` exactly
  */
-export function depfileTemplate(text: string, family: DepfileFamily, portable: (name: string) => string): DepfileTemplate | undefined {
+export function depfileTemplate(
+  text: string,
+  depfile: Depfile,
+  family: DepfileFamily,
+  portable: (name: string) => string,
+): DepfileTemplate | undefined {
   if (text.includes("\ufffd")) return undefined; // Was not UTF-8: its bytes are lost already.
-  const depfile = parseDepfile(text);
-  if (depfile === undefined) return undefined;
   const styles = [false, true].map((spaced) => ({ family, spaced }));
   const style = styles.find((candidate) => writeDepfile(depfile, candidate) === text);
   return style && { ...named(depfile, portable), style };

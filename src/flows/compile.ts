@@ -10,6 +10,7 @@ import { basename } from "node:path";
 import { type Log, limits } from "../base/index.ts";
 import {
   actionKey,
+  type Depfile,
   keyEnvironment,
   manifestKey,
   type PassReason,
@@ -34,11 +35,12 @@ import type {
 } from "../contracts/index.ts";
 import { type Described, type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
-import { ingest, type RunReport, readOutputs } from "./ingest.ts";
-import { Absences, Look } from "./look.ts";
+import { ingest } from "./ingest.ts";
+import { Absences, Glance, Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
-import { absolutePath, type CompileQuestion, hasHeaders, type Understood } from "./request.ts";
+import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Understood } from "./request.ts";
+import { readOutputs, type WrittenFile } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
 
@@ -289,7 +291,7 @@ export class CompileFlow {
   }
 
   #look(question: CompileQuestion): Look {
-    return new Look({ files: this.#parts.files, absences: this.#absences }, question.cwd);
+    return new Look(new Glance({ files: this.#parts.files, absences: this.#absences }), question.cwd);
   }
 
   #responseReader(cwd: string): (path: string) => string | undefined {
@@ -378,16 +380,17 @@ export class CompileFlow {
     if (job.contested) return this.#refuse(job, "output_modified", "by another compile");
     const read = readOutputs(understood, report);
     if (read.kind === "refused") return this.#refuse(job, read.reason, read.detail);
-    const dependencies = await this.#dependencies(job, report, signal);
-    if (dependencies.kind === "unreadable") return this.#refuse(job, "dependency_file_unreadable", "");
+    const dependencies = await this.#dependencies(job, report, read.written, signal);
+    if (dependencies === undefined) return this.#refuse(job, "dependency_file_unreadable", "");
     const searchPaths = await search;
     if (searchPaths === undefined) return this.#refuse(job, "unknown_compiler", "its search directories");
     const again = await this.#parts.toolchains.identify(understood.question.compiler, understood.question.environment, signal);
     if (again.kind === "unknown" || again.toolchain.digest !== understood.toolchain.digest)
       return this.#refuse(job, "input_modified_during_compile", "compiler");
 
-    const trace = { understood, report, dependencies: dependencies.text, search: searchPaths, written: read.written };
-    const ingested = await ingest({ ...this.#parts, facts: this.#facts }, trace, signal);
+    const look = this.#look(understood.question);
+    const trace = { understood, report, search: searchPaths, look, written: read.written, ...dependencies };
+    const ingested = await ingest({ store, facts: this.#facts }, trace, signal);
     if (ingested.kind === "refused") return this.#refuse(job, ingested.reason, ingested.detail);
     const { entry, result, tokens, bytes } = ingested.kept;
     index.add(understood.manifest, entry, result, tokens);
@@ -402,32 +405,37 @@ export class CompileFlow {
       outputs,
       differences,
     });
-    const validity = validityOf(this.#look(understood.question), understood, entry);
+    const validity = validityOf(look, understood, entry);
     const placement = validity === undefined ? undefined : await placementOf(store, understood, result, signal);
     return { kind: "stored", placement, validity };
   }
 
-  /** The complete list of files that were included: the user's dependency file, ours, or an extra question where the user's leaves some out. */
+  /**
+   * The complete list of files that were included: from the user's dependency file, ours, or an extra question where the user's leaves
+   * some out; and what the user's own says. Undefined where something cannot be read.
+   */
   async #dependencies(
     job: Job,
     report: RunReport,
+    written: readonly WrittenFile[],
     signal: AbortSignal,
-  ): Promise<{ kind: "text"; text: string | undefined } | { kind: "unreadable" }> {
+  ): Promise<{ dependencies: readonly string[]; depfile: Depfile | undefined } | undefined> {
     const { understood, ownDepfile } = job;
     const { invocation, question } = understood;
-    if (!hasHeaders(invocation)) return { kind: "text", text: undefined };
+    const file = written.find(({ role }) => role === "depfile");
+    const depfile = file && parseDepfile(file.content.toString("utf8"));
+    if (!hasHeaders(invocation)) return { dependencies: [], depfile };
     if (invocation.depfile?.headers === "user") {
       const args = preprocessorArgs(question.argv, this.#responseReader(question.cwd), ["-M"]);
       const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
+      const all = parseDepfile(text ?? "")?.dependencies;
       // What the compile itself has read must be on the list: a header may have gone since.
-      const all = new Set(parseDepfile(text ?? "")?.dependencies);
-      const own = parseDepfile(readQuietly(absolutePath(question.cwd, invocation.depfile.path)) ?? "");
-      const complete = own?.dependencies.every((name) => all.has(name)) === true;
-      return text === undefined || !complete ? { kind: "unreadable" } : { kind: "text", text };
+      const listed = new Set(all);
+      const complete = depfile?.dependencies.every((name) => listed.has(name)) === true;
+      return all === undefined || !complete ? undefined : { dependencies: all, depfile };
     }
-    if (ownDepfile) return { kind: "text", text: report.dependencies.toString("utf8") };
-    const text = readQuietly(absolutePath(question.cwd, invocation.depfile?.path ?? ""));
-    return text === undefined ? { kind: "unreadable" } : { kind: "text", text };
+    const complete = ownDepfile ? parseDepfile(report.dependencies.toString("utf8")) : depfile;
+    return complete && { dependencies: complete.dependencies, depfile };
   }
 
   #refuse({ understood, differences }: Job, reason: PassReason, detail: string): Outcome {
@@ -450,14 +458,6 @@ export class CompileFlow {
   #write(question: CompileQuestion, source: string, outcome: string, body: Remembered): void {
     const row: HistoryRow = { source, request: question.key, at: this.#parts.now(), outcome, body: JSON.stringify(body) };
     this.#parts.index.remember(row);
-  }
-}
-
-function readQuietly(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
   }
 }
 

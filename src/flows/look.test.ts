@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { limits, silentLog } from "../base/index.ts";
 import type { Files } from "../contracts/index.ts";
 import { FileTable, openDatabase } from "../store/index.ts";
-import { Absences, Look } from "./look.ts";
+import { Absences, Glance, Look } from "./look.ts";
 
 /** Real files, and how many times they were looked at. */
 async function world(
@@ -29,7 +29,7 @@ async function world(
       },
     };
     const absences = new Absences();
-    const look = (): Look => new Look({ files, absences }, root);
+    const look = (): Look => new Look(new Glance({ files, absences }), root);
     const ask = (path: string): { absent: boolean; looks: number } => {
       looks = 0;
       const absent = look().absent(path);

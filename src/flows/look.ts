@@ -1,6 +1,8 @@
 /**
- * Looking at files on behalf of one question: each file and directory is looked at once, and names known to be missing from a
- * directory are not looked for again while the directory has not changed.
+ * Looking at files on behalf of questions: each file and directory is looked at once, and names known to be missing from a directory
+ * are not looked for again while the directory has not changed.
+ *
+ * What a glance has seen holds for every question that was asked before the glance began, and for no other.
  */
 import { lstatSync } from "node:fs";
 import { type Digest, digestOf, limits } from "../base/index.ts";
@@ -40,49 +42,47 @@ export class Absences {
   }
 }
 
-export class Look {
+export interface GlanceParts {
+  readonly files: Files;
+  readonly absences: Absences;
+}
+
+/** What has been seen, by absolute path. */
+export class Glance {
   readonly #files: Files;
   readonly #absences: Absences;
-  readonly #cwd: string;
   readonly #states = new Map<string, FileState>();
-  /** By absolute path. */
   readonly #directories = new Map<string, Fingerprint | undefined>();
   readonly #standing = new Map<Witness, boolean>();
 
-  constructor(parts: { files: Files; absences: Absences }, cwd: string) {
+  constructor(parts: GlanceParts) {
     this.#files = parts.files;
     this.#absences = parts.absences;
-    this.#cwd = cwd;
   }
 
-  /** @param path as the compiler knows it */
-  state(path: string): FileState {
+  /** @param visit is given the content if it has to be read */
+  state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState {
     let state = this.#states.get(path);
     if (state === undefined) {
-      state = this.#files.state(absolutePath(this.#cwd, path));
+      state = this.#files.state(path, visit);
       this.#states.set(path, state);
     }
     return state;
   }
 
-  /** Undefined where there is none. @param path "" for the working directory */
-  directory(path: string): Fingerprint | undefined {
-    return this.#directory(path === "" ? this.#cwd : absolutePath(this.#cwd, path));
-  }
-
   absent(path: string): boolean {
-    const absolute = absolutePath(this.#cwd, path);
-    return this.#missing(absolute, () => this.#files.absent(absolute));
+    return this.#missing(path, () => this.#files.absent(path));
   }
 
   /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
   witness(path: string): Witness | undefined {
     if (!this.absent(path)) return undefined;
-    const witness = this.#absences.witness(absolutePath(this.#cwd, path));
+    const witness = this.#absences.witness(path);
     return witness !== undefined && this.#stands(witness) ? witness : undefined;
   }
 
-  #directory(path: string): Fingerprint | undefined {
+  /** Undefined where there is none. */
+  directory(path: string): Fingerprint | undefined {
     if (this.#directories.has(path)) return this.#directories.get(path);
     let fingerprint: Fingerprint | undefined;
     this.#missing(path, () => {
@@ -103,7 +103,7 @@ export class Look {
     if (path === "/") return look();
     // The directory first: a name that appears in between is then seen by its own look.
     const directory = parentOf(path);
-    const fingerprint = this.#directory(directory);
+    const fingerprint = this.directory(directory);
     if (fingerprint === undefined) {
       const above = this.#absences.witness(directory);
       if (above !== undefined) this.#absences.add(path, above.directory, above);
@@ -117,11 +117,41 @@ export class Look {
   #stands(witness: Witness): boolean {
     let stands = this.#standing.get(witness);
     if (stands === undefined) {
-      const fingerprint = this.#directory(witness.directory);
+      const fingerprint = this.directory(witness.directory);
       stands = fingerprint !== undefined && fingerprint.fp0 === witness.fp0 && fingerprint.fp1 === witness.fp1;
       this.#standing.set(witness, stands);
     }
     return stands;
+  }
+}
+
+/** A glance by way of paths as a compiler knows them: absolute, or relative to its working directory. */
+export class Look {
+  readonly #glance: Glance;
+  readonly #cwd: string;
+
+  constructor(glance: Glance, cwd: string) {
+    this.#glance = glance;
+    this.#cwd = cwd;
+  }
+
+  /** @param visit is given the content if it has to be read */
+  state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState {
+    return this.#glance.state(absolutePath(this.#cwd, path), visit);
+  }
+
+  /** Undefined where there is none. @param path "" for the working directory */
+  directory(path: string): Fingerprint | undefined {
+    return this.#glance.directory(path === "" ? this.#cwd : absolutePath(this.#cwd, path));
+  }
+
+  absent(path: string): boolean {
+    return this.#glance.absent(absolutePath(this.#cwd, path));
+  }
+
+  /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
+  witness(path: string): Witness | undefined {
+    return this.#glance.witness(absolutePath(this.#cwd, path));
   }
 }
 

@@ -39,6 +39,19 @@ export interface Understood {
   readonly sourcePath: string;
 }
 
+/** What the one who ran the compiler tells; all times ns. */
+export interface RunReport {
+  readonly waitStatus: number;
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly steadyNs: bigint;
+  readonly cpuUs: bigint;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  /** The dependency file, where the `run` asked for one. */
+  readonly dependencies: Buffer;
+}
+
 /** Whether headers are looked for: whether a preprocessor runs. */
 export function hasHeaders(invocation: Invocation): boolean {
   return !isPreprocessed(invocation.language);
