@@ -1,0 +1,204 @@
+/**
+ * What a compiler that ran has read, or looked for and not found: every file that may change its result. Everything here leans to "no":
+ * where that cannot be told with certainty, the result is not kept.
+ *
+ * Knows: where a compiler's reading leaves traces. Does not know: what the result is.
+ */
+import { lstatSync, realpathSync } from "node:fs";
+import { normalize } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { type Digest, limits } from "../base/index.ts";
+import { absentLookups, type SourceScan } from "../compile/index.ts";
+import type { SearchPaths } from "../contracts/index.ts";
+import { directoryDigest, type Look } from "./look.ts";
+import { Refusal } from "./refusal.ts";
+import { absolutePath, type RunReport, type Understood } from "./request.ts";
+import { changedNs } from "./run-outputs.ts";
+import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
+
+/** What is known of a run's reading. */
+export interface Reading {
+  readonly understood: Understood;
+  readonly report: RunReport;
+  /** Names from the complete dependency file; none where the language has none. */
+  readonly dependencies: readonly string[];
+  readonly search: SearchPaths;
+  /** Begun after the compiler had ended. */
+  readonly look: Look;
+}
+
+/** How long one compile may keep the event loop to itself at a stretch. */
+const LONGEST_TURN_MS = 10;
+
+const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
+
+export interface ReadFiles {
+  /** As the compiler names them; the source first. */
+  readonly inputs: PathAndDigest[];
+  readonly absent: string[];
+}
+
+/** @throws {Refusal} where it is not certain what the compiler saw */
+export async function readInputs(facts: SourceFacts, reading: Reading): Promise<ReadFiles> {
+  await becomeAcquainted(facts, reading);
+  return inputsOf(facts, reading);
+}
+
+/** Reading and scanning hundreds of new headers takes a while: others who ask must not wait for all of it. */
+async function becomeAcquainted(facts: SourceFacts, { look, dependencies }: Reading): Promise<void> {
+  let since = performance.now();
+  for (const path of dependencies) {
+    look.state(path, (content, digest) => facts.seen(content, digest));
+    if (performance.now() - since < LONGEST_TURN_MS) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+}
+
+function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
+  const { understood, report, look } = reading;
+  const { invocation } = understood;
+  const inputs = new Map<string, Digest>();
+  const absent = new Set<string>();
+  const add = (path: string): void => {
+    if (inputs.has(path)) return;
+    const state = look.state(path, (content, digest) => facts.seen(content, digest));
+    if (state.kind !== "file") throw new Refusal("input_modified_during_compile", path);
+    // A file's ctime cannot be set back: one that is older than the compile has not changed since.
+    if (state.changedNs >= report.startNs - RACY_NS) throw new Refusal("input_modified_during_compile", path);
+    inputs.set(path, state.digest);
+    if (inputs.size > limits.inputs) throw new Refusal("too_large", "inputs");
+  };
+  for (const path of [invocation.source, ...reading.dependencies, ...invocation.responseFiles]) add(path);
+  for (const file of invocation.inputFiles) {
+    if (!look.absent(file.path)) add(file.path);
+    else if (file.optional) absent.add(file.path);
+    else throw new Refusal("input_modified_during_compile", file.path);
+  }
+  addLookups(facts, reading, { inputs, absent }, add);
+  checkWays(reading, inputs.keys());
+  checkCopies(facts, understood, inputs);
+  return { inputs: [...inputs], absent: [...absent] };
+}
+
+/** What was read or looked for without being named in the dependency file. */
+function addLookups(
+  facts: SourceFacts,
+  reading: Reading,
+  found: { readonly inputs: Map<string, Digest>; readonly absent: Set<string> },
+  add: (path: string) => void,
+): void {
+  const { understood, look } = reading;
+  const { invocation, question } = understood;
+  const { inputs, absent } = found;
+  const sources = [...inputs.keys()];
+  for (const path of embeddedFiles(facts, reading, inputs)) add(path);
+  const lookups = absentLookups({
+    source: invocation.source,
+    forcedIncludes: invocation.forcedIncludes,
+    inputs: sources,
+    scans: (path) => scanOf(facts, understood, inputs, path),
+    search: reading.search,
+    cwd: question.cwd,
+    exists: (path) => !look.absent(path),
+  });
+  if (lookups.unknown) throw new Refusal("computed_lookup", invocation.source);
+  if (lookups.appeared) throw new Refusal("input_modified_during_compile", "a directory for headers");
+  for (const path of watchedDirectories(reading)) {
+    if (look.absent(path)) absent.add(path);
+    else inputs.set(path, directoryDigest);
+  }
+  for (const path of lookups.present) {
+    if (look.state(path).kind === "file") add(path);
+    // gcc tries every file in such a directory.
+    else if (path.endsWith(".gch")) throw new Refusal("unclear_source", path);
+    else inputs.set(path, directoryDigest);
+  }
+  for (const path of lookups.absent) absent.add(path);
+}
+
+/** Asked to, the compiler warns of directories for headers that do not exist. */
+function watchedDirectories({ understood, search }: Reading): string[] {
+  const asked = understood.invocation.keyArgs.some((arg) => /^-W(missing-include-dirs|everything)$/.test(arg));
+  return asked ? [...search.quote, ...search.angle, ...search.duplicates].filter((directory) => !isOfSystem(directory)) : [];
+}
+
+/**
+ * A link that was turned, or a directory that was moved, while the compiler ran leads to files that are old and yet others.
+ * Such a link is new itself; such a directory has a new ctime, but not, like one in which files came and went, a new mtime as well.
+ */
+function checkWays({ understood, report }: Reading, inputs: Iterable<string>): void {
+  const limitNs = report.startNs - RACY_NS;
+  const seen = new Set<string>();
+  for (const input of inputs) {
+    let at = absolutePath(understood.question.cwd, input);
+    for (; at.length > 1 && !seen.has(at) && !isOfSystem(at); at = at.slice(0, at.lastIndexOf("/"))) {
+      seen.add(at);
+      const stats = lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      if (stats === undefined) throw new Refusal("input_modified_during_compile", at);
+      const moved = stats.isSymbolicLink()
+        ? changedNs(stats) >= limitNs
+        : stats.isDirectory() && stats.ctimeNs >= limitNs && stats.mtimeNs < limitNs;
+      if (moved) throw new Refusal("input_modified_during_compile", at);
+    }
+  }
+}
+
+/**
+ * Whether two headers under `#pragma once` with the same content are one depends on their times (gcc) or inodes (clang), which are
+ * not part of any key.
+ */
+function checkCopies(facts: SourceFacts, understood: Understood, inputs: ReadonlyMap<string, Digest>): void {
+  const first = new Map<Digest, string>();
+  for (const [path, digest] of inputs) {
+    const at = absolutePath(understood.question.cwd, path);
+    if (isOfSystem(at) || facts.scan(at, digest)?.once !== true) continue;
+    const real = realpathSync(at);
+    const known = first.get(digest);
+    if (known !== undefined && known !== `${normalize(at)}\0${real}`) throw new Refusal("unclear_source", path);
+    first.set(digest, `${normalize(at)}\0${real}`);
+  }
+}
+
+/** Nobody changes these under a compile, and everybody reads hundreds of them. */
+function isOfSystem(path: string): boolean {
+  return path.startsWith("/usr/");
+}
+
+function scanOf(facts: SourceFacts, understood: Understood, inputs: ReadonlyMap<string, Digest>, path: string): SourceScan | undefined {
+  const digest = inputs.get(path);
+  return digest === undefined ? undefined : facts.scan(absolutePath(understood.question.cwd, path), digest);
+}
+
+/** Files that assembler directives pull in; and the refusal of sources whose result is not a function of their content. */
+function embeddedFiles(facts: SourceFacts, reading: Reading, inputs: ReadonlyMap<string, Digest>): string[] {
+  const { understood, search, look } = reading;
+  const found: string[] = [];
+  for (const path of inputs.keys()) {
+    const scan = scanOf(facts, understood, inputs, path);
+    if (scan === undefined) throw new Refusal("input_modified_during_compile", path);
+    if (scan.unsure) throw new Refusal("unclear_source", path);
+    checkTimeMacros(understood, path, scan);
+    if (scan.incbinComputed) throw new Refusal("incbin", path);
+    if (scan.asmInclude) throw new Refusal("assembler_include", path);
+    for (const name of scan.incbin) {
+      const candidates = name.startsWith("/")
+        ? [name]
+        : [name, ...[...search.quote, ...search.angle].map((directory) => `${directory}/${name}`)];
+      const existing = candidates.find((candidate) => !look.absent(candidate));
+      // Not there: the name was misread. Not the first: another could appear before it.
+      if (existing === undefined || existing !== candidates[0]) throw new Refusal("incbin", name);
+      found.push(existing);
+    }
+  }
+  return found;
+}
+
+function checkTimeMacros(understood: Understood, path: string, scan: SourceScan): void {
+  if (scan.timeMacros.length === 0) return;
+  const { toolchain, question } = understood;
+  // With a fixed date the compilers that know of it are deterministic again, but for __TIMESTAMP__, which is the file's own time.
+  const knowsEpoch = toolchain.family === "gcc" || Number.parseInt(toolchain.version, 10) >= 16;
+  const fixed = knowsEpoch && question.environment.has("SOURCE_DATE_EPOCH") && !scan.timeMacros.includes("__TIMESTAMP__");
+  if (!fixed) throw new Refusal("time_macro", path);
+}
