@@ -20,6 +20,7 @@
 #define HIT_BYTES 64
 #define HIT_DESERVES_REFRESH 1
 #define NOT_A_HIT 2 /* The compiler was executed without asking; why, stands in the next byte. */
+#define WHY_IN_THE_WAY 3 /* Beside the values of enum purpose. */
 
 static const char help[] =
     "usage: cairn-cc COMPILER ARGUMENT...\n"
@@ -120,7 +121,10 @@ static enum outcome try_record(struct record *record, struct request *request, i
             break;
         }
         const enum placed placed = outputs_place(record);
-        if (placed == PLACE_IMPOSSIBLE) return EXECUTE;
+        if (placed == PLACE_IMPOSSIBLE) {
+            note(run_directory, NULL, settings, NOT_A_HIT | WHY_IN_THE_WAY << 8, 0, began_ns);
+            return EXECUTE;
+        }
         if (placed == PLACED) {
             finish_with(record);
             note(run_directory, request->key, settings, state.deserves_refresh ? HIT_DESERVES_REFRESH : 0, record->compile_ms, began_ns);

@@ -17,6 +17,7 @@ export type PassReason =
   | "modules"
   | "multiple_source_files"
   | "no_input_file"
+  | "output_in_the_way"
   | "output_not_regular"
   | "output_to_stdout"
   | "plugin"
@@ -56,6 +57,8 @@ export const passReasons: Readonly<Record<PassReason, string>> = {
   multiple_source_files: "Several source files are compiled by one command.",
   no_input_file: "The command names no source file.",
   not_utf8: "A path, argument or variable is not UTF-8.",
+  output_in_the_way:
+    "There was a result, but where an output belongs lies something that only the compiler can deal with, or the disk is full.",
   output_not_regular: "An output is a device, a pipe, a directory or something else that is not a plain file.",
   output_to_stdout: "An output goes to standard output.",
   plugin: "A compiler plugin may read and write files that nobody can foresee (-fplugin=, -fpass-plugin=).",

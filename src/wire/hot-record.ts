@@ -137,7 +137,7 @@ export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
 }
 
 /** Why a wrapper executed a compiler without asking; the order is the log's. */
-const passedFor = ["called_for_link", "called_for_preprocessing", "called_for_information"] as const;
+const passedFor = ["called_for_link", "called_for_preprocessing", "called_for_information", "output_in_the_way"] as const;
 
 /** One hit that the wrapper served alone, or a compiler that it executed without asking. */
 export interface LoggedHit {
