@@ -14,7 +14,8 @@ import { type Settings, Workshop } from "./settings.ts";
 import { spread } from "./statistics.ts";
 import { type Report, type Row, row } from "./table.ts";
 
-const CONCURRENT = 8;
+/** As a build with -j32 would ask. */
+const CONCURRENT = 32;
 const UNITS = 4;
 const BARS = {
   rate: { must: 5_000, aim: 15_000, lower: true },

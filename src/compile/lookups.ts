@@ -5,6 +5,7 @@
  * compiler went it takes all of them: one absence too many is harmless.
  * Does not know: which conditionals held, what a directory holds (asks `exists`).
  */
+import type { SearchPaths } from "../contracts/index.ts";
 import type { Include, SourceScan } from "./scan.ts";
 
 export interface LookupArgs {
@@ -16,12 +17,8 @@ export interface LookupArgs {
   readonly inputs: readonly string[];
   /** The scan of one of `inputs`. */
   readonly scans: (path: string) => SourceScan | undefined;
-  readonly search: {
-    readonly quote: readonly string[];
-    readonly angle: readonly string[];
-    readonly missing: readonly string[];
-    readonly duplicates: readonly string[];
-  };
+  /** The same object for the same search path spares work. */
+  readonly search: SearchPaths;
   /** Working directory, absolute. */
   readonly cwd: string;
   /** Whether there is anything at a path; relative ones are relative to `cwd`. */
@@ -52,6 +49,72 @@ export function absentLookups(args: LookupArgs): Lookups {
   return { absent: [...walk.absent], present: [...walk.present], appeared: walk.appeared, unknown: walk.unknown };
 }
 
+/**
+ * Where names are looked for along one search path. Thousands of units ask the same of it, so it is remembered: also for the sake of the
+ * strings, which are then compared and hashed once.
+ */
+class Chain {
+  readonly quote: readonly string[];
+  readonly angle: readonly string[];
+  readonly #candidates = new Map<string, readonly string[]>();
+  readonly #earlier = new Map<string, readonly string[] | undefined>();
+
+  constructor(search: SearchPaths) {
+    const listed = [...search.quote, ...search.angle].map(asDirectory);
+    // Wherever they were asked for, were they no copies of others: in front is the safe side.
+    const copies = search.duplicates.map(asDirectory).filter((directory) => !listed.includes(directory));
+    this.quote = [...copies, ...search.quote.map(asDirectory)];
+    this.angle = [...copies, ...search.angle.map(asDirectory)];
+  }
+
+  /** Every path at which the compiler may look, in order. @param directory of the file that asks */
+  candidates({ form, name }: Include, directory: string): readonly string[] {
+    return remembered(this.#candidates, form === "quote" ? `"${directory}\0${name}` : `<${name}`, () => {
+      const plain = normal(name);
+      if (plain.startsWith("/")) return [plain];
+      const directories = form === "quote" ? [directory, ...this.quote, ...this.angle] : this.angle;
+      return directories.map((at) => at + plain);
+    });
+  }
+
+  /**
+   * Wherever a search directory is part of `path`, the rest may have been the name: where it would have been looked for before.
+   * Undefined when no search directory is.
+   * @param first directories that were looked through before all others
+   */
+  earlier(path: string, first: readonly string[]): readonly string[] | undefined {
+    return remembered(this.#earlier, [path, ...first].join("\0"), () => {
+      const directories = [...first, ...this.quote, ...this.angle];
+      const found = directories.flatMap((directory, at) => {
+        if (!path.startsWith(directory) || (directory === "" && path.startsWith("/"))) return [];
+        const name = path.slice(directory.length);
+        return [directories.slice(0, at).map((before) => before + name)];
+      });
+      return found.length === 0 ? undefined : found.flat();
+    });
+  }
+}
+
+const REMEMBERED_MOST = 8_192;
+
+function remembered<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const known = map.get(key);
+  if (known !== undefined || map.has(key)) return known as T;
+  if (map.size >= REMEMBERED_MOST) map.clear();
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+/** As long as somebody holds the search path. */
+const chains = new WeakMap<SearchPaths, Chain>();
+
+function chainOf(search: SearchPaths): Chain {
+  const chain = chains.get(search) ?? new Chain(search);
+  chains.set(search, chain);
+  return chain;
+}
+
 class Walk {
   readonly absent: Set<string> = new Set();
   readonly present: Set<string> = new Set();
@@ -61,8 +124,7 @@ class Walk {
   readonly #source: string;
   readonly #inputs: Set<string>;
   #once = false; // Some files may have been left out as second copies of others, whatever their names.
-  readonly #quote: readonly string[];
-  readonly #angle: readonly string[];
+  readonly #chain: Chain;
   readonly #explained: Set<string> = new Set();
   readonly #unresolved: (readonly string[])[] = [];
   readonly #computedIn: Set<string> = new Set(); // Directories of files with computed includes.
@@ -73,11 +135,7 @@ class Walk {
     this.#args = args;
     this.#source = normal(args.source);
     this.#inputs = new Set(args.inputs.map(normal));
-    const listed = [...args.search.quote, ...args.search.angle].map(asDirectory);
-    // Wherever they were asked for, were they no copies of others: in front is the safe side.
-    const copies = args.search.duplicates.map(asDirectory).filter((directory) => !listed.includes(directory));
-    this.#quote = [...copies, ...args.search.quote.map(asDirectory)];
-    this.#angle = [...copies, ...args.search.angle.map(asDirectory)];
+    this.#chain = chainOf(args.search);
     for (const directory of args.search.missing) {
       if (this.#exists(normal(directory))) this.appeared = true;
       else this.absent.add(normal(directory));
@@ -86,7 +144,7 @@ class Walk {
 
   /** As if included at the top of the source, but looked for in the working directory first. */
   forced(name: string): void {
-    const candidates = this.#candidates({ form: "quote", next: false, name }, "");
+    const candidates = this.#chain.candidates({ form: "quote", next: false, name }, "");
     this.#include(candidates, false, true);
     // clang takes `name.pch` beside the name as it was given.
     this.#precompiled(`${normal(name)}.pch`);
@@ -108,13 +166,13 @@ class Walk {
       return;
     }
     if (this.#isDone(`${main ? "m" : ""}${include.next ? "n" : ""}`, include, directory)) return;
-    this.#include(this.#candidates(include, directory), include.next, main);
+    this.#include(this.#chain.candidates(include, directory), include.next, main);
   }
 
   /** Looked for beside the includer; where else, options tell that are not known here: what lies there counts as unexplained. */
   #embed(embed: Include, directory: string): void {
     if (embed.form === "computed") this.unknown = true;
-    else if (embed.form === "quote") this.#include(this.#candidates(embed, directory), false, false);
+    else if (embed.form === "quote") this.#include(this.#chain.candidates(embed, directory), false, false);
   }
 
   #isDone(kind: string, { form, name }: Include, directory: string): boolean {
@@ -122,19 +180,6 @@ class Walk {
     if (this.#done.has(key)) return true;
     this.#done.add(key);
     return false;
-  }
-
-  /** Every path at which the compiler may look, in order. */
-  #candidates({ form, name }: Include, directory: string): string[] {
-    const plain = normal(name);
-    if (plain.startsWith("/")) return [plain];
-    const candidates: string[] = [];
-    if (form === "quote") {
-      candidates.push(directory + plain);
-      for (const quote of this.#quote) candidates.push(quote + plain);
-    }
-    for (const angle of this.#angle) candidates.push(angle + plain);
-    return candidates;
   }
 
   /**
@@ -164,7 +209,7 @@ class Walk {
       return;
     }
     if (this.#isDone(`p${probe.next ? "n" : ""}`, probe, directory)) return;
-    const candidates = this.#candidates(probe, directory);
+    const candidates = this.#chain.candidates(probe, directory);
     for (const candidate of candidates) {
       if (this.#inputs.has(candidate)) {
         if (!probe.next) return;
@@ -195,19 +240,11 @@ class Walk {
     }
   }
 
-  /** Wherever a search directory is part of the path, the rest may have been the name. False when none is. */
+  /** False when no search directory is part of the path. */
   #explainByPlace(input: string): boolean {
-    let placed = false;
-    const chain = [...this.#computedIn, ...this.#quote, ...this.#angle];
-    for (const [at, directory] of chain.entries()) {
-      if (!input.startsWith(directory) || (directory === "" && input.startsWith("/"))) continue;
-      placed = true;
-      const name = input.slice(directory.length);
-      for (const earlier of chain.slice(0, at)) {
-        if (!this.#inputs.has(earlier + name)) this.#absence(earlier + name);
-      }
-    }
-    return placed;
+    const earlier = this.#chain.earlier(input, [...this.#computedIn]);
+    for (const path of earlier ?? []) if (!this.#inputs.has(path)) this.#absence(path);
+    return earlier !== undefined;
   }
 
   #follow(candidates: readonly string[]): void {

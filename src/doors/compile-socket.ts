@@ -190,7 +190,9 @@ class Conversation {
     }
     const record = this.#parts.records.answer(question.key, answer.placement);
     this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
-    this.#leave(question, answer.placement, answer.validity);
+    // Who does not see a record that is there need not be left it again.
+    const unseen = answer.again && question.why === "no-record" && this.#parts.records.has(question.key);
+    if (!unseen) this.#leave(question, answer.placement, answer.validity);
   }
 
   async #ran(report: RanReport): Promise<void> {

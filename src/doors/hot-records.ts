@@ -3,7 +3,7 @@
  *
  * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Log, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
@@ -17,6 +17,8 @@ export class HotRecords {
   readonly #directory: string;
   readonly #storeDirectory: string;
   readonly #capacityBytes: number;
+  /** Placements that are answered again and again are the same objects. */
+  readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
   #bytes = 0;
   #records = 0;
   #writing = true;
@@ -38,7 +40,11 @@ export class HotRecords {
 
   /** The answer for one who need not check anything; undefined when it does not fit into a record. */
   answer(key: string, placement: Placement): Buffer | undefined {
-    return writeHotRecord(this.#record(key, placement, NOTHING, true));
+    const known = this.#answers.get(placement);
+    if (known?.key === key) return known.bytes;
+    const bytes = writeHotRecord(this.#record(key, placement, NOTHING, true));
+    if (bytes !== undefined) this.#answers.set(placement, { key, bytes });
+    return bytes;
   }
 
   /** Leaves the answer for the wrapper. A disk that is full only makes the next answer slower. */
@@ -63,6 +69,10 @@ export class HotRecords {
     this.#records += 1;
     this.#bytes += bytes.length;
     if (this.#bytes > this.#capacityBytes) this.#sweep();
+  }
+
+  has(key: string): boolean {
+    return existsSync(this.#path(key));
   }
 
   /** The blobs that a record leads to, for those who keep what is used. */

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { type Log, limits } from "../base/index.ts";
 import {
   actionKey,
@@ -39,6 +40,7 @@ import { ingest } from "./ingest.ts";
 import { Absences, Glance, Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
+import { RecentAnswers } from "./recent-answers.ts";
 import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Understood } from "./request.ts";
 import { readOutputs, type WrittenFile } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
@@ -61,7 +63,13 @@ export interface CompileOptions {
 
 export type Answer =
   /** @property validity undefined while a file is too young; asking again a little later gives it */
-  | { readonly kind: "hit"; readonly placement: Placement; readonly validity: Validity | undefined }
+  | {
+      readonly kind: "hit";
+      readonly placement: Placement;
+      readonly validity: Validity | undefined;
+      /** The same was answered before, with the same validity. */
+      readonly again: boolean;
+    }
   | { readonly kind: "run"; readonly job: bigint; readonly args: readonly string[]; readonly environment: readonly string[] }
   | { readonly kind: "pass"; readonly reason: PassReason };
 
@@ -80,6 +88,9 @@ interface Job {
   /** Another compile was to write one of the outputs while this one ran. */
   contested: boolean;
 }
+
+/** A turn without work takes some 10 µs. */
+const GATHERING_TURNS = 32;
 
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
 
@@ -108,6 +119,9 @@ export class CompileFlow {
   readonly #options: CompileOptions;
   readonly #facts: SourceFacts;
   readonly #absences: Absences = new Absences();
+  readonly #answers: RecentAnswers = new RecentAnswers();
+  #gathering: Promise<Glance> | undefined;
+  #gathered = 0;
   readonly #jobs = new Map<bigint, Job>();
   readonly #writers = new Map<string, Job>();
   /** Results that wait for a quiet moment to be settled, by action. */
@@ -127,13 +141,17 @@ export class CompileFlow {
 
   async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
     this.#askedAt = this.#parts.now();
-    const understanding = await this.#understand(question, signal);
+    let look = new Look(await this.#nextGlance(), question.cwd);
+    const again = await this.#answerAgain(question, look);
+    if (again !== undefined) return again;
+    const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
-    let { look, found } = this.#find(understood);
+    let found = this.#find(understood, look);
     if (found.kind === "presumed") {
       await this.#settle(understood, found.entry, found.result, false, signal);
-      ({ look, found } = this.#find(understood)); // Files may have changed meanwhile.
+      look = this.#look(question); // Files may have changed meanwhile.
+      found = this.#find(understood, look);
     }
     if (found.kind === "hit") {
       // The asker has found one of them damaged: reading verifies, and removes what is.
@@ -145,6 +163,38 @@ export class CompileFlow {
       return this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
     }
     return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
+  }
+
+  /** A glance for all who ask at about this time: it begins when they have asked. */
+  #nextGlance(): Promise<Glance> {
+    this.#gathered += 1;
+    this.#gathering ??= this.#gather();
+    return this.#gathering;
+  }
+
+  /** Node accepts one connection in a turn of its loop and hears what it wants in the next. */
+  async #gather(): Promise<Glance> {
+    for (let turn = 0, idle = 0; turn < GATHERING_TURNS && idle < 2; turn++) {
+      const before = this.#gathered;
+      await setImmediate();
+      idle = this.#gathered === before ? idle + 1 : 0;
+    }
+    this.#gathering = undefined;
+    return this.#glance();
+  }
+
+  async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {
+    if (question.why !== "no-record" && question.why !== "input-changed") return undefined;
+    const answer = this.#answers.find(question.key, look);
+    if (answer === undefined) return undefined;
+    const { manifest, action, placement, validity, source, body } = answer;
+    for (const { digest, content } of placement.outputs)
+      if (content === undefined && (await this.#parts.store.plain(digest)) === undefined) return undefined;
+    this.#parts.index.touch(manifest, action);
+    this.#count({ hit_daemon: 1, saved_ms: placement.compileMs }, question.session);
+    this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome: "hit_daemon", body });
+    this.#parts.log.event("debug", "compile.hit", { how: "again", source, action });
+    return { kind: "hit", placement, validity, again: true };
   }
 
   /** True when nobody has asked for a while. */
@@ -161,10 +211,11 @@ export class CompileFlow {
     if (next === undefined) return false;
     const [key, question] = next;
     this.#presumed.delete(key);
-    const understanding = await this.#understand(question, signal);
+    const look = this.#look(question);
+    const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return true;
     const { understood } = understanding;
-    const { found } = this.#find(understood);
+    const found = this.#find(understood, look);
     if (found.kind === "hit" && found.how === "direct" && found.entry.presumed)
       await this.#settle(understood, found.entry, found.result, true, signal);
     return true;
@@ -183,7 +234,7 @@ export class CompileFlow {
     const named = await namesPlace(toolchains, understood, readText, inBackground, signal);
     if (named === undefined) return;
     // The preprocessor must have read what the entry speaks of.
-    const { found } = this.#find(understood);
+    const found = this.#find(understood, this.#look(understood.question));
     if (found.kind === "miss" || found.entry.action !== entry.action) return;
     log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
     const action = named ? entry.action : actionKey(understood.manifest, undefined, entry.terminal, entry.inputs);
@@ -191,17 +242,17 @@ export class CompileFlow {
     this.#count({ [named ? "place_matters" : "place_free"]: 1 }, "");
   }
 
-  #find(understood: Understood): { look: Look; found: Found } {
-    const look = this.#look(understood.question);
-    return { look, found: find({ ...this.#parts, facts: this.#facts }, look, understood) };
+  #find(understood: Understood, look: Look): Found {
+    return find({ index: this.#parts.index, facts: this.#facts }, look, understood);
   }
 
   /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */
   async recheck(question: CompileQuestion, signal: AbortSignal): Promise<{ placement: Placement; validity: Validity } | undefined> {
-    const understanding = await this.#understand(question, signal);
+    const look = this.#look(question);
+    const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return undefined;
     const { understood } = understanding;
-    const { look, found } = this.#find(understood);
+    const found = this.#find(understood, look);
     if (found.kind !== "hit" || found.how !== "direct") return undefined;
     const placement = await placementOf(this.#parts.store, understood, found.result, signal);
     const validity = validityOf(look, understood, found.entry);
@@ -250,9 +301,10 @@ export class CompileFlow {
 
   async #understand(
     question: CompileQuestion,
+    look: Look,
     signal: AbortSignal,
   ): Promise<{ kind: "understood"; understood: Understood } | { kind: "pass"; reason: PassReason; detail?: string | undefined }> {
-    const { files, toolchains } = this.#parts;
+    const { toolchains } = this.#parts;
     const { cwd, argv, environment, compiler } = question;
     const passed = passAtOnce(argv);
     if (passed !== undefined) return passed;
@@ -265,7 +317,7 @@ export class CompileFlow {
     const first = readInvocation({ argv, environment, family: toolchain.family }, (path) => path, readText);
     if (first.kind === "pass") return first;
     const sourcePath = absolutePath(cwd, first.invocation.source);
-    const root = projectRoot(sourcePath, (path) => !files.absent(path), this.#options.homeDirectory);
+    const root = projectRoot(sourcePath, (path) => !look.absent(path), this.#options.homeDirectory);
     const places = new Places({ cwd, projectRoot: root });
     const portable = (path: string): string => places.portable(path);
     const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, readText);
@@ -291,7 +343,11 @@ export class CompileFlow {
   }
 
   #look(question: CompileQuestion): Look {
-    return new Look(new Glance({ files: this.#parts.files, absences: this.#absences }), question.cwd);
+    return new Look(this.#glance(), question.cwd);
+  }
+
+  #glance(): Glance {
+    return new Glance({ files: this.#parts.files, absences: this.#absences });
   }
 
   #responseReader(cwd: string): (path: string) => string | undefined {
@@ -333,9 +389,15 @@ export class CompileFlow {
     else index.add(understood.manifest, entry, result, new Map());
     const outcome = how === "direct" ? "hit_daemon" : "hit_equivalent";
     this.#count({ [outcome]: 1, saved_ms: result.compileMs }, understood.question.session);
-    this.#remember(understood, outcome, { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length });
+    const facts = { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length };
+    const body = this.#remember(understood, outcome, facts);
     log.event("debug", "compile.hit", { how, source: understood.sourcePath, action: entry.action });
-    return { kind: "hit", placement, validity: validityOf(look, understood, entry) };
+    const validity = validityOf(look, understood, entry);
+    if (validity !== undefined) {
+      const { manifest, sourcePath: source, question } = understood;
+      this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, source, body });
+    }
+    return { kind: "hit", placement, validity, again: false };
   }
 
   #run(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
@@ -449,15 +511,17 @@ export class CompileFlow {
     this.#parts.statistics.count(changes, session);
   }
 
-  #remember(understood: Understood, outcome: string, facts: Partial<Known>): void {
+  /** @returns the body of the row */
+  #remember(understood: Understood, outcome: string, facts: Partial<Known>): string {
     const outputs = understood.invocation.outputs.map((output) => output.path);
     const body: Remembered = { ...describe(understood), ...NOTHING_KNOWN, manifest: understood.manifest, outputs, ...facts };
-    this.#write(understood.question, understood.sourcePath, outcome, body);
+    return this.#write(understood.question, understood.sourcePath, outcome, body);
   }
 
-  #write(question: CompileQuestion, source: string, outcome: string, body: Remembered): void {
-    const row: HistoryRow = { source, request: question.key, at: this.#parts.now(), outcome, body: JSON.stringify(body) };
-    this.#parts.index.remember(row);
+  #write(question: CompileQuestion, source: string, outcome: string, remembered: Remembered): string {
+    const body = JSON.stringify(remembered);
+    this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome, body });
+    return body;
   }
 }
 

@@ -54,6 +54,8 @@ export class Glance {
   readonly #states = new Map<string, FileState>();
   readonly #directories = new Map<string, Fingerprint | undefined>();
   readonly #standing = new Map<Witness, boolean>();
+  /** What is missing, and what shows it. */
+  readonly #gone = new Map<string, Witness | undefined>();
 
   constructor(parts: GlanceParts) {
     this.#files = parts.files;
@@ -76,9 +78,7 @@ export class Glance {
 
   /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
   witness(path: string): Witness | undefined {
-    if (!this.absent(path)) return undefined;
-    const witness = this.#absences.witness(path);
-    return witness !== undefined && this.#stands(witness) ? witness : undefined;
+    return this.absent(path) ? this.#gone.get(path) : undefined;
   }
 
   /** Undefined where there is none. */
@@ -98,6 +98,15 @@ export class Glance {
    * @param path absolute
    */
   #missing(path: string, look: () => boolean): boolean {
+    if (this.#gone.has(path)) return true;
+    const missing = this.#isMissing(path, look);
+    if (!missing) return false;
+    const witness = this.#absences.witness(path);
+    this.#gone.set(path, witness !== undefined && this.#stands(witness) ? witness : undefined);
+    return true;
+  }
+
+  #isMissing(path: string, look: () => boolean): boolean {
     const witness = this.#absences.witness(path);
     if (witness !== undefined && this.#stands(witness)) return true;
     if (path === "/") return look();

@@ -10,10 +10,9 @@ import { setImmediate } from "node:timers/promises";
 import { type Digest, limits } from "../base/index.ts";
 import { absentLookups, type SourceScan } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
-import { directoryDigest, type Look } from "./look.ts";
+import { directoryDigest, type Look, parentOf } from "./look.ts";
 import { Refusal } from "./refusal.ts";
 import { absolutePath, type RunReport, type Understood } from "./request.ts";
-import { changedNs } from "./run-outputs.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What is known of a run's reading. */
@@ -128,17 +127,17 @@ function watchedDirectories({ understood, search }: Reading): string[] {
  * Such a link is new itself; such a directory has a new ctime, but not, like one in which files came and went, a new mtime as well.
  */
 function checkWays({ understood, report }: Reading, inputs: Iterable<string>): void {
-  const limitNs = report.startNs - RACY_NS;
+  const limitMs = Number(report.startNs - RACY_NS) / 1e6;
   const seen = new Set<string>();
   for (const input of inputs) {
-    let at = absolutePath(understood.question.cwd, input);
-    for (; at.length > 1 && !seen.has(at) && !isOfSystem(at); at = at.slice(0, at.lastIndexOf("/"))) {
+    // Each way once: whose directory was looked at has been looked at up to the root.
+    for (let at = absolutePath(understood.question.cwd, input); at.length > 1 && !isOfSystem(at) && !seen.has(at); at = parentOf(at)) {
       seen.add(at);
-      const stats = lstatSync(at, { bigint: true, throwIfNoEntry: false });
+      const stats = lstatSync(at, { throwIfNoEntry: false });
       if (stats === undefined) throw new Refusal("input_modified_during_compile", at);
       const moved = stats.isSymbolicLink()
-        ? changedNs(stats) >= limitNs
-        : stats.isDirectory() && stats.ctimeNs >= limitNs && stats.mtimeNs < limitNs;
+        ? Math.max(stats.ctimeMs, stats.mtimeMs) >= limitMs
+        : stats.isDirectory() && stats.ctimeMs >= limitMs && stats.mtimeMs < limitMs;
       if (moved) throw new Refusal("input_modified_during_compile", at);
     }
   }

@@ -59,7 +59,6 @@ function sameFile(one: BigIntStats, other: BigIntStats): boolean {
   return one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs && one.ctimeNs === other.ctimeNs;
 }
 
-/** The later of mtime and ctime. */
-export function changedNs(stats: BigIntStats): bigint {
+function changedNs(stats: BigIntStats): bigint {
   return stats.ctimeNs > stats.mtimeNs ? stats.ctimeNs : stats.mtimeNs;
 }

@@ -14,6 +14,7 @@ import {
   withoutAssert,
 } from "../compile/index.ts";
 import type { Files } from "../contracts/index.ts";
+import { Recent } from "./recent.ts";
 
 export type PathAndDigest = readonly [path: string, digest: Digest];
 
@@ -104,47 +105,4 @@ function asDirective(option: string): string {
 /** About what it takes in memory: each name takes as much as all the rest. */
 function weightOf({ includes, probes, embeds }: SourceScan): number {
   return 1 + includes.length + probes.length + embeds.length;
-}
-
-/** A map that forgets what was used least recently. */
-class Recent<T> {
-  readonly #most: number;
-  readonly #weigh: (value: T) => number;
-  readonly #entries = new Map<string, T>();
-  #weight = 0;
-
-  /** @param most entries, or what all of them may weigh together */
-  constructor(most: number, weigh: (value: T) => number = () => 1) {
-    this.#most = most;
-    this.#weigh = weigh;
-  }
-
-  has(key: string): boolean {
-    return this.#entries.has(key);
-  }
-
-  get(key: string): T | undefined {
-    const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    return value;
-  }
-
-  set(key: string, value: T): void {
-    this.#forget(key);
-    this.#entries.set(key, value);
-    this.#weight += this.#weigh(value);
-    for (const oldest of this.#entries.keys()) {
-      if (this.#weight <= this.#most || oldest === key) return;
-      this.#forget(oldest);
-    }
-  }
-
-  #forget(key: string): void {
-    const value = this.#entries.get(key);
-    if (value === undefined) return;
-    this.#weight -= this.#weigh(value);
-    this.#entries.delete(key);
-  }
 }

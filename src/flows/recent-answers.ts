@@ -1,0 +1,56 @@
+/**
+ * Answers given lately. Who asks the same again is answered from here as long as everything is as it was: for wrappers that cannot see
+ * what is left for them, behind a mount of their own or with a run directory that is full.
+ */
+import { type Digest, limits } from "../base/index.ts";
+import type { Look } from "./look.ts";
+import type { Placement, Validity } from "./plan.ts";
+import { Recent } from "./recent.ts";
+
+export interface RecentAnswer {
+  readonly manifest: Digest;
+  readonly action: Digest;
+  readonly placement: Placement;
+  readonly validity: Validity;
+  /** For `explain`. */
+  readonly source: string;
+  readonly body: string;
+}
+
+export class RecentAnswers {
+  readonly #answers = new Recent<RecentAnswer>(limits.recentAnswersWeight, weightOf);
+
+  remember(request: Digest, answer: RecentAnswer): void {
+    this.#answers.set(request, answer);
+  }
+
+  /** Undefined unless all is as it was. */
+  find(request: Digest, look: Look): RecentAnswer | undefined {
+    const answer = this.#answers.get(request);
+    return answer !== undefined && holds(answer.validity, look) ? answer : undefined;
+  }
+}
+
+/** What the wrapper checks when it finds a hot record. */
+function holds({ inputs, absences }: Validity, look: Look): boolean {
+  for (const { path, fp0, fp1 } of inputs) {
+    const state = look.state(path);
+    const now = state.kind === "file" ? state.fingerprint : look.directory(path);
+    if (now?.fp0 !== fp0 || now.fp1 !== fp1) return false;
+  }
+  for (const { directory, names, fp0, fp1 } of absences) {
+    const now = look.directory(directory);
+    if (now === undefined || (now.fp0 === fp0 && now.fp1 === fp1 && (fp0 !== 0 || fp1 !== 0))) continue;
+    if (!names.every((name) => look.absent(directory === "" ? name : `${directory === "/" ? "" : directory}/${name}`))) return false;
+  }
+  return true;
+}
+
+function weightOf({ validity, placement }: RecentAnswer): number {
+  const names = validity.absences.reduce((sum, { names }) => sum + names.length, 0);
+  const bytes = placement.outputs.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
+  return 1 + validity.inputs.length + names + Math.ceil((bytes + placement.stdout.length + placement.stderr.length) / BYTES_A_NAME);
+}
+
+/** About what a name takes. */
+const BYTES_A_NAME = 64;
