@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { daemonFlags } from "../src/cli/start-daemon.ts";
+import { daemonFlags, daemonVariables } from "../src/cli/start-daemon.ts";
 import { cpuMsOf, residentBytesOf } from "./meter.ts";
 import { checkout } from "./native.ts";
 
@@ -44,7 +44,7 @@ export class CairnNode implements AsyncDisposable {
   /** @returns once it listens */
   async start(): Promise<void> {
     const daemon = spawn(process.execPath, [...daemonFlags, join(checkout, "bin/daemon.js")], {
-      env: { PATH: process.env.PATH, HOME: this.home, ...this.env },
+      env: { ...daemonVariables, PATH: process.env.PATH, HOME: this.home, ...this.env },
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#daemon = daemon;

@@ -14,3 +14,4 @@ export {
 export { type Environment, type Home, homeFrom } from "./home.ts";
 export { limits } from "./limits.ts";
 export { type Level, type Log, lineLog, silentLog } from "./log.ts";
+export { ownBytes } from "./own-bytes.ts";

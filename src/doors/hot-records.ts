@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Log, systemCode } from "../base/index.ts";
+import { type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import { type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
 
@@ -42,8 +42,10 @@ export class HotRecords {
   answer(key: string, placement: Placement): Buffer | undefined {
     const known = this.#answers.get(placement);
     if (known?.key === key) return known.bytes;
-    const bytes = writeHotRecord(this.#record(key, placement, NOTHING, true));
-    if (bytes !== undefined) this.#answers.set(placement, { key, bytes });
+    const record = writeHotRecord(this.#record(key, placement, NOTHING, true));
+    if (record === undefined) return undefined;
+    const bytes = ownBytes(record);
+    this.#answers.set(placement, { key, bytes });
     return bytes;
   }
 

@@ -2,6 +2,7 @@
  * A hit, made ready for the one who places it: outputs with their checks, and what must stay true for the same answer next time.
  */
 import { crc32 } from "node:zlib";
+import { ownBytes } from "../base/index.ts";
 import { type DepfileTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
 import { isUntrusted, type Look, parentOf, type Witness } from "./look.ts";
@@ -64,13 +65,14 @@ export async function placementOf(
     }
     const read = await store.read(digest, signal);
     if (read.kind === "miss") return undefined;
-    const content = template ? Buffer.from(renderTemplate(read.bytes, understood), "utf8") : read.bytes;
+    // An answer that is remembered keeps these for long.
+    const content = ownBytes(template ? renderTemplate(read.bytes, understood) : read.bytes);
     outputs.push({ path: target, mode: "overwrite", crc32: crc32(content), size: content.length, digest, content });
   }
   return {
     outputs,
-    stdout: Buffer.from(result.stdout, "base64"),
-    stderr: Buffer.from(result.stderr, "base64"),
+    stdout: ownBytes(Buffer.from(result.stdout, "base64")),
+    stderr: ownBytes(Buffer.from(result.stderr, "base64")),
     compileMs: result.compileMs,
   };
 }
