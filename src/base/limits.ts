@@ -33,7 +33,7 @@ export const limits = {
   /** Source files whose tokens are remembered in memory; only files of the project itself. */
   tokenCacheEntries: 512,
   /** Answers that are remembered in memory: names of files in them, about 100 bytes each. */
-  recentAnswersWeight: 65_536,
+  recentAnswersWeight: 32_768,
   /** Hot records, all together. */
   hotBytes: 268_435_456,
   /** Source files whose last compile `cairn explain` can tell. */

@@ -104,6 +104,7 @@ export class Housekeeper implements AsyncDisposable {
     if (!this.#homeIsThere()) return end("its home is gone");
     this.#ticks += 1;
     rmSync(this.#paths.unresponsive, { force: true });
+    this.#parts.records.inherit();
     await this.takeHits();
     if (this.#ticks % USES_EVERY_TICKS === 0) await this.#noteUses();
     index.flush();

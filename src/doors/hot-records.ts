@@ -4,7 +4,7 @@
  * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import { type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
@@ -19,6 +19,7 @@ export class HotRecords {
   readonly #capacityBytes: number;
   /** Placements that are answered again and again are the same objects. */
   readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
+  #inherited = false;
   #bytes = 0;
   #records = 0;
   #writing = true;
@@ -28,13 +29,19 @@ export class HotRecords {
     this.#directory = options.directory;
     this.#storeDirectory = options.storeDirectory;
     this.#capacityBytes = options.capacityBytes;
-    this.#makeDirectories();
-    // What a daemon was writing when it was killed.
+  }
+
+  /** Takes in what an earlier daemon left. Takes a while, so it is not part of a start. */
+  inherit(): void {
+    if (this.#inherited) return;
+    this.#inherited = true;
+    // What it was writing when it was killed; what this one writes is written in one go.
     for (const { path } of this.#files()) if (path.endsWith(UNFINISHED)) rmSync(path, { force: true });
     this.#measure();
   }
 
   get facts(): { records: number; bytes: number } {
+    this.inherit();
     return { records: this.#records, bytes: this.#bytes };
   }
 
@@ -56,13 +63,12 @@ export class HotRecords {
     const path = this.#path(key);
     const temporary = `${path}.${process.pid}${UNFINISHED}`;
     try {
-      writeFileSync(temporary, bytes, { mode: 0o600 });
+      this.#write(temporary, bytes);
       rmSync(path, { force: true }); // ext4 flushes a file that is renamed over another: a millisecond against a few microseconds.
       renameSync(temporary, path);
       this.#writing = true;
     } catch (error) {
       rmSync(temporary, { force: true });
-      if (systemCode(error) === "ENOENT") this.#makeDirectories(); // Somebody tidied up: the next record finds its place again.
       if (this.#writing)
         this.#log.event("warn", "hot-record.unwritable", { path, error: error instanceof Error ? error.message : String(error) });
       this.#writing = false; // Told once, until it works again.
@@ -91,14 +97,13 @@ export class HotRecords {
     this.#measure();
   }
 
-  #makeDirectories(): void {
-    for (let i = 0; i < 256; i++) {
-      try {
-        mkdirSync(join(this.#directory, i.toString(16).padStart(2, "0")), { recursive: true, mode: 0o700 });
-      } catch (error) {
-        this.#log.event("warn", "hot-record.unwritable", { path: this.#directory, error: String(error) });
-        return; // Records only make answers faster.
-      }
+  #write(path: string, bytes: Buffer): void {
+    try {
+      writeFileSync(path, bytes, { mode: 0o600 });
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 }); // The first of its kind, or somebody tidied up.
+      writeFileSync(path, bytes, { mode: 0o600 });
     }
   }
 
@@ -133,6 +138,7 @@ export class HotRecords {
   }
 
   #files(): { path: string; bytes: number; mtimeMs: number }[] {
+    if (!existsSync(this.#directory)) return [];
     return readdirSync(this.#directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .flatMap((entry) => {
