@@ -4,9 +4,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { build, calm } from "./builds.ts";
+import { type Built, build, calm } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
-import { type Measured, meter } from "./meter.ts";
+import { meter } from "./meter.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -18,7 +18,7 @@ const CONTENDERS: readonly ContenderName[] = ["none", "ccache", "ccache depend",
 const JOBS = 2;
 const BAR = { must: 1.04, aim: 1.02 } as const;
 
-interface Cold extends Measured {
+interface Cold extends Built {
   /** Emptying the cache, starting what serves it, and the first sight of the compilers. */
   readonly startCpuMs: number;
   /** What was left for a quiet moment after the build. */
@@ -85,6 +85,11 @@ function rowsOf(title: string, samples: ReadonlyMap<string, readonly Cold[]>): R
   const none = of("none", cpu);
   const rows = [
     row(`${title}: CPU / none`, "x", spread(ratios(of("cairn", cpu), none)), BAR),
+    row(
+      `${title}: CPU of the daemon / of all else in the same build`,
+      "x",
+      spread(of("cairn", (sample) => sample.backgroundCpuMs / (sample.cpuMs - sample.backgroundCpuMs))),
+    ),
     row(`${title}: wall / none`, "x", spread(ratios(of("cairn", wall), of("none", wall)))),
     row(
       `${title}: CPU with what is done in quiet moments after the build / none`,
