@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { homeFrom } from "../base/index.ts";
 import { ControlClient } from "./control.ts";
-import { type DaemonParts, daemonEnvironment, ensureDaemon } from "./start-daemon.ts";
+import { type DaemonParts, daemonEnvironment, daemonVariables, ensureDaemon } from "./start-daemon.ts";
 
 /** @param daemon what bin/daemon.js does; `home` is at its hand */
 function stage(t: TestContext, daemon: string): DaemonParts & { readonly log: string } {
@@ -83,6 +83,6 @@ test("a state directory that cannot be made", async (t) => {
 test("variables of one build stay with the build", () => {
   assert.deepEqual(
     daemonEnvironment({ HOME: "/h", CAIRN_SESSION: "1", CAIRN_DEPTH: "2", CAIRN_DISABLE: "1", MAKEFLAGS: "-j", EMPTY: undefined }),
-    { HOME: "/h" },
+    { ...daemonVariables, HOME: "/h" },
   );
 });
