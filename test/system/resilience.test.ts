@@ -78,6 +78,26 @@ describe("the daemon", () => {
     assert.equal(hits, 1);
   });
 
+  test("whose records nobody can read: it answers again and again, and never with what was", async () => {
+    await using node = await nodeThatKnows("unseen");
+    rmSync(runFile(node, "hot"), { recursive: true });
+    writeFileSync(runFile(node, "hot"), "");
+    for (let hits = 1; hits <= 4; hits++) {
+      await node.sameAsCompiler("known.c");
+      assert.equal((await node.counters()).hit_daemon, hits, node.daemon.log());
+    }
+    node.write({ "known.h": "int other;\n" });
+    await age();
+    await node.sameAsCompiler("known.c");
+    node.write({ "known.h": "" });
+    await age();
+    for (let hits = 5; hits <= 6; hits++) {
+      await node.sameAsCompiler("known.c");
+      assert.equal((await node.counters()).hit_daemon, hits, node.daemon.log());
+    }
+    assert.equal((await node.counters()).miss, 2);
+  });
+
   test("absent: of 20 wrappers one starts it, and one daemon runs", async () => {
     await using node = await BreakableNode.make("absent", { env: { CAIRN_NO_AUTOSTART: undefined } });
     const starts = join(node.directory, "starts");
