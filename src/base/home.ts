@@ -10,6 +10,8 @@ export interface Home {
   readonly configFile: string;
   /** Logs and what must survive the cache being thrown away. */
   readonly stateDir: string;
+  /** What a detached daemon writes to. */
+  readonly daemonLog: string;
   /** Blobs and their index. */
   readonly cacheDir: string;
   /** Socket, lock, hot records: of no worth once the machine restarts. */
@@ -28,6 +30,7 @@ export function homeFrom(env: Environment, homeDirectory: string): Home {
       root,
       configFile: join(root, "config.toml"),
       stateDir: join(root, "state"),
+      daemonLog: join(root, "state", "daemon.log"),
       cacheDir: join(root, "cache"),
       runDir: join(root, "run"),
       binDir: join(root, "bin"),
@@ -40,6 +43,7 @@ export function homeFrom(env: Environment, homeDirectory: string): Home {
     root: undefined,
     configFile: join(base("XDG_CONFIG_HOME", ".config"), "config.toml"),
     stateDir,
+    daemonLog: join(stateDir, "daemon.log"),
     cacheDir: base("XDG_CACHE_HOME", ".cache"),
     runDir: runtime === undefined ? join(stateDir, "run") : join(runtime, "cairn"),
     binDir: join(base("XDG_DATA_HOME", ".local/share"), "bin"),

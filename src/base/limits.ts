@@ -46,6 +46,8 @@ export const limits = {
   jobDeadlineMs: 21_600_000,
   /** A stat younger than this is not believed: file systems' clocks tick up to 10 ms apart. */
   racyWindowMs: 20,
+  /** The daemon's log; as much again is kept of what was before. */
+  logBytes: 8_388_608,
   /** Probing a compiler for its version, directories and parts. */
   probeDeadlineMs: 10_000,
   /** Text that a probed compiler may print. */

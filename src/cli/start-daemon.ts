@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { CairnError, type Environment, type Home, systemCode } from "../base/index.ts";
+import { CairnError, type Environment, type Home, limits, systemCode } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { type Control, errorFrom } from "./control.ts";
 
@@ -21,12 +21,7 @@ export interface DaemonParts {
 
 export type Started = { readonly kind: "running" | "started"; readonly status: Status };
 
-const LOG_BYTES = 8_388_608;
 const POLL_MS = 10;
-
-function daemonLog(home: Home): string {
-  return join(home.stateDir, "daemon.log");
-}
 
 /**
  * Young objects in 2 MiB instead of 16, and old ones collected before garbage doubles the heap: half the memory under load, for a tenth
@@ -108,11 +103,11 @@ async function untilAnswering(control: Control, child: ChildProcess, deadlineMs:
 }
 
 function openLog(home: Home): { path: string; handle: number; offset: number } {
-  const path = daemonLog(home);
+  const path = home.daemonLog;
   try {
     mkdirSync(home.stateDir, { recursive: true, mode: 0o700 });
     let handle = openSync(path, "a", 0o600);
-    if (fstatSync(handle).size > LOG_BYTES) {
+    if (fstatSync(handle).size > limits.logBytes) {
       closeSync(handle);
       renameSync(path, `${path}.1`);
       handle = openSync(path, "a", 0o600);

@@ -9,11 +9,13 @@ import type { Home, Log } from "../base/index.ts";
 import type { HitsLog, HotRecords } from "../doors/index.ts";
 import type { CompileFlow, Statistics } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
+import { boundLog } from "./own-log.ts";
 import type { HomePaths } from "./prepare-home.ts";
 
 const TICK_MS = 1_000;
 /** Uses of blobs are noted this often: eviction is about days. */
 const USES_EVERY_TICKS = 60;
+const STDERR = 2;
 const TIDY_BUDGET_MS = 20;
 /** Of each tick, for questions to the preprocessor that nobody waits for. */
 const SETTLE_BUDGET_MS = 800;
@@ -37,6 +39,7 @@ export class Housekeeper implements AsyncDisposable {
   readonly #paths: HomePaths;
   readonly #runInode: bigint;
   readonly #runDir: string;
+  readonly #log: string;
   readonly #timer: NodeJS.Timeout;
   /** Request key → ms since the epoch, in order of time. */
   readonly #lastHits = new Map<string, number>();
@@ -49,6 +52,7 @@ export class Housekeeper implements AsyncDisposable {
     this.#parts = parts;
     this.#paths = options.paths;
     this.#runDir = options.home.runDir;
+    this.#log = options.home.daemonLog;
     this.#runInode = statSync(this.#runDir, { bigint: true }).ino;
     this.#timer = setInterval(() => {
       this.#tick ??= this.#work()
@@ -106,7 +110,10 @@ export class Housekeeper implements AsyncDisposable {
     rmSync(this.#paths.unresponsive, { force: true });
     this.#parts.records.inherit();
     await this.takeHits();
-    if (this.#ticks % USES_EVERY_TICKS === 0) await this.#noteUses();
+    if (this.#ticks % USES_EVERY_TICKS === 0) {
+      await this.#noteUses();
+      boundLog(this.#log, STDERR);
+    }
     index.flush();
     index.tidy(TIDY_BUDGET_MS);
     await store.tidy(TIDY_BUDGET_MS);
