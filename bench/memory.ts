@@ -53,7 +53,7 @@ export async function memory(settings: Settings): Promise<Report> {
   await look(`after ${settings.manifests} hits`, BARS.full);
   await node.stop();
   await node.start();
-  await look("started again with them", BARS.idle);
+  await look("started again with them", BARS.full);
   rows.push(row("storing one, daemon's CPU", "µs", spread([cpuUs])), row("storing one, wall", "µs", spread([wallUs])));
   return {
     benchmark: "memory",
