@@ -85,9 +85,10 @@ export const limits = {
   helloBytes: 8_192,
   /** From a connection to the end of its handshake. */
   helloDeadlineMs: 5_000,
-  /** Connections that have not proved to be a member's, all together, and new ones a minute from one IP address. */
+  /** Connections that have not proved to be a member's: at once, and new ones a minute from one IP address and from all. */
   unprovenConnections: 32,
   unprovenPerAddress: 60,
+  unprovenPerMinute: 1_000,
   /** A frame between members, and all that wait to be sent to one of them. */
   memberFrameBytes: 524_288,
   memberQueueBytes: 8_388_608,

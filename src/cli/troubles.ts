@@ -83,7 +83,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   }),
   "network-damaged": (facts) => ({
     what: `what is kept of the network cannot be read: ${fact(facts, "path")}`,
-    advice: ["move it away and join again with a new invitation"],
+    advice: ["cairn leave --force   forgets it; then join again with a new invitation"],
   }),
   "network-unavailable": (facts) => ({
     what: `no address can be listened on (${fact(facts, "addresses")}): ${fact(facts, "why")}`,

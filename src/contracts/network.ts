@@ -27,6 +27,12 @@ export interface Roster {
   others(): readonly Key[];
   /** Signed statements by which somebody who knows less can tell that this node was admitted. */
   proof(): readonly Uint8Array[];
+  /**
+   * Takes in statements by which somebody wants to show that it was admitted, if they do; otherwise they leave no trace.
+   *
+   * @returns whether its standing is `active` now
+   */
+  convince(key: Key, proof: readonly Uint8Array[]): boolean;
   /** Takes in what another node sent. Anything that does not hold is dropped; nothing throws. */
   take(statements: readonly Uint8Array[]): void;
   /** Digest of all that this node has; equal digests, equal sets. */

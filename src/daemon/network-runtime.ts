@@ -4,6 +4,7 @@
  * This module loads libp2p and protobuf, which takes half a second and 50 MB; network.ts imports it only where there is a network.
  * Knows: which part hears of what. Does not know: what people ask; see network.ts.
  */
+import { setImmediate } from "node:timers/promises";
 import type { Digest, InvitationLine, JoinRequest, Log } from "../base/index.ts";
 import type { SavedPeers } from "../contracts/index.ts";
 import { Network } from "../net/index.ts";
@@ -13,6 +14,7 @@ import {
   invitationKeyPair,
   type KeyPair,
   keyPairFromSeed,
+  type Member,
   Members,
   Membership,
   makeIdentity,
@@ -21,6 +23,7 @@ import {
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import type { SavedIdentity } from "./network-home.ts";
+import { describeMembers, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
 
 /** Decisions that come together go into one epoch. */
 const DECIDE_AFTER_MS = 100;
@@ -28,6 +31,9 @@ const DECIDE_AFTER_MS = 100;
 const TURN_MS = 3_000;
 /** After a start, others are heard first. */
 const LISTEN_FIRST_MS = 5_000;
+
+/** Statements that are checked between two looks at whatever else there is to do: some milliseconds. */
+const MERGE_AT_ONCE = 16;
 
 /** What is kept between two runs. */
 export interface KeptStatements extends SavedPeers {
@@ -83,7 +89,11 @@ export class NetworkRuntime implements AsyncDisposable {
     const seed = Buffer.from(identity.peerSeed, "hex");
     const keys = keyPairFromSeed(seed);
     const membership = new Membership({ codec, rule: RULE }, identity.network);
-    membership.merge(kept.statements());
+    const statements = kept.statements();
+    for (let at = 0; at < statements.length; at += MERGE_AT_ONCE) {
+      membership.merge(statements.slice(at, at + MERGE_AT_ONCE));
+      await setImmediate(); // Signatures take time, and builds do not wait.
+    }
     const members = new Members({ membership, codec, rule: RULE, keys, now: Date.now });
     // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
     members.onChange(() => kept.keep(membership.statements()));
@@ -121,6 +131,27 @@ export class NetworkRuntime implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#deciding);
     await this.network[Symbol.asyncDispose]();
+  }
+
+  membersView(): object {
+    const { state, self } = this.members;
+    return state === undefined ? {} : describeMembers(state, self, Date.now(), (key) => this.network.connected(key));
+  }
+
+  peersView(): object {
+    const { state, self } = this.members;
+    const peers = describePeers(state, this.network.peers());
+    return { addresses: this.network.addresses, standing: this.members.standing(self), peers };
+  }
+
+  /** @throws {CairnError} member-unknown; see {@link memberCalled} */
+  called(text: string): Member {
+    return memberCalled(this.members.state, text);
+  }
+
+  /** Whether nobody but this node could decide an epoch. */
+  get isSoleAdmin(): boolean {
+    return soleAdmin(this.members.state, this.members.self);
   }
 
   /** The key of an invitation with that secret. */

@@ -10,8 +10,8 @@ import { admins, isAdmin, type Member, type State } from "../trust/index.ts";
 /** Digits of a key that are enough to mean it. */
 const KEY_PREFIX = 6;
 
-export function describeMembers(state: State, self: Key, isConnected: (key: Key) => boolean): unknown[] {
-  return [...state.members.values()]
+export function describeMembers(state: State, self: Key, nowMs: number, isConnected: (key: Key) => boolean): object {
+  const members = [...state.members.values()]
     .toSorted((a, b) => a.rank - b.rank)
     .map((member) => ({
       name: member.name,
@@ -21,20 +21,18 @@ export function describeMembers(state: State, self: Key, isConnected: (key: Key)
       admin: isAdmin(state, member.key),
       self: member.key === self,
       connected: isConnected(member.key),
-      /** Until an epoch has decided it. */
-      provisional: member.epoch === undefined,
+      provisional: member.epoch === undefined, // Until an epoch has decided it.
       invitedBy: member.invitedBy === undefined ? null : (state.members.get(member.invitedBy)?.name ?? null),
       since: new Date(member.admittedAtMs).toISOString(),
     }));
+  return { network: state.network, name: state.name, epoch: state.epoch.number, members, invitations: describeInvitations(state, nowMs) };
 }
 
 /** Those that can still be redeemed, by this node's clock. */
-export function describeInvitations(state: State, nowMs: number): unknown[] {
+function describeInvitations(state: State, nowMs: number): object[] {
   return [...state.invitations.values()]
-    .filter(
-      ({ redeemedBy, expiresAtMs, inviter }) =>
-        redeemedBy === undefined && expiresAtMs > nowMs && state.members.get(inviter)?.standing === "active",
-    )
+    .filter(({ redeemedBy, expiresAtMs }) => redeemedBy === undefined && expiresAtMs > nowMs)
+    .filter(({ inviter }) => state.members.get(inviter)?.standing === "active")
     .map(({ inviter, domain, expiresAtMs }) => ({
       inviter: state.members.get(inviter)?.name ?? null,
       domain,
@@ -42,7 +40,7 @@ export function describeInvitations(state: State, nowMs: number): unknown[] {
     }));
 }
 
-export function describePeers(state: State | undefined, peers: readonly PeerFacts[]): unknown[] {
+export function describePeers(state: State | undefined, peers: readonly PeerFacts[]): object[] {
   return peers.map((peer) => {
     const member = state?.members.get(peer.key);
     const who = { name: member?.name ?? "", domain: member?.domain ?? "", key: peer.key, state: peer.state };

@@ -13,7 +13,6 @@ import { NetworkState } from "../store/index.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import type { NetworkRuntime } from "./network-runtime.ts";
-import { describeInvitations, describeMembers, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
 
 /** Machines that an invitation names: who made it, and some that can stand in. */
 const INVITATION_HOSTS = 3;
@@ -50,13 +49,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   /** Connects to the network that this node belongs to, if it does. Nobody waits for it. */
   begin(): void {
-    this.#alone(async () => {
-      const identity = this.#home.identity();
-      if (identity === undefined) return;
-      const running = await this.#start(identity);
-      // Keys without a membership: it never got in.
-      if (running.runtime.members.standing(running.runtime.members.self) === "unknown") await this.#stop();
-    }).catch((error: unknown) => {
+    this.#alone(() => this.#find()).catch((error: unknown) => {
       const facts = error instanceof CairnError ? { code: error.code, ...error.facts } : { error: String(error) };
       this.#log.event("error", "network.failed", facts);
     });
@@ -105,7 +98,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   invite({ domain, expiresMs }: { domain: string; expiresMs: number }): Promise<unknown> {
     return this.#alone(async () => {
-      const { runtime } = this.#required();
+      const { runtime } = await this.#required();
       const { members } = runtime;
       const own = members.state?.members.get(members.self)?.domain ?? "";
       const wanted = checkedName(domain, "domain") || own;
@@ -155,59 +148,47 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     });
   }
 
-  async members(): Promise<unknown> {
-    const { runtime } = await this.#settled();
-    const { state, self } = runtime.members;
-    if (state === undefined) throw new CairnError("network-absent");
-    const rows = describeMembers(state, self, (key) => runtime.network.connected(key));
-    return {
-      network: state.network,
-      name: state.name,
-      epoch: state.epoch.number,
-      members: rows,
-      invitations: describeInvitations(state, Date.now()),
-    };
+  members(): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.membersView());
   }
 
   revoke({ member }: { member: string }): Promise<unknown> {
-    return this.#alone(() => {
-      const { members } = this.#required().runtime;
-      const { key, name } = memberCalled(members.state, member);
+    return this.#alone(async () => {
+      const { runtime } = await this.#required();
+      const { members } = runtime;
+      const { key, name } = runtime.called(member);
       if (key === members.self) throw new CairnError("network-refused", { why: "own-machine" });
       demand(members.issue({ kind: "revoke", member: key }));
       // At once, when this node may: a revocation should not wait for others.
       const decided = members.turn(() => false) === 0 && members.decide();
-      return Promise.resolve({ revoked: name, key, decided });
+      return { revoked: name, key, decided };
     });
   }
 
   leave({ force }: { force: boolean }): Promise<unknown> {
     return this.#alone(async () => {
-      const running = this.#running;
-      if (running === undefined && this.#home.identity() === undefined) throw new CairnError("network-absent");
+      // What cannot be read or started can still be thrown away, by somebody who says so.
+      const running = force ? await this.#find().catch(() => undefined) : await this.#required();
       const members = running?.runtime.members;
-      const name = members?.state?.name ?? "";
-      if (members !== undefined && members.standing(members.self) === "active") {
-        if (!force && members.others().length > 0 && soleAdmin(members.state, members.self))
+      if (running !== undefined && members?.standing(members.self) === "active") {
+        if (!force && members.others().length > 0 && running.runtime.isSoleAdmin)
           throw new CairnError("network-refused", { why: "last-admin" });
         demand(members.issue({ kind: "leave" }));
         members.decide();
       }
       await this.#stop();
       this.#home.remove();
-      return { left: name };
+      return { left: members?.state?.name ?? "" };
     });
   }
 
-  async peers(): Promise<unknown> {
-    const { runtime } = await this.#settled();
-    const { members, network } = runtime;
-    return { addresses: network.addresses, standing: members.standing(members.self), peers: describePeers(members.state, network.peers()) };
+  peers(): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.peersView());
   }
 
   async ping({ member }: { member: string }): Promise<unknown> {
-    const { runtime } = await this.#settled();
-    const { key, name } = memberCalled(runtime.members.state, member);
+    const { runtime } = await this.#alone(() => this.#required()); // The answer is waited for while others may ask.
+    const { key, name } = runtime.called(member);
     try {
       return { member: name, key, rttMs: await runtime.network.ping(key, PING_DEADLINE_MS) };
     } catch (error) {
@@ -250,28 +231,29 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     await running?.[Symbol.asyncDispose]();
   }
 
-  /** @throws {CairnError} network-present; keys of an attempt that did not get in do not count */
-  async #refuseSecond(): Promise<void> {
-    const running = this.#running?.runtime.members;
-    if (running !== undefined) throw new CairnError("network-present", { name: running.state?.name ?? "" });
-    if (this.#ended) throw new CairnError("daemon-absent", { why: "ending" });
+  /** The network of this node, started if need be; undefined in none. Keys of an attempt that did not get in do not count. */
+  async #find(): Promise<Running | undefined> {
+    if (this.#running !== undefined || this.#ended) return this.#running;
     const identity = this.#home.identity();
-    if (identity === undefined) return;
-    // It could not be connected when the daemon started; it is a member all the same.
-    const { runtime } = await this.#start(identity);
-    if (runtime.members.standing(runtime.members.self) === "unknown") return this.#stop();
-    throw new CairnError("network-present", { name: runtime.members.state?.name ?? "" });
+    if (identity === undefined) return undefined;
+    const running = await this.#start(identity);
+    const { members } = running.runtime;
+    if (members.standing(members.self) !== "unknown") return running;
+    await this.#stop();
+    return undefined;
   }
 
-  #required(): Running {
-    if (this.#running === undefined) throw new CairnError("network-absent");
-    return this.#running;
+  /** @throws {CairnError} network-absent, or why the network does not start */
+  async #required(): Promise<Running> {
+    const running = await this.#find();
+    if (running === undefined) throw new CairnError("network-absent");
+    return running;
   }
 
-  /** The network once it has started or failed to. */
-  async #settled(): Promise<Running> {
-    await this.#turn;
-    return this.#required();
+  /** @throws {CairnError} network-present */
+  async #refuseSecond(): Promise<void> {
+    const running = await this.#find();
+    if (running !== undefined) throw new CairnError("network-present", { name: running.runtime.members.state?.name ?? "" });
   }
 
   #alone<T>(change: () => Promise<T>): Promise<T> {

@@ -11,6 +11,8 @@ import { type Key, type Log, limits } from "../base/index.ts";
 const MINUTE_MS = 60_000;
 /** Addresses whose attempts are counted; the eldest is forgotten for a new one. */
 const ADDRESSES = 4_096;
+/** Not an address: all of them together. */
+const EVERYWHERE = "*";
 /** Refusals are logged at most this often, with the number of those that were not: strangers must not fill the log. */
 const LOG_EVERY_MS = 1_000;
 
@@ -33,25 +35,16 @@ export class Gate implements Disposable {
     this.#parts = parts;
   }
 
-  /** Asked before a connection costs any cryptography. Members behind one address do not count once they have proved to be. */
+  /**
+   * Asked before a connection costs any cryptography. Attempts that turned out to be a member's do not count, so that colleagues behind
+   * one address are not in each other's way.
+   */
   denies(incoming: MultiaddrConnection): boolean {
     const ip = ipOf(incoming.remoteAddr);
-    const now = this.#parts.now();
-    const known = this.#attempts.get(ip);
-    const attempt = known !== undefined && now - known.since < MINUTE_MS ? known : { since: now, count: 0 };
-    attempt.count += 1;
-    this.#attempts.delete(ip);
-    this.#attempts.set(ip, attempt);
-    for (const eldest of this.#attempts.keys()) {
-      if (this.#attempts.size <= ADDRESSES) break;
-      this.#attempts.delete(eldest);
-    }
-    const why =
-      attempt.count > limits.unprovenPerAddress
-        ? "too-many-attempts"
-        : this.#unproven.size >= limits.unprovenConnections
-          ? "too-many-unproven"
-          : undefined;
+    const [here, everywhere] = [this.#attempt(ip, 1), this.#attempt(EVERYWHERE, 1)];
+    const unproven = [...this.#unproven.keys()].filter(({ direction }) => direction === "inbound").length;
+    const tooMany = here > limits.unprovenPerAddress || everywhere > limits.unprovenPerMinute;
+    const why = tooMany ? "too-many-attempts" : unproven >= limits.unprovenConnections ? "too-many-unproven" : undefined;
     if (why !== undefined) this.#refused(why, ip);
     return why !== undefined;
   }
@@ -67,8 +60,7 @@ export class Gate implements Disposable {
     clearTimeout(this.#unproven.get(connection));
     this.#unproven.delete(connection);
     this.#proven.set(connection, key);
-    const attempt = this.#attempts.get(ipOf(connection.remoteAddr));
-    if (connection.direction === "inbound" && attempt !== undefined) attempt.count -= 1;
+    if (connection.direction === "inbound") for (const place of [ipOf(connection.remoteAddr), EVERYWHERE]) this.#attempt(place, -1);
   }
 
   /** The member at the other end; undefined while that is not proved. */
@@ -102,6 +94,21 @@ export class Gate implements Disposable {
   [Symbol.dispose](): void {
     for (const timer of this.#unproven.values()) clearTimeout(timer);
     this.#unproven.clear();
+  }
+
+  /** Counts an attempt from a place, or takes it back. @returns how many there were in this minute */
+  #attempt(place: string, change: 1 | -1): number {
+    const now = this.#parts.now();
+    const known = this.#attempts.get(place);
+    const attempt = known !== undefined && now - known.since < MINUTE_MS ? known : { since: now, count: 0 };
+    attempt.count = Math.max(0, attempt.count + change);
+    this.#attempts.delete(place);
+    this.#attempts.set(place, attempt);
+    for (const eldest of this.#attempts.keys()) {
+      if (this.#attempts.size <= ADDRESSES) break;
+      this.#attempts.delete(eldest);
+    }
+    return attempt.count;
   }
 
   #refused(why: string, address: string): void {

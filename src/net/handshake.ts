@@ -61,9 +61,8 @@ function judge({ roster, codec }: HandshakeParts, bytes: Uint8Array, key: Key): 
     const redeemed = roster.redeem(hello.request);
     return redeemed.kind === "admitted" ? { kind: "welcome" } : refused(redeemed.reason);
   }
-  if (roster.standing(key) === "unknown") roster.take(hello.proof);
   const standing = roster.standing(key);
-  if (standing === "active") return { kind: "welcome" };
+  if (standing === "active" || (standing === "unknown" && roster.convince(key, hello.proof))) return { kind: "welcome" };
   return refused(standing === "unknown" ? "stranger" : standing);
 }
 

@@ -20,9 +20,10 @@ export interface Libp2pOptions {
 
 const KIB = 1_024;
 
-/** @throws when no address can be listened on */
-export async function startLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Libp2p> {
+/** A node that does nothing until it is started; that fails when an address cannot be listened on. */
+export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Libp2p> {
   return createLibp2p({
+    start: false, // First the gate must stand.
     privateKey: await generateKeyPairFromSeed("Ed25519", options.seed),
     addresses: { listen: [...options.listen] },
     transports: [tcp({ backlog: 64 })],

@@ -47,6 +47,7 @@ export class Link {
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #closing = false;
+  #muted = false;
   #nonce = 0;
   #rttMs: number | undefined;
   #bytesIn = 0;
@@ -132,6 +133,7 @@ export class Link {
   /** Sends what is queued, if that goes quickly, and closes the connection so that it arrives. */
   async close(why: string): Promise<void> {
     this.#closing = true;
+    this.#muted = true;
     const signal = AbortSignal.timeout(limits.linkFlushMs);
     try {
       await Promise.race([this.#writing, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
@@ -172,7 +174,8 @@ export class Link {
   async #read(): Promise<void> {
     for (;;) {
       const bytes = await this.#frames.read(3 * limits.pingEveryMs);
-      if (bytes === undefined || this.#closing) return;
+      // What arrived before the other side closed still counts; what a member says that was let go of does not.
+      if (bytes === undefined || this.#muted) return;
       this.#bytesIn += bytes.length;
       this.#handle(this.#parts.codec.decodeMemberFrame(bytes));
     }

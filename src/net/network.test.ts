@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
@@ -19,7 +20,7 @@ import {
 import { loadNetworkCodec } from "../wire/index.ts";
 import { framesOf } from "./frames.ts";
 import { HANDSHAKE, sayHello } from "./handshake.ts";
-import { startLibp2p } from "./libp2p.ts";
+import { makeLibp2p } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
 import { Network } from "./network.ts";
 import { peerIdOf } from "./peer-id.ts";
@@ -69,9 +70,9 @@ async function start(
   return { members, network, keys, events, saved, seed };
 }
 
-/** Waits for something that must come true; the test runner's own timeout is the limit. */
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setTimeout(resolve, 5));
+/** Waits for something that must come true; the test's own timeout is the limit. */
+async function until(t: TestContext, what: () => boolean): Promise<void> {
+  while (!what()) await sleep(5, undefined, { signal: t.signal });
 }
 
 function invite(host: Node, number: number): { network: string; secret: Uint8Array; hosts: Host[] } {
@@ -92,7 +93,7 @@ async function join(t: TestContext, number: number, host: Node): Promise<Node> {
   const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
   const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
   assert.deepEqual(outcome, { kind: "welcome" });
-  await until(() => node.members.standing(node.members.self) === "active");
+  await until(t, () => node.members.standing(node.members.self) === "active");
   return node;
 }
 
@@ -100,9 +101,9 @@ test("an invitation lets a machine in; a third one meets both; all know the same
   const a = await start(t, 1, founded(1));
   const b = await join(t, 2, a);
   const c = await join(t, 3, a);
-  await until(() => b.network.connected(c.members.self) && c.network.connected(b.members.self));
+  await until(t, () => b.network.connected(c.members.self) && c.network.connected(b.members.self));
   a.members.decide();
-  await until(() => new Set([a, b, c].map(({ members }) => members.summary())).size === 1);
+  await until(t, () => new Set([a, b, c].map(({ members }) => members.summary())).size === 1);
   assert.deepEqual(c.members.others().toSorted(), [a.members.self, b.members.self].toSorted());
   assert.ok((await c.network.ping(b.members.self, 5_000)) > 0);
   assert.deepEqual(
@@ -123,28 +124,27 @@ test("a member comes back by its saved peers, at another port, after both were a
   const port = multiaddr(a.network.addresses[0] ?? "").getComponents()[1]?.value;
   await b.network[Symbol.asyncDispose]();
   const again = await start(t, 2, copy(b), b.saved);
-  await until(() => a.network.connected(b.members.self));
+  await until(t, () => a.network.connected(b.members.self));
   await Promise.all([a, again].map(({ network }) => network[Symbol.asyncDispose]()));
   const later = await start(t, 2, copy(b), b.saved);
   const first = await start(t, 1, copy(a), new Map(), [[`/ip4/127.0.0.1/tcp/${port}`]]);
-  await until(() => first.network.connected(b.members.self));
-  assert.ok(later.network.connected(a.members.self));
+  await until(t, () => first.network.connected(b.members.self) && later.network.connected(a.members.self));
 });
 
 test("a revoked member is cut off, knows why, and does not come back", { timeout: 20_000 }, async (t) => {
   const a = await start(t, 1, founded(1));
   const b = await join(t, 2, a);
   const c = await join(t, 3, a);
-  await until(() => b.network.connected(c.members.self));
+  await until(t, () => b.network.connected(c.members.self));
   a.members.issue({ kind: "revoke", member: c.members.self });
-  await until(() => !a.network.connected(c.members.self) && !b.network.connected(c.members.self));
-  await until(() => c.members.standing(c.members.self) === "revoked");
+  await until(t, () => !a.network.connected(c.members.self) && !b.network.connected(c.members.self));
+  await until(t, () => c.members.standing(c.members.self) === "revoked");
   assert.ok(a.network.connected(b.members.self));
 
   const client = await dialler(t, seedOf(3), a);
   const answer = await sayHello(client, codec, { kind: "member", network: a.members.network, proof: [] });
   assert.deepEqual(answer, { kind: "refused", reason: "revoked" });
-  await until(() => client.status !== "open");
+  await until(t, () => client.status !== "open");
 });
 
 test("who was let in elsewhere brings the proof along", { timeout: 20_000 }, async (t) => {
@@ -168,7 +168,8 @@ test("who was let in elsewhere brings the proof along", { timeout: 20_000 }, asy
 
 /** A connection to a node by somebody who has libp2p and a key. */
 async function dialler(t: TestContext, seed: Uint8Array, to: Node): Promise<Connection> {
-  const client = await startLibp2p({}, { seed, listen: [] });
+  const client = await makeLibp2p({}, { seed, listen: [] });
+  await client.start();
   t.after(() => client.stop());
   return client.dial(multiaddr(`${to.network.addresses[0]}/p2p/${peerIdOf(to.members.self).toString()}`));
 }
@@ -179,18 +180,19 @@ test("a stranger gets one answer and nothing else", { timeout: 20_000 }, async (
   const stranger = seedOf(9);
   const keys = keyPairFromSeed(stranger);
   const request = requestToJoin(codec, keys, makeIdentity(keys, keyPairFromSeed(seedOf(109)), "x"), { network, secret: Buffer.alloc(16) });
+  const open = invitationKeyPair(invite(a, 5).secret).publicKey;
   const others = { ...request, identity: { ...request.identity, peerKey: a.members.self } };
   const rows: [Parameters<typeof sayHello>[2], reason: string][] = [
     [{ kind: "member", network, proof: [] }, "stranger"],
     [{ kind: "member", network: "ab".repeat(32), proof: [] }, "other-network"],
     [{ kind: "join", network, request }, "invitation-unknown"],
     [{ kind: "join", network, request: others }, "stranger"],
-    [{ kind: "join", network, request: { ...request, byInvitation: Buffer.alloc(64) } }, "stranger"],
+    [{ kind: "join", network, request: { ...request, invitation: open, byInvitation: Buffer.alloc(64) } }, "stranger"],
   ];
   for (const [hello, reason] of rows) {
     const connection = await dialler(t, stranger, a);
     assert.deepEqual(await sayHello(connection, codec, hello), { kind: "refused", reason });
-    await until(() => connection.status !== "open");
+    await until(t, () => connection.status !== "open");
   }
   for (const protocol of [MEMBER, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0"]) {
     const connection = await dialler(t, stranger, a);
@@ -214,13 +216,13 @@ test("who says nothing, too much or nonsense is cut off in time", { timeout: 20_
   const loud = await dialler(t, seedOf(10), a);
   const stream = await loud.newStream(HANDSHAKE);
   stream.send(Buffer.alloc(100_000, 0xff));
-  await until(() => loud.status !== "open");
+  await until(t, () => loud.status !== "open");
   const babbling = await dialler(t, seedOf(11), a);
   const frames = framesOf(await babbling.newStream(HANDSHAKE), limits.helloBytes);
   await frames.write(Buffer.from("nonsense"), 1_000);
   const answer = await frames.read(4_000);
   assert.deepEqual(codec.decodeHelloAnswer(answer ?? Buffer.alloc(0)), { kind: "refused", reason: "malformed" });
-  await until(() => silent.status !== "open" && babbling.status !== "open");
+  await until(t, () => silent.status !== "open" && babbling.status !== "open");
 });
 
 test("many strangers cost no cryptography", { timeout: 20_000 }, async (t) => {
@@ -232,7 +234,7 @@ test("many strangers cost no cryptography", { timeout: 20_000 }, async (t) => {
     socket.on("error", () => undefined).once("connect", () => socket.destroy());
     await closed;
   }
-  await until(() => a.events.some(({ name, facts }) => name === "gate.refused" && String(facts.why).startsWith("too-many")));
+  await until(t, () => a.events.some(({ name, facts }) => name === "gate.refused" && String(facts.why).startsWith("too-many")));
 });
 
 test("a node that finds no address free says so", async (t) => {

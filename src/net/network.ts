@@ -4,18 +4,18 @@
  * Knows: connections and what happens to them, each an event in the log. Does not know: why somebody is a member; a roster says so.
  */
 import type { Connection, Libp2p, MultiaddrConnection, Stream } from "@libp2p/interface";
-import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Roster, SavedPeers } from "../contracts/index.ts";
 import type { HelloAnswer, NetworkCodec } from "../wire/index.ts";
 import { AddressBook, announced } from "./addresses.ts";
-import { framesOf, messageOf, openFrames } from "./frames.ts";
+import { type Frames, framesOf, messageOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
-import { answerHello, HANDSHAKE, sayHello } from "./handshake.ts";
-import { startLibp2p } from "./libp2p.ts";
+import { answerHello, HANDSHAKE } from "./handshake.ts";
+import { makeLibp2p } from "./libp2p.ts";
 import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
-import { keyOf, peerIdOf } from "./peer-id.ts";
+import { type JoinOutcome, Outbound } from "./outbound.ts";
+import { keyOf } from "./peer-id.ts";
 import { Redial } from "./redial.ts";
 
 export interface NetworkParts {
@@ -47,14 +47,13 @@ export type PeerFacts =
       readonly why: string;
     };
 
-export type JoinOutcome = { readonly kind: "welcome" } | { readonly kind: "refused"; readonly reason: string };
-
 export class Network implements AsyncDisposable {
   readonly #parts: NetworkParts;
   readonly #libp2p: Libp2p;
   readonly #gate: Gate;
   readonly #book: AddressBook;
   readonly #links: Links;
+  readonly #outbound: Outbound;
   readonly #redial: Redial;
   /** Why a member could not be reached the last time. */
   readonly #troubles = new Map<Key, string>();
@@ -66,12 +65,14 @@ export class Network implements AsyncDisposable {
     const gater = { denyInboundConnection: (incoming: MultiaddrConnection): boolean => gate.denies(incoming) };
     let failure: unknown;
     for (const listen of options.listen) {
+      const libp2p = await makeLibp2p(gater, { seed: options.seed, listen });
       try {
-        const network = new Network(parts, await startLibp2p(gater, { seed: options.seed, listen }), gate);
+        const network = new Network(parts, libp2p, gate);
         await network.#begin();
         return network;
       } catch (error) {
         failure = error;
+        await libp2p.stop();
         parts.log.event("warn", "network.listen-failed", { addresses: listen.join(" "), why: messageOf(error) });
       }
     }
@@ -89,6 +90,9 @@ export class Network implements AsyncDisposable {
       connected: (link) => this.#connected(link),
       lost: (key, why) => this.#lost(key, why),
     });
+    const { roster, codec, log } = parts;
+    const adopt = (key: Key, connection: Connection, frames: Frames): void => this.#adopt(key, connection, frames);
+    this.#outbound = new Outbound({ libp2p, gate, book: this.#book, roster, codec, log, adopt });
     this.#redial = new Redial({ dial: (key) => this.#dial(key), random: parts.random });
   }
 
@@ -138,31 +142,9 @@ export class Network implements AsyncDisposable {
     return link.ping(deadlineMs);
   }
 
-  /**
-   * Redeems an invitation at the first of its hosts that answers. A refusal ends the search: it is about the invitation, not the host.
-   *
-   * @throws {CairnError} peer-unreachable when none answers
-   */
-  async join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
-    const troubles: string[] = [];
-    for (const host of line.hosts) {
-      signal.throwIfAborted();
-      try {
-        const connection = await this.#connect(host.peerKey, addressesOf(host));
-        const answer = await sayHello(connection, this.#parts.codec, { kind: "join", network: line.network, request });
-        if (answer.kind === "refused") {
-          this.#gate.refuse(connection, answer.reason);
-          return answer;
-        }
-        this.#book.learn(host.peerKey, host.addresses);
-        await this.#openLink(connection, host.peerKey);
-        return answer;
-      } catch (error) {
-        troubles.push(messageOf(error));
-        this.#parts.log.event("warn", "join.host-failed", { peer: host.peerKey, why: messageOf(error) });
-      }
-    }
-    throw new CairnError("peer-unreachable", { hosts: line.hosts.length, why: troubles.at(-1) ?? "the invitation names no host" });
+  /** See {@link Outbound.join}. */
+  join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
+    return this.#outbound.join(line, request, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,6 +164,7 @@ export class Network implements AsyncDisposable {
     const one = { maxInboundStreams: 1, maxOutboundStreams: 1 };
     await libp2p.handle(HANDSHAKE, (stream, connection) => this.#greeted(stream, connection), one);
     await libp2p.handle(MEMBER, (stream, connection) => this.#linked(stream, connection), one);
+    await libp2p.start();
     this.#parts.roster.onChange((added) => this.#changed(added));
     this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
     this.#seek();
@@ -205,13 +188,7 @@ export class Network implements AsyncDisposable {
   #linked(stream: Stream, connection: Connection): void {
     const key = this.#gate.provenBy(connection);
     if (key === undefined) return this.#gate.refuse(connection, "link before handshake");
-    this.#links.adopt(new Link(this.#linkParts(), key, connection, framesOf(stream, limits.memberFrameBytes)));
-  }
-
-  async #openLink(connection: Connection, key: Key): Promise<void> {
-    this.#gate.prove(connection, key);
-    const frames = await openFrames(connection, MEMBER, limits.memberFrameBytes, limits.helloDeadlineMs);
-    this.#links.adopt(new Link(this.#linkParts(), key, connection, frames));
+    this.#adopt(key, connection, framesOf(stream, limits.memberFrameBytes));
   }
 
   #connected(link: Link): void {
@@ -240,9 +217,8 @@ export class Network implements AsyncDisposable {
       this.#libp2p.peerStore.delete(connection.remotePeer).catch(() => undefined);
       return;
     }
-    const link = this.#links.get(key);
-    if (link?.connection === connection) link.end("connection closed");
-    else if (link === undefined) this.#seek();
+    // A link notices by itself, after what had arrived on it was read.
+    if (!this.#links.has(key)) this.#seek();
   }
 
   /** The roster has changed: tell everybody, then let go of those who no longer belong. */
@@ -280,19 +256,13 @@ export class Network implements AsyncDisposable {
     }
   }
 
+  /** @returns whether no further attempt is needed */
   async #dial(key: Key): Promise<boolean> {
-    const { roster, codec, log } = this.#parts;
+    const { roster, log } = this.#parts;
     const host = this.#book.host(key);
     if (this.#ending || this.#links.has(key) || host === undefined || roster.standing(key) !== "active") return true;
     try {
-      const connection = await this.#connect(key, addressesOf(host));
-      if (this.#gate.provenBy(connection) !== undefined) return true; // The other side was quicker.
-      const answer = await sayHello(connection, codec, { kind: "member", network: roster.network, proof: roster.proof() });
-      if (answer.kind === "refused") {
-        this.#gate.refuse(connection, answer.reason);
-        throw new CairnError("peer-absent", { why: `refuses this machine: ${answer.reason}` });
-      }
-      await this.#openLink(connection, key);
+      await this.#outbound.dial(host);
       return true;
     } catch (error) {
       const why = error instanceof CairnError && typeof error.facts.why === "string" ? error.facts.why : messageOf(error);
@@ -302,25 +272,16 @@ export class Network implements AsyncDisposable {
     }
   }
 
-  #connect(key: Key, addresses: readonly Multiaddr[]): Promise<Connection> {
-    const peer = peerIdOf(key);
-    const targets = addresses.map((address) => address.encapsulate(`/p2p/${peer.toString()}`));
-    return this.#libp2p.dial(targets, { signal: AbortSignal.timeout(limits.dialDeadlineMs) });
-  }
-
   #self(): Host {
     return { peerKey: this.#parts.roster.self, addresses: this.addresses };
   }
 
-  #linkParts(): ConstructorParameters<typeof Link>[0] {
+  #adopt(key: Key, connection: Connection, frames: Frames): void {
     const { roster, codec, now } = this.#parts;
-    return { roster, codec, now, heard: (from, hosts) => this.#heard(from, hosts) };
+    const heard = (from: Key, hosts: readonly Host[]): void => this.#heard(from, hosts);
+    this.#links.adopt(new Link({ roster, codec, now, heard }, key, connection, frames));
   }
 }
 
 /** Code of `/p2p/…` in a multiaddr. */
 const P2P = 421;
-
-function addressesOf(host: Host): Multiaddr[] {
-  return host.addresses.map((address) => multiaddr(address));
-}

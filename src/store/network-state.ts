@@ -15,6 +15,9 @@ const SCHEMA = `
 `;
 const VERSION = 1;
 
+/** SQLite's read-only, input/output error, full: https://sqlite.org/rescode.html */
+const UNWRITABLE: ReadonlySet<number> = new Set([8, 10, 13]);
+
 interface SavedStatement {
   readonly id: Digest;
   readonly bytes: Uint8Array;
@@ -51,17 +54,18 @@ export class NetworkState implements Disposable, SavedPeers {
 
   /** Makes these the statements that are kept, and no others, in one transaction. */
   keep(statements: readonly SavedStatement[]): void {
-    const known = new Set(this.#do("SELECT id FROM statements", (statement) => statement.all().map(({ id }) => String(id))));
+    const rows = this.#do("SELECT id, position FROM statements", (statement) => statement.all());
+    const known = new Map(rows.map(({ id, position }) => [String(id), Number(position)]));
     const wanted = new Set(statements.map(({ id }) => id));
     this.#do("BEGIN IMMEDIATE", (statement) => statement.run());
     try {
       const insert =
         "INSERT INTO statements (id, position, bytes) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET position = excluded.position";
       this.#do(insert, (statement) => {
-        for (const [position, { id, bytes }] of statements.entries()) statement.run(id, position, bytes);
+        for (const [position, { id, bytes }] of statements.entries()) if (known.get(id) !== position) statement.run(id, position, bytes);
       });
       this.#do("DELETE FROM statements WHERE id = ?", (statement) => {
-        for (const id of known) if (!wanted.has(id)) statement.run(id);
+        for (const id of known.keys()) if (!wanted.has(id)) statement.run(id);
       });
       this.#do("COMMIT", (statement) => statement.run());
     } catch (error) {
@@ -95,7 +99,8 @@ export class NetworkState implements Disposable, SavedPeers {
     try {
       return body(this.#database.prepare(sql));
     } catch (error) {
-      throw new CairnError("network-damaged", { path: this.#file }, error);
+      const code = error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : 0;
+      throw new CairnError(UNWRITABLE.has(code) ? "home-unwritable" : "network-damaged", { path: this.#file }, error);
     }
   }
 }

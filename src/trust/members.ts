@@ -51,6 +51,12 @@ export class Members implements Roster {
     return this.#parts.membership.proof(this.self);
   }
 
+  convince(key: Key, proof: readonly Uint8Array[]): boolean {
+    if (!this.#parts.membership.wouldAdmit(key, proof)) return false;
+    this.take(proof);
+    return this.standing(key) === "active";
+  }
+
   take(statements: readonly Uint8Array[]): void {
     this.#changing((membership) => membership.merge(statements).added);
   }
@@ -84,9 +90,10 @@ export class Members implements Roster {
     const { state } = this;
     const invitation = state?.invitations.get(request.invitation);
     const { peerKey } = request.identity;
-    if (state === undefined || request.network !== this.network || !isJoinRequest(this.#parts.codec, request))
-      return { kind: "refused", reason: "stranger" };
+    if (state === undefined || request.network !== this.network) return { kind: "refused", reason: "stranger" };
+    // First what costs little: anybody may ask.
     if (invitation === undefined) return { kind: "refused", reason: "invitation-unknown" };
+    if (!isJoinRequest(this.#parts.codec, request)) return { kind: "refused", reason: "stranger" };
     // Asked again because the first answer was lost.
     if (invitation.redeemedBy === peerKey && this.standing(peerKey) === "active") return { kind: "admitted" };
     // Between two clocks there is doubt, and the guest has the benefit of it; our own we believe.

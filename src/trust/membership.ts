@@ -187,6 +187,14 @@ export class Membership {
     return found;
   }
 
+  /** Whether these statements, taken in, would make that key's holder an active member. Changes nothing. */
+  wouldAdmit(key: Key, statements: readonly Uint8Array[]): boolean {
+    if (this.#decided === undefined) return false;
+    const read = statements.map((bytes) => readStatement(this.#parts.codec, bytes));
+    const checked = read.flatMap((one) => (one.kind === "checked" ? [one.checked] : []));
+    return foldPending(this.#decided, [...this.#pending.values(), ...checked]).state.members.get(key)?.standing === "active";
+  }
+
   #take(bytes: Uint8Array): Taken {
     const id = idOf(this.#parts.codec, bytes);
     if (id === undefined) return "malformed";

@@ -51,12 +51,12 @@ async function connected(node: TestNode): Promise<string[]> {
 }
 
 /** Waits for something that must come true; the test's own timeout is the limit. */
-async function until(what: () => Promise<boolean>): Promise<void> {
-  while (!(await what().catch(() => false))) await sleep(25);
+async function until(t: TestContext, what: () => Promise<boolean>): Promise<void> {
+  while (!(await what().catch(() => false))) await sleep(25, undefined, { signal: t.signal });
 }
 
-async function untilConnected(node: TestNode, ...names: string[]): Promise<void> {
-  await until(async () => (await connected(node)).join() === names.toSorted().join());
+async function untilConnected(t: TestContext, node: TestNode, ...names: string[]): Promise<void> {
+  await until(t, async () => (await connected(node)).join() === names.toSorted().join());
 }
 
 async function invitation(node: TestNode, ...options: string[]): Promise<string> {
@@ -68,7 +68,11 @@ async function three(t: TestContext): Promise<[TestNode, TestNode, TestNode]> {
   await ask(a, "init", "--machine", "laptop");
   await ask(b, "join", await invitation(a), "--machine", "desktop");
   await ask(c, "join", await invitation(b), "--machine", "ci");
-  await Promise.all([untilConnected(a, "ci", "desktop"), untilConnected(b, "ci", "laptop"), untilConnected(c, "desktop", "laptop")]);
+  await Promise.all([
+    untilConnected(t, a, "ci", "desktop"),
+    untilConnected(t, b, "ci", "laptop"),
+    untilConnected(t, c, "desktop", "laptop"),
+  ]);
   return [a, b, c];
 }
 
@@ -91,7 +95,7 @@ test("three machines of one person become one network; keys are their owner's al
   const [a, b, c] = await three(t);
   const names = (rows: readonly Row[]): unknown => rows.map(({ name, domain, standing }) => ({ name, domain, standing }));
   const all = ["laptop", "desktop", "ci"].map((name) => ({ name, domain: "home", standing: "active" }));
-  for (const node of [a, b, c]) await until(async () => !(await members(node)).some(({ provisional }) => provisional));
+  for (const node of [a, b, c]) await until(t, async () => !(await members(node)).some(({ provisional }) => provisional));
   for (const node of [a, b, c]) assert.deepEqual(names(await members(node)), all);
   const ping = await ask(c, "ping", "laptop");
   assert.ok(Number(ping.rttMs) > 0);
@@ -142,14 +146,14 @@ test("a domain of its own, and who may make one", MINUTE, async (t) => {
   assert.match((await cairn(c, "revoke", "a")).stderr, /revoked by the first domain, or by their own/);
   // Nobody but a decides; b's word about its own domain counts at once all the same.
   await ask(b, "revoke", "c");
-  await until(async () => (await members(a)).some(({ name, standing }) => name === "c" && standing === "revoked"));
+  await until(t, async () => (await members(a)).some(({ name, standing }) => name === "c" && standing === "revoked"));
 });
 
 test("who is revoked is cut off everywhere, and stays out", MINUTE, async (t) => {
   const [a, b, c] = await three(t);
   await ask(a, "revoke", "ci");
-  await Promise.all([untilConnected(a, "desktop"), untilConnected(b, "laptop"), untilConnected(c)]);
-  await until(async () => (await members(c)).some(({ self, standing }) => self && standing === "revoked"));
+  await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop"), untilConnected(t, c)]);
+  await until(t, async () => (await members(c)).some(({ self, standing }) => self && standing === "revoked"));
   await c.stopDaemon();
   await c.startDaemon();
   assert.match((await cairn(c, "peers")).stdout, /no member any more: revoked/);
@@ -167,12 +171,16 @@ test("who is revoked is cut off everywhere, and stays out", MINUTE, async (t) =>
 test("a killed daemon comes back by itself; so does a network of which everybody was killed", MINUTE, async (t) => {
   const [a, b, c] = await three(t);
   await b.stopDaemon("SIGKILL");
-  await untilConnected(a, "ci");
+  await untilConnected(t, a, "ci");
   await b.startDaemon();
-  await Promise.all([untilConnected(a, "ci", "desktop"), untilConnected(b, "ci", "laptop")]);
+  await Promise.all([untilConnected(t, a, "ci", "desktop"), untilConnected(t, b, "ci", "laptop")]);
   await Promise.all([a, b, c].map((node) => node.stopDaemon("SIGKILL")));
   await Promise.all([a, b, c].map((node) => node.startDaemon()));
-  await Promise.all([untilConnected(a, "ci", "desktop"), untilConnected(b, "ci", "laptop"), untilConnected(c, "desktop", "laptop")]);
+  await Promise.all([
+    untilConnected(t, a, "ci", "desktop"),
+    untilConnected(t, b, "ci", "laptop"),
+    untilConnected(t, c, "desktop", "laptop"),
+  ]);
 });
 
 test("in no network there is no network socket; after leaving there is none again", MINUTE, async (t) => {
@@ -200,5 +208,5 @@ test("the only one who can decide does not leave others behind by mistake", MINU
   await ask(b, "join", await invitation(a, "--domain", "other"), "--machine", "b");
   assert.match((await cairn(a, "leave")).stderr, /nobody else could decide/);
   await ask(a, "leave", "--force");
-  await until(async () => (await members(b)).some(({ name, standing }) => name === "a" && standing === "left"));
+  await until(t, async () => (await members(b)).some(({ name, standing }) => name === "a" && standing === "left"));
 });
