@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Identity, isName, limits, type Statement } from "../base/index.ts";
-import { type Hello, loadNetworkCodec, type MemberFrame } from "./index.ts";
+import type { Hello, MemberFrame } from "./member-link.ts";
+import * as codec from "./network.ts";
 
-const codec = await loadNetworkCodec();
 const ROOT = join(import.meta.dirname, "../..");
 
 const hex = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
