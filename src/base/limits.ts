@@ -88,7 +88,7 @@ export const limits = {
   /** Connections that have not proved to be a member's: at once, and new ones a minute from one IP address and from all. */
   unprovenConnections: 32,
   unprovenPerAddress: 60,
-  unprovenPerMinute: 1_000,
+  unprovenPerMinute: 400,
   /** A frame between members, and all that wait to be sent to one of them. */
   memberFrameBytes: 524_288,
   memberQueueBytes: 8_388_608,
@@ -100,6 +100,8 @@ export const limits = {
   /** What is queued for a member may take so long when its link is closed. */
   linkFlushMs: 1_000,
   connectionsPerPeer: 4,
+  /** A link that another one could replace has so long to show that it lives. */
+  linkProbeMs: 2_000,
   /** Members that a node is connected with at once. */
   peers: 150,
   /** Streams of one connection, all protocols together. */

@@ -37,10 +37,15 @@ export async function sayHello(connection: Connection, codec: NetworkCodec, hell
   }
 }
 
-/** Reads one hello and answers it. @returns whether the key at the other end belongs to this network */
-export async function answerHello(parts: HandshakeParts, frames: Frames, key: Key): Promise<HelloAnswer> {
+/**
+ * Reads one hello and answers it.
+ *
+ * @param welcomed called before a welcome is sent: what the other side does next may arrive before this returns
+ */
+export async function answerHello(parts: HandshakeParts, frames: Frames, key: Key, welcomed: () => void): Promise<HelloAnswer> {
   const bytes = await frames.read(limits.helloDeadlineMs);
   const answer = bytes === undefined ? refused("malformed") : judge(parts, bytes, key);
+  if (answer.kind === "welcome") welcomed();
   await frames.write(parts.codec.encodeHelloAnswer(answer), limits.helloDeadlineMs);
   await frames.close(limits.helloDeadlineMs);
   return answer;

@@ -39,7 +39,11 @@ export class Links {
     const before = this.#links.get(key);
     const { address, direction } = link.facts;
     const both = before !== undefined && before.facts.direction !== direction;
-    if (both && this.#isKeptByBoth(before)) return link.end("one link is enough");
+    if (both && this.#isKeptByBoth(before)) {
+      // The other side may have lost what looks alive from here, and be back.
+      before.ping(limits.linkProbeMs).catch(() => before.end("silent"));
+      return link.end("one link is enough");
+    }
     if (before === undefined && this.#links.size >= limits.peers) return link.end("too many links");
     this.#links.set(key, link);
     before?.end("replaced");

@@ -6,7 +6,7 @@
 import type { Connection, Libp2p, MultiaddrConnection, Stream } from "@libp2p/interface";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Roster, SavedPeers } from "../contracts/index.ts";
-import type { HelloAnswer, NetworkCodec } from "../wire/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
 import { AddressBook, announced } from "./addresses.ts";
 import { type Frames, framesOf, messageOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
@@ -174,14 +174,13 @@ export class Network implements AsyncDisposable {
   async #greeted(stream: Stream, connection: Connection): Promise<void> {
     const key = keyOf(connection.remotePeer);
     if (key === undefined) return this.#gate.refuse(connection, "other-kind-of-key");
-    let answer: HelloAnswer;
     try {
-      answer = await answerHello(this.#parts, framesOf(stream, limits.helloBytes), key);
+      const welcomed = (): void => this.#gate.prove(connection, key);
+      const answer = await answerHello(this.#parts, framesOf(stream, limits.helloBytes), key, welcomed);
+      if (answer.kind === "refused") this.#gate.refuseSoon(connection, answer.reason);
     } catch (error) {
-      return this.#gate.refuse(connection, messageOf(error));
+      this.#gate.refuse(connection, messageOf(error));
     }
-    if (answer.kind === "welcome") this.#gate.prove(connection, key);
-    else this.#gate.refuseSoon(connection, answer.reason);
   }
 
   /** A member opens its link. */
