@@ -51,4 +51,5 @@ export interface SavedPeers {
   load(): readonly Host[];
   /** After it returns, a crash does not lose it. */
   save(host: Host): void;
+  forget(key: Key): void;
 }

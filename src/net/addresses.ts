@@ -7,16 +7,22 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { type Host, type Key, limits } from "../base/index.ts";
 import type { SavedPeers } from "../contracts/index.ts";
 
-/** Addresses of the invitation that somebody pasted, and of members as they were last seen, from one run to the next. */
-export class AddressBook {
-  readonly #saved: SavedPeers;
-  readonly #self: Key;
-  readonly #hosts: Map<Key, Host>;
+export interface AddressBookParts {
+  readonly saved: SavedPeers;
+  readonly self: Key;
+  readonly isMember: (key: Key) => boolean;
+}
 
-  constructor(saved: SavedPeers, self: Key) {
-    this.#saved = saved;
-    this.#self = self;
-    this.#hosts = new Map(saved.load().map((host) => [host.peerKey, host]));
+/** Addresses of members: as an invitation named them, as they told, and as they were saved in an earlier run. */
+export class AddressBook {
+  readonly #parts: AddressBookParts;
+  readonly #hosts: Map<Key, Host>;
+  /** Of keys that may turn out to be members': their address can arrive before the news that they are. */
+  readonly #hearsay = new Map<Key, Host>();
+
+  constructor(parts: AddressBookParts) {
+    this.#parts = parts;
+    this.#hosts = new Map(parts.saved.load().map((host) => [host.peerKey, host]));
   }
 
   /** Undefined when no address is known. */
@@ -28,19 +34,38 @@ export class AddressBook {
     return [...this.#hosts.values()].slice(0, limits.peers);
   }
 
-  /** @returns whether that is news */
+  /** @returns whether that is news about a member */
   learn(key: Key, addresses: readonly string[]): boolean {
     const usable = addresses.filter(isUsable).slice(0, limits.addressesPerHost);
-    if (key === this.#self || usable.length === 0) return false;
-    if (this.#hosts.get(key)?.addresses.join() === usable.join()) return false;
+    if (key === this.#parts.self || usable.length === 0) return false;
     const host = { peerKey: key, addresses: usable };
+    if (!this.#parts.isMember(key)) {
+      if (this.#hearsay.size < limits.peers) this.#hearsay.set(key, host);
+      return false;
+    }
+    if (this.#hosts.get(key)?.addresses.join() === usable.join()) return false;
     this.#hosts.set(key, host);
-    this.#saved.save(host);
+    this.#parts.saved.save(host);
     return true;
   }
 
   learnIfUnknown(key: Key, addresses: readonly string[]): boolean {
     return !this.#hosts.has(key) && this.learn(key, addresses);
+  }
+
+  /** Some have become members, and some no longer are. */
+  review(): void {
+    const { saved, isMember } = this.#parts;
+    for (const { peerKey, addresses } of this.#hearsay.values()) {
+      if (!isMember(peerKey)) continue;
+      this.#hearsay.delete(peerKey);
+      this.learnIfUnknown(peerKey, addresses);
+    }
+    for (const key of this.#hosts.keys()) {
+      if (isMember(key)) continue;
+      this.#hosts.delete(key);
+      saved.forget(key);
+    }
   }
 }
 

@@ -61,7 +61,11 @@ async function start(
   const events: { name: string; facts: Facts }[] = [];
   const log: Log = { event: (_level, name, facts = {}) => void events.push({ name, facts }) };
   const members = new Members({ ...parts, membership, keys, now: Date.now });
-  const store = { load: () => [...saved.values()], save: (host: Host) => void saved.set(host.peerKey, host) };
+  const store = {
+    load: () => [...saved.values()],
+    save: (host: Host) => void saved.set(host.peerKey, host),
+    forget: (key: string) => void saved.delete(key),
+  };
   const network = await Network.start(
     { roster: members, saved: store, codec, log, now: () => performance.now(), random: Math.random },
     { seed, listen },

@@ -83,7 +83,8 @@ export class Network implements AsyncDisposable {
     this.#parts = parts;
     this.#libp2p = libp2p;
     this.#gate = gate;
-    this.#book = new AddressBook(parts.saved, parts.roster.self);
+    const isMember = (key: Key): boolean => parts.roster.standing(key) === "active";
+    this.#book = new AddressBook({ saved: parts.saved, self: parts.roster.self, isMember });
     this.#links = new Links({
       self: parts.roster.self,
       log: parts.log,
@@ -233,6 +234,7 @@ export class Network implements AsyncDisposable {
       void link.close(roster.standing(link.key));
     }
     this.#gate.expel((key) => isGone(key) && !this.#links.has(key));
+    this.#book.review();
     this.#seek();
   }
 

@@ -22,6 +22,8 @@ test("what was kept is there again, in order, and only that", (t) => {
     state.keep(["b", "c", "d"].map(statement));
     state.save({ peerKey: "k", addresses: ["/ip4/1.2.3.4/tcp/5", "/ip6/::1/tcp/5"] });
     state.save({ peerKey: "k", addresses: ["/ip4/1.2.3.4/tcp/6"] });
+    state.save({ peerKey: "gone", addresses: ["x"] });
+    state.forget("gone");
     state.set("port", "4711");
   }
   using again = NetworkState.open(file);

@@ -5,7 +5,7 @@
  * Does not know: what a statement says. Unlike the index of the cache, nothing here is thrown away when it cannot be read.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { CairnError, type Digest, type Host } from "../base/index.ts";
+import { CairnError, type Digest, type Host, type Key } from "../base/index.ts";
 import type { SavedPeers } from "../contracts/index.ts";
 
 const SCHEMA = `
@@ -84,6 +84,10 @@ export class NetworkState implements Disposable, SavedPeers {
     this.#do("INSERT OR REPLACE INTO peers (key, addresses) VALUES (?, ?)", (statement) =>
       statement.run(host.peerKey, host.addresses.join("\n")),
     );
+  }
+
+  forget(key: Key): void {
+    this.#do("DELETE FROM peers WHERE key = ?", (statement) => statement.run(key));
   }
 
   setting(name: string): string | undefined {

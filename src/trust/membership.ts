@@ -31,7 +31,7 @@ export interface Merged {
 
 export type Issued =
   | { readonly kind: "issued"; readonly checked: Checked }
-  | { readonly kind: "refused"; readonly why: Refusal | "too-many-pending" };
+  | { readonly kind: "refused"; readonly why: Refusal | "too-many-pending" | "too-many-operations" };
 
 /** A link of the chain. The first is the genesis. */
 interface Link {
@@ -115,6 +115,7 @@ export class Membership {
     if (own.length >= limits.pendingPerMember) return { kind: "refused", why: "too-many-pending" };
     const used = [...(state.used.get(keys.publicKey) ?? []), ...own.map(({ statement }) => statement.sequence)];
     const sequence = used.reduce((most, one) => Math.max(most, one), 0) + 1;
+    if (sequence > limits.operationsPerMember) return { kind: "refused", why: "too-many-operations" };
     const checked = signStatement(this.#parts.codec, keys, { network: this.network, sequence, atMs, what });
     const refusal = applyOperation(copyState(state), checked, undefined);
     if (refusal !== undefined) return { kind: "refused", why: refusal };
