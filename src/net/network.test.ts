@@ -3,7 +3,7 @@ import net from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-import type { Connection } from "@libp2p/interface";
+import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { type Facts, type Host, type Log, limits } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
@@ -227,6 +227,35 @@ test("who says nothing, too much or nonsense is cut off in time", { timeout: 20_
   const answer = await frames.read(4_000);
   assert.deepEqual(codec.decodeHelloAnswer(answer ?? Buffer.alloc(0)), { kind: "refused", reason: "malformed" });
   await until(t, () => silent.status !== "open" && babbling.status !== "open");
+});
+
+test("a member that breaks the protocol loses its link, and nobody else does", { timeout: 30_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  const c = await join(t, 3, a);
+  await c.network[Symbol.asyncDispose]();
+  const have = codec.encodeMemberFrame({ kind: "have", have: { epochs: [], pending: [] } });
+  const abuses: [about: string, abuse: (stream: Stream) => void][] = [
+    ["garbage", (stream) => stream.send(Buffer.from("\u0008nonsense"))],
+    ["a frame that is too large", (stream) => stream.send(Buffer.from([0xff, 0xff, 0xff, 0x7f]))],
+    [
+      "asking without ever reading",
+      (stream) => {
+        stream.pause();
+        for (let i = 0; i < 20_000; i++) stream.send(Buffer.concat([Buffer.of(have.length), have]));
+      },
+    ],
+  ];
+  for (const [about, abuse] of abuses) {
+    const connection = await dialler(t, c.seed, a);
+    assert.deepEqual(await sayHello(connection, codec, { kind: "member", network: a.members.network, proof: [] }), { kind: "welcome" });
+    const stream = await connection.newStream(MEMBER);
+    await until(t, () => a.network.connected(c.members.self));
+    abuse(stream);
+    await until(t, () => !a.network.connected(c.members.self));
+    t.diagnostic(`${about}: ${a.events.findLast(({ name }) => name === "peer.disconnected")?.facts.why}`);
+  }
+  assert.ok(a.network.connected(b.members.self));
 });
 
 test("many strangers cost no cryptography", { timeout: 20_000 }, async (t) => {
