@@ -45,7 +45,3 @@ export function framesOf(stream: Stream, mostBytes: number): Frames {
 export async function openFrames(connection: Connection, protocol: string, mostBytes: number, deadlineMs: number): Promise<Frames> {
   return framesOf(await connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) }), mostBytes);
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 200) : String(error);
-}

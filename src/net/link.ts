@@ -7,7 +7,8 @@ import type { Connection } from "@libp2p/interface";
 import { CairnError, type Host, type Key, limits } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { MemberFrame, NetworkCodec } from "../wire/index.ts";
-import { type Frames, messageOf } from "./frames.ts";
+import { type Frames } from "./frames.ts";
+import { reasonOf } from "./reasons.ts";
 
 export const MEMBER = "/cairn/member/1";
 /** Of a frame, for all but the statements in it. */
@@ -63,7 +64,7 @@ export class Link {
     this.#timer.unref();
     this.#read().then(
       () => this.end("closed by peer"),
-      (error: unknown) => this.end(messageOf(error)),
+      (error: unknown) => this.end(reasonOf(error)),
     );
     this.send({ kind: "have", have: parts.roster.have() });
     this.#ping(() => undefined);
@@ -95,7 +96,7 @@ export class Link {
     if (this.#queuedBytes > limits.memberQueueBytes) return this.end("does not read");
     this.#queue.push(bytes);
     this.#writing ??= this.#write()
-      .catch((error: unknown) => this.end(messageOf(error)))
+      .catch((error: unknown) => this.end(reasonOf(error)))
       .finally(() => {
         this.#writing = undefined;
       });

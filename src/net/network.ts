@@ -8,7 +8,7 @@ import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key,
 import type { Roster, SavedPeers } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { AddressBook, announced } from "./addresses.ts";
-import { type Frames, framesOf, messageOf } from "./frames.ts";
+import { type Frames, framesOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
 import { answerHello, HANDSHAKE } from "./handshake.ts";
 import { makeLibp2p } from "./libp2p.ts";
@@ -16,6 +16,7 @@ import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import { keyOf } from "./peer-id.ts";
+import { reasonOf } from "./reasons.ts";
 import { Redial } from "./redial.ts";
 
 export interface NetworkParts {
@@ -73,10 +74,10 @@ export class Network implements AsyncDisposable {
       } catch (error) {
         failure = error;
         await libp2p.stop();
-        parts.log.event("warn", "network.listen-failed", { addresses: listen.join(" "), why: messageOf(error) });
+        parts.log.event("warn", "network.listen-failed", { addresses: listen.join(" "), why: reasonOf(error) });
       }
     }
-    throw new CairnError("network-unavailable", { addresses: options.listen.flat().join(" "), why: messageOf(failure) }, failure);
+    throw new CairnError("network-unavailable", { addresses: options.listen.flat().join(" "), why: reasonOf(failure) }, failure);
   }
 
   private constructor(parts: NetworkParts, libp2p: Libp2p, gate: Gate) {
@@ -180,7 +181,7 @@ export class Network implements AsyncDisposable {
       const answer = await answerHello(this.#parts, framesOf(stream, limits.helloBytes), key, welcomed);
       if (answer.kind === "refused") this.#gate.refuseSoon(connection, answer.reason);
     } catch (error) {
-      this.#gate.refuse(connection, messageOf(error));
+      this.#gate.refuse(connection, reasonOf(error));
     }
   }
 
@@ -266,7 +267,7 @@ export class Network implements AsyncDisposable {
       await this.#outbound.dial(host);
       return true;
     } catch (error) {
-      const why = error instanceof CairnError && typeof error.facts.why === "string" ? error.facts.why : messageOf(error);
+      const why = reasonOf(error);
       this.#troubles.set(key, why);
       log.event("info", "peer.dial-failed", { peer: key, why, failures: this.#redial.failures(key) + 1 });
       return false;

@@ -9,11 +9,12 @@ import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key,
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { AddressBook } from "./addresses.ts";
-import { type Frames, messageOf, openFrames } from "./frames.ts";
+import { type Frames, openFrames } from "./frames.ts";
 import type { Gate } from "./gate.ts";
 import { sayHello } from "./handshake.ts";
 import { MEMBER } from "./link.ts";
 import { peerIdOf } from "./peer-id.ts";
+import { reasonOf } from "./reasons.ts";
 
 export interface OutboundParts {
   readonly libp2p: Libp2p;
@@ -56,7 +57,7 @@ export class Outbound {
         await this.#openLink(connection, host.peerKey);
         return answer;
       } catch (error) {
-        trouble = messageOf(error);
+        trouble = reasonOf(error);
         log.event("warn", "join.host-failed", { peer: host.peerKey, why: trouble });
       }
     }
