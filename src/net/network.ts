@@ -177,7 +177,10 @@ export class Network implements AsyncDisposable {
     const key = keyOf(connection.remotePeer);
     if (key === undefined) return this.#gate.refuse(connection, "other-kind-of-key");
     try {
-      const welcomed = (): void => this.#gate.prove(connection, key);
+      const welcomed = (): void => {
+        this.#gate.prove(connection, key);
+        this.#parts.log.event("debug", "peer.welcomed", { peer: key, address: connection.remoteAddr.toString() });
+      };
       const answer = await answerHello(this.#parts, framesOf(stream, limits.helloBytes), key, welcomed);
       if (answer.kind === "refused") this.#gate.refuseSoon(connection, answer.reason);
     } catch (error) {
@@ -253,6 +256,7 @@ export class Network implements AsyncDisposable {
       const itself = peerKey === from;
       const news = itself ? this.#book.learn(peerKey, addresses) : this.#book.learnIfUnknown(peerKey, addresses);
       if (!news) continue;
+      this.#parts.log.event("info", "peer.address", { peer: peerKey, addresses: addresses.join(" "), itself });
       if (itself) for (const link of this.#links.all()) if (link.key !== from) link.send({ kind: "addresses", hosts: [host] });
       if (!this.#links.has(peerKey) && this.#parts.roster.standing(peerKey) === "active") this.#redial.want(peerKey, true);
     }

@@ -130,6 +130,28 @@ test("a revoked member's later operations count for nothing, its earlier ones st
   assert.deepEqual(network.issue(founder.keys, { kind: "admit", request: again }, START), { kind: "refused", why: "key-used" });
 });
 
+test("invitations of who is revoked or has left are void, in whatever order that is heard", () => {
+  for (const what of ["revoke", "leave"] as const) {
+    const network = found(founder);
+    admit(network, founder, second, 1);
+    network.decide(founder.keys, START);
+    const issued = network.issue(second.keys, { kind: "invite", key: inviteKey(2), domain: "home", expiresAtMs: START + HOUR }, START);
+    assert.equal(issued.kind, "issued");
+    if (what === "revoke") network.issue(founder.keys, { kind: "revoke", member: second.keys.publicKey }, START);
+    else network.issue(second.keys, { kind: "leave" }, START);
+    const late = network.issue(founder.keys, { kind: "admit", request: requestOf(third, network, 2) }, START);
+    // Undecided, the invitation itself counts for nothing any more; decided, its inviter is gone.
+    assert.deepEqual(late, { kind: "refused", why: "invitation-unknown" });
+  }
+  const network = found(founder);
+  admit(network, founder, second, 1);
+  network.issue(second.keys, { kind: "invite", key: inviteKey(2), domain: "home", expiresAtMs: START + HOUR }, START);
+  network.decide(founder.keys, START);
+  network.issue(founder.keys, { kind: "revoke", member: second.keys.publicKey }, START);
+  const late = network.issue(founder.keys, { kind: "admit", request: requestOf(third, network, 2) }, START);
+  assert.deepEqual(late, { kind: "refused", why: "inviter-gone" });
+});
+
 test("two admins decide at once: the senior's epoch stands, and nothing that the junior decided is lost", () => {
   const network = found(founder);
   admit(network, founder, second, 1);
