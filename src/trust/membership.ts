@@ -6,7 +6,7 @@
  *
  * Knows: statements, and which are missing elsewhere. Does not know: peers, files, clocks.
  */
-import { type Digest, digestOf, type Genesis, type Have, type Key, limits, type Operation } from "../base/index.ts";
+import { type Digest, digestOf, type Genesis, type Have, type Key, limits, type Operation, ownBytes } from "../base/index.ts";
 import type { MembershipCodec } from "../contracts/index.ts";
 import type { EpochRule } from "./epoch-rule.ts";
 import { foldEpoch, foldPending, readOperations, trimPending } from "./fold.ts";
@@ -200,7 +200,7 @@ export class Membership {
     const id = idOf(this.#parts.codec, bytes);
     if (id === undefined) return "malformed";
     if (this.#inChain.has(id) || this.#pending.has(id) || this.#waiting.has(id)) return "known";
-    const read = readStatement(this.#parts.codec, bytes);
+    const read = readStatement(this.#parts.codec, ownBytes(bytes)); // It is kept, and the frame that it came in is not.
     if (read.kind === "invalid") return read.why;
     const { checked } = read;
     const { what } = checked.statement;
