@@ -20,6 +20,7 @@ const PING_DEADLINE_MS = 5_000;
 /** From being let in until all that says so has arrived. */
 const SYNC_DEADLINE_MS = 10_000;
 const POLL_MS = 10;
+const TRY_AGAIN_MS = 10_000;
 
 export interface NetworkServiceOptions {
   readonly stateDir: string;
@@ -52,6 +53,8 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     this.#alone(() => this.#find()).catch((error: unknown) => {
       const facts = error instanceof CairnError ? { code: error.code, ...error.facts } : { error: String(error) };
       this.#log.event("error", "network.failed", facts);
+      // An address that is not there yet may come: a machine that starts, a cable.
+      if ("code" in facts && facts.code === "network-unavailable" && !this.#ended) setTimeout(() => this.begin(), TRY_AGAIN_MS).unref();
     });
   }
 

@@ -11,8 +11,8 @@ export interface EpochRule {
   /** Whether this epoch may follow `state`. */
   decides(state: State, epoch: Checked): boolean;
   /**
-   * Of two epochs that both may follow `state`, whether `a` is the one that does. A total order that depends on nothing else, so that
-   * all who know both agree.
+   * Of two epochs that follow the same one, whether `a` is the one that stands. A total order, so that all who know both agree; and the
+   * same in every state that follows, so that it need not be asked of the past.
    */
   prefers(state: State, a: Checked, b: Checked): boolean;
   /** Who may sign the next epoch, in the order in which they should try. */

@@ -53,6 +53,8 @@ export class Membership {
   #decided: State | undefined;
   #provisional: State | undefined;
   #applied: readonly Checked[] = [];
+  /** Something was taken in since the state was last folded. */
+  #stale = false;
   #summary: Digest;
 
   /** A replica that knows nothing but its network's id, which is enough to recognise the genesis. */
@@ -99,7 +101,7 @@ export class Membership {
       if (outcome === "added") added.push(bytes);
       else if (outcome !== "known") refused.push(outcome);
     }
-    if (added.length > 0) this.#refold();
+    if (this.#stale) this.#refold();
     return { added, refused };
   }
 
@@ -209,6 +211,7 @@ export class Membership {
     if (what.kind !== "epoch") {
       if (this.#pending.size > 2 * limits.pendingOperations) return "too-many-pending";
       this.#pending.set(id, checked);
+      this.#stale = true;
       return "added";
     }
     const operations = readOperations(this.#parts.codec, checked);
@@ -235,12 +238,17 @@ export class Membership {
       this.#release([link]);
       return "added";
     }
+    const rival = this.#chain[at + 1];
+    // Seniority does not change, so the newest state tells as well who is preferred: folding the past anew is left to those who win.
+    if (rival !== undefined && this.#decided !== undefined && this.#parts.rule.prefers(this.#decided, rival.checked, link.checked)) {
+      this.#release([link]);
+      return "epoch-lost";
+    }
     const before = this.#stateAt(at);
     const after = before === undefined ? undefined : foldEpoch(this.#parts.rule, before, link.checked, link.operations);
-    const rival = this.#chain[at + 1];
-    if (before === undefined || after === undefined || (rival && this.#parts.rule.prefers(before, rival.checked, link.checked))) {
+    if (after === undefined) {
       this.#release([link]);
-      return after === undefined ? "epoch-invalid" : "epoch-lost";
+      return "epoch-invalid";
     }
     const lost = this.#chain.splice(at + 1);
     for (const { checked, operations } of lost) for (const one of [checked, ...operations]) this.#inChain.delete(one.id);
@@ -264,12 +272,13 @@ export class Membership {
   #push(link: Link): void {
     this.#chain.push(link);
     for (const { id } of [link.checked, ...link.operations]) this.#inChain.add(id);
+    this.#stale = true;
   }
 
   /** Operations outlive an epoch that is not in the chain: what it would have decided waits for another one. */
   #release(lost: readonly Link[]): void {
     for (const { operations } of lost) for (const one of operations) this.#pending.set(one.id, one);
-    this.#refold();
+    this.#stale = true;
   }
 
   /** The state after the link at that place. Only a rival in the past makes folding anew necessary. */
@@ -282,6 +291,7 @@ export class Membership {
   }
 
   #refold(): void {
+    this.#stale = false;
     for (const id of this.#pending.keys()) if (this.#inChain.has(id)) this.#pending.delete(id);
     if (this.#decided === undefined) return;
     const { state } = foldPending(this.#decided, this.#pending.values());

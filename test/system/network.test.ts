@@ -202,6 +202,18 @@ test("in no network there is no network socket; after leaving there is none agai
   );
 });
 
+test("an address that this machine does not have: said plainly, and the network can still be left", MINUTE, async (t) => {
+  const node = await TestNode.start("net-address", { CAIRN_NETWORK_LISTEN: "192.0.2.1:4711" });
+  t.after(() => node[Symbol.asyncDispose]());
+  for (const args of [["init"], ["members"], ["leave"]]) {
+    const ran = await cairn(node, ...args);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /no address can be listened on \(\/ip4\/192\.0\.2\.1\/tcp\/4711\).*\n.*network\.listen/);
+  }
+  await ask(node, "leave", "--force");
+  assert.match((await cairn(node, "members")).stderr, /belongs to no network/);
+});
+
 test("the only one who can decide does not leave others behind by mistake", MINUTE, async (t) => {
   const [a, b] = await Promise.all([machine(t, "last-a"), machine(t, "last-b")]);
   await ask(a, "init", "--machine", "a");
