@@ -175,6 +175,25 @@ test("two admins decide at once: the senior's epoch stands, and nothing that the
   assert.equal(junior.decided?.members.has(stranger.keys.publicKey), true);
 });
 
+test("two members put each other out at once: the senior stays, before anybody has decided it", () => {
+  const network = found(founder);
+  admit(network, founder, second, 1);
+  network.decide(founder.keys, START);
+  const other = copyOf(network);
+  network.issue(founder.keys, { kind: "revoke", member: second.keys.publicKey }, START);
+  other.issue(second.keys, { kind: "revoke", member: founder.keys.publicKey }, START);
+  for (const [to, from] of [
+    [network, other],
+    [other, network],
+  ] as const)
+    to.merge(from.statements().map(({ bytes }) => bytes));
+  for (const replica of [network, other])
+    assert.deepEqual(
+      [founder, second].map((one) => standing(replica, one)),
+      ["active", "revoked"],
+    );
+});
+
 test("one invitation, redeemed at two places at once: everybody agrees who came in", () => {
   const network = found(founder);
   admit(network, founder, second, 1);
