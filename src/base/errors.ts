@@ -12,6 +12,16 @@ export type ErrorCode =
   | "frame-invalid" // Bytes of a peer or a client do not follow the protocol.
   | "index-corrupt" // The index database cannot be read.
   | "limit-exceeded" // Something is larger than limits.ts allows.
+  | "network-absent" // This node belongs to no network.
+  | "network-present" // This node belongs to a network already.
+  | "network-damaged" // What is kept of the network cannot be read.
+  | "network-unavailable" // No address can be listened on.
+  | "network-refused" // The rules of the network, or another member, do not allow it.
+  | "invitation-invalid" // What was pasted is no invitation, or not a whole one.
+  | "member-unknown" // No member, or more than one, is called that.
+  | "peer-absent" // A member is not connected.
+  | "peer-silent" // A member does not answer in time.
+  | "peer-unreachable" // No host of an invitation answers.
   | "usage"; // A command was called with arguments that make no sense.
 
 /** Facts of an error or event: small, printable, never secrets. */

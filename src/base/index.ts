@@ -1,7 +1,7 @@
 /**
  * Base: the words everything else is written in.
  *
- * Knows: digests, errors, limits, the log, where a home is.
+ * Knows: digests, errors, limits, the log, where a home is, the statements of a network.
  * Does not know: anything that happens.
  */
 export { type Digest, digestOf } from "./digest.ts";
@@ -14,4 +14,17 @@ export {
 export { type Environment, type Home, homeFrom } from "./home.ts";
 export { limits } from "./limits.ts";
 export { type Level, type Log, lineLog, silentLog } from "./log.ts";
+export {
+  type Epoch,
+  type Genesis,
+  type Have,
+  type Host,
+  type Identity,
+  type InvitationLine,
+  isName,
+  type JoinRequest,
+  type Key,
+  type Operation,
+  type Statement,
+} from "./membership.ts";
 export { ownBytes } from "./own-bytes.ts";

@@ -58,4 +58,58 @@ export const limits = {
   proofsWaiting: 2_048,
   /** Without a question for this long, work that nobody waits for may begin. */
   quietMs: 3_000,
+  /** Clocks of members may be wrong by this much. */
+  clockErrorMs: 3_600_000,
+  /** Members that a network ever had, those who left or were revoked included. */
+  members: 10_000,
+  domains: 256,
+  /** Invitations of one member that are neither redeemed nor expired. */
+  openInvitations: 5,
+  /** The longest that an invitation may be good for. */
+  invitationMs: 2_592_000_000,
+  /** Operations that one member may ever sign. */
+  operationsPerMember: 4_096,
+  /** Operations of one author that are in no epoch yet. */
+  pendingPerMember: 64,
+  /** The same for all authors whom this node does not know together. */
+  pendingOfStrangers: 256,
+  /** The same for all authors together; above it only what admins signed is kept. */
+  pendingOperations: 8_192,
+  epochs: 65_536,
+  operationsPerEpoch: 128,
+  /** A signed statement; an epoch holds many. */
+  statementBytes: 2_048,
+  epochBytes: 262_144,
+  /** Addresses of one member that are remembered and passed on. */
+  addressesPerHost: 8,
+  addressBytes: 128,
+  /** The only frame that an unknown peer may send. */
+  helloBytes: 8_192,
+  /** From a connection to the end of its handshake. */
+  helloDeadlineMs: 5_000,
+  /** Connections that have not proved to be a member's: at once, and new ones a minute from one IP address and from all. */
+  unprovenConnections: 32,
+  unprovenPerAddress: 60,
+  unprovenPerMinute: 400,
+  /** A frame between members, and all that wait to be sent to one of them. */
+  memberFrameBytes: 524_288,
+  memberQueueBytes: 8_388_608,
+  memberWriteDeadlineMs: 10_000,
+  /** Between two pings of a link; without any frame for three of these a link is dead. */
+  pingEveryMs: 10_000,
+  /** Pings of one link that wait for their answer. */
+  pingsWaiting: 32,
+  /** What is queued for a member may take so long when its link is closed. */
+  linkFlushMs: 1_000,
+  connectionsPerPeer: 4,
+  /** A link that another one could replace has so long to show that it lives. */
+  linkProbeMs: 2_000,
+  /** Members that a node is connected with at once. */
+  peers: 150,
+  /** Streams of one connection, all protocols together. */
+  streamsPerPeer: 64,
+  dialDeadlineMs: 10_000,
+  /** Pause before a member that could not be reached is dialled again, at first and at most. */
+  redialFirstMs: 250,
+  redialMostMs: 60_000,
 } as const;

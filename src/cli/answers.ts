@@ -15,6 +15,8 @@ export interface Status {
   readonly index: Readonly<Record<string, number>>;
   readonly running: number;
   readonly hot: { readonly records: number; readonly bytes: number };
+  /** Undefined in no network. */
+  readonly network: { readonly name: string; readonly members: number; readonly connected: number } | undefined;
 }
 
 export type Counters = Readonly<Record<string, number>>;
@@ -80,6 +82,7 @@ export interface Collected {
 }
 
 export function readStatus(answer: unknown): Status {
+  const network = field(answer, "network");
   const { store, jobs, hot } = { store: field(answer, "store"), jobs: field(answer, "jobs"), hot: field(answer, "hot") };
   return {
     pid: numberIn(answer, "pid"),
@@ -92,6 +95,10 @@ export function readStatus(answer: unknown): Status {
     index: numbersIn(field(answer, "index")),
     running: numberIn(jobs, "running"),
     hot: { records: numberIn(hot, "records"), bytes: numberIn(hot, "bytes") },
+    network:
+      typeof network === "object" && network !== null
+        ? { name: textIn(network, "name"), members: numberIn(network, "members"), connected: numberIn(network, "connected") }
+        : undefined,
   };
 }
 
@@ -175,21 +182,21 @@ export function readCollected(answer: unknown): Collected {
   return { removed: numberIn(answer, "removed"), freedBytes: numberIn(answer, "freedBytes"), bytes: numberIn(answer, "bytes") };
 }
 
-function field(value: unknown, name: string): unknown {
+export function field(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-function numberIn(value: unknown, name: string): number {
+export function numberIn(value: unknown, name: string): number {
   const found = field(value, name);
   return typeof found === "number" && Number.isFinite(found) ? found : 0;
 }
 
-function textIn(value: unknown, name: string): string {
+export function textIn(value: unknown, name: string): string {
   const found = field(value, name);
   return typeof found === "string" ? found : "";
 }
 
-function listIn(value: unknown, name: string): readonly unknown[] {
+export function listIn(value: unknown, name: string): readonly unknown[] {
   const found = field(value, name);
   return Array.isArray(found) ? found : [];
 }

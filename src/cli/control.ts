@@ -11,8 +11,11 @@ import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/inde
 export interface Control {
   /** @throws {CairnError} daemon-absent when nobody answers in time, or the daemon's own error */
   get(path: string, query?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<unknown>;
-  /** @throws {CairnError} as get */
-  post(path: string, body?: unknown, signal?: AbortSignal): Promise<unknown>;
+  /**
+   * @param deadlineMs for questions that take the daemon longer than others
+   * @throws {CairnError} as get
+   */
+  post(path: string, body?: unknown, signal?: AbortSignal, deadlineMs?: number): Promise<unknown>;
 }
 
 export interface ControlOptions {
@@ -33,15 +36,21 @@ export class ControlClient implements Control {
 
   get(path: string, query: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<unknown> {
     const text = new URLSearchParams(query).toString();
-    return this.#ask("GET", text === "" ? path : `${path}?${text}`, undefined, signal);
+    return this.#ask("GET", text === "" ? path : `${path}?${text}`, undefined, signal, this.#options.deadlineMs);
   }
 
-  post(path: string, body: unknown = {}, signal?: AbortSignal): Promise<unknown> {
-    return this.#ask("POST", path, JSON.stringify(body), signal);
+  post(path: string, body: unknown = {}, signal?: AbortSignal, deadlineMs: number = this.#options.deadlineMs): Promise<unknown> {
+    return this.#ask("POST", path, JSON.stringify(body), signal, deadlineMs);
   }
 
-  async #ask(method: string, path: string, body: string | undefined, signal: AbortSignal | undefined): Promise<unknown> {
-    const deadline = AbortSignal.timeout(this.#options.deadlineMs);
+  async #ask(
+    method: string,
+    path: string,
+    body: string | undefined,
+    signal: AbortSignal | undefined,
+    deadlineMs: number,
+  ): Promise<unknown> {
+    const deadline = AbortSignal.timeout(deadlineMs);
     const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
     try {
       using socket = reachable(this.#options.socket);
@@ -50,7 +59,7 @@ export class ControlClient implements Control {
       if (error instanceof CairnError) throw error;
       const late = deadline.aborted;
       const why = late ? "silent" : (systemCode(error) ?? "closed");
-      throw new CairnError("daemon-absent", { socket: this.#options.socket, why, waitedMs: late ? this.#options.deadlineMs : 0 }, error);
+      throw new CairnError("daemon-absent", { socket: this.#options.socket, why, waitedMs: late ? deadlineMs : 0 }, error);
     }
   }
 }
@@ -108,6 +117,16 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "frame-invalid",
   "index-corrupt",
   "limit-exceeded",
+  "network-absent",
+  "network-present",
+  "network-damaged",
+  "network-unavailable",
+  "network-refused",
+  "invitation-invalid",
+  "member-unknown",
+  "peer-absent",
+  "peer-silent",
+  "peer-unreachable",
   "usage",
 ]);
 

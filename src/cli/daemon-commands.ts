@@ -88,7 +88,7 @@ export async function status(context: Context, options: { readonly json?: true |
 
 function describe({ terminal: { paint }, version }: Context, now: Status): string[] {
   const other = now.version === version ? "" : paint.careful(`  (this command is ${version})`);
-  const { store, hot } = now;
+  const { store, hot, network } = now;
   const index = Object.entries(now.index).map(([name, value]) =>
     name.toLowerCase().endsWith("bytes") ? bytes(value) : `${count(value)} ${name}`,
   );
@@ -101,6 +101,9 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
     ],
     ...(index.length === 0 ? [] : [["index", index.join(", ")]]),
     ["hot", `${counted(hot.records, "record")}, ${bytes(hot.bytes)}`],
+    ...(network === undefined
+      ? []
+      : [["network", `${network.name}: ${counted(network.members, "member")}, ${count(network.connected)} connected`]]),
     ["home", now.home],
     ["socket", now.socket],
   ];

@@ -57,6 +57,69 @@ const CONFIG = {
   ],
 };
 
+const KEY = "3f9ac2".padEnd(64, "0");
+const MEMBERS = {
+  network: KEY,
+  name: "acme",
+  epoch: 3,
+  members: [
+    {
+      name: "laptop",
+      domain: "home",
+      key: KEY,
+      standing: "active",
+      admin: true,
+      self: true,
+      connected: false,
+      provisional: false,
+      invitedBy: null,
+    },
+    {
+      name: "ci",
+      domain: "ci",
+      key: KEY,
+      standing: "active",
+      admin: false,
+      self: false,
+      connected: true,
+      provisional: true,
+      invitedBy: "laptop",
+    },
+    {
+      name: "old",
+      domain: "home",
+      key: KEY,
+      standing: "revoked",
+      admin: false,
+      self: false,
+      connected: false,
+      provisional: false,
+      invitedBy: "ci",
+    },
+  ],
+  invitations: [{ inviter: "laptop", domain: "home", expiresAt: "2001-01-01T00:00:00.000Z" }],
+};
+const PEERS = {
+  addresses: ["/ip4/192.0.2.1/tcp/4711"],
+  standing: "active",
+  peers: [
+    {
+      name: "ci",
+      domain: "ci",
+      key: KEY,
+      state: "connected",
+      address: "/ip4/192.0.2.2/tcp/4711",
+      path: "direct",
+      direction: "inbound",
+      connectedMs: 72_000,
+      rttMs: 1.25,
+      bytesIn: 2048,
+      bytesOut: 1024,
+    },
+    { name: "old", domain: "home", key: KEY, state: "unreachable", address: null, failures: 3, why: "no address known" },
+  ],
+};
+
 type Answers = Readonly<Record<string, unknown>>;
 const ANSWERS: Answers = {
   "GET /status": STATUS,
@@ -68,6 +131,14 @@ const ANSWERS: Answers = {
   "GET /doctor": [{ check: "index", ok: false, detail: "is damaged", advice: "cairn gc --all" }],
   "GET /config": CONFIG,
   "POST /stop": {},
+  "POST /network/init": { network: KEY, name: "acme", domain: "home", machine: "laptop", key: KEY, addresses: [] },
+  "POST /network/invite": { line: "cairn1-abc", domain: "home", expiresAt: "2030-01-01T00:00:00.000Z", addresses: [] },
+  "POST /network/join": { network: KEY, name: "acme", domain: "home", machine: "desktop", key: KEY, members: 3 },
+  "GET /network/members": MEMBERS,
+  "GET /network/peers": PEERS,
+  "POST /network/revoke": { revoked: "ci", key: KEY, decided: true },
+  "POST /network/leave": { left: "acme" },
+  "POST /network/ping": { member: "ci", key: KEY, rttMs: 1.234 },
 };
 
 interface Stage {
@@ -159,6 +230,28 @@ test("answers for people", async (t) => {
     [["config", "list"], 0, /store\.capacity +20 GiB +default/, /log\.level +warn +CAIRN_LOG_LEVEL/],
     [["config", "get", "log.level"], 0, /^warn\n$/],
     [["config", "path"], 0, /home\/config\.toml\n$/],
+    [["init"], 0, /founded {2}network acme; this machine is laptop, of the domain home/, /cairn invite/],
+    [["invite"], 0, /^cairn1-abc\n$/],
+    [["join", "cairn1-abc"], 0, /joined {2}network acme; this machine is desktop, of the domain home; 3 members/],
+    [
+      ["members"],
+      0,
+      /network acme: 3 members/,
+      /laptop +home +3f9ac2000000 +this machine +admin/,
+      /ci +ci +3f9ac2000000 +connected +laptop +provisional/,
+      /old +home +3f9ac2000000 +revoked +ci/,
+      /an invitation by laptop into home is open for 0 ms/,
+    ],
+    [
+      ["peers"],
+      0,
+      /listening on \/ip4\/192\.0\.2\.1/,
+      /ci +ci +\/ip4\/192\.0\.2\.2\/tcp\/4711 +direct +1\.3 ms +2 KiB in, 1 KiB out +1 m 12 s/,
+      /old +home +unreachable: no address known/,
+    ],
+    [["revoke", "ci"], 0, /revoked {2}ci/],
+    [["leave"], 0, /left {2}network acme/],
+    [["ping", "ci"], 0, /ci answered in 1\.23 ms/],
     [["doctor"], 1, /no {2}index +is damaged/, /index +cairn gc --all/, /no {2}wrapper +not built yet/],
     [["--version"], 0, /^1\.2\.3\n$/],
   ];
@@ -173,7 +266,8 @@ test("answers for people", async (t) => {
 
 test("every command has help with examples and --json", async (t) => {
   const { run } = await stage(t);
-  const commands = "run cc env launcher up down status doctor stats explain gc completion".split(" ");
+  const commands =
+    "run cc env launcher up down status doctor stats explain gc completion init invite join members revoke leave peers ping".split(" ");
   for (const command of [...commands.map((name) => [name]), ...["list", "get", "set", "path"].map((name) => ["config", name])]) {
     const { code, out } = await run(...command, "--help");
     assert.equal(code, 0);
@@ -194,6 +288,9 @@ test("answers for programs are one JSON value on standard output", async (t) => 
     [["config", "path"], (value) => assert.match(String(value.path), /config\.toml$/)],
     [["launcher"], (value) => assert.match(String(value.path), /cairn-cc$/)],
     [["env"], (value) => assert.match(String(value.PATH), /bin\/compilers:/)],
+    [["invite"], (value) => assert.equal(value.line, "cairn1-abc")],
+    [["members"], (value) => assert.deepEqual(value, MEMBERS)],
+    [["peers"], (value) => assert.deepEqual(value, PEERS)],
     [["completion", "bash"], (value) => assert.match(String(value.script), /complete -F/)],
   ];
   for (const [args, check] of rows) {
@@ -209,13 +306,22 @@ test("what is asked of the daemon", async (t) => {
   await run("stats", "--session", "00000000000000ff");
   await run("gc", "--all");
   await run("gc", "--max-size", "500MB");
-  assert.deepEqual(asked, [
-    "GET /stats",
-    "POST /stats/zero",
-    "GET /stats?session=00000000000000ff",
-    'POST /gc {"all":true}',
-    'POST /gc {"maxBytes":500000000,"all":false}',
-  ]);
+  await run("invite", "--domain", "ci", "--expires", "90m");
+  await run("init", "--name", "acme");
+  await run("leave", "--force");
+  assert.deepEqual(
+    asked.filter((question) => question !== "GET /status"),
+    [
+      "GET /stats",
+      "POST /stats/zero",
+      "GET /stats?session=00000000000000ff",
+      'POST /gc {"all":true}',
+      'POST /gc {"maxBytes":500000000,"all":false}',
+      'POST /network/invite {"domain":"ci","expiresMs":5400000}',
+      'POST /network/init {"name":"acme"}',
+      'POST /network/leave {"force":true}',
+    ],
+  );
 });
 
 test("a command line that makes no sense ends with 2 and one line about it", async (t) => {
@@ -226,6 +332,8 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
     [["gc", "--max-size", "lots"], /A size is a number of bytes/],
     [["gc", "--max-size", "1", "--all"], /cannot be used with/],
     [["run"], /missing required argument/],
+    [["join"], /missing required argument/],
+    [["invite", "--expires", "soon"], /A time is a number and a unit/],
     [["explain", "/p/b.c"], /no compile of \/p\/b\.c is remembered/],
     [["config", "get", "nope"], /no setting nope\n {2}there are: store\.capacity, log\.level/],
     [["config", "set", "nope", "1"], /no setting nope/],

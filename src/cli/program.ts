@@ -12,9 +12,10 @@ import type { Context } from "./context.ts";
 import { down, status, up } from "./daemon-commands.ts";
 import { doctor } from "./doctor.ts";
 import { styleHelp, welcome } from "./help.ts";
+import { addNetwork } from "./network-program.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
-const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", shell: "Shell" } as const;
+const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", network: "Network", shell: "Shell" } as const;
 
 /**
  * Runs one command line.
@@ -156,6 +157,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .action((options) => finish(gc(context, options, signal)));
 
   addConfig(context, add, finish, signal);
+  addNetwork(context, (name, about, examples) => add("network", name, about, examples), finish, signal);
 
   add("shell", "completion", "print a completion script", [
     ['eval "$(cairn completion bash)"', "in ~/.bashrc"],

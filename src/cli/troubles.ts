@@ -73,6 +73,49 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   "limit-exceeded": (facts) => ({
     what: `${fact(facts, "what") || "something"} is too large${typeof facts.bytes === "number" ? ` (${bytes(facts.bytes)})` : ""}`,
   }),
+  "network-absent": () => ({
+    what: "this machine belongs to no network",
+    advice: ["cairn init         founds one", "cairn join LINE    joins one; the line comes from cairn invite on another machine"],
+  }),
+  "network-present": (facts) => ({
+    what: `this machine belongs to the network ${fact(facts, "name")} already`,
+    advice: ["cairn members   tells who else does", "cairn leave     leaves it"],
+  }),
+  "network-damaged": (facts) => ({
+    what: `what is kept of the network cannot be read: ${fact(facts, "path")}`,
+    advice: ["cairn leave --force   forgets it; then join again with a new invitation"],
+  }),
+  "network-unavailable": (facts) => ({
+    what: `no address can be listened on (${fact(facts, "addresses")}): ${fact(facts, "why")}`,
+    advice: ["cairn config set network.listen HOST:PORT   chooses another one"],
+  }),
+  "network-refused": (facts) => refusal(fact(facts, "why")),
+  "invitation-invalid": () => ({
+    what: "that is no invitation, or not a whole one",
+    advice: [
+      "it is one line that begins with cairn1-; copy all of it",
+      "cairn invite, on a machine that is in the network, prints a new one",
+    ],
+  }),
+  "member-unknown": (facts) => ({
+    what:
+      facts.matches === undefined || facts.matches === 0
+        ? `nobody here is called ${fact(facts, "member")}`
+        : `more than one member is meant by ${fact(facts, "member")}`,
+    advice: ["cairn members   lists names and keys"],
+  }),
+  "peer-absent": (facts) => ({
+    what: `${fact(facts, "member") || "that member"} is not connected: ${fact(facts, "why")}`,
+    advice: ["cairn peers   tells how each of them is reached"],
+  }),
+  "peer-silent": (facts) => ({
+    what: `${fact(facts, "member") || "that member"} did not answer within ${duration(Number(facts.waitedMs ?? 0))}`,
+    advice: ["cairn peers   tells how each of them is reached"],
+  }),
+  "peer-unreachable": (facts) => ({
+    what: `none of the machines that the invitation names can be reached: ${fact(facts, "why")}`,
+    advice: ["is the machine that printed it switched on, and its daemon running (cairn status)?", "the line can be used again once it is"],
+  }),
   usage: (facts) => ({ what: fact(facts, "why") || "that makes no sense", exitCode: exitCodes.usage }),
 };
 
@@ -121,4 +164,29 @@ function configReason(facts: Facts): string {
   const setting = facts.name === undefined ? "" : `${fact(facts, "name")}${facts.value === undefined ? "" : ` = ${fact(facts, "value")}`}`;
   const want = facts.want === undefined ? "" : `${setting === "" ? "not" : ": not"} ${fact(facts, "want")}`;
   return `${fact(facts, "where")}${line}: ${setting}${want}`.replace(/: $/, "");
+}
+
+/** Why the rules, or another member, said no; and what helps. */
+const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]>> = {
+  "not-a-member": ["this machine is not a member any more", "cairn leave forgets the network; then join again with a new invitation"],
+  "not-an-admin": ["only members of the first domain may do that", "cairn members   tells who they are"],
+  "domain-exists": ["that domain exists already"],
+  "domain-foreign": ["only members of a domain invite into it", "ask one of them (cairn members), or choose a new name"],
+  "too-many-invitations": ["too many invitations of this machine are open", "they expire; --expires 1h makes the next ones shorter"],
+  "invitation-too-long": ["an invitation is good for 30 days at most, and for some time at least", "--expires 24h"],
+  "invitation-unknown": ["nobody there knows this invitation", "was it printed for this network? cairn invite prints a new one"],
+  "invitation-used": ["this invitation was used already", "each is good for one machine: cairn invite prints another one"],
+  "invitation-expired": ["this invitation has expired", "cairn invite prints a new one"],
+  "inviter-gone": ["who made this invitation is not a member any more", "ask another member for one"],
+  "member-gone": ["that member was revoked, or has left, already"],
+  "member-foreign": ["members are revoked by the first domain, or by their own", "ask one of them: cairn members"],
+  "last-admin": ["nobody else could decide who belongs to the network", "invite another machine of yours first, or: cairn leave --force"],
+  "own-machine": ["a machine does not revoke itself", "cairn leave"],
+  revoked: ["this machine was revoked", "cairn leave forgets the network; a member may invite it anew"],
+  left: ["this machine has left that network", "join again with a new invitation"],
+};
+
+function refusal(why: string): { what: string; advice: readonly string[] } {
+  const [what, advice] = REFUSALS[why] ?? [`it was refused: ${why}`];
+  return { what, advice: advice === undefined ? [] : [advice] };
 }

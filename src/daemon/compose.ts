@@ -13,6 +13,7 @@ import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
+import { NetworkService } from "./network.ts";
 import { prepareHome } from "./prepare-home.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 
@@ -53,14 +54,16 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const hits = new HitsLog(paths.hitsLog);
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, end }, { home, paths }));
+  const network = stack.use(new NetworkService({ log }, { stateDir: home.stateDir, listen: config.networkListen }));
   const controls = new NodeControls(
-    { store, index, statistics, records, flow, housekeeper, now, end: () => end("asked to") },
+    { store, index, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
     { home, paths, config, values },
   );
 
   stack.use(await ControlDoor.open({ controls, log }, bindable(privateName(paths.controlSocket))));
   stack.use(await CompileDoor.open({ flow, records, log }, bindable(privateName(paths.compileSocket)), connectionsMax()));
   for (const socket of [paths.controlSocket, paths.compileSocket]) stack.use(publish(socket));
+  network.begin(); // Builds do not wait for it.
   const built = stack.move();
   return { [Symbol.asyncDispose]: () => built.disposeAsync() };
 }

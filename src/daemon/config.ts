@@ -4,6 +4,7 @@
  * Knows: names, units, ranges. Does not know: who uses them.
  */
 import { readFileSync } from "node:fs";
+import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
 import { CairnError, type Environment, type Level, systemCode } from "../base/index.ts";
 
@@ -15,6 +16,8 @@ export interface Config {
   /** Bytes that hot records may take. */
   readonly hotCapacityBytes: number;
   readonly logLevel: Level;
+  /** `auto`, or HOST:PORT with an IP address; port 0 is any. */
+  readonly networkListen: string;
 }
 
 export interface ConfigValue {
@@ -32,7 +35,14 @@ const SETTINGS = {
   storePlainBytes: { name: "store.plain", variable: "CAIRN_STORE_PLAIN", fallback: 5 * 1024 ** 3, read: readSize },
   hotCapacityBytes: { name: "hot.capacity", variable: "CAIRN_HOT_CAPACITY", fallback: 256 * 1024 ** 2, read: readSize },
   logLevel: { name: "log.level", variable: "CAIRN_LOG_LEVEL", fallback: "info" as Level, read: readLevel },
+  networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
 } as const;
+
+/** What values are to look like, where they are no sizes. */
+const WANTS: Partial<Record<Key, string>> = {
+  logLevel: LEVELS.join(", "),
+  networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
+};
 
 type Key = keyof typeof SETTINGS;
 const KEYS = Object.keys(SETTINGS) as Key[];
@@ -56,7 +66,7 @@ export function loadConfig(file: string, env: Environment): { config: Config; va
         where: origin,
         name,
         value: String(raw),
-        want: key === "logLevel" ? LEVELS.join(", ") : "a size such as 500MB or 20GiB",
+        want: WANTS[key] ?? "a size such as 500MB or 20GiB",
       });
     values.push({ name, value, origin });
     return value;
@@ -121,6 +131,12 @@ function readSize(raw: unknown): number | undefined {
   if (match === null || unit === undefined) return undefined;
   const bytes = Math.round(Number(match[1]) * unit);
   return bytes >= LEAST_BYTES && bytes <= Number.MAX_SAFE_INTEGER ? bytes : undefined;
+}
+
+/** `auto`, `0.0.0.0:4711`, `[::]:4711`. */
+function readListen(raw: unknown): string | undefined {
+  const text = String(raw).trim();
+  return text === "auto" || SocketAddress.parse(text) !== undefined ? text : undefined;
 }
 
 function readLevel(raw: unknown): Level | undefined {

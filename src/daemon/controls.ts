@@ -8,6 +8,7 @@ import type { CompileFlow, Statistics } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
 import type { Config, ConfigValue } from "./config.ts";
 import type { Housekeeper } from "./housekeeper.ts";
+import type { NetworkService } from "./network.ts";
 import type { HomePaths } from "./prepare-home.ts";
 import { version } from "./version.ts";
 
@@ -21,6 +22,7 @@ export interface ControlParts {
   readonly records: HotRecords;
   readonly flow: CompileFlow;
   readonly housekeeper: Housekeeper;
+  readonly network: NetworkService;
   readonly now: () => number;
   readonly end: () => void;
 }
@@ -50,6 +52,10 @@ export class NodeControls implements Controls {
     this.#startedAt = parts.now();
   }
 
+  get network(): NetworkService {
+    return this.#parts.network;
+  }
+
   status(): unknown {
     const { store, index, flow, records, now } = this.#parts;
     const { home, paths, config } = this.#options;
@@ -66,6 +72,7 @@ export class NodeControls implements Controls {
       index: index.facts(),
       jobs: { running: flow.running },
       hot: records.facts,
+      network: this.#parts.network.status(),
     };
   }
 

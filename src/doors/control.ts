@@ -4,7 +4,8 @@
  * Knows: paths, methods, statuses. Does not know: where the answers come from.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { CairnError, type Log, limits } from "../base/index.ts";
+import { CairnError, type ErrorCode, type Log, limits } from "../base/index.ts";
+import { answerNetwork, type NetworkControls } from "./control-network.ts";
 
 // An import would also load what node:http has lazily (WebSocket, and with it HTTP/2, TLS, workers): 5 MB and 30 ms that nobody needs.
 const { createServer } = process.getBuiltinModule("node:http");
@@ -21,6 +22,7 @@ export interface Controls {
   config(): unknown;
   doctor(): Promise<unknown>;
   stop(): void;
+  readonly network: NetworkControls;
 }
 
 const BODY_BYTES = 65_536;
@@ -48,8 +50,7 @@ export class ControlDoor implements AsyncDisposable {
           url: request.url ?? "",
           error: error instanceof Error ? error.message : String(error),
         });
-        const invalid = error instanceof CairnError && (error.code === "usage" || error.code === "limit-exceeded");
-        send(response, invalid ? 400 : 500, {
+        send(response, error instanceof CairnError ? statusOf(error.code) : 500, {
           error: error instanceof CairnError ? { code: error.code, ...error.facts } : { code: "internal" },
         });
       });
@@ -83,9 +84,18 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
     case "POST /stop":
       send(response, 200, {});
       return controls.stop();
-    default:
-      return send(response, 404, { error: { code: "usage", path: url.pathname } });
+    default: {
+      const answer = answerNetwork(controls.network, `${request.method} ${url.pathname}`, () => readJson(request));
+      if (answer === undefined) return send(response, 404, { error: { code: "usage", path: url.pathname } });
+      return send(response, 200, await answer);
+    }
   }
+}
+
+/** Whose fault it is: the request's (400), what it meets (409), or ours (500). */
+function statusOf(code: ErrorCode): number {
+  if (code === "usage" || code === "limit-exceeded" || code === "invitation-invalid" || code === "member-unknown") return 400;
+  return code.startsWith("network-") || code.startsWith("peer-") ? 409 : 500;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -1,5 +1,5 @@
 /**
- * Store: blobs, what is known about compiles, and what files contain, on this machine.
+ * Store: blobs, what is known about compiles, what files contain, and the statements of a network, on this machine.
  *
  * Knows: files, free space, eviction, SQLite.
  * Does not know: peers, actions, compilers. A blob has no meaning here, a manifest is a list of paths and digests.
@@ -7,4 +7,5 @@
 export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
+export { NetworkState } from "./network-state.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";

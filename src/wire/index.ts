@@ -1,7 +1,7 @@
 /**
  * Wire: bytes to values and back.
  *
- * Knows: frames of the compile socket, hot records, the canonical encoding behind keys.
+ * Knows: frames of the compile socket, hot records, the canonical encoding behind keys, messages of the network.
  * Does not know: sockets, files, what any of it is for.
  */
 export { ByteWriter } from "./bytes.ts";
@@ -28,3 +28,12 @@ export {
   readHotRecordBlobs,
   writeHotRecord,
 } from "./hot-record.ts";
+export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
+
+/** The messages of the network; see network.ts. */
+export type NetworkCodec = typeof import("./network.ts");
+
+/** Loads the protobuf library (some 50 ms and 3 MB), which only members of a network need. */
+export function loadNetworkCodec(): Promise<NetworkCodec> {
+  return import("./network.ts");
+}

@@ -214,12 +214,15 @@ test("no file is unfinished, silences a checker, or names a place on one machine
     ["machine", /\/(work|root)\/[a-z.]/],
   ];
   const all = read("{{src,test,bench,scripts,bin,client,docs}/**/*.{ts,js,c,h,sh,md},*.{md,json}}");
-  const found = [...all].flatMap(([path, text]) =>
-    forbidden.flatMap(([what, pattern]) => {
-      const match = pattern.exec(text);
-      return match === null ? [] : [`${path}: ${what}: ${match[0]}`];
-    }),
-  );
+  // Generated code answers to its generator.
+  const found = [...all]
+    .filter(([path]) => !path.startsWith("src/wire/generated/"))
+    .flatMap(([path, text]) =>
+      forbidden.flatMap(([what, pattern]) => {
+        const match = pattern.exec(text);
+        return match === null ? [] : [`${path}: ${what}: ${match[0]}`];
+      }),
+    );
   assert.deepEqual(found, []);
 });
 

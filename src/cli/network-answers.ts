@@ -1,0 +1,90 @@
+/**
+ * What the daemon answers about the network, as narrow types. A daemon of another version may leave things out.
+ *
+ * Knows: the shape of each answer. Does not know: how it travels or how it is shown.
+ */
+import { field, listIn, numberIn, textIn } from "./answers.ts";
+
+export interface MemberRow {
+  readonly name: string;
+  readonly domain: string;
+  readonly key: string;
+  readonly standing: string;
+  readonly admin: boolean;
+  readonly self: boolean;
+  readonly connected: boolean;
+  readonly provisional: boolean;
+  readonly invitedBy: string;
+}
+
+export interface MemberList {
+  readonly name: string;
+  readonly members: readonly MemberRow[];
+  readonly invitations: readonly { readonly inviter: string; readonly domain: string; readonly expiresAtMs: number }[];
+}
+
+export interface PeerRow {
+  readonly name: string;
+  readonly domain: string;
+  readonly key: string;
+  readonly state: string;
+  readonly address: string;
+  readonly path: string;
+  /** Undefined before the first round trip, and while not connected. */
+  readonly rttMs: number | undefined;
+  readonly connectedMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly why: string;
+}
+
+export interface PeerList {
+  readonly addresses: readonly string[];
+  readonly standing: string;
+  readonly peers: readonly PeerRow[];
+}
+
+export function readMembers(answer: unknown): MemberList {
+  return {
+    name: textIn(answer, "name"),
+    members: listIn(answer, "members").map((row) => ({
+      name: textIn(row, "name"),
+      domain: textIn(row, "domain"),
+      key: textIn(row, "key"),
+      standing: textIn(row, "standing"),
+      admin: field(row, "admin") === true,
+      self: field(row, "self") === true,
+      connected: field(row, "connected") === true,
+      provisional: field(row, "provisional") === true,
+      invitedBy: textIn(row, "invitedBy"),
+    })),
+    invitations: listIn(answer, "invitations").map((row) => ({
+      inviter: textIn(row, "inviter"),
+      domain: textIn(row, "domain"),
+      expiresAtMs: Date.parse(textIn(row, "expiresAt")) || 0,
+    })),
+  };
+}
+
+export function readPeers(answer: unknown): PeerList {
+  return {
+    addresses: listIn(answer, "addresses").filter((one) => typeof one === "string"),
+    standing: textIn(answer, "standing"),
+    peers: listIn(answer, "peers").map((row) => {
+      const rtt = field(row, "rttMs");
+      return {
+        name: textIn(row, "name"),
+        domain: textIn(row, "domain"),
+        key: textIn(row, "key"),
+        state: textIn(row, "state"),
+        address: textIn(row, "address"),
+        path: textIn(row, "path"),
+        rttMs: typeof rtt === "number" ? rtt : undefined,
+        connectedMs: numberIn(row, "connectedMs"),
+        bytesIn: numberIn(row, "bytesIn"),
+        bytesOut: numberIn(row, "bytesOut"),
+        why: textIn(row, "why"),
+      };
+    }),
+  };
+}

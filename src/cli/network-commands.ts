@@ -1,0 +1,160 @@
+/**
+ * init, invite, join, members, revoke, leave, peers, ping: the network, asked of the daemon.
+ */
+import { numberIn, textIn } from "./answers.ts";
+import { answer, type Context } from "./context.ts";
+import { bytes, counted, duration, table } from "./format.ts";
+import { type MemberRow, type PeerRow, readMembers, readPeers } from "./network-answers.ts";
+import { ensureDaemon } from "./start-daemon.ts";
+import { exitCodes } from "./troubles.ts";
+
+const START_DEADLINE_MS = 15_000;
+/** Loading the network's libraries, and opening or closing connections. */
+const CHANGE_DEADLINE_MS = 30_000;
+/** A few hosts, each of which may take as long as a dial may. */
+const JOIN_DEADLINE_MS = 75_000;
+
+interface Json {
+  readonly json?: true | undefined;
+}
+
+/** The network lives in the daemon: there must be one. */
+async function ask(
+  context: Context,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+  deadlineMs: number = CHANGE_DEADLINE_MS,
+): Promise<unknown> {
+  await ensureDaemon(context, START_DEADLINE_MS, signal);
+  return context.control.post(path, body, signal, deadlineMs);
+}
+
+async function look(context: Context, path: string, signal: AbortSignal): Promise<unknown> {
+  await ensureDaemon(context, START_DEADLINE_MS, signal);
+  return context.control.get(path, {}, signal);
+}
+
+export async function init(
+  context: Context,
+  options: Json & { readonly name?: string | undefined; readonly domain?: string | undefined; readonly machine?: string | undefined },
+  signal: AbortSignal,
+): Promise<number> {
+  const { paint } = context.terminal;
+  const made = await ask(context, "/network/init", { name: options.name, domain: options.domain, machine: options.machine }, signal);
+  answer(context.terminal, options.json, made, () => [
+    `${paint.good("founded")}  network ${textIn(made, "name")}; this machine is ${textIn(made, "machine")}, of the domain ${textIn(made, "domain")}`,
+    `${paint.name("cairn invite")}   prints a line that lets another machine join`,
+  ]);
+  return exitCodes.ok;
+}
+
+export async function invite(
+  context: Context,
+  options: Json & { readonly domain?: string | undefined; readonly expires: number },
+  signal: AbortSignal,
+): Promise<number> {
+  const { terminal } = context;
+  const made = await ask(context, "/network/invite", { domain: options.domain, expiresMs: options.expires }, signal);
+  // The line alone on standard output, so that it can be piped; what it is goes beside it.
+  if (options.json !== true)
+    terminal.note(
+      `On the other machine, once, within ${duration(options.expires)} (it will belong to the domain ${textIn(made, "domain")}):\n  ${terminal.paint.name("cairn join")} …`,
+    );
+  answer(terminal, options.json, made, () => [textIn(made, "line")]);
+  return exitCodes.ok;
+}
+
+export async function join(
+  context: Context,
+  line: string,
+  options: Json & { readonly machine?: string | undefined },
+  signal: AbortSignal,
+): Promise<number> {
+  const { paint } = context.terminal;
+  const joined = await ask(context, "/network/join", { line, machine: options.machine }, signal, JOIN_DEADLINE_MS);
+  answer(context.terminal, options.json, joined, () => [
+    `${paint.good("joined")}  network ${textIn(joined, "name")}; this machine is ${textIn(joined, "machine")}, of the domain ${textIn(joined, "domain")}; ${counted(numberIn(joined, "members"), "member")}`,
+  ]);
+  return exitCodes.ok;
+}
+
+export async function members(context: Context, options: Json, signal: AbortSignal): Promise<number> {
+  const raw = await look(context, "/network/members", signal);
+  const { paint } = context.terminal;
+  answer(context.terminal, options.json, raw, () => {
+    const list = readMembers(raw);
+    const state = (row: MemberRow): string => {
+      if (row.standing !== "active") return paint.bad(row.standing);
+      if (row.self) return "this machine";
+      return row.connected ? paint.good("connected") : paint.careful("not connected");
+    };
+    const remarks = (row: MemberRow): string => [row.admin ? "admin" : "", row.provisional ? "provisional" : ""].filter(Boolean).join(", ");
+    const head = ["name", "domain", "key", "state", "invited by", ""].map((title) => paint.dim(title));
+    const rows = list.members.map((row) => [
+      paint.name(row.name),
+      row.domain,
+      row.key.slice(0, 12),
+      state(row),
+      row.invitedBy,
+      remarks(row),
+    ]);
+    const open = list.invitations.map(
+      ({ inviter, domain, expiresAtMs }) =>
+        `an invitation by ${inviter} into ${domain} is open for ${duration(Math.max(0, expiresAtMs - Date.now()))}`,
+    );
+    return [`network ${paint.bold(list.name)}: ${counted(list.members.length, "member")}`, ...table([head, ...rows]), ...open];
+  });
+  return exitCodes.ok;
+}
+
+export async function revoke(context: Context, member: string, options: Json, signal: AbortSignal): Promise<number> {
+  const done = await ask(context, "/network/revoke", { member }, signal);
+  answer(context.terminal, options.json, done, () => [
+    `${context.terminal.paint.good("revoked")}  ${textIn(done, "revoked")}; members who are connected have let go of it already`,
+  ]);
+  return exitCodes.ok;
+}
+
+export async function leave(context: Context, options: Json & { readonly force?: true | undefined }, signal: AbortSignal): Promise<number> {
+  const done = await ask(context, "/network/leave", { force: options.force === true }, signal);
+  answer(context.terminal, options.json, done, () => [
+    `${context.terminal.paint.good("left")}  network ${textIn(done, "left")}; its keys are gone from this machine`,
+  ]);
+  return exitCodes.ok;
+}
+
+export async function peers(context: Context, options: Json, signal: AbortSignal): Promise<number> {
+  const raw = await look(context, "/network/peers", signal);
+  const { paint } = context.terminal;
+  answer(context.terminal, options.json, raw, () => {
+    const list = readPeers(raw);
+    const state = (row: PeerRow): string =>
+      row.state === "connected"
+        ? paint.good(duration(row.connectedMs))
+        : paint.careful(`${row.state}${row.why === "" ? "" : `: ${row.why}`}`);
+    const rows = list.peers.map((row) => [
+      paint.name(row.name),
+      row.domain,
+      row.address,
+      row.path,
+      row.rttMs === undefined ? "" : `${row.rttMs.toFixed(1)} ms`,
+      row.path === "" ? "" : `${bytes(row.bytesIn)} in, ${bytes(row.bytesOut)} out`,
+      state(row),
+    ]);
+    const head = ["name", "domain", "address", "path", "round trip", "bytes", "connected for"].map((title) => paint.dim(title));
+    return [
+      list.standing === "active"
+        ? `listening on ${list.addresses.join(" ")}`
+        : paint.bad(`this machine is no member any more: ${list.standing}`),
+      ...(rows.length === 0 ? ["no other members"] : table([head, ...rows])),
+    ];
+  });
+  return exitCodes.ok;
+}
+
+export async function ping(context: Context, member: string, options: Json, signal: AbortSignal): Promise<number> {
+  const done = await ask(context, "/network/ping", { member }, signal);
+  answer(context.terminal, options.json, done, () => [`${textIn(done, "member")} answered in ${numberIn(done, "rttMs").toFixed(2)} ms`]);
+  return exitCodes.ok;
+}

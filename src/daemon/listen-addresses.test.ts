@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isName } from "../base/index.ts";
+import { listenAddresses } from "./listen-addresses.ts";
+import { nameFrom } from "./machine-name.ts";
+
+test("the setting and the port of the last time become addresses to try in turn", () => {
+  const rows: [listen: string, saved: string | undefined, wanted: string[][]][] = [
+    ["127.0.0.1:0", undefined, [["/ip4/127.0.0.1/tcp/0"]]],
+    ["127.0.0.1:0", "5000", [["/ip4/127.0.0.1/tcp/5000"], ["/ip4/127.0.0.1/tcp/0"]]],
+    ["192.0.2.1:4000", "5000", [["/ip4/192.0.2.1/tcp/4000"]]],
+    ["[::1]:4000", undefined, [["/ip6/::1/tcp/4000"]]],
+    ["auto", undefined, [["/ip4/0.0.0.0/tcp/4711", "/ip6/::/tcp/4711"], ["/ip4/0.0.0.0/tcp/4711"], ["/ip4/0.0.0.0/tcp/0"]]],
+    ["auto", "5000", [["/ip4/0.0.0.0/tcp/5000", "/ip6/::/tcp/5000"], ["/ip4/0.0.0.0/tcp/5000"], ["/ip4/0.0.0.0/tcp/0"]]],
+  ];
+  for (const [listen, saved, wanted] of rows) assert.deepEqual(listenAddresses(listen, saved), wanted, `${listen} ${saved}`);
+});
+
+test("whatever a machine is called, a name comes of it", () => {
+  const rows: [hostname: string, name: string][] = [
+    ["laptop", "laptop"],
+    ["Build-Box.example.org", "build-box"],
+    ["MacBook Pro von Ö", "macbook-pro-von"],
+    ["__", "machine"],
+    ["", "machine"],
+    [`${"x".repeat(62)}--y`, "x".repeat(62)],
+  ];
+  for (const [hostname, name] of rows) {
+    assert.equal(nameFrom(hostname), name);
+    assert.ok(isName(nameFrom(hostname)));
+  }
+});

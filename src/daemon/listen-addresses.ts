@@ -1,0 +1,23 @@
+/**
+ * Where a node of a network listens: from the setting `network.listen`, and the port of the last time.
+ */
+
+/** Where a node listens that was told nothing else. */
+const USUAL_PORT = "4711";
+
+/** Multiaddrs to listen on, and what to try when those cannot be had. */
+export function listenAddresses(listen: string, savedPort: string | undefined): string[][] {
+  if (listen !== "auto") {
+    const address = parseListen(listen);
+    const wanted = `${address.host}/tcp/${address.port === "0" ? (savedPort ?? "0") : address.port}`;
+    return address.port === "0" && savedPort !== undefined ? [[wanted], [`${address.host}/tcp/0`]] : [[wanted]];
+  }
+  const port = savedPort ?? USUAL_PORT;
+  // A machine without IPv6 cannot listen on it, and another daemon may have the port.
+  return [[`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`], [`/ip4/0.0.0.0/tcp/${port}`], ["/ip4/0.0.0.0/tcp/0"]];
+}
+
+function parseListen(text: string): { host: string; port: string } {
+  const [, six, four = "0.0.0.0", port = "0"] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  return { host: six === undefined ? `/ip4/${four}` : `/ip6/${six}`, port };
+}

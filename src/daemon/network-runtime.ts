@@ -1,0 +1,184 @@
+/**
+ * A network as it runs on this node: the members' statements, kept on disk, and the connections that carry them.
+ *
+ * This module loads libp2p and protobuf, which takes half a second and 50 MB; network.ts imports it only where there is a network.
+ * Knows: which part hears of what. Does not know: what people ask; see network.ts.
+ */
+import { setImmediate } from "node:timers/promises";
+import type { Digest, InvitationLine, JoinRequest, Log } from "../base/index.ts";
+import type { SavedPeers } from "../contracts/index.ts";
+import { Network } from "../net/index.ts";
+import {
+  type EpochRule,
+  genesisDomainDecides,
+  invitationKeyPair,
+  type KeyPair,
+  keyPairFromSeed,
+  type Member,
+  Members,
+  Membership,
+  makeIdentity,
+  requestToJoin,
+} from "../trust/index.ts";
+import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
+import { listenAddresses } from "./listen-addresses.ts";
+import type { SavedIdentity } from "./network-home.ts";
+import { describeMembers, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
+
+/** Decisions that come together go into one epoch. */
+const DECIDE_AFTER_MS = 100;
+/** Others who may decide come first; each has so long before the next one tries. */
+const TURN_MS = 3_000;
+/** After a start, others are heard first. */
+const LISTEN_FIRST_MS = 5_000;
+
+/** Statements that are checked between two looks at whatever else there is to do: some milliseconds. */
+const MERGE_AT_ONCE = 16;
+
+/** What is kept between two runs. */
+export interface KeptStatements extends SavedPeers {
+  statements(): Uint8Array[];
+  keep(statements: readonly { readonly id: Digest; readonly bytes: Uint8Array }[]): void;
+  setting(name: string): string | undefined;
+  set(name: string, value: string): void;
+}
+
+export interface RuntimeParts {
+  readonly log: Log;
+  readonly kept: KeptStatements;
+}
+
+export interface RuntimeOptions {
+  readonly identity: SavedIdentity;
+  /** `auto`, or HOST:PORT as the configuration has it. */
+  readonly listen: string;
+}
+
+const RULE: EpochRule = genesisDomainDecides;
+
+/** Founds a network: its first statement, ready to be kept. */
+export async function foundNetwork(
+  keys: { readonly peerSeed: Uint8Array; readonly attestationSeed: Uint8Array },
+  names: { readonly name: string; readonly domain: string; readonly machine: string },
+  nonce: Uint8Array,
+): Promise<{ network: Digest; statements: { id: Digest; bytes: Uint8Array }[] }> {
+  const codec = await loadNetworkCodec();
+  const peer = keyPairFromSeed(keys.peerSeed);
+  const founder = makeIdentity(peer, keyPairFromSeed(keys.attestationSeed), names.machine);
+  const genesis = { kind: "genesis", name: names.name, domain: names.domain, founder, nonce } as const;
+  const membership = Membership.found({ codec, rule: RULE }, peer, genesis, Date.now());
+  return { network: membership.network, statements: membership.statements() };
+}
+
+/** Undefined when the text is no invitation, or not a whole one. */
+export async function readInvitation(text: string): Promise<InvitationLine | undefined> {
+  return (await loadNetworkCodec()).readInvitationLine(text);
+}
+
+export class NetworkRuntime implements AsyncDisposable {
+  readonly members: Members;
+  readonly network: Network;
+  readonly #codec: NetworkCodec;
+  readonly #keys: KeyPair;
+  readonly #log: Log;
+  #deciding: NodeJS.Timeout | undefined;
+
+  /** @throws {CairnError} network-unavailable, network-damaged */
+  static async start({ log, kept }: RuntimeParts, { identity, listen }: RuntimeOptions): Promise<NetworkRuntime> {
+    const codec = await loadNetworkCodec();
+    const seed = Buffer.from(identity.peerSeed, "hex");
+    const keys = keyPairFromSeed(seed);
+    const membership = new Membership({ codec, rule: RULE }, identity.network);
+    const statements = kept.statements();
+    for (let at = 0; at < statements.length; at += MERGE_AT_ONCE) {
+      membership.merge(statements.slice(at, at + MERGE_AT_ONCE));
+      await setImmediate(); // Signatures take time, and builds do not wait.
+    }
+    const members = new Members({ membership, codec, rule: RULE, keys, now: Date.now });
+    // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
+    members.onChange(() => kept.keep(membership.statements()));
+    const network = await Network.start(
+      { roster: members, saved: kept, codec, log, now: () => performance.now(), random: Math.random },
+      { seed, listen: listenAddresses(listen, kept.setting("port")) },
+    );
+    const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
+    if (port !== undefined) kept.set("port", port); // Members will look for this node there.
+    const runtime = new NetworkRuntime(members, network, codec, keys, log);
+    runtime.#decideSoon(LISTEN_FIRST_MS);
+    return runtime;
+  }
+
+  private constructor(members: Members, network: Network, codec: NetworkCodec, keys: KeyPair, log: Log) {
+    this.members = members;
+    this.network = network;
+    this.#codec = codec;
+    this.#keys = keys;
+    this.#log = log;
+    members.onChange(() => {
+      this.#decideSoon(DECIDE_AFTER_MS);
+      void this.#leaveWhenGone();
+    });
+  }
+
+  /** Who is no member any more stops listening and looking for others. */
+  async #leaveWhenGone(): Promise<void> {
+    const standing = this.members.standing(this.members.self);
+    if (standing !== "revoked") return;
+    this.#log.event("warn", "network.revoked");
+    await this.network[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#deciding);
+    await this.network[Symbol.asyncDispose]();
+  }
+
+  membersView(): object {
+    const { state, self } = this.members;
+    return state === undefined ? {} : describeMembers(state, self, Date.now(), (key) => this.network.connected(key));
+  }
+
+  peersView(): object {
+    const { state, self } = this.members;
+    const peers = describePeers(state, this.network.peers());
+    return { addresses: this.network.addresses, standing: this.members.standing(self), peers };
+  }
+
+  /** @throws {CairnError} member-unknown; see {@link memberCalled} */
+  called(text: string): Member {
+    return memberCalled(this.members.state, text);
+  }
+
+  /** Whether nobody but this node could decide an epoch. */
+  get isSoleAdmin(): boolean {
+    return soleAdmin(this.members.state, this.members.self);
+  }
+
+  /** The key of an invitation with that secret. */
+  invitationKey(secret: Uint8Array): string {
+    return invitationKeyPair(secret).publicKey;
+  }
+
+  invitationLine(secret: Uint8Array, hosts: number): string {
+    return this.#codec.writeInvitationLine({ network: this.members.network, secret, hosts: this.network.hosts(hosts) });
+  }
+
+  requestToJoin(line: InvitationLine, attestationSeed: Uint8Array, name: string): JoinRequest {
+    return requestToJoin(this.#codec, this.#keys, makeIdentity(this.#keys, keyPairFromSeed(attestationSeed), name), line);
+  }
+
+  /** Decides what waits when it is this node's turn among those who may and are connected. */
+  #decideSoon(afterMs: number): void {
+    if (this.#deciding !== undefined) return;
+    const turn = this.members.turn((key) => this.network.connected(key));
+    if (turn === undefined) return;
+    this.#deciding = setTimeout(
+      () => {
+        this.#deciding = undefined;
+        if (this.members.decide()) this.#log.event("info", "epoch.decided", { number: this.members.state?.epoch.number ?? 0 });
+      },
+      afterMs + turn * TURN_MS,
+    );
+    this.#deciding.unref();
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Members, invitations and peers as they are told to people and programs.
+ *
+ * Knows: what is worth telling. Does not know: how it came about, or how it is shown.
+ */
+import { CairnError, type Key } from "../base/index.ts";
+import type { PeerFacts } from "../net/index.ts";
+import { admins, isAdmin, type Member, type State } from "../trust/index.ts";
+
+/** Digits of a key that are enough to mean it. */
+const KEY_PREFIX = 6;
+
+export function describeMembers(state: State, self: Key, nowMs: number, isConnected: (key: Key) => boolean): object {
+  const members = [...state.members.values()]
+    .toSorted((a, b) => a.rank - b.rank)
+    .map((member) => ({
+      name: member.name,
+      domain: member.domain,
+      key: member.key,
+      standing: member.standing,
+      admin: isAdmin(state, member.key),
+      self: member.key === self,
+      connected: isConnected(member.key),
+      provisional: member.epoch === undefined, // Until an epoch has decided it.
+      invitedBy: member.invitedBy === undefined ? null : (state.members.get(member.invitedBy)?.name ?? null),
+      since: new Date(member.admittedAtMs).toISOString(),
+    }));
+  return { network: state.network, name: state.name, epoch: state.epoch.number, members, invitations: describeInvitations(state, nowMs) };
+}
+
+/** Those that can still be redeemed, by this node's clock. */
+function describeInvitations(state: State, nowMs: number): object[] {
+  return [...state.invitations.values()]
+    .filter(({ redeemedBy, expiresAtMs }) => redeemedBy === undefined && expiresAtMs > nowMs)
+    .filter(({ inviter }) => state.members.get(inviter)?.standing === "active")
+    .map(({ inviter, domain, expiresAtMs }) => ({
+      inviter: state.members.get(inviter)?.name ?? null,
+      domain,
+      expiresAt: new Date(expiresAtMs).toISOString(),
+    }));
+}
+
+export function describePeers(state: State | undefined, peers: readonly PeerFacts[]): object[] {
+  return peers.map((peer) => {
+    const member = state?.members.get(peer.key);
+    const who = { name: member?.name ?? "", domain: member?.domain ?? "", key: peer.key, state: peer.state };
+    if (peer.state !== "connected") return { ...who, address: peer.addresses[0] ?? null, failures: peer.failures, why: peer.why };
+    const { address, direction, ageMs, rttMs, bytesIn, bytesOut } = peer;
+    return { ...who, address, path: "direct", direction, connectedMs: Math.round(ageMs), rttMs: rttMs ?? null, bytesIn, bytesOut };
+  });
+}
+
+/**
+ * The member that is called `text`: its name, or the beginning of its key.
+ *
+ * @throws {CairnError} member-unknown when there is none, or more than one
+ */
+export function memberCalled(state: State | undefined, text: string): Member {
+  const all = [...(state?.members.values() ?? [])];
+  const named = all.filter(({ name }) => name === text);
+  const found = named.length > 0 || text.length < KEY_PREFIX ? named : all.filter(({ key }) => key.startsWith(text.toLowerCase()));
+  const [member] = found;
+  if (member === undefined || found.length > 1) throw new CairnError("member-unknown", { member: text, matches: found.length });
+  return member;
+}
+
+/** Whether nobody but this member could decide an epoch. */
+export function soleAdmin(state: State | undefined, key: Key): boolean {
+  return state !== undefined && admins(state).every((admin) => admin.key === key);
+}

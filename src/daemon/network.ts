@@ -1,0 +1,286 @@
+/**
+ * What people may ask about the network, and the one place that knows whether this node is in one.
+ *
+ * Knows: when a network begins and ends here. Does not know: how members agree or talk; see network-runtime.ts, which is loaded only when
+ * there is a network, so that a node without one opens no network socket and does not pay for the libraries.
+ */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import { CairnError, isName, type Log } from "../base/index.ts";
+import type { NetworkControls } from "../doors/index.ts";
+import { NetworkState } from "../store/index.ts";
+import { nameFrom } from "./machine-name.ts";
+import { NetworkHome, type SavedIdentity } from "./network-home.ts";
+import type { NetworkRuntime } from "./network-runtime.ts";
+
+/** Machines that an invitation names: who made it, and some that can stand in. */
+const INVITATION_HOSTS = 3;
+const PING_DEADLINE_MS = 5_000;
+/** From being let in until all that says so has arrived. */
+const SYNC_DEADLINE_MS = 10_000;
+const POLL_MS = 10;
+const TRY_AGAIN_MS = 10_000;
+
+export interface NetworkServiceOptions {
+  readonly stateDir: string;
+  /** `auto`, or HOST:PORT. */
+  readonly listen: string;
+}
+
+interface Running extends AsyncDisposable {
+  readonly identity: SavedIdentity;
+  readonly runtime: NetworkRuntime;
+}
+
+export class NetworkService implements NetworkControls, AsyncDisposable {
+  readonly #log: Log;
+  readonly #home: NetworkHome;
+  readonly #listen: string;
+  #running: Running | undefined;
+  /** Changes happen one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #ended = false;
+
+  constructor(parts: { readonly log: Log }, options: NetworkServiceOptions) {
+    this.#log = parts.log;
+    this.#home = new NetworkHome(options.stateDir);
+    this.#listen = options.listen;
+  }
+
+  /** Connects to the network that this node belongs to, if it does. Nobody waits for it. */
+  begin(): void {
+    this.#alone(() => this.#find()).catch((error: unknown) => {
+      const facts = error instanceof CairnError ? { code: error.code, ...error.facts } : { error: String(error) };
+      this.#log.event("error", "network.failed", facts);
+      // An address that is not there yet may come: a machine that starts, a cable.
+      if ("code" in facts && facts.code === "network-unavailable" && !this.#ended) setTimeout(() => this.begin(), TRY_AGAIN_MS).unref();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    await this.#alone(() => this.#stop());
+  }
+
+  /** For `cairn status`; null in no network. */
+  status(): unknown {
+    if (this.#running === undefined) return null;
+    const { members, network } = this.#running.runtime;
+    const peers = network.peers();
+    const connected = peers.filter(({ state }) => state === "connected").length;
+    return { name: members.state?.name, standing: members.standing(members.self), members: members.others().length + 1, connected };
+  }
+
+  init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {
+    return this.#alone(async () => {
+      await this.#refuseSecond();
+      const { foundNetwork } = await import("./network-runtime.ts");
+      const own = checkedName(machine, "machine") || nameFrom(hostname());
+      const names = { name: checkedName(name, "name") || "home", domain: checkedName(domain, "domain") || "home", machine: own };
+      const seeds = newSeeds();
+      const { network, statements } = await foundNetwork(seeds, names, randomBytes(16));
+      this.#home.remove();
+      const identity = savedIdentity(network, own, seeds);
+      this.#home.save(identity);
+      {
+        using kept = NetworkState.open(this.#home.database);
+        kept.keep(statements);
+      }
+      const { runtime } = await this.#start(identity);
+      return {
+        network,
+        name: names.name,
+        domain: names.domain,
+        machine: own,
+        key: runtime.members.self,
+        addresses: runtime.network.addresses,
+      };
+    });
+  }
+
+  invite({ domain, expiresMs }: { domain: string; expiresMs: number }): Promise<unknown> {
+    return this.#alone(async () => {
+      const { runtime } = await this.#required();
+      const { members } = runtime;
+      const own = members.state?.members.get(members.self)?.domain ?? "";
+      const wanted = checkedName(domain, "domain") || own;
+      if (members.state?.domains.has(wanted) === false) demand(members.issue({ kind: "domain", name: wanted }));
+      const secret = randomBytes(16);
+      const expiresAtMs = Date.now() + expiresMs;
+      demand(members.issue({ kind: "invite", key: runtime.invitationKey(secret), domain: wanted, expiresAtMs }));
+      const line = runtime.invitationLine(secret, INVITATION_HOSTS);
+      return Promise.resolve({
+        line,
+        domain: wanted,
+        expiresAt: new Date(expiresAtMs).toISOString(),
+        addresses: runtime.network.addresses,
+      });
+    });
+  }
+
+  join({ line, machine }: { line: string; machine: string }): Promise<unknown> {
+    return this.#alone(async () => {
+      await this.#refuseSecond();
+      const { readInvitation } = await import("./network-runtime.ts");
+      const invitation = await readInvitation(line);
+      if (invitation === undefined) throw new CairnError("invitation-invalid");
+      const identity = this.#identityFor(invitation.network, checkedName(machine, "machine") || nameFrom(hostname()));
+      const { runtime } = await this.#start(identity);
+      try {
+        const request = runtime.requestToJoin(invitation, Buffer.from(identity.attestationSeed, "hex"), identity.name);
+        const outcome = await runtime.network.join(invitation, request, AbortSignal.timeout(60_000));
+        if (outcome.kind === "refused") throw new CairnError("network-refused", { why: outcome.reason });
+        await this.#untilMember(runtime);
+      } catch (error) {
+        await this.#stop();
+        // After a refusal these keys are of no use. Otherwise the answer may only have been lost, and they are needed to ask again.
+        if (error instanceof CairnError && error.code === "network-refused") this.#home.remove();
+        throw error;
+      }
+      const { state, self } = runtime.members;
+      const me = state?.members.get(self);
+      return {
+        network: state?.network,
+        name: state?.name,
+        domain: me?.domain,
+        machine: me?.name,
+        key: self,
+        members: runtime.members.others().length + 1,
+      };
+    });
+  }
+
+  members(): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.membersView());
+  }
+
+  revoke({ member }: { member: string }): Promise<unknown> {
+    return this.#alone(async () => {
+      const { runtime } = await this.#required();
+      const { members } = runtime;
+      const { key, name } = runtime.called(member);
+      if (key === members.self) throw new CairnError("network-refused", { why: "own-machine" });
+      demand(members.issue({ kind: "revoke", member: key }));
+      // At once, when this node may: a revocation should not wait for others.
+      const decided = members.turn(() => false) === 0 && members.decide();
+      return { revoked: name, key, decided };
+    });
+  }
+
+  leave({ force }: { force: boolean }): Promise<unknown> {
+    return this.#alone(async () => {
+      // What cannot be read or started can still be thrown away, by somebody who says so.
+      const running = force ? await this.#find().catch(() => undefined) : await this.#required();
+      const members = running?.runtime.members;
+      if (running !== undefined && members?.standing(members.self) === "active") {
+        if (!force && members.others().length > 0 && running.runtime.isSoleAdmin)
+          throw new CairnError("network-refused", { why: "last-admin" });
+        demand(members.issue({ kind: "leave" }));
+        members.decide();
+      }
+      await this.#stop();
+      this.#home.remove();
+      return { left: members?.state?.name ?? "" };
+    });
+  }
+
+  peers(): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.peersView());
+  }
+
+  async ping({ member }: { member: string }): Promise<unknown> {
+    const { runtime } = await this.#alone(() => this.#required()); // The answer is waited for while others may ask.
+    const { key, name } = runtime.called(member);
+    try {
+      return { member: name, key, rttMs: await runtime.network.ping(key, PING_DEADLINE_MS) };
+    } catch (error) {
+      if (error instanceof CairnError) throw new CairnError(error.code, { member: name, ...error.facts }, error);
+      throw error;
+    }
+  }
+
+  /** Keys for joining: those of an attempt at the same network whose answer was lost, or new ones. */
+  #identityFor(network: string, name: string): SavedIdentity {
+    const before = this.#home.identity();
+    if (before?.network === network) return before;
+    this.#home.remove();
+    const identity = savedIdentity(network, name, newSeeds());
+    this.#home.save(identity);
+    return identity;
+  }
+
+  async #untilMember({ members }: NetworkRuntime): Promise<void> {
+    const deadline = AbortSignal.timeout(SYNC_DEADLINE_MS);
+    while (members.standing(members.self) === "unknown") {
+      if (deadline.aborted) throw new CairnError("peer-silent", { waitedMs: SYNC_DEADLINE_MS });
+      await pause(POLL_MS);
+    }
+  }
+
+  async #start(identity: SavedIdentity): Promise<Running> {
+    const { NetworkRuntime } = await import("./network-runtime.ts");
+    await using stack = new AsyncDisposableStack();
+    const kept = stack.use(NetworkState.open(this.#home.database));
+    const runtime = stack.use(await NetworkRuntime.start({ log: this.#log, kept }, { identity, listen: this.#listen }));
+    const started = stack.move();
+    this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
+    return this.#running;
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.[Symbol.asyncDispose]();
+  }
+
+  /** The network of this node, started if need be; undefined in none. Keys of an attempt that did not get in do not count. */
+  async #find(): Promise<Running | undefined> {
+    if (this.#running !== undefined || this.#ended) return this.#running;
+    const identity = this.#home.identity();
+    if (identity === undefined) return undefined;
+    const running = await this.#start(identity);
+    const { members } = running.runtime;
+    if (members.standing(members.self) !== "unknown") return running;
+    await this.#stop();
+    return undefined;
+  }
+
+  /** @throws {CairnError} network-absent, or why the network does not start */
+  async #required(): Promise<Running> {
+    const running = await this.#find();
+    if (running === undefined) throw new CairnError("network-absent");
+    return running;
+  }
+
+  /** @throws {CairnError} network-present */
+  async #refuseSecond(): Promise<void> {
+    const running = await this.#find();
+    if (running !== undefined) throw new CairnError("network-present", { name: running.runtime.members.state?.name ?? "" });
+  }
+
+  #alone<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(change);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function demand(issued: { readonly kind: "issued" } | { readonly kind: "refused"; readonly why: string }): void {
+  if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
+}
+
+/** @throws {CairnError} usage when there is a name, and it cannot be one */
+function checkedName(text: string, what: string): string {
+  if (text !== "" && !isName(text))
+    throw new CairnError("usage", { why: `a ${what} is made of lower-case letters, digits and hyphens, 63 at most: ${text}` });
+  return text;
+}
+
+function newSeeds(): { peerSeed: Buffer; attestationSeed: Buffer } {
+  return { peerSeed: randomBytes(32), attestationSeed: randomBytes(32) };
+}
+
+function savedIdentity(network: string, name: string, seeds: { peerSeed: Buffer; attestationSeed: Buffer }): SavedIdentity {
+  return { network, name, peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
+}

@@ -1,0 +1,64 @@
+/**
+ * The part of the control door that is about the network: what may be asked, and how requests are read.
+ *
+ * Knows: paths and bodies. Does not know: where the answers come from.
+ */
+import { CairnError } from "../base/index.ts";
+
+/** What the command line may ask about the network; each answer is sent as JSON. */
+export interface NetworkControls {
+  init(request: { readonly name: string; readonly domain: string; readonly machine: string }): Promise<unknown>;
+  /** @param request `domain` "" for the node's own */
+  invite(request: { readonly domain: string; readonly expiresMs: number }): Promise<unknown>;
+  join(request: { readonly line: string; readonly machine: string }): Promise<unknown>;
+  members(): Promise<unknown>;
+  /** @param request a name, or the beginning of a key */
+  revoke(request: { readonly member: string }): Promise<unknown>;
+  leave(request: { readonly force: boolean }): Promise<unknown>;
+  peers(): Promise<unknown>;
+  ping(request: { readonly member: string }): Promise<unknown>;
+}
+
+/** Undefined when the path is none of these. */
+export function answerNetwork(controls: NetworkControls, question: string, readBody: () => Promise<unknown>): Promise<unknown> | undefined {
+  switch (question) {
+    case "POST /network/init":
+      return readBody().then((body) =>
+        controls.init({ name: text(body, "name"), domain: text(body, "domain"), machine: text(body, "machine") }),
+      );
+    case "POST /network/invite":
+      return readBody().then((body) => controls.invite({ domain: text(body, "domain"), expiresMs: count(body, "expiresMs") }));
+    case "POST /network/join":
+      return readBody().then((body) => controls.join({ line: text(body, "line"), machine: text(body, "machine") }));
+    case "GET /network/members":
+      return controls.members();
+    case "POST /network/revoke":
+      return readBody().then((body) => controls.revoke({ member: text(body, "member") }));
+    case "POST /network/leave":
+      return readBody().then((body) => controls.leave({ force: field(body, "force") === true }));
+    case "GET /network/peers":
+      return controls.peers();
+    case "POST /network/ping":
+      return readBody().then((body) => controls.ping({ member: text(body, "member") }));
+    default:
+      return undefined;
+  }
+}
+
+function field(body: unknown, name: string): unknown {
+  return typeof body === "object" && body !== null ? (body as Record<string, unknown>)[name] : undefined;
+}
+
+/** "" where it was left out. */
+function text(body: unknown, name: string): string {
+  const value = field(body, name) ?? "";
+  if (typeof value !== "string") throw new CairnError("usage", { why: `${name} is text` });
+  return value;
+}
+
+function count(body: unknown, name: string): number {
+  const value = field(body, name);
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw new CairnError("usage", { why: `${name} is a whole number` });
+  return value;
+}

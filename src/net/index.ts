@@ -1,0 +1,6 @@
+/**
+ * Net: this node among the members of its network.
+ *
+ * Knows: libp2p, the gate, links, who is where. Does not know: why somebody is a member, or what is kept on disk.
+ */
+export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";

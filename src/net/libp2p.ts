@@ -1,0 +1,64 @@
+/**
+ * The libp2p node: TCP, Noise, yamux, and nothing that speaks before the gate has opened.
+ *
+ * Every setting that is not libp2p's default is here, with the reason. Measured facts behind them: docs/decisions/0008-libp2p.md.
+ */
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import type { ConnectionGater, Libp2p } from "@libp2p/interface";
+import { noise } from "@libp2p/noise";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p } from "libp2p";
+import { limits } from "../base/index.ts";
+
+export interface Libp2pOptions {
+  /** The peer key's 32 secret bytes. */
+  readonly seed: Uint8Array;
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[];
+}
+
+const KIB = 1_024;
+
+/** A node that does nothing until it is started; that fails when an address cannot be listened on. */
+export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Libp2p> {
+  return createLibp2p({
+    start: false, // First the gate must stand.
+    privateKey: await generateKeyPairFromSeed("Ed25519", options.seed),
+    addresses: { listen: [...options.listen] },
+    transports: [tcp({ backlog: 64 })],
+    // TLS would be faster, but its certificates are dated: it fails between clocks that are an hour wrong each.
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        // Links ping by themselves, and see more: whether the other side still handles frames.
+        enableKeepAlive: false,
+        maxInboundStreams: limits.streamsPerPeer,
+        maxOutboundStreams: limits.streamsPerPeer,
+        streamOptions: {
+          // A stream that is not read must be able to hold a whole window, or libp2p resets it.
+          initialStreamWindowSize: 256 * KIB,
+          maxStreamWindowSize: 1_024 * KIB,
+          maxReadBufferLength: 2_048 * KIB,
+          maxWriteBufferLength: limits.memberQueueBytes,
+        },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: limits.peers + limits.unprovenConnections,
+      // The default of 5 a second refuses colleagues behind one address; the gate counts strangers by itself.
+      inboundConnectionThreshold: limits.peers,
+      maxIncomingPendingConnections: limits.unprovenConnections,
+      inboundUpgradeTimeout: limits.helloDeadlineMs,
+      inboundStreamProtocolNegotiationTimeout: limits.helloDeadlineMs,
+      outboundStreamProtocolNegotiationTimeout: limits.helloDeadlineMs,
+      dialTimeout: limits.dialDeadlineMs,
+      addressDialTimeout: limits.dialDeadlineMs,
+      maxPeerAddrsToDial: limits.addressesPerHost,
+      reconnectRetries: 0, // redial.ts does that.
+    },
+    connectionMonitor: { enabled: false }, // It would open a stream to whoever connects.
+    connectionGater: gater,
+    nodeInfo: { name: "cairn", userAgent: "cairn" },
+  });
+}

@@ -1,0 +1,206 @@
+/**
+ * A link: the one long-lived stream between two members of a network. Statements, addresses and pings go over it.
+ *
+ * Knows: frames in order, a bounded queue, deadlines. Does not know: other links, or how the connection came about.
+ */
+import type { Connection } from "@libp2p/interface";
+import { CairnError, type Host, type Key, limits } from "../base/index.ts";
+import type { Roster } from "../contracts/index.ts";
+import type { MemberFrame, NetworkCodec } from "../wire/index.ts";
+import { type Frames } from "./frames.ts";
+import { reasonOf } from "./reasons.ts";
+
+export const MEMBER = "/cairn/member/1";
+/** Of a frame, for all but the statements in it. */
+const OVERHEAD_BYTES = 64;
+
+export interface LinkParts {
+  readonly roster: Roster;
+  readonly codec: NetworkCodec;
+  /** ms, monotonic */
+  readonly now: () => number;
+  /** Where members are, as the one at the other end tells. */
+  readonly heard: (from: Key, hosts: readonly Host[]) => void;
+}
+
+export interface LinkFacts {
+  readonly key: Key;
+  readonly address: string;
+  readonly direction: "inbound" | "outbound";
+  /** ms since the link began */
+  readonly ageMs: number;
+  /** The last round trip; undefined before the first. */
+  readonly rttMs: number | undefined;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export class Link {
+  readonly key: Key;
+  readonly connection: Connection;
+  readonly #parts: LinkParts;
+  readonly #frames: Frames;
+  readonly #openedAt: number;
+  readonly #queue: Uint8Array[] = [];
+  readonly #pings = new Map<number, { readonly sentAt: number; readonly answered: (rttMs: number) => void }>();
+  readonly #ended: PromiseWithResolvers<string> = Promise.withResolvers<string>();
+  readonly #timer: NodeJS.Timeout;
+  #queuedBytes = 0;
+  #writing: Promise<void> | undefined;
+  #closing = false;
+  #muted = false;
+  #nonce = 0;
+  #rttMs: number | undefined;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(parts: LinkParts, key: Key, connection: Connection, frames: Frames) {
+    this.#parts = parts;
+    this.key = key;
+    this.connection = connection;
+    this.#frames = frames;
+    this.#openedAt = parts.now();
+    this.#timer = setInterval(() => this.#ping(() => undefined), limits.pingEveryMs);
+    this.#timer.unref();
+    this.#read().then(
+      () => this.end("closed by peer"),
+      (error: unknown) => this.end(reasonOf(error)),
+    );
+    this.send({ kind: "have", have: parts.roster.have() });
+    this.#ping(() => undefined);
+  }
+
+  /** Resolves with the reason when the link is no more. */
+  get ended(): Promise<string> {
+    return this.#ended.promise;
+  }
+
+  get facts(): LinkFacts {
+    const { direction, remoteAddr } = this.connection;
+    return {
+      key: this.key,
+      address: remoteAddr.toString().replace(/\/p2p\/[^/]*$/, ""),
+      direction,
+      ageMs: this.#parts.now() - this.#openedAt,
+      rttMs: this.#rttMs,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+    };
+  }
+
+  /** Queues a frame. A peer that does not read ends its link. */
+  send(frame: MemberFrame): void {
+    if (this.#closing) return;
+    const bytes = this.#parts.codec.encodeMemberFrame(frame);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes > limits.memberQueueBytes) return this.end("does not read");
+    this.#queue.push(bytes);
+    this.#writing ??= this.#write()
+      .catch((error: unknown) => this.end(reasonOf(error)))
+      .finally(() => {
+        this.#writing = undefined;
+      });
+  }
+
+  /** Signed statements, in as many frames as they need. */
+  sendStatements(statements: readonly Uint8Array[]): void {
+    let frame: Uint8Array[] = [];
+    let room = limits.memberFrameBytes - OVERHEAD_BYTES;
+    for (const statement of statements) {
+      if (statement.length + 8 > room) {
+        this.send({ kind: "statements", statements: frame });
+        frame = [];
+        room = limits.memberFrameBytes - OVERHEAD_BYTES;
+      }
+      frame.push(statement);
+      room -= statement.length + 8;
+    }
+    if (frame.length > 0) this.send({ kind: "statements", statements: frame });
+  }
+
+  /** @returns ms of one round trip. @throws when there is no answer in time or the link ends */
+  async ping(deadlineMs: number): Promise<number> {
+    const answered = Promise.withResolvers<number>();
+    this.#ping(answered.resolve);
+    const timer = setTimeout(() => answered.reject(new CairnError("peer-silent", { waitedMs: deadlineMs })), deadlineMs);
+    const ended = this.ended.then((why) => Promise.reject(new CairnError("peer-absent", { why })));
+    try {
+      return await Promise.race([answered.promise, ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Sends what is queued, if that goes quickly, and closes the connection so that it arrives. */
+  async close(why: string): Promise<void> {
+    this.#closing = true;
+    this.#muted = true;
+    const signal = AbortSignal.timeout(limits.linkFlushMs);
+    try {
+      await Promise.race([this.#writing, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+      await this.connection.close({ signal });
+    } catch {
+      // Whatever it was, the connection ends now.
+    }
+    this.end(why);
+  }
+
+  /** Ends link and connection at once. */
+  end(why: string): void {
+    this.#closing = true;
+    clearInterval(this.#timer);
+    this.#frames.abort(why);
+    this.connection.abort(new Error(why));
+    this.#ended.resolve(why);
+  }
+
+  #ping(answered: (rttMs: number) => void): void {
+    this.#nonce = (this.#nonce + 1) % 0x1_0000_0000;
+    this.#pings.set(this.#nonce, { sentAt: this.#parts.now(), answered });
+    for (const eldest of this.#pings.keys()) {
+      if (this.#pings.size <= limits.pingsWaiting) break;
+      this.#pings.delete(eldest);
+    }
+    this.send({ kind: "ping", nonce: this.#nonce, summary: this.#parts.roster.summary() });
+  }
+
+  async #write(): Promise<void> {
+    for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
+      await this.#frames.write(bytes, limits.memberWriteDeadlineMs);
+      this.#queuedBytes -= bytes.length;
+      this.#bytesOut += bytes.length;
+    }
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const bytes = await this.#frames.read(3 * limits.pingEveryMs);
+      // What arrived before the other side closed still counts; what a member says that was let go of does not.
+      if (bytes === undefined || this.#muted) return;
+      this.#bytesIn += bytes.length;
+      this.#handle(this.#parts.codec.decodeMemberFrame(bytes));
+    }
+  }
+
+  #handle(frame: MemberFrame): void {
+    const { roster } = this.#parts;
+    switch (frame.kind) {
+      case "have":
+        return this.sendStatements(roster.missing(frame.have));
+      case "statements":
+        return roster.take(frame.statements);
+      case "ping":
+        if (frame.summary !== roster.summary()) this.send({ kind: "have", have: roster.have() });
+        return this.send({ kind: "pong", nonce: frame.nonce });
+      case "pong": {
+        const ping = this.#pings.get(frame.nonce);
+        if (ping === undefined) return;
+        this.#pings.delete(frame.nonce);
+        this.#rttMs = this.#parts.now() - ping.sentAt;
+        return ping.answered(this.#rttMs);
+      }
+      case "addresses":
+        return this.#parts.heard(this.key, frame.hosts);
+    }
+  }
+}

@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import net from "node:net";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import type { Connection, Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { type Facts, type Host, type Log, limits } from "../base/index.ts";
+import type { Roster } from "../contracts/index.ts";
+import {
+  genesisDomainDecides,
+  invitationKeyPair,
+  type KeyPair,
+  keyPairFromSeed,
+  Members,
+  Membership,
+  makeIdentity,
+  requestToJoin,
+} from "../trust/index.ts";
+import { loadNetworkCodec } from "../wire/index.ts";
+import { framesOf } from "./frames.ts";
+import { HANDSHAKE, sayHello } from "./handshake.ts";
+import { makeLibp2p } from "./libp2p.ts";
+import { MEMBER } from "./link.ts";
+import { Network } from "./network.ts";
+import { peerIdOf } from "./peer-id.ts";
+
+const codec = await loadNetworkCodec();
+const parts = { codec, rule: genesisDomainDecides };
+const LOOPBACK = [["/ip4/127.0.0.1/tcp/0"]];
+const HOUR = 3_600_000;
+
+interface Node {
+  readonly members: Members;
+  readonly network: Network;
+  readonly keys: KeyPair;
+  readonly events: { name: string; facts: Facts }[];
+  readonly saved: Map<string, Host>;
+  readonly seed: Uint8Array;
+}
+
+function seedOf(number: number): Uint8Array {
+  return Buffer.alloc(32, number);
+}
+
+function founded(number: number): Membership {
+  const keys = keyPairFromSeed(seedOf(number));
+  const founder = makeIdentity(keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
+  return Membership.found(parts, keys, { kind: "genesis", name: "net", domain: "home", founder, nonce: new Uint8Array(16) }, Date.now());
+}
+
+async function start(
+  t: TestContext,
+  number: number,
+  membership: Membership,
+  saved = new Map<string, Host>(),
+  listen = LOOPBACK,
+): Promise<Node> {
+  const seed = seedOf(number);
+  const keys = keyPairFromSeed(seed);
+  const events: { name: string; facts: Facts }[] = [];
+  const log: Log = { event: (_level, name, facts = {}) => void events.push({ name, facts }) };
+  const members = new Members({ ...parts, membership, keys, now: Date.now });
+  const store = {
+    load: () => [...saved.values()],
+    save: (host: Host) => void saved.set(host.peerKey, host),
+    forget: (key: string) => void saved.delete(key),
+  };
+  const network = await Network.start(
+    { roster: members, saved: store, codec, log, now: () => performance.now(), random: Math.random },
+    { seed, listen },
+  );
+  t.after(() => network[Symbol.asyncDispose]());
+  return { members, network, keys, events, saved, seed };
+}
+
+/** Waits for something that must come true; the test's own timeout is the limit. */
+async function until(t: TestContext, what: () => boolean): Promise<void> {
+  while (!what()) await sleep(5, undefined, { signal: t.signal });
+}
+
+function invite(host: Node, number: number): { network: string; secret: Uint8Array; hosts: Host[] } {
+  const secret = Buffer.alloc(16, number);
+  const issued = host.members.issue({
+    kind: "invite",
+    key: invitationKeyPair(secret).publicKey,
+    domain: "home",
+    expiresAtMs: Date.now() + HOUR,
+  });
+  assert.equal(issued.kind, "issued");
+  return { network: host.members.network, secret, hosts: host.network.hosts(1) };
+}
+
+async function join(t: TestContext, number: number, host: Node): Promise<Node> {
+  const line = invite(host, number);
+  const node = await start(t, number, new Membership(parts, line.network));
+  const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
+  const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
+  assert.deepEqual(outcome, { kind: "welcome" });
+  await until(t, () => node.members.standing(node.members.self) === "active");
+  return node;
+}
+
+test("an invitation lets a machine in; a third one meets both; all know the same", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  const c = await join(t, 3, a);
+  await until(t, () => b.network.connected(c.members.self) && c.network.connected(b.members.self));
+  a.members.decide();
+  await until(t, () => new Set([a, b, c].map(({ members }) => members.summary())).size === 1);
+  assert.deepEqual(c.members.others().toSorted(), [a.members.self, b.members.self].toSorted());
+  assert.ok((await c.network.ping(b.members.self, 5_000)) > 0);
+  assert.deepEqual(
+    a.network.peers().map(({ state }) => state),
+    ["connected", "connected"],
+  );
+  assert.ok(b.saved.has(c.members.self));
+});
+
+test("a member comes back by its saved peers, at another port, after both were away", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  const copy = (from: Node): Membership => {
+    const membership = new Membership(parts, from.members.network);
+    membership.merge(from.members.missing({ epochs: [], pending: [] }));
+    return membership;
+  };
+  const port = multiaddr(a.network.addresses[0] ?? "").getComponents()[1]?.value;
+  await b.network[Symbol.asyncDispose]();
+  const again = await start(t, 2, copy(b), b.saved);
+  await until(t, () => a.network.connected(b.members.self));
+  await Promise.all([a, again].map(({ network }) => network[Symbol.asyncDispose]()));
+  const later = await start(t, 2, copy(b), b.saved);
+  const first = await start(t, 1, copy(a), new Map(), [[`/ip4/127.0.0.1/tcp/${port}`]]);
+  await until(t, () => first.network.connected(b.members.self) && later.network.connected(a.members.self));
+});
+
+test("a revoked member is cut off, knows why, and does not come back", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  const c = await join(t, 3, a);
+  await until(t, () => b.network.connected(c.members.self));
+  a.members.issue({ kind: "revoke", member: c.members.self });
+  await until(t, () => !a.network.connected(c.members.self) && !b.network.connected(c.members.self));
+  await until(t, () => c.members.standing(c.members.self) === "revoked");
+  assert.ok(a.network.connected(b.members.self));
+
+  const client = await dialler(t, seedOf(3), a);
+  const answer = await sayHello(client, codec, { kind: "member", network: a.members.network, proof: [] });
+  assert.deepEqual(answer, { kind: "refused", reason: "revoked" });
+  await until(t, () => client.status !== "open");
+});
+
+test("who was let in elsewhere brings the proof along", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  const stale = new Membership(parts, a.members.network);
+  stale.merge(a.members.missing({ epochs: [], pending: [] }));
+  const c = await join(t, 3, a);
+  await a.network[Symbol.asyncDispose]();
+  await b.network[Symbol.asyncDispose]();
+  const returned = await start(t, 2, stale);
+  assert.equal(returned.members.standing(c.members.self), "unknown");
+  const answer = await sayHello(await dialler(t, c.seed, returned), codec, {
+    kind: "member",
+    network: c.members.network,
+    proof: c.members.proof(),
+  });
+  assert.deepEqual(answer, { kind: "welcome" });
+  assert.equal(returned.members.standing(c.members.self), "active");
+});
+
+/** A connection to a node by somebody who has libp2p and a key. */
+async function dialler(t: TestContext, seed: Uint8Array, to: Node): Promise<Connection> {
+  const client = await makeLibp2p({}, { seed, listen: [] });
+  await client.start();
+  t.after(() => client.stop());
+  return client.dial(multiaddr(`${to.network.addresses[0]}/p2p/${peerIdOf(to.members.self).toString()}`));
+}
+
+test("a stranger gets one answer and nothing else", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const { network } = a.members;
+  const stranger = seedOf(9);
+  const keys = keyPairFromSeed(stranger);
+  const request = requestToJoin(codec, keys, makeIdentity(keys, keyPairFromSeed(seedOf(109)), "x"), { network, secret: Buffer.alloc(16) });
+  const open = invitationKeyPair(invite(a, 5).secret).publicKey;
+  const others = { ...request, identity: { ...request.identity, peerKey: a.members.self } };
+  const rows: [Parameters<typeof sayHello>[2], reason: string][] = [
+    [{ kind: "member", network, proof: [] }, "stranger"],
+    [{ kind: "member", network: "ab".repeat(32), proof: [] }, "other-network"],
+    [{ kind: "join", network, request }, "invitation-unknown"],
+    [{ kind: "join", network, request: others }, "stranger"],
+    [{ kind: "join", network, request: { ...request, invitation: open, byInvitation: Buffer.alloc(64) } }, "stranger"],
+  ];
+  for (const [hello, reason] of rows) {
+    const connection = await dialler(t, stranger, a);
+    assert.deepEqual(await sayHello(connection, codec, hello), { kind: "refused", reason });
+    await until(t, () => connection.status !== "open");
+  }
+  for (const protocol of [MEMBER, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0"]) {
+    const connection = await dialler(t, stranger, a);
+    await assert.rejects(async () => {
+      const frames = framesOf(await connection.newStream(protocol), 1_000);
+      await frames.write(codec.encodeMemberFrame({ kind: "have", have: { epochs: [], pending: [] } }), 1_000);
+      const answer = await frames.read(4_000);
+      if (answer === undefined) throw new Error("closed");
+    }, protocol);
+  }
+  assert.deepEqual(a.network.peers(), []);
+  assert.equal(
+    a.events.some(({ name }) => name === "peer.connected"),
+    false,
+  );
+});
+
+test("who says nothing, too much or nonsense is cut off in time", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const silent = await dialler(t, seedOf(9), a);
+  const loud = await dialler(t, seedOf(10), a);
+  const stream = await loud.newStream(HANDSHAKE);
+  stream.send(Buffer.alloc(100_000, 0xff));
+  await until(t, () => loud.status !== "open");
+  const babbling = await dialler(t, seedOf(11), a);
+  const frames = framesOf(await babbling.newStream(HANDSHAKE), limits.helloBytes);
+  await frames.write(Buffer.from("nonsense"), 1_000);
+  const answer = await frames.read(4_000);
+  assert.deepEqual(codec.decodeHelloAnswer(answer ?? Buffer.alloc(0)), { kind: "refused", reason: "malformed" });
+  await until(t, () => silent.status !== "open" && babbling.status !== "open");
+});
+
+test("a member that breaks the protocol loses its link, and nobody else does", { timeout: 30_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  const c = await join(t, 3, a);
+  await c.network[Symbol.asyncDispose]();
+  const have = codec.encodeMemberFrame({ kind: "have", have: { epochs: [], pending: [] } });
+  const abuses: [about: string, abuse: (stream: Stream) => void][] = [
+    ["garbage", (stream) => stream.send(Buffer.from("\u0008nonsense"))],
+    ["a frame that is too large", (stream) => stream.send(Buffer.from([0xff, 0xff, 0xff, 0x7f]))],
+    [
+      "asking without ever reading",
+      (stream) => {
+        stream.pause();
+        for (let i = 0; i < 20_000; i++) stream.send(Buffer.concat([Buffer.of(have.length), have]));
+      },
+    ],
+  ];
+  for (const [about, abuse] of abuses) {
+    const connection = await dialler(t, c.seed, a);
+    assert.deepEqual(await sayHello(connection, codec, { kind: "member", network: a.members.network, proof: [] }), { kind: "welcome" });
+    const stream = await connection.newStream(MEMBER);
+    await until(t, () => a.network.connected(c.members.self));
+    abuse(stream);
+    await until(t, () => !a.network.connected(c.members.self));
+    t.diagnostic(`${about}: ${a.events.findLast(({ name }) => name === "peer.disconnected")?.facts.why}`);
+  }
+  assert.ok(a.network.connected(b.members.self));
+});
+
+test("many strangers cost no cryptography", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const [, port] = multiaddr(a.network.addresses[0] ?? "").getComponents();
+  for (let i = 0; i < 2 * limits.unprovenPerAddress; i++) {
+    const socket = net.connect(Number(port?.value), "127.0.0.1");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => undefined).once("connect", () => socket.destroy());
+    await closed;
+  }
+  await until(t, () => a.events.some(({ name, facts }) => name === "gate.refused" && String(facts.why).startsWith("too-many")));
+});
+
+test("a node that finds no address free says so", async (t) => {
+  const a = await start(t, 1, founded(1));
+  await assert.rejects(start(t, 2, founded(2), new Map(), [[a.network.addresses[0] ?? ""]]), { code: "network-unavailable" });
+});
+
+test("the key of a member and libp2p's name for it are one", async () => {
+  const seed = seedOf(7);
+  const pair = await generateKeyPairFromSeed("Ed25519", seed);
+  assert.equal(Buffer.from(pair.publicKey.raw).toString("hex"), keyPairFromSeed(seed).publicKey);
+  assert.equal(peerIdOf(keyPairFromSeed(seed).publicKey).toString(), pair.publicKey.toString());
+});
+
+/** The contract that net relies on: what has not changed is not told. */
+test("a roster is silent about what it knows", () => {
+  const membership = founded(1);
+  const roster: Roster = new Members({ ...parts, membership, keys: keyPairFromSeed(seedOf(1)), now: Date.now });
+  let changes = 0;
+  roster.onChange(() => void (changes += 1));
+  roster.take(membership.statements().map(({ bytes }) => bytes));
+  assert.equal(changes, 0);
+});

@@ -1,0 +1,293 @@
+/**
+ * A node in a network: dials members, lets members in, keeps one link with each, and nobody else.
+ *
+ * Knows: connections and what happens to them, each an event in the log. Does not know: why somebody is a member; a roster says so.
+ */
+import type { Connection, Libp2p, MultiaddrConnection, Stream } from "@libp2p/interface";
+import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
+import type { Roster, SavedPeers } from "../contracts/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
+import { AddressBook, announced } from "./addresses.ts";
+import { type Frames, framesOf } from "./frames.ts";
+import { Gate } from "./gate.ts";
+import { answerHello, HANDSHAKE } from "./handshake.ts";
+import { makeLibp2p } from "./libp2p.ts";
+import { Link, type LinkFacts, MEMBER } from "./link.ts";
+import { Links } from "./links.ts";
+import { type JoinOutcome, Outbound } from "./outbound.ts";
+import { keyOf } from "./peer-id.ts";
+import { reasonOf } from "./reasons.ts";
+import { Redial } from "./redial.ts";
+
+export interface NetworkParts {
+  readonly roster: Roster;
+  readonly saved: SavedPeers;
+  readonly codec: NetworkCodec;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface NetworkOptions {
+  /** The peer key's 32 secret bytes. */
+  readonly seed: Uint8Array;
+  /** Multiaddrs, the wanted ones first; each list is tried when the one before cannot be had. */
+  readonly listen: readonly (readonly string[])[];
+}
+
+/** A member that this node is connected with, or would like to be. */
+export type PeerFacts =
+  | (LinkFacts & { readonly state: "connected" })
+  | {
+      readonly key: Key;
+      readonly state: "unreachable" | "connecting";
+      readonly failures: number;
+      readonly addresses: readonly string[];
+      readonly why: string;
+    };
+
+export class Network implements AsyncDisposable {
+  readonly #parts: NetworkParts;
+  readonly #libp2p: Libp2p;
+  readonly #gate: Gate;
+  readonly #book: AddressBook;
+  readonly #links: Links;
+  readonly #outbound: Outbound;
+  readonly #redial: Redial;
+  /** Why a member could not be reached the last time. */
+  readonly #troubles = new Map<Key, string>();
+  #ending = false;
+
+  /** @throws {CairnError} network-unavailable when no address can be listened on */
+  static async start(parts: NetworkParts, options: NetworkOptions): Promise<Network> {
+    const gate = new Gate({ log: parts.log, now: parts.now });
+    const gater = { denyInboundConnection: (incoming: MultiaddrConnection): boolean => gate.denies(incoming) };
+    let failure: unknown;
+    for (const listen of options.listen) {
+      const libp2p = await makeLibp2p(gater, { seed: options.seed, listen });
+      try {
+        const network = new Network(parts, libp2p, gate);
+        await network.#begin();
+        return network;
+      } catch (error) {
+        failure = error;
+        await libp2p.stop();
+        parts.log.event("warn", "network.listen-failed", { addresses: listen.join(" "), why: reasonOf(error) });
+      }
+    }
+    throw new CairnError("network-unavailable", { addresses: options.listen.flat().join(" "), why: reasonOf(failure) }, failure);
+  }
+
+  private constructor(parts: NetworkParts, libp2p: Libp2p, gate: Gate) {
+    this.#parts = parts;
+    this.#libp2p = libp2p;
+    this.#gate = gate;
+    const isMember = (key: Key): boolean => parts.roster.standing(key) === "active";
+    this.#book = new AddressBook({ saved: parts.saved, self: parts.roster.self, isMember });
+    this.#links = new Links({
+      self: parts.roster.self,
+      log: parts.log,
+      connected: (link) => this.#connected(link),
+      lost: (key, why) => this.#lost(key, why),
+    });
+    const { roster, codec, log } = parts;
+    const adopt = (key: Key, connection: Connection, frames: Frames): void => this.#adopt(key, connection, frames);
+    this.#outbound = new Outbound({ libp2p, gate, book: this.#book, roster, codec, log, adopt });
+    this.#redial = new Redial({ dial: (key) => this.#dial(key), random: parts.random });
+  }
+
+  /** Where this node listens: multiaddrs. */
+  get addresses(): string[] {
+    return announced(this.#libp2p.getMultiaddrs().map((address) => address.decapsulateCode(P2P).toString()));
+  }
+
+  /** This node and members that it is connected with, for an invitation: where somebody new may ask. */
+  hosts(most: number): Host[] {
+    const others = this.#links.all().flatMap(({ key }) => this.#book.host(key) ?? []);
+    return [this.#self(), ...others].slice(0, most);
+  }
+
+  peers(): PeerFacts[] {
+    const absent = this.#parts.roster.others().filter((key) => !this.#links.has(key));
+    return [
+      ...this.#links.all().map((link) => ({ ...link.facts, state: "connected" as const })),
+      ...absent.map((key) => {
+        const failures = this.#redial.failures(key);
+        const addresses = this.#book.host(key)?.addresses ?? [];
+        const why = this.#troubles.get(key) ?? (addresses.length === 0 ? "no address known" : "");
+        return {
+          key,
+          state: failures > 0 || addresses.length === 0 ? ("unreachable" as const) : ("connecting" as const),
+          failures,
+          addresses,
+          why,
+        };
+      }),
+    ];
+  }
+
+  connected(key: Key): boolean {
+    return this.#links.has(key);
+  }
+
+  /**
+   * One round trip to a member that is connected.
+   *
+   * @returns ms
+   * @throws {CairnError} peer-absent, peer-silent
+   */
+  async ping(key: Key, deadlineMs: number): Promise<number> {
+    const link = this.#links.get(key);
+    if (link === undefined) throw new CairnError("peer-absent", { why: this.#troubles.get(key) ?? "not connected" });
+    return link.ping(deadlineMs);
+  }
+
+  /** See {@link Outbound.join}. */
+  join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
+    return this.#outbound.join(line, request, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#redial[Symbol.dispose]();
+    await Promise.all(this.#links.all().map((link) => link.close("this node stops")));
+    this.#gate[Symbol.dispose]();
+    await this.#libp2p.stop();
+    this.#parts.log.event("info", "network.stopped");
+  }
+
+  async #begin(): Promise<void> {
+    const libp2p = this.#libp2p;
+    libp2p.addEventListener("connection:open", ({ detail }) => this.#opened(detail));
+    libp2p.addEventListener("connection:close", ({ detail }) => this.#closed(detail));
+    const one = { maxInboundStreams: 1, maxOutboundStreams: 1 };
+    await libp2p.handle(HANDSHAKE, (stream, connection) => this.#greeted(stream, connection), one);
+    await libp2p.handle(MEMBER, (stream, connection) => this.#linked(stream, connection), one);
+    await libp2p.start();
+    this.#parts.roster.onChange((added) => this.#changed(added));
+    this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
+    this.#seek();
+  }
+
+  /** Somebody says hello. */
+  async #greeted(stream: Stream, connection: Connection): Promise<void> {
+    const key = keyOf(connection.remotePeer);
+    if (key === undefined) return this.#gate.refuse(connection, "other-kind-of-key");
+    try {
+      const welcomed = (): void => {
+        this.#gate.prove(connection, key);
+        this.#parts.log.event("debug", "peer.welcomed", { peer: key, address: connection.remoteAddr.toString() });
+      };
+      const answer = await answerHello(this.#parts, framesOf(stream, limits.helloBytes), key, welcomed);
+      if (answer.kind === "refused") this.#gate.refuseSoon(connection, answer.reason);
+    } catch (error) {
+      this.#gate.refuse(connection, reasonOf(error));
+    }
+  }
+
+  /** A member opens its link. */
+  #linked(stream: Stream, connection: Connection): void {
+    const key = this.#gate.provenBy(connection);
+    if (key === undefined) return this.#gate.refuse(connection, "link before handshake");
+    this.#adopt(key, connection, framesOf(stream, limits.memberFrameBytes));
+  }
+
+  #connected(link: Link): void {
+    this.#troubles.delete(link.key);
+    this.#redial.connected(link.key);
+    link.send({ kind: "addresses", hosts: [this.#self(), ...this.#book.hosts()] });
+  }
+
+  #lost(key: Key, why: string): void {
+    if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
+    this.#troubles.set(key, why);
+    this.#redial.lost(key);
+  }
+
+  #opened(connection: Connection): void {
+    this.#gate.opened(connection);
+    if (this.#libp2p.getConnections(connection.remotePeer).length >= limits.connectionsPerPeer)
+      this.#gate.refuse(connection, "too-many-connections");
+  }
+
+  #closed(connection: Connection): void {
+    const key = this.#gate.provenBy(connection);
+    this.#gate.closed(connection);
+    if (key === undefined) {
+      // libp2p remembers everybody who ever spoke; strangers come without end.
+      this.#libp2p.peerStore.delete(connection.remotePeer).catch(() => undefined);
+      return;
+    }
+    // A link notices by itself, after what had arrived on it was read.
+    if (!this.#links.has(key)) this.#seek();
+  }
+
+  /** The roster has changed: tell everybody, then let go of those who no longer belong. */
+  #changed(added: readonly Uint8Array[]): void {
+    for (const link of this.#links.all()) link.sendStatements(added);
+    const { roster } = this.#parts;
+    // Who is still being let in knows nobody yet.
+    const inside = roster.standing(roster.self) !== "unknown";
+    const isGone = (key: Key): boolean => inside && roster.standing(key) !== "active";
+    for (const link of this.#links.all()) {
+      if (!isGone(link.key)) continue;
+      this.#redial.forget(link.key);
+      void link.close(roster.standing(link.key));
+    }
+    this.#gate.expel((key) => isGone(key) && !this.#links.has(key));
+    this.#book.review();
+    this.#seek();
+  }
+
+  /** Looks for every member whose address is known. */
+  #seek(): void {
+    if (this.#ending || this.#parts.roster.standing(this.#parts.roster.self) !== "active") return;
+    for (const key of this.#parts.roster.others().slice(0, limits.peers))
+      if (!this.#links.has(key) && this.#book.host(key) !== undefined) this.#redial.want(key, false);
+  }
+
+  /** Where members are. What one says of itself counts more than what others say of it, and is told on when it is news. */
+  #heard(from: Key, hosts: readonly Host[]): void {
+    for (const host of hosts) {
+      const { peerKey, addresses } = host;
+      const itself = peerKey === from;
+      const news = itself ? this.#book.learn(peerKey, addresses) : this.#book.learnIfUnknown(peerKey, addresses);
+      if (!news) continue;
+      this.#parts.log.event("info", "peer.address", { peer: peerKey, addresses: addresses.join(" "), itself });
+      if (itself) for (const link of this.#links.all()) if (link.key !== from) link.send({ kind: "addresses", hosts: [host] });
+      if (!this.#links.has(peerKey) && this.#parts.roster.standing(peerKey) === "active") this.#redial.want(peerKey, true);
+    }
+  }
+
+  /** @returns whether no further attempt is needed */
+  async #dial(key: Key): Promise<boolean> {
+    const { roster, log } = this.#parts;
+    const host = this.#book.host(key);
+    if (this.#ending || this.#links.has(key) || host === undefined || roster.standing(key) !== "active") return true;
+    try {
+      await this.#outbound.dial(host);
+      return true;
+    } catch (error) {
+      const why = reasonOf(error);
+      this.#troubles.set(key, why);
+      log.event("info", "peer.dial-failed", { peer: key, why, failures: this.#redial.failures(key) + 1 });
+      return false;
+    }
+  }
+
+  #self(): Host {
+    return { peerKey: this.#parts.roster.self, addresses: this.addresses };
+  }
+
+  #adopt(key: Key, connection: Connection, frames: Frames): void {
+    const { roster, codec, now } = this.#parts;
+    const heard = (from: Key, hosts: readonly Host[]): void => this.#heard(from, hosts);
+    this.#links.adopt(new Link({ roster, codec, now, heard }, key, connection, frames));
+  }
+}
+
+/** Code of `/p2p/…` in a multiaddr. */
+const P2P = 421;

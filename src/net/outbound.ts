@@ -1,0 +1,90 @@
+/**
+ * Outbound: from an address to a link with a member.
+ *
+ * Knows: dialling, and what this node says of itself. Does not know: when to dial, or what becomes of a link.
+ */
+import type { Connection, Libp2p } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
+import type { Roster } from "../contracts/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
+import type { AddressBook } from "./addresses.ts";
+import { type Frames, openFrames } from "./frames.ts";
+import type { Gate } from "./gate.ts";
+import { sayHello } from "./handshake.ts";
+import { MEMBER } from "./link.ts";
+import { peerIdOf } from "./peer-id.ts";
+import { reasonOf } from "./reasons.ts";
+
+export interface OutboundParts {
+  readonly libp2p: Libp2p;
+  readonly gate: Gate;
+  readonly book: AddressBook;
+  readonly roster: Roster;
+  readonly codec: NetworkCodec;
+  readonly log: Log;
+  /** Makes a link of a stream to a member. */
+  readonly adopt: (key: Key, connection: Connection, frames: Frames) => void;
+}
+
+export type JoinOutcome = { readonly kind: "welcome" } | { readonly kind: "refused"; readonly reason: string };
+
+export class Outbound {
+  readonly #parts: OutboundParts;
+
+  constructor(parts: OutboundParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Redeems an invitation at the first of its hosts that answers. A refusal ends the search: it is about the invitation, not the host.
+   *
+   * @throws {CairnError} peer-unreachable when none answers
+   */
+  async join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
+    const { gate, book, codec, log } = this.#parts;
+    let trouble = "the invitation names no host";
+    for (const host of line.hosts) {
+      signal.throwIfAborted();
+      try {
+        const connection = await this.#connect(host);
+        const answer = await sayHello(connection, codec, { kind: "join", network: line.network, request });
+        if (answer.kind === "refused") {
+          gate.refuse(connection, answer.reason);
+          return answer;
+        }
+        book.learn(host.peerKey, host.addresses);
+        await this.#openLink(connection, host.peerKey);
+        return answer;
+      } catch (error) {
+        trouble = reasonOf(error);
+        log.event("warn", "join.host-failed", { peer: host.peerKey, why: trouble });
+      }
+    }
+    throw new CairnError("peer-unreachable", { hosts: line.hosts.length, why: trouble });
+  }
+
+  /** @throws when the member cannot be reached at that address, or does not want this node */
+  async dial(host: Host): Promise<void> {
+    const { gate, roster, codec } = this.#parts;
+    const connection = await this.#connect(host);
+    if (gate.provenBy(connection) !== undefined) return; // The other side was quicker, and opens the link.
+    const answer = await sayHello(connection, codec, { kind: "member", network: roster.network, proof: roster.proof() });
+    if (answer.kind === "refused") {
+      gate.refuse(connection, answer.reason);
+      throw new CairnError("peer-absent", { why: `refuses this machine: ${answer.reason}` });
+    }
+    await this.#openLink(connection, host.peerKey);
+  }
+
+  async #connect(host: Host): Promise<Connection> {
+    const peer = peerIdOf(host.peerKey).toString();
+    const targets = host.addresses.map((address) => multiaddr(`${address}/p2p/${peer}`));
+    return this.#parts.libp2p.dial(targets, { signal: AbortSignal.timeout(limits.dialDeadlineMs) });
+  }
+
+  async #openLink(connection: Connection, key: Key): Promise<void> {
+    this.#parts.gate.prove(connection, key);
+    this.#parts.adopt(key, connection, await openFrames(connection, MEMBER, limits.memberFrameBytes, limits.helloDeadlineMs));
+  }
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { limits } from "../base/index.ts";
+import { pauseMs, Redial } from "./redial.ts";
+
+test("pauses grow, stay below the limit, and are never all the same", () => {
+  fc.assert(
+    fc.property(fc.nat(1_000), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (failures, random) => {
+      const pause = pauseMs(failures, random);
+      assert.ok(pause >= limits.redialFirstMs / 2 && pause <= limits.redialMostMs);
+      assert.ok(pauseMs(failures + 1, random) >= pause);
+    }),
+  );
+  assert.notEqual(pauseMs(3, 0), pauseMs(3, 0.9));
+});
+
+test("dials until it works, again after a loss, and not after being told to forget", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let reachable = false;
+  let dials = 0;
+  using redial = new Redial({
+    dial: () => {
+      dials += 1;
+      return Promise.resolve(reachable);
+    },
+    random: () => 0.5,
+  });
+  const pass = async (ms: number): Promise<void> => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 4; i++) await Promise.resolve(); // Lets the outcome of a dial be noted.
+  };
+  redial.want("k", false);
+  await pass(0);
+  assert.equal(dials, 1);
+  assert.equal(redial.failures("k"), 1);
+  await pass(pauseMs(1, 0.5) - 1);
+  assert.equal(dials, 1);
+  await pass(1);
+  assert.equal(dials, 2);
+  reachable = true;
+  redial.want("k", true);
+  await pass(0);
+  assert.equal(dials, 3);
+  redial.connected("k");
+  assert.equal(redial.failures("k"), 0);
+  await pass(10 * limits.redialMostMs);
+  assert.equal(dials, 3);
+  redial.lost("k");
+  await pass(limits.redialFirstMs);
+  assert.equal(dials, 4);
+  reachable = false;
+  redial.lost("k");
+  redial.forget("k");
+  await pass(10 * limits.redialMostMs);
+  assert.equal(dials, 4);
+});

@@ -1,0 +1,100 @@
+/**
+ * Redial: members that should be connected and are not are dialled again, soon at first, then ever more rarely, never all at once.
+ *
+ * Knows: when. Does not know: how to dial; that is given.
+ */
+import { type Key, limits } from "../base/index.ts";
+
+export interface RedialParts {
+  /** @returns whether the member is connected now */
+  readonly dial: (key: Key) => Promise<boolean>;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+interface Wanted {
+  failures: number;
+  dialling: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class Redial implements Disposable {
+  readonly #parts: RedialParts;
+  readonly #wanted = new Map<Key, Wanted>();
+
+  constructor(parts: RedialParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A member is not connected and should be.
+   * @param changed something is known now that was not before: it is dialled at once
+   */
+  want(key: Key, changed: boolean): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) {
+      const fresh: Wanted = { failures: 0, dialling: false, timer: undefined };
+      this.#wanted.set(key, fresh);
+      this.#schedule(key, fresh, 0);
+    } else if (changed && !wanted.dialling) {
+      wanted.failures = 0;
+      this.#schedule(key, wanted, 0);
+    } else this.lost(key);
+  }
+
+  /** The member is connected, whoever dialled. */
+  connected(key: Key): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) return;
+    clearTimeout(wanted.timer);
+    wanted.timer = undefined;
+    wanted.failures = 0;
+  }
+
+  /** The connection is gone: try again soon, but not at the same moment as the other side. */
+  lost(key: Key): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted !== undefined && wanted.timer === undefined && !wanted.dialling)
+      this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
+  }
+
+  forget(key: Key): void {
+    clearTimeout(this.#wanted.get(key)?.timer);
+    this.#wanted.delete(key);
+  }
+
+  /** How often in a row the member could not be reached; 0 for one that was. */
+  failures(key: Key): number {
+    return this.#wanted.get(key)?.failures ?? 0;
+  }
+
+  [Symbol.dispose](): void {
+    for (const key of this.#wanted.keys()) this.forget(key);
+  }
+
+  #schedule(key: Key, wanted: Wanted, afterMs: number): void {
+    clearTimeout(wanted.timer);
+    wanted.timer = setTimeout(() => {
+      wanted.timer = undefined;
+      wanted.dialling = true;
+      this.#parts.dial(key).then(
+        (connected) => this.#dialled(key, wanted, connected),
+        () => this.#dialled(key, wanted, false),
+      );
+    }, afterMs);
+    wanted.timer.unref();
+  }
+
+  #dialled(key: Key, wanted: Wanted, connected: boolean): void {
+    wanted.dialling = false;
+    if (connected || this.#wanted.get(key) !== wanted || wanted.timer !== undefined) return;
+    wanted.failures += 1;
+    this.#schedule(key, wanted, pauseMs(wanted.failures, this.#parts.random()));
+  }
+}
+
+/** Doubles with each failure up to a limit; half of it is chance, so that machines which lost each other together do not try together. */
+export function pauseMs(failures: number, random: number): number {
+  const whole = Math.min(limits.redialMostMs, limits.redialFirstMs * 2 ** Math.min(failures, 20));
+  return whole / 2 + (whole / 2) * random;
+}

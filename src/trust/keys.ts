@@ -1,0 +1,74 @@
+/**
+ * Ed25519: key pairs, and signatures that hold for one purpose only.
+ *
+ * Knows: what is signed begins with the name of its purpose, so that no signature can be taken for another.
+ * Does not know: where secrets are kept.
+ */
+import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from "node:crypto";
+import type { Identity, Key } from "../base/index.ts";
+
+/** What a signature is for. The number changes with the meaning. */
+export type Purpose =
+  | "cairn statement 1"
+  | "cairn attestation key 1"
+  | "cairn attestation possession 1"
+  | "cairn join by invitation 1"
+  | "cairn join by peer 1";
+
+export interface KeyPair {
+  readonly publicKey: Key;
+  sign(purpose: Purpose, content: Uint8Array): Uint8Array;
+}
+
+/** RFC 8410: what stands before the 32 bytes of a private Ed25519 key in PKCS #8. */
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** @param seed 32 secret bytes: the private key of RFC 8032 */
+export function keyPairFromSeed(seed: Uint8Array): KeyPair {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
+  const { x } = createPublicKey(key).export({ format: "jwk" });
+  return {
+    publicKey: Buffer.from(x ?? "", "base64url").toString("hex"),
+    sign: (purpose, content) => sign(null, purposeful(purpose, content), key),
+  };
+}
+
+/** The key that follows from the secret of an invitation: who knows the secret can sign with it. */
+export function invitationKeyPair(secret: Uint8Array): KeyPair {
+  return keyPairFromSeed(hash("sha256", Buffer.concat([Buffer.from("cairn invitation 1\0"), secret]), "buffer"));
+}
+
+/** False for anything that does not hold, a malformed key included. */
+export function isSigned(key: Key, purpose: Purpose, content: Uint8Array, signature: Uint8Array): boolean {
+  let publicKey: KeyObject;
+  try {
+    const x = Buffer.from(key, "hex").toString("base64url");
+    publicKey = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  } catch {
+    return false; // Not a point of the curve.
+  }
+  return verify(null, purposeful(purpose, content), publicKey, signature);
+}
+
+/** Binds an attestation key to a peer key: each signs the other, so nobody can claim a key that is not theirs. */
+export function makeIdentity(peer: KeyPair, attestation: KeyPair, name: string): Identity {
+  return {
+    peerKey: peer.publicKey,
+    attestationKey: attestation.publicKey,
+    certificate: peer.sign("cairn attestation key 1", Buffer.from(attestation.publicKey, "hex")),
+    possession: attestation.sign("cairn attestation possession 1", Buffer.from(peer.publicKey, "hex")),
+    name,
+  };
+}
+
+export function isIdentity({ peerKey, attestationKey, certificate, possession }: Identity): boolean {
+  return (
+    peerKey !== attestationKey &&
+    isSigned(peerKey, "cairn attestation key 1", Buffer.from(attestationKey, "hex"), certificate) &&
+    isSigned(attestationKey, "cairn attestation possession 1", Buffer.from(peerKey, "hex"), possession)
+  );
+}
+
+function purposeful(purpose: Purpose, content: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${purpose}\0`), content]);
+}

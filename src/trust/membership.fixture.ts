@@ -1,0 +1,64 @@
+/**
+ * Machines for tests of membership: real keys that follow from a number, real signatures.
+ */
+import { hash } from "node:crypto";
+import type { Genesis, Identity, Operation, Statement } from "../base/index.ts";
+import { loadNetworkCodec } from "../wire/index.ts";
+import { genesisDomainDecides } from "./epoch-rule.ts";
+import { type KeyPair, keyPairFromSeed, makeIdentity } from "./keys.ts";
+import { Membership, type MembershipParts } from "./membership.ts";
+import { requestToJoin, signStatement } from "./statements.ts";
+
+export const codec: Awaited<ReturnType<typeof loadNetworkCodec>> = await loadNetworkCodec();
+export const parts: MembershipParts = { codec, rule: genesisDomainDecides };
+
+/** Milliseconds since 1970 at which tests begin. */
+export const START = 1_800_000_000_000;
+export const HOUR = 3_600_000;
+
+export interface Machine {
+  readonly keys: KeyPair;
+  readonly identity: Identity;
+}
+
+export function machine(number: number, name = `m${number}`): Machine {
+  const seed = (what: string): Uint8Array => hash("sha256", `${what} ${number}`, "buffer");
+  const keys = keyPairFromSeed(seed("peer"));
+  return { keys, identity: makeIdentity(keys, keyPairFromSeed(seed("attestation")), name) };
+}
+
+export function secret(number: number): Uint8Array {
+  return hash("sha256", `secret ${number}`, "buffer").subarray(0, 16);
+}
+
+export function found(founder: Machine, domain = "home"): Membership {
+  const genesis: Genesis = { kind: "genesis", name: "net", domain, founder: founder.identity, nonce: new Uint8Array(16) };
+  return Membership.found(parts, founder.keys, genesis, START);
+}
+
+/** A replica with the same statements. */
+export function copyOf(membership: Membership): Membership {
+  const copy = new Membership(parts, membership.network);
+  copy.merge(membership.statements().map(({ bytes }) => bytes));
+  return copy;
+}
+
+/** Signs whatever it is told, as a hostile member would. */
+export function signed(
+  keys: KeyPair,
+  network: string,
+  sequence: number,
+  what: Operation | Statement["what"],
+  atMs: number = START,
+): Uint8Array {
+  return signStatement(codec, keys, { network, sequence, atMs, what }).bytes;
+}
+
+/** Invites and admits in one step; both by `host`. */
+export function admit(membership: Membership, host: Machine, guest: Machine, number: number, domain?: string): void {
+  const secretBytes = secret(number);
+  const request = requestToJoin(codec, guest.keys, guest.identity, { network: membership.network, secret: secretBytes });
+  const own = membership.state?.members.get(host.keys.publicKey)?.domain ?? "";
+  membership.issue(host.keys, { kind: "invite", key: request.invitation, domain: domain ?? own, expiresAtMs: START + 24 * HOUR }, START);
+  membership.issue(host.keys, { kind: "admit", request }, START);
+}

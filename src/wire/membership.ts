@@ -1,0 +1,211 @@
+/**
+ * Statements of a network as bytes and back: schema/membership.proto, canonical.
+ *
+ * Knows: lengths and bounds of every field. What decodes here has one encoding only, so its hash names it.
+ * Does not know: whether a signature holds, or what a statement does.
+ */
+import { crc32 } from "node:zlib";
+import { CairnError, type Identity, type InvitationLine, isName, type JoinRequest, limits, type Statement } from "../base/index.ts";
+import {
+  type Identity as IdentityMessage,
+  IdentitySchema,
+  InvitationLineSchema,
+  type JoinRequest as JoinRequestMessage,
+  JoinRequestSchema,
+  SignedStatementSchema,
+  type Statement as StatementMessage,
+  StatementSchema,
+} from "./generated/membership_pb.ts";
+import { bytesOf, decode, encode, hexOf, hostMessages, hosts, type Init, invalid, list, sized } from "./message-fields.ts";
+
+const LINE_PREFIX = "cairn1-";
+const LINE_HOSTS = 4;
+const SECRET_BYTES = 16;
+const NONCE_BYTES = 16;
+const SIGNATURE_BYTES = 64;
+
+/** A statement as it travels: the bytes that were signed, and the signature. */
+export interface SignedBytes {
+  readonly statement: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export function encodeStatement(statement: Statement): Uint8Array {
+  return encode(StatementSchema, {
+    network: bytesOf(statement.network),
+    author: bytesOf(statement.author),
+    sequence: statement.sequence,
+    atMs: BigInt(statement.atMs),
+    what: whatMessage(statement.what),
+  });
+}
+
+/** @throws {CairnError} frame-invalid: not a statement, a field out of bounds, or not its canonical encoding */
+export function decodeStatement(bytes: Uint8Array): Statement {
+  const message = decode(StatementSchema, bytes, limits.epochBytes);
+  const what = whatOf(message.what);
+  const bare = what.kind === "genesis" || what.kind === "epoch";
+  if (bare !== (message.sequence === 0) || message.sequence > limits.operationsPerMember) throw invalid("sequence");
+  const network = what.kind === "genesis" ? empty(message.network) : hexOf(message.network, 32);
+  return { network, author: hexOf(message.author, 32), sequence: message.sequence, atMs: time(message.atMs), what };
+}
+
+export function encodeSigned(signed: SignedBytes): Uint8Array {
+  return encode(SignedStatementSchema, { statement: signed.statement, signature: signed.signature });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeSigned(bytes: Uint8Array): SignedBytes {
+  const message = decode(SignedStatementSchema, bytes, limits.epochBytes);
+  return { statement: message.statement, signature: sized(message.signature, SIGNATURE_BYTES) };
+}
+
+/** What both keys of a new member sign: the request without their signatures. */
+export function encodeJoinRequestBody(request: Pick<JoinRequest, "network" | "invitation" | "identity">): Uint8Array {
+  return encode(JoinRequestSchema, {
+    network: bytesOf(request.network),
+    invitation: bytesOf(request.invitation),
+    identity: identityMessage(request.identity),
+  });
+}
+
+/** The line that a person pastes: `cairn1-` and base64url of a message and its CRC-32. */
+export function writeInvitationLine(line: InvitationLine): string {
+  const body = encode(InvitationLineSchema, {
+    network: bytesOf(line.network),
+    secret: line.secret,
+    hosts: hostMessages(line.hosts.slice(0, LINE_HOSTS)),
+  });
+  const check = Buffer.alloc(4);
+  check.writeUInt32LE(crc32(body));
+  return LINE_PREFIX + Buffer.concat([body, check]).toString("base64url");
+}
+
+/** @returns undefined when the text is no invitation, or not a whole one */
+export function readInvitationLine(text: string): InvitationLine | undefined {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(LINE_PREFIX) || trimmed.length > limits.helloBytes) return undefined;
+  const bytes = Buffer.from(trimmed.slice(LINE_PREFIX.length), "base64url");
+  if (bytes.length < 4) return undefined;
+  const body = bytes.subarray(0, -4);
+  if (crc32(body) !== bytes.readUInt32LE(body.length)) return undefined;
+  try {
+    const message = decode(InvitationLineSchema, body, limits.helloBytes);
+    return {
+      network: hexOf(message.network, 32),
+      secret: sized(message.secret, SECRET_BYTES),
+      hosts: hosts(message.hosts, LINE_HOSTS),
+    };
+  } catch (error) {
+    if (error instanceof CairnError) return undefined;
+    throw error;
+  }
+}
+
+export function joinRequestMessage(request: JoinRequest): Init<typeof JoinRequestSchema> {
+  return {
+    network: bytesOf(request.network),
+    invitation: bytesOf(request.invitation),
+    identity: identityMessage(request.identity),
+    byInvitation: request.byInvitation,
+    byPeer: request.byPeer,
+  };
+}
+
+/** @throws {CairnError} frame-invalid */
+export function joinRequestOf(message: JoinRequestMessage | undefined): JoinRequest {
+  if (message === undefined) throw invalid("request");
+  return {
+    network: hexOf(message.network, 32),
+    invitation: hexOf(message.invitation, 32),
+    identity: identityOf(message.identity),
+    byInvitation: sized(message.byInvitation, SIGNATURE_BYTES),
+    byPeer: sized(message.byPeer, SIGNATURE_BYTES),
+  };
+}
+
+function whatMessage(what: Statement["what"]): NonNullable<Init<typeof StatementSchema>["what"]> {
+  switch (what.kind) {
+    case "genesis": {
+      const { name, domain, founder, nonce } = what;
+      return { case: "genesis", value: { name, domain, founder: identityMessage(founder), nonce } };
+    }
+    case "domain":
+      return { case: "domain", value: { name: what.name } };
+    case "invite":
+      return { case: "invite", value: { key: bytesOf(what.key), domain: what.domain, expiresAtMs: BigInt(what.expiresAtMs) } };
+    case "admit":
+      return { case: "admit", value: { request: joinRequestMessage(what.request) } };
+    case "revoke":
+      return { case: "revoke", value: { member: bytesOf(what.member) } };
+    case "leave":
+      return { case: "leave", value: {} };
+    case "epoch":
+      return { case: "epoch", value: { number: what.number, previous: bytesOf(what.previous), operations: [...what.operations] } };
+  }
+}
+
+function whatOf(what: StatementMessage["what"]): Statement["what"] {
+  switch (what.case) {
+    case "genesis": {
+      const { name, domain, founder, nonce } = what.value;
+      return {
+        kind: "genesis",
+        name: named(name),
+        domain: named(domain),
+        founder: identityOf(founder),
+        nonce: sized(nonce, NONCE_BYTES),
+      };
+    }
+    case "domain":
+      return { kind: "domain", name: named(what.value.name) };
+    case "invite": {
+      const { key, domain, expiresAtMs } = what.value;
+      return { kind: "invite", key: hexOf(key, 32), domain: named(domain), expiresAtMs: time(expiresAtMs) };
+    }
+    case "admit":
+      return { kind: "admit", request: joinRequestOf(what.value.request) };
+    case "revoke":
+      return { kind: "revoke", member: hexOf(what.value.member, 32) };
+    case "leave":
+      return { kind: "leave" };
+    case "epoch": {
+      const { number, previous, operations } = what.value;
+      if (number < 1 || number > limits.epochs) throw invalid("number");
+      return { kind: "epoch", number, previous: hexOf(previous, 32), operations: list(operations, limits.operationsPerEpoch) };
+    }
+    case undefined:
+      throw invalid("kind");
+  }
+}
+
+function identityMessage(identity: Identity): Init<typeof IdentitySchema> {
+  const { peerKey, attestationKey, certificate, possession, name } = identity;
+  return { peerKey: bytesOf(peerKey), attestationKey: bytesOf(attestationKey), certificate, possession, name };
+}
+
+function identityOf(message: IdentityMessage | undefined): Identity {
+  if (message === undefined) throw invalid("identity");
+  return {
+    peerKey: hexOf(message.peerKey, 32),
+    attestationKey: hexOf(message.attestationKey, 32),
+    certificate: sized(message.certificate, SIGNATURE_BYTES),
+    possession: sized(message.possession, SIGNATURE_BYTES),
+    name: named(message.name),
+  };
+}
+
+function named(text: string): string {
+  if (!isName(text)) throw invalid("name");
+  return text;
+}
+
+function empty(bytes: Uint8Array): "" {
+  if (bytes.length > 0) throw invalid("network");
+  return "";
+}
+
+function time(ms: bigint): number {
+  if (ms > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid("time");
+  return Number(ms);
+}

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type Identity, isName, limits, type Statement } from "../base/index.ts";
+import type { Hello, MemberFrame } from "./member-link.ts";
+import * as codec from "./network.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+const hex = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
+const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+const name = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/).filter(isName);
+const time = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const identity: fc.Arbitrary<Identity> = fc.record({
+  peerKey: hex,
+  attestationKey: hex,
+  certificate: bytes(64),
+  possession: bytes(64),
+  name,
+});
+const request = fc.record({ network: hex, invitation: hex, identity, byInvitation: bytes(64), byPeer: bytes(64) });
+const kind = <K extends string>(value: K): fc.Arbitrary<K> => fc.constant(value);
+const operation = fc.oneof(
+  fc.record({ kind: kind("domain"), name }),
+  fc.record({ kind: kind("invite"), key: hex, domain: name, expiresAtMs: time }),
+  fc.record({ kind: kind("admit"), request }),
+  fc.record({ kind: kind("revoke"), member: hex }),
+  fc.record({ kind: kind("leave") }),
+);
+const statement: fc.Arbitrary<Statement> = fc.oneof(
+  fc.record({ network: hex, author: hex, sequence: fc.integer({ min: 1, max: limits.operationsPerMember }), atMs: time, what: operation }),
+  fc.record({
+    network: hex,
+    author: hex,
+    sequence: fc.constant(0),
+    atMs: time,
+    what: fc.record({
+      kind: kind("epoch"),
+      number: fc.integer({ min: 1, max: limits.epochs }),
+      previous: hex,
+      operations: fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 5 }),
+    }),
+  }),
+  fc.record({
+    network: fc.constant(""),
+    author: hex,
+    sequence: fc.constant(0),
+    atMs: time,
+    what: fc.record({ kind: kind("genesis"), name, domain: name, founder: identity, nonce: bytes(16) }),
+  }),
+);
+const host = fc.record({
+  peerKey: hex,
+  addresses: fc.array(
+    fc.string({ maxLength: 40 }).filter((text) => text.isWellFormed()),
+    { maxLength: 8 },
+  ),
+});
+
+/** Equal but for the kind of array: decoded bytes are Uint8Arrays or Buffers as it happens. */
+function same(actual: unknown, expected: unknown): void {
+  const plain = (value: unknown): unknown => {
+    if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+    if (Array.isArray(value)) return value.map(plain);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+  };
+  assert.deepEqual(plain(actual), plain(expected));
+}
+
+test("what is written is read, and has one encoding only", () => {
+  fc.assert(
+    fc.property(statement, fc.nat(), fc.nat(255), (value, at, change) => {
+      const encoded = codec.encodeStatement(value);
+      same(codec.decodeStatement(encoded), value);
+      const other = Uint8Array.from(encoded);
+      other[at % other.length] = change;
+      try {
+        assert.deepEqual(Buffer.from(codec.encodeStatement(codec.decodeStatement(other))), Buffer.from(other));
+      } catch (error) {
+        assert.equal((error as { code?: unknown }).code, "frame-invalid");
+      }
+    }),
+  );
+});
+
+test("another encoding of the same, and what is out of bounds", () => {
+  const good: Statement = { network: "ab".repeat(32), author: "cd".repeat(32), sequence: 1, atMs: 5, what: { kind: "domain", name: "x" } };
+  const encoded = Buffer.from(codec.encodeStatement(good));
+  const rows: [string, Uint8Array][] = [
+    ["an unknown field", Buffer.concat([encoded, Buffer.of(0x78, 1)])],
+    ["a field twice", Buffer.concat([encoded, Buffer.of(0x20, 5)])],
+    [
+      "a default spelled out",
+      codec.encodeStatement({ ...good, atMs: 0 }).length > 0
+        ? Buffer.concat([codec.encodeStatement({ ...good, atMs: 0 }), Buffer.of(0x20, 0)])
+        : encoded,
+    ],
+    ["a number that is longer than it must be", Buffer.from(encoded.toString("hex").replace("1801", "188100"), "hex")],
+    ["no kind", codec.encodeStatement({ ...good, what: { kind: "domain", name: "x" } }).subarray(0, -5)],
+    ["a key that is too short", codec.encodeStatement({ ...good, author: "cd" })],
+    ["a name that is none", codec.encodeStatement({ ...good, what: { kind: "domain", name: "No Name" } })],
+    ["a sequence of 0", codec.encodeStatement({ ...good, sequence: 0 })],
+    ["a sequence without end", codec.encodeStatement({ ...good, sequence: limits.operationsPerMember + 1 })],
+    ["nothing", new Uint8Array(0)],
+    ["too much", new Uint8Array(limits.epochBytes + 1)],
+  ];
+  for (const [about, wrong] of rows) assert.throws(() => codec.decodeStatement(wrong), { code: "frame-invalid" }, about);
+});
+
+test("hellos and frames", () => {
+  const hello: fc.Arbitrary<Hello> = fc.oneof(
+    fc.record({ kind: kind("member"), network: hex, proof: fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 10 }) }),
+    fc.record({ kind: kind("join"), network: hex, request }),
+  );
+  const frame: fc.Arbitrary<MemberFrame> = fc.oneof(
+    fc.record({
+      kind: kind("have"),
+      have: fc.record({ epochs: fc.array(hex, { maxLength: 20 }), pending: fc.array(hex, { maxLength: 20 }) }),
+    }),
+    fc.record({ kind: kind("statements"), statements: fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 10 }) }),
+    fc.record({ kind: kind("ping"), nonce: fc.nat(0xffff_ffff), summary: hex }),
+    fc.record({ kind: kind("pong"), nonce: fc.nat(0xffff_ffff) }),
+    fc.record({ kind: kind("addresses"), hosts: fc.array(host, { maxLength: 5 }) }),
+  );
+  fc.assert(fc.property(hello, (value) => same(codec.decodeHello(codec.encodeHello(value)), value)));
+  fc.assert(fc.property(frame, (value) => same(codec.decodeMemberFrame(codec.encodeMemberFrame(value)), value)));
+  for (const answer of [{ kind: "welcome" }, { kind: "refused", reason: "revoked" }] as const)
+    assert.deepEqual(codec.decodeHelloAnswer(codec.encodeHelloAnswer(answer)), answer);
+});
+
+test("noise is refused and nothing worse", () => {
+  const decoders = [codec.decodeStatement, codec.decodeSigned, codec.decodeHello, codec.decodeHelloAnswer, codec.decodeMemberFrame];
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom(...decoders), (noise, decode) => {
+      try {
+        decode(noise);
+      } catch (error) {
+        assert.equal((error as { code?: unknown }).code, "frame-invalid");
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("an invitation survives being pasted, and shows when it did not", () => {
+  fc.assert(
+    fc.property(hex, bytes(16), fc.array(host, { maxLength: 4 }), fc.nat(), (network, secret, hosts, cut) => {
+      const line = codec.writeInvitationLine({ network, secret, hosts });
+      assert.match(line, /^cairn1-[\w-]+$/);
+      same(codec.readInvitationLine(`  ${line}\n`), { network, secret, hosts });
+      assert.equal(codec.readInvitationLine(line.slice(0, 7 + (cut % (line.length - 7)))), undefined);
+      const at = 7 + (cut % (line.length - 7));
+      const changed = line.slice(0, at) + (line[at] === "A" ? "B" : "A") + line.slice(at + 1);
+      // The last letter may hold bits that mean nothing.
+      if (at < line.length - 1) assert.equal(codec.readInvitationLine(changed), undefined);
+    }),
+  );
+});
+
+test("generated code is what the schema says", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "cairn-schema-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const ran = spawnSync(join(ROOT, "node_modules/.bin/buf"), ["generate", "--output", directory], {
+    cwd: ROOT,
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}` },
+  });
+  if (ran.error !== undefined || ran.status === 127) return t.skip("buf cannot be run here");
+  assert.equal(ran.status, 0, ran.stderr);
+  const read = (root: string): object =>
+    Object.fromEntries(
+      globSync("src/wire/generated/*", { cwd: root })
+        .toSorted()
+        .map((path) => [path, readFileSync(join(root, path), "utf8")]),
+    );
+  assert.deepEqual(read(directory), read(ROOT), "npm run schema");
+  return undefined;
+});

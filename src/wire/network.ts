@@ -1,0 +1,20 @@
+/**
+ * All that stands on protobuf, behind one dynamic import: a node that is in no network neither waits nor pays for it.
+ */
+export {
+  decodeHello,
+  decodeHelloAnswer,
+  decodeMemberFrame,
+  encodeHello,
+  encodeHelloAnswer,
+  encodeMemberFrame,
+} from "./member-link.ts";
+export {
+  decodeSigned,
+  decodeStatement,
+  encodeJoinRequestBody,
+  encodeSigned,
+  encodeStatement,
+  readInvitationLine,
+  writeInvitationLine,
+} from "./membership.ts";

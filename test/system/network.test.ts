@@ -1,0 +1,224 @@
+/**
+ * A network of real daemons on loopback, driven by the real command line: how it forms, whom it keeps out, what it survives.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { loadNetworkCodec } from "../../src/wire/index.ts";
+import { checkout, type Ran, run, TestNode } from "./harness.ts";
+
+const ON_LOOPBACK = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" };
+const MINUTE = { timeout: 60_000 };
+
+async function machine(t: TestContext, name: string): Promise<TestNode> {
+  const node = await TestNode.start(name, ON_LOOPBACK);
+  t.after(() => node[Symbol.asyncDispose]());
+  return node;
+}
+
+function cairn(node: TestNode, ...args: string[]): Promise<Ran> {
+  return run(join(checkout, "bin/cairn"), args, { cwd: checkout, env: node.env });
+}
+
+/** The answer of a command that must succeed. */
+async function ask(node: TestNode, ...args: string[]): Promise<Record<string, unknown>> {
+  const ran = await cairn(node, ...args, "--json");
+  assert.equal(ran.code, 0, `${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
+  return JSON.parse(ran.stdout) as Record<string, unknown>;
+}
+
+interface Row {
+  readonly name: string;
+  readonly domain: string;
+  readonly standing: string;
+  readonly connected: boolean;
+  readonly provisional: boolean;
+  readonly self: boolean;
+}
+
+async function members(node: TestNode): Promise<Row[]> {
+  return (await node.control("GET", "/network/members")).members as Row[];
+}
+
+/** Names of the members that a node is connected with, in order. */
+async function connected(node: TestNode): Promise<string[]> {
+  return (await members(node))
+    .filter((row) => row.connected)
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+/** Waits for something that must come true; the test's own timeout is the limit. */
+async function until(t: TestContext, what: () => Promise<boolean>): Promise<void> {
+  while (!(await what().catch(() => false))) await sleep(25, undefined, { signal: t.signal });
+}
+
+async function untilConnected(t: TestContext, node: TestNode, ...names: string[]): Promise<void> {
+  await until(t, async () => (await connected(node)).join() === names.toSorted().join());
+}
+
+async function invitation(node: TestNode, ...options: string[]): Promise<string> {
+  return String((await ask(node, "invite", ...options)).line);
+}
+
+async function three(t: TestContext): Promise<[TestNode, TestNode, TestNode]> {
+  const [a, b, c] = await Promise.all([machine(t, "net-a"), machine(t, "net-b"), machine(t, "net-c")]);
+  await ask(a, "init", "--machine", "laptop");
+  await ask(b, "join", await invitation(a), "--machine", "desktop");
+  await ask(c, "join", await invitation(b), "--machine", "ci");
+  await Promise.all([
+    untilConnected(t, a, "ci", "desktop"),
+    untilConnected(t, b, "ci", "laptop"),
+    untilConnected(t, c, "desktop", "laptop"),
+  ]);
+  return [a, b, c];
+}
+
+/** TCP ports that a process listens on, as the kernel tells. */
+function listening(pid: number): string[] {
+  const open = new Set<string>();
+  for (const handle of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${handle}`))?.[1];
+      if (inode !== undefined) open.add(inode);
+    } catch {
+      // Closed in between.
+    }
+  }
+  const sockets = ["tcp", "tcp6", "udp", "udp6"].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n").slice(1));
+  return sockets.map((line) => line.trim().split(/\s+/)).flatMap((fields) => (open.has(fields[9] ?? "") ? [fields[1] ?? ""] : []));
+}
+
+test("three machines of one person become one network; keys are their owner's alone", MINUTE, async (t) => {
+  const [a, b, c] = await three(t);
+  const names = (rows: readonly Row[]): unknown => rows.map(({ name, domain, standing }) => ({ name, domain, standing }));
+  const all = ["laptop", "desktop", "ci"].map((name) => ({ name, domain: "home", standing: "active" }));
+  for (const node of [a, b, c]) await until(t, async () => !(await members(node)).some(({ provisional }) => provisional));
+  for (const node of [a, b, c]) assert.deepEqual(names(await members(node)), all);
+  const ping = await ask(c, "ping", "laptop");
+  assert.ok(Number(ping.rttMs) > 0);
+  assert.match((await cairn(c, "peers")).stdout, /laptop +home +\/ip4\/127\.0\.0\.1\/tcp\/\d+ +direct/);
+  assert.match((await cairn(c, "members")).stdout, /ci +home +[0-9a-f]{12} +this machine +desktop +admin/);
+  const status = await ask(a, "status");
+  assert.deepEqual(status.network, { name: "home", standing: "active", members: 3, connected: 2 });
+  assert.equal(statSync(join(a.home, "state/network/identity.json")).mode & 0o777, 0o600);
+  assert.equal(statSync(join(a.home, "state/network")).mode & 0o777, 0o700);
+});
+
+test("an invitation is good once, and only as it was made", MINUTE, async (t) => {
+  const [a, b, c] = await Promise.all([machine(t, "once-a"), machine(t, "once-b"), machine(t, "once-c")]);
+  await ask(a, "init");
+  const line = await invitation(a);
+  await ask(b, "join", line);
+  const again = await cairn(c, "join", line);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /was used already\n.*cairn invite/);
+
+  const codec = await loadNetworkCodec();
+  const forged = codec.readInvitationLine(line);
+  assert.ok(forged);
+  const refused = await cairn(c, "join", codec.writeInvitationLine({ ...forged, secret: Buffer.alloc(16, 7) }), "--json");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stdout, /"network-refused"/);
+  const cut = await cairn(c, "join", line.slice(0, -3));
+  assert.match(cut.stderr, /no invitation, or not a whole one/);
+  assert.deepEqual(listening(c.pid), [], "who was refused does not go on listening");
+  assert.match((await cairn(c, "members")).stderr, /belongs to no network/);
+  assert.match((await cairn(b, "join", line)).stderr, /belongs to the network home already/);
+});
+
+test("a domain of its own, and who may make one", MINUTE, async (t) => {
+  const [a, b, c] = await Promise.all([machine(t, "dom-a"), machine(t, "dom-b"), machine(t, "dom-c")]);
+  await ask(a, "init", "--domain", "platform", "--machine", "a");
+  await ask(b, "join", await invitation(a, "--domain", "partner"), "--machine", "b");
+  await ask(c, "join", await invitation(b), "--machine", "c");
+  assert.deepEqual(
+    (await members(c)).map(({ domain }) => domain),
+    ["platform", "partner", "partner"],
+  );
+  const founding = await cairn(b, "invite", "--domain", "third");
+  assert.equal(founding.code, 1);
+  assert.match(founding.stderr, /only members of the first domain/);
+  const foreign = await cairn(a, "invite", "--domain", "partner");
+  assert.match(foreign.stderr, /only members of a domain invite into it/);
+  assert.match((await cairn(c, "revoke", "a")).stderr, /revoked by the first domain, or by their own/);
+  // Nobody but a decides; b's word about its own domain counts at once all the same.
+  await ask(b, "revoke", "c");
+  await until(t, async () => (await members(a)).some(({ name, standing }) => name === "c" && standing === "revoked"));
+});
+
+test("who is revoked is cut off everywhere, and stays out", MINUTE, async (t) => {
+  const [a, b, c] = await three(t);
+  await ask(a, "revoke", "ci");
+  await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop"), untilConnected(t, c)]);
+  await until(t, async () => (await members(c)).some(({ self, standing }) => self && standing === "revoked"));
+  await c.stopDaemon();
+  await c.startDaemon();
+  assert.match((await cairn(c, "peers")).stdout, /no member any more: revoked/);
+  assert.deepEqual(await connected(c), []);
+  assert.match((await cairn(c, "invite")).stderr, /not a member any more/);
+  assert.match((await cairn(a, "revoke", "laptop")).stderr, /cairn leave/);
+  await ask(c, "leave");
+  await ask(c, "join", await invitation(b), "--machine", "ci");
+  assert.ok(
+    (await members(c)).some(({ self, name }) => self && name === "ci-2"),
+    "with new keys, and so a new name",
+  );
+});
+
+test("a killed daemon comes back by itself; so does a network of which everybody was killed", MINUTE, async (t) => {
+  const [a, b, c] = await three(t);
+  await b.stopDaemon("SIGKILL");
+  await untilConnected(t, a, "ci");
+  await b.startDaemon();
+  await Promise.all([untilConnected(t, a, "ci", "desktop"), untilConnected(t, b, "ci", "laptop")]);
+  await Promise.all([a, b, c].map((node) => node.stopDaemon("SIGKILL")));
+  await Promise.all([a, b, c].map((node) => node.startDaemon()));
+  await Promise.all([
+    untilConnected(t, a, "ci", "desktop"),
+    untilConnected(t, b, "ci", "laptop"),
+    untilConnected(t, c, "desktop", "laptop"),
+  ]);
+});
+
+test("in no network there is no network socket; after leaving there is none again", MINUTE, async (t) => {
+  const a = await machine(t, "alone");
+  assert.deepEqual(listening(a.pid), []);
+  for (const args of [["invite"], ["members"], ["peers"], ["ping", "x"], ["revoke", "x"], ["leave"]]) {
+    const ran = await cairn(a, ...args);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /belongs to no network\n {2}cairn init/);
+  }
+  await ask(a, "init");
+  assert.equal(listening(a.pid).length, 1);
+  assert.match((await cairn(a, "init")).stderr, /already/);
+  await ask(a, "leave");
+  assert.deepEqual(listening(a.pid), []);
+  assert.deepEqual(
+    readdirSync(join(a.home, "state")).filter((name) => name.startsWith("network")),
+    [],
+  );
+});
+
+test("an address that this machine does not have: said plainly, and the network can still be left", MINUTE, async (t) => {
+  const node = await TestNode.start("net-address", { CAIRN_NETWORK_LISTEN: "192.0.2.1:4711" });
+  t.after(() => node[Symbol.asyncDispose]());
+  for (const args of [["init"], ["members"], ["leave"]]) {
+    const ran = await cairn(node, ...args);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /no address can be listened on \(\/ip4\/192\.0\.2\.1\/tcp\/4711\).*\n.*network\.listen/);
+  }
+  await ask(node, "leave", "--force");
+  assert.match((await cairn(node, "members")).stderr, /belongs to no network/);
+});
+
+test("the only one who can decide does not leave others behind by mistake", MINUTE, async (t) => {
+  const [a, b] = await Promise.all([machine(t, "last-a"), machine(t, "last-b")]);
+  await ask(a, "init", "--machine", "a");
+  await ask(b, "join", await invitation(a, "--domain", "other"), "--machine", "b");
+  assert.match((await cairn(a, "leave")).stderr, /nobody else could decide/);
+  await ask(a, "leave", "--force");
+  await until(t, async () => (await members(b)).some(({ name, standing }) => name === "a" && standing === "left"));
+});
