@@ -3,7 +3,8 @@
  *
  * Each round has a new path, since every path is a second checkout only once.
  */
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { type BuildParts, build, fill } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
 import type { Measured } from "./meter.ts";
@@ -28,7 +29,7 @@ export async function checkout(settings: Settings): Promise<Report> {
   const rows: Row[] = [];
   const notes: string[] = [
     `-j${JOBS}; the second checkout is a copy of source and build directory at a path of the same depth, its ninja files rewritten`,
-    "objects are compared with those that the compiler alone writes at the second path",
+    "compiled with -ffile-prefix-map for the checkout's directory; objects are compared with those that the compiler alone writes at the second path",
   ];
   for (const name of settings.projects) rows.push(...(await checkoutProject(settings, name, notes)));
   return { benchmark: "checkout", rows, notes };
@@ -36,7 +37,9 @@ export async function checkout(settings: Settings): Promise<Report> {
 
 async function checkoutProject(settings: Settings, name: ProjectName, notes: string[]): Promise<Row[]> {
   using workshop = new Workshop();
-  const project = Project.make(name, workshop.path("checkout0", "project"), settings.coldUnits);
+  const root = workshop.path("checkout0", "project");
+  // Debug information and __FILE__ name the checkout otherwise, and no two could share anything.
+  const project = Project.make(name, root, settings.coldUnits, `-ffile-prefix-map=${root}=.`);
   await using stack = new AsyncDisposableStack();
   const contenders: Contender[] = [];
   for (const wanted of CONTENDERS) {
@@ -44,6 +47,7 @@ async function checkoutProject(settings: Settings, name: ProjectName, notes: str
     if (contender === undefined) notes.push(`${wanted} is not installed`);
     else contenders.push(stack.use(contender));
   }
+  mkdirSync(join(root, ".git")); // What makes a directory a checkout.
   const parts = await reference(settings, workshop, project);
   for (const contender of contenders) {
     settings.progress(`${name}: filling ${contender.name}`);

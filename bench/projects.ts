@@ -19,7 +19,7 @@ interface Recipe {
   /** Puts its source into a directory. */
   readonly unpack: (source: string) => void;
   /** Writes a ninja file into `build`, with PLACEHOLDER where a launcher stands. */
-  readonly configure: (source: string, build: string) => void;
+  readonly configure: (source: string, build: string, flags: string) => void;
 }
 
 const PLACEHOLDER = "/launcher-of-the-benchmark";
@@ -31,7 +31,7 @@ const RECIPES: Readonly<Record<ProjectName, Recipe>> = {
   lua: {
     language: "C",
     unpack: (source) => copy(debianSource("lua5.4"), source),
-    configure: (source, build) => {
+    configure: (source, build, flags) => {
       writeFileSync(
         join(build, "CMakeLists.txt"),
         `cmake_minimum_required(VERSION 3.16)
@@ -46,19 +46,25 @@ target_compile_definitions(lua PRIVATE LUA_USE_POSIX)
       // Debian's rules generate this header.
       mkdirSync(join(build, "include"));
       writeFileSync(join(build, "include/lua5.4-deb-multiarch.h"), '#define DEB_HOST_MULTIARCH "linux-gnu"\n');
-      cmake(build, build, ["-DCMAKE_BUILD_TYPE=RelWithDebInfo"]);
+      cmake(build, build, flags, ["-DCMAKE_BUILD_TYPE=RelWithDebInfo"]);
     },
   },
   mbedtls: {
     language: "C",
     unpack: (source) => copy(debianSource("mbedtls"), source),
-    configure: (source, build) => cmake(source, build, ["-DCMAKE_BUILD_TYPE=Release", "-DENABLE_TESTING=OFF", "-DENABLE_PROGRAMS=ON"]),
+    configure: (source, build, flags) =>
+      cmake(source, build, flags, ["-DCMAKE_BUILD_TYPE=Release", "-DENABLE_TESTING=OFF", "-DENABLE_PROGRAMS=ON"]),
   },
   abseil: {
     language: "C++",
     unpack: (source) => copy(debianSource("abseil"), source),
-    configure: (source, build) =>
-      cmake(source, build, ["-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_STANDARD=17", "-DABSL_PROPAGATE_CXX_STD=ON", "-DBUILD_TESTING=OFF"]),
+    configure: (source, build, flags) =>
+      cmake(source, build, flags, [
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_CXX_STANDARD=17",
+        "-DABSL_PROPAGATE_CXX_STD=ON",
+        "-DBUILD_TESTING=OFF",
+      ]),
   },
   leveldb: {
     language: "C++",
@@ -77,12 +83,16 @@ export class Project {
   readonly objects: readonly string[];
   readonly #ninja: string;
 
-  /** Copies the source below `root`, which must not exist, and configures it. */
-  static make(name: ProjectName, root: string, unitsMax: number): Project {
+  /**
+   * Copies the source below `root`, which must not exist, and configures it.
+   *
+   * @param flags for the compiler, where the project has no flags of its own
+   */
+  static make(name: ProjectName, root: string, unitsMax: number, flags: string = ""): Project {
     const recipe = RECIPES[name];
     for (const directory of ["source", "build"]) mkdirSync(join(root, directory), { recursive: true });
     recipe.unpack(join(root, "source"));
-    recipe.configure(join(root, "source"), join(root, "build"));
+    recipe.configure(join(root, "source"), join(root, "build"), flags);
     const ninja = flatNinja(join(root, "build"));
     const objects = objectsOf(join(root, "build"));
     return new Project(name, root, ninja, evenly(objects, unitsMax));
@@ -138,9 +148,12 @@ function evenly<T>(all: readonly T[], most: number): T[] {
   return Array.from({ length: most }, (_, i) => all[Math.floor((i * all.length) / most)]).filter((one) => one !== undefined);
 }
 
-function cmake(source: string, build: string, options: readonly string[]): void {
-  const launchers = ["C", "CXX"].map((language) => `-DCMAKE_${language}_COMPILER_LAUNCHER=${PLACEHOLDER}`);
-  execFileSync("cmake", ["-G", "Ninja", "-S", source, "-B", build, ...options, ...launchers], { stdio: ["ignore", "ignore", "pipe"] });
+function cmake(source: string, build: string, flags: string, options: readonly string[]): void {
+  const compilers = ["C", "CXX"].flatMap((language) => [
+    `-DCMAKE_${language}_COMPILER_LAUNCHER=${PLACEHOLDER}`,
+    `-DCMAKE_${language}_FLAGS=${flags}`,
+  ]);
+  execFileSync("cmake", ["-G", "Ninja", "-S", source, "-B", build, ...options, ...compilers], { stdio: ["ignore", "ignore", "pipe"] });
 }
 
 /** ninja's file with what it includes, in one text. */
