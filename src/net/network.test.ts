@@ -1,105 +1,18 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "node:test";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { type Facts, type Host, type Log, limits } from "../base/index.ts";
+import { limits } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
-import {
-  genesisDomainDecides,
-  invitationKeyPair,
-  type KeyPair,
-  keyPairFromSeed,
-  Members,
-  Membership,
-  makeIdentity,
-  requestToJoin,
-} from "../trust/index.ts";
-import { loadNetworkCodec } from "../wire/index.ts";
+import { invitationKeyPair, keyPairFromSeed, Members, Membership, makeIdentity, requestToJoin } from "../trust/index.ts";
 import { framesOf } from "./frames.ts";
 import { HANDSHAKE, sayHello } from "./handshake.ts";
-import { makeLibp2p } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
-import { Network } from "./network.ts";
+import { codec, dialler, founded, invite, join, type Node, parts, seedOf, start, until } from "./network.fixture.ts";
+import type { MemberStream, PeerChange } from "./network.ts";
 import { peerIdOf } from "./peer-id.ts";
-
-const codec = await loadNetworkCodec();
-const parts = { codec, rule: genesisDomainDecides };
-const LOOPBACK = [["/ip4/127.0.0.1/tcp/0"]];
-const HOUR = 3_600_000;
-
-interface Node {
-  readonly members: Members;
-  readonly network: Network;
-  readonly keys: KeyPair;
-  readonly events: { name: string; facts: Facts }[];
-  readonly saved: Map<string, Host>;
-  readonly seed: Uint8Array;
-}
-
-function seedOf(number: number): Uint8Array {
-  return Buffer.alloc(32, number);
-}
-
-function founded(number: number): Membership {
-  const keys = keyPairFromSeed(seedOf(number));
-  const founder = makeIdentity(keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
-  return Membership.found(parts, keys, { kind: "genesis", name: "net", domain: "home", founder, nonce: new Uint8Array(16) }, Date.now());
-}
-
-async function start(
-  t: TestContext,
-  number: number,
-  membership: Membership,
-  saved = new Map<string, Host>(),
-  listen = LOOPBACK,
-): Promise<Node> {
-  const seed = seedOf(number);
-  const keys = keyPairFromSeed(seed);
-  const events: { name: string; facts: Facts }[] = [];
-  const log: Log = { event: (_level, name, facts = {}) => void events.push({ name, facts }) };
-  const members = new Members({ ...parts, membership, keys, now: Date.now });
-  const store = {
-    load: () => [...saved.values()],
-    save: (host: Host) => void saved.set(host.peerKey, host),
-    forget: (key: string) => void saved.delete(key),
-  };
-  const network = await Network.start(
-    { roster: members, saved: store, codec, log, now: () => performance.now(), random: Math.random },
-    { seed, listen },
-  );
-  t.after(() => network[Symbol.asyncDispose]());
-  return { members, network, keys, events, saved, seed };
-}
-
-/** Waits for something that must come true; the test's own timeout is the limit. */
-async function until(t: TestContext, what: () => boolean): Promise<void> {
-  while (!what()) await sleep(5, undefined, { signal: t.signal });
-}
-
-function invite(host: Node, number: number): { network: string; secret: Uint8Array; hosts: Host[] } {
-  const secret = Buffer.alloc(16, number);
-  const issued = host.members.issue({
-    kind: "invite",
-    key: invitationKeyPair(secret).publicKey,
-    domain: "home",
-    expiresAtMs: Date.now() + HOUR,
-  });
-  assert.equal(issued.kind, "issued");
-  return { network: host.members.network, secret, hosts: host.network.hosts(1) };
-}
-
-async function join(t: TestContext, number: number, host: Node): Promise<Node> {
-  const line = invite(host, number);
-  const node = await start(t, number, new Membership(parts, line.network));
-  const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
-  const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
-  assert.deepEqual(outcome, { kind: "welcome" });
-  await until(t, () => node.members.standing(node.members.self) === "active");
-  return node;
-}
 
 test("an invitation lets a machine in; a third one meets both; all know the same", { timeout: 20_000 }, async (t) => {
   const a = await start(t, 1, founded(1));
@@ -170,13 +83,33 @@ test("who was let in elsewhere brings the proof along", { timeout: 20_000 }, asy
   assert.equal(returned.members.standing(c.members.self), "active");
 });
 
-/** A connection to a node by somebody who has libp2p and a key. */
-async function dialler(t: TestContext, seed: Uint8Array, to: Node): Promise<Connection> {
-  const client = await makeLibp2p({}, { seed, listen: [] });
-  await client.start();
-  t.after(() => client.stop());
-  return client.dial(multiaddr(`${to.network.addresses[0]}/p2p/${peerIdOf(to.members.self).toString()}`));
-}
+test("members open streams to each other; nobody else reaches what serves them", { timeout: 20_000 }, async (t) => {
+  const protocol = "/cairn/echo/1";
+  const a = await start(t, 1, founded(1));
+  const changes: PeerChange[] = [];
+  a.network.onPeers((change) => changes.push(change));
+  const served: string[] = [];
+  await a.network.serve(protocol, 4, ({ key, stream }: MemberStream) => {
+    served.push(key);
+    const frames = framesOf(stream, 1_000);
+    void frames.read(5_000).then((bytes) => bytes && frames.write(bytes, 5_000));
+  });
+  const b = await join(t, 2, a);
+  const frames = framesOf((await b.network.open(a.members.self, protocol, 5_000)).stream, 1_000);
+  await frames.write(Buffer.from("hello"), 5_000);
+  assert.equal(Buffer.from((await frames.read(5_000)) ?? []).toString(), "hello");
+  await assert.rejects(b.network.open("ab".repeat(32), protocol, 5_000), { code: "peer-absent" });
+  const stranger = await dialler(t, seedOf(9), a);
+  await stranger.newStream(protocol).catch(() => undefined); // Refused before or after it is open, as the race goes.
+  await until(t, () => stranger.status !== "open");
+  assert.deepEqual(served, [b.members.self]);
+  await b.network[Symbol.asyncDispose]();
+  await until(t, () => changes.length === 2);
+  assert.deepEqual(changes, [
+    { kind: "connected", key: b.members.self },
+    { kind: "lost", key: b.members.self },
+  ]);
+});
 
 test("a stranger gets one answer and nothing else", { timeout: 20_000 }, async (t) => {
   const a = await start(t, 1, founded(1));

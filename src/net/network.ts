@@ -48,6 +48,18 @@ export type PeerFacts =
       readonly why: string;
     };
 
+/** A stream between this node and a member. */
+export interface MemberStream {
+  readonly key: Key;
+  readonly stream: Stream;
+  readonly connection: Connection;
+}
+
+export interface PeerChange {
+  readonly kind: "connected" | "lost";
+  readonly key: Key;
+}
+
 export class Network implements AsyncDisposable {
   readonly #parts: NetworkParts;
   readonly #libp2p: Libp2p;
@@ -58,6 +70,7 @@ export class Network implements AsyncDisposable {
   readonly #redial: Redial;
   /** Why a member could not be reached the last time. */
   readonly #troubles = new Map<Key, string>();
+  readonly #listeners: ((change: PeerChange) => void)[] = [];
   #ending = false;
 
   /** @throws {CairnError} network-unavailable when no address can be listened on */
@@ -144,6 +157,39 @@ export class Network implements AsyncDisposable {
     return link.ping(deadlineMs);
   }
 
+  /**
+   * Lets members open streams of a protocol to this node; anybody else's connection ends when it tries.
+   *
+   * @param most streams of this protocol that one member may have open
+   */
+  async serve(protocol: string, most: number, accept: (stream: MemberStream) => void): Promise<void> {
+    const handler = (stream: Stream, connection: Connection): void => {
+      const key = this.#gate.provenBy(connection);
+      if (key === undefined) return this.#gate.refuse(connection, "stream before handshake");
+      this.#parts.log.event("debug", "stream.opened", { peer: key, protocol, direction: "inbound" });
+      accept({ key, stream, connection });
+    };
+    await this.#libp2p.handle(protocol, handler, { maxInboundStreams: most, maxOutboundStreams: most });
+  }
+
+  /**
+   * A stream to a member that is connected, which serves the protocol.
+   *
+   * @throws {CairnError} peer-absent; and whatever libp2p says when the member does not serve the protocol or not in time
+   */
+  async open(key: Key, protocol: string, deadlineMs: number): Promise<MemberStream> {
+    const link = this.#links.get(key);
+    if (link === undefined) throw new CairnError("peer-absent", { why: this.#troubles.get(key) ?? "not connected" });
+    const stream = await link.connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) });
+    this.#parts.log.event("debug", "stream.opened", { peer: key, protocol, direction: "outbound" });
+    return { key, stream, connection: link.connection };
+  }
+
+  /** Calls `listener` after each change of what members this node is linked with. */
+  onPeers(listener: (change: PeerChange) => void): void {
+    this.#listeners.push(listener);
+  }
+
   /** See {@link Outbound.join}. */
   join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
     return this.#outbound.join(line, request, signal);
@@ -199,9 +245,11 @@ export class Network implements AsyncDisposable {
     this.#troubles.delete(link.key);
     this.#redial.connected(link.key);
     link.send({ kind: "addresses", hosts: [this.#self(), ...this.#book.hosts()] });
+    for (const listener of this.#listeners) listener({ kind: "connected", key: link.key });
   }
 
   #lost(key: Key, why: string): void {
+    for (const listener of this.#listeners) listener({ kind: "lost", key });
     if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
     this.#troubles.set(key, why);
     this.#redial.lost(key);
