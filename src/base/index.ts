@@ -1,7 +1,7 @@
 /**
  * Base: the words everything else is written in.
  *
- * Knows: digests, errors, limits, the log, where a home is, the statements of a network.
+ * Knows: digests, errors, limits, the log, bounded memory, where a home is, the statements of a network.
  * Does not know: anything that happens.
  */
 export { type Digest, digestOf } from "./digest.ts";
@@ -11,6 +11,7 @@ export {
   type Facts,
   systemCode,
 } from "./errors.ts";
+export { Generations } from "./generations.ts";
 export { type Environment, type Home, homeFrom } from "./home.ts";
 export { limits } from "./limits.ts";
 export { type Level, type Log, lineLog, silentLog } from "./log.ts";

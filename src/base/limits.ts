@@ -26,6 +26,8 @@ export const limits = {
   fileTableEntries: 32_768,
   /** Paths that are remembered not to exist. */
   absencesRemembered: 65_536,
+  /** Paths at which compilers look for headers, remembered over compiles. */
+  lookupsRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */
   scanCacheEntries: 2_048,
   /** The same for what they include: names, and files, together. */

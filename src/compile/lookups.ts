@@ -5,6 +5,7 @@
  * compiler went it takes all of them: one absence too many is harmless.
  * Does not know: which conditionals held, what a directory holds (asks `exists`).
  */
+import { Generations, limits } from "../base/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import type { Include, SourceScan } from "./scan.ts";
 
@@ -56,8 +57,7 @@ export function absentLookups(args: LookupArgs): Lookups {
 class Chain {
   readonly quote: readonly string[];
   readonly angle: readonly string[];
-  readonly #candidates = new Map<string, readonly string[]>();
-  readonly #earlier = new Map<string, readonly string[] | undefined>();
+  readonly #id = chainsMade++;
 
   constructor(search: SearchPaths) {
     const listed = [...search.quote, ...search.angle].map(asDirectory);
@@ -69,12 +69,14 @@ class Chain {
 
   /** Every path at which the compiler may look, in order. @param directory of the file that asks */
   candidates({ form, name }: Include, directory: string): readonly string[] {
-    return remembered(this.#candidates, form === "quote" ? `"${directory}\0${name}` : `<${name}`, () => {
-      const plain = normal(name);
-      if (plain.startsWith("/")) return [plain];
-      const directories = form === "quote" ? [directory, ...this.quote, ...this.angle] : this.angle;
-      return directories.map((at) => at + plain);
-    });
+    const key = form === "quote" ? `${this.#id}"${directory}\0${name}` : `${this.#id}<${name}`;
+    const known = remembered.get(key);
+    if (known) return known;
+    const plain = normal(name);
+    const directories = form === "quote" ? [directory, ...this.quote, ...this.angle] : this.angle;
+    const made = plain.startsWith("/") ? [plain] : directories.map((at) => at + plain);
+    remembered.set(key, made);
+    return made;
   }
 
   /**
@@ -83,28 +85,25 @@ class Chain {
    * @param first directories that were looked through before all others
    */
   earlier(path: string, first: readonly string[]): readonly string[] | undefined {
-    return remembered(this.#earlier, [path, ...first].join("\0"), () => {
-      const directories = [...first, ...this.quote, ...this.angle];
-      const found = directories.flatMap((directory, at) => {
-        if (!path.startsWith(directory) || (directory === "" && path.startsWith("/"))) return [];
-        const name = path.slice(directory.length);
-        return [directories.slice(0, at).map((before) => before + name)];
-      });
-      return found.length === 0 ? undefined : found.flat();
+    const key = [`${this.#id}=${path}`, ...first].join("\0");
+    const known = remembered.get(key);
+    if (known !== undefined) return known ?? undefined;
+    const directories = [...first, ...this.quote, ...this.angle];
+    const found = directories.flatMap((directory, at) => {
+      if (!path.startsWith(directory) || (directory === "" && path.startsWith("/"))) return [];
+      const name = path.slice(directory.length);
+      return [directories.slice(0, at).map((before) => before + name)];
     });
+    const made = found.length === 0 ? undefined : found.flat();
+    remembered.set(key, made ?? null);
+    return made;
   }
 }
 
-const REMEMBERED_MOST = 8_192;
+let chainsMade = 0;
 
-function remembered<T>(map: Map<string, T>, key: string, make: () => T): T {
-  const known = map.get(key);
-  if (known !== undefined || map.has(key)) return known as T;
-  if (map.size >= REMEMBERED_MOST) map.clear();
-  const made = make();
-  map.set(key, made);
-  return made;
-}
+/** Of all chains together: it is the paths that take room. */
+const remembered = new Generations<string, readonly string[] | null>(limits.lookupsRemembered, (paths) => 1 + (paths?.length ?? 0));
 
 /** As long as somebody holds the search path. */
 const chains = new WeakMap<SearchPaths, Chain>();

@@ -110,15 +110,14 @@ export class Housekeeper implements AsyncDisposable {
     rmSync(this.#paths.unresponsive, { force: true });
     this.#parts.records.inherit();
     await this.takeHits();
-    if (this.#ticks % USES_EVERY_TICKS === 0) {
-      await this.#noteUses();
-      boundLog(this.#log, STDERR);
-    }
+    const seldom = this.#ticks % USES_EVERY_TICKS === 0;
+    if (seldom) await this.#noteUses();
     index.flush();
     index.tidy(TIDY_BUDGET_MS);
     await store.tidy(TIDY_BUDGET_MS);
     const until = now() + SETTLE_BUDGET_MS;
     while (flow.quiet && now() < until && (await flow.settleNext(this.#stop.signal)));
+    if (seldom) boundLog(this.#log, STDERR); // Last: a full disk ends the tick.
   }
 
   /** Blobs that only wrappers touch are in use, too. */

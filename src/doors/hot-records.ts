@@ -36,8 +36,9 @@ export class HotRecords {
     if (this.#inherited) return;
     this.#inherited = true;
     // What it was writing when it was killed; what this one writes is written in one go.
-    for (const { path } of this.#files()) if (path.endsWith(UNFINISHED)) rmSync(path, { force: true });
-    this.#measure();
+    const files = this.#files();
+    for (const { path } of files) if (path.endsWith(UNFINISHED)) rmSync(path, { force: true });
+    this.#measure(files.filter(({ path }) => !path.endsWith(UNFINISHED)));
   }
 
   get facts(): { records: number; bytes: number } {
@@ -93,8 +94,8 @@ export class HotRecords {
   }
 
   clear(): void {
-    for (const path of this.#files().map((file) => file.path)) rmSync(path, { force: true });
-    this.#measure();
+    for (const { path } of this.#files()) rmSync(path, { force: true });
+    this.#measure([]);
   }
 
   #write(path: string, bytes: Buffer): void {
@@ -131,8 +132,7 @@ export class HotRecords {
     this.#log.event("info", "hot-record.swept", { swept, bytes });
   }
 
-  #measure(): void {
-    const files = this.#files();
+  #measure(files: readonly { readonly bytes: number }[]): void {
     this.#records = files.length;
     this.#bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   }

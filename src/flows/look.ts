@@ -28,14 +28,14 @@ export class Absences {
   }
 
   /** @param directory absolute; its fingerprint was taken before the path was found missing */
-  add(path: string, directory: string, { fp0, fp1 }: Fingerprint): void {
+  add(path: string, directory: string, fingerprint: Fingerprint): void {
     if (this.#witnesses.size >= limits.absencesRemembered) {
       this.#witnesses.clear();
       this.#latest.clear();
     }
     let witness = this.#latest.get(directory);
-    if (witness?.fp0 !== fp0 || witness.fp1 !== fp1) {
-      witness = { directory, fp0, fp1 };
+    if (witness === undefined || !isSame(witness, fingerprint)) {
+      witness = { directory, fp0: fingerprint.fp0, fp1: fingerprint.fp1 };
       this.#latest.set(directory, witness);
     }
     this.#witnesses.set(path, witness);
@@ -99,16 +99,18 @@ export class Glance {
    */
   #missing(path: string, look: () => boolean): boolean {
     if (this.#gone.has(path)) return true;
-    const missing = this.#isMissing(path, look);
-    if (!missing) return false;
-    const witness = this.#absences.witness(path);
-    this.#gone.set(path, witness !== undefined && this.#stands(witness) ? witness : undefined);
+    const witness = this.#standingWitness(path);
+    if (witness === undefined && !this.#isMissing(path, look)) return false;
+    this.#gone.set(path, witness ?? this.#standingWitness(path));
     return true;
   }
 
-  #isMissing(path: string, look: () => boolean): boolean {
+  #standingWitness(path: string): Witness | undefined {
     const witness = this.#absences.witness(path);
-    if (witness !== undefined && this.#stands(witness)) return true;
+    return witness !== undefined && this.#stands(witness) ? witness : undefined;
+  }
+
+  #isMissing(path: string, look: () => boolean): boolean {
     if (path === "/") return look();
     // The directory first: a name that appears in between is then seen by its own look.
     const directory = parentOf(path);
@@ -127,7 +129,7 @@ export class Glance {
     let stands = this.#standing.get(witness);
     if (stands === undefined) {
       const fingerprint = this.directory(witness.directory);
-      stands = fingerprint !== undefined && fingerprint.fp0 === witness.fp0 && fingerprint.fp1 === witness.fp1;
+      stands = fingerprint !== undefined && isSame(fingerprint, witness);
       this.#standing.set(witness, stands);
     }
     return stands;
@@ -154,6 +156,12 @@ export class Look {
     return this.#glance.directory(path === "" ? this.#cwd : absolutePath(this.#cwd, path));
   }
 
+  /** Of a file or a directory; undefined where there is neither. */
+  fingerprint(path: string): Fingerprint | undefined {
+    const state = this.state(path);
+    return state.kind === "file" ? state.fingerprint : this.directory(path);
+  }
+
   absent(path: string): boolean {
     return this.#glance.absent(absolutePath(this.#cwd, path));
   }
@@ -178,6 +186,10 @@ export function parentOf(path: string): string {
   const slash = path.lastIndexOf("/");
   if (slash < 0) return "";
   return slash === 0 ? "/" : path.slice(0, slash);
+}
+
+export function isSame(one: Fingerprint, other: Fingerprint): boolean {
+  return one.fp0 === other.fp0 && one.fp1 === other.fp1;
 }
 
 /** Both words 0: a file too young for its stat to be believed. */

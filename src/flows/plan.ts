@@ -88,8 +88,7 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   const { places, toolchain } = understood;
   const inputs: WatchedInput[] = [];
   const watch = (path: string): boolean => {
-    const state = look.state(path);
-    const fingerprint = state.kind === "file" ? state.fingerprint : look.directory(path);
+    const fingerprint = look.fingerprint(path);
     if (fingerprint === undefined || isUntrusted(fingerprint)) return false;
     inputs.push({ path, fp0: fingerprint.fp0, fp1: fingerprint.fp1 });
     return true;

@@ -2,10 +2,9 @@
  * Answers given lately. Who asks the same again is answered from here as long as everything is as it was: for wrappers that cannot see
  * what is left for them, behind a mount of their own or with a run directory that is full.
  */
-import { type Digest, limits } from "../base/index.ts";
-import type { Look } from "./look.ts";
+import { type Digest, Generations, limits } from "../base/index.ts";
+import { isSame, isUntrusted, type Look } from "./look.ts";
 import type { Placement, Validity } from "./plan.ts";
-import { Recent } from "./recent.ts";
 
 export interface RecentAnswer {
   readonly manifest: Digest;
@@ -18,7 +17,7 @@ export interface RecentAnswer {
 }
 
 export class RecentAnswers {
-  readonly #answers = new Recent<RecentAnswer>(limits.recentAnswersWeight, weightOf);
+  readonly #answers = new Generations<Digest, RecentAnswer>(limits.recentAnswersWeight, weightOf);
 
   remember(request: Digest, answer: RecentAnswer): void {
     this.#answers.set(request, answer);
@@ -33,15 +32,15 @@ export class RecentAnswers {
 
 /** What the wrapper checks when it finds a hot record. */
 function holds({ inputs, absences }: Validity, look: Look): boolean {
-  for (const { path, fp0, fp1 } of inputs) {
-    const state = look.state(path);
-    const now = state.kind === "file" ? state.fingerprint : look.directory(path);
-    if (now?.fp0 !== fp0 || now.fp1 !== fp1) return false;
+  for (const input of inputs) {
+    const now = look.fingerprint(input.path);
+    if (now === undefined || !isSame(now, input)) return false;
   }
-  for (const { directory, names, fp0, fp1 } of absences) {
-    const now = look.directory(directory);
-    if (now === undefined || (now.fp0 === fp0 && now.fp1 === fp1 && (fp0 !== 0 || fp1 !== 0))) continue;
-    if (!names.every((name) => look.absent(directory === "" ? name : `${directory === "/" ? "" : directory}/${name}`))) return false;
+  for (const absence of absences) {
+    const now = look.directory(absence.directory);
+    if (now === undefined || (isSame(now, absence) && !isUntrusted(absence))) continue;
+    const inside = absence.directory === "/" ? "/" : `${absence.directory}/`;
+    if (!absence.names.every((name) => look.absent(inside + name))) return false;
   }
   return true;
 }

@@ -1,7 +1,7 @@
 /**
  * One compiler invocation on its way through the flows: what was asked, and what has been found out about it so far.
  */
-import type { Digest } from "../base/index.ts";
+import { type Digest, limits } from "../base/index.ts";
 import { type Invocation, isPreprocessed, type Places } from "../compile/index.ts";
 import type { CompilerEnvironment, Toolchain } from "../contracts/index.ts";
 
@@ -38,6 +38,9 @@ export interface Understood {
   /** The source's absolute path. */
   readonly sourcePath: string;
 }
+
+/** A file that was changed this short before a compile began may have been changed after: clocks of file systems are coarse. */
+export const RACY_NS: bigint = BigInt(limits.racyWindowMs) * 1_000_000n;
 
 /** What the one who ran the compiler tells; all times ns. */
 export interface RunReport {

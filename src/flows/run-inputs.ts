@@ -12,7 +12,7 @@ import { absentLookups, type SourceScan } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import { directoryDigest, type Look, parentOf } from "./look.ts";
 import { Refusal } from "./refusal.ts";
-import { absolutePath, type RunReport, type Understood } from "./request.ts";
+import { absolutePath, RACY_NS, type RunReport, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What is known of a run's reading. */
@@ -28,8 +28,6 @@ export interface Reading {
 
 /** How long one compile may keep the event loop to itself at a stretch. */
 const LONGEST_TURN_MS = 10;
-
-const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
 
 export interface ReadFiles {
   /** As the compiler names them; the source first. */
@@ -47,7 +45,7 @@ export async function readInputs(facts: SourceFacts, reading: Reading): Promise<
 async function becomeAcquainted(facts: SourceFacts, { look, dependencies }: Reading): Promise<void> {
   let since = performance.now();
   for (const path of dependencies) {
-    look.state(path, (content, digest) => facts.seen(content, digest));
+    look.state(path, facts.seen);
     if (performance.now() - since < LONGEST_TURN_MS) continue;
     await setImmediate();
     since = performance.now();
@@ -61,7 +59,7 @@ function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
   const absent = new Set<string>();
   const add = (path: string): void => {
     if (inputs.has(path)) return;
-    const state = look.state(path, (content, digest) => facts.seen(content, digest));
+    const state = look.state(path, facts.seen);
     if (state.kind !== "file") throw new Refusal("input_modified_during_compile", path);
     // A file's ctime cannot be set back: one that is older than the compile has not changed since.
     if (state.changedNs >= report.startNs - RACY_NS) throw new Refusal("input_modified_during_compile", path);

@@ -5,7 +5,7 @@ import { type BigIntStats, lstatSync, readFileSync } from "node:fs";
 import { limits } from "../base/index.ts";
 import type { ResultOutput } from "../contracts/index.ts";
 import { Refusal, type Refused, refusedBy } from "./refusal.ts";
-import { absolutePath, type RunReport, type Understood } from "./request.ts";
+import { absolutePath, RACY_NS, type RunReport, type Understood } from "./request.ts";
 
 export interface WrittenFile {
   readonly path: string;
@@ -14,7 +14,6 @@ export interface WrittenFile {
 }
 
 const CLOCK_TOLERANCE_NS = 50_000_000n;
-const RACY_NS = BigInt(limits.racyWindowMs) * 1_000_000n;
 
 /** To be called before anything that waits: the sooner the outputs are read, the less can have happened to them. */
 export function readOutputs(

@@ -1,7 +1,7 @@
 /**
  * What is known of sources by their content: scans, tokens, macros. Each content is looked at once and remembered, within limits.
  */
-import { type Digest, limits } from "../base/index.ts";
+import { type Digest, Generations, limits } from "../base/index.ts";
 import {
   identifiersOf,
   type MacroBodies,
@@ -14,16 +14,15 @@ import {
   withoutAssert,
 } from "../compile/index.ts";
 import type { Files } from "../contracts/index.ts";
-import { Recent } from "./recent.ts";
 
 export type PathAndDigest = readonly [path: string, digest: Digest];
 
 export class SourceFacts {
   readonly #files: Files;
-  readonly #scans = new Recent<SourceScan>(limits.scanCacheWeight, weightOf);
-  readonly #tokens = new Recent<TokensOf | null>(limits.tokenCacheEntries);
-  readonly #macros = new Recent<MacroBodies>(limits.scanCacheEntries);
-  readonly #mentions = new Recent<boolean>(limits.scanCacheEntries);
+  readonly #scans = new Generations<Digest, SourceScan>(limits.scanCacheWeight, weightOf);
+  readonly #tokens = new Generations<Digest, TokensOf | null>(limits.tokenCacheEntries);
+  readonly #macros = new Generations<Digest, MacroBodies>(limits.scanCacheEntries);
+  readonly #mentions = new Generations<string, boolean>(limits.scanCacheEntries);
 
   constructor(parts: { files: Files }) {
     this.#files = parts.files;
@@ -35,9 +34,9 @@ export class SourceFacts {
   }
 
   /** Remembers the scan of content that happens to be at hand. */
-  seen(content: Buffer, digest: Digest): void {
+  readonly seen = (content: Buffer, digest: Digest): void => {
     if (!this.#scans.has(digest)) this.#scans.set(digest, scanSource(content));
-  }
+  };
 
   /** Undefined when the file no longer has that content, or when its tokens cannot be told with certainty. */
   tokens(path: string, digest: Digest): TokensOf | undefined {
@@ -87,7 +86,7 @@ export class SourceFacts {
     });
   }
 
-  #learn<T>(into: Recent<T>, path: string, digest: Digest, read: (content: Buffer) => T): T | undefined {
+  #learn<T>(into: Generations<Digest, T>, path: string, digest: Digest, read: (content: Buffer) => T): T | undefined {
     const content = this.#files.content(path, digest);
     if (content === undefined) return undefined;
     const fact = read(content);

@@ -5,9 +5,8 @@
  * what a crash loses of them, the janitor finds again on the disk.
  * Knows: SQL. Does not know: files.
  */
-import type { Digest } from "../base/index.ts";
+import { type Digest, Generations } from "../base/index.ts";
 import { type Database, numberAt, type Row, type Statement } from "./database.ts";
-import { Generations } from "./generations.ts";
 
 /** How a blob lies on the disk; `kept`: plain, because compressing it did not pay. */
 type Form = "plain" | "zstd" | "kept";

@@ -8,10 +8,9 @@
 import { createHash } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { type Digest, digestOf, limits, systemCode } from "../base/index.ts";
+import { type Digest, digestOf, Generations, limits, systemCode } from "../base/index.ts";
 import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
 import type { Database } from "./database.ts";
-import { Generations } from "./generations.ts";
 import { LargeFiles, type StatIdentity } from "./large-files.ts";
 import { statFingerprint } from "./stat-fingerprint.ts";
 

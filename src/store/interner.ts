@@ -3,10 +3,9 @@
  *
  * The tables hold them all, memory only those used lately. Ids that no entry names any more are removed by the sweeper.
  */
-import type { Digest } from "../base/index.ts";
+import { type Digest, Generations } from "../base/index.ts";
 import type { ManifestInput, PortablePath } from "../contracts/index.ts";
 import { type Database, numberAt, textAt } from "./database.ts";
-import { Generations } from "./generations.ts";
 import { demandIntact, rowCheck } from "./row-check.ts";
 
 interface KnownInput {

@@ -16,6 +16,14 @@ function requestOf(guest: Machine, membership: Membership, number: number): Retu
   return requestToJoin(codec, guest.keys, guest.identity, { network: membership.network, secret: secret(number) });
 }
 
+function mergeBothWays(one: Membership, other: Membership): void {
+  for (const [to, from] of [
+    [one, other],
+    [other, one],
+  ] as const)
+    to.merge(from.statements().map(({ bytes }) => bytes));
+}
+
 function inviteKey(number: number): string {
   return invitationKeyPair(secret(number)).publicKey;
 }
@@ -182,11 +190,7 @@ test("two members put each other out at once: the senior stays, before anybody h
   const other = copyOf(network);
   network.issue(founder.keys, { kind: "revoke", member: second.keys.publicKey }, START);
   other.issue(second.keys, { kind: "revoke", member: founder.keys.publicKey }, START);
-  for (const [to, from] of [
-    [network, other],
-    [other, network],
-  ] as const)
-    to.merge(from.statements().map(({ bytes }) => bytes));
+  mergeBothWays(network, other);
   for (const replica of [network, other])
     assert.deepEqual(
       [founder, second].map((one) => standing(replica, one)),
@@ -201,11 +205,7 @@ test("one invitation, redeemed at two places at once: everybody agrees who came 
   const other = copyOf(network);
   network.issue(founder.keys, { kind: "admit", request: requestOf(third, network, 2) }, START);
   other.issue(second.keys, { kind: "admit", request: requestOf(stranger, network, 2) }, START);
-  for (const [to, from] of [
-    [network, other],
-    [other, network],
-  ] as const)
-    to.merge(from.statements().map(({ bytes }) => bytes));
+  mergeBothWays(network, other);
   for (const replica of [network, other])
     assert.deepEqual(
       [third, stranger].map((one) => standing(replica, one)),

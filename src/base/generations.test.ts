@@ -33,3 +33,21 @@ test("never tells anything but the last value set, and always that of the last h
     }),
   );
 });
+
+test("entries weigh what they weigh: together no more than was said, but for one that is too heavy alone", () => {
+  const half = 10;
+  fc.assert(
+    fc.property(fc.array(fc.record({ key: fc.nat(12), value: fc.nat(2 * half) })), (steps) => {
+      const map = new Generations<number, number>(2 * half, (value) => value);
+      const model = new Map<number, number>();
+      for (const { key, value } of steps) {
+        map.set(key, value);
+        model.set(key, value);
+        assert.equal(map.get(key), value);
+        const held = [...model].filter(([known]) => map.has(known)).map(([, weight]) => weight);
+        const sum = held.reduce((total, weight) => total + weight, 0);
+        assert.ok(sum <= 2 * Math.max(half, ...held), `${sum}`);
+      }
+    }),
+  );
+});

@@ -5,12 +5,22 @@
  */
 export class Generations<K, V> {
   readonly #half: number;
+  readonly #weigh: (value: V) => number;
   #young = new Map<K, V>();
   #old = new Map<K, V>();
+  #youngWeight = 0;
 
-  /** @param entriesMax never more entries than this are held; at least 2 */
-  constructor(entriesMax: number) {
-    this.#half = Math.max(1, Math.floor(entriesMax / 2));
+  /**
+   * @param most what all entries may weigh together; one that weighs more than half of it is held alone
+   * @param weigh the same for the same value; without it each entry weighs 1
+   */
+  constructor(most: number, weigh: (value: V) => number = () => 1) {
+    this.#half = Math.max(1, Math.floor(most / 2));
+    this.#weigh = weigh;
+  }
+
+  has(key: K): boolean {
+    return this.#young.has(key) || this.#old.has(key);
   }
 
   get(key: K): V | undefined {
@@ -22,20 +32,32 @@ export class Generations<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+    this.#forgetYoung(key);
+    const weight = this.#weigh(value);
+    if (this.#young.size > 0 && this.#youngWeight + weight > this.#half) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#youngWeight = 0;
     }
     this.#young.set(key, value);
+    this.#youngWeight += weight;
   }
 
   delete(key: K): void {
-    this.#young.delete(key);
+    this.#forgetYoung(key);
     this.#old.delete(key);
   }
 
   clear(): void {
     this.#young.clear();
     this.#old.clear();
+    this.#youngWeight = 0;
+  }
+
+  #forgetYoung(key: K): void {
+    const known = this.#young.get(key);
+    if (known === undefined) return;
+    this.#young.delete(key);
+    this.#youngWeight -= this.#weigh(known);
   }
 }
