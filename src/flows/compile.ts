@@ -6,8 +6,6 @@
  * Does not know: sockets, records, databases, how compilers are asked.
  */
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { type Log, limits } from "../base/index.ts";
 import {
   actionKey,
@@ -24,23 +22,16 @@ import {
   readInvocation,
   terminalDigest,
 } from "../compile/index.ts";
-import type {
-  Files,
-  HistoryRow,
-  LocalStore,
-  ManifestEntry,
-  ResultIndex,
-  SearchPaths,
-  StoredResult,
-  Toolchains,
-} from "../contracts/index.ts";
-import { type Described, type Difference, describeDifferences, mostDifferences } from "./differences.ts";
+import type { Files, LocalStore, ManifestEntry, ResultIndex, SearchPaths, StoredResult, Toolchains } from "../contracts/index.ts";
+import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
+import { Glances } from "./glances.ts";
 import { ingest } from "./ingest.ts";
-import { Absences, Glance, Look } from "./look.ts";
+import { Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
 import { RecentAnswers } from "./recent-answers.ts";
+import { bodyOf, bodyOfPassed, describe, type Known, readRemembered } from "./remembered.ts";
 import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Understood } from "./request.ts";
 import { readOutputs, type WrittenFile } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
@@ -89,27 +80,9 @@ interface Job {
   contested: boolean;
 }
 
-/** A turn without work takes some 10 µs. */
-const GATHERING_TURNS = 32;
-
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
 
 const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
-
-/** What `explain` is told of the last compile of a source. */
-interface Known {
-  readonly manifest: string;
-  readonly action: string | undefined;
-  readonly detail: string | undefined;
-  readonly differences: readonly Difference[];
-  readonly inputs: number;
-  readonly outputs: readonly string[];
-  readonly compileMs: number;
-}
-
-type Remembered = Described & Known;
-
-const NOTHING_KNOWN: Known = { manifest: "", action: undefined, detail: undefined, differences: [], inputs: 0, outputs: [], compileMs: 0 };
 
 /** Names of files that compilers compile. */
 const SOURCE_NAME = /^[^-].*\.(?:c|cc|cp|cpp|cxx|c\+\+|C|CPP|m|mm|M|i|ii|mi|mii|s|S|sx)$/;
@@ -118,10 +91,8 @@ export class CompileFlow {
   readonly #parts: CompileParts;
   readonly #options: CompileOptions;
   readonly #facts: SourceFacts;
-  readonly #absences: Absences = new Absences();
+  readonly #glances: Glances;
   readonly #answers: RecentAnswers = new RecentAnswers();
-  #gathering: Promise<Glance> | undefined;
-  #gathered = 0;
   readonly #jobs = new Map<bigint, Job>();
   readonly #writers = new Map<string, Job>();
   /** Results that wait for a quiet moment to be settled, by action. */
@@ -133,6 +104,7 @@ export class CompileFlow {
     this.#parts = parts;
     this.#options = options;
     this.#facts = new SourceFacts(parts);
+    this.#glances = new Glances(parts);
   }
 
   get running(): number {
@@ -141,7 +113,7 @@ export class CompileFlow {
 
   async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
     this.#askedAt = this.#parts.now();
-    let look = new Look(await this.#nextGlance(), question.cwd);
+    let look = new Look(await this.#glances.next(), question.cwd);
     const again = await this.#answerAgain(question, look);
     if (again !== undefined) return again;
     const understanding = await this.#understand(question, look, signal);
@@ -165,24 +137,6 @@ export class CompileFlow {
     return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
   }
 
-  /** A glance for all who ask at about this time: it begins when they have asked. */
-  #nextGlance(): Promise<Glance> {
-    this.#gathered += 1;
-    this.#gathering ??= this.#gather();
-    return this.#gathering;
-  }
-
-  /** Node accepts one connection in a turn of its loop and hears what it wants in the next. */
-  async #gather(): Promise<Glance> {
-    for (let turn = 0, idle = 0; turn < GATHERING_TURNS && idle < 2; turn++) {
-      const before = this.#gathered;
-      await setImmediate();
-      idle = this.#gathered === before ? idle + 1 : 0;
-    }
-    this.#gathering = undefined;
-    return this.#glance();
-  }
-
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {
     if (question.why !== "no-record" && question.why !== "input-changed") return undefined;
     const answer = this.#answers.find(question.key, look);
@@ -192,7 +146,7 @@ export class CompileFlow {
       if (content === undefined && (await this.#parts.store.plain(digest)) === undefined) return undefined;
     this.#parts.index.touch(manifest, action);
     this.#count({ hit_daemon: 1, saved_ms: placement.compileMs }, question.session);
-    this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome: "hit_daemon", body });
+    this.#write(question, source, "hit_daemon", body);
     this.#parts.log.event("debug", "compile.hit", { how: "again", source, action });
     return { kind: "hit", placement, validity, again: true };
   }
@@ -211,13 +165,8 @@ export class CompileFlow {
     if (next === undefined) return false;
     const [key, question] = next;
     this.#presumed.delete(key);
-    const look = this.#look(question);
-    const understanding = await this.#understand(question, look, signal);
-    if (understanding.kind === "pass") return true;
-    const { understood } = understanding;
-    const found = this.#find(understood, look);
-    if (found.kind === "hit" && found.how === "direct" && found.entry.presumed)
-      await this.#settle(understood, found.entry, found.result, true, signal);
+    const found = await this.#directHit(question, signal);
+    if (found?.entry.presumed === true) await this.#settle(found.understood, found.entry, found.result, true, signal);
     return true;
   }
 
@@ -248,15 +197,25 @@ export class CompileFlow {
 
   /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */
   async recheck(question: CompileQuestion, signal: AbortSignal): Promise<{ placement: Placement; validity: Validity } | undefined> {
+    const found = await this.#directHit(question, signal);
+    if (found === undefined) return undefined;
+    const { look, understood, entry, result } = found;
+    const placement = await placementOf(this.#parts.store, understood, result, signal);
+    const validity = validityOf(look, understood, entry);
+    return placement === undefined || validity === undefined ? undefined : { placement, validity };
+  }
+
+  /** What is known of a question's very inputs, as of now. */
+  async #directHit(
+    question: CompileQuestion,
+    signal: AbortSignal,
+  ): Promise<{ look: Look; understood: Understood; entry: ManifestEntry; result: StoredResult } | undefined> {
     const look = this.#look(question);
     const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return undefined;
     const { understood } = understanding;
     const found = this.#find(understood, look);
-    if (found.kind !== "hit" || found.how !== "direct") return undefined;
-    const placement = await placementOf(this.#parts.store, understood, found.result, signal);
-    const validity = validityOf(look, understood, found.entry);
-    return placement === undefined || validity === undefined ? undefined : { placement, validity };
+    return found.kind === "hit" && found.how === "direct" ? { look, understood, entry: found.entry, result: found.result } : undefined;
   }
 
   /** What came of a `run`. Never throws for what a compiler or file system may do. */
@@ -343,11 +302,7 @@ export class CompileFlow {
   }
 
   #look(question: CompileQuestion): Look {
-    return new Look(this.#glance(), question.cwd);
-  }
-
-  #glance(): Glance {
-    return new Glance({ files: this.#parts.files, absences: this.#absences });
+    return new Look(this.#glances.now(), question.cwd);
   }
 
   #responseReader(cwd: string): (path: string) => string | undefined {
@@ -362,16 +317,7 @@ export class CompileFlow {
     this.#count({ [`pass:${reason}`]: 1 }, question.session);
     this.#parts.log.event("debug", "compile.passed", { reason, detail: detail ?? null, cwd: question.cwd });
     const source = question.argv.findLast((argument) => SOURCE_NAME.test(argument));
-    if (source !== undefined) {
-      const described: Described = {
-        compiler: basename(question.compiler),
-        toolchain: "",
-        keyArgs: question.argv.slice(1),
-        environment: [],
-        cwd: question.cwd,
-      };
-      this.#write(question, absolutePath(question.cwd, source), `pass:${reason}`, { ...described, ...NOTHING_KNOWN, detail });
-    }
+    if (source !== undefined) this.#write(question, absolutePath(question.cwd, source), `pass:${reason}`, bodyOfPassed(question, detail));
     return { kind: "pass", reason };
   }
 
@@ -513,25 +459,12 @@ export class CompileFlow {
 
   /** @returns the body of the row */
   #remember(understood: Understood, outcome: string, facts: Partial<Known>): string {
-    const outputs = understood.invocation.outputs.map((output) => output.path);
-    const body: Remembered = { ...describe(understood), ...NOTHING_KNOWN, manifest: understood.manifest, outputs, ...facts };
-    return this.#write(understood.question, understood.sourcePath, outcome, body);
-  }
-
-  #write(question: CompileQuestion, source: string, outcome: string, remembered: Remembered): string {
-    const body = JSON.stringify(remembered);
-    this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome, body });
+    const body = bodyOf(understood, facts);
+    this.#write(understood.question, understood.sourcePath, outcome, body);
     return body;
   }
-}
 
-function describe(understood: Understood): Described {
-  const { toolchain, invocation, keyEnvironment: environment, question } = understood;
-  const compiler = `${basename(question.compiler)} (${toolchain.family} ${toolchain.version})`;
-  return { compiler, toolchain: toolchain.digest, keyArgs: invocation.keyArgs, environment, cwd: question.cwd };
-}
-
-/** Rows are written by this file alone. */
-function readRemembered(row: HistoryRow): Remembered {
-  return JSON.parse(row.body) as Remembered;
+  #write(question: CompileQuestion, source: string, outcome: string, body: string): void {
+    this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome, body });
+  }
 }
