@@ -5,15 +5,20 @@
  * there is a network, so that a node without one opens no network socket and does not pay for the libraries.
  */
 import { randomBytes } from "node:crypto";
+import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
-import { setTimeout as pause } from "node:timers/promises";
+import { join } from "node:path";
+import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, isName, type Log } from "../base/index.ts";
 import type { NetworkControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
+import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import type { NetworkRuntime } from "./network-runtime.ts";
 
+/** The checkout or package. */
+const ROOT = join(import.meta.dirname, "../..");
 /** Machines that an invitation names: who made it, and some that can stand in. */
 const INVITATION_HOSTS = 3;
 const PING_DEADLINE_MS = 5_000;
@@ -41,6 +46,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** Changes happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #ended = false;
+  #loaded: Promise<void> | undefined;
 
   constructor(parts: { readonly log: Log }, options: NetworkServiceOptions) {
     this.#log = parts.log;
@@ -75,6 +81,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {
     return this.#alone(async () => {
       await this.#refuseSecond();
+      await this.#load();
       const { foundNetwork } = await import("./network-runtime.ts");
       const own = checkedName(machine, "machine") || nameFrom(hostname());
       const names = { name: checkedName(name, "name") || "home", domain: checkedName(domain, "domain") || "home", machine: own };
@@ -122,6 +129,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   join({ line, machine }: { line: string; machine: string }): Promise<unknown> {
     return this.#alone(async () => {
       await this.#refuseSecond();
+      await this.#load();
       const { readInvitation } = await import("./network-runtime.ts");
       const invitation = await readInvitation(line);
       if (invitation === undefined) throw new CairnError("invitation-invalid");
@@ -218,7 +226,22 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     }
   }
 
+  /** Loads the libraries of the network, once. */
+  #load(): Promise<void> {
+    this.#loaded ??= (async () => {
+      await setImmediate(); // Whoever asks already is answered first: loading leaves no time for others.
+      const began = performance.now();
+      const bundled = useBundle(ROOT);
+      await import("./network-runtime.ts");
+      // Kept now and not at the end: a daemon that is killed keeps nothing, and the next would take three times as long.
+      flushCompileCache();
+      this.#log.event("info", "network.loaded", { bundled, tookMs: Math.round(performance.now() - began) });
+    })();
+    return this.#loaded;
+  }
+
   async #start(identity: SavedIdentity): Promise<Running> {
+    await this.#load();
     const { NetworkRuntime } = await import("./network-runtime.ts");
     await using stack = new AsyncDisposableStack();
     const kept = stack.use(NetworkState.open(this.#home.database));

@@ -3,8 +3,9 @@
  *
  * Every setting that is not libp2p's default is here, with the reason. Measured facts behind them: docs/decisions/0008-libp2p.md.
  */
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-import type { ConnectionGater, Libp2p } from "@libp2p/interface";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
@@ -24,7 +25,7 @@ const KIB = 1_024;
 export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Libp2p> {
   return createLibp2p({
     start: false, // First the gate must stand.
-    privateKey: await generateKeyPairFromSeed("Ed25519", options.seed),
+    privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
     transports: [tcp({ backlog: 64 })],
     // TLS would be faster, but its certificates are dated: it fails between clocks that are an hour wrong each.
@@ -61,4 +62,14 @@ export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions)
     connectionGater: gater,
     nodeInfo: { name: "cairn", userAgent: "cairn" },
   });
+}
+
+/** Of an Ed25519 key in PKCS #8, all but the seed. */
+const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** libp2p would find the public half in JavaScript, and take 30 ms for it when a process has just started. */
+function privateKeyOf(seed: Uint8Array): PrivateKey {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
+  const { x = "" } = createPublicKey(key).export({ format: "jwk" });
+  return privateKeyFromRaw(Buffer.concat([seed, Buffer.from(x, "base64url")]));
 }
