@@ -56,6 +56,11 @@ export const limits = {
   probeBytes: 4_194_304,
   /** A preprocessed source that is searched for its place. */
   preprocessedBytes: 134_217_728,
+  /** Finished compiles that wait to be digested, and what their outputs may take. */
+  digestsWaiting: 512,
+  digestBytesWaiting: 33_554_432,
+  /** When a daemon ends, what waits has so long. */
+  digestAtEndMs: 2_000,
   /** Results whose place is only presumed and that wait to be looked at. */
   proofsWaiting: 2_048,
   /** Without a question for this long, work that nobody waits for may begin. */

@@ -47,7 +47,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
   const statistics = new Statistics({ index });
-  const flow = new CompileFlow({ files, toolchains, store, index, statistics, log, now }, { homeDirectory: homedir() });
+  const flow = stack.use(new CompileFlow({ files, toolchains, store, index, statistics, log, now }, { homeDirectory: homedir() }));
   const records = new HotRecords(
     { log },
     { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },

@@ -70,25 +70,29 @@ export class NodeControls implements Controls {
       socket: paths.compileSocket,
       store: { bytes: storedBytes, blobs, capacityBytes: config.storeCapacityBytes, directory: store.directory },
       index: index.facts(),
-      jobs: { running: flow.running },
+      jobs: { running: flow.running, waiting: flow.waiting },
       hot: records.facts,
       network: this.#parts.network.status(),
     };
   }
 
+  /** Of all time, complete; of one session, without waiting for what is yet to be stored: a build that has ended asks. */
   async stats(session: string): Promise<unknown> {
-    await this.#parts.housekeeper.takeHits();
-    const { statistics } = this.#parts;
+    const { statistics, flow, housekeeper } = this.#parts;
+    if (session === "") await flow.catchUp();
+    await housekeeper.takeHits();
     return { counters: session === "" ? statistics.all() : statistics.session(session) };
   }
 
   async zeroStats(): Promise<unknown> {
+    await this.#parts.flow.catchUp();
     await this.#parts.housekeeper.takeHits();
     this.#parts.statistics.zero();
     return { counters: {} };
   }
 
   async explain(file: string): Promise<unknown> {
+    await this.#parts.flow.catchUp();
     await this.#parts.housekeeper.takeHits();
     const row = file === "" ? this.#parts.index.latestHistory() : this.#parts.index.history(file);
     if (row === undefined) return { found: false };
@@ -101,7 +105,8 @@ export class NodeControls implements Controls {
   }
 
   async gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown> {
-    const { store, records } = this.#parts;
+    const { store, records, flow } = this.#parts;
+    await flow.catchUp();
     const before = store.facts();
     if (request.all) records.clear();
     await store.shrink(request.all ? 0 : (request.maxBytes ?? this.#options.config.storeCapacityBytes));

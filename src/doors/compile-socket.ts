@@ -200,8 +200,9 @@ class Conversation {
     if (question === undefined || this.#job === undefined || report.job !== this.#job)
       return this.#end({ kind: "refused", why: "no such job" });
     this.#job = undefined;
-    const outcome = await this.#patiently(this.#parts.flow.ran(report.job, report, this.#signal));
-    this.#end({ kind: "stored", stored: outcome.kind === "stored" });
+    const taken = await this.#patiently(this.#parts.flow.ran(report.job, report, this.#signal));
+    this.#end({ kind: "stored", taken: taken.kind === "taken" });
+    const outcome = taken.kind === "taken" ? await taken.outcome : taken;
     if (outcome.kind === "stored") this.#leave(question, outcome.placement, outcome.validity);
   }
 

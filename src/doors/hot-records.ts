@@ -69,7 +69,7 @@ export class HotRecords {
       renameSync(temporary, path);
       this.#writing = true;
     } catch (error) {
-      rmSync(temporary, { force: true });
+      removeIfThere(temporary);
       if (this.#writing)
         this.#log.event("warn", "hot-record.unwritable", { path, error: error instanceof Error ? error.message : String(error) });
       this.#writing = false; // Told once, until it works again.
@@ -146,5 +146,14 @@ export class HotRecords {
         const stats = statSync(path, { throwIfNoEntry: false });
         return stats === undefined ? [] : [{ path, bytes: stats.size, mtimeMs: stats.mtimeMs }];
       });
+  }
+}
+
+/** Also where something else stands in the place of its directory. */
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Then it is not there, or cannot be removed: the next start tries again.
   }
 }

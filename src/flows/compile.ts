@@ -5,28 +5,17 @@
  * Knows: the order of steps, what is counted and remembered of each.
  * Does not know: sockets, records, databases, how compilers are asked.
  */
-import { readFileSync } from "node:fs";
-import { type Log, limits } from "../base/index.ts";
-import {
-  actionKey,
-  type Depfile,
-  keyEnvironment,
-  manifestKey,
-  type PassReason,
-  Places,
-  parseDepfile,
-  passAtOnce,
-  placeDigest,
-  preprocessorArgs,
-  projectRoot,
-  readInvocation,
-  terminalDigest,
-} from "../compile/index.ts";
+import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Log, limits, ownBytes } from "../base/index.ts";
+import { actionKey, type Depfile, type PassReason, parseDepfile, preprocessorArgs } from "../compile/index.ts";
 import type { Files, LocalStore, ManifestEntry, ResultIndex, SearchPaths, StoredResult, Toolchains } from "../contracts/index.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
 import { Glances } from "./glances.ts";
-import { ingest } from "./ingest.ts";
+import { examine, type Finding, keep, type RunFacts } from "./ingest.ts";
+import { type Job, Jobs } from "./jobs.ts";
+import { Later } from "./later.ts";
 import { Look } from "./look.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
@@ -36,6 +25,7 @@ import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Un
 import { readOutputs, type WrittenFile } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
+import { responseReader, type Understanding, understand } from "./understand.ts";
 
 export interface CompileParts {
   readonly files: Files;
@@ -64,41 +54,48 @@ export type Answer =
   | { readonly kind: "run"; readonly job: bigint; readonly args: readonly string[]; readonly environment: readonly string[] }
   | { readonly kind: "pass"; readonly reason: PassReason };
 
+export interface NotStored {
+  readonly kind: "not-stored";
+}
+
 export type Outcome =
   | { readonly kind: "stored"; readonly placement: Placement | undefined; readonly validity: Validity | undefined }
-  | { readonly kind: "not-stored" };
+  | NotStored;
 
-interface Job {
-  readonly understood: Understood;
-  /** Set when the compiler was told to write a dependency file for us; it comes with the report. */
-  readonly ownDepfile: boolean;
-  readonly search: Promise<SearchPaths | undefined>;
-  readonly differences: readonly Difference[];
-  /** Absolute paths. */
-  readonly outputs: readonly string[];
-  /** Another compile was to write one of the outputs while this one ran. */
-  contested: boolean;
-}
+/** `taken`: will be stored when a core is idle or somebody asks for it. */
+export type Taken = { readonly kind: "taken"; readonly outcome: Promise<Outcome> } | NotStored;
 
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
 
 const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
 
+/** With so many compiles at once, one more thing to do would take a core from them. */
+const CORES_FOR_BUILDS = Math.max(1, availableParallelism() - 1);
+
 /** Names of files that compilers compile. */
 const SOURCE_NAME = /^[^-].*\.(?:c|cc|cp|cpp|cxx|c\+\+|C|CPP|m|mm|M|i|ii|mi|mii|s|S|sx)$/;
 
-export class CompileFlow {
+/** A compile that has ended and was looked at, but not stored yet. */
+interface Finished {
+  readonly job: Job;
+  readonly report: RunFacts;
+  readonly finding: Finding;
+  readonly validity: Validity | undefined;
+}
+
+export class CompileFlow implements AsyncDisposable {
   readonly #parts: CompileParts;
   readonly #options: CompileOptions;
   readonly #facts: SourceFacts;
   readonly #glances: Glances;
   readonly #answers: RecentAnswers = new RecentAnswers();
-  readonly #jobs = new Map<bigint, Job>();
-  readonly #writers = new Map<string, Job>();
+  readonly #jobs = new Jobs();
+  /** Compiles that have ended and are to be digested. */
+  readonly #later: Later = new Later({ isBusy: () => this.#jobs.size >= CORES_FOR_BUILDS });
+  readonly #stop = new AbortController();
   /** Results that wait for a quiet moment to be settled, by action. */
   readonly #presumed = new Map<string, CompileQuestion>();
   #askedAt = 0;
-  #nextJob = 1n;
 
   constructor(parts: CompileParts, options: CompileOptions) {
     this.#parts = parts;
@@ -111,6 +108,23 @@ export class CompileFlow {
     return this.#jobs.size;
   }
 
+  /** Finished compiles that have yet to be stored. */
+  get waiting(): number {
+    return this.#later.size;
+  }
+
+  /** Stores what waits to be. */
+  async catchUp(): Promise<void> {
+    await this.#later.catchUp();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.race([this.catchUp(), sleep(limits.digestAtEndMs, undefined, { ref: false })]);
+    if (this.waiting > 0) this.#parts.log.event("warn", "compile.not-digested", { waiting: this.waiting });
+    this.#stop.abort();
+    this.#later[Symbol.dispose]();
+  }
+
   async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
     this.#askedAt = this.#parts.now();
     let look = new Look(await this.#glances.next(), question.cwd);
@@ -119,6 +133,7 @@ export class CompileFlow {
     const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
+    await this.#later.demand(understood.manifest);
     let found = this.#find(understood, look);
     if (found.kind === "presumed") {
       await this.#settle(understood, found.entry, found.result, false, signal);
@@ -153,7 +168,7 @@ export class CompileFlow {
 
   /** True when nobody has asked for a while. */
   get quiet(): boolean {
-    return this.#parts.now() - this.#askedAt > limits.quietMs && this.#jobs.size === 0;
+    return this.#parts.now() - this.#askedAt > limits.quietMs && this.#jobs.size === 0 && this.waiting === 0;
   }
 
   /**
@@ -179,7 +194,7 @@ export class CompileFlow {
     signal: AbortSignal,
   ): Promise<void> {
     const { toolchains, index, log } = this.#parts;
-    const readText = this.#responseReader(understood.question.cwd);
+    const readText = responseReader(this.#parts.files, understood.question.cwd);
     const named = await namesPlace(toolchains, understood, readText, inBackground, signal);
     if (named === undefined) return;
     // The preprocessor must have read what the entry speaks of.
@@ -218,99 +233,37 @@ export class CompileFlow {
     return found.kind === "hit" && found.how === "direct" ? { look, understood, entry: found.entry, result: found.result } : undefined;
   }
 
-  /** What came of a `run`. Never throws for what a compiler or file system may do. */
-  async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Outcome> {
-    const job = this.#end(id);
+  /**
+   * What came of a `run`. Resolves when all has been looked at that may change once the asker goes on.
+   * Never throws for what a compiler or file system may do.
+   */
+  async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Taken> {
+    const job = this.#jobs.end(id);
     if (job === undefined) return { kind: "not-stored" };
     const { understood } = job;
-    const { session } = understood.question;
-    try {
-      if (report.waitStatus !== 0) {
-        this.#count({ compiler_failed: 1 }, session);
-        this.#remember(understood, "compiler_failed", { differences: job.differences });
-        return { kind: "not-stored" };
-      }
-      return await this.#keep(job, report, signal);
-    } catch (error) {
-      this.#refuse(job, "storing_failed", error instanceof Error ? error.message : String(error));
+    if (report.waitStatus !== 0) {
+      this.#count({ compiler_failed: 1 }, understood.question.session);
+      this.#remember(understood, "compiler_failed", { differences: job.differences });
       return { kind: "not-stored" };
+    }
+    try {
+      return await this.#take(job, report, signal);
+    } catch (error) {
+      return this.#failed(job, error);
     }
   }
 
   /** The asker went away without running, or without telling. */
   abandon(id: bigint): void {
-    this.#end(id);
+    this.#jobs.end(id);
   }
 
-  #begin(id: bigint, job: Job): void {
-    this.#jobs.set(id, job);
-    for (const path of job.outputs) {
-      const other = this.#writers.get(path);
-      if (other !== undefined) other.contested = job.contested = true;
-      this.#writers.set(path, job);
-    }
-  }
-
-  #end(id: bigint): Job | undefined {
-    const job = this.#jobs.get(id);
-    this.#jobs.delete(id);
-    for (const path of job?.outputs ?? []) if (this.#writers.get(path) === job) this.#writers.delete(path);
-    return job;
-  }
-
-  async #understand(
-    question: CompileQuestion,
-    look: Look,
-    signal: AbortSignal,
-  ): Promise<{ kind: "understood"; understood: Understood } | { kind: "pass"; reason: PassReason; detail?: string | undefined }> {
-    const { toolchains } = this.#parts;
-    const { cwd, argv, environment, compiler } = question;
-    const passed = passAtOnce(argv);
-    if (passed !== undefined) return passed;
-    const identified = await toolchains.identify(compiler, environment, signal);
-    if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
-    const { toolchain } = identified;
-
-    const readText = this.#responseReader(cwd);
-    // Where the project lies is known only once the source is: a first reading with no places finds it.
-    const first = readInvocation({ argv, environment, family: toolchain.family }, (path) => path, readText);
-    if (first.kind === "pass") return first;
-    const sourcePath = absolutePath(cwd, first.invocation.source);
-    const root = projectRoot(sourcePath, (path) => !look.absent(path), this.#options.homeDirectory);
-    const places = new Places({ cwd, projectRoot: root });
-    const portable = (path: string): string => places.portable(path);
-    const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, readText);
-    if (reading.kind === "pass") return reading;
-    const { invocation } = reading;
-
-    const native =
-      invocation.nativeArgs.length === 0 ? "" : await toolchains.native(toolchain, compiler, invocation.nativeArgs, environment, signal);
-    if (native === undefined) return { kind: "pass", reason: "unknown_compiler", detail: invocation.nativeArgs.join(" ") };
-    const understood: Understood = {
-      question,
-      toolchain,
-      invocation,
-      places,
-      projectRoot: root,
-      manifest: manifestKey({ toolchain, invocation, environment, native, nesting: places.nesting }, portable),
-      place: placeDigest(cwd, root, environment),
-      terminal: terminalDigest(question, environment),
-      keyEnvironment: keyEnvironment(environment, portable),
-      sourcePath,
-    };
-    return { kind: "understood", understood };
+  #understand(question: CompileQuestion, look: Look, signal: AbortSignal): Promise<Understanding> {
+    return understand(this.#parts, this.#options.homeDirectory, question, look, signal);
   }
 
   #look(question: CompileQuestion): Look {
     return new Look(this.#glances.now(), question.cwd);
-  }
-
-  #responseReader(cwd: string): (path: string) => string | undefined {
-    return (path) => {
-      const file = absolutePath(cwd, path);
-      const state = this.#parts.files.state(file);
-      return state.kind !== "file" || state.size > limits.frameBytes ? undefined : readFileSync(file, "utf8");
-    };
   }
 
   #pass(question: CompileQuestion, reason: PassReason, detail: string | undefined): Answer {
@@ -349,7 +302,6 @@ export class CompileFlow {
   #run(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
     const { invocation, question, toolchain } = understood;
     const { toolchains, log, statistics } = this.#parts;
-    const id = this.#nextJob++;
     const ownDepfile = hasHeaders(invocation) && invocation.depfile === undefined;
     const search = hasHeaders(invocation)
       ? toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal)
@@ -358,7 +310,7 @@ export class CompileFlow {
     statistics.count({ miss: 1 }, question.session);
     const differences = this.#whyMissed(understood, look, nearest);
     const outputs = invocation.outputs.map(({ path }) => absolutePath(question.cwd, path));
-    this.#begin(id, { understood, ownDepfile, search, differences, outputs, contested: false });
+    const job = this.#jobs.begin({ understood, ownDepfile, search, differences, outputs, contested: false });
     log.event("debug", "compile.missed", {
       source: understood.sourcePath,
       manifest: understood.manifest,
@@ -366,7 +318,7 @@ export class CompileFlow {
     });
     // The empty argument stands for a pipe of the asker's: a compiler whose dependency file cannot be written fails.
     const args = ownDepfile ? ["-MD", "-MF", "", "-MT", "x"] : [];
-    return { kind: "run", job: id, args, environment: [] };
+    return { kind: "run", job, args, environment: [] };
   }
 
   #whyMissed(understood: Understood, look: Look, nearest: readonly Difference[] | undefined): readonly Difference[] {
@@ -382,13 +334,13 @@ export class CompileFlow {
     );
   }
 
-  async #keep(job: Job, report: RunReport, signal: AbortSignal): Promise<Outcome> {
+  async #take(job: Job, report: RunReport, signal: AbortSignal): Promise<Taken> {
     const { understood, search } = job;
-    const { store, index } = this.#parts;
     if (job.contested) return this.#refuse(job, "output_modified", "by another compile");
     const read = readOutputs(understood, report);
     if (read.kind === "refused") return this.#refuse(job, read.reason, read.detail);
-    const dependencies = await this.#dependencies(job, report, read.written, signal);
+    const { written } = read;
+    const dependencies = await this.#dependencies(job, report, written, signal);
     if (dependencies === undefined) return this.#refuse(job, "dependency_file_unreadable", "");
     const searchPaths = await search;
     if (searchPaths === undefined) return this.#refuse(job, "unknown_compiler", "its search directories");
@@ -397,23 +349,34 @@ export class CompileFlow {
       return this.#refuse(job, "input_modified_during_compile", "compiler");
 
     const look = this.#look(understood.question);
-    const trace = { understood, report, search: searchPaths, look, written: read.written, ...dependencies };
-    const ingested = await ingest({ store, facts: this.#facts }, trace, signal);
-    if (ingested.kind === "refused") return this.#refuse(job, ingested.reason, ingested.detail);
-    const { entry, result, tokens, bytes } = ingested.kept;
+    const examined = await examine(this.#facts, { understood, report, search: searchPaths, look, written, ...dependencies });
+    if (examined.kind === "refused") return this.#refuse(job, examined.reason, examined.detail);
+    const { finding } = examined;
+    const finished: Finished = { job, report: ownReport(report), finding, validity: validityOf(look, understood, finding.entry) };
+    const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
+    this.#later.add(understood.manifest, weightOf(finished), async () => resolve(await this.#digest(finished)));
+    return { kind: "taken", outcome };
+  }
+
+  async #digest(finished: Finished): Promise<Outcome> {
+    try {
+      return await this.#keep(finished, this.#stop.signal);
+    } catch (error) {
+      return this.#failed(finished.job, error);
+    }
+  }
+
+  async #keep({ job, report, finding, validity }: Finished, signal: AbortSignal): Promise<Outcome> {
+    const { understood, differences } = job;
+    const { store, index } = this.#parts;
+    const { entry } = finding;
+    const { result, tokens, bytes } = await keep({ store, facts: this.#facts }, understood, report, finding, signal);
     index.add(understood.manifest, entry, result, tokens);
     if (entry.presumed && this.#presumed.size < limits.proofsWaiting) this.#presumed.set(entry.action, understood.question);
     this.#count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
     const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
-    const { differences } = job;
-    this.#remember(understood, "miss", {
-      action: entry.action,
-      compileMs: result.compileMs,
-      inputs: entry.inputs.length,
-      outputs,
-      differences,
-    });
-    const validity = validityOf(look, understood, entry);
+    const { action, inputs } = entry;
+    this.#remember(understood, "miss", { action, compileMs: result.compileMs, inputs: inputs.length, outputs, differences });
     const placement = validity === undefined ? undefined : await placementOf(store, understood, result, signal);
     return { kind: "stored", placement, validity };
   }
@@ -434,7 +397,7 @@ export class CompileFlow {
     const depfile = file && parseDepfile(file.content.toString("utf8"));
     if (!hasHeaders(invocation)) return { dependencies: [], depfile };
     if (invocation.depfile?.headers === "user") {
-      const args = preprocessorArgs(question.argv, this.#responseReader(question.cwd), ["-M"]);
+      const args = preprocessorArgs(question.argv, responseReader(this.#parts.files, question.cwd), ["-M"]);
       const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
       const all = parseDepfile(text ?? "")?.dependencies;
       // What the compile itself has read must be on the list: a header may have gone since.
@@ -446,7 +409,11 @@ export class CompileFlow {
     return complete && { dependencies: complete.dependencies, depfile };
   }
 
-  #refuse({ understood, differences }: Job, reason: PassReason, detail: string): Outcome {
+  #failed(job: Job, error: unknown): NotStored {
+    return this.#refuse(job, "storing_failed", error instanceof Error ? error.message : String(error));
+  }
+
+  #refuse({ understood, differences }: Job, reason: PassReason, detail: string): NotStored {
     this.#count({ [`not_stored:${reason}`]: 1 }, understood.question.session);
     this.#remember(understood, `not_stored:${reason}`, { detail, differences });
     this.#parts.log.event("info", "compile.not-stored", { reason, detail, source: understood.sourcePath });
@@ -468,3 +435,18 @@ export class CompileFlow {
     this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome, body });
   }
 }
+
+/** What must be kept of a report, in memory of its own. */
+function ownReport({ startNs, endNs, cpuUs, stdout, stderr }: RunReport): RunFacts {
+  return { startNs, endNs, cpuUs, stdout: ownBytes(stdout), stderr: ownBytes(stderr) };
+}
+
+/** About what it takes in memory, bytes. */
+function weightOf({ report, finding }: Finished): number {
+  const paths = finding.entry.inputs.length + finding.entry.absent.length;
+  const content = finding.files.reduce((sum, file) => sum + file.content.length, report.stdout.length + report.stderr.length);
+  return UNDERSTOOD_BYTES + PATH_BYTES * paths + content;
+}
+
+const UNDERSTOOD_BYTES = 16_384;
+const PATH_BYTES = 200;

@@ -13,11 +13,6 @@ import { type ReadFiles, type Reading, readInputs } from "./run-inputs.ts";
 import type { WrittenFile } from "./run-outputs.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
-export interface IngestParts {
-  readonly store: LocalStore;
-  readonly facts: SourceFacts;
-}
-
 export interface Trace extends Reading {
   /** From `readOutputs`. */
   readonly written: readonly WrittenFile[];
@@ -25,40 +20,38 @@ export interface Trace extends Reading {
   readonly depfile: Depfile | undefined;
 }
 
-export interface Kept {
+/** All of a run that may have changed a moment later, as it was. */
+export interface Finding {
   readonly entry: ManifestEntry;
+  readonly files: readonly PortableFile[];
+}
+
+/** What is kept of a report. */
+export type RunFacts = Pick<RunReport, "startNs" | "endNs" | "cpuUs" | "stdout" | "stderr">;
+
+export interface Kept {
   readonly result: StoredResult;
   readonly tokens: ReadonlyMap<Digest, Tokens>;
   readonly bytes: number;
 }
 
-export type Ingested = { readonly kind: "kept"; readonly kept: Kept } | Refused;
-
-export async function ingest(parts: IngestParts, trace: Trace, signal: AbortSignal): Promise<Ingested> {
+/** Looks at what a run has read and written: while nobody goes on, for its outputs and inputs may be changed or deleted by who does. */
+export async function examine(facts: SourceFacts, trace: Trace): Promise<{ readonly kind: "found"; readonly finding: Finding } | Refused> {
   try {
-    return { kind: "kept", kept: await keep(parts, trace, signal) };
+    return { kind: "found", finding: await find(facts, trace) };
   } catch (error) {
     return refusedBy(error);
   }
 }
 
-async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Promise<Kept> {
+async function find(facts: SourceFacts, trace: Trace): Promise<Finding> {
   const { understood, report } = trace;
-  const { places, invocation } = understood;
-  const read = await readInputs(parts.facts, trace);
+  const { places } = understood;
+  const read = await readInputs(facts, trace);
   const files = trace.written.map((file) => portableFile(trace, file));
-
   const bond = bondToPlace(understood, report, read, files);
-  const outputs: ResultOutput[] = [];
-  let bytes = 0;
-  for (const { path, role, content, template } of files) {
-    const digest = await parts.store.write(content, signal);
-    bytes += content.length;
-    outputs.push({ path: places.portable(path), digest, size: content.length, role, template });
-  }
-  const printed = report.stdout.length + report.stderr.length > 0;
   const place = bond === "none" ? undefined : understood.place;
-  const terminal = printed ? understood.terminal : undefined;
+  const terminal = report.stdout.length + report.stderr.length > 0 ? understood.terminal : undefined;
   const inputs = read.inputs.map(([path, digest]): ManifestInput => ({ path: places.portable(path), digest }));
   const entry: ManifestEntry = {
     action: actionKey(understood.manifest, place, terminal, inputs),
@@ -68,6 +61,24 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
     inputs,
     absent: read.absent.map((path) => places.portable(path)),
   };
+  return { entry, files };
+}
+
+/** Stores what was found. It may wait: nothing that can have changed is looked at, but by its digest. */
+export async function keep(
+  parts: { readonly store: LocalStore; readonly facts: SourceFacts },
+  understood: Understood,
+  report: RunFacts,
+  { entry, files }: Finding,
+  signal: AbortSignal,
+): Promise<Kept> {
+  const outputs: ResultOutput[] = [];
+  let bytes = 0;
+  for (const { path, role, content, template } of files) {
+    const digest = await parts.store.write(content, signal);
+    bytes += content.length;
+    outputs.push({ path: understood.places.portable(path), digest, size: content.length, role, template });
+  }
   const result: StoredResult = {
     outputs,
     stdout: report.stdout.toString("base64"),
@@ -75,11 +86,11 @@ async function keep(parts: IngestParts, trace: Trace, signal: AbortSignal): Prom
     compileMs: Number((report.endNs - report.startNs) / 1_000_000n),
     cpuMs: Number(report.cpuUs / 1_000n),
   };
-  return { entry, result, tokens: hasHeaders(invocation) ? tokensOfProject(parts.facts, understood, read) : new Map(), bytes };
+  return { result, tokens: tokensOfProject(parts.facts, understood, entry.inputs), bytes };
 }
 
 /** @property template the content is a template for dependency files */
-interface PortableFile extends WrittenFile {
+export interface PortableFile extends WrittenFile {
   readonly template: boolean;
 }
 
@@ -112,17 +123,13 @@ function bondToPlace(
   return read.inputs.some(([path]) => places.portable(path) !== path) ? "presumed" : "none";
 }
 
-/** Relative, or below the working directory or the project root: not a header of the system. */
-function isOfProject(understood: Understood, path: string): boolean {
-  return !path.startsWith("/") || understood.places.portable(path) !== path;
-}
-
 /** Fingerprints of the project's own files, so that a change of comments can be recognised later. */
-function tokensOfProject(facts: SourceFacts, understood: Understood, read: ReadFiles): Map<Digest, Tokens> {
+function tokensOfProject(facts: SourceFacts, understood: Understood, inputs: readonly ManifestInput[]): Map<Digest, Tokens> {
   const tokens = new Map<Digest, Tokens>();
-  for (const [path, digest] of read.inputs) {
-    if (!isOfProject(understood, path)) continue;
-    const found = facts.tokens(absolutePath(understood.question.cwd, path), digest);
+  if (!hasHeaders(understood.invocation)) return tokens;
+  for (const { path, digest } of inputs) {
+    if (path.startsWith("/")) continue; // A header of the system.
+    const found = facts.tokens(absolutePath(understood.question.cwd, understood.places.resolve(path)), digest);
     if (found !== undefined) tokens.set(digest, { exact: found.exact, layout: found.layout });
   }
   return tokens;

@@ -44,6 +44,8 @@ function outputsOf(understood: Understood, report: RunReport): WrittenFile[] {
     if (!fresh) throw new Refusal("missing_output", output.path);
     if (!stats.isFile()) throw new Refusal("output_not_regular", output.path);
     if (stats.size > BigInt(limits.blobBytes)) throw new Refusal("too_large", output.path);
+    // ext4 notes the time of a truncation a millisecond after it: an empty file with blocks is being emptied.
+    if (stats.size === 0n && stats.blocks > 0n) throw new Refusal("output_modified", output.path);
     const content = readFileSync(path);
     const after = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     // The asker may not have waited for us, and strip or objcopy have come; or two compiles have written there at once.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   appendFileSync,
   linkSync,
@@ -247,4 +247,27 @@ test("edits of the same size that wait for the clock to tick are seen", async ()
       assert.equal(state.kind === "file" && state.digest, digestOf(`${round % 10}`));
     }
   }
+});
+
+test("a file that is emptied and written in place: what is believed of one time is one content", { timeout: 30_000 }, async () => {
+  await using table = openTable(Date.now);
+  const path = table.path("saved.h");
+  writeFileSync(path, "int full;\n");
+  const pauseMs = limits.racyWindowMs + 10;
+  const script = `const { writeFileSync } = require("node:fs");
+    const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${pauseMs});
+    for (let round = 0; round < 12; round++)
+      for (const content of ["", "int full;\\n"]) { pause(); writeFileSync(process.argv[1], content); }`;
+  const writer = spawn(process.execPath, ["-e", script, path]);
+  const believed = new Map<bigint, string>();
+  while (writer.exitCode === null) {
+    for (let look = 0; look < 50; look++) {
+      const state = table.files.state(path);
+      if (state.kind !== "file" || (state.fingerprint.fp0 === 0 && state.fingerprint.fp1 === 0)) continue;
+      assert.equal(believed.get(state.changedNs) ?? state.digest, state.digest);
+      believed.set(state.changedNs, state.digest);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(believed.size > 5, `${believed.size} states`);
 });

@@ -116,14 +116,14 @@ export class FileTable implements Files {
 
   /** Reads and hashes, again if the file changes meanwhile. */
   #read(path: string, visit: Visit | undefined): FileState {
-    this.#known.delete(path);
+    const before = this.#known.get(path);
     try {
       // Opening a device may do things; looking first is enough, for nobody swaps sources for devices under a compile.
       const stat = statSync(path, QUIETLY);
       if (stat === undefined) return ABSENT;
       if (!stat.isFile()) return OTHER;
       for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
-        const state = this.#readOnce(path, visit);
+        const state = this.#readOnce(path, visit, before);
         if (state !== undefined) return state;
       }
       return OTHER;
@@ -135,7 +135,7 @@ export class FileTable implements Files {
   }
 
   /** @returns undefined when the file changed while it was read */
-  #readOnce(path: string, visit: Visit | undefined): FileState | undefined {
+  #readOnce(path: string, visit: Visit | undefined, before: Known | undefined): FileState | undefined {
     const now = this.#now();
     const descriptor = openSync(path, OPEN_FLAGS);
     try {
@@ -143,6 +143,7 @@ export class FileTable implements Files {
       const stat = fstatSync(descriptor, { bigint: true });
       const inMemory = stat.size <= limits.sourceBytes;
       if (!stat.isFile() || stat.size > limits.blobBytes || (visit !== undefined && !inMemory)) return OTHER;
+      if (isBeingTruncated(early, before)) return undefined;
       const young = isYoung(stat, now);
       const stored = visit === undefined && !young ? this.#stored(path, stat) : undefined;
       if (stored !== undefined) return this.#remember(path, early, stat, stored);
@@ -193,6 +194,21 @@ function isSame(stat: Stats, known: Known, path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * ext4 takes away a file's content a millisecond before it notes that the file has changed: until then an empty file has the times of
+ * the full one.
+ */
+function isBeingTruncated(stat: Stats, before: Known | undefined): boolean {
+  if (stat.size === 0 && stat.blocks > 0) return true;
+  return (
+    before !== undefined &&
+    stat.ino === before.ino &&
+    stat.mtimeMs === before.mtimeMs &&
+    stat.ctimeMs === before.ctimeMs &&
+    stat.size !== before.size
+  );
 }
 
 function sameIdentity(a: StatIdentity, b: StatIdentity): boolean {

@@ -57,7 +57,7 @@ export type DaemonFrame =
   | { readonly kind: "done"; readonly record: Uint8Array }
   | { readonly kind: "run"; readonly job: bigint; readonly args: readonly string[]; readonly environment: readonly string[] }
   | { readonly kind: "pass"; readonly reason: string }
-  | { readonly kind: "stored"; readonly stored: boolean }
+  | { readonly kind: "stored"; readonly taken: boolean }
   | { readonly kind: "refused"; readonly why: string };
 
 /** Cuts a byte stream into frames. Keeps at most one unfinished frame. */
@@ -203,7 +203,7 @@ function writeBody(writer: ByteWriter, frame: DaemonFrame): void {
       writer.text32(frame.reason);
       return;
     case "stored":
-      writer.u8(frame.stored ? 1 : 0);
+      writer.u8(frame.taken ? 1 : 0);
       return;
     case "refused":
       writer.text32(frame.why);

@@ -153,7 +153,7 @@ export class World implements AsyncDisposable {
         const frame = readWrapperFrame(type, payload);
         if (frame.kind === "ran") {
           this.reports.push(frame.report);
-          socket.write(writeDaemonFrame({ kind: "stored", stored: true }));
+          socket.write(writeDaemonFrame({ kind: "stored", taken: true }));
           continue;
         }
         this.requests.push(frame.request);

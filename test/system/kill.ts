@@ -172,7 +172,10 @@ class Load {
     if (stored === undefined) return;
     assert.equal(stored.type, heard.stored);
     this.#answered();
-    if (stored.payload[0] === 1) this.acknowledged.push({ question, object: readFileSync(join(cwd, `${name}.o`)) });
+    const object = readFileSync(join(cwd, `${name}.o`));
+    // Read is not stored yet; what is asked for again is.
+    using again = this.#ask(question);
+    if ((await again.next())?.type === heard.done) this.acknowledged.push({ question, object });
   }
 
   #ask(question: Question): Asker {

@@ -1,0 +1,102 @@
+/**
+ * Work that nobody waits for, while a build wants every core: it waits for a core that is idle, until somebody asks for it, or until too
+ * much of it waits.
+ *
+ * Knows: what waits, in order. Does not know: what it is.
+ */
+import { setImmediate } from "node:timers/promises";
+import { limits } from "../base/index.ts";
+
+const LOOK_EVERY_MS = 50;
+
+export interface LaterParts {
+  /** Whether every core has something to do. */
+  readonly isBusy: () => boolean;
+}
+
+/** A piece of work that has not ended. */
+interface Piece {
+  readonly key: string;
+  readonly bytes: number;
+  /** Begins it, unless it has begun. */
+  readonly done: () => Promise<void>;
+}
+
+export class Later implements Disposable {
+  readonly #parts: LaterParts;
+  readonly #pieces = new Set<Piece>();
+  #bytes = 0;
+  #working = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: LaterParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#pieces.size;
+  }
+
+  /**
+   * @param key by which it can be asked for
+   * @param bytes what waiting keeps in memory
+   * @param work never throws
+   */
+  add(key: string, bytes: number, work: () => Promise<void>): void {
+    let begun: Promise<void> | undefined;
+    const piece: Piece = {
+      key,
+      bytes,
+      done: () => {
+        begun ??= work().finally(() => {
+          this.#pieces.delete(piece);
+          this.#bytes -= bytes;
+        });
+        return begun;
+      },
+    };
+    this.#pieces.add(piece);
+    this.#bytes += bytes;
+    this.#lookAround();
+  }
+
+  /** Resolves when nothing waits under `key` any more. */
+  async demand(key: string): Promise<void> {
+    await Promise.all([...this.#pieces].filter((piece) => piece.key === key).map((piece) => piece.done()));
+  }
+
+  /** Resolves when all that waits now is done. */
+  async catchUp(): Promise<void> {
+    const waiting = [...this.#pieces]; // More may come as long as somebody builds.
+    for (const piece of waiting) await piece.done();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #lookAround(): void {
+    if (this.#working) return;
+    this.#working = true;
+    void this.#work().finally(() => {
+      this.#working = false;
+      if (this.#pieces.size > 0) this.#timer ??= setTimeout(() => this.#lookAgain(), LOOK_EVERY_MS).unref();
+    });
+  }
+
+  #lookAgain(): void {
+    this.#timer = undefined;
+    this.#lookAround();
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      await setImmediate(); // Whoever asks something comes first.
+      const [eldest] = this.#pieces;
+      const tooMuch = this.#pieces.size > limits.digestsWaiting || this.#bytes > limits.digestBytesWaiting;
+      if (eldest === undefined || (this.#parts.isBusy() && !tooMuch)) return;
+      await eldest.done();
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * From a question as it was asked to what it means: which compiler, which source, which options, which key.
+ *
+ * Knows: the order in which that is found out. Does not know: what compilers or options are.
+ */
+import { readFileSync } from "node:fs";
+import { limits } from "../base/index.ts";
+import {
+  keyEnvironment,
+  manifestKey,
+  type PassReason,
+  Places,
+  passAtOnce,
+  placeDigest,
+  projectRoot,
+  readInvocation,
+  terminalDigest,
+} from "../compile/index.ts";
+import type { Files, Toolchains } from "../contracts/index.ts";
+import type { Look } from "./look.ts";
+import { absolutePath, type CompileQuestion, type Understood } from "./request.ts";
+
+export interface UnderstandParts {
+  readonly files: Files;
+  readonly toolchains: Toolchains;
+}
+
+export type Understanding =
+  | { readonly kind: "understood"; readonly understood: Understood }
+  | { readonly kind: "pass"; readonly reason: PassReason; readonly detail?: string | undefined };
+
+/** @param homeDirectory of the user, which is no project */
+export async function understand(
+  { files, toolchains }: UnderstandParts,
+  homeDirectory: string,
+  question: CompileQuestion,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Understanding> {
+  const { cwd, argv, environment, compiler } = question;
+  const passed = passAtOnce(argv);
+  if (passed !== undefined) return passed;
+  const identified = await toolchains.identify(compiler, environment, signal);
+  if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
+  const { toolchain } = identified;
+
+  const readText = responseReader(files, cwd);
+  // Where the project lies is known only once the source is: a first reading with no places finds it.
+  const first = readInvocation({ argv, environment, family: toolchain.family }, (path) => path, readText);
+  if (first.kind === "pass") return first;
+  const sourcePath = absolutePath(cwd, first.invocation.source);
+  const root = projectRoot(sourcePath, (path) => !look.absent(path), homeDirectory);
+  const places = new Places({ cwd, projectRoot: root });
+  const portable = (path: string): string => places.portable(path);
+  const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, readText);
+  if (reading.kind === "pass") return reading;
+  const { invocation } = reading;
+
+  const native =
+    invocation.nativeArgs.length === 0 ? "" : await toolchains.native(toolchain, compiler, invocation.nativeArgs, environment, signal);
+  if (native === undefined) return { kind: "pass", reason: "unknown_compiler", detail: invocation.nativeArgs.join(" ") };
+  const understood: Understood = {
+    question,
+    toolchain,
+    invocation,
+    places,
+    projectRoot: root,
+    manifest: manifestKey({ toolchain, invocation, environment, native, nesting: places.nesting }, portable),
+    place: placeDigest(cwd, root, environment),
+    terminal: terminalDigest(question, environment),
+    keyEnvironment: keyEnvironment(environment, portable),
+    sourcePath,
+  };
+  return { kind: "understood", understood };
+}
+
+/** Reads response files of a compiler that works in `cwd`. */
+export function responseReader(files: Files, cwd: string): (path: string) => string | undefined {
+  return (path) => {
+    const file = absolutePath(cwd, path);
+    const state = files.state(file);
+    return state.kind !== "file" || state.size > limits.frameBytes ? undefined : readFileSync(file, "utf8");
+  };
+}
