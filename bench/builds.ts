@@ -40,9 +40,11 @@ export interface BuildParts {
   readonly wrong: Set<string>;
 }
 
-/** @property backgroundCpuMs the part of `cpuMs` that was not the build's own processes */
 export interface Built extends Measured {
+  /** The part of `cpuMs` that was not the build's own processes. */
   readonly backgroundCpuMs: number;
+  /** The part of that which was spent before the build had ended. */
+  readonly meanwhileCpuMs: number;
 }
 
 /** @throws {Error} when an object of ours differs from the compiler's */
@@ -52,6 +54,7 @@ export async function build(parts: BuildParts, contender: Contender, jobs: numbe
   const command = project.command(contender.launcher, jobs, contender.env);
   const before = contender.backgroundCpuMs();
   const [measured] = await meter(native, command);
+  const meanwhileCpuMs = contender.backgroundCpuMs() - before;
   if (before > 0) await sleep(SETTLE_MS);
   const background = contender.backgroundCpuMs() - before;
   if (measured === undefined) throw new Error("nothing was measured");
@@ -59,7 +62,7 @@ export async function build(parts: BuildParts, contender: Contender, jobs: numbe
     if (contender.name === "cairn") throw new Error(`cairn wrote other objects of ${project.name} than the compiler`);
     parts.wrong.add(contender.name);
   }
-  return { wallMs: measured.wallMs, cpuMs: measured.cpuMs + background, backgroundCpuMs: background };
+  return { wallMs: measured.wallMs, cpuMs: measured.cpuMs + background, backgroundCpuMs: background, meanwhileCpuMs };
 }
 
 /** Builds until everything is in the cache, and waits until that has been digested. */

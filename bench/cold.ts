@@ -90,6 +90,16 @@ function rowsOf(title: string, samples: ReadonlyMap<string, readonly Cold[]>): R
       "x",
       spread(of("cairn", (sample) => sample.backgroundCpuMs / (sample.cpuMs - sample.backgroundCpuMs))),
     ),
+    row(
+      `${title}: CPU until the build has ended / none`,
+      "x",
+      spread(
+        ratios(
+          of("cairn", (sample) => sample.cpuMs - sample.backgroundCpuMs + sample.meanwhileCpuMs),
+          none,
+        ),
+      ),
+    ),
     row(`${title}: wall / none`, "x", spread(ratios(of("cairn", wall), of("none", wall)))),
     row(
       `${title}: CPU with what is done in quiet moments after the build / none`,
