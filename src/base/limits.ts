@@ -119,4 +119,23 @@ export const limits = {
   /** Pause before a member that could not be reached is dialled again, at first and at most. */
   redialFirstMs: 250,
   redialMostMs: 60_000,
+  /** What a result may consist of that travels; docs/protocol/attestation.md. */
+  sharedInputs: 4_096,
+  sharedAbsences: 16_384,
+  sharedOutputs: 64,
+  sharedPrintedBytes: 65_536,
+  sharedPathBytes: 4_096,
+  /** docs/protocol/exchange.md */
+  shareFrameBytes: 1_048_576,
+  shareQueueBytes: 8_388_608,
+  shareAnswerMs: 2_000,
+  sharePieceMs: 10_000,
+  shareQuestionsAtOnce: 64,
+  shareManifestsAtOnce: 64,
+  shareResultsPerManifest: 8,
+  shareBlobsAtOnce: 256,
+  summaryPrefixesPerMember: 262_144,
+  summaryPrefixes: 4_194_304,
+  summaryEveryMs: 250,
+  shareReopenMs: 10_000,
 } as const;

@@ -1,0 +1,81 @@
+/**
+ * Results that travel between the nodes of a network: what one of them executed, signed, found by others, and fetched.
+ */
+import type { Digest, Key } from "../base/index.ts";
+import type { ManifestEntry, StoredResult } from "./results.ts";
+
+/** When, by whom and with what a result was made. */
+export interface Execution {
+  /** Public attestation key of the node whose compiler ran. */
+  readonly signer: Key;
+  readonly toolchain: Digest;
+  /** ms since the epoch, by that node's clock */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+/** A result and who vouches for it. docs/protocol/attestation.md tells what exactly is signed. */
+export interface SharedResult {
+  /** Key of the request; see ManifestEntry. */
+  readonly manifest: Digest;
+  readonly entry: ManifestEntry;
+  readonly result: StoredResult;
+  readonly execution: Execution;
+  /** Ed25519, by `execution.signer`. */
+  readonly signature: Uint8Array;
+}
+
+/** A result that another node offers, and that this one may believe. */
+export interface Offer {
+  readonly shared: SharedResult;
+  /** Members that have it, nearest first; peer keys. */
+  readonly from: readonly Key[];
+}
+
+/** What the flows ask for. Without a network there is an implementation that offers nothing. */
+export interface Sharing {
+  /** This node has executed it: it is signed, kept and announced later. Returns at once and never throws. */
+  executed(manifest: Digest, entry: ManifestEntry, result: StoredResult, execution: Omit<Execution, "signer">): void;
+  /**
+   * What others have for a request. Resolves at once, with nothing, when nobody says that there is something; a node that does not answer
+   * in time has nothing. Never rejects but for `signal`.
+   */
+  find(manifest: Digest, signal: AbortSignal): Promise<readonly Offer[]>;
+  /** Brings an offer's blobs into the store and keeps the offer for others. @returns whether all of them are here; the bytes that came */
+  bring(offer: Offer, signal: AbortSignal): Promise<{ readonly complete: boolean; readonly bytes: number }>;
+}
+
+/** What this node can serve. `store` keeps it, `net` serves from it. */
+export interface Shelf {
+  /** Requests of which it has signed results with all their blobs, in no order. */
+  manifests(): readonly Digest[];
+  /** Calls `listener` soon after something was put on the shelf or taken off. */
+  onChange(listener: (added: readonly Digest[], removed: readonly Digest[]) => void): void;
+  /** The signed results of a request, the most recently used first. */
+  results(manifest: Digest): readonly SharedResult[];
+  /** A blob, verified; undefined when it is not here. */
+  blob(digest: Digest, signal: AbortSignal): Promise<Uint8Array | undefined>;
+}
+
+/** Asking other members. `net` implements it; nothing here is believed but by signature and digest. */
+export interface Exchange {
+  /** Connected members that say they have results of a request, nearest first. Asks nobody. */
+  whoHas(manifest: Digest): readonly Key[];
+  /**
+   * The results that a member has for a request; none when it does not answer in time or not properly. Structure and limits are checked,
+   * signatures are not.
+   */
+  results(from: Key, manifest: Digest, signal: AbortSignal): Promise<readonly SharedResult[]>;
+  /**
+   * Fetches blobs from members that may have them, and hands over each whose digest is right.
+   *
+   * @param take keeps a blob; fetching goes on when it resolves
+   * @returns those that could not be had
+   */
+  blobs(
+    from: readonly Key[],
+    wanted: readonly { readonly digest: Digest; readonly size: number }[],
+    take: (digest: Digest, bytes: Uint8Array) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<readonly Digest[]>;
+}
