@@ -138,4 +138,63 @@ export const limits = {
   summaryPrefixes: 4_194_304,
   summaryEveryMs: 250,
   shareReopenMs: 10_000,
+  gossip: {
+    /** Peers of a topic to whom each message goes at once: fewer are filled up to what is wanted, more are cut down to it. */
+    meshLeast: 8,
+    meshWanted: 9,
+    meshMost: 10,
+    /** A node's own messages go to so many at once. */
+    publishMost: 32,
+    /** Between two beats, in which meshes are kept and peers judged. */
+    beatMs: 500,
+    /** Who was put out of a mesh is not asked again before. */
+    backoffMs: 30_000,
+    /** A peer that is tested has so long to pass a message on. */
+    testMs: 750,
+    /** With this score a peer is tested with so many of the messages only that could test it. */
+    trusted: 2,
+    retestShare: 0.25,
+    /** What a peer has at most for passing messages on, loses by not passing one on, and must have more than. */
+    scoreMost: 6,
+    scoreLoss: 3,
+    scoreLeast: -1,
+    scoreHalfLifeMs: 600_000,
+    /** Peers outside the mesh that hear in each beat what messages there were, and beats in which a message's id is told. */
+    lazyPeers: 6,
+    lazyBeats: 3,
+    /** Ids in one item; ids that were asked for and did not come yet; how long they may take. */
+    idsAtOnce: 512,
+    wantsWaiting: 2_048,
+    wantMs: 3_000,
+    /** Ids that are remembered, so that no message is passed on twice. */
+    seenMost: 32_768,
+    seenMs: 300_000,
+    /** Messages that can be asked for; of some topics, the last one of each author besides. */
+    recentMost: 4_096,
+    recentMs: 10_000,
+    /** What a message may hold, and how many of them come in one frame. */
+    contentBytes: 4_096,
+    messagesPerFrame: 64,
+    topicCharacters: 64,
+    topicsPerPeer: 64,
+    /** Messages of one author that a node takes and passes on: in a second on average, and at once. */
+    authorPerSecond: 20,
+    authorAtOnce: 200,
+    /** Messages, repeated ones too, and ids that are asked for, of one link: in a second on average, and at once. More end it. */
+    linkPerSecond: 5_000,
+    linkAtOnce: 20_000,
+    /** Of each author: numbers of messages that are remembered. What is older than all of them is not news. */
+    sequencesPerAuthor: 256,
+    /** What goes to one peer is gathered for so long: a frame for each message would cost more than the wait. */
+    lingerMs: 2,
+  },
+  presence: {
+    /** What a machine does is told when it has changed, but not more often; and now and then when nothing has. */
+    leastMs: 3_000,
+    refreshMs: 60_000,
+    /** Who has not been heard of for this long may be gone. */
+    staleMs: 200_000,
+    /** Members that hear of each other's presence; a larger network is parted into groups. */
+    membersPerGroup: 256,
+  },
 } as const;

@@ -5,6 +5,20 @@
  */
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 
+/** What a machine says of itself. */
+export interface CapacityRow {
+  readonly version: string;
+  readonly platform: string;
+  readonly cores: number;
+  readonly load: number;
+  readonly freeBytes: number;
+  readonly jobs: number;
+  readonly cacheBytes: number;
+}
+
+/** Undefined where nothing is known. */
+export type PresenceRow = CapacityRow | "goodbye" | undefined;
+
 export interface MemberRow {
   readonly name: string;
   readonly domain: string;
@@ -15,6 +29,7 @@ export interface MemberRow {
   readonly connected: boolean;
   readonly provisional: boolean;
   readonly invitedBy: string;
+  readonly presence: PresenceRow;
 }
 
 export interface MemberList {
@@ -36,6 +51,7 @@ export interface PeerRow {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly why: string;
+  readonly presence: PresenceRow;
 }
 
 export interface PeerList {
@@ -57,6 +73,7 @@ export function readMembers(answer: unknown): MemberList {
       connected: field(row, "connected") === true,
       provisional: field(row, "provisional") === true,
       invitedBy: textIn(row, "invitedBy"),
+      presence: readPresence(field(row, "presence")),
     })),
     invitations: listIn(answer, "invitations").map((row) => ({
       inviter: textIn(row, "inviter"),
@@ -84,7 +101,23 @@ export function readPeers(answer: unknown): PeerList {
         bytesIn: numberIn(row, "bytesIn"),
         bytesOut: numberIn(row, "bytesOut"),
         why: textIn(row, "why"),
+        presence: readPresence(field(row, "presence")),
       };
     }),
+  };
+}
+
+function readPresence(answer: unknown): PresenceRow {
+  if (field(answer, "goodbye") === true) return "goodbye";
+  const cores = numberIn(answer, "cores");
+  if (cores === 0) return undefined;
+  return {
+    version: textIn(answer, "version"),
+    platform: textIn(answer, "platform"),
+    cores,
+    load: numberIn(answer, "load"),
+    freeBytes: numberIn(answer, "freeBytes"),
+    jobs: numberIn(answer, "jobs"),
+    cacheBytes: numberIn(answer, "cacheBytes"),
   };
 }

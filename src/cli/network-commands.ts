@@ -3,8 +3,8 @@
  */
 import { numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { bytes, counted, duration, table } from "./format.ts";
-import { type MemberRow, type PeerRow, readMembers, readPeers } from "./network-answers.ts";
+import { type Align, bytes, counted, duration, table } from "./format.ts";
+import { type MemberRow, type PeerRow, type PresenceRow, readMembers, readPeers } from "./network-answers.ts";
 import { ensureDaemon } from "./start-daemon.ts";
 import { exitCodes } from "./troubles.ts";
 
@@ -13,6 +13,8 @@ const START_DEADLINE_MS = 15_000;
 const CHANGE_DEADLINE_MS = 30_000;
 /** A few hosts, each of which may take as long as a dial may. */
 const JOIN_DEADLINE_MS = 75_000;
+
+const MEMBERS_ALIGN: readonly Align[] = ["left", "left", "left", "left", "right", "right", "right", "right", "right"];
 
 interface Json {
   readonly json?: true | undefined;
@@ -87,15 +89,18 @@ export async function members(context: Context, options: Json, signal: AbortSign
     const state = (row: MemberRow): string => {
       if (row.standing !== "active") return paint.bad(row.standing);
       if (row.self) return "this machine";
-      return row.connected ? paint.good("connected") : paint.careful("not connected");
+      return row.connected ? paint.good("connected") : paint.careful(row.presence === "goodbye" ? "went down" : "not connected");
     };
     const remarks = (row: MemberRow): string => [row.admin ? "admin" : "", row.provisional ? "provisional" : ""].filter(Boolean).join(", ");
-    const head = ["name", "domain", "key", "state", "invited by", ""].map((title) => paint.dim(title));
+    const head = ["name", "domain", "key", "state", "cores", "load", "free", "jobs", "cache", "invited by", ""].map((title) =>
+      paint.dim(title),
+    );
     const rows = list.members.map((row) => [
       paint.name(row.name),
       row.domain,
       row.key.slice(0, 12),
       state(row),
+      ...capacityCells(row.presence),
       row.invitedBy,
       remarks(row),
     ]);
@@ -103,9 +108,17 @@ export async function members(context: Context, options: Json, signal: AbortSign
       ({ inviter, domain, expiresAtMs }) =>
         `an invitation by ${inviter} into ${domain} is open for ${duration(Math.max(0, expiresAtMs - Date.now()))}`,
     );
-    return [`network ${paint.bold(list.name)}: ${counted(list.members.length, "member")}`, ...table([head, ...rows]), ...open];
+    const aligned = table([head, ...rows], MEMBERS_ALIGN);
+    return [`network ${paint.bold(list.name)}: ${counted(list.members.length, "member")}`, ...aligned, ...open];
   });
   return exitCodes.ok;
+}
+
+/** Cores, load, free memory, jobs, cache; blank where nothing is known. */
+function capacityCells(presence: PresenceRow): string[] {
+  if (presence === undefined || presence === "goodbye") return ["", "", "", "", ""];
+  const { cores, load, freeBytes, jobs, cacheBytes } = presence;
+  return [String(cores), load.toFixed(1), bytes(freeBytes), String(jobs), bytes(cacheBytes)];
 }
 
 export async function revoke(context: Context, member: string, options: Json, signal: AbortSignal): Promise<number> {
@@ -132,7 +145,7 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
     const state = (row: PeerRow): string =>
       row.state === "connected"
         ? paint.good(duration(row.connectedMs))
-        : paint.careful(`${row.state}${row.why === "" ? "" : `: ${row.why}`}`);
+        : paint.careful(row.presence === "goodbye" ? "went down" : `${row.state}${row.why === "" ? "" : `: ${row.why}`}`);
     const rows = list.peers.map((row) => [
       paint.name(row.name),
       row.domain,
@@ -140,9 +153,12 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
       row.path,
       row.rttMs === undefined ? "" : `${row.rttMs.toFixed(1)} ms`,
       row.path === "" ? "" : `${bytes(row.bytesIn)} in, ${bytes(row.bytesOut)} out`,
+      ...capacityCells(row.presence).slice(0, 2),
       state(row),
     ]);
-    const head = ["name", "domain", "address", "path", "round trip", "bytes", "connected for"].map((title) => paint.dim(title));
+    const head = ["name", "domain", "address", "path", "round trip", "bytes", "cores", "load", "connected for"].map((title) =>
+      paint.dim(title),
+    );
     return [
       list.standing === "active"
         ? `listening on ${list.addresses.join(" ")}`

@@ -54,7 +54,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const hits = new HitsLog(paths.hitsLog);
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, end }, { home, paths }));
-  const network = stack.use(new NetworkService({ log }, { stateDir: home.stateDir, listen: config.networkListen }));
+  const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
+  const network = stack.use(new NetworkService({ log, work }, { stateDir: home.stateDir, listen: config.networkListen }));
   const controls = new NodeControls(
     { store, index, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
     { home, paths, config, values },

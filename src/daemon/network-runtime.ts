@@ -23,8 +23,10 @@ import {
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import { listenAddresses } from "./listen-addresses.ts";
+import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import { describeMembers, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
+import type { Work } from "./presence.ts";
 
 /** Decisions that come together go into one epoch. */
 const DECIDE_AFTER_MS = 100;
@@ -47,6 +49,8 @@ export interface KeptStatements extends SavedPeers {
 export interface RuntimeParts {
   readonly log: Log;
   readonly kept: KeptStatements;
+  /** What others are told that this node does. */
+  readonly work: () => Work;
 }
 
 export interface RuntimeOptions {
@@ -79,13 +83,14 @@ export async function readInvitation(text: string): Promise<InvitationLine | und
 export class NetworkRuntime implements AsyncDisposable {
   readonly members: Members;
   readonly network: Network;
+  readonly gossip: NetworkGossip;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
   readonly #log: Log;
   #deciding: NodeJS.Timeout | undefined;
 
   /** @throws {CairnError} network-unavailable, network-damaged */
-  static async start({ log, kept }: RuntimeParts, { identity, listen }: RuntimeOptions): Promise<NetworkRuntime> {
+  static async start({ log, kept, work }: RuntimeParts, { identity, listen }: RuntimeOptions): Promise<NetworkRuntime> {
     const codec = await loadNetworkCodec();
     const seed = Buffer.from(identity.peerSeed, "hex");
     const keys = keyPairFromSeed(seed);
@@ -104,14 +109,16 @@ export class NetworkRuntime implements AsyncDisposable {
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
-    const runtime = new NetworkRuntime(members, network, codec, keys, log);
+    const gossip = new NetworkGossip({ network, members, codec, keys, kept, work, log });
+    const runtime = new NetworkRuntime(members, network, gossip, codec, keys, log);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor(members: Members, network: Network, codec: NetworkCodec, keys: KeyPair, log: Log) {
+  private constructor(members: Members, network: Network, gossip: NetworkGossip, codec: NetworkCodec, keys: KeyPair, log: Log) {
     this.members = members;
     this.network = network;
+    this.gossip = gossip;
     this.#codec = codec;
     this.#keys = keys;
     this.#log = log;
@@ -131,17 +138,18 @@ export class NetworkRuntime implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#deciding);
+    this.gossip[Symbol.dispose]();
     await this.network[Symbol.asyncDispose]();
   }
 
   membersView(): object {
     const { state, self } = this.members;
-    return state === undefined ? {} : describeMembers(state, self, Date.now(), (key) => this.network.connected(key));
+    return state === undefined ? {} : describeMembers(state, self, Date.now(), (key) => this.network.connected(key), this.gossip.presence);
   }
 
   peersView(): object {
     const { state, self } = this.members;
-    const peers = describePeers(state, this.network.peers());
+    const peers = describePeers(state, this.network.peers(), this.gossip.presence);
     return { addresses: this.network.addresses, standing: this.members.standing(self), peers };
   }
 

@@ -6,11 +6,18 @@
 import { CairnError, type Key } from "../base/index.ts";
 import type { PeerFacts } from "../net/index.ts";
 import { admins, isAdmin, type Member, type State } from "../trust/index.ts";
+import type { Known, PresenceBoard } from "./presence.ts";
 
 /** Digits of a key that are enough to mean it. */
 const KEY_PREFIX = 6;
 
-export function describeMembers(state: State, self: Key, nowMs: number, isConnected: (key: Key) => boolean): object {
+export function describeMembers(
+  state: State,
+  self: Key,
+  nowMs: number,
+  isConnected: (key: Key) => boolean,
+  presence: PresenceBoard,
+): object {
   const members = [...state.members.values()]
     .toSorted((a, b) => a.rank - b.rank)
     .map((member) => ({
@@ -24,6 +31,7 @@ export function describeMembers(state: State, self: Key, nowMs: number, isConnec
       provisional: member.epoch === undefined, // Until an epoch has decided it.
       invitedBy: member.invitedBy === undefined ? null : (state.members.get(member.invitedBy)?.name ?? null),
       since: new Date(member.admittedAtMs).toISOString(),
+      presence: member.key === self ? { ...presence.own, ageMs: 0 } : describePresence(presence.of(member.key)),
     }));
   return { network: state.network, name: state.name, epoch: state.epoch.number, members, invitations: describeInvitations(state, nowMs) };
 }
@@ -40,10 +48,22 @@ function describeInvitations(state: State, nowMs: number): object[] {
     }));
 }
 
-export function describePeers(state: State | undefined, peers: readonly PeerFacts[]): object[] {
+/** Null when nothing is known; `{ goodbye: true }` of a machine whose daemon was told to end. */
+function describePresence(known: Known | undefined): object | null {
+  if (known === undefined) return null;
+  return known.kind === "goodbye" ? { goodbye: true } : { ...known.capacity, ageMs: Math.round(known.ageMs) };
+}
+
+export function describePeers(state: State | undefined, peers: readonly PeerFacts[], presence: PresenceBoard): object[] {
   return peers.map((peer) => {
     const member = state?.members.get(peer.key);
-    const who = { name: member?.name ?? "", domain: member?.domain ?? "", key: peer.key, state: peer.state };
+    const who = {
+      name: member?.name ?? "",
+      domain: member?.domain ?? "",
+      key: peer.key,
+      state: peer.state,
+      presence: describePresence(presence.of(peer.key)),
+    };
     if (peer.state !== "connected") return { ...who, address: peer.addresses[0] ?? null, failures: peer.failures, why: peer.why };
     const { address, direction, ageMs, rttMs, bytesIn, bytesOut } = peer;
     return { ...who, address, path: "direct", direction, connectedMs: Math.round(ageMs), rttMs: rttMs ?? null, bytesIn, bytesOut };

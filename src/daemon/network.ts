@@ -16,6 +16,7 @@ import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import type { NetworkRuntime } from "./network-runtime.ts";
+import type { Work } from "./presence.ts";
 
 /** The checkout or package. */
 const ROOT = join(import.meta.dirname, "../..");
@@ -26,6 +27,12 @@ const PING_DEADLINE_MS = 5_000;
 const SYNC_DEADLINE_MS = 10_000;
 const POLL_MS = 10;
 const TRY_AGAIN_MS = 10_000;
+
+export interface NetworkServiceParts {
+  readonly log: Log;
+  /** What members are told that this node does. */
+  readonly work: () => Work;
+}
 
 export interface NetworkServiceOptions {
   readonly stateDir: string;
@@ -40,6 +47,7 @@ interface Running extends AsyncDisposable {
 
 export class NetworkService implements NetworkControls, AsyncDisposable {
   readonly #log: Log;
+  readonly #work: () => Work;
   readonly #home: NetworkHome;
   readonly #listen: string;
   #running: Running | undefined;
@@ -48,8 +56,9 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   #ended = false;
   #loaded: Promise<void> | undefined;
 
-  constructor(parts: { readonly log: Log }, options: NetworkServiceOptions) {
+  constructor(parts: NetworkServiceParts, options: NetworkServiceOptions) {
     this.#log = parts.log;
+    this.#work = parts.work;
     this.#home = new NetworkHome(options.stateDir);
     this.#listen = options.listen;
   }
@@ -245,7 +254,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { NetworkRuntime } = await import("./network-runtime.ts");
     await using stack = new AsyncDisposableStack();
     const kept = stack.use(NetworkState.open(this.#home.database));
-    const runtime = stack.use(await NetworkRuntime.start({ log: this.#log, kept }, { identity, listen: this.#listen }));
+    const runtime = stack.use(await NetworkRuntime.start({ log: this.#log, kept, work: this.#work }, { identity, listen: this.#listen }));
     const started = stack.move();
     this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
     return this.#running;

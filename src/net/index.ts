@@ -3,4 +3,5 @@
  *
  * Knows: libp2p, the gate, links, who is where. Does not know: why somebody is a member, or what is kept on disk.
  */
+export { type GossipFacts, LinkGossip } from "./gossip.ts";
 export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";

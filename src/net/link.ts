@@ -6,7 +6,7 @@
 import type { Connection } from "@libp2p/interface";
 import { CairnError, type Host, type Key, limits } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
-import type { MemberFrame, NetworkCodec } from "../wire/index.ts";
+import type { GossipFrame, MemberFrame, NetworkCodec } from "../wire/index.ts";
 import { type Frames } from "./frames.ts";
 import { reasonOf } from "./reasons.ts";
 
@@ -21,6 +21,8 @@ export interface LinkParts {
   readonly now: () => number;
   /** Where members are, as the one at the other end tells. */
   readonly heard: (from: Key, hosts: readonly Host[]) => void;
+  /** @throws when it makes no sense: then the link ends */
+  readonly gossip: (from: Key, frame: GossipFrame) => void;
 }
 
 export interface LinkFacts {
@@ -201,6 +203,8 @@ export class Link {
       }
       case "addresses":
         return this.#parts.heard(this.key, frame.hosts);
+      case "gossip":
+        return this.#parts.gossip(this.key, frame.gossip);
     }
   }
 }

@@ -6,7 +6,7 @@
 import type { Connection, Libp2p, MultiaddrConnection, Stream } from "@libp2p/interface";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Roster, SavedPeers } from "../contracts/index.ts";
-import type { NetworkCodec } from "../wire/index.ts";
+import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
 import { AddressBook, announced } from "./addresses.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
@@ -55,6 +55,13 @@ export interface MemberStream {
   readonly connection: Connection;
 }
 
+/** Takes gossip to the members that this node is linked with. */
+export interface GossipCarrier {
+  readonly send: (key: Key, frame: GossipFrame) => void;
+  /** Ends the member's link. */
+  readonly end: (key: Key, why: string) => void;
+}
+
 export interface PeerChange {
   readonly kind: "connected" | "lost";
   readonly key: Key;
@@ -71,6 +78,7 @@ export class Network implements AsyncDisposable {
   /** Why a member could not be reached the last time. */
   readonly #troubles = new Map<Key, string>();
   readonly #listeners: ((change: PeerChange) => void)[] = [];
+  #hearGossip: (from: Key, frame: GossipFrame) => void = () => undefined;
   #ending = false;
 
   /** @throws {CairnError} network-unavailable when no address can be listened on */
@@ -188,6 +196,19 @@ export class Network implements AsyncDisposable {
   /** Calls `listener` after each change of what members this node is linked with. */
   onPeers(listener: (change: PeerChange) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /**
+   * Carries gossip over the links.
+   *
+   * @param hear called with what arrives; throws when it makes no sense, which ends the link
+   */
+  carryGossip(hear: (from: Key, frame: GossipFrame) => void): GossipCarrier {
+    this.#hearGossip = hear;
+    return {
+      send: (key, gossip) => this.#links.get(key)?.send({ kind: "gossip", gossip }),
+      end: (key, why) => this.#links.get(key)?.end(why),
+    };
   }
 
   /** See {@link Outbound.join}. */
@@ -333,7 +354,8 @@ export class Network implements AsyncDisposable {
   #adopt(key: Key, connection: Connection, frames: Frames): void {
     const { roster, codec, now } = this.#parts;
     const heard = (from: Key, hosts: readonly Host[]): void => this.#heard(from, hosts);
-    this.#links.adopt(new Link({ roster, codec, now, heard }, key, connection, frames));
+    const gossip = (from: Key, frame: GossipFrame): void => this.#hearGossip(from, frame);
+    this.#links.adopt(new Link({ roster, codec, now, heard, gossip }, key, connection, frames));
   }
 }
 

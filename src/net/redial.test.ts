@@ -54,4 +54,7 @@ test("dials until it works, again after a loss, and not after being told to forg
   redial.forget("k");
   await pass(10 * limits.redialMostMs);
   assert.equal(dials, 4);
+  redial.lost("never dialled from here");
+  await pass(limits.redialFirstMs);
+  assert.equal(dials, 5);
 });

@@ -32,11 +32,8 @@ export class Redial implements Disposable {
    */
   want(key: Key, changed: boolean): void {
     const wanted = this.#wanted.get(key);
-    if (wanted === undefined) {
-      const fresh: Wanted = { failures: 0, dialling: false, timer: undefined };
-      this.#wanted.set(key, fresh);
-      this.#schedule(key, fresh, 0);
-    } else if (changed && !wanted.dialling) {
+    if (wanted === undefined) this.#schedule(key, this.#begin(key), 0);
+    else if (changed && !wanted.dialling) {
       wanted.failures = 0;
       this.#schedule(key, wanted, 0);
     } else this.lost(key);
@@ -53,9 +50,8 @@ export class Redial implements Disposable {
 
   /** The connection is gone: try again soon, but not at the same moment as the other side. */
   lost(key: Key): void {
-    const wanted = this.#wanted.get(key);
-    if (wanted !== undefined && wanted.timer === undefined && !wanted.dialling)
-      this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
+    const wanted = this.#wanted.get(key) ?? this.#begin(key);
+    if (wanted.timer === undefined && !wanted.dialling) this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
   }
 
   forget(key: Key): void {
@@ -70,6 +66,12 @@ export class Redial implements Disposable {
 
   [Symbol.dispose](): void {
     for (const key of this.#wanted.keys()) this.forget(key);
+  }
+
+  #begin(key: Key): Wanted {
+    const wanted: Wanted = { failures: 0, dialling: false, timer: undefined };
+    this.#wanted.set(key, wanted);
+    return wanted;
   }
 
   #schedule(key: Key, wanted: Wanted, afterMs: number): void {

@@ -13,7 +13,8 @@ export type Purpose =
   | "cairn attestation key 1"
   | "cairn attestation possession 1"
   | "cairn join by invitation 1"
-  | "cairn join by peer 1";
+  | "cairn join by peer 1"
+  | "cairn gossip 1";
 
 export interface KeyPair {
   readonly publicKey: Key;

@@ -5,6 +5,7 @@
  */
 import { type Digest, type Have, type Host, type JoinRequest, limits } from "../base/index.ts";
 import { HelloAnswerSchema, HelloSchema, MemberFrameSchema } from "./generated/member-link_pb.ts";
+import { type GossipFrame, gossipFrameMessage, gossipFrameOf } from "./gossip.ts";
 import { joinRequestMessage, joinRequestOf } from "./membership.ts";
 import { bytesOf, decode, encode, hexOf, hostMessages, hosts, invalid, list } from "./message-fields.ts";
 
@@ -19,7 +20,8 @@ export type MemberFrame =
   | { readonly kind: "statements"; readonly statements: readonly Uint8Array[] }
   | { readonly kind: "ping"; readonly nonce: number; readonly summary: Digest }
   | { readonly kind: "pong"; readonly nonce: number }
-  | { readonly kind: "addresses"; readonly hosts: readonly Host[] };
+  | { readonly kind: "addresses"; readonly hosts: readonly Host[] }
+  | { readonly kind: "gossip"; readonly gossip: GossipFrame };
 
 const REASON_CHARACTERS = 64;
 const LOCATOR_IDS = 64;
@@ -82,6 +84,8 @@ export function encodeMemberFrame(frame: MemberFrame): Uint8Array {
       return encode(MemberFrameSchema, { what: { case: "pong", value: { nonce: frame.nonce } } });
     case "addresses":
       return encode(MemberFrameSchema, { what: { case: "addresses", value: { hosts: hostMessages(frame.hosts) } } });
+    case "gossip":
+      return encode(MemberFrameSchema, { what: { case: "gossip", value: gossipFrameMessage(frame.gossip) } });
   }
 }
 
@@ -100,6 +104,8 @@ export function decodeMemberFrame(bytes: Uint8Array): MemberFrame {
       return { kind: "pong", nonce: what.value.nonce };
     case "addresses":
       return { kind: "addresses", hosts: hosts(what.value.hosts, limits.peers + 1) };
+    case "gossip":
+      return { kind: "gossip", gossip: gossipFrameOf(what.value) };
     case undefined:
       throw invalid("frame");
   }

@@ -61,6 +61,20 @@ const host = fc.record({
   ),
 });
 
+const ids = fc.array(
+  bytes(16).map((id) => Buffer.from(id).toString("hex")),
+  { maxLength: 5 },
+);
+const topics = fc.array(fc.stringMatching(/^[a-z/0-9]{0,64}$/), { maxLength: 5 });
+const gossip = fc.record({
+  topics: fc.option(topics, { nil: undefined }),
+  messages: fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 5 }),
+  graft: topics,
+  prune: topics,
+  have: ids,
+  want: ids,
+});
+
 /** Equal but for the kind of array: decoded bytes are Uint8Arrays or Buffers as it happens. */
 function same(actual: unknown, expected: unknown): void {
   const plain = (value: unknown): unknown => {
@@ -126,6 +140,7 @@ test("hellos and frames", () => {
     fc.record({ kind: kind("ping"), nonce: fc.nat(0xffff_ffff), summary: hex }),
     fc.record({ kind: kind("pong"), nonce: fc.nat(0xffff_ffff) }),
     fc.record({ kind: kind("addresses"), hosts: fc.array(host, { maxLength: 5 }) }),
+    fc.record({ kind: kind("gossip"), gossip }),
   );
   fc.assert(fc.property(hello, (value) => same(codec.decodeHello(codec.encodeHello(value)), value)));
   fc.assert(fc.property(frame, (value) => same(codec.decodeMemberFrame(codec.encodeMemberFrame(value)), value)));
@@ -133,8 +148,55 @@ test("hellos and frames", () => {
     assert.deepEqual(codec.decodeHelloAnswer(codec.encodeHelloAnswer(answer)), answer);
 });
 
+test("gossip: messages and what they are about", () => {
+  const topic = fc.stringMatching(/^[a-z/0-9]{0,64}$/);
+  const body = fc.record({ network: hex, author: hex, sequence: fc.maxSafeNat(), topic, content: fc.uint8Array({ maxLength: 200 }) });
+  fc.assert(
+    fc.property(body, bytes(64), (said, signature) => {
+      const message = codec.encodeGossipMessage({ body: codec.encodeGossipBody(said), signature });
+      same(codec.decodeGossipMessage(message), { body: codec.encodeGossipBody(said), signature, said });
+    }),
+  );
+  const large = fc.maxSafeNat();
+  const small = fc.nat(0xffff_ffff);
+  const capacity = fc.record({
+    version: fc.constantFrom("", "0.1.0", "1.2.3-rc.1"),
+    platform: fc.constantFrom("linux-x64", "darwin-arm64"),
+    cores: small,
+    load: fc.nat(100_000).map((percent) => percent / 100),
+    memoryBytes: large,
+    freeBytes: large,
+    jobs: small,
+    cacheBytes: large,
+  });
+  fc.assert(
+    fc.property(capacity, (value) =>
+      same(codec.decodePresence(codec.encodePresence({ kind: "here", capacity: value })), { kind: "here", capacity: value }),
+    ),
+  );
+  assert.deepEqual(codec.decodePresence(codec.encodePresence({ kind: "goodbye" })), { kind: "goodbye" });
+  const escaping = { version: "\u001b[2J", platform: "x", cores: 1, load: 0, memoryBytes: 0, freeBytes: 0, jobs: 0, cacheBytes: 0 };
+  const rows: [string, () => unknown][] = [
+    ["a version that would reach a terminal", () => codec.decodePresence(codec.encodePresence({ kind: "here", capacity: escaping }))],
+    ["nothing", () => codec.decodePresence(new Uint8Array(0))],
+    [
+      "a signature that is none",
+      () => codec.decodeGossipMessage(codec.encodeGossipMessage({ body: Buffer.of(), signature: Buffer.alloc(64) })),
+    ],
+  ];
+  for (const [about, decode] of rows) assert.throws(decode, { code: "frame-invalid" }, about);
+});
+
 test("noise is refused and nothing worse", () => {
-  const decoders = [codec.decodeStatement, codec.decodeSigned, codec.decodeHello, codec.decodeHelloAnswer, codec.decodeMemberFrame];
+  const decoders = [
+    codec.decodeStatement,
+    codec.decodeSigned,
+    codec.decodeHello,
+    codec.decodeHelloAnswer,
+    codec.decodeMemberFrame,
+    codec.decodeGossipMessage,
+    codec.decodePresence,
+  ];
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.constantFrom(...decoders), (noise, decode) => {
       try {

@@ -1,6 +1,7 @@
 /**
  * All that stands on protobuf, behind one dynamic import: a node that is in no network neither waits nor pays for it.
  */
+export { decodeGossipMessage, decodePresence, encodeGossipBody, encodeGossipMessage, encodePresence } from "./gossip.ts";
 export {
   decodeHello,
   decodeHelloAnswer,

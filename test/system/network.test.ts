@@ -100,7 +100,7 @@ test("three machines of one person become one network; keys are their owner's al
   const ping = await ask(c, "ping", "laptop");
   assert.ok(Number(ping.rttMs) > 0);
   assert.match((await cairn(c, "peers")).stdout, /laptop +home +\/ip4\/127\.0\.0\.1\/tcp\/\d+ +direct/);
-  assert.match((await cairn(c, "members")).stdout, /ci +home +[0-9a-f]{12} +this machine +desktop +admin/);
+  assert.match((await cairn(c, "members")).stdout, /ci +home +[0-9a-f]{12} +this machine .* desktop +admin/);
   const status = await ask(a, "status");
   assert.deepEqual(status.network, { name: "home", standing: "active", members: 3, connected: 2 });
   assert.equal(statSync(join(a.home, "state/network/identity.json")).mode & 0o777, 0o600);
@@ -181,6 +181,28 @@ test("a killed daemon comes back by itself; so does a network of which everybody
     untilConnected(t, b, "ci", "laptop"),
     untilConnected(t, c, "desktop", "laptop"),
   ]);
+});
+
+test("members tell what their machines can do; a goodbye and a kill are known at once", MINUTE, async (t) => {
+  const [a, b, c] = await three(t);
+  const presence = async (of: string): Promise<Record<string, unknown> | null> =>
+    ((await members(a)).find(({ name }) => name === of) as unknown as { presence: Record<string, unknown> | null }).presence;
+  await until(t, async () => (await presence("desktop")) !== null && (await presence("ci")) !== null);
+  const { version, platform, cores } = (await presence("desktop")) ?? {};
+  const own = (await presence("laptop")) ?? {};
+  assert.deepEqual(
+    { version, platform, cores },
+    { version: own.version, platform: `${process.platform}-${process.arch}`, cores: own.cores },
+  );
+  assert.match((await cairn(a, "members")).stdout, /desktop +home +[0-9a-f]{12} +connected +\d+ +\d+\.\d +[\d.]+ [KMG]iB +0 +0 B +laptop/);
+  await c.stopDaemon();
+  await until(t, async () => (await presence("ci"))?.goodbye === true);
+  assert.match((await cairn(a, "members")).stdout, /ci .* went down/);
+  await b.stopDaemon("SIGKILL");
+  await until(t, async () => (await presence("desktop")) === null);
+  assert.match((await cairn(a, "members")).stdout, /desktop .* not connected/);
+  await Promise.all([b.startDaemon(), c.startDaemon()]);
+  await until(t, async () => Number((await presence("ci"))?.cores) > 0 && Number((await presence("desktop"))?.cores) > 0);
 });
 
 test("in no network there is no network socket; after leaving there is none again", MINUTE, async (t) => {

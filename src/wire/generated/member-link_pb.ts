@@ -6,6 +6,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GossipFrame } from "./gossip_pb.ts";
+import { file_gossip } from "./gossip_pb.ts";
 import type { Host, JoinRequest } from "./membership_pb.ts";
 import { file_membership } from "./membership_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file member-link.proto.
  */
 export const file_member_link: GenFile = /*@__PURE__*/
-  fileDesc("ChFtZW1iZXItbGluay5wcm90bxIQY2Fpcm4ubmV0d29yay52MSJ/CgVIZWxsbxIPCgduZXR3b3JrGAEgASgMEi8KBm1lbWJlchgCIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuTWVtYmVySGVsbG9IABItCgRqb2luGAMgASgLMh0uY2Fpcm4ubmV0d29yay52MS5Kb2luUmVxdWVzdEgAQgUKA3doeSIcCgtNZW1iZXJIZWxsbxINCgVwcm9vZhgBIAMoDCJxCgtIZWxsb0Fuc3dlchIsCgd3ZWxjb21lGAEgASgLMhkuY2Fpcm4ubmV0d29yay52MS5XZWxjb21lSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNhaXJuLm5ldHdvcmsudjEuUmVmdXNlZEgAQgYKBHdoYXQiCQoHV2VsY29tZSIZCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCSLzAQoLTWVtYmVyRnJhbWUSJgoEaGF2ZRgBIAEoCzIWLmNhaXJuLm5ldHdvcmsudjEuSGF2ZUgAEjIKCnN0YXRlbWVudHMYAiABKAsyHC5jYWlybi5uZXR3b3JrLnYxLlN0YXRlbWVudHNIABImCgRwaW5nGAMgASgLMhYuY2Fpcm4ubmV0d29yay52MS5QaW5nSAASJgoEcG9uZxgEIAEoCzIWLmNhaXJuLm5ldHdvcmsudjEuUG9uZ0gAEjAKCWFkZHJlc3NlcxgFIAEoCzIbLmNhaXJuLm5ldHdvcmsudjEuQWRkcmVzc2VzSABCBgoEd2hhdCInCgRIYXZlEg4KBmVwb2NocxgBIAMoDBIPCgdwZW5kaW5nGAIgAygMIiAKClN0YXRlbWVudHMSEgoKc3RhdGVtZW50cxgBIAMoDCImCgRQaW5nEg0KBW5vbmNlGAEgASgNEg8KB3N1bW1hcnkYAiABKAwiFQoEUG9uZxINCgVub25jZRgBIAEoDSIyCglBZGRyZXNzZXMSJQoFaG9zdHMYASADKAsyFi5jYWlybi5uZXR3b3JrLnYxLkhvc3RiBnByb3RvMw", [file_membership]);
+  fileDesc("ChFtZW1iZXItbGluay5wcm90bxIQY2Fpcm4ubmV0d29yay52MSJ/CgVIZWxsbxIPCgduZXR3b3JrGAEgASgMEi8KBm1lbWJlchgCIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuTWVtYmVySGVsbG9IABItCgRqb2luGAMgASgLMh0uY2Fpcm4ubmV0d29yay52MS5Kb2luUmVxdWVzdEgAQgUKA3doeSIcCgtNZW1iZXJIZWxsbxINCgVwcm9vZhgBIAMoDCJxCgtIZWxsb0Fuc3dlchIsCgd3ZWxjb21lGAEgASgLMhkuY2Fpcm4ubmV0d29yay52MS5XZWxjb21lSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNhaXJuLm5ldHdvcmsudjEuUmVmdXNlZEgAQgYKBHdoYXQiCQoHV2VsY29tZSIZCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCSKkAgoLTWVtYmVyRnJhbWUSJgoEaGF2ZRgBIAEoCzIWLmNhaXJuLm5ldHdvcmsudjEuSGF2ZUgAEjIKCnN0YXRlbWVudHMYAiABKAsyHC5jYWlybi5uZXR3b3JrLnYxLlN0YXRlbWVudHNIABImCgRwaW5nGAMgASgLMhYuY2Fpcm4ubmV0d29yay52MS5QaW5nSAASJgoEcG9uZxgEIAEoCzIWLmNhaXJuLm5ldHdvcmsudjEuUG9uZ0gAEjAKCWFkZHJlc3NlcxgFIAEoCzIbLmNhaXJuLm5ldHdvcmsudjEuQWRkcmVzc2VzSAASLwoGZ29zc2lwGAogASgLMh0uY2Fpcm4ubmV0d29yay52MS5Hb3NzaXBGcmFtZUgAQgYKBHdoYXQiJwoESGF2ZRIOCgZlcG9jaHMYASADKAwSDwoHcGVuZGluZxgCIAMoDCIgCgpTdGF0ZW1lbnRzEhIKCnN0YXRlbWVudHMYASADKAwiJgoEUGluZxINCgVub25jZRgBIAEoDRIPCgdzdW1tYXJ5GAIgASgMIhUKBFBvbmcSDQoFbm9uY2UYASABKA0iMgoJQWRkcmVzc2VzEiUKBWhvc3RzGAEgAygLMhYuY2Fpcm4ubmV0d29yay52MS5Ib3N0YgZwcm90bzM", [file_gossip, file_membership]);
 
 /**
  * The first and only thing that an unknown peer may say.
@@ -169,6 +171,12 @@ export type MemberFrame = Message<"cairn.network.v1.MemberFrame"> & {
      */
     value: Addresses;
     case: "addresses";
+  } | {
+    /**
+     * @generated from field: cairn.network.v1.GossipFrame gossip = 10;
+     */
+    value: GossipFrame;
+    case: "gossip";
   } | { case: undefined; value?: undefined };
 };
 

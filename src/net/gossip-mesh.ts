@@ -1,0 +1,301 @@
+/**
+ * Gossip: what one node does so that a message reaches all, as a state machine. docs/protocol/gossip.md.
+ *
+ * Knows: topics, who has which message, who passes messages on. Clock, chance and transport are given, so that the simulator runs this code.
+ * Does not know: signatures, bytes, members; whoever calls has checked what arrived.
+ */
+import { type Key, limits } from "../base/index.ts";
+import { GossipScores } from "./gossip-scores.ts";
+import { GossipTopic } from "./gossip-topic.ts";
+
+const {
+  idsAtOnce,
+  lazyBeats,
+  lazyPeers,
+  publishMost,
+  recentMost,
+  recentMs,
+  retestShare,
+  seenMost,
+  seenMs,
+  testMs,
+  trusted,
+  wantMs,
+  wantsWaiting,
+} = limits.gossip;
+
+/** What travels. Two messages with one id are the same. */
+export interface GossipMessage {
+  readonly id: string;
+  readonly topic: string;
+  readonly author: Key;
+}
+
+/** What nodes say to each other. */
+export type GossipItem<Message> =
+  | { readonly kind: "topics"; readonly topics: readonly string[] }
+  | { readonly kind: "message"; readonly message: Message }
+  | { readonly kind: "graft" | "prune"; readonly topic: string }
+  | { readonly kind: "have" | "want"; readonly ids: readonly string[] };
+
+export interface GossipMeshParts<Message> {
+  readonly self: Key;
+  readonly send: (peer: Key, item: GossipItem<Message>) => void;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** A message that can still be had here. */
+interface Recent<Message> {
+  readonly message: Message;
+  readonly at: number;
+  /** Beats in which its id was told to others. */
+  told: number;
+  /** Peers that have sent it, or were sent it; saying that one has it is not enough. */
+  readonly holders: Set<Key>;
+  /** A peer that is not sent it yet, to see whether it passes it on by itself. */
+  tested: Key | undefined;
+}
+
+export class GossipMesh<Message extends GossipMessage> {
+  readonly #parts: GossipMeshParts<Message>;
+  readonly #topics = new Map<string, GossipTopic>();
+  /** Peer → topics that it wants. */
+  readonly #peers = new Map<Key, readonly string[]>();
+  readonly #scores = new GossipScores();
+  /** Ids → when they came, the eldest first. */
+  readonly #seen = new Map<string, number>();
+  readonly #recent = new Map<string, Recent<Message>>();
+  /** Topics of which the last message of each author is kept → author → id. */
+  readonly #lasting = new Map<string, Map<Key, string>>();
+  /** Ids that were asked for → until when the answer may take. */
+  readonly #wanted = new Map<string, number>();
+
+  constructor(parts: GossipMeshParts<Message>) {
+    this.#parts = parts;
+  }
+
+  /** @param lasting whether the last message of each author is for those, too, who come later */
+  join(topic: string, lasting: boolean): void {
+    if (this.#topics.has(topic)) return;
+    const joined = new GossipTopic(this.#scores, this.#parts.random);
+    this.#topics.set(topic, joined);
+    if (lasting) this.#lasting.set(topic, new Map());
+    for (const [peer, topics] of this.#peers) if (topics.includes(topic)) joined.peers.add(peer);
+    this.#tellTopics(this.#peers.keys());
+  }
+
+  leave(topic: string): void {
+    const left = this.#topics.get(topic);
+    if (left === undefined) return;
+    for (const peer of left.mesh.keys()) this.#parts.send(peer, { kind: "prune", topic });
+    this.#topics.delete(topic);
+    this.#lasting.delete(topic);
+    for (const [id, { message }] of this.#recent) if (message.topic === topic) this.#recent.delete(id);
+    this.#tellTopics(this.#peers.keys());
+  }
+
+  connected(peer: Key): void {
+    this.#peers.set(peer, []);
+    this.#tellTopics([peer]);
+  }
+
+  lost(peer: Key): void {
+    this.#peers.delete(peer);
+    for (const topic of this.#topics.values()) topic.forget(peer);
+  }
+
+  /** Peers with which the topic's messages are exchanged eagerly. */
+  meshOf(topic: string): Key[] {
+    return [...(this.#topics.get(topic)?.mesh.keys() ?? [])];
+  }
+
+  knows(id: string): boolean {
+    return this.#seen.has(id);
+  }
+
+  /** A message of this node's own: to everybody who is near, not to the mesh alone. */
+  publish(message: Message, now: number): void {
+    const topic = this.#topics.get(message.topic);
+    if (topic === undefined) return;
+    const recent = this.#keep(message, now);
+    const others = [...topic.peers].filter((peer) => !topic.mesh.has(peer));
+    for (const peer of [...topic.mesh.keys(), ...topic.some(others, publishMost - topic.mesh.size)]) this.#give(peer, recent);
+  }
+
+  /** A message that is new here, from a peer; it is passed on. */
+  arrived(from: Key, message: Message, now: number): void {
+    const topic = this.#topics.get(message.topic);
+    if (topic === undefined || this.#seen.has(message.id)) return;
+    this.#wanted.delete(message.id);
+    const recent = this.#keep(message, now);
+    recent.holders.add(from);
+    recent.tested = this.#chooseTested(topic, from, message.id, now);
+    for (const peer of topic.mesh.keys()) if (peer !== from && peer !== recent.tested) this.#give(peer, recent);
+  }
+
+  /** A message that nobody here wants, and that is not to be looked at again. */
+  ignore(id: string, now: number): void {
+    this.#wanted.delete(id);
+    this.#seen.set(id, now);
+  }
+
+  /** A message that is known already has come once more. */
+  repeated(from: Key, id: string): void {
+    this.#recent.get(id)?.holders.add(from);
+  }
+
+  /** Anything but a message. */
+  told(from: Key, item: Exclude<GossipItem<Message>, { kind: "message" }>, now: number): void {
+    switch (item.kind) {
+      case "topics":
+        return this.#heardTopics(from, item.topics, now);
+      case "graft":
+        if (this.#topics.get(item.topic)?.admits(from, now) !== true) this.#parts.send(from, { kind: "prune", topic: item.topic });
+        return undefined;
+      case "prune":
+        return this.#topics.get(item.topic)?.part(from, now);
+      case "have":
+        return this.#heardOf(from, item.ids, now);
+      case "want":
+        for (const id of item.ids) {
+          const recent = this.#recent.get(id);
+          if (recent !== undefined) this.#give(from, recent);
+        }
+        return undefined;
+    }
+  }
+
+  /** What somebody said last is not told to others any more. */
+  forgetAuthor(author: Key): void {
+    for (const last of this.#lasting.values()) {
+      const id = last.get(author);
+      last.delete(author);
+      if (id !== undefined) this.#recent.delete(id);
+    }
+  }
+
+  /** What is done now and then: judging, keeping the mesh, telling of messages, forgetting. Called every limits.gossip.beatMs. */
+  beat(now: number): void {
+    this.#scores.fade(now);
+    this.#endTests(now);
+    for (const [name, topic] of this.#topics) this.#review(name, topic, now);
+    this.#tellOthers(now);
+    this.#forget(now);
+  }
+
+  #keep(message: Message, now: number): Recent<Message> {
+    this.#seen.set(message.id, now);
+    const recent: Recent<Message> = { message, at: now, told: 0, holders: new Set(), tested: undefined };
+    this.#recent.set(message.id, recent);
+    const last = this.#lasting.get(message.topic);
+    const before = last?.get(message.author);
+    if (before !== undefined) this.#recent.delete(before);
+    last?.set(message.author, message.id);
+    return recent;
+  }
+
+  #give(peer: Key, recent: Recent<Message>): void {
+    recent.holders.add(peer);
+    this.#parts.send(peer, { kind: "message", message: recent.message });
+  }
+
+  /**
+   * One peer of the mesh must get the message from others and pass it on to this node, or it passes nothing on. That tells a silent peer from
+   * one that was merely slower than this node, which counting what each delivers cannot. Of two peers only one may test the other
+   * with one message, or both would wait.
+   */
+  #chooseTested(topic: GossipTopic, from: Key, id: string, now: number): Key | undefined {
+    if (topic.isSmall) return undefined;
+    const even = id.charCodeAt(id.length - 1) % 2 === 0;
+    const { self } = this.#parts;
+    const settled = (since: number): boolean => now - since >= 2 * testMs;
+    const may = [...topic.mesh].filter(([peer, since]) => peer !== from && self < peer === even && settled(since)).map(([peer]) => peer);
+    // Whom one knows least comes first; those who have passed some tests are left in peace mostly, for each test makes messages slower.
+    const [peer] = topic.some(may, may.length).toSorted((a, b) => this.#scores.of(a) - this.#scores.of(b));
+    if (peer === undefined || (this.#scores.of(peer) >= trusted && this.#parts.random() >= retestShare)) return undefined;
+    return peer;
+  }
+
+  #endTests(now: number): void {
+    for (const recent of this.#recent.values()) {
+      const { tested, at, message } = recent;
+      if (tested === undefined || now - at < testMs) continue;
+      recent.tested = undefined;
+      if (this.#topics.get(message.topic)?.mesh.has(tested) !== true) continue;
+      this.#scores.judge(tested, recent.holders.has(tested));
+      // Whoever could not get it otherwise should not suffer for being tested.
+      if (!recent.holders.has(tested)) this.#give(tested, recent);
+    }
+  }
+
+  #review(name: string, topic: GossipTopic, now: number): void {
+    const { graft, prune } = topic.review(now);
+    for (const peer of prune) this.#parts.send(peer, { kind: "prune", topic: name });
+    for (const peer of graft) this.#parts.send(peer, { kind: "graft", topic: name });
+  }
+
+  /** Tells some who are not in the mesh what there was lately, so that whoever missed it can ask. */
+  #tellOthers(now: number): void {
+    const fresh = new Map<string, string[]>();
+    for (const [id, recent] of this.#recent) {
+      if (recent.told >= lazyBeats || now - recent.at > recentMs) continue;
+      recent.told += 1;
+      const ids = fresh.get(recent.message.topic);
+      if (ids === undefined) fresh.set(recent.message.topic, [id]);
+      else ids.push(id);
+    }
+    for (const [name, ids] of fresh) {
+      const topic = this.#topics.get(name);
+      if (topic === undefined) continue;
+      const others = [...topic.peers].filter((peer) => !topic.mesh.has(peer));
+      for (const peer of topic.some(others, lazyPeers)) this.#tellIds(peer, ids);
+    }
+  }
+
+  #tellIds(peer: Key, ids: readonly string[]): void {
+    for (let at = 0; at < ids.length; at += idsAtOnce) this.#parts.send(peer, { kind: "have", ids: ids.slice(at, at + idsAtOnce) });
+  }
+
+  #forget(now: number): void {
+    for (const [id, until] of this.#wanted) if (until <= now) this.#wanted.delete(id);
+    for (const [id, at] of this.#seen) {
+      if (now - at < seenMs && this.#seen.size <= seenMost) break;
+      if (!this.#isLast(this.#recent.get(id)?.message)) this.#seen.delete(id);
+    }
+    for (const [id, { at, message }] of this.#recent) {
+      if (now - at < recentMs && this.#recent.size <= recentMost) break;
+      if (!this.#isLast(message)) this.#recent.delete(id);
+    }
+  }
+
+  #isLast(message: Message | undefined): boolean {
+    return message !== undefined && this.#lasting.get(message.topic)?.get(message.author) === message.id;
+  }
+
+  #heardTopics(from: Key, topics: readonly string[], now: number): void {
+    if (!this.#peers.has(from)) return;
+    const before = this.#peers.get(from) ?? [];
+    this.#peers.set(from, topics);
+    for (const [name, topic] of this.#topics) {
+      if (!topics.includes(name)) topic.forget(from);
+      else if (!before.includes(name)) {
+        topic.peers.add(from);
+        if (topic.isSmall) this.#review(name, topic, now); // Nobody waits for the next beat.
+        this.#tellIds(from, [...(this.#lasting.get(name)?.values() ?? [])]);
+      }
+    }
+  }
+
+  #heardOf(from: Key, ids: readonly string[], now: number): void {
+    const news = ids.filter((id) => !this.#seen.has(id) && !this.#wanted.has(id)).slice(0, wantsWaiting - this.#wanted.size);
+    if (news.length === 0) return;
+    for (const id of news) this.#wanted.set(id, now + wantMs);
+    this.#parts.send(from, { kind: "want", ids: news });
+  }
+
+  #tellTopics(peers: Iterable<Key>): void {
+    const topics = [...this.#topics.keys()];
+    for (const peer of peers) this.#parts.send(peer, { kind: "topics", topics });
+  }
+}
