@@ -17,6 +17,8 @@ ccache       the benchmark compares with it
 sccache      the benchmark compares with it
 valgrind     memory errors of the compiler wrapper
 strace       which files a compiler really looks for
+iproute2     network namespaces of the lab
+nftables     its routers, which translate addresses
 procps       processes that a test may have left behind
 '
 

@@ -197,4 +197,27 @@ export const limits = {
     /** Members that hear of each other's presence; a larger network is parted into groups. */
     membersPerGroup: 256,
   },
+  /** A frame by which members look for a way to each other. */
+  pathFrameBytes: 1_024,
+  /** One step of such a search: an answer of a relay, of the member behind it, or of one that was asked to punch. */
+  pathStepMs: 5_000,
+  /** A member that was dialled directly and has not answered for so long is looked for through relays, too. */
+  relayAfterMs: 150,
+  /** Members that are asked whether they can relay, for one that is looked for. */
+  relaysAsked: 8,
+  /** Relays between two members. */
+  relaysInRow: 3,
+  /** Circuits that a node relays at once, and those of them that one member has asked for. */
+  circuits: 256,
+  circuitsPerMember: 32,
+  /** Bytes a second that a node relays, all circuits together, both ways. */
+  relayBytesPerSecond: 33_554_432,
+  /** A circuit on which nothing has moved for so long ends; links ping more often. */
+  circuitIdleMs: 60_000,
+  /** From the first attempt to connect through two NATs at once to the last. */
+  punchMs: 3_000,
+  /** Attempts to connect directly that one member may ask for in a minute. */
+  punchesPerMinute: 12,
+  /** A connection that a better one has replaced may finish what is under way on it. */
+  retireMs: 60_000,
 } as const;

@@ -45,6 +45,8 @@ export interface PeerRow {
   readonly state: string;
   readonly address: string;
   readonly path: string;
+  /** The member that relays; empty where none does. */
+  readonly via: string;
   /** Undefined before the first round trip, and while not connected. */
   readonly rttMs: number | undefined;
   readonly connectedMs: number;
@@ -96,6 +98,7 @@ export function readPeers(answer: unknown): PeerList {
         state: textIn(row, "state"),
         address: textIn(row, "address"),
         path: textIn(row, "path"),
+        via: textIn(row, "via"),
         rttMs: typeof rtt === "number" ? rtt : undefined,
         connectedMs: numberIn(row, "connectedMs"),
         bytesIn: numberIn(row, "bytesIn"),

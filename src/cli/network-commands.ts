@@ -149,8 +149,8 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
     const rows = list.peers.map((row) => [
       paint.name(row.name),
       row.domain,
-      row.address,
-      row.path,
+      row.via === "" ? row.address : "",
+      row.via === "" ? row.path : `relayed by ${row.via}`,
       row.rttMs === undefined ? "" : `${row.rttMs.toFixed(1)} ms`,
       row.path === "" ? "" : `${bytes(row.bytesIn)} in, ${bytes(row.bytesOut)} out`,
       ...capacityCells(row.presence).slice(0, 2),

@@ -65,8 +65,10 @@ export function describePeers(state: State | undefined, peers: readonly PeerFact
       presence: describePresence(presence.of(peer.key)),
     };
     if (peer.state !== "connected") return { ...who, address: peer.addresses[0] ?? null, failures: peer.failures, why: peer.why };
-    const { address, direction, ageMs, rttMs, bytesIn, bytesOut } = peer;
-    return { ...who, address, path: "direct", direction, connectedMs: Math.round(ageMs), rttMs: rttMs ?? null, bytesIn, bytesOut };
+    const { address, direction, relays, ageMs, rttMs, bytesIn, bytesOut } = peer;
+    const via = peer.via === undefined ? null : (state?.members.get(peer.via)?.name ?? peer.via);
+    const path = relays === 0 ? "direct" : "relayed";
+    return { ...who, address, path, via, relays, direction, connectedMs: Math.round(ageMs), rttMs: rttMs ?? null, bytesIn, bytesOut };
   });
 }
 

@@ -19,6 +19,8 @@ export interface Frames {
   /** Ends this side; what was written still arrives. */
   close(deadlineMs: number): Promise<void>;
   abort(why: string): void;
+  /** No frames any more: the stream itself, with whatever has arrived and was not read. */
+  release(): Stream;
 }
 
 /** @param mostBytes of one frame, either way */
@@ -38,6 +40,7 @@ export function framesOf(stream: Stream, mostBytes: number): Frames {
     write: (bytes, deadlineMs) => framed.write(bytes, { signal: AbortSignal.timeout(deadlineMs) }),
     close: (deadlineMs) => stream.close({ signal: AbortSignal.timeout(deadlineMs) }),
     abort: (why) => stream.abort(new Error(why)),
+    release: () => framed.unwrap(),
   };
 }
 

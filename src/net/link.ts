@@ -3,14 +3,18 @@
  *
  * Knows: frames in order, a bounded queue, deadlines. Does not know: other links, or how the connection came about.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Connection } from "@libp2p/interface";
 import { CairnError, type Host, type Key, limits } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { GossipFrame, MemberFrame, NetworkCodec } from "../wire/index.ts";
 import { type Frames } from "./frames.ts";
 import { reasonOf } from "./reasons.ts";
+import type { Route } from "./routes.ts";
 
 export const MEMBER = "/cairn/member/1";
+/** How often a link that has retired looks whether its connection is still used. */
+const RETIRE_LOOK_MS = 100;
 /** Of a frame, for all but the statements in it. */
 const OVERHEAD_BYTES = 64;
 
@@ -29,6 +33,10 @@ export interface LinkFacts {
   readonly key: Key;
   readonly address: string;
   readonly direction: "inbound" | "outbound";
+  /** Members in between; 0 is direct. */
+  readonly relays: number;
+  /** The first of them, as seen from here. */
+  readonly via: Key | undefined;
   /** ms since the link began */
   readonly ageMs: number;
   /** The last round trip; undefined before the first. */
@@ -45,19 +53,23 @@ export class Link {
   readonly #openedAt: number;
   readonly #queue: Uint8Array[] = [];
   readonly #pings = new Map<number, { readonly sentAt: number; readonly answered: (rttMs: number) => void }>();
+  readonly #route: Route;
   readonly #ended: PromiseWithResolvers<string> = Promise.withResolvers<string>();
+  readonly #heard: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   readonly #timer: NodeJS.Timeout;
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #closing = false;
   #muted = false;
+  #retired = false;
   #nonce = 0;
   #rttMs: number | undefined;
   #bytesIn = 0;
   #bytesOut = 0;
 
-  constructor(parts: LinkParts, key: Key, connection: Connection, frames: Frames) {
+  constructor(parts: LinkParts, key: Key, connection: Connection, frames: Frames, route: Route) {
     this.#parts = parts;
+    this.#route = route;
     this.key = key;
     this.connection = connection;
     this.#frames = frames;
@@ -65,7 +77,7 @@ export class Link {
     this.#timer = setInterval(() => this.#ping(() => undefined), limits.pingEveryMs);
     this.#timer.unref();
     this.#read().then(
-      () => this.end("closed by peer"),
+      () => this.#finish(),
       (error: unknown) => this.end(reasonOf(error)),
     );
     this.send({ kind: "have", have: parts.roster.have() });
@@ -77,12 +89,18 @@ export class Link {
     return this.#ended.promise;
   }
 
+  /** Resolves when the first frame has arrived: the other side has the link, too. */
+  get heard(): Promise<void> {
+    return this.#heard.promise;
+  }
+
   get facts(): LinkFacts {
     const { direction, remoteAddr } = this.connection;
     return {
       key: this.key,
       address: remoteAddr.toString().replace(/\/p2p\/[^/]*$/, ""),
       direction,
+      ...this.#route,
       ageMs: this.#parts.now() - this.#openedAt,
       rttMs: this.#rttMs,
       bytesIn: this.#bytesIn,
@@ -147,13 +165,43 @@ export class Link {
     this.end(why);
   }
 
-  /** Ends link and connection at once. */
+  /**
+   * Another link has taken its place. What is queued is still sent, what the other side has sent is still read, and streams of other
+   * protocols may finish; then the connection ends.
+   */
+  async retire(): Promise<void> {
+    this.#closing = true;
+    this.#retired = true;
+    clearInterval(this.#timer);
+    const deadline = AbortSignal.timeout(limits.retireMs);
+    const options = { signal: deadline, ref: false };
+    try {
+      await this.#writing;
+      await this.#frames.close(limits.memberWriteDeadlineMs);
+      await Promise.race([this.ended, pause(limits.retireMs, undefined, options)]); // All was read that was sent.
+      while (this.connection.streams.length > 0) await pause(RETIRE_LOOK_MS, undefined, options);
+      await this.connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) });
+    } catch {
+      // Whatever it was, it had its time.
+    }
+    this.#retired = false;
+    this.end("replaced");
+  }
+
+  /** Ends link and connection at once; of a link that has retired, the link. */
   end(why: string): void {
     this.#closing = true;
     clearInterval(this.#timer);
+    this.#ended.resolve(why);
+    if (this.#retired) return;
     this.#frames.abort(why);
     this.connection.abort(new Error(why));
-    this.#ended.resolve(why);
+  }
+
+  /** The other side sends nothing more. It may have moved to another link already, and still read what it is sent. */
+  #finish(): void {
+    this.#ended.resolve("closed by peer");
+    if (!this.#closing) void this.retire();
   }
 
   #ping(answered: (rttMs: number) => void): void {
@@ -180,6 +228,7 @@ export class Link {
       // What arrived before the other side closed still counts; what a member says that was let go of does not.
       if (bytes === undefined || this.#muted) return;
       this.#bytesIn += bytes.length;
+      this.#heard.resolve();
       this.#handle(this.#parts.codec.decodeMemberFrame(bytes));
     }
   }

@@ -9,6 +9,7 @@ import type { Link } from "./link.ts";
 export interface LinksParts {
   readonly self: Key;
   readonly log: Log;
+  /** There is a link with a member now, or another one than before. */
   readonly connected: (link: Link) => void;
   readonly lost: (key: Key, why: string) => void;
 }
@@ -16,6 +17,8 @@ export interface LinksParts {
 export class Links {
   readonly #parts: LinksParts;
   readonly #links = new Map<Key, Link>();
+  /** Links that take the place of those in use once the other side has been heard on them, or when those in use end. */
+  readonly #next = new Map<Key, Link>();
 
   constructor(parts: LinksParts) {
     this.#parts = parts;
@@ -33,35 +36,84 @@ export class Links {
     return [...this.#links.values()];
   }
 
-  /** Keeps a new link unless a better one is there: of two that were dialled from both sides, the one that the lesser key dialled. */
+  /**
+   * Keeps a new link unless a better one is there. Direct is better than relayed. Of two of a kind that were dialled from both sides the
+   * one is better that the lesser key dialled; of two from the same side, the newer.
+   */
   adopt(link: Link): void {
-    const { key } = link;
-    const before = this.#links.get(key);
-    const { address, direction } = link.facts;
-    const both = before !== undefined && before.facts.direction !== direction;
-    if (both && this.#isKeptByBoth(before)) {
-      // The other side may have lost what looks alive from here, and be back.
-      before.ping(limits.linkProbeMs).catch(() => before.end("silent"));
-      return link.end("one link is enough");
+    const before = this.#links.get(link.key);
+    if (before === undefined) {
+      if (this.#links.size >= limits.peers) return link.end("too many links");
+      return this.#install(link, "connected");
     }
-    if (before === undefined && this.#links.size >= limits.peers) return link.end("too many links");
-    this.#links.set(key, link);
-    before?.end("replaced");
-    this.#parts.log.event("info", "peer.connected", { peer: key, address, direction });
-    this.#parts.connected(link);
-    void link.ended.then((why) => this.#ended(link, why));
+    if (this.#isBetter(before, link)) return this.#doubt(before, link);
+    if (before.facts.relays === 0) return this.#replace(before, link);
+    // A way that was found while another one works is tried before it is relied on.
+    if (this.#reserve(link)) void link.heard.then(() => this.#promote(link));
   }
 
-  #isKeptByBoth(link: Link): boolean {
-    return this.#parts.self < link.key === (link.facts.direction === "outbound");
+  /** A new link is no better. But the other side may have lost what looks alive from here, and be back. */
+  #doubt(before: Link, link: Link): void {
+    const isReserve = before.facts.relays === 0 && link.facts.relays > 0 && this.#reserve(link);
+    if (!isReserve) link.end("one link is enough");
+    before.ping(limits.linkProbeMs).then(
+      () => isReserve && this.#next.get(link.key) === link && link.end("one link is enough"),
+      () => before.end("silent"),
+    );
+  }
+
+  #isBetter(before: Link, link: Link): boolean {
+    const [known, fresh] = [before.facts, link.facts];
+    if ((known.relays === 0) !== (fresh.relays === 0)) return known.relays === 0;
+    return known.direction !== fresh.direction && this.#parts.self < before.key === (known.direction === "outbound");
+  }
+
+  /** @returns whether it is the next one now */
+  #reserve(link: Link): boolean {
+    const { key } = link;
+    const rival = this.#next.get(key);
+    if (rival !== undefined && this.#isBetter(rival, link)) {
+      link.end("one link is enough");
+      return false;
+    }
+    this.#next.set(key, link);
+    rival?.end("replaced");
+    void link.ended.then(() => this.#next.get(key) === link && this.#next.delete(key));
+    return true;
+  }
+
+  #promote(link: Link): void {
+    const { key } = link;
+    const before = this.#links.get(key);
+    if (this.#next.get(key) !== link) return;
+    this.#next.delete(key);
+    this.#install(link, before === undefined ? "connected" : "moved");
+    void before?.retire();
+  }
+
+  #replace(before: Link, link: Link): void {
+    this.#install(link, "connected");
+    before.end("replaced");
+  }
+
+  #install(link: Link, how: "connected" | "moved"): void {
+    const { key } = link;
+    const { address, direction, relays, via } = link.facts;
+    this.#links.set(key, link);
+    this.#parts.log.event("info", `peer.${how}`, { peer: key, address, direction, relays, ...(via !== undefined && { via }) });
+    this.#parts.connected(link);
+    void link.ended.then((why) => this.#ended(link, why));
   }
 
   #ended(link: Link, why: string): void {
     const { key, facts } = link;
     if (this.#links.get(key) !== link) return; // Another one has taken its place.
     this.#links.delete(key);
-    const { bytesIn, bytesOut } = facts;
-    this.#parts.log.event("info", "peer.disconnected", { peer: key, why, afterMs: Math.round(facts.ageMs), bytesIn, bytesOut });
-    this.#parts.lost(key, why);
+    const { bytesIn, bytesOut, relays } = facts;
+    const told = { peer: key, why, relays, afterMs: Math.round(facts.ageMs), bytesIn, bytesOut };
+    this.#parts.log.event("info", "peer.disconnected", told);
+    const next = this.#next.get(key);
+    if (next !== undefined) this.#promote(next);
+    else this.#parts.lost(key, why);
   }
 }

@@ -89,9 +89,10 @@ export function invite(host: Node, number: number): { network: string; secret: U
   return { network: host.members.network, secret, hosts: host.network.hosts(1) };
 }
 
-export async function join(t: TestContext, number: number, host: Node): Promise<Node> {
+/** @param listen nothing in it: a node that nobody can dial */
+export async function join(t: TestContext, number: number, host: Node, listen?: readonly (readonly string[])[]): Promise<Node> {
   const line = invite(host, number);
-  const node = await start(t, number, new Membership(parts, line.network));
+  const node = await start(t, number, new Membership(parts, line.network), new Map(), listen);
   const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
   const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
   assert.deepEqual(outcome, { kind: "welcome" });

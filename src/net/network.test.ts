@@ -10,8 +10,9 @@ import { invitationKeyPair, keyPairFromSeed, Members, Membership, makeIdentity, 
 import { framesOf } from "./frames.ts";
 import { HANDSHAKE, sayHello } from "./handshake.ts";
 import { MEMBER } from "./link.ts";
+import type { MemberStream } from "./member-stream.ts";
 import { codec, dialler, founded, invite, join, type Node, parts, seedOf, start, until } from "./network.fixture.ts";
-import type { MemberStream, PeerChange } from "./network.ts";
+import type { PeerChange } from "./network.ts";
 import { peerIdOf } from "./peer-id.ts";
 
 test("an invitation lets a machine in; a third one meets both; all know the same", { timeout: 20_000 }, async (t) => {

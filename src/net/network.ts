@@ -14,10 +14,14 @@ import { answerHello, HANDSHAKE } from "./handshake.ts";
 import { makeLibp2p } from "./libp2p.ts";
 import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
+import type { MemberStream } from "./member-stream.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import { keyOf } from "./peer-id.ts";
 import { reasonOf } from "./reasons.ts";
 import { Redial } from "./redial.ts";
+import { Routes } from "./routes.ts";
+import { WayFinder } from "./way-finder.ts";
+import type { Ways } from "./ways.ts";
 
 export interface NetworkParts {
   readonly roster: Roster;
@@ -48,13 +52,6 @@ export type PeerFacts =
       readonly why: string;
     };
 
-/** A stream between this node and a member. */
-export interface MemberStream {
-  readonly key: Key;
-  readonly stream: Stream;
-  readonly connection: Connection;
-}
-
 /** Takes gossip to the members that this node is linked with. */
 export interface GossipCarrier {
   readonly send: (key: Key, frame: GossipFrame) => void;
@@ -69,12 +66,14 @@ export interface PeerChange {
 
 export class Network implements AsyncDisposable {
   readonly #parts: NetworkParts;
-  readonly #libp2p: Libp2p;
+  readonly #libp2p: Libp2p<{ ways: Ways }>;
   readonly #gate: Gate;
   readonly #book: AddressBook;
   readonly #links: Links;
   readonly #outbound: Outbound;
   readonly #redial: Redial;
+  readonly #routes: Routes = new Routes();
+  readonly #wayFinder: WayFinder;
   /** Why a member could not be reached the last time. */
   readonly #troubles = new Map<Key, string>();
   readonly #listeners: ((change: PeerChange) => void)[] = [];
@@ -101,7 +100,7 @@ export class Network implements AsyncDisposable {
     throw new CairnError("network-unavailable", { addresses: options.listen.flat().join(" "), why: reasonOf(failure) }, failure);
   }
 
-  private constructor(parts: NetworkParts, libp2p: Libp2p, gate: Gate) {
+  private constructor(parts: NetworkParts, libp2p: Libp2p<{ ways: Ways }>, gate: Gate) {
     this.#parts = parts;
     this.#libp2p = libp2p;
     this.#gate = gate;
@@ -117,11 +116,22 @@ export class Network implements AsyncDisposable {
     const adopt = (key: Key, connection: Connection, frames: Frames): void => this.#adopt(key, connection, frames);
     this.#outbound = new Outbound({ libp2p, gate, book: this.#book, roster, codec, log, adopt });
     this.#redial = new Redial({ dial: (key) => this.#dial(key), random: parts.random });
+    this.#wayFinder = new WayFinder({
+      ...parts,
+      self: parts.roster.self,
+      ways: libp2p.services.ways,
+      routes: this.#routes,
+      outbound: this.#outbound,
+      open: (key, protocol, deadlineMs) => this.open(key, protocol, deadlineMs),
+      host: (key) => this.#book.host(key),
+      links: () => this.#links.all(),
+      linkWith: (key) => this.#links.get(key),
+    });
   }
 
   /** Where this node listens: multiaddrs. */
   get addresses(): string[] {
-    return announced(this.#libp2p.getMultiaddrs().map((address) => address.decapsulateCode(P2P).toString()));
+    return announced(this.#libp2p.services.ways.listening());
   }
 
   /** This node and members that it is connected with, for an invitation: where somebody new may ask. */
@@ -220,6 +230,7 @@ export class Network implements AsyncDisposable {
     if (this.#ending) return;
     this.#ending = true;
     this.#redial[Symbol.dispose]();
+    this.#wayFinder.paths[Symbol.dispose]();
     await Promise.all(this.#links.all().map((link) => link.close("this node stops")));
     this.#gate[Symbol.dispose]();
     await this.#libp2p.stop();
@@ -233,6 +244,7 @@ export class Network implements AsyncDisposable {
     const one = { maxInboundStreams: 1, maxOutboundStreams: 1 };
     await libp2p.handle(HANDSHAKE, (stream, connection) => this.#greeted(stream, connection), one);
     await libp2p.handle(MEMBER, (stream, connection) => this.#linked(stream, connection), one);
+    await this.#wayFinder.serve((protocol, most, accept) => this.serve(protocol, most, accept));
     await libp2p.start();
     this.#parts.roster.onChange((added) => this.#changed(added));
     this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
@@ -265,11 +277,13 @@ export class Network implements AsyncDisposable {
   #connected(link: Link): void {
     this.#troubles.delete(link.key);
     this.#redial.connected(link.key);
+    this.#wayFinder.paths.linked(link);
     link.send({ kind: "addresses", hosts: [this.#self(), ...this.#book.hosts()] });
     for (const listener of this.#listeners) listener({ kind: "connected", key: link.key });
   }
 
   #lost(key: Key, why: string): void {
+    this.#wayFinder.paths.forget(key);
     for (const listener of this.#listeners) listener({ kind: "lost", key });
     if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
     this.#troubles.set(key, why);
@@ -315,7 +329,7 @@ export class Network implements AsyncDisposable {
   #seek(): void {
     if (this.#ending || this.#parts.roster.standing(this.#parts.roster.self) !== "active") return;
     for (const key of this.#parts.roster.others().slice(0, limits.peers))
-      if (!this.#links.has(key) && this.#book.host(key) !== undefined) this.#redial.want(key, false);
+      if (!this.#links.has(key) && (this.#book.host(key) !== undefined || this.#links.all().length > 0)) this.#redial.want(key, false);
   }
 
   /** Where members are. What one says of itself counts more than what others say of it, and is told on when it is news. */
@@ -334,10 +348,9 @@ export class Network implements AsyncDisposable {
   /** @returns whether no further attempt is needed */
   async #dial(key: Key): Promise<boolean> {
     const { roster, log } = this.#parts;
-    const host = this.#book.host(key);
-    if (this.#ending || this.#links.has(key) || host === undefined || roster.standing(key) !== "active") return true;
+    if (this.#ending || this.#links.has(key) || roster.standing(key) !== "active") return true;
     try {
-      await this.#outbound.dial(host);
+      await this.#wayFinder.paths.reach(key);
       return true;
     } catch (error) {
       const why = reasonOf(error);
@@ -355,9 +368,7 @@ export class Network implements AsyncDisposable {
     const { roster, codec, now } = this.#parts;
     const heard = (from: Key, hosts: readonly Host[]): void => this.#heard(from, hosts);
     const gossip = (from: Key, frame: GossipFrame): void => this.#hearGossip(from, frame);
-    this.#links.adopt(new Link({ roster, codec, now, heard, gossip }, key, connection, frames));
+    const link = new Link({ roster, codec, now, heard, gossip }, key, connection, frames, this.#routes.of(connection));
+    this.#links.adopt(link);
   }
 }
-
-/** Code of `/p2p/…` in a multiaddr. */
-const P2P = 421;

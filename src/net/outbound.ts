@@ -47,7 +47,7 @@ export class Outbound {
     for (const host of line.hosts) {
       signal.throwIfAborted();
       try {
-        const connection = await this.#connect(host);
+        const connection = await this.#connect(host, false);
         const answer = await sayHello(connection, codec, { kind: "join", network: line.network, request });
         if (answer.kind === "refused") {
           gate.refuse(connection, answer.reason);
@@ -64,23 +64,32 @@ export class Outbound {
     throw new CairnError("peer-unreachable", { hosts: line.hosts.length, why: trouble });
   }
 
-  /** @throws when the member cannot be reached at that address, or does not want this node */
-  async dial(host: Host): Promise<void> {
+  /**
+   * @param beside whether another connection may be there already, by a worse way
+   * @throws when the member cannot be reached at that address, or does not want this node
+   */
+  async dial(host: Host, beside: boolean): Promise<void> {
+    const connection = await this.#connect(host, beside);
+    // The other side was quicker, and opens the link.
+    if (connection.direction === "outbound") await this.greet(connection, host.peerKey);
+  }
+
+  /** Makes a link of a connection to a member, however it came about. @throws when the member does not want this node */
+  async greet(connection: Connection, key: Key): Promise<void> {
     const { gate, roster, codec } = this.#parts;
-    const connection = await this.#connect(host);
     if (gate.provenBy(connection) !== undefined) return; // The other side was quicker, and opens the link.
     const answer = await sayHello(connection, codec, { kind: "member", network: roster.network, proof: roster.proof() });
     if (answer.kind === "refused") {
       gate.refuse(connection, answer.reason);
       throw new CairnError("peer-absent", { why: `refuses this machine: ${answer.reason}` });
     }
-    await this.#openLink(connection, host.peerKey);
+    await this.#openLink(connection, key);
   }
 
-  async #connect(host: Host): Promise<Connection> {
+  async #connect(host: Host, beside: boolean): Promise<Connection> {
     const peer = peerIdOf(host.peerKey).toString();
     const targets = host.addresses.map((address) => multiaddr(`${address}/p2p/${peer}`));
-    return this.#parts.libp2p.dial(targets, { signal: AbortSignal.timeout(limits.dialDeadlineMs) });
+    return this.#parts.libp2p.dial(targets, { signal: AbortSignal.timeout(limits.dialDeadlineMs), force: beside });
   }
 
   async #openLink(connection: Connection, key: Key): Promise<void> {

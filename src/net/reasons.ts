@@ -23,6 +23,11 @@ export function reasonOf(error: unknown): string {
   return (known?.[1] ?? texts[0] ?? "unknown").slice(0, LONGEST);
 }
 
+/** Whatever was thrown, as libp2p's `abort` wants it. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(reasonOf(error));
+}
+
 /** Messages and names, the error's own first, then those of what it stands for. */
 function textsOf(error: unknown): string[] {
   if (error instanceof Event) return [`connection closed (${error.type})`]; // p-event rejects with what it was told to watch for.

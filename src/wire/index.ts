@@ -30,6 +30,7 @@ export {
   writeHotRecord,
 } from "./hot-record.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
+export type { PunchFrame, RelayFrame } from "./paths.ts";
 
 /** The messages of the network; see network.ts. */
 export type NetworkCodec = typeof import("./network.ts");

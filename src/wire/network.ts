@@ -19,3 +19,11 @@ export {
   readInvitationLine,
   writeInvitationLine,
 } from "./membership.ts";
+export {
+  decodePunchFrame,
+  decodeRelayFrame,
+  decodeSeen,
+  encodePunchFrame,
+  encodeRelayFrame,
+  encodeSeen,
+} from "./paths.ts";

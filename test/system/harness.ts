@@ -61,18 +61,22 @@ export class TestNode implements AsyncDisposable {
   readonly client: string;
   readonly #directory: Disposable;
   readonly #env: Env;
+  readonly #within: readonly string[];
   #daemon: ChildProcess | undefined;
+  #log = "";
 
-  static async start(name: string, env: Env = {}): Promise<TestNode> {
+  /** @param within a command that runs the command behind it somewhere else, such as in a network namespace */
+  static async start(name: string, env: Env = {}, within: readonly string[] = []): Promise<TestNode> {
     const directory = temporaryDirectory(name);
-    const node = new TestNode(directory, await wrapper(), env);
+    const node = new TestNode(directory, await wrapper(), env, within);
     await node.startDaemon();
     return node;
   }
 
-  private constructor(directory: { path: string } & Disposable, client: string, env: Env) {
+  private constructor(directory: { path: string } & Disposable, client: string, env: Env, within: readonly string[]) {
     this.#directory = directory;
     this.#env = env;
+    this.#within = within;
     this.home = join(directory.path, "home");
     this.client = client;
     mkdirSync(this.home, { mode: 0o700 });
@@ -89,21 +93,28 @@ export class TestNode implements AsyncDisposable {
   }
 
   async startDaemon(): Promise<void> {
-    const daemon = spawn(process.execPath, [join(checkout, "bin/daemon.js")], {
+    const [file, ...args] = [...this.#within, process.execPath, join(checkout, "bin/daemon.js")];
+    const daemon = spawn(file, args, {
       env: { ...process.env, ...this.env },
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#daemon = daemon;
-    let log = "";
+    this.#log = "";
     daemon.stderr.setEncoding("utf8");
     await new Promise<void>((resolve, reject) => {
       daemon.stderr.on("data", (chunk: string) => {
-        log += chunk;
-        if (log.includes('"daemon.listening"')) resolve();
-        if (log.length > 1_000_000) log = log.slice(-100_000);
+        this.#log += chunk;
+        if (this.#log.includes('"daemon.listening"')) resolve();
+        if (this.#log.length > 1_000_000) this.#log = this.#log.slice(-100_000);
       });
-      daemon.once("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${log}`)));
+      daemon.once("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${this.#log}`)));
     });
+  }
+
+  /** What the daemon that runs, or ran last, has logged of one event. */
+  events(name: string): Record<string, unknown>[] {
+    const lines = this.#log.split("\n").filter((line) => line.includes(`"event":"${name}"`));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   /** Ends the daemon and waits for it. */

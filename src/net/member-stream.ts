@@ -1,0 +1,15 @@
+/**
+ * A stream between two members, as those that serve and open protocols see it.
+ */
+import type { Connection, Stream } from "@libp2p/interface";
+import type { Key } from "../base/index.ts";
+
+/** A stream between this node and a member. */
+export interface MemberStream {
+  readonly key: Key;
+  readonly stream: Stream;
+  readonly connection: Connection;
+}
+
+/** Opens a stream to a member that is connected; see Network.open. */
+export type OpenStream = (key: Key, protocol: string, deadlineMs: number) => Promise<MemberStream>;

@@ -1,0 +1,132 @@
+/**
+ * Paths: how members are reached, and how a way that works becomes a better one.
+ *
+ * Directly where that is possible; through members that relay where not, and then by punching a hole, again and again ever more rarely.
+ * Knows: what to try in which order and when. Does not know: how each is done.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { CairnError, type Host, type Key, type Log, limits } from "../base/index.ts";
+import type { Circuits, Found } from "./circuits.ts";
+import type { Link } from "./link.ts";
+import type { Outbound } from "./outbound.ts";
+import type { Puncher } from "./punch.ts";
+import { reasonOf } from "./reasons.ts";
+
+/** From a relayed link, or the attempt before, until the next attempt at something better; the last one again and again. */
+const BETTER_AFTER_MS = [0, 2_000, 10_000, 30_000, 60_000, 300_000] as const;
+/** Another relay is worth a change when it is this much quicker. */
+const QUICKER = 0.75;
+const QUICKER_MS = 5;
+
+export interface PathsParts {
+  readonly self: Key;
+  readonly outbound: Outbound;
+  readonly circuits: Circuits;
+  readonly puncher: Puncher;
+  readonly host: (key: Key) => Host | undefined;
+  readonly linkWith: (key: Key) => Link | undefined;
+  readonly log: Log;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export class Paths implements Disposable {
+  readonly #parts: PathsParts;
+  /** Members with a relayed link, and when the next attempt is. */
+  readonly #timers = new Map<Key, NodeJS.Timeout>();
+
+  constructor(parts: PathsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Links this node with a member: directly, or through a relay when that takes too long or fails.
+   *
+   * @throws when it failed or takes long, and nobody relays
+   */
+  async reach(key: Key): Promise<void> {
+    const { host, outbound } = this.#parts;
+    const known = host(key);
+    if (known === undefined) return this.#relayed(key);
+    const direct = outbound.dial(known, false);
+    const linked = direct.then(
+      () => "linked",
+      () => "failed",
+    );
+    const outcome = await Promise.race([linked, pause(limits.relayAfterMs, "late", { ref: false })]);
+    if (outcome === "linked") return;
+    try {
+      // When a direct link still comes about it takes the relayed one's place.
+      const late = linked.then((how) => (how === "linked" ? undefined : new Promise<never>(() => undefined)));
+      await Promise.race([this.#relayed(key), late]);
+    } catch (error) {
+      if (outcome === "failed") await direct; // Its reason says more.
+      throw error;
+    }
+  }
+
+  /** There is a link with a member, or another one than before. */
+  linked(link: Link): void {
+    this.forget(link.key);
+    if (link.facts.relays > 0) this.#betterLater(link, 0);
+    else void this.#parts.puncher.learn(link);
+  }
+
+  forget(key: Key): void {
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+  }
+
+  [Symbol.dispose](): void {
+    for (const key of this.#timers.keys()) this.forget(key);
+  }
+
+  async #relayed(key: Key): Promise<void> {
+    const { circuits, outbound } = this.#parts;
+    const found = await circuits.find(key);
+    if (found === undefined) throw new CairnError("peer-unreachable", { why: "no member relays to it" });
+    if (this.#parts.linkWith(key) === undefined) await outbound.greet(await circuits.connect(key, found), key);
+  }
+
+  #betterLater(link: Link, attempt: number): void {
+    const afterMs = BETTER_AFTER_MS[Math.min(attempt, BETTER_AFTER_MS.length - 1)] ?? 0;
+    const timer = setTimeout(
+      () => {
+        this.#better(link, attempt)
+          .catch((error: unknown) => this.#parts.log.event("debug", "path.failed", { peer: link.key, why: reasonOf(error) }))
+          .finally(() => {
+            if (this.#timers.get(link.key) === timer) this.#betterLater(link, attempt + 1);
+          });
+      },
+      afterMs * (0.75 + 0.5 * this.#parts.random()),
+    );
+    timer.unref();
+    this.#timers.set(link.key, timer);
+  }
+
+  async #better(link: Link, attempt: number): Promise<void> {
+    const { self, puncher, outbound, host, log } = this.#parts;
+    const { key } = link;
+    // Of two sides one is enough: who dialled punches, and the lesser key may change relays; see Links.
+    if (link.facts.direction === "outbound") {
+      const why = await puncher.punch(link);
+      log.event("info", "path.punched", { peer: key, attempt, direct: why === undefined, ...(why !== undefined && { why }) });
+      const known = host(key);
+      if (why !== undefined && attempt > 0 && known !== undefined) await outbound.dial(known, true).catch(() => undefined);
+    }
+    if (self < key && attempt > 0 && this.#parts.linkWith(key) === link) await this.#changeRelay(link);
+  }
+
+  async #changeRelay(link: Link): Promise<void> {
+    const { circuits, outbound, log } = this.#parts;
+    const found = await circuits.find(link.key);
+    if (found === undefined || !isQuicker(found, link)) return;
+    const { relay, rttMs } = found;
+    log.event("info", "path.relay-changed", { peer: link.key, to: relay, rttMs, beforeMs: link.facts.rttMs ?? null });
+    await outbound.greet(await circuits.connect(link.key, found), link.key);
+  }
+}
+
+function isQuicker({ relay, rttMs }: Found, { facts }: Link): boolean {
+  return relay !== facts.via && facts.rttMs !== undefined && rttMs < QUICKER * facts.rttMs - QUICKER_MS;
+}
