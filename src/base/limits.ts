@@ -134,6 +134,10 @@ export const limits = {
   shareManifestsAtOnce: 64,
   shareResultsPerManifest: 8,
   shareBlobsAtOnce: 256,
+  /** A result as it travels; results that make one frame, before compression; and all that answer one question. */
+  shareResultBytes: 4_194_304,
+  shareResultBatchBytes: 524_288,
+  shareAnswerBytes: 33_554_432,
   summaryPrefixesPerMember: 262_144,
   summaryPrefixes: 4_194_304,
   summaryEveryMs: 250,

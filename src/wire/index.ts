@@ -31,6 +31,7 @@ export {
 } from "./hot-record.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
 export type { PunchFrame, RelayFrame } from "./paths.ts";
+export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
 
 /** The messages of the network; see network.ts. */
 export type NetworkCodec = typeof import("./network.ts");

@@ -21,16 +21,24 @@ export function encode<Schema extends DescMessage>(schema: Schema, init: Init<Sc
  * @throws {CairnError} frame-invalid: larger than `mostBytes`, no such message, or another encoding of it
  */
 export function decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array, mostBytes: number): MessageShape<Schema> {
-  if (bytes.length > mostBytes) throw invalid("too large");
-  let message: MessageShape<Schema>;
-  try {
-    message = fromBinary(schema, bytes, { readUnknownFields: false });
-  } catch (error) {
-    throw new CairnError("frame-invalid", { what: schema.name }, error);
-  }
+  const message = decodeAny(schema, bytes, mostBytes);
   // Two encodings of one statement would have two ids.
   if (!Buffer.from(bytes).equals(toBinary(schema, message))) throw invalid("encoding");
   return message;
+}
+
+/**
+ * Decodes any encoding of a message that nobody signs or names by its bytes.
+ *
+ * @throws {CairnError} frame-invalid: larger than `mostBytes`, or no such message
+ */
+export function decodeAny<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array, mostBytes: number): MessageShape<Schema> {
+  if (bytes.length > mostBytes) throw invalid("too large");
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false });
+  } catch (error) {
+    throw new CairnError("frame-invalid", { what: schema.name }, error);
+  }
 }
 
 export function invalid(what: string): CairnError {

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { type Identity, isName, limits, type Statement } from "../base/index.ts";
 import type { Hello, MemberFrame } from "./member-link.ts";
 import * as codec from "./network.ts";
+import { same } from "./same.fixture.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -74,17 +75,6 @@ const gossip = fc.record({
   have: ids,
   want: ids,
 });
-
-/** Equal but for the kind of array: decoded bytes are Uint8Arrays or Buffers as it happens. */
-function same(actual: unknown, expected: unknown): void {
-  const plain = (value: unknown): unknown => {
-    if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
-    if (Array.isArray(value)) return value.map(plain);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
-  };
-  assert.deepEqual(plain(actual), plain(expected));
-}
 
 test("what is written is read, and has one encoding only", () => {
   fc.assert(

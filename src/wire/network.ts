@@ -27,3 +27,5 @@ export {
   encodeRelayFrame,
   encodeSeen,
 } from "./paths.ts";
+export { decodeShareFrame, encodeBlobs, encodeQuestion, encodeResults, encodeSummary } from "./share.ts";
+export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";
