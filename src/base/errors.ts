@@ -21,6 +21,9 @@ export type ErrorCode =
   | "member-unknown" // No member, or more than one, is called that.
   | "peer-absent" // A member is not connected.
   | "peer-silent" // A member does not answer in time.
+  | "data-refused" // A member does not serve that, or not this one; facts.why has its reason.
+  | "address-unavailable" // A local address cannot be listened on.
+  | "tunnel-unknown" // Nothing is exposed or forwarded by that name.
   | "peer-unreachable" // No host of an invitation answers.
   | "usage"; // A command was called with arguments that make no sense.
 

@@ -4,6 +4,7 @@
  * Knows: digests, errors, limits, the log, bounded memory, where a home is, the statements of a network.
  * Does not know: anything that happens.
  */
+export { type AttemptLimits, Attempts } from "./attempts.ts";
 export { type Digest, digestOf } from "./digest.ts";
 export {
   CairnError,
@@ -29,3 +30,5 @@ export {
   type Statement,
 } from "./membership.ts";
 export { ownBytes } from "./own-bytes.ts";
+export { asError, reasonOf } from "./reasons.ts";
+export { Refusals } from "./refusals.ts";

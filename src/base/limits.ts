@@ -116,6 +116,37 @@ export const limits = {
   /** Streams of one connection, all protocols together. */
   streamsPerPeer: 64,
   dialDeadlineMs: 10_000,
+  /** The first frame either way of a stream of the data plane. */
+  dataOpeningBytes: 1_024,
+  /** From asking for such a stream to its first byte; within it, reaching the member directly. */
+  dataOpenDeadlineMs: 10_000,
+  dataDialDeadlineMs: 3_000,
+  /** After that failed, so long another way is tried first. */
+  dataAvoidMs: 30_000,
+  /** Streams of the data plane: of one member, and of all. */
+  dataStreamsPerMember: 256,
+  dataStreams: 1_024,
+  /** Of those, over libp2p, whose connections carry no more streams than streamsPerPeer. */
+  dataStreamsRelayed: 32,
+  /** TLS connections that have not proved to be a member's, at once. */
+  dataUnproven: 64,
+  /** TLS handshakes with one member at once that this node begins; the others wait. */
+  dataHandshakes: 8,
+  /** A TLS connection on which nothing moves is asked after so long whether it lives. */
+  dataKeepAliveMs: 15_000,
+  /** Bytes on their way between two threads, one way of one stream. */
+  dataThreadBytes: 1_048_576,
+  /** One measurement of a path: bytes one way, and time for them; what did not fit is left out. */
+  measureBytes: 4_294_967_296,
+  measureMs: 20_000,
+  /** What is exposed, and what is forwarded, by one node. */
+  tunnels: 64,
+  /** Connecting to what is exposed. */
+  tunnelConnectMs: 5_000,
+  /** A tunnel's connection on which nothing moves ends. */
+  tunnelIdleMs: 43_200_000,
+  /** A local address that could not be listened on is tried again. */
+  tunnelRetryMs: 5_000,
   /** Pause before a member that could not be reached is dialled again, at first and at most. */
   redialFirstMs: 250,
   redialMostMs: 60_000,

@@ -127,6 +127,9 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "peer-absent",
   "peer-silent",
   "peer-unreachable",
+  "data-refused",
+  "address-unavailable",
+  "tunnel-unknown",
   "usage",
 ]);
 

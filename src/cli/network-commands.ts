@@ -5,37 +5,13 @@ import { numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { type Align, bytes, counted, duration, table } from "./format.ts";
 import { type MemberRow, type PeerRow, type PresenceRow, readMembers, readPeers } from "./network-answers.ts";
-import { ensureDaemon } from "./start-daemon.ts";
+import { askNetwork as ask, type Json, lookNetwork as look } from "./network-ask.ts";
 import { exitCodes } from "./troubles.ts";
 
-const START_DEADLINE_MS = 15_000;
-/** Loading the network's libraries, and opening or closing connections. */
-const CHANGE_DEADLINE_MS = 30_000;
 /** A few hosts, each of which may take as long as a dial may. */
 const JOIN_DEADLINE_MS = 75_000;
 
 const MEMBERS_ALIGN: readonly Align[] = ["left", "left", "left", "left", "right", "right", "right", "right", "right"];
-
-interface Json {
-  readonly json?: true | undefined;
-}
-
-/** The network lives in the daemon: there must be one. */
-async function ask(
-  context: Context,
-  path: string,
-  body: unknown,
-  signal: AbortSignal,
-  deadlineMs: number = CHANGE_DEADLINE_MS,
-): Promise<unknown> {
-  await ensureDaemon(context, START_DEADLINE_MS, signal);
-  return context.control.post(path, body, signal, deadlineMs);
-}
-
-async function look(context: Context, path: string, signal: AbortSignal): Promise<unknown> {
-  await ensureDaemon(context, START_DEADLINE_MS, signal);
-  return context.control.get(path, {}, signal);
-}
 
 export async function init(
   context: Context,

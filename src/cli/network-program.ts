@@ -6,6 +6,8 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Context } from "./context.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
+import { readSize } from "./sizes.ts";
+import { expose, forward, measure } from "./tunnel-commands.ts";
 
 /** Adds one command to the group of the network. */
 type AddCommand = (name: string, about: string, examples: readonly (readonly [line: string, why: string])[]) => Command;
@@ -59,10 +61,48 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--json", "as JSON")
     .action((options) => finish(peers(context, options, signal)));
 
-  add("ping", "measure the round trip to a member", [["cairn ping desktop", ""]])
+  add("ping", "measure the round trip to a member, or how fast bytes travel", [
+    ["cairn ping desktop", ""],
+    ["cairn ping desktop --bytes 100MB", "sends so many bytes, and receives as many"],
+  ])
     .argument("<member>", "a name, or the beginning of a key")
+    .addOption(new Option("--bytes <size>", "bytes each way, or such as 100MB, 1GiB").argParser(readSize))
     .option("--json", "as JSON")
-    .action((member, options) => finish(ping(context, member, options, signal)));
+    .action((member, { bytes, ...options }) =>
+      finish(bytes === undefined ? ping(context, member, options, signal) : measure(context, member, bytes, options, signal)),
+    );
+
+  add("expose", "let members connect to a port of this machine, or one that it reaches", [
+    ["cairn expose 80", "to the machines of this machine's domain, until --remove"],
+    ["cairn expose 5432 --name db --to desktop --to partner", "to one member, and to a domain"],
+    ["cairn expose 192.168.1.9:631 --name printer --to all", ""],
+    ["cairn expose --remove db", ""],
+  ])
+    .argument("[target]", "[HOST:]PORT; this machine's own loopback where no host is said")
+    .option("--to <who>", "a member, a domain or all; may be repeated", (who: string, others: string[] | undefined) => [
+      ...(others ?? []),
+      who,
+    ])
+    .option("--name <name>", "by which members ask for it, if not by its port")
+    .option("--list", "tell what is exposed, to whom, and how it is used")
+    .addOption(new Option("--remove <name>", "expose it no longer").conflicts(["to", "name", "list"]))
+    .option("--json", "as JSON")
+    .action((target, { list, ...options }) => finish(expose(context, list === true ? undefined : target, options, signal)));
+
+  add("forward", "connect a port of this machine with what a member exposes", [
+    ["cairn forward 8080 desktop:80", "http://127.0.0.1:8080 is then what desktop exposes, wherever it is"],
+    ["cairn forward 2222 desktop:ssh", "ssh -p 2222 127.0.0.1"],
+    ["cairn forward --list", "where they lead, what passes, what is wrong"],
+    ["cairn forward --remove 8080", ""],
+  ])
+    .argument("[listen]", "[HOST:]PORT; loopback where no host is said")
+    .argument("[target]", "MEMBER:PORT or MEMBER:NAME")
+    .option("--list", "tell what is forwarded, and how it is used")
+    .addOption(new Option("--remove <listen>", "forward that no longer").conflicts("list"))
+    .option("--json", "as JSON")
+    .action((listen, target, { list, ...options }) =>
+      finish(forward(context, list === true ? undefined : listen, target, options, signal)),
+    );
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

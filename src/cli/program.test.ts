@@ -141,6 +141,33 @@ const ANSWERS: Answers = {
   "POST /network/ping": { member: "ci", key: KEY, rttMs: 1.234 },
 };
 
+const USED = { open: 1, total: 3, bytesIn: 2048, bytesOut: 1024 };
+const EXPOSURE = { name: "80", target: "127.0.0.1:80", to: ["domain:home", "member:ci"], ...USED };
+const FORWARD = { listen: "127.0.0.1:8080", member: "ci", service: "80", connected: true, standing: "active" };
+const FORWARDS = [
+  { ...FORWARD, ...USED, listening: true, why: "" },
+  { ...FORWARD, ...USED, listening: true, listen: "[::1]:1", service: "x", why: "not-allowed" },
+  { ...FORWARD, ...USED, listening: true, listen: "127.0.0.1:2", service: "y", connected: false, why: "not connected" },
+  { ...FORWARD, ...USED, listening: true, listen: "127.0.0.1:3", member: "old", service: "z", standing: "revoked", why: "" },
+  { ...FORWARD, ...USED, listening: false, listen: "127.0.0.1:4", service: "z", why: "EADDRINUSE" },
+];
+const TUNNEL_ANSWERS: Answers = {
+  "POST /network/expose": EXPOSURE,
+  "GET /network/exposures": { exposures: [EXPOSURE] },
+  "POST /network/unexpose": { removed: "80" },
+  "POST /network/forward": { ...FORWARD, trouble: { code: "data-refused", member: "ci", why: "not-exposed" } },
+  "GET /network/forwards": { forwards: FORWARDS },
+  "POST /network/unforward": { removed: "127.0.0.1:8080" },
+  "POST /network/measure": {
+    member: "ci",
+    key: KEY,
+    path: "tls",
+    address: "192.0.2.2:4712",
+    sent: { bytes: 2_097_152, ms: 500, bytesPerSecond: 4_194_304 },
+    received: { bytes: 2_097_152, ms: 250, bytesPerSecond: 8_388_608 },
+  },
+};
+
 interface Stage {
   readonly context: Context;
   readonly asked: string[];
@@ -148,7 +175,11 @@ interface Stage {
 }
 
 /** A home of its own, a package whose wrapper is a shell script that runs its arguments, and a daemon that gives `answers`. */
-async function stage(t: TestContext, answers: Answers | "nobody" = ANSWERS, extra: Record<string, string> = {}): Promise<Stage> {
+async function stage(
+  t: TestContext,
+  answers: Answers | "nobody" = { ...ANSWERS, ...TUNNEL_ANSWERS },
+  extra: Record<string, string> = {},
+): Promise<Stage> {
   const root = mkdtempSync(join(tmpdir(), "cairn-cli-"));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   mkdirSync(join(root, "client"));
@@ -252,6 +283,32 @@ test("answers for people", async (t) => {
     [["revoke", "ci"], 0, /revoked {2}ci/],
     [["leave"], 0, /left {2}network acme/],
     [["ping", "ci"], 0, /ci answered in 1\.23 ms/],
+    [
+      ["ping", "ci", "--bytes", "2MiB"],
+      0,
+      /ci at 192\.0\.2\.2:4712, directly over TLS/,
+      /sent +2 MiB in 500 ms +4 MiB\/s/,
+      /received +2 MiB in 250 ms +8 MiB\/s/,
+    ],
+    [["expose", "80"], 0, /exposed {2}127\.0\.0\.1:80 as 80, to domain home, member ci/, /cairn forward PORT MEMBER:80/],
+    [["expose", "--list"], 0, /80 +127\.0\.0\.1:80 +domain home, member ci +1 +3 connections +2 KiB in, 1 KiB out/],
+    [["expose", "--remove", "80"], 0, /removed {2}80/],
+    [
+      ["forward", "8080", "ci:80"],
+      0,
+      /forwarded {2}127\.0\.0\.1:8080 leads to ci:80/,
+      /not yet {2}ci exposes nothing of that name; .*\n {2}there: cairn expose PORT/,
+    ],
+    [
+      ["forward"],
+      0,
+      /127\.0\.0\.1:8080 +ci:80 +1 +3 connections +2 KiB in, 1 KiB out +ready/,
+      /\[::1\]:1 +ci:x +.*ci exposes that, but not to this machine/,
+      /127\.0\.0\.1:2 +ci:y +.*ci is not connected/,
+      /127\.0\.0\.1:3 +old:z +.*old is no member: revoked/,
+      /127\.0\.0\.1:4 +ci:z +.*cannot listen: EADDRINUSE/,
+    ],
+    [["forward", "--remove", "8080"], 0, /removed {2}127\.0\.0\.1:8080/],
     [["doctor"], 1, /no {2}index +is damaged/, /index +cairn gc --all/, /no {2}wrapper +not built yet/],
     [["--version"], 0, /^1\.2\.3\n$/],
   ];
@@ -267,7 +324,9 @@ test("answers for people", async (t) => {
 test("every command has help with examples and --json", async (t) => {
   const { run } = await stage(t);
   const commands =
-    "run cc env launcher up down status doctor stats explain gc completion init invite join members revoke leave peers ping".split(" ");
+    "run cc env launcher up down status doctor stats explain gc completion init invite join members revoke leave peers ping expose forward".split(
+      " ",
+    );
   for (const command of [...commands.map((name) => [name]), ...["list", "get", "set", "path"].map((name) => ["config", name])]) {
     const { code, out } = await run(...command, "--help");
     assert.equal(code, 0);

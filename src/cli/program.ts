@@ -13,6 +13,7 @@ import { down, status, up } from "./daemon-commands.ts";
 import { doctor } from "./doctor.ts";
 import { styleHelp, welcome } from "./help.ts";
 import { addNetwork } from "./network-program.ts";
+import { readSize } from "./sizes.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
 const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", network: "Network", shell: "Shell" } as const;
@@ -203,26 +204,6 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
   part("path", "print where the file is", '$EDITOR "$(cairn config path)"')
     .option("--json", "as JSON")
     .action((options) => finish(configPath(context, options)));
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  m: 1e6,
-  g: 1e9,
-  t: 1e12,
-  ki: 1024,
-  mi: 1024 ** 2,
-  gi: 1024 ** 3,
-  ti: 1024 ** 4,
-};
-
-/** `20GiB`, `500 MB`, `1073741824` as bytes. */
-function readSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i.exec(text.trim());
-  const unit = UNITS[(match?.[2] ?? "").toLowerCase()];
-  if (match === null || unit === undefined) throw new InvalidArgumentError("A size is a number of bytes, or such as 500MB or 2GiB.");
-  return Math.round(Number(match[1]) * unit);
 }
 
 function readShell(text: string): (typeof shells)[number] {

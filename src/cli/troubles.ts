@@ -116,6 +116,15 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     what: `none of the machines that the invitation names can be reached: ${fact(facts, "why")}`,
     advice: ["is the machine that printed it switched on, and its daemon running (cairn status)?", "the line can be used again once it is"],
   }),
+  "data-refused": (facts) => dataRefusal(facts),
+  "address-unavailable": (facts) => ({
+    what: `${fact(facts, "address")} cannot be listened on: ${fact(facts, "why")}`,
+    advice: ["is something else using it? choose another port"],
+  }),
+  "tunnel-unknown": (facts) => ({
+    what: `nothing is ${fact(facts, "what")} as ${fact(facts, "name")}`,
+    advice: ["--list   shows what is"],
+  }),
   usage: (facts) => ({ what: fact(facts, "why") || "that makes no sense", exitCode: exitCodes.usage }),
 };
 
@@ -189,4 +198,22 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]
 function refusal(why: string): { what: string; advice: readonly string[] } {
   const [what, advice] = REFUSALS[why] ?? [`it was refused: ${why}`];
   return { what, advice: advice === undefined ? [] : [advice] };
+}
+
+/** Why a member does not serve something; the words travel, see docs/protocol/tunnel.md. */
+const DATA_REFUSALS: Readonly<Record<string, (member: string) => readonly [what: string, advice?: string]>> = {
+  "not-exposed": (member) => [`${member} exposes nothing of that name`, "there: cairn expose PORT"],
+  "not-allowed": (member) => [`${member} exposes that, but not to this machine`, "there: cairn expose PORT --to MEMBER"],
+  "no-such-service": (member) => [`${member} does not know how to do that; is its Cairn older?`],
+};
+
+function dataRefusal(facts: Facts): { what: string; advice: readonly string[] } {
+  const [member, why] = [fact(facts, "member") || "that member", fact(facts, "why")];
+  const advice = DATA_REFUSALS[why]?.(member)[1];
+  return { what: dataTrouble(member, why), advice: advice === undefined ? [] : [advice] };
+}
+
+/** The same in one line, of what went wrong with a member the last time. */
+export function dataTrouble(member: string, why: string): string {
+  return DATA_REFUSALS[why]?.(member)[0] ?? `${member}: ${why}`;
 }

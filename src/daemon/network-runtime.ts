@@ -27,6 +27,7 @@ import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import { describeMembers, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
+import { Tunnels } from "./tunnels.ts";
 
 /** Decisions that come together go into one epoch. */
 const DECIDE_AFTER_MS = 100;
@@ -59,6 +60,17 @@ export interface RuntimeOptions {
   readonly listen: string;
 }
 
+/** What the runtime is made of. */
+interface Started {
+  readonly members: Members;
+  readonly network: Network;
+  readonly gossip: NetworkGossip;
+  readonly tunnels: Tunnels;
+  readonly codec: NetworkCodec;
+  readonly keys: KeyPair;
+  readonly log: Log;
+}
+
 const RULE: EpochRule = genesisDomainDecides;
 
 /** Founds a network: its first statement, ready to be kept. */
@@ -84,6 +96,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly members: Members;
   readonly network: Network;
   readonly gossip: NetworkGossip;
+  readonly tunnels: Tunnels;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
   readonly #log: Log;
@@ -110,15 +123,17 @@ export class NetworkRuntime implements AsyncDisposable {
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
     const gossip = new NetworkGossip({ network, members, codec, keys, kept, work, log });
-    const runtime = new NetworkRuntime(members, network, gossip, codec, keys, log);
+    const tunnels = await Tunnels.start({ members, network, codec, log, kept }, { seed, listen });
+    const runtime = new NetworkRuntime({ members, network, gossip, tunnels, codec, keys, log });
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor(members: Members, network: Network, gossip: NetworkGossip, codec: NetworkCodec, keys: KeyPair, log: Log) {
+  private constructor({ members, network, gossip, tunnels, codec, keys, log }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
+    this.tunnels = tunnels;
     this.#codec = codec;
     this.#keys = keys;
     this.#log = log;
@@ -133,12 +148,14 @@ export class NetworkRuntime implements AsyncDisposable {
     const standing = this.members.standing(this.members.self);
     if (standing !== "revoked") return;
     this.#log.event("warn", "network.revoked");
+    await this.tunnels[Symbol.asyncDispose]();
     await this.network[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#deciding);
     this.gossip[Symbol.dispose]();
+    await this.tunnels[Symbol.asyncDispose]();
     await this.network[Symbol.asyncDispose]();
   }
 

@@ -10,7 +10,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, isName, type Log } from "../base/index.ts";
-import type { NetworkControls } from "../doors/index.ts";
+import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
 import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
@@ -215,6 +215,10 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
       if (error instanceof CairnError) throw new CairnError(error.code, { member: name, ...error.facts }, error);
       throw error;
     }
+  }
+
+  tunnels(): Promise<TunnelControls> {
+    return this.#alone(async () => (await this.#required()).runtime.tunnels);
   }
 
   /** Keys for joining: those of an attempt at the same network whose answer was lost, or new ones. */

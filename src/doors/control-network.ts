@@ -3,7 +3,8 @@
  *
  * Knows: paths and bodies. Does not know: where the answers come from.
  */
-import { CairnError } from "../base/index.ts";
+import { count, field, text } from "./bodies.ts";
+import type { TunnelControls } from "./control-tunnels.ts";
 
 /** What the command line may ask about the network; each answer is sent as JSON. */
 export interface NetworkControls {
@@ -17,6 +18,8 @@ export interface NetworkControls {
   leave(request: { readonly force: boolean }): Promise<unknown>;
   peers(): Promise<unknown>;
   ping(request: { readonly member: string }): Promise<unknown>;
+  /** @throws {CairnError} network-absent */
+  tunnels(): Promise<TunnelControls>;
 }
 
 /** Undefined when the path is none of these. */
@@ -43,22 +46,4 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
     default:
       return undefined;
   }
-}
-
-function field(body: unknown, name: string): unknown {
-  return typeof body === "object" && body !== null ? (body as Record<string, unknown>)[name] : undefined;
-}
-
-/** "" where it was left out. */
-function text(body: unknown, name: string): string {
-  const value = field(body, name) ?? "";
-  if (typeof value !== "string") throw new CairnError("usage", { why: `${name} is text` });
-  return value;
-}
-
-function count(body: unknown, name: string): number {
-  const value = field(body, name);
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
-    throw new CairnError("usage", { why: `${name} is a whole number` });
-  return value;
 }

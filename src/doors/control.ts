@@ -6,6 +6,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { CairnError, type ErrorCode, type Log, limits } from "../base/index.ts";
 import { answerNetwork, type NetworkControls } from "./control-network.ts";
+import { answerTunnels } from "./control-tunnels.ts";
 
 // An import would also load what node:http has lazily (WebSocket, and with it HTTP/2, TLS, workers): 5 MB and 30 ms that nobody needs.
 const { createServer } = process.getBuiltinModule("node:http");
@@ -85,17 +86,21 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       send(response, 200, {});
       return controls.stop();
     default: {
-      const answer = answerNetwork(controls.network, `${request.method} ${url.pathname}`, () => readJson(request));
+      const question = `${request.method} ${url.pathname}`;
+      const body = (): Promise<unknown> => readJson(request);
+      const answer = answerNetwork(controls.network, question, body) ?? answerTunnels(() => controls.network.tunnels(), question, body);
       if (answer === undefined) return send(response, 404, { error: { code: "usage", path: url.pathname } });
       return send(response, 200, await answer);
     }
   }
 }
 
+const MEETS = /^(network|peer|data|address|tunnel)-/;
+
 /** Whose fault it is: the request's (400), what it meets (409), or ours (500). */
 function statusOf(code: ErrorCode): number {
   if (code === "usage" || code === "limit-exceeded" || code === "invitation-invalid" || code === "member-unknown") return 400;
-  return code.startsWith("network-") || code.startsWith("peer-") ? 409 : 500;
+  return MEETS.test(code) ? 409 : 500;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

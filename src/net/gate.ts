@@ -6,15 +6,7 @@
  */
 import type { Connection, MultiaddrConnection } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
-import { type Key, type Log, limits } from "../base/index.ts";
-
-const MINUTE_MS = 60_000;
-/** Addresses whose attempts are counted; the eldest is forgotten for a new one. */
-const ADDRESSES = 4_096;
-/** Not an address: all of them together. */
-const EVERYWHERE = "*";
-/** Refusals are logged at most this often, with the number of those that were not: strangers must not fill the log. */
-const LOG_EVERY_MS = 1_000;
+import { Attempts, type Key, type Log, limits, Refusals } from "../base/index.ts";
 
 export interface GateParts {
   readonly log: Log;
@@ -23,16 +15,15 @@ export interface GateParts {
 }
 
 export class Gate implements Disposable {
-  readonly #parts: GateParts;
   readonly #unproven = new Map<Connection, NodeJS.Timeout>();
   readonly #proven = new Map<Connection, Key>();
-  /** IP address → when the minute began, and attempts in it that have not led to a member. */
-  readonly #attempts = new Map<string, { since: number; count: number }>();
-  #loggedAt = Number.NEGATIVE_INFINITY;
-  #unlogged = 0;
+  /** Of IP addresses, that have not led to a member. */
+  readonly #attempts: Attempts;
+  readonly #refusals: Refusals;
 
   constructor(parts: GateParts) {
-    this.#parts = parts;
+    this.#refusals = new Refusals(parts, "gate.refused");
+    this.#attempts = new Attempts(parts, { perPlace: limits.unprovenPerAddress, perMinute: limits.unprovenPerMinute });
   }
 
   /**
@@ -41,11 +32,10 @@ export class Gate implements Disposable {
    */
   denies(incoming: MultiaddrConnection): boolean {
     const ip = ipOf(incoming.remoteAddr);
-    const [here, everywhere] = [this.#attempt(ip, 1), this.#attempt(EVERYWHERE, 1)];
+    const tooMany = this.#attempts.tooMany(ip);
     const unproven = [...this.#unproven.keys()].filter(({ direction }) => direction === "inbound").length;
-    const tooMany = here > limits.unprovenPerAddress || everywhere > limits.unprovenPerMinute;
     const why = tooMany ? "too-many-attempts" : unproven >= limits.unprovenConnections ? "too-many-unproven" : undefined;
-    if (why !== undefined) this.#refused(why, ip);
+    if (why !== undefined) this.#refusals.add(why, ip);
     return why !== undefined;
   }
 
@@ -60,7 +50,7 @@ export class Gate implements Disposable {
     clearTimeout(this.#unproven.get(connection));
     this.#unproven.delete(connection);
     this.#proven.set(connection, key);
-    if (connection.direction === "inbound") for (const place of [ipOf(connection.remoteAddr), EVERYWHERE]) this.#attempt(place, -1);
+    if (connection.direction === "inbound") this.#attempts.takeBack(ipOf(connection.remoteAddr));
   }
 
   /** The member at the other end; undefined while that is not proved. */
@@ -70,13 +60,13 @@ export class Gate implements Disposable {
 
   /** Ends a connection that broke the rules, at once. */
   refuse(connection: Connection, why: string): void {
-    this.#refused(why, ipOf(connection.remoteAddr));
+    this.#refusals.add(why, ipOf(connection.remoteAddr));
     connection.abort(new Error(why));
   }
 
   /** The same once the other side has had the time to read why. */
   refuseSoon(connection: Connection, why: string): void {
-    this.#refused(why, ipOf(connection.remoteAddr));
+    this.#refusals.add(why, ipOf(connection.remoteAddr));
     connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) }).catch(() => connection.abort(new Error(why)));
   }
 
@@ -94,32 +84,6 @@ export class Gate implements Disposable {
   [Symbol.dispose](): void {
     for (const timer of this.#unproven.values()) clearTimeout(timer);
     this.#unproven.clear();
-  }
-
-  /** Counts an attempt from a place, or takes it back. @returns how many there were in this minute */
-  #attempt(place: string, change: 1 | -1): number {
-    const now = this.#parts.now();
-    const known = this.#attempts.get(place);
-    const attempt = known !== undefined && now - known.since < MINUTE_MS ? known : { since: now, count: 0 };
-    attempt.count = Math.max(0, attempt.count + change);
-    this.#attempts.delete(place);
-    this.#attempts.set(place, attempt);
-    for (const eldest of this.#attempts.keys()) {
-      if (this.#attempts.size <= ADDRESSES) break;
-      this.#attempts.delete(eldest);
-    }
-    return attempt.count;
-  }
-
-  #refused(why: string, address: string): void {
-    const now = this.#parts.now();
-    if (now - this.#loggedAt < LOG_EVERY_MS) {
-      this.#unlogged += 1;
-      return;
-    }
-    this.#parts.log.event("warn", "gate.refused", { why, address, unlogged: this.#unlogged });
-    this.#loggedAt = now;
-    this.#unlogged = 0;
   }
 }
 

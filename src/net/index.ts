@@ -3,5 +3,7 @@
  *
  * Knows: libp2p, the gate, links, who is where. Does not know: why somebody is a member, or what is kept on disk.
  */
+export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
-export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
+export { type MemberStream, Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
+export { StreamDuplex } from "./stream-duplex.ts";

@@ -18,6 +18,7 @@ export {
   type WrapperFrame,
   writeDaemonFrame,
 } from "./compile-socket.ts";
+export type { DataPort } from "./data-plane.ts";
 export type { Capacity, GossipFrame, Presence } from "./gossip.ts";
 export {
   type HotRecord,

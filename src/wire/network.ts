@@ -1,6 +1,15 @@
 /**
  * All that stands on protobuf, behind one dynamic import: a node that is in no network neither waits nor pays for it.
  */
+
+export {
+  decodeDataAnswer,
+  decodeDataOpen,
+  decodeDataPort,
+  encodeDataAnswer,
+  encodeDataOpen,
+  encodeDataPort,
+} from "./data-plane.ts";
 export { decodeGossipMessage, decodePresence, encodeGossipBody, encodeGossipMessage, encodePresence } from "./gossip.ts";
 export {
   decodeHello,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CairnError } from "../base/index.ts";
+import { CairnError } from "./errors.ts";
 import { reasonOf } from "./reasons.ts";
 
 test("whatever is thrown, a few words tell why", () => {

@@ -1,0 +1,182 @@
+/**
+ * The data plane of a node: opens streams to members, and gives those that members open to the services that they ask for.
+ *
+ * Knows: which way to a member works, how many streams there are, and how each of them began and ended; each is an event.
+ * Does not know: sockets, or what services say.
+ */
+import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "../contracts/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
+import type { Carrier } from "./carriers.ts";
+import { readOpening, writeOpening } from "./openings.ts";
+
+export interface PlaneParts {
+  readonly codec: NetworkCodec;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+  readonly isMember: (key: Key) => boolean;
+  /** The best first. */
+  readonly carriers: readonly Carrier[];
+}
+
+type Judge = (request: DataRequest, signal: AbortSignal) => Promise<DataVerdict>;
+
+interface Live {
+  readonly stream: DataStream;
+  readonly since: number;
+  /** "" until it is known. */
+  service: string;
+}
+
+export class Plane implements DataPlane {
+  readonly #parts: PlaneParts;
+  readonly #judges = new Map<string, Judge>();
+  readonly #live = new Set<Live>();
+  /** Ways that failed a short time ago: `KEY path` → until when another one is tried first. */
+  readonly #avoided = new Map<string, number>();
+
+  constructor(parts: PlaneParts) {
+    this.#parts = parts;
+  }
+
+  async open(request: DataRequest, signal: AbortSignal): Promise<DataStream> {
+    const { codec, isMember } = this.#parts;
+    const { key, service } = request;
+    if (!isMember(key)) throw new CairnError("peer-absent", { why: "not a member" });
+    if (this.#isFull(key)) throw new CairnError("limit-exceeded", { what: "number of streams" });
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(limits.dataOpenDeadlineMs)]);
+    const stream = await this.#connect(key, inTime);
+    this.#watch(stream, service, "outbound");
+    try {
+      writeOpening(stream.bytes, codec.encodeDataOpen(request));
+      const answer = codec.decodeDataAnswer(await readOpening(stream.bytes, inTime));
+      if (answer.kind === "refused") throw new CairnError("data-refused", { why: answer.reason });
+      if (!isMember(key)) throw new CairnError("peer-absent", { why: "not a member" });
+      return stream;
+    } catch (error) {
+      stream.bytes.destroy();
+      if (error instanceof CairnError) throw error;
+      throw new CairnError("peer-absent", { why: reasonOf(error) }, error);
+    }
+  }
+
+  serve(service: string, judge: Judge): void {
+    this.#judges.set(service, judge);
+  }
+
+  /** Takes a stream that a member has opened. */
+  admit(stream: DataStream): void {
+    if (!this.#parts.isMember(stream.key) || this.#isFull(stream.key)) {
+      this.#parts.log.event("warn", "data.refused", { peer: stream.key, path: stream.path, why: "no member, or too many streams" });
+      stream.bytes.destroy();
+      return;
+    }
+    this.#answer(stream).catch((error: unknown) => {
+      this.#parts.log.event("info", "data.failed", { peer: stream.key, path: stream.path, why: reasonOf(error) });
+      stream.bytes.destroy();
+    });
+  }
+
+  /** Ends every stream of members who are none any more. */
+  cut(): void {
+    for (const { stream } of this.#live) if (!this.#parts.isMember(stream.key)) stream.bytes.destroy();
+  }
+
+  /** A member may be elsewhere now, or be reached in another way. */
+  forget(key: Key): void {
+    for (const name of this.#avoided.keys()) if (name.startsWith(key)) this.#avoided.delete(name);
+  }
+
+  /** Streams, and bytes of those that are open, by member. */
+  streams(): {
+    readonly key: Key;
+    readonly service: string;
+    readonly path: DataPath;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  }[] {
+    return [...this.#live].map(({ stream: { key, path, bytesIn, bytesOut }, service }) => ({ key, service, path, bytesIn, bytesOut }));
+  }
+
+  [Symbol.dispose](): void {
+    for (const { stream } of this.#live) stream.bytes.destroy();
+  }
+
+  /** The first way that works; those that failed a short time ago come last. */
+  async #connect(key: Key, signal: AbortSignal): Promise<DataStream> {
+    const { log, now } = this.#parts;
+    let failure: unknown;
+    for (const carrier of this.#ways(key)) {
+      try {
+        return await carrier.connect(key, signal);
+      } catch (error) {
+        failure = error;
+        log.event("info", "data.dial-failed", { peer: key, path: carrier.path, why: reasonOf(error) });
+        if (signal.aborted) break;
+        this.#avoided.set(`${key} ${carrier.path}`, now() + limits.dataAvoidMs);
+      }
+    }
+    if (failure instanceof CairnError) throw failure;
+    throw new CairnError("peer-absent", { why: reasonOf(failure) }, failure);
+  }
+
+  #ways(key: Key): Carrier[] {
+    const { carriers, now } = this.#parts;
+    const isAvoided = ({ path }: Carrier): number => ((this.#avoided.get(`${key} ${path}`) ?? 0) > now() ? 1 : 0);
+    return carriers.toSorted((a, b) => isAvoided(a) - isAvoided(b));
+  }
+
+  async #answer(stream: DataStream): Promise<void> {
+    const { codec } = this.#parts;
+    const gone = new AbortController();
+    stream.bytes.once("close", () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(limits.dataOpenDeadlineMs)]);
+    const live = this.#watch(stream, "", "inbound");
+    const opening = codec.decodeDataOpen(await readOpening(stream.bytes, signal));
+    live.service = opening.service;
+    const judge = this.#judges.get(opening.service);
+    const unknown: DataVerdict = { kind: "refused", reason: "no-such-service" };
+    const verdict = judge === undefined ? unknown : await judge({ key: stream.key, ...opening }, signal);
+    if (stream.bytes.destroyed) return;
+    writeOpening(stream.bytes, codec.encodeDataAnswer(verdict));
+    if (verdict.kind === "ready") return verdict.begin(stream);
+    this.#parts.log.event("info", "data.refused", { peer: stream.key, service: opening.service, why: verdict.reason });
+    stream.bytes.end();
+    stream.bytes.resume();
+    setTimeout(() => stream.bytes.destroy(), limits.linkFlushMs).unref();
+  }
+
+  #isFull(key: Key): boolean {
+    const ofMember = [...this.#live].filter(({ stream }) => stream.key === key).length;
+    return this.#live.size >= limits.dataStreams || ofMember >= limits.dataStreamsPerMember;
+  }
+
+  #watch(stream: DataStream, service: string, direction: "inbound" | "outbound"): Live {
+    const { log, now } = this.#parts;
+    const live: Live = { stream, service, since: now() };
+    const { key: peer, path, address } = stream;
+    this.#live.add(live);
+    log.event("debug", "data.opened", { peer, path, address, service, direction });
+    let why = "ended";
+    stream.bytes.once("error", (error: Error) => {
+      why = reasonOf(error);
+    });
+    stream.bytes.once("close", () => {
+      this.#live.delete(live);
+      const { bytesIn, bytesOut } = stream;
+      log.event("debug", "data.closed", {
+        peer,
+        path,
+        address,
+        service: live.service,
+        direction,
+        why,
+        afterMs: Math.round(now() - live.since),
+        bytesIn,
+        bytesOut,
+      });
+    });
+    return live;
+  }
+}
