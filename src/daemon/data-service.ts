@@ -99,9 +99,9 @@ export class DataService implements AsyncDisposable {
     await this.#thread?.calls.ask("unforward", name);
   }
 
-  /** @throws {CairnError} peer-absent, data-refused */
-  check(key: Key, service: string): Promise<void> {
-    return this.#calls().ask("check", { key, service });
+  /** Whether a forward would work now. @throws {CairnError} peer-absent, data-refused */
+  check(name: string): Promise<void> {
+    return this.#calls().ask("check", name);
   }
 
   /** @throws {CairnError} peer-absent, data-refused */
@@ -110,7 +110,7 @@ export class DataService implements AsyncDisposable {
   }
 
   async state(): Promise<DataState> {
-    return this.#thread === undefined ? NOTHING : this.#thread.calls.ask("state", undefined as never);
+    return this.#thread === undefined ? NOTHING : this.#thread.calls.ask("state", undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -25,7 +25,6 @@ import {
   serveMeasurements,
   TlsCarrier,
   TlsServer,
-  TUNNEL_CHECK,
   type TunnelCounts,
   tlsIdentity,
 } from "../data/index.ts";
@@ -79,8 +78,8 @@ export type ThreadAnswers = {
   forward(forward: Forward): Promise<number>;
   restore(forwards: readonly Forward[]): void;
   unforward(name: string): void;
-  /** Whether the member lets this node use what it exposes. @throws {CairnError} peer-absent, data-refused */
-  check(request: { readonly key: Key; readonly service: string }): Promise<void>;
+  /** Whether the forward of that name would work now. @throws {CairnError} peer-absent, data-refused */
+  check(name: string): Promise<void>;
   /** @throws {CairnError} peer-absent, data-refused */
   measure(request: { readonly key: Key; readonly bytes: number }): Promise<Measured>;
   state(): DataState;
@@ -129,10 +128,7 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
       for (const forward of all) forwards.restore(forward);
     },
     unforward: (name) => forwards.remove(name),
-    check: async ({ key, service }) => {
-      const { bytes } = await plane.open({ key, service: TUNNEL_CHECK, argument: service }, forever);
-      bytes.resume().end();
-    },
+    check: (name) => forwards.check(name),
     measure: ({ key, bytes }) => measure(plane, key, bytes, forever),
     state: () => ({ exposures: exposures.counts(), forwards: forwards.states() }),
   };

@@ -138,13 +138,13 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
   }
 
   /** Why the forward would not work now; null when it would. */
-  async #troubleOf({ member, service }: Forward): Promise<object | null> {
+  async #troubleOf(forward: Forward): Promise<object | null> {
     try {
-      await this.#data.check(member, service);
+      await this.#data.check(nameOfForward(forward));
       return null;
     } catch (error) {
       if (!(error instanceof CairnError)) throw error;
-      return { code: error.code, member: this.#nameOf(member), ...error.facts };
+      return { code: error.code, member: this.#nameOf(forward.member), ...error.facts };
     }
   }
 

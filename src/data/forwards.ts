@@ -10,7 +10,7 @@ import type { DataPlane } from "../contracts/index.ts";
 import { splice } from "./splice.ts";
 import { socketOptions } from "./tls-options.ts";
 import { TunnelCounter } from "./tunnel-counter.ts";
-import { type Forward, type ForwardState, TUNNEL } from "./tunnels.ts";
+import { type Forward, type ForwardState, TUNNEL, TUNNEL_CHECK } from "./tunnels.ts";
 
 export interface ForwardsParts {
   readonly plane: DataPlane;
@@ -64,6 +64,21 @@ export class Forwards implements Disposable {
       );
     };
     attempt();
+  }
+
+  /** Asks the member whether a connection would be let in. @throws {CairnError} peer-absent, data-refused */
+  async check(name: string): Promise<void> {
+    const forwarding = this.#forwardings.get(name);
+    if (forwarding === undefined) return;
+    const { member: key, service } = forwarding.forward;
+    const inTime = AbortSignal.timeout(limits.dataOpenDeadlineMs);
+    try {
+      const { bytes } = await this.#parts.plane.open({ key, service: TUNNEL_CHECK, argument: service }, inTime);
+      bytes.resume().end();
+    } catch (error) {
+      forwarding.trouble = reasonOf(error);
+      throw error;
+    }
   }
 
   remove(name: string): void {

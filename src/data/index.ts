@@ -14,4 +14,4 @@ export { bridge, PortDuplex } from "./port-duplex.ts";
 export { TlsCarrier } from "./tls-carrier.ts";
 export { addressOf } from "./tls-options.ts";
 export { TlsServer } from "./tls-server.ts";
-export { type Exposure, type Forward, type ForwardState, type Permission, TUNNEL_CHECK, type TunnelCounts } from "./tunnels.ts";
+export { type Exposure, type Forward, type ForwardState, type Permission, type TunnelCounts } from "./tunnels.ts";

@@ -5,5 +5,6 @@
  */
 export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
-export { type MemberStream, Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
+export type { MemberStream } from "./member-stream.ts";
+export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
 export { StreamDuplex } from "./stream-duplex.ts";

@@ -2,8 +2,8 @@ import { dataPlaneCompliance } from "../../test/compliance/data-plane.ts";
 import type { Key } from "../base/index.ts";
 import type { DataStream } from "../contracts/index.ts";
 import { bridge, dataStream, Plane, PortDuplex } from "../data/index.ts";
+import type { MemberStream } from "./member-stream.ts";
 import { codec, founded, join, type Node, start } from "./network.fixture.ts";
-import type { MemberStream } from "./network.ts";
 import { StreamDuplex } from "./stream-duplex.ts";
 
 const PROTOCOL = "/cairn/data/1";

@@ -48,13 +48,23 @@ export class StreamDuplex extends Duplex {
   }
 
   override _final(callback: Callback): void {
-    this.#stream.close({ signal: AbortSignal.timeout(limits.tunnelIdleMs) }).then(() => callback(), callback);
+    void this.#end(callback);
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
     if (error !== null || !this.readableEnded || !this.writableFinished) this.#stream.abort(error ?? new Error("ended"));
     this.#goOn();
     callback(error);
+  }
+
+  /** What was written may wait for a reader as long as a tunnel may be idle. */
+  async #end(callback: Callback): Promise<void> {
+    try {
+      await this.#stream.close({ signal: AbortSignal.timeout(limits.tunnelIdleMs) });
+    } catch (error) {
+      return callback(error instanceof Error ? error : new Error(String(error)));
+    }
+    callback();
   }
 
   #take({ data }: StreamMessageEvent): void {

@@ -92,10 +92,11 @@ export class TestNode implements AsyncDisposable {
     return { CAIRN_HOME: this.home, CAIRN_NO_AUTOSTART: "1", ...this.#env };
   }
 
-  async startDaemon(): Promise<void> {
+  /** @param env for this run only */
+  async startDaemon(env: Env = {}): Promise<void> {
     const [file, ...args] = [...this.#within, process.execPath, join(checkout, "bin/daemon.js")];
     const daemon = spawn(file, args, {
-      env: { ...process.env, ...this.env },
+      env: { ...process.env, ...this.env, ...env },
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#daemon = daemon;

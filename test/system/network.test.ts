@@ -2,94 +2,25 @@
  * A network of real daemons on loopback, driven by the real command line: how it forms, whom it keeps out, what it survives.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "node:test";
 import { loadNetworkCodec } from "../../src/wire/index.ts";
-import { checkout, type Ran, run, TestNode } from "./harness.ts";
-
-const ON_LOOPBACK = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" };
-const MINUTE = { timeout: 60_000 };
-
-async function machine(t: TestContext, name: string): Promise<TestNode> {
-  const node = await TestNode.start(name, ON_LOOPBACK);
-  t.after(() => node[Symbol.asyncDispose]());
-  return node;
-}
-
-function cairn(node: TestNode, ...args: string[]): Promise<Ran> {
-  return run(join(checkout, "bin/cairn"), args, { cwd: checkout, env: node.env });
-}
-
-/** The answer of a command that must succeed. */
-async function ask(node: TestNode, ...args: string[]): Promise<Record<string, unknown>> {
-  const ran = await cairn(node, ...args, "--json");
-  assert.equal(ran.code, 0, `${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
-  return JSON.parse(ran.stdout) as Record<string, unknown>;
-}
-
-interface Row {
-  readonly name: string;
-  readonly domain: string;
-  readonly standing: string;
-  readonly connected: boolean;
-  readonly provisional: boolean;
-  readonly self: boolean;
-}
-
-async function members(node: TestNode): Promise<Row[]> {
-  return (await node.control("GET", "/network/members")).members as Row[];
-}
-
-/** Names of the members that a node is connected with, in order. */
-async function connected(node: TestNode): Promise<string[]> {
-  return (await members(node))
-    .filter((row) => row.connected)
-    .map(({ name }) => name)
-    .toSorted();
-}
-
-/** Waits for something that must come true; the test's own timeout is the limit. */
-async function until(t: TestContext, what: () => Promise<boolean>): Promise<void> {
-  while (!(await what().catch(() => false))) await sleep(25, undefined, { signal: t.signal });
-}
-
-async function untilConnected(t: TestContext, node: TestNode, ...names: string[]): Promise<void> {
-  await until(t, async () => (await connected(node)).join() === names.toSorted().join());
-}
-
-async function invitation(node: TestNode, ...options: string[]): Promise<string> {
-  return String((await ask(node, "invite", ...options)).line);
-}
-
-async function three(t: TestContext): Promise<[TestNode, TestNode, TestNode]> {
-  const [a, b, c] = await Promise.all([machine(t, "net-a"), machine(t, "net-b"), machine(t, "net-c")]);
-  await ask(a, "init", "--machine", "laptop");
-  await ask(b, "join", await invitation(a), "--machine", "desktop");
-  await ask(c, "join", await invitation(b), "--machine", "ci");
-  await Promise.all([
-    untilConnected(t, a, "ci", "desktop"),
-    untilConnected(t, b, "ci", "laptop"),
-    untilConnected(t, c, "desktop", "laptop"),
-  ]);
-  return [a, b, c];
-}
-
-/** TCP ports that a process listens on, as the kernel tells. */
-function listening(pid: number): string[] {
-  const open = new Set<string>();
-  for (const handle of readdirSync(`/proc/${pid}/fd`)) {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${handle}`))?.[1];
-      if (inode !== undefined) open.add(inode);
-    } catch {
-      // Closed in between.
-    }
-  }
-  const sockets = ["tcp", "tcp6", "udp", "udp6"].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n").slice(1));
-  return sockets.map((line) => line.trim().split(/\s+/)).flatMap((fields) => (open.has(fields[9] ?? "") ? [fields[1] ?? ""] : []));
-}
+import { TestNode } from "./harness.ts";
+import {
+  ask,
+  cairn,
+  connected,
+  invitation,
+  listening,
+  MINUTE,
+  machine,
+  members,
+  type Row,
+  three,
+  until,
+  untilConnected,
+} from "./network-world.ts";
 
 test("three machines of one person become one network; keys are their owner's alone", MINUTE, async (t) => {
   const [a, b, c] = await three(t);
