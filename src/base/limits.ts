@@ -121,8 +121,11 @@ export const limits = {
   /** From asking for such a stream to its first byte; within it, reaching the member directly. */
   dataOpenDeadlineMs: 10_000,
   dataDialDeadlineMs: 3_000,
-  /** After that failed, so long another way is tried first. */
-  dataAvoidMs: 30_000,
+  /** Before the next way to a member is tried as well, where nothing is known of the first. */
+  dataHeadStartMs: 1_000,
+  /** A way that failed is tried last for so long, at first and at most. */
+  dataAvoidFirstMs: 30_000,
+  dataAvoidMostMs: 900_000,
   /** Streams of the data plane: of one member, and of all. */
   dataStreamsPerMember: 256,
   dataStreams: 1_024,

@@ -4,7 +4,7 @@
  * Knows: what is exposed to whom. Does not know: how it was asked for, or how members are reached.
  */
 import net, { type Socket } from "node:net";
-import { type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { asError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { DataPlane, DataRequest, DataVerdict } from "../contracts/index.ts";
 import { splice } from "./splice.ts";
 import { socketOptions } from "./tls-options.ts";
@@ -105,7 +105,7 @@ function connect({ host, port }: Exposure, signal: AbortSignal): Promise<Socket>
   return new Promise((resolve, reject) => {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(limits.tunnelConnectMs)]);
     const socket = net.connect({ ...socketOptions, host, port });
-    const late = (): void => void socket.destroy(soon.reason instanceof Error ? soon.reason : undefined);
+    const late = (): void => void socket.destroy(asError(soon.reason));
     soon.addEventListener("abort", late);
     socket.once("error", reject);
     socket.once("connect", () => {

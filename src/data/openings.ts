@@ -4,7 +4,7 @@
  * Knows: reading exactly so much from a stream as belongs to the frame. Does not know: what the frame says.
  */
 import type { Duplex } from "node:stream";
-import { CairnError, limits } from "../base/index.ts";
+import { asError, CairnError, limits } from "../base/index.ts";
 
 const HEADER_BYTES = 2;
 
@@ -40,7 +40,7 @@ function readExactly(bytes: Duplex, count: number, signal: AbortSignal): Promise
     };
     const failed = (error: Error): void => done(() => reject(error));
     const ended = (): void => done(() => reject(new CairnError("peer-absent", { why: "connection closed" })));
-    const late = (): void => done(() => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted")));
+    const late = (): void => done(() => reject(asError(signal.reason)));
     if (signal.aborted) return late();
     signal.addEventListener("abort", late);
     bytes.on("readable", look).once("end", ended).once("close", ended).once("error", failed);

@@ -4,11 +4,13 @@
  * Knows: which way to a member works, how many streams there are, and how each of them began and ended; each is an event.
  * Does not know: sockets, or what services say.
  */
-import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { asError, CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { Carrier } from "./carriers.ts";
 import { readOpening, writeOpening } from "./openings.ts";
+import { Ways } from "./ways.ts";
 
 export interface PlaneParts {
   readonly codec: NetworkCodec;
@@ -33,11 +35,11 @@ export class Plane implements DataPlane {
   readonly #parts: PlaneParts;
   readonly #judges = new Map<string, Judge>();
   readonly #live = new Set<Live>();
-  /** Ways that failed a short time ago: `KEY path` → until when another one is tried first. */
-  readonly #avoided = new Map<string, number>();
+  readonly #ways: Ways;
 
   constructor(parts: PlaneParts) {
     this.#parts = parts;
+    this.#ways = new Ways(parts);
   }
 
   async open(request: DataRequest, signal: AbortSignal): Promise<DataStream> {
@@ -85,7 +87,7 @@ export class Plane implements DataPlane {
 
   /** A member may be elsewhere now, or be reached in another way. */
   forget(key: Key): void {
-    for (const name of this.#avoided.keys()) if (name.startsWith(key)) this.#avoided.delete(name);
+    this.#ways.forget(key);
   }
 
   /** Streams, and bytes of those that are open, by member. */
@@ -103,28 +105,47 @@ export class Plane implements DataPlane {
     for (const { stream } of this.#live) stream.bytes.destroy();
   }
 
-  /** The first way that works; those that failed a short time ago come last. */
+  /** The first way that works. The next one begins when those before it have failed, or have had their head start. */
   async #connect(key: Key, signal: AbortSignal): Promise<DataStream> {
-    const { log, now } = this.#parts;
-    let failure: unknown;
-    for (const carrier of this.#ways(key)) {
-      try {
-        return await carrier.connect(key, signal);
-      } catch (error) {
-        failure = error;
-        log.event("info", "data.dial-failed", { peer: key, path: carrier.path, why: reasonOf(error) });
-        if (signal.aborted) break;
-        this.#avoided.set(`${key} ${carrier.path}`, now() + limits.dataAvoidMs);
+    const attempts: Promise<DataStream>[] = [];
+    const given = Promise.withResolvers<never>();
+    given.promise.catch(() => undefined);
+    const up = (): void => given.reject(asError(signal.reason));
+    signal.addEventListener("abort", up);
+    let first: DataStream | undefined;
+    try {
+      for (const carrier of this.#ways.to(key)) {
+        attempts.push(this.#try(carrier, key));
+        const enough = new AbortController();
+        const headStart = pause(this.#ways.headStartMs(key, carrier.path), undefined, { signal: enough.signal }).catch(() => undefined);
+        const any = Promise.any(attempts).catch(() => undefined);
+        first = await Promise.race([any, headStart, given.promise]);
+        enough.abort();
+        if (first !== undefined) return first;
       }
+      first = await Promise.race([Promise.any(attempts), given.promise]);
+      return first;
+    } catch (error) {
+      const failure: unknown = error instanceof AggregateError ? error.errors.at(-1) : error;
+      if (failure instanceof CairnError) throw failure;
+      throw new CairnError("peer-absent", { why: reasonOf(failure) }, failure);
+    } finally {
+      signal.removeEventListener("abort", up);
+      // The others end by themselves; that they do work is worth knowing.
+      for (const attempt of attempts) attempt.then((other) => other !== first && other.bytes.destroy()).catch(() => undefined);
     }
-    if (failure instanceof CairnError) throw failure;
-    throw new CairnError("peer-absent", { why: reasonOf(failure) }, failure);
   }
 
-  #ways(key: Key): Carrier[] {
-    const { carriers, now } = this.#parts;
-    const isAvoided = ({ path }: Carrier): number => ((this.#avoided.get(`${key} ${path}`) ?? 0) > now() ? 1 : 0);
-    return carriers.toSorted((a, b) => isAvoided(a) - isAvoided(b));
+  async #try(carrier: Carrier, key: Key): Promise<DataStream> {
+    try {
+      const stream = await carrier.connect(key, AbortSignal.timeout(limits.dataOpenDeadlineMs));
+      this.#ways.worked(key, carrier.path);
+      return stream;
+    } catch (error) {
+      this.#ways.failed(key, carrier.path);
+      this.#parts.log.event("info", "data.dial-failed", { peer: key, path: carrier.path, why: reasonOf(error) });
+      throw error;
+    }
   }
 
   async #answer(stream: DataStream): Promise<void> {

@@ -4,7 +4,7 @@
  * Knows: sockets, and whose key must be at the other end. Does not know: how the addresses were learnt.
  */
 import tls, { type TLSSocket } from "node:tls";
-import { CairnError, type Key } from "../base/index.ts";
+import { asError, CairnError, type Key } from "../base/index.ts";
 import type { DataPort } from "../wire/index.ts";
 import { certifiedKey, type TlsIdentity } from "./certificate.ts";
 import { socketOptions, tlsOptions } from "./tls-options.ts";
@@ -30,11 +30,11 @@ export async function connectTls(identity: TlsIdentity, key: Key, { hosts, port 
 
 function connectOne(identity: TlsIdentity, key: Key, host: string, port: number, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
+    if (signal.aborted) return reject(asError(signal.reason));
     const socket = tls.connect({ ...tlsOptions(identity), ...socketOptions, host, port });
     const fail = (error: unknown): void => {
       socket.destroy();
-      reject(error instanceof Error ? error : new Error(String(error)));
+      reject(asError(error));
     };
     const late = (): void => fail(signal.reason);
     signal.addEventListener("abort", late);

@@ -5,7 +5,7 @@
  */
 import { Duplex } from "node:stream";
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
-import { limits } from "../base/index.ts";
+import { asError, limits } from "../base/index.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -43,7 +43,7 @@ export class StreamDuplex extends Duplex {
       if (this.#stream.send(chunk) || !this.#stream.writableNeedsDrain) return callback();
       this.#drained = callback; // libp2p's own onDrain() waits only once.
     } catch (error) {
-      callback(error instanceof Error ? error : new Error(String(error)));
+      callback(asError(error));
     }
   }
 
@@ -62,7 +62,7 @@ export class StreamDuplex extends Duplex {
     try {
       await this.#stream.close({ signal: AbortSignal.timeout(limits.tunnelIdleMs) });
     } catch (error) {
-      return callback(error instanceof Error ? error : new Error(String(error)));
+      return callback(asError(error));
     }
     callback();
   }
