@@ -159,6 +159,11 @@ export const limits = {
   sharedOutputs: 64,
   sharedPrintedBytes: 65_536,
   sharedPathBytes: 4_096,
+  /** An attestation in an envelope, as it is exported, and the signatures in it that are looked at. */
+  envelopeBytes: 4_194_304,
+  envelopeSignatures: 16,
+  /** Public keys that are kept ready for verifying. */
+  publicKeysRemembered: 1_024,
   /** docs/protocol/exchange.md */
   shareFrameBytes: 1_048_576,
   shareQueueBytes: 8_388_608,

@@ -5,7 +5,7 @@
  * Does not know: where secrets are kept.
  */
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from "node:crypto";
-import type { Identity, Key } from "../base/index.ts";
+import { Generations, type Identity, type Key, limits } from "../base/index.ts";
 
 /** What a signature is for. The number changes with the meaning. */
 export type Purpose =
@@ -19,6 +19,13 @@ export type Purpose =
 export interface KeyPair {
   readonly publicKey: Key;
   sign(purpose: Purpose, content: Uint8Array): Uint8Array;
+  /**
+   * Signs as DSSE does. What is signed then begins with `DSSEv1 `, and no purpose does, so neither kind of signature can be taken for the
+   * other, whatever is signed.
+   *
+   * @see https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
+   */
+  signEnvelope(payloadType: string, payload: Uint8Array): Uint8Array;
 }
 
 /** RFC 8410: what stands before the 32 bytes of a private Ed25519 key in PKCS #8. */
@@ -31,6 +38,7 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
   return {
     publicKey: Buffer.from(x ?? "", "base64url").toString("hex"),
     sign: (purpose, content) => sign(null, purposeful(purpose, content), key),
+    signEnvelope: (payloadType, payload) => sign(null, preAuthenticationEncoding(payloadType, payload), key),
   };
 }
 
@@ -41,14 +49,12 @@ export function invitationKeyPair(secret: Uint8Array): KeyPair {
 
 /** False for anything that does not hold, a malformed key included. */
 export function isSigned(key: Key, purpose: Purpose, content: Uint8Array, signature: Uint8Array): boolean {
-  let publicKey: KeyObject;
-  try {
-    const x = Buffer.from(key, "hex").toString("base64url");
-    publicKey = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
-  } catch {
-    return false; // Not a point of the curve.
-  }
-  return verify(null, purposeful(purpose, content), publicKey, signature);
+  return holds(key, purposeful(purpose, content), signature);
+}
+
+/** The same for {@link KeyPair.signEnvelope}. */
+export function isSignedEnvelope(key: Key, payloadType: string, payload: Uint8Array, signature: Uint8Array): boolean {
+  return holds(key, preAuthenticationEncoding(payloadType, payload), signature);
 }
 
 /** Binds an attestation key to a peer key: each signs the other, so nobody can claim a key that is not theirs. */
@@ -72,4 +78,32 @@ export function isIdentity({ peerKey, attestationKey, certificate, possession }:
 
 function purposeful(purpose: Purpose, content: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${purpose}\0`), content]);
+}
+
+/** DSSE's PAE: protocol.md, "Signature Definition". */
+function preAuthenticationEncoding(payloadType: string, payload: Uint8Array): Buffer {
+  const type = Buffer.from(payloadType);
+  return Buffer.concat([Buffer.from(`DSSEv1 ${type.length} `), type, Buffer.from(` ${payload.length} `), payload]);
+}
+
+function holds(key: Key, content: Uint8Array, signature: Uint8Array): boolean {
+  const publicKey = publicKeyOf(key);
+  return publicKey !== undefined && verify(null, content, publicKey, signature);
+}
+
+/** Keys that were used lately, as Node's crypto takes them: making one costs as much as a third of a verification. */
+const publicKeys = new Generations<Key, KeyObject>(limits.publicKeysRemembered);
+
+/** Undefined for what is no key. */
+function publicKeyOf(key: Key): KeyObject | undefined {
+  const known = publicKeys.get(key);
+  if (known !== undefined) return known;
+  try {
+    const x = Buffer.from(key, "hex").toString("base64url");
+    const made = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+    publicKeys.set(key, made);
+    return made;
+  } catch {
+    return undefined; // Not 32 bytes.
+  }
 }

@@ -1,0 +1,91 @@
+/**
+ * Attestations: the statement that a node signs about a result it executed, and whether a result bears the signature it should.
+ *
+ * Knows: docs/protocol/attestation.md; the text of a statement follows from the result, so it is written here and never read.
+ * Does not know: whose key it is, whom to believe (judge.ts), what lies in the blobs. Nor whether the action is the one that manifest and
+ * inputs lead to: that key is made of what `compile` knows, so who is about to use a result must make it again.
+ */
+import { type Digest, digestOf, type Key } from "../base/index.ts";
+import type { Execution, ManifestEntry, SharedResult, StoredResult } from "../contracts/index.ts";
+import { isSignedEnvelope, type KeyPair } from "./keys.ts";
+import { isShareable, type Unsigned } from "./shareable.ts";
+
+/** What DSSE calls the type of what is signed. */
+export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
+export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+export const PREDICATE_TYPE = "https://slsa.dev/provenance/v1";
+export const BUILD_TYPE = "urn:cairn:compile:1";
+/** Before the public key of who signs. */
+const BUILDER = "urn:cairn:attestation-key:";
+
+/** The in-toto statement about a result, byte for byte what is signed. To be asked only of what isShareable. */
+export function statementOf(network: Digest, { manifest, entry, result, execution }: Unsigned): string {
+  return JSON.stringify({
+    _type: STATEMENT_TYPE,
+    subject: result.outputs.map(({ path, digest, role, size, template }) => {
+      return { name: subjectName(path), digest: { sha256: digest }, annotations: { role, size, template } };
+    }),
+    predicateType: PREDICATE_TYPE,
+    predicate: {
+      buildDefinition: {
+        buildType: BUILD_TYPE,
+        externalParameters: { manifest, action: entry.action, entry: digestOf(entryText(entry)) },
+        internalParameters: { network, toolchain: execution.toolchain },
+        resolvedDependencies: [],
+      },
+      runDetails: {
+        builder: { id: BUILDER + execution.signer },
+        metadata: {
+          invocationId: entry.action,
+          startedOn: new Date(execution.startedAtMs).toISOString(),
+          finishedOn: new Date(execution.endedAtMs).toISOString(),
+        },
+        byproducts: [printed("stdout", result.stdout), printed("stderr", result.stderr), cost(result)],
+      },
+    },
+  });
+}
+
+/** Signs what this node executed. Undefined when it is too large to travel; see {@link isShareable}. */
+export function attest(
+  keys: KeyPair,
+  network: Digest,
+  executed: Omit<Unsigned, "execution"> & { readonly execution: Omit<Execution, "signer"> },
+): SharedResult | undefined {
+  const unsigned: Unsigned = { ...executed, execution: { ...executed.execution, signer: keys.publicKey } };
+  if (!isShareable(unsigned)) return undefined;
+  return { ...unsigned, signature: keys.signEnvelope(PAYLOAD_TYPE, Buffer.from(statementOf(network, unsigned))) };
+}
+
+/** Whether whom a result names as its signer has signed it, in this network. False for anything that does not hold. */
+export function isAttested(network: Digest, shared: SharedResult): boolean {
+  // First what costs little. What is not shareable may look like something else in a statement.
+  if (!isShareable(shared)) return false;
+  return isSignedEnvelope(shared.execution.signer, PAYLOAD_TYPE, Buffer.from(statementOf(network, shared)), shared.signature);
+}
+
+/** The marks of a portable path, which hold a NUL, in words. No shareable path of an output begins with these words by itself. */
+function subjectName(path: string): string {
+  return path.replace(/^\0C/, "$CWD").replace(/^\0P/, "$PROJECT");
+}
+
+function entryText({ action, place, presumed, terminal, inputs, absent }: ManifestEntry): string {
+  const read = inputs.map(({ path, digest }) => [path, digest]);
+  return JSON.stringify([action, place ?? null, presumed, terminal ?? null, read, absent]);
+}
+
+function printed(name: string, base64: string): object {
+  return { name, digest: { sha256: digestOf(Buffer.from(base64, "base64")) } };
+}
+
+/** A descriptor must have a `uri`, a `digest` or a `content`: in-toto's resource_descriptor.md. */
+function cost({ compileMs, cpuMs }: StoredResult): object {
+  const content = Buffer.from(JSON.stringify({ compileMs, cpuMs })).toString("base64");
+  return { name: "cost", content, mediaType: "application/json" };
+}
+
+/** The key of who signed, from the name of a builder; undefined when it is none of ours. */
+export function signerNamed(builder: string): Key | undefined {
+  const key = builder.startsWith(BUILDER) ? builder.slice(BUILDER.length) : "";
+  return /^[0-9a-f]{64}$/.test(key) ? key : undefined;
+}

@@ -1,0 +1,73 @@
+/**
+ * What a result must look like to travel. Who signs one asks, and so does who receives one.
+ *
+ * Knows: limits, and the shape of every field. Does not know: what paths mean: whether an output belongs where its path says can be told
+ * only by who asked for it.
+ */
+import { limits } from "../base/index.ts";
+import type { ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
+
+/** A result without a signature. */
+export type Unsigned = Omit<SharedResult, "signature">;
+
+const DIGEST = /^[0-9a-f]{64}$/;
+/** Paths have no NUL but in the marks of what moves with a checkout. */
+const PATH = /^(?:\0[CP](?=\/|$))?[^\0]*$/;
+/** In a statement these words stand for the marks. */
+const RESERVED = /^\$(?:CWD|PROJECT)(?:\/|$)/;
+const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile"]);
+/** The end of the year 9999: later dates are written with more digits. */
+const LAST_MS = 253_402_300_799_999;
+
+/** Whether a result is of the right shape and within the limits of docs/protocol/attestation.md. */
+export function isShareable({ manifest, entry, result, execution }: Unsigned): boolean {
+  const { action, place, presumed, terminal, inputs, absent } = entry;
+  const { signer, toolchain, startedAtMs, endedAtMs } = execution;
+  return (
+    inputs.length <= limits.sharedInputs &&
+    absent.length <= limits.sharedAbsences &&
+    result.outputs.length <= limits.sharedOutputs &&
+    [manifest, action, place, terminal, signer, toolchain].every((one) => one === undefined || DIGEST.test(one)) &&
+    !(presumed && place === undefined) &&
+    isTime(startedAtMs) &&
+    isTime(endedAtMs) &&
+    startedAtMs <= endedAtMs &&
+    inputs.every(isInput) &&
+    absent.every(isPath) &&
+    result.outputs.every(isOutput) &&
+    isPrinted(result)
+  );
+}
+
+function isInput({ path, digest }: ManifestInput): boolean {
+  return isPath(path) && DIGEST.test(digest);
+}
+
+function isOutput({ path, digest, size, role }: ResultOutput): boolean {
+  return isPath(path) && !RESERVED.test(path) && DIGEST.test(digest) && isCount(size, limits.blobBytes) && ROLES.has(role);
+}
+
+function isPath(path: string): boolean {
+  if (path === "" || path.length > limits.sharedPathBytes || !PATH.test(path) || !path.isWellFormed()) return false;
+  // A character takes at most 3 bytes for each unit of its length.
+  return path.length * 3 <= limits.sharedPathBytes || Buffer.byteLength(path) <= limits.sharedPathBytes;
+}
+
+function isPrinted({ stdout, stderr, compileMs, cpuMs }: StoredResult): boolean {
+  return [compileMs, cpuMs].every((ms) => Number.isFinite(ms) && ms >= 0) && [stdout, stderr].every(isShortBase64);
+}
+
+/** In the one way to write it that Node has. */
+function isShortBase64(text: string): boolean {
+  if (text.length > Math.ceil(limits.sharedPrintedBytes / 3) * 4) return false;
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length <= limits.sharedPrintedBytes && bytes.toString("base64") === text;
+}
+
+function isTime(ms: number): boolean {
+  return isCount(ms, LAST_MS);
+}
+
+function isCount(value: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= most;
+}
