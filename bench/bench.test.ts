@@ -8,6 +8,7 @@ import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { findProgram } from "./contenders.ts";
 import { daemon } from "./daemon.ts";
+import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
 import { paired, ratios, spread } from "./statistics.ts";
@@ -23,6 +24,8 @@ const tiny: Settings = {
   manifests: 20,
   questions: 20,
   runs: 10,
+  members: 3,
+  messages: 10,
   progress: () => undefined,
 };
 const withoutNinja = findProgram("ninja") === undefined && "ninja is not installed";
@@ -52,6 +55,8 @@ test("the daemon's hits are measured", async () =>
   check(await daemon(tiny), /^C: hits a second/, /^C\+\+: CPU a hit/, /first answered status/));
 
 test("delays without a daemon are measured", async () => check(await absent(tiny), /never there/, /killed/, /hung/));
+
+test("gossip is measured, and reaches all", async () => check(await gossip(tiny), /p99/, /killed/));
 
 test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 manifests/));
 

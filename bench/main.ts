@@ -8,13 +8,22 @@ import { absent } from "./absent.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
+import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
 import type { Settings } from "./settings.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
 import { warm } from "./warm.ts";
 
-const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report>>> = { warm, cold, checkout, daemon, absent, memory };
+const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report>>> = {
+  warm,
+  cold,
+  checkout,
+  daemon,
+  absent,
+  memory,
+  gossip,
+};
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
 
@@ -24,13 +33,14 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   daemon     hits a second, CPU a hit, start
   absent     the wrapper's delay where no daemon answers
   memory     the daemon's resident memory
+  gossip     from one of 20 members to all, and until a killed one is missed
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
   --units N        units of a project   [24 in cold and checkout, all in warm]
-  --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests
+  --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests, 8 members and 100 messages
   --json           machine, rows and verdicts as JSON
 
 Exits with 1 when a figure misses what it must reach.
@@ -87,6 +97,8 @@ const settings: Settings = {
   manifests: values.quick ? 2_000 : 20_000,
   questions: values.quick ? 200 : 1_000,
   runs: values.quick ? 100 : 500,
+  members: values.quick ? 8 : 20,
+  messages: values.quick ? 100 : 1_000,
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
 };
 

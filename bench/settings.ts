@@ -21,6 +21,9 @@ export interface Settings {
   readonly questions: number;
   /** Runs in `absent`. */
   readonly runs: number;
+  /** Members and messages in `gossip`. */
+  readonly members: number;
+  readonly messages: number;
   /** Tells how far it is. */
   readonly progress: (text: string) => void;
 }

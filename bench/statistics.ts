@@ -15,8 +15,8 @@ export function spread(values: readonly number[]): Spread {
   return { median: quantile(sorted, 0.5), p25: quantile(sorted, 0.25), p75: quantile(sorted, 0.75) };
 }
 
-/** Between two values: their weighted mean (Hyndman and Fan, type 7). */
-function quantile(sorted: readonly number[], q: number): number {
+/** Of values in ascending order. Between two of them: their weighted mean (Hyndman and Fan, type 7). */
+export function quantile(sorted: readonly number[], q: number): number {
   const at = (sorted.length - 1) * q;
   const [low, high] = [sorted[Math.floor(at)] ?? 0, sorted[Math.ceil(at)] ?? 0];
   return low + (high - low) * (at - Math.floor(at));

@@ -188,6 +188,8 @@ export const limits = {
     meshMost: 10,
     /** A node's own messages go to so many at once. */
     publishMost: 32,
+    /** Of the key of a peer, where the author of a message tells to whom it has gone. */
+    givenBytes: 8,
     /** Between two beats, in which meshes are kept and peers judged. */
     beatMs: 500,
     /** Who was put out of a mesh is not asked again before. */
@@ -202,9 +204,9 @@ export const limits = {
     scoreLoss: 3,
     scoreLeast: -1,
     scoreHalfLifeMs: 600_000,
-    /** Peers outside the mesh that hear in each beat what messages there were, and beats in which a message's id is told. */
-    lazyPeers: 6,
-    lazyBeats: 3,
+    /** Peers that hear in each beat what messages there were, and beats in which a message's id is told. */
+    lazyPeers: 2,
+    lazyBeats: 2,
     /** Ids in one item; ids that were asked for and did not come yet; how long they may take. */
     idsAtOnce: 512,
     wantsWaiting: 2_048,

@@ -41,9 +41,9 @@ function told(sent: readonly Sent[], kind: GossipItem<GossipMessage>["kind"]): s
 test("with few peers all are in the mesh, and a message goes to all but who sent it", () => {
   const { mesh, sent, names } = meshWith(4);
   assert.deepEqual(mesh.meshOf(TOPIC).toSorted(), names.toSorted());
-  mesh.arrived("a0", message("1"), 10);
+  mesh.arrived("a0", message("1"), [], 10);
   assert.deepEqual(receivers(sent, "1"), ["a2", "z1", "z3"]);
-  mesh.arrived("z1", message("1"), 11);
+  mesh.arrived("z1", message("1"), [], 11);
   assert.equal(receivers(sent, "1").length, 3, "once");
 });
 
@@ -64,9 +64,9 @@ test("who passes nothing on is put out, and stays out; who does stays in", () =>
   let now = 10_000;
   for (let i = 0; i < 60 && mesh.meshOf(TOPIC).includes(silent); i++) {
     const id = `${i}-${i % 16}`;
-    mesh.arrived("a20", message(id), now);
-    for (const peer of honest) mesh.repeated(peer, id);
-    for (const peer of mesh.meshOf(TOPIC)) if (peer !== silent) mesh.repeated(peer, id);
+    mesh.arrived("a20", message(id), [], now);
+    for (const peer of honest) mesh.repeated(peer, id, []);
+    for (const peer of mesh.meshOf(TOPIC)) if (peer !== silent) mesh.repeated(peer, id, []);
     now += testMs + beatMs;
     mesh.beat(now);
   }
@@ -80,10 +80,32 @@ test("who passes nothing on is put out, and stays out; who does stays in", () =>
   assert.deepEqual(told(sent, "prune"), [silent]);
 });
 
+test("to whom its author has given a message it is not passed on, but another's word on that does not count", () => {
+  const { mesh, sent } = meshWith(4);
+  mesh.arrived("a0", message("1", "a0"), ["z1", "a2"], 10);
+  assert.deepEqual(receivers(sent, "1"), ["z3"]);
+  mesh.arrived("a0", message("2", "someone"), ["z1", "a2"], 11);
+  assert.deepEqual(receivers(sent, "2"), ["a2", "z1", "z3"]);
+});
+
+test("who has a message of its author, as this node has, is not judged for keeping it", () => {
+  const { mesh, sent } = meshWith(30);
+  const inMesh = mesh.meshOf(TOPIC);
+  let now = 10_000;
+  for (let i = 0; i < 60; i++) {
+    const id = `${i}-${i % 16}`;
+    mesh.arrived("a20", message(id, "a24"), [], now);
+    mesh.repeated("a24", id, inMesh);
+    now += testMs + beatMs;
+    mesh.beat(now);
+  }
+  assert.deepEqual(told(sent, "prune"), []);
+});
+
 test("who was tested gets the message all the same", () => {
   const { mesh, sent } = meshWith(30);
   const from = mesh.meshOf(TOPIC)[0] ?? "";
-  mesh.arrived(from, message("1-0"), 10_000);
+  mesh.arrived(from, message("1-0"), [], 10_000);
   const late = mesh.meshOf(TOPIC).filter((peer) => peer !== from && !receivers(sent, "1-0").includes(peer));
   assert.equal(late.length, 1);
   mesh.beat(10_000 + testMs);
@@ -96,7 +118,7 @@ test("claiming to have a message passes no test", () => {
   let now = 10_000;
   for (let i = 0; i < 40; i++) {
     const id = `${i}-${i % 16}`;
-    mesh.arrived("a20", message(id), now);
+    mesh.arrived("a20", message(id), [], now);
     for (const peer of inMesh) mesh.told(peer, { kind: "have", ids: [id] }, now);
     now += testMs + beatMs;
     mesh.beat(now);
@@ -109,16 +131,16 @@ test("a message that was missed is asked for once, and is had", () => {
   mesh.told("a0", { kind: "have", ids: ["x", "y"] }, 5);
   mesh.told("z1", { kind: "have", ids: ["x", "y"] }, 6);
   assert.deepEqual(told(sent, "want"), ["a0"]);
-  mesh.arrived("a0", message("x"), 7);
+  mesh.arrived("a0", message("x"), [], 7);
   mesh.told("z1", { kind: "want", ids: ["x", "unknown"] }, 8);
   assert.ok(receivers(sent, "x").includes("z1"));
 });
 
 test("who comes late hears each author's last word in a lasting topic, and nothing that was taken back", () => {
   const { mesh, sent } = meshWith(2, { lasting: true });
-  mesh.arrived("a0", message("old", "x"), 1);
-  mesh.arrived("a0", message("new", "x"), 2);
-  mesh.arrived("a0", message("gone", "y"), 3);
+  mesh.arrived("a0", message("old", "x"), [], 1);
+  mesh.arrived("a0", message("new", "x"), [], 2);
+  mesh.arrived("a0", message("gone", "y"), [], 3);
   mesh.forgetAuthor("y");
   for (let now = 0; now < 1_000_000; now += 100_000) mesh.beat(now);
   mesh.connected("late");
@@ -132,7 +154,7 @@ test("who comes late hears each author's last word in a lasting topic, and nothi
 
 test("what it remembers is bounded", () => {
   const { mesh } = meshWith(1);
-  for (let i = 0; i < 2 * limits.gossip.seenMost; i++) mesh.arrived("a0", message(String(i)), 1);
+  for (let i = 0; i < 2 * limits.gossip.seenMost; i++) mesh.arrived("a0", message(String(i)), [], 1);
   mesh.beat(2);
   assert.equal(mesh.knows("0"), false);
   assert.ok(mesh.knows(String(2 * limits.gossip.seenMost - 1)));

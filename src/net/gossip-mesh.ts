@@ -34,7 +34,12 @@ export interface GossipMessage {
 /** What nodes say to each other. */
 export type GossipItem<Message> =
   | { readonly kind: "topics"; readonly topics: readonly string[] }
-  | { readonly kind: "message"; readonly message: Message }
+  | {
+      readonly kind: "message";
+      readonly message: Message;
+      /** Of an author's own message, to whom else the author gives it; otherwise nobody. */
+      readonly given: readonly Key[];
+    }
   | { readonly kind: "graft" | "prune"; readonly topic: string }
   | { readonly kind: "have" | "want"; readonly ids: readonly string[] };
 
@@ -120,18 +125,25 @@ export class GossipMesh<Message extends GossipMessage> {
     if (topic === undefined) return;
     const recent = this.#keep(message, now);
     const others = [...topic.peers].filter((peer) => !topic.mesh.has(peer));
-    for (const peer of [...topic.mesh.keys(), ...topic.some(others, publishMost - topic.mesh.size)]) this.#give(peer, recent);
+    const given = [...topic.mesh.keys(), ...topic.some(others, publishMost - topic.mesh.size)];
+    for (const peer of given) this.#give(peer, recent, given);
   }
 
-  /** A message that is new here, from a peer; it is passed on. */
-  arrived(from: Key, message: Message, now: number): void {
+  /**
+   * A message that is new here, from a peer; it is passed on.
+   *
+   * @param given to whom else its author says to give it. Others could keep a message from somebody by saying so; the author need not say it at all.
+   */
+  arrived(from: Key, message: Message, given: readonly Key[], now: number): void {
     const topic = this.#topics.get(message.topic);
     if (topic === undefined || this.#seen.has(message.id)) return;
     this.#wanted.delete(message.id);
     const recent = this.#keep(message, now);
     recent.holders.add(from);
-    recent.tested = this.#chooseTested(topic, from, message.id, now);
-    for (const peer of topic.mesh.keys()) if (peer !== from && peer !== recent.tested) this.#give(peer, recent);
+    const served = from === message.author ? given : [];
+    const targets = [...topic.mesh.keys()].filter((peer) => peer !== from && !served.includes(peer));
+    recent.tested = this.#chooseTested(topic, targets, message.id, now);
+    for (const peer of targets) if (peer !== recent.tested) this.#give(peer, recent, []);
   }
 
   /** A message that nobody here wants, and that is not to be looked at again. */
@@ -140,9 +152,13 @@ export class GossipMesh<Message extends GossipMessage> {
     this.#seen.set(id, now);
   }
 
-  /** A message that is known already has come once more. */
-  repeated(from: Key, id: string): void {
-    this.#recent.get(id)?.holders.add(from);
+  /** A message that is known already has come once more. @param given see {@link arrived} */
+  repeated(from: Key, id: string, given: readonly Key[]): void {
+    const recent = this.#recent.get(id);
+    if (recent === undefined) return;
+    recent.holders.add(from);
+    // Whoever has it of the author, who gave it to this node too, need not pass it on.
+    if (from === recent.message.author && recent.tested !== undefined && given.includes(recent.tested)) recent.tested = undefined;
   }
 
   /** Anything but a message. */
@@ -160,7 +176,7 @@ export class GossipMesh<Message extends GossipMessage> {
       case "want":
         for (const id of item.ids) {
           const recent = this.#recent.get(id);
-          if (recent !== undefined) this.#give(from, recent);
+          if (recent !== undefined) this.#give(from, recent, []);
         }
         return undefined;
     }
@@ -195,9 +211,9 @@ export class GossipMesh<Message extends GossipMessage> {
     return recent;
   }
 
-  #give(peer: Key, recent: Recent<Message>): void {
+  #give(peer: Key, recent: Recent<Message>, given: readonly Key[]): void {
     recent.holders.add(peer);
-    this.#parts.send(peer, { kind: "message", message: recent.message });
+    this.#parts.send(peer, { kind: "message", message: recent.message, given });
   }
 
   /**
@@ -205,12 +221,11 @@ export class GossipMesh<Message extends GossipMessage> {
    * one that was merely slower than this node, which counting what each delivers cannot. Of two peers only one may test the other
    * with one message, or both would wait.
    */
-  #chooseTested(topic: GossipTopic, from: Key, id: string, now: number): Key | undefined {
+  #chooseTested(topic: GossipTopic, targets: readonly Key[], id: string, now: number): Key | undefined {
     if (topic.isSmall) return undefined;
     const even = id.charCodeAt(id.length - 1) % 2 === 0;
     const { self } = this.#parts;
-    const settled = (since: number): boolean => now - since >= 2 * testMs;
-    const may = [...topic.mesh].filter(([peer, since]) => peer !== from && self < peer === even && settled(since)).map(([peer]) => peer);
+    const may = targets.filter((peer) => self < peer === even && now - (topic.mesh.get(peer) ?? now) >= 2 * testMs);
     // Whom one knows least comes first; those who have passed some tests are left in peace mostly, for each test makes messages slower.
     const [peer] = topic.some(may, may.length).toSorted((a, b) => this.#scores.of(a) - this.#scores.of(b));
     if (peer === undefined || (this.#scores.of(peer) >= trusted && this.#parts.random() >= retestShare)) return undefined;
@@ -225,7 +240,7 @@ export class GossipMesh<Message extends GossipMessage> {
       if (this.#topics.get(message.topic)?.mesh.has(tested) !== true) continue;
       this.#scores.judge(tested, recent.holders.has(tested));
       // Whoever could not get it otherwise should not suffer for being tested.
-      if (!recent.holders.has(tested)) this.#give(tested, recent);
+      if (!recent.holders.has(tested)) this.#give(tested, recent, []);
     }
   }
 
@@ -235,21 +250,23 @@ export class GossipMesh<Message extends GossipMessage> {
     for (const peer of graft) this.#parts.send(peer, { kind: "graft", topic: name });
   }
 
-  /** Tells some who are not in the mesh what there was lately, so that whoever missed it can ask. */
+  /** Tells some peers what there was lately, if they are not known to have it, so that whoever missed it can ask. */
   #tellOthers(now: number): void {
-    const fresh = new Map<string, string[]>();
-    for (const [id, recent] of this.#recent) {
+    const fresh = new Map<string, Recent<Message>[]>();
+    for (const recent of this.#recent.values()) {
       if (recent.told >= lazyBeats || now - recent.at > recentMs) continue;
       recent.told += 1;
-      const ids = fresh.get(recent.message.topic);
-      if (ids === undefined) fresh.set(recent.message.topic, [id]);
-      else ids.push(id);
+      const others = fresh.get(recent.message.topic);
+      if (others === undefined) fresh.set(recent.message.topic, [recent]);
+      else others.push(recent);
     }
-    for (const [name, ids] of fresh) {
+    for (const [name, messages] of fresh) {
       const topic = this.#topics.get(name);
-      if (topic === undefined) continue;
-      const others = [...topic.peers].filter((peer) => !topic.mesh.has(peer));
-      for (const peer of topic.some(others, lazyPeers)) this.#tellIds(peer, ids);
+      for (const peer of topic?.some([...topic.peers], lazyPeers) ?? [])
+        this.#tellIds(
+          peer,
+          messages.filter(({ holders }) => !holders.has(peer)).map(({ message }) => message.id),
+        );
     }
   }
 

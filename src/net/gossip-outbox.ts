@@ -7,7 +7,7 @@ import { type Key, limits } from "../base/index.ts";
 import type { GossipFrame } from "../wire/index.ts";
 import type { GossipItem, GossipMessage } from "./gossip-mesh.ts";
 
-const { idsAtOnce, lingerMs, messagesPerFrame } = limits.gossip;
+const { givenBytes, idsAtOnce, lingerMs, messagesPerFrame } = limits.gossip;
 
 /** A signed message as it travels. */
 export interface SignedMessage extends GossipMessage {
@@ -17,6 +17,8 @@ export interface SignedMessage extends GossipMessage {
 interface Waiting {
   topics: readonly string[] | undefined;
   readonly messages: Map<string, Uint8Array>;
+  /** To whom else all of the node's own messages among them go; undefined while there is none. */
+  given: readonly Key[] | undefined;
   readonly graft: Set<string>;
   readonly prune: Set<string>;
   readonly have: Set<string>;
@@ -40,6 +42,7 @@ export class GossipOutbox implements Disposable {
         break;
       case "message":
         waiting.messages.set(item.message.id, item.message.bytes);
+        if (item.given.length > 0) waiting.given = waiting.given?.filter((key) => item.given.includes(key)) ?? item.given;
         break;
       case "graft":
         waiting.prune.delete(item.topic);
@@ -82,11 +85,24 @@ export class GossipOutbox implements Disposable {
   #waitingFor(peer: Key): Waiting {
     let waiting = this.#waiting.get(peer);
     if (waiting === undefined) {
-      waiting = { topics: undefined, messages: new Map(), graft: new Set(), prune: new Set(), have: new Set(), want: new Set() };
+      waiting = {
+        topics: undefined,
+        messages: new Map(),
+        given: undefined,
+        graft: new Set(),
+        prune: new Set(),
+        have: new Set(),
+        want: new Set(),
+      };
       this.#waiting.set(peer, waiting);
     }
     return waiting;
   }
+}
+
+/** How a frame names a peer to which its messages go, too: the beginning of its key. */
+export function givenName(peer: Key): string {
+  return peer.slice(0, 2 * givenBytes);
 }
 
 function* framesFor(waiting: Waiting): Generator<GossipFrame> {
@@ -103,6 +119,7 @@ function* framesFor(waiting: Waiting): Generator<GossipFrame> {
       graft: part === 0 ? graft : [],
       prune: part === 0 ? prune : [],
       messages: messages.slice(part * messagesPerFrame, (part + 1) * messagesPerFrame),
+      given: (waiting.given ?? []).map(givenName),
       have: have.slice(part * idsAtOnce, (part + 1) * idsAtOnce),
       want: want.slice(part * idsAtOnce, (part + 1) * idsAtOnce),
     };

@@ -8,7 +8,7 @@ import { LinkGossip } from "./gossip.ts";
 import { codec, founded, join, type Node, start, until } from "./network.fixture.ts";
 
 const TOPIC = "news";
-const NOTHING: GossipFrame = { topics: undefined, messages: [], graft: [], prune: [], have: [], want: [] };
+const NOTHING: GossipFrame = { topics: undefined, messages: [], graft: [], prune: [], have: [], want: [], given: [] };
 
 interface Talker {
   readonly node: Node;

@@ -9,7 +9,7 @@ import type { Gossip, Roster } from "../contracts/index.ts";
 import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
 import { Allowance, GossipAuthors } from "./gossip-authors.ts";
 import { GossipMesh } from "./gossip-mesh.ts";
-import { GossipOutbox, type SignedMessage } from "./gossip-outbox.ts";
+import { GossipOutbox, givenName, type SignedMessage } from "./gossip-outbox.ts";
 
 /** Of an id, in hex digits: 16 bytes. */
 const ID_DIGITS = 32;
@@ -118,14 +118,15 @@ export class LinkGossip implements Gossip, Disposable {
   }
 
   /** @throws {CairnError} frame-invalid when a message makes no sense: then the link should end */
-  received(from: Key, { topics, messages, graft, prune, have, want }: GossipFrame): void {
+  received(from: Key, { topics, messages, given, graft, prune, have, want }: GossipFrame): void {
     const now = this.#parts.now();
     const allowance = this.#allowances.get(from);
     if (allowance === undefined) return undefined; // Lost just now.
     if (!allowance.take(messages.length + have.length + want.length, now)) return this.#parts.end(from, "too much gossip");
     if (topics !== undefined) this.#mesh.told(from, { kind: "topics", topics }, now);
     for (const topic of graft) this.#mesh.told(from, { kind: "graft", topic }, now);
-    for (const bytes of messages) this.#message(from, bytes, now);
+    const served = given.length === 0 ? [] : [...this.#allowances.keys()].filter((peer) => given.includes(givenName(peer)));
+    for (const bytes of messages) this.#message(from, bytes, served, now);
     for (const topic of prune) this.#mesh.told(from, { kind: "prune", topic }, now);
     if (have.length > 0) this.#mesh.told(from, { kind: "have", ids: have }, now);
     if (want.length > 0) this.#mesh.told(from, { kind: "want", ids: want }, now);
@@ -142,12 +143,12 @@ export class LinkGossip implements Gossip, Disposable {
     this.#outbox[Symbol.dispose]();
   }
 
-  #message(from: Key, bytes: Uint8Array, now: number): void {
+  #message(from: Key, bytes: Uint8Array, given: readonly Key[], now: number): void {
     const id = idOf(bytes);
     this.#outbox.spare(from, id);
     if (this.#mesh.knows(id)) {
       this.#repeated += 1;
-      return this.#mesh.repeated(from, id);
+      return this.#mesh.repeated(from, id, given);
     }
     const { roster, codec, isSigned, end } = this.#parts;
     const { body, signature, said } = codec.decodeGossipMessage(bytes);
@@ -166,7 +167,7 @@ export class LinkGossip implements Gossip, Disposable {
     }
     if (subscription.lasting) subscription.newest.set(author, sequence);
     this.#received += 1;
-    this.#mesh.arrived(from, { id, topic, author, bytes }, now);
+    this.#mesh.arrived(from, { id, topic, author, bytes }, given, now);
     return subscription.listener(author, content);
   }
 

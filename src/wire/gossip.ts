@@ -23,6 +23,8 @@ export interface GossipFrame {
   readonly prune: readonly string[];
   readonly have: readonly string[];
   readonly want: readonly string[];
+  /** To whom else the speaker's own messages go: 16 hex digits each. */
+  readonly given: readonly string[];
 }
 
 export interface GossipBody {
@@ -55,9 +57,9 @@ const SIGNATURE_BYTES = 64;
 /** Of a message, for all but its content. */
 const OVERHEAD_BYTES = 256;
 const VERSION_CHARACTERS = 32;
-const { contentBytes, messagesPerFrame, topicCharacters, topicsPerPeer, idsAtOnce } = limits.gossip;
+const { contentBytes, givenBytes, idsAtOnce, messagesPerFrame, publishMost, topicCharacters, topicsPerPeer } = limits.gossip;
 
-export function gossipFrameMessage({ topics, messages, graft, prune, have, want }: GossipFrame): Init<typeof GossipFrameSchema> {
+export function gossipFrameMessage({ topics, messages, graft, prune, have, want, given }: GossipFrame): Init<typeof GossipFrameSchema> {
   return {
     ...(topics === undefined ? {} : { topics: { topics: [...topics] } }),
     messages: [...messages],
@@ -65,11 +67,12 @@ export function gossipFrameMessage({ topics, messages, graft, prune, have, want 
     prune: [...prune],
     have: have.map(bytesOf),
     want: want.map(bytesOf),
+    given: given.map(bytesOf),
   };
 }
 
 /** @throws {CairnError} frame-invalid */
-export function gossipFrameOf({ topics, messages, graft, prune, have, want }: GossipFrameMessage): GossipFrame {
+export function gossipFrameOf({ topics, messages, graft, prune, have, want, given }: GossipFrameMessage): GossipFrame {
   return {
     topics: topics === undefined ? undefined : topicNames(topics.topics),
     messages: list(messages, messagesPerFrame),
@@ -77,6 +80,7 @@ export function gossipFrameOf({ topics, messages, graft, prune, have, want }: Go
     prune: topicNames(prune),
     have: list(have, idsAtOnce).map((id) => hexOf(id, ID_BYTES)),
     want: list(want, idsAtOnce).map((id) => hexOf(id, ID_BYTES)),
+    given: list(given, publishMost).map((key) => hexOf(key, givenBytes)),
   };
 }
 

@@ -74,6 +74,10 @@ const gossip = fc.record({
   prune: topics,
   have: ids,
   want: ids,
+  given: fc.array(
+    bytes(8).map((key) => Buffer.from(key).toString("hex")),
+    { maxLength: 5 },
+  ),
 });
 
 test("what is written is read, and has one encoding only", () => {

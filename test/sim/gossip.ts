@@ -146,9 +146,9 @@ class Simulation {
     const trace = this.#traces.get(item.message.id);
     if (trace === undefined) return;
     trace.copies += 1;
-    if (node.mesh.knows(trace.id)) return node.mesh.repeated(String(from), trace.id);
+    if (node.mesh.knows(trace.id)) return node.mesh.repeated(String(from), trace.id, item.given);
     trace.hops[to] = (trace.hops[from] ?? 0) + 1;
     if (!node.silent) trace.lastMs = this.#clock.now;
-    node.mesh.arrived(String(from), item.message, this.#clock.now);
+    node.mesh.arrived(String(from), item.message, item.given, this.#clock.now);
   }
 }

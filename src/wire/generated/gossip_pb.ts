@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gossip.proto.
  */
 export const file_gossip: GenFile = /*@__PURE__*/
-  fileDesc("Cgxnb3NzaXAucHJvdG8SEGNhaXJuLm5ldHdvcmsudjEiMAoNR29zc2lwTWVzc2FnZRIMCgRib2R5GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJfCgpHb3NzaXBCb2R5Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgEEg0KBXRvcGljGAQgASgJEg8KB2NvbnRlbnQYBSABKAwiiQEKC0dvc3NpcEZyYW1lEi4KBnRvcGljcxgBIAEoCzIeLmNhaXJuLm5ldHdvcmsudjEuR29zc2lwVG9waWNzEhAKCG1lc3NhZ2VzGAIgAygMEg0KBWdyYWZ0GAMgAygJEg0KBXBydW5lGAQgAygJEgwKBGhhdmUYBSADKAwSDAoEd2FudBgGIAMoDCIeCgxHb3NzaXBUb3BpY3MSDgoGdG9waWNzGAEgAygJImwKCFByZXNlbmNlEioKBGhlcmUYASABKAsyGi5jYWlybi5uZXR3b3JrLnYxLkNhcGFjaXR5SAASLAoHZ29vZGJ5ZRgCIAEoCzIZLmNhaXJuLm5ldHdvcmsudjEuR29vZGJ5ZUgAQgYKBHdoYXQinwEKCENhcGFjaXR5Eg8KB3ZlcnNpb24YASABKAkSEAoIcGxhdGZvcm0YAiABKAkSDQoFY29yZXMYAyABKA0SFAoMbG9hZF9wZXJjZW50GAQgASgNEhQKDG1lbW9yeV9ieXRlcxgFIAEoBBISCgpmcmVlX2J5dGVzGAYgASgEEgwKBGpvYnMYByABKA0SEwoLY2FjaGVfYnl0ZXMYCCABKAQiCQoHR29vZGJ5ZWIGcHJvdG8z");
+  fileDesc("Cgxnb3NzaXAucHJvdG8SEGNhaXJuLm5ldHdvcmsudjEiMAoNR29zc2lwTWVzc2FnZRIMCgRib2R5GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJfCgpHb3NzaXBCb2R5Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgEEg0KBXRvcGljGAQgASgJEg8KB2NvbnRlbnQYBSABKAwimAEKC0dvc3NpcEZyYW1lEi4KBnRvcGljcxgBIAEoCzIeLmNhaXJuLm5ldHdvcmsudjEuR29zc2lwVG9waWNzEhAKCG1lc3NhZ2VzGAIgAygMEg0KBWdyYWZ0GAMgAygJEg0KBXBydW5lGAQgAygJEgwKBGhhdmUYBSADKAwSDAoEd2FudBgGIAMoDBINCgVnaXZlbhgHIAMoDCIeCgxHb3NzaXBUb3BpY3MSDgoGdG9waWNzGAEgAygJImwKCFByZXNlbmNlEioKBGhlcmUYASABKAsyGi5jYWlybi5uZXR3b3JrLnYxLkNhcGFjaXR5SAASLAoHZ29vZGJ5ZRgCIAEoCzIZLmNhaXJuLm5ldHdvcmsudjEuR29vZGJ5ZUgAQgYKBHdoYXQinwEKCENhcGFjaXR5Eg8KB3ZlcnNpb24YASABKAkSEAoIcGxhdGZvcm0YAiABKAkSDQoFY29yZXMYAyABKA0SFAoMbG9hZF9wZXJjZW50GAQgASgNEhQKDG1lbW9yeV9ieXRlcxgFIAEoBBISCgpmcmVlX2J5dGVzGAYgASgEEgwKBGpvYnMYByABKA0SEwoLY2FjaGVfYnl0ZXMYCCABKAQiCQoHR29vZGJ5ZWIGcHJvdG8z");
 
 /**
  * @generated from message cairn.network.v1.GossipMessage
@@ -130,6 +130,13 @@ export type GossipFrame = Message<"cairn.network.v1.GossipFrame"> & {
    * @generated from field: repeated bytes want = 6;
    */
   want: Uint8Array[];
+
+  /**
+   * To whom else the speaker gives those messages that are its own: the first 8 bytes of each key.
+   *
+   * @generated from field: repeated bytes given = 7;
+   */
+  given: Uint8Array[];
 };
 
 /**

@@ -1,0 +1,116 @@
+/**
+ * A member of a network in a process of its own: what the benchmarks of gossip start twenty of.
+ *
+ * Run by members.ts, which tells it by messages what to do.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { silentLog } from "../src/base/index.ts";
+import { useBundle } from "../src/daemon/libraries.ts";
+import type { NetworkRuntime as Runtime } from "../src/daemon/network-runtime.ts";
+import { NetworkState } from "../src/store/index.ts";
+import { checkout } from "./native.ts";
+
+/** What members.ts asks for; each is answered with the same `id`. */
+export type Order =
+  | { readonly do: "found" }
+  | { readonly do: "invite" }
+  | { readonly do: "join"; readonly line: string }
+  | { readonly do: "linked" }
+  | { readonly do: "say"; readonly number: number }
+  | { readonly do: "heard" };
+
+/** When what was noticed here: ns of the machine's monotonic clock, which all its processes share. */
+export interface Noticed {
+  /** Number of a message → when it was said here, or came. */
+  readonly said: Readonly<Record<number, string>>;
+  readonly heard: Readonly<Record<number, string>>;
+  /** Keys of members whose link ended → when. */
+  readonly lost: Readonly<Record<string, string>>;
+}
+
+const TOPIC = "bench";
+const HOUR_MS = 3_600_000;
+/** Of a message, like those of presence. */
+const CONTENT_BYTES = 60;
+
+useBundle(checkout);
+const { foundNetwork, NetworkRuntime, readInvitation } = await import("../src/daemon/network-runtime.ts");
+const directory = process.argv[2] ?? "";
+const name = process.argv[3] ?? "";
+const seeds = { peerSeed: randomBytes(32), attestationSeed: randomBytes(32) };
+const noticed = { said: {} as Record<number, string>, heard: {} as Record<number, string>, lost: {} as Record<string, string> };
+let runtime: Runtime | undefined;
+
+function nowNs(): string {
+  return String(process.hrtime.bigint());
+}
+
+async function begin(network: string, statements: Parameters<NetworkState["keep"]>[0]): Promise<Runtime> {
+  const kept = NetworkState.open(join(directory, `${name}.db`));
+  kept.keep(statements);
+  const peerSeed = seeds.peerSeed.toString("hex");
+  const identity = { network, name, peerSeed, attestationSeed: seeds.attestationSeed.toString("hex") };
+  const parts = { log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }) };
+  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0" });
+  started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
+    noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();
+  });
+  started.network.onPeers(({ kind, key }) => {
+    if (kind === "lost") noticed.lost[key] = nowNs();
+  });
+  runtime = started;
+  return started;
+}
+
+async function obey(order: Order): Promise<unknown> {
+  switch (order.do) {
+    case "found": {
+      const founded = await foundNetwork(seeds, { name: "bench", domain: "bench", machine: name }, randomBytes(16));
+      return (await begin(founded.network, founded.statements)).members.self;
+    }
+    case "join": {
+      const invitation = await readInvitation(order.line);
+      if (invitation === undefined) throw new Error("no invitation");
+      const joining = await begin(invitation.network, []);
+      const request = joining.requestToJoin(invitation, seeds.attestationSeed, name);
+      const outcome = await joining.network.join(invitation, request, AbortSignal.timeout(30_000));
+      if (outcome.kind === "refused") throw new Error(outcome.reason);
+      while (joining.members.standing(joining.members.self) === "unknown") await sleep(5);
+      return joining.members.self;
+    }
+    case "invite": {
+      const secret = randomBytes(16);
+      const domain = "bench";
+      required().members.issue({ kind: "invite", key: required().invitationKey(secret), domain, expiresAtMs: Date.now() + HOUR_MS });
+      return required().invitationLine(secret, 1);
+    }
+    case "linked":
+      return required()
+        .network.peers()
+        .filter(({ state }) => state === "connected").length;
+    case "say": {
+      const content = Buffer.alloc(CONTENT_BYTES);
+      content.writeUInt32BE(order.number);
+      noticed.said[order.number] = nowNs();
+      return required().gossip.gossip.publish(TOPIC, content);
+    }
+    case "heard":
+      return noticed;
+  }
+}
+
+function required(): Runtime {
+  if (runtime === undefined) throw new Error("in no network yet");
+  return runtime;
+}
+
+process.on("message", (asked: { readonly id: number; readonly order: Order }) => {
+  obey(asked.order).then(
+    (answer) => process.send?.({ id: asked.id, answer }),
+    (error: unknown) => process.send?.({ id: asked.id, error: String(error) }),
+  );
+});
+process.on("disconnect", () => process.exit(0));
+process.send?.({ id: 0, answer: null }); // Ready.
