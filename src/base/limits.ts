@@ -109,6 +109,10 @@ export const limits = {
   /** What is queued for a member may take so long when its link is closed. */
   linkFlushMs: 1_000,
   connectionsPerPeer: 4,
+  /** A ping that is not answered in so long makes a node look for another way to the member. */
+  linkDoubtMs: 2_000,
+  /** So many of them in a row, one after the other, and the link is dead. */
+  linkDoubts: 4,
   /** A link that another one could replace has so long to show that it lives. */
   linkProbeMs: 2_000,
   /** Members that a node is connected with at once. */

@@ -48,7 +48,7 @@ export class Circuits {
     const asked = this.#parts
       .links()
       .filter((link) => link.key !== key && link.facts.via !== key)
-      .toSorted((a, b) => a.facts.relays - b.facts.relays || (a.facts.rttMs ?? 0) - (b.facts.rttMs ?? 0))
+      .toSorted((a, b) => a.facts.relays - b.facts.relays || (a.facts.usualRttMs ?? 0) - (b.facts.usualRttMs ?? 0))
       .slice(0, limits.relaysAsked);
     const found: Found[] = [];
     const began = performance.now();
@@ -105,7 +105,7 @@ export class Circuits {
       const answer = codec.decodeRelayFrame((await frames.read(limits.pathStepMs)) ?? new Uint8Array());
       await frames.close(limits.pathStepMs);
       if (answer.kind !== "reached") return undefined;
-      return { relay: link.key, rttMs: (link.facts.rttMs ?? 0) + answer.rttMs, relays: answer.relays };
+      return { relay: link.key, rttMs: (link.facts.usualRttMs ?? 0) + answer.rttMs, relays: answer.relays };
     } catch (error) {
       this.#parts.log.event("debug", "relay.silent", { peer: link.key, why: reasonOf(error) });
       return undefined;

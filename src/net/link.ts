@@ -23,6 +23,8 @@ export interface LinkParts {
   readonly codec: NetworkCodec;
   /** ms, monotonic */
   readonly now: () => number;
+  /** A ping has not been answered in time, and nothing else has come since. */
+  readonly doubt: (link: Link) => void;
   /** Where members are, as the one at the other end tells. */
   readonly heard: (from: Key, hosts: readonly Host[]) => void;
   /** @throws when it makes no sense: then the link ends */
@@ -41,6 +43,8 @@ export interface LinkFacts {
   readonly ageMs: number;
   /** The last round trip; undefined before the first. */
   readonly rttMs: number | undefined;
+  /** The same, smoothed as TCP does it (RFC 6298, section 2.3): what is lost on the way counts as time. */
+  readonly usualRttMs: number | undefined;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
@@ -57,6 +61,9 @@ export class Link {
   readonly #ended: PromiseWithResolvers<string> = Promise.withResolvers<string>();
   readonly #heard: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   readonly #timer: NodeJS.Timeout;
+  #doubting: NodeJS.Timeout | undefined;
+  /** Pings in a row that were not answered in time. */
+  #doubts = 0;
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #closing = false;
@@ -64,6 +71,8 @@ export class Link {
   #retired = false;
   #nonce = 0;
   #rttMs: number | undefined;
+  #usualRttMs: number | undefined;
+  #heardAt: number;
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -74,6 +83,7 @@ export class Link {
     this.connection = connection;
     this.#frames = frames;
     this.#openedAt = parts.now();
+    this.#heardAt = this.#openedAt;
     this.#timer = setInterval(() => this.#ping(() => undefined), limits.pingEveryMs);
     this.#timer.unref();
     this.#read().then(
@@ -103,6 +113,7 @@ export class Link {
       ...this.#route,
       ageMs: this.#parts.now() - this.#openedAt,
       rttMs: this.#rttMs,
+      usualRttMs: this.#usualRttMs,
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
     };
@@ -212,6 +223,24 @@ export class Link {
       this.#pings.delete(eldest);
     }
     this.send({ kind: "ping", nonce: this.#nonce, summary: this.#parts.roster.summary() });
+    clearTimeout(this.#doubting);
+    const sentAt = this.#parts.now();
+    this.#doubting = setTimeout(() => {
+      if (!this.#closing && this.#heardAt < sentAt) this.#doubt();
+    }, limits.linkDoubtMs);
+    this.#doubting.unref();
+  }
+
+  #doubt(): void {
+    this.#doubts += 1;
+    if (this.#doubts > limits.linkDoubts) return this.end("silent");
+    if (this.#doubts === 1) this.#parts.doubt(this);
+    this.#ping(() => undefined);
+  }
+
+  #measured(rttMs: number): void {
+    this.#rttMs = rttMs;
+    this.#usualRttMs = this.#usualRttMs === undefined ? rttMs : this.#usualRttMs + (rttMs - this.#usualRttMs) / 8;
   }
 
   async #write(): Promise<void> {
@@ -228,6 +257,8 @@ export class Link {
       // What arrived before the other side closed still counts; what a member says that was let go of does not.
       if (bytes === undefined || this.#muted) return;
       this.#bytesIn += bytes.length;
+      this.#heardAt = this.#parts.now();
+      this.#doubts = 0;
       this.#heard.resolve();
       this.#handle(this.#parts.codec.decodeMemberFrame(bytes));
     }
@@ -247,8 +278,8 @@ export class Link {
         const ping = this.#pings.get(frame.nonce);
         if (ping === undefined) return;
         this.#pings.delete(frame.nonce);
-        this.#rttMs = this.#parts.now() - ping.sentAt;
-        return ping.answered(this.#rttMs);
+        this.#measured(this.#parts.now() - ping.sentAt);
+        return ping.answered(this.#rttMs ?? 0);
       }
       case "addresses":
         return this.#parts.heard(this.key, frame.hosts);

@@ -44,7 +44,14 @@ async function side(t: TestContext, number: number, relaysInbound: () => number)
     lost: (_, why) => void lost.push(why),
   });
   const adopt: Side["adopt"] = (connection, frames, relays) => {
-    const parts = { roster: roster as Roster, codec, now: () => performance.now(), heard: () => undefined, gossip: () => undefined };
+    const parts = {
+      roster: roster as Roster,
+      codec,
+      now: () => performance.now(),
+      heard: () => undefined,
+      gossip: () => undefined,
+      doubt: () => undefined,
+    };
     const route = { relays, via: relays > 0 ? "ab".repeat(32) : undefined };
     const link = new Link(parts, keyOf(connection.remotePeer) ?? "", connection, frames, route);
     links.adopt(link);

@@ -368,7 +368,8 @@ export class Network implements AsyncDisposable {
     const { roster, codec, now } = this.#parts;
     const heard = (from: Key, hosts: readonly Host[]): void => this.#heard(from, hosts);
     const gossip = (from: Key, frame: GossipFrame): void => this.#hearGossip(from, frame);
-    const link = new Link({ roster, codec, now, heard, gossip }, key, connection, frames, this.#routes.of(connection));
+    const doubt = (silent: Link): void => void this.#wayFinder.paths.doubt(silent);
+    const link = new Link({ roster, codec, now, heard, gossip, doubt }, key, connection, frames, this.#routes.of(connection));
     this.#links.adopt(link);
   }
 }

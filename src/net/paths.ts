@@ -72,6 +72,19 @@ export class Paths implements Disposable {
     else void this.#parts.puncher.learn(link);
   }
 
+  /** A link has gone silent: whether it lives shows, but another way is looked for meanwhile. */
+  async doubt(link: Link): Promise<void> {
+    const { circuits, outbound, log } = this.#parts;
+    const { key, facts } = link;
+    try {
+      const found = await circuits.find(key);
+      log.event("info", "path.doubtful", { peer: key, relays: facts.relays, otherWay: found !== undefined });
+      if (found !== undefined) await outbound.greet(await circuits.connect(key, found), key); // Links decides which stays.
+    } catch (error) {
+      log.event("debug", "path.failed", { peer: key, why: reasonOf(error) });
+    }
+  }
+
   forget(key: Key): void {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
@@ -122,11 +135,11 @@ export class Paths implements Disposable {
     const found = await circuits.find(link.key);
     if (found === undefined || !isQuicker(found, link)) return;
     const { relay, rttMs } = found;
-    log.event("info", "path.relay-changed", { peer: link.key, to: relay, rttMs, beforeMs: link.facts.rttMs ?? null });
+    log.event("info", "path.relay-changed", { peer: link.key, to: relay, rttMs, beforeMs: link.facts.usualRttMs ?? null });
     await outbound.greet(await circuits.connect(link.key, found), link.key);
   }
 }
 
 function isQuicker({ relay, rttMs }: Found, { facts }: Link): boolean {
-  return relay !== facts.via && facts.rttMs !== undefined && rttMs < QUICKER * facts.rttMs - QUICKER_MS;
+  return relay !== facts.via && facts.usualRttMs !== undefined && rttMs < QUICKER * facts.usualRttMs - QUICKER_MS;
 }

@@ -72,7 +72,7 @@ export class Relay {
     if (relays > limits.relaysInRow) return { kind: "refused", reason: "too-far" };
     const all = [...this.#circuits.values()].reduce((sum, count) => sum + count, 0);
     const isFull = all >= limits.circuits || (this.#circuits.get(key) ?? 0) >= limits.circuitsPerMember;
-    return isFull ? { kind: "refused", reason: "full" } : { kind: "reached", rttMs: link.facts.rttMs ?? 0, relays };
+    return isFull ? { kind: "refused", reason: "full" } : { kind: "reached", rttMs: link.facts.usualRttMs ?? 0, relays };
   }
 
   async #connect(asked: MemberStream, frames: Frames, target: Key, relays: number): Promise<void> {

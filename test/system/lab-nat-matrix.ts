@@ -6,9 +6,9 @@
  * Knows: members, pairs, logs. Does not know: how the daemons find their way.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkout, run, TestNode } from "./harness.ts";
+import type { TestNode } from "./harness.ts";
+import { keyOf, LabMachines } from "./lab-machines.ts";
 import { buildInternet, buildSite, cablesReady, mapsIndependently, type NatKind, PUBLIC } from "./lab-nat.ts";
 
 export interface MatrixOptions {
@@ -43,17 +43,12 @@ export async function natMatrix(options: MatrixOptions): Promise<Pair[]> {
   });
   const names = kinds.flatMap((kind) => SIDES.map((side) => siteOf(kind, side)));
   await cablesReady([PUBLIC, ...names]);
-  await using nodes = new AsyncDisposableStack();
-  const start = async (namespace: string): Promise<TestNode> =>
-    nodes.use(await TestNode.start(`lab-${namespace}`, {}, ["ip", "netns", "exec", namespace]));
-  const meeting = await start(PUBLIC);
-  await cairn(meeting, "init", "--machine", PUBLIC);
+  await using machines = new LabMachines();
+  const meeting = await machines.found(PUBLIC);
   const sites = new Map<string, TestNode>();
   for (const site of names) {
-    const node = await start(site);
+    const node = await machines.join(site, meeting);
     sites.set(site, node);
-    const { line } = JSON.parse(await cairn(meeting, "invite", "--json")) as { line: string };
-    await cairn(node, "join", line, "--machine", site);
     await node.stopDaemon();
     tell(`${site} has joined`);
   }
@@ -91,9 +86,7 @@ async function meet(here: TestNode, there: TestNode, options: MatrixOptions): Pr
   try {
     await Promise.all([here.startDaemon(), there.startDaemon()]);
     const deadline = performance.now() + options.patienceMs;
-    // Those who joined later are news to who was not there.
-    const members = (await there.control("GET", "/network/members")).members as { self: boolean; key: string }[];
-    const key = members.find(({ self }) => self)?.key;
+    const key = await keyOf(there);
     for (;;) {
       const links = [...here.events("peer.connected"), ...here.events("peer.moved")].filter(({ peer }) => peer === key);
       const direct = links.find(({ relays }) => relays === 0);
@@ -115,11 +108,4 @@ async function meet(here: TestNode, there: TestNode, options: MatrixOptions): Pr
 
 function timeOf(event: Record<string, unknown>): number {
   return Date.parse(String(event.at));
-}
-
-/** @returns what the command printed. @throws when it fails */
-async function cairn(node: TestNode, ...args: string[]): Promise<string> {
-  const ran = await run(join(checkout, "bin/cairn"), args, { cwd: checkout, env: node.env });
-  assert.equal(ran.code, 0, `${args.join(" ")}: ${ran.stdout}${ran.stderr}`);
-  return ran.stdout;
 }

@@ -61,19 +61,37 @@ export function buildSite(name: string, number: number, kind: NatKind, lossPerce
     ip(`-n ${namespace} link set lo up`);
   }
   ip(`-n ${name} route add default via 10.0.${number}.1`);
-  plug(router, `20.0.0.${10 + number}/24`);
+  plug(router, `${publicAddress(number)}/24`);
   inNamespace(router, "sysctl -qw net.ipv4.ip_forward=1");
   inNamespace(router, "nft -f -", rules(kind, lossPercent));
 }
 
-/** Pulls or plugs the cable of a machine or router. */
-export function setCable(namespace: string, device: "eth0" | "lan", state: "up" | "down"): void {
-  ip(`-n ${namespace} link set ${device} ${state}`);
+/** Pulls or plugs the cable of a machine behind a router. */
+export function setCable(name: string, number: number, state: "up" | "down"): void {
+  ip(`-n ${name} link set eth0 ${state}`);
   // What goes down forgets its routes.
-  if (state === "up" && device === "eth0" && namespace !== PUBLIC) {
-    const [own = ""] = /10\.0\.\d+/.exec(ip(`-n ${namespace} -4 addr show eth0`)) ?? [];
-    ip(`-n ${namespace} route replace default via ${own}.1`);
-  }
+  if (state === "up") ip(`-n ${name} route replace default via 10.0.${number}.1`);
+}
+
+/** Lets nothing through any more between a namespace and an address, either way and without a word; or lets it through again. */
+export function setPath(namespace: string, address: string, state: "open" | "cut"): void {
+  const ways = ["prerouting ip saddr", "postrouting ip daddr"].map((way) => way.split(" "));
+  const chains = ways.map(
+    ([hook, ...match]) => `chain ${hook} { type filter hook ${hook} priority -400; ${match.join(" ")} ${address} drop; }`,
+  );
+  const table = `cut-${address.replaceAll(".", "-")}`;
+  inNamespace(namespace, "nft -f -", `table ip ${table} {}\ndelete table ip ${table}`);
+  if (state === "cut") inNamespace(namespace, "nft -f -", `table ip ${table} {\n${chains.join("\n")}\n}\n`);
+}
+
+/** A machine with an address that everybody can reach. */
+export function buildPublic(name: string, number: number): void {
+  ip(`netns add ${name}`);
+  plug(name, `${publicAddress(number)}/24`);
+}
+
+export function publicAddress(number: number): string {
+  return `20.0.0.${10 + number}`;
 }
 
 /** A cable to the internet. Routers' ones are called `eth0`, too. */

@@ -1,14 +1,15 @@
 /**
  * The lab: real daemons in networks built of Linux network namespaces, as a command.
  *
- *     npm run lab -- nat-matrix
+ *     npm run lab -- --help
  */
 import { parseArgs } from "node:util";
 import { isInside, runInside, whyNoNamespaces } from "./lab-namespaces.ts";
 import { natKinds } from "./lab-nat.ts";
 import { describe, isAsItMust, natMatrix, type Pair } from "./lab-nat-matrix.ts";
+import { describeStep, natPaths } from "./lab-nat-paths.ts";
 
-const HELP = `usage: npm run lab -- nat-matrix [options]
+const HELP = `usage: npm run lab -- COMMAND [options]
 
 Real daemons in network namespaces without a way out. Needs Linux, iproute2, nftables, and to be root or to be allowed
 user namespaces.
@@ -19,14 +20,26 @@ long, and how much later directly. Ends with 1 when a pair is not linked, or not
   --kind K         only this kind; may be given several times: ${natKinds.join(", ")}
   --no-public      without a member that everybody can reach
   --loss PERCENT   of the packets through each NAT (default 0)
-  --patience S     seconds that a pair has to become direct (default 10)
+
+nat-paths: what becomes of a way that works: the direct way is cut and mended, a cable pulled, machines stand in a row.
+Prints how long each change took. Ends with 1 when something did not come about.
+
+both:
+  --patience S     seconds that something may take (default 10; 60 for nat-paths)
   --json           the outcome as JSON on standard output
   --help
 
 examples:
   npm run lab -- nat-matrix
   npm run lab -- nat-matrix --kind port-restricted --kind symmetric --loss 5
+  npm run lab -- nat-paths
 `;
+
+interface Outcome {
+  readonly json: object;
+  readonly text: string;
+  readonly isGood: boolean;
+}
 
 function table(pairs: readonly Pair[]): string {
   const kinds = [...new Set(pairs.map(({ a }) => a))];
@@ -51,23 +64,50 @@ function table(pairs: readonly Pair[]): string {
     .join("\n");
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+function options(): ReturnType<typeof parse> {
+  try {
+    return parse();
+  } catch (error) {
+    process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+function parse() {
+  return parseArgs({
     allowPositionals: true,
     allowNegative: true,
     options: {
       kind: { type: "string", multiple: true, default: [...natKinds] },
       public: { type: "boolean", default: true },
       loss: { type: "string", default: "0" },
-      patience: { type: "string", default: "10" },
+      patience: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const kinds = natKinds.filter((kind) => values.kind.includes(kind));
-  const numbers = [values.loss, values.patience].map(Number);
-  const isUsable = kinds.length > 0 && numbers.every((number) => number >= 0 && number <= 100);
-  if (values.help || positionals.join() !== "nat-matrix" || !isUsable) {
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = options();
+  const tell = (line: string): void => void (values.json || process.stderr.write(`${line}\n`));
+  const patienceMs = (fallbackS: number): number => Number(values.patience ?? fallbackS) * 1_000;
+  const commands: Record<string, () => Promise<Outcome>> = {
+    "nat-matrix": async () => {
+      const kinds = natKinds.filter((kind) => values.kind.includes(kind));
+      const wanted = { kinds, withPublic: values.public, lossPercent: Number(values.loss), patienceMs: patienceMs(10), tell };
+      const pairs = await natMatrix(wanted);
+      return { json: { pairs }, text: table(pairs), isGood: pairs.every(isAsItMust) };
+    },
+    "nat-paths": async () => {
+      const steps = await natPaths({ patienceMs: patienceMs(60), tell });
+      return { json: { steps }, text: steps.map(describeStep).join("\n"), isGood: steps.every(({ tookMs }) => tookMs !== undefined) };
+    },
+  };
+  const command = commands[positionals.join(" ")];
+  const areNumbers = [values.loss, values.patience ?? "1"].every((text) => Number(text) >= 0 && Number(text) <= 600);
+  const areKinds = values.kind.every((kind) => natKinds.some((known) => known === kind));
+  if (values.help || command === undefined || !areNumbers || !areKinds) {
     (values.help ? process.stdout : process.stderr).write(HELP);
     return values.help ? 0 : 2;
   }
@@ -77,11 +117,9 @@ async function main(): Promise<number> {
     process.stderr.write(`lab: cannot be built here: ${why}\n`);
     return 1;
   }
-  const tell = (line: string): void => void (values.json || process.stderr.write(`${line}\n`));
-  const [lossPercent = 0, patienceS = 0] = numbers;
-  const pairs = await natMatrix({ kinds, withPublic: values.public, lossPercent, patienceMs: patienceS * 1_000, tell });
-  process.stdout.write(values.json ? `${JSON.stringify({ pairs }, null, 2)}\n` : `${table(pairs)}\n`);
-  return pairs.every(isAsItMust) ? 0 : 1;
+  const { json, text, isGood } = await command();
+  process.stdout.write(`${values.json ? JSON.stringify(json, null, 2) : text}\n`);
+  return isGood ? 0 : 1;
 }
 
 process.exitCode = await main();
