@@ -170,7 +170,6 @@ export const limits = {
   publicKeysRemembered: 1_024,
   /** docs/protocol/exchange.md */
   shareFrameBytes: 1_048_576,
-  shareQueueBytes: 8_388_608,
   shareAnswerMs: 2_000,
   sharePieceMs: 10_000,
   shareQuestionsAtOnce: 64,
@@ -179,11 +178,24 @@ export const limits = {
   shareBlobsAtOnce: 256,
   /** A result as it travels; results that make one frame, before compression; and all that answer one question. */
   shareResultBytes: 4_194_304,
-  shareResultBatchBytes: 524_288,
-  shareAnswerBytes: 33_554_432,
+  shareResultBatchBytes: 262_144,
+  shareAnswerBytes: 16_777_216,
+  /** A piece of a blob; blobs that are no larger travel whole, many in a frame. */
+  sharePieceBytes: 131_072,
+  /** A blob that travels, for it is in memory meanwhile. */
+  shareBlobBytes: 268_435_456,
+  /** What of one question is asked for, and what has come and is not yet kept: small blobs, and larger ones, unless there is one alone. */
+  shareBatchBytes: 4_194_304,
+  shareUnfinishedBytes: 16_777_216,
+  /** Small blobs that are read ahead for one member; larger ones for all members, unless there is one alone. */
+  shareReadAheadBytes: 524_288,
+  shareReadAheadFiles: 16,
+  shareReadBytes: 33_554_432,
   summaryPrefixesPerMember: 262_144,
   summaryPrefixes: 4_194_304,
   summaryEveryMs: 250,
+  /** A channel that could not be opened is tried again after so long, ever later; one that broke, later at once. */
+  shareRetryMs: 250,
   shareReopenMs: 10_000,
   gossip: {
     /** Peers of a topic to whom each message goes at once: fewer are filled up to what is wanted, more are cut down to it. */

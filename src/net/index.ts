@@ -7,4 +7,5 @@ export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
 export type { MemberStream } from "./member-stream.ts";
 export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
+export { Share, type ShareFacts, type ShareParts } from "./share.ts";
 export { StreamDuplex } from "./stream-duplex.ts";

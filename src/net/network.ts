@@ -163,6 +163,15 @@ export class Network implements AsyncDisposable {
     return this.#links.has(key);
   }
 
+  get self(): Key {
+    return this.#parts.roster.self;
+  }
+
+  /** The last round trip to a member; undefined when there was none. */
+  rttMs(key: Key): number | undefined {
+    return this.#links.get(key)?.facts.rttMs;
+  }
+
   /**
    * One round trip to a member that is connected.
    *

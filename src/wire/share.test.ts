@@ -50,14 +50,14 @@ const prefixes = fc.uniqueArray(fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn
 test("what was encoded is decoded", () => {
   fc.assert(fc.property(shared, (value) => same(codec.decodeSharedResult(codec.encodeSharedResult(value)), value)));
   fc.assert(
-    fc.property(number, fc.array(shared, { maxLength: 4 }), (question, results) =>
-      same(codec.decodeShareFrame(codec.encodeResults(question, 5, results.map(codec.encodeSharedResult))), {
-        kind: "results",
-        question,
-        answered: 5,
-        results,
-      }),
-    ),
+    fc.property(number, fc.array(shared, { maxLength: 4 }), (question, results) => {
+      const encoded = results.map(codec.encodeSharedResult);
+      const frame = codec.decodeShareFrame(codec.encodeResults(question, 5, encoded, true));
+      assert.equal(frame.kind, "results");
+      const { bytes: took, ...rest } = frame;
+      assert.ok(took >= encoded.reduce((sum, { length }) => sum + length, 0));
+      same(rest, { kind: "results", question, answered: 5, results, complete: true });
+    }),
   );
   fc.assert(
     fc.property(number, fc.array(piece, { maxLength: 9 }), fc.boolean(), (question, pieces, complete) =>
@@ -65,8 +65,8 @@ test("what was encoded is decoded", () => {
     ),
   );
   fc.assert(
-    fc.property(number, prefixes, prefixes, fc.boolean(), (sequence, added, removed, complete) => {
-      const frame = { kind: "summary", sequence, complete, added, removed } as const;
+    fc.property(number, prefixes, prefixes, (sequence, added, removed) => {
+      const frame = { kind: "summary", sequence, added, removed } as const;
       same(codec.decodeShareFrame(codec.encodeSummary(frame)), frame);
     }),
   );
@@ -119,7 +119,7 @@ test("a result is refused when something of it is out of bounds", () => {
 test("a frame is refused when something of it is out of bounds", () => {
   const manifest = "a1".repeat(32);
   const blob = { digest: manifest, size: 5, from: 0 };
-  const summary = { kind: "summary", sequence: 1, complete: true, added: new Uint8Array(0), removed: new Uint8Array(0) } as const;
+  const summary = { kind: "summary", sequence: 1, added: new Uint8Array(0), removed: new Uint8Array(0) } as const;
   const zeros = zstdCompressSync(Buffer.alloc(64 * 1_048_576));
   const rows: [string, Uint8Array][] = [
     ["no question", codec.encodeQuestion(0, { kind: "cancel" })],
@@ -147,7 +147,7 @@ test("noise, and frames with a byte changed, are refused or mean something else,
   const frame = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.tuple(shared, fc.nat(), fc.nat({ max: 255 })).map(([value, at, byte]) => {
-      const encoded = Buffer.from(codec.encodeResults(1, 1, [codec.encodeSharedResult(value)]));
+      const encoded = Buffer.from(codec.encodeResults(1, 1, [codec.encodeSharedResult(value)], true));
       encoded[at % encoded.length] = byte;
       return encoded;
     }),
@@ -168,7 +168,7 @@ test("results that name the same paths travel in little", () => {
   const absent = Array.from({ length: 500 }, (_, i) => `\0P/include/some/where/header-${i}.h`);
   const results = Array.from({ length: 10 }, () => codec.encodeSharedResult({ ...RESULT, entry: { ...entry, absent } }));
   const plain = results.reduce((sum, { length }) => sum + length, 0);
-  assert.ok(codec.encodeResults(1, 10, results).length < plain / 20);
+  assert.ok(codec.encodeResults(1, 10, results, true).length < plain / 20);
 });
 
 function varint(value: number): Buffer {

@@ -31,7 +31,6 @@ export type BlobPiece =
 export interface SummaryFrame {
   readonly kind: "summary";
   readonly sequence: number;
-  readonly complete: boolean;
   readonly added: Uint8Array;
   readonly removed: Uint8Array;
 }
@@ -41,14 +40,21 @@ export type Question =
   | { readonly kind: "want-blobs"; readonly blobs: readonly WantedBlob[] };
 
 export type Answer =
-  | { readonly kind: "results"; readonly answered: number; readonly results: readonly SharedResult[] }
+  | {
+      readonly kind: "results";
+      readonly answered: number;
+      readonly results: readonly SharedResult[];
+      /** What they take, not compressed. */
+      readonly bytes: number;
+      readonly complete: boolean;
+    }
   | { readonly kind: "blobs"; readonly pieces: readonly BlobPiece[]; readonly complete: boolean };
 
 export type ShareFrame = SummaryFrame | ((Question | Answer | { readonly kind: "cancel" }) & { readonly question: number });
 
 export function encodeSummary(frame: SummaryFrame): Uint8Array {
-  const { sequence, complete, added, removed } = frame;
-  return encode(ShareFrameSchema, { what: { case: "summary", value: { sequence, complete, added, removed } } });
+  const { sequence, added, removed } = frame;
+  return encode(ShareFrameSchema, { what: { case: "summary", value: { sequence, added, removed } } });
 }
 
 export function encodeQuestion(question: number, what: Question | { readonly kind: "cancel" }): Uint8Array {
@@ -68,11 +74,11 @@ export function encodeQuestion(question: number, what: Question | { readonly kin
  * @param answered manifests of the question that are answered completely with this frame
  * @param results each from {@link encodeSharedResult}
  */
-export function encodeResults(question: number, answered: number, results: readonly Uint8Array[]): Uint8Array {
+export function encodeResults(question: number, answered: number, results: readonly Uint8Array[], complete: boolean): Uint8Array {
   const plain = encode(ResultListSchema, { results: [...results] });
   const packed = plain.length < COMPRESSED_FROM_BYTES ? plain : zstdCompressSync(plain, ZSTD);
   const body = packed.length < plain.length ? { zstd: packed } : { plain };
-  return encode(ShareFrameSchema, { question, what: { case: "results", value: { answered, ...body } } });
+  return encode(ShareFrameSchema, { question, what: { case: "results", value: { answered, ...body, complete } } });
 }
 
 export function encodeBlobs(question: number, pieces: readonly BlobPiece[], complete: boolean): Uint8Array {
@@ -88,16 +94,16 @@ export function decodeShareFrame(bytes: Uint8Array): ShareFrame {
   if ((what.case === "summary") !== (question === 0)) throw invalid("question");
   switch (what.case) {
     case "summary": {
-      const { sequence, complete, added, removed } = what.value;
+      const { sequence, added, removed } = what.value;
       if (sequence === 0 && removed.length > 0) throw invalid("removed");
-      return { kind: "summary", sequence, complete, added: ascending(added), removed: ascending(removed) };
+      return { kind: "summary", sequence, added: ascending(added), removed: ascending(removed) };
     }
     case "wantResults": {
       const manifests = some(what.value.manifests, limits.shareManifestsAtOnce).map((manifest) => hexOf(manifest, 32));
       return { kind: "want-results", question, manifests };
     }
     case "results":
-      return { kind: "results", question, answered: what.value.answered, results: resultsOf(what.value) };
+      return { kind: "results", question, answered: what.value.answered, ...resultsOf(what.value), complete: what.value.complete };
     case "wantBlobs":
       return { kind: "want-blobs", question, blobs: some(what.value.blobs, limits.shareBlobsAtOnce).map(wantedOf) };
     case "blobs": {
@@ -115,11 +121,15 @@ export function decodeShareFrame(bytes: Uint8Array): ShareFrame {
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 const LIST_BYTES = limits.shareResultBytes + limits.shareResultBatchBytes;
 
-function resultsOf({ plain, zstd }: { readonly plain: Uint8Array; readonly zstd: Uint8Array }): SharedResult[] {
+function resultsOf({ plain, zstd }: { readonly plain: Uint8Array; readonly zstd: Uint8Array }): {
+  results: SharedResult[];
+  bytes: number;
+} {
   if (plain.length > 0 && zstd.length > 0) throw invalid("results");
   const bytes = zstd.length === 0 ? plain : decompressed(zstd);
   const most = limits.shareManifestsAtOnce * limits.shareResultsPerManifest;
-  return list(decodeAny(ResultListSchema, bytes, LIST_BYTES).results, most).map(decodeSharedResult);
+  const results = list(decodeAny(ResultListSchema, bytes, LIST_BYTES).results, most).map(decodeSharedResult);
+  return { results, bytes: bytes.length };
 }
 
 function decompressed(bytes: Uint8Array): Uint8Array {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file share.proto.
  */
 export const file_share: GenFile = /*@__PURE__*/
-  fileDesc("CgtzaGFyZS5wcm90bxIQY2Fpcm4ubmV0d29yay52MSLCAgoKU2hhcmVGcmFtZRIQCghxdWVzdGlvbhgBIAEoDRIsCgdzdW1tYXJ5GAIgASgLMhkuY2Fpcm4ubmV0d29yay52MS5TdW1tYXJ5SAASNQoMd2FudF9yZXN1bHRzGAMgASgLMh0uY2Fpcm4ubmV0d29yay52MS5XYW50UmVzdWx0c0gAEiwKB3Jlc3VsdHMYBCABKAsyGS5jYWlybi5uZXR3b3JrLnYxLlJlc3VsdHNIABIxCgp3YW50X2Jsb2JzGAUgASgLMhsuY2Fpcm4ubmV0d29yay52MS5XYW50QmxvYnNIABIoCgVibG9icxgGIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuQmxvYnNIABIqCgZjYW5jZWwYByABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkNhbmNlbEgAQgYKBHdoYXQiTQoHU3VtbWFyeRIQCghzZXF1ZW5jZRgBIAEoDRIQCghjb21wbGV0ZRgCIAEoCBINCgVhZGRlZBgDIAEoDBIPCgdyZW1vdmVkGAQgASgMIiAKC1dhbnRSZXN1bHRzEhEKCW1hbmlmZXN0cxgBIAMoDCI4CgdSZXN1bHRzEhAKCGFuc3dlcmVkGAEgASgNEg0KBXBsYWluGAIgASgMEgwKBHpzdGQYAyABKAwiHQoKUmVzdWx0TGlzdBIPCgdyZXN1bHRzGAEgAygMIo4DCgxTaGFyZWRSZXN1bHQSEAoIbWFuaWZlc3QYASABKAwSDgoGYWN0aW9uGAIgASgMEhIKBXBsYWNlGAMgASgMSACIAQESEAoIcHJlc3VtZWQYBCABKAgSFQoIdGVybWluYWwYBSABKAxIAYgBARInCgZpbnB1dHMYBiADKAsyFy5jYWlybi5uZXR3b3JrLnYxLklucHV0Eg4KBmFic2VudBgHIAMoCRIpCgdvdXRwdXRzGAggAygLMhguY2Fpcm4ubmV0d29yay52MS5PdXRwdXQSDgoGc3Rkb3V0GAkgASgMEg4KBnN0ZGVychgKIAEoDBISCgpjb21waWxlX21zGAsgASgBEg4KBmNwdV9tcxgMIAEoARIOCgZzaWduZXIYDSABKAwSEQoJdG9vbGNoYWluGA4gASgMEhUKDXN0YXJ0ZWRfYXRfbXMYDyABKAQSEwoLZW5kZWRfYXRfbXMYECABKAQSEQoJc2lnbmF0dXJlGBEgASgMQggKBl9wbGFjZUILCglfdGVybWluYWwiJQoFSW5wdXQSDAoEcGF0aBgBIAEoCRIOCgZkaWdlc3QYAiABKAwibAoGT3V0cHV0EgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgMEgwKBHNpemUYAyABKAQSJAoEcm9sZRgEIAEoDjIWLmNhaXJuLm5ldHdvcmsudjEuUm9sZRIQCgh0ZW1wbGF0ZRgFIAEoCCI2CglXYW50QmxvYnMSKQoFYmxvYnMYASADKAsyGi5jYWlybi5uZXR3b3JrLnYxLldhbnRCbG9iIjYKCFdhbnRCbG9iEg4KBmRpZ2VzdBgBIAEoDBIMCgRzaXplGAIgASgEEgwKBGZyb20YAyABKAQiQgoFQmxvYnMSJwoGcGllY2VzGAEgAygLMhcuY2Fpcm4ubmV0d29yay52MS5QaWVjZRIQCghjb21wbGV0ZRgCIAEoCCJFCgVQaWVjZRINCgVpbmRleBgBIAEoDRIOCgZhYnNlbnQYAiABKAgSDgoGb2Zmc2V0GAMgASgEEg0KBWJ5dGVzGAQgASgMIggKBkNhbmNlbCpRCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX09CSkVDVBABEhAKDFJPTEVfV1JJVFRFThACEhAKDFJPTEVfREVQRklMRRADYgZwcm90bzM");
+  fileDesc("CgtzaGFyZS5wcm90bxIQY2Fpcm4ubmV0d29yay52MSLCAgoKU2hhcmVGcmFtZRIQCghxdWVzdGlvbhgBIAEoDRIsCgdzdW1tYXJ5GAIgASgLMhkuY2Fpcm4ubmV0d29yay52MS5TdW1tYXJ5SAASNQoMd2FudF9yZXN1bHRzGAMgASgLMh0uY2Fpcm4ubmV0d29yay52MS5XYW50UmVzdWx0c0gAEiwKB3Jlc3VsdHMYBCABKAsyGS5jYWlybi5uZXR3b3JrLnYxLlJlc3VsdHNIABIxCgp3YW50X2Jsb2JzGAUgASgLMhsuY2Fpcm4ubmV0d29yay52MS5XYW50QmxvYnNIABIoCgVibG9icxgGIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuQmxvYnNIABIqCgZjYW5jZWwYByABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkNhbmNlbEgAQgYKBHdoYXQiOwoHU3VtbWFyeRIQCghzZXF1ZW5jZRgBIAEoDRINCgVhZGRlZBgCIAEoDBIPCgdyZW1vdmVkGAMgASgMIiAKC1dhbnRSZXN1bHRzEhEKCW1hbmlmZXN0cxgBIAMoDCJKCgdSZXN1bHRzEhAKCGFuc3dlcmVkGAEgASgNEg0KBXBsYWluGAIgASgMEgwKBHpzdGQYAyABKAwSEAoIY29tcGxldGUYBCABKAgiHQoKUmVzdWx0TGlzdBIPCgdyZXN1bHRzGAEgAygMIo4DCgxTaGFyZWRSZXN1bHQSEAoIbWFuaWZlc3QYASABKAwSDgoGYWN0aW9uGAIgASgMEhIKBXBsYWNlGAMgASgMSACIAQESEAoIcHJlc3VtZWQYBCABKAgSFQoIdGVybWluYWwYBSABKAxIAYgBARInCgZpbnB1dHMYBiADKAsyFy5jYWlybi5uZXR3b3JrLnYxLklucHV0Eg4KBmFic2VudBgHIAMoCRIpCgdvdXRwdXRzGAggAygLMhguY2Fpcm4ubmV0d29yay52MS5PdXRwdXQSDgoGc3Rkb3V0GAkgASgMEg4KBnN0ZGVychgKIAEoDBISCgpjb21waWxlX21zGAsgASgBEg4KBmNwdV9tcxgMIAEoARIOCgZzaWduZXIYDSABKAwSEQoJdG9vbGNoYWluGA4gASgMEhUKDXN0YXJ0ZWRfYXRfbXMYDyABKAQSEwoLZW5kZWRfYXRfbXMYECABKAQSEQoJc2lnbmF0dXJlGBEgASgMQggKBl9wbGFjZUILCglfdGVybWluYWwiJQoFSW5wdXQSDAoEcGF0aBgBIAEoCRIOCgZkaWdlc3QYAiABKAwibAoGT3V0cHV0EgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgMEgwKBHNpemUYAyABKAQSJAoEcm9sZRgEIAEoDjIWLmNhaXJuLm5ldHdvcmsudjEuUm9sZRIQCgh0ZW1wbGF0ZRgFIAEoCCI2CglXYW50QmxvYnMSKQoFYmxvYnMYASADKAsyGi5jYWlybi5uZXR3b3JrLnYxLldhbnRCbG9iIjYKCFdhbnRCbG9iEg4KBmRpZ2VzdBgBIAEoDBIMCgRzaXplGAIgASgEEgwKBGZyb20YAyABKAQiQgoFQmxvYnMSJwoGcGllY2VzGAEgAygLMhcuY2Fpcm4ubmV0d29yay52MS5QaWVjZRIQCghjb21wbGV0ZRgCIAEoCCJFCgVQaWVjZRINCgVpbmRleBgBIAEoDRIOCgZhYnNlbnQYAiABKAgSDgoGb2Zmc2V0GAMgASgEEg0KBWJ5dGVzGAQgASgMIggKBkNhbmNlbCpRCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX09CSkVDVBABEhAKDFJPTEVfV1JJVFRFThACEhAKDFJPTEVfREVQRklMRRADYgZwcm90bzM");
 
 /**
  * A frame of the stream between two members, either way.
@@ -83,26 +83,19 @@ export const ShareFrameSchema: GenMessage<ShareFrame> = /*@__PURE__*/
  */
 export type Summary = Message<"cairn.network.v1.Summary"> & {
   /**
-   * 0: all is told anew.
+   * 0: what was told before is void.
    *
    * @generated from field: uint32 sequence = 1;
    */
   sequence: number;
 
   /**
-   * With the last frame of all, and with every one that tells what has changed.
-   *
-   * @generated from field: bool complete = 2;
-   */
-  complete: boolean;
-
-  /**
-   * @generated from field: bytes added = 3;
+   * @generated from field: bytes added = 2;
    */
   added: Uint8Array;
 
   /**
-   * @generated from field: bytes removed = 4;
+   * @generated from field: bytes removed = 3;
    */
   removed: Uint8Array;
 };
@@ -138,7 +131,7 @@ export const WantResultsSchema: GenMessage<WantResults> = /*@__PURE__*/
  */
 export type Results = Message<"cairn.network.v1.Results"> & {
   /**
-   * So many manifests of the question are answered completely, this frame included. All: the answer ends.
+   * So many manifests of the question are answered completely, this frame included.
    *
    * @generated from field: uint32 answered = 1;
    */
@@ -157,6 +150,13 @@ export type Results = Message<"cairn.network.v1.Results"> & {
    * @generated from field: bytes zstd = 3;
    */
   zstd: Uint8Array;
+
+  /**
+   * The answer ends.
+   *
+   * @generated from field: bool complete = 4;
+   */
+  complete: boolean;
 };
 
 /**
@@ -390,7 +390,7 @@ export const WantBlobSchema: GenMessage<WantBlob> = /*@__PURE__*/
   messageDesc(file_share, 9);
 
 /**
- * Pieces, of each blob in their order.
+ * Pieces, of each blob in their order. All have 128 KiB but the last of a blob.
  *
  * @generated from message cairn.network.v1.Blobs
  */

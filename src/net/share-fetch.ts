@@ -1,0 +1,199 @@
+/**
+ * Fetching blobs: from one member, and what it does not bring from the next.
+ *
+ * Knows: what is unfinished, and how much of it there may be. Does not know: streams, or where blobs are kept.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
+import type { Answer, BlobPiece } from "../wire/index.ts";
+import type { Asking } from "./share-asker.ts";
+import { Budget } from "./share-budget.ts";
+
+/** A member that can be asked. */
+export interface Source {
+  readonly key: Key;
+  /** @returns forgets the question */
+  ask(asking: Asking): () => void;
+  /** It gave a whole blob, or says that it has not got it. */
+  finished(): void;
+  missed(): void;
+}
+
+export interface Wanted {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+type Take = (digest: Digest, bytes: Uint8Array) => Promise<void>;
+
+/** A blob that is on its way. */
+class Unfinished {
+  readonly wanted: Wanted;
+  #bytes: Uint8Array | undefined;
+  #hash: Hash = createHash("sha256");
+  #have = 0;
+  /** Whom the bytes so far are from. */
+  #from: Key | undefined;
+  /** Set when parts that were from several members do not fit: it is asked for once more, from its beginning. */
+  isAgain = false;
+
+  constructor(wanted: Wanted) {
+    this.wanted = wanted;
+  }
+
+  get have(): number {
+    return this.#have;
+  }
+
+  /**
+   * @returns the blob, when it is whole and right
+   * @throws {CairnError} frame-invalid when the member sends what it must not
+   */
+  add(key: Key, { offset, bytes }: Extract<BlobPiece, { absent: false }>): Uint8Array | undefined {
+    const { size, digest } = this.wanted;
+    const end = offset + bytes.length;
+    if (offset !== this.#have || end > size || (end < size && bytes.length !== limits.sharePieceBytes))
+      throw new CairnError("frame-invalid", { what: "piece" });
+    const isMixed = this.#have > 0 && this.#from !== key;
+    this.#from = isMixed ? undefined : key;
+    this.#hash.update(bytes);
+    if (offset === 0 && end === size) {
+      this.#bytes = bytes;
+    } else {
+      this.#bytes ??= Buffer.allocUnsafeSlow(size);
+      this.#bytes.set(bytes, offset);
+    }
+    this.#have = end;
+    if (end < size) return undefined;
+    const isRight = this.#hash.digest("hex") === digest;
+    const whole = this.#bytes;
+    const from = this.#from;
+    this.#reset();
+    if (isRight) return whole;
+    if (from === key) throw new CairnError("frame-invalid", { what: "blob", digest });
+    this.isAgain = true;
+    return undefined;
+  }
+
+  #reset(): void {
+    this.#have = 0;
+    this.#bytes = undefined;
+    this.#hash = createHash("sha256");
+    this.#from = undefined;
+  }
+}
+
+export class Fetcher {
+  readonly #source: (key: Key) => Source | undefined;
+  readonly #smallRoom = new Budget(limits.shareUnfinishedBytes);
+  readonly #largeRoom = new Budget(limits.shareUnfinishedBytes);
+
+  /** @param source a member, if it can be asked now */
+  constructor(source: (key: Key) => Source | undefined) {
+    this.#source = source;
+  }
+
+  /** See Exchange.blobs. @throws the signal's reason, or what `take` throws */
+  async blobs(from: readonly Key[], wanted: readonly Wanted[], take: Take, signal: AbortSignal): Promise<Digest[]> {
+    signal.throwIfAborted();
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    try {
+      const batches = batchesOf(wanted.filter(({ size }) => size <= limits.shareBlobBytes));
+      const missing = await Promise.all(batches.map((batch) => this.#batch(from, batch, take, either)));
+      const tooLarge = wanted.filter(({ size }) => size > limits.shareBlobBytes);
+      return [...missing.flat(), ...tooLarge].map(({ digest }) => digest);
+    } catch (error) {
+      failed.abort(error); // The other batches, too.
+      throw error;
+    }
+  }
+
+  async #batch(from: readonly Key[], batch: readonly Wanted[], take: Take, signal: AbortSignal): Promise<Wanted[]> {
+    const bytes = batch.reduce((sum, { size }) => sum + size, 0);
+    const budget = isSmall(batch[0]) ? this.#smallRoom : this.#largeRoom;
+    const room = await budget.take(bytes, signal);
+    try {
+      let left = batch.map((wanted) => new Unfinished(wanted));
+      for (const key of from) {
+        const source = this.#source(key);
+        if (left.length === 0) break;
+        if (source === undefined) continue;
+        left = await ask(source, left, take, signal);
+        if (left.some(({ isAgain }) => isAgain)) left = await ask(source, left, take, signal);
+      }
+      return left.map(({ wanted }) => wanted);
+    } finally {
+      room[Symbol.dispose]();
+    }
+  }
+}
+
+/** Asks one member for blobs. @returns what is not here, when the answer has ended and what came is kept */
+async function ask(source: Source, blobs: readonly Unfinished[], take: Take, signal: AbortSignal): Promise<Unfinished[]> {
+  signal.throwIfAborted();
+  const left = new Set(blobs);
+  const absent = new Set<Unfinished>();
+  const kept: Promise<void>[] = [];
+  const ended = Promise.withResolvers<void>();
+  for (const blob of blobs) blob.isAgain = false;
+  const piece = (part: BlobPiece): void => {
+    const blob = blobs[part.index];
+    if (blob === undefined || !left.has(blob) || absent.has(blob)) throw new CairnError("frame-invalid", { what: "index" });
+    if (part.absent) {
+      absent.add(blob);
+      return source.missed();
+    }
+    const whole = blob.add(source.key, part);
+    if (blob.isAgain) absent.add(blob);
+    if (whole === undefined) return;
+    left.delete(blob);
+    source.finished();
+    const keeping = take(blob.wanted.digest, whole);
+    keeping.catch(ended.reject);
+    kept.push(keeping);
+  };
+  const forget = source.ask({
+    question: { kind: "want-blobs", blobs: blobs.map(({ wanted, have }) => ({ ...wanted, from: have })) },
+    part: (answer: Answer) => {
+      if (answer.kind !== "blobs" || (answer.pieces.length === 0 && !answer.complete))
+        throw new CairnError("frame-invalid", { what: "answer" });
+      for (const part of answer.pieces) piece(part);
+      if (answer.complete && left.size > absent.size) throw new CairnError("frame-invalid", { what: "not complete" });
+    },
+    ended: () => ended.resolve(),
+  });
+  const abort = (): void => ended.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await ended.promise;
+    await Promise.all(kept);
+  } catch (error) {
+    forget();
+    await Promise.allSettled(kept);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+  return [...left];
+}
+
+/** Small blobs together, each larger one for itself. */
+function batchesOf(wanted: readonly Wanted[]): Wanted[][] {
+  const batches: Wanted[][] = wanted.filter((one) => !isSmall(one)).map((one) => [one]);
+  let batch: Wanted[] = [];
+  let bytes = 0;
+  for (const one of wanted.filter(isSmall)) {
+    if (batch.length === limits.shareBlobsAtOnce || bytes + one.size > limits.shareBatchBytes) {
+      batches.push(batch);
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(one);
+    bytes += one.size;
+  }
+  return batch.length === 0 ? batches : [...batches, batch];
+}
+
+function isSmall(wanted: Wanted | undefined): boolean {
+  return wanted !== undefined && wanted.size <= limits.sharePieceBytes;
+}

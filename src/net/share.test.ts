@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Digest, digestOf } from "../base/index.ts";
+import { until } from "./network.fixture.ts";
+import { MemoryShelf, nodes, noise, resultOf, type Sharer, sharer, sharers } from "./share.fixture.ts";
+
+const LONG = { timeout: 60_000 };
+
+function pair(all: readonly Sharer[]): [Sharer, Sharer] {
+  const [a, b] = all;
+  assert.ok(a !== undefined && b !== undefined);
+  return [a, b];
+}
+
+test("what a member has is known without asking, and so is what it has no more", LONG, async (t) => {
+  const [first, second] = await nodes(t, 2);
+  assert.ok(first !== undefined && second !== undefined);
+  const a = await sharer(t, first);
+  a.shelf.put(resultOf("old"));
+  const b = await sharer(t, second);
+  const late = resultOf("late");
+  await until(t, () => a.share.facts().length === 1 && b.share.facts().length === 1);
+  a.shelf.put(late);
+  await until(t, () => b.share.whoHas(late.manifest).length === 1);
+  a.shelf.remove(late.manifest);
+  await until(t, () => b.share.whoHas(late.manifest).length === 0);
+  const questions = (): number => b.share.facts()[0]?.questionsOut ?? -1;
+  assert.deepEqual(b.share.whoHas(digestOf("nobody's")), []);
+  assert.equal(questions(), 0);
+});
+
+test("a summary of 100,000 arrives whole", LONG, async (t) => {
+  const [first, second] = await nodes(t, 2);
+  assert.ok(first !== undefined && second !== undefined);
+  const names = Array.from({ length: 100_000 }, (_, i) => digestOf(`m${i}`));
+  const shelf = new MemoryShelf();
+  for (const manifest of names) shelf.stored.set(manifest, []);
+  const a = await sharer(t, first, shelf);
+  const b = await sharer(t, second);
+  await until(t, () => b.share.facts()[0]?.manifests === names.length);
+  assert.ok(names.every((manifest) => b.share.whoHas(manifest)[0] === a.key));
+});
+
+test("results that are asked for together travel together", LONG, async (t) => {
+  const [a, b] = pair(await sharers(t, 2));
+  const results = Array.from({ length: 40 }, (_, i) => resultOf(`r${i}`));
+  a.shelf.put(...results);
+  const answers = await Promise.all(results.map(({ manifest }) => b.share.results(a.key, manifest, t.signal)));
+  assert.deepEqual(
+    answers.map(([shared]) => shared?.manifest),
+    results.map(({ manifest }) => manifest),
+  );
+  assert.deepEqual(answers[0]?.[0]?.entry, results[0]?.entry);
+  assert.deepEqual(await b.share.results(a.key, digestOf("unknown"), t.signal), []);
+  const [facts] = b.share.facts();
+  assert.equal(facts?.questionsOut, 2);
+  assert.equal(facts?.results, 40);
+  assert.equal(facts?.missed, 1);
+});
+
+test("small blobs, a large one and small questions side by side", LONG, async (t) => {
+  const [a, b] = pair(await sharers(t, 2));
+  const small = Array.from({ length: 300 }, (_, i) => a.shelf.hold(noise(i, 1_024 + ((i * 7_919) % 64_512))));
+  const large = a.shelf.hold(noise(1_000, 64 * 1_048_576));
+  const empty = a.shelf.hold(new Uint8Array(0));
+  const result = resultOf("r");
+  a.shelf.put(result);
+  const arrived: Digest[] = [];
+  const take = async (digest: Digest, bytes: Uint8Array): Promise<void> => {
+    assert.equal(digestOf(bytes), digest);
+    arrived.push(digest);
+  };
+  const first = b.share.blobs([a.key], [large], take, t.signal);
+  const rest = b.share.blobs([a.key], [...small, empty], take, t.signal);
+  const questions = (async () => {
+    for (let i = 0; i < 20; i++) assert.equal((await b.share.results(a.key, result.manifest, t.signal)).length, 1);
+    arrived.push("questions");
+  })();
+  assert.deepEqual(await Promise.all([first, rest, questions]), [[], [], undefined]);
+  assert.equal(new Set(arrived).size, 303);
+  // The large one was asked for first, and was in nobody's way.
+  assert.equal(arrived.at(-1), large.digest);
+});
+
+test("what one member has not comes from the next; what nobody has is told", LONG, async (t) => {
+  const [a, b, c] = await sharers(t, 3);
+  assert.ok(a !== undefined && b !== undefined && c !== undefined);
+  const wanted = [a.shelf.hold(noise(1, 5_000)), b.shelf.hold(noise(2, 500_000)), { digest: digestOf("nobody's"), size: 8 }];
+  const wrong = { digest: a.shelf.hold(noise(3, 900)).digest, size: 901 };
+  const got = new Map<Digest, Uint8Array>();
+  const take = async (digest: Digest, bytes: Uint8Array): Promise<void> => void got.set(digest, bytes);
+  const missing = await c.share.blobs([a.key, "ef".repeat(32), b.key], [...wanted, wrong], take, t.signal);
+  assert.deepEqual(missing.toSorted(), [digestOf("nobody's"), wrong.digest].toSorted());
+  assert.deepEqual(
+    [...got.keys()].toSorted(),
+    wanted
+      .slice(0, 2)
+      .map(({ digest }) => digest)
+      .toSorted(),
+  );
+});

@@ -1,0 +1,232 @@
+/**
+ * Share: results and blobs between this node and the members it is linked with, docs/protocol/exchange.md.
+ *
+ * Knows: one channel for each link, and who said to have what. Does not know: what results mean, where they are kept, whom to believe.
+ */
+import { CairnError, type Digest, type Key, type Log, limits } from "../base/index.ts";
+import type { Exchange, SharedResult, Shelf } from "../contracts/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
+import type { MemberStream, OpenStream } from "./member-stream.ts";
+import type { PeerChange } from "./network.ts";
+import { reasonOf } from "./reasons.ts";
+import { Announcer } from "./share-announcer.ts";
+import { Budget } from "./share-budget.ts";
+import { type Channel, channelOf } from "./share-channel.ts";
+import { Fetcher } from "./share-fetch.ts";
+import { type ShareCounts, ShareMember } from "./share-member.ts";
+import { Summaries } from "./share-summaries.ts";
+
+export const SHARE = "/cairn/share/1";
+
+/** What it needs of the network. */
+export interface ShareNetwork {
+  readonly self: Key;
+  serve(protocol: string, most: number, accept: (stream: MemberStream) => void): Promise<void>;
+  readonly open: OpenStream;
+  onPeers(listener: (change: PeerChange) => void): void;
+  peers(): readonly { readonly key: Key; readonly state: string }[];
+  connected(key: Key): boolean;
+  /** The last round trip to a member; undefined when there was none. */
+  rttMs(key: Key): number | undefined;
+}
+
+export interface ShareParts {
+  readonly network: ShareNetwork;
+  readonly shelf: Shelf;
+  readonly codec: NetworkCodec;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+}
+
+/** Sharing with a member, as its channel stands. */
+export interface ShareFacts extends Readonly<ShareCounts> {
+  readonly key: Key;
+  readonly ageMs: number;
+  /** Requests that the member says it has results of. */
+  readonly manifests: number;
+}
+
+/** The first one may still be on its way out when the next comes. */
+const STREAMS_PER_MEMBER = 2;
+/** Each offence doubles the pause after it, up to 64 times. */
+const MOST_DOUBLINGS = 6;
+/** After so long without another, offences are forgotten. */
+const FORGIVEN_MS = 3_600_000;
+
+interface Offences {
+  count: number;
+  at: number;
+}
+
+export class Share implements Exchange, Disposable {
+  readonly #parts: ShareParts;
+  readonly #announcer: Announcer;
+  readonly #summaries = new Summaries();
+  readonly #fetcher: Fetcher;
+  readonly #budget = new Budget(limits.shareReadBytes);
+  readonly #members = new Map<Key, ShareMember>();
+  readonly #reopening = new Map<Key, NodeJS.Timeout>();
+  readonly #offences = new Map<Key, Offences>();
+  #isOver = false;
+
+  /** Shares with members that are linked now, or will be. */
+  static async start(parts: ShareParts): Promise<Share> {
+    const share = new Share(parts);
+    await parts.network.serve(SHARE, STREAMS_PER_MEMBER, (stream) => share.#accept(stream));
+    parts.network.onPeers(({ kind, key }) => (kind === "connected" ? share.#linked(key) : share.#lost(key)));
+    for (const { key, state } of parts.network.peers()) if (state === "connected") share.#linked(key);
+    return share;
+  }
+
+  private constructor(parts: ShareParts) {
+    this.#parts = parts;
+    this.#announcer = new Announcer(parts.shelf);
+    this.#fetcher = new Fetcher((key) => this.#open(key));
+  }
+
+  whoHas(manifest: Digest): readonly Key[] {
+    const found = this.#summaries.whoHas(manifest);
+    if (found.length < 2) return found;
+    const far = (key: Key): number => this.#parts.network.rttMs(key) ?? Number.POSITIVE_INFINITY;
+    return found
+      .map((key) => ({ key, rttMs: far(key) }))
+      .toSorted((a, b) => (a.rttMs === b.rttMs ? 0 : a.rttMs - b.rttMs))
+      .map(({ key }) => key);
+  }
+
+  async results(from: Key, manifest: Digest, signal: AbortSignal): Promise<readonly SharedResult[]> {
+    return (await this.#open(from)?.results.results(manifest, signal)) ?? [];
+  }
+
+  blobs(
+    from: readonly Key[],
+    wanted: readonly { readonly digest: Digest; readonly size: number }[],
+    take: (digest: Digest, bytes: Uint8Array) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<readonly Digest[]> {
+    return this.#fetcher.blobs(from, wanted, take, signal);
+  }
+
+  /** Members that this node shares with now. */
+  facts(): ShareFacts[] {
+    return [...this.#members.values()].map(({ key, ageMs, counts }) => ({ ...counts, key, ageMs, manifests: this.#summaries.size(key) }));
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const timer of this.#reopening.values()) clearTimeout(timer);
+    for (const member of this.#members.values()) member.end("this node stops");
+    this.#announcer[Symbol.dispose]();
+  }
+
+  #open(key: Key): ShareMember | undefined {
+    const member = this.#members.get(key);
+    return member?.isOpen === true ? member : undefined;
+  }
+
+  /** There is a link, or another one than before: the lesser key opens a channel over it. */
+  #linked(key: Key): void {
+    if (this.#isOpener(key)) void this.#reach(key, 0);
+    else if (this.#open(key) === undefined) this.#members.get(key)?.end("another link");
+  }
+
+  #lost(key: Key): void {
+    clearTimeout(this.#reopening.get(key));
+    this.#reopening.delete(key);
+    this.#members.get(key)?.end("no link");
+  }
+
+  #isOpener(key: Key): boolean {
+    return this.#parts.network.self < key;
+  }
+
+  /** @param failures attempts before this one that came to nothing */
+  async #reach(key: Key, failures: number): Promise<void> {
+    const { network, log } = this.#parts;
+    clearTimeout(this.#reopening.get(key));
+    this.#reopening.delete(key);
+    try {
+      if (this.#pauseMs(key) > 0) throw new CairnError("peer-absent", { why: "has broken the rules" });
+      this.#adopt(channelOf(await network.open(key, SHARE, limits.helloDeadlineMs)), "outbound");
+    } catch (error) {
+      log.event("debug", "share.not-opened", { peer: key, why: reasonOf(error) });
+      // It may have been linked before it began to serve.
+      this.#reachLater(key, Math.min(limits.shareReopenMs, limits.shareRetryMs * 2 ** failures), failures + 1);
+    }
+  }
+
+  #reachLater(key: Key, pauseMs: number, failures: number): void {
+    if (this.#isOver || this.#reopening.has(key) || !this.#parts.network.connected(key)) return;
+    const timer = setTimeout(() => void this.#reach(key, failures), Math.max(pauseMs, this.#pauseMs(key)));
+    this.#reopening.set(key, timer.unref());
+  }
+
+  #accept(stream: MemberStream): void {
+    const { key } = stream;
+    const why = this.#isOver
+      ? "this node stops"
+      : this.#isOpener(key)
+        ? "not yours to open"
+        : this.#pauseMs(key) > 0
+          ? "too soon"
+          : undefined;
+    if (why === undefined) return this.#adopt(channelOf(stream), "inbound");
+    this.#parts.log.event("info", "share.refused", { peer: key, why });
+    return stream.stream.abort(new Error(why));
+  }
+
+  #adopt(channel: Channel, direction: "inbound" | "outbound"): void {
+    const { key } = channel;
+    const { shelf, codec, now, log } = this.#parts;
+    if (this.#isOver) return channel.end("this node stops");
+    this.#members.get(key)?.end("replaced");
+    this.#summaries.forget(key);
+    const member = new ShareMember(
+      {
+        shelf,
+        codec,
+        now,
+        announcer: this.#announcer,
+        budget: this.#budget,
+        heard: (frame) => this.#summaries.take(key, frame),
+        ended: (ended, why, offence) => this.#ended(ended, why, offence),
+      },
+      channel,
+    );
+    this.#members.set(key, member);
+    log.event("info", "share.opened", { peer: key, direction });
+  }
+
+  #ended(member: ShareMember, why: string, isOffence: boolean): void {
+    const { key, counts, ageMs } = member;
+    const { bytesIn, bytesOut, results, blobs, late, missed } = counts;
+    const facts = { peer: key, why, afterMs: Math.round(ageMs), bytesIn, bytesOut, results, blobs, late, missed };
+    this.#parts.log.event(isOffence ? "warn" : "info", isOffence ? "share.cut-off" : "share.closed", facts);
+    if (isOffence) this.#offended(key);
+    if (this.#members.get(key) !== member) return;
+    this.#members.delete(key);
+    this.#summaries.forget(key);
+    if (this.#isOpener(key)) this.#reachLater(key, limits.shareReopenMs, 0);
+  }
+
+  #offended(key: Key): void {
+    const now = this.#parts.now();
+    const before = this.#offences.get(key);
+    const count = before === undefined || now - before.at > FORGIVEN_MS ? 0 : before.count;
+    this.#offences.delete(key);
+    this.#offences.set(key, { count: count + 1, at: now });
+    for (const eldest of this.#offences.keys()) {
+      if (this.#offences.size <= limits.members) break;
+      this.#offences.delete(eldest);
+    }
+  }
+
+  /** ms until a member that did not keep to the rules may try again; 0 or less when it may. */
+  #pauseMs(key: Key): number {
+    const offences = this.#offences.get(key);
+    if (offences === undefined) return 0;
+    const pauseMs = limits.shareReopenMs * 2 ** Math.min(offences.count - 1, MOST_DOUBLINGS);
+    return offences.at + pauseMs - this.#parts.now();
+  }
+}
