@@ -10,6 +10,7 @@ import { findProgram } from "./contenders.ts";
 import { daemon } from "./daemon.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
+import { network } from "./network.ts";
 import type { Settings } from "./settings.ts";
 import { paired, ratios, spread } from "./statistics.ts";
 import { format, type Report, row, verdict } from "./table.ts";
@@ -26,6 +27,8 @@ const tiny: Settings = {
   runs: 10,
   members: 3,
   messages: 10,
+  links: 2,
+  strangerSeconds: 1,
   progress: () => undefined,
 };
 const withoutNinja = findProgram("ninja") === undefined && "ninja is not installed";
@@ -57,6 +60,8 @@ test("the daemon's hits are measured", async () =>
 test("delays without a daemon are measured", async () => check(await absent(tiny), /never there/, /killed/, /hung/));
 
 test("gossip is measured, and reaches all", async () => check(await gossip(tiny), /p99/, /killed/));
+
+test("the network's cost is measured", async () => check(await network(tiny), /listening for members/, /with 2 links$/, /strangers/));
 
 test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 manifests/));
 

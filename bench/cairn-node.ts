@@ -12,11 +12,18 @@ import { checkout } from "./native.ts";
 
 export class CairnNode implements AsyncDisposable {
   readonly home: string;
+  readonly #env: Readonly<Record<string, string>>;
   #daemon: ChildProcess | undefined;
+  #log = "";
+  #awaited: { readonly text: string; readonly found: () => void } | undefined;
 
-  /** @param home made if it is not there */
-  constructor(home: string) {
+  /**
+   * @param home made if it is not there
+   * @param env for the daemon, besides what it always gets
+   */
+  constructor(home: string, env: Readonly<Record<string, string>> = {}) {
     this.home = home;
+    this.#env = env;
     mkdirSync(home, { recursive: true, mode: 0o700 });
   }
 
@@ -26,7 +33,7 @@ export class CairnNode implements AsyncDisposable {
   }
 
   get env(): Record<string, string> {
-    return { CAIRN_HOME: this.home, CAIRN_NO_AUTOSTART: "1" };
+    return { CAIRN_HOME: this.home, CAIRN_NO_AUTOSTART: "1", ...this.#env };
   }
 
   get socket(): string {
@@ -48,14 +55,25 @@ export class CairnNode implements AsyncDisposable {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#daemon = daemon;
-    let log = "";
-    await new Promise<void>((resolve, reject) => {
-      daemon.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-        log = (log + chunk).slice(-65_536);
-        if (log.includes('"daemon.listening"')) resolve();
-      });
-      daemon.once("exit", (code, signal) => reject(new Error(`the daemon ended with ${code ?? signal}: ${log}`)));
+    this.#log = "";
+    const ended = new Promise<never>((_, reject) => {
+      daemon.once("exit", (code, signal) => reject(new Error(`the daemon ended with ${code ?? signal}: ${this.#log}`)));
     });
+    daemon.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      this.#log = (this.#log + chunk).slice(-65_536);
+      if (this.#awaited !== undefined && this.#log.includes(this.#awaited.text)) this.#awaited.found();
+    });
+    await Promise.race([this.logged('"daemon.listening"'), ended]);
+    ended.catch(() => undefined);
+  }
+
+  /** Resolves when the daemon's log has that text; one such wait at a time. */
+  async logged(text: string): Promise<void> {
+    if (this.#log.includes(text)) return;
+    await new Promise<void>((found) => {
+      this.#awaited = { text, found };
+    });
+    this.#awaited = undefined;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -73,16 +91,27 @@ export class CairnNode implements AsyncDisposable {
   }
 
   /** What the daemon says to a GET of its control socket. */
-  async ask(path: string): Promise<Record<string, unknown>> {
+  ask(path: string): Promise<Record<string, unknown>> {
+    return this.#request("GET", path, undefined);
+  }
+
+  /** The same of a POST. @throws {Error} with what it says when it refuses */
+  async tell(path: string, body: object): Promise<Record<string, unknown>> {
+    const answer = await this.#request("POST", path, JSON.stringify(body));
+    if ("error" in answer) throw new Error(JSON.stringify(answer));
+    return answer;
+  }
+
+  async #request(method: string, path: string, body: string | undefined): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      const asked = request({ socketPath: join(this.home, "run/control.sock"), path }, (response) => {
+      const asked = request({ socketPath: join(this.home, "run/control.sock"), method, path }, (response) => {
         let text = "";
         response.setEncoding("utf8").on("data", (chunk: string) => {
           text += chunk;
         });
         response.once("end", () => resolve(JSON.parse(text) as Record<string, unknown>));
       });
-      asked.once("error", reject).end();
+      asked.once("error", reject).end(body);
     });
   }
 

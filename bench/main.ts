@@ -10,6 +10,7 @@ import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
+import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
 import type { Settings } from "./settings.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   absent,
   memory,
   gossip,
+  network,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -34,6 +36,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   absent     the wrapper's delay where no daemon answers
   memory     the daemon's resident memory
   gossip     from one of 20 members to all, and until a killed one is missed
+  network    the daemon's start with a network, its memory with 100 links, strangers
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
@@ -99,6 +102,8 @@ const settings: Settings = {
   runs: values.quick ? 100 : 500,
   members: values.quick ? 8 : 20,
   messages: values.quick ? 100 : 1_000,
+  links: values.quick ? 20 : 100,
+  strangerSeconds: values.quick ? 5 : 60,
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
 };
 

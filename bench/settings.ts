@@ -24,6 +24,9 @@ export interface Settings {
   /** Members and messages in `gossip`. */
   readonly members: number;
   readonly messages: number;
+  /** Links of the daemon in `network`, and how long strangers knock. */
+  readonly links: number;
+  readonly strangerSeconds: number;
   /** Tells how far it is. */
   readonly progress: (text: string) => void;
 }
