@@ -16,6 +16,8 @@ import { loadNetworkCodec } from "../src/wire/index.ts";
 const codec = await loadNetworkCodec();
 const rule = genesisDomainDecides;
 const now = (): number => performance.now();
+/** Kept, so that they go on talking. */
+const talking: NetworkGossip[] = [];
 let joined = 0;
 
 /** What this member knows of the network, as if nobody but `host` were in it. */
@@ -52,7 +54,7 @@ async function join(text: string): Promise<void> {
     { seed, listen: [["/ip4/127.0.0.1/tcp/0"]] },
   );
   const kept = { setting: () => undefined, set: () => undefined };
-  new NetworkGossip({ network, members, codec, keys, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), log: silentLog });
+  talking.push(new NetworkGossip({ network, members, codec, keys, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), log: silentLog }));
   joined += 1;
   const identity = makeIdentity(keys, keyPairFromSeed(randomBytes(32)), `crowd-${joined}`);
   const outcome = await network.join(line, requestToJoin(codec, keys, identity, line), AbortSignal.timeout(30_000));

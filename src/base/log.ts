@@ -7,6 +7,8 @@ export type Level = "debug" | "info" | "warn" | "error";
 
 export interface Log {
   event(level: Level, name: string, facts?: Facts): void;
+  /** An event that is counted and not written, where somebody counts: one of those that strangers could fill a log with. */
+  count?(name: string, why: string): void;
 }
 
 const ORDER: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };

@@ -21,6 +21,7 @@ export class Refusals {
     const now = this.#parts.now();
     if (now - this.#loggedAt < LOG_EVERY_MS) {
       this.#unlogged += 1;
+      this.#parts.log.count?.(this.#event, why);
       return;
     }
     this.#parts.log.event("warn", this.#event, { why, address, unlogged: this.#unlogged });

@@ -81,7 +81,10 @@ export class NodeControls implements Controls {
     const { statistics, flow, housekeeper } = this.#parts;
     if (session === "") await flow.catchUp();
     await housekeeper.takeHits();
-    return { counters: session === "" ? statistics.all() : statistics.session(session) };
+    // A session is a build's; the network is the daemon's.
+    return session === ""
+      ? { counters: statistics.all(), network: this.#parts.network.metrics() }
+      : { counters: statistics.session(session) };
   }
 
   async zeroStats(): Promise<unknown> {

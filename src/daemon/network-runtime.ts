@@ -25,7 +25,8 @@ import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
-import { describeMembers, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
+import type { EventCounts } from "./network-metrics.ts";
+import { describeMembers, describeMetrics, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -168,6 +169,10 @@ export class NetworkRuntime implements AsyncDisposable {
     const { state, self } = this.members;
     const peers = describePeers(state, this.network.peers(), this.gossip.presence);
     return { addresses: this.network.addresses, standing: this.members.standing(self), peers };
+  }
+
+  metricsView(counts: EventCounts): object {
+    return describeMetrics(this.network.peers(), counts, this.gossip.gossip.facts);
   }
 
   /** @throws {CairnError} member-unknown; see {@link memberCalled} */

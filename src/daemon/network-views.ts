@@ -4,8 +4,9 @@
  * Knows: what is worth telling. Does not know: how it came about, or how it is shown.
  */
 import { CairnError, type Key } from "../base/index.ts";
-import type { PeerFacts } from "../net/index.ts";
+import type { GossipFacts, PeerFacts } from "../net/index.ts";
 import { admins, isAdmin, type Member, type State } from "../trust/index.ts";
+import type { EventCounts } from "./network-metrics.ts";
 import type { Known, PresenceBoard } from "./presence.ts";
 
 /** Digits of a key that are enough to mean it. */
@@ -70,6 +71,14 @@ export function describePeers(state: State | undefined, peers: readonly PeerFact
     const path = relays === 0 ? "direct" : "relayed";
     return { ...who, address, path, via, relays, direction, connectedMs: Math.round(ageMs), rttMs: rttMs ?? null, bytesIn, bytesOut };
   });
+}
+
+/** Counts since the daemon began, but for `connected`; bytes are those of links. */
+export function describeMetrics(peers: readonly PeerFacts[], counts: EventCounts, gossip: GossipFacts): object {
+  const links = peers.filter((peer) => peer.state === "connected");
+  const bytesIn = links.reduce((sum, link) => sum + link.bytesIn, counts.bytesIn);
+  const bytesOut = links.reduce((sum, link) => sum + link.bytesOut, counts.bytesOut);
+  return { connected: links.length, bytesIn, bytesOut, events: counts.events, reasons: counts.reasons, gossip };
 }
 
 /**

@@ -15,6 +15,7 @@ import { NetworkState } from "../store/index.ts";
 import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
+import { NetworkMetrics } from "./network-metrics.ts";
 import type { NetworkRuntime } from "./network-runtime.ts";
 import type { Work } from "./presence.ts";
 
@@ -46,7 +47,7 @@ interface Running extends AsyncDisposable {
 }
 
 export class NetworkService implements NetworkControls, AsyncDisposable {
-  readonly #log: Log;
+  readonly #log: NetworkMetrics;
   readonly #work: () => Work;
   readonly #home: NetworkHome;
   readonly #listen: string;
@@ -57,7 +58,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   #loaded: Promise<void> | undefined;
 
   constructor(parts: NetworkServiceParts, options: NetworkServiceOptions) {
-    this.#log = parts.log;
+    this.#log = new NetworkMetrics(parts.log);
     this.#work = parts.work;
     this.#home = new NetworkHome(options.stateDir);
     this.#listen = options.listen;
@@ -85,6 +86,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const peers = network.peers();
     const connected = peers.filter(({ state }) => state === "connected").length;
     return { name: members.state?.name, standing: members.standing(members.self), members: members.others().length + 1, connected };
+  }
+
+  /** Counts for `cairn stats`; null in no network. */
+  metrics(): unknown {
+    return this.#running?.runtime.metricsView(this.#log.counts) ?? null;
   }
 
   init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {
@@ -203,7 +209,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   peers(): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.peersView());
+    return this.#alone(async () => ({ ...(await this.#required()).runtime.peersView(), metrics: this.metrics() }));
   }
 
   async ping({ member }: { member: string }): Promise<unknown> {
