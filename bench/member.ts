@@ -53,7 +53,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
   const peerSeed = seeds.peerSeed.toString("hex");
   const identity = { network, name, peerSeed, attestationSeed: seeds.attestationSeed.toString("hex") };
   const parts = { log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }) };
-  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0" });
+  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [] });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
     noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();
   });

@@ -281,4 +281,21 @@ export const limits = {
   punchesPerMinute: 12,
   /** A connection that a better one has replaced may finish what is under way on it. */
   retireMs: 60_000,
+  /** From the beginning of an attempt to the next, whatever is heard in between. */
+  redialSpacingMs: 1_000,
+  /** From dialling one address of a member to dialling its next beside it (RFC 8305, section 5). */
+  dialStaggerMs: 250,
+  /** Addresses of one member that are tried in one attempt, wherever they are known from. */
+  addressesDialled: 12,
+  /** How often this machine's interfaces and clock are looked at. */
+  interfaceLookMs: 1_000,
+  /** A clock that has jumped further than this while nobody looked: the machine has slept. */
+  sleptMs: 4_000,
+  /** Interfaces, by address family, on which members are looked for by mDNS. */
+  mdnsSockets: 16,
+  /** Records of one mDNS packet that are looked at. */
+  mdnsRecords: 16,
+  /** Between two announcements by mDNS, at first and at most, doubling. */
+  mdnsFirstMs: 1_000,
+  mdnsMostMs: 60_000,
 } as const;

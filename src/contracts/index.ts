@@ -2,6 +2,7 @@
  * Contracts: the seams, types only. Rooms that may not see each other meet here.
  */
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
+export type { Discovery } from "./discovery.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
 export type { Gossip } from "./gossip.ts";
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, Standing } from "./network.ts";

@@ -16,6 +16,7 @@ import { lockHome } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { prepareHome } from "./prepare-home.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
+import { readStaticPeers } from "./static-peers.ts";
 
 export interface DaemonParts {
   readonly log: Log;
@@ -55,7 +56,17 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const hits = new HitsLog(paths.hitsLog);
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, end }, { home, paths }));
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
-  const network = stack.use(new NetworkService({ log, work }, { stateDir: home.stateDir, listen: config.networkListen }));
+  const network = stack.use(
+    new NetworkService(
+      { log, work },
+      {
+        stateDir: home.stateDir,
+        listen: config.networkListen,
+        mdns: config.networkMdns === "on",
+        peers: readStaticPeers(config.networkPeers) ?? [],
+      },
+    ),
+  );
   const controls = new NodeControls(
     { store, index, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
     { home, paths, config, values },

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
 import { CairnError, type Environment, type Level, systemCode } from "../base/index.ts";
+import { readStaticPeers } from "./static-peers.ts";
 
 export interface Config {
   /** Bytes that stored blobs may take. */
@@ -18,6 +19,10 @@ export interface Config {
   readonly logLevel: Level;
   /** `auto`, or HOST:PORT with an IP address; port 0 is any. */
   readonly networkListen: string;
+  /** Whether members on the same local network are looked for by mDNS. */
+  readonly networkMdns: "on" | "off";
+  /** As the user wrote it; see static-peers.ts. */
+  readonly networkPeers: string;
 }
 
 export interface ConfigValue {
@@ -36,12 +41,16 @@ const SETTINGS = {
   hotCapacityBytes: { name: "hot.capacity", variable: "CAIRN_HOT_CAPACITY", fallback: 256 * 1024 ** 2, read: readSize },
   logLevel: { name: "log.level", variable: "CAIRN_LOG_LEVEL", fallback: "info" as Level, read: readLevel },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
+  networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
+  networkPeers: { name: "network.peers", variable: "CAIRN_NETWORK_PEERS", fallback: "", read: readPeers },
 } as const;
 
 /** What values are to look like, where they are no sizes. */
 const WANTS: Partial<Record<Key, string>> = {
   logLevel: LEVELS.join(", "),
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
+  networkMdns: "on, off",
+  networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
 };
 
 type Key = keyof typeof SETTINGS;
@@ -137,6 +146,16 @@ function readSize(raw: unknown): number | undefined {
 function readListen(raw: unknown): string | undefined {
   const text = String(raw).trim();
   return text === "auto" || SocketAddress.parse(text) !== undefined ? text : undefined;
+}
+
+function readSwitch(raw: unknown): string | undefined {
+  const text = raw === true ? "on" : raw === false ? "off" : String(raw).trim();
+  return text === "on" || text === "off" ? text : undefined;
+}
+
+function readPeers(raw: unknown): string | undefined {
+  const text = String(raw).trim();
+  return readStaticPeers(text) === undefined ? undefined : text;
 }
 
 function readLevel(raw: unknown): Level | undefined {

@@ -3,7 +3,7 @@
  */
 
 /** Where a node listens that was told nothing else. */
-const USUAL_PORT = "4711";
+export const USUAL_PORT = "4711";
 
 /** Multiaddrs to listen on, and what to try when those cannot be had. */
 export function listenAddresses(listen: string, savedPort: string | undefined): string[][] {

@@ -6,9 +6,9 @@
  * Knows: which part hears of what. Does not know: what people ask; see network.ts.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Digest, InvitationLine, JoinRequest, Log } from "../base/index.ts";
-import type { SavedPeers } from "../contracts/index.ts";
-import { Network } from "../net/index.ts";
+import type { Digest, InvitationLine, JoinRequest, Key, Log } from "../base/index.ts";
+import type { Discovery, SavedPeers } from "../contracts/index.ts";
+import { MdnsDiscovery, Network, type OwnPlace, openMulticast, SavedDiscovery, StaticDiscovery, type StaticPeer } from "../net/index.ts";
 import {
   type EpochRule,
   genesisDomainDecides,
@@ -26,7 +26,7 @@ import { listenAddresses } from "./listen-addresses.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import type { EventCounts } from "./network-metrics.ts";
-import { describeMembers, describeMetrics, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
+import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -55,10 +55,16 @@ export interface RuntimeParts {
   readonly work: () => Work;
 }
 
-export interface RuntimeOptions {
-  readonly identity: SavedIdentity;
-  /** `auto`, or HOST:PORT as the configuration has it. */
+/** What the configuration says about the network. */
+export interface NetworkSettings {
+  /** `auto`, or HOST:PORT. */
   readonly listen: string;
+  readonly mdns: boolean;
+  readonly peers: readonly StaticPeer[];
+}
+
+export interface RuntimeOptions extends NetworkSettings {
+  readonly identity: SavedIdentity;
 }
 
 /** What the runtime is made of. */
@@ -104,7 +110,7 @@ export class NetworkRuntime implements AsyncDisposable {
   #deciding: NodeJS.Timeout | undefined;
 
   /** @throws {CairnError} network-unavailable, network-damaged */
-  static async start({ log, kept, work }: RuntimeParts, { identity, listen }: RuntimeOptions): Promise<NetworkRuntime> {
+  static async start({ log, kept, work }: RuntimeParts, { identity, listen, mdns, peers }: RuntimeOptions): Promise<NetworkRuntime> {
     const codec = await loadNetworkCodec();
     const seed = Buffer.from(identity.peerSeed, "hex");
     const keys = keyPairFromSeed(seed);
@@ -117,8 +123,9 @@ export class NetworkRuntime implements AsyncDisposable {
     const members = new Members({ membership, codec, rule: RULE, keys, now: Date.now });
     // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
     members.onChange(() => kept.keep(membership.statements()));
+    const discoveries = (own: OwnPlace): Discovery[] => sourcesOf({ log, kept, members, own }, { mdns, peers });
     const network = await Network.start(
-      { roster: members, saved: kept, codec, log, now: () => performance.now(), random: Math.random },
+      { roster: members, saved: kept, discoveries, codec, log, now: () => performance.now(), random: Math.random },
       { seed, listen: listenAddresses(listen, kept.setting("port")) },
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
@@ -212,4 +219,35 @@ export class NetworkRuntime implements AsyncDisposable {
     );
     this.#deciding.unref();
   }
+}
+
+interface SourceParts {
+  readonly log: Log;
+  readonly kept: KeptStatements;
+  readonly members: Members;
+  readonly own: OwnPlace;
+}
+
+/** Where this node learns of members' addresses without their telling. */
+function sourcesOf({ log, kept, members, own }: SourceParts, { mdns, peers }: Pick<NetworkSettings, "mdns" | "peers">): Discovery[] {
+  const others = (): readonly Key[] => members.others();
+  const keyOf = (text: string): Key | undefined => {
+    const found = membersCalled(members.state, text).filter(({ key }) => key !== members.self);
+    return found.length === 1 ? found[0]?.key : undefined;
+  };
+  const local = {
+    log,
+    self: members.self,
+    members: others,
+    interfaces: () => own.interfaces(),
+    portAt: own.portAt.bind(own),
+    open: openMulticast,
+    wallClock: Date.now,
+    random: Math.random,
+  };
+  return [
+    new SavedDiscovery({ saved: kept, members: others }),
+    new StaticDiscovery({ keyOf }, { peers }),
+    ...(mdns ? [new MdnsDiscovery(local, { network: members.network })] : []),
+  ];
 }

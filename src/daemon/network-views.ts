@@ -65,7 +65,8 @@ export function describePeers(state: State | undefined, peers: readonly PeerFact
       state: peer.state,
       presence: describePresence(presence.of(peer.key)),
     };
-    if (peer.state !== "connected") return { ...who, address: peer.addresses[0] ?? null, failures: peer.failures, why: peer.why };
+    if (peer.state !== "connected")
+      return { ...who, address: peer.addresses[0] ?? null, failures: peer.failures, why: peer.why, knownFrom: peer.sources };
     const { address, direction, relays, ageMs, rttMs, bytesIn, bytesOut } = peer;
     const via = peer.via === undefined ? null : (state?.members.get(peer.via)?.name ?? peer.via);
     const path = relays === 0 ? "direct" : "relayed";
@@ -87,12 +88,16 @@ export function describeMetrics(peers: readonly PeerFacts[], counts: EventCounts
  * @throws {CairnError} member-unknown when there is none, or more than one
  */
 export function memberCalled(state: State | undefined, text: string): Member {
+  const [member, ...more] = membersCalled(state, text);
+  if (member === undefined || more.length > 0)
+    throw new CairnError("member-unknown", { member: text, matches: member === undefined ? 0 : 1 + more.length });
+  return member;
+}
+
+export function membersCalled(state: State | undefined, text: string): Member[] {
   const all = [...(state?.members.values() ?? [])];
   const named = all.filter(({ name }) => name === text);
-  const found = named.length > 0 || text.length < KEY_PREFIX ? named : all.filter(({ key }) => key.startsWith(text.toLowerCase()));
-  const [member] = found;
-  if (member === undefined || found.length > 1) throw new CairnError("member-unknown", { member: text, matches: found.length });
-  return member;
+  return named.length > 0 || text.length < KEY_PREFIX ? named : all.filter(({ key }) => key.startsWith(text.toLowerCase()));
 }
 
 /** Whether nobody but this member could decide an epoch. */

@@ -16,7 +16,7 @@ import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
-import type { NetworkRuntime } from "./network-runtime.ts";
+import type { NetworkRuntime, NetworkSettings } from "./network-runtime.ts";
 import type { Work } from "./presence.ts";
 
 /** The checkout or package. */
@@ -35,10 +35,8 @@ export interface NetworkServiceParts {
   readonly work: () => Work;
 }
 
-export interface NetworkServiceOptions {
+export interface NetworkServiceOptions extends NetworkSettings {
   readonly stateDir: string;
-  /** `auto`, or HOST:PORT. */
-  readonly listen: string;
 }
 
 interface Running extends AsyncDisposable {
@@ -50,7 +48,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   readonly #log: NetworkMetrics;
   readonly #work: () => Work;
   readonly #home: NetworkHome;
-  readonly #listen: string;
+  readonly #settings: NetworkSettings;
   #running: Running | undefined;
   /** Changes happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -61,7 +59,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     this.#log = new NetworkMetrics(parts.log);
     this.#work = parts.work;
     this.#home = new NetworkHome(options.stateDir);
-    this.#listen = options.listen;
+    this.#settings = options;
   }
 
   /** Connects to the network that this node belongs to, if it does. Nobody waits for it. */
@@ -264,7 +262,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { NetworkRuntime } = await import("./network-runtime.ts");
     await using stack = new AsyncDisposableStack();
     const kept = stack.use(NetworkState.open(this.#home.database));
-    const runtime = stack.use(await NetworkRuntime.start({ log: this.#log, kept, work: this.#work }, { identity, listen: this.#listen }));
+    const runtime = stack.use(await NetworkRuntime.start({ log: this.#log, kept, work: this.#work }, { ...this.#settings, identity }));
     const started = stack.move();
     this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
     return this.#running;

@@ -11,6 +11,7 @@ import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { limits } from "../base/index.ts";
+import { Dialler, withZones } from "./dialler.ts";
 import { dialFromKnownPorts, Ways } from "./ways.ts";
 
 export interface Libp2pOptions {
@@ -20,17 +21,20 @@ export interface Libp2pOptions {
   readonly listen: readonly string[];
 }
 
+export type Node = Libp2p<{ ways: Ways; dialler: Dialler }>;
+
 const KIB = 1_024;
 
 /** A node that does nothing until it is started; that fails when an address cannot be listened on. */
-export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Libp2p<{ ways: Ways }>> {
+export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Node> {
   return createLibp2p({
     start: false, // First the gate must stand.
     privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
-    transports: [(components) => dialFromKnownPorts(tcp({ backlog: 64 })(components))],
+    transports: [(components) => withZones(dialFromKnownPorts(tcp({ backlog: 64 })(components)))],
     services: {
       ways: ({ upgrader, transportManager, logger }) => new Ways({ upgrader, logger, addresses: () => transportManager.getAddrs() }),
+      dialler: ({ transportManager }) => new Dialler(transportManager),
     },
     // TLS would be faster, but its certificates are dated: it fails between clocks that are an hour wrong each.
     connectionEncrypters: [noise()],

@@ -26,7 +26,7 @@ export interface LinkParts {
   /** A ping has not been answered in time, and nothing else has come since. */
   readonly doubt: (link: Link) => void;
   /** Where members are, as the one at the other end tells. */
-  readonly heard: (from: Key, hosts: readonly Host[]) => void;
+  readonly heard: (from: Link, hosts: readonly Host[]) => void;
   /** @throws when it makes no sense: then the link ends */
   readonly gossip: (from: Key, frame: GossipFrame) => void;
 }
@@ -282,7 +282,7 @@ export class Link {
         return ping.answered(this.#rttMs ?? 0);
       }
       case "addresses":
-        return this.#parts.heard(this.key, frame.hosts);
+        return this.#parts.heard(this, frame.hosts);
       case "gossip":
         return this.#parts.gossip(this.key, frame.gossip);
     }

@@ -52,12 +52,17 @@ export class Links {
     if (this.#reserve(link)) void link.heard.then(() => this.#promote(link));
   }
 
-  /** A new link is no better. But the other side may have lost what looks alive from here, and be back. */
+  /** A link may be dead without a sign of it: if it does not answer, it is let go of. */
+  probe(key: Key): void {
+    const link = this.#links.get(key);
+    link?.ping(limits.linkProbeMs).catch(() => link.end("silent"));
+  }
+
+  /** A new link is no better. But the other side may have lost what looks alive from here, and be back: then the new one is the next. */
   #doubt(before: Link, link: Link): void {
-    const isReserve = before.facts.relays === 0 && link.facts.relays > 0 && this.#reserve(link);
-    if (!isReserve) link.end("one link is enough");
+    const waits = this.#reserve(link);
     before.ping(limits.linkProbeMs).then(
-      () => isReserve && this.#next.get(link.key) === link && link.end("one link is enough"),
+      () => waits && this.#next.get(link.key) === link && link.end("one link is enough"),
       () => before.end("silent"),
     );
   }

@@ -19,6 +19,7 @@ import {
   requestToJoin,
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
+import { SavedDiscovery } from "./known-peers.ts";
 import { makeLibp2p } from "./libp2p.ts";
 import { Network } from "./network.ts";
 import { peerIdOf } from "./peer-id.ts";
@@ -65,7 +66,15 @@ export async function start(
     forget: (key: string) => void saved.delete(key),
   };
   const network = await Network.start(
-    { roster: members, saved: store, codec, log, now: () => performance.now(), random: Math.random },
+    {
+      roster: members,
+      saved: store,
+      discoveries: () => [new SavedDiscovery({ saved: store, members: () => members.others() })],
+      codec,
+      log,
+      now: () => performance.now(),
+      random: Math.random,
+    },
     { seed, listen },
   );
   t.after(() => network[Symbol.asyncDispose]());

@@ -3,15 +3,15 @@
  *
  * Knows: connections and what happens to them, each an event in the log. Does not know: why somebody is a member; a roster says so.
  */
-import type { Connection, Libp2p, MultiaddrConnection, Stream } from "@libp2p/interface";
+import type { Connection, MultiaddrConnection, Stream } from "@libp2p/interface";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
-import type { Roster, SavedPeers } from "../contracts/index.ts";
+import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
-import { AddressBook, announced } from "./addresses.ts";
+import type { AddressBook } from "./addresses.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
 import { answerHello, HANDSHAKE } from "./handshake.ts";
-import { makeLibp2p } from "./libp2p.ts";
+import { makeLibp2p, type Node } from "./libp2p.ts";
 import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
 import type { MemberStream } from "./member-stream.ts";
@@ -21,11 +21,13 @@ import { reasonOf } from "./reasons.ts";
 import { Redial } from "./redial.ts";
 import { Routes } from "./routes.ts";
 import { WayFinder } from "./way-finder.ts";
-import type { Ways } from "./ways.ts";
+import { type OwnPlace, Whereabouts } from "./whereabouts.ts";
 
 export interface NetworkParts {
   readonly roster: Roster;
   readonly saved: SavedPeers;
+  /** Makes the sources of hints about where members are. */
+  readonly discoveries: (own: OwnPlace) => readonly Discovery[];
   readonly codec: NetworkCodec;
   readonly log: Log;
   /** ms, monotonic */
@@ -49,6 +51,8 @@ export type PeerFacts =
       readonly state: "unreachable" | "connecting";
       readonly failures: number;
       readonly addresses: readonly string[];
+      /** Where the addresses are known from, the most reliable first. */
+      readonly sources: readonly string[];
       readonly why: string;
     };
 
@@ -66,8 +70,9 @@ export interface PeerChange {
 
 export class Network implements AsyncDisposable {
   readonly #parts: NetworkParts;
-  readonly #libp2p: Libp2p<{ ways: Ways }>;
+  readonly #libp2p: Node;
   readonly #gate: Gate;
+  readonly #whereabouts: Whereabouts;
   readonly #book: AddressBook;
   readonly #links: Links;
   readonly #outbound: Outbound;
@@ -88,7 +93,7 @@ export class Network implements AsyncDisposable {
     for (const listen of options.listen) {
       const libp2p = await makeLibp2p(gater, { seed: options.seed, listen });
       try {
-        const network = new Network(parts, libp2p, gate);
+        const network = new Network(parts, libp2p, gate, listen);
         await network.#begin();
         return network;
       } catch (error) {
@@ -100,12 +105,19 @@ export class Network implements AsyncDisposable {
     throw new CairnError("network-unavailable", { addresses: options.listen.flat().join(" "), why: reasonOf(failure) }, failure);
   }
 
-  private constructor(parts: NetworkParts, libp2p: Libp2p<{ ways: Ways }>, gate: Gate) {
+  private constructor(parts: NetworkParts, libp2p: Node, gate: Gate, listen: readonly string[]) {
     this.#parts = parts;
     this.#libp2p = libp2p;
     this.#gate = gate;
-    const isMember = (key: Key): boolean => parts.roster.standing(key) === "active";
-    this.#book = new AddressBook({ saved: parts.saved, self: parts.roster.self, isMember });
+    const whereabouts = {
+      ...parts,
+      links: (): Link[] => this.#links.all(),
+      listening: (): string[] => libp2p.services.ways.listening(),
+      dialable: (key: Key, news: boolean): void => this.#dialable(key, news),
+      disturbed: (): void => this.#disturbed(),
+    };
+    this.#whereabouts = new Whereabouts(whereabouts, { listen });
+    this.#book = this.#whereabouts.book;
     this.#links = new Links({
       self: parts.roster.self,
       log: parts.log,
@@ -115,7 +127,7 @@ export class Network implements AsyncDisposable {
     const { roster, codec, log } = parts;
     const adopt = (key: Key, connection: Connection, frames: Frames): void => this.#adopt(key, connection, frames);
     this.#outbound = new Outbound({ libp2p, gate, book: this.#book, roster, codec, log, adopt });
-    this.#redial = new Redial({ dial: (key) => this.#dial(key), random: parts.random });
+    this.#redial = new Redial({ ...parts, dial: (key) => this.#dial(key) });
     this.#wayFinder = new WayFinder({
       ...parts,
       self: parts.roster.self,
@@ -131,12 +143,12 @@ export class Network implements AsyncDisposable {
 
   /** Where this node listens: multiaddrs. */
   get addresses(): string[] {
-    return announced(this.#libp2p.services.ways.listening());
+    return this.#whereabouts.announced();
   }
 
   /** This node and members that it is connected with, for an invitation: where somebody new may ask. */
   hosts(most: number): Host[] {
-    const others = this.#links.all().flatMap(({ key }) => this.#book.host(key) ?? []);
+    const others = this.#book.hosts().filter(({ peerKey }) => this.#links.has(peerKey));
     return [this.#self(), ...others].slice(0, most);
   }
 
@@ -153,6 +165,7 @@ export class Network implements AsyncDisposable {
           state: failures > 0 || addresses.length === 0 ? ("unreachable" as const) : ("connecting" as const),
           failures,
           addresses,
+          sources: this.#book.sources(key),
           why,
         };
       }),
@@ -240,6 +253,7 @@ export class Network implements AsyncDisposable {
     this.#ending = true;
     this.#redial[Symbol.dispose]();
     this.#wayFinder.paths[Symbol.dispose]();
+    this.#whereabouts[Symbol.dispose]();
     await Promise.all(this.#links.all().map((link) => link.close("this node stops")));
     this.#gate[Symbol.dispose]();
     await this.#libp2p.stop();
@@ -257,6 +271,7 @@ export class Network implements AsyncDisposable {
     await libp2p.start();
     this.#parts.roster.onChange((added) => this.#changed(added));
     this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
+    this.#whereabouts.begin();
     this.#seek();
   }
 
@@ -287,7 +302,7 @@ export class Network implements AsyncDisposable {
     this.#troubles.delete(link.key);
     this.#redial.connected(link.key);
     this.#wayFinder.paths.linked(link);
-    link.send({ kind: "addresses", hosts: [this.#self(), ...this.#book.hosts()] });
+    this.#whereabouts.introduce(link);
     for (const listener of this.#listeners) listener({ kind: "connected", key: link.key });
   }
 
@@ -330,7 +345,7 @@ export class Network implements AsyncDisposable {
       void link.close(roster.standing(link.key));
     }
     this.#gate.expel((key) => isGone(key) && !this.#links.has(key));
-    this.#book.review();
+    this.#whereabouts.rosterChanged();
     this.#seek();
   }
 
@@ -341,17 +356,17 @@ export class Network implements AsyncDisposable {
       if (!this.#links.has(key) && (this.#book.host(key) !== undefined || this.#links.all().length > 0)) this.#redial.want(key, false);
   }
 
-  /** Where members are. What one says of itself counts more than what others say of it, and is told on when it is news. */
-  #heard(from: Key, hosts: readonly Host[]): void {
-    for (const host of hosts) {
-      const { peerKey, addresses } = host;
-      const itself = peerKey === from;
-      const news = itself ? this.#book.learn(peerKey, addresses) : this.#book.learnIfUnknown(peerKey, addresses);
-      if (!news) continue;
-      this.#parts.log.event("info", "peer.address", { peer: peerKey, addresses: addresses.join(" "), itself });
-      if (itself) for (const link of this.#links.all()) if (link.key !== from) link.send({ kind: "addresses", hosts: [host] });
-      if (!this.#links.has(peerKey) && this.#parts.roster.standing(peerKey) === "active") this.#redial.want(peerKey, true);
-    }
+  /** A member may be at an address; `news` when that was not known before. */
+  #dialable(key: Key, news: boolean): void {
+    if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
+    if (!this.#links.has(key)) this.#redial.want(key, true);
+    else if (news) this.#links.probe(key); // It may have moved, and the link be dead.
+  }
+
+  /** This machine has moved or slept. */
+  #disturbed(): void {
+    for (const { key } of this.#links.all()) this.#links.probe(key);
+    this.#redial.hurry();
   }
 
   /** @returns whether no further attempt is needed */
@@ -375,7 +390,7 @@ export class Network implements AsyncDisposable {
 
   #adopt(key: Key, connection: Connection, frames: Frames): void {
     const { roster, codec, now } = this.#parts;
-    const heard = (from: Key, hosts: readonly Host[]): void => this.#heard(from, hosts);
+    const heard = (from: Link, hosts: readonly Host[]): void => this.#whereabouts.heard(from, hosts);
     const gossip = (from: Key, frame: GossipFrame): void => this.#hearGossip(from, frame);
     const doubt = (silent: Link): void => void this.#wayFinder.paths.doubt(silent);
     const link = new Link({ roster, codec, now, heard, gossip, doubt }, key, connection, frames, this.#routes.of(connection));

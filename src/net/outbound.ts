@@ -3,21 +3,23 @@
  *
  * Knows: dialling, and what this node says of itself. Does not know: when to dial, or what becomes of a link.
  */
-import type { Connection, Libp2p } from "@libp2p/interface";
+import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
-import type { AddressBook } from "./addresses.ts";
+import { type AddressBook, INVITATION } from "./addresses.ts";
+import { race } from "./dial-race.ts";
 import { type Frames, openFrames } from "./frames.ts";
 import type { Gate } from "./gate.ts";
 import { sayHello } from "./handshake.ts";
+import type { Node } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
 import { peerIdOf } from "./peer-id.ts";
 import { reasonOf } from "./reasons.ts";
 
 export interface OutboundParts {
-  readonly libp2p: Libp2p;
+  readonly libp2p: Node;
   readonly gate: Gate;
   readonly book: AddressBook;
   readonly roster: Roster;
@@ -53,7 +55,7 @@ export class Outbound {
           gate.refuse(connection, answer.reason);
           return answer;
         }
-        book.learn(host.peerKey, host.addresses);
+        book.learn(host.peerKey, host.addresses, INVITATION);
         await this.#openLink(connection, host.peerKey);
         return answer;
       } catch (error) {
@@ -86,14 +88,23 @@ export class Outbound {
     await this.#openLink(connection, key);
   }
 
+  /** The connection that is there, or a new one to the first address that answers. */
   async #connect(host: Host, beside: boolean): Promise<Connection> {
-    const peer = peerIdOf(host.peerKey).toString();
-    const targets = host.addresses.map((address) => multiaddr(`${address}/p2p/${peer}`));
-    return this.#parts.libp2p.dial(targets, { signal: AbortSignal.timeout(limits.dialDeadlineMs), force: beside });
+    const { libp2p, gate } = this.#parts;
+    const peer = peerIdOf(host.peerKey);
+    const there = libp2p.getConnections(peer).find((connection) => connection.status === "open" && gate.provenBy(connection) !== undefined);
+    if (there !== undefined && !beside) return there;
+    const parts = {
+      attempt: (address: string, signal: AbortSignal): Promise<Connection> =>
+        libp2p.services.dialler.dial(multiaddr(`${address}/p2p/${peer.toString()}`), signal),
+      discard: (late: Connection): void => late.abort(new Error("another address was quicker")),
+    };
+    return race(parts, host.addresses, limits.dialStaggerMs, AbortSignal.timeout(limits.dialDeadlineMs));
   }
 
   async #openLink(connection: Connection, key: Key): Promise<void> {
     this.#parts.gate.prove(connection, key);
+    this.#parts.book.answered(key, connection.remoteAddr.toString().replace(/\/p2p\/[^/]*$/, ""));
     this.#parts.adopt(key, connection, await openFrames(connection, MEMBER, limits.memberFrameBytes, limits.helloDeadlineMs));
   }
 }

@@ -19,14 +19,17 @@ test("dials until it works, again after a loss, and not after being told to forg
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let reachable = false;
   let dials = 0;
+  let now = 0;
   using redial = new Redial({
     dial: () => {
       dials += 1;
       return Promise.resolve(reachable);
     },
     random: () => 0.5,
+    now: () => now,
   });
   const pass = async (ms: number): Promise<void> => {
+    now += ms;
     t.mock.timers.tick(ms);
     for (let i = 0; i < 4; i++) await Promise.resolve(); // Lets the outcome of a dial be noted.
   };
@@ -40,7 +43,10 @@ test("dials until it works, again after a loss, and not after being told to forg
   assert.equal(dials, 2);
   reachable = true;
   redial.want("k", true);
-  await pass(0);
+  await pass(limits.redialSpacingMs - 1);
+  assert.equal(dials, 2, "not twice within a second, whatever is heard");
+  redial.want("k", true);
+  await pass(1);
   assert.equal(dials, 3);
   redial.connected("k");
   assert.equal(redial.failures("k"), 0);
@@ -51,10 +57,15 @@ test("dials until it works, again after a loss, and not after being told to forg
   assert.equal(dials, 4);
   reachable = false;
   redial.lost("k");
+  for (let i = 0; i < 20; i++) await pass(limits.redialMostMs);
+  const before = dials;
+  redial.hurry();
+  await pass(limits.redialSpacingMs);
+  assert.equal(dials, before + 1, "at once when the machine has moved, after however many failures");
   redial.forget("k");
   await pass(10 * limits.redialMostMs);
-  assert.equal(dials, 4);
+  assert.equal(dials, before + 1);
   redial.lost("never dialled from here");
   await pass(limits.redialFirstMs);
-  assert.equal(dials, 5);
+  assert.equal(dials, before + 2);
 });

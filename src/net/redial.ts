@@ -10,11 +10,19 @@ export interface RedialParts {
   readonly dial: (key: Key) => Promise<boolean>;
   /** In [0, 1). */
   readonly random: () => number;
+  /** ms, monotonic */
+  readonly now: () => number;
 }
+
+/** Attempts at one member: what has just been heard does not wait for one that leads nowhere. */
+const AT_ONCE = 2;
 
 interface Wanted {
   failures: number;
-  dialling: boolean;
+  /** When the last attempt began. */
+  begunAt: number;
+  /** Attempts under way. */
+  dialling: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -28,15 +36,21 @@ export class Redial implements Disposable {
 
   /**
    * A member is not connected and should be.
-   * @param changed something is known now that was not before: it is dialled at once
+   * @param changed something is known now that was not before: it is dialled at once, if it was not just now
    */
   want(key: Key, changed: boolean): void {
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) this.#schedule(key, this.#begin(key), 0);
-    else if (changed && !wanted.dialling) {
+    else if (changed && wanted.dialling < AT_ONCE) {
       wanted.failures = 0;
-      this.#schedule(key, wanted, 0);
+      const sinceMs = this.#parts.now() - wanted.begunAt;
+      this.#schedule(key, wanted, Math.max(0, limits.redialSpacingMs - sinceMs));
     } else this.lost(key);
+  }
+
+  /** Much has changed: every member that is waited for is dialled soon, whatever failed before. */
+  hurry(): void {
+    for (const [key, wanted] of this.#wanted) if (wanted.timer !== undefined) this.want(key, true);
   }
 
   /** The member is connected, whoever dialled. */
@@ -51,7 +65,7 @@ export class Redial implements Disposable {
   /** The connection is gone: try again soon, but not at the same moment as the other side. */
   lost(key: Key): void {
     const wanted = this.#wanted.get(key) ?? this.#begin(key);
-    if (wanted.timer === undefined && !wanted.dialling) this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
+    if (wanted.timer === undefined && wanted.dialling === 0) this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
   }
 
   forget(key: Key): void {
@@ -69,7 +83,7 @@ export class Redial implements Disposable {
   }
 
   #begin(key: Key): Wanted {
-    const wanted: Wanted = { failures: 0, dialling: false, timer: undefined };
+    const wanted: Wanted = { failures: 0, begunAt: Number.NEGATIVE_INFINITY, dialling: 0, timer: undefined };
     this.#wanted.set(key, wanted);
     return wanted;
   }
@@ -78,7 +92,8 @@ export class Redial implements Disposable {
     clearTimeout(wanted.timer);
     wanted.timer = setTimeout(() => {
       wanted.timer = undefined;
-      wanted.dialling = true;
+      wanted.dialling += 1;
+      wanted.begunAt = this.#parts.now();
       this.#parts.dial(key).then(
         (connected) => this.#dialled(key, wanted, connected),
         () => this.#dialled(key, wanted, false),
@@ -88,8 +103,8 @@ export class Redial implements Disposable {
   }
 
   #dialled(key: Key, wanted: Wanted, connected: boolean): void {
-    wanted.dialling = false;
-    if (connected || this.#wanted.get(key) !== wanted || wanted.timer !== undefined) return;
+    wanted.dialling -= 1;
+    if (connected || this.#wanted.get(key) !== wanted || wanted.timer !== undefined || wanted.dialling > 0) return;
     wanted.failures += 1;
     this.#schedule(key, wanted, pauseMs(wanted.failures, this.#parts.random()));
   }
