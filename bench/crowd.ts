@@ -50,7 +50,7 @@ async function join(text: string): Promise<void> {
   const saved = { load: (): Host[] => [], save: () => undefined, forget: () => undefined };
   const roster = onlyWith(host, members);
   const network = await Network.start(
-    { roster, saved, codec, log: silentLog, now, random: Math.random },
+    { roster, saved, discoveries: () => [], codec, log: silentLog, now, random: Math.random },
     { seed, listen: [["/ip4/127.0.0.1/tcp/0"]] },
   );
   const kept = { setting: () => undefined, set: () => undefined };

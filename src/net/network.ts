@@ -303,6 +303,7 @@ export class Network implements AsyncDisposable {
     this.#redial.connected(link.key);
     this.#wayFinder.paths.linked(link);
     this.#whereabouts.introduce(link);
+    this.#seek(); // It may lead to others, whose addresses are not known or of no use here.
     for (const listener of this.#listeners) listener({ kind: "connected", key: link.key });
   }
 
