@@ -19,9 +19,11 @@ export interface Channel {
 }
 
 export interface ChannelListener {
-  /** The bytes are the listener's. What it throws ends the channel. */
+  /** The bytes are the listener's. */
   frame(bytes: Uint8Array): void;
   drained(): void;
+  /** The other side sends what is no frame. */
+  broken(why: string): void;
   ended(why: string): void;
 }
 
@@ -64,7 +66,8 @@ export function channelOf({ key, stream, connection }: MemberStream): Channel {
           if (data instanceof Uint8Array) splitter.push(data, whole);
           else for (const chunk of data) splitter.push(chunk, whole);
         } catch (error) {
-          end(reasonOf(error));
+          if (!(error instanceof CairnError)) throw error;
+          told.broken(`${error.code}: ${error.facts.what}`);
         }
       });
       stream.addEventListener("drain", () => hasEnded || told.drained());
@@ -85,7 +88,7 @@ class Splitter {
   #frame: Uint8Array | undefined;
   #frameBytes = 0;
 
-  /** @throws {CairnError} frame-invalid when a frame is too large; and whatever `whole` throws */
+  /** @throws {CairnError} frame-invalid when a frame is too large */
   push(chunk: Uint8Array, whole: (frame: Uint8Array) => void): void {
     let at = 0;
     while (at < chunk.length) {

@@ -96,6 +96,7 @@ export class ShareMember implements Source {
     channel.listen({
       frame: (bytes) => this.#received(bytes),
       drained: () => this.#drained(),
+      broken: (why) => this.#offend(why),
       ended: (why) => this.#ended(why),
     });
     ready();

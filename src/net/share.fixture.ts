@@ -126,7 +126,7 @@ export interface Liar {
 }
 
 /**
- * A member that speaks the protocol and says what it likes.
+ * A member that speaks the protocol with one other, and says what it likes.
  *
  * @param begun when a channel with somebody is there
  * @param heard when a frame has come
@@ -140,10 +140,12 @@ export async function liar(
 ): Promise<Liar> {
   const lying: Liar = { key: node.members.self, channels: [], ends: [] };
   const adopt = (channel: Channel): void => {
+    if (channel.key !== to) return;
     lying.channels.push(channel);
     channel.listen({
       frame: (bytes) => heard(codec.decodeShareFrame(bytes), channel),
       drained: () => undefined,
+      broken: () => undefined,
       ended: (why) => void lying.ends.push(why),
     });
     begun(channel);
