@@ -32,6 +32,7 @@ export interface OutboundParts {
 export type JoinOutcome = { readonly kind: "welcome" } | { readonly kind: "refused"; readonly reason: string };
 
 export class Outbound {
+  readonly #greetings = new WeakMap<Connection, Promise<void>>();
   readonly #parts: OutboundParts;
 
   constructor(parts: OutboundParts) {
@@ -77,7 +78,14 @@ export class Outbound {
   }
 
   /** Makes a link of a connection to a member, however it came about. @throws when the member does not want this node */
-  async greet(connection: Connection, key: Key): Promise<void> {
+  greet(connection: Connection, key: Key): Promise<void> {
+    // Two attempts to dial may have led to one connection, and two hellos on it would be in each other's way.
+    const said = this.#greetings.get(connection) ?? this.#greet(connection, key);
+    this.#greetings.set(connection, said);
+    return said;
+  }
+
+  async #greet(connection: Connection, key: Key): Promise<void> {
     const { gate, roster, codec } = this.#parts;
     if (gate.provenBy(connection) !== undefined) return; // The other side was quicker, and opens the link.
     const answer = await sayHello(connection, codec, { kind: "member", network: roster.network, proof: roster.proof() });

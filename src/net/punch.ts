@@ -166,8 +166,13 @@ export class Puncher {
     found.promise.catch(() => undefined); // Whoever waits for it may have given up before.
     const peer = peerIdOf(key).toString();
     const take = async (socket: Socket): Promise<void> => {
-      const address = multiaddr(`${addressOf(socket)}/p2p/${peer}`);
-      await this.#parts.ways.upgradeSocket(socket, address, initiator, deadline).then(found.resolve, () => undefined);
+      try {
+        const address = multiaddr(`${addressOf(socket)}/p2p/${peer}`);
+        found.resolve(await this.#parts.ways.upgradeSocket(socket, address, initiator, deadline));
+      } catch (error) {
+        socket.destroy();
+        this.#parts.log.event("debug", "punch.socket-failed", { peer: key, why: reasonOf(error) });
+      }
     };
     const rendezvous = new Rendezvous(take, { localPort, family: own.startsWith("/ip4/") ? 4 : 6 });
     return {

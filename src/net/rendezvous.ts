@@ -17,6 +17,8 @@ export interface RendezvousOptions {
 
 /** Between two attempts to connect, with as much again by chance. */
 const AGAIN_MS = 100;
+/** What has arrived at the listener is accepted before it stops listening, or the system would reset it. */
+const ACCEPT_FIRST_MS = 20;
 /** Sockets that are taken; the port is open to everybody for a moment. */
 const SOCKETS_MOST = 4;
 
@@ -26,9 +28,11 @@ export class Rendezvous implements Disposable {
   #server: Server | undefined;
   #connecting: Socket | undefined;
   #taken = 0;
+  /** Of them, those of which nobody knows yet whether they are any good. */
+  #tried = 0;
   #ended = false;
 
-  /** @param take is given each socket that is connected; it must see who is at the other end, and never throws */
+  /** @param take is given each socket that is connected; it must see who is at the other end, is done when it knows, and never throws */
   constructor(take: (socket: Socket) => Promise<void>, options: RendezvousOptions) {
     this.#take = take;
     this.#options = options;
@@ -47,6 +51,8 @@ export class Rendezvous implements Disposable {
   /** Goes out to meet, again and again until disposed of. */
   async connect(host: string, port: number): Promise<void> {
     while (!this.#ended) {
+      if (this.#server !== undefined || this.#tried > 0) await pause(ACCEPT_FIRST_MS);
+      if (this.#tried > 0 || this.#ended) continue;
       // A port that somebody listens on cannot be connected from. The other way round it can.
       this.#server?.close();
       const socket = dial({ host, port, localPort: this.#options.localPort, noDelay: true, keepAlive: true });
@@ -57,8 +63,8 @@ export class Rendezvous implements Disposable {
       });
       await setImmediate(); // Now the attempt has left.
       if (!this.#ended) await this.listen();
-      if (await done) return this.#met(socket);
-      await pause(AGAIN_MS + AGAIN_MS * Math.random());
+      if (await done) this.#met(socket);
+      else await pause(AGAIN_MS + AGAIN_MS * Math.random());
     }
   }
 
@@ -71,7 +77,10 @@ export class Rendezvous implements Disposable {
   #met(socket: Socket): void {
     this.#taken += 1;
     socket.on("error", () => undefined); // Told by its closing.
-    if (this.#ended || this.#taken > SOCKETS_MOST) socket.destroy();
-    else void this.#take(socket);
+    if (this.#ended || this.#taken > SOCKETS_MOST) return void socket.destroy();
+    this.#tried += 1;
+    void this.#take(socket).finally(() => {
+      this.#tried -= 1;
+    });
   }
 }
