@@ -6,6 +6,7 @@
  */
 export { type AttemptLimits, Attempts } from "./attempts.ts";
 export { type Digest, digestOf } from "./digest.ts";
+export { ed25519FromSeed } from "./ed25519.ts";
 export {
   CairnError,
   type ErrorCode,

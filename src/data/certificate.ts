@@ -5,8 +5,8 @@
  * that its key is the one of an active member; TLS proves that the other side has the key. See docs/decisions/0014-data-plane.md.
  * Knows: DER (RFC 5280, RFC 8410). Does not know: who is a member.
  */
-import { createPrivateKey, createPublicKey, sign, type X509Certificate } from "node:crypto";
-import type { Key } from "../base/index.ts";
+import { sign, type X509Certificate } from "node:crypto";
+import { ed25519FromSeed, type Key } from "../base/index.ts";
 
 /** PEM, as node:tls wants it. */
 export interface TlsIdentity {
@@ -15,8 +15,6 @@ export interface TlsIdentity {
 }
 
 const ED25519 = sequence(Buffer.from("06032b6570", "hex")); // AlgorithmIdentifier
-/** PKCS #8 up to the 32 secret bytes. */
-const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 /** SubjectPublicKeyInfo up to the 32 bytes of the key. */
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");
 const NAME = sequence(tagged(0x31, sequence(Buffer.from("0603550403", "hex"), tagged(0x0c, Buffer.from("cairn"))))); // CN=cairn
@@ -24,10 +22,9 @@ const EVER = sequence(tagged(0x17, Buffer.from("700101000000Z")), tagged(0x18, B
 
 /** @param seed the peer key's 32 secret bytes */
 export function tlsIdentity(seed: Uint8Array): TlsIdentity {
-  const secret = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  const spki = createPublicKey(secret).export({ format: "der", type: "spki" });
+  const { secret, publicBytes } = ed25519FromSeed(seed);
   const serial = Buffer.from("020101", "hex");
-  const signed = sequence(serial, ED25519, NAME, EVER, NAME, spki);
+  const signed = sequence(serial, ED25519, NAME, EVER, NAME, Buffer.concat([SPKI, publicBytes]));
   const signature = tagged(0x03, Buffer.from([0]), sign(null, signed, secret));
   const base64 = sequence(signed, ED25519, signature)
     .toString("base64")

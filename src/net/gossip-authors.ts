@@ -62,7 +62,10 @@ export class GossipAuthors {
     return author.allowance.take(1, now);
   }
 
-  forget(key: Key): void {
-    this.#authors.delete(key);
+  /** @returns those who were known and are gone now */
+  forget(isGone: (key: Key) => boolean): Key[] {
+    const gone = [...this.#authors.keys()].filter(isGone);
+    for (const key of gone) this.#authors.delete(key);
+    return gone;
   }
 }

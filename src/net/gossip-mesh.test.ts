@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { limits } from "../base/index.ts";
-import { type GossipItem, GossipMesh, type GossipMessage } from "./gossip-mesh.ts";
+import type { GossipItem, GossipMessage } from "./gossip-item.ts";
+import { GossipMesh } from "./gossip-mesh.ts";
 
 const { beatMs, meshLeast, meshMost, publishMost, testMs } = limits.gossip;
 const TOPIC = "news";

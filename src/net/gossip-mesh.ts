@@ -5,6 +5,7 @@
  * Does not know: signatures, bytes, members; whoever calls has checked what arrived.
  */
 import { type Key, limits } from "../base/index.ts";
+import type { GossipItem, GossipMessage } from "./gossip-item.ts";
 import { GossipScores } from "./gossip-scores.ts";
 import { GossipTopic } from "./gossip-topic.ts";
 
@@ -23,25 +24,6 @@ const {
   wantMs,
   wantsWaiting,
 } = limits.gossip;
-
-/** What travels. Two messages with one id are the same. */
-export interface GossipMessage {
-  readonly id: string;
-  readonly topic: string;
-  readonly author: Key;
-}
-
-/** What nodes say to each other. */
-export type GossipItem<Message> =
-  | { readonly kind: "topics"; readonly topics: readonly string[] }
-  | {
-      readonly kind: "message";
-      readonly message: Message;
-      /** Of an author's own message, to whom else the author gives it; otherwise nobody. */
-      readonly given: readonly Key[];
-    }
-  | { readonly kind: "graft" | "prune"; readonly topic: string }
-  | { readonly kind: "have" | "want"; readonly ids: readonly string[] };
 
 export interface GossipMeshParts<Message> {
   readonly self: Key;

@@ -5,7 +5,7 @@
  */
 import { type Key, limits } from "../base/index.ts";
 import type { GossipFrame } from "../wire/index.ts";
-import type { GossipItem, GossipMessage } from "./gossip-mesh.ts";
+import type { GossipItem, GossipMessage } from "./gossip-item.ts";
 
 const { givenBytes, idsAtOnce, lingerMs, messagesPerFrame } = limits.gossip;
 

@@ -177,11 +177,8 @@ export class LinkGossip implements Gossip, Disposable {
 
   #forgetGone(): void {
     const { roster } = this.#parts;
-    const authors = new Set([...this.#subscriptions.values()].flatMap(({ newest }) => [...newest.keys()]));
-    for (const author of authors) {
-      if (roster.standing(author) === "active") continue;
+    for (const author of this.#authors.forget((key) => roster.standing(key) !== "active")) {
       this.#mesh.forgetAuthor(author);
-      this.#authors.forget(author);
       for (const { newest } of this.#subscriptions.values()) newest.delete(author);
     }
   }

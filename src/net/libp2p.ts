@@ -3,14 +3,13 @@
  *
  * Every setting that is not libp2p's default is here, with the reason. Measured facts behind them: docs/decisions/0008-libp2p.md.
  */
-import { createPrivateKey, createPublicKey } from "node:crypto";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
-import { limits } from "../base/index.ts";
+import { ed25519FromSeed, limits } from "../base/index.ts";
 import { Dialler, withZones } from "./dialler.ts";
 import { dialFromKnownPorts, Ways } from "./ways.ts";
 
@@ -72,12 +71,7 @@ export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions)
   });
 }
 
-/** Of an Ed25519 key in PKCS #8, all but the seed. */
-const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
-
 /** libp2p would find the public half in JavaScript, and take 30 ms for it when a process has just started. */
 function privateKeyOf(seed: Uint8Array): PrivateKey {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
-  const { x = "" } = createPublicKey(key).export({ format: "jwk" });
-  return privateKeyFromRaw(Buffer.concat([seed, Buffer.from(x, "base64url")]));
+  return privateKeyFromRaw(Buffer.concat([seed, ed25519FromSeed(seed).publicBytes]));
 }

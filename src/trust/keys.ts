@@ -4,8 +4,8 @@
  * Knows: what is signed begins with the name of its purpose, so that no signature can be taken for another.
  * Does not know: where secrets are kept.
  */
-import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from "node:crypto";
-import { Generations, type Identity, type Key, limits } from "../base/index.ts";
+import { createPublicKey, hash, type KeyObject, sign, verify } from "node:crypto";
+import { ed25519FromSeed, Generations, type Identity, type Key, limits } from "../base/index.ts";
 
 /** What a signature is for. The number changes with the meaning. */
 export type Purpose =
@@ -28,17 +28,13 @@ export interface KeyPair {
   signEnvelope(payloadType: string, payload: Uint8Array): Uint8Array;
 }
 
-/** RFC 8410: what stands before the 32 bytes of a private Ed25519 key in PKCS #8. */
-const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
-
 /** @param seed 32 secret bytes: the private key of RFC 8032 */
 export function keyPairFromSeed(seed: Uint8Array): KeyPair {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  const { x } = createPublicKey(key).export({ format: "jwk" });
+  const { secret, publicBytes } = ed25519FromSeed(seed);
   return {
-    publicKey: Buffer.from(x ?? "", "base64url").toString("hex"),
-    sign: (purpose, content) => sign(null, purposeful(purpose, content), key),
-    signEnvelope: (payloadType, payload) => sign(null, preAuthenticationEncoding(payloadType, payload), key),
+    publicKey: publicBytes.toString("hex"),
+    sign: (purpose, content) => sign(null, purposeful(purpose, content), secret),
+    signEnvelope: (payloadType, payload) => sign(null, preAuthenticationEncoding(payloadType, payload), secret),
   };
 }
 

@@ -6,7 +6,8 @@
  */
 
 import { limits } from "../../src/base/index.ts";
-import { type GossipItem, GossipMesh, type GossipMessage } from "../../src/net/gossip-mesh.ts";
+import type { GossipItem, GossipMessage } from "../../src/net/gossip-item.ts";
+import { GossipMesh } from "../../src/net/gossip-mesh.ts";
 import { Chance } from "../system/fuzz-random.ts";
 import { SimClock } from "./clock.ts";
 
