@@ -166,6 +166,10 @@ export const limits = {
   /** An attestation in an envelope, as it is exported, and the signatures in it that are looked at. */
   envelopeBytes: 4_194_304,
   envelopeSignatures: 16,
+  /** Signed results that are kept to be served: all together, of one signer, and of one result. */
+  attestations: 200_000,
+  attestationsPerSigner: 100_000,
+  attestationsPerResult: 8,
   /** Public keys that are kept ready for verifying. */
   publicKeysRemembered: 1_024,
   /** docs/protocol/exchange.md */

@@ -123,7 +123,12 @@ export class BlobTable implements Disposable {
 
   /** Blobs that were not used for the longest time, oldest first. */
   oldest(count: number): NamedBlob[] {
-    return this.#list(this.#sql.oldest, count);
+    const listed = this.#list(this.#sql.oldest, count);
+    if (this.#dirty.size === 0) return listed;
+    // The disk is so full that they could not be written; then most of all blobs must be found that can go.
+    const unwritten = [...this.#dirty].map(([digest, row]): NamedBlob => ({ digest, ...row }));
+    const written = listed.filter(({ digest }) => !this.#dirty.has(digest));
+    return [...written, ...unwritten].toSorted((one, other) => one.used - other.used).slice(0, count);
   }
 
   /** The same, of those that lie plain and might be compressed. */

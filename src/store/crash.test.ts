@@ -10,6 +10,7 @@ import { CairnError, digestOf, type Facts, silentLog } from "../base/index.ts";
 import { openDatabase } from "./database.ts";
 import { DiskStore } from "./disk.ts";
 import { SqliteIndex } from "./results.ts";
+import { SqliteShelf } from "./shelf.ts";
 import { entryOf, resultOf, scratch } from "./store.fixture.ts";
 
 const KILLS = 20;
@@ -47,10 +48,12 @@ test(`${KILLS} kills in the middle of writing: nothing acknowledged is lost, not
     { directory: join(directory, "blobs"), capacityBytes: 2 ** 30, rawBytes: 2 ** 30 },
   );
   const index = SqliteIndex.open({ ...parts, database });
+  const shelf = new SqliteShelf({ ...parts, database, index, blobs: store }, { network: digestOf("network") });
   const verify = async (): Promise<void> => {
     for (const digest of acknowledged) {
       assert.equal((await store.read(digest)).kind, "hit", digest);
       assert.equal(index.entries(digestOf(`manifest ${digest}`)).length, 1);
+      assert.equal(shelf.results(digestOf(`manifest ${digest}`)).length, 1);
     }
   };
   await verify();
@@ -65,46 +68,51 @@ test(`${KILLS} kills in the middle of writing: nothing acknowledged is lost, not
 });
 
 /** Mounts a small file system at `path`, where the environment allows that. */
-function mountSmall(path: string): boolean {
+function mountSmall(path: string, kib: number): boolean {
   mkdirSync(path);
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" }).status === 0;
+  return spawnSync("mount", ["-t", "tmpfs", "-o", `size=${kib}k`, "tmpfs", path], { stdio: "ignore" }).status === 0;
 }
 
-test("a full disk: writes say so, what is there stays, and eviction makes room", async (t) => {
-  const directory = scratch();
-  const disk = join(directory, "disk");
-  if (!mountSmall(disk)) {
-    rmSync(directory, { recursive: true });
-    return t.skip("mounting a file system takes more rights than this user has");
-  }
-  t.after(() => {
-    execFileSync("umount", [disk]);
-    rmSync(directory, { recursive: true });
-  });
-  const parts = { log: silentLog, now: () => 1_800_000_000_000 };
-  using database = openDatabase(parts, { file: join(disk, "index.db") });
-  await using store = DiskStore.open({ ...parts, database }, { directory: join(disk, "blobs"), capacityBytes: 2 ** 30, rawBytes: 2 ** 30 });
-  const index = SqliteIndex.open({ ...parts, database });
-
-  const stored: string[] = [];
-  const refused: unknown[] = [];
-  for (let count = 0; count < 100; count++) {
-    try {
-      const digest = await store.write(Buffer.alloc(20_000, `${count} `));
-      index.add(digestOf(`manifest ${digest}`), entryOf(String(count)), resultOf(digest), new Map());
-      stored.push(digest);
-    } catch (error) {
-      refused.push(error);
+// Of which size it is decides whether it is the index or a blob that finds no room, and whether a little is left.
+for (const kib of [1_004, 1_012, 1_024, 1_032])
+  test(`a full disk of ${kib} KiB: writes say so, what is there stays, and eviction makes room`, async (t) => {
+    const directory = scratch();
+    const disk = join(directory, "disk");
+    if (!mountSmall(disk, kib)) {
+      rmSync(directory, { recursive: true });
+      return t.skip("mounting a file system takes more rights than this user has");
     }
-  }
-  assert.ok(refused.length > 0);
-  for (const error of refused) assert.ok(error instanceof CairnError && error.code === "home-unwritable", String(error));
-  for (const digest of stored) {
-    assert.equal((await store.read(digest)).kind, "hit");
-    assert.equal(index.entries(digestOf(`manifest ${digest}`)).length, 1);
-  }
-  index.count({ hits: 1 });
-  index.flush();
-  await store.shrink(100_000);
-  await store.write(Buffer.alloc(20_000, "room again "));
-});
+    t.after(() => {
+      execFileSync("umount", [disk]);
+      rmSync(directory, { recursive: true });
+    });
+    const parts = { log: silentLog, now: () => 1_800_000_000_000 };
+    using database = openDatabase(parts, { file: join(disk, "index.db") });
+    await using store = DiskStore.open(
+      { ...parts, database },
+      { directory: join(disk, "blobs"), capacityBytes: 2 ** 30, rawBytes: 2 ** 30 },
+    );
+    const index = SqliteIndex.open({ ...parts, database });
+
+    const stored: string[] = [];
+    const refused: unknown[] = [];
+    for (let count = 0; count < 100; count++) {
+      try {
+        const digest = await store.write(Buffer.alloc(20_000, `${count} `));
+        index.add(digestOf(`manifest ${digest}`), entryOf(String(count)), resultOf(digest), new Map());
+        stored.push(digest);
+      } catch (error) {
+        refused.push(error);
+      }
+    }
+    assert.ok(refused.length > 0);
+    for (const error of refused) assert.ok(error instanceof CairnError && error.code === "home-unwritable", String(error));
+    for (const digest of stored) {
+      assert.equal((await store.read(digest)).kind, "hit");
+      assert.equal(index.entries(digestOf(`manifest ${digest}`)).length, 1);
+    }
+    index.count({ hits: 1 });
+    index.flush();
+    await store.shrink(100_000);
+    await store.write(Buffer.alloc(20_000, "room again "));
+  });

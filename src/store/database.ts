@@ -9,7 +9,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { CairnError, type Facts, type Log, systemCode } from "../base/index.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { ADDITIONS, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** Values of one row, in the order of the SELECT. */
 export type Row = readonly SQLOutputValue[];
@@ -85,6 +85,12 @@ export class Database implements Disposable {
   /** Calls `listener` after the database was replaced by an empty one. */
   onReset(listener: () => void): void {
     this.#resets.push(listener);
+  }
+
+  /** Prepares the connection, now and whenever the database was replaced: for what lives in a connection and not in the file. */
+  onOpened(prepare: (connection: DatabaseSync) => void): void {
+    this.onReset(() => prepare(this.#connection));
+    this.attempt("prepare connection", undefined, () => prepare(this.#connection));
   }
 
   /** Runs `body` in one transaction; nothing of it stays when it throws. */
@@ -274,6 +280,7 @@ function connect(file: string): DatabaseSync {
     } else if (version !== SCHEMA_VERSION) {
       throw new CairnError("index-corrupt", { version, expected: SCHEMA_VERSION });
     }
+    connection.exec(ADDITIONS);
     return connection;
   } catch (error) {
     connection.close();

@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { digestOf, silentLog } from "../base/index.ts";
-import type { ManifestEntry } from "../contracts/index.ts";
+import type { ManifestEntry, SharedResult } from "../contracts/index.ts";
 import { openDatabase } from "./database.ts";
+import { MemoryStore } from "./memory.ts";
 import { SqliteIndex } from "./results.ts";
-import { entryOf, resultOf, scratch } from "./store.fixture.ts";
+import { SqliteShelf } from "./shelf.ts";
+import { entryOf, resultOf, scratch, signedOf } from "./store.fixture.ts";
 
 const RUNS = Number(process.env.CAIRN_TEST_FLIPS ?? 60);
 const ENTRIES = 60;
@@ -30,25 +32,39 @@ const written = Array.from({ length: ENTRIES }, (_, at) => {
   return { manifest, entry, result: resultOf(digestOf(`blob ${at}`)), content: digestOf(`version ${at}`), tokens };
 });
 
-function withIndex(file: string, body: (index: SqliteIndex) => void): void {
+function withIndex(file: string, body: (index: SqliteIndex, shelf: SqliteShelf) => void): void {
   using database = openDatabase(parts, { file });
   using index = SqliteIndex.open({ ...parts, database });
-  body(index);
+  using shelf = new SqliteShelf(
+    { ...parts, database, index, blobs: new MemoryStore({ capacityBytes: 0 }) },
+    { network: digestOf("network") },
+  );
+  body(index, shelf);
+}
+
+function signed({ manifest, entry, result }: (typeof written)[number]): SharedResult {
+  return signedOf(manifest, entry, result);
 }
 
 function whole(file: string): Buffer {
-  withIndex(file, (index) => {
+  withIndex(file, (index, shelf) => {
     for (const { manifest, entry, result, content, tokens } of written) index.add(manifest, entry, result, new Map([[content, tokens]]));
+    assert.equal(shelf.put(written.map(signed)), written.length);
   });
   return readFileSync(file); // Closing wrote the log back.
 }
 
-function check(index: SqliteIndex): void {
+function check(index: SqliteIndex, shelf: SqliteShelf): void {
   for (const { manifest, entry, result, content, tokens } of written) {
     const candidates = written.filter((other) => other.manifest === manifest).map((other) => other.entry);
     for (const found of index.entries(manifest)) {
       const same = candidates.find(({ action }) => action === found.action);
       assert.deepEqual(found, same);
+    }
+    for (const found of shelf.results(manifest)) {
+      const same = written.find((other) => other.entry.action === found.entry.action);
+      assert.ok(same !== undefined);
+      assert.deepEqual(found, signed(same));
     }
     const foundResult = index.result(entry.action);
     if (foundResult !== undefined) assert.deepEqual(foundResult, result);
@@ -69,8 +85,8 @@ test(`${RUNS} times bits flipped in the index`, () => {
         for (const [at, bits] of flipped) bytes[at] = (bytes[at] ?? 0) ^ bits;
         for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
         writeFileSync(file, bytes);
-        withIndex(file, (index) => {
-          check(index);
+        withIndex(file, (index, shelf) => {
+          check(index, shelf);
           const [first] = written;
           assert.ok(first !== undefined);
           // One attempt may meet the damage and clear it away.
@@ -80,7 +96,7 @@ test(`${RUNS} times bits flipped in the index`, () => {
           } catch {
             store();
           }
-          check(index);
+          check(index, shelf);
           assert.deepEqual(index.result(first.entry.action), first.result);
           assert.ok(index.entries(first.manifest).some(({ action }) => action === first.entry.action));
         });

@@ -9,3 +9,4 @@ export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts
 export { FileTable, type FileTableParts } from "./file-table.ts";
 export { NetworkState } from "./network-state.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
+export { SqliteShelf, type SqliteShelfParts } from "./shelf.ts";

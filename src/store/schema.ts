@@ -1,6 +1,6 @@
 /**
  * The tables of the index database. Whoever changes them raises SCHEMA_VERSION: a database of another version is moved aside,
- * for a cache may be lost but never misread.
+ * for a cache may be lost but never misread. A table that an older version can do without is added to what is there (ADDITIONS).
  *
  * There are few indices: each costs one more page to write for each compile. Where a result's blobs are wanted, its body tells them.
  * Digests are stored as 32 bytes. An entry names its inputs and absent paths by integer ids (see interner.ts), because thousands
@@ -59,4 +59,29 @@ CREATE TABLE history (source TEXT PRIMARY KEY, request BLOB NOT NULL, at INTEGER
 CREATE INDEX history_at ON history (at);
 CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE large_files (path TEXT PRIMARY KEY, identity BLOB NOT NULL, digest BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
+/**
+ * Signatures under entries and the results they lead to: of nodes that executed them. What an entry and its result hold already is not
+ * held again; `held` is the digest of that, by which it is seen when it is not what was signed any more (shelf.ts).
+ */
+export const ADDITIONS = `
+CREATE TABLE IF NOT EXISTS attestations (
+  entry INTEGER NOT NULL,
+  signer BLOB NOT NULL,
+  manifest BLOB NOT NULL,   -- the entry's: when this row goes, the entry is gone
+  held BLOB NOT NULL,
+  toolchain BLOB NOT NULL,
+  started INTEGER NOT NULL, -- ms since the epoch, like \`ended\`
+  ended INTEGER NOT NULL,
+  compile_ms REAL NOT NULL, -- the signer's, as all of this; those of the result are of one of them
+  cpu_ms REAL NOT NULL,
+  signature BLOB NOT NULL,
+  crc INTEGER NOT NULL,
+  PRIMARY KEY (entry, signer)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attested_network (network BLOB NOT NULL); -- one row: that for which all of these were signed
+CREATE TRIGGER IF NOT EXISTS entry_unattested AFTER DELETE ON entries BEGIN
+  DELETE FROM attestations WHERE entry = OLD.id;
+END;
 `;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestOf, type Facts, type Log } from "../base/index.ts";
-import type { ManifestEntry, StoredResult } from "../contracts/index.ts";
+import type { ManifestEntry, SharedResult, StoredResult } from "../contracts/index.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { DiskStore, type DiskStoreOptions } from "./disk.ts";
 
@@ -101,4 +101,10 @@ export function resultOf(content: Digest): StoredResult {
     compileMs: 12.5,
     cpuMs: 11,
   };
+}
+
+/** A result as it travels. To the store a signature is only bytes; these are nobody's. */
+export function signedOf(manifest: Digest, entry: ManifestEntry, result: StoredResult): SharedResult {
+  const execution = { signer: digestOf("signer"), toolchain: digestOf("toolchain"), startedAtMs: 1, endedAtMs: 2 };
+  return { manifest, entry, result, execution, signature: Uint8Array.from({ length: 64 }, (_, at) => at) };
 }

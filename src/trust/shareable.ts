@@ -11,8 +11,8 @@ import type { ManifestInput, ResultOutput, SharedResult, StoredResult } from "..
 export type Unsigned = Omit<SharedResult, "signature">;
 
 const DIGEST = /^[0-9a-f]{64}$/;
-/** Paths have no NUL but in the marks of what moves with a checkout. */
-const PATH = /^(?:\0[CP](?=\/|$))?[^\0]*$/;
+/** What moves with a checkout: working directory, project root. No path has a NUL elsewhere. */
+const MARK = /^\0[CP](?:\/|$)/;
 /** In a statement these words stand for the marks. */
 const RESERVED = /^\$(?:CWD|PROJECT)(?:\/|$)/;
 const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile"]);
@@ -48,7 +48,8 @@ function isOutput({ path, digest, size, role }: ResultOutput): boolean {
 }
 
 function isPath(path: string): boolean {
-  if (path === "" || path.length > limits.sharedPathBytes || !PATH.test(path) || !path.isWellFormed()) return false;
+  if (path === "" || path.length > limits.sharedPathBytes || !path.isWellFormed()) return false;
+  if (path.includes("\0", MARK.test(path) ? 1 : 0)) return false;
   // A character takes at most 3 bytes for each unit of its length.
   return path.length * 3 <= limits.sharedPathBytes || Buffer.byteLength(path) <= limits.sharedPathBytes;
 }

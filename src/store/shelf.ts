@@ -1,0 +1,274 @@
+/**
+ * SqliteShelf: the signed results that this node can serve, in the index database.
+ *
+ * Beside each signature lies only what the index does not know; entry and result are put together from the index as they were signed.
+ * Where the index holds something else by now, the signature is dropped. Signatures go with their entry or result, those with their blobs.
+ *
+ * Guarantees: what `put` acknowledged survives a crash of this process, and comes back exactly.
+ * Knows: SQL. Does not know: what is signed, who may sign, peers.
+ */
+import { setImmediate as otherWork } from "node:timers/promises";
+import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
+import type { Execution, ManifestEntry, SharedResult, Shelf, Store, StoredResult } from "../contracts/index.ts";
+import { bytesAt, type Database, numberAt, type Row, textAt } from "./database.ts";
+import type { SqliteIndex } from "./results.ts";
+import { demandIntact, rowCheck } from "./row-check.ts";
+import { ShelfChanges } from "./shelf-changes.ts";
+
+export interface SqliteShelfParts {
+  /** ms since the epoch */
+  readonly now: () => number;
+  readonly database: Database;
+  /** In the same database. */
+  readonly index: SqliteIndex;
+  readonly blobs: Store;
+}
+
+export interface SqliteShelfOptions {
+  /** Id of the network for which the results are signed. */
+  readonly network: Digest;
+  /** Signatures that are kept of all signers; limits.attestations when it is left out. */
+  readonly attestationsMax?: number;
+  /** The same of one signer; limits.attestationsPerSigner. */
+  readonly attestationsPerSignerMax?: number;
+}
+
+/** Rows looked at in one step of recalling: forgetting so many results takes some 10 ms. */
+const RECALL_STEP = 64;
+/** Where there are too many, those used least lately go among so many that were put first, … */
+const TRIM_SAMPLE = 2_000;
+/** … so many of them. */
+const TRIM_STEP = 500;
+
+export class SqliteShelf implements Shelf, Disposable {
+  readonly #parts: SqliteShelfParts;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #changes: ShelfChanges;
+  readonly #options: SqliteShelfOptions;
+
+  constructor(parts: SqliteShelfParts, options: SqliteShelfOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#sql = statements(parts.database);
+    this.#changes = new ShelfChanges(parts);
+    this.#adopt(Buffer.from(options.network, "hex"));
+    parts.database.onReset(() => this.#adopt(Buffer.from(options.network, "hex")));
+  }
+
+  manifests(): Digest[] {
+    const rows = this.#parts.database.attempt("manifests", [], () => this.#sql.manifests.all());
+    return rows.map((row) => textAt(row, 0));
+  }
+
+  onChange(listener: (added: readonly Digest[], removed: readonly Digest[]) => void): void {
+    this.#changes.listen(listener);
+  }
+
+  results(manifest: Digest): SharedResult[] {
+    const rows = this.#parts.database.attempt("attestations", [], () => this.#sql.ofManifest.all(toBytes(manifest)));
+    if (rows.length === 0) return [];
+    const byAction = Map.groupBy(rows, (row) => textAt(row, 1));
+    return this.#parts.index.entries(manifest).flatMap((entry) => this.#signed(manifest, entry, byAction.get(entry.action) ?? []));
+  }
+
+  async blob(digest: Digest, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const read = await this.#parts.blobs.read(digest, signal);
+    return read.kind === "hit" ? read.bytes : undefined;
+  }
+
+  /** Who vouches for a result, as far as this node has kept it. */
+  signersOf(action: Digest): Key[] {
+    const rows = this.#parts.database.attempt("signers", [], () => this.#sql.signers.all(toBytes(action)));
+    return rows.map((row) => textAt(row, 0));
+  }
+
+  /**
+   * Keeps signatures of results that the index holds already. One of a result that it does not hold, and more than
+   * limits.attestationsPerResult of one result, are not kept. Signatures are not looked at.
+   *
+   * @returns how many are kept; none when the database fails
+   */
+  put(shared: readonly SharedResult[]): number {
+    const { database } = this.#parts;
+    const kept = database.attempt("put attestations", undefined, () =>
+      database.transaction(() => {
+        const count = shared.reduce((sum, one) => sum + this.#insert(one), 0);
+        this.#trim();
+        return count;
+      }),
+    );
+    if (kept === undefined) this.#changes.recount();
+    return kept ?? 0;
+  }
+
+  /**
+   * Takes away what these signers have signed: results that nobody else vouches for are forgotten, of others only the signatures. Works in
+   * small steps. A crash in between leaves the rest, so who wants to be sure calls it again at the next start.
+   *
+   * @returns how many results were forgotten
+   */
+  async recall(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<number> {
+    const { database } = this.#parts;
+    let forgotten = 0;
+    let at: Place | undefined = { entry: 0, signer: new Uint8Array(0) };
+    while (at !== undefined && signers.size > 0) {
+      signal.throwIfAborted();
+      const from: Place = at;
+      const step: RecallStep = database.attempt("recall", END, () => database.transaction(() => this.#recallStep(signers, from)));
+      forgotten += step.forgotten;
+      at = step.next;
+      if (at !== undefined) await otherWork();
+    }
+    return forgotten;
+  }
+
+  [Symbol.dispose](): void {
+    this.#changes[Symbol.dispose]();
+  }
+
+  /** Signatures of another network that this node was in hold in no other. */
+  #adopt(network: Uint8Array): void {
+    this.#parts.database.attempt("adopt network", undefined, () =>
+      this.#parts.database.transaction(() => {
+        if (numberAt(this.#sql.isOf.get(network), 0) === 1) return;
+        for (const statement of [this.#sql.clear, this.#sql.clearNetwork]) statement.run();
+        this.#sql.setNetwork.run(network);
+      }),
+    );
+  }
+
+  #insert({ manifest, entry, result, execution, signature }: SharedResult): number {
+    const { signer, toolchain, startedAtMs, endedAtMs } = execution;
+    const held = digestOf(heldText(entry, result));
+    const check = attestationCheck(manifest, entry.action, held, execution, result, signature);
+    const row = [toBytes(signer), toBytes(manifest), toBytes(held), toBytes(toolchain), startedAtMs, endedAtMs];
+    const costs = [result.compileMs, result.cpuMs];
+    return this.#sql.put.run(...row, ...costs, signature, check, toBytes(manifest), toBytes(entry.action), toBytes(signer));
+  }
+
+  /** What the signers of one entry have signed, where the index still holds that. */
+  #signed(manifest: Digest, entry: ManifestEntry, rows: readonly Row[]): SharedResult[] {
+    const result = rows.length === 0 ? undefined : this.#parts.index.result(entry.action);
+    if (result === undefined) return [];
+    const held = digestOf(heldText(entry, result));
+    return this.#parts.database.attempt("attestations", [], () =>
+      rows.flatMap((row) => {
+        const shared = sharedFrom(row, manifest, entry, result);
+        const { execution, signature } = shared;
+        demandIntact(
+          "attestations",
+          numberAt(row, 10),
+          ...attestationFacts(manifest, entry.action, textAt(row, 3), execution, shared.result, signature),
+        );
+        if (textAt(row, 3) === held) return [shared];
+        this.#sql.drop.run(numberAt(row, 0), toBytes(execution.signer));
+        return [];
+      }),
+    );
+  }
+
+  /** Of whom there is too much: of one signer, or of all, and then of the one with the most. */
+  #trim(): void {
+    const { attestationsMax = limits.attestations, attestationsPerSignerMax = limits.attestationsPerSigner } = this.#options;
+    for (;;) {
+      const { signer, count, total } = this.#changes.most();
+      if (signer === undefined || (count <= attestationsPerSignerMax && total <= attestationsMax)) return;
+      // Nothing where memory and table disagree: then counting anew helps, and the next `put` trims.
+      if (this.#sql.trim.run(toBytes(signer)) === 0) return this.#changes.recount();
+    }
+  }
+
+  #recallStep(signers: ReadonlySet<Key>, from: Place): RecallStep {
+    const rows = this.#sql.after.all(from.entry, from.signer, RECALL_STEP);
+    let forgotten = 0;
+    for (const row of rows) {
+      const [entry, signer] = [numberAt(row, 0), textAt(row, 1)];
+      if (!signers.has(signer)) continue;
+      const vouching = this.#sql.signersOfEntry.all(entry).map((one) => textAt(one, 0));
+      if (vouching.length === 0) continue; // Went with the result, for another of these signers.
+      if (vouching.every((one) => signers.has(one))) forgotten += this.#sql.forget.run(entry);
+      else this.#sql.drop.run(entry, toBytes(signer));
+    }
+    const last = rows.at(-1);
+    return { forgotten, next: last === undefined ? undefined : { entry: numberAt(last, 0), signer: toBytes(textAt(last, 1)) } };
+  }
+}
+
+interface Place {
+  readonly entry: number;
+  readonly signer: Uint8Array;
+}
+
+interface RecallStep {
+  readonly forgotten: number;
+  readonly next: Place | undefined;
+}
+
+const END: RecallStep = { forgotten: 0, next: undefined };
+
+function sharedFrom(row: Row, manifest: Digest, entry: ManifestEntry, result: StoredResult): SharedResult {
+  const execution: Execution = {
+    signer: textAt(row, 2),
+    toolchain: textAt(row, 4),
+    startedAtMs: numberAt(row, 5),
+    endedAtMs: numberAt(row, 6),
+  };
+  const costs = { compileMs: numberAt(row, 7), cpuMs: numberAt(row, 8) };
+  return { manifest, entry, result: { ...result, ...costs }, execution, signature: bytesAt(row, 9) };
+}
+
+/** All of an entry and a result that the table of attestations does not hold itself. */
+function heldText({ action, place, presumed, terminal, inputs, absent }: ManifestEntry, { outputs, stdout, stderr }: StoredResult): string {
+  const read = inputs.map(({ path, digest }) => [path, digest]);
+  const written = outputs.map(({ path, digest, size, role, template }) => [path, digest, size, role, template]);
+  return JSON.stringify([action, place ?? null, presumed, terminal ?? null, read, absent, written, stdout, stderr]);
+}
+
+function attestationCheck(...facts: Parameters<typeof attestationFacts>): number {
+  return rowCheck(...attestationFacts(...facts));
+}
+
+function attestationFacts(
+  manifest: Digest,
+  action: Digest,
+  held: Digest,
+  { signer, toolchain, startedAtMs, endedAtMs }: Execution,
+  { compileMs, cpuMs }: StoredResult,
+  signature: Uint8Array,
+): (string | number)[] {
+  return [manifest, action, held, signer, toolchain, startedAtMs, endedAtMs, compileMs, cpuMs, Buffer.from(signature).toString("hex")];
+}
+
+function statements(database: Database) {
+  const named = (blob: string): string => `lower(hex(${blob}))`;
+  return {
+    isOf: database.statement("SELECT count(*) FROM attested_network WHERE network = ?"),
+    clear: database.statement("DELETE FROM attestations"),
+    clearNetwork: database.statement("DELETE FROM attested_network"),
+    setNetwork: database.statement("INSERT INTO attested_network (network) VALUES (?)"),
+    manifests: database.statement(`SELECT DISTINCT ${named("manifest")} FROM attestations`),
+    ofManifest: database.statement(`SELECT entries.id, ${named("action")}, ${named("signer")}, ${named("held")}, ${named("toolchain")},
+      started, ended, compile_ms, cpu_ms, signature, attestations.crc FROM entries
+      JOIN results ON results.id = entries.result JOIN attestations ON attestations.entry = entries.id WHERE entries.manifest = ?`),
+    put: database.statement(`INSERT INTO attestations (entry, signer, manifest, held, toolchain, started, ended, compile_ms, cpu_ms, signature, crc)
+      SELECT entries.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entries JOIN results ON results.id = entries.result
+      WHERE entries.manifest = ? AND action = ?
+      AND (SELECT count(*) FROM attestations WHERE entry = entries.id AND signer <> ?) < ${limits.attestationsPerResult}
+      ON CONFLICT (entry, signer) DO UPDATE SET held = excluded.held, toolchain = excluded.toolchain, started = excluded.started,
+      ended = excluded.ended, compile_ms = excluded.compile_ms, cpu_ms = excluded.cpu_ms, signature = excluded.signature, crc = excluded.crc`),
+    drop: database.statement("DELETE FROM attestations WHERE entry = ? AND signer = ?"),
+    forget: database.statement("DELETE FROM results WHERE id = (SELECT result FROM entries WHERE id = ?)"),
+    signers: database.statement(`SELECT DISTINCT ${named("signer")} FROM results JOIN entries ON entries.result = results.id
+      JOIN attestations ON attestations.entry = entries.id WHERE action = ?`),
+    signersOfEntry: database.statement(`SELECT ${named("signer")} FROM attestations WHERE entry = ?`),
+    after: database.statement(
+      `SELECT entry, ${named("signer")} FROM attestations WHERE (entry, signer) > (?, ?) ORDER BY entry, signer LIMIT ?`,
+    ),
+    trim: database.statement(`DELETE FROM attestations WHERE (entry, signer) IN (SELECT entry, signer FROM (SELECT entry, signer, used
+      FROM attestations JOIN entries ON entries.id = entry WHERE signer = ? ORDER BY entry LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ${TRIM_STEP})`),
+  };
+}
+
+function toBytes(digest: Digest): Buffer {
+  return Buffer.from(digest, "hex");
+}
