@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
+import { network, sample, shareable } from "../../test/compliance/shared-results.ts";
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import { attest, isAttested, type KeyPair, keyPairFromSeed } from "../trust/index.ts";
-import { network, sample, shareable } from "../trust/sharing.fixture.ts";
 import { numberAt } from "./database.ts";
 import { SqliteIndex } from "./results.ts";
 import { SqliteShelf, type SqliteShelfOptions } from "./shelf.ts";
@@ -55,6 +55,7 @@ test("what was put comes back as it was signed, whatever it is and whoever asks"
       assert.ok(shared !== undefined);
       return shared;
     });
+    opened.clock.at += 60_000; // Or what comes now would seem older than what an index before it has kept.
     const before = openShelf(opened);
     assert.equal(keep(before, ...all), all.length);
     before.index[Symbol.dispose]();
@@ -72,7 +73,7 @@ test("what was put comes back as it was signed, whatever it is and whoever asks"
       assert.deepEqual(shelf.signersOf(shared.entry.action), [me.publicKey]);
     }
   });
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: 40, endOnFailure: true });
 });
 
 test("several may have made the same result, each at its own cost", async () => {

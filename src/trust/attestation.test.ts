@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { network, sample, shareable, signer } from "../../test/compliance/shared-results.ts";
 import { digestOf } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import { attest, isAttested, PAYLOAD_TYPE, statementOf } from "./attestation.ts";
 import { envelopeOf, readEnvelope } from "./envelope.ts";
 import { isSigned, isSignedEnvelope, keyPairFromSeed } from "./keys.ts";
 import type { Unsigned } from "./shareable.ts";
-import { network, sample, shareable, signer } from "./sharing.fixture.ts";
 
 function attested(unsigned: Unsigned = sample): SharedResult {
   const shared = attest(signer, network, unsigned);

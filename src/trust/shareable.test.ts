@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { network, sample, signer } from "../../test/compliance/shared-results.ts";
 import { digestOf, limits } from "../base/index.ts";
 import { attest } from "./attestation.ts";
 import { isShareable, type Unsigned } from "./shareable.ts";
-import { network, sample, signer } from "./sharing.fixture.ts";
 
 const { entry, result, execution } = sample;
 const withEntry = (changes: object): Unsigned => ({ ...sample, entry: { ...entry, ...changes } });

@@ -2,10 +2,12 @@
  * Results that travel, for tests: one that is like those of compiles, and any that the limits allow.
  */
 import fc from "fast-check";
-import { digestOf } from "../base/index.ts";
-import type { ManifestEntry, ResultOutput, StoredResult } from "../contracts/index.ts";
-import { type KeyPair, keyPairFromSeed } from "./keys.ts";
-import type { Unsigned } from "./shareable.ts";
+import { digestOf } from "../../src/base/index.ts";
+import type { ManifestEntry, ResultOutput, SharedResult, StoredResult } from "../../src/contracts/index.ts";
+import { type KeyPair, keyPairFromSeed } from "../../src/trust/index.ts";
+
+/** A result without a signature. */
+export type Unsigned = Omit<SharedResult, "signature">;
 
 export const network: string = digestOf("network");
 export const signer: KeyPair = keyPairFromSeed(Buffer.alloc(32, 7));
