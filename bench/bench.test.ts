@@ -8,6 +8,7 @@ import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { findProgram } from "./contenders.ts";
 import { daemon } from "./daemon.ts";
+import { dataPlane } from "./data-plane.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
@@ -29,6 +30,7 @@ const tiny: Settings = {
   messages: 10,
   links: 2,
   strangerSeconds: 1,
+  dataBytes: 1_048_576,
   progress: () => undefined,
 };
 const withoutNinja = findProgram("ninja") === undefined && "ninja is not installed";
@@ -64,6 +66,9 @@ test("gossip is measured, and reaches all", async () => check(await gossip(tiny)
 test("the network's cost is measured", async () => check(await network(tiny), /listening for members/, /with 2 links$/, /strangers/));
 
 test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 manifests/));
+
+test("the data plane is measured", async () =>
+  check(await dataPlane(tiny), /data plane \/ raw TLS/, /data plane \/ libp2p Noise/, /requests: data plane on one stream/));
 
 test("medians, quartiles and ratios", () => {
   assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, p25: 2, p75: 4 });

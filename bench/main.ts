@@ -8,6 +8,7 @@ import { absent } from "./absent.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
+import { dataPlane } from "./data-plane.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   memory,
   gossip,
   network,
+  "data-plane": dataPlane,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -37,6 +39,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   memory     the daemon's resident memory
   gossip     from one of 20 members to all, and until a killed one is missed
   network    the daemon's start with a network, its memory with 100 links, strangers
+  data-plane the data plane on loopback: against raw TLS, against streams of libp2p
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
@@ -104,6 +107,7 @@ const settings: Settings = {
   messages: values.quick ? 100 : 1_000,
   links: values.quick ? 20 : 100,
   strangerSeconds: values.quick ? 5 : 60,
+  dataBytes: values.quick ? 67_108_864 : 268_435_456,
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
 };
 

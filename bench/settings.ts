@@ -17,7 +17,7 @@ export interface Settings {
   readonly coldUnits: number;
   /** Manifests in `memory`. */
   readonly manifests: number;
-  /** Questions a round in `daemon`. */
+  /** Questions a round in `daemon`, requests in `data-plane`. */
   readonly questions: number;
   /** Runs in `absent`. */
   readonly runs: number;
@@ -27,6 +27,8 @@ export interface Settings {
   /** Links of the daemon in `network`, and how long strangers knock. */
   readonly links: number;
   readonly strangerSeconds: number;
+  /** Bytes of one stream in `data-plane`. */
+  readonly dataBytes: number;
   /** Tells how far it is. */
   readonly progress: (text: string) => void;
 }
