@@ -20,7 +20,7 @@ const DATA = "/cairn/data/1";
 const RESTART_MS = 1_000;
 /** What a member said of its port is believed for so long. */
 const WHERE_MS = 60_000;
-const NOTHING: DataState = { exposures: {}, forwards: [] };
+const NOTHING: DataState = { exposures: {}, forwards: [], traffic: new Map() };
 
 export interface DataServiceParts {
   readonly network: Network;

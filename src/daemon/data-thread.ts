@@ -12,6 +12,7 @@ import {
   addressOf,
   Calls,
   type Carrier,
+  type DataTraffic,
   dataStream,
   type Exposure,
   Exposures,
@@ -61,6 +62,7 @@ export type DaemonAnswers = {
 export interface DataState {
   readonly exposures: Readonly<Record<string, TunnelCounts>>;
   readonly forwards: readonly ForwardState[];
+  readonly traffic: ReadonlyMap<Key, DataTraffic>;
 }
 
 /** What the thread answers to the daemon. */
@@ -130,7 +132,7 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
     unforward: (name) => forwards.remove(name),
     check: (name) => forwards.check(name),
     measure: ({ key, bytes }) => measure(plane, key, bytes, forever),
-    state: () => ({ exposures: exposures.counts(), forwards: forwards.states() }),
+    state: () => ({ exposures: exposures.counts(), forwards: forwards.states(), traffic: plane.traffic() }),
   };
   daemon.begin(answers);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isName } from "../base/index.ts";
-import { listenAddresses } from "./listen-addresses.ts";
+import { dataListen, listenAddresses } from "./listen-addresses.ts";
 import { nameFrom } from "./machine-name.ts";
 
 test("the setting and the port of the last time become addresses to try in turn", () => {
@@ -29,4 +29,17 @@ test("whatever a machine is called, a name comes of it", () => {
     assert.equal(nameFrom(hostname), name);
     assert.ok(isName(nameFrom(hostname)));
   }
+});
+
+test("the data plane listens where the network does, beside its port or where it was before", () => {
+  const rows: [listen: string, saved: string | undefined, host: string, ports: number[]][] = [
+    ["auto", undefined, "", [4712, 0]],
+    ["auto", "5000", "", [5000, 4712, 0]],
+    ["192.0.2.7:4711", "5000", "192.0.2.7", [4712, 5000, 0]],
+    ["127.0.0.1:0", undefined, "127.0.0.1", [0]],
+    ["127.0.0.1:0", "5000", "127.0.0.1", [5000, 0]],
+    ["[::1]:65535", undefined, "::1", [0]],
+    ["[fe80::1]:80", undefined, "fe80::1", [81, 0]],
+  ];
+  for (const [listen, saved, host, ports] of rows) assert.deepEqual(dataListen(listen, saved), { host, ports }, listen);
 });

@@ -172,9 +172,12 @@ export class NetworkRuntime implements AsyncDisposable {
     return state === undefined ? {} : describeMembers(state, self, Date.now(), (key) => this.network.connected(key), this.gossip.presence);
   }
 
-  peersView(): object {
+  async peersView(): Promise<object> {
     const { state, self } = this.members;
-    const peers = describePeers(state, this.network.peers(), this.gossip.presence);
+    const traffic = await this.tunnels.traffic();
+    const facts = this.network.peers();
+    const views = describePeers(state, facts, this.gossip.presence);
+    const peers = views.map((view, i) => ({ ...view, data: traffic.get(facts[i]?.key ?? "") ?? null }));
     return { addresses: this.network.addresses, standing: this.members.standing(self), peers };
   }
 

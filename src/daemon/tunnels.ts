@@ -4,7 +4,7 @@
  * Knows: names of members and domains, what is exposed and forwarded. Does not know: how bytes travel; see data-service.ts.
  */
 import { CairnError, isName, type Key, type Log, limits } from "../base/index.ts";
-import { type Exposure, type Forward, nameOfForward, type Permission, type TunnelCounts } from "../data/index.ts";
+import { type DataTraffic, type Exposure, type Forward, nameOfForward, type Permission, type TunnelCounts } from "../data/index.ts";
 import type { TunnelControls } from "../doors/index.ts";
 import type { Network } from "../net/index.ts";
 import type { Members } from "../trust/index.ts";
@@ -97,6 +97,9 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
     const { key } = memberCalled(this.#parts.members.state, who);
     if (key === this.#parts.members.self) throw new CairnError("usage", { why: "a tunnel leads to another machine, not to this one" });
     if (this.#data.forwards.length >= limits.tunnels) throw new CairnError("limit-exceeded", { what: "the number of forwards" });
+    const name = nameOfForward({ host, port });
+    if (this.#data.forwards.some((one) => nameOfForward(one) === name))
+      throw new CairnError("usage", { why: `${name} is forwarded already`, advice: `cairn forward --remove ${name}` });
     const forward = await this.#data.forward({ host, port, member: key, service });
     this.#keepForwards();
     this.#parts.log.event("info", "tunnel.forwarded", { host: forward.host, port: forward.port, peer: key, name: service });
@@ -112,6 +115,11 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
         return { ...this.#forwardView(forward), listening, ...counts, why: trouble };
       }),
     };
+  }
+
+  /** What passed between this node and each member on the data plane. */
+  async traffic(): Promise<ReadonlyMap<Key, DataTraffic>> {
+    return (await this.#data.state()).traffic;
   }
 
   async unforward({ listen }: { listen: string }): Promise<unknown> {

@@ -9,7 +9,7 @@ export { tlsIdentity } from "./certificate.ts";
 export { Exposures } from "./exposures.ts";
 export { Forwards, nameOf as nameOfForward } from "./forwards.ts";
 export { type Measured, measure, serveMeasurements } from "./measure.ts";
-export { Plane } from "./plane.ts";
+export { type DataTraffic, Plane } from "./plane.ts";
 export { bridge, PortDuplex } from "./port-duplex.ts";
 export { TlsCarrier } from "./tls-carrier.ts";
 export { addressOf } from "./tls-options.ts";

@@ -31,10 +31,20 @@ interface Live {
   service: string;
 }
 
+/** Streams of one member: those that are open, all there were, bytes of all of them, and how the last one travelled. */
+export interface DataTraffic {
+  readonly open: number;
+  readonly total: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly path: DataPath;
+}
+
 export class Plane implements DataPlane {
   readonly #parts: PlaneParts;
   readonly #judges = new Map<string, Judge>();
   readonly #live = new Set<Live>();
+  readonly #ended = new Map<Key, DataTraffic>();
   readonly #ways: Ways;
 
   constructor(parts: PlaneParts) {
@@ -90,15 +100,11 @@ export class Plane implements DataPlane {
     this.#ways.forget(key);
   }
 
-  /** Streams, and bytes of those that are open, by member. */
-  streams(): {
-    readonly key: Key;
-    readonly service: string;
-    readonly path: DataPath;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-  }[] {
-    return [...this.#live].map(({ stream: { key, path, bytesIn, bytesOut }, service }) => ({ key, service, path, bytesIn, bytesOut }));
+  /** What passed between this node and each member, streams that are open included. */
+  traffic(): Map<Key, DataTraffic> {
+    const all = new Map(this.#ended);
+    for (const { stream } of this.#live) all.set(stream.key, sum(all.get(stream.key), stream, 1));
+    return all;
   }
 
   [Symbol.dispose](): void {
@@ -185,6 +191,7 @@ export class Plane implements DataPlane {
     });
     stream.bytes.once("close", () => {
       this.#live.delete(live);
+      this.#ended.set(peer, sum(this.#ended.get(peer), stream, 0));
       const { bytesIn, bytesOut } = stream;
       log.event("debug", "data.closed", {
         peer,
@@ -200,4 +207,14 @@ export class Plane implements DataPlane {
     });
     return live;
   }
+}
+
+function sum(before: DataTraffic | undefined, { bytesIn, bytesOut, path }: DataStream, open: 0 | 1): DataTraffic {
+  return {
+    open: (before?.open ?? 0) + open,
+    total: (before?.total ?? 0) + 1,
+    bytesIn: (before?.bytesIn ?? 0) + bytesIn,
+    bytesOut: (before?.bytesOut ?? 0) + bytesOut,
+    path,
+  };
 }

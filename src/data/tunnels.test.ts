@@ -4,12 +4,13 @@ import { once } from "node:events";
 import net, { type AddressInfo, type Socket } from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { silentLog } from "../base/index.ts";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
+import { limits, silentLog } from "../base/index.ts";
 import { tlsPlanes } from "./data.fixture.ts";
 import { Exposures } from "./exposures.ts";
 import { Forwards } from "./forwards.ts";
 import { measure, serveMeasurements } from "./measure.ts";
+import { type ForwardState } from "./tunnels.ts";
 
 const HALF_A_MINUTE = { timeout: 30_000 };
 const OPTIONS = { host: "127.0.0.1", allowHalfOpen: true };
@@ -154,14 +155,25 @@ test("taking back an exposure breaks its connections, and only those", HALF_A_MI
   assert.equal(await fate(socket), "ECONNRESET");
 });
 
-test("an address that is taken is said to be; one that comes back is listened on again", HALF_A_MINUTE, async (t) => {
-  const { port, near } = await world(t, (socket) => socket.end("hello"));
+test("an address that is taken is said to be; one that was forwarded before is listened on once it is free", HALF_A_MINUTE, async (t) => {
+  const { near } = await world(t, (socket) => socket.end("hello"));
   const [state] = near.states();
   assert.ok(state);
-  await assert.rejects(near.add({ ...state.forward, port }), {
-    code: "address-unavailable",
-    facts: { address: `127.0.0.1:${port}`, why: "EADDRINUSE" },
-  });
+  const other = net.createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const { port } = other.address() as AddressInfo;
+  const taken = { ...state.forward, port };
+  await assert.rejects(near.add(taken), { code: "address-unavailable", facts: { address: `127.0.0.1:${port}`, why: "EADDRINUSE" } });
+  const find = (): ForwardState | undefined => near.states().find(({ forward }) => forward.port === port);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  near.restore(taken);
+  while (find()?.trouble === "") await immediate();
+  assert.deepEqual([find()?.listening, find()?.trouble], [false, "EADDRINUSE"]);
+  await new Promise((resolve) => other.close(resolve));
+  t.mock.timers.tick(limits.tunnelRetryMs);
+  t.mock.timers.reset();
+  while (find()?.listening !== true) await immediate();
+  assert.equal(await text(await connect(port)), "hello");
 });
 
 test("a path is measured both ways, and one measurement does not disturb another", HALF_A_MINUTE, async (t) => {
