@@ -207,7 +207,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   peers(): Promise<unknown> {
-    return this.#alone(async () => ({ ...(await this.#required()).runtime.peersView(), metrics: this.metrics() }));
+    return this.#alone(async () => ({ ...(await (await this.#required()).runtime.peersView()), metrics: this.metrics() }));
   }
 
   async ping({ member }: { member: string }): Promise<unknown> {
