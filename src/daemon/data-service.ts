@@ -8,9 +8,9 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
-import { bridge, Calls, type Exposure, type Forward, type Measured } from "../data/index.ts";
+import { bridge, Calls, type DataHosts, type Exposure, type Forward, type Measured } from "../data/index.ts";
 import { framesOf, type MemberStream, type Network, StreamDuplex } from "../net/index.ts";
-import type { DataPort, NetworkCodec } from "../wire/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
 import type { DaemonAnswers, DataListen, DataState, DataThreadOptions, HandedStream, ThreadAnswers } from "./data-thread.ts";
 
 /** One frame: where the member takes TLS connections. */
@@ -19,7 +19,7 @@ const DATA_PORT = "/cairn/data-port/1";
 const DATA = "/cairn/data/1";
 const RESTART_MS = 1_000;
 /** What a member said of its port is believed for so long. */
-const WHERE_MS = 60_000;
+const PORT_MS = 60_000;
 const NOTHING: DataState = { exposures: {}, forwards: [], traffic: new Map() };
 
 export interface DataServiceParts {
@@ -45,7 +45,7 @@ interface Thread {
 export class DataService implements AsyncDisposable {
   readonly #parts: DataServiceParts;
   readonly #options: DataServiceOptions;
-  readonly #where = new Map<Key, { readonly port: DataPort; readonly atMs: number }>();
+  readonly #ports = new Map<Key, { readonly port: number; readonly atMs: number }>();
   #thread: Thread | undefined;
   #exposures: readonly Exposure[] = [];
   #forwards: readonly Forward[] = [];
@@ -164,19 +164,18 @@ export class DataService implements AsyncDisposable {
   }
 
   #moved(key: Key): void {
-    this.#where.delete(key);
+    this.#ports.delete(key);
     this.#thread?.calls.ask("moved", key).catch(() => undefined);
   }
 
   /** A member asks where this node listens; it does from now on. */
   async #tellPort({ key, stream }: MemberStream): Promise<void> {
-    const { codec, network, listening, log } = this.#parts;
+    const { codec, listening, log } = this.#parts;
     const frames = framesOf(stream, limits.dataOpeningBytes);
     try {
       const port = await this.#calls().ask("listen", this.#options.listen);
       listening(port);
-      const hosts = network.addresses.flatMap((address) => ipOf(address) ?? []);
-      await frames.write(codec.encodeDataPort({ port, hosts }), limits.helloDeadlineMs);
+      await frames.write(codec.encodeDataPort(port), limits.helloDeadlineMs);
       await frames.close(limits.helloDeadlineMs);
     } catch (error) {
       log.event("warn", "data.port-untold", { peer: key, why: reasonOf(error) });
@@ -185,21 +184,24 @@ export class DataService implements AsyncDisposable {
   }
 
   /** @throws {CairnError} peer-absent; and whatever breaks the stream on which it is asked */
-  async #whereIs(key: Key): Promise<DataPort> {
-    const known = this.#where.get(key);
-    if (known !== undefined && performance.now() - known.atMs < WHERE_MS) return known.port;
+  async #whereIs(key: Key): Promise<DataHosts> {
+    // Not what it says of its data plane: where it was seen, and addresses that were found to mean it here.
+    const hosts = this.#parts.network.addressesOf(key).flatMap((address) => ipOf(address) ?? []);
+    return { hosts: [...new Set(hosts)], port: await this.#portOf(key) };
+  }
+
+  async #portOf(key: Key): Promise<number> {
+    const known = this.#ports.get(key);
+    if (known !== undefined && performance.now() - known.atMs < PORT_MS) return known.port;
     const { codec, network } = this.#parts;
-    const { stream, connection } = await network.open(key, DATA_PORT, limits.dataDialDeadlineMs);
+    const { stream } = await network.open(key, DATA_PORT, limits.dataDialDeadlineMs);
     const frames = framesOf(stream, limits.dataOpeningBytes);
     const bytes = await frames.read(limits.dataDialDeadlineMs);
     if (bytes === undefined) throw new CairnError("peer-absent", { why: "its data plane takes no connections" });
-    const { port, hosts } = codec.decodeDataPort(bytes);
+    const port = codec.decodeDataPort(bytes);
     await frames.close(limits.helloDeadlineMs).catch(() => undefined);
-    // The link's own address is where the member was seen; what it says of itself may not lead there from here.
-    const seen = ipOf(connection.remoteAddr.toString());
-    const where = { port, hosts: [...new Set([...(seen === undefined ? [] : [seen]), ...hosts])] };
-    this.#where.set(key, { port: where, atMs: performance.now() });
-    return where;
+    this.#ports.set(key, { port, atMs: performance.now() });
+    return port;
   }
 
   async #open(key: Key): Promise<HandedStream> {

@@ -12,6 +12,7 @@ import {
   addressOf,
   Calls,
   type Carrier,
+  type DataHosts,
   type DataTraffic,
   dataStream,
   type Exposure,
@@ -29,7 +30,7 @@ import {
   type TunnelCounts,
   tlsIdentity,
 } from "../data/index.ts";
-import { type DataPort, loadNetworkCodec } from "../wire/index.ts";
+import { loadNetworkCodec } from "../wire/index.ts";
 
 /** Where the thread may listen. */
 export interface DataListen {
@@ -54,7 +55,7 @@ export interface HandedStream {
 export type DaemonAnswers = {
   event(event: { readonly level: Level; readonly name: string; readonly facts: Facts }): void;
   /** @throws {CairnError} peer-absent */
-  whereIs(key: Key): Promise<DataPort>;
+  whereIs(key: Key): Promise<DataHosts>;
   /** @throws {CairnError} peer-absent */
   stream(key: Key): Promise<HandedStream>;
 };

@@ -12,6 +12,7 @@ export { type Measured, measure, serveMeasurements } from "./measure.ts";
 export { type DataTraffic, Plane } from "./plane.ts";
 export { bridge, PortDuplex } from "./port-duplex.ts";
 export { TlsCarrier } from "./tls-carrier.ts";
+export type { DataHosts } from "./tls-client.ts";
 export { addressOf } from "./tls-options.ts";
 export { TlsServer } from "./tls-server.ts";
 export { type Exposure, type Forward, type ForwardState, type Permission, type TunnelCounts } from "./tunnels.ts";

@@ -3,18 +3,17 @@
  *
  * Knows: how many handshakes with one member run at once. Does not know: services; see plane.ts.
  */
-import { type Key, limits } from "../base/index.ts";
+import { CairnError, type Key, limits } from "../base/index.ts";
 import type { DataStream } from "../contracts/index.ts";
-import type { DataPort } from "../wire/index.ts";
 import { type Carrier, dataStream } from "./carriers.ts";
 import type { TlsIdentity } from "./certificate.ts";
-import { connectTls } from "./tls-client.ts";
+import { connectTls, type DataHosts } from "./tls-client.ts";
 import { addressOf } from "./tls-options.ts";
 
 export interface TlsCarrierParts {
   readonly identity: TlsIdentity;
   /** Where a member takes connections. @throws {CairnError} peer-absent */
-  readonly whereIs: (key: Key, signal: AbortSignal) => Promise<DataPort>;
+  readonly whereIs: (key: Key, signal: AbortSignal) => Promise<DataHosts>;
 }
 
 export class TlsCarrier implements Carrier {
@@ -29,11 +28,12 @@ export class TlsCarrier implements Carrier {
 
   async connect(key: Key, signal: AbortSignal): Promise<DataStream> {
     const { identity, whereIs } = this.#parts;
-    const port = await whereIs(key, signal);
+    const there = await whereIs(key, signal);
+    if (there.hosts.length === 0) throw new CairnError("peer-absent", { why: "no address leads straight to it" });
     await this.#turn(key);
     try {
       const soon = AbortSignal.any([signal, AbortSignal.timeout(limits.dataDialDeadlineMs)]);
-      const socket = await connectTls(identity, key, port, soon);
+      const socket = await connectTls(identity, key, there, soon);
       return dataStream(key, "tls", addressOf(socket), socket);
     } finally {
       this.#done(key);

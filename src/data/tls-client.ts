@@ -5,16 +5,22 @@
  */
 import tls, { type TLSSocket } from "node:tls";
 import { asError, CairnError, type Key } from "../base/index.ts";
-import type { DataPort } from "../wire/index.ts";
 import { certifiedKey, type TlsIdentity } from "./certificate.ts";
 import { socketOptions, tlsOptions } from "./tls-options.ts";
+
+/** Where a member may take connections. */
+export interface DataHosts {
+  /** IP addresses. */
+  readonly hosts: readonly string[];
+  readonly port: number;
+}
 
 /**
  * Tries all hosts at once: they are few, and most of those that are wrong do not answer at all.
  *
  * @throws {AggregateError} when the member is at none of them; or the reason of the signal
  */
-export async function connectTls(identity: TlsIdentity, key: Key, { hosts, port }: DataPort, signal: AbortSignal): Promise<TLSSocket> {
+export async function connectTls(identity: TlsIdentity, key: Key, { hosts, port }: DataHosts, signal: AbortSignal): Promise<TLSSocket> {
   const enough = new AbortController();
   const either = AbortSignal.any([signal, enough.signal]);
   const attempts = hosts.map((host) => connectOne(identity, key, host, port, either));

@@ -172,6 +172,12 @@ export class Network implements AsyncDisposable {
     ];
   }
 
+  /** Multiaddrs at which a member may be reached: the one at which it is connected, then those that are known. */
+  addressesOf(key: Key): string[] {
+    const link = this.#links.get(key);
+    return [...(link === undefined ? [] : [link.facts.address]), ...(this.#book.host(key)?.addresses ?? [])];
+  }
+
   connected(key: Key): boolean {
     return this.#links.has(key);
   }

@@ -3,10 +3,9 @@
  *
  * Knows: frames and their bounds. Does not know: which services there are.
  */
-import { isIP } from "node:net";
 import { limits } from "../base/index.ts";
 import { DataAnswerSchema, DataOpenSchema, DataPortSchema } from "./generated/data-plane_pb.ts";
-import { decode, encode, invalid, list } from "./message-fields.ts";
+import { decode, encode, invalid } from "./message-fields.ts";
 
 export interface DataOpen {
   readonly service: string;
@@ -14,12 +13,6 @@ export interface DataOpen {
 }
 
 export type DataAnswer = { readonly kind: "ready" } | { readonly kind: "refused"; readonly reason: string };
-
-/** Where a member takes connections of the data plane. */
-export interface DataPort {
-  readonly port: number;
-  readonly hosts: readonly string[];
-}
 
 const TEXT_CHARACTERS = 128;
 
@@ -52,17 +45,15 @@ export function decodeDataAnswer(bytes: Uint8Array): DataAnswer {
   }
 }
 
-export function encodeDataPort({ port, hosts }: DataPort): Uint8Array {
-  return encode(DataPortSchema, { port, hosts: hosts.slice(0, limits.addressesPerHost) });
+export function encodeDataPort(port: number): Uint8Array {
+  return encode(DataPortSchema, { port });
 }
 
 /** @throws {CairnError} frame-invalid */
-export function decodeDataPort(bytes: Uint8Array): DataPort {
-  const { port, hosts } = decode(DataPortSchema, bytes, limits.dataOpeningBytes);
+export function decodeDataPort(bytes: Uint8Array): number {
+  const { port } = decode(DataPortSchema, bytes, limits.dataOpeningBytes);
   if (port === 0 || port > 65_535) throw invalid("port");
-  // Not names: nothing that a member says is looked up.
-  if (hosts.some((host) => isIP(host) === 0)) throw invalid("host");
-  return { port, hosts: list(hosts, limits.addressesPerHost) };
+  return port;
 }
 
 /** Printable, since it ends up in logs and on terminals. */

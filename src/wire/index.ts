@@ -18,7 +18,6 @@ export {
   type WrapperFrame,
   writeDaemonFrame,
 } from "./compile-socket.ts";
-export type { DataPort } from "./data-plane.ts";
 export type { Capacity, GossipFrame, Presence } from "./gossip.ts";
 export {
   type HotRecord,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file data-plane.proto.
  */
 export const file_data_plane: GenFile = /*@__PURE__*/
-  fileDesc("ChBkYXRhLXBsYW5lLnByb3RvEg1jYWlybi5kYXRhLnYxIi0KCERhdGFPcGVuEg8KB3NlcnZpY2UYASABKAkSEAoIYXJndW1lbnQYAiABKAkiZgoKRGF0YUFuc3dlchIlCgVyZWFkeRgBIAEoCzIULmNhaXJuLmRhdGEudjEuUmVhZHlIABIpCgdyZWZ1c2VkGAIgASgLMhYuY2Fpcm4uZGF0YS52MS5SZWZ1c2VkSABCBgoEd2hhdCIHCgVSZWFkeSIZCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCSInCghEYXRhUG9ydBIMCgRwb3J0GAEgASgNEg0KBWhvc3RzGAIgAygJYgZwcm90bzM");
+  fileDesc("ChBkYXRhLXBsYW5lLnByb3RvEg1jYWlybi5kYXRhLnYxIi0KCERhdGFPcGVuEg8KB3NlcnZpY2UYASABKAkSEAoIYXJndW1lbnQYAiABKAkiZgoKRGF0YUFuc3dlchIlCgVyZWFkeRgBIAEoCzIULmNhaXJuLmRhdGEudjEuUmVhZHlIABIpCgdyZWZ1c2VkGAIgASgLMhYuY2Fpcm4uZGF0YS52MS5SZWZ1c2VkSABCBgoEd2hhdCIHCgVSZWFkeSIZCgdSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCSIYCghEYXRhUG9ydBIMCgRwb3J0GAEgASgNYgZwcm90bzM");
 
 /**
  * What a member that opened a stream wants.
@@ -109,13 +109,6 @@ export type DataPort = Message<"cairn.data.v1.DataPort"> & {
    * @generated from field: uint32 port = 1;
    */
   port: number;
-
-  /**
-   * IP addresses.
-   *
-   * @generated from field: repeated string hosts = 2;
-   */
-  hosts: string[];
 };
 
 /**
