@@ -10,8 +10,9 @@ import type { Capacity, NetworkCodec, Presence } from "../wire/index.ts";
 import { version } from "./version.ts";
 
 const { leastMs, membersPerGroup, refreshMs, staleMs } = limits.presence;
-/** Cores, memory and cache are each this many times what makes a change worth telling. */
+/** A change is worth telling from an eighth of the cores, a sixteenth of the memory, an eighth of the cache. */
 const STEPS = { load: 8, memory: 16, cache: 8 };
+/** Where an eighth is next to nothing. */
 const LEAST_STEP = { load: 0.25, cacheBytes: 64 * 1024 ** 2 };
 
 /** What the daemon does just now; the rest of a capacity is asked of the system. */
