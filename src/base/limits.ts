@@ -111,8 +111,8 @@ export const limits = {
   connectionsPerPeer: 4,
   /** A ping that is not answered in so long makes a node look for another way to the member. */
   linkDoubtMs: 2_000,
-  /** So many of them in a row, one after the other, and the link is dead. */
-  linkDoubts: 4,
+  /** So many of them in a row, one after the other, and the link is dead; fewer could be queueing behind what others send. */
+  linkDoubts: 6,
   /** A link that another one could replace has so long to show that it lives. */
   linkProbeMs: 2_000,
   /** Members that a node is connected with at once. */
@@ -269,12 +269,12 @@ export const limits = {
   /** A member that was dialled directly and has not answered for so long is looked for through relays, too. */
   relayAfterMs: 150,
   /** Members that are asked whether they can relay, for one that is looked for. */
-  relaysAsked: 8,
+  relaysAsked: 4,
   /** Relays between two members. */
   relaysInRow: 3,
-  /** Circuits that a node relays at once, and those of them that one member has asked for. */
+  /** Circuits that a node relays at once, and those that one member has asked for or is called by; a connection has other streams, too. */
   circuits: 256,
-  circuitsPerMember: 32,
+  circuitsPerMember: 24,
   /** Bytes a second that a node relays, all circuits together, both ways. */
   relayBytesPerSecond: 33_554_432,
   /** A circuit on which nothing has moved for so long ends; links ping more often. */

@@ -26,6 +26,8 @@ export interface CircuitsParts {
   readonly shares: Shares;
   readonly codec: NetworkCodec;
   readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
 }
 
 /** A member that can relay. */
@@ -51,13 +53,14 @@ export class Circuits {
       .toSorted((a, b) => a.facts.relays - b.facts.relays || (a.facts.usualRttMs ?? 0) - (b.facts.usualRttMs ?? 0))
       .slice(0, limits.relaysAsked);
     const found: Found[] = [];
-    const began = performance.now();
+    const { now } = this.#parts;
+    const began = now();
     const enough = Promise.withResolvers<void>();
     const all = asked.map(async (link) => {
       const one = await this.#ask(link, key);
       if (one === undefined) return;
       found.push(one);
-      if (found.length === 1) setTimeout(enough.resolve, performance.now() - began);
+      if (found.length === 1) setTimeout(enough.resolve, now() - began);
     });
     await Promise.race([Promise.all(all), enough.promise]);
     return found.toSorted((a, b) => a.rttMs - b.rttMs)[0];

@@ -63,7 +63,8 @@ export class Links {
     const waits = this.#reserve(link);
     before.ping(limits.linkProbeMs).then(
       () => waits && this.#next.get(link.key) === link && link.end("one link is enough"),
-      () => before.end("silent"),
+      // It may only be slow: what is under way on it may still finish.
+      () => (waits && this.#next.get(link.key) === link ? this.#promote(link) : before.end("silent")),
     );
   }
 

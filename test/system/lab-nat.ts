@@ -97,6 +97,8 @@ export function publicAddress(number: number): string {
 /** A cable to the internet. Routers' ones are called `eth0`, too. */
 function plug(namespace: string, address: string): void {
   const port = `port-${namespace}`.slice(0, 15);
+  // Link-local addresses would make neighbours of machines that are to be far apart.
+  inNamespace(namespace, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
   ip(`link add ${port} type veth peer name eth0 netns ${namespace}`);
   ip(`link set ${port} master internet up`);
   ip(`-n ${namespace} addr add ${address} dev eth0`);
