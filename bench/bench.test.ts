@@ -9,6 +9,7 @@ import { cold } from "./cold.ts";
 import { findProgram } from "./contenders.ts";
 import { daemon } from "./daemon.ts";
 import { dataPlane } from "./data-plane.ts";
+import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
@@ -29,6 +30,7 @@ const tiny: Settings = {
   members: 3,
   messages: 10,
   links: 2,
+  objects: 12,
   strangerSeconds: 1,
   dataBytes: 1_048_576,
   progress: () => undefined,
@@ -69,6 +71,7 @@ test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 
 
 test("the data plane is measured", async () =>
   check(await dataPlane(tiny), /data plane \/ raw TLS/, /data plane \/ libp2p Noise/, /requests: data plane on one stream/));
+test("objects from a peer are measured, and arrive", async () => check(await exchange(tiny), /wall \/ HTTP/));
 
 test("medians, quartiles and ratios", () => {
   assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, p25: 2, p75: 4 });

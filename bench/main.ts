@@ -9,6 +9,7 @@ import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
 import { dataPlane } from "./data-plane.ts";
+import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
@@ -27,6 +28,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   gossip,
   network,
   "data-plane": dataPlane,
+  exchange,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -40,6 +42,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   gossip     from one of 20 members to all, and until a killed one is missed
   network    the daemon's start with a network, its memory with 100 links, strangers
   data-plane the data plane on loopback: against raw TLS, against streams of libp2p
+  exchange   300 objects from a peer, against HTTP
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
@@ -106,6 +109,7 @@ const settings: Settings = {
   members: values.quick ? 8 : 20,
   messages: values.quick ? 100 : 1_000,
   links: values.quick ? 20 : 100,
+  objects: 300,
   strangerSeconds: values.quick ? 5 : 60,
   dataBytes: values.quick ? 67_108_864 : 268_435_456,
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),

@@ -1,5 +1,5 @@
 /**
- * A member of a network in a process of its own: what the benchmarks of gossip start twenty of.
+ * A member of a network in a process of its own: what the benchmark of gossip starts twenty of, that of the exchange two.
  *
  * Run by members.ts, which tells it by messages what to do.
  */
@@ -9,7 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "../src/base/index.ts";
 import { useBundle } from "../src/daemon/libraries.ts";
 import type { NetworkRuntime as Runtime } from "../src/daemon/network-runtime.ts";
+import type { Share as Sharing } from "../src/net/index.ts";
 import { NetworkState } from "../src/store/index.ts";
+import { loadNetworkCodec } from "../src/wire/index.ts";
+import { HttpClient, objectsShelf, type Served, serveHttp } from "./exchange-side.ts";
 import { checkout } from "./native.ts";
 
 /** What members.ts asks for; each is answered with the same `id`. */
@@ -19,7 +22,10 @@ export type Order =
   | { readonly do: "join"; readonly line: string }
   | { readonly do: "linked" }
   | { readonly do: "say"; readonly number: number }
-  | { readonly do: "heard" };
+  | { readonly do: "heard" }
+  | { readonly do: "serve"; readonly objects: number }
+  | { readonly do: "shared" }
+  | { readonly do: "fetch"; readonly how: "cairn" | "http"; readonly from: string; readonly served: Served };
 
 /** When what was noticed here: ns of the machine's monotonic clock, which all its processes share. */
 export interface Noticed {
@@ -32,16 +38,20 @@ export interface Noticed {
 
 const TOPIC = "bench";
 const HOUR_MS = 3_600_000;
+const HTTP_CONNECTIONS = 8;
 /** Of a message, like those of presence. */
 const CONTENT_BYTES = 60;
 
 useBundle(checkout);
+const { Share } = await import("../src/net/index.ts");
 const { foundNetwork, NetworkRuntime, readInvitation } = await import("../src/daemon/network-runtime.ts");
 const directory = process.argv[2] ?? "";
 const name = process.argv[3] ?? "";
 const seeds = { peerSeed: randomBytes(32), attestationSeed: randomBytes(32) };
 const noticed = { said: {} as Record<number, string>, heard: {} as Record<number, string>, lost: {} as Record<string, string> };
 let runtime: Runtime | undefined;
+let share: Sharing | undefined;
+let http: HttpClient | undefined;
 
 function nowNs(): string {
   return String(process.hrtime.bigint());
@@ -98,7 +108,30 @@ async function obey(order: Order): Promise<unknown> {
     }
     case "heard":
       return noticed;
+    case "serve": {
+      const shelf = objectsShelf(order.objects);
+      const parts = { network: required().network, shelf, codec: await loadNetworkCodec(), log: silentLog, now: () => performance.now() };
+      share = await Share.start(parts);
+      return serveHttp(shelf.objects);
+    }
+    case "shared":
+      return share?.facts().length;
+    case "fetch":
+      return fetched(order);
   }
+}
+
+/** @returns ms until all objects were here */
+async function fetched({ how, from, served }: Extract<Order, { do: "fetch" }>): Promise<number> {
+  http ??= new HttpClient(served.port, HTTP_CONNECTIONS);
+  const began = performance.now();
+  if (how === "http") await http.fetch(served.objects);
+  else {
+    let arrived = 0;
+    const missing = await share?.blobs([from], served.objects, async () => void arrived++, AbortSignal.timeout(30_000));
+    if (missing?.length !== 0 || arrived !== served.objects.length) throw new Error(`${arrived} of ${served.objects.length} arrived`);
+  }
+  return performance.now() - began;
 }
 
 function required(): Runtime {

@@ -29,6 +29,8 @@ export interface Settings {
   readonly strangerSeconds: number;
   /** Bytes of one stream in `data-plane`. */
   readonly dataBytes: number;
+  /** Objects in `exchange`. */
+  readonly objects: number;
   /** Tells how far it is. */
   readonly progress: (text: string) => void;
 }

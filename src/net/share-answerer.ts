@@ -142,7 +142,7 @@ export class Answerer implements Disposable {
     if (isComplete) this.#results.shift();
     let frame = codec.encodeResults(about.number, about.answered, batch, isComplete);
     // Hardly ever: they are compressed.
-    while (frame.length > limits.shareFrameBytes) {
+    while (frame.length > limits.shareFrameBytes + codec.SHARE_LENGTH_BYTES) {
       batch.pop();
       frame = codec.encodeResults(about.number, about.answered, batch, isComplete);
     }

@@ -11,7 +11,11 @@ import { reasonOf } from "./reasons.ts";
 export interface Channel {
   readonly key: Key;
   readonly isOpen: boolean;
-  /** @returns whether another frame may follow at once; if not, `drained` is called when it may. */
+  /**
+   * Sends a frame, which has its length in front.
+   *
+   * @returns whether another frame may follow at once; if not, `drained` is called when it may
+   */
   send(frame: Uint8Array): boolean;
   /** Calls the listener from now on, and not before this returns. `ended` is called once, and nothing after it. */
   listen(listener: ChannelListener): void;
@@ -48,10 +52,7 @@ export function channelOf({ key, stream, connection }: MemberStream): Channel {
     },
     send(frame) {
       if (hasEnded) return false;
-      const length = Buffer.allocUnsafe(LENGTH_BYTES);
-      length.writeUInt32BE(frame.length);
       try {
-        stream.send(length);
         return stream.send(frame);
       } catch (error) {
         queueMicrotask(() => end(reasonOf(error)));

@@ -31,6 +31,12 @@ function piece(offset: number, bytes: Uint8Array): BlobPiece {
   return { index: 0, absent: false, offset, bytes };
 }
 
+function framed(bytes: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(codec.SHARE_LENGTH_BYTES);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
 const shared = codec.encodeSharedResult(RESULT);
 const summary = (sequence: number): Uint8Array => {
   return codec.encodeSummary({ kind: "summary", sequence, added: new Uint8Array(0), removed: new Uint8Array(0) });
@@ -98,10 +104,10 @@ const LIES: readonly Lie[] = [
     begun: (channel) => void channel.send(codec.encodeBlobs(9, [], true)),
     why: "frame-invalid: answer to nothing",
   },
-  { about: "noise", begun: (channel) => void channel.send(noise(3, 500)), why: "frame-invalid: ShareFrame" },
+  { about: "noise", begun: (channel) => void channel.send(framed(noise(3, 500))), why: "frame-invalid: ShareFrame" },
   {
     about: "a frame that is too large",
-    begun: (channel) => void channel.send(new Uint8Array(limits.shareFrameBytes + 1)),
+    begun: (channel) => void channel.send(framed(new Uint8Array(limits.shareFrameBytes + 1))),
     why: "frame-invalid",
   },
   {

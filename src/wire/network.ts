@@ -36,5 +36,5 @@ export {
   encodeRelayFrame,
   encodeSeen,
 } from "./paths.ts";
-export { decodeShareFrame, encodeBlobs, encodeQuestion, encodeResults, encodeSummary } from "./share.ts";
+export { decodeShareFrame, encodeBlobs, encodeQuestion, encodeResults, encodeSummary, SHARE_LENGTH_BYTES } from "./share.ts";
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";

@@ -6,7 +6,7 @@ import { limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import * as codec from "./network.ts";
 import { same } from "./same.fixture.ts";
-import type { BlobPiece } from "./share.ts";
+import type { BlobPiece, ShareFrame } from "./share.ts";
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const hex = bytes(32).map((value) => Buffer.from(value).toString("hex"));
@@ -47,12 +47,18 @@ const prefixes = fc.uniqueArray(fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn
   return new Uint8Array(Buffer.from(sorted.buffer, sorted.byteOffset, sorted.byteLength).swap64());
 });
 
+/** Without the length in front. */
+function decoded(bytes: Uint8Array): ShareFrame {
+  assert.equal(Buffer.from(bytes).readUInt32BE(), bytes.length - codec.SHARE_LENGTH_BYTES);
+  return codec.decodeShareFrame(bytes.subarray(codec.SHARE_LENGTH_BYTES));
+}
+
 test("what was encoded is decoded", () => {
   fc.assert(fc.property(shared, (value) => same(codec.decodeSharedResult(codec.encodeSharedResult(value)), value)));
   fc.assert(
     fc.property(number, fc.array(shared, { maxLength: 4 }), (question, results) => {
       const encoded = results.map(codec.encodeSharedResult);
-      const frame = codec.decodeShareFrame(codec.encodeResults(question, 5, encoded, true));
+      const frame = decoded(codec.encodeResults(question, 5, encoded, true));
       assert.equal(frame.kind, "results");
       const { bytes: took, ...rest } = frame;
       assert.ok(took >= encoded.reduce((sum, { length }) => sum + length, 0));
@@ -61,13 +67,13 @@ test("what was encoded is decoded", () => {
   );
   fc.assert(
     fc.property(number, fc.array(piece, { maxLength: 9 }), fc.boolean(), (question, pieces, complete) =>
-      same(codec.decodeShareFrame(codec.encodeBlobs(question, pieces, complete)), { kind: "blobs", question, pieces, complete }),
+      same(decoded(codec.encodeBlobs(question, pieces, complete)), { kind: "blobs", question, pieces, complete }),
     ),
   );
   fc.assert(
     fc.property(number, prefixes, prefixes, (sequence, added, removed) => {
       const frame = { kind: "summary", sequence, added, removed } as const;
-      same(codec.decodeShareFrame(codec.encodeSummary(frame)), frame);
+      same(decoded(codec.encodeSummary(frame)), frame);
     }),
   );
   const wanted = fc.record({ digest: hex, size, from: fc.nat() }).map((one) => ({ ...one, from: one.from % (one.size + 1) }));
@@ -78,7 +84,7 @@ test("what was encoded is decoded", () => {
       fc.array(wanted, { minLength: 1 }),
       (question, manifests, blobs) => {
         for (const what of [{ kind: "want-results", manifests }, { kind: "want-blobs", blobs }, { kind: "cancel" }] as const)
-          same(codec.decodeShareFrame(codec.encodeQuestion(question, what)), { ...what, question });
+          same(decoded(codec.encodeQuestion(question, what)), { ...what, question });
       },
     ),
   );
@@ -133,21 +139,22 @@ test("a frame is refused when something of it is out of bounds", () => {
     ["a prefix twice", codec.encodeSummary({ ...summary, added: new Uint8Array(16) })],
     ["prefixes in disorder", codec.encodeSummary({ ...summary, removed: Buffer.from("00000000000000020000000000000001", "hex") })],
     ["removed from nothing", codec.encodeSummary({ ...summary, sequence: 0, removed: new Uint8Array(8) })],
-    ["too large", new Uint8Array(limits.shareFrameBytes + 1)],
-    ["nothing", new Uint8Array(0)],
+    ["too large", new Uint8Array(codec.SHARE_LENGTH_BYTES + limits.shareFrameBytes + 1)],
+    ["nothing", new Uint8Array(codec.SHARE_LENGTH_BYTES)],
     // Field 4 (results) of field 3 (zstd): 64 MiB of zeros in 2 KiB.
     ["a bomb", framed(Buffer.concat([Buffer.of(0x1a), varint(zeros.length), zeros]))],
     ["what is no zstd", framed(Buffer.of(0x1a, 3, 1, 2, 3))],
     ["both plain and zstd", framed(Buffer.of(0x12, 1, 0, 0x1a, 1, 0))],
   ];
-  for (const [about, wrong] of rows) assert.throws(() => codec.decodeShareFrame(wrong), { code: "frame-invalid" }, about);
+  for (const [about, wrong] of rows)
+    assert.throws(() => codec.decodeShareFrame(wrong.subarray(codec.SHARE_LENGTH_BYTES)), { code: "frame-invalid" }, about);
 });
 
 test("noise, and frames with a byte changed, are refused or mean something else, and nothing worse", () => {
   const frame = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.tuple(shared, fc.nat(), fc.nat({ max: 255 })).map(([value, at, byte]) => {
-      const encoded = Buffer.from(codec.encodeResults(1, 1, [codec.encodeSharedResult(value)], true));
+      const encoded = Buffer.from(codec.encodeResults(1, 1, [codec.encodeSharedResult(value)], true)).subarray(codec.SHARE_LENGTH_BYTES);
       encoded[at % encoded.length] = byte;
       return encoded;
     }),
@@ -177,5 +184,5 @@ function varint(value: number): Buffer {
 
 /** A frame that answers question 1 with such a body of `Results`. */
 function framed(results: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(0x08, 1, 0x22), varint(results.length), results]);
+  return Buffer.concat([Buffer.alloc(codec.SHARE_LENGTH_BYTES), Buffer.of(0x08, 1, 0x22), varint(results.length), results]);
 }

@@ -3,17 +3,20 @@
  *
  * Knows: frames and the bounds of every field. Does not know: who may say what, and when; whether a signature holds.
  */
+
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { CairnError, type Digest, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import { ResultListSchema, ShareFrameSchema } from "./generated/share_pb.ts";
-import { bytesOf, decodeAny, encode, hexOf, invalid, list } from "./message-fields.ts";
+import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
 import { decodeSharedResult, sizeOf } from "./shared-result.ts";
 
 /** First bytes of a digest, of which a summary consists. */
 const PREFIX_BYTES = 8;
 /** Less than this does not become smaller. */
 const COMPRESSED_FROM_BYTES = 256;
+const NOTHING = new Uint8Array(0);
 
 export interface WantedBlob {
   readonly digest: Digest;
@@ -52,21 +55,25 @@ export type Answer =
 
 export type ShareFrame = SummaryFrame | ((Question | Answer | { readonly kind: "cancel" }) & { readonly question: number });
 
+/** Of a frame's length, which is in front of it. */
+export const SHARE_LENGTH_BYTES = 4;
+
+/** All that is encoded here has its length in front, ready to be sent. */
 export function encodeSummary(frame: SummaryFrame): Uint8Array {
   const { sequence, added, removed } = frame;
-  return encode(ShareFrameSchema, { what: { case: "summary", value: { sequence, added, removed } } });
+  return framed({ what: { case: "summary", value: { sequence, added, removed } } });
 }
 
 export function encodeQuestion(question: number, what: Question | { readonly kind: "cancel" }): Uint8Array {
   switch (what.kind) {
     case "want-results":
-      return encode(ShareFrameSchema, { question, what: { case: "wantResults", value: { manifests: what.manifests.map(bytesOf) } } });
+      return framed({ question, what: { case: "wantResults", value: { manifests: what.manifests.map(bytesOf) } } });
     case "want-blobs": {
       const blobs = what.blobs.map(({ digest, size, from }) => ({ digest: bytesOf(digest), size: BigInt(size), from: BigInt(from) }));
-      return encode(ShareFrameSchema, { question, what: { case: "wantBlobs", value: { blobs } } });
+      return framed({ question, what: { case: "wantBlobs", value: { blobs } } });
     }
     case "cancel":
-      return encode(ShareFrameSchema, { question, what: { case: "cancel", value: {} } });
+      return framed({ question, what: { case: "cancel", value: {} } });
   }
 }
 
@@ -78,14 +85,49 @@ export function encodeResults(question: number, answered: number, results: reado
   const plain = encode(ResultListSchema, { results: [...results] });
   const packed = plain.length < COMPRESSED_FROM_BYTES ? plain : zstdCompressSync(plain, ZSTD);
   const body = packed.length < plain.length ? { zstd: packed } : { plain };
-  return encode(ShareFrameSchema, { question, what: { case: "results", value: { answered, ...body, complete } } });
+  return framed({ question, what: { case: "results", value: { answered, ...body, complete } } });
 }
 
+/** The one message that is large and often sent: written in place, so that the bytes are copied once. */
 export function encodeBlobs(question: number, pieces: readonly BlobPiece[], complete: boolean): Uint8Array {
-  const messages = pieces.map((piece) =>
-    piece.absent ? { index: piece.index, absent: true } : { index: piece.index, offset: BigInt(piece.offset), bytes: piece.bytes },
-  );
-  return encode(ShareFrameSchema, { question, what: { case: "blobs", value: { pieces: messages, complete } } });
+  const heads = pieces.map(pieceHead);
+  const end = complete ? new BinaryWriter().tag(2, WireType.Varint).bool(true).finish() : NOTHING;
+  const size = pieces.reduce((sum, piece, at) => sum + (heads[at]?.length ?? 0) + bytesIn(piece).length, end.length);
+  const head = new BinaryWriter().tag(1, WireType.Varint).uint32(question).tag(6, WireType.LengthDelimited).uint32(size).finish();
+  const frame = Buffer.allocUnsafe(SHARE_LENGTH_BYTES + head.length + size);
+  let at = frame.writeUInt32BE(head.length + size);
+  const put = (bytes: Uint8Array): void => {
+    frame.set(bytes, at);
+    at += bytes.length;
+  };
+  put(head);
+  for (const [index, piece] of pieces.entries()) {
+    put(heads[index] ?? NOTHING);
+    put(bytesIn(piece));
+  }
+  put(end);
+  return frame;
+}
+
+/** A piece as a field of `Blobs`, but for its bytes, which come last. */
+function pieceHead(piece: BlobPiece): Uint8Array {
+  const fields = new BinaryWriter().tag(1, WireType.Varint).uint32(piece.index);
+  if (piece.absent) fields.tag(2, WireType.Varint).bool(true);
+  else fields.tag(3, WireType.Varint).uint64(piece.offset).tag(4, WireType.LengthDelimited).uint32(piece.bytes.length);
+  const head = fields.finish();
+  const size = head.length + bytesIn(piece).length;
+  return new BinaryWriter().tag(1, WireType.LengthDelimited).uint32(size).raw(head).finish();
+}
+
+function bytesIn(piece: BlobPiece): Uint8Array {
+  return piece.absent ? NOTHING : piece.bytes;
+}
+
+function framed(message: Init<typeof ShareFrameSchema>): Uint8Array {
+  const bytes = encode(ShareFrameSchema, message);
+  const length = Buffer.allocUnsafe(SHARE_LENGTH_BYTES);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
 }
 
 /** @throws {CairnError} frame-invalid */
