@@ -32,7 +32,10 @@ export interface DataRequest {
   readonly argument: string;
 }
 
-/** What a service says to a request: whoever refuses says why, in a word that travels. */
+/**
+ * What a service says to a request: whoever refuses says why, in a word that travels. `begin` is always called, perhaps with a stream that
+ * was destroyed meanwhile.
+ */
 export type DataVerdict =
   | { readonly kind: "ready"; readonly begin: (stream: DataStream) => void }
   | { readonly kind: "refused"; readonly reason: string };

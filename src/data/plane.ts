@@ -165,8 +165,8 @@ export class Plane implements DataPlane {
     const judge = this.#judges.get(opening.service);
     const unknown: DataVerdict = { kind: "refused", reason: "no-such-service" };
     const verdict = judge === undefined ? unknown : await judge({ key: stream.key, ...opening }, signal);
-    if (stream.bytes.destroyed) return;
-    writeOpening(stream.bytes, codec.encodeDataAnswer(verdict));
+    if (!stream.bytes.destroyed) writeOpening(stream.bytes, codec.encodeDataAnswer(verdict));
+    // Also of a stream that has ended meanwhile: the service may hold something for it.
     if (verdict.kind === "ready") return verdict.begin(stream);
     this.#parts.log.event("info", "data.refused", { peer: stream.key, service: opening.service, why: verdict.reason });
     stream.bytes.end();

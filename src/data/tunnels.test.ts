@@ -187,3 +187,22 @@ test("a path is measured both ways, and one measurement does not disturb another
   assert.ok(outcomes.some(({ status }) => status === "fulfilled"));
   await assert.rejects(measure(a.plane, b.key, 9_999_999_999, t.signal), { code: "data-refused", facts: { why: "too-much" } });
 });
+
+test("a service that has made ready for a member is told when the member is gone meanwhile", HALF_A_MINUTE, async (t) => {
+  const members = new Set<string>();
+  const [a, b] = await tlsPlanes(t, members, 1, 2);
+  assert.ok(a && b);
+  const [asked, ready, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<boolean>()];
+  b.plane.serve("slow", async () => {
+    asked.resolve();
+    await ready.promise;
+    return { kind: "ready", begin: ({ bytes }) => begun.resolve(bytes.destroyed) };
+  });
+  const open = assert.rejects(a.plane.open({ key: b.key, service: "slow", argument: "" }, t.signal), { code: "peer-absent" });
+  await asked.promise;
+  members.clear();
+  b.plane.cut();
+  ready.resolve();
+  assert.equal(await begun.promise, true);
+  await open;
+});
