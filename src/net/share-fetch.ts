@@ -4,7 +4,7 @@
  * Knows: what is unfinished, and how much of it there may be. Does not know: streams, or where blobs are kept.
  */
 import { createHash, type Hash } from "node:crypto";
-import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Answer, BlobPiece } from "../wire/index.ts";
 import type { Asking } from "./share-asker.ts";
 import { Budget } from "./share-budget.ts";
@@ -30,7 +30,7 @@ type Take = (digest: Digest, bytes: Uint8Array) => Promise<void>;
 class Unfinished {
   readonly wanted: Wanted;
   #bytes: Uint8Array | undefined;
-  #hash: Hash = createHash("sha256");
+  #hash: Hash | undefined;
   #have = 0;
   /** Whom the bytes so far are from. */
   #from: Key | undefined;
@@ -56,17 +56,17 @@ class Unfinished {
       throw new CairnError("frame-invalid", { what: "piece" });
     const isMixed = this.#have > 0 && this.#from !== key;
     this.#from = isMixed ? undefined : key;
-    this.#hash.update(bytes);
-    if (offset === 0 && end === size) {
-      this.#bytes = bytes;
-    } else {
+    const isWhole = offset === 0 && end === size;
+    if (!isWhole) {
       this.#bytes ??= Buffer.allocUnsafeSlow(size);
       this.#bytes.set(bytes, offset);
+      this.#hash ??= createHash("sha256");
+      this.#hash.update(bytes);
     }
     this.#have = end;
     if (end < size) return undefined;
-    const isRight = this.#hash.digest("hex") === digest;
-    const whole = this.#bytes;
+    const isRight = (isWhole ? digestOf(bytes) : this.#hash?.digest("hex")) === digest;
+    const whole = isWhole ? bytes : this.#bytes;
     const from = this.#from;
     this.#reset();
     if (isRight) return whole;
@@ -78,7 +78,7 @@ class Unfinished {
   #reset(): void {
     this.#have = 0;
     this.#bytes = undefined;
-    this.#hash = createHash("sha256");
+    this.#hash = undefined;
     this.#from = undefined;
   }
 }
