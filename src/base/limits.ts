@@ -117,6 +117,18 @@ export const limits = {
   linkProbeMs: 2_000,
   /** Members that a node is connected with at once. */
   peers: 150,
+  peerSet: {
+    /** Of them, those that it chooses itself where there are more; the others come by themselves. */
+    outbound: 75,
+    attempts: 8,
+    /** To return to after a restart. */
+    anchors: 6,
+    /** How often somebody else is tried. */
+    feelerEveryMs: 4_000,
+    retryMs: 120_000,
+    /** Being cut off for so long is worth an alarm. */
+    alarmAfterMs: 45_000,
+  },
   /** Streams of one connection, all protocols together. */
   streamsPerPeer: 64,
   dialDeadlineMs: 10_000,

@@ -4,6 +4,7 @@
  * Knows: the command line. Does not know: what is simulated.
  */
 import { parseArgs } from "node:util";
+import { eclipse } from "./eclipse-command.ts";
 import { gossip } from "./gossip-command.ts";
 
 export interface SimOptions {
@@ -15,13 +16,14 @@ export interface SimOptions {
 /** Prints what it found. @returns whether that is as it must be */
 type Simulation = (options: SimOptions) => boolean;
 
-const SIMULATIONS: Readonly<Record<string, Simulation>> = { gossip };
+const SIMULATIONS: Readonly<Record<string, Simulation>> = { eclipse, gossip };
 
 const HELP = `usage: npm run sim -- SIMULATION [options]
 
+  eclipse    whether a node keeps an honest peer through restarts while an attacker owns what it can
   gossip     hops of a message to all, honest and with a third of silent droppers
 
-  --nodes N  nodes   [10,000]
+  --nodes N  nodes; in eclipse, restarts   [10,000]
   --seed N   the same seed gives the same figures   [1]
   --json     as JSON
 
