@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Host, type Key, silentLog } from "../src/base/index.ts";
+import { type Host, type Key, limits, silentLog } from "../src/base/index.ts";
 import type { Roster } from "../src/contracts/index.ts";
 import { NetworkGossip } from "../src/daemon/network-gossip.ts";
 import { Network } from "../src/net/index.ts";
@@ -50,8 +50,18 @@ async function join(text: string): Promise<void> {
   const saved = { load: (): Host[] => [], save: () => undefined, forget: () => undefined };
   const roster = onlyWith(host, members);
   const network = await Network.start(
-    { roster, saved, discoveries: () => [], codec, log: silentLog, now, random: Math.random },
-    { seed, listen: [["/ip4/127.0.0.1/tcp/0"]] },
+    {
+      roster,
+      saved,
+      discoveries: () => [],
+      domainOf: () => "",
+      anchors: { load: () => [], save: () => undefined },
+      codec,
+      log: silentLog,
+      now,
+      random: Math.random,
+    },
+    { seed, listen: [["/ip4/127.0.0.1/tcp/0"]], links: { ...limits.peerSet, most: limits.peers } },
   );
   const kept = { setting: () => undefined, set: () => undefined };
   talking.push(new NetworkGossip({ network, members, codec, keys, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), log: silentLog }));

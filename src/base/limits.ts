@@ -116,16 +116,21 @@ export const limits = {
   /** A link that another one could replace has so long to show that it lives. */
   linkProbeMs: 2_000,
   /** Members that a node is connected with at once. */
-  peers: 150,
+  peers: 200,
   peerSet: {
     /** Of them, those that it chooses itself where there are more; the others come by themselves. */
     outbound: 75,
     attempts: 8,
+    /** Members beyond the most, for whom there is room for a while only: somebody who has just joined needs to hear who else there is. */
+    guests: 8,
+    guestMs: 10_000,
     /** To return to after a restart. */
     anchors: 6,
     /** How often somebody else is tried. */
     feelerEveryMs: 4_000,
     retryMs: 120_000,
+    /** A link that ends sooner counts like none. */
+    shortMs: 30_000,
     /** Being cut off for so long is worth an alarm. */
     alarmAfterMs: 45_000,
   },
@@ -303,6 +308,8 @@ export const limits = {
   dialStaggerMs: 250,
   /** Addresses of one member that are tried in one attempt, wherever they are known from. */
   addressesDialled: 12,
+  /** How often a node looks whom else to be linked with, and whether it is cut off. */
+  peerLookMs: 2_000,
   /** How often this machine's interfaces and clock are looked at. */
   interfaceLookMs: 1_000,
   /** A clock that has jumped further than this while nobody looked: the machine has slept. */

@@ -16,7 +16,14 @@ export interface Status {
   readonly running: number;
   readonly hot: { readonly records: number; readonly bytes: number };
   /** Undefined in no network. */
-  readonly network: { readonly name: string; readonly members: number; readonly connected: number } | undefined;
+  readonly network:
+    | {
+        readonly name: string;
+        readonly members: number;
+        readonly connected: number /** "" when it is not cut off. */;
+        readonly isolation: string;
+      }
+    | undefined;
 }
 
 export type Counters = Readonly<Record<string, number>>;
@@ -97,7 +104,12 @@ export function readStatus(answer: unknown): Status {
     hot: { records: numberIn(hot, "records"), bytes: numberIn(hot, "bytes") },
     network:
       typeof network === "object" && network !== null
-        ? { name: textIn(network, "name"), members: numberIn(network, "members"), connected: numberIn(network, "connected") }
+        ? {
+            name: textIn(network, "name"),
+            members: numberIn(network, "members"),
+            connected: numberIn(network, "connected"),
+            isolation: textIn(network, "isolation"),
+          }
         : undefined,
   };
 }

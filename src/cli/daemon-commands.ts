@@ -7,6 +7,7 @@ import { CairnError, systemCode } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
+import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
 import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon } from "./start-daemon.ts";
 import { exitCodes } from "./troubles.ts";
@@ -104,6 +105,7 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
     ...(network === undefined
       ? []
       : [["network", `${network.name}: ${counted(network.members, "member")}, ${count(network.connected)} connected`]]),
+    ...(network === undefined || network.isolation === "" ? [] : [["", paint.bad(isolationText(network.isolation))]]),
     ["home", now.home],
     ["socket", now.socket],
   ];

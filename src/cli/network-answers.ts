@@ -59,6 +59,8 @@ export interface PeerRow {
 export interface PeerList {
   readonly addresses: readonly string[];
   readonly standing: string;
+  /** "" when this node is not cut off. */
+  readonly isolation: string;
   readonly peers: readonly PeerRow[];
 }
 
@@ -89,6 +91,7 @@ export function readPeers(answer: unknown): PeerList {
   return {
     addresses: listIn(answer, "addresses").filter((one) => typeof one === "string"),
     standing: textIn(answer, "standing"),
+    isolation: textIn(answer, "isolation"),
     peers: listIn(answer, "peers").map((row) => {
       const rtt = field(row, "rttMs");
       return {
@@ -123,4 +126,11 @@ function readPresence(answer: unknown): PresenceRow {
     jobs: numberIn(answer, "jobs"),
     cacheBytes: numberIn(answer, "cacheBytes"),
   };
+}
+
+/** Why a node must be thought to be cut off, for people. */
+export function isolationText(isolation: string): string {
+  return isolation === "few-domains"
+    ? "cut off: members of most domains cannot be reached, which may be somebody's doing"
+    : "cut off: no other member can be reached";
 }

@@ -4,7 +4,7 @@
 import { numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { type Align, bytes, counted, duration, table } from "./format.ts";
-import { type MemberRow, type PeerRow, type PresenceRow, readMembers, readPeers } from "./network-answers.ts";
+import { isolationText, type MemberRow, type PeerRow, type PresenceRow, readMembers, readPeers } from "./network-answers.ts";
 import { askNetwork as ask, type Json, lookNetwork as look } from "./network-ask.ts";
 import { exitCodes } from "./troubles.ts";
 
@@ -139,6 +139,7 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
       list.standing === "active"
         ? `listening on ${list.addresses.join(" ")}`
         : paint.bad(`this machine is no member any more: ${list.standing}`),
+      ...(list.isolation === "" ? [] : [paint.bad(isolationText(list.isolation))]),
       ...(rows.length === 0 ? ["no other members"] : table([head, ...rows])),
     ];
   });

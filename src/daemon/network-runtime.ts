@@ -6,7 +6,7 @@
  * Knows: which part hears of what. Does not know: what people ask; see network.ts.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Digest, InvitationLine, JoinRequest, Key, Log } from "../base/index.ts";
+import { type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, SavedPeers } from "../contracts/index.ts";
 import { MdnsDiscovery, Network, type OwnPlace, openMulticast, SavedDiscovery, StaticDiscovery, type StaticPeer } from "../net/index.ts";
 import {
@@ -124,9 +124,14 @@ export class NetworkRuntime implements AsyncDisposable {
     // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
     members.onChange(() => kept.keep(membership.statements()));
     const discoveries = (own: OwnPlace): Discovery[] => sourcesOf({ log, kept, members, own }, { mdns, peers });
+    const domainOf = (key: Key): string => members.state?.members.get(key)?.domain ?? "";
+    const anchors = {
+      load: (): string[] => kept.setting("anchors")?.split(" ") ?? [],
+      save: (saved: readonly Key[]): void => kept.set("anchors", saved.join(" ")),
+    };
     const network = await Network.start(
-      { roster: members, saved: kept, discoveries, codec, log, now: () => performance.now(), random: Math.random },
-      { seed, listen: listenAddresses(listen, kept.setting("port")) },
+      { roster: members, saved: kept, discoveries, domainOf, anchors, codec, log, now: () => performance.now(), random: Math.random },
+      { seed, listen: listenAddresses(listen, kept.setting("port")), links: { ...limits.peerSet, most: limits.peers } },
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
@@ -178,7 +183,8 @@ export class NetworkRuntime implements AsyncDisposable {
     const facts = this.network.peers();
     const views = describePeers(state, facts, this.gossip.presence);
     const peers = views.map((view, i) => ({ ...view, data: traffic.get(facts[i]?.key ?? "") ?? null }));
-    return { addresses: this.network.addresses, standing: this.members.standing(self), peers };
+    const isolation = this.network.isolation ?? null;
+    return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, peers };
   }
 
   metricsView(counts: EventCounts): object {

@@ -83,7 +83,13 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { members, network } = this.#running.runtime;
     const peers = network.peers();
     const connected = peers.filter(({ state }) => state === "connected").length;
-    return { name: members.state?.name, standing: members.standing(members.self), members: members.others().length + 1, connected };
+    return {
+      name: members.state?.name,
+      standing: members.standing(members.self),
+      members: members.others().length + 1,
+      connected,
+      isolation: network.isolation ?? null,
+    };
   }
 
   /** Counts for `cairn stats`; null in no network. */

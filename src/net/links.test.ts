@@ -38,6 +38,7 @@ async function side(t: TestContext, number: number, relaysInbound: () => number)
     take: (statements) => void heard.push(...statements.map((bytes) => Buffer.from(bytes).readUInt32BE())),
   };
   const links = new Links({
+    most: 10,
     self: key,
     log: { event: () => undefined },
     connected: () => undefined,

@@ -12,6 +12,8 @@ export interface LinksParts {
   /** There is a link with a member now, or another one than before. */
   readonly connected: (link: Link) => void;
   readonly lost: (key: Key, why: string) => void;
+  /** Links at once. */
+  readonly most: number;
 }
 
 export class Links {
@@ -43,7 +45,7 @@ export class Links {
   adopt(link: Link): void {
     const before = this.#links.get(link.key);
     if (before === undefined) {
-      if (this.#links.size >= limits.peers) return link.end("too many links");
+      if (this.#links.size >= this.#parts.most) return link.end("too many links");
       return this.#install(link, "connected");
     }
     if (this.#isBetter(before, link)) return this.#doubt(before, link);

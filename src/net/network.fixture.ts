@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import type { Facts, Host, Log } from "../base/index.ts";
+import { type Facts, type Host, type Log, limits } from "../base/index.ts";
 import {
   genesisDomainDecides,
   invitationKeyPair,
@@ -23,6 +23,7 @@ import { SavedDiscovery } from "./known-peers.ts";
 import { makeLibp2p } from "./libp2p.ts";
 import { Network } from "./network.ts";
 import { peerIdOf } from "./peer-id.ts";
+import type { PeerKeeperOptions } from "./peer-keeper.ts";
 
 export const codec: NetworkCodec = await loadNetworkCodec();
 export const parts: MembershipParts = { codec, rule: genesisDomainDecides };
@@ -54,6 +55,7 @@ export async function start(
   membership: Membership,
   saved: Map<string, Host> = new Map(),
   listen: readonly (readonly string[])[] = LOOPBACK,
+  links: PeerKeeperOptions = { ...limits.peerSet, most: limits.peers },
 ): Promise<Node> {
   const seed = seedOf(number);
   const keys = keyPairFromSeed(seed);
@@ -70,12 +72,14 @@ export async function start(
       roster: members,
       saved: store,
       discoveries: () => [new SavedDiscovery({ saved: store, members: () => members.others() })],
+      domainOf: (key) => members.state?.members.get(key)?.domain ?? "",
+      anchors: { load: () => [], save: () => undefined },
       codec,
       log,
       now: () => performance.now(),
       random: Math.random,
     },
-    { seed, listen },
+    { seed, listen, links },
   );
   t.after(() => network[Symbol.asyncDispose]());
   return { members, network, keys, events, saved, seed };
@@ -99,9 +103,15 @@ export function invite(host: Node, number: number): { network: string; secret: U
 }
 
 /** @param listen nothing in it: a node that nobody can dial */
-export async function join(t: TestContext, number: number, host: Node, listen?: readonly (readonly string[])[]): Promise<Node> {
+export async function join(
+  t: TestContext,
+  number: number,
+  host: Node,
+  listen?: readonly (readonly string[])[],
+  links?: PeerKeeperOptions,
+): Promise<Node> {
   const line = invite(host, number);
-  const node = await start(t, number, new Membership(parts, line.network), new Map(), listen);
+  const node = await start(t, number, new Membership(parts, line.network), new Map(), listen, links);
   const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(100 + number)), `m${number}`);
   const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
   assert.deepEqual(outcome, { kind: "welcome" });

@@ -17,6 +17,8 @@ import { Links } from "./links.ts";
 import type { MemberStream } from "./member-stream.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import { keyOf } from "./peer-id.ts";
+import { PeerKeeper, type PeerKeeperOptions, type SavedAnchors } from "./peer-keeper.ts";
+import type { Isolation } from "./peer-set.ts";
 import { reasonOf } from "./reasons.ts";
 import { Redial } from "./redial.ts";
 import { Routes } from "./routes.ts";
@@ -28,6 +30,9 @@ export interface NetworkParts {
   readonly saved: SavedPeers;
   /** Makes the sources of hints about where members are. */
   readonly discoveries: (own: OwnPlace) => readonly Discovery[];
+  /** A member's trust domain. */
+  readonly domainOf: (key: Key) => string;
+  readonly anchors: SavedAnchors;
   readonly codec: NetworkCodec;
   readonly log: Log;
   /** ms, monotonic */
@@ -41,6 +46,8 @@ export interface NetworkOptions {
   readonly seed: Uint8Array;
   /** Multiaddrs, the wanted ones first; each list is tried when the one before cannot be had. */
   readonly listen: readonly (readonly string[])[];
+  /** With how many members to be linked, and how they are chosen when there are more. */
+  readonly links: PeerKeeperOptions;
 }
 
 /** A member that this node is connected with, or would like to be. */
@@ -68,6 +75,12 @@ export interface PeerChange {
   readonly key: Key;
 }
 
+/** What one attempt at listening is made with. */
+interface OwnOptions {
+  readonly listen: readonly string[];
+  readonly links: PeerKeeperOptions;
+}
+
 export class Network implements AsyncDisposable {
   readonly #parts: NetworkParts;
   readonly #libp2p: Node;
@@ -77,6 +90,7 @@ export class Network implements AsyncDisposable {
   readonly #links: Links;
   readonly #outbound: Outbound;
   readonly #redial: Redial;
+  readonly #keeper: PeerKeeper;
   readonly #routes: Routes = new Routes();
   readonly #wayFinder: WayFinder;
   /** Why a member could not be reached the last time. */
@@ -93,7 +107,7 @@ export class Network implements AsyncDisposable {
     for (const listen of options.listen) {
       const libp2p = await makeLibp2p(gater, { seed: options.seed, listen });
       try {
-        const network = new Network(parts, libp2p, gate, listen);
+        const network = new Network(parts, libp2p, gate, { ...options, listen });
         await network.#begin();
         return network;
       } catch (error) {
@@ -105,7 +119,7 @@ export class Network implements AsyncDisposable {
     throw new CairnError("network-unavailable", { addresses: options.listen.flat().join(" "), why: reasonOf(failure) }, failure);
   }
 
-  private constructor(parts: NetworkParts, libp2p: Node, gate: Gate, listen: readonly string[]) {
+  private constructor(parts: NetworkParts, libp2p: Node, gate: Gate, options: OwnOptions) {
     this.#parts = parts;
     this.#libp2p = libp2p;
     this.#gate = gate;
@@ -116,18 +130,28 @@ export class Network implements AsyncDisposable {
       dialable: (key: Key, news: boolean): void => this.#dialable(key, news),
       disturbed: (): void => this.#disturbed(),
     };
-    this.#whereabouts = new Whereabouts(whereabouts, { listen });
+    this.#whereabouts = new Whereabouts(whereabouts, options);
     this.#book = this.#whereabouts.book;
     this.#links = new Links({
       self: parts.roster.self,
       log: parts.log,
       connected: (link) => this.#connected(link),
       lost: (key, why) => this.#lost(key, why),
+      most: options.links.most + options.links.guests,
     });
     const { roster, codec, log } = parts;
     const adopt = (key: Key, connection: Connection, frames: Frames): void => this.#adopt(key, connection, frames);
     this.#outbound = new Outbound({ libp2p, gate, book: this.#book, roster, codec, log, adopt });
     this.#redial = new Redial({ ...parts, dial: (key) => this.#dial(key) });
+    const keeping = {
+      ...parts,
+      others: (): readonly Key[] => roster.others(),
+      addressOf: (key: Key): string | undefined => this.#book.host(key)?.addresses[0],
+      dial: (key: Key): void => this.#redial.want(key, true),
+      letGo: (key: Key): void => void this.#links.get(key)?.close("others are of more use"),
+      probe: (key: Key): void => this.#links.probe(key),
+    };
+    this.#keeper = new PeerKeeper(keeping, options.links);
     this.#wayFinder = new WayFinder({
       ...parts,
       self: parts.roster.self,
@@ -176,6 +200,11 @@ export class Network implements AsyncDisposable {
   addressesOf(key: Key): string[] {
     const link = this.#links.get(key);
     return [...(link === undefined ? [] : [link.facts.address]), ...(this.#book.host(key)?.addresses ?? [])];
+  }
+
+  /** Why this node must be thought to be cut off; undefined when it need not. */
+  get isolation(): Isolation | undefined {
+    return this.#keeper.isolation;
   }
 
   connected(key: Key): boolean {
@@ -258,6 +287,7 @@ export class Network implements AsyncDisposable {
     if (this.#ending) return;
     this.#ending = true;
     this.#redial[Symbol.dispose]();
+    this.#keeper[Symbol.dispose]();
     this.#wayFinder.paths[Symbol.dispose]();
     this.#whereabouts[Symbol.dispose]();
     await Promise.all(this.#links.all().map((link) => link.close("this node stops")));
@@ -278,6 +308,7 @@ export class Network implements AsyncDisposable {
     this.#parts.roster.onChange((added) => this.#changed(added));
     this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
     this.#whereabouts.begin();
+    this.#keeper.begin();
     this.#seek();
   }
 
@@ -307,6 +338,7 @@ export class Network implements AsyncDisposable {
   #connected(link: Link): void {
     this.#troubles.delete(link.key);
     this.#redial.connected(link.key);
+    this.#keeper.linked(link.key, link.facts.direction === "outbound");
     this.#wayFinder.paths.linked(link);
     this.#whereabouts.introduce(link);
     this.#seek(); // It may lead to others, whose addresses are not known or of no use here.
@@ -315,10 +347,13 @@ export class Network implements AsyncDisposable {
 
   #lost(key: Key, why: string): void {
     this.#wayFinder.paths.forget(key);
+    this.#keeper.lost(key);
     for (const listener of this.#listeners) listener({ kind: "lost", key });
     if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
     this.#troubles.set(key, why);
-    this.#redial.lost(key);
+    if (!this.#keeper.chooses) return this.#redial.lost(key);
+    this.#redial.forget(key);
+    this.#keeper.look(); // Somebody else may take its place.
   }
 
   #opened(connection: Connection): void {
@@ -359,15 +394,17 @@ export class Network implements AsyncDisposable {
   /** Looks for every member whose address is known. */
   #seek(): void {
     if (this.#ending || this.#parts.roster.standing(this.#parts.roster.self) !== "active") return;
-    for (const key of this.#parts.roster.others().slice(0, limits.peers))
+    if (this.#keeper.chooses) return this.#keeper.look();
+    for (const key of this.#parts.roster.others())
       if (!this.#links.has(key) && (this.#book.host(key) !== undefined || this.#links.all().length > 0)) this.#redial.want(key, false);
   }
 
   /** A member may be at an address; `news` when that was not known before. */
   #dialable(key: Key, news: boolean): void {
     if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
-    if (!this.#links.has(key)) this.#redial.want(key, true);
-    else if (news) this.#links.probe(key); // It may have moved, and the link be dead.
+    if (!this.#links.has(key)) {
+      if (!this.#keeper.chooses) this.#redial.want(key, true);
+    } else if (news) this.#links.probe(key); // It may have moved, and the link be dead.
   }
 
   /** This machine has moved or slept. */
@@ -387,7 +424,9 @@ export class Network implements AsyncDisposable {
       const why = reasonOf(error);
       this.#troubles.set(key, why);
       log.event("info", "peer.dial-failed", { peer: key, why, failures: this.#redial.failures(key) + 1 });
-      return false;
+      this.#keeper.failed(key);
+      if (this.#keeper.chooses) this.#redial.forget(key);
+      return this.#keeper.chooses;
     }
   }
 

@@ -52,7 +52,7 @@ test("whatever happens: never more than it may have, never anybody twice, never 
             set.linked(key, false, nowMs);
           } else if (what === "lose") {
             const [key] = linked.splice(rest.which % (linked.length || 1), 1);
-            if (key !== undefined) set.lost(key);
+            if (key !== undefined) set.lost(key, nowMs);
           } else {
             const [key] = trying.splice(rest.which % (trying.length || 1), 1);
             if (key === undefined) continue;
@@ -63,7 +63,7 @@ test("whatever happens: never more than it may have, never anybody twice, never 
               if (dropped === undefined) continue;
               assert.ok(linked.includes(dropped));
               linked.splice(linked.indexOf(dropped), 1);
-              set.lost(dropped);
+              set.lost(dropped, nowMs);
             }
           }
           for (const key of set.wanted(nowMs)) {

@@ -27,6 +27,8 @@ export interface PeerSetOptions {
   readonly feelerEveryMs: number;
   /** Who could not be reached is not tried again before. */
   readonly retryMs: number;
+  /** Nor is one that let go of this node so soon. */
+  readonly shortMs: number;
   /** Being cut off for so long is worth an alarm. */
   readonly alarmAfterMs: number;
 }
@@ -91,7 +93,9 @@ export class PeerSet {
     return isFeeler && this.#chosen.size > this.#options.outbound ? this.#leastWanted(key) : undefined;
   }
 
-  lost(key: Key): void {
+  lost(key: Key, nowMs: number): void {
+    const sinceMs = this.#chosen.get(key);
+    if (sinceMs !== undefined && nowMs - sinceMs < this.#options.shortMs) this.#failedAt.set(key, nowMs);
     this.#chosen.delete(key);
     this.#came.delete(key);
   }
@@ -117,6 +121,11 @@ export class PeerSet {
     this.#feltAt = nowMs;
     this.#trying.set(feeler, true);
     return [feeler];
+  }
+
+  /** Whom to let go of when more are chosen than should be, as after a network has grown. */
+  surplus(): Key | undefined {
+    return this.#chosen.size > this.#options.outbound ? this.#youngestOfMost([...this.#chosen.keys()]) : undefined;
   }
 
   /** Whom to return to after a restart: those who stayed longest, of as many domains as there are. */
@@ -196,8 +205,14 @@ export class PeerSet {
     const others = [...this.#chosen.keys()].filter((key) => key !== tried);
     const domains = countBy(others, (key) => this.#domain(key));
     const most = Math.max(...domains.values());
-    if ((domains.get(this.#domain(tried)) ?? 0) + 1 >= most) return tried;
-    return others.findLast((key) => domains.get(this.#domain(key)) === most) ?? tried;
+    return (domains.get(this.#domain(tried)) ?? 0) + 1 >= most ? tried : (this.#youngestOfMost(others) ?? tried);
+  }
+
+  /** Of the domain that has most of these, the one that was chosen last. */
+  #youngestOfMost(chosen: readonly Key[]): Key | undefined {
+    const domains = countBy(chosen, (key) => this.#domain(key));
+    const most = Math.max(...domains.values());
+    return chosen.findLast((key) => domains.get(this.#domain(key)) === most);
   }
 }
 

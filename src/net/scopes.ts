@@ -97,3 +97,18 @@ export function toldTo(place: Place, addresses: readonly string[], itself: boole
   const anyPrivate = itself && !fit.some(inBlock);
   return fit.filter((address) => !isPrivate(address) || inBlock(address) || anyPrivate).slice(0, limits.addressesPerHost);
 }
+
+/** What tells places apart: a /16 of IPv4, a /48 of IPv6, as sites usually have; "" for names. */
+export function subnetOf(address: string): string {
+  const ip = ipOf(address);
+  if (ip === undefined) return "";
+  return isIPv4(ip) ? ip.split(".").slice(0, 2).join(".") : expanded(ip).slice(0, 3).join(":");
+}
+
+/** The eight groups of an IPv6 address. */
+function expanded(ip: string): string[] {
+  const [head = "", tail] = ip.split("::");
+  const [before, after] = [head, tail ?? ""].map((half) => half.split(":").filter((group) => group !== ""));
+  if (before === undefined || after === undefined || tail === undefined) return head.split(":");
+  return [...before, ...Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0"), ...after];
+}

@@ -103,7 +103,7 @@ function minuteAfter(
       chosen.add(key);
       const dropped = set.linked(key, true, nowMs);
       if (dropped === undefined) continue;
-      set.lost(dropped);
+      set.lost(dropped, nowMs);
       chosen.delete(dropped);
     }
     open = open.filter(({ atMs }) => atMs > nowMs);
