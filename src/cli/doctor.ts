@@ -16,8 +16,19 @@ import { exitCodes, explainTrouble } from "./troubles.ts";
 const LEAST_FREE_BYTES = 1024 ** 3;
 const CLOCK_TOLERANCE_MS = 2_000;
 
-export async function doctor(context: Context, options: { readonly json?: true | undefined }, signal: AbortSignal): Promise<number> {
-  const checks = [
+export async function doctor(
+  context: Context,
+  options: { readonly json?: true | undefined; readonly network?: true | undefined },
+  signal: AbortSignal,
+): Promise<number> {
+  const checks = options.network === true ? await checkDaemon(context, "/network/doctor", signal) : await checkAll(context, signal);
+  const failed = checks.filter((check) => !check.ok).length;
+  answer(context.terminal, options.json, checks, () => lines(context, checks, failed));
+  return failed === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+async function checkAll(context: Context, signal: AbortSignal): Promise<Check[]> {
+  return [
     checkNode(),
     checkHome(context),
     checkDisk(context),
@@ -25,11 +36,8 @@ export async function doctor(context: Context, options: { readonly json?: true |
     checkCompilers(context),
     checkClient(context),
     checkPath(context),
-    ...(await checkDaemon(context, signal)),
+    ...(await checkDaemon(context, "/doctor", signal)),
   ];
-  const failed = checks.filter((check) => !check.ok).length;
-  answer(context.terminal, options.json, checks, () => lines(context, checks, failed));
-  return failed === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 function lines({ terminal: { paint } }: Context, checks: readonly Check[], failed: number): string[] {
@@ -156,9 +164,9 @@ function checkPath({ env, home }: Context): Check {
     : passed("PATH", "this shell calls the compilers directly; cairn run or cairn env change that");
 }
 
-async function checkDaemon({ control }: Context, signal: AbortSignal): Promise<Check[]> {
+async function checkDaemon({ control }: Context, path: "/doctor" | "/network/doctor", signal: AbortSignal): Promise<Check[]> {
   try {
-    const checks = readChecks(await control.get("/doctor", {}, signal));
+    const checks = readChecks(await control.get(path, {}, signal));
     return [passed("daemon", "answers"), ...checks];
   } catch (error) {
     const { what, advice } = explainTrouble(error);

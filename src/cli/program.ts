@@ -126,7 +126,11 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .option("--json", "as JSON")
     .action((options) => finish(status(context, options, signal)));
 
-  add("daemon", "doctor", "look at everything Cairn needs and say what is missing", [["cairn doctor", ""]])
+  add("daemon", "doctor", "look at everything Cairn needs and say what is missing", [
+    ["cairn doctor", ""],
+    ["cairn doctor --network", "only the network: what listens, who is heard, who cannot be reached and why"],
+  ])
+    .option("--network", "look at the network of this machine instead")
     .option("--json", "as JSON")
     .action((options) => finish(doctor(context, options, signal)));
 

@@ -23,6 +23,7 @@ import {
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import { listenAddresses } from "./listen-addresses.ts";
+import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import type { EventCounts } from "./network-metrics.ts";
@@ -76,6 +77,7 @@ interface Started {
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
   readonly log: Log;
+  readonly sources: readonly Discovery[];
 }
 
 const RULE: EpochRule = genesisDomainDecides;
@@ -107,6 +109,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
   readonly #log: Log;
+  readonly #mdns: MdnsDiscovery | undefined;
   #deciding: NodeJS.Timeout | undefined;
 
   /** @throws {CairnError} network-unavailable, network-damaged */
@@ -123,7 +126,11 @@ export class NetworkRuntime implements AsyncDisposable {
     const members = new Members({ membership, codec, rule: RULE, keys, now: Date.now });
     // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
     members.onChange(() => kept.keep(membership.statements()));
-    const discoveries = (own: OwnPlace): Discovery[] => sourcesOf({ log, kept, members, own }, { mdns, peers });
+    let sources: readonly Discovery[] = [];
+    const discoveries = (own: OwnPlace): readonly Discovery[] => {
+      sources = sourcesOf({ log, kept, members, own }, { mdns, peers });
+      return sources;
+    };
     const domainOf = (key: Key): string => members.state?.members.get(key)?.domain ?? "";
     const anchors = {
       load: (): string[] => kept.setting("anchors")?.split(" ") ?? [],
@@ -137,12 +144,12 @@ export class NetworkRuntime implements AsyncDisposable {
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
     const gossip = new NetworkGossip({ network, members, codec, keys, kept, work, log });
     const tunnels = await Tunnels.start({ members, network, codec, log, kept }, { seed, listen });
-    const runtime = new NetworkRuntime({ members, network, gossip, tunnels, codec, keys, log });
+    const runtime = new NetworkRuntime({ members, network, gossip, tunnels, codec, keys, log, sources });
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, gossip, tunnels, codec, keys, log }: Started) {
+  private constructor({ members, network, gossip, tunnels, codec, keys, log, sources }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
@@ -150,6 +157,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.#codec = codec;
     this.#keys = keys;
     this.#log = log;
+    this.#mdns = sources.find((source) => source instanceof MdnsDiscovery);
     members.onChange(() => {
       this.#decideSoon(DECIDE_AFTER_MS);
       void this.#leaveWhenGone();
@@ -189,6 +197,22 @@ export class NetworkRuntime implements AsyncDisposable {
 
   metricsView(counts: EventCounts): object {
     return describeMetrics(this.network.peers(), counts, this.gossip.gossip.facts);
+  }
+
+  doctorView(): NetworkCheck[] {
+    const { state, self } = this.members;
+    const { network } = this;
+    return checkNetwork({
+      ...network.surroundings(),
+      standing: this.members.standing(self),
+      addresses: network.addresses,
+      peers: network.peers(),
+      nameOf: (key) => state?.members.get(key)?.name ?? key.slice(0, 12),
+      isolation: network.isolation,
+      mdns: this.#mdns?.facts(),
+      youngestMs: Math.max(0, ...[...(state?.members.values() ?? [])].map(({ admittedAtMs }) => admittedAtMs)),
+      nowMs: Date.now(),
+    });
   }
 
   /** @throws {CairnError} member-unknown; see {@link memberCalled} */

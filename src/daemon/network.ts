@@ -216,6 +216,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#alone(async () => ({ ...(await (await this.#required()).runtime.peersView()), metrics: this.metrics() }));
   }
 
+  /** @throws {CairnError} network-absent, or why the network does not start */
+  doctor(): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.doctorView());
+  }
+
   async ping({ member }: { member: string }): Promise<unknown> {
     const { runtime } = await this.#alone(() => this.#required()); // The answer is waited for while others may ask.
     const { key, name } = runtime.called(member);

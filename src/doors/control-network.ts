@@ -17,6 +17,8 @@ export interface NetworkControls {
   revoke(request: { readonly member: string }): Promise<unknown>;
   leave(request: { readonly force: boolean }): Promise<unknown>;
   peers(): Promise<unknown>;
+  /** What is wrong, and what to do about it. */
+  doctor(): Promise<unknown>;
   ping(request: { readonly member: string }): Promise<unknown>;
   /** @throws {CairnError} network-absent */
   tunnels(): Promise<TunnelControls>;
@@ -39,6 +41,8 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
       return readBody().then((body) => controls.revoke({ member: text(body, "member") }));
     case "POST /network/leave":
       return readBody().then((body) => controls.leave({ force: field(body, "force") === true }));
+    case "GET /network/doctor":
+      return controls.doctor();
     case "GET /network/peers":
       return controls.peers();
     case "POST /network/ping":

@@ -22,6 +22,7 @@ import type { Isolation } from "./peer-set.ts";
 import { reasonOf } from "./reasons.ts";
 import { Redial } from "./redial.ts";
 import { Routes } from "./routes.ts";
+import { ipOf, isOnLink } from "./scopes.ts";
 import { WayFinder } from "./way-finder.ts";
 import { type OwnPlace, Whereabouts } from "./whereabouts.ts";
 
@@ -205,6 +206,13 @@ export class Network implements AsyncDisposable {
   /** Why this node must be thought to be cut off; undefined when it need not. */
   get isolation(): Isolation | undefined {
     return this.#keeper.isolation;
+  }
+
+  /** Addresses of this machine that others could reach, and how many linked members are on its own networks. */
+  surroundings(): { outward: string[]; neighbours: number } {
+    const own = this.#whereabouts.interfaces().filter(({ internal }) => !internal);
+    const isNear = ({ facts }: Link): boolean => isOnLink(ipOf(facts.address) ?? "", own);
+    return { outward: own.map(({ address }) => address), neighbours: this.#links.all().filter(isNear).length };
   }
 
   connected(key: Key): boolean {

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PeerFacts } from "../net/index.ts";
+import { checkNetwork, type NetworkFacts } from "./network-doctor.ts";
+
+const absent = (key: string): PeerFacts => ({
+  key,
+  state: "unreachable",
+  failures: 1,
+  addresses: [],
+  sources: [],
+  why: "connection refused",
+});
+const WELL: NetworkFacts = {
+  standing: "active",
+  addresses: ["/ip4/192.168.1.4/tcp/4711"],
+  outward: ["192.168.1.4"],
+  peers: [],
+  nameOf: (key) => `machine-${key}`,
+  mdns: [{ interface: "eth0", family: "ip4", members: 1, trouble: undefined }],
+  neighbours: 1,
+  isolation: undefined,
+  youngestMs: 1_000,
+  nowMs: 2_000,
+};
+
+test("each trouble is named, alone, with something to do; none is made up", () => {
+  const rows: [what: Partial<NetworkFacts>, ...wrong: string[]][] = [
+    [{}],
+    [{ standing: "revoked" }, "membership"],
+    [{ outward: [], addresses: ["/ip4/127.0.0.1/tcp/1"], mdns: [], neighbours: 0 }, "interfaces"],
+    [{ addresses: ["/ip4/127.0.0.1/tcp/1"], mdns: [], neighbours: 0 }, "listening"],
+    [{ mdns: [{ interface: "eth0", family: "ip4", members: 0, trouble: "EPERM" }] }, "mDNS"],
+    [{ mdns: [{ interface: "eth0", family: "ip4", members: 0, trouble: undefined }] }, "mDNS"],
+    [{ mdns: [{ interface: "eth0", family: "ip4", members: 0, trouble: undefined }], neighbours: 0 }],
+    [{ mdns: undefined }],
+    [{ peers: [absent("a"), absent("b")] }, "members"],
+    [{ isolation: "few-domains" }, "isolation"],
+    [{ youngestMs: 10_000_000 }, "clock"],
+  ];
+  for (const [what, ...wrong] of rows) {
+    const checks = checkNetwork({ ...WELL, ...what });
+    const bad = checks.filter(({ ok }) => !ok);
+    assert.deepEqual(
+      bad.map(({ check }) => check),
+      wrong,
+      JSON.stringify(what),
+    );
+    for (const { advice } of bad) assert.ok(advice);
+  }
+});
+
+test("who cannot be reached is named with the reason", () => {
+  const [members] = checkNetwork({ ...WELL, peers: [absent("a")] }).filter(({ check }) => check === "members");
+  assert.equal(members?.detail, "0 of 1 connected; machine-a: connection refused");
+});

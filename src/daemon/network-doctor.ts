@@ -1,0 +1,112 @@
+/**
+ * What is wrong with the network of this node, and what to do about it: from facts to checks.
+ *
+ * Knows: what people can change. Does not know: where the facts come from, or how they are shown.
+ */
+import { limits } from "../base/index.ts";
+import type { MdnsFacts, PeerFacts } from "../net/index.ts";
+
+export interface NetworkCheck {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+export interface NetworkFacts {
+  readonly standing: string;
+  /** Multiaddrs at which members may look for this node. */
+  readonly addresses: readonly string[];
+  /** Addresses of this machine that others could reach, on however small a network. */
+  readonly outward: readonly string[];
+  readonly peers: readonly PeerFacts[];
+  readonly nameOf: (key: string) => string;
+  /** Undefined when mDNS is turned off. */
+  readonly mdns: readonly MdnsFacts[] | undefined;
+  /** Linked members that are on a network of this machine. */
+  readonly neighbours: number;
+  readonly isolation: string | undefined;
+  /** When the youngest member was admitted, by the clock of who admitted it, and what time it is here; ms. */
+  readonly youngestMs: number;
+  readonly nowMs: number;
+}
+
+/** Members that are named one by one. */
+const NAMED = 5;
+
+export function checkNetwork(facts: NetworkFacts): NetworkCheck[] {
+  if (facts.standing !== "active") {
+    const advice = "cairn leave   forgets this network; cairn join LINE   with a new invitation comes back";
+    return [failed("membership", `this machine is no member any more: ${facts.standing}`, advice)];
+  }
+  return [checkInterfaces(facts), checkListening(facts), checkMdns(facts), checkPeers(facts), checkIsolation(facts), checkClock(facts)];
+}
+
+function passed(check: string, detail: string): NetworkCheck {
+  return { check, ok: true, detail };
+}
+
+function failed(check: string, detail: string, advice: string): NetworkCheck {
+  return { check, ok: false, detail, advice };
+}
+
+function checkInterfaces({ outward }: NetworkFacts): NetworkCheck {
+  return outward.length > 0
+    ? passed("interfaces", outward.join(" "))
+    : failed("interfaces", "none is up but loopback", "connect this machine to a network; Cairn notices within a second");
+}
+
+function checkListening({ addresses, outward }: NetworkFacts): NetworkCheck {
+  const isInside = addresses.every((address) => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address));
+  return isInside && outward.length > 0
+    ? failed("listening", `only this machine can reach ${addresses.join(" ")}`, "cairn config set network.listen auto   listens everywhere")
+    : passed("listening", addresses.join(" "));
+}
+
+function checkMdns({ mdns, neighbours, outward }: NetworkFacts): NetworkCheck {
+  if (mdns === undefined) return passed("mDNS", "turned off (network.mdns)");
+  if (outward.length === 0) return passed("mDNS", "nowhere to look");
+  const firewall = "let UDP port 5353 to 224.0.0.251 and ff02::fb through this machine's firewall";
+  const troubles = mdns.flatMap(({ interface: name, family, trouble }) => (trouble === undefined ? [] : [`${name} ${family}: ${trouble}`]));
+  if (troubles.length > 0) return failed("mDNS", troubles.join("; "), firewall);
+  const heard = Math.max(0, ...mdns.map(({ members }) => members));
+  const where = [...new Set(mdns.map((one) => one.interface))].join(" ");
+  if (heard === 0 && neighbours > 0)
+    return failed(
+      "mDNS",
+      `on ${where}, and nothing is heard of members that are there`,
+      `${firewall}; some access points keep their guests apart`,
+    );
+  return passed("mDNS", mdns.length === 0 ? "not listening on any network" : `on ${where}; members heard there: ${heard}`);
+}
+
+function checkPeers({ peers, nameOf }: NetworkFacts): NetworkCheck {
+  const missing = peers.flatMap((peer) =>
+    peer.state === "connected" ? [] : [{ name: nameOf(peer.key), why: peer.why || "not tried yet" }],
+  );
+  const detail = `${peers.length - missing.length} of ${peers.length} connected`;
+  const told = missing.slice(0, NAMED).map(({ name, why }) => `${name}: ${why}`);
+  const text = [detail, ...told, ...(missing.length > NAMED ? ["…"] : [])].join("; ");
+  if (peers.length === 0 || missing.length < peers.length) return passed("members", text);
+  const advice =
+    "see that their daemons run (cairn up), and that TCP to their port is allowed; cairn config set network.peers NAME@HOST:PORT   tells where one is";
+  return failed("members", text, advice);
+}
+
+function checkIsolation({ isolation }: NetworkFacts): NetworkCheck {
+  if (isolation === undefined) return passed("isolation", "not cut off");
+  return isolation === "few-domains"
+    ? failed("isolation", "members of most domains cannot be reached", "compare cairn members with another machine's, from another place")
+    : failed("isolation", "no other member can be reached", "see members");
+}
+
+function checkClock({ youngestMs, nowMs }: NetworkFacts): NetworkCheck {
+  const behindMs = youngestMs - nowMs;
+  return behindMs <= limits.clockErrorMs
+    ? passed("clock", "no member was admitted in what is the future here")
+    : failed(
+        "clock",
+        `this clock is ${Math.round(behindMs / 60_000)} min behind those of others`,
+        "set the clock (NTP): invitations expire by it",
+      );
+}
