@@ -15,6 +15,7 @@ import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
 import type { Settings } from "./settings.ts";
+import { sharing } from "./sharing.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
 import { warm } from "./warm.ts";
 
@@ -29,6 +30,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   network,
   "data-plane": dataPlane,
   exchange,
+  sharing,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -43,6 +45,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   network    the daemon's start with a network, its memory with 100 links, strangers
   data-plane the data plane on loopback: against raw TLS, against streams of libp2p
   exchange   300 objects from a peer, against HTTP
+  sharing    an empty cache beside a member that has built the same
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]

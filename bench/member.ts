@@ -7,11 +7,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "../src/base/index.ts";
+import type { Shelf } from "../src/contracts/index.ts";
 import { useBundle } from "../src/daemon/libraries.ts";
 import type { NetworkRuntime as Runtime } from "../src/daemon/network-runtime.ts";
-import type { Share as Sharing } from "../src/net/index.ts";
+import type { KeptShelf } from "../src/daemon/network-sharing.ts";
 import { NetworkState } from "../src/store/index.ts";
-import { loadNetworkCodec } from "../src/wire/index.ts";
 import { HttpClient, objectsShelf, type Served, serveHttp } from "./exchange-side.ts";
 import { checkout } from "./native.ts";
 
@@ -43,27 +43,37 @@ const HTTP_CONNECTIONS = 8;
 const CONTENT_BYTES = 60;
 
 useBundle(checkout);
-const { Share } = await import("../src/net/index.ts");
 const { foundNetwork, NetworkRuntime, readInvitation } = await import("../src/daemon/network-runtime.ts");
 const directory = process.argv[2] ?? "";
 const name = process.argv[3] ?? "";
 const seeds = { peerSeed: randomBytes(32), attestationSeed: randomBytes(32) };
 const noticed = { said: {} as Record<number, string>, heard: {} as Record<number, string>, lost: {} as Record<string, string> };
 let runtime: Runtime | undefined;
-let share: Sharing | undefined;
+let objects: Shelf | undefined;
 let http: HttpClient | undefined;
 
 function nowNs(): string {
   return String(process.hrtime.bigint());
 }
 
+/** Serves what it was told to make, and nothing before. */
+const SHELF: KeptShelf = {
+  manifests: () => [],
+  onChange: () => undefined,
+  results: () => [],
+  blob: (digest, signal) => objects?.blob(digest, signal) ?? Promise.resolve(undefined),
+  put: () => 0,
+  recall: () => Promise.resolve(0),
+  [Symbol.dispose]: () => undefined,
+};
+
 async function begin(network: string, statements: Parameters<NetworkState["keep"]>[0]): Promise<Runtime> {
   const kept = NetworkState.open(join(directory, `${name}.db`));
   kept.keep(statements);
   const peerSeed = seeds.peerSeed.toString("hex");
   const identity = { network, name, peerSeed, attestationSeed: seeds.attestationSeed.toString("hex") };
-  const parts = { log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }) };
-  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [] });
+  const parts = { log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf: () => SHELF, recalled: () => undefined };
+  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self" });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
     noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();
   });
@@ -110,12 +120,11 @@ async function obey(order: Order): Promise<unknown> {
       return noticed;
     case "serve": {
       const shelf = objectsShelf(order.objects);
-      const parts = { network: required().network, shelf, codec: await loadNetworkCodec(), log: silentLog, now: () => performance.now() };
-      share = await Share.start(parts);
+      objects = shelf;
       return serveHttp(shelf.objects);
     }
     case "shared":
-      return share?.facts().length;
+      return required().sharing.exchange.facts().length;
     case "fetch":
       return fetched(order);
   }
@@ -128,8 +137,13 @@ async function fetched({ how, from, served }: Extract<Order, { do: "fetch" }>): 
   if (how === "http") await http.fetch(served.objects);
   else {
     let arrived = 0;
-    const missing = await share?.blobs([from], served.objects, async () => void arrived++, AbortSignal.timeout(30_000));
-    if (missing?.length !== 0 || arrived !== served.objects.length) throw new Error(`${arrived} of ${served.objects.length} arrived`);
+    const missing = await required().sharing.exchange.blobs(
+      [from],
+      served.objects,
+      async () => void arrived++,
+      AbortSignal.timeout(30_000),
+    );
+    if (missing.length !== 0 || arrived !== served.objects.length) throw new Error(`${arrived} of ${served.objects.length} arrived`);
   }
   return performance.now() - began;
 }

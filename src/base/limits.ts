@@ -174,6 +174,8 @@ export const limits = {
   /** Pause before a member that could not be reached is dialled again, at first and at most. */
   redialFirstMs: 250,
   redialMostMs: 60_000,
+  /** Results of this node that wait to be signed. */
+  unsignedResults: 4_096,
   /** What a result may consist of that travels; docs/protocol/attestation.md. */
   sharedInputs: 4_096,
   sharedAbsences: 16_384,

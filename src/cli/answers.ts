@@ -33,6 +33,8 @@ export interface Summary {
   readonly hitsByWrapper: number;
   readonly hitsByDaemon: number;
   readonly hitsEquivalent: number;
+  /** By what other members had executed. */
+  readonly hitsByPeers: number;
   readonly hits: number;
   readonly misses: number;
   readonly passed: number;
@@ -41,6 +43,8 @@ export interface Summary {
   readonly savedMs: number;
   readonly compileMs: number;
   readonly storedBytes: number;
+  /** That came from other members. */
+  readonly peerBytes: number;
   /** By reason, most frequent first. */
   readonly passes: readonly (readonly [reason: string, count: number])[];
   readonly notStored: readonly (readonly [reason: string, count: number])[];
@@ -64,6 +68,8 @@ export interface Explanation {
   readonly durationMs: number;
   readonly savedMs: number;
   readonly differences: readonly Difference[];
+  /** Whose work a hit was. */
+  readonly from: { readonly name: string; readonly bytes: number; readonly tookMs: number } | undefined;
   readonly inputs: number;
   readonly outputs: readonly string[];
 }
@@ -123,14 +129,16 @@ export function summarize(counters: Counters): Summary {
   const hitsByWrapper = at("hit_local");
   const hitsByDaemon = at("hit_daemon");
   const hitsEquivalent = at("hit_equivalent");
+  const hitsByPeers = at("hit_peer");
   // `hit_direct` is the sum of the first two, or stands for them where they are not told apart.
-  const hits = Math.max(hitsByWrapper + hitsByDaemon, at("hit_direct")) + hitsEquivalent;
+  const hits = Math.max(hitsByWrapper + hitsByDaemon, at("hit_direct")) + hitsEquivalent + hitsByPeers;
   const passes = group(counters, "pass:");
   const passed = passes.reduce((sum, [, count]) => sum + count, 0);
   return {
     hitsByWrapper,
-    hitsByDaemon: hits - hitsEquivalent - hitsByWrapper,
+    hitsByDaemon: hits - hitsEquivalent - hitsByPeers - hitsByWrapper,
     hitsEquivalent,
+    hitsByPeers,
     hits,
     misses: at("miss"),
     passed,
@@ -139,6 +147,7 @@ export function summarize(counters: Counters): Summary {
     savedMs: at("saved_ms"),
     compileMs: at("compile_ms"),
     storedBytes: at("stored_bytes"),
+    peerBytes: at("peer_bytes"),
     passes,
     notStored: group(counters, "not_stored:"),
     errors: group(counters, "error:"),
@@ -161,9 +170,15 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     durationMs: numberIn(record, "durationMs"),
     savedMs: numberIn(record, "savedMs"),
     differences: listIn(record, "differences").map(readDifference),
+    from: readFrom(field(record, "from")),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
     outputs: listIn(record, "outputs").map((output) => (typeof output === "string" ? output : textIn(output, "path"))),
   };
+}
+
+function readFrom(value: unknown): Explanation["from"] {
+  const name = textIn(value, "name") || textIn(value, "signer").slice(0, SHORT_KEY);
+  return name === "" ? undefined : { name, bytes: numberIn(value, "bytes"), tookMs: numberIn(value, "tookMs") };
 }
 
 function readDifference(value: unknown): Difference {
@@ -224,3 +239,6 @@ function group(counters: Counters, prefix: string): (readonly [string, number])[
     .map(([name, count]) => [name.slice(prefix.length), count] as const)
     .toSorted(([a, m], [b, n]) => n - m || a.localeCompare(b));
 }
+
+/** As much of a key as people compare. */
+const SHORT_KEY = 12;

@@ -102,7 +102,7 @@ function runCommand({ terminal, cwd }: Context, command: readonly string[], env:
 function closingLine(found: Summary): string {
   if (found.total === 0) return "no compiler was called";
   const parts = [
-    `${counted(found.hits, "hit")} (${share(found.hits, found.total)})`,
+    `${counted(found.hits, "hit")} (${share(found.hits, found.total)})${found.hitsByPeers === 0 ? "" : `, ${count(found.hitsByPeers)} of them from other machines`}`,
     counted(found.misses, "miss", "misses"),
     ...(found.passed === 0 ? [] : [`${count(found.passed)} passed through`]),
     ...(found.failed === 0 ? [] : [`${count(found.failed)} failed`]),

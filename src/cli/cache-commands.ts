@@ -44,6 +44,7 @@ function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): s
           part("by the wrapper alone", found.hitsByWrapper),
           part("by the daemon", found.hitsByDaemon),
           part("same code, other text", found.hitsEquivalent),
+          ...(found.hitsByPeers === 0 ? [] : [part("by other machines", found.hitsByPeers)]),
         ]),
     [paint.careful("  misses"), count(found.misses), of(found.misses)],
     ...(found.passed === 0 ? [] : [["  passed through", count(found.passed), of(found.passed)], ...reasons(found.passes)]),
@@ -55,6 +56,7 @@ function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): s
     [paint.dim("saved"), duration(found.savedMs)],
     [paint.dim("compiled"), duration(found.compileMs)],
     [paint.dim("stored"), bytes(found.storedBytes)],
+    ...(found.peerBytes === 0 ? [] : [[paint.dim("from other machines"), bytes(found.peerBytes)]]),
   ];
   return [...table(rows, ["left", "right", "right"]), "", ...table(sums)];
 }
@@ -79,6 +81,7 @@ const HITS: Readonly<Record<string, string>> = {
   hit_direct: "hit",
   hit_daemon: "hit, by the daemon",
   hit_equivalent: "hit, the same code with other comments or spaces",
+  hit_peer: "hit, by another machine's work",
   direct: "hit",
   equivalent: "hit, the same code with other comments or spaces",
 };
@@ -96,6 +99,7 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
   const facts = [
     ["compiler", found.compiler],
     ["took", found.durationMs <= 0 ? "" : `${duration(found.durationMs)}${found.savedMs > 0 ? `, saved ${duration(found.savedMs)}` : ""}`],
+    ["from", found.from === undefined ? "" : `${found.from.name}, ${bytes(found.from.bytes)} in ${duration(found.from.tookMs)}`],
     ["read", counted(found.inputs, "file")],
     ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
   ].filter(([, value]) => value !== "");

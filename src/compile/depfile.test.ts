@@ -5,7 +5,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import * as fc from "fast-check";
-import { type DepfileFamily, type DepfileTemplate, depfileTemplate, parseDepfile, renderDepfile, writeDepfile } from "./depfile.ts";
+import {
+  type DepfileFamily,
+  type DepfileTemplate,
+  depfileTemplate,
+  parseDepfile,
+  readTemplate,
+  renderDepfile,
+  writeDepfile,
+} from "./depfile.ts";
 
 const COMPILERS = [
   { command: "gcc", family: "gcc" },
@@ -137,3 +145,20 @@ const optionsFor: ((root: string) => string[])[] = [
   () => ["-MMD", "-MP"],
   (root) => ["-MMD", "-MQ", `${root}/x$y z.o`, "-MT", "second.o", "-MT", "third/target-of-some-length.o", "-MP"],
 ];
+
+test("a template that somebody else wrote is read only if it is one", () => {
+  const template = { targets: ["a.o"], dependencies: ["\0C/a.c"], phony: [], style: { family: "gcc", spaced: false } };
+  assert.deepEqual(readTemplate(JSON.stringify(template)), template);
+  const others = [
+    "",
+    "null",
+    "[]",
+    "{}",
+    JSON.stringify({ ...template, targets: "a.o" }),
+    JSON.stringify({ ...template, dependencies: [1] }),
+    JSON.stringify({ ...template, phony: undefined }),
+    JSON.stringify({ ...template, style: { family: "other", spaced: false } }),
+    JSON.stringify({ ...template, style: { family: "gcc" } }),
+  ];
+  for (const text of others) assert.equal(readTemplate(text), undefined, text);
+});

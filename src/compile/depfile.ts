@@ -160,6 +160,26 @@ export function depfileTemplate(
   return style && { ...named(depfile, portable), style };
 }
 
+/** A template as it was stored, perhaps by somebody else; undefined for anything that is none. */
+export function readTemplate(text: string): DepfileTemplate | undefined {
+  let read: unknown;
+  try {
+    read = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof read !== "object" || read === null) return undefined;
+  const { targets, dependencies, phony, style }: Partial<Record<keyof DepfileTemplate, unknown>> = read;
+  if (!isNames(targets) || !isNames(dependencies) || !isNames(phony) || typeof style !== "object" || style === null) return undefined;
+  const { family, spaced }: Partial<Record<keyof DepfileStyle, unknown>> = style;
+  if ((family !== "gcc" && family !== "clang") || typeof spaced !== "boolean") return undefined;
+  return { targets, dependencies, phony, style: { family, spaced } };
+}
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === "string");
+}
+
 /** @param resolve undoes `portable` for the checkout at hand */
 export function renderDepfile(template: DepfileTemplate, resolve: (name: string) => string): string {
   return writeDepfile(named(template, resolve), template.style);

@@ -41,7 +41,11 @@ export interface Sharing {
    * in time has nothing. Never rejects but for `signal`.
    */
   find(manifest: Digest, signal: AbortSignal): Promise<readonly Offer[]>;
-  /** Brings an offer's blobs into the store and keeps the offer for others. @returns whether all of them are here; the bytes that came */
+  /**
+   * Brings an offer's blobs into the store, and then the result into the index and onto the shelf for others.
+   *
+   * @returns whether all of it is here; the bytes that came
+   */
   bring(offer: Offer, signal: AbortSignal): Promise<{ readonly complete: boolean; readonly bytes: number }>;
 }
 

@@ -3,11 +3,11 @@
  */
 import { rmSync } from "node:fs";
 import { homedir } from "node:os";
-import type { Environment, Home, Log } from "../base/index.ts";
+import type { Digest, Environment, Home, Log } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains } from "../exec/index.ts";
 import { CompileFlow, Statistics } from "../flows/index.ts";
-import { DiskStore, FileTable, openDatabase, SqliteIndex } from "../store/index.ts";
+import { DiskStore, FileTable, openDatabase, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { loadConfig } from "./config.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
@@ -15,6 +15,7 @@ import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { prepareHome } from "./prepare-home.ts";
+import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 import { readStaticPeers } from "./static-peers.ts";
 
@@ -48,7 +49,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
   const statistics = new Statistics({ index });
-  const flow = stack.use(new CompileFlow({ files, toolchains, store, index, statistics, log, now }, { homeDirectory: homedir() }));
+  const sharing = stack.use(new SharingService({ store, index, log, network: () => network.sharing }, { policy: config.sharingPolicy }));
+  const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
+  const flow = stack.use(new CompileFlow({ files, toolchains, store, index, statistics, sharing, log, now }, { homeDirectory: homedir() }));
   const records = new HotRecords(
     { log },
     { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
@@ -56,14 +59,19 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const hits = new HitsLog(paths.hitsLog);
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, end }, { home, paths }));
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
+  const recalled = (): void => {
+    records.clear();
+    flow.forgetAnswers();
+  };
   const network = stack.use(
     new NetworkService(
-      { log, work },
+      { log, work, shelf, recalled },
       {
         stateDir: home.stateDir,
         listen: config.networkListen,
         mdns: config.networkMdns === "on",
         peers: readStaticPeers(config.networkPeers) ?? [],
+        policy: config.sharingPolicy,
       },
     ),
   );

@@ -23,6 +23,8 @@ export interface Config {
   readonly networkMdns: "on" | "off";
   /** As the user wrote it; see static-peers.ts. */
   readonly networkPeers: string;
+  /** Whose results are used; docs/protocol/attestation.md. */
+  readonly sharingPolicy: SharingPolicy;
 }
 
 export interface ConfigValue {
@@ -32,6 +34,9 @@ export interface ConfigValue {
   readonly origin: string;
 }
 
+export type SharingPolicy = "self" | "team" | "speculative";
+
+const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
 
 /** One row a setting: its name in the file, its variable, its default, and how text becomes a value. */
@@ -40,6 +45,7 @@ const SETTINGS = {
   storePlainBytes: { name: "store.plain", variable: "CAIRN_STORE_PLAIN", fallback: 5 * 1024 ** 3, read: readSize },
   hotCapacityBytes: { name: "hot.capacity", variable: "CAIRN_HOT_CAPACITY", fallback: 256 * 1024 ** 2, read: readSize },
   logLevel: { name: "log.level", variable: "CAIRN_LOG_LEVEL", fallback: "info" as Level, read: readLevel },
+  sharingPolicy: { name: "sharing.policy", variable: "CAIRN_SHARING_POLICY", fallback: "team" as SharingPolicy, read: readPolicy },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPeers: { name: "network.peers", variable: "CAIRN_NETWORK_PEERS", fallback: "", read: readPeers },
@@ -48,6 +54,7 @@ const SETTINGS = {
 /** What values are to look like, where they are no sizes. */
 const WANTS: Partial<Record<Key, string>> = {
   logLevel: LEVELS.join(", "),
+  sharingPolicy: POLICIES.join(", "),
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
   networkMdns: "on, off",
   networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
@@ -156,6 +163,10 @@ function readSwitch(raw: unknown): string | undefined {
 function readPeers(raw: unknown): string | undefined {
   const text = String(raw).trim();
   return readStaticPeers(text) === undefined ? undefined : text;
+}
+
+function readPolicy(raw: unknown): SharingPolicy | undefined {
+  return POLICIES.find((policy) => policy === raw);
 }
 
 function readLevel(raw: unknown): Level | undefined {

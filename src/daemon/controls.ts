@@ -104,7 +104,14 @@ export class NodeControls implements Controls {
     const served = servedAt !== undefined && servedAt > row.at;
     const outcome = served ? "hit_local" : row.outcome;
     const at = new Date(served ? servedAt : row.at).toISOString();
-    return { found: true, record: { ...body, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs } };
+    const from = this.#named(body.from);
+    return { found: true, record: { ...body, from, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs } };
+  }
+
+  /** Whose work a hit was, with the name of the machine where it is known. */
+  #named(from: unknown): unknown {
+    if (typeof from !== "object" || from === null || !("signer" in from) || typeof from.signer !== "string") return undefined;
+    return { ...from, name: this.#parts.network.nameOf(from.signer) };
   }
 
   async gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown> {

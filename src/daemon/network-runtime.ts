@@ -22,11 +22,13 @@ import {
   requestToJoin,
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
+import type { SharingPolicy } from "./config.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import type { EventCounts } from "./network-metrics.ts";
+import { type KeptShelf, NetworkSharing } from "./network-sharing.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -54,6 +56,8 @@ export interface RuntimeParts {
   readonly kept: KeptStatements;
   /** What others are told that this node does. */
   readonly work: () => Work;
+  readonly shelf: (network: Digest) => KeptShelf;
+  readonly recalled: () => void;
 }
 
 /** What the configuration says about the network. */
@@ -62,6 +66,7 @@ export interface NetworkSettings {
   readonly listen: string;
   readonly mdns: boolean;
   readonly peers: readonly StaticPeer[];
+  readonly policy: SharingPolicy;
 }
 
 export interface RuntimeOptions extends NetworkSettings {
@@ -74,6 +79,7 @@ interface Started {
   readonly network: Network;
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
+  readonly sharing: NetworkSharing;
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
   readonly log: Log;
@@ -106,6 +112,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly network: Network;
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
+  readonly sharing: NetworkSharing;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
   readonly #log: Log;
@@ -113,7 +120,10 @@ export class NetworkRuntime implements AsyncDisposable {
   #deciding: NodeJS.Timeout | undefined;
 
   /** @throws {CairnError} network-unavailable, network-damaged */
-  static async start({ log, kept, work }: RuntimeParts, { identity, listen, mdns, peers }: RuntimeOptions): Promise<NetworkRuntime> {
+  static async start(
+    { log, kept, work, shelf, recalled }: RuntimeParts,
+    { identity, listen, mdns, peers, policy }: RuntimeOptions,
+  ): Promise<NetworkRuntime> {
     const codec = await loadNetworkCodec();
     const seed = Buffer.from(identity.peerSeed, "hex");
     const keys = keyPairFromSeed(seed);
@@ -144,16 +154,22 @@ export class NetworkRuntime implements AsyncDisposable {
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
     const gossip = new NetworkGossip({ network, members, codec, keys, kept, work, log });
     const tunnels = await Tunnels.start({ members, network, codec, log, kept }, { seed, listen });
-    const runtime = new NetworkRuntime({ members, network, gossip, tunnels, codec, keys, log, sources });
+    const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
+    const sharing = await NetworkSharing.start(
+      { network, members, codec, attestationKeys, shelf: shelf(members.network), recalled, log },
+      policy,
+    );
+    const runtime = new NetworkRuntime({ members, network, gossip, tunnels, sharing, codec, keys, log, sources });
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, gossip, tunnels, codec, keys, log, sources }: Started) {
+  private constructor({ members, network, gossip, tunnels, sharing, codec, keys, log, sources }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
     this.tunnels = tunnels;
+    this.sharing = sharing;
     this.#codec = codec;
     this.#keys = keys;
     this.#log = log;
@@ -176,8 +192,14 @@ export class NetworkRuntime implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#deciding);
     this.gossip[Symbol.dispose]();
+    this.sharing[Symbol.dispose]();
     await this.tunnels[Symbol.asyncDispose]();
     await this.network[Symbol.asyncDispose]();
+  }
+
+  /** What people call the machine that signs with that attestation key. */
+  nameOf(signer: string): string | undefined {
+    return [...(this.members.state?.members.values() ?? [])].find(({ attestationKey }) => attestationKey === signer)?.name;
   }
 
   membersView(): object {
@@ -189,7 +211,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const { state, self } = this.members;
     const traffic = await this.tunnels.traffic();
     const facts = this.network.peers();
-    const views = describePeers(state, facts, this.gossip.presence);
+    const views = describePeers(state, facts, this.gossip.presence, this.sharing.exchange.facts());
     const peers = views.map((view, i) => ({ ...view, data: traffic.get(facts[i]?.key ?? "") ?? null }));
     const isolation = this.network.isolation ?? null;
     return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, peers };

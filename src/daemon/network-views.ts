@@ -4,7 +4,7 @@
  * Knows: what is worth telling. Does not know: how it came about, or how it is shown.
  */
 import { CairnError, type Key } from "../base/index.ts";
-import type { GossipFacts, PeerFacts } from "../net/index.ts";
+import type { GossipFacts, PeerFacts, ShareFacts } from "../net/index.ts";
 import { admins, isAdmin, type Member, type State } from "../trust/index.ts";
 import type { EventCounts } from "./network-metrics.ts";
 import type { Known, PresenceBoard } from "./presence.ts";
@@ -55,7 +55,13 @@ function describePresence(known: Known | undefined): object | null {
   return known.kind === "goodbye" ? { goodbye: true } : { ...known.capacity, ageMs: Math.round(known.ageMs) };
 }
 
-export function describePeers(state: State | undefined, peers: readonly PeerFacts[], presence: PresenceBoard): object[] {
+export function describePeers(
+  state: State | undefined,
+  peers: readonly PeerFacts[],
+  presence: PresenceBoard,
+  shared: readonly ShareFacts[],
+): object[] {
+  const sharing = new Map(shared.map(({ key, ...facts }) => [key, facts]));
   return peers.map((peer) => {
     const member = state?.members.get(peer.key);
     const who = {
@@ -70,7 +76,20 @@ export function describePeers(state: State | undefined, peers: readonly PeerFact
     const { address, direction, relays, ageMs, rttMs, bytesIn, bytesOut } = peer;
     const via = peer.via === undefined ? null : (state?.members.get(peer.via)?.name ?? peer.via);
     const path = relays === 0 ? "direct" : "relayed";
-    return { ...who, address, path, via, relays, direction, connectedMs: Math.round(ageMs), rttMs: rttMs ?? null, bytesIn, bytesOut };
+    const exchanged = sharing.get(peer.key) ?? null;
+    return {
+      ...who,
+      sharing: exchanged,
+      address,
+      path,
+      via,
+      relays,
+      direction,
+      connectedMs: Math.round(ageMs),
+      rttMs: rttMs ?? null,
+      bytesIn,
+      bytesOut,
+    };
   });
 }
 

@@ -9,7 +9,7 @@ import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
-import { CairnError, isName, type Log } from "../base/index.ts";
+import { CairnError, type Digest, isName, type Log } from "../base/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
 import { useBundle } from "./libraries.ts";
@@ -17,7 +17,9 @@ import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
 import type { NetworkRuntime, NetworkSettings } from "./network-runtime.ts";
+import type { KeptShelf } from "./network-sharing.ts";
 import type { Work } from "./presence.ts";
+import type { SharingNetwork } from "./sharing.ts";
 
 /** The checkout or package. */
 const ROOT = join(import.meta.dirname, "../..");
@@ -33,6 +35,10 @@ export interface NetworkServiceParts {
   readonly log: Log;
   /** What members are told that this node does. */
   readonly work: () => Work;
+  /** What members of a network are served from. */
+  readonly shelf: (network: Digest) => KeptShelf;
+  /** Called when results are gone that may have been served before. */
+  readonly recalled: () => void;
 }
 
 export interface NetworkServiceOptions extends NetworkSettings {
@@ -46,7 +52,7 @@ interface Running extends AsyncDisposable {
 
 export class NetworkService implements NetworkControls, AsyncDisposable {
   readonly #log: NetworkMetrics;
-  readonly #work: () => Work;
+  readonly #parts: NetworkServiceParts;
   readonly #home: NetworkHome;
   readonly #settings: NetworkSettings;
   #running: Running | undefined;
@@ -57,7 +63,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   constructor(parts: NetworkServiceParts, options: NetworkServiceOptions) {
     this.#log = new NetworkMetrics(parts.log);
-    this.#work = parts.work;
+    this.#parts = parts;
     this.#home = new NetworkHome(options.stateDir);
     this.#settings = options;
   }
@@ -95,6 +101,16 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** Counts for `cairn stats`; null in no network. */
   metrics(): unknown {
     return this.#running?.runtime.metricsView(this.#log.counts) ?? null;
+  }
+
+  /** What people call the machine that signs with that attestation key. */
+  nameOf(signer: string): string | undefined {
+    return this.#running?.runtime.nameOf(signer);
+  }
+
+  /** What sharing needs of the network; undefined while this node is in none. */
+  get sharing(): SharingNetwork | undefined {
+    return this.#running?.runtime.sharing;
   }
 
   init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {
@@ -273,7 +289,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { NetworkRuntime } = await import("./network-runtime.ts");
     await using stack = new AsyncDisposableStack();
     const kept = stack.use(NetworkState.open(this.#home.database));
-    const runtime = stack.use(await NetworkRuntime.start({ log: this.#log, kept, work: this.#work }, { ...this.#settings, identity }));
+    const runtime = stack.use(await NetworkRuntime.start({ ...this.#parts, log: this.#log, kept }, { ...this.#settings, identity }));
     const started = stack.move();
     this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
     return this.#running;

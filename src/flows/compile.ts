@@ -9,7 +9,17 @@ import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Log, limits, ownBytes } from "../base/index.ts";
 import { actionKey, type Depfile, type PassReason, parseDepfile, preprocessorArgs } from "../compile/index.ts";
-import type { Files, LocalStore, ManifestEntry, ResultIndex, SearchPaths, StoredResult, Toolchains } from "../contracts/index.ts";
+import type {
+  Execution,
+  Files,
+  LocalStore,
+  ManifestEntry,
+  ResultIndex,
+  SearchPaths,
+  Sharing,
+  StoredResult,
+  Toolchains,
+} from "../contracts/index.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
 import { Glances } from "./glances.ts";
@@ -17,10 +27,11 @@ import { examine, type Finding, keep, type RunFacts } from "./ingest.ts";
 import { type Job, Jobs } from "./jobs.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
+import { bringFromOthers } from "./others.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { bodyOf, bodyOfPassed, describe, type Known, readRemembered } from "./remembered.ts";
+import { bodyOf, bodyOfPassed, describe, type From, type Known, readRemembered } from "./remembered.ts";
 import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Understood } from "./request.ts";
 import { readOutputs, type WrittenFile } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
@@ -33,6 +44,7 @@ export interface CompileParts {
   readonly store: LocalStore;
   readonly index: ResultIndex;
   readonly statistics: Statistics;
+  readonly sharing: Sharing;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -75,6 +87,9 @@ const CORES_FOR_BUILDS = Math.max(1, availableParallelism() - 1);
 /** Names of files that compilers compile. */
 const SOURCE_NAME = /^[^-].*\.(?:c|cc|cp|cpp|cxx|c\+\+|C|CPP|m|mm|M|i|ii|mi|mii|s|S|sx)$/;
 
+/** When and with what a result was made. */
+type Made = Omit<Execution, "signer">;
+
 /** A compile that has ended and was looked at, but not stored yet. */
 interface Finished {
   readonly job: Job;
@@ -94,7 +109,7 @@ export class CompileFlow implements AsyncDisposable {
   readonly #later: Later = new Later({ isBusy: () => this.#jobs.size >= CORES_FOR_BUILDS });
   readonly #stop = new AbortController();
   /** Results that wait for a quiet moment to be settled, by action. */
-  readonly #presumed = new Map<string, CompileQuestion>();
+  readonly #presumed = new Map<string, { readonly question: CompileQuestion; readonly execution: Made }>();
   #askedAt = 0;
 
   constructor(parts: CompileParts, options: CompileOptions) {
@@ -111,6 +126,11 @@ export class CompileFlow implements AsyncDisposable {
   /** Finished compiles that have yet to be stored. */
   get waiting(): number {
     return this.#later.size;
+  }
+
+  /** Of answers given lately some do not hold any more, whatever the files are. */
+  forgetAnswers(): void {
+    this.#answers.clear();
   }
 
   /** Stores what waits to be. */
@@ -136,20 +156,37 @@ export class CompileFlow implements AsyncDisposable {
     await this.#later.demand(understood.manifest);
     let found = this.#find(understood, look);
     if (found.kind === "presumed") {
-      await this.#settle(understood, found.entry, found.result, false, signal);
+      await this.#settle(understood, found.entry, found.result, undefined, signal);
       look = this.#look(question); // Files may have changed meanwhile.
       found = this.#find(understood, look);
     }
+    const brought = found.kind === "hit" ? undefined : await this.#fromOthers(question, understood, signal);
+    if (brought !== undefined) ({ look, found } = brought);
     if (found.kind === "hit") {
       // The asker has found one of them damaged: reading verifies, and removes what is.
       if (question.why === "blob-missing") for (const output of found.result.outputs) await this.#parts.store.read(output.digest, signal);
       const placement = await placementOf(this.#parts.store, understood, found.result, signal);
-      if (placement !== undefined) return this.#hit(understood, look, found.how, found.entry, found.result, placement);
+      if (placement !== undefined) return this.#hit(understood, look, found, placement, brought?.from);
       // A result whose blobs are gone is no result.
       this.#parts.index.forget(found.entry.action);
       return this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
     }
     return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
+  }
+
+  /** What was missing here and has been brought here by somebody else's work, if it now leads to a hit. */
+  async #fromOthers(
+    question: CompileQuestion,
+    understood: Understood,
+    signal: AbortSignal,
+  ): Promise<{ look: Look; found: Extract<Found, { kind: "hit" }>; from: From } | undefined> {
+    const brought = await bringFromOthers(this.#parts.sharing, this.#look(question), understood, signal);
+    if (brought === undefined) return undefined;
+    const look = this.#look(question); // Files may have changed meanwhile.
+    const found = this.#find(understood, look);
+    if (found.kind !== "hit" || found.entry.action !== brought.entry.action) return undefined;
+    const { signer, bytes, tookMs } = brought;
+    return { look, found, from: { signer, bytes, tookMs: Math.round(tookMs) } };
   }
 
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {
@@ -178,31 +215,36 @@ export class CompileFlow implements AsyncDisposable {
   async settleNext(signal: AbortSignal): Promise<boolean> {
     const [next] = this.#presumed;
     if (next === undefined) return false;
-    const [key, question] = next;
+    const [key, { question, execution }] = next;
     this.#presumed.delete(key);
     const found = await this.#directHit(question, signal);
-    if (found?.entry.presumed === true) await this.#settle(found.understood, found.entry, found.result, true, signal);
+    if (found?.entry.presumed === true) await this.#settle(found.understood, found.entry, found.result, execution, signal);
     return true;
   }
 
-  /** Asks the preprocessor whether the place matters, and keeps the entry accordingly. */
+  /**
+   * Asks the preprocessor whether the place matters, and keeps the entry accordingly.
+   * @param made set when nobody waits
+   */
   async #settle(
     understood: Understood,
     entry: ManifestEntry,
     result: StoredResult,
-    inBackground: boolean,
+    made: Made | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const { toolchains, index, log } = this.#parts;
     const readText = responseReader(this.#parts.files, understood.question.cwd);
-    const named = await namesPlace(toolchains, understood, readText, inBackground, signal);
+    const named = await namesPlace(toolchains, understood, readText, made !== undefined, signal);
     if (named === undefined) return;
     // The preprocessor must have read what the entry speaks of.
     const found = this.#find(understood, this.#look(understood.question));
     if (found.kind === "miss" || found.entry.action !== entry.action) return;
     log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
     const action = named ? entry.action : actionKey(understood.manifest, undefined, entry.terminal, entry.inputs);
-    index.add(understood.manifest, { ...entry, action, place: named ? entry.place : undefined, presumed: false }, result, new Map());
+    const settled = { ...entry, action, place: named ? entry.place : undefined, presumed: false };
+    index.add(understood.manifest, settled, result, new Map());
+    if (made !== undefined) this.#parts.sharing.executed(understood.manifest, settled, result, made);
     this.#count({ [named ? "place_matters" : "place_free"]: 1 }, "");
   }
 
@@ -277,20 +319,20 @@ export class CompileFlow implements AsyncDisposable {
   #hit(
     understood: Understood,
     look: Look,
-    how: "direct" | "equivalent",
-    entry: ManifestEntry,
-    result: StoredResult,
+    { how, entry, result }: Extract<Found, { kind: "hit" }>,
     placement: Placement,
+    from: From | undefined,
   ): Answer {
     const { index, log } = this.#parts;
     if (how === "direct") index.touch(understood.manifest, entry.action);
     // The changed inputs lead to the same result from now on.
     else index.add(understood.manifest, entry, result, new Map());
-    const outcome = how === "direct" ? "hit_daemon" : "hit_equivalent";
-    this.#count({ [outcome]: 1, saved_ms: result.compileMs }, understood.question.session);
-    const facts = { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length };
+    const outcome = from !== undefined ? "hit_peer" : how === "direct" ? "hit_daemon" : "hit_equivalent";
+    const traffic: Counts = from === undefined ? {} : { peer_bytes: from.bytes, peer_ms: from.tookMs };
+    this.#count({ [outcome]: 1, saved_ms: result.compileMs, ...traffic }, understood.question.session);
+    const facts = { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, from };
     const body = this.#remember(understood, outcome, facts);
-    log.event("debug", "compile.hit", { how, source: understood.sourcePath, action: entry.action });
+    log.event("debug", "compile.hit", { how: from === undefined ? how : "peer", source: understood.sourcePath, action: entry.action });
     const validity = validityOf(look, understood, entry);
     if (validity !== undefined) {
       const { manifest, sourcePath: source, question } = understood;
@@ -368,11 +410,14 @@ export class CompileFlow implements AsyncDisposable {
 
   async #keep({ job, report, finding, validity }: Finished, signal: AbortSignal): Promise<Outcome> {
     const { understood, differences } = job;
-    const { store, index } = this.#parts;
+    const { store, index, sharing } = this.#parts;
     const { entry } = finding;
     const { result, tokens, bytes } = await keep({ store, facts: this.#facts }, understood, report, finding, signal);
     index.add(understood.manifest, entry, result, tokens);
-    if (entry.presumed && this.#presumed.size < limits.proofsWaiting) this.#presumed.set(entry.action, understood.question);
+    const execution = { toolchain: understood.toolchain.digest, startedAtMs: msOf(report.startNs), endedAtMs: msOf(report.endNs) };
+    // What may depend on its place is of no use elsewhere before that is known.
+    if (!entry.presumed) sharing.executed(understood.manifest, entry, result, execution);
+    else if (this.#presumed.size < limits.proofsWaiting) this.#presumed.set(entry.action, { question: understood.question, execution });
     this.#count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
     const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
     const { action, inputs } = entry;
@@ -450,3 +495,7 @@ function weightOf({ report, finding }: Finished): number {
 
 const UNDERSTOOD_BYTES = 16_384;
 const PATH_BYTES = 200;
+
+function msOf(ns: bigint): number {
+  return Number(ns / 1_000_000n);
+}

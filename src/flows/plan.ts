@@ -3,7 +3,7 @@
  */
 import { crc32 } from "node:zlib";
 import { ownBytes } from "../base/index.ts";
-import { type DepfileTemplate, renderDepfile } from "../compile/index.ts";
+import { readTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
 import { isUntrusted, type Look, parentOf, type Witness } from "./look.ts";
 import { absolutePath, type Understood } from "./request.ts";
@@ -65,8 +65,9 @@ export async function placementOf(
     }
     const read = await store.read(digest, signal);
     if (read.kind === "miss") return undefined;
-    // An answer that is remembered keeps these for long.
-    const content = ownBytes(template ? renderTemplate(read.bytes, understood) : read.bytes);
+    const text = template ? renderTemplate(read.bytes, understood) : read.bytes;
+    if (text === undefined) return undefined;
+    const content = ownBytes(text); // An answer that is remembered keeps these for long.
     outputs.push({ path: target, mode: "overwrite", crc32: crc32(content), size: content.length, digest, content });
   }
   return {
@@ -77,10 +78,9 @@ export async function placementOf(
   };
 }
 
-/** Templates are written by ingest.ts and verified by their digest. */
-function renderTemplate(bytes: Buffer, understood: Understood): string {
-  const template = JSON.parse(bytes.toString("utf8")) as DepfileTemplate;
-  return renderDepfile(template, (name) => understood.places.resolve(name));
+function renderTemplate(bytes: Buffer, understood: Understood): string | undefined {
+  const template = readTemplate(bytes.toString("utf8"));
+  return template && renderDepfile(template, (name) => understood.places.resolve(name));
 }
 
 /** Undefined while a file is too young for its stat to be believed. */

@@ -23,6 +23,10 @@ export class RecentAnswers {
     this.#answers.set(request, answer);
   }
 
+  clear(): void {
+    this.#answers.clear();
+  }
+
   /** Undefined unless all is as it was. */
   find(request: Digest, look: Look): RecentAnswer | undefined {
     const answer = this.#answers.get(request);

@@ -16,11 +16,29 @@ export interface Known {
   readonly inputs: number;
   readonly outputs: readonly string[];
   readonly compileMs: number;
+  readonly from: From | undefined;
+}
+
+/** Whose work a hit was, and what it took to bring it here. */
+export interface From {
+  /** Public attestation key. */
+  readonly signer: string;
+  readonly bytes: number;
+  readonly tookMs: number;
 }
 
 export type Remembered = Described & Known;
 
-const NOTHING_KNOWN: Known = { manifest: "", action: undefined, detail: undefined, differences: [], inputs: 0, outputs: [], compileMs: 0 };
+const NOTHING_KNOWN: Known = {
+  manifest: "",
+  action: undefined,
+  detail: undefined,
+  differences: [],
+  inputs: 0,
+  outputs: [],
+  compileMs: 0,
+  from: undefined,
+};
 
 export function describe(understood: Understood): Described {
   const { toolchain, invocation, keyEnvironment: environment, question } = understood;

@@ -6,13 +6,13 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkout, type Ran, run, TestNode } from "./harness.ts";
+import { checkout, type Env, type Ran, run, TestNode } from "./harness.ts";
 
 const ON_LOOPBACK = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" };
 export const MINUTE = { timeout: 60_000 };
 
-export async function machine(t: TestContext, name: string): Promise<TestNode> {
-  const node = await TestNode.start(name, ON_LOOPBACK);
+export async function machine(t: TestContext, name: string, env: Env = {}): Promise<TestNode> {
+  const node = await TestNode.start(name, { ...ON_LOOPBACK, ...env });
   t.after(() => node[Symbol.asyncDispose]());
   return node;
 }

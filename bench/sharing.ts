@@ -1,0 +1,169 @@
+/**
+ * A second machine: its cache is empty, another member of its network has built the same project at another path. Against the compiler
+ * alone.
+ *
+ * Both machines are homes on this one, with real daemons that talk over loopback. Each round has a machine that is new.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { build, calm } from "./builds.ts";
+import { CairnNode } from "./cairn-node.ts";
+import { type Contender, enter } from "./contenders.ts";
+import { checkout, type Native } from "./native.ts";
+import { Project, type ProjectName } from "./projects.ts";
+import { interleave } from "./rounds.ts";
+import { type Settings, Workshop } from "./settings.ts";
+import { ratios, spread } from "./statistics.ts";
+import { type Report, type Row, row } from "./table.ts";
+import { reference } from "./warm.ts";
+
+const JOBS = 2;
+const BAR = { must: 0.2, aim: 0.1 } as const;
+/** From being connected until both know what the other has; told, not measured. */
+const ACQUAINTED_MS = 1_500;
+
+export async function sharing(settings: Settings): Promise<Report> {
+  const rows: Row[] = [];
+  const notes = [`-j${JOBS}; two homes on one machine, daemons on loopback; compiled with -ffile-prefix-map for the checkout's directory`];
+  for (const name of settings.projects) rows.push(...(await projectRows(settings, name, notes)));
+  return { benchmark: "sharing", rows, notes };
+}
+
+async function projectRows(settings: Settings, name: ProjectName, notes: string[]): Promise<Row[]> {
+  using workshop = new Workshop();
+  const root = workshop.path("checkout0", "project");
+  const project = Project.make(name, root, settings.coldUnits, `-ffile-prefix-map=${root}=.`);
+  mkdirSync(join(root, ".git"));
+  const parts = await reference(settings, workshop, project);
+  await using first = new Member(workshop.native, workshop.path("first"));
+  await first.start();
+  first.cairn("init");
+  settings.progress(`${name}: the first machine builds, and what it built is made ready for others`);
+  await build(parts, first, JOBS);
+  await calm(first);
+  const elsewhere = await reference(settings, workshop, project.copyTo(workshop.path("checkout1", "project")));
+  if (elsewhere.expected !== parts.expected) {
+    notes.push(`${name}: the compiler itself writes other objects at another path, so nothing can be reused`);
+    return [];
+  }
+  const none = await enter("none", workshop.native, workshop.path("none"));
+  if (none === undefined) throw new Error("there is always the compiler");
+  const second = new Newcomer(workshop, first);
+  settings.progress(`${name}: ${settings.rounds} rounds`);
+  let misses = 0;
+  const measured = await interleave([none, second], settings.rounds, async (contender) => {
+    await contender.reset();
+    const before = first.backgroundCpuMs();
+    const built = await build(elsewhere, contender, JOBS);
+    if (contender === second) misses += await second.misses();
+    return { ...built, servingCpuMs: first.backgroundCpuMs() - before };
+  });
+  await second[Symbol.asyncDispose]();
+  const [bare = [], shared = []] = [measured.get(none), measured.get(second)];
+  const units = project.objects.length;
+  notes.push(`${name}: ${units} units; compilers that ran on the second machine in ${settings.rounds} rounds: ${misses}`);
+  return [
+    row(
+      `${name}: wall / none`,
+      "x",
+      spread(
+        ratios(
+          shared.map(({ wallMs }) => wallMs),
+          bare.map(({ wallMs }) => wallMs),
+        ),
+      ),
+      BAR,
+    ),
+    row(
+      `${name}: CPU / none`,
+      "x",
+      spread(
+        ratios(
+          shared.map(({ cpuMs }) => cpuMs),
+          bare.map(({ cpuMs }) => cpuMs),
+        ),
+      ),
+    ),
+    row(`${name}: wall a unit`, "ms", spread(shared.map(({ wallMs }) => wallMs / units))),
+    row(`${name}: the first machine's CPU a unit`, "ms", spread(shared.map(({ servingCpuMs }) => servingCpuMs / units))),
+  ];
+}
+
+/** A machine of a network. */
+class Member implements Contender {
+  readonly name: string = "cairn";
+  readonly launcher: string;
+  readonly #directory: string;
+  #homes = 0;
+  #node: CairnNode;
+
+  constructor(native: Native, directory: string) {
+    this.launcher = native.wrapper;
+    this.#directory = directory;
+    this.#node = this.#fresh();
+  }
+
+  get env(): Record<string, string> {
+    return { ...this.#node.env, PATH: process.env.PATH ?? "" };
+  }
+
+  get node(): CairnNode {
+    return this.#node;
+  }
+
+  backgroundCpuMs(): number {
+    return this.#node.cpuMs();
+  }
+
+  async start(): Promise<void> {
+    await this.#node.start();
+  }
+
+  /** What a command of the command line prints with --json. */
+  cairn(...args: readonly string[]): Record<string, unknown> {
+    const text = execFileSync(join(checkout, "bin/cairn"), [...args, "--json"], { env: { ...process.env, ...this.env }, encoding: "utf8" });
+    return JSON.parse(text) as Record<string, unknown>;
+  }
+
+  async reset(): Promise<number> {
+    await this.#node.stop();
+    this.#node = this.#fresh();
+    await this.#node.start();
+    return this.backgroundCpuMs();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#node.stop();
+  }
+
+  #fresh(): CairnNode {
+    this.#homes += 1;
+    return new CairnNode(join(this.#directory, `home${this.#homes}`), { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" });
+  }
+}
+
+/** A machine that joins anew each time, with nothing in its cache. */
+class Newcomer extends Member {
+  readonly #host: Member;
+
+  constructor(workshop: Workshop, host: Member) {
+    super(workshop.native, workshop.path("second"));
+    this.#host = host;
+  }
+
+  override async reset(): Promise<number> {
+    await super.reset();
+    this.cairn("join", String(this.#host.cairn("invite").line));
+    // The daemon sees the compilers for the first time; a machine does that once.
+    await sleep(ACQUAINTED_MS);
+    return this.backgroundCpuMs();
+  }
+
+  async misses(): Promise<number> {
+    const { counters } = await this.node.ask("/stats");
+    const { miss } = counters as { readonly miss?: number };
+    return miss ?? 0;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Machines of one network use each other's results: real daemons on loopback, real compilers, checkouts at different paths.
+ */
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { age, counted, run, type TestNode, writeFiles } from "./harness.ts";
+import { ask, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
+
+const SOURCES = {
+  Makefile: "",
+  "include/shape.h": "#pragma once\nstruct shape { int sides; };\nint area(const struct shape *shape);\n",
+  "src/shape.c": '#include "shape.h"\nint area(const struct shape *shape) { return shape->sides * shape->sides; }\n',
+  "src/main.c": '#include <stdio.h>\n#include "shape.h"\nint main(void) { struct shape s = {4}; printf("%d\\n", area(&s)); return 0; }\n',
+  "src/warns.c": "int twice(int x) { int unused = 1; return 2 * x; }\n",
+} as const;
+const UNITS = ["shape", "main", "warns"] as const;
+
+/** A checkout of the project for one machine. */
+function checkoutOf(node: TestNode, name: string): string {
+  const directory = join(dirname(node.home), name);
+  writeFiles(directory, SOURCES);
+  mkdirSync(join(directory, "out"));
+  return directory;
+}
+
+/** Compiles every unit with the wrapper; each must be what the compiler alone writes there, in every output. */
+async function build(node: TestNode, directory: string, units: readonly string[] = UNITS): Promise<Record<string, number>> {
+  const before = await node.counters();
+  for (const unit of units) {
+    const args = ["-O1", "-Wall", "-Iinclude", "-MD", "-MF", `out/${unit}.d`, "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
+    const plain = await run("gcc", args, { cwd: directory });
+    const expected = [`out/${unit}.o`, `out/${unit}.d`].map((path) => readFileSync(join(directory, path)));
+    rmSync(join(directory, "out"), { recursive: true });
+    mkdirSync(join(directory, "out"));
+    const ran = await node.cc("gcc", args, { cwd: directory });
+    assert.deepEqual(ran, plain);
+    const actual = [`out/${unit}.o`, `out/${unit}.d`].map((path) => readFileSync(join(directory, path)));
+    assert.deepEqual(actual, expected, unit);
+  }
+  return counted(before, await node.counters());
+}
+
+/** Two machines of one network; the second knows what the first can serve. */
+async function pair(t: TestContext, ...invite: string[]): Promise<[TestNode, TestNode]> {
+  const [a, b] = await Promise.all([machine(t, "share-a"), machine(t, "share-b")]);
+  await ask(a, "init", "--machine", "laptop");
+  await ask(b, "join", await invitation(a, ...invite), "--machine", "desktop");
+  await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop")]);
+  return [a, b];
+}
+
+interface Sharing {
+  readonly name: string;
+  readonly sharing: { readonly manifests: number } | null;
+}
+
+/** Waits until a machine has heard that another one has so many results. */
+async function untilOffered(t: TestContext, node: TestNode, by: string, most: number): Promise<void> {
+  await until(t, async () => {
+    const peers = (await node.control("GET", "/network/peers")).peers as Sharing[];
+    return (peers.find(({ name }) => name === by)?.sharing?.manifests ?? 0) >= most;
+  });
+}
+
+test("a second machine builds elsewhere what the first has built, and no compiler runs", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const first = checkoutOf(a, "work");
+  const second = checkoutOf(b, "some/where/else");
+  await age();
+  assert.deepEqual(await build(a, first), { miss: UNITS.length, stored: UNITS.length });
+  await untilOffered(t, b, "laptop", UNITS.length);
+  assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
+  assert.deepEqual(Object.keys(await build(b, second)), ["hit_local"]);
+  const told = await ask(b, "explain", join(second, "src/main.c"));
+  assert.deepEqual([told.found, (told.record as { from?: { name?: string } }).from?.name], [true, "laptop"]);
+
+  // What came from others is as good for a third, while the first is away.
+  const c = await machine(t, "share-c");
+  await ask(c, "join", await invitation(b), "--machine", "ci");
+  await untilConnected(t, c, "desktop", "laptop");
+  await a.stopDaemon("SIGKILL");
+  const third = join(dirname(c.home), "third");
+  cpSync(second, third, { recursive: true });
+  await age();
+  await untilOffered(t, c, "desktop", UNITS.length);
+  assert.deepEqual(await build(c, third), { hit_peer: UNITS.length });
+});
+
+test("a miss asks nobody, and what differs is compiled", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const first = checkoutOf(a, "work");
+  const second = checkoutOf(b, "work");
+  writeFiles(second, { "include/shape.h": `${SOURCES["include/shape.h"]}#define MORE 1\n`, "src/extra.c": "int extra;\n" });
+  await age();
+  await build(a, first);
+  await untilOffered(t, b, "laptop", UNITS.length);
+  // Only what does not include the header is the same.
+  assert.deepEqual(await build(b, second), { hit_peer: 1, miss: 2, stored: 2 });
+  assert.deepEqual(await build(b, second, ["extra"]), { miss: 1, stored: 1 });
+});
+
+for (const [about, policy, domain, expected] of [
+  ["another domain's results are not used by a team", "team", "partner", { miss: 3, stored: 3 }],
+  ["another domain's results are used where that is policy", "speculative", "partner", { hit_peer: 3 }],
+  ["nobody's results are used where that is policy", "self", "home", { miss: 3, stored: 3 }],
+] as const)
+  test(about, MINUTE, async (t) => {
+    const a = await machine(t, "share-a");
+    const b = await machine(t, "share-b", { CAIRN_SHARING_POLICY: policy });
+    await ask(a, "init", "--machine", "laptop");
+    await ask(b, "join", await invitation(a, "--domain", domain), "--machine", "guest");
+    await untilConnected(t, b, "laptop");
+    await age();
+    await build(a, checkoutOf(a, "work"));
+    await untilOffered(t, b, "laptop", UNITS.length);
+    assert.deepEqual(await build(b, checkoutOf(b, "work")), expected);
+  });
+
+test("what a revoked member had made is not used any more", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const c = await machine(t, "share-c");
+  await ask(c, "join", await invitation(a), "--machine", "ci");
+  await untilConnected(t, c, "desktop", "laptop");
+  await age();
+  await build(b, checkoutOf(b, "work"));
+  await untilOffered(t, c, "desktop", UNITS.length);
+  const work = checkoutOf(c, "work");
+  await age();
+  assert.deepEqual(await build(c, work), { hit_peer: UNITS.length });
+  await ask(a, "revoke", "desktop");
+  await until(t, async () => {
+    await sleep(50);
+    return ((await build(c, work)).miss ?? 0) === UNITS.length;
+  });
+});
