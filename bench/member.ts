@@ -63,6 +63,8 @@ const SHELF: KeptShelf = {
   results: () => [],
   blob: (digest, signal) => objects?.blob(digest, signal) ?? Promise.resolve(undefined),
   put: () => 0,
+  ofAction: () => [],
+  ofOutput: () => [],
   recall: () => Promise.resolve(0),
   [Symbol.dispose]: () => undefined,
 };

@@ -4,6 +4,7 @@
  * Knows: the shape of the command line. Does not know: what the commands do.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { attestExport, attestShow, attestVerify } from "./attest-commands.ts";
 import { cc, env, launcher, run } from "./build-commands.ts";
 import { explain, gc, stats } from "./cache-commands.ts";
 import { type CompletedCommand, completionScript, shells } from "./completion.ts";
@@ -162,6 +163,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .action((options) => finish(gc(context, options, signal)));
 
   addConfig(context, add, finish, signal);
+  addAttest(context, add, finish, signal);
   addNetwork(context, (name, about, examples) => add("network", name, about, examples), finish, signal);
 
   add("shell", "completion", "print a completion script", [
@@ -208,6 +210,40 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
   part("path", "print where the file is", '$EDITOR "$(cairn config path)"')
     .option("--json", "as JSON")
     .action((options) => finish(configPath(context, options)));
+}
+
+function addAttest(context: Context, add: Add, finish: (code: number | Promise<number>) => Promise<void>, signal: AbortSignal): void {
+  const attest = add("network", "attest", "tell, export and check who has executed a compile", [
+    ["cairn attest show src/main.c", "who signed its last compile"],
+    ["cairn attest verify main.json --subject main.o=build/main.o", "needs no daemon"],
+  ]);
+  const part = (name: string, about: string, example: Example): Command => {
+    const command: Command = attest.command(name);
+    return command.description(about).addHelpText("after", examplesText(context, [example]));
+  };
+  part("show", "who signed a compile, and what the signature covers", ["cairn attest show build/main.o", "or the source, or an action"])
+    .argument("<file>", "a source, an output, or the 64 digits of an action")
+    .option("--json", "as JSON")
+    .action((file, options) => finish(attestShow(context, file, options, signal)));
+  part("export", "write an attestation as the DSSE envelope that in-toto tools read", [
+    "cairn attest export src/main.c --output main.json",
+    "",
+  ])
+    .argument("<file>", "a source, an output, or the 64 digits of an action")
+    .option("--output <path>", "a file; otherwise it is printed")
+    .option("--json", "as JSON")
+    .action((file, options) => finish(attestExport(context, file, options, signal)));
+  part("verify", "check envelopes: signature, statement, and files that they are about", [
+    "cairn attest verify main.json --subject main.o=build/main.o",
+    "exit code 1 when one does not hold, or its signer is no active member",
+  ])
+    .argument("<envelope...>", "files that cairn attest export wrote")
+    .option("--subject <name=path>", "a file that must be this output; may be repeated", (pair: string, others: string[] | undefined) => [
+      ...(others ?? []),
+      pair,
+    ])
+    .option("--json", "as JSON")
+    .action((files, options) => finish(attestVerify(context, files, options, signal)));
 }
 
 function readShell(text: string): (typeof shells)[number] {

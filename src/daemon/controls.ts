@@ -56,6 +56,21 @@ export class NodeControls implements Controls {
     return this.#parts.network;
   }
 
+  /** By what the history knows of `file` as a source, or else by the digest of its content, or by an action. */
+  async attestations({ file, digest, action }: { file: string; digest: string; action: string }): Promise<unknown> {
+    await this.#parts.flow.catchUp();
+    const attestations = await this.#parts.network.attestations();
+    const row = file === "" ? undefined : this.#parts.index.history(file);
+    const compiled = row === undefined ? undefined : (JSON.parse(row.body) as { readonly action?: string }).action;
+    return attestations.find({ action: compiled ?? action, output: digest });
+  }
+
+  async signer(key: string, network: string): Promise<unknown> {
+    const attestations = await this.#parts.network.attestations();
+    if (attestations.network !== network) return {};
+    return attestations.signer(key) ?? { name: "nobody of this network", domain: "", standing: "unknown" };
+  }
+
   status(): unknown {
     const { store, index, flow, records, now } = this.#parts;
     const { home, paths, config } = this.#options;

@@ -22,6 +22,7 @@ import {
   requestToJoin,
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
+import { Attestations } from "./attestations.ts";
 import type { SharingPolicy } from "./config.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
@@ -200,6 +201,11 @@ export class NetworkRuntime implements AsyncDisposable {
   /** What people call the machine that signs with that attestation key. */
   nameOf(signer: string): string | undefined {
     return [...(this.members.state?.members.values() ?? [])].find(({ attestationKey }) => attestationKey === signer)?.name;
+  }
+
+  /** Signed results, as `cairn attest` tells of them. */
+  get attestations(): Attestations {
+    return new Attestations({ shelf: this.sharing.shelf, members: this.members });
   }
 
   membersView(): object {

@@ -1,7 +1,7 @@
 /**
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
-import type { Key, Log } from "../base/index.ts";
+import type { Digest, Key, Log } from "../base/index.ts";
 import type { SharedResult, Shelf } from "../contracts/index.ts";
 import { type Network, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members, type SharingPolicy } from "../trust/index.ts";
@@ -22,6 +22,8 @@ export interface NetworkSharingParts {
 /** A shelf that this node fills. */
 export interface KeptShelf extends Shelf, Disposable {
   put(shared: readonly SharedResult[]): number;
+  ofAction(action: Digest): readonly SharedResult[];
+  ofOutput(blob: Digest): readonly SharedResult[];
   /** Forgets what nobody but these signers vouches for. @returns how many results */
   recall(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<number>;
 }

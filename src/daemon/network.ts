@@ -12,6 +12,7 @@ import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, type Digest, isName, type Log } from "../base/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
+import type { Attestations } from "./attestations.ts";
 import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
@@ -106,6 +107,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** What people call the machine that signs with that attestation key. */
   nameOf(signer: string): string | undefined {
     return this.#running?.runtime.nameOf(signer);
+  }
+
+  /** @throws {CairnError} network-absent */
+  async attestations(): Promise<Attestations> {
+    return this.#alone(async () => (await this.#required()).runtime.attestations);
   }
 
   /** What sharing needs of the network; undefined while this node is in none. */

@@ -23,6 +23,14 @@ export interface Controls {
   config(): unknown;
   doctor(): Promise<unknown>;
   stop(): void;
+  /**
+   * Signed results of a compile: of a source or a file, by its path and the digest of its content, or of an action; "" for what is not known.
+   *
+   * @throws {CairnError} network-absent
+   */
+  attestations(question: { readonly file: string; readonly digest: string; readonly action: string }): Promise<unknown>;
+  /** Which member of that network signs with an attestation key; nothing is known of other networks. @throws {CairnError} network-absent */
+  signer(key: string, network: string): Promise<unknown>;
   readonly network: NetworkControls;
 }
 
@@ -76,6 +84,10 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       return send(response, 200, await controls.zeroStats());
     case "GET /explain":
       return send(response, 200, await controls.explain(url.searchParams.get("file") ?? ""));
+    case "GET /attestations":
+      return send(response, 200, await controls.attestations(named(url.searchParams)));
+    case "GET /signer":
+      return send(response, 200, await controls.signer(url.searchParams.get("key") ?? "", url.searchParams.get("network") ?? ""));
     case "GET /config":
       return send(response, 200, controls.config());
     case "GET /doctor":
@@ -96,6 +108,10 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
 }
 
 const MEETS = /^(network|peer|data|address|tunnel)-/;
+
+function named(query: URLSearchParams): { file: string; digest: string; action: string } {
+  return { file: query.get("file") ?? "", digest: query.get("digest") ?? "", action: query.get("action") ?? "" };
+}
 
 /** Whose fault it is: the request's (400), what it meets (409), or ours (500). */
 function statusOf(code: ErrorCode): number {

@@ -10,7 +10,7 @@
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Execution, ManifestEntry, SharedResult, Shelf, Store, StoredResult } from "../contracts/index.ts";
-import { bytesAt, type Database, numberAt, type Row, textAt } from "./database.ts";
+import { bytesAt, type Database, numberAt, type Row, type Statement, textAt } from "./database.ts";
 import type { SqliteIndex } from "./results.ts";
 import { demandIntact, rowCheck } from "./row-check.ts";
 import { ShelfChanges } from "./shelf-changes.ts";
@@ -33,6 +33,8 @@ export interface SqliteShelfOptions {
   readonly attestationsPerSignerMax?: number;
 }
 
+/** Requests that led to the same output and are looked at: an empty file has many. */
+const MANIFESTS_OF_OUTPUT = 16;
 /** Rows looked at in one step of recalling: forgetting so many results takes some 10 ms. */
 const RECALL_STEP = 64;
 /** Where there are too many, those used least lately go among so many that were put first, … */
@@ -69,6 +71,18 @@ export class SqliteShelf implements Shelf, Disposable {
     if (rows.length === 0) return [];
     const byAction = Map.groupBy(rows, (row) => textAt(row, 1));
     return this.#parts.index.entries(manifest).flatMap((entry) => this.#signed(manifest, entry, byAction.get(entry.action) ?? []));
+  }
+
+  /** The signed results of an action. */
+  ofAction(action: Digest): SharedResult[] {
+    return this.#ofManifests(this.#sql.manifestsOfAction, action).filter(({ entry }) => entry.action === action);
+  }
+
+  /** The signed results that have this blob among their outputs. */
+  ofOutput(blob: Digest): SharedResult[] {
+    return this.#ofManifests(this.#sql.manifestsOfOutput, blob).filter(({ result }) =>
+      result.outputs.some(({ digest }) => digest === blob),
+    );
   }
 
   async blob(digest: Digest, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -135,6 +149,11 @@ export class SqliteShelf implements Shelf, Disposable {
         this.#sql.setNetwork.run(network);
       }),
     );
+  }
+
+  #ofManifests(statement: Statement, named: Digest): SharedResult[] {
+    const rows = this.#parts.database.attempt("manifests", [], () => statement.all(toBytes(named)));
+    return rows.flatMap((row) => this.results(textAt(row, 0)));
   }
 
   #insert({ manifest, entry, result, execution, signature }: SharedResult): number {
@@ -250,6 +269,10 @@ function statements(database: Database) {
     ofManifest: database.statement(`SELECT entries.id, ${named("action")}, ${named("signer")}, ${named("held")}, ${named("toolchain")},
       started, ended, compile_ms, cpu_ms, signature, attestations.crc FROM entries
       JOIN results ON results.id = entries.result JOIN attestations ON attestations.entry = entries.id WHERE entries.manifest = ?`),
+    manifestsOfAction: database.statement(`SELECT DISTINCT ${named("manifest")} FROM results JOIN entries ON entries.result = results.id
+      WHERE action = ?`),
+    manifestsOfOutput: database.statement(`SELECT DISTINCT ${named("manifest")} FROM outputs JOIN entries ON entries.result = outputs.result
+      WHERE blob = ? LIMIT ${MANIFESTS_OF_OUTPUT}`),
     put: database.statement(`INSERT INTO attestations (entry, signer, manifest, held, toolchain, started, ended, compile_ms, cpu_ms, signature, crc)
       SELECT entries.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM entries JOIN results ON results.id = entries.result
       WHERE entries.manifest = ? AND action = ?

@@ -65,7 +65,7 @@ export function isAttested(network: Digest, shared: SharedResult): boolean {
 }
 
 /** The marks of a portable path, which hold a NUL, in words. No shareable path of an output begins with these words by itself. */
-function subjectName(path: string): string {
+export function subjectName(path: string): string {
   return path.replace(/^\0C/, "$CWD").replace(/^\0P/, "$PROJECT");
 }
 
