@@ -4,7 +4,7 @@
  * Knows: which part does what, and in which order. Does not know: files, compilers, whom to believe, or how members talk.
  */
 import { setImmediate } from "node:timers/promises";
-import { type Digest, type Log, limits } from "../base/index.ts";
+import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type {
   Exchange,
   Execution,
@@ -41,11 +41,19 @@ export interface SharingParts {
 
 /** Members that are asked for one request: a miss must not wait for many. */
 const ASKED_MOST = 3;
+/** A member has so long to answer, and to send what a compiler would write as quickly. */
+const ANSWER_MS = 1_000;
+/** What is brought may take so many times as long as it would take to compile it. */
+const PATIENCE = 2;
+/** Members that took too long are left alone for so long. */
+const SLOW_MS = 30_000;
 
 export class SharingService implements Sharing, AsyncDisposable {
   readonly #parts: SharingParts;
   readonly #asks: boolean;
   readonly #unsigned: Unsigned[] = [];
+  /** Members that took too long → until when they are not asked, ms, monotonic. */
+  readonly #slow = new Map<Key, number>();
   #signing: Promise<void> | undefined;
 
   constructor(parts: SharingParts, options: { readonly policy: SharingPolicy }) {
@@ -70,36 +78,80 @@ export class SharingService implements Sharing, AsyncDisposable {
   async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
     const network = this.#parts.network();
     if (network === undefined || !this.#asks) return [];
-    const holders = network.exchange.whoHas(manifest);
+    const holders = network.exchange.whoHas(manifest).filter((key) => !this.#isSlow(key));
     for (const holder of holders.slice(0, ASKED_MOST)) {
-      const offered = await network.exchange.results(holder, manifest, signal);
-      const believed = offered.filter((shared) => shared.manifest === manifest && this.#isBelieved(network, shared));
+      const offered = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, either));
+      const believed = (offered ?? []).filter((shared) => shared.manifest === manifest && this.#isBelieved(network, shared));
       const from = [holder, ...holders.filter((other) => other !== holder)];
       if (believed.length > 0) return believed.map((shared) => ({ shared, from }));
     }
     return [];
   }
 
-  async bring({ shared, from }: Offer, signal: AbortSignal): Promise<{ complete: boolean; bytes: number }> {
-    const { store, index, log } = this.#parts;
+  async bring(offer: Offer, signal: AbortSignal): Promise<{ complete: boolean; bytes: number }> {
+    const { shared, from } = offer;
+    const { manifest, entry, result } = shared;
     const network = this.#parts.network();
-    if (network === undefined) return { complete: false, bytes: 0 };
+    const [nearest] = from;
+    if (network === undefined || nearest === undefined) return { complete: false, bytes: 0 };
+    const brought = { bytes: 0 };
+    // The compiler would take no longer.
+    const mostMs = Math.max(ANSWER_MS, PATIENCE * result.compileMs);
+    const complete = await this.#patiently(nearest, mostMs, signal, async (either) => {
+      const missing = await this.#fetch(network, offer, brought, either);
+      if (missing.length > 0) return false;
+      this.#parts.index.add(manifest, entry, result, new Map());
+      network.shelf.put([shared]);
+      return true;
+    });
+    this.#parts.log.event("debug", "sharing.brought", {
+      action: entry.action,
+      from: nearest,
+      bytes: brought.bytes,
+      complete: complete === true,
+    });
+    return { complete: complete === true, bytes: brought.bytes };
+  }
+
+  /** @returns digests of blobs that could not be had */
+  async #fetch(
+    { exchange }: SharingNetwork,
+    { shared, from }: Offer,
+    brought: { bytes: number },
+    signal: AbortSignal,
+  ): Promise<readonly Digest[]> {
+    const { store } = this.#parts;
     const wanted: { digest: Digest; size: number }[] = [];
     for (const { digest, size } of shared.result.outputs) if (!(await store.has(digest))) wanted.push({ digest, size });
-    let bytes = 0;
-    const take = async (digest: Digest, content: Uint8Array): Promise<void> => {
-      bytes += content.length;
-      const written = await store.write(content, signal);
-      if (written !== digest) throw new Error(`a blob that is not ${digest} was handed over`);
+    const take = async (_digest: Digest, content: Uint8Array): Promise<void> => {
+      brought.bytes += content.length;
+      await store.write(content, signal); // Names it by its content, whatever it was asked for as.
     };
-    const missing = wanted.length === 0 ? [] : await network.exchange.blobs(from, wanted, take, signal);
-    const { manifest, entry, result } = shared;
-    if (missing.length === 0) {
-      index.add(manifest, entry, result, new Map());
-      network.shelf.put([shared]);
+    return wanted.length === 0 ? [] : exchange.blobs(from, wanted, take, signal);
+  }
+
+  /**
+   * What comes of asking a member, or undefined when that fails or takes too long: then it is not asked for a while, for a whole build would
+   * wait for it.
+   */
+  async #patiently<T>(member: Key, mostMs: number, signal: AbortSignal, ask: (either: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const deadline = AbortSignal.timeout(mostMs);
+    try {
+      return await ask(AbortSignal.any([signal, deadline]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (deadline.aborted) this.#slow.set(member, performance.now() + SLOW_MS);
+      this.#parts.log.event("warn", "sharing.failed", { peer: member, waitedMs: deadline.aborted ? mostMs : 0, error: String(error) });
+      return undefined;
     }
-    log.event("debug", "sharing.brought", { action: entry.action, from: from[0] ?? "", bytes, missing: missing.length });
-    return { complete: missing.length === 0, bytes };
+  }
+
+  #isSlow(member: Key): boolean {
+    const until = this.#slow.get(member);
+    if (until === undefined) return false;
+    if (performance.now() < until) return true;
+    this.#slow.delete(member);
+    return false;
   }
 
   #isBelieved(network: SharingNetwork, shared: SharedResult): boolean {

@@ -102,6 +102,21 @@ test("a miss asks nobody, and what differs is compiled", MINUTE, async (t) => {
   assert.deepEqual(await build(b, second, ["extra"]), { miss: 1, stored: 1 });
 });
 
+test("a member that hangs costs a build a moment, and nothing else", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const work = checkoutOf(b, "work");
+  await age();
+  await build(a, checkoutOf(a, "work"));
+  await untilOffered(t, b, "laptop", UNITS.length);
+  process.kill(a.pid, "SIGSTOP");
+  try {
+    assert.deepEqual(await build(b, work), { miss: UNITS.length, stored: UNITS.length });
+  } finally {
+    process.kill(a.pid, "SIGCONT");
+  }
+  assert.equal(b.events("sharing.failed").length, 1);
+});
+
 for (const [about, policy, domain, expected] of [
   ["another domain's results are not used by a team", "team", "partner", { miss: 3, stored: 3 }],
   ["another domain's results are used where that is policy", "speculative", "partner", { hit_peer: 3 }],
