@@ -35,7 +35,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const paths = prepareHome(home);
   stack.use(lockHome(paths.lock));
   // All of this belonged to a daemon that is no more.
-  for (const left of [paths.unresponsive, paths.starting]) rmSync(left, { force: true });
+  rmSync(paths.unresponsive, { force: true });
   for (const socket of [paths.compileSocket, paths.controlSocket]) removeStale(socket);
 
   const database = stack.use(openDatabase({ log, now }, { file: paths.database }));
@@ -83,6 +83,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   stack.use(await ControlDoor.open({ controls, log }, bindable(privateName(paths.controlSocket))));
   stack.use(await CompileDoor.open({ flow, records, log }, bindable(privateName(paths.compileSocket)), connectionsMax()));
   for (const socket of [paths.controlSocket, paths.compileSocket]) stack.use(publish(socket));
+  rmSync(paths.starting, { force: true }); // Not before a wrapper would find this daemon: it would start another one.
   network.begin(); // Builds do not wait for it.
   const built = stack.move();
   return { [Symbol.asyncDispose]: () => built.disposeAsync() };
