@@ -33,3 +33,4 @@ export {
 export { ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";
+export { parseSize } from "./sizes.ts";

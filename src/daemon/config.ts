@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, type Environment, type Level, systemCode } from "../base/index.ts";
+import { CairnError, type Environment, type Level, parseSize, systemCode } from "../base/index.ts";
 import { readStaticPeers } from "./static-peers.ts";
 
 export interface Config {
@@ -127,26 +127,12 @@ function flatten(table: object, prefix = ""): Map<string, unknown> {
   return values;
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  m: 1e6,
-  g: 1e9,
-  t: 1e12,
-  ki: 1024,
-  mi: 1024 ** 2,
-  gi: 1024 ** 3,
-  ti: 1024 ** 4,
-};
 const LEAST_BYTES = 1024 ** 2;
 
 /** `20GiB`, `500 MB`, `1073741824`; undefined when it is none, below 1 MiB or absurdly large. */
 function readSize(raw: unknown): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?$/i.exec(String(raw).trim());
-  const unit = UNITS[(match?.[2] ?? "").toLowerCase()];
-  if (match === null || unit === undefined) return undefined;
-  const bytes = Math.round(Number(match[1]) * unit);
-  return bytes >= LEAST_BYTES && bytes <= Number.MAX_SAFE_INTEGER ? bytes : undefined;
+  const bytes = parseSize(String(raw));
+  return bytes !== undefined && bytes >= LEAST_BYTES && bytes <= Number.MAX_SAFE_INTEGER ? bytes : undefined;
 }
 
 /** `auto`, `0.0.0.0:4711`, `[::]:4711`. */

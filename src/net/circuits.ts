@@ -6,12 +6,11 @@
  * Knows: whom to ask, and how to be found. Does not know: when a relay is needed.
  */
 import type { Connection, Stream } from "@libp2p/interface";
-import { CairnError, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { framesOf } from "./frames.ts";
 import type { Link } from "./link.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
-import { reasonOf } from "./reasons.ts";
 import { RELAY } from "./relay.ts";
 import type { Route, Routes } from "./routes.ts";
 import type { Shares } from "./shares.ts";

@@ -5,11 +5,10 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Connection } from "@libp2p/interface";
-import { CairnError, type Host, type Key, limits } from "../base/index.ts";
+import { CairnError, type Host, type Key, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { GossipFrame, MemberFrame, NetworkCodec } from "../wire/index.ts";
 import { type Frames } from "./frames.ts";
-import { reasonOf } from "./reasons.ts";
 import type { Route } from "./routes.ts";
 
 export const MEMBER = "/cairn/member/1";

@@ -6,8 +6,8 @@
  */
 import { createSocket } from "node:dgram";
 import multicastDns, { type Options, type QueryOutgoingPacket, type ResponseOutgoingPacket } from "multicast-dns";
+import { reasonOf } from "../base/index.ts";
 import type { InterfaceAddress } from "./interfaces.ts";
-import { reasonOf } from "./reasons.ts";
 
 const PORT = 5_353;
 /** RFC 6762, section 3 */

@@ -4,7 +4,7 @@
  * Knows: connections and what happens to them, each an event in the log. Does not know: why somebody is a member; a roster says so.
  */
 import type { Connection, MultiaddrConnection, Stream } from "@libp2p/interface";
-import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
 import type { AddressBook } from "./addresses.ts";
@@ -19,7 +19,6 @@ import { type JoinOutcome, Outbound } from "./outbound.ts";
 import { keyOf } from "./peer-id.ts";
 import { PeerKeeper, type PeerKeeperOptions, type SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
-import { reasonOf } from "./reasons.ts";
 import { Redial } from "./redial.ts";
 import { Routes } from "./routes.ts";
 import { ipOf, isOnLink } from "./scopes.ts";

@@ -5,7 +5,7 @@
  */
 import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { type AddressBook, INVITATION } from "./addresses.ts";
@@ -16,7 +16,6 @@ import { sayHello } from "./handshake.ts";
 import type { Node } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
 import { peerIdOf } from "./peer-id.ts";
-import { reasonOf } from "./reasons.ts";
 
 export interface OutboundParts {
   readonly libp2p: Node;

@@ -5,12 +5,11 @@
  * Knows: what to try in which order and when. Does not know: how each is done.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { CairnError, type Host, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Host, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Circuits, Found } from "./circuits.ts";
 import type { Link } from "./link.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Puncher } from "./punch.ts";
-import { reasonOf } from "./reasons.ts";
 
 /** From a relayed link, or the attempt before, until the next attempt at something better; the last one again and again. */
 const BETTER_AFTER_MS = [0, 2_000, 10_000, 30_000, 60_000, 300_000] as const;

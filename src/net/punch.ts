@@ -10,14 +10,13 @@ import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { CairnError, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { NetworkCodec, PunchFrame } from "../wire/index.ts";
 import { isUsable } from "./addresses.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import type { Link } from "./link.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import { peerIdOf } from "./peer-id.ts";
-import { reasonOf } from "./reasons.ts";
 import { Rendezvous } from "./rendezvous.ts";
 import type { Ways } from "./ways.ts";
 

@@ -5,12 +5,11 @@
  * linked with. docs/protocol/paths.md.
  * Knows: who may have a circuit. Does not know: what goes over it.
  */
-import { type Key, type Log, limits } from "../base/index.ts";
+import { type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { NetworkCodec, RelayFrame } from "../wire/index.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import type { Link } from "./link.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
-import { reasonOf } from "./reasons.ts";
 import type { Routes } from "./routes.ts";
 import type { Shares } from "./shares.ts";
 import { splice } from "./splice.ts";

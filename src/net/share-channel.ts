@@ -4,9 +4,8 @@
  * Knows: a libp2p stream, and when it takes no more. Does not know: what a frame means. Another kind of stream needs another such function.
  */
 import type { StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
-import { CairnError, type Key, limits } from "../base/index.ts";
+import { CairnError, type Key, limits, reasonOf } from "../base/index.ts";
 import type { MemberStream } from "./member-stream.ts";
-import { reasonOf } from "./reasons.ts";
 
 export interface Channel {
   readonly key: Key;

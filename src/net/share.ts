@@ -3,12 +3,11 @@
  *
  * Knows: one channel for each link, and who said to have what. Does not know: what results mean, where they are kept, whom to believe.
  */
-import { CairnError, type Digest, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Exchange, SharedResult, Shelf } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
-import { reasonOf } from "./reasons.ts";
 import { Announcer } from "./share-announcer.ts";
 import { Budget } from "./share-budget.ts";
 import { type Channel, channelOf } from "./share-channel.ts";

@@ -4,7 +4,7 @@
  * Knows: back-pressure, half-closed streams, idleness. Does not know: whose streams they are.
  */
 import type { Stream } from "@libp2p/interface";
-import { asError } from "./reasons.ts";
+import { asError } from "../base/index.ts";
 
 export interface SpliceOptions {
   /** Told of bytes before they go on. @returns ms to wait before more is read */

@@ -6,7 +6,7 @@
 import type { AbortOptions, Stream } from "@libp2p/interface";
 import { AbstractMultiaddrConnection, type SendResult } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
-import { asError } from "./reasons.ts";
+import { asError } from "../base/index.ts";
 
 type Bytes = Parameters<AbstractMultiaddrConnection["sendData"]>[0];
 

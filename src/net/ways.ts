@@ -9,8 +9,7 @@
 import type { Socket } from "node:net";
 import type { ComponentLogger, Connection, MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
-import { systemCode } from "../base/index.ts";
-import { asError } from "./reasons.ts";
+import { asError, systemCode } from "../base/index.ts";
 import { SocketConnection } from "./socket-connection.ts";
 
 /** Ports that IANA leaves to whoever connects. */
