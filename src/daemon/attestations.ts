@@ -5,7 +5,7 @@
  */
 import type { Digest, Key } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { envelopeOf, type Members, subjectName } from "../trust/index.ts";
+import { envelopeOf, type Members, signerIn, subjectName } from "../trust/index.ts";
 import type { KeptShelf } from "./network-sharing.ts";
 
 export interface AttestationsParts {
@@ -34,8 +34,8 @@ export class Attestations {
   /** Undefined for a key that no member ever had. */
   signer(key: Key): object | undefined {
     const { state, self } = this.#parts.members;
-    const member = [...(state?.members.values() ?? [])].find(({ attestationKey }) => attestationKey === key);
-    if (member === undefined || state === undefined) return undefined;
+    const member = state && signerIn(state, key);
+    if (member === undefined) return undefined;
     return { name: member.name, domain: member.domain, standing: member.standing, self: member.key === self };
   }
 

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
 import { CairnError, type Environment, type Level, parseSize, systemCode } from "../base/index.ts";
+import type { SharingPolicy } from "../contracts/index.ts";
 import { readStaticPeers } from "./static-peers.ts";
 
 export interface Config {
@@ -33,8 +34,6 @@ export interface ConfigValue {
   /** `default`, the file's path or the variable's name */
   readonly origin: string;
 }
-
-export type SharingPolicy = "self" | "team" | "speculative";
 
 const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];

@@ -7,7 +7,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
-import type { Discovery, SavedPeers } from "../contracts/index.ts";
+import type { Discovery, SavedPeers, SharingPolicy } from "../contracts/index.ts";
 import { MdnsDiscovery, Network, type OwnPlace, openMulticast, SavedDiscovery, StaticDiscovery, type StaticPeer } from "../net/index.ts";
 import {
   type EpochRule,
@@ -20,10 +20,10 @@ import {
   Membership,
   makeIdentity,
   requestToJoin,
+  signerIn,
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import { Attestations } from "./attestations.ts";
-import type { SharingPolicy } from "./config.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import { NetworkGossip } from "./network-gossip.ts";
@@ -200,7 +200,8 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** What people call the machine that signs with that attestation key. */
   nameOf(signer: string): string | undefined {
-    return [...(this.members.state?.members.values() ?? [])].find(({ attestationKey }) => attestationKey === signer)?.name;
+    const { state } = this.members;
+    return state && signerIn(state, signer)?.name;
   }
 
   /** Signed results, as `cairn attest` tells of them. */

@@ -2,9 +2,9 @@
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
 import type { Digest, Key, Log } from "../base/index.ts";
-import type { SharedResult, Shelf } from "../contracts/index.ts";
+import type { SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
 import { type Network, Share } from "../net/index.ts";
-import { attest, isAttested, judge, type KeyPair, type Members, type SharingPolicy } from "../trust/index.ts";
+import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { SharingNetwork, Unsigned } from "./sharing.ts";
 

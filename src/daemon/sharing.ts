@@ -14,9 +14,9 @@ import type {
   ResultIndex,
   SharedResult,
   Sharing,
+  SharingPolicy,
   StoredResult,
 } from "../contracts/index.ts";
-import type { SharingPolicy } from "./config.ts";
 
 /** What a network does for it while this node is in one. Loaded with the network's libraries; see network-runtime.ts. */
 export interface SharingNetwork {

@@ -160,7 +160,7 @@ export class CompileFlow implements AsyncDisposable {
       look = this.#look(question); // Files may have changed meanwhile.
       found = this.#find(understood, look);
     }
-    const brought = found.kind === "hit" ? undefined : await this.#fromOthers(question, understood, signal);
+    const brought = found.kind === "hit" ? undefined : await this.#fromOthers(understood, look, signal);
     if (brought !== undefined) ({ look, found } = brought);
     if (found.kind === "hit") {
       // The asker has found one of them damaged: reading verifies, and removes what is.
@@ -176,17 +176,15 @@ export class CompileFlow implements AsyncDisposable {
 
   /** What was missing here and has been brought here by somebody else's work, if it now leads to a hit. */
   async #fromOthers(
-    question: CompileQuestion,
     understood: Understood,
+    before: Look,
     signal: AbortSignal,
   ): Promise<{ look: Look; found: Extract<Found, { kind: "hit" }>; from: From } | undefined> {
-    const brought = await bringFromOthers(this.#parts.sharing, this.#look(question), understood, signal);
+    const brought = await bringFromOthers(this.#parts.sharing, before, understood, signal);
     if (brought === undefined) return undefined;
-    const look = this.#look(question); // Files may have changed meanwhile.
+    const look = this.#look(understood.question); // Files may have changed meanwhile.
     const found = this.#find(understood, look);
-    if (found.kind !== "hit" || found.entry.action !== brought.entry.action) return undefined;
-    const { signer, bytes, tookMs } = brought;
-    return { look, found, from: { signer, bytes, tookMs: Math.round(tookMs) } };
+    return found.kind === "hit" && found.entry.action === brought.action ? { look, found, from: brought.from } : undefined;
   }
 
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {

@@ -3,21 +3,18 @@
  *
  * Knows: what must fit before anything of it is fetched. Does not know: who is believed; what is offered has been judged.
  */
+import type { Digest } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
-import type { ManifestEntry, Offer, Sharing, StoredResult } from "../contracts/index.ts";
+import type { Offer, Sharing } from "../contracts/index.ts";
 import { compare } from "./find.ts";
 import type { Look } from "./look.ts";
+import type { From } from "./remembered.ts";
 import type { Understood } from "./request.ts";
 
 /** A result of somebody else that is here now. */
 export interface Brought {
-  readonly entry: ManifestEntry;
-  readonly result: StoredResult;
-  /** Who executed it; a public attestation key. */
-  readonly signer: string;
-  /** That came over the network. */
-  readonly bytes: number;
-  readonly tookMs: number;
+  readonly action: Digest;
+  readonly from: From;
 }
 
 /**
@@ -32,11 +29,11 @@ export async function bringFromOthers(
 ): Promise<Brought | undefined> {
   const began = performance.now();
   for (const offer of await sharing.find(understood.manifest, signal)) {
-    const { entry, result, execution } = offer.shared;
+    const { entry, execution } = offer.shared;
     if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;
     const { complete, bytes } = await sharing.bring(offer, signal);
     if (!complete) continue;
-    return { entry, result, signer: execution.signer, bytes, tookMs: performance.now() - began };
+    return { action: entry.action, from: { signer: execution.signer, bytes, tookMs: Math.round(performance.now() - began) } };
   }
   return undefined;
 }

@@ -234,9 +234,7 @@ export class Network implements AsyncDisposable {
    * @throws {CairnError} peer-absent, peer-silent
    */
   async ping(key: Key, deadlineMs: number): Promise<number> {
-    const link = this.#links.get(key);
-    if (link === undefined) throw new CairnError("peer-absent", { why: this.#troubles.get(key) ?? "not connected" });
-    return link.ping(deadlineMs);
+    return this.#required(key).ping(deadlineMs);
   }
 
   /**
@@ -260,11 +258,10 @@ export class Network implements AsyncDisposable {
    * @throws {CairnError} peer-absent; and whatever libp2p says when the member does not serve the protocol or not in time
    */
   async open(key: Key, protocol: string, deadlineMs: number): Promise<MemberStream> {
-    const link = this.#links.get(key);
-    if (link === undefined) throw new CairnError("peer-absent", { why: this.#troubles.get(key) ?? "not connected" });
-    const stream = await link.connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) });
+    const { connection } = this.#required(key);
+    const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) });
     this.#parts.log.event("debug", "stream.opened", { peer: key, protocol, direction: "outbound" });
-    return { key, stream, connection: link.connection };
+    return { key, stream, connection };
   }
 
   /** Calls `listener` after each change of what members this node is linked with. */
@@ -435,6 +432,13 @@ export class Network implements AsyncDisposable {
       if (this.#keeper.chooses) this.#redial.forget(key);
       return this.#keeper.chooses;
     }
+  }
+
+  /** @throws {CairnError} peer-absent */
+  #required(key: Key): Link {
+    const link = this.#links.get(key);
+    if (link === undefined) throw new CairnError("peer-absent", { why: this.#troubles.get(key) ?? "not connected" });
+    return link;
   }
 
   #self(): Host {

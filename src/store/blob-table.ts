@@ -6,7 +6,7 @@
  * Knows: SQL. Does not know: files.
  */
 import { type Digest, Generations } from "../base/index.ts";
-import { type Database, numberAt, type Row, type Statement } from "./database.ts";
+import { type Database, numberAt, type Row, type Statement, toBytes } from "./database.ts";
 
 /** How a blob lies on the disk; `kept`: plain, because compressing it did not pay. */
 type Form = "plain" | "zstd" | "kept";
@@ -217,8 +217,4 @@ function rowFrom(row: Row, from: number): BlobRow {
     used: numberAt(row, from + 4),
     checked: numberAt(row, from + 5),
   };
-}
-
-function toBytes(digest: Digest): Buffer {
-  return Buffer.from(digest, "hex");
 }

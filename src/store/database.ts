@@ -8,7 +8,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { CairnError, type Facts, type Log, systemCode } from "../base/index.ts";
+import { CairnError, type Digest, type Facts, type Log, systemCode } from "../base/index.ts";
 import { ADDITIONS, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** Values of one row, in the order of the SELECT. */
@@ -264,6 +264,11 @@ export function textAt(row: Row | undefined, column: number): string {
 export function bytesAt(row: Row | undefined, column: number): Uint8Array {
   const value = row?.[column];
   return value instanceof Uint8Array ? value : new Uint8Array(0);
+}
+
+/** A digest as it stands in a column. */
+export function toBytes(digest: Digest): Buffer {
+  return Buffer.from(digest, "hex");
 }
 
 /** @throws when the file is not a database, is damaged, or is of another version */

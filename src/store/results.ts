@@ -8,7 +8,7 @@
 import { type Digest, type Facts, type Log, limits } from "../base/index.ts";
 import type { HistoryRow, ManifestEntry, ResultIndex, StoredResult, Tokens } from "../contracts/index.ts";
 import { Counters } from "./counters.ts";
-import { bytesAt, type Database, numberAt, type Row, textAt } from "./database.ts";
+import { bytesAt, type Database, numberAt, type Row, textAt, toBytes } from "./database.ts";
 import { History } from "./history.ts";
 import { decodeIds, encodeIds } from "./id-list.ts";
 import { Interner } from "./interner.ts";
@@ -233,8 +233,4 @@ type Named = Pick<ManifestEntry, "action" | "place" | "presumed" | "terminal">;
 function entryCheck(manifest: Digest, { action, place, presumed, terminal }: Named, inputs: Uint8Array, absent: Uint8Array): number {
   const lists = [inputs, absent].map((list) => Buffer.from(list.buffer, list.byteOffset, list.byteLength).toString("latin1"));
   return rowCheck(manifest, action, place ?? "", presumed ? 1 : 0, terminal ?? "", ...lists);
-}
-
-function toBytes(digest: Digest): Buffer {
-  return Buffer.from(digest, "hex");
 }

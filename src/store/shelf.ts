@@ -10,7 +10,7 @@
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Execution, ManifestEntry, SharedResult, Shelf, Store, StoredResult } from "../contracts/index.ts";
-import { bytesAt, type Database, numberAt, type Row, type Statement, textAt } from "./database.ts";
+import { bytesAt, type Database, numberAt, type Row, type Statement, textAt, toBytes } from "./database.ts";
 import type { SqliteIndex } from "./results.ts";
 import { demandIntact, rowCheck } from "./row-check.ts";
 import { ShelfChanges } from "./shelf-changes.ts";
@@ -290,8 +290,4 @@ function statements(database: Database) {
     trim: database.statement(`DELETE FROM attestations WHERE (entry, signer) IN (SELECT entry, signer FROM (SELECT entry, signer, used
       FROM attestations JOIN entries ON entries.id = entry WHERE signer = ? ORDER BY entry LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ${TRIM_STEP})`),
   };
-}
-
-function toBytes(digest: Digest): Buffer {
-  return Buffer.from(digest, "hex");
 }

@@ -6,7 +6,7 @@
 export { attest, isAttested, subjectName } from "./attestation.ts";
 export { type Attested, type Envelope, type EnvelopeRead, envelopeOf, type NotAttested, readEnvelope, type Subject } from "./envelope.ts";
 export { type EpochRule, genesisDomainDecides } from "./epoch-rule.ts";
-export { judge, type Reader, type SharingPolicy, type Verdict } from "./judge.ts";
+export { judge, type Reader, signerIn, type Verdict } from "./judge.ts";
 export { invitationKeyPair, isSigned, type KeyPair, keyPairFromSeed, makeIdentity } from "./keys.ts";
 export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";

@@ -4,10 +4,8 @@
  * Knows: policy, and who belongs to the network. Does not know: signatures; they were checked before (attestation.ts).
  */
 import type { Key } from "../base/index.ts";
+import type { SharingPolicy } from "../contracts/index.ts";
 import type { Member, State } from "./state.ts";
-
-/** Whose results are used; docs/protocol/attestation.md. */
-export type SharingPolicy = "self" | "team" | "speculative";
 
 /** Who judges, and by what. */
 export interface Reader {
@@ -28,7 +26,7 @@ export type Verdict =
  * keys of all who signed the same result will come in here together.
  */
 export function judge({ policy, self, state }: Reader, signer: Key): Verdict {
-  const member = signersOf(state).get(signer);
+  const member = signerIn(state, signer);
   if (member === undefined) return { kind: "refused", why: "stranger" };
   if (member.standing !== "active") return { kind: "refused", why: member.standing };
   if (member.key === self) return { kind: "believed", member };
@@ -36,6 +34,11 @@ export function judge({ policy, self, state }: Reader, signer: Key): Verdict {
   const own = state.members.get(self)?.domain;
   if (policy === "team" && member.domain !== own) return { kind: "refused", why: "other-domain" };
   return { kind: "believed", member };
+}
+
+/** The member whose attestation key that is or was; undefined for one that no member ever had. */
+export function signerIn(state: State, signer: Key): Member | undefined {
+  return signersOf(state).get(signer);
 }
 
 /** Members by their attestation keys. A state that is seen outside its room does not change any more. */
