@@ -85,6 +85,8 @@ interface Started {
   readonly keys: KeyPair;
   readonly log: Log;
   readonly sources: readonly Discovery[];
+  /** All that has to be closed. */
+  readonly opened: AsyncDisposable;
 }
 
 const RULE: EpochRule = genesisDomainDecides;
@@ -118,6 +120,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly #keys: KeyPair;
   readonly #log: Log;
   readonly #mdns: MdnsDiscovery | undefined;
+  readonly #opened: AsyncDisposable;
   #deciding: NodeJS.Timeout | undefined;
 
   /** @throws {CairnError} network-unavailable, network-damaged */
@@ -125,6 +128,7 @@ export class NetworkRuntime implements AsyncDisposable {
     { log, kept, work, shelf, recalled }: RuntimeParts,
     { identity, listen, mdns, peers, policy }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
+    await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
     const seed = Buffer.from(identity.peerSeed, "hex");
     const keys = keyPairFromSeed(seed);
@@ -147,25 +151,26 @@ export class NetworkRuntime implements AsyncDisposable {
       load: (): string[] => kept.setting("anchors")?.split(" ") ?? [],
       save: (saved: readonly Key[]): void => kept.set("anchors", saved.join(" ")),
     };
-    const network = await Network.start(
-      { roster: members, saved: kept, discoveries, domainOf, anchors, codec, log, now: () => performance.now(), random: Math.random },
-      { seed, listen: listenAddresses(listen, kept.setting("port")), links: { ...limits.peerSet, most: limits.peers } },
+    const network = stack.use(
+      await Network.start(
+        { roster: members, saved: kept, discoveries, domainOf, anchors, codec, log, now: () => performance.now(), random: Math.random },
+        { seed, listen: listenAddresses(listen, kept.setting("port")), links: { ...limits.peerSet, most: limits.peers } },
+      ),
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
-    const gossip = new NetworkGossip({ network, members, codec, keys, kept, work, log });
-    const tunnels = await Tunnels.start({ members, network, codec, log, kept }, { seed, listen });
+    const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
+    const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
-    const sharing = await NetworkSharing.start(
-      { network, members, codec, attestationKeys, shelf: shelf(members.network), recalled, log },
-      policy,
-    );
-    const runtime = new NetworkRuntime({ members, network, gossip, tunnels, sharing, codec, keys, log, sources });
+    const sharingParts = { network, members, codec, attestationKeys, shelf: stack.use(shelf(members.network)), recalled, log };
+    const sharing = stack.use(await NetworkSharing.start(sharingParts, policy));
+    const started = { members, network, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
+    const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, gossip, tunnels, sharing, codec, keys, log, sources }: Started) {
+  private constructor({ members, network, gossip, tunnels, sharing, codec, keys, log, sources, opened }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
@@ -174,6 +179,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.#codec = codec;
     this.#keys = keys;
     this.#log = log;
+    this.#opened = opened;
     this.#mdns = sources.find((source) => source instanceof MdnsDiscovery);
     members.onChange(() => {
       this.#decideSoon(DECIDE_AFTER_MS);
@@ -192,10 +198,7 @@ export class NetworkRuntime implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#deciding);
-    this.gossip[Symbol.dispose]();
-    this.sharing[Symbol.dispose]();
-    await this.tunnels[Symbol.asyncDispose]();
-    await this.network[Symbol.asyncDispose]();
+    await this.#opened[Symbol.asyncDispose]();
   }
 
   /** What people call the machine that signs with that attestation key. */

@@ -58,7 +58,6 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   [Symbol.dispose](): void {
     this.#stop.abort();
     this.exchange[Symbol.dispose]();
-    this.shelf[Symbol.dispose]();
   }
 
   sign(unsigned: Unsigned): SharedResult | undefined {

@@ -6,11 +6,11 @@
 import { type Log, limits } from "../base/index.ts";
 import { Circuits } from "./circuits.ts";
 import type { Link } from "./link.ts";
-import type { MemberStream } from "./member-stream.ts";
 import { Paths, type PathsParts } from "./paths.ts";
 import { PUNCH, Puncher, type PunchParts, WHOAMI } from "./punch.ts";
 import { CIRCUIT, RELAY, Relay } from "./relay.ts";
 import type { Routes } from "./routes.ts";
+import type { Serve } from "./serving.ts";
 import { Shares } from "./shares.ts";
 
 export interface WayFinderParts extends Omit<PathsParts, "circuits" | "puncher">, Omit<PunchParts, "greet" | "listening"> {
@@ -18,9 +18,6 @@ export interface WayFinderParts extends Omit<PathsParts, "circuits" | "puncher">
   readonly routes: Routes;
   readonly log: Log;
 }
-
-/** See Network.serve. */
-type Serve = (protocol: string, most: number, accept: (stream: MemberStream) => void) => Promise<void>;
 
 export class WayFinder {
   readonly paths: Paths;

@@ -8,7 +8,7 @@ import { type Host, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import { AddressBook, isUsable } from "./addresses.ts";
 import { type Disturbance, type InterfaceAddress, InterfaceWatch, readInterfaces } from "./interfaces.ts";
-import { placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
+import { ipOf, isOnLink, placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
 
 /** What sources of hints may ask of this node. */
 export interface OwnPlace {
@@ -90,6 +90,13 @@ export class Whereabouts implements OwnPlace, Disposable {
   /** Where this node may be looked for, by somebody who can be anywhere. */
   announced(): string[] {
     return announced(this.#parts.listening());
+  }
+
+  /** Addresses of this machine that others could reach, and how many linked members are on its own networks. */
+  surroundings(): { outward: string[]; neighbours: number } {
+    const own = this.#watch.current.filter(({ internal }) => !internal);
+    const isNear = ({ facts }: Told): boolean => isOnLink(ipOf(facts.address) ?? "", own);
+    return { outward: own.map(({ address }) => address), neighbours: this.#parts.links().filter(isNear).length };
   }
 
   /** A link has begun: tells the member where this node is, and where others are. */
