@@ -4,6 +4,7 @@
  * Knows: the command line. Does not know: how anything is measured.
  */
 import { parseArgs } from "node:util";
+import { bundle } from "../scripts/bundle.ts";
 import { absent } from "./absent.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
@@ -118,6 +119,7 @@ const settings: Settings = {
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
 };
 
+await bundle(); // What users run is measured, and not sources that were edited since.
 const machine = machineFacts();
 const reports: Report[] = [];
 for (const one of names) {

@@ -8,12 +8,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "../src/base/index.ts";
 import type { Shelf } from "../src/contracts/index.ts";
-import { useBundle } from "../src/daemon/libraries.ts";
-import type { NetworkRuntime as Runtime } from "../src/daemon/network-runtime.ts";
+import { foundNetwork, NetworkRuntime, readInvitation } from "../src/daemon/network-runtime.ts";
 import type { KeptShelf } from "../src/daemon/network-sharing.ts";
 import { NetworkState } from "../src/store/index.ts";
 import { HttpClient, objectsShelf, type Served, serveHttp } from "./exchange-side.ts";
-import { checkout } from "./native.ts";
 
 /** What members.ts asks for; each is answered with the same `id`. */
 export type Order =
@@ -42,13 +40,11 @@ const HTTP_CONNECTIONS = 8;
 /** Of a message, like those of presence. */
 const CONTENT_BYTES = 60;
 
-useBundle(checkout);
-const { foundNetwork, NetworkRuntime, readInvitation } = await import("../src/daemon/network-runtime.ts");
 const directory = process.argv[2] ?? "";
 const name = process.argv[3] ?? "";
 const seeds = { peerSeed: randomBytes(32), attestationSeed: randomBytes(32) };
 const noticed = { said: {} as Record<number, string>, heard: {} as Record<number, string>, lost: {} as Record<string, string> };
-let runtime: Runtime | undefined;
+let runtime: NetworkRuntime | undefined;
 let objects: Shelf | undefined;
 let http: HttpClient | undefined;
 
@@ -69,7 +65,7 @@ const SHELF: KeptShelf = {
   [Symbol.dispose]: () => undefined,
 };
 
-async function begin(network: string, statements: Parameters<NetworkState["keep"]>[0]): Promise<Runtime> {
+async function begin(network: string, statements: Parameters<NetworkState["keep"]>[0]): Promise<NetworkRuntime> {
   const kept = NetworkState.open(join(directory, `${name}.db`));
   kept.keep(statements);
   const peerSeed = seeds.peerSeed.toString("hex");
@@ -150,7 +146,7 @@ async function fetched({ how, from, served }: Extract<Order, { do: "fetch" }>): 
   return performance.now() - began;
 }
 
-function required(): Runtime {
+function required(): NetworkRuntime {
   if (runtime === undefined) throw new Error("in no network yet");
   return runtime;
 }

@@ -1,23 +1,25 @@
 /**
- * The first lines of every Cairn process: refuse an old Node in plain words, switch on Node's compile cache, load one room.
+ * The first lines of every Cairn process: refuse an old Node in plain words, switch on Node's compile cache, load what was asked for.
  *
- * Knows: where the sources and the published build lie, and where the compile cache does.
+ * Knows: where the sources and their bundle lie, and where the compile cache does.
  * Does not know: what it starts.
  *
  * This file is JavaScript that an old Node can read too; all else is TypeScript, which Node 24 runs as written.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import module from "node:module";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const OLDEST = 24;
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * Loads `src/<entry>.ts`, or `dist/<entry>.js` in an installed package, which has no sources.
- * @param {string} entry a module's path without its suffix
+ * Loads the program of a room, from the bundle (scripts/bundle.ts) where that is what the sources say.
+ * @param {"cli" | "daemon"} room
  */
-export async function boot(entry) {
+export async function boot(room) {
   if (Number.parseInt(process.versions.node, 10) < OLDEST) {
     process.stderr.write(
       `cairn: this is Node.js ${process.versions.node}, and Cairn needs ${OLDEST} or newer.\n` +
@@ -26,8 +28,23 @@ export async function boot(entry) {
     process.exit(1);
   }
   cacheCompiledCode();
-  const source = new URL(`../src/${entry}.ts`, import.meta.url);
-  await import(existsSync(source) ? source.href : new URL(`../dist/${entry}.js`, import.meta.url).href);
+  const program = bundleIsCurrent() ? join(ROOT, "dist", "app", `${room}.js`) : join(ROOT, "src", room, "main.ts");
+  await import(pathToFileURL(program).href);
+}
+
+/** Whether there is a bundle, and none of the files that it was made of has changed since. A published package has nothing but its bundle. */
+function bundleIsCurrent() {
+  if (!existsSync(join(ROOT, "src"))) return true;
+  try {
+    /** @type {[path: string, mtimeMs: number, size: number][]} */
+    const madeOf = JSON.parse(readFileSync(join(ROOT, "dist", "app", "made-of.json"), "utf8"));
+    return madeOf.every(([path, mtimeMs, size]) => {
+      const now = statSync(join(ROOT, path));
+      return now.mtimeMs === mtimeMs && now.size === size;
+    });
+  } catch {
+    return false; // No bundle, half a bundle, or a source that is gone.
+  }
 }
 
 /**

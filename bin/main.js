@@ -3,4 +3,4 @@
  */
 import { boot } from "./boot.js";
 
-await boot("cli/main");
+await boot("cli");

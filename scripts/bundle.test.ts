@@ -1,51 +1,46 @@
 /**
- * The bundled libraries are the libraries: a network is founded and listens with them, and with others they are not used.
+ * What runs is what the sources say: a bundle is used until one of them changes, and a package without sources has nothing else.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { pathToFileURL } from "node:url";
+import { test } from "node:test";
 import { run } from "../test/system/harness.ts";
-import { bundle } from "./bundle.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** In a process of its own: hooks stay for ever. @returns how many libraries are bundled, where libp2p came from */
-async function load(t: TestContext, directory: string): Promise<{ bundled: number; libp2p: string }> {
-  const url = (path: string): string => JSON.stringify(pathToFileURL(join(ROOT, path)).href);
-  const script = join(mkdtempSync(join(tmpdir(), "cairn-load-")), "load.mjs");
-  t.after(() => rmSync(join(script, ".."), { recursive: true }));
-  writeFileSync(
-    script,
-    `import { registerHooks } from "node:module";
-     let libp2p = "";
-     registerHooks({ load(url, context, next) { if (/libp2p(\\.js|\\/dist\\/src\\/index\\.js)$/.test(url)) libp2p = url; return next(url, context); } });
-     const { useBundle } = await import(${url("src/daemon/libraries.ts")});
-     const bundled = useBundle(${JSON.stringify(ROOT)}, ${JSON.stringify(directory)});
-     const { foundNetwork } = await import(${url("src/daemon/network-runtime.ts")});
-     const seeds = { peerSeed: Buffer.alloc(32, 1), attestationSeed: Buffer.alloc(32, 2) };
-     await foundNetwork(seeds, { name: "n", domain: "d", machine: "m" }, Buffer.alloc(16));
-     process.stdout.write(JSON.stringify({ bundled, libp2p }));`,
-  );
-  const ran = await run(process.execPath, [script], { cwd: ROOT });
-  assert.equal(ran.code, 0, ran.stderr);
-  return JSON.parse(ran.stdout) as Awaited<ReturnType<typeof load>>;
-}
+test("a bundle runs as long as it is what the sources say", { timeout: 60_000 }, async (t) => {
+  const copy = mkdtempSync(join(tmpdir(), "cairn-bundle-"));
+  t.after(() => rmSync(copy, { recursive: true }));
+  for (const part of ["bin", "src", "scripts", "package.json"]) cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const says = async (): Promise<string> => {
+    const ran = await run(process.execPath, [join(copy, "bin/main.js"), "--version"], {
+      cwd: copy,
+      env: { ...process.env, CAIRN_HOME: join(copy, "home") },
+    });
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stdout, /^\d+\.\d+\.\d+\n$/);
+    return ran.stderr;
+  };
+  assert.equal(await says(), "", "without a bundle");
 
-test("libraries come from the bundle, and not when other packages are installed", { timeout: 60_000 }, async (t) => {
-  const directory = join(mkdtempSync(join(tmpdir(), "cairn-bundle-")), "libraries");
-  t.after(() => rmSync(join(directory, ".."), { recursive: true }));
-  const names = await bundle(directory);
-  assert.ok(names.includes("libp2p") && names.includes("@bufbuild/protobuf"), names.join());
-  const { bundled, libp2p } = await load(t, directory);
-  assert.equal(bundled, names.length);
-  assert.ok(libp2p.startsWith(pathToFileURL(directory).href), libp2p);
+  const made = await run(process.execPath, [join(copy, "scripts/bundle.ts")], { cwd: copy });
+  assert.equal(made.stdout, "bundle: the command line and the daemon, in dist/app\n", made.stderr);
+  const program = join(copy, "dist/app/cli.js");
+  writeFileSync(program, readFileSync(program, "utf8").replace("\n", '\nprocess.stderr.write("bundle");\n'));
+  assert.equal(await says(), "bundle");
 
-  const index = join(directory, "index.json");
-  writeFileSync(index, readFileSync(index, "utf8").replace(/"installed": "..../, '"installed": "0000'));
-  const without = await load(t, directory);
-  assert.equal(without.bundled, 0);
-  assert.match(without.libp2p, /node_modules/);
+  const source = join(copy, "src/base/limits.ts");
+  const before = { text: readFileSync(source), times: statSync(source) };
+  appendFileSync(source, 'process.stderr.write("source");\n');
+  assert.equal(await says(), "source", "an edited source is what runs");
+  writeFileSync(source, before.text);
+  utimesSync(source, before.times.atime, before.times.mtime);
+  writeFileSync(join(copy, "dist/app/made-of.json"), "[");
+  assert.equal(await says(), "", "half a bundle is none");
+
+  rmSync(join(copy, "src"), { recursive: true });
+  assert.equal(await says(), "bundle", "a package has no sources");
 });

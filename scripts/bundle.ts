@@ -1,67 +1,65 @@
 /**
- * `npm run bundle`: the libraries of the network as a few files, which load four times as fast as the hundreds that they are made of.
+ * `npm run bundle`: the command line and the daemon, with the libraries that they load, as a few files in `dist/app`, which load three times as
+ * fast as the hundreds that they are made of.
  *
- * `npm ci` runs it in a checkout, `npm pack` for the package. Nothing depends on it: without a bundle the daemon loads the libraries as
- * they are. Knows: what the rooms of the network import. Does not know: how a bundle is found again; see src/daemon/libraries.ts.
+ * `npm ci` runs it in a checkout, `npm pack` for the package. Nothing depends on it in a checkout: bin/boot.js loads the sources where there is no
+ * bundle, or where one of them has changed since. Knows: what is started. Does not know: how a bundle is chosen; see bin/boot.js.
  */
-import { globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type BundleIndex, installed } from "../src/daemon/libraries.ts";
 
 const ROOT: string = join(import.meta.dirname, "..");
+const APP: string = join(ROOT, "dist/app");
+/** npm's own note of what it has installed: with other packages, a bundle is void. */
+const INSTALLED = "node_modules/.package-lock.json";
 /** CommonJS code among the libraries asks for Node's own modules by `require`. */
 const REQUIRE = 'import{createRequire as cairnRequire}from"node:module";const require=cairnRequire(import.meta.url);';
 
-/** Packages, or parts of them, that the network's rooms import as more than types. */
-function imported(): string[] {
-  const files = globSync("src/{net,wire}/**/*.ts", { cwd: ROOT }).filter((path) => !/\.(test|bench|fixture)\.ts$/.test(path));
-  const found = files.flatMap((path) => [
-    ...readFileSync(join(ROOT, path), "utf8").matchAll(/^(?:import|export) (?!type )[^;]*? from "(?!\.|node:)([^"]+)";$/gm),
-  ]);
-  return [...new Set(found.map(([, specifier = ""]) => specifier))].toSorted();
-}
-
 /**
- * Makes a bundle and puts it at `directory` when it is whole.
+ * Makes a bundle and puts it at `directory` when it is whole. All of its files lie beside each other, as deep below the root as a source's room:
+ * sources find the root, and each other, from where they are.
  *
- * @returns what is in it
  * @throws when there is no bundler, or it cannot bundle
  */
-export async function bundle(directory: string): Promise<string[]> {
+export async function bundle(directory: string = APP): Promise<void> {
   const { build } = await import("esbuild"); // A development dependency: an installation may lack it.
   const making = `${directory}.${process.pid}`;
-  const entries = imported().map((specifier) => ({ specifier, name: specifier.replace(/^@/, "").replaceAll(/\W+/g, "-") }));
-  await build({
-    entryPoints: entries.map(({ specifier, name }) => ({ in: fileURLToPath(import.meta.resolve(specifier)), out: name })),
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [
+      { in: "src/cli/main.ts", out: "cli" },
+      { in: "src/daemon/main.ts", out: "daemon" },
+      { in: "src/daemon/data-thread.ts", out: "data-thread" },
+    ],
     outdir: making,
+    chunkNames: "[name]-[hash]",
     bundle: true,
-    splitting: true, // What several of them share is there once.
+    splitting: true, // What several of them share is there once, and what is loaded later stays apart.
+    metafile: true,
     platform: "node",
     target: "node24",
     format: "esm",
-    minifyWhitespace: true,
-    minifySyntax: true,
     legalComments: "linked",
     banner: { js: REQUIRE },
     logLevel: "error",
   });
-  const files = Object.fromEntries(entries.map(({ specifier, name }) => [specifier, `${name}.js`]));
-  const index: BundleIndex = { installed: installed(ROOT) ?? "", files };
-  writeFileSync(join(making, "index.json"), `${JSON.stringify(index, null, 2)}\n`);
+  const sources = Object.keys(metafile.inputs).filter((path) => path.startsWith("src/"));
+  const madeOf = [...sources.toSorted(), INSTALLED].map((path) => {
+    const { mtimeMs, size } = statSync(join(ROOT, path));
+    return [path, mtimeMs, size];
+  });
+  writeFileSync(join(making, "made-of.json"), `[\n${madeOf.map((row) => JSON.stringify(row)).join(",\n")}\n]\n`);
   rmSync(directory, { recursive: true, force: true }); // Whoever starts just now does without.
   renameSync(making, directory);
-  return Object.keys(files);
 }
 
 if (import.meta.main) {
-  const directory = join(ROOT, "dist/libraries");
-  mkdirSync(dirname(directory), { recursive: true });
+  mkdirSync(dirname(APP), { recursive: true });
   try {
-    const names = await bundle(directory);
-    process.stdout.write(`bundle: ${names.length} libraries of the network, in dist/libraries\n`);
+    await bundle();
+    process.stdout.write("bundle: the command line and the daemon, in dist/app\n");
   } catch (error) {
-    // An installation goes on without it; the daemon only starts more slowly.
+    // An installation goes on without it; everything only starts more slowly.
     process.stderr.write(`bundle: left out: ${error instanceof Error ? error.message : String(error)}\n`);
   }
 }

@@ -1,8 +1,8 @@
 /**
  * A network as it runs on this node: the members' statements, kept on disk, and the connections that carry them.
  *
- * This module loads libp2p and protobuf, which takes 50 ms and 20 MB with a bundle (libraries.ts), 240 ms and 35 MB
- * without; network.ts imports it only where there is a network.
+ * This module loads libp2p and protobuf, which takes 50 ms and 20 MB from a bundle, 240 ms and 35 MB without; network.ts imports it only where
+ * there is a network.
  * Knows: which part hears of what. Does not know: what people ask; see network.ts.
  */
 import { setImmediate } from "node:timers/promises";

@@ -7,13 +7,11 @@
 import { randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, type Digest, isName, type Log } from "../base/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
 import type { Attestations } from "./attestations.ts";
-import { useBundle } from "./libraries.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
@@ -22,8 +20,6 @@ import type { KeptShelf } from "./network-sharing.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
 
-/** The checkout or package. */
-const ROOT = join(import.meta.dirname, "../..");
 /** Machines that an invitation names: who made it, and some that can stand in. */
 const INVITATION_HOSTS = 3;
 const PING_DEADLINE_MS = 5_000;
@@ -281,11 +277,10 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     this.#loaded ??= (async () => {
       await setImmediate(); // Whoever asks already is answered first: loading leaves no time for others.
       const began = performance.now();
-      const bundled = useBundle(ROOT);
       await import("./network-runtime.ts");
       // Kept now and not at the end: a daemon that is killed keeps nothing, and the next would take three times as long.
       flushCompileCache();
-      this.#log.event("info", "network.loaded", { bundled, tookMs: Math.round(performance.now() - began) });
+      this.#log.event("info", "network.loaded", { tookMs: Math.round(performance.now() - began) });
     })();
     return this.#loaded;
   }
