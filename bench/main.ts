@@ -3,8 +3,8 @@
  *
  * Knows: the command line. Does not know: how anything is measured.
  */
-import { parseArgs } from "node:util";
 import { bundle } from "../scripts/bundle.ts";
+import { CommandLine } from "../scripts/command-line.ts";
 import { absent } from "./absent.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
@@ -59,51 +59,31 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
 Exits with 1 when a figure misses what it must reach.
 `;
 
-const options = {
-  project: { type: "string", multiple: true },
-  jobs: { type: "string", multiple: true },
-  rounds: { type: "string" },
-  units: { type: "string" },
-  quick: { type: "boolean", default: false },
-  json: { type: "boolean", default: false },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
-
-function fail(why: string): never {
-  process.stderr.write(`bench: ${why}\n\n${HELP}`);
-  process.exit(2);
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  return Number.isSafeInteger(value) && value > 0 ? value : fail(`--${name} wants a number above 0, not ${text}`);
-}
-
 function isProject(name: string): name is ProjectName {
   return (projectNames as readonly string[]).includes(name);
 }
 
-function parse(): ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>> {
-  try {
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
-}
-
-const { values, positionals } = parse();
-const [name, ...others] = positionals;
-if (values.help || name === undefined) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
+const line = new CommandLine("bench", HELP);
+const positive = (option: string, text: string): number => line.whole(option, text, 1);
+const { values, positionals } = line.read({
+  allowPositionals: true,
+  options: {
+    project: { type: "string", multiple: true },
+    jobs: { type: "string", multiple: true },
+    rounds: { type: "string" },
+    units: { type: "string" },
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+  },
+});
+const name = positionals.join(" ");
 const names = name === "all" ? Object.keys(BENCHMARKS) : [name];
-if (others.length > 0 || names.some((one) => BENCHMARKS[one] === undefined)) fail(`there is no benchmark ${positionals.join(" ")}`);
+if (names.some((one) => BENCHMARKS[one] === undefined)) line.fail(name === "" ? "which benchmark?" : `there is no benchmark ${name}`);
 
 const projects = values.project ?? (values.quick ? ["lua", "leveldb"] : ["lua", "mbedtls", "abseil"]);
 const settings: Settings = {
   rounds: positive("rounds", values.rounds ?? (values.quick ? "3" : "7")),
-  projects: projects.map((project) => (isProject(project) ? project : fail(`there is no project ${project}`))),
+  projects: projects.map((project) => (isProject(project) ? project : line.fail(`there is no project ${project}`))),
   jobs: (values.jobs ?? (values.quick ? ["2"] : ["1", "2", "8"])).map((jobs) => positive("jobs", jobs)),
   warmUnits: values.units === undefined ? Number.POSITIVE_INFINITY : positive("units", values.units),
   coldUnits: positive("units", values.units ?? (values.quick ? "8" : "24")),

@@ -3,7 +3,7 @@
  *
  * Knows: the command line. Does not know: what is simulated.
  */
-import { parseArgs } from "node:util";
+import { CommandLine } from "../../scripts/command-line.ts";
 import { eclipse } from "./eclipse-command.ts";
 import { gossip } from "./gossip-command.ts";
 
@@ -30,42 +30,21 @@ const HELP = `usage: npm run sim -- SIMULATION [options]
 Exits with 1 when a figure misses what it must reach.
 `;
 
-const options = {
-  nodes: { type: "string" },
-  seed: { type: "string" },
-  json: { type: "boolean", default: false },
-  help: { type: "boolean", short: "h", default: false },
-} as const;
-
-function fail(why: string): never {
-  process.stderr.write(`sim: ${why}\n\n${HELP}`);
-  process.exit(2);
-}
-
-function whole(name: string, text: string, least: number): number {
-  const value = Number(text);
-  return Number.isSafeInteger(value) && value >= least ? value : fail(`--${name} wants a whole number from ${least}, not ${text}`);
-}
-
-function parse(): ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>> {
-  try {
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
-  }
-}
-
-const { values, positionals } = parse();
-const [name = ""] = positionals;
-if (values.help || name === "") {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const simulation = SIMULATIONS[name];
-if (simulation === undefined || positionals.length > 1) fail(`there is no simulation ${positionals.join(" ")}`);
+const line = new CommandLine("sim", HELP);
+const { values, positionals } = line.read({
+  allowPositionals: true,
+  options: {
+    nodes: { type: "string" },
+    seed: { type: "string", default: "1" },
+    json: { type: "boolean", default: false },
+  },
+});
+const simulation =
+  SIMULATIONS[positionals.join(" ")] ??
+  line.fail(positionals.length === 0 ? "which simulation?" : `there is no simulation ${positionals.join(" ")}`);
 const good = simulation({
-  nodes: values.nodes === undefined ? undefined : whole("nodes", values.nodes, 2),
-  seed: whole("seed", values.seed ?? "1", 0),
+  nodes: values.nodes === undefined ? undefined : line.whole("nodes", values.nodes, 2),
+  seed: line.whole("seed", values.seed, 0),
   json: values.json,
 });
 process.exitCode = good ? 0 : 1;

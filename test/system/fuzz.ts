@@ -4,7 +4,7 @@
  *
  *     npm run fuzz -- --help
  */
-import { parseArgs } from "node:util";
+import { CommandLine } from "../../scripts/command-line.ts";
 import { Campaign, type Totals, type Wrong } from "./fuzz-campaign.ts";
 import { compilers } from "./fuzz-commands.ts";
 import { projectNames, projectOf } from "./fuzz-projects.ts";
@@ -127,32 +127,22 @@ export function mixOf(totals: Totals): { hitShare: number; text: string } {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const line = new CommandLine("fuzz", HELP);
+  const { values } = line.read({
     options: {
-      seed: { type: "string" },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
       steps: { type: "string", default: "500" },
       minutes: { type: "string" },
       project: { type: "string", multiple: true },
       compiler: { type: "string" },
       "keep-going": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-  const steps = Number(values.steps);
-  const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes);
-  if (!Number.isInteger(seed) || !Number.isInteger(steps) || !(minutes > 0)) {
-    process.stderr.write("fuzz: --seed and --steps are integers, --minutes is positive\n");
-    return 2;
-  }
+  const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : line.whole("minutes", values.minutes, 1);
   const outcomes = await fuzz({
-    seed,
-    steps,
+    seed: line.whole("seed", values.seed, 0),
+    steps: line.whole("steps", values.steps, 1),
     projects: values.project ?? projectNames,
     compiler: values.compiler,
     deadlineMs: performance.now() + minutes * 60_000,

@@ -1,8 +1,6 @@
 /**
  * Kills the daemon at random instants while compiles run, again and again.
  *
- *     npm run kill -- --rounds 1000 --seed 7
- *
  * All the time, four at once: compiles by the wrapper must end with the compiler's exit code and object; results whose storing a daemon
  * acknowledged must be found by every later daemon, with blobs that have their digests. At the end all of them are looked for, the index
  * must never have been given up, and nothing half-written may lie in the store.
@@ -13,7 +11,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { CommandLine } from "../../scripts/command-line.ts";
 import { digestOf } from "../../src/base/index.ts";
 import { readHotRecordBlobs } from "../../src/wire/index.ts";
 import { age, run } from "./harness.ts";
@@ -29,6 +27,19 @@ import {
   ranFrame,
   readRun,
 } from "./resilience-world.ts";
+
+const HELP = `usage: npm run kill -- [options]
+
+Kills the daemon at random instants while compiles run, again and again. Prints what was compared as one line of JSON; ends with an error at the
+first result that is wrong or lost.
+
+  --rounds N   kills (default 1,000)
+  --seed N     when they come (default: chosen and printed)
+  --help
+
+example:
+  npm run kill -- --rounds 200 --seed 7
+`;
 
 export interface KillOptions {
   readonly rounds: number;
@@ -277,10 +288,14 @@ export async function killAgainAndAgain({ rounds, seed, progress = () => undefin
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { rounds: { type: "string", default: "1000" }, seed: { type: "string" } } });
-  const seed = Number(values.seed ?? Date.now() % 1_000_000);
+  const line = new CommandLine("kill", HELP);
+  const { values } = line.read({
+    options: { rounds: { type: "string", default: "1000" }, seed: { type: "string", default: String(Date.now() % 1_000_000) } },
+  });
+  const seed = line.whole("seed", values.seed, 0);
+  const rounds = line.whole("rounds", values.rounds, 1);
   const began = Date.now();
-  process.stdout.write(`seed ${seed}\n`);
-  const told = await killAgainAndAgain({ rounds: Number(values.rounds), seed, progress: (line) => void process.stdout.write(`${line}\n`) });
+  process.stderr.write(`seed ${seed}\n`);
+  const told = await killAgainAndAgain({ rounds, seed, progress: (text) => void process.stderr.write(`${text}\n`) });
   process.stdout.write(`${JSON.stringify({ seed, seconds: Math.round((Date.now() - began) / 1000), ...told })}\n`);
 }
