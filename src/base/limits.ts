@@ -94,10 +94,15 @@ export const limits = {
   helloBytes: 8_192,
   /** From a connection to the end of its handshake. */
   helloDeadlineMs: 5_000,
-  /** Connections that have not proved to be a member's: at once, and new ones a minute from one IP address and from all. */
+  /**
+   * Connections that have not proved to be a member's: at once, and new ones a minute from one IP address and from all; each twice, for
+   * addresses from which members have come, and for all others.
+   */
   unprovenConnections: 32,
   unprovenPerAddress: 60,
   unprovenPerMinute: 400,
+  /** Of those addresses, how many are remembered. */
+  familiarAddresses: 1_024,
   /** A frame between members, and all that wait to be sent to one of them. */
   memberFrameBytes: 524_288,
   memberQueueBytes: 8_388_608,

@@ -1,10 +1,10 @@
 /**
  * The gate: until a connection has proved to be a member's, it may say one hello and nothing else, and not for long.
  *
- * Knows: which connections have proved it, how many have not, and how often each address tried.
+ * Knows: which connections have proved it, how many have not, how often each address tried, and where members came from.
  * Does not know: what a proof is; see handshake.ts.
  */
-import type { Connection, MultiaddrConnection } from "@libp2p/interface";
+import type { Connection } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { Attempts, type Key, type Log, limits, Refusals } from "../base/index.ts";
 
@@ -14,27 +14,37 @@ export interface GateParts {
   readonly now: () => number;
 }
 
+interface Unproven {
+  readonly timer: NodeJS.Timeout;
+  /** Where it comes from; undefined for a connection that this node made. */
+  readonly from: string | undefined;
+}
+
 export class Gate implements Disposable {
-  readonly #unproven = new Map<Connection, NodeJS.Timeout>();
+  readonly #unproven = new Map<Connection, Unproven>();
   readonly #proven = new Map<Connection, Key>();
-  /** Of IP addresses, that have not led to a member. */
-  readonly #attempts: Attempts;
+  /** IP addresses from which members have come, the latest last. */
+  readonly #familiar = new Set<string>();
+  /** Attempts that have not led to a member, from those addresses and from all others: strangers elsewhere keep no member out. */
+  readonly #attempts: { readonly familiar: Attempts; readonly strange: Attempts };
   readonly #refusals: Refusals;
 
   constructor(parts: GateParts) {
     this.#refusals = new Refusals(parts, "gate.refused");
-    this.#attempts = new Attempts(parts, { perPlace: limits.unprovenPerAddress, perMinute: limits.unprovenPerMinute });
+    const most = { perPlace: limits.unprovenPerAddress, perMinute: limits.unprovenPerMinute };
+    this.#attempts = { familiar: new Attempts(parts, most), strange: new Attempts(parts, most) };
   }
 
   /**
-   * Asked before a connection costs any cryptography. Attempts that turned out to be a member's do not count, so that colleagues behind
+   * Asked before a connection costs anything. Attempts that turned out to be a member's do not count, so that colleagues behind
    * one address are not in each other's way.
    */
-  denies(incoming: MultiaddrConnection): boolean {
-    const ip = ipOf(incoming.remoteAddr);
-    const tooMany = this.#attempts.tooMany(ip);
-    const unproven = [...this.#unproven.keys()].filter(({ direction }) => direction === "inbound").length;
-    const why = tooMany ? "too-many-attempts" : unproven >= limits.unprovenConnections ? "too-many-unproven" : undefined;
+  denies(ip: string): boolean {
+    const why = this.#attemptsOf(ip).tooMany(ip)
+      ? "too-many-attempts"
+      : this.#unprovenLike(ip) >= limits.unprovenConnections
+        ? "too-many-unproven"
+        : undefined;
     if (why !== undefined) this.#refusals.add(why, ip);
     return why !== undefined;
   }
@@ -43,14 +53,14 @@ export class Gate implements Disposable {
   opened(connection: Connection): void {
     const timer = setTimeout(() => this.refuse(connection, "too-late"), limits.helloDeadlineMs);
     timer.unref();
-    this.#unproven.set(connection, timer);
+    this.#unproven.set(connection, { timer, from: connection.direction === "inbound" ? ipOf(connection.remoteAddr) : undefined });
   }
 
   prove(connection: Connection, key: Key): void {
-    clearTimeout(this.#unproven.get(connection));
-    this.#unproven.delete(connection);
+    const from = this.#unproven.get(connection)?.from;
+    this.#settle(connection);
     this.#proven.set(connection, key);
-    if (connection.direction === "inbound") this.#attempts.takeBack(ipOf(connection.remoteAddr));
+    if (from !== undefined) this.#welcome(from);
   }
 
   /** The member at the other end; undefined while that is not proved. */
@@ -76,14 +86,37 @@ export class Gate implements Disposable {
   }
 
   closed(connection: Connection): void {
-    clearTimeout(this.#unproven.get(connection));
-    this.#unproven.delete(connection);
+    this.#settle(connection);
     this.#proven.delete(connection);
   }
 
   [Symbol.dispose](): void {
-    for (const timer of this.#unproven.values()) clearTimeout(timer);
-    this.#unproven.clear();
+    for (const connection of this.#unproven.keys()) this.#settle(connection);
+  }
+
+  #attemptsOf(ip: string): Attempts {
+    return this.#familiar.has(ip) ? this.#attempts.familiar : this.#attempts.strange;
+  }
+
+  /** Connections that have proved nothing, from familiar addresses if this is one, else from all others. */
+  #unprovenLike(ip: string): number {
+    const isFamiliar = this.#familiar.has(ip);
+    return [...this.#unproven.values()].filter(({ from }) => from !== undefined && this.#familiar.has(from) === isFamiliar).length;
+  }
+
+  #welcome(ip: string): void {
+    this.#attemptsOf(ip).takeBack(ip);
+    this.#familiar.delete(ip);
+    this.#familiar.add(ip);
+    for (const eldest of this.#familiar) {
+      if (this.#familiar.size <= limits.familiarAddresses) break;
+      this.#familiar.delete(eldest);
+    }
+  }
+
+  #settle(connection: Connection): void {
+    clearTimeout(this.#unproven.get(connection)?.timer);
+    this.#unproven.delete(connection);
   }
 }
 

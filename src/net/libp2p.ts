@@ -4,14 +4,20 @@
  * Every setting that is not libp2p's default is here, with the reason. Measured facts behind them: docs/decisions/0008-libp2p.md.
  */
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
+import type { Libp2p, PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
-import { tcp } from "@libp2p/tcp";
+import { type TCPSocketOptions, tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { ed25519FromSeed, limits } from "../base/index.ts";
 import { Dialler, withZones } from "./dialler.ts";
+import { Doorman } from "./doorman.ts";
 import { dialFromKnownPorts, Ways } from "./ways.ts";
+
+export interface Libp2pParts {
+  /** Whether a connection from an IP address is refused before anything is made of it. */
+  readonly refuses: (ip: string) => boolean;
+}
 
 export interface Libp2pOptions {
   /** The peer key's 32 secret bytes. */
@@ -23,14 +29,17 @@ export interface Libp2pOptions {
 export type Node = Libp2p<{ ways: Ways; dialler: Dialler }>;
 
 const KIB = 1_024;
+/** From familiar addresses, and from all others. */
+const UNPROVEN: number = 2 * limits.unprovenConnections;
 
 /** A node that does nothing until it is started; that fails when an address cannot be listened on. */
-export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions): Promise<Node> {
+export async function makeLibp2p({ refuses }: Libp2pParts, options: Libp2pOptions): Promise<Node> {
+  const listening: TCPSocketOptions & { readonly blockList: Doorman } = { blockList: new Doorman(refuses) }; // Node's own option for servers.
   return createLibp2p({
     start: false, // First the gate must stand.
     privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
-    transports: [(components) => withZones(dialFromKnownPorts(tcp({ backlog: 64 })(components)))],
+    transports: [(components) => withZones(dialFromKnownPorts(tcp({ backlog: 64, listenOpts: listening })(components)))],
     services: {
       ways: ({ upgrader, transportManager, logger }) => new Ways({ upgrader, logger, addresses: () => transportManager.getAddrs() }),
       dialler: ({ transportManager }) => new Dialler(transportManager),
@@ -53,10 +62,10 @@ export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions)
       }),
     ],
     connectionManager: {
-      maxConnections: limits.peers + limits.unprovenConnections,
+      maxConnections: limits.peers + UNPROVEN,
       // The default of 5 a second refuses colleagues behind one address; the gate counts strangers by itself.
       inboundConnectionThreshold: limits.peers,
-      maxIncomingPendingConnections: limits.unprovenConnections,
+      maxIncomingPendingConnections: UNPROVEN,
       inboundUpgradeTimeout: limits.helloDeadlineMs,
       inboundStreamProtocolNegotiationTimeout: limits.helloDeadlineMs,
       outboundStreamProtocolNegotiationTimeout: limits.helloDeadlineMs,
@@ -66,7 +75,6 @@ export async function makeLibp2p(gater: ConnectionGater, options: Libp2pOptions)
       reconnectRetries: 0, // redial.ts does that.
     },
     connectionMonitor: { enabled: false }, // It would open a stream to whoever connects.
-    connectionGater: gater,
     nodeInfo: { name: "cairn", userAgent: "cairn" },
   });
 }

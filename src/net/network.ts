@@ -4,7 +4,7 @@
  * Knows: which part hears of what. Does not know: why somebody is a member; a roster says so. What comes in is in serving.ts, whom to
  * dial in seeker.ts, the ways there in way-finder.ts, who is told what of addresses in whereabouts.ts.
  */
-import type { Connection, MultiaddrConnection } from "@libp2p/interface";
+import type { Connection } from "@libp2p/interface";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
@@ -89,10 +89,9 @@ export class Network implements AsyncDisposable {
   /** @throws {CairnError} network-unavailable when no address can be listened on */
   static async start(parts: NetworkParts, options: NetworkOptions): Promise<Network> {
     const gate = new Gate({ log: parts.log, now: parts.now });
-    const gater = { denyInboundConnection: (incoming: MultiaddrConnection): boolean => gate.denies(incoming) };
     let failure: unknown;
     for (const listen of options.listen) {
-      const libp2p = await makeLibp2p(gater, { seed: options.seed, listen });
+      const libp2p = await makeLibp2p({ refuses: (ip) => gate.denies(ip) }, { seed: options.seed, listen });
       try {
         const network = new Network(parts, libp2p, gate, { ...options, listen });
         await network.#begin();
