@@ -55,6 +55,7 @@ function nowNs(): string {
 /** Serves what it was told to make, and nothing before. */
 const SHELF: KeptShelf = {
   manifests: () => [],
+  manifestsAfter: () => [],
   onChange: () => undefined,
   results: () => [],
   blob: (digest, signal) => objects?.blob(digest, signal) ?? Promise.resolve(undefined),
@@ -70,8 +71,13 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
   kept.keep(statements);
   const peerSeed = seeds.peerSeed.toString("hex");
   const identity = { network, name, peerSeed, attestationSeed: seeds.attestationSeed.toString("hex") };
-  const parts = { log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf: () => SHELF, recalled: () => undefined };
-  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self" });
+  const local = {
+    store: { has: () => Promise.resolve(false), write: () => Promise.reject(new Error("it keeps nothing")), hasRoom: () => false },
+    index: { add: () => undefined },
+    isQuiet: () => false,
+  };
+  const parts = { local, log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf: () => SHELF, recalled: () => undefined };
+  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self", copies: 0 });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
     noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();
   });

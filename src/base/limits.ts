@@ -286,6 +286,33 @@ export const limits = {
     /** Members that hear of each other's presence; a larger network is parted into groups. */
     membersPerGroup: 256,
   },
+  /** docs/protocol/replication.md */
+  replication: {
+    itemsPerOffer: 64,
+    frameBytes: 65_536,
+    /** For one offer, all that it makes the other fetch included. */
+    offerMs: 120_000,
+    /** Offers of members that this node is at once keeping copies for. */
+    offersTaken: 2,
+    /** Requests whose results wait to be copied; what is more is found when all are looked at. */
+    waiting: 8_192,
+    /** Bytes a second that are offered, on average. */
+    bytesPerSecond: 16_777_216,
+    /** While somebody builds, copies wait for so long at most, and then for so long again. */
+    patienceMs: 30_000,
+    /** A holder that is gone for so long is replaced. */
+    graceMs: 10_000,
+    /** Holders after the first wait for so long each before they see to it. */
+    turnMs: 15_000,
+    /** How often all that is here is looked at, and how many requests of it at once. */
+    lookEveryMs: 600_000,
+    lookAtOnce: 256,
+    /** Who has no room is left alone for so long, and who does not answer. */
+    fullMs: 600_000,
+    failedMs: 30_000,
+    /** In a full store, copies take the place of what was not used for so long. */
+    coldMs: 86_400_000,
+  },
   /** A frame by which members look for a way to each other. */
   pathFrameBytes: 1_024,
   /** One step of such a search: an answer of a relay, of the member behind it, or of one that was asked to punch. */

@@ -63,15 +63,16 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     records.clear();
     flow.forgetAnswers();
   };
-  const network = stack.use(
+  const network: NetworkService = stack.use(
     new NetworkService(
-      { log, work, shelf, recalled },
+      { log, work, shelf, local: { store, index, isQuiet: () => flow.quiet }, recalled },
       {
         stateDir: home.stateDir,
         listen: config.networkListen,
         mdns: config.networkMdns === "on",
         peers: readStaticPeers(config.networkPeers) ?? [],
         policy: config.sharingPolicy,
+        copies: config.sharingCopies,
       },
     ),
   );

@@ -26,6 +26,8 @@ export interface Config {
   readonly networkPeers: string;
   /** Whose results are used; docs/protocol/attestation.md. */
   readonly sharingPolicy: SharingPolicy;
+  /** Members that are to have what this machine makes, this one among them; 0: nothing is copied, and nothing kept for others. */
+  readonly sharingCopies: number;
 }
 
 export interface ConfigValue {
@@ -45,6 +47,7 @@ const SETTINGS = {
   hotCapacityBytes: { name: "hot.capacity", variable: "CAIRN_HOT_CAPACITY", fallback: 256 * 1024 ** 2, read: readSize },
   logLevel: { name: "log.level", variable: "CAIRN_LOG_LEVEL", fallback: "info" as Level, read: readLevel },
   sharingPolicy: { name: "sharing.policy", variable: "CAIRN_SHARING_POLICY", fallback: "team" as SharingPolicy, read: readPolicy },
+  sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPeers: { name: "network.peers", variable: "CAIRN_NETWORK_PEERS", fallback: "", read: readPeers },
@@ -54,6 +57,7 @@ const SETTINGS = {
 const WANTS: Partial<Record<Key, string>> = {
   logLevel: LEVELS.join(", "),
   sharingPolicy: POLICIES.join(", "),
+  sharingCopies: "a number of machines from 0 to 8",
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
   networkMdns: "on, off",
   networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
@@ -127,6 +131,7 @@ function flatten(table: object, prefix = ""): Map<string, unknown> {
 }
 
 const LEAST_BYTES = 1024 ** 2;
+const MOST_COPIES = 8;
 
 /** `20GiB`, `500 MB`, `1073741824`; undefined when it is none, below 1 MiB or absurdly large. */
 function readSize(raw: unknown): number | undefined {
@@ -148,6 +153,11 @@ function readSwitch(raw: unknown): string | undefined {
 function readPeers(raw: unknown): string | undefined {
   const text = String(raw).trim();
   return readStaticPeers(text) === undefined ? undefined : text;
+}
+
+function readCopies(raw: unknown): number | undefined {
+  const copies = Number(raw);
+  return String(raw).trim() !== "" && Number.isInteger(copies) && copies >= 0 && copies <= MOST_COPIES ? copies : undefined;
 }
 
 function readPolicy(raw: unknown): SharingPolicy | undefined {

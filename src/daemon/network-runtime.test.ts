@@ -18,10 +18,12 @@ test("a start that fails late closes what had opened: nothing listens any more",
   const shelf = (): never => {
     throw new Error("no shelf");
   };
-  const parts = { log, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf, recalled: () => undefined };
+  const never = (): never => assert.fail("it does not get so far");
+  const local = { store: { has: never, write: never, hasRoom: never }, index: { add: never }, isQuiet: never };
+  const parts = { log, local, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf, recalled: () => undefined };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
   await assert.rejects(
-    NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self" }),
+    NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self", copies: 0 }),
     /no shelf/,
   );
   assert.deepEqual(told.slice(-2), ["network.listening", "network.stopped"]);

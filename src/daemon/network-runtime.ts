@@ -29,7 +29,7 @@ import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import type { EventCounts } from "./network-metrics.ts";
-import { type KeptShelf, NetworkSharing } from "./network-sharing.ts";
+import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -58,6 +58,7 @@ export interface RuntimeParts {
   /** What others are told that this node does. */
   readonly work: () => Work;
   readonly shelf: (network: Digest) => KeptShelf;
+  readonly local: LocalCopies;
   readonly recalled: () => void;
 }
 
@@ -68,6 +69,8 @@ export interface NetworkSettings {
   readonly mdns: boolean;
   readonly peers: readonly StaticPeer[];
   readonly policy: SharingPolicy;
+  /** Members that are to have what this node makes; 0: nothing is copied. */
+  readonly copies: number;
 }
 
 export interface RuntimeOptions extends NetworkSettings {
@@ -125,8 +128,8 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, recalled }: RuntimeParts,
-    { identity, listen, mdns, peers, policy }: RuntimeOptions,
+    { log, kept, work, shelf, local, recalled }: RuntimeParts,
+    { identity, listen, mdns, peers, policy, copies }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -162,8 +165,8 @@ export class NetworkRuntime implements AsyncDisposable {
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
-    const sharingParts = { network, members, codec, attestationKeys, shelf: stack.use(shelf(members.network)), recalled, log };
-    const sharing = stack.use(await NetworkSharing.start(sharingParts, policy));
+    const sharingParts = { network, members, codec, attestationKeys, shelf: stack.use(shelf(members.network)), local, recalled, log };
+    const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies }));
     const started = { members, network, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
@@ -228,7 +231,7 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   metricsView(counts: EventCounts): object {
-    return describeMetrics(this.network.peers(), counts, this.gossip.gossip.facts);
+    return { ...describeMetrics(this.network.peers(), counts, this.gossip.gossip.facts), copies: this.sharing.copies };
   }
 
   doctorView(): NetworkCheck[] {

@@ -2,11 +2,21 @@
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
 import type { Digest, Key, Log } from "../base/index.ts";
-import type { SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
-import { type Network, Share } from "../net/index.ts";
+import type { LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
+import { type Candidate, Keep, type Network, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
+import { Keeper } from "./keeper.ts";
+import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import type { SharingNetwork, Unsigned } from "./sharing.ts";
+
+/** What copies are kept in, and when there is time for them. */
+export interface LocalCopies {
+  readonly store: Pick<LocalStore, "has" | "write"> & { hasRoom(bytes: number): boolean };
+  readonly index: Pick<ResultIndex, "add">;
+  /** Whether nobody builds here. */
+  readonly isQuiet: () => boolean;
+}
 
 export interface NetworkSharingParts {
   readonly network: Network;
@@ -14,6 +24,7 @@ export interface NetworkSharingParts {
   readonly codec: NetworkCodec;
   readonly attestationKeys: KeyPair;
   readonly shelf: KeptShelf;
+  readonly local: LocalCopies;
   readonly log: Log;
   /** Called when results are gone that may have been served before. */
   readonly recalled: () => void;
@@ -21,6 +32,8 @@ export interface NetworkSharingParts {
 
 /** A shelf that this node fills. */
 export interface KeptShelf extends Shelf, Disposable {
+  /** Requests with signed results after this one, in order. */
+  manifestsAfter(manifest: Digest, most: number): readonly Digest[];
   put(shared: readonly SharedResult[]): number;
   ofAction(action: Digest): readonly SharedResult[];
   ofOutput(blob: Digest): readonly SharedResult[];
@@ -28,8 +41,16 @@ export interface KeptShelf extends Shelf, Disposable {
   recall(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<number>;
 }
 
+export interface NetworkSharingOptions {
+  readonly policy: SharingPolicy;
+  /** Members that are to have what this node makes; 0: nothing is copied. */
+  readonly copies: number;
+}
+
 export class NetworkSharing implements SharingNetwork, Disposable {
   readonly exchange: Share;
+  readonly #replicator: Replicator;
+  readonly #keeper: Keeper;
   readonly #parts: NetworkSharingParts;
   readonly #policy: SharingPolicy;
   readonly #stop = new AbortController();
@@ -37,18 +58,47 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   #recalled: ReadonlySet<Key> = new Set();
   #recalling: Promise<void> = Promise.resolve();
 
-  static async start(parts: NetworkSharingParts, policy: SharingPolicy): Promise<NetworkSharing> {
+  static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
     const exchange = await Share.start({ ...parts, now: () => performance.now() });
-    const sharing = new NetworkSharing(parts, exchange, policy);
+    const sharing: NetworkSharing = new NetworkSharing(parts, exchange, options, (to, items) => keep.offer(to, items));
+    const keep = await Keep.start({ ...parts, take: (from, items) => sharing.#keeper.take(from, items) });
+    parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
     parts.members.onChange(() => sharing.#recallSoon());
+    sharing.#replicator.begin();
     sharing.#recallSoon(); // What a crash had left.
     return sharing;
   }
 
-  private constructor(parts: NetworkSharingParts, exchange: Share, policy: SharingPolicy) {
+  private constructor(
+    parts: NetworkSharingParts,
+    exchange: Share,
+    { policy, copies }: NetworkSharingOptions,
+    offer: ReplicatorParts["offer"],
+  ) {
+    const { members, shelf, log, local } = parts;
     this.#parts = parts;
     this.exchange = exchange;
     this.#policy = policy;
+    const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
+    this.#keeper = new Keeper({ ...local, exchange, shelf, isBelieved, hasRoom: (bytes) => copies > 0 && local.store.hasRoom(bytes), log });
+    this.#replicator = new Replicator(
+      {
+        self: members.self,
+        present: () => this.#present(),
+        whoHas: (manifest) => exchange.whoHas(manifest),
+        shelf,
+        offer,
+        isQuiet: local.isQuiet,
+        log,
+        now: () => performance.now(),
+      },
+      { copies },
+    );
+  }
+
+  /** What was done about copies since the start. */
+  get copies(): ReplicationFacts {
+    return this.#replicator.facts;
   }
 
   get shelf(): KeptShelf {
@@ -57,12 +107,18 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   [Symbol.dispose](): void {
     this.#stop.abort();
+    this.#replicator[Symbol.dispose]();
+    this.#keeper[Symbol.dispose]();
     this.exchange[Symbol.dispose]();
   }
 
   sign(unsigned: Unsigned): SharedResult | undefined {
     const { attestationKeys, members } = this.#parts;
     return attest(attestationKeys, members.network, unsigned);
+  }
+
+  made(manifest: Digest): void {
+    this.#replicator.made(manifest);
   }
 
   judge(shared: SharedResult): ReturnType<SharingNetwork["judge"]> {
@@ -72,6 +128,14 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const verdict = judge({ policy: this.#policy, self, state }, shared.execution.signer);
     if (verdict.kind === "refused") return verdict;
     return isAttested(network, shared) ? verdict : { kind: "refused", why: "signature" };
+  }
+
+  #present(): Candidate[] {
+    const { members, network } = this.#parts;
+    const all = members.state?.members;
+    return [members.self, ...members.others()]
+      .filter((key) => key === members.self || network.connected(key))
+      .map((key) => ({ key, domain: all?.get(key)?.domain ?? "" }));
   }
 
   /** What members signed who were revoked is not used any more. */

@@ -16,7 +16,7 @@ import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
 import type { NetworkRuntime, NetworkSettings } from "./network-runtime.ts";
-import type { KeptShelf } from "./network-sharing.ts";
+import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
 
@@ -34,6 +34,7 @@ export interface NetworkServiceParts {
   readonly work: () => Work;
   /** What members of a network are served from. */
   readonly shelf: (network: Digest) => KeptShelf;
+  readonly local: LocalCopies;
   /** Called when results are gone that may have been served before. */
   readonly recalled: () => void;
 }

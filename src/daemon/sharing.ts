@@ -24,6 +24,8 @@ export interface SharingNetwork {
   readonly shelf: { put(shared: readonly SharedResult[]): number };
   /** Undefined where the result is too large to travel. */
   sign(unsigned: Unsigned): SharedResult | undefined;
+  /** Results of a request are on the shelf that this node has executed. */
+  made(manifest: Digest): void;
   /** Whether the reader's rule admits it. */
   judge(shared: SharedResult): { readonly kind: "believed" } | { readonly kind: "refused"; readonly why: string };
 }
@@ -168,7 +170,9 @@ export class SharingService implements Sharing, AsyncDisposable {
       await setImmediate();
       const network = this.#parts.network();
       const shared = network?.sign(next);
-      if (shared !== undefined) network?.shelf.put([shared]);
+      if (network === undefined || shared === undefined) continue;
+      network.shelf.put([shared]);
+      network.made(shared.manifest);
     }
   }
 }

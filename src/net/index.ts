@@ -5,11 +5,14 @@
  */
 export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
+export { Keep } from "./keep.ts";
 export { SavedDiscovery, StaticDiscovery, type StaticPeer } from "./known-peers.ts";
 export { MdnsDiscovery, type MdnsFacts } from "./mdns.ts";
 export { openMulticast } from "./mdns-sockets.ts";
 export type { MemberStream } from "./member-stream.ts";
 export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
+export type { Candidate } from "./rendezvous-hash.ts";
+export { planCopies } from "./replication-plan.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";
 export { StreamDuplex } from "./stream-duplex.ts";
 export type { OwnPlace } from "./whereabouts.ts";

@@ -142,6 +142,11 @@ export class DiskStore implements LocalStore {
     return this.#housekeeping.overCapacity;
   }
 
+  /** Whether so many more bytes may be kept for others. */
+  hasRoom(bytes: number): boolean {
+    return this.#housekeeping.hasRoom(bytes);
+  }
+
   /** Numbers for people. */
   facts(): Facts {
     return {

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { constants, zstdCompressSync } from "node:zlib";
-import { type Digest, digestOf, type Log, systemCode } from "../base/index.ts";
+import { type Digest, digestOf, type Log, limits, systemCode } from "../base/index.ts";
 import { removeQuietly, writeWhole } from "./blob-files.ts";
 import type { BlobTable, NamedBlob } from "./blob-table.ts";
 import { Janitor } from "./janitor.ts";
@@ -61,6 +61,14 @@ export class Housekeeping {
 
   get overCapacity(): boolean {
     return this.#parts.table.storedBytes > this.#options.capacityBytes;
+  }
+
+  /** Whether so many more bytes may be kept for others: there is space, or what has not been used for long makes some. */
+  hasRoom(bytes: number): boolean {
+    const { table, now } = this.#parts;
+    if (table.storedBytes + bytes <= this.#options.capacityBytes) return true;
+    const [oldest] = table.oldest(1);
+    return oldest !== undefined && now() - oldest.used > limits.replication.coldMs && bytes <= this.#options.capacityBytes / 2;
   }
 
   get foreignFiles(): number {

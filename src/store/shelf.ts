@@ -62,6 +62,11 @@ export class SqliteShelf implements Shelf, Disposable {
     return rows.map((row) => textAt(row, 0));
   }
 
+  manifestsAfter(manifest: Digest, most: number): Digest[] {
+    const rows = this.#parts.database.attempt("manifests", [], () => this.#sql.manifestsAfter.all(toBytes(manifest), most));
+    return rows.map((row) => textAt(row, 0));
+  }
+
   onChange(listener: (added: readonly Digest[], removed: readonly Digest[]) => void): void {
     this.#changes.listen(listener);
   }
@@ -266,6 +271,8 @@ function statements(database: Database) {
     clearNetwork: database.statement("DELETE FROM attested_network"),
     setNetwork: database.statement("INSERT INTO attested_network (network) VALUES (?)"),
     manifests: database.statement(`SELECT DISTINCT ${named("manifest")} FROM attestations`),
+    manifestsAfter: database.statement(`SELECT DISTINCT ${named("manifest")} FROM entries WHERE manifest > ?
+      AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id) ORDER BY manifest LIMIT ?`),
     ofManifest: database.statement(`SELECT entries.id, ${named("action")}, ${named("signer")}, ${named("held")}, ${named("toolchain")},
       started, ended, compile_ms, cpu_ms, signature, attestations.crc FROM entries
       JOIN results ON results.id = entries.result JOIN attestations ON attestations.entry = entries.id WHERE entries.manifest = ?`),

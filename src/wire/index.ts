@@ -29,6 +29,7 @@ export {
   readHotRecordBlobs,
   writeHotRecord,
 } from "./hot-record.ts";
+export type { KeepItem, KeepVerdict } from "./keep.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
 export type { PunchFrame, RelayFrame } from "./paths.ts";
 export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";

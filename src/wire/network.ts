@@ -11,6 +11,7 @@ export {
   encodeDataPort,
 } from "./data-plane.ts";
 export { decodeGossipMessage, decodePresence, encodeGossipBody, encodeGossipMessage, encodePresence } from "./gossip.ts";
+export { decodeKeepAnswer, decodeKeepOffer, encodeKeepAnswer, encodeKeepOffer } from "./keep.ts";
 export {
   decodeHello,
   decodeHelloAnswer,

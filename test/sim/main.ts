@@ -4,6 +4,7 @@
  * Knows: the command line. Does not know: what is simulated.
  */
 import { CommandLine } from "../../scripts/command-line.ts";
+import { copies } from "./copies-command.ts";
 import { eclipse } from "./eclipse-command.ts";
 import { gossip } from "./gossip-command.ts";
 
@@ -14,16 +15,17 @@ export interface SimOptions {
 }
 
 /** Prints what it found. @returns whether that is as it must be */
-type Simulation = (options: SimOptions) => boolean;
+type Simulation = (options: SimOptions) => boolean | Promise<boolean>;
 
-const SIMULATIONS: Readonly<Record<string, Simulation>> = { eclipse, gossip };
+const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, eclipse, gossip };
 
 const HELP = `usage: npm run sim -- SIMULATION [options]
 
+  copies     what is lost when two of three holders of results are killed, again and again
   eclipse    whether a node keeps an honest peer through restarts while an attacker owns what it can
   gossip     hops of a message to all, honest and with a third of silent droppers
 
-  --nodes N  nodes; in eclipse, restarts   [10,000]
+  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules]
   --seed N   the same seed gives the same figures   [1]
   --json     as JSON
 
@@ -42,7 +44,7 @@ const { values, positionals } = line.read({
 const simulation =
   SIMULATIONS[positionals.join(" ")] ??
   line.fail(positionals.length === 0 ? "which simulation?" : `there is no simulation ${positionals.join(" ")}`);
-const good = simulation({
+const good = await simulation({
   nodes: values.nodes === undefined ? undefined : line.whole("nodes", values.nodes, 2),
   seed: line.whole("seed", values.seed, 0),
   json: values.json,

@@ -1,0 +1,85 @@
+/**
+ * Keeps copies of results that other members offer: looks whether they are wanted, fetches them, and puts them on the shelf.
+ *
+ * Knows: the reader's rule, and how much room there is. Does not know: why this node is asked.
+ */
+import { setImmediate as otherWork } from "node:timers/promises";
+import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import type { Exchange, LocalStore, ResultIndex, SharedResult, Shelf } from "../contracts/index.ts";
+import type { KeepItem, KeepVerdict } from "../wire/index.ts";
+
+export interface KeeperParts {
+  readonly exchange: Pick<Exchange, "results" | "blobs">;
+  readonly store: Pick<LocalStore, "has" | "write">;
+  readonly index: Pick<ResultIndex, "add">;
+  readonly shelf: Pick<Shelf, "results"> & { put(shared: readonly SharedResult[]): number };
+  readonly isBelieved: (shared: SharedResult) => boolean;
+  /** Whether so many more bytes may be kept. */
+  readonly hasRoom: (bytes: number) => boolean;
+  readonly log: Log;
+}
+
+const { offersTaken, offerMs } = limits.replication;
+
+export class Keeper implements Disposable {
+  readonly #parts: KeeperParts;
+  readonly #stop = new AbortController();
+  readonly #busyWith = new Set<Key>();
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Keeps what a member offers. @returns one verdict an item; never rejects */
+  async take(from: Key, items: readonly KeepItem[]): Promise<readonly KeepVerdict[]> {
+    if (this.#busyWith.has(from) || this.#busyWith.size >= offersTaken) return items.map(() => "busy");
+    this.#busyWith.add(from);
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(offerMs)]);
+    try {
+      // All at once, so that questions and small blobs travel together.
+      const verdicts = await Promise.all(items.map((item) => this.#keep(from, item, signal)));
+      this.#parts.log.event("info", "copies.kept", { peer: from, kept: verdicts.filter((verdict) => verdict === "kept").length });
+      return verdicts;
+    } finally {
+      this.#busyWith.delete(from);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+
+  async #keep(from: Key, { manifest, actions }: KeepItem, signal: AbortSignal): Promise<KeepVerdict> {
+    const { exchange, shelf, isBelieved, log } = this.#parts;
+    const here = new Set(shelf.results(manifest).map(({ entry }) => entry.action));
+    if (actions.every((action) => here.has(action))) return "kept";
+    try {
+      const offered = await exchange.results(from, manifest, signal);
+      const missing = offered.filter(({ entry }) => actions.includes(entry.action) && !here.has(entry.action));
+      if (missing.length === 0) return "failed";
+      const wanted = missing.filter(isBelieved);
+      const verdict = wanted.length === 0 ? "refused" : await this.#fetch(from, wanted, signal);
+      return verdict === "kept" && wanted.length < missing.length ? "refused" : verdict;
+    } catch (error) {
+      log.event("info", "copies.not-kept", { peer: from, manifest, why: reasonOf(error) });
+      return "failed";
+    }
+  }
+
+  async #fetch(from: Key, wanted: readonly SharedResult[], signal: AbortSignal): Promise<KeepVerdict> {
+    const { exchange, store, index, shelf, hasRoom } = this.#parts;
+    const blobs = new Map<Digest, number>();
+    for (const { digest, size } of wanted.flatMap(({ result }) => result.outputs)) if (!(await store.has(digest))) blobs.set(digest, size);
+    const missing = [...blobs].map(([digest, size]) => ({ digest, size }));
+    if (!hasRoom(missing.reduce((sum, { size }) => sum + size, 0))) return "full";
+    const take = async (_digest: Digest, bytes: Uint8Array): Promise<void> => void (await store.write(bytes, signal));
+    const lacking = missing.length === 0 ? [] : await exchange.blobs([from], missing, take, signal);
+    if (lacking.length > 0) return "failed";
+    for (const shared of wanted) {
+      await otherWork(); // A build may ask something.
+      index.add(shared.manifest, shared.entry, shared.result, new Map());
+      shelf.put([shared]);
+    }
+    return "kept";
+  }
+}

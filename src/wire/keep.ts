@@ -1,0 +1,57 @@
+/**
+ * Offers of copies as bytes and back: schema/keep.proto.
+ *
+ * Knows: frames and their bounds. Does not know: what is kept, or why.
+ */
+import { type Digest, limits } from "../base/index.ts";
+import { KeepAnswerSchema, KeepOfferSchema, KeepVerdict as Verdict } from "./generated/keep_pb.ts";
+import { bytesOf, decodeAny, encode, hexOf, invalid, list } from "./message-fields.ts";
+
+const { itemsPerOffer, frameBytes } = limits.replication;
+
+/** Results of one request that another member is to keep, too. */
+export interface KeepItem {
+  readonly manifest: Digest;
+  readonly actions: readonly Digest[];
+}
+
+/** What became of it: `refused` is about this one, `full` and `busy` about the member, `failed` about this attempt. */
+export type KeepVerdict = "kept" | "refused" | "failed" | "full" | "busy";
+
+const VERDICTS = {
+  kept: Verdict.KEPT,
+  refused: Verdict.REFUSED,
+  failed: Verdict.FAILED,
+  full: Verdict.FULL,
+  busy: Verdict.BUSY,
+} as const satisfies Record<KeepVerdict, Verdict>;
+const WORDS: ReadonlyMap<number, KeepVerdict> = new Map(Object.entries(VERDICTS).map(([word, verdict]) => [verdict, word as KeepVerdict]));
+
+export function encodeKeepOffer(items: readonly KeepItem[]): Uint8Array {
+  return encode(KeepOfferSchema, {
+    items: items.map(({ manifest, actions }) => ({ manifest: bytesOf(manifest), actions: actions.map(bytesOf) })),
+  });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeKeepOffer(bytes: Uint8Array): KeepItem[] {
+  const { items } = decodeAny(KeepOfferSchema, bytes, frameBytes);
+  if (items.length === 0) throw invalid("nothing");
+  return list(items, itemsPerOffer).map(({ manifest, actions }) => ({
+    manifest: hexOf(manifest, 32),
+    actions: list(actions, limits.shareResultsPerManifest).map((action) => hexOf(action, 32)),
+  }));
+}
+
+export function encodeKeepAnswer(verdicts: readonly KeepVerdict[]): Uint8Array {
+  return encode(KeepAnswerSchema, { verdicts: verdicts.map((verdict) => VERDICTS[verdict]) });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeKeepAnswer(bytes: Uint8Array): KeepVerdict[] {
+  return list(decodeAny(KeepAnswerSchema, bytes, frameBytes).verdicts, itemsPerOffer).map((verdict) => {
+    const word = WORDS.get(verdict);
+    if (word === undefined) throw invalid("verdict");
+    return word;
+  });
+}

@@ -1,0 +1,84 @@
+/**
+ * Copies of what a machine has built lie on others, and outlive it: real daemons on loopback, killed.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { age, type TestNode } from "./harness.ts";
+import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
+import { build, checkoutOf, UNITS } from "./sharing-world.ts";
+
+const NAMES = ["laptop", "desktop", "ci", "attic", "garage"] as const;
+
+/** Machines by name, all connected with each other. */
+async function network(t: Parameters<typeof machine>[0], env: Record<string, string> = {}): Promise<Map<string, TestNode>> {
+  const nodes = new Map<string, TestNode>();
+  for (const name of NAMES) nodes.set(name, await machine(t, `copies-${name}`, env));
+  const [first, ...others] = [...nodes];
+  assert.ok(first !== undefined);
+  await ask(first[1], "init", "--machine", first[0]);
+  for (const [name, node] of others) await ask(node, "join", await invitation(first[1]), "--machine", name);
+  for (const [name, node] of nodes) await untilConnected(t, node, ...NAMES.filter((other) => other !== name));
+  return nodes;
+}
+
+interface Peer {
+  readonly name: string;
+  readonly sharing: { readonly manifests: number } | null;
+}
+
+/** How many results the others say that they have. */
+async function offered(node: TestNode): Promise<Map<string, number>> {
+  const { peers } = await node.control("GET", "/network/peers");
+  return new Map((peers as Peer[]).map(({ name, sharing }) => [name, sharing?.manifests ?? 0]));
+}
+
+test("two of those who have a result are killed, and a build elsewhere hits; then others have copies", { timeout: 180_000 }, async (t) => {
+  const nodes = await network(t);
+  const at = (name: string): TestNode => {
+    const node = nodes.get(name);
+    assert.ok(node !== undefined);
+    return node;
+  };
+  await age();
+  await build(at("laptop"), checkoutOf(at("laptop"), "work"));
+  const copies = async (watcher: string): Promise<number> => [...(await offered(at(watcher))).values()].reduce((sum, own) => sum + own, 0);
+  // The maker's own, and two or three others' of each.
+  await until(t, async () => {
+    const all = await offered(at("garage"));
+    const own = (await offered(at("laptop"))).get("garage") ?? 0;
+    return own + [...all.values()].reduce((sum, some) => sum + some, 0) >= 3 * UNITS.length;
+  });
+  const holding = [...(await offered(at("garage")))].filter(([name, count]) => count > 0 && name !== "laptop").map(([name]) => name);
+  const second = holding[Math.floor(Math.random() * holding.length)] ?? "";
+  t.diagnostic(`killed: laptop and ${second}`);
+  await Promise.all(["laptop", second].map((name) => at(name).stopDaemon("SIGKILL")));
+
+  const left = NAMES.filter((name) => name !== "laptop" && name !== second);
+  const [builder = "", ...others] = left;
+  await untilConnected(t, at(builder), ...others);
+  const elsewhere = checkoutOf(at(builder), join("else", "where"));
+  await age();
+  const counts = await build(at(builder), elsewhere);
+  assert.deepEqual([counts.miss, (counts.hit_peer ?? 0) + (counts.hit_daemon ?? 0)], [undefined, UNITS.length], JSON.stringify(counts));
+  // Three are left, and each is to have everything.
+  await until(t, async () => (await copies(builder)) === 2 * UNITS.length);
+});
+
+test("a machine where copies are switched off neither gives nor takes any", { timeout: 120_000 }, async (t) => {
+  const [a, b] = await Promise.all([machine(t, "copies-a", { CAIRN_SHARING_COPIES: "0" }), machine(t, "copies-b")]);
+  await ask(a, "init", "--machine", "laptop");
+  await ask(b, "join", await invitation(a), "--machine", "desktop");
+  await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop")]);
+  await age();
+  await Promise.all([build(a, checkoutOf(a, "work"), ["main"]), build(b, checkoutOf(b, "work"), ["shape"])]);
+  await until(t, async () => (await copied(b)).offered > 0);
+  assert.deepEqual([await copied(a), (await copied(b)).kept], [{ waiting: 0, offered: 0, kept: 0, refused: 0 }, 0]);
+});
+
+async function copied(node: TestNode): Promise<{ readonly offered: number; readonly kept: number }> {
+  const { network: metrics } = (await node.control("GET", "/stats")) as unknown as {
+    network: { copies: { offered: number; kept: number } };
+  };
+  return metrics.copies;
+}
