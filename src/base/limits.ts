@@ -286,6 +286,9 @@ export const limits = {
     /** Members that hear of each other's presence; a larger network is parted into groups. */
     membersPerGroup: 256,
   },
+  /** What a user has pinned, and blobs that belong to it. */
+  pins: 1_024,
+  pinnedBlobs: 65_536,
   /** docs/protocol/replication.md */
   replication: {
     itemsPerOffer: 64,

@@ -14,7 +14,6 @@ import type { Json } from "./network-ask.ts";
 import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
 
-const ACTION = /^[0-9a-f]{64}$/;
 /** Digits of a key or digest that people are shown. */
 const SHOWN = 16;
 
@@ -82,7 +81,7 @@ export async function attestVerify(
 
 /** @throws {CairnError} usage when there is none */
 async function attestationsOf({ cwd, control }: Context, name: string, signal: AbortSignal): Promise<readonly unknown[]> {
-  const action = ACTION.test(name) ? name : "";
+  const action = isDigest(name) ? name : "";
   const file = action === "" ? resolve(cwd, name) : "";
   const digest = file === "" ? undefined : digestOfFile(file);
   const question = { file, digest: typeof digest === "string" ? digest : "", action };
@@ -160,8 +159,13 @@ function checkSubject(cwd: string, { subjects }: Attested, { name, path }: Pair)
   return { name: subject.name, path: whole, ok, why: ok ? "" : "the file has other content" };
 }
 
+/** Whether it looks like an action or a blob, and not like a file. */
+export function isDigest(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
 /** Undefined where there is no file that can be read. */
-function digestOfFile(path: string): string | undefined {
+export function digestOfFile(path: string): string | undefined {
   try {
     return statSync(path).size > limits.blobBytes ? undefined : digestOf(readFileSync(path));
   } catch (error) {

@@ -14,6 +14,7 @@ import { down, status, up } from "./daemon-commands.ts";
 import { doctor } from "./doctor.ts";
 import { styleHelp, welcome } from "./help.ts";
 import { addNetwork } from "./network-program.ts";
+import { pin, pins, unpin } from "./pin-commands.ts";
 import { readSize } from "./sizes.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
@@ -161,6 +162,23 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .option("--all", "remove every result")
     .option("--json", "as JSON")
     .action((options) => finish(gc(context, options, signal)));
+
+  add("cache", "pin", "keep a result or a blob on this machine, however full it is", [
+    ["cairn pin src/main.c", "what its last compile made"],
+    ["cairn pin build/main.o", "a file that a compile has written; or the 64 digits of an action or a blob"],
+  ])
+    .argument("<what...>", "sources, outputs, actions or blobs")
+    .option("--json", "as JSON")
+    .action((names, options) => finish(pin(context, names, options, signal)));
+
+  add("cache", "unpin", "let go of what was pinned", [["cairn unpin src/main.c", ""]])
+    .argument("<what...>", "as it was pinned, or its 64 digits")
+    .option("--json", "as JSON")
+    .action((names, options) => finish(unpin(context, names, options, signal)));
+
+  add("cache", "pins", "list what is pinned", [["cairn pins", "exit code 1 when some of it is missing"]])
+    .option("--json", "as JSON")
+    .action((options) => finish(pins(context, options, signal)));
 
   addConfig(context, add, finish, signal);
   addAttest(context, add, finish, signal);

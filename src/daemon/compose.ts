@@ -7,7 +7,7 @@ import type { Digest, Environment, Home, Log } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains } from "../exec/index.ts";
 import { CompileFlow, Statistics } from "../flows/index.ts";
-import { DiskStore, FileTable, openDatabase, SqliteIndex, SqliteShelf } from "../store/index.ts";
+import { DiskStore, FileTable, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { loadConfig } from "./config.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
@@ -39,13 +39,14 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   for (const socket of [paths.compileSocket, paths.controlSocket]) removeStale(socket);
 
   const database = stack.use(openDatabase({ log, now }, { file: paths.database }));
+  const pins = Pins.open({ log }, { file: paths.pins });
   const store = stack.use(
     DiskStore.open(
-      { log, now, database },
+      { log, now, database, isPinned: (digest) => pins.holdsBlob(digest) },
       { directory: paths.blobs, capacityBytes: config.storeCapacityBytes, rawBytes: config.storePlainBytes },
     ),
   );
-  const index = stack.use(SqliteIndex.open({ log, now, database }));
+  const index = stack.use(SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) }));
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
   const statistics = new Statistics({ index });
@@ -77,7 +78,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     ),
   );
   const controls = new NodeControls(
-    { store, index, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
+    { store, index, pins, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
     { home, paths, config, values },
   );
 

@@ -5,10 +5,11 @@ import { accessSync, constants, statfsSync } from "node:fs";
 import type { Home } from "../base/index.ts";
 import type { Controls, HotRecords } from "../doors/index.ts";
 import type { CompileFlow, Statistics } from "../flows/index.ts";
-import type { DiskStore, SqliteIndex } from "../store/index.ts";
+import type { DiskStore, Pins, SqliteIndex } from "../store/index.ts";
 import type { Config, ConfigValue } from "./config.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { NetworkService } from "./network.ts";
+import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
 import { version } from "./version.ts";
 
@@ -18,6 +19,7 @@ const LEAST_FREE_BYTES = 512 * 1024 ** 2;
 export interface ControlParts {
   readonly store: DiskStore;
   readonly index: SqliteIndex;
+  readonly pins: Pins;
   readonly statistics: Statistics;
   readonly records: HotRecords;
   readonly flow: CompileFlow;
@@ -45,11 +47,13 @@ export class NodeControls implements Controls {
   readonly #parts: ControlParts;
   readonly #options: ControlOptions;
   readonly #startedAt: number;
+  readonly #pinning: Pinning;
 
   constructor(parts: ControlParts, options: ControlOptions) {
     this.#parts = parts;
     this.#options = options;
     this.#startedAt = parts.now();
+    this.#pinning = new Pinning(parts);
   }
 
   get network(): NetworkService {
@@ -141,6 +145,19 @@ export class NodeControls implements Controls {
       freedBytes: Number(before.storedBytes) - Number(after.storedBytes),
       bytes: after.storedBytes,
     };
+  }
+
+  async pin(question: PinQuestion): Promise<unknown> {
+    await this.#parts.flow.catchUp();
+    return this.#pinning.pin(question);
+  }
+
+  unpin(question: PinQuestion): Promise<unknown> {
+    return this.#pinning.unpin(question);
+  }
+
+  pins(): Promise<unknown> {
+    return this.#pinning.pins();
   }
 
   config(): unknown {

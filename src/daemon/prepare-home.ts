@@ -13,6 +13,8 @@ export interface HomePaths {
   readonly hitsLog: string;
   readonly unresponsive: string;
   readonly starting: string;
+  /** What the user has pinned: not in the cache, which may be thrown away. */
+  readonly pins: string;
   readonly database: string;
   readonly blobs: string;
 }
@@ -27,6 +29,7 @@ export function prepareHome(home: Home): HomePaths {
     hitsLog: join(home.runDir, "hits.log"),
     unresponsive: join(home.runDir, "unresponsive"),
     starting: join(home.runDir, "starting"),
+    pins: join(home.stateDir, "pins.json"),
     database: join(home.cacheDir, "index.db"),
     blobs: join(home.cacheDir, "cas"),
   };

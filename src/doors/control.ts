@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { CairnError, type ErrorCode, type Log, limits } from "../base/index.ts";
+import { text } from "./bodies.ts";
 import { answerNetwork, type NetworkControls } from "./control-network.ts";
 import { answerTunnels } from "./control-tunnels.ts";
 
@@ -20,6 +21,10 @@ export interface Controls {
   /** @param file absolute path of a source; "" for whatever was compiled last */
   explain(file: string): Promise<unknown>;
   gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown>;
+  /** @throws {CairnError} usage when there is nothing of the kind */
+  pin(question: PinQuestion): Promise<unknown>;
+  unpin(question: PinQuestion): Promise<unknown>;
+  pins(): Promise<unknown>;
   config(): unknown;
   doctor(): Promise<unknown>;
   stop(): void;
@@ -32,6 +37,13 @@ export interface Controls {
   /** Which member of that network signs with an attestation key; nothing is known of other networks. @throws {CairnError} network-absent */
   signer(key: string, network: string): Promise<unknown>;
   readonly network: NetworkControls;
+}
+
+/** What somebody typed, the absolute path that it may be, and the digest that it is or that the file has; "" for what is not known. */
+interface PinQuestion {
+  readonly name: string;
+  readonly file: string;
+  readonly digest: string;
 }
 
 const BODY_BYTES = 65_536;
@@ -94,6 +106,12 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       return send(response, 200, await controls.doctor());
     case "POST /gc":
       return send(response, 200, await controls.gc(readGc(await readJson(request))));
+    case "POST /pin":
+      return send(response, 200, await controls.pin(readPin(await readJson(request))));
+    case "POST /unpin":
+      return send(response, 200, await controls.unpin(readPin(await readJson(request))));
+    case "GET /pins":
+      return send(response, 200, await controls.pins());
     case "POST /stop":
       send(response, 200, {});
       return controls.stop();
@@ -139,6 +157,10 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   } catch (error) {
     throw new CairnError("usage", { why: "the body is not JSON" }, error);
   }
+}
+
+function readPin(body: unknown): PinQuestion {
+  return { name: text(body, "name"), file: text(body, "file"), digest: text(body, "digest") };
 }
 
 function readGc(body: unknown): { maxBytes: number | undefined; all: boolean } {

@@ -22,6 +22,8 @@ export interface DiskStoreParts {
   readonly now: () => number;
   /** Holds the blob table; the result index shares it, so that evicted blobs take their results along. */
   readonly database: Database;
+  /** Whether a blob is never to be evicted; without it none is. */
+  readonly isPinned?: (digest: Digest) => boolean;
 }
 
 export interface DiskStoreOptions {
@@ -53,6 +55,7 @@ export class DiskStore implements LocalStore {
         table: this.#table,
         temporary: () => this.#temporary(),
         verify: (digest) => this.#audit(digest),
+        isPinned: parts.isPinned ?? (() => false),
       },
       options,
     );

@@ -19,6 +19,8 @@ export interface HousekeepingParts {
   readonly table: BlobTable;
   /** A fresh name for a temporary file. */
   readonly temporary: () => string;
+  /** Whether a blob is never to be evicted. */
+  readonly isPinned: (digest: Digest) => boolean;
   /** Reads a blob; a damaged one is removed and forgotten. */
   readonly verify: (digest: Digest) => Promise<void>;
 }
@@ -31,6 +33,8 @@ export interface HousekeepingOptions {
 
 /** Blobs evicted in one step. */
 const EVICT_STEP = 16;
+/** A pinned blob that counts as used since so long has been passed over just now: what is left may be nothing but pins. */
+const SPARED_MS = 60_000;
 /** Larger blobs are not compressed: that would hold up everything else. */
 const COMPRESS_MAX_BYTES = 33_554_432;
 /** A compressed blob must be smaller than this part of the plain one. */
@@ -120,14 +124,23 @@ export class Housekeeping {
     const { table } = this.#parts;
     const chosen: Digest[] = [];
     let excess = table.storedBytes - bytes;
+    let spared = false;
     for (const blob of table.oldest(EVICT_STEP)) {
       if (excess <= 0) break;
+      if (this.#parts.isPinned(blob.digest)) {
+        // Counted as used, so that others are the oldest the next time.
+        const now = this.#parts.now();
+        spared ||= now - blob.used >= SPARED_MS;
+        table.use(blob.digest, blob, now);
+        continue;
+      }
       const removed = [plainPath, compressedPath].map((path) => removeQuietly(path(this.#options.directory, blob.digest)));
       if (removed.includes(false)) continue;
       excess -= blob.stored;
       chosen.push(blob.digest);
     }
-    if (chosen.length === 0 || !table.forget(chosen)) return false;
+    if (chosen.length === 0) return spared;
+    if (!table.forget(chosen)) return false;
     this.#parts.log.event("debug", "store.evicted", { blobs: chosen.length, storedBytes: table.storedBytes });
     return true;
   }

@@ -8,5 +8,6 @@ export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase }
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
 export { NetworkState } from "./network-state.ts";
+export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
 export { SqliteShelf, type SqliteShelfParts } from "./shelf.ts";

@@ -21,6 +21,8 @@ export interface SqliteIndexParts {
   /** ms since the epoch */
   readonly now: () => number;
   readonly database: Database;
+  /** Whether the result of an action is never to be dropped; without it none is. */
+  readonly isPinned?: (action: Digest) => boolean;
 }
 
 export interface SqliteIndexOptions {
@@ -48,7 +50,7 @@ export class SqliteIndex implements ResultIndex {
     this.#uses = new Uses(parts.database);
     this.#history = new History(parts.database);
     this.#counters = new Counters(parts.database);
-    this.#sweeper = new Sweeper({ log: parts.log, database: parts.database, interner: this.#interner }, options);
+    this.#sweeper = new Sweeper({ ...parts, interner: this.#interner }, options);
   }
 
   static open(parts: SqliteIndexParts, options: SqliteIndexOptions = { entriesMax: ENTRIES_MAX }): SqliteIndex {

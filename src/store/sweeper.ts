@@ -1,7 +1,7 @@
 /**
  * The sweeper: keeps the index bounded. It drops old entries and results when there are too many, and then, mark and sweep, the interned inputs, paths and tokens that no entry names any more. All of it in small steps.
  */
-import type { Log } from "../base/index.ts";
+import type { Digest, Log } from "../base/index.ts";
 import { bytesAt, type Database, numberAt, textAt } from "./database.ts";
 import { decodeIds } from "./id-list.ts";
 import type { Interner } from "./interner.ts";
@@ -10,6 +10,8 @@ export interface SweeperParts {
   readonly log: Log;
   readonly database: Database;
   readonly interner: Interner;
+  /** Whether the result of an action is never to be dropped. */
+  readonly isPinned?: (action: Digest) => boolean;
 }
 
 export interface SweeperOptions {
@@ -51,6 +53,10 @@ export class Sweeper {
   constructor(parts: SweeperParts, options: SweeperOptions) {
     this.#parts = parts;
     this.#entriesMax = options.entriesMax;
+    // In the connection: SQLite asks this process which results are pinned.
+    parts.database.onOpened((connection) =>
+      connection.function("is_pinned", (action) => (parts.isPinned?.(String(action)) === true ? 1 : 0)),
+    );
     this.#sql = statements(parts.database);
     parts.database.onReset(() => {
       this.#round = undefined;
@@ -169,9 +175,10 @@ function statements(database: Database) {
     entries: database.statement("SELECT count(*) FROM entries"),
     results: database.statement("SELECT count(*) FROM results"),
     trimEntries: database.statement(`DELETE FROM entries WHERE id IN
-      (SELECT id FROM (SELECT id, used FROM entries ORDER BY id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
+      (SELECT id FROM (SELECT entries.id, entries.used FROM entries JOIN results ON results.id = entries.result
+      WHERE NOT is_pinned(lower(hex(action))) ORDER BY entries.id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
     trimResults: database.statement(`DELETE FROM results WHERE id IN
-      (SELECT id FROM (SELECT id, used FROM results ORDER BY id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
+      (SELECT id FROM (SELECT id, used FROM results WHERE NOT is_pinned(lower(hex(action))) ORDER BY id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
     dropped: database.statement("SELECT entries FROM dropped"),
     zeroDropped: database.statement("UPDATE dropped SET entries = 0"),
     named: database.statement("SELECT id, inputs, absent FROM entries WHERE id > ? ORDER BY id LIMIT ?"),

@@ -1,0 +1,57 @@
+/**
+ * pin, unpin, pins: what stays on this machine.
+ */
+import { resolve } from "node:path";
+import { listIn, numberIn, textIn } from "./answers.ts";
+import { digestOfFile, isDigest } from "./attest-commands.ts";
+import { answer, type Context } from "./context.ts";
+import { counted, table } from "./format.ts";
+import type { Json } from "./network-ask.ts";
+import { exitCodes } from "./troubles.ts";
+
+/** Digits of a digest that people are shown. */
+const SHOWN = 16;
+
+export async function pin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
+  const { control, terminal } = context;
+  const pinned: unknown[] = [];
+  for (const name of names) pinned.push(await control.post("/pin", question(context, name), signal));
+  answer(terminal, options.json, { pinned }, () => pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`));
+  return exitCodes.ok;
+}
+
+export async function unpin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
+  const { control, terminal } = context;
+  const unpinned: unknown[] = [];
+  for (const name of names) unpinned.push(...listIn(await control.post("/unpin", question(context, name), signal), "unpinned"));
+  answer(terminal, options.json, { unpinned }, () => unpinned.map((root) => `${terminal.paint.good("unpinned")}  ${String(root)}`));
+  return exitCodes.ok;
+}
+
+export async function pins({ control, terminal }: Context, options: Json, signal: AbortSignal): Promise<number> {
+  const raw = await control.get("/pins", {}, signal);
+  const rows = listIn(raw, "pins");
+  answer(terminal, options.json, raw, () =>
+    rows.length === 0
+      ? ["nothing is pinned; try: cairn pin src/main.c"]
+      : table(
+          rows.map((row) => {
+            const missing = numberIn(row, "missing");
+            const state = missing === 0 ? terminal.paint.good("here") : terminal.paint.bad(`${counted(missing, "blob")} missing`);
+            return [textIn(row, "name"), textIn(row, "kind"), `${textIn(row, "root").slice(0, SHOWN)}…`, textIn(row, "at"), state];
+          }),
+        ),
+  );
+  return rows.every((row) => numberIn(row, "missing") === 0) ? exitCodes.ok : exitCodes.failed;
+}
+
+function question({ cwd }: Context, name: string): { name: string; file: string; digest: string } {
+  if (isDigest(name)) return { name, file: "", digest: name };
+  const file = resolve(cwd, name);
+  return { name, file, digest: digestOfFile(file) ?? "" };
+}
+
+function line(pinned: unknown): string {
+  const kind = textIn(pinned, "kind");
+  return `${textIn(pinned, "name")}  ${kind} ${textIn(pinned, "root").slice(0, SHOWN)}…, ${counted(numberIn(pinned, "blobs"), "blob")}`;
+}

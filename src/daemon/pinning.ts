@@ -1,0 +1,81 @@
+/**
+ * Pinning as people ask for it: a source, an output, an action or a blob becomes what stays here.
+ *
+ * Knows: what a name leads to. Does not know: how pins are kept, or what evicts.
+ */
+import { CairnError, type Digest } from "../base/index.ts";
+import type { LocalStore, ResultIndex } from "../contracts/index.ts";
+import type { Pin, Pins } from "../store/index.ts";
+
+export interface PinningParts {
+  readonly store: Pick<LocalStore, "has">;
+  readonly index: Pick<ResultIndex, "result" | "history">;
+  readonly pins: Pins;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+/** What was typed, and what it may be. */
+export interface PinQuestion {
+  readonly name: string;
+  /** Absolute path, where it may be one. */
+  readonly file: string;
+  /** Of the file's content, where there is one, or what was typed where that is a digest. */
+  readonly digest: string;
+}
+
+export class Pinning {
+  readonly #parts: PinningParts;
+
+  constructor(parts: PinningParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {CairnError} usage when nothing of the kind is here, limit-exceeded, home-unwritable */
+  async pin(question: PinQuestion): Promise<object> {
+    const found = await this.#find(question);
+    if (found === undefined) {
+      const why = `no result and no blob called ${question.name} is on this machine`;
+      throw new CairnError("usage", { why, advice: "name a source that was compiled with Cairn, an output of it, an action, or a blob" });
+    }
+    const pin: Pin = { ...found, name: question.name, atMs: this.#parts.now() };
+    this.#parts.pins.add(pin);
+    return described(pin);
+  }
+
+  /** @throws {CairnError} usage when it is not pinned, home-unwritable */
+  async unpin(question: PinQuestion): Promise<object> {
+    const { pins } = this.#parts;
+    const named = pins.list().filter(({ name, root }) => name === question.name || root === question.digest);
+    const roots = named.length > 0 ? named : [(await this.#find(question)) ?? { root: "" }];
+    const removed = roots.filter(({ root }) => pins.remove(root));
+    if (removed.length === 0) throw new CairnError("usage", { why: `${question.name} is not pinned` });
+    return { unpinned: removed.map(({ root }) => root) };
+  }
+
+  async pins(): Promise<object> {
+    const rows = this.#parts.pins.list().map(async (pin) => ({ ...described(pin), missing: await this.#missing(pin) }));
+    return { pins: await Promise.all(rows) };
+  }
+
+  async #find({ file, digest }: PinQuestion): Promise<Pick<Pin, "root" | "kind" | "blobs"> | undefined> {
+    const { index, store } = this.#parts;
+    const row = file === "" ? undefined : index.history(file);
+    const compiled = row === undefined ? undefined : (JSON.parse(row.body) as { readonly action?: Digest }).action;
+    const root = compiled ?? digest;
+    if (root === "") return undefined;
+    const result = index.result(root);
+    if (result !== undefined) return { root, kind: "result", blobs: result.outputs.map((output) => output.digest) };
+    return digest !== "" && (await store.has(digest)) ? { root: digest, kind: "blob", blobs: [digest] } : undefined;
+  }
+
+  /** Blobs that were damaged or removed by hand. */
+  async #missing({ blobs }: Pin): Promise<number> {
+    const here = await Promise.all(blobs.map((blob) => this.#parts.store.has(blob)));
+    return here.filter((is) => !is).length;
+  }
+}
+
+function described({ root, kind, name, blobs, atMs }: Pin): object {
+  return { root, kind, name, blobs: blobs.length, at: new Date(atMs).toISOString() };
+}

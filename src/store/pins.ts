@@ -1,0 +1,124 @@
+/**
+ * Pins: results and blobs that stay on this machine, however long nobody uses them and however full the store is.
+ *
+ * They lie in a file of their own among what must survive the cache being thrown away. Knows: digests. Does not know: what a pin is for,
+ * or whether its blobs are here.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { CairnError, type Digest, type Log, limits, reasonOf, systemCode } from "../base/index.ts";
+
+export interface Pin {
+  /** Of the action, or of the blob itself. */
+  readonly root: Digest;
+  readonly kind: "result" | "blob";
+  /** What the user called it. */
+  readonly name: string;
+  /** Blobs that belong to it. */
+  readonly blobs: readonly Digest[];
+  /** ms since the epoch */
+  readonly atMs: number;
+}
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+export class Pins {
+  readonly #file: string;
+  readonly #pins = new Map<Digest, Pin>();
+  readonly #blobs = new Set<Digest>();
+
+  /** A file that cannot be read is put aside, and said. */
+  static open({ log }: { readonly log: Log }, { file }: { readonly file: string }): Pins {
+    try {
+      return new Pins(file, readPins(file));
+    } catch (error) {
+      log.event("error", "pins.damaged", { file, why: reasonOf(error) });
+      renameSync(file, `${file}.damaged`);
+      return new Pins(file, []);
+    }
+  }
+
+  private constructor(file: string, pins: readonly Pin[]) {
+    this.#file = file;
+    for (const pin of pins) this.#pins.set(pin.root, pin);
+    this.#gather();
+  }
+
+  list(): readonly Pin[] {
+    return [...this.#pins.values()];
+  }
+
+  /** Whether a blob belongs to a pin. */
+  holdsBlob(digest: Digest): boolean {
+    return this.#blobs.has(digest);
+  }
+
+  /** Whether the result of an action is pinned. */
+  holdsResult(action: Digest): boolean {
+    return this.#pins.get(action)?.kind === "result";
+  }
+
+  /** @throws {CairnError} limit-exceeded, home-unwritable; nothing has changed then */
+  add(pin: Pin): void {
+    const known = this.#pins.get(pin.root);
+    const blobs = this.#blobs.size + pin.blobs.length - (known?.blobs.length ?? 0);
+    if (known === undefined && this.#pins.size >= limits.pins) throw new CairnError("limit-exceeded", { what: "pins" });
+    if (blobs > limits.pinnedBlobs) throw new CairnError("limit-exceeded", { what: "pinned blobs" });
+    this.#replace(new Map(this.#pins).set(pin.root, pin));
+  }
+
+  /** @returns whether it was pinned. @throws {CairnError} home-unwritable */
+  remove(root: Digest): boolean {
+    if (!this.#pins.has(root)) return false;
+    const left = new Map(this.#pins);
+    left.delete(root);
+    this.#replace(left);
+    return true;
+  }
+
+  #replace(pins: ReadonlyMap<Digest, Pin>): void {
+    try {
+      writeFileSync(`${this.#file}.new`, `${JSON.stringify([...pins.values()])}\n`, { mode: 0o600, flush: true });
+      renameSync(`${this.#file}.new`, this.#file);
+    } catch (error) {
+      throw new CairnError("home-unwritable", { path: this.#file, system: systemCode(error) ?? "" }, error);
+    }
+    this.#pins.clear();
+    for (const [root, pin] of pins) this.#pins.set(root, pin);
+    this.#gather();
+  }
+
+  #gather(): void {
+    this.#blobs.clear();
+    for (const { blobs } of this.#pins.values()) for (const blob of blobs) this.#blobs.add(blob);
+  }
+}
+
+function readPins(file: string): Pin[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+  const rows: unknown = JSON.parse(text);
+  if (!Array.isArray(rows) || !rows.every(isPin)) throw new TypeError("no list of pins");
+  return rows;
+}
+
+function isPin(row: unknown): row is Pin {
+  if (typeof row !== "object" || row === null) return false;
+  const { root, kind, name, blobs, atMs } = row as Partial<Record<keyof Pin, unknown>>;
+  return (
+    isDigest(root) &&
+    (kind === "result" || kind === "blob") &&
+    typeof name === "string" &&
+    Array.isArray(blobs) &&
+    blobs.every(isDigest) &&
+    Number.isSafeInteger(atMs)
+  );
+}
+
+function isDigest(value: unknown): boolean {
+  return typeof value === "string" && DIGEST.test(value);
+}
