@@ -140,7 +140,7 @@ class Member implements Contender {
 
   #fresh(): CairnNode {
     this.#homes += 1;
-    return new CairnNode(join(this.#directory, `home${this.#homes}`), { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" });
+    return new CairnNode(join(this.#directory, `home${this.#homes}`), { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_SHARING_COPIES: "0" }); // Copies would be there already.
   }
 }
 

@@ -10,9 +10,12 @@ import { age, type TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
 
+/** No copies are made: what a machine has, it has asked for. */
+const ALONE = { CAIRN_SHARING_COPIES: "0" };
+
 /** Two machines of one network; the second knows what the first can serve. */
 async function pair(t: TestContext, ...invite: string[]): Promise<[TestNode, TestNode]> {
-  const [a, b] = await Promise.all([machine(t, "share-a"), machine(t, "share-b")]);
+  const [a, b] = await Promise.all([machine(t, "share-a", ALONE), machine(t, "share-b", ALONE)]);
   await ask(a, "init", "--machine", "laptop");
   await ask(b, "join", await invitation(a, ...invite), "--machine", "desktop");
   await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop")]);
@@ -32,7 +35,7 @@ test("a second machine builds elsewhere what the first has built, and no compile
   assert.deepEqual([told.found, (told.record as { from?: { name?: string } }).from?.name], [true, "laptop"]);
 
   // What came from others is as good for a third, while the first is away.
-  const c = await machine(t, "share-c");
+  const c = await machine(t, "share-c", ALONE);
   await ask(c, "join", await invitation(b), "--machine", "ci");
   await untilConnected(t, c, "desktop", "laptop");
   await a.stopDaemon("SIGKILL");
@@ -77,8 +80,8 @@ for (const [about, policy, domain, expected] of [
   ["nobody's results are used where that is policy", "self", "home", { miss: 3, stored: 3 }],
 ] as const)
   test(about, MINUTE, async (t) => {
-    const a = await machine(t, "share-a");
-    const b = await machine(t, "share-b", { CAIRN_SHARING_POLICY: policy });
+    const a = await machine(t, "share-a", ALONE);
+    const b = await machine(t, "share-b", { ...ALONE, CAIRN_SHARING_POLICY: policy });
     await ask(a, "init", "--machine", "laptop");
     await ask(b, "join", await invitation(a, "--domain", domain), "--machine", "guest");
     await untilConnected(t, b, "laptop");
@@ -90,7 +93,7 @@ for (const [about, policy, domain, expected] of [
 
 test("what a revoked member had made is not used any more", MINUTE, async (t) => {
   const [a, b] = await pair(t);
-  const c = await machine(t, "share-c");
+  const c = await machine(t, "share-c", ALONE);
   await ask(c, "join", await invitation(a), "--machine", "ci");
   await untilConnected(t, c, "desktop", "laptop");
   await age();
