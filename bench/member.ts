@@ -77,7 +77,15 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     isQuiet: () => false,
   };
   const parts = { local, log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf: () => SHELF, recalled: () => undefined };
-  const started = await NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self", copies: 0 });
+  const started = await NetworkRuntime.start(parts, {
+    identity,
+    listen: "127.0.0.1:0",
+    mdns: false,
+    peers: [],
+    policy: "self",
+    copies: 0,
+    relayCircuits: 256,
+  });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
     noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();
   });

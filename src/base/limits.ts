@@ -140,7 +140,7 @@ export const limits = {
     alarmAfterMs: 45_000,
   },
   /** Streams of one connection, all protocols together. */
-  streamsPerPeer: 64,
+  streamsPerPeer: 160,
   dialDeadlineMs: 10_000,
   /** The first frame either way of a stream of the data plane. */
   dataOpeningBytes: 1_024,
@@ -326,9 +326,9 @@ export const limits = {
   relaysAsked: 4,
   /** Relays between two members. */
   relaysInRow: 3,
-  /** Circuits that a node relays at once, and those that one member has asked for or is called by; a connection has other streams, too. */
-  circuits: 256,
-  circuitsPerMember: 24,
+  /** Circuits that a node may be told to relay at once, and those of them that one member may have; a connection has other streams, too. */
+  circuits: 4_096,
+  circuitsPerMember: 92,
   /** Bytes a second that a node relays, all circuits together, both ways. */
   relayBytesPerSecond: 33_554_432,
   /** A circuit on which nothing has moved for so long ends; links ping more often. */

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, type Environment, type Level, parseSize, systemCode } from "../base/index.ts";
+import { CairnError, type Environment, type Level, limits, parseSize, systemCode } from "../base/index.ts";
 import type { SharingPolicy } from "../contracts/index.ts";
 import { readStaticPeers } from "./static-peers.ts";
 
@@ -22,6 +22,8 @@ export interface Config {
   readonly networkListen: string;
   /** Whether members on the same local network are looked for by mDNS. */
   readonly networkMdns: "on" | "off";
+  /** Circuits between other members that this node relays at once; 0 is none. */
+  readonly networkRelayCircuits: number;
   /** As the user wrote it; see static-peers.ts. */
   readonly networkPeers: string;
   /** Whose results are used; docs/protocol/attestation.md. */
@@ -50,6 +52,12 @@ const SETTINGS = {
   sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
+  networkRelayCircuits: {
+    name: "network.relayCircuits",
+    variable: "CAIRN_NETWORK_RELAY_CIRCUITS",
+    fallback: 256,
+    read: readCircuits,
+  },
   networkPeers: { name: "network.peers", variable: "CAIRN_NETWORK_PEERS", fallback: "", read: readPeers },
 } as const;
 
@@ -60,6 +68,7 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingCopies: "a number of machines from 0 to 8",
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
   networkMdns: "on, off",
+  networkRelayCircuits: `a number from 0 to ${limits.circuits}`,
   networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
 };
 
@@ -148,6 +157,11 @@ function readListen(raw: unknown): string | undefined {
 function readSwitch(raw: unknown): string | undefined {
   const text = raw === true ? "on" : raw === false ? "off" : String(raw).trim();
   return text === "on" || text === "off" ? text : undefined;
+}
+
+function readCircuits(raw: unknown): number | undefined {
+  const text = String(raw).trim();
+  return /^\d{1,6}$/.test(text) && Number(text) <= limits.circuits ? Number(text) : undefined;
 }
 
 function readPeers(raw: unknown): string | undefined {

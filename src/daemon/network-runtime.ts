@@ -71,6 +71,8 @@ export interface NetworkSettings {
   readonly policy: SharingPolicy;
   /** Members that are to have what this node makes; 0: nothing is copied. */
   readonly copies: number;
+  /** Circuits between other members that this node relays at once. */
+  readonly relayCircuits: number;
 }
 
 export interface RuntimeOptions extends NetworkSettings {
@@ -129,7 +131,7 @@ export class NetworkRuntime implements AsyncDisposable {
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
     { log, kept, work, shelf, local, recalled }: RuntimeParts,
-    { identity, listen, mdns, peers, policy, copies }: RuntimeOptions,
+    { identity, listen, mdns, peers, policy, copies, relayCircuits }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -157,7 +159,12 @@ export class NetworkRuntime implements AsyncDisposable {
     const network = stack.use(
       await Network.start(
         { roster: members, saved: kept, discoveries, domainOf, anchors, codec, log, now: () => performance.now(), random: Math.random },
-        { seed, listen: listenAddresses(listen, kept.setting("port")), links: { ...limits.peerSet, most: limits.peers } },
+        {
+          seed,
+          listen: listenAddresses(listen, kept.setting("port")),
+          links: { ...limits.peerSet, most: limits.peers },
+          relay: { circuits: relayCircuits },
+        },
       ),
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];

@@ -18,6 +18,7 @@ import type { MemberStream } from "./member-stream.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
+import type { RelayOptions } from "./relay.ts";
 import { Routes } from "./routes.ts";
 import { type AbsentFacts, Seeker } from "./seeker.ts";
 import { Serving } from "./serving.ts";
@@ -47,6 +48,8 @@ export interface NetworkOptions {
   readonly listen: readonly (readonly string[])[];
   /** With how many members to be linked, and how they are chosen when there are more. */
   readonly links: PeerKeeperOptions;
+  /** What this node relays for others. */
+  readonly relay: RelayOptions;
 }
 
 /** A member that this node is connected with, or would like to be. */
@@ -65,9 +68,8 @@ export interface PeerChange {
 }
 
 /** What one attempt at listening is made with. */
-interface OwnOptions {
+interface OwnOptions extends Pick<NetworkOptions, "links" | "relay"> {
   readonly listen: readonly string[];
-  readonly links: PeerKeeperOptions;
 }
 
 export class Network implements AsyncDisposable {
@@ -133,17 +135,18 @@ export class Network implements AsyncDisposable {
     this.#outbound = new Outbound({ libp2p, gate, book: this.#book, roster, codec, log, adopt });
     const reach = (key: Key): Promise<void> => this.#wayFinder.paths.reach(key);
     this.#seeker = new Seeker({ ...parts, book: this.#book, links: this.#links, reach }, options.links);
-    this.#wayFinder = new WayFinder({
+    const finding = {
       ...parts,
       self: parts.roster.self,
       ways: libp2p.services.ways,
       routes: this.#routes,
       outbound: this.#outbound,
-      open: (key, protocol, deadlineMs) => this.open(key, protocol, deadlineMs),
-      host: (key) => this.#book.host(key),
-      links: () => this.#links.all(),
-      linkWith: (key) => this.#links.get(key),
-    });
+      open: (key: Key, protocol: string, deadlineMs: number): Promise<MemberStream> => this.open(key, protocol, deadlineMs),
+      host: (key: Key): Host | undefined => this.#book.host(key),
+      links: (): Link[] => this.#links.all(),
+      linkWith: (key: Key): Link | undefined => this.#links.get(key),
+    };
+    this.#wayFinder = new WayFinder(finding, options.relay);
   }
 
   /** Where this node listens: multiaddrs. */

@@ -28,15 +28,22 @@ export interface RelayParts {
   readonly log: Log;
 }
 
+export interface RelayOptions {
+  /** At once; 0: this node does not relay. */
+  readonly circuits: number;
+}
+
 type Judged = { readonly kind: "reached"; readonly rttMs: number; readonly relays: number } | { kind: "refused"; reason: string };
 
 export class Relay {
   readonly #parts: RelayParts;
   /** Circuits that run, by who asked for them. */
   readonly #circuits = new Map<Key, number>();
+  readonly #most: { readonly all: number; readonly perMember: number };
 
-  constructor(parts: RelayParts) {
+  constructor(parts: RelayParts, { circuits }: RelayOptions) {
     this.#parts = parts;
+    this.#most = { all: circuits, perMember: circuitsPerMember(circuits) };
   }
 
   /** Answers one question of a member. Nothing throws: what goes wrong ends the stream. */
@@ -70,7 +77,7 @@ export class Relay {
     const relays = routes.of(connection).relays + link.facts.relays + 1;
     if (relays > limits.relaysInRow) return { kind: "refused", reason: "too-far" };
     const all = [...this.#circuits.values()].reduce((sum, count) => sum + count, 0);
-    const isFull = all >= limits.circuits || (this.#circuits.get(key) ?? 0) >= limits.circuitsPerMember;
+    const isFull = all >= this.#most.all || (this.#circuits.get(key) ?? 0) >= this.#most.perMember;
     return isFull ? { kind: "refused", reason: "full" } : { kind: "reached", rttMs: link.facts.usualRttMs ?? 0, relays };
   }
 
@@ -112,4 +119,9 @@ export class Relay {
     if (count === 0) this.#circuits.delete(key);
     else this.#circuits.set(key, count);
   }
+}
+
+/** So many members can all be linked with each other through this node alone: n of them need n (n - 1) / 2 circuits. */
+function circuitsPerMember(circuits: number): number {
+  return Math.min(limits.circuitsPerMember, Math.ceil(Math.sqrt(2 * circuits)) + 1);
 }

@@ -8,7 +8,7 @@ import { Circuits } from "./circuits.ts";
 import type { Link } from "./link.ts";
 import { Paths, type PathsParts } from "./paths.ts";
 import { PUNCH, Puncher, type PunchParts, WHOAMI } from "./punch.ts";
-import { CIRCUIT, RELAY, Relay } from "./relay.ts";
+import { CIRCUIT, RELAY, Relay, type RelayOptions } from "./relay.ts";
 import type { Routes } from "./routes.ts";
 import type { Serve } from "./serving.ts";
 import { Shares } from "./shares.ts";
@@ -25,10 +25,10 @@ export class WayFinder {
   readonly #circuits: Circuits;
   readonly #puncher: Puncher;
 
-  constructor(parts: WayFinderParts) {
+  constructor(parts: WayFinderParts, options: RelayOptions) {
     const { outbound, ways } = parts;
     const shares = new Shares(parts, { bytesPerSecond: limits.relayBytesPerSecond });
-    this.#relay = new Relay({ ...parts, shares });
+    this.#relay = new Relay({ ...parts, shares }, options);
     this.#circuits = new Circuits({ ...parts, shares });
     this.#puncher = new Puncher({
       ...parts,

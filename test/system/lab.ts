@@ -8,6 +8,7 @@ import { isInside, runInside, whyNoNamespaces } from "./lab-namespaces.ts";
 import { natKinds } from "./lab-nat.ts";
 import { describe, isAsItMust, natMatrix, type Pair } from "./lab-nat-matrix.ts";
 import { describeStep, natPaths } from "./lab-nat-paths.ts";
+import { describeLoad, isSteady, relayLoad } from "./lab-relay-load.ts";
 
 const HELP = `usage: npm run lab -- COMMAND [options]
 
@@ -24,8 +25,15 @@ long, and how much later directly. Ends with 1 when a pair is not linked, or not
 nat-paths: what becomes of a way that works: the direct way is cut and mended, a cable pulled, machines stand in a row.
 Prints how long each change took. Ends with 1 when something did not come about.
 
-both:
-  --patience S     seconds that something may take (default 10; 60 for nat-paths)
+relay-load: streams of members that cannot reach each other, all through one that relays. Prints what is relayed, how long small requests
+take, and the memory of the relay. Ends with 1 when a stream breaks or waits for 10 s under the bounded load, or the memory grows.
+
+  --streams N      (default 200)
+  --minutes M      of the bounded load (default 1)
+  --rate KIB       of the bounded load: KiB a second that all streams together send, and get back (default 400)
+
+all:
+  --patience S     seconds that something may take (default 10; 60 for nat-paths and relay-load)
   --json           the outcome as JSON on standard output
   --help
 
@@ -33,6 +41,7 @@ examples:
   npm run lab -- nat-matrix
   npm run lab -- nat-matrix --kind port-restricted --kind symmetric --loss 5
   npm run lab -- nat-paths
+  npm run lab -- relay-load --minutes 30
 `;
 
 interface Outcome {
@@ -81,6 +90,9 @@ function parse() {
       kind: { type: "string", multiple: true, default: [...natKinds] },
       public: { type: "boolean", default: true },
       loss: { type: "string", default: "0" },
+      streams: { type: "string", default: "200" },
+      minutes: { type: "string", default: "1" },
+      rate: { type: "string", default: "400" },
       patience: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -103,9 +115,16 @@ async function main(): Promise<number> {
       const steps = await natPaths({ patienceMs: patienceMs(60), tell });
       return { json: { steps }, text: steps.map(describeStep).join("\n"), isGood: steps.every(({ tookMs }) => tookMs !== undefined) };
     },
+    "relay-load": async () => {
+      const [streams, minutes, kib] = [values.streams, values.minutes, values.rate].map(Number) as [number, number, number];
+      const load = await relayLoad({ streams, minutes, bytesPerSecond: 1_024 * kib, patienceMs: patienceMs(60), tell });
+      return { json: load, text: describeLoad(load), isGood: isSteady(load) };
+    },
   };
   const command = commands[positionals.join(" ")];
-  const areNumbers = [values.loss, values.patience ?? "1"].every((text) => Number(text) >= 0 && Number(text) <= 600);
+  const areNumbers =
+    [values.loss, values.patience ?? "1"].every((text) => Number(text) >= 0 && Number(text) <= 600) &&
+    [values.streams, values.minutes, values.rate].every((text) => Number(text) > 0 && Number(text) <= 100_000);
   const areKinds = values.kind.every((kind) => natKinds.some((known) => known === kind));
   if (values.help || command === undefined || !areNumbers || !areKinds) {
     (values.help ? process.stdout : process.stderr).write(HELP);
