@@ -225,6 +225,10 @@ export const limits = {
   /** A channel that could not be opened is tried again after so long, ever later; one that broke, later at once. */
   shareRetryMs: 250,
   shareReopenMs: 10_000,
+  /** A lane on which nothing was answered for so long is closed; one that could not be opened, or broke, is tried again, ever later. */
+  shareLaneIdleMs: 60_000,
+  shareLaneRetryFirstMs: 500,
+  shareLaneRetryMostMs: 300_000,
   gossip: {
     /** Peers of a topic to whom each message goes at once: fewer are filled up to what is wanted, more are cut down to it. */
     meshLeast: 8,

@@ -43,9 +43,10 @@ export type DataVerdict =
 export interface DataPlane {
   /**
    * @param signal ends the attempt; once it has succeeded, `bytes.destroy` ends the stream
+   * @param only the one way that is good enough
    * @throws {CairnError} peer-absent (not a member, not connected, nothing leads there), data-refused (with the member's reason)
    */
-  open(request: DataRequest, signal: AbortSignal): Promise<DataStream>;
+  open(request: DataRequest, signal: AbortSignal, only?: DataPath): Promise<DataStream>;
   /** @param judge is asked for each request of a member; the signal aborts when nobody waits for the answer any more, or for too long */
   serve(service: string, judge: (request: DataRequest, signal: AbortSignal) => Promise<DataVerdict>): void;
 }

@@ -4,6 +4,7 @@
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Discovery } from "./discovery.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
+export type { FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
 export type { Gossip } from "./gossip.ts";
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, Standing } from "./network.ts";
 export type {

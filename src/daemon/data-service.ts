@@ -7,8 +7,8 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Roster } from "../contracts/index.ts";
-import { bridge, Calls, type DataHosts, type Exposure, type Forward, type Measured } from "../data/index.ts";
+import type { FrameChannel, FrameLanes, Roster } from "../contracts/index.ts";
+import { bridge, Calls, channelOverPort, type DataHosts, type Exposure, type Forward, type Measured } from "../data/index.ts";
 import { framesOf, type MemberStream, type Network, StreamDuplex } from "../net/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { DaemonAnswers, DataListen, DataState, DataThreadOptions, HandedStream, ThreadAnswers } from "./data-thread.ts";
@@ -42,13 +42,14 @@ interface Thread {
   readonly calls: Calls<ThreadAnswers>;
 }
 
-export class DataService implements AsyncDisposable {
+export class DataService implements FrameLanes, AsyncDisposable {
   readonly #parts: DataServiceParts;
   readonly #options: DataServiceOptions;
   readonly #ports = new Map<Key, { readonly port: number; readonly atMs: number }>();
   #thread: Thread | undefined;
   #exposures: readonly Exposure[] = [];
   #forwards: readonly Forward[] = [];
+  #acceptLane: ((channel: FrameChannel) => void) | undefined;
   #ended = false;
 
   /** @param kept what was exposed and forwarded before */
@@ -109,6 +110,15 @@ export class DataService implements AsyncDisposable {
     return this.#calls().ask("measure", { key, bytes });
   }
 
+  async open(key: Key): Promise<FrameChannel> {
+    const { port } = await this.#calls().ask("lane", key);
+    return channelOverPort(key, port);
+  }
+
+  onOpened(accept: (channel: FrameChannel) => void): void {
+    this.#acceptLane = accept;
+  }
+
   async state(): Promise<DataState> {
     return this.#thread === undefined ? NOTHING : this.#thread.calls.ask("state", undefined);
   }
@@ -135,7 +145,8 @@ export class DataService implements AsyncDisposable {
     const answers: DaemonAnswers = {
       event: ({ level, name, facts }) => log.event(level, name, facts),
       whereIs: (key) => this.#whereIs(key),
-      stream: (key) => this.#open(key),
+      stream: (key) => this.#openStream(key),
+      lane: ({ key, port }) => (this.#acceptLane === undefined ? port.close() : this.#acceptLane(channelOverPort(key, port))),
     };
     calls.begin(answers);
     worker.once("error", (error) => log.event("error", "data.thread-failed", { error: String(error) }));
@@ -204,7 +215,7 @@ export class DataService implements AsyncDisposable {
     return port;
   }
 
-  async #open(key: Key): Promise<HandedStream> {
+  async #openStream(key: Key): Promise<HandedStream> {
     return handed(await this.#parts.network.open(key, DATA, limits.dataOpenDeadlineMs));
   }
 

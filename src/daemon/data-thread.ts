@@ -22,9 +22,11 @@ import {
   Forwards,
   type Measured,
   measure,
+  openShareLane,
   Plane,
   PortDuplex,
   serveMeasurements,
+  serveShareLanes,
   TlsCarrier,
   TlsServer,
   type TunnelCounts,
@@ -51,6 +53,12 @@ export interface HandedStream {
   readonly address: string;
 }
 
+/** A lane of the exchange with a member, handed over. */
+export interface LanePort {
+  readonly key: Key;
+  readonly port: MessagePort;
+}
+
 /** What the daemon answers to the thread. A type and not an interface: Calls asks for a record. */
 export type DaemonAnswers = {
   event(event: { readonly level: Level; readonly name: string; readonly facts: Facts }): void;
@@ -58,6 +66,8 @@ export type DaemonAnswers = {
   whereIs(key: Key): Promise<DataHosts>;
   /** @throws {CairnError} peer-absent */
   stream(key: Key): Promise<HandedStream>;
+  /** A member has opened a lane of the exchange. */
+  lane(lane: LanePort): void;
 };
 
 export interface DataState {
@@ -85,6 +95,8 @@ export type ThreadAnswers = {
   check(name: string): Promise<void>;
   /** @throws {CairnError} peer-absent, data-refused */
   measure(request: { readonly key: Key; readonly bytes: number }): Promise<Measured>;
+  /** Opens a lane. @throws {CairnError} peer-absent, data-refused, limit-exceeded */
+  lane(key: Key): Promise<LanePort>;
   state(): DataState;
 };
 
@@ -107,6 +119,7 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
   const exposures = new Exposures({ plane, log, domainOf: (key) => domains.get(key) });
   const forwards = new Forwards({ plane, log });
   serveMeasurements(plane);
+  serveShareLanes(plane, (key, port) => void daemon.ask("lane", { key, port }, [port]));
 
   let listening: Promise<number> | undefined;
   const answers: ThreadAnswers = {
@@ -133,6 +146,7 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
     unforward: (name) => forwards.remove(name),
     check: (name) => forwards.check(name),
     measure: ({ key, bytes }) => measure(plane, key, bytes, forever),
+    lane: async (key) => ({ key, port: await openShareLane(plane, key, forever) }),
     state: () => ({ exposures: exposures.counts(), forwards: forwards.states(), traffic: plane.traffic() }),
   };
   daemon.begin(answers);

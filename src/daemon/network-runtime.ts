@@ -172,7 +172,17 @@ export class NetworkRuntime implements AsyncDisposable {
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
-    const sharingParts = { network, members, codec, attestationKeys, shelf: stack.use(shelf(members.network)), local, recalled, log };
+    const sharingParts = {
+      network,
+      members,
+      codec,
+      attestationKeys,
+      shelf: stack.use(shelf(members.network)),
+      local,
+      recalled,
+      log,
+      lanes: tunnels.lanes,
+    };
     const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies }));
     const started = { members, network, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
     const runtime = new NetworkRuntime(started);

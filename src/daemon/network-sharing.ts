@@ -2,7 +2,7 @@
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
 import type { Digest, Key, Log } from "../base/index.ts";
-import type { LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
+import type { FrameLanes, LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
 import { type Candidate, Keep, type Network, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -25,6 +25,7 @@ export interface NetworkSharingParts {
   readonly attestationKeys: KeyPair;
   readonly shelf: KeptShelf;
   readonly local: LocalCopies;
+  readonly lanes: FrameLanes;
   readonly log: Log;
   /** Called when results are gone that may have been served before. */
   readonly recalled: () => void;

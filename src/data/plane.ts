@@ -52,13 +52,13 @@ export class Plane implements DataPlane {
     this.#ways = new Ways(parts);
   }
 
-  async open(request: DataRequest, signal: AbortSignal): Promise<DataStream> {
+  async open(request: DataRequest, signal: AbortSignal, only?: DataPath): Promise<DataStream> {
     const { codec, isMember } = this.#parts;
     const { key, service } = request;
     if (!isMember(key)) throw new CairnError("peer-absent", { why: "not a member" });
     if (this.#isFull(key)) throw new CairnError("limit-exceeded", { what: "number of streams" });
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(limits.dataOpenDeadlineMs)]);
-    const stream = await this.#connect(key, inTime);
+    const stream = await this.#connect(key, inTime, only);
     this.#watch(stream, service, "outbound");
     try {
       writeOpening(stream.bytes, codec.encodeDataOpen(request));
@@ -112,7 +112,7 @@ export class Plane implements DataPlane {
   }
 
   /** The first way that works. The next one begins when those before it have failed, or have had their head start. */
-  async #connect(key: Key, signal: AbortSignal): Promise<DataStream> {
+  async #connect(key: Key, signal: AbortSignal, only: DataPath | undefined): Promise<DataStream> {
     const attempts: Promise<DataStream>[] = [];
     const given = Promise.withResolvers<never>();
     given.promise.catch(() => undefined);
@@ -121,6 +121,7 @@ export class Plane implements DataPlane {
     let first: DataStream | undefined;
     try {
       for (const carrier of this.#ways.to(key)) {
+        if (only !== undefined && carrier.path !== only) continue;
         attempts.push(this.#try(carrier, key));
         const enough = new AbortController();
         const headStart = pause(this.#ways.headStartMs(key, carrier.path), undefined, { signal: enough.signal }).catch(() => undefined);

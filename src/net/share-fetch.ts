@@ -4,7 +4,7 @@
  * Knows: what is unfinished, and how much of it there may be. Does not know: streams, or where blobs are kept.
  */
 import { createHash, type Hash } from "node:crypto";
-import { CairnError, type Digest, digestOf, type Key, limits } from "../base/index.ts";
+import { CairnError, type Digest, digestAside, type Key, limits } from "../base/index.ts";
 import type { Answer, BlobPiece } from "../wire/index.ts";
 import type { Asking } from "./share-asker.ts";
 import { Budget } from "./share-budget.ts";
@@ -17,6 +17,8 @@ export interface Source {
   /** It gave a whole blob, or says that it has not got it. */
   finished(): void;
   missed(): void;
+  /** It sent a blob that is none of what was asked for. */
+  lied(what: string): void;
 }
 
 export interface Wanted {
@@ -26,16 +28,17 @@ export interface Wanted {
 
 type Take = (digest: Digest, bytes: Uint8Array) => Promise<void>;
 
+/** Up to this, a blob is hashed when all of it is here, by another thread; of a larger one each piece as it comes, for that copies nothing. */
+const HASHED_WHOLE_BYTES = 4_194_304;
+
 /** A blob that is on its way. */
 class Unfinished {
   readonly wanted: Wanted;
-  #bytes: Uint8Array | undefined;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
   #hash: Hash | undefined;
   #have = 0;
-  /** Whom the bytes so far are from. */
+  /** Whom the bytes so far are from; undefined when from several. */
   #from: Key | undefined;
-  /** Set when parts that were from several members do not fit: it is asked for once more, from its beginning. */
-  isAgain = false;
 
   constructor(wanted: Wanted) {
     this.wanted = wanted;
@@ -46,42 +49,39 @@ class Unfinished {
   }
 
   /**
-   * @returns the blob, when it is whole and right
+   * @returns whether it is whole now
    * @throws {CairnError} frame-invalid when the member sends what it must not
    */
-  add(key: Key, { offset, bytes }: Extract<BlobPiece, { absent: false }>): Uint8Array | undefined {
-    const { size, digest } = this.wanted;
+  add(key: Key, { offset, bytes }: Extract<BlobPiece, { absent: false }>): boolean {
+    const { size } = this.wanted;
     const end = offset + bytes.length;
     if (offset !== this.#have || end > size || (end < size && bytes.length !== limits.sharePieceBytes))
       throw new CairnError("frame-invalid", { what: "piece" });
-    const isMixed = this.#have > 0 && this.#from !== key;
-    this.#from = isMixed ? undefined : key;
-    const isWhole = offset === 0 && end === size;
-    if (!isWhole) {
+    this.#from = this.#have > 0 && this.#from !== key ? undefined : key;
+    this.#have = end;
+    if (offset === 0 && end === size) this.#bytes = bytes as Uint8Array<ArrayBuffer>;
+    else {
       this.#bytes ??= Buffer.allocUnsafeSlow(size);
       this.#bytes.set(bytes, offset);
-      this.#hash ??= createHash("sha256");
-      this.#hash.update(bytes);
+      if (size > HASHED_WHOLE_BYTES) this.#hash = (this.#hash ?? createHash("sha256")).update(bytes);
     }
-    this.#have = end;
-    if (end < size) return undefined;
-    const isRight = (isWhole ? digestOf(bytes) : this.#hash?.digest("hex")) === digest;
-    const whole = isWhole ? bytes : this.#bytes;
-    const from = this.#from;
-    this.#reset();
-    if (isRight) return whole;
-    if (from === key) throw new CairnError("frame-invalid", { what: "blob", digest });
-    this.isAgain = true;
-    return undefined;
+    return end === size;
   }
 
-  #reset(): void {
-    this.#have = 0;
-    this.#bytes = undefined;
-    this.#hash = undefined;
-    this.#from = undefined;
+  /**
+   * The whole blob, if it is right; otherwise it begins anew.
+   *
+   * @property from who sent all of it; undefined when it came from several
+   */
+  async verify(): Promise<{ readonly bytes: Uint8Array | undefined; readonly from: Key | undefined }> {
+    const [bytes, from, hash] = [this.#bytes ?? NOTHING, this.#from, this.#hash];
+    [this.#have, this.#bytes, this.#hash, this.#from] = [0, undefined, undefined, undefined];
+    const digest = hash === undefined ? await digestAside(bytes) : hash.digest("hex");
+    return { bytes: digest === this.wanted.digest ? bytes : undefined, from };
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 export class Fetcher {
   readonly #source: (key: Key) => Source | undefined;
@@ -119,8 +119,10 @@ export class Fetcher {
         const source = this.#source(key);
         if (left.length === 0) break;
         if (source === undefined) continue;
-        left = await ask(source, left, take, signal);
-        if (left.some(({ isAgain }) => isAgain)) left = await ask(source, left, take, signal);
+        const { absent, wrong } = await ask(source, left, take, signal);
+        // Parts of several members that do not fit: once more, from its beginning.
+        const again = wrong.length === 0 ? { absent: [], wrong: [] } : await ask(source, wrong, take, signal);
+        left = [...absent, ...again.absent, ...again.wrong];
       }
       return left.map(({ wanted }) => wanted);
     } finally {
@@ -129,14 +131,31 @@ export class Fetcher {
   }
 }
 
+/** Blobs that a member did not bring, and those that are wrong, though not by its fault alone. */
+interface Left {
+  readonly absent: readonly Unfinished[];
+  readonly wrong: readonly Unfinished[];
+}
+
 /** Asks one member for blobs. @returns what is not here, when the answer has ended and what came is kept */
-async function ask(source: Source, blobs: readonly Unfinished[], take: Take, signal: AbortSignal): Promise<Unfinished[]> {
+async function ask(source: Source, blobs: readonly Unfinished[], take: Take, signal: AbortSignal): Promise<Left> {
   signal.throwIfAborted();
   const left = new Set(blobs);
   const absent = new Set<Unfinished>();
+  const wrong: Unfinished[] = [];
   const kept: Promise<void>[] = [];
   const ended = Promise.withResolvers<void>();
-  for (const blob of blobs) blob.isAgain = false;
+  const keep = async (blob: Unfinished): Promise<void> => {
+    const { bytes, from } = await blob.verify();
+    if (bytes === undefined) {
+      wrong.push(blob);
+      if (from === source.key) source.lied("blob");
+      return;
+    }
+    source.finished();
+    signal.throwIfAborted();
+    await take(blob.wanted.digest, bytes);
+  };
   const piece = (part: BlobPiece): void => {
     const blob = blobs[part.index];
     if (blob === undefined || !left.has(blob) || absent.has(blob)) throw new CairnError("frame-invalid", { what: "index" });
@@ -144,12 +163,9 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
       absent.add(blob);
       return source.missed();
     }
-    const whole = blob.add(source.key, part);
-    if (blob.isAgain) absent.add(blob);
-    if (whole === undefined) return;
+    if (!blob.add(source.key, part)) return;
     left.delete(blob);
-    source.finished();
-    const keeping = take(blob.wanted.digest, whole);
+    const keeping = keep(blob);
     keeping.catch(ended.reject);
     kept.push(keeping);
   };
@@ -175,7 +191,7 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
   } finally {
     signal.removeEventListener("abort", abort);
   }
-  return [...left];
+  return { absent: [...left], wrong };
 }
 
 /** Small blobs together, each larger one for itself. */

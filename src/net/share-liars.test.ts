@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf, limits } from "../base/index.ts";
+import type { FrameChannel } from "../contracts/index.ts";
 import type { BlobPiece, ShareFrame } from "../wire/index.ts";
 import { codec, until } from "./network.fixture.ts";
 import { type Liar, liar, nodes, noise, resultOf, type Sharer, sharer } from "./share.fixture.ts";
-import type { Channel } from "./share-channel.ts";
 
 const LONG = { timeout: 20_000 };
 const BLOB = noise(7, 300_000);
@@ -16,14 +16,14 @@ const PIECE = limits.sharePieceBytes;
 
 interface Lie {
   readonly about: string;
-  readonly heard?: (frame: ShareFrame, channel: Channel) => void;
-  readonly begun?: (channel: Channel) => void;
+  readonly heard?: (frame: ShareFrame, channel: FrameChannel) => void;
+  readonly begun?: (channel: FrameChannel) => void;
   /** Why the victim ends the channel; undefined when it does not. */
   readonly why: string | undefined;
 }
 
 /** Answers a question about blobs. */
-function blobs(channel: Channel, frame: ShareFrame, pieces: readonly BlobPiece[], complete = false): void {
+function blobs(channel: FrameChannel, frame: ShareFrame, pieces: readonly BlobPiece[], complete = false): void {
   if (frame.kind === "want-blobs") channel.send(codec.encodeBlobs(frame.question, pieces, complete));
 }
 

@@ -1,53 +1,40 @@
 /**
- * Sharing with one member over one channel: what each says that it has, and questions and answers both ways.
+ * Sharing with one member: what each says that it has, and questions and answers both ways, over the channel of their link and over lanes
+ * beside it, which are quicker.
  *
- * Knows: which frame goes next, and when a member is to be let go of. Does not know: other members.
+ * Knows: which channel takes a question, and when a member is to be let go of. Does not know: other members, or what a lane is made of.
  */
-import { CairnError, type Key, limits } from "../base/index.ts";
-import type { Shelf } from "../contracts/index.ts";
-import type { NetworkCodec, ShareFrame, SummaryFrame } from "../wire/index.ts";
+import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import type { FrameChannel, FrameLanes, Shelf } from "../contracts/index.ts";
+import type { NetworkCodec, SummaryFrame } from "../wire/index.ts";
 import type { Announcer, Teller } from "./share-announcer.ts";
-import { Answerer } from "./share-answerer.ts";
-import { Asker, type Asking } from "./share-asker.ts";
+import type { Asking } from "./share-asker.ts";
 import type { Budget } from "./share-budget.ts";
-import type { Channel } from "./share-channel.ts";
+import { Dialogue, type ShareCounts } from "./share-dialogue.ts";
 import type { Source } from "./share-fetch.ts";
 import { ResultsDesk } from "./share-results.ts";
 
 export interface MemberParts {
   readonly shelf: Shelf;
   readonly codec: NetworkCodec;
+  readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
   readonly announcer: Announcer;
   readonly budget: Budget;
+  readonly lanes: Pick<FrameLanes, "open">;
   /** The member tells what it can serve. @throws {CairnError} frame-invalid */
   readonly heard: (frame: SummaryFrame) => void;
   /** @param offence whether the member has not kept to the rules */
   readonly ended: (member: ShareMember, why: string, offence: boolean) => void;
 }
 
-/** What has passed between this node and a member since their channel began. */
-export interface ShareCounts {
-  questionsOut: number;
-  questionsIn: number;
-  /** Results and blobs that the member gave; manifests and blobs that it had said to have, or may have had, and had not. */
-  results: number;
-  blobs: number;
-  missed: number;
-  /** Questions that were not answered in time. */
-  late: number;
-  bytesIn: number;
-  bytesOut: number;
-  /** From a question to its first answer, the last time. */
-  firstAnswerMs: number | undefined;
-}
-
-/** Frames that are sent without a look at what else there is to do. */
-const BYTES_AT_ONCE = 524_288;
 /** Frames of a summary that may come in a burst, and in a second. */
 const SUMMARY_BURST = 32;
 const SUMMARIES_PER_SECOND = 8;
+/** Lanes that a member may have opened: the last one may still be on its way out when the next comes. */
+const LANES_IN = 2;
+const NOTHING = (): undefined => undefined;
 
 export class ShareMember implements Source {
   readonly counts: ShareCounts = {
@@ -63,70 +50,60 @@ export class ShareMember implements Source {
   };
   readonly results: ResultsDesk;
   readonly #parts: MemberParts;
-  readonly #channel: Channel;
-  readonly #asker: Asker;
-  readonly #answerer: Answerer;
+  readonly #link: Dialogue;
   readonly #teller: Teller;
-  readonly #openedAt: number;
-  /** Set while the channel takes no more. */
-  #blocked: NodeJS.Timeout | undefined;
-  #isPumping = false;
+  /** The lane that this node has opened, on which it asks; those on which it is asked. */
+  #lane: Dialogue | undefined;
+  readonly #lanesIn = new Set<Dialogue>();
+  /** No lane is opened before that. */
+  #laneAt = 0;
+  /** Attempts that came to nothing, and lanes that broke, one after the other. */
+  #laneFailures = 0;
+  #laneTimer: NodeJS.Timeout | undefined;
   #isOver = false;
   #isOffence = false;
   #summaries = SUMMARY_BURST;
   #summaryAt: number;
 
-  constructor(parts: MemberParts, channel: Channel) {
+  constructor(parts: MemberParts, channel: FrameChannel) {
     this.#parts = parts;
-    this.#channel = channel;
-    this.#openedAt = parts.now();
-    this.#summaryAt = this.#openedAt;
-    const { codec, now, shelf, budget } = parts;
-    const ready = (): void => this.#pumpSoon();
-    this.#asker = new Asker({
-      codec,
-      now,
-      ready,
-      began: (afterMs) => void (this.counts.firstAnswerMs = afterMs),
-      broken: (why) => this.#offend(why),
-    });
-    this.#answerer = new Answerer({ shelf, codec, budget, ready });
-    this.#teller = parts.announcer.teller(ready);
-    this.results = new ResultsDesk({ ask: (asking) => this.ask(asking), gave: (found) => this.#gave(found) });
-    channel.listen({
-      frame: (bytes) => this.#received(bytes),
-      drained: () => this.#drained(),
-      broken: (why) => this.#offend(why),
+    this.#summaryAt = parts.now();
+    this.#link = this.#dialogue(channel, {
+      heard: (frame) => {
+        this.#countSummary();
+        parts.heard(frame);
+      },
+      spare: () => this.#summary(),
       ended: (why) => this.#ended(why),
     });
-    ready();
+    this.#teller = parts.announcer.teller(() => this.#link.ready());
+    this.results = new ResultsDesk({ ask: (asking) => this.ask(asking), gave: (found) => this.#gave(found) });
+    this.#link.ready();
   }
 
   get key(): Key {
-    return this.#channel.key;
+    return this.#link.key;
   }
 
   get isOpen(): boolean {
-    return !this.#isOver && this.#channel.isOpen;
+    return !this.#isOver && this.#link.isOpen;
   }
 
   get ageMs(): number {
-    return this.#parts.now() - this.#openedAt;
+    return this.#link.ageMs;
   }
 
   ask(asking: Asking): () => void {
-    if (this.#isOver) {
-      queueMicrotask(() => asking.ended("closed"));
-      return () => undefined;
-    }
-    this.counts.questionsOut++;
-    return this.#asker.ask({
-      ...asking,
-      ended: (why) => {
-        if (why !== undefined) this.counts.late++;
-        asking.ended(why);
-      },
-    });
+    if (this.#lane?.isOpen === true) return this.#lane.ask(asking);
+    void this.#openLane();
+    return this.#link.ask(asking);
+  }
+
+  /** The member has opened a lane, on which it asks. */
+  answerOn(channel: FrameChannel): void {
+    if (this.#isOver || this.#lanesIn.size >= LANES_IN) return channel.end("too many");
+    const lane: Dialogue = this.#laneOver(channel, () => this.#lanesIn.delete(lane));
+    this.#lanesIn.add(lane);
   }
 
   finished(): void {
@@ -137,41 +114,66 @@ export class ShareMember implements Source {
     this.counts.missed++;
   }
 
+  lied(what: string): void {
+    this.#offend(`frame-invalid: ${what}`);
+  }
+
   end(why: string): void {
-    this.#channel.end(why);
+    this.#link.end(why);
+  }
+
+  #dialogue(
+    channel: FrameChannel,
+    how: { heard: (frame: SummaryFrame) => void; spare: () => Uint8Array | undefined; ended: (why: string) => void },
+  ): Dialogue {
+    const { shelf, codec, now, budget } = this.#parts;
+    return new Dialogue({ shelf, codec, now, budget, counts: this.counts, offended: (why) => this.#offend(why), ...how }, channel);
+  }
+
+  /** Nothing but questions and answers goes over a lane. */
+  #laneOver(channel: FrameChannel, ended: (why: string) => void): Dialogue {
+    const heard = (): never => {
+      throw new CairnError("frame-invalid", { what: "summary" });
+    };
+    return this.#dialogue(channel, { heard, spare: NOTHING, ended });
+  }
+
+  /** What is asked meanwhile goes over the link. */
+  async #openLane(): Promise<void> {
+    const { lanes, log, now } = this.#parts;
+    if (this.#isOver || now() < this.#laneAt) return;
+    this.#laneAt = Number.POSITIVE_INFINITY;
+    try {
+      const channel = await lanes.open(this.key);
+      if (this.#isOver) return channel.end("no link");
+      this.#lane = this.#laneOver(channel, (why) => this.#laneEnded(why));
+      this.#laneTimer = setInterval(() => this.#closeIdleLane(), limits.shareLaneIdleMs / 2).unref();
+      log.event("info", "share.lane-opened", { peer: this.key });
+    } catch (error) {
+      this.#laneFailed();
+      log.event("debug", "share.lane-not-opened", { peer: this.key, why: reasonOf(error) });
+    }
+  }
+
+  #closeIdleLane(): void {
+    if (this.#lane !== undefined && this.#lane.idleMs > limits.shareLaneIdleMs) this.#lane.end("idle");
+  }
+
+  #laneEnded(why: string): void {
+    clearInterval(this.#laneTimer);
+    this.#lane = undefined;
+    if (why === "idle") [this.#laneAt, this.#laneFailures] = [0, 0];
+    else this.#laneFailed();
+    this.#parts.log.event("info", "share.lane-ended", { peer: this.key, why });
+  }
+
+  #laneFailed(): void {
+    this.#laneAt = this.#parts.now() + Math.min(limits.shareLaneRetryMostMs, limits.shareLaneRetryFirstMs * 2 ** this.#laneFailures++);
   }
 
   #gave(results: number): void {
     this.counts.results += results;
     if (results === 0) this.counts.missed++;
-  }
-
-  #received(bytes: Uint8Array): void {
-    this.counts.bytesIn += bytes.length;
-    try {
-      this.#handle(this.#parts.codec.decodeShareFrame(bytes));
-    } catch (error) {
-      if (error instanceof CairnError) return this.#offend(`${error.code}: ${error.facts.what}`);
-      throw error;
-    }
-  }
-
-  /** @throws {CairnError} frame-invalid */
-  #handle(frame: ShareFrame): void {
-    switch (frame.kind) {
-      case "summary":
-        this.#countSummary();
-        return this.#parts.heard(frame);
-      case "want-results":
-      case "want-blobs":
-        this.counts.questionsIn++;
-        return this.#answerer.take(frame.question, frame);
-      case "results":
-      case "blobs":
-        return this.#asker.take(frame.question, frame);
-      case "cancel":
-        return this.#answerer.cancel(frame.question);
-    }
   }
 
   #countSummary(): void {
@@ -183,45 +185,14 @@ export class ShareMember implements Source {
 
   #offend(why: string): void {
     this.#isOffence = true;
-    this.#channel.end(why);
+    this.#link.end(why);
   }
 
   #ended(why: string): void {
     this.#isOver = true;
-    clearTimeout(this.#blocked);
     this.#teller[Symbol.dispose]();
-    this.#answerer[Symbol.dispose]();
     this.#parts.ended(this, why, this.#isOffence);
-    this.#asker.end(why); // Last: who waited asks somebody else now.
-  }
-
-  #drained(): void {
-    clearTimeout(this.#blocked);
-    this.#blocked = undefined;
-    this.#pumpSoon();
-  }
-
-  /** What became ready together goes together. */
-  #pumpSoon(): void {
-    if (this.#isPumping || this.#isOver) return;
-    this.#isPumping = true;
-    queueMicrotask(() => this.#pump());
-  }
-
-  #pump(): void {
-    this.#isPumping = false;
-    for (let bytes = 0; !this.#isOver && this.#blocked === undefined; ) {
-      // Questions first: somebody waits for them. Then what others wait for; what this node has, when there is nothing else to say.
-      const frame = this.#asker.next() ?? this.#answerer.next() ?? this.#summary();
-      if (frame === undefined) return;
-      bytes += frame.length;
-      this.counts.bytesOut += frame.length;
-      if (!this.#channel.send(frame)) this.#blocked = setTimeout(() => this.#offend("does not read"), limits.sharePieceMs).unref();
-      if (bytes < BYTES_AT_ONCE) continue;
-      this.#isPumping = true;
-      setImmediate(() => this.#pump());
-      return;
-    }
+    for (const lane of [this.#lane, ...this.#lanesIn]) lane?.end(why);
   }
 
   #summary(): Uint8Array | undefined {

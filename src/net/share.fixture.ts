@@ -2,12 +2,12 @@
  * Sharing between real nodes for tests: shelves in memory, results that hold together, members that lie.
  */
 import type { TestContext } from "node:test";
-import { type Digest, digestOf } from "../base/index.ts";
-import type { SharedResult, Shelf } from "../contracts/index.ts";
+import { CairnError, type Digest, digestOf, type Key } from "../base/index.ts";
+import type { FrameChannel, FrameLanes, FrameListener, SharedResult, Shelf } from "../contracts/index.ts";
 import type { ShareFrame } from "../wire/index.ts";
 import { codec, founded, join, type Node, start, until } from "./network.fixture.ts";
 import { SHARE, Share } from "./share.ts";
-import { type Channel, channelOf } from "./share-channel.ts";
+import { channelOf } from "./share-channel.ts";
 
 export class MemoryShelf implements Shelf {
   readonly stored: Map<Digest, SharedResult[]> = new Map<Digest, SharedResult[]>();
@@ -94,9 +94,71 @@ export interface Sharer {
   readonly share: Share;
 }
 
-export async function sharer(t: TestContext, node: Node, shelf: MemoryShelf = new MemoryShelf()): Promise<Sharer> {
+/** Lanes in memory between those who share such a street. */
+export class Street {
+  readonly #accepting = new Map<Key, (channel: FrameChannel) => void>();
+  /** Both ends of each lane so far. */
+  readonly lanes: FrameChannel[] = [];
+  /** Sent over all of them. */
+  frames = 0;
+
+  lanesOf(self: Key): FrameLanes {
+    return {
+      open: async (key) => {
+        const accept = this.#accepting.get(key);
+        if (accept === undefined) throw new CairnError("peer-absent", { why: "no lane leads there" });
+        const [here, there] = [new MemoryChannel(key, this), new MemoryChannel(self, this)];
+        [here.other, there.other] = [there, here];
+        this.lanes.push(here, there);
+        accept(there);
+        return here;
+      },
+      onOpened: (accept) => void this.#accepting.set(self, accept),
+    };
+  }
+}
+
+class MemoryChannel implements FrameChannel {
+  readonly key: Key;
+  other: MemoryChannel | undefined;
+  isOpen = true;
+  #listener: FrameListener | undefined;
+
+  readonly #street: Street;
+
+  constructor(key: Key, street: Street) {
+    this.key = key;
+    this.#street = street;
+  }
+
+  send(frame: Uint8Array): boolean {
+    this.#street.frames++;
+    const whole = Buffer.from(frame.subarray(codec.SHARE_LENGTH_BYTES));
+    setImmediate(() => this.other?.isOpen === true && this.other.#listener?.frame(whole));
+    return this.isOpen;
+  }
+
+  listen(listener: FrameListener): void {
+    this.#listener = listener;
+  }
+
+  end(why: string): void {
+    for (const channel of [this, this.other]) {
+      if (channel?.isOpen !== true) continue;
+      channel.isOpen = false;
+      channel.#listener?.ended(why);
+    }
+  }
+}
+
+export async function sharer(
+  t: TestContext,
+  node: Node,
+  shelf: MemoryShelf = new MemoryShelf(),
+  lanes: FrameLanes = new Street().lanesOf(node.members.self),
+): Promise<Sharer> {
   const log = { event: (_level: string, name: string, facts = {}) => void node.events.push({ name, facts }) };
-  const share = await Share.start({ network: node.network, shelf, codec, log, now: () => performance.now() });
+  const share = await Share.start({ network: node.network, shelf, codec, log, lanes, now: () => performance.now() });
   t.after(() => share[Symbol.dispose]());
   return { node, key: node.members.self, shelf, share };
 }
@@ -120,7 +182,7 @@ export async function sharers(t: TestContext, count: number): Promise<Sharer[]> 
 export interface Liar {
   readonly key: string;
   /** Its channels so far, the last one last. */
-  readonly channels: Channel[];
+  readonly channels: FrameChannel[];
   /** Reasons for which they have ended. */
   readonly ends: string[];
 }
@@ -135,11 +197,11 @@ export async function liar(
   t: TestContext,
   node: Node,
   to: string,
-  heard: (frame: ShareFrame, channel: Channel) => void,
-  begun: (channel: Channel) => void = () => undefined,
+  heard: (frame: ShareFrame, channel: FrameChannel) => void,
+  begun: (channel: FrameChannel) => void = () => undefined,
 ): Promise<Liar> {
   const lying: Liar = { key: node.members.self, channels: [], ends: [] };
-  const adopt = (channel: Channel): void => {
+  const adopt = (channel: FrameChannel): void => {
     if (channel.key !== to) return;
     lying.channels.push(channel);
     channel.listen({

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf } from "../base/index.ts";
-import { until } from "./network.fixture.ts";
-import { MemoryShelf, nodes, noise, resultOf, type Sharer, sharer, sharers } from "./share.fixture.ts";
+import { codec, until } from "./network.fixture.ts";
+import { MemoryShelf, nodes, noise, resultOf, type Sharer, Street, sharer, sharers } from "./share.fixture.ts";
 
 const LONG = { timeout: 60_000 };
 
@@ -98,4 +98,49 @@ test("what one member has not comes from the next; what nobody has is told", LON
       .map(({ digest }) => digest)
       .toSorted(),
   );
+});
+
+test("what is asked goes over the link until there is a lane, and again when the lane ends", LONG, async (t) => {
+  const [first, second] = await nodes(t, 2);
+  assert.ok(first !== undefined && second !== undefined);
+  const street = new Street();
+  const a = await sharer(t, first, undefined, street.lanesOf(first.members.self));
+  const b = await sharer(t, second, undefined, street.lanesOf(second.members.self));
+  await until(t, () => a.share.facts().length === 1 && b.share.facts().length === 1);
+  const blobs = Array.from({ length: 40 }, (_, i) => a.shelf.hold(noise(i, 20_000)));
+  const fetch = async (): Promise<number> => {
+    const taken = new Set<Digest>();
+    assert.deepEqual(await b.share.blobs([a.key], blobs, async (digest) => void taken.add(digest), t.signal), []);
+    return taken.size;
+  };
+  assert.equal(await fetch(), 40);
+  const [lane] = street.lanes;
+  assert.ok(lane?.isOpen);
+  const before = street.frames;
+  assert.equal(await fetch(), 40);
+  assert.ok(street.frames > before + 2, "the second time over the lane");
+  lane.end("broken");
+  const after = street.frames;
+  assert.equal(await fetch(), 40);
+  assert.equal(street.frames, after);
+  assert.deepEqual(
+    second.events.filter(({ name }) => name.startsWith("share.lane")).map(({ name, facts }) => [name, facts.why]),
+    [
+      ["share.lane-opened", undefined],
+      ["share.lane-ended", "broken"],
+    ],
+  );
+});
+
+test("who lies on a lane is let go of", LONG, async (t) => {
+  const [first, second] = await nodes(t, 2);
+  assert.ok(first !== undefined && second !== undefined);
+  const street = new Street();
+  const a = await sharer(t, first, undefined, street.lanesOf(first.members.self));
+  const b = await sharer(t, second, undefined, street.lanesOf(second.members.self));
+  await until(t, () => a.share.facts().length === 1 && b.share.facts().length === 1);
+  const lane = await street.lanesOf(second.members.self).open(a.key);
+  lane.send(codec.encodeSummary({ kind: "summary", sequence: 0, added: new Uint8Array(0), removed: new Uint8Array(0) }));
+  await until(t, () => first.events.some(({ name, facts }) => name === "share.cut-off" && facts.why === "frame-invalid: summary"));
+  assert.equal(lane.isOpen, false);
 });

@@ -4,15 +4,16 @@
  * Knows: one channel for each link, and who said to have what. Does not know: what results mean, where they are kept, whom to believe.
  */
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Exchange, SharedResult, Shelf } from "../contracts/index.ts";
+import type { Exchange, FrameChannel, FrameLanes, SharedResult, Shelf } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
 import { Announcer } from "./share-announcer.ts";
 import { Budget } from "./share-budget.ts";
-import { type Channel, channelOf } from "./share-channel.ts";
+import { channelOf } from "./share-channel.ts";
+import type { ShareCounts } from "./share-dialogue.ts";
 import { Fetcher } from "./share-fetch.ts";
-import { type ShareCounts, ShareMember } from "./share-member.ts";
+import { ShareMember } from "./share-member.ts";
 import { Summaries } from "./share-summaries.ts";
 
 export const SHARE = "/cairn/share/1";
@@ -34,6 +35,7 @@ export interface ShareParts {
   readonly shelf: Shelf;
   readonly codec: NetworkCodec;
   readonly log: Log;
+  readonly lanes: FrameLanes;
   /** ms, monotonic */
   readonly now: () => number;
 }
@@ -73,6 +75,7 @@ export class Share implements Exchange, Disposable {
   static async start(parts: ShareParts): Promise<Share> {
     const share = new Share(parts);
     await parts.network.serve(SHARE, STREAMS_PER_MEMBER, (stream) => share.#accept(stream));
+    parts.lanes.onOpened((channel) => share.#acceptLane(channel));
     parts.network.onPeers(({ kind, key }) => (kind === "connected" ? share.#linked(key) : share.#lost(key)));
     for (const { key, state } of parts.network.peers()) if (state === "connected") share.#linked(key);
     return share;
@@ -175,9 +178,15 @@ export class Share implements Exchange, Disposable {
     return stream.stream.abort(new Error(why));
   }
 
-  #adopt(channel: Channel, direction: "inbound" | "outbound"): void {
+  #acceptLane(channel: FrameChannel): void {
+    const member = this.#open(channel.key);
+    if (member === undefined) return channel.end("no link");
+    return member.answerOn(channel);
+  }
+
+  #adopt(channel: FrameChannel, direction: "inbound" | "outbound"): void {
     const { key } = channel;
-    const { shelf, codec, now, log } = this.#parts;
+    const { shelf, codec, now, log, lanes } = this.#parts;
     if (this.#isOver) return channel.end("this node stops");
     this.#members.get(key)?.end("replaced");
     this.#summaries.forget(key);
@@ -185,7 +194,9 @@ export class Share implements Exchange, Disposable {
       {
         shelf,
         codec,
+        log,
         now,
+        lanes,
         announcer: this.#announcer,
         budget: this.#budget,
         heard: (frame) => this.#summaries.take(key, frame),

@@ -33,6 +33,7 @@ export type { KeepItem, KeepVerdict } from "./keep.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
 export type { PunchFrame, RelayFrame } from "./paths.ts";
 export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
+export { ShareSplitter } from "./share-splitter.ts";
 
 /** The messages of the network; see network.ts. */
 export type NetworkCodec = typeof import("./network.ts");
