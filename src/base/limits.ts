@@ -281,6 +281,16 @@ export const limits = {
     /** What goes to one peer is gathered for so long: a frame for each message would cost more than the wait. */
     lingerMs: 2,
   },
+  overlay: {
+    /** Of each distance, contacts and those who could take their place. */
+    buckets: { bucket: 20, spares: 5 },
+    /** Members that are told in one answer. */
+    answerMost: 16,
+    /** Of one lookup: who is responsible, questions at once and altogether, members that are kept in mind. */
+    lookup: { replicas: 8, parallel: 3, questions: 64, candidates: 1_024 },
+    /** After so long without an answer somebody else is asked as well. */
+    lateMs: 500,
+  },
   presence: {
     /** What a machine does is told when it has changed, but not more often; and now and then when nothing has. */
     leastMs: 3_000,

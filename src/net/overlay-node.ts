@@ -1,0 +1,147 @@
+/**
+ * A node of the overlay: answers whom it knows near a target, and finds members and those responsible for a target by asking others.
+ *
+ * Knows: its routing table, lookups under way. Does not know: streams, signatures, the time of day; the simulation runs this code.
+ */
+import { type Key, limits } from "../base/index.ts";
+import { type OverlayId } from "./overlay-ids.ts";
+import { Lookup } from "./overlay-lookup.ts";
+import { type Contact, RoutingTable } from "./overlay-table.ts";
+
+/** A member as others tell of it. */
+export interface Told<Address> {
+  readonly key: Key;
+  readonly addresses: readonly Address[];
+}
+
+export interface OverlayNodeParts<Address> {
+  readonly self: Key;
+  readonly idOf: (key: Key) => OverlayId;
+  readonly domainOf: (key: Key) => string;
+  readonly isMember: (key: Key) => boolean;
+  /** Asks a member whom it knows near a target; `done` is told undefined when it does not answer. */
+  readonly ask: (contact: Contact<Address>, target: OverlayId, done: (told: readonly Told<Address>[] | undefined) => void) => void;
+  readonly after: (delayMs: number, what: () => void) => void;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** What a lookup came to. */
+export interface Found<Address> {
+  /** Those who answered and are responsible for the target, in their order. */
+  readonly responsible: readonly Contact<Address>[];
+  readonly questions: number;
+}
+
+/** Where a member is, or undefined; and what it took. */
+export interface FoundMember<Address> {
+  readonly member: Contact<Address> | undefined;
+  readonly questions: number;
+  /** Questions one after the other; 0 when nobody had to be asked. */
+  readonly hops: number;
+}
+
+const { answerMost, buckets, lookup: lookupLimits, lateMs } = limits.overlay;
+
+export class OverlayNode<Address> {
+  readonly table: RoutingTable<Address>;
+  readonly #parts: OverlayNodeParts<Address>;
+  readonly #id: OverlayId;
+
+  constructor(parts: OverlayNodeParts<Address>) {
+    this.#parts = parts;
+    this.#id = parts.idOf(parts.self);
+    this.table = new RoutingTable(this.#id, buckets);
+  }
+
+  /** A member has asked or answered, and can be reached at these addresses. */
+  heard(told: Told<Address>): void {
+    const contact = this.#contactOf(told);
+    if (contact !== undefined) this.table.heard(contact);
+  }
+
+  /** Whom a member is told that asks for a target. */
+  answer(from: Key, target: OverlayId): Told<Address>[] {
+    return this.table.nearest(target, answerMost + 1).filter(({ key }) => key !== from).slice(0, answerMost);
+  }
+
+  /** Finds those responsible for a target. */
+  find(target: OverlayId, done: (found: Found<Address>) => void): void {
+    this.#run(target, () => false, (lookup) => done({ responsible: lookup.found(), questions: lookup.questions }));
+  }
+
+  /** Finds where a member is, from what it has said itself. */
+  findMember(key: Key, done: (found: FoundMember<Address>) => void): void {
+    const id = this.#parts.idOf(key);
+    const known = this.table.get(id, key);
+    if (known !== undefined && known.addresses.length > 0) return done({ member: known, questions: 0, hops: 0 });
+    let found: Omit<FoundMember<Address>, "questions"> = { member: undefined, hops: 0 };
+    const tells = (told: readonly Contact<Address>[], hops: number): boolean => {
+      const member = told.find((one) => one.key === key && one.addresses.length > 0);
+      if (member !== undefined) found = { member, hops };
+      return member !== undefined;
+    };
+    return this.#run(id, tells, ({ questions }) => done({ ...found, questions }));
+  }
+
+  /** Looks for its own neighbours, which makes it known to them, then for contacts at each distance: Kademlia, section 2.3. */
+  join(done: () => void): void {
+    this.find(this.#id, () => this.#refresh(0, done));
+  }
+
+  #refresh(bits: number, done: () => void): void {
+    if (bits > this.table.depth()) return done();
+    return this.find(this.#idSharing(bits), () => this.#refresh(bits + 1, done));
+  }
+
+  /** Some id that has exactly so many first bits in common with this node's. */
+  #idSharing(bits: number): OverlayId {
+    const random = Uint8Array.from(this.#id, () => Math.floor(this.#parts.random() * 256));
+    const at = bits >> 3;
+    const kept = 0xff00 >> (bits & 7) & 0xff;
+    const flipped = 0x80 >> (bits & 7);
+    for (let before = 0; before < at; before++) random[before] = this.#id[before] ?? 0;
+    const own = this.#id[at] ?? 0;
+    random[at] = (own & kept) | (~own & flipped) | ((random[at] ?? 0) & ~(kept | flipped) & 0xff);
+    return random;
+  }
+
+  /** @param tells whether what somebody has told, after so many hops, ends the lookup */
+  #run(target: OverlayId, tells: (told: readonly Contact<Address>[], hops: number) => boolean, done: (lookup: Lookup<Address>) => void): void {
+    const lookup = new Lookup(target, this.table.nearest(target, answerMost), lookupLimits);
+    let isOver = false;
+    const step = (): void => {
+      if (isOver) return;
+      for (const contact of lookup.next()) ask(contact);
+      if (isOver || !lookup.isOver) return;
+      isOver = true;
+      done(lookup);
+    };
+    const ask = (contact: Contact<Address>): void => {
+      this.#parts.after(lateMs, () => {
+        lookup.late(contact.key);
+        step();
+      });
+      this.#parts.ask(contact, target, (told) => {
+        if (told === undefined) {
+          lookup.failed(contact.key);
+          this.table.failed(contact.key);
+          return step();
+        }
+        const contacts = told.slice(0, answerMost).flatMap((one) => this.#contactOf(one) ?? []);
+        if (!lookup.answered(contact.key, contacts)) return undefined;
+        this.table.heard(this.table.get(contact.id, contact.key) ?? contact);
+        if (isOver || !tells(contacts, lookup.hops(contact.key) ?? 0)) return step();
+        isOver = true;
+        return done(lookup);
+      });
+    };
+    step();
+  }
+
+  /** Undefined for this node itself and for whoever is no member: only members are in the overlay, whatever anybody says. */
+  #contactOf({ key, addresses }: Told<Address>): Contact<Address> | undefined {
+    const { self, isMember, idOf, domainOf } = this.#parts;
+    return key === self || !isMember(key) ? undefined : { key, addresses, id: idOf(key), domain: domainOf(key) };
+  }
+}
