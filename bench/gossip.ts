@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formNetwork, type MemberProcess } from "./members.ts";
 import { type Settings, Workshop } from "./settings.ts";
-import { quantile, spread } from "./statistics.ts";
+import { quantile, same, spread } from "./statistics.ts";
 import { type Report, row } from "./table.ts";
 
 const BARS = {
@@ -89,8 +89,4 @@ async function killSome(members: MemberProcess[], count: number): Promise<number
     }
   }
   return all;
-}
-
-function same(value: number): { median: number; p25: number; p75: number } {
-  return { median: value, p25: value, p75: value };
 }

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CairnNode } from "./cairn-node.ts";
 import { type Settings, Workshop } from "./settings.ts";
-import { spread } from "./statistics.ts";
+import { same, spread } from "./statistics.ts";
 import { type Report, type Row, row } from "./table.ts";
 
 const BARS = {
@@ -112,8 +112,4 @@ async function knock(port: number, seconds: number): Promise<{ answered: number 
   }
   await Promise.all(knocking);
   return { answered };
-}
-
-function same(value: number): { median: number; p25: number; p75: number } {
-  return { median: value, p25: value, p75: value };
 }

@@ -15,6 +15,11 @@ export function spread(values: readonly number[]): Spread {
   return { median: quantile(sorted, 0.5), p25: quantile(sorted, 0.25), p75: quantile(sorted, 0.75) };
 }
 
+/** Of a figure that is one, and not a sample. */
+export function same(value: number): Spread {
+  return { median: value, p25: value, p75: value };
+}
+
 /** Of values in ascending order. Between two of them: their weighted mean (Hyndman and Fan, type 7). */
 export function quantile(sorted: readonly number[], q: number): number {
   const at = (sorted.length - 1) * q;

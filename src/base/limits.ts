@@ -288,8 +288,28 @@ export const limits = {
     answerMost: 16,
     /** Of one lookup: who is responsible, questions at once and altogether, members that are kept in mind. */
     lookup: { replicas: 8, parallel: 3, questions: 64, candidates: 1_024 },
-    /** After so long without an answer somebody else is asked as well. */
+    /** After so long without an answer somebody else is asked as well; after so long, none is awaited. Connecting takes its part of both. */
     lateMs: 500,
+    questionMs: 5_000,
+    /** A question or an answer; what a member says of its addresses, and of those that work from one place, how often it says it. */
+    frameBytes: 131_072,
+    recordBytes: 1_536,
+    recordsPerMember: 4,
+    /** What a member has said of its addresses counts for so long, and is said again after so long. */
+    recordMs: 86_400_000,
+    renewMs: 14_400_000,
+    /** Questions of one member: at once, and in a second. More end its stream. */
+    questionsAtOnce: 200,
+    questionsPerSecond: 20,
+    /** A stream on which nothing is asked ends, and the connection with it when it was made for that. */
+    idleMs: 15_000,
+    /** Streams to other members that are open at once. */
+    streams: 48,
+    /** How often a node looks whether it should make itself known, or look for somebody. */
+    lookMs: 5_000,
+    /** A member that was looked for in vain is looked for again after so long, at first and at most. */
+    againFirstMs: 30_000,
+    againMostMs: 3_600_000,
   },
   presence: {
     /** What a machine does is told when it has changed, but not more often; and now and then when nothing has. */

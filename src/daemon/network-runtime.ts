@@ -8,7 +8,17 @@
 import { setImmediate } from "node:timers/promises";
 import { type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, SavedPeers, SharingPolicy } from "../contracts/index.ts";
-import { MdnsDiscovery, Network, type OwnPlace, openMulticast, SavedDiscovery, StaticDiscovery, type StaticPeer } from "../net/index.ts";
+import {
+  MdnsDiscovery,
+  Network,
+  type Overlay,
+  OverlayDiscovery,
+  type OwnPlace,
+  openMulticast,
+  SavedDiscovery,
+  StaticDiscovery,
+  type StaticPeer,
+} from "../net/index.ts";
 import {
   type EpochRule,
   genesisDomainDecides,
@@ -29,6 +39,7 @@ import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import type { EventCounts } from "./network-metrics.ts";
+import { startOverlay } from "./network-overlay.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
@@ -83,6 +94,7 @@ export interface RuntimeOptions extends NetworkSettings {
 interface Started {
   readonly members: Members;
   readonly network: Network;
+  readonly overlay: Overlay;
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
@@ -121,6 +133,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
+  readonly #overlay: Overlay;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
   readonly #log: Log;
@@ -147,8 +160,9 @@ export class NetworkRuntime implements AsyncDisposable {
     // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
     members.onChange(() => kept.keep(membership.statements()));
     let sources: readonly Discovery[] = [];
+    const found = new OverlayDiscovery();
     const discoveries = (own: OwnPlace): readonly Discovery[] => {
-      sources = sourcesOf({ log, kept, members, own }, { mdns, peers });
+      sources = [...sourcesOf({ log, kept, members, own }, { mdns, peers }), found];
       return sources;
     };
     const domainOf = (key: Key): string => members.state?.members.get(key)?.domain ?? "";
@@ -169,6 +183,7 @@ export class NetworkRuntime implements AsyncDisposable {
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
+    const overlay = stack.use(await startOverlay({ network, members, domainOf, discovery: found, codec, keys, log }));
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
@@ -184,18 +199,19 @@ export class NetworkRuntime implements AsyncDisposable {
       lanes: tunnels.lanes,
     };
     const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies }));
-    const started = { members, network, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
+    const started = { members, network, overlay, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, gossip, tunnels, sharing, codec, keys, log, sources, opened }: Started) {
+  private constructor({ members, network, overlay, gossip, tunnels, sharing, codec, keys, log, sources, opened }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
     this.tunnels = tunnels;
     this.sharing = sharing;
+    this.#overlay = overlay;
     this.#codec = codec;
     this.#keys = keys;
     this.#log = log;
@@ -248,7 +264,9 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   metricsView(counts: EventCounts): object {
-    return { ...describeMetrics(this.network.peers(), counts, this.gossip.gossip.facts), copies: this.sharing.copies };
+    const { gossip, sharing } = this;
+    const metrics = describeMetrics(this.network.peers(), counts, gossip.gossip.facts);
+    return { ...metrics, copies: sharing.copies, overlay: this.#overlay.facts };
   }
 
   doctorView(): NetworkCheck[] {

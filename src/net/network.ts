@@ -20,6 +20,7 @@ import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
 import type { RelayOptions } from "./relay.ts";
 import { Routes } from "./routes.ts";
+import type { Place } from "./scopes.ts";
 import { type AbsentFacts, Seeker } from "./seeker.ts";
 import { Serving } from "./serving.ts";
 import { WayFinder } from "./way-finder.ts";
@@ -214,10 +215,26 @@ export class Network implements AsyncDisposable {
    * @throws {CairnError} peer-absent; and whatever libp2p says when the member does not serve the protocol or not in time
    */
   async open(key: Key, protocol: string, deadlineMs: number): Promise<MemberStream> {
-    const { connection } = this.#required(key);
-    const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) });
-    this.#parts.log.event("debug", "stream.opened", { peer: key, protocol, direction: "outbound" });
-    return { key, stream, connection };
+    return this.#open(key, this.#required(key).connection, protocol, deadlineMs);
+  }
+
+  /**
+   * A stream to a member without a link, over a connection of its own, which the caller ends. See {@link Outbound.visit}.
+   *
+   * @throws when the member cannot be reached, or does not serve the protocol, or not in time
+   */
+  async visit(host: Host, protocol: string, deadlineMs: number): Promise<MemberStream> {
+    return this.#open(host.peerKey, await this.#outbound.visit(host), protocol, deadlineMs);
+  }
+
+  /** Where a peer is, as its end of a connection shows. */
+  placeOf(connection: Connection): Place {
+    return this.#whereabouts.placeOf(connection.remoteAddr.toString());
+  }
+
+  /** See {@link Seeker.missing}. */
+  missing(): readonly Key[] {
+    return this.#seeker.missing();
   }
 
   /** Calls `listener` after each change of what members this node is linked with. */
@@ -294,6 +311,12 @@ export class Network implements AsyncDisposable {
     this.#gate.expel((key) => isGone(key) && !this.#links.has(key));
     this.#whereabouts.rosterChanged();
     this.#seeker.seek();
+  }
+
+  async #open(key: Key, connection: Connection, protocol: string, deadlineMs: number): Promise<MemberStream> {
+    const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) });
+    this.#parts.log.event("debug", "stream.opened", { peer: key, protocol, direction: "outbound" });
+    return { key, stream, connection };
   }
 
   /** @throws {CairnError} peer-absent */

@@ -15,6 +15,7 @@ import type { Gate } from "./gate.ts";
 import { sayHello } from "./handshake.ts";
 import type { Node } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
+import { OVERLAY } from "./overlay-streams.ts";
 import { peerIdOf } from "./peer-id.ts";
 
 export interface OutboundParts {
@@ -76,6 +77,17 @@ export class Outbound {
     if (connection.direction === "outbound") await this.greet(connection, host.peerKey);
   }
 
+  /**
+   * A connection with a member for a question or two, which never becomes a link. The caller ends it.
+   *
+   * @throws as dial
+   */
+  async visit(host: Host): Promise<Connection> {
+    const connection = await this.#connect(host, true);
+    await this.#prove(connection, host.peerKey);
+    return connection;
+  }
+
   /** Makes a link of a connection to a member, however it came about. @throws when the member does not want this node */
   greet(connection: Connection, key: Key): Promise<void> {
     // Two attempts to dial may have led to one connection, and two hellos on it would be in each other's way.
@@ -85,21 +97,30 @@ export class Outbound {
   }
 
   async #greet(connection: Connection, key: Key): Promise<void> {
-    const { gate, roster, codec } = this.#parts;
+    const { gate } = this.#parts;
     if (gate.provenBy(connection) !== undefined) return; // The other side was quicker, and opens the link.
+    await this.#prove(connection, key);
+    await this.#openLink(connection, key);
+  }
+
+  /** Shows that this node is a member. @throws when the other side does not see it so */
+  async #prove(connection: Connection, key: Key): Promise<void> {
+    const { gate, roster, codec } = this.#parts;
     const answer = await sayHello(connection, codec, { kind: "member", network: roster.network, proof: roster.proof() });
     if (answer.kind === "refused") {
       gate.refuse(connection, answer.reason);
       throw new CairnError("peer-absent", { why: `refuses this machine: ${answer.reason}` });
     }
-    await this.#openLink(connection, key);
+    gate.prove(connection, key);
   }
 
   /** The connection that is there, or a new one to the first address that answers. */
   async #connect(host: Host, beside: boolean): Promise<Connection> {
     const { libp2p, gate } = this.#parts;
     const peer = peerIdOf(host.peerKey);
-    const there = libp2p.getConnections(peer).find((connection) => connection.status === "open" && gate.provenBy(connection) !== undefined);
+    const there = libp2p
+      .getConnections(peer)
+      .find((connection) => connection.status === "open" && gate.provenBy(connection) !== undefined && !isVisit(connection));
     if (there !== undefined && !beside) return there;
     const parts = {
       attempt: (address: string, signal: AbortSignal): Promise<Connection> =>
@@ -114,4 +135,10 @@ export class Outbound {
     this.#parts.book.answered(key, connection.remoteAddr.toString().replace(/\/p2p\/[^/]*$/, ""));
     this.#parts.adopt(key, connection, await openFrames(connection, MEMBER, limits.memberFrameBytes, limits.helloDeadlineMs));
   }
+}
+
+/** Whether somebody is here for a question only. */
+function isVisit({ streams }: Connection): boolean {
+  const has = (protocol: string): boolean => streams.some((stream) => stream.protocol === protocol);
+  return has(OVERLAY) && !has(MEMBER);
 }

@@ -34,6 +34,8 @@ export class Lookup<Address> {
   readonly #options: LookupOptions;
   readonly #candidates = new Map<Key, Candidate<Address>>();
   #questions = 0;
+  /** See {@link #first}; undefined when it has to be put in order again. */
+  #ordered: readonly Candidate<Address>[] | undefined;
 
   /** @param seeds contacts that this node has */
   constructor(target: OverlayId, seeds: readonly Contact<Address>[], options: LookupOptions) {
@@ -82,7 +84,9 @@ export class Lookup<Address> {
 
   failed(key: Key): void {
     const candidate = this.#candidates.get(key);
-    if (candidate !== undefined && candidate.state !== "answered") candidate.state = "failed";
+    if (candidate === undefined || candidate.state === "answered") return;
+    candidate.state = "failed";
+    this.#ordered = undefined;
   }
 
   hops(key: Key): number | undefined {
@@ -95,13 +99,15 @@ export class Lookup<Address> {
   }
 
   /** The first in order of those who are left. */
-  #first(): Candidate<Address>[] {
-    const left = [...this.#candidates.values()].filter(({ state }) => state !== "failed");
-    return spread(this.#target, left).slice(0, this.#options.replicas);
+  #first(): readonly Candidate<Address>[] {
+    const left = (): Candidate<Address>[] => [...this.#candidates.values()].filter(({ state }) => state !== "failed");
+    this.#ordered ??= spread(this.#target, left()).slice(0, this.#options.replicas);
+    return this.#ordered;
   }
 
   #add(contact: Contact<Address>, hops: number): void {
     if (this.#candidates.has(contact.key) || this.#candidates.size >= this.#options.candidates) return;
     this.#candidates.set(contact.key, { ...contact, hops, state: "told" });
+    this.#ordered = undefined;
   }
 }

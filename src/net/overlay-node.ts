@@ -54,30 +54,40 @@ export class OverlayNode<Address> {
     this.table = new RoutingTable(this.#id, buckets);
   }
 
-  /** A member has asked or answered, and can be reached at these addresses. */
+  /** A member has asked or answered. @param told with no addresses when it has said nothing new of them */
   heard(told: Told<Address>): void {
     const contact = this.#contactOf(told);
-    if (contact !== undefined) this.table.heard(contact);
+    if (contact === undefined) return;
+    const known = contact.addresses.length > 0 ? undefined : this.table.get(contact.id, contact.key);
+    this.table.heard(known ?? contact);
   }
 
-  /** Whom a member is told that asks for a target. */
-  answer(from: Key, target: OverlayId): Told<Address>[] {
-    return this.table.nearest(target, answerMost + 1).filter(({ key }) => key !== from).slice(0, answerMost);
+  /** Whom a member is told that asks for a target. @param isTellable whether a contact is of any use to it */
+  answer(from: Key, target: OverlayId, isTellable: (told: Told<Address>) => boolean): Told<Address>[] {
+    return this.table.nearest(target, answerMost, (contact) => contact.key !== from && isTellable(contact));
   }
 
   /** Finds those responsible for a target. */
   find(target: OverlayId, done: (found: Found<Address>) => void): void {
-    this.#run(target, () => false, (lookup) => done({ responsible: lookup.found(), questions: lookup.questions }));
+    this.#run(
+      target,
+      () => false,
+      (lookup) => done({ responsible: lookup.found(), questions: lookup.questions }),
+    );
   }
 
-  /** Finds where a member is, from what it has said itself. */
-  findMember(key: Key, done: (found: FoundMember<Address>) => void): void {
+  /**
+   * Finds where a member is, from what it has said itself.
+   *
+   * @param isNews whether addresses are worth to end the lookup: the member may have moved since it gave some of them
+   */
+  findMember(key: Key, isNews: (addresses: readonly Address[]) => boolean, done: (found: FoundMember<Address>) => void): void {
     const id = this.#parts.idOf(key);
     const known = this.table.get(id, key);
-    if (known !== undefined && known.addresses.length > 0) return done({ member: known, questions: 0, hops: 0 });
+    if (known !== undefined && isNews(known.addresses)) return done({ member: known, questions: 0, hops: 0 });
     let found: Omit<FoundMember<Address>, "questions"> = { member: undefined, hops: 0 };
     const tells = (told: readonly Contact<Address>[], hops: number): boolean => {
-      const member = told.find((one) => one.key === key && one.addresses.length > 0);
+      const member = told.find((one) => one.key === key && isNews(one.addresses));
       if (member !== undefined) found = { member, hops };
       return member !== undefined;
     };
@@ -98,7 +108,7 @@ export class OverlayNode<Address> {
   #idSharing(bits: number): OverlayId {
     const random = Uint8Array.from(this.#id, () => Math.floor(this.#parts.random() * 256));
     const at = bits >> 3;
-    const kept = 0xff00 >> (bits & 7) & 0xff;
+    const kept = (0xff00 >> (bits & 7)) & 0xff;
     const flipped = 0x80 >> (bits & 7);
     for (let before = 0; before < at; before++) random[before] = this.#id[before] ?? 0;
     const own = this.#id[at] ?? 0;
@@ -107,7 +117,11 @@ export class OverlayNode<Address> {
   }
 
   /** @param tells whether what somebody has told, after so many hops, ends the lookup */
-  #run(target: OverlayId, tells: (told: readonly Contact<Address>[], hops: number) => boolean, done: (lookup: Lookup<Address>) => void): void {
+  #run(
+    target: OverlayId,
+    tells: (told: readonly Contact<Address>[], hops: number) => boolean,
+    done: (lookup: Lookup<Address>) => void,
+  ): void {
     const lookup = new Lookup(target, this.table.nearest(target, answerMost), lookupLimits);
     let isOver = false;
     const step = (): void => {
@@ -130,6 +144,7 @@ export class OverlayNode<Address> {
         }
         const contacts = told.slice(0, answerMost).flatMap((one) => this.#contactOf(one) ?? []);
         if (!lookup.answered(contact.key, contacts)) return undefined;
+        // What it has said of itself with its answer counts more than what had led to it.
         this.table.heard(this.table.get(contact.id, contact.key) ?? contact);
         if (isOver || !tells(contacts, lookup.hops(contact.key) ?? 0)) return step();
         isOver = true;

@@ -89,9 +89,13 @@ export class RoutingTable<Address> {
     for (const key of this.#silent) if (!keeps(key)) this.#silent.delete(key);
   }
 
-  /** Contacts in the order in which they are responsible for a target; those that did not answer only where there are no others. */
-  nearest(target: OverlayId, most: number): Contact<Address>[] {
-    const all = [...this.#buckets.values()].flatMap(({ contacts }) => [...contacts.values()]);
+  /**
+   * Contacts in the order in which they are responsible for a target; those that did not answer only where there are no others.
+   *
+   * @param keeps the others are left out
+   */
+  nearest(target: OverlayId, most: number, keeps: (contact: Contact<Address>) => boolean = () => true): Contact<Address>[] {
+    const all = [...this.#buckets.values()].flatMap(({ contacts }) => [...contacts.values()].filter(keeps));
     const answering = all.filter(({ key }) => !this.#silent.has(key));
     return spread(target, answering.length > 0 ? answering : all).slice(0, most);
   }
@@ -101,7 +105,7 @@ export class RoutingTable<Address> {
     return bucket?.contacts.get(key) ?? bucket?.spares.get(key);
   }
 
-  /** First bits in common with this node's id of the furthest bucket that has nobody, and the nearest one that has somebody. */
+  /** First bits that the nearest contact has in common with this node. */
   depth(): number {
     return Math.max(0, ...[...this.#buckets].filter(([, { contacts }]) => contacts.size > 0).map(([bits]) => bits));
   }

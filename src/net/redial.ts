@@ -16,6 +16,7 @@ export interface RedialParts {
 
 /** Attempts at one member: what has just been heard does not wait for one that leads nowhere. */
 const AT_ONCE = 2;
+const REDIAL = { firstMs: limits.redialFirstMs, mostMs: limits.redialMostMs };
 
 interface Wanted {
   failures: number;
@@ -111,7 +112,7 @@ export class Redial implements Disposable {
 }
 
 /** Doubles with each failure up to a limit; half of it is chance, so that machines which lost each other together do not try together. */
-export function pauseMs(failures: number, random: number): number {
-  const whole = Math.min(limits.redialMostMs, limits.redialFirstMs * 2 ** Math.min(failures, 20));
+export function pauseMs(failures: number, random: number, { firstMs, mostMs }: { firstMs: number; mostMs: number } = REDIAL): number {
+  const whole = Math.min(mostMs, firstMs * 2 ** Math.min(failures, 20));
   return whole / 2 + (whole / 2) * random;
 }

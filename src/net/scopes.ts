@@ -98,6 +98,17 @@ export function toldTo(place: Place, addresses: readonly string[], itself: boole
   return fit.filter((address) => !isPrivate(address) || inBlock(address) || anyPrivate).slice(0, limits.addressesPerHost);
 }
 
+/** Addresses in groups that work from the same places, each in their order; none of link-local ones, which need an interface as well. */
+export function groupedByReach(addresses: readonly string[]): string[][] {
+  const groups = Map.groupBy(addresses, (address) => {
+    const scope = scopeOf(address);
+    if (scope !== "private") return scope === "name" ? "global" : scope;
+    return privateBlocks.findIndex((block) => within(block, ipOf(address) ?? ""));
+  });
+  groups.delete("link");
+  return [...groups.values()];
+}
+
 /** What tells places apart: a /16 of IPv4, a /48 of IPv6, as sites usually have; "" for names. */
 export function subnetOf(address: string): string {
   const ip = ipOf(address);

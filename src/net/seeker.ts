@@ -89,6 +89,15 @@ export class Seeker implements Disposable {
     return roster.others().flatMap((key) => (links.has(key) ? [] : [this.#describe(key)]));
   }
 
+  /**
+   * Members that are not linked, of whom no address is known, or none that works. In a network in which this node chooses its links, only
+   * those of whom none is known: there are others to choose.
+   */
+  missing(): Key[] {
+    const { roster, links, book } = this.#parts;
+    return roster.others().filter((key) => !links.has(key) && (this.#redial.failures(key) > 0 || book.sources(key).length === 0));
+  }
+
   /** Looks for every member whose address is known. */
   seek(): void {
     const { roster, links, book } = this.#parts;

@@ -8,7 +8,7 @@ import { type Host, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import { AddressBook, isUsable } from "./addresses.ts";
 import { type Disturbance, type InterfaceAddress, InterfaceWatch, readInterfaces } from "./interfaces.ts";
-import { ipOf, isOnLink, placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
+import { ipOf, isOnLink, type Place, placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
 
 /** What sources of hints may ask of this node. */
 export interface OwnPlace {
@@ -90,6 +90,11 @@ export class Whereabouts implements OwnPlace, Disposable {
   /** Where this node may be looked for, by somebody who can be anywhere. */
   announced(): string[] {
     return announced(this.#parts.listening());
+  }
+
+  /** Where a peer is, whose end of a connection that is. */
+  placeOf(remote: string): Place {
+    return placeOf(remote, this.#watch.current);
   }
 
   /** Addresses of this machine that others could reach, and how many linked members are on its own networks. */

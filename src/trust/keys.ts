@@ -14,7 +14,8 @@ export type Purpose =
   | "cairn attestation possession 1"
   | "cairn join by invitation 1"
   | "cairn join by peer 1"
-  | "cairn gossip 1";
+  | "cairn gossip 1"
+  | "cairn overlay addresses 1";
 
 export interface KeyPair {
   readonly publicKey: Key;

@@ -30,6 +30,15 @@ export {
   writeInvitationLine,
 } from "./membership.ts";
 export {
+  decodeOverlayAnswer,
+  decodeOverlayQuestion,
+  decodeSignedAddresses,
+  encodeMemberAddresses,
+  encodeOverlayAnswer,
+  encodeOverlayQuestion,
+  encodeSignedAddresses,
+} from "./overlay.ts";
+export {
   decodePunchFrame,
   decodeRelayFrame,
   decodeSeen,

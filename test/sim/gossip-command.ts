@@ -1,7 +1,7 @@
 /**
  * Runs the simulation of gossip as people ask for it, and prints a table.
  */
-import { spread } from "../../bench/statistics.ts";
+import { same, spread } from "../../bench/statistics.ts";
 import { format, type Report, row, verdict } from "../../bench/table.ts";
 import { simulateGossip } from "./gossip.ts";
 
@@ -43,8 +43,4 @@ export function gossip(options: { readonly nodes: number | undefined; readonly s
   const judged = rows.map((one) => ({ ...one, verdict: verdict(one) }));
   process.stdout.write(options.json ? `${JSON.stringify({ ...report, rows: judged }, null, 2)}\n` : `${format(report)}\n`);
   return judged.every((one) => one.verdict !== "MISSES");
-}
-
-function same(value: number): { median: number; p25: number; p75: number } {
-  return { median: value, p25: value, p75: value };
 }

@@ -109,12 +109,19 @@ class Simulation {
     const asker = this.#pick(honest);
     const wanted = this.#pick(honest.filter(({ key }) => key !== asker.key && (this.#liars.size === 0 || key.startsWith("w"))));
     const begunAt = this.#clock.now;
-    let outcome: { hops: number | undefined; questions: number; tookMs: number } | undefined;
-    asker.overlay.findMember(wanted.key, ({ member, hops, questions }) => {
-      outcome = { hops: member === undefined ? undefined : hops, questions, tookMs: this.#clock.now - begunAt };
-    });
-    while (outcome === undefined) this.#clock.run(10);
-    return outcome;
+    const outcomes: { hops: number | undefined; questions: number; tookMs: number }[] = [];
+    asker.overlay.findMember(
+      wanted.key,
+      () => true,
+      ({ member, hops, questions }) => {
+        outcomes.push({ hops: member === undefined ? undefined : hops, questions, tookMs: this.#clock.now - begunAt });
+      },
+    );
+    for (;;) {
+      const [outcome] = outcomes;
+      if (outcome !== undefined) return outcome;
+      this.#clock.run(10);
+    }
   }
 
   #pick(nodes: readonly Node[]): Node {
@@ -172,7 +179,7 @@ class Simulation {
     if (node === undefined || node.isSilent) return this.#clock.after(SILENCE_MS, () => done(undefined));
     return this.#clock.after(latency(), () => {
       node.overlay.heard({ key: from.key, addresses: ADDRESSES });
-      const told = this.#liars.has(to) ? this.#lie(target) : node.overlay.answer(from.key, target);
+      const told = this.#liars.has(to) ? this.#lie(target) : node.overlay.answer(from.key, target, () => true);
       this.#clock.after(latency(), () => done(told));
     });
   }
