@@ -371,6 +371,19 @@ export const limits = {
   punchMs: 3_000,
   /** Attempts to connect directly that one member may ask for in a minute. */
   punchesPerMinute: 12,
+  /** A member is asked to dial this node back at so many addresses, each with so long to succeed. */
+  probedAddresses: 4,
+  probeDialMs: 3_000,
+  /** Probes that one member may ask for in a minute, and all. */
+  probesPerMember: 6,
+  probesPerMinute: 60,
+  /** Members that are asked; from a change until they are, again where one tried in vain for the first time, and now and then. */
+  probers: 3,
+  probeAfterMs: 2_000,
+  probeAgainMs: 10_000,
+  probeEveryMs: 900_000,
+  /** Rounds in which all who were asked tried in vain, one after the other, before an address is held to be unreachable. */
+  probesInVain: 2,
   /** A connection that a better one has replaced may finish what is under way on it. */
   retireMs: 60_000,
   /** From the beginning of an attempt to the next, whatever is heard in between. */

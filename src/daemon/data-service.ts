@@ -181,11 +181,13 @@ export class DataService implements FrameLanes, AsyncDisposable {
 
   /** A member asks where this node listens; it does from now on. */
   async #tellPort({ key, stream }: MemberStream): Promise<void> {
-    const { codec, listening, log } = this.#parts;
+    const { codec, listening, network, log } = this.#parts;
     const frames = framesOf(stream, limits.dataOpeningBytes);
     try {
       const port = await this.#calls().ask("listen", this.#options.listen);
       listening(port);
+      network.listensToo(port);
+      if (!network.reachesData(key)) return frames.abort("unreachable"); // It need not wait for what others have tried in vain.
       await frames.write(codec.encodeDataPort(port), limits.helloDeadlineMs);
       await frames.close(limits.helloDeadlineMs);
     } catch (error) {

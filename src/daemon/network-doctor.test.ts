@@ -20,6 +20,7 @@ const WELL: NetworkFacts = {
   mdns: [{ interface: "eth0", family: "ip4", members: 1, trouble: undefined }],
   neighbours: 1,
   isolation: undefined,
+  reach: { addresses: [{ address: "/ip4/192.168.1.4/tcp/4711", by: 1, inVain: 0 }], dataPort: 4712, data: true },
   youngestMs: 1_000,
   nowMs: 2_000,
 };
@@ -34,6 +35,10 @@ test("each trouble is named, alone, with something to do; none is made up", () =
     [{ mdns: [{ interface: "eth0", family: "ip4", members: 0, trouble: undefined }] }, "mDNS"],
     [{ mdns: [{ interface: "eth0", family: "ip4", members: 0, trouble: undefined }], neighbours: 0 }],
     [{ mdns: undefined }],
+    [{ reach: { addresses: [], dataPort: 0, data: undefined } }],
+    [{ reach: { addresses: [{ address: "/ip4/192.168.1.4/tcp/4711", by: 0, inVain: 2 }], dataPort: 0, data: undefined } }, "reachability"],
+    [{ reach: { ...WELL.reach, data: false } }, "reachability"],
+    [{ reach: { addresses: [{ address: "/ip4/203.0.113.7/tcp/4711", by: 0, inVain: 2 }], dataPort: 0, data: undefined } }],
     [{ peers: [absent("a"), absent("b")] }, "members"],
     [{ isolation: "few-domains" }, "isolation"],
     [{ youngestMs: 10_000_000 }, "clock"],

@@ -4,7 +4,7 @@
  * Knows: what people can change. Does not know: where the facts come from, or how they are shown.
  */
 import { limits } from "../base/index.ts";
-import type { MdnsFacts, PeerFacts } from "../net/index.ts";
+import type { MdnsFacts, PeerFacts, ReachFacts } from "../net/index.ts";
 
 export interface NetworkCheck {
   readonly check: string;
@@ -15,7 +15,7 @@ export interface NetworkCheck {
 
 export interface NetworkFacts {
   readonly standing: string;
-  /** Multiaddrs at which members may look for this node. */
+  /** Multiaddrs at which this node listens. */
   readonly addresses: readonly string[];
   /** Addresses of this machine that others could reach, on however small a network. */
   readonly outward: readonly string[];
@@ -26,6 +26,7 @@ export interface NetworkFacts {
   /** Linked members that are on a network of this machine. */
   readonly neighbours: number;
   readonly isolation: string | undefined;
+  readonly reach: ReachFacts;
   /** When the youngest member was admitted, by the clock of who admitted it, and what time it is here; ms. */
   readonly youngestMs: number;
   readonly nowMs: number;
@@ -39,7 +40,15 @@ export function checkNetwork(facts: NetworkFacts): NetworkCheck[] {
     const advice = "cairn leave   forgets this network; cairn join LINE   with a new invitation comes back";
     return [failed("membership", `this machine is no member any more: ${facts.standing}`, advice)];
   }
-  return [checkInterfaces(facts), checkListening(facts), checkMdns(facts), checkPeers(facts), checkIsolation(facts), checkClock(facts)];
+  return [
+    checkInterfaces(facts),
+    checkListening(facts),
+    checkReach(facts),
+    checkMdns(facts),
+    checkPeers(facts),
+    checkIsolation(facts),
+    checkClock(facts),
+  ];
 }
 
 function passed(check: string, detail: string): NetworkCheck {
@@ -61,6 +70,21 @@ function checkListening({ addresses, outward }: NetworkFacts): NetworkCheck {
   return isInside && outward.length > 0
     ? failed("listening", `only this machine can reach ${addresses.join(" ")}`, "cairn config set network.listen auto   listens everywhere")
     : passed("listening", addresses.join(" "));
+}
+
+function checkReach({ addresses, reach }: NetworkFacts): NetworkCheck {
+  const check = "reachability";
+  const [reached, unreached] = [true, false].map((wanted) => reach.addresses.filter(({ by }) => by > 0 === wanted));
+  if (reached === undefined || unreached === undefined || reach.addresses.length === 0) return passed(check, "no member has tried yet");
+  const at = (all: readonly { readonly address: string }[]): string => all.map(({ address }) => address).join(" ");
+  // Where a router shows this machine nobody needs to come in; where it listens itself something keeps them out.
+  const shut = unreached.filter(({ address }) => addresses.includes(address));
+  const advice = "let TCP to that port through the firewalls of this machine and its network; members meet it through relays meanwhile";
+  if (shut.length > 0) return failed(check, `members have tried in vain at ${at(shut)}`, advice);
+  if (reach.data === false)
+    return failed(check, `members come through at ${at(reached)}, but not to TCP port ${reach.dataPort}, the data plane`, advice);
+  if (reached.length > 0) return passed(check, `members come through at ${at(reached)}`);
+  return passed(check, `behind a router that lets nobody in (${at(unreached)}): members meet this machine by punching, or through relays`);
 }
 
 function checkMdns({ mdns, neighbours, outward }: NetworkFacts): NetworkCheck {

@@ -275,7 +275,8 @@ export class NetworkRuntime implements AsyncDisposable {
     return checkNetwork({
       ...network.surroundings(),
       standing: this.members.standing(self),
-      addresses: network.addresses,
+      addresses: network.listening,
+      reach: network.reach,
       peers: network.peers(),
       nameOf: (key) => state?.members.get(key)?.name ?? key.slice(0, 12),
       isolation: network.isolation,

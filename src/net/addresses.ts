@@ -94,6 +94,14 @@ export class AddressBook {
     return !TOLD.some((source) => bySource?.has(source)) && this.learn(key, addresses, MEMBER_SAYS);
   }
 
+  /** The member can be dialled nowhere, as it says itself: what was told before counts no more. */
+  withdraw(key: Key): void {
+    const bySource = this.#known.get(key)?.bySource;
+    if (bySource === undefined) return;
+    for (const source of TOLD) bySource.delete(source);
+    this.#parts.saved.forget(key);
+  }
+
   /** Adds what discovery found. It is neither saved nor passed on, for it proves nothing. @returns whether that is news about a member */
   hint(source: string, { peerKey, addresses }: Host): boolean {
     if (peerKey === this.#parts.self || !this.#parts.isMember(peerKey)) return false;

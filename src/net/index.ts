@@ -13,6 +13,7 @@ export type { MemberStream } from "./member-stream.ts";
 export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
 export { Overlay, type OverlayFacts, type OverlayParts } from "./overlay.ts";
 export { OverlayDiscovery } from "./overlay-discovery.ts";
+export type { ReachFacts } from "./reachability.ts";
 export type { Candidate } from "./rendezvous-hash.ts";
 export { planCopies } from "./replication-plan.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";

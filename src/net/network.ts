@@ -9,6 +9,7 @@ import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key,
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
 import type { AddressBook } from "./addresses.ts";
+import { DialBack } from "./dial-back.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
 import { makeLibp2p, type Node } from "./libp2p.ts";
@@ -18,6 +19,7 @@ import type { MemberStream } from "./member-stream.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
+import { Reachability, type ReachFacts } from "./reachability.ts";
 import type { RelayOptions } from "./relay.ts";
 import { Routes } from "./routes.ts";
 import type { Place } from "./scopes.ts";
@@ -85,6 +87,8 @@ export class Network implements AsyncDisposable {
   readonly #seeker: Seeker;
   readonly #routes: Routes = new Routes();
   readonly #wayFinder: WayFinder;
+  readonly #dialBack: DialBack;
+  readonly #reachability: Reachability;
   readonly #listeners: ((change: PeerChange) => void)[] = [];
   #hearGossip: (from: Key, frame: GossipFrame) => void = () => undefined;
   #ending = false;
@@ -115,9 +119,13 @@ export class Network implements AsyncDisposable {
     const whereabouts = {
       ...parts,
       links: (): Link[] => this.#links.all(),
-      listening: (): string[] => libp2p.services.ways.listening(),
+      listening: (): string[] => this.listening,
+      reached: (): string[] => this.#reachability.announced(),
       dialable: (key: Key, news: boolean): void => this.#seeker.dialable(key, news),
-      disturbed: (): void => this.#seeker.disturbed(),
+      disturbed: (): void => {
+        this.#reachability.forget();
+        this.#seeker.disturbed();
+      },
     };
     this.#whereabouts = new Whereabouts(whereabouts, options);
     this.#book = this.#whereabouts.book;
@@ -148,9 +156,23 @@ export class Network implements AsyncDisposable {
       linkWith: (key: Key): Link | undefined => this.#links.get(key),
     };
     this.#wayFinder = new WayFinder(finding, options.relay);
+    this.#dialBack = new DialBack({ ...finding, libp2p, gate, interfaces: () => this.#whereabouts.interfaces() });
+    this.#reachability = new Reachability({
+      ...parts,
+      ask: (key, addresses, dataPort) => this.#dialBack.ask(key, addresses, dataPort),
+      probers: () => this.#direct().map((link) => ({ key: link.key, ...this.#whereabouts.placeOf(link) })),
+      seen: () => this.#wayFinder.seen(),
+      listening: () => this.listening,
+      changed: () => this.#whereabouts.tellAgain(),
+    });
   }
 
-  /** Where this node listens: multiaddrs. */
+  /** Multiaddrs at which this node listens. */
+  get listening(): string[] {
+    return this.#libp2p.services.ways.listening();
+  }
+
+  /** Where members look for this node: multiaddrs. */
   get addresses(): string[] {
     return this.#whereabouts.announced();
   }
@@ -158,7 +180,8 @@ export class Network implements AsyncDisposable {
   /** This node and members that it is connected with, for an invitation: where somebody new may ask. */
   hosts(most: number): Host[] {
     const others = this.#book.hosts().filter(({ peerKey }) => this.#links.has(peerKey));
-    return [this.#self(), ...others].slice(0, most);
+    const self = { peerKey: this.#parts.roster.self, addresses: this.addresses };
+    return [...(self.addresses.length > 0 ? [self] : []), ...others].slice(0, most);
   }
 
   peers(): PeerFacts[] {
@@ -179,6 +202,22 @@ export class Network implements AsyncDisposable {
   /** Addresses of this machine that others could reach, and how many linked members are on its own networks. */
   surroundings(): { outward: string[]; neighbours: number } {
     return this.#whereabouts.surroundings();
+  }
+
+  /** At which of its addresses members reach this node. */
+  get reach(): ReachFacts {
+    return this.#reachability.facts;
+  }
+
+  /** The data plane takes connections at a port of this machine. */
+  listensToo(port: number): void {
+    this.#reachability.listensToo(port);
+  }
+
+  /** Whether a member may reach the data plane here, as far as others have tried. */
+  reachesData(key: Key): boolean {
+    const link = this.#links.get(key);
+    return this.reach.data !== false || (link !== undefined && this.#whereabouts.placeOf(link).near);
   }
 
   connected(key: Key): boolean {
@@ -264,6 +303,7 @@ export class Network implements AsyncDisposable {
     if (this.#ending) return;
     this.#ending = true;
     this.#seeker[Symbol.dispose]();
+    this.#reachability[Symbol.dispose]();
     this.#wayFinder.paths[Symbol.dispose]();
     this.#whereabouts[Symbol.dispose]();
     await Promise.all(this.#links.all().map((link) => link.close("this node stops")));
@@ -276,6 +316,7 @@ export class Network implements AsyncDisposable {
     await this.#serving.begin();
     await this.serve(MEMBER, 1, ({ key, stream, connection }) => this.#adopt(key, connection, framesOf(stream, limits.memberFrameBytes)));
     await this.#wayFinder.serve((protocol, most, accept) => this.serve(protocol, most, accept));
+    await this.#dialBack.serve((protocol, most, accept) => this.serve(protocol, most, accept));
     await this.#libp2p.start();
     this.#parts.roster.onChange((added) => this.#changed(added));
     this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
@@ -287,6 +328,7 @@ export class Network implements AsyncDisposable {
     this.#wayFinder.paths.linked(link);
     this.#whereabouts.introduce(link);
     this.#seeker.linked(link);
+    this.#reachability.soon();
     for (const listener of this.#listeners) listener({ kind: "connected", key: link.key });
   }
 
@@ -326,8 +368,8 @@ export class Network implements AsyncDisposable {
     return link;
   }
 
-  #self(): Host {
-    return { peerKey: this.#parts.roster.self, addresses: this.addresses };
+  #direct(): Link[] {
+    return this.#links.all().filter(({ facts }) => facts.relays === 0);
   }
 
   #adopt(key: Key, connection: Connection, frames: Frames): void {

@@ -86,6 +86,11 @@ export class Puncher {
     }
   }
 
+  /** Where members see connections that this node dialled come from. */
+  seen(): string[] {
+    return [...this.#seen.values()].map(({ address }) => address);
+  }
+
   /** Tells a member where it is seen from here. */
   async tell({ stream, connection }: MemberStream): Promise<void> {
     const frames = framesOf(stream, limits.pathFrameBytes);

@@ -38,6 +38,11 @@ export class WayFinder {
     this.paths = new Paths({ ...parts, circuits: this.#circuits, puncher: this.#puncher });
   }
 
+  /** See {@link Puncher.seen}. */
+  seen(): string[] {
+    return this.#puncher.seen();
+  }
+
   /** Lets members ask this node for its part in finding ways. */
   async serve(serve: Serve): Promise<void> {
     await serve(RELAY, limits.circuitsPerMember, (asked) => void this.#relay.serve(asked));

@@ -32,6 +32,8 @@ export interface WhereaboutsParts {
   readonly links: () => readonly Told[];
   /** Multiaddrs at which this node really listens now. */
   readonly listening: () => readonly string[];
+  /** Those at which members are thought to reach it, and others at which they do. */
+  readonly reached: () => readonly string[];
   /** A member may be at an address; `news` when that was not known before. */
   readonly dialable: (key: Key, news: boolean) => void;
   /** This machine has moved or slept: connections may be dead, and others possible. */
@@ -87,9 +89,13 @@ export class Whereabouts implements OwnPlace, Disposable {
     return undefined;
   }
 
-  /** Where this node may be looked for, by somebody who can be anywhere. */
+  /** Where this node may be looked for, by somebody whose place is not known, as with an invitation. */
   announced(): string[] {
-    return announced(this.#parts.listening());
+    const { listening, reached } = this.#parts;
+    const isWide = (address: string): boolean => !["loopback", "link"].includes(scopeOf(address));
+    const [usable, wide] = [reached().filter(isUsable), reached().filter((address) => isUsable(address) && isWide(address))];
+    // Loopback only where there is nothing else to listen on.
+    return (listening().some(isWide) ? wide : usable).slice(0, limits.addressesPerHost);
   }
 
   /** Where a peer is, whose end of a connection that is. */
@@ -104,11 +110,22 @@ export class Whereabouts implements OwnPlace, Disposable {
     return { outward: own.map(({ address }) => address), neighbours: this.#parts.links().filter(isNear).length };
   }
 
+  /** Those of this node's addresses that mean something where a member is, and whether that is near. */
+  placeOf(link: Told): { readonly addresses: readonly string[]; readonly near: boolean } {
+    const place = placeOf(link.facts.address, this.#watch.current);
+    return { addresses: toldTo(place, this.#parts.listening().filter(isUsable), true), near: place.near };
+  }
+
+  /** This node is somewhere else than it has told: an empty list takes back what was told before. */
+  tellAgain(): void {
+    for (const link of this.#parts.links()) link.send({ kind: "addresses", hosts: [this.#selfFor(link)] });
+  }
+
   /** A link has begun: tells the member where this node is, and where others are. */
   introduce(link: Told): void {
     link.send({
       kind: "addresses",
-      hosts: [...this.#selfFor(link), ...this.book.hosts().flatMap((host) => hostFor(link, host, this.#watch))],
+      hosts: [this.#selfFor(link), ...this.book.hosts().flatMap((host) => hostFor(link, host, this.#watch))],
     });
   }
 
@@ -118,6 +135,7 @@ export class Whereabouts implements OwnPlace, Disposable {
     for (const { peerKey, addresses } of hosts) {
       const fit = addresses.filter((address) => isUsable(address) && travels(address, place));
       const itself = peerKey === from.key;
+      if (itself && addresses.length === 0) this.book.withdraw(peerKey);
       const news = itself ? this.book.learn(peerKey, fit) : this.book.learnIfUnknown(peerKey, fit);
       if (!news) continue;
       this.#parts.log.event("info", "peer.address", { peer: peerKey, addresses: fit.join(" "), source: itself ? "itself" : "member" });
@@ -147,17 +165,17 @@ export class Whereabouts implements OwnPlace, Disposable {
   }
 
   #disturbed(what: Disturbance): void {
-    const { log, links, disturbed } = this.#parts;
+    const { log, disturbed } = this.#parts;
     if (what.kind === "slept") log.event("info", "network.slept", { forMs: what.forMs });
     else log.event("info", "network.changed", { gone: what.gone.join(", "), come: what.come.join(", ") });
-    for (const link of links()) for (const host of this.#selfFor(link)) link.send({ kind: "addresses", hosts: [host] });
+    this.tellAgain();
     for (const discovery of this.#discoveries) discovery.refresh();
     disturbed();
   }
 
-  #selfFor(link: Told): Host[] {
-    const addresses = toldTo(placeOf(link.facts.address, this.#watch.current), this.#parts.listening().filter(isUsable), true);
-    return addresses.length === 0 ? [] : [{ peerKey: this.#parts.roster.self, addresses }];
+  #selfFor(link: Told): Host {
+    const addresses = toldTo(placeOf(link.facts.address, this.#watch.current), this.#parts.reached().filter(isUsable), true);
+    return { peerKey: this.#parts.roster.self, addresses };
   }
 }
 
@@ -165,11 +183,4 @@ export class Whereabouts implements OwnPlace, Disposable {
 function hostFor(link: Told, { peerKey, addresses }: Host, { current }: InterfaceWatch): Host[] {
   const told = peerKey === link.key ? [] : toldTo(placeOf(link.facts.address, current), addresses, false);
   return told.length === 0 ? [] : [{ peerKey, addresses: told }];
-}
-
-/** What can be said to somebody whose place is not known, such as in an invitation: loopback only where there is nothing else. */
-function announced(listening: readonly string[]): string[] {
-  const usable = listening.filter(isUsable);
-  const wide = usable.filter((address) => !["loopback", "link"].includes(scopeOf(address)));
-  return (wide.length > 0 ? wide : usable).slice(0, limits.addressesPerHost);
 }

@@ -32,6 +32,7 @@ export {
 export type { KeepItem, KeepVerdict } from "./keep.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
 export type { PunchFrame, RelayFrame } from "./paths.ts";
+export type { ReachFrame } from "./reach.ts";
 export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
 export { ShareSplitter } from "./share-splitter.ts";
 

@@ -46,5 +46,6 @@ export {
   encodeRelayFrame,
   encodeSeen,
 } from "./paths.ts";
+export { decodeReachFrame, encodeReachFrame } from "./reach.ts";
 export { decodeShareFrame, encodeBlobs, encodeQuestion, encodeResults, encodeSummary, SHARE_LENGTH_BYTES } from "./share.ts";
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";

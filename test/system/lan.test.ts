@@ -150,3 +150,21 @@ test("a machine of another network on the same wire learns nothing and is not di
     assert.deepEqual(node.events("gate.refused"), [], "nobody even tried");
   }
 });
+
+test("an address at which nobody comes through is not told, and the doctor says so; nor is the data plane's port", OPTIONS, async (t) => {
+  const net = await lan(t);
+  const [a, b] = [await net.machine("a", "20.0.0.1/24"), await net.machine("b", "20.0.0.2/24")];
+  for (const machine of [a, b]) withoutIPv6(machine);
+  const shut = "tcp dport { 4711, 4712 } ct state new drop;";
+  b.run("nft -f -", `table inet shut { chain in { type filter hook input priority 0; ${shut} }; }\n`);
+  const [first, second] = [await daemon(t, a), await daemon(t, b)];
+  await pair(t, first, second);
+  await first.control("POST", "/network/measure", { member: "second", bytes: 1_000 });
+  await until(t, () => first.events("address.reached").length > 0 && second.events("address.unreached").length >= limits.probesInVain);
+  await until(t, async () => ((await second.control("GET", "/network/peers")).addresses as string[]).length === 0);
+  const checks = (await second.control("GET", "/network/doctor")) as unknown as { check: string; ok: boolean; detail: string }[];
+  const reach = checks.find(({ check }) => check === "reachability");
+  assert.deepEqual([reach?.ok, /20\.0\.0\.2\/tcp\/4711/.test(reach?.detail ?? "")], [false, true], JSON.stringify(checks));
+  const { path } = await first.control("POST", "/network/measure", { member: "second", bytes: 1_000 });
+  assert.equal(path, "libp2p");
+});
