@@ -160,7 +160,7 @@ export class Network implements AsyncDisposable {
     this.#reachability = new Reachability({
       ...parts,
       ask: (key, addresses, dataPort) => this.#dialBack.ask(key, addresses, dataPort),
-      probers: () => this.#direct().map((link) => ({ key: link.key, ...this.#whereabouts.placeOf(link) })),
+      probers: () => this.#direct().map((link) => ({ key: link.key, ...this.#whereabouts.seenFrom(link) })),
       seen: () => this.#wayFinder.seen(),
       listening: () => this.listening,
       changed: () => this.#whereabouts.tellAgain(),
@@ -217,7 +217,7 @@ export class Network implements AsyncDisposable {
   /** Whether a member may reach the data plane here, as far as others have tried. */
   reachesData(key: Key): boolean {
     const link = this.#links.get(key);
-    return this.reach.data !== false || (link !== undefined && this.#whereabouts.placeOf(link).near);
+    return this.reach.data !== false || (link !== undefined && this.#whereabouts.seenFrom(link).near);
   }
 
   connected(key: Key): boolean {

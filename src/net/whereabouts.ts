@@ -111,7 +111,7 @@ export class Whereabouts implements OwnPlace, Disposable {
   }
 
   /** Those of this node's addresses that mean something where a member is, and whether that is near. */
-  placeOf(link: Told): { readonly addresses: readonly string[]; readonly near: boolean } {
+  seenFrom(link: Told): { readonly addresses: readonly string[]; readonly near: boolean } {
     const place = placeOf(link.facts.address, this.#watch.current);
     return { addresses: toldTo(place, this.#parts.listening().filter(isUsable), true), near: place.near };
   }
