@@ -26,7 +26,7 @@ import type { Serve } from "./serving.ts";
 /** Asked of a member. */
 export const PROBE = "/cairn/probe/1";
 /** Opened by that member on the connection that it was asked for. */
-export const DIAL_BACK = "/cairn/dial-back/1";
+const DIAL_BACK = "/cairn/dial-back/1";
 
 /** All addresses one after the other, and the data plane's port. */
 const ANSWER_MS: number = (limits.probedAddresses + 1) * limits.probeDialMs + limits.pathStepMs;
