@@ -31,6 +31,8 @@ const tiny: Settings = {
   messages: 10,
   links: 2,
   objects: 12,
+  artifactBytes: 4_194_304,
+  uplinkBytesPerSecond: 8_388_608,
   strangerSeconds: 1,
   dataBytes: 1_048_576,
   progress: () => undefined,

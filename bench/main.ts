@@ -17,6 +17,7 @@ import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
 import type { Settings } from "./settings.ts";
 import { sharing } from "./sharing.ts";
+import { swarm } from "./swarm.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
 import { warm } from "./warm.ts";
 
@@ -32,6 +33,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   "data-plane": dataPlane,
   exchange,
   sharing,
+  swarm,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -47,17 +49,22 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   data-plane the data plane on loopback: against raw TLS, against streams of libp2p
   exchange   300 objects from a peer, against HTTP
   sharing    an empty cache beside a member that has built the same
+  swarm      a large artifact from one to eight, against HTTP, with limited uplinks
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
   --units N        units of a project   [24 in cold and checkout, all in warm]
-  --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests, 8 members and 100 messages
+  --artifact MIB   size of the artifact in swarm   [256]
+  --uplink MIB     a second, of each machine in swarm   [16]
+  --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests, 8 members and 100 messages, 32 MiB
   --json           machine, rows and verdicts as JSON
 
 Exits with 1 when a figure misses what it must reach.
 `;
+
+const MIB = 1_048_576;
 
 function isProject(name: string): name is ProjectName {
   return (projectNames as readonly string[]).includes(name);
@@ -72,6 +79,8 @@ const { values, positionals } = line.read({
     jobs: { type: "string", multiple: true },
     rounds: { type: "string" },
     units: { type: "string" },
+    artifact: { type: "string" },
+    uplink: { type: "string", default: "16" },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
@@ -96,6 +105,8 @@ const settings: Settings = {
   objects: 300,
   strangerSeconds: values.quick ? 5 : 60,
   dataBytes: values.quick ? 67_108_864 : 268_435_456,
+  artifactBytes: MIB * positive("artifact", values.artifact ?? (values.quick ? "32" : "256")),
+  uplinkBytesPerSecond: MIB * positive("uplink", values.uplink),
   progress: (text) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`),
 };
 

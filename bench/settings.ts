@@ -31,6 +31,9 @@ export interface Settings {
   readonly dataBytes: number;
   /** Objects in `exchange`. */
   readonly objects: number;
+  /** Of the artifact in `swarm`, and of every machine's uplink there. */
+  readonly artifactBytes: number;
+  readonly uplinkBytesPerSecond: number;
   /** Tells how far it is. */
   readonly progress: (text: string) => void;
 }

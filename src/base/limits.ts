@@ -320,6 +320,33 @@ export const limits = {
     /** Members that hear of each other's presence; a larger network is parted into groups. */
     membersPerGroup: 256,
   },
+  /** docs/protocol/swarm.md */
+  swarm: {
+    /** Smaller blobs travel whole. */
+    fromBytes: 8_388_608,
+    /** A frame; a chunk's bytes are not in one. */
+    frameBytes: 131_072,
+    chunkBytes: 1_048_576,
+    /** Chunks that one member is asked for at once, and that one may ask for. */
+    wants: 2,
+    wantsTaken: 32,
+    /** Members that one blob is fetched from at once. */
+    sources: 16,
+    /** Blobs that are fetched at once, and kept ready with their chunk lists to be served. */
+    fetches: 4,
+    listsKept: 32,
+    /** Chunks that are sent at once, to all members. */
+    uploads: 4,
+    /** Members that fetch the same blob and hear of each other. */
+    peersTold: 32,
+    /** What a member was asked for and has not given for so long, another is asked for as well. */
+    slowMs: 3_000,
+    /** A stream on which nothing moves ends; a blob that nobody gives any more is given up. */
+    idleMs: 30_000,
+    stalledMs: 15_000,
+    /** What was fetched of a blob waits so long to be gone on with. */
+    partsKeptMs: 259_200_000,
+  },
   /** What a user has pinned, and blobs that belong to it. */
   pins: 1_024,
   pinnedBlobs: 65_536,

@@ -5,7 +5,7 @@
  */
 export { type Answers, Calls } from "./calls.ts";
 export { type Carrier, type CountedDuplex, dataStream } from "./carriers.ts";
-export { tlsIdentity } from "./certificate.ts";
+export { certifiedKey, tlsIdentity } from "./certificate.ts";
 export { Exposures } from "./exposures.ts";
 export { Forwards, nameOf as nameOfForward } from "./forwards.ts";
 export { channelOverPort } from "./frame-port.ts";
@@ -13,6 +13,8 @@ export { type Measured, measure, serveMeasurements } from "./measure.ts";
 export { type DataTraffic, Plane } from "./plane.ts";
 export { bridge, PortDuplex } from "./port-duplex.ts";
 export { openShareLane, serveShareLanes } from "./share-lanes.ts";
+export { Swarm, type SwarmOrder } from "./swarm.ts";
+export type { Fetched } from "./swarm-fetch.ts";
 export { TlsCarrier } from "./tls-carrier.ts";
 export type { DataHosts } from "./tls-client.ts";
 export { addressOf } from "./tls-options.ts";

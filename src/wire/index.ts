@@ -35,6 +35,7 @@ export type { PunchFrame, RelayFrame } from "./paths.ts";
 export type { ReachFrame } from "./reach.ts";
 export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
 export { ShareSplitter } from "./share-splitter.ts";
+export type { SwarmGive, SwarmWant } from "./swarm.ts";
 
 /** The messages of the network; see network.ts. */
 export type NetworkCodec = typeof import("./network.ts");

@@ -49,3 +49,4 @@ export {
 export { decodeReachFrame, encodeReachFrame } from "./reach.ts";
 export { decodeShareFrame, encodeBlobs, encodeQuestion, encodeResults, encodeSummary, SHARE_LENGTH_BYTES } from "./share.ts";
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";
+export { decodeSwarmGive, decodeSwarmWant, encodeSwarmGive, encodeSwarmWant } from "./swarm.ts";
