@@ -15,6 +15,7 @@ import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import type { Settings } from "./settings.ts";
 import { paired, ratios, spread } from "./statistics.ts";
+import { swarm } from "./swarm.ts";
 import { format, type Report, row, verdict } from "./table.ts";
 import { warm } from "./warm.ts";
 
@@ -74,6 +75,8 @@ test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 
 test("the data plane is measured", async () =>
   check(await dataPlane(tiny), /data plane \/ raw TLS/, /data plane \/ libp2p Noise/, /requests: data plane on one stream/));
 test("objects from a peer are measured, and arrive", async () => check(await exchange(tiny), /wall \/ HTTP/));
+
+test("a large artifact is measured, and arrives", async () => check(await swarm(tiny), /in chunks \/ HTTP/));
 
 test("medians, quartiles and ratios", () => {
   assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, p25: 2, p75: 4 });

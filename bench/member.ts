@@ -71,8 +71,19 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
   kept.keep(statements);
   const peerSeed = seeds.peerSeed.toString("hex");
   const identity = { network, name, peerSeed, attestationSeed: seeds.attestationSeed.toString("hex") };
+  const nothing = (): never => {
+    throw new Error("it keeps nothing");
+  };
   const local = {
-    store: { has: () => Promise.resolve(false), write: () => Promise.reject(new Error("it keeps nothing")), hasRoom: () => false },
+    store: {
+      has: () => Promise.resolve(false),
+      write: nothing,
+      hasRoom: () => false,
+      plain: () => Promise.resolve(undefined),
+      partPath: nothing,
+      plainPath: nothing,
+      adopt: nothing,
+    },
     index: { add: () => undefined },
     isQuiet: () => false,
   };
@@ -136,7 +147,7 @@ async function obey(order: Order): Promise<unknown> {
       return serveHttp(shelf.objects);
     }
     case "shared":
-      return required().sharing.exchange.facts().length;
+      return required().sharing.share.facts().length;
     case "fetch":
       return fetched(order);
   }

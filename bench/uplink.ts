@@ -4,19 +4,32 @@
  */
 import { Duplex, Transform, type TransformCallback } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
+import { asError } from "../src/base/index.ts";
 
 /** Written in pieces of this size, so that streams take turns. */
 const PIECE_BYTES = 65_536;
 const MS = 1_000;
 
-function drained(stream: Duplex): Promise<void> {
-  return new Promise((resolve) => {
-    const go = (): void => {
-      stream.off("drain", go).off("close", go);
-      resolve();
-    };
-    stream.on("drain", go).on("close", go);
-  });
+class Limited extends Transform {
+  readonly #send: (chunk: Buffer, put: (piece: Buffer) => void) => Promise<void>;
+
+  constructor(send: (chunk: Buffer, put: (piece: Buffer) => void) => Promise<void>) {
+    super({ highWaterMark: PIECE_BYTES });
+    this.#send = send;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    void this.#pass(chunk, done);
+  }
+
+  async #pass(chunk: Buffer, done: TransformCallback): Promise<void> {
+    try {
+      await this.#send(chunk, (piece) => this.push(piece));
+      done();
+    } catch (error) {
+      done(asError(error));
+    }
+  }
 }
 
 export class Uplink {
@@ -36,43 +49,16 @@ export class Uplink {
 
   /** What is written to it goes on as fast as the uplink takes it. */
   limited(): Transform {
-    const uplink = this;
-    return new Transform({
-      highWaterMark: PIECE_BYTES,
-      transform(chunk: Buffer, _encoding, done: TransformCallback) {
-        uplink.#pieces(chunk, (piece) => void this.push(piece)).then(() => done(), done);
-      },
-    });
+    return new Limited((chunk, put) => this.#pieces(chunk, put));
   }
 
   /** The same stream, whose writes take their time. */
   around(inner: Duplex): Duplex {
-    const uplink = this;
-    const outer = new Duplex({
-      allowHalfOpen: true,
-      write(chunk: Buffer, _encoding, done) {
-        const put = async (): Promise<void> => {
-          await uplink.#pieces(chunk, (piece) => inner.write(piece));
-          if (inner.writableNeedDrain && !inner.destroyed) await drained(inner);
-        };
-        put().then(() => done(), done);
-      },
-      final(done) {
-        inner.end(() => done());
-      },
-      read() {
-        inner.resume();
-      },
-      destroy(error, done) {
-        inner.destroy();
-        done(error);
-      },
-    });
-    inner
-      .on("data", (bytes: Buffer) => outer.push(bytes) || inner.pause())
-      .once("end", () => outer.push(null))
-      .on("error", (error) => outer.destroy(error))
-      .once("close", () => outer.destroy());
+    const limited = this.limited();
+    limited.pipe(inner);
+    const outer = Duplex.from({ writable: limited, readable: inner });
+    inner.once("close", () => outer.destroy());
+    outer.once("close", () => inner.destroy()).on("error", () => undefined);
     return outer;
   }
 

@@ -76,7 +76,7 @@ export interface Exchange {
   /**
    * Fetches blobs from members that may have them, and hands over each whose digest is right.
    *
-   * @param take keeps a blob; fetching goes on when it resolves
+   * @param take keeps a blob; fetching goes on when it resolves. Large ones may be kept without it
    * @returns those that could not be had
    */
   blobs(

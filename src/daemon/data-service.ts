@@ -7,7 +7,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { FrameChannel, FrameLanes, Roster } from "../contracts/index.ts";
+import type { BlobSwarm, Fetched, FrameChannel, FrameLanes, Roster, SwarmOrder } from "../contracts/index.ts";
 import { bridge, Calls, channelOverPort, type DataHosts, type Exposure, type Forward, type Measured } from "../data/index.ts";
 import { framesOf, type MemberStream, type Network, StreamDuplex } from "../net/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -37,12 +37,14 @@ export interface DataServiceOptions extends DataThreadOptions {
   readonly listen: DataListen;
 }
 
+type FileOf = Parameters<BlobSwarm["serveFrom"]>[0];
+
 interface Thread {
   readonly worker: Worker;
   readonly calls: Calls<ThreadAnswers>;
 }
 
-export class DataService implements FrameLanes, AsyncDisposable {
+export class DataService implements FrameLanes, BlobSwarm, AsyncDisposable {
   readonly #parts: DataServiceParts;
   readonly #options: DataServiceOptions;
   readonly #ports = new Map<Key, { readonly port: number; readonly atMs: number }>();
@@ -50,6 +52,7 @@ export class DataService implements FrameLanes, AsyncDisposable {
   #exposures: readonly Exposure[] = [];
   #forwards: readonly Forward[] = [];
   #acceptLane: ((channel: FrameChannel) => void) | undefined;
+  #fileOf: FileOf | undefined;
   #ended = false;
 
   /** @param kept what was exposed and forwarded before */
@@ -119,6 +122,22 @@ export class DataService implements FrameLanes, AsyncDisposable {
     this.#acceptLane = accept;
   }
 
+  async fetch(order: SwarmOrder, signal: AbortSignal): Promise<Fetched> {
+    signal.throwIfAborted();
+    const calls = this.#calls();
+    const stop = (): void => void calls.ask("stopFetch", order.digest).catch(() => undefined);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      return await calls.ask("fetch", order);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  serveFrom(fileOf: FileOf): void {
+    this.#fileOf = fileOf;
+  }
+
   async state(): Promise<DataState> {
     return this.#thread === undefined ? NOTHING : this.#thread.calls.ask("state", undefined);
   }
@@ -146,6 +165,7 @@ export class DataService implements FrameLanes, AsyncDisposable {
       event: ({ level, name, facts }) => log.event(level, name, facts),
       whereIs: (key) => this.#whereIs(key),
       stream: (key) => this.#openStream(key),
+      fileOf: async ({ digest, size }) => this.#fileOf?.(digest, size),
       lane: ({ key, port }) => (this.#acceptLane === undefined ? port.close() : this.#acceptLane(channelOverPort(key, port))),
     };
     calls.begin(answers);

@@ -6,8 +6,8 @@
  */
 import type { TLSSocket } from "node:tls";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import type { Facts, Key, Level, Log } from "../base/index.ts";
-import type { DataStream } from "../contracts/index.ts";
+import type { Digest, Facts, Key, Level, Log } from "../base/index.ts";
+import type { DataStream, Fetched, SwarmOrder } from "../contracts/index.ts";
 import {
   addressOf,
   Calls,
@@ -25,6 +25,7 @@ import {
   openShareLane,
   Plane,
   PortDuplex,
+  Swarm,
   serveMeasurements,
   serveShareLanes,
   TlsCarrier,
@@ -68,6 +69,8 @@ export type DaemonAnswers = {
   stream(key: Key): Promise<HandedStream>;
   /** A member has opened a lane of the exchange. */
   lane(lane: LanePort): void;
+  /** Where a blob of that size lies, plain and verified. */
+  fileOf(blob: { readonly digest: Digest; readonly size: number }): Promise<string | undefined>;
 };
 
 export interface DataState {
@@ -97,6 +100,10 @@ export type ThreadAnswers = {
   measure(request: { readonly key: Key; readonly bytes: number }): Promise<Measured>;
   /** Opens a lane. @throws {CairnError} peer-absent, data-refused, limit-exceeded */
   lane(key: Key): Promise<LanePort>;
+  /** See BlobSwarm.fetch. */
+  fetch(order: SwarmOrder): Promise<Fetched>;
+  /** Nobody waits for that blob any more. */
+  stopFetch(digest: Digest): void;
   state(): DataState;
 };
 
@@ -120,6 +127,9 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
   const forwards = new Forwards({ plane, log });
   serveMeasurements(plane);
   serveShareLanes(plane, (key, port) => void daemon.ask("lane", { key, port }, [port]));
+  const fileOf = (digest: Digest, size: number): Promise<string | undefined> => daemon.ask("fileOf", { digest, size });
+  const swarm = new Swarm({ plane, codec, log, now, random: Math.random, fileOf });
+  const fetching = new Map<Digest, AbortController>();
 
   let listening: Promise<number> | undefined;
   const answers: ThreadAnswers = {
@@ -147,6 +157,16 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
     check: (name) => forwards.check(name),
     measure: ({ key, bytes }) => measure(plane, key, bytes, forever),
     lane: async (key) => ({ key, port: await openShareLane(plane, key, forever) }),
+    fetch: async (order) => {
+      const stop = new AbortController();
+      fetching.set(order.digest, stop);
+      try {
+        return await swarm.fetch(order, stop.signal);
+      } finally {
+        fetching.delete(order.digest);
+      }
+    },
+    stopFetch: (digest) => fetching.get(digest)?.abort(new Error("nobody waits for it")),
     state: () => ({ exposures: exposures.counts(), forwards: forwards.states(), traffic: plane.traffic() }),
   };
   daemon.begin(answers);

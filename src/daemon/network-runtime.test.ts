@@ -19,7 +19,11 @@ test("a start that fails late closes what had opened: nothing listens any more",
     throw new Error("no shelf");
   };
   const never = (): never => assert.fail("it does not get so far");
-  const local = { store: { has: never, write: never, hasRoom: never }, index: { add: never }, isQuiet: never };
+  const local = {
+    store: { has: never, write: never, hasRoom: never, plain: never, partPath: never, plainPath: never, adopt: never },
+    index: { add: never },
+    isQuiet: never,
+  };
   const parts = { log, local, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf, recalled: () => undefined };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
   await assert.rejects(

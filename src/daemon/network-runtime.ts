@@ -197,6 +197,7 @@ export class NetworkRuntime implements AsyncDisposable {
       recalled,
       log,
       lanes: tunnels.lanes,
+      swarm: tunnels.swarm,
     };
     const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies }));
     const started = { members, network, overlay, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
@@ -257,7 +258,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const { state, self } = this.members;
     const traffic = await this.tunnels.traffic();
     const facts = this.network.peers();
-    const views = describePeers(state, facts, this.gossip.presence, this.sharing.exchange.facts());
+    const views = describePeers(state, facts, this.gossip.presence, this.sharing.share.facts());
     const peers = views.map((view, i) => ({ ...view, data: traffic.get(facts[i]?.key ?? "") ?? null }));
     const isolation = this.network.isolation ?? null;
     return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, peers };

@@ -2,17 +2,18 @@
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
 import type { Digest, Key, Log } from "../base/index.ts";
-import type { FrameLanes, LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
+import type { BlobSwarm, Exchange, FrameLanes, LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
 import { type Candidate, Keep, type Network, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { Keeper } from "./keeper.ts";
+import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import type { SharingNetwork, Unsigned } from "./sharing.ts";
 
 /** What copies are kept in, and when there is time for them. */
 export interface LocalCopies {
-  readonly store: Pick<LocalStore, "has" | "write"> & { hasRoom(bytes: number): boolean };
+  readonly store: GrowingStore & Pick<LocalStore, "write"> & { hasRoom(bytes: number): boolean };
   readonly index: Pick<ResultIndex, "add">;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
@@ -25,6 +26,7 @@ export interface NetworkSharingParts {
   readonly attestationKeys: KeyPair;
   readonly shelf: KeptShelf;
   readonly local: LocalCopies;
+  readonly swarm: BlobSwarm;
   readonly lanes: FrameLanes;
   readonly log: Log;
   /** Called when results are gone that may have been served before. */
@@ -49,7 +51,9 @@ export interface NetworkSharingOptions {
 }
 
 export class NetworkSharing implements SharingNetwork, Disposable {
-  readonly exchange: Share;
+  readonly share: Share;
+  /** The same, but for large blobs. */
+  readonly exchange: Exchange;
   readonly #replicator: Replicator;
   readonly #keeper: Keeper;
   readonly #parts: NetworkSharingParts;
@@ -60,8 +64,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   #recalling: Promise<void> = Promise.resolve();
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
-    const exchange = await Share.start({ ...parts, now: () => performance.now() });
-    const sharing: NetworkSharing = new NetworkSharing(parts, exchange, options, (to, items) => keep.offer(to, items));
+    const share = await Share.start({ ...parts, now: () => performance.now() });
+    const sharing: NetworkSharing = new NetworkSharing(parts, share, options, (to, items) => keep.offer(to, items));
     const keep = await Keep.start({ ...parts, take: (from, items) => sharing.#keeper.take(from, items) });
     parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
     parts.members.onChange(() => sharing.#recallSoon());
@@ -72,12 +76,14 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   private constructor(
     parts: NetworkSharingParts,
-    exchange: Share,
+    share: Share,
     { policy, copies }: NetworkSharingOptions,
     offer: ReplicatorParts["offer"],
   ) {
     const { members, shelf, log, local } = parts;
     this.#parts = parts;
+    this.share = share;
+    const exchange = new LargeBlobs({ exchange: share, swarm: parts.swarm, store: local.store, log });
     this.exchange = exchange;
     this.#policy = policy;
     const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
@@ -110,7 +116,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#stop.abort();
     this.#replicator[Symbol.dispose]();
     this.#keeper[Symbol.dispose]();
-    this.exchange[Symbol.dispose]();
+    this.share[Symbol.dispose]();
   }
 
   sign(unsigned: Unsigned): SharedResult | undefined {

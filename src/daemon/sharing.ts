@@ -125,11 +125,11 @@ export class SharingService implements Sharing, AsyncDisposable {
     const { store } = this.#parts;
     const wanted: { digest: Digest; size: number }[] = [];
     for (const { digest, size } of shared.result.outputs) if (!(await store.has(digest))) wanted.push({ digest, size });
-    const take = async (_digest: Digest, content: Uint8Array): Promise<void> => {
-      brought.bytes += content.length;
-      await store.write(content, signal); // Names it by its content, whatever it was asked for as.
-    };
-    return wanted.length === 0 ? [] : exchange.blobs(from, wanted, take, signal);
+    // Named by its content, whatever it was asked for as.
+    const take = async (_digest: Digest, content: Uint8Array): Promise<void> => void (await store.write(content, signal));
+    const missing = wanted.length === 0 ? [] : await exchange.blobs(from, wanted, take, signal);
+    for (const { digest, size } of wanted) if (!missing.includes(digest)) brought.bytes += size;
+    return missing;
   }
 
   /**

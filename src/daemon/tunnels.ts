@@ -4,7 +4,7 @@
  * Knows: names of members and domains, what is exposed and forwarded. Does not know: how bytes travel; see data-service.ts.
  */
 import { CairnError, isName, type Key, type Log, limits } from "../base/index.ts";
-import type { FrameLanes } from "../contracts/index.ts";
+import type { BlobSwarm, FrameLanes } from "../contracts/index.ts";
 import { type DataTraffic, type Exposure, type Forward, nameOfForward, type Permission, type TunnelCounts } from "../data/index.ts";
 import type { TunnelControls } from "../doors/index.ts";
 import type { Network } from "../net/index.ts";
@@ -53,6 +53,11 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
   private constructor(parts: TunnelsParts, data: DataService) {
     this.#parts = parts;
     this.#data = data;
+  }
+
+  /** Large blobs, which go over the same data plane. */
+  get swarm(): BlobSwarm {
+    return this.#data;
   }
 
   /** Lanes of the exchange, which go over the same data plane. */

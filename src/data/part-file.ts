@@ -8,7 +8,8 @@ import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import { type Digest, limits } from "../base/index.ts";
+import { limits } from "../base/index.ts";
+import type { WholeBlob } from "../contracts/index.ts";
 import { ChunkSet, chunkLength, chunksIn } from "./chunk-set.ts";
 
 const { chunkBytes } = limits.swarm;
@@ -16,12 +17,6 @@ const HASH_BYTES = 32;
 
 /** SHA-256 of each chunk, one after the other. */
 export type ChunkList = Uint8Array;
-
-export interface WholeBlob {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly crc32: number;
-}
 
 export class PartFile {
   readonly size: number;

@@ -6,9 +6,9 @@
  */
 import type { Digest, Key, Log } from "../base/index.ts";
 import { limits, reasonOf } from "../base/index.ts";
-import type { DataPlane } from "../contracts/index.ts";
+import type { DataPlane, Fetched } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
-import { type ChunkList, isChunk, type PartFile, type WholeBlob } from "./part-file.ts";
+import { type ChunkList, isChunk, type PartFile } from "./part-file.ts";
 import { SwarmLists } from "./swarm-lists.ts";
 import { ChunkPicker } from "./swarm-picker.ts";
 import { SWARM } from "./swarm-server.ts";
@@ -25,8 +25,6 @@ export interface SwarmFetchParts {
   /** From 0 to below 1. */
   readonly random: () => number;
 }
-
-export type Fetched = { readonly kind: "whole"; readonly blob: WholeBlob } | { readonly kind: "missing"; readonly why: string };
 
 const LOOK_MS = 500;
 /** A member that could not give anything is asked again after so long: it may be fetching the blob by now. */

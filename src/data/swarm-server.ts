@@ -55,15 +55,20 @@ export class SwarmServer {
 
   constructor(parts: SwarmServerParts) {
     this.#parts = parts;
-    parts.plane.serve(SWARM, async ({ argument }): Promise<DataVerdict> => {
+  }
+
+  /** Serves from now on. */
+  begin(): void {
+    const { plane, find } = this.#parts;
+    plane.serve(SWARM, async ({ argument }): Promise<DataVerdict> => {
       const [, digest = "", size = ""] = ARGUMENT.exec(argument) ?? [];
-      const blob = digest === "" ? undefined : await parts.find(digest, Number(size));
+      const blob = digest === "" ? undefined : await find(digest, Number(size));
       if (blob === undefined) return { kind: "refused", reason: "no-such-blob" };
-      return { kind: "ready", begin: (stream) => this.#begin(digest, blob, stream) };
+      return { kind: "ready", begin: (stream) => this.#admit(digest, blob, stream) };
     });
   }
 
-  #begin(digest: Digest, blob: ServedBlob, stream: DataStream): void {
+  #admit(digest: Digest, blob: ServedBlob, stream: DataStream): void {
     if (stream.bytes.destroyed) return blob.release();
     const { codec } = this.#parts;
     const taker: Taker = { digest, blob, stream, wants: new Set(), isServed: false };

@@ -3,11 +3,11 @@
  *
  * Knows: what is being fetched, and what is served of it meanwhile. Does not know: which blobs there are; it is told where they lie.
  */
-import { CairnError, type Digest, Generations, type Key, type Log, limits } from "../base/index.ts";
-import type { DataPlane } from "../contracts/index.ts";
+import { CairnError, type Digest, Generations, type Log, limits } from "../base/index.ts";
+import type { DataPlane, Fetched, SwarmOrder } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { type ChunkList, PartFile } from "./part-file.ts";
-import { type Fetched, SwarmFetch } from "./swarm-fetch.ts";
+import { SwarmFetch } from "./swarm-fetch.ts";
 import { type ServedBlob, SwarmServer } from "./swarm-server.ts";
 import { SwarmTurns } from "./swarm-turns.ts";
 
@@ -23,16 +23,6 @@ export interface SwarmParts {
   readonly fileOf: (digest: Digest, size: number) => Promise<string | undefined>;
 }
 
-/** What is to be fetched, and where to. */
-export interface SwarmOrder {
-  readonly digest: Digest;
-  readonly size: number;
-  /** Grows there; an earlier attempt is gone on with. */
-  readonly path: string;
-  /** Members that may have some of it. */
-  readonly from: readonly Key[];
-}
-
 export class Swarm {
   readonly #parts: SwarmParts;
   readonly #turns = new SwarmTurns();
@@ -42,14 +32,11 @@ export class Swarm {
 
   constructor(parts: SwarmParts) {
     this.#parts = parts;
-    new SwarmServer({ ...parts, turns: this.#turns, find: (digest, size) => this.#find(digest, size) });
+    const server = new SwarmServer({ ...parts, turns: this.#turns, find: (digest, size) => this.#find(digest, size) });
+    server.begin();
   }
 
-  /**
-   * Fetches a blob into a file, whose bytes are verified when this resolves. What has come by the time it fails is kept there.
-   *
-   * @throws {CairnError} limit-exceeded; the signal's reason; a system error where the file cannot be written
-   */
+  /** See BlobSwarm.fetch. */
   async fetch({ digest, size, path, from }: SwarmOrder, signal: AbortSignal): Promise<Fetched> {
     if (this.#fetches.has(digest) || this.#fetches.size >= limits.swarm.fetches || size > limits.blobBytes)
       throw new CairnError("limit-exceeded", { what: "blobs that are fetched at once" });

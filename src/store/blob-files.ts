@@ -6,7 +6,7 @@
  * Knows: bytes and files. Does not know: which blobs there are.
  */
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { crc32 } from "node:zlib";
@@ -14,6 +14,8 @@ import { type Digest, digestOf, systemCode } from "../base/index.ts";
 
 /** Up to here bytes are hashed, read or written in one go. */
 const PIECE_BYTES = 4_194_304;
+/** Blobs never change, so their files have no permission to write. */
+const BLOB_MODE = 0o400;
 
 export interface Verified {
   readonly digest: Digest;
@@ -108,6 +110,12 @@ export async function writeWhole(temporary: string, path: string, bytes: Uint8Ar
   }
 }
 
+/** Makes a whole file a blob. @throws a system error */
+export function adoptFile(from: string, to: string): void {
+  chmodSync(from, BLOB_MODE);
+  renameMaking(from, to);
+}
+
 /** Size of a regular file, or undefined when there is none. */
 export function fileSize(path: string): number | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -124,14 +132,13 @@ export function removeQuietly(path: string): boolean {
   }
 }
 
-/** Blobs never change, so their files are made without permission to write. */
 function openMaking(path: string): number {
   try {
-    return openSync(path, "wx", 0o400);
+    return openSync(path, "wx", BLOB_MODE);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    return openSync(path, "wx", 0o400);
+    return openSync(path, "wx", BLOB_MODE);
   }
 }
 

@@ -9,12 +9,12 @@
 import { mkdirSync } from "node:fs";
 import { zstdDecompressSync } from "node:zlib";
 import { CairnError, type Digest, type Facts, type Log, limits, systemCode } from "../base/index.ts";
-import type { BlobRead, LocalStore, PlainBlob } from "../contracts/index.ts";
-import { fileSize, measure, measureFile, readWhole, removeQuietly, type Verified, writeWhole } from "./blob-files.ts";
+import type { BlobRead, LocalStore, PlainBlob, WholeBlob } from "../contracts/index.ts";
+import { adoptFile, fileSize, measure, measureFile, readWhole, removeQuietly, type Verified, writeWhole } from "./blob-files.ts";
 import { type BlobRow, BlobTable } from "./blob-table.ts";
 import type { Database } from "./database.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { compressedPath, plainPath, TEMPORARY, temporaryName } from "./layout.ts";
+import { compressedPath, partPath, plainPath, TEMPORARY, temporaryName } from "./layout.ts";
 
 export interface DiskStoreParts {
   readonly log: Log;
@@ -143,6 +143,32 @@ export class DiskStore implements LocalStore {
   /** Whether more is stored than should be, so that `tidy` deserves to be called soon. */
   get overCapacity(): boolean {
     return this.#housekeeping.overCapacity;
+  }
+
+  /** Where a blob may grow that is fetched in parts. */
+  partPath(digest: Digest): string {
+    return partPath(this.directory, digest);
+  }
+
+  /** Where a blob lies that `plain` has found. */
+  plainPath(digest: Digest): string {
+    return plainPath(this.directory, digest);
+  }
+
+  /**
+   * Takes a file whose bytes were verified just now.
+   *
+   * @throws {CairnError} home-unwritable
+   */
+  adopt(path: string, { digest, size, crc32 }: WholeBlob): void {
+    try {
+      adoptFile(path, plainPath(this.directory, digest));
+    } catch (error) {
+      this.#unwritable(systemCode(error) ?? "", error);
+    }
+    removeQuietly(compressedPath(this.directory, digest));
+    const now = this.#parts.now();
+    this.#table.put(digest, { size, stored: size, form: "plain", crc32, used: now, checked: now });
   }
 
   /** Whether so many more bytes may be kept for others. */

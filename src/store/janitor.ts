@@ -6,10 +6,10 @@
  * What is not ours is left alone and reported.
  */
 import { type Dirent, readdirSync, statSync } from "node:fs";
-import { type Digest, type Log, systemCode } from "../base/index.ts";
+import { type Digest, type Log, limits, systemCode } from "../base/index.ts";
 import { fileSize, removeQuietly } from "./blob-files.ts";
 import type { BlobTable } from "./blob-table.ts";
-import { compressedPath, plainPath, recognise, SHARDS, TEMPORARY, temporaryOwner } from "./layout.ts";
+import { compressedPath, isPart, plainPath, recognise, SHARDS, TEMPORARY, temporaryOwner } from "./layout.ts";
 
 export interface JanitorParts {
   readonly log: Log;
@@ -66,6 +66,10 @@ export class Janitor {
 
   #temporaries(): void {
     for (const entry of this.#list(TEMPORARY)) {
+      if (entry.isFile() && isPart(entry.name)) {
+        this.#part(`${this.#directory}/${TEMPORARY}/${entry.name}`);
+        continue;
+      }
       const owner = temporaryOwner(entry.name);
       if (owner === undefined || !entry.isFile()) {
         this.#reportForeign(`${TEMPORARY}/${entry.name}`);
@@ -75,6 +79,12 @@ export class Janitor {
       const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
       if (!alive(owner) || this.#parts.now() - written > TEMPORARY_AGE_MS) removeQuietly(path);
     }
+  }
+
+  /** What was fetched of a large blob: somebody may want the rest of it. */
+  #part(path: string): void {
+    const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (this.#parts.now() - written > limits.swarm.partsKeptMs) removeQuietly(path);
   }
 
   #shard(shard: string): void {

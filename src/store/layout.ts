@@ -7,6 +7,8 @@ import type { Digest } from "../base/index.ts";
 export const TEMPORARY = "tmp";
 const COMPRESSED = ".zst";
 const NAME = /^([0-9a-f]{62})(\.zst)?$/;
+const PART = "part-";
+const PART_NAME = /^part-[0-9a-f]{64}$/;
 const TEMPORARY_NAME = /^(\d{1,10})-[0-9a-z]+-[0-9a-z]+$/;
 
 /** 00 … ff */
@@ -25,6 +27,16 @@ export function recognise(shard: string, name: string): { readonly digest: Diges
   const match = NAME.exec(name);
   if (match?.[1] === undefined) return undefined;
   return { digest: shard + match[1], compressed: match[2] !== undefined };
+}
+
+/** Where a large blob grows while it is fetched; what is there after a crash is gone on with. */
+export function partPath(directory: string, digest: Digest): string {
+  return `${directory}/${TEMPORARY}/${PART}${digest}`;
+}
+
+/** Whether that is the name of a part of a blob. */
+export function isPart(name: string): boolean {
+  return PART_NAME.test(name);
 }
 
 /** Names of temporary files tell who writes them, so that what a dead process left can be cleared at once. */
