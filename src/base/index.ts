@@ -30,6 +30,7 @@ export {
   type Operation,
   type Statement,
 } from "./membership.ts";
+export type { NameRecord, SignedName } from "./names.ts";
 export { ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";

@@ -320,6 +320,22 @@ export const limits = {
     /** Members that hear of each other's presence; a larger network is parted into groups. */
     membersPerGroup: 256,
   },
+  /** docs/protocol/names.md */
+  names: {
+    recordBytes: 512,
+    recordsPerFrame: 64,
+    frameBytes: 65_536,
+    answerMs: 3_000,
+    /** Members that keep a name. */
+    copies: 3,
+    /** Names that a node keeps, of all authors and of one. */
+    mostKept: 4_096,
+    perAuthor: 256,
+    /** How often they are told to those who should keep them now. */
+    repeatMs: 600_000,
+    /** The longest that a name may be good for. */
+    lifeMs: 31_536_000_000,
+  },
   /** docs/protocol/swarm.md */
   swarm: {
     /** Smaller blobs travel whole. */

@@ -5,6 +5,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Context } from "./context.ts";
+import { publishName, resolveName } from "./name-commands.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
 import { readSize } from "./sizes.ts";
 import { expose, forward, measure } from "./tunnel-commands.ts";
@@ -56,6 +57,25 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--force", "even if nobody is left who could decide who belongs to it")
     .option("--json", "as JSON")
     .action((options) => finish(leave(context, options, signal)));
+
+  const name = add("name", "call a digest something, for all members", [
+    ["cairn name publish latest build/app.o", "signed by this machine, kept by three"],
+    ["cairn name resolve latest", "prints the digest"],
+  ]);
+  name
+    .command("publish")
+    .description("say what a name stands for from now on")
+    .argument("<name>", "lower-case letters, digits and hyphens")
+    .argument("<root>", "64 digits of a blob or an action, or a file whose digest is meant")
+    .addOption(new Option("--expires <time>", "how long it is good, such as 24h, 30d").argParser(readTime).default(readTime("30d"), "30d"))
+    .option("--json", "as JSON")
+    .action((text, root, options) => finish(publishName(context, text, root, options, signal)));
+  name
+    .command("resolve")
+    .description("print what a name stands for")
+    .argument("<name>", "a name, or MEMBER:NAME where several members use it")
+    .option("--json", "as JSON")
+    .action((text, options) => finish(resolveName(context, text, options, signal)));
 
   add("peers", "tell how the other members are reached", [["cairn peers", "address, round trip, bytes, and what is wrong"]])
     .option("--json", "as JSON")

@@ -53,7 +53,7 @@ export class NodeControls implements Controls {
     this.#parts = parts;
     this.#options = options;
     this.#startedAt = parts.now();
-    this.#pinning = new Pinning(parts);
+    this.#pinning = new Pinning({ ...parts, resolve: (name) => parts.network.rootOf(name) });
   }
 
   get network(): NetworkService {

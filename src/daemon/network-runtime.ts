@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, SavedPeers, SharingPolicy } from "../contracts/index.ts";
 import {
+  type Candidate,
   MdnsDiscovery,
   Network,
   type Overlay,
@@ -35,6 +36,7 @@ import {
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import { Attestations } from "./attestations.ts";
 import { listenAddresses } from "./listen-addresses.ts";
+import { NameService } from "./names.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
@@ -43,6 +45,7 @@ import { startOverlay } from "./network-overlay.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
+import { presentMembers } from "./present.ts";
 import { Tunnels } from "./tunnels.ts";
 
 /** Decisions that come together go into one epoch. */
@@ -98,6 +101,7 @@ interface Started {
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
+  readonly names: NameService;
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
   readonly log: Log;
@@ -133,6 +137,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
+  readonly names: NameService;
   readonly #overlay: Overlay;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
@@ -200,18 +205,21 @@ export class NetworkRuntime implements AsyncDisposable {
       swarm: tunnels.swarm,
     };
     const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies }));
-    const started = { members, network, overlay, gossip, tunnels, sharing, codec, keys, log, sources, opened: stack.move() };
+    const present = (): readonly Candidate[] => presentMembers(members, network);
+    const names = stack.use(await NameService.start({ members, network, codec, keys, kept, present, log }));
+    const started = { members, network, overlay, gossip, tunnels, sharing, names, codec, keys, log, sources, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, overlay, gossip, tunnels, sharing, codec, keys, log, sources, opened }: Started) {
+  private constructor({ members, network, overlay, gossip, tunnels, sharing, names, codec, keys, log, sources, opened }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
     this.tunnels = tunnels;
     this.sharing = sharing;
+    this.names = names;
     this.#overlay = overlay;
     this.#codec = codec;
     this.#keys = keys;

@@ -3,11 +3,12 @@
  */
 import type { Digest, Key, Log } from "../base/index.ts";
 import type { BlobSwarm, Exchange, FrameLanes, LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
-import { type Candidate, Keep, type Network, Share } from "../net/index.ts";
+import { Keep, type Network, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
+import { presentMembers } from "./present.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import type { SharingNetwork, Unsigned } from "./sharing.ts";
 
@@ -91,7 +92,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#replicator = new Replicator(
       {
         self: members.self,
-        present: () => this.#present(),
+        present: () => presentMembers(members, parts.network),
         whoHas: (manifest) => exchange.whoHas(manifest),
         shelf,
         offer,
@@ -135,14 +136,6 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const verdict = judge({ policy: this.#policy, self, state }, shared.execution.signer);
     if (verdict.kind === "refused") return verdict;
     return isAttested(network, shared) ? verdict : { kind: "refused", why: "signature" };
-  }
-
-  #present(): Candidate[] {
-    const { members, network } = this.#parts;
-    const all = members.state?.members;
-    return [members.self, ...members.others()]
-      .filter((key) => key === members.self || network.connected(key))
-      .map((key) => ({ key, domain: all?.get(key)?.domain ?? "" }));
   }
 
   /** What members signed who were revoked is not used any more. */

@@ -251,6 +251,22 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     }
   }
 
+  publishName({ name, root, expiresMs }: { name: string; root: string; expiresMs: number }): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.names).then((names) =>
+      names.publish({ name: checkedName(name, "name"), root, expiresMs }),
+    );
+  }
+
+  resolveName({ name }: { name: string }): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.names).then((names) => names.resolve(name));
+  }
+
+  /** What a name stands for; undefined where nobody can say. */
+  async rootOf(name: string): Promise<Digest | undefined> {
+    const found = this.#running === undefined ? undefined : await this.#running.runtime.names.find(name);
+    return found?.kind === "found" ? found.record.root : undefined;
+  }
+
   tunnels(): Promise<TunnelControls> {
     return this.#alone(async () => (await this.#required()).runtime.tunnels);
   }

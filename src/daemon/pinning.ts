@@ -11,6 +11,8 @@ export interface PinningParts {
   readonly store: Pick<LocalStore, "has">;
   readonly index: Pick<ResultIndex, "result" | "history">;
   readonly pins: Pins;
+  /** What members call a digest; undefined when nobody says, or this node is in no network. */
+  readonly resolve: (name: string) => Promise<Digest | undefined>;
   /** ms since the epoch */
   readonly now: () => number;
 }
@@ -24,6 +26,8 @@ export interface PinQuestion {
   readonly digest: string;
 }
 
+type Found = Pick<Pin, "root" | "kind" | "blobs">;
+
 export class Pinning {
   readonly #parts: PinningParts;
 
@@ -33,7 +37,7 @@ export class Pinning {
 
   /** @throws {CairnError} usage when nothing of the kind is here, limit-exceeded, home-unwritable */
   async pin(question: PinQuestion): Promise<object> {
-    const found = await this.#find(question);
+    const found = (await this.#find(question)) ?? (await this.#findNamed(question.name));
     if (found === undefined) {
       const why = `no result and no blob called ${question.name} is on this machine`;
       throw new CairnError("usage", { why, advice: "name a source that was compiled with Cairn, an output of it, an action, or a blob" });
@@ -58,7 +62,7 @@ export class Pinning {
     return { pins: await Promise.all(rows) };
   }
 
-  async #find({ file, digest }: PinQuestion): Promise<Pick<Pin, "root" | "kind" | "blobs"> | undefined> {
+  async #find({ file, digest }: PinQuestion): Promise<Found | undefined> {
     const { index, store } = this.#parts;
     const row = file === "" ? undefined : index.history(file);
     const compiled = row === undefined ? undefined : (JSON.parse(row.body) as { readonly action?: Digest }).action;
@@ -67,6 +71,11 @@ export class Pinning {
     const result = index.result(root);
     if (result !== undefined) return { root, kind: "result", blobs: result.outputs.map((output) => output.digest) };
     return digest !== "" && (await store.has(digest)) ? { root: digest, kind: "blob", blobs: [digest] } : undefined;
+  }
+
+  async #findNamed(name: string): Promise<Found | undefined> {
+    const digest = await this.#parts.resolve(name);
+    return digest === undefined ? undefined : this.#find({ name, file: "", digest });
   }
 
   /** Blobs that were damaged or removed by hand. */

@@ -3,6 +3,7 @@
  *
  * Knows: paths and bodies. Does not know: where the answers come from.
  */
+import { CairnError } from "../base/index.ts";
 import { count, field, text } from "./bodies.ts";
 import type { TunnelControls } from "./control-tunnels.ts";
 
@@ -20,6 +21,10 @@ export interface NetworkControls {
   /** What is wrong, and what to do about it. */
   doctor(): Promise<unknown>;
   ping(request: { readonly member: string }): Promise<unknown>;
+  /** @param request `root` 64 digits */
+  publishName(request: { readonly name: string; readonly root: string; readonly expiresMs: number }): Promise<unknown>;
+  /** @param request a name, or MEMBER:NAME */
+  resolveName(request: { readonly name: string }): Promise<unknown>;
   /** @throws {CairnError} network-absent */
   tunnels(): Promise<TunnelControls>;
 }
@@ -47,6 +52,15 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
       return controls.peers();
     case "POST /network/ping":
       return readBody().then((body) => controls.ping({ member: text(body, "member") }));
+    case "POST /network/name-publish":
+      return readBody().then((body) => {
+        const root = text(body, "root");
+        if (!/^[0-9a-f]{64}$/.test(root) || text(body, "name") === "")
+          throw new CairnError("usage", { why: "a name and 64 digits are wanted" });
+        return controls.publishName({ name: text(body, "name"), root, expiresMs: count(body, "expiresMs") });
+      });
+    case "POST /network/name-resolve":
+      return readBody().then((body) => controls.resolveName({ name: text(body, "name") }));
     default:
       return undefined;
   }

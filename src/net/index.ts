@@ -10,11 +10,12 @@ export { SavedDiscovery, StaticDiscovery, type StaticPeer } from "./known-peers.
 export { MdnsDiscovery, type MdnsFacts } from "./mdns.ts";
 export { openMulticast } from "./mdns-sockets.ts";
 export type { MemberStream } from "./member-stream.ts";
+export { Names, type NamesParts } from "./names.ts";
 export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
 export { Overlay, type OverlayFacts, type OverlayParts } from "./overlay.ts";
 export { OverlayDiscovery } from "./overlay-discovery.ts";
 export type { ReachFacts } from "./reachability.ts";
-export type { Candidate } from "./rendezvous-hash.ts";
+export { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
 export { planCopies } from "./replication-plan.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";
 export { StreamDuplex } from "./stream-duplex.ts";

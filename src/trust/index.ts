@@ -10,5 +10,6 @@ export { judge, type Reader, signerIn, type Verdict } from "./judge.ts";
 export { invitationKeyPair, isSigned, type KeyPair, keyPairFromSeed, makeIdentity } from "./keys.ts";
 export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
+export { keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { admins, type Invitation, isAdmin, type Member, type Refusal, type State } from "./state.ts";
 export { requestToJoin } from "./statements.ts";

@@ -15,6 +15,7 @@ export type Purpose =
   | "cairn join by invitation 1"
   | "cairn join by peer 1"
   | "cairn gossip 1"
+  | "cairn name 1"
   | "cairn overlay addresses 1";
 
 export interface KeyPair {

@@ -31,6 +31,7 @@ export {
 } from "./hot-record.ts";
 export type { KeepItem, KeepVerdict } from "./keep.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
+export type { NamesFrame } from "./names.ts";
 export type { PunchFrame, RelayFrame } from "./paths.ts";
 export type { ReachFrame } from "./reach.ts";
 export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";

@@ -29,6 +29,7 @@ export {
   readInvitationLine,
   writeInvitationLine,
 } from "./membership.ts";
+export { decodeNamesFrame, decodeSignedName, encodeNameRecord, encodeNamesFrame, encodeSignedName } from "./names.ts";
 export {
   decodeOverlayAnswer,
   decodeOverlayQuestion,

@@ -1,0 +1,25 @@
+/**
+ * The words of names: what a member calls a digest, for as long as it says.
+ */
+import type { Digest } from "./digest.ts";
+import type { Key } from "./membership.ts";
+
+export interface NameRecord {
+  readonly network: Digest;
+  /** Peer key. */
+  readonly author: Key;
+  /** See isName. */
+  readonly name: string;
+  /** The greatest of one author's counts, of one name. */
+  readonly sequence: number;
+  /** A blob, or the action of a result. */
+  readonly root: Digest;
+  /** By the author's clock, ms since the epoch. */
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface SignedName {
+  readonly record: NameRecord;
+  readonly signature: Uint8Array;
+}

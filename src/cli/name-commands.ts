@@ -1,0 +1,39 @@
+/**
+ * name publish, name resolve: what members call a digest.
+ */
+import { resolve } from "node:path";
+import { CairnError } from "../base/index.ts";
+import { numberIn, textIn } from "./answers.ts";
+import { digestOfFile, isDigest } from "./attest-commands.ts";
+import { answer, type Context } from "./context.ts";
+import { counted } from "./format.ts";
+import { askNetwork, type Json } from "./network-ask.ts";
+import { exitCodes } from "./troubles.ts";
+
+export async function publishName(
+  context: Context,
+  name: string,
+  root: string,
+  options: Json & { readonly expires: number },
+  signal: AbortSignal,
+): Promise<number> {
+  const { terminal, cwd } = context;
+  const digest = isDigest(root) ? root : digestOfFile(resolve(cwd, root));
+  if (digest === undefined) throw new CairnError("usage", { why: `${root} is neither 64 digits nor a file that can be read` });
+  const done = await askNetwork(context, "/network/name-publish", { name, root: digest, expiresMs: options.expires }, signal);
+  answer(terminal, options.json, done, () => [
+    `${terminal.paint.good("published")}  ${name} is ${digest}`,
+    `number ${numberIn(done, "sequence")}, until ${textIn(done, "expiresAt")}, kept by ${counted(numberIn(done, "copies"), "member")}`,
+  ]);
+  return exitCodes.ok;
+}
+
+export async function resolveName(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal } = context;
+  const found = await askNetwork(context, "/network/name-resolve", { name }, signal);
+  answer(terminal, options.json, found, () => [
+    textIn(found, "root"),
+    terminal.paint.dim(`says ${textIn(found, "author")}, number ${numberIn(found, "sequence")}, until ${textIn(found, "expiresAt")}`),
+  ]);
+  return exitCodes.ok;
+}

@@ -1,0 +1,70 @@
+/**
+ * Signed names as bytes and back: schema/names.proto.
+ *
+ * Knows: frames and their bounds. Does not know: whether a signature holds.
+ */
+import { CairnError, isName, limits, type NameRecord, type SignedName } from "../base/index.ts";
+import { NameRecordSchema, NamesFrameSchema, SignedNameSchema } from "./generated/names_pb.ts";
+import { bytesOf, decode, decodeAny, encode, hexOf, invalid, list, sized } from "./message-fields.ts";
+
+const { frameBytes, recordBytes, recordsPerFrame } = limits.names;
+const SIGNATURE_BYTES = 64;
+
+export interface NamesFrame {
+  /** "" when nothing is asked for. */
+  readonly name: string;
+  readonly records: readonly SignedName[];
+}
+
+/** What is signed. */
+export function encodeNameRecord(record: NameRecord): Uint8Array {
+  return encode(NameRecordSchema, {
+    network: bytesOf(record.network),
+    author: bytesOf(record.author),
+    name: record.name,
+    sequence: BigInt(record.sequence),
+    root: bytesOf(record.root),
+    issuedAtMs: BigInt(record.issuedAtMs),
+    expiresAtMs: BigInt(record.expiresAtMs),
+  });
+}
+
+export function encodeSignedName({ record, signature }: SignedName): Uint8Array {
+  return encode(SignedNameSchema, { record: encodeNameRecord(record), signature });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeSignedName(bytes: Uint8Array): SignedName {
+  const { record, signature } = decode(SignedNameSchema, bytes, recordBytes);
+  // Exactly one encoding: it is what the signature covers.
+  const { network, author, name, sequence, root, issuedAtMs, expiresAtMs } = decode(NameRecordSchema, record, recordBytes);
+  if (!isName(name)) throw invalid("name");
+  return {
+    record: {
+      network: hexOf(network, 32),
+      author: hexOf(author, 32),
+      name,
+      sequence: whole(sequence),
+      root: hexOf(root, 32),
+      issuedAtMs: whole(issuedAtMs),
+      expiresAtMs: whole(expiresAtMs),
+    },
+    signature: sized(signature, SIGNATURE_BYTES),
+  };
+}
+
+export function encodeNamesFrame({ name, records }: NamesFrame): Uint8Array {
+  return encode(NamesFrameSchema, { name, records: records.map(encodeSignedName) });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeNamesFrame(bytes: Uint8Array): NamesFrame {
+  const { name, records } = decodeAny(NamesFrameSchema, bytes, frameBytes);
+  if (name !== "" && !isName(name)) throw invalid("name");
+  return { name, records: list(records, recordsPerFrame).map(decodeSignedName) };
+}
+
+function whole(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new CairnError("frame-invalid", { what: "number" });
+  return Number(value);
+}
