@@ -5,6 +5,7 @@
  * Does not know: anything that happens.
  */
 export { type AttemptLimits, Attempts } from "./attempts.ts";
+export { type AttestationId, attestationId, ID_TIME_DIGITS, LAST_BOUND } from "./attestation-id.ts";
 export { type Digest, digestAside, digestOf } from "./digest.ts";
 export { ed25519FromSeed } from "./ed25519.ts";
 export {

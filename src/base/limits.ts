@@ -229,6 +229,48 @@ export const limits = {
   shareLaneIdleMs: 60_000,
   shareLaneRetryFirstMs: 500,
   shareLaneRetryMostMs: 300_000,
+  /** An attestation without its inputs. */
+  attestationBytes: 4_096,
+  /** docs/protocol/attestation-set.md */
+  attestationSet: {
+    /** Attestations that a node knows: of all members, and of one. */
+    most: 200_000,
+    perSigner: 100_000,
+    /** Ranges in one frame, and ids, and parts that a range is told in. */
+    rangesAtOnce: 256,
+    idsAtOnce: 4_096,
+    partsMost: 16,
+    /** Fewer ids of a range are told one by one. */
+    leaf: 16,
+    /** Attestations that are asked of one member at once, and what of them makes one frame, before compression. */
+    wantedAtOnce: 1_024,
+    frameBytes: 131_072,
+    /** Ids that are to be asked of one member. */
+    wantsWaiting: 65_536,
+    /** Ranges that a node asks about in one round of comparing. */
+    rangesPerSession: 65_536,
+    /** A member has so long to answer; one that is late is left alone for a while. */
+    answerMs: 10_000,
+    lateMs: 60_000,
+    /** Comparing with one member; the rest is found the next time. */
+    sessionMs: 120_000,
+    /** Attestations that wait to be verified; more news are not looked at. */
+    admittingMost: 65_536,
+    /** What a member may ask and tell unasked: ranges, and attestations, in a second on average and at once. */
+    rangesPerSecond: 2_000,
+    rangesBurst: 16_384,
+    newsPerSecond: 200,
+    newsBurst: 4_096,
+    /** What a member may ask for: attestations. */
+    servedPerSecond: 1_000,
+    servedBurst: 400_000,
+    /** Of one answer, attestations of signers that are no members here; who sends more is left alone for a while. */
+    unwelcomeMost: 64,
+    /** Own attestations that wait to be told to one member; more are found by comparing. */
+    newsWaiting: 4_096,
+    /** Copies of linked members are compared now and then, whatever was told. */
+    compareEveryMs: 15_000,
+  },
   gossip: {
     /** Peers of a topic to whom each message goes at once: fewer are filled up to what is wanted, more are cut down to it. */
     meshLeast: 8,

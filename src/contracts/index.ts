@@ -2,6 +2,14 @@
  * Contracts: the seams, types only. Rooms that may not see each other meet here.
  */
 export type { BlobSwarm, Fetched, SwarmOrder, WholeBlob } from "./blob-swarm.ts";
+export type {
+  Admission,
+  Attestation,
+  AttestationSet,
+  IdRanges,
+  KnownAttestation,
+  RangeSum,
+} from "./attestation-set.ts";
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Discovery } from "./discovery.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { network, sample, shareable, signer } from "../../test/compliance/shared-results.ts";
 import { digestOf } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { attest, isAttested, PAYLOAD_TYPE, statementOf } from "./attestation.ts";
+import { attest, claimOf, isAttested, PAYLOAD_TYPE, statementOf } from "./attestation.ts";
 import { envelopeOf, readEnvelope } from "./envelope.ts";
 import { isSigned, isSignedEnvelope, keyPairFromSeed } from "./keys.ts";
 import type { Unsigned } from "./shareable.ts";
@@ -52,7 +52,7 @@ for (const [about, seed, type, payload, signature] of [
 }
 
 test("the statement is the one of the specification", () => {
-  assert.deepEqual(JSON.parse(statementOf(network, sample)), {
+  assert.deepEqual(JSON.parse(statementOf(network, claimOf(sample))), {
     _type: "https://in-toto.io/Statement/v1",
     subject: [
       { name: "$CWD/a.o", digest: { sha256: digestOf("a.o") }, annotations: { role: "object", size: 3, template: false } },
@@ -148,7 +148,7 @@ test("every field that leads to a hit is signed", () => {
 });
 
 test("neither kind of signature is taken for the other", () => {
-  const statement = Buffer.from(statementOf(network, sample));
+  const statement = Buffer.from(statementOf(network, claimOf(sample)));
   const signature = signer.signEnvelope(PAYLOAD_TYPE, statement);
   for (const purpose of ["cairn statement 1", "cairn attestation key 1", "cairn join by peer 1"] as const) {
     assert.ok(!isSigned(signer.publicKey, purpose, statement, signature));

@@ -5,10 +5,10 @@
  * Does not know: whose key it is, whom to believe (judge.ts), what lies in the blobs. Nor whether the action is the one that manifest and
  * inputs lead to: that key is made of what `compile` knows, so who is about to use a result must make it again.
  */
-import { type Digest, digestOf, type Key } from "../base/index.ts";
-import type { Execution, ManifestEntry, SharedResult, StoredResult } from "../contracts/index.ts";
+import { type AttestationId, attestationId, type Digest, digestOf, type Key } from "../base/index.ts";
+import type { Attestation, Execution, ManifestEntry, SharedResult } from "../contracts/index.ts";
 import { isSignedEnvelope, type KeyPair } from "./keys.ts";
-import { isShareable, type Unsigned } from "./shareable.ts";
+import { isClaim, isShareable, type Unsigned } from "./shareable.ts";
 
 /** What DSSE calls the type of what is signed. */
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
@@ -18,29 +18,48 @@ export const BUILD_TYPE = "urn:cairn:compile:1";
 /** Before the public key of who signs. */
 const BUILDER = "urn:cairn:attestation-key:";
 
-/** The in-toto statement about a result, byte for byte what is signed. To be asked only of what isShareable. */
-export function statementOf(network: Digest, { manifest, entry, result, execution }: Unsigned): string {
+/** What is signed about a result: an attestation without its signature. */
+export type Claim = Omit<Attestation, "signature">;
+
+/** To be asked only of what isShareable. */
+export function claimOf({ manifest, entry, result, execution }: Unsigned): Claim {
+  const { outputs, stdout, stderr, compileMs, cpuMs } = result;
+  return {
+    manifest,
+    action: entry.action,
+    entry: digestOf(entryText(entry)),
+    outputs,
+    stdout: digestOf(Buffer.from(stdout, "base64")),
+    stderr: digestOf(Buffer.from(stderr, "base64")),
+    compileMs,
+    cpuMs,
+    execution,
+  };
+}
+
+/** The in-toto statement about a result, byte for byte what is signed. */
+export function statementOf(network: Digest, { manifest, action, entry, outputs, stdout, stderr, execution, ...costs }: Claim): string {
   return JSON.stringify({
     _type: STATEMENT_TYPE,
-    subject: result.outputs.map(({ path, digest, role, size, template }) => {
+    subject: outputs.map(({ path, digest, role, size, template }) => {
       return { name: subjectName(path), digest: { sha256: digest }, annotations: { role, size, template } };
     }),
     predicateType: PREDICATE_TYPE,
     predicate: {
       buildDefinition: {
         buildType: BUILD_TYPE,
-        externalParameters: { manifest, action: entry.action, entry: digestOf(entryText(entry)) },
+        externalParameters: { manifest, action, entry },
         internalParameters: { network, toolchain: execution.toolchain },
         resolvedDependencies: [],
       },
       runDetails: {
         builder: { id: BUILDER + execution.signer },
         metadata: {
-          invocationId: entry.action,
+          invocationId: action,
           startedOn: new Date(execution.startedAtMs).toISOString(),
           finishedOn: new Date(execution.endedAtMs).toISOString(),
         },
-        byproducts: [printed("stdout", result.stdout), printed("stderr", result.stderr), cost(result)],
+        byproducts: [printed("stdout", stdout), printed("stderr", stderr), cost(costs)],
       },
     },
   });
@@ -54,14 +73,32 @@ export function attest(
 ): SharedResult | undefined {
   const unsigned: Unsigned = { ...executed, execution: { ...executed.execution, signer: keys.publicKey } };
   if (!isShareable(unsigned)) return undefined;
-  return { ...unsigned, signature: keys.signEnvelope(PAYLOAD_TYPE, Buffer.from(statementOf(network, unsigned))) };
+  return { ...unsigned, signature: keys.signEnvelope(PAYLOAD_TYPE, Buffer.from(statementOf(network, claimOf(unsigned)))) };
 }
 
 /** Whether whom a result names as its signer has signed it, in this network. False for anything that does not hold. */
 export function isAttested(network: Digest, shared: SharedResult): boolean {
   // First what costs little. What is not shareable may look like something else in a statement.
   if (!isShareable(shared)) return false;
-  return isSignedEnvelope(shared.execution.signer, PAYLOAD_TYPE, Buffer.from(statementOf(network, shared)), shared.signature);
+  return isSignedEnvelope(shared.execution.signer, PAYLOAD_TYPE, Buffer.from(statementOf(network, claimOf(shared))), shared.signature);
+}
+
+/** What everybody may know of a result that {@link isAttested}, and its id. */
+export function attestationOf(network: Digest, shared: SharedResult): { readonly id: AttestationId; readonly attestation: Attestation } {
+  const attestation = { ...claimOf(shared), signature: shared.signature };
+  return { id: idOf(statementOf(network, attestation), attestation), attestation };
+}
+
+/** The id of an attestation that bears the signature of whom it names, in this network; undefined for anything that does not hold. */
+export function verifiedId(network: Digest, attestation: Attestation): AttestationId | undefined {
+  if (!isClaim(attestation)) return undefined;
+  const { execution, signature } = attestation;
+  const statement = statementOf(network, attestation);
+  return isSignedEnvelope(execution.signer, PAYLOAD_TYPE, Buffer.from(statement), signature) ? idOf(statement, attestation) : undefined;
+}
+
+function idOf(statement: string, { execution, signature }: Attestation): AttestationId {
+  return attestationId(execution.endedAtMs, statement, signature);
 }
 
 /** The marks of a portable path, which hold a NUL, in words. No shareable path of an output begins with these words by itself. */
@@ -74,12 +111,12 @@ function entryText({ action, place, presumed, terminal, inputs, absent }: Manife
   return JSON.stringify([action, place ?? null, presumed, terminal ?? null, read, absent]);
 }
 
-function printed(name: string, base64: string): object {
-  return { name, digest: { sha256: digestOf(Buffer.from(base64, "base64")) } };
+function printed(name: string, sha256: Digest): object {
+  return { name, digest: { sha256 } };
 }
 
 /** A descriptor must have a `uri`, a `digest` or a `content`: in-toto's resource_descriptor.md. */
-function cost({ compileMs, cpuMs }: StoredResult): object {
+function cost({ compileMs, cpuMs }: Pick<Claim, "compileMs" | "cpuMs">): object {
   const content = Buffer.from(JSON.stringify({ compileMs, cpuMs })).toString("base64");
   return { name: "cost", content, mediaType: "application/json" };
 }

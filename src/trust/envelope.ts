@@ -5,7 +5,7 @@
  */
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { BUILD_TYPE, PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, signerNamed, statementOf } from "./attestation.ts";
+import { BUILD_TYPE, claimOf, PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, signerNamed, statementOf } from "./attestation.ts";
 import { isSignedEnvelope } from "./keys.ts";
 
 /** https://github.com/secure-systems-lab/dsse/blob/master/envelope.md */
@@ -44,7 +44,7 @@ export type EnvelopeRead =
 /** The envelope of a signed result. To be asked only of what is attested. */
 export function envelopeOf(network: Digest, shared: SharedResult): Envelope {
   return {
-    payload: Buffer.from(statementOf(network, shared)).toString("base64"),
+    payload: Buffer.from(statementOf(network, claimOf(shared))).toString("base64"),
     payloadType: PAYLOAD_TYPE,
     signatures: [{ keyid: shared.execution.signer, sig: Buffer.from(shared.signature).toString("base64") }],
   };

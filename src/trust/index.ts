@@ -3,7 +3,7 @@
  *
  * Knows: keys, signatures, the rules of membership and of the reader. Does not know: peers, files, clocks, or how statements look as bytes: a codec is given.
  */
-export { attest, isAttested, subjectName } from "./attestation.ts";
+export { attest, attestationOf, isAttested, subjectName, verifiedId } from "./attestation.ts";
 export { type Attested, type Envelope, type EnvelopeRead, envelopeOf, type NotAttested, readEnvelope, type Subject } from "./envelope.ts";
 export { type EpochRule, genesisDomainDecides } from "./epoch-rule.ts";
 export { judge, type Reader, signerIn, type Verdict } from "./judge.ts";

@@ -5,7 +5,7 @@
  * only by who asked for it.
  */
 import { limits } from "../base/index.ts";
-import type { ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
+import type { Attestation, Execution, ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
 
 /** A result without a signature. */
 export type Unsigned = Omit<SharedResult, "signature">;
@@ -22,21 +22,34 @@ const LAST_MS = 253_402_300_799_999;
 /** Whether a result is of the right shape and within the limits of docs/protocol/attestation.md. */
 export function isShareable({ manifest, entry, result, execution }: Unsigned): boolean {
   const { action, place, presumed, terminal, inputs, absent } = entry;
-  const { signer, toolchain, startedAtMs, endedAtMs } = execution;
   return (
     inputs.length <= limits.sharedInputs &&
     absent.length <= limits.sharedAbsences &&
     result.outputs.length <= limits.sharedOutputs &&
-    [manifest, action, place, terminal, signer, toolchain].every((one) => one === undefined || DIGEST.test(one)) &&
+    [manifest, action, place, terminal].every((one) => one === undefined || DIGEST.test(one)) &&
     !(presumed && place === undefined) &&
-    isTime(startedAtMs) &&
-    isTime(endedAtMs) &&
-    startedAtMs <= endedAtMs &&
+    isExecution(execution) &&
     inputs.every(isInput) &&
     absent.every(isPath) &&
     result.outputs.every(isOutput) &&
     isPrinted(result)
   );
+}
+
+/** The same of what everybody may know of a result. */
+export function isClaim(claim: Omit<Attestation, "signature">): boolean {
+  const { manifest, action, entry, outputs, stdout, stderr, compileMs, cpuMs, execution } = claim;
+  return (
+    outputs.length <= limits.sharedOutputs &&
+    [manifest, action, entry, stdout, stderr].every((one) => DIGEST.test(one)) &&
+    isExecution(execution) &&
+    outputs.every(isOutput) &&
+    [compileMs, cpuMs].every(isDuration)
+  );
+}
+
+function isExecution({ signer, toolchain, startedAtMs, endedAtMs }: Execution): boolean {
+  return DIGEST.test(signer) && DIGEST.test(toolchain) && isTime(startedAtMs) && isTime(endedAtMs) && startedAtMs <= endedAtMs;
 }
 
 function isInput({ path, digest }: ManifestInput): boolean {
@@ -55,7 +68,11 @@ function isPath(path: string): boolean {
 }
 
 function isPrinted({ stdout, stderr, compileMs, cpuMs }: StoredResult): boolean {
-  return [compileMs, cpuMs].every((ms) => Number.isFinite(ms) && ms >= 0) && [stdout, stderr].every(isShortBase64);
+  return [compileMs, cpuMs].every(isDuration) && [stdout, stderr].every(isShortBase64);
+}
+
+function isDuration(ms: number): boolean {
+  return Number.isFinite(ms) && ms >= 0;
 }
 
 /** In the one way to write it that Node has. */

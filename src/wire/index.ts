@@ -4,6 +4,7 @@
  * Knows: frames of the compile socket, hot records, the canonical encoding behind keys, messages of the network.
  * Does not know: sockets, files, what any of it is for.
  */
+export type { RangeVerdict, SetFrame, SetRange } from "./attestation-set.ts";
 export { ByteWriter } from "./bytes.ts";
 export { type Canonical, canonicalDigest } from "./canonical.ts";
 export {

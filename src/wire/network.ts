@@ -2,6 +2,8 @@
  * All that stands on protobuf, behind one dynamic import: a node that is in no network neither waits nor pays for it.
  */
 
+export { decodeAttestation, encodeAttestation } from "./attestation.ts";
+export { decodeSetFrame, encodeSetFrame } from "./attestation-set.ts";
 export {
   decodeDataAnswer,
   decodeDataOpen,
@@ -48,6 +50,14 @@ export {
   encodeSeen,
 } from "./paths.ts";
 export { decodeReachFrame, encodeReachFrame } from "./reach.ts";
-export { decodeShareFrame, encodeBlobs, encodeQuestion, encodeResults, encodeSummary, SHARE_LENGTH_BYTES } from "./share.ts";
+export {
+  decodeShareFrame,
+  encodeBlobs,
+  encodeQuestion,
+  encodeResults,
+  encodeSetCarrier,
+  encodeSummary,
+  SHARE_LENGTH_BYTES,
+} from "./share.ts";
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";
 export { decodeSwarmGive, decodeSwarmWant, encodeSwarmGive, encodeSwarmWant } from "./swarm.ts";

@@ -3,19 +3,16 @@
  *
  * Knows: frames and the bounds of every field. Does not know: who may say what, and when; whether a signature holds.
  */
-
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { CairnError, type Digest, limits } from "../base/index.ts";
+import { type Digest, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import { ResultListSchema, ShareFrameSchema } from "./generated/share_pb.ts";
 import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
+import { packed, unpacked } from "./packed.ts";
 import { decodeSharedResult, sizeOf } from "./shared-result.ts";
 
 /** First bytes of a digest, of which a summary consists. */
 const PREFIX_BYTES = 8;
-/** Less than this does not become smaller. */
-const COMPRESSED_FROM_BYTES = 256;
 const NOTHING = new Uint8Array(0);
 
 export interface WantedBlob {
@@ -53,7 +50,13 @@ export type Answer =
     }
   | { readonly kind: "blobs"; readonly pieces: readonly BlobPiece[]; readonly complete: boolean };
 
-export type ShareFrame = SummaryFrame | ((Question | Answer | { readonly kind: "cancel" }) & { readonly question: number });
+/** What is said about the set of attestations; see attestation-set.ts. */
+export interface SetCarrier {
+  readonly kind: "set";
+  readonly bytes: Uint8Array;
+}
+
+export type ShareFrame = SummaryFrame | SetCarrier | ((Question | Answer | { readonly kind: "cancel" }) & { readonly question: number });
 
 /** Of a frame's length, which is in front of it. */
 export const SHARE_LENGTH_BYTES = 4;
@@ -62,6 +65,11 @@ export const SHARE_LENGTH_BYTES = 4;
 export function encodeSummary(frame: SummaryFrame): Uint8Array {
   const { sequence, added, removed } = frame;
   return framed({ what: { case: "summary", value: { sequence, added, removed } } });
+}
+
+/** @param bytes from {@link encodeSetFrame} */
+export function encodeSetCarrier(bytes: Uint8Array): Uint8Array {
+  return framed({ what: { case: "set", value: bytes } });
 }
 
 export function encodeQuestion(question: number, what: Question | { readonly kind: "cancel" }): Uint8Array {
@@ -83,9 +91,7 @@ export function encodeQuestion(question: number, what: Question | { readonly kin
  */
 export function encodeResults(question: number, answered: number, results: readonly Uint8Array[], complete: boolean): Uint8Array {
   const plain = encode(ResultListSchema, { results: [...results] });
-  const packed = plain.length < COMPRESSED_FROM_BYTES ? plain : zstdCompressSync(plain, ZSTD);
-  const body = packed.length < plain.length ? { zstd: packed } : { plain };
-  return framed({ question, what: { case: "results", value: { answered, ...body, complete } } });
+  return framed({ question, what: { case: "results", value: { answered, ...packed(plain), complete } } });
 }
 
 /** The one message that is large and often sent: written in place, so that the bytes are copied once. */
@@ -133,7 +139,7 @@ function framed(message: Init<typeof ShareFrameSchema>): Uint8Array {
 /** @throws {CairnError} frame-invalid */
 export function decodeShareFrame(bytes: Uint8Array): ShareFrame {
   const { question, what } = decodeAny(ShareFrameSchema, bytes, limits.shareFrameBytes);
-  if ((what.case === "summary") !== (question === 0)) throw invalid("question");
+  if ((what.case === "summary" || what.case === "set") !== (question === 0)) throw invalid("question");
   switch (what.case) {
     case "summary": {
       const { sequence, added, removed } = what.value;
@@ -154,32 +160,20 @@ export function decodeShareFrame(bytes: Uint8Array): ShareFrame {
     }
     case "cancel":
       return { kind: "cancel", question };
+    case "set":
+      return { kind: "set", bytes: what.value };
     case undefined:
       throw invalid("frame");
   }
 }
 
-/** Level 1 is as quick and does half as well, because its window is smaller than a list of paths. */
-const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 const LIST_BYTES = limits.shareResultBytes + limits.shareResultBatchBytes;
 
-function resultsOf({ plain, zstd }: { readonly plain: Uint8Array; readonly zstd: Uint8Array }): {
-  results: SharedResult[];
-  bytes: number;
-} {
-  if (plain.length > 0 && zstd.length > 0) throw invalid("results");
-  const bytes = zstd.length === 0 ? plain : decompressed(zstd);
+function resultsOf(message: { readonly plain: Uint8Array; readonly zstd: Uint8Array }): { results: SharedResult[]; bytes: number } {
+  const bytes = unpacked(message, LIST_BYTES);
   const most = limits.shareManifestsAtOnce * limits.shareResultsPerManifest;
   const results = list(decodeAny(ResultListSchema, bytes, LIST_BYTES).results, most).map(decodeSharedResult);
   return { results, bytes: bytes.length };
-}
-
-function decompressed(bytes: Uint8Array): Uint8Array {
-  try {
-    return zstdDecompressSync(bytes, { maxOutputLength: LIST_BYTES });
-  } catch (error) {
-    throw new CairnError("frame-invalid", { what: "zstd" }, error);
-  }
 }
 
 function wantedOf(message: { readonly digest: Uint8Array; readonly size: bigint; readonly from: bigint }): WantedBlob {

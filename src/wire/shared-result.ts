@@ -4,11 +4,11 @@
  * Knows: the bounds of docs/protocol/attestation.md. Does not know: whether the signature holds, or how results travel.
  */
 import { limits } from "../base/index.ts";
-import type { SharedResult } from "../contracts/index.ts";
-import { Role, type SharedResult as SharedResultMessage, SharedResultSchema } from "./generated/share_pb.ts";
-import { bytesOf, decodeAny, encode, hexOf, invalid, list, sized } from "./message-fields.ts";
+import type { ResultOutput, SharedResult } from "../contracts/index.ts";
+import { type Output as OutputMessage, type OutputSchema, Role, SharedResultSchema } from "./generated/share_pb.ts";
+import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list, sized } from "./message-fields.ts";
 
-const SIGNATURE_BYTES = 64;
+export const SIGNATURE_BYTES = 64;
 /** Of a Date, in ms. */
 const MOST_TIME = 8_640_000_000_000_000n;
 
@@ -24,9 +24,7 @@ export function encodeSharedResult(shared: SharedResult): Uint8Array {
     ...(entry.terminal === undefined ? {} : { terminal: bytesOf(entry.terminal) }),
     inputs: entry.inputs.map(({ path, digest }) => ({ path, digest: bytesOf(digest) })),
     absent: [...entry.absent],
-    outputs: result.outputs.map(({ path, digest, size, role, template }) => {
-      return { path, digest: bytesOf(digest), size: BigInt(size), role: ROLES[role], template };
-    }),
+    outputs: result.outputs.map(outputMessage),
     stdout: Buffer.from(result.stdout, "base64"),
     stderr: Buffer.from(result.stderr, "base64"),
     compileMs: result.compileMs,
@@ -76,13 +74,12 @@ export function sizeOf(size: bigint): number {
   return Number(size);
 }
 
-function outputOf({
-  path,
-  digest,
-  size,
-  role,
-  template,
-}: SharedResultMessage["outputs"][number]): SharedResult["result"]["outputs"][number] {
+export function outputMessage({ path, digest, size, role, template }: ResultOutput): Init<typeof OutputSchema> {
+  return { path, digest: bytesOf(digest), size: BigInt(size), role: ROLES[role], template };
+}
+
+/** @throws {CairnError} frame-invalid */
+export function outputOf({ path, digest, size, role, template }: OutputMessage): ResultOutput {
   return { path: pathOf(path), digest: hexOf(digest, 32), size: sizeOf(size), role: roleOf(role), template };
 }
 
@@ -110,12 +107,14 @@ function printed(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
 }
 
-function duration(ms: number): number {
+/** @throws {CairnError} frame-invalid */
+export function duration(ms: number): number {
   if (!Number.isFinite(ms) || ms < 0) throw invalid("duration");
   return ms;
 }
 
-function time(ms: bigint): number {
+/** @throws {CairnError} frame-invalid */
+export function time(ms: bigint): number {
   if (ms > MOST_TIME) throw invalid("time");
   return Number(ms);
 }
