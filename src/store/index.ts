@@ -4,9 +4,11 @@
  * Knows: files, free space, eviction, SQLite.
  * Does not know: peers, actions, compilers. A blob has no meaning here, a manifest is a list of paths and digests.
  */
+export { BoundedIds, type IdBounds } from "./bounded-ids.ts";
 export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
+export { KnownAttestations } from "./known-attestations.ts";
 export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";

@@ -63,7 +63,8 @@ CREATE TABLE large_files (path TEXT PRIMARY KEY, identity BLOB NOT NULL, digest 
 
 /**
  * Signatures under entries and the results they lead to: of nodes that executed them. What an entry and its result hold already is not
- * held again; `held` is the digest of that, by which it is seen when it is not what was signed any more (shelf.ts).
+ * held again; `held` is the digest of that, by which it is seen when it is not what was signed any more (shelf.ts). Beside them the attestations
+ * of all members.
  */
 export const ADDITIONS = `
 CREATE TABLE IF NOT EXISTS attestations (
@@ -84,4 +85,13 @@ CREATE TABLE IF NOT EXISTS attested_network (network BLOB NOT NULL); -- one row:
 CREATE TRIGGER IF NOT EXISTS entry_unattested AFTER DELETE ON entries BEGIN
   DELETE FROM attestations WHERE entry = OLD.id;
 END;
+-- What this node knows of all members' attestations, whether it has their results or not (known-attestations.ts).
+CREATE TABLE IF NOT EXISTS known_attestations (
+  id BLOB PRIMARY KEY,
+  signer BLOB NOT NULL,
+  manifest BLOB NOT NULL,
+  body BLOB NOT NULL,
+  crc INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS known_attestations_manifest ON known_attestations (manifest);
 `;

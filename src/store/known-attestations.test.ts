@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { attestationId, digestOf, LAST_BOUND } from "../base/index.ts";
+import type { KnownAttestation } from "../contracts/index.ts";
+import { KnownAttestations } from "./known-attestations.ts";
+import { openStore } from "./store.fixture.ts";
+
+function made(signer: string, atMs: number): KnownAttestation {
+  const bytes = Buffer.from(`${signer} ${atMs}`);
+  return { id: attestationId(atMs, `${signer} ${atMs}`, new Uint8Array(0)), signer: digestOf(signer), manifest: digestOf(bytes), bytes };
+}
+
+function kept(set: KnownAttestations): string[] {
+  return set.ids.list("", LAST_BOUND);
+}
+
+test("what was kept is there after a restart, in its bounds, and byte for byte", async () => {
+  await using opened = openStore();
+  const bounds = { most: 30, perSigner: 20 };
+  const set = await KnownAttestations.open(opened, bounds);
+  const all = ["a", "b", "c"].flatMap((signer) => Array.from({ length: 25 }, (_, i) => made(signer, 1_000 + i)));
+  assert.equal(set.add(all), 30);
+  assert.equal(set.add(all.filter(({ id }) => set.ids.has(id))), 0);
+  const ids = kept(set);
+  assert.equal(ids.length, 30);
+  await opened.reopen();
+  const again = await KnownAttestations.open(opened, bounds);
+  assert.deepEqual(kept(again), ids);
+  const expected = all.filter(({ id }) => ids.includes(id)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  assert.deepEqual(
+    again.bodies(ids).map((bytes) => Buffer.from(bytes)),
+    expected.map(({ bytes }) => bytes),
+  );
+  assert.deepEqual(again.bodies([made("z", 1).id]), []);
+});
+
+test("of those who are no members any more nothing stays", async () => {
+  await using opened = openStore();
+  const set = await KnownAttestations.open(opened);
+  set.add(["a", "b"].flatMap((signer) => Array.from({ length: 600 }, (_, i) => made(signer, i))));
+  await set.keepOnly(new Set([digestOf("b")]), AbortSignal.timeout(10_000));
+  assert.equal(set.ids.size, 600);
+  await opened.reopen();
+  const again = await KnownAttestations.open(opened);
+  assert.equal(again.ids.size, 600);
+  assert.ok(again.ids.has(made("b", 5).id) && !again.ids.has(made("a", 5).id));
+});
+
+test("what is damaged on the disk is not told to others, and may come again", async () => {
+  await using opened = openStore();
+  const set = await KnownAttestations.open(opened);
+  const [one, other] = [made("a", 1), made("a", 2)];
+  set.add([one, other]);
+  opened.database.prepare("UPDATE known_attestations SET body = ? WHERE id = ?").run(Buffer.from("b 1"), Buffer.from(one.id, "hex"));
+  assert.deepEqual(
+    set.bodies([one.id, other.id]).map((bytes) => Buffer.from(bytes)),
+    [other.bytes],
+  );
+  assert.ok(!set.ids.has(one.id));
+  assert.equal(set.add([one]), 1);
+  assert.equal(set.bodies([one.id]).length, 1);
+});

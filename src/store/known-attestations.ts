@@ -1,0 +1,133 @@
+/**
+ * KnownAttestations: this node's copy of the set of attestations, in the index database; the ids in memory, too.
+ *
+ * Guarantees: what `add` has kept survives a crash of this process. What comes back is what was kept, or nothing.
+ * Knows: SQL, and what falls out where there is too much (bounded-ids.ts). Does not know: signatures, peers, what is in an attestation.
+ */
+import { setImmediate as otherWork } from "node:timers/promises";
+import { crc32 } from "node:zlib";
+import { type AttestationId, type Digest, type Key, limits } from "../base/index.ts";
+import type { IdRanges, KnownAttestation } from "../contracts/index.ts";
+import { BoundedIds, type IdBounds } from "./bounded-ids.ts";
+import { bytesAt, type Database, numberAt, textAt, toBytes } from "./database.ts";
+
+export interface KnownAttestationsParts {
+  readonly database: Database;
+}
+
+/** Rows that are read in one step when the set is opened, and that are deleted in one: some ms. */
+const READ_AT_ONCE = 4_096;
+const DELETED_AT_ONCE = 512;
+
+export class KnownAttestations {
+  readonly #database: Database;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #bounds: IdBounds;
+  #known: BoundedIds;
+
+  /** Takes some 150 ms for 100,000 attestations, in small steps. */
+  static async open(parts: KnownAttestationsParts, bounds: IdBounds = limits.attestationSet): Promise<KnownAttestations> {
+    const set = new KnownAttestations(parts, bounds);
+    await set.#load();
+    return set;
+  }
+
+  private constructor({ database }: KnownAttestationsParts, bounds: IdBounds) {
+    this.#database = database;
+    this.#bounds = bounds;
+    this.#sql = statements(database);
+    this.#known = new BoundedIds(bounds);
+    // What is gone from the disk comes again from others.
+    database.onReset(() => {
+      this.#known = new BoundedIds(this.#bounds);
+    });
+  }
+
+  get ids(): IdRanges {
+    return this.#known.ids;
+  }
+
+  /** As far as they are here, and as they were kept. */
+  bodies(ids: readonly AttestationId[]): Uint8Array[] {
+    return this.#database.attempt("attestation bodies", [], () => ids.flatMap((id) => this.#body(id) ?? []));
+  }
+
+  /** What is known of a request, in no order. */
+  of(manifest: Digest): Uint8Array[] {
+    const rows = this.#database.attempt("attestations of", [], () => this.#sql.ofManifest.all(toBytes(manifest)));
+    return rows.flatMap((row) => this.#body(textAt(row, 0)) ?? []);
+  }
+
+  /** Keeps what is new, and lets go of what is too much then. @returns how many of them are here that were not */
+  add(attestations: readonly KnownAttestation[]): number {
+    const added = attestations.filter(({ id, signer }) => this.#known.add(id, signer));
+    const gone = new Set(this.#known.trim());
+    const kept = added.filter(({ id }) => !gone.has(id));
+    const done = this.#database.attempt("keep attestations", false, () =>
+      this.#database.transaction(() => {
+        for (const { id, signer, manifest, bytes } of kept)
+          this.#sql.put.run(toBytes(id), toBytes(signer), toBytes(manifest), bytes, crc32(bytes));
+        for (const id of gone) this.#sql.drop.run(toBytes(id));
+        return true;
+      }),
+    );
+    if (done) return kept.length;
+    // What is not on the disk cannot be told to others. What fell out is there still, and falls out again when it is next read.
+    for (const { id, signer } of kept) this.#known.delete(id, signer);
+    return 0;
+  }
+
+  /** Takes away what others than these have signed, in small steps. */
+  async keepOnly(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<void> {
+    for (const signer of this.#known.signers()) {
+      if (signers.has(signer)) continue;
+      const ids = this.#known.of(signer);
+      for (let at = 0; at < ids.length; at += DELETED_AT_ONCE) {
+        signal.throwIfAborted();
+        const some = ids.slice(at, at + DELETED_AT_ONCE);
+        for (const id of some) this.#known.delete(id, signer);
+        this.#database.attempt("drop attestations", undefined, () =>
+          this.#database.transaction(() => {
+            for (const id of some) this.#sql.drop.run(toBytes(id));
+          }),
+        );
+        await otherWork();
+      }
+    }
+  }
+
+  async #load(): Promise<void> {
+    let after: AttestationId = "";
+    for (;;) {
+      const from = after;
+      const rows = this.#database.attempt("ids", [], () => this.#sql.after.all(toBytes(from), READ_AT_ONCE));
+      for (const row of rows) this.#known.add(textAt(row, 0), textAt(row, 1));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = textAt(last, 0);
+      await otherWork();
+    }
+  }
+
+  #body(id: AttestationId): Uint8Array | undefined {
+    const row = this.#sql.body.get(toBytes(id));
+    if (row === undefined) return undefined;
+    const body = bytesAt(row, 0);
+    if (crc32(body) === numberAt(row, 1)) return body;
+    // A bit has flipped. Others have it still.
+    this.#sql.drop.run(toBytes(id));
+    this.#known.delete(id, textAt(row, 2));
+    return undefined;
+  }
+}
+
+function statements(database: Database) {
+  const row = "lower(hex(id)), lower(hex(signer))";
+  return {
+    put: database.statement("INSERT OR REPLACE INTO known_attestations (id, signer, manifest, body, crc) VALUES (?, ?, ?, ?, ?)"),
+    body: database.statement("SELECT body, crc, lower(hex(signer)) FROM known_attestations WHERE id = ?"),
+    ofManifest: database.statement("SELECT lower(hex(id)) FROM known_attestations WHERE manifest = ?"),
+    after: database.statement(`SELECT ${row} FROM known_attestations WHERE id > ? ORDER BY id LIMIT ?`),
+    drop: database.statement("DELETE FROM known_attestations WHERE id = ?"),
+  };
+}
