@@ -10,7 +10,7 @@ import { silentLog } from "../src/base/index.ts";
 import type { Shelf } from "../src/contracts/index.ts";
 import { foundNetwork, NetworkRuntime, readInvitation } from "../src/daemon/network-runtime.ts";
 import type { KeptShelf } from "../src/daemon/network-sharing.ts";
-import { NetworkState } from "../src/store/index.ts";
+import { KnownAttestations, NetworkState, openDatabase } from "../src/store/index.ts";
 import { HttpClient, objectsShelf, type Served, serveHttp } from "./exchange-side.ts";
 
 /** What members.ts asks for; each is answered with the same `id`. */
@@ -87,7 +87,17 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     index: { add: () => undefined },
     isQuiet: () => false,
   };
-  const parts = { local, log: silentLog, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf: () => SHELF, recalled: () => undefined };
+  const database = openDatabase({ log: silentLog, now: Date.now }, { file: join(directory, `${name}-index.db`) });
+  const known = (): Promise<KnownAttestations> => KnownAttestations.open({ database });
+  const parts = {
+    local,
+    log: silentLog,
+    kept,
+    work: () => ({ jobs: 0, cacheBytes: 0 }),
+    shelf: () => SHELF,
+    known,
+    recalled: () => undefined,
+  };
   const started = await NetworkRuntime.start(parts, {
     identity,
     listen: "127.0.0.1:0",

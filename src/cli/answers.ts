@@ -22,6 +22,8 @@ export interface Status {
         readonly members: number;
         readonly connected: number /** "" when it is not cut off. */;
         readonly isolation: string;
+        /** Results of all members that this node knows of. */
+        readonly attestations: number;
       }
     | undefined;
 }
@@ -115,6 +117,7 @@ export function readStatus(answer: unknown): Status {
             members: numberIn(network, "members"),
             connected: numberIn(network, "connected"),
             isolation: textIn(network, "isolation"),
+            attestations: numberIn(network, "attestations"),
           }
         : undefined,
   };

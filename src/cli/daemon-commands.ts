@@ -105,6 +105,7 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
     ...(network === undefined
       ? []
       : [["network", `${network.name}: ${counted(network.members, "member")}, ${count(network.connected)} connected`]]),
+    ...(network === undefined ? [] : [["", `knows of ${counted(network.attestations, "result")} that members have attested`]]),
     ...(network === undefined || network.isolation === "" ? [] : [["", paint.bad(isolationText(network.isolation))]]),
     ["home", now.home],
     ["socket", now.socket],

@@ -7,7 +7,7 @@ import type { Digest, Environment, Home, Log } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains } from "../exec/index.ts";
 import { CompileFlow, Statistics } from "../flows/index.ts";
-import { DiskStore, FileTable, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
+import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { loadConfig } from "./config.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
@@ -66,7 +66,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   };
   const network: NetworkService = stack.use(
     new NetworkService(
-      { log, work, shelf, local: { store, index, isQuiet: () => flow.quiet }, recalled },
+      { log, work, shelf, known: () => KnownAttestations.open({ database }), local: { store, index, isQuiet: () => flow.quiet }, recalled },
       {
         stateDir: home.stateDir,
         listen: config.networkListen,

@@ -34,6 +34,7 @@ import {
   signerIn,
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
+import type { AttestationStore } from "./attestation-desk.ts";
 import { Attestations } from "./attestations.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { NameService } from "./names.ts";
@@ -72,6 +73,7 @@ export interface RuntimeParts {
   /** What others are told that this node does. */
   readonly work: () => Work;
   readonly shelf: (network: Digest) => KeptShelf;
+  readonly known: () => Promise<AttestationStore>;
   readonly local: LocalCopies;
   readonly recalled: () => void;
 }
@@ -148,7 +150,7 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, local, recalled }: RuntimeParts,
+    { log, kept, work, shelf, known, local, recalled }: RuntimeParts,
     { identity, listen, mdns, peers, policy, copies, relayCircuits }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
@@ -198,6 +200,7 @@ export class NetworkRuntime implements AsyncDisposable {
       codec,
       attestationKeys,
       shelf: stack.use(shelf(members.network)),
+      known: await known(),
       local,
       recalled,
       log,

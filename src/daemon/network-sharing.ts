@@ -6,6 +6,7 @@ import type { BlobSwarm, Exchange, FrameLanes, LocalStore, ResultIndex, SharedRe
 import { Keep, type Network, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
+import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import { presentMembers } from "./present.ts";
@@ -26,6 +27,8 @@ export interface NetworkSharingParts {
   readonly codec: NetworkCodec;
   readonly attestationKeys: KeyPair;
   readonly shelf: KeptShelf;
+  /** What this node knows of all members' attestations. */
+  readonly known: AttestationStore;
   readonly local: LocalCopies;
   readonly swarm: BlobSwarm;
   readonly lanes: FrameLanes;
@@ -57,6 +60,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   readonly exchange: Exchange;
   readonly #replicator: Replicator;
   readonly #keeper: Keeper;
+  readonly #desk: AttestationDesk;
   readonly #parts: NetworkSharingParts;
   readonly #policy: SharingPolicy;
   readonly #stop = new AbortController();
@@ -65,8 +69,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   #recalling: Promise<void> = Promise.resolve();
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
-    const share = await Share.start({ ...parts, now: () => performance.now() });
-    const sharing: NetworkSharing = new NetworkSharing(parts, share, options, (to, items) => keep.offer(to, items));
+    const desk = new AttestationDesk(parts);
+    const share = await Share.start({ ...parts, attestations: desk, now: () => performance.now() });
+    const sharing: NetworkSharing = new NetworkSharing(parts, { share, desk }, options, (to, items) => keep.offer(to, items));
     const keep = await Keep.start({ ...parts, take: (from, items) => sharing.#keeper.take(from, items) });
     parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
     parts.members.onChange(() => sharing.#recallSoon());
@@ -77,7 +82,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   private constructor(
     parts: NetworkSharingParts,
-    share: Share,
+    { share, desk }: { readonly share: Share; readonly desk: AttestationDesk },
     { policy, copies }: NetworkSharingOptions,
     offer: ReplicatorParts["offer"],
   ) {
@@ -86,6 +91,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.share = share;
     const exchange = new LargeBlobs({ exchange: share, swarm: parts.swarm, store: local.store, log });
     this.exchange = exchange;
+    this.#desk = desk;
     this.#policy = policy;
     const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
     this.#keeper = new Keeper({ ...local, exchange, shelf, isBelieved, hasRoom: (bytes) => copies > 0 && local.store.hasRoom(bytes), log });
@@ -109,6 +115,11 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     return this.#replicator.facts;
   }
 
+  /** How many attestations this node knows. */
+  get attestations(): number {
+    return this.#desk.ids.size;
+  }
+
   get shelf(): KeptShelf {
     return this.#parts.shelf;
   }
@@ -118,6 +129,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#replicator[Symbol.dispose]();
     this.#keeper[Symbol.dispose]();
     this.share[Symbol.dispose]();
+    this.#desk[Symbol.dispose]();
   }
 
   sign(unsigned: Unsigned): SharedResult | undefined {
@@ -125,8 +137,10 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     return attest(attestationKeys, members.network, unsigned);
   }
 
-  made(manifest: Digest): void {
-    this.#replicator.made(manifest);
+  keep(made: readonly SharedResult[]): void {
+    this.shelf.put(made);
+    this.#desk.attested(made);
+    for (const { manifest } of made) this.#replicator.made(manifest);
   }
 
   judge(shared: SharedResult): ReturnType<SharingNetwork["judge"]> {

@@ -11,6 +11,7 @@ import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, type Digest, isName, type Log } from "../base/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
+import type { AttestationStore } from "./attestation-desk.ts";
 import type { Attestations } from "./attestations.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
@@ -34,6 +35,8 @@ export interface NetworkServiceParts {
   readonly work: () => Work;
   /** What members of a network are served from. */
   readonly shelf: (network: Digest) => KeptShelf;
+  /** What this node knows of all members' attestations. */
+  readonly known: () => Promise<AttestationStore>;
   readonly local: LocalCopies;
   /** Called when results are gone that may have been served before. */
   readonly recalled: () => void;
@@ -84,7 +87,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** For `cairn status`; null in no network. */
   status(): unknown {
     if (this.#running === undefined) return null;
-    const { members, network } = this.#running.runtime;
+    const { members, network, sharing } = this.#running.runtime;
     const peers = network.peers();
     const connected = peers.filter(({ state }) => state === "connected").length;
     return {
@@ -93,6 +96,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
       members: members.others().length + 1,
       connected,
       isolation: network.isolation ?? null,
+      attestations: sharing.attestations,
     };
   }
 

@@ -3,7 +3,7 @@
  *
  * Knows: which part does what, and in which order. Does not know: files, compilers, whom to believe, or how members talk.
  */
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type {
   Exchange,
@@ -24,8 +24,8 @@ export interface SharingNetwork {
   readonly shelf: { put(shared: readonly SharedResult[]): number };
   /** Undefined where the result is too large to travel. */
   sign(unsigned: Unsigned): SharedResult | undefined;
-  /** Results of a request are on the shelf that this node has executed. */
-  made(manifest: Digest): void;
+  /** Puts what this node has executed and signed on the shelf, and tells others of it. */
+  keep(made: readonly SharedResult[]): void;
   /** Whether the reader's rule admits it. */
   judge(shared: SharedResult): { readonly kind: "believed" } | { readonly kind: "refused"; readonly why: string };
 }
@@ -47,6 +47,9 @@ const ASKED_MOST = 3;
 const ANSWER_MS = 1_000;
 /** What is brought may take so many times as long as it would take to compile it. */
 const PATIENCE = 2;
+/** Own results are signed and kept together, so many at most. */
+const KEPT_AT_ONCE = 64;
+const KEPT_EVERY_MS = 250;
 /** Members that took too long are left alone for so long. */
 const SLOW_MS = 30_000;
 
@@ -56,6 +59,7 @@ export class SharingService implements Sharing, AsyncDisposable {
   readonly #unsigned: Unsigned[] = [];
   /** Members that took too long → until when they are not asked, ms, monotonic. */
   readonly #slow = new Map<Key, number>();
+  readonly #stop = new AbortController();
   #signing: Promise<void> | undefined;
 
   constructor(parts: SharingParts, options: { readonly policy: SharingPolicy }) {
@@ -64,6 +68,7 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
     await this.#signing;
   }
 
@@ -164,15 +169,17 @@ export class SharingService implements Sharing, AsyncDisposable {
     return false;
   }
 
-  /** One at a time, and whoever asks something comes first. */
+  /** What comes soon after goes along: together they cost the disk less. Whoever asks something comes before each signature. */
   async #sign(): Promise<void> {
-    for (let next = this.#unsigned.shift(); next !== undefined; next = this.#unsigned.shift()) {
-      await setImmediate();
-      const network = this.#parts.network();
-      const shared = network?.sign(next);
-      if (network === undefined || shared === undefined) continue;
-      network.shelf.put([shared]);
-      network.made(shared.manifest);
+    while (this.#unsigned.length > 0 && !this.#stop.signal.aborted) {
+      await sleep(KEPT_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      const made: SharedResult[] = [];
+      for (const next of this.#unsigned.splice(0, KEPT_AT_ONCE)) {
+        await setImmediate();
+        const shared = this.#parts.network()?.sign(next);
+        if (shared !== undefined) made.push(shared);
+      }
+      this.#parts.network()?.keep(made);
     }
   }
 }

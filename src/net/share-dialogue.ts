@@ -5,7 +5,7 @@
  */
 import { CairnError, type Key, limits } from "../base/index.ts";
 import type { FrameChannel, Shelf } from "../contracts/index.ts";
-import type { NetworkCodec, SummaryFrame } from "../wire/index.ts";
+import type { NetworkCodec, SetCarrier, SummaryFrame } from "../wire/index.ts";
 import { Answerer } from "./share-answerer.ts";
 import { Asker, type Asking } from "./share-asker.ts";
 import type { Budget } from "./share-budget.ts";
@@ -33,8 +33,8 @@ export interface DialogueParts {
   readonly now: () => number;
   readonly budget: Budget;
   readonly counts: ShareCounts;
-  /** The member tells what it can serve. @throws {CairnError} frame-invalid */
-  readonly heard: (frame: SummaryFrame) => void;
+  /** The member tells what it can serve, or what it knows. @throws {CairnError} frame-invalid */
+  readonly heard: (frame: SummaryFrame | SetCarrier) => void;
   /** What to say when there is nothing else. */
   readonly spare: () => Uint8Array | undefined;
   /** The member does not keep to the rules. */
@@ -141,6 +141,7 @@ export class Dialogue {
     const frame = this.#parts.codec.decodeShareFrame(bytes);
     switch (frame.kind) {
       case "summary":
+      case "set":
         return this.#parts.heard(frame);
       case "want-results":
       case "want-blobs":

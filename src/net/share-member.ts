@@ -6,7 +6,9 @@
  */
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { FrameChannel, FrameLanes, Shelf } from "../contracts/index.ts";
-import type { NetworkCodec, SummaryFrame } from "../wire/index.ts";
+import type { NetworkCodec, SetCarrier, SummaryFrame } from "../wire/index.ts";
+import type { SetSync } from "./set-sync.ts";
+import type { SetTalk } from "./set-talk.ts";
 import type { Announcer, Teller } from "./share-announcer.ts";
 import type { Asking } from "./share-asker.ts";
 import type { Budget } from "./share-budget.ts";
@@ -23,6 +25,7 @@ export interface MemberParts {
   readonly announcer: Announcer;
   readonly budget: Budget;
   readonly lanes: Pick<FrameLanes, "open">;
+  readonly sync: SetSync;
   /** The member tells what it can serve. @throws {CairnError} frame-invalid */
   readonly heard: (frame: SummaryFrame) => void;
   /** @param offence whether the member has not kept to the rules */
@@ -52,6 +55,7 @@ export class ShareMember implements Source {
   readonly #parts: MemberParts;
   readonly #link: Dialogue;
   readonly #teller: Teller;
+  readonly #talk: SetTalk;
   /** The lane that this node has opened, on which it asks; those on which it is asked. */
   #lane: Dialogue | undefined;
   readonly #lanesIn = new Set<Dialogue>();
@@ -69,14 +73,13 @@ export class ShareMember implements Source {
     this.#parts = parts;
     this.#summaryAt = parts.now();
     this.#link = this.#dialogue(channel, {
-      heard: (frame) => {
-        this.#countSummary();
-        parts.heard(frame);
-      },
-      spare: () => this.#summary(),
+      heard: (frame) => this.#heard(frame),
+      spare: () => this.#summary() ?? this.#aboutSet(),
       ended: (why) => this.#ended(why),
     });
     this.#teller = parts.announcer.teller(() => this.#link.ready());
+    const ready = (): void => this.#link.ready();
+    this.#talk = parts.sync.opened(this.key, { ready, offend: (why) => this.#offend(why) });
     this.results = new ResultsDesk({ ask: (asking) => this.ask(asking), gave: (found) => this.#gave(found) });
     this.#link.ready();
   }
@@ -87,6 +90,11 @@ export class ShareMember implements Source {
 
   get isOpen(): boolean {
     return !this.#isOver && this.#link.isOpen;
+  }
+
+  /** What has passed about the set of attestations. */
+  get attestations(): SetTalk["counts"] {
+    return this.#talk.counts;
   }
 
   get ageMs(): number {
@@ -124,7 +132,7 @@ export class ShareMember implements Source {
 
   #dialogue(
     channel: FrameChannel,
-    how: { heard: (frame: SummaryFrame) => void; spare: () => Uint8Array | undefined; ended: (why: string) => void },
+    how: { heard: (frame: SummaryFrame | SetCarrier) => void; spare: () => Uint8Array | undefined; ended: (why: string) => void },
   ): Dialogue {
     const { shelf, codec, now, budget } = this.#parts;
     return new Dialogue({ shelf, codec, now, budget, counts: this.counts, offended: (why) => this.#offend(why), ...how }, channel);
@@ -133,7 +141,7 @@ export class ShareMember implements Source {
   /** Nothing but questions and answers goes over a lane. */
   #laneOver(channel: FrameChannel, ended: (why: string) => void): Dialogue {
     const heard = (): never => {
-      throw new CairnError("frame-invalid", { what: "summary" });
+      throw new CairnError("frame-invalid", { what: "no answer" });
     };
     return this.#dialogue(channel, { heard, spare: NOTHING, ended });
   }
@@ -176,6 +184,12 @@ export class ShareMember implements Source {
     if (results === 0) this.counts.missed++;
   }
 
+  #heard(frame: SummaryFrame | SetCarrier): void {
+    if (frame.kind === "set") return this.#talk.heard(this.#parts.codec.decodeSetFrame(frame.bytes));
+    this.#countSummary();
+    this.#parts.heard(frame);
+  }
+
   #countSummary(): void {
     const now = this.#parts.now();
     this.#summaries = Math.min(SUMMARY_BURST, this.#summaries + ((now - this.#summaryAt) / 1_000) * SUMMARIES_PER_SECOND) - 1;
@@ -191,8 +205,15 @@ export class ShareMember implements Source {
   #ended(why: string): void {
     this.#isOver = true;
     this.#teller[Symbol.dispose]();
+    this.#parts.sync.closed(this.key, this.#talk);
     this.#parts.ended(this, why, this.#isOffence);
     for (const lane of [this.#lane, ...this.#lanesIn]) lane?.end(why);
+  }
+
+  #aboutSet(): Uint8Array | undefined {
+    const frame = this.#talk.next();
+    const { codec } = this.#parts;
+    return frame === undefined ? undefined : codec.encodeSetCarrier(codec.encodeSetFrame(frame));
   }
 
   #summary(): Uint8Array | undefined {

@@ -6,6 +6,7 @@ import { CairnError, type Digest, digestOf, type Key } from "../base/index.ts";
 import type { FrameChannel, FrameLanes, FrameListener, SharedResult, Shelf } from "../contracts/index.ts";
 import type { ShareFrame } from "../wire/index.ts";
 import { codec, founded, join, type Node, start, until } from "./network.fixture.ts";
+import { MemoryAttestations } from "./set.fixture.ts";
 import { SHARE, Share } from "./share.ts";
 import { channelOf } from "./share-channel.ts";
 
@@ -91,6 +92,7 @@ export interface Sharer {
   readonly node: Node;
   readonly key: string;
   readonly shelf: MemoryShelf;
+  readonly attestations: MemoryAttestations;
   readonly share: Share;
 }
 
@@ -158,9 +160,10 @@ export async function sharer(
   lanes: FrameLanes = new Street().lanesOf(node.members.self),
 ): Promise<Sharer> {
   const log = { event: (_level: string, name: string, facts = {}) => void node.events.push({ name, facts }) };
-  const share = await Share.start({ network: node.network, shelf, codec, log, lanes, now: () => performance.now() });
+  const attestations = new MemoryAttestations();
+  const share = await Share.start({ network: node.network, shelf, attestations, codec, log, lanes, now: () => performance.now() });
   t.after(() => share[Symbol.dispose]());
-  return { node, key: node.members.self, shelf, share };
+  return { node, key: node.members.self, shelf, attestations, share };
 }
 
 /** Members that are all linked with each other. */

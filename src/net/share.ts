@@ -4,10 +4,12 @@
  * Knows: one channel for each link, and who said to have what. Does not know: what results mean, where they are kept, whom to believe.
  */
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Exchange, FrameChannel, FrameLanes, SharedResult, Shelf } from "../contracts/index.ts";
+import type { AttestationSet, Exchange, FrameChannel, FrameLanes, SharedResult, Shelf } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
+import { SetSync } from "./set-sync.ts";
+import type { SetTalk } from "./set-talk.ts";
 import { Announcer } from "./share-announcer.ts";
 import { Budget } from "./share-budget.ts";
 import { channelOf } from "./share-channel.ts";
@@ -33,6 +35,7 @@ export interface ShareNetwork {
 export interface ShareParts {
   readonly network: ShareNetwork;
   readonly shelf: Shelf;
+  readonly attestations: AttestationSet;
   readonly codec: NetworkCodec;
   readonly log: Log;
   readonly lanes: FrameLanes;
@@ -46,10 +49,14 @@ export interface ShareFacts extends Readonly<ShareCounts> {
   readonly ageMs: number;
   /** Requests that the member says it has results of. */
   readonly manifests: number;
+  /** What has passed about the set of attestations. */
+  readonly attestations: SetTalk["counts"];
 }
 
 /** The first one may still be on its way out when the next comes. */
 const STREAMS_PER_MEMBER = 2;
+/** How often it is looked whose copy of the set of attestations is to be compared, and who is late. */
+const SET_LOOK_MS = 1_000;
 /** Each offence doubles the pause after it, up to 64 times. */
 const MOST_DOUBLINGS = 6;
 /** After so long without another, offences are forgotten. */
@@ -64,6 +71,8 @@ export class Share implements Exchange, Disposable {
   readonly #parts: ShareParts;
   readonly #announcer: Announcer;
   readonly #summaries = new Summaries();
+  readonly #sync: SetSync;
+  readonly #looking: NodeJS.Timeout;
   readonly #fetcher: Fetcher;
   readonly #budget = new Budget(limits.shareReadBytes);
   readonly #members = new Map<Key, ShareMember>();
@@ -84,6 +93,9 @@ export class Share implements Exchange, Disposable {
   private constructor(parts: ShareParts) {
     this.#parts = parts;
     this.#announcer = new Announcer(parts.shelf);
+    const { network, attestations, now } = parts;
+    this.#sync = new SetSync({ self: network.self, set: attestations, now, random: Math.random });
+    this.#looking = setInterval(() => this.#sync.look(), SET_LOOK_MS).unref();
     this.#fetcher = new Fetcher((key) => this.#open(key));
   }
 
@@ -112,11 +124,15 @@ export class Share implements Exchange, Disposable {
 
   /** Members that this node shares with now. */
   facts(): ShareFacts[] {
-    return [...this.#members.values()].map(({ key, ageMs, counts }) => ({ ...counts, key, ageMs, manifests: this.#summaries.size(key) }));
+    return [...this.#members.values()].map((member) => {
+      const { key, ageMs, counts, attestations } = member;
+      return { ...counts, key, ageMs, manifests: this.#summaries.size(key), attestations };
+    });
   }
 
   [Symbol.dispose](): void {
     this.#isOver = true;
+    clearInterval(this.#looking);
     for (const timer of this.#reopening.values()) clearTimeout(timer);
     for (const member of this.#members.values()) member.end("this node stops");
     this.#announcer[Symbol.dispose]();
@@ -199,6 +215,7 @@ export class Share implements Exchange, Disposable {
         lanes,
         announcer: this.#announcer,
         budget: this.#budget,
+        sync: this.#sync,
         heard: (frame) => this.#summaries.take(key, frame),
         ended: (ended, why, offence) => this.#ended(ended, why, offence),
       },
@@ -206,6 +223,7 @@ export class Share implements Exchange, Disposable {
     );
     this.#members.set(key, member);
     log.event("info", "share.opened", { peer: key, direction });
+    this.#sync.look();
   }
 
   #ended(member: ShareMember, why: string, isOffence: boolean): void {

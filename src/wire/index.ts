@@ -35,7 +35,7 @@ export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
 export type { NamesFrame } from "./names.ts";
 export type { PunchFrame, RelayFrame } from "./paths.ts";
 export type { ReachFrame } from "./reach.ts";
-export type { Answer, BlobPiece, Question, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
+export type { Answer, BlobPiece, Question, SetCarrier, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
 export { ShareSplitter } from "./share-splitter.ts";
 export type { SwarmGive, SwarmWant } from "./swarm.ts";
 
