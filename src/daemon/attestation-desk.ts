@@ -45,7 +45,7 @@ export class AttestationDesk implements AttestationSet, Disposable {
   readonly #waiting: Waiting[] = [];
   readonly #stop = new AbortController();
   #waitingCount = 0;
-  #working: Promise<void> | undefined;
+  #isWorking = false;
   #pruning: Promise<void> = Promise.resolve();
 
   constructor(parts: AttestationDeskParts) {
@@ -81,9 +81,7 @@ export class AttestationDesk implements AttestationSet, Disposable {
     if (this.#waitingCount + attestations.length > limits.attestationSet.admittingMost) return done({ kept: 0, forged: 0, unwelcome: 0 });
     this.#waitingCount += attestations.length;
     this.#waiting.push({ attestations, done });
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    if (!this.#isWorking) void this.#work();
   }
 
   [Symbol.dispose](): void {
@@ -92,6 +90,7 @@ export class AttestationDesk implements AttestationSet, Disposable {
   }
 
   async #work(): Promise<void> {
+    this.#isWorking = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const total = { kept: 0, forged: 0, unwelcome: 0 };
       for (let at = 0; at < next.attestations.length && !this.#stop.signal.aborted; at += VERIFIED_AT_ONCE) {
@@ -103,10 +102,11 @@ export class AttestationDesk implements AttestationSet, Disposable {
         if (total.forged > 0) break; // Whoever sent that is not asked again.
       }
       this.#waitingCount -= next.attestations.length;
-      if (this.#stop.signal.aborted) return;
+      if (this.#stop.signal.aborted) break;
       if (total.kept + total.forged + total.unwelcome > 0) this.#parts.log.event("debug", "attestations.admitted", total);
       next.done(total);
     }
+    this.#isWorking = false;
   }
 
   /** What is not of an active member is no part of the set. */

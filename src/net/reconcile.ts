@@ -49,7 +49,7 @@ export class Reconciliation {
 
   /** The ranges to ask about now; none when there is nothing more to find out. */
   next(): SetRange[] {
-    this.#asked = this.#open.splice(-rangesAtOnce).reverse();
+    this.#asked = this.#open.splice(-rangesAtOnce).toReversed();
     this.#total += this.#asked.length;
     return this.#asked.map(({ from, to }) => ({ from, to, ...this.#own.sumOf(from, to) }));
   }

@@ -273,7 +273,7 @@ export class SetTalk {
   }
 
   #nextOffer(): SetFrame | undefined {
-    const ids = this.#toOffer.splice(0, bounds.idsAtOnce).sort();
+    const ids = this.#toOffer.splice(0, bounds.idsAtOnce).toSorted();
     return ids.length === 0 ? undefined : { kind: "offer", ids };
   }
 

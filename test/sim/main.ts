@@ -8,6 +8,7 @@ import { copies } from "./copies-command.ts";
 import { eclipse } from "./eclipse-command.ts";
 import { gossip } from "./gossip-command.ts";
 import { kademlia } from "./kademlia-command.ts";
+import { partition } from "./partition-command.ts";
 
 export interface SimOptions {
   readonly nodes: number | undefined;
@@ -18,7 +19,7 @@ export interface SimOptions {
 /** Prints what it found. @returns whether that is as it must be */
 type Simulation = (options: SimOptions) => boolean | Promise<boolean>;
 
-const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, eclipse, gossip, kademlia };
+const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, eclipse, gossip, kademlia, partition };
 
 const HELP = `usage: npm run sim -- SIMULATION [options]
 
@@ -26,8 +27,9 @@ const HELP = `usage: npm run sim -- SIMULATION [options]
   eclipse    whether a node keeps an honest peer through restarts while an attacker owns what it can
   gossip     hops of a message to all, honest and with a third of silent droppers
   kademlia   hops until a member is found: all answering, a third silent, surrounded by liars
+  partition  two halves of a network heal: until all know all attestations, and bytes for that
 
-  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules; kademlia 1,000]
+  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules; kademlia 1,000; partition 20]
   --seed N   the same seed gives the same figures   [1]
   --json     as JSON
 
