@@ -140,8 +140,8 @@ export class ShareMember implements Source {
 
   /** Nothing but questions and answers goes over a lane. */
   #laneOver(channel: FrameChannel, ended: (why: string) => void): Dialogue {
-    const heard = (): never => {
-      throw new CairnError("frame-invalid", { what: "no answer" });
+    const heard = ({ kind }: SummaryFrame | SetCarrier): never => {
+      throw new CairnError("frame-invalid", { what: kind });
     };
     return this.#dialogue(channel, { heard, spare: NOTHING, ended });
   }
