@@ -1,7 +1,7 @@
 /**
  * Contracts: the seams, types only. Rooms that may not see each other meet here.
  */
-export type { BlobSwarm, Fetched, SwarmOrder, WholeBlob } from "./blob-swarm.ts";
+
 export type {
   Admission,
   Attestation,
@@ -10,6 +10,7 @@ export type {
   KnownAttestation,
   RangeSum,
 } from "./attestation-set.ts";
+export type { BlobSwarm, Fetched, SwarmOrder, WholeBlob } from "./blob-swarm.ts";
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Discovery } from "./discovery.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
