@@ -14,6 +14,7 @@ import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import type { Settings } from "./settings.ts";
+import { signing } from "./signing.ts";
 import { paired, ratios, spread } from "./statistics.ts";
 import { swarm } from "./swarm.ts";
 import { format, type Report, row, verdict } from "./table.ts";
@@ -55,6 +56,10 @@ test("warm builds are measured and equal the compiler's", { skip: withoutNinja }
 
 test("cold builds are measured and equal the compiler's", { skip: withoutNinja }, async () => {
   check(await cold(tiny), /CPU \/ none/, /CPU with start-up/);
+});
+
+test("signing is measured, and what is built equals the compiler's", { skip: withoutNinja }, async () => {
+  check(await signing(tiny), /CPU with signing and sharing/);
 });
 
 test("a second checkout is measured and equals the compiler's", { skip: withoutNinja }, async () => {

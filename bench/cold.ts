@@ -61,7 +61,7 @@ async function coldProject(settings: Settings, name: ProjectName): Promise<{ row
 }
 
 /** A daemon looks at each compiler once in its life, not once a build: a first compile of something else. @returns CPU time, ms */
-async function meetCompilers(workshop: Workshop, contender: Contender): Promise<number> {
+export async function meetCompilers(workshop: Workshop, contender: Contender): Promise<number> {
   if (contender.name !== "cairn" || contender.launcher === undefined) return 0;
   const directory = workshop.path("other");
   mkdirSync(directory, { recursive: true });

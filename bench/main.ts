@@ -17,6 +17,7 @@ import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
 import type { Settings } from "./settings.ts";
 import { sharing } from "./sharing.ts";
+import { signing } from "./signing.ts";
 import { swarm } from "./swarm.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
 import { warm } from "./warm.ts";
@@ -33,6 +34,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   "data-plane": dataPlane,
   exchange,
   sharing,
+  signing,
   swarm,
 };
 
@@ -49,6 +51,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   data-plane the data plane on loopback: against raw TLS, against streams of libp2p
   exchange   300 objects from a peer, against HTTP
   sharing    an empty cache beside a member that has built the same
+  signing    what signing and sharing cost a cold build
   swarm      a large artifact from one to eight, against HTTP, with limited uplinks
   all        one after the other
 

@@ -105,6 +105,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     peers: [],
     policy: "self",
     copies: 0,
+    directory: "auto",
     relayCircuits: 256,
   });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {

@@ -4,14 +4,11 @@
  *
  * Both machines are homes on this one, with real daemons that talk over loopback. Each round has a machine that is new.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { build, calm } from "./builds.ts";
-import { CairnNode } from "./cairn-node.ts";
-import { type Contender, enter } from "./contenders.ts";
-import { checkout, type Native } from "./native.ts";
+import { enter } from "./contenders.ts";
+import { Member, Newcomer } from "./machines.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -21,8 +18,6 @@ import { reference } from "./warm.ts";
 
 const JOBS = 2;
 const BAR = { must: 0.2, aim: 0.1 } as const;
-/** From being connected until both know what the other has; told, not measured. */
-const ACQUAINTED_MS = 1_500;
 
 export async function sharing(settings: Settings): Promise<Report> {
   const rows: Row[] = [];
@@ -89,81 +84,4 @@ async function projectRows(settings: Settings, name: ProjectName, notes: string[
     row(`${name}: wall a unit`, "ms", spread(shared.map(({ wallMs }) => wallMs / units))),
     row(`${name}: the first machine's CPU a unit`, "ms", spread(shared.map(({ servingCpuMs }) => servingCpuMs / units))),
   ];
-}
-
-/** A machine of a network. */
-class Member implements Contender {
-  readonly name: string = "cairn";
-  readonly launcher: string;
-  readonly #directory: string;
-  #homes = 0;
-  #node: CairnNode;
-
-  constructor(native: Native, directory: string) {
-    this.launcher = native.wrapper;
-    this.#directory = directory;
-    this.#node = this.#fresh();
-  }
-
-  get env(): Record<string, string> {
-    return { ...this.#node.env, PATH: process.env.PATH ?? "" };
-  }
-
-  get node(): CairnNode {
-    return this.#node;
-  }
-
-  backgroundCpuMs(): number {
-    return this.#node.cpuMs();
-  }
-
-  async start(): Promise<void> {
-    await this.#node.start();
-  }
-
-  /** What a command of the command line prints with --json. */
-  cairn(...args: readonly string[]): Record<string, unknown> {
-    const text = execFileSync(join(checkout, "bin/cairn"), [...args, "--json"], { env: { ...process.env, ...this.env }, encoding: "utf8" });
-    return JSON.parse(text) as Record<string, unknown>;
-  }
-
-  async reset(): Promise<number> {
-    await this.#node.stop();
-    this.#node = this.#fresh();
-    await this.#node.start();
-    return this.backgroundCpuMs();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#node.stop();
-  }
-
-  #fresh(): CairnNode {
-    this.#homes += 1;
-    return new CairnNode(join(this.#directory, `home${this.#homes}`), { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_SHARING_COPIES: "0" }); // Copies would be there already.
-  }
-}
-
-/** A machine that joins anew each time, with nothing in its cache. */
-class Newcomer extends Member {
-  readonly #host: Member;
-
-  constructor(workshop: Workshop, host: Member) {
-    super(workshop.native, workshop.path("second"));
-    this.#host = host;
-  }
-
-  override async reset(): Promise<number> {
-    await super.reset();
-    this.cairn("join", String(this.#host.cairn("invite").line));
-    // The daemon sees the compilers for the first time; a machine does that once.
-    await sleep(ACQUAINTED_MS);
-    return this.backgroundCpuMs();
-  }
-
-  async misses(): Promise<number> {
-    const { counters } = await this.node.ask("/stats");
-    const { miss } = counters as { readonly miss?: number };
-    return miss ?? 0;
-  }
 }

@@ -5,7 +5,7 @@
  * Knows: who may be in the set. Does not know: how copies are made equal, or what falls out of one that is too large.
  */
 import { setImmediate as otherWork } from "node:timers/promises";
-import { type AttestationId, type Key, type Log, limits } from "../base/index.ts";
+import { type AttestationId, type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type { Admission, AttestationSet, IdRanges, KnownAttestation, SharedResult } from "../contracts/index.ts";
 import { attestationOf, type Members, signerIn, verifiedId } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -14,6 +14,8 @@ import type { NetworkCodec } from "../wire/index.ts";
 export interface AttestationStore {
   readonly ids: IdRanges;
   bodies(ids: readonly AttestationId[]): Uint8Array[];
+  /** Whether there is one of a result of that request. */
+  knows(manifest: Digest): boolean;
   add(attestations: readonly KnownAttestation[]): number;
   keepOnly(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<void>;
 }

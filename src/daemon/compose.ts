@@ -75,6 +75,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         peers: readStaticPeers(config.networkPeers) ?? [],
         policy: config.sharingPolicy,
         copies: config.sharingCopies,
+        directory: config.sharingDirectory,
       },
     ),
   );

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
 import { CairnError, type Environment, type Level, limits, parseSize, systemCode } from "../base/index.ts";
-import type { SharingPolicy } from "../contracts/index.ts";
+import type { DirectoryKind, SharingPolicy } from "../contracts/index.ts";
 import { readStaticPeers } from "./static-peers.ts";
 
 export interface Config {
@@ -30,6 +30,8 @@ export interface Config {
   readonly sharingPolicy: SharingPolicy;
   /** Members that are to have what this machine makes, this one among them; 0: nothing is copied, and nothing kept for others. */
   readonly sharingCopies: number;
+  /** How members are found that have results; docs/protocol/directory.md. */
+  readonly sharingDirectory: DirectoryKind | "auto";
 }
 
 export interface ConfigValue {
@@ -39,6 +41,7 @@ export interface ConfigValue {
   readonly origin: string;
 }
 
+const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rendezvous"];
 const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
 
@@ -50,6 +53,7 @@ const SETTINGS = {
   logLevel: { name: "log.level", variable: "CAIRN_LOG_LEVEL", fallback: "info" as Level, read: readLevel },
   sharingPolicy: { name: "sharing.policy", variable: "CAIRN_SHARING_POLICY", fallback: "team" as SharingPolicy, read: readPolicy },
   sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
+  sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkRelayCircuits: {
@@ -66,6 +70,7 @@ const WANTS: Partial<Record<Key, string>> = {
   logLevel: LEVELS.join(", "),
   sharingPolicy: POLICIES.join(", "),
   sharingCopies: "a number of machines from 0 to 8",
+  sharingDirectory: DIRECTORIES.join(", "),
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
   networkMdns: "on, off",
   networkRelayCircuits: `a number from 0 to ${limits.circuits}`,
@@ -172,6 +177,10 @@ function readPeers(raw: unknown): string | undefined {
 function readCopies(raw: unknown): number | undefined {
   const copies = Number(raw);
   return String(raw).trim() !== "" && Number.isInteger(copies) && copies >= 0 && copies <= MOST_COPIES ? copies : undefined;
+}
+
+function readDirectory(raw: unknown): DirectoryKind | "auto" | undefined {
+  return DIRECTORIES.find((directory) => directory === raw);
 }
 
 function readPolicy(raw: unknown): SharingPolicy | undefined {

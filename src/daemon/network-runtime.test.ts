@@ -27,7 +27,16 @@ test("a start that fails late closes what had opened: nothing listens any more",
   const parts = { log, local, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf, known: never, recalled: () => undefined };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
   await assert.rejects(
-    NetworkRuntime.start(parts, { identity, listen: "127.0.0.1:0", mdns: false, peers: [], policy: "self", copies: 0, relayCircuits: 256 }),
+    NetworkRuntime.start(parts, {
+      identity,
+      listen: "127.0.0.1:0",
+      mdns: false,
+      peers: [],
+      policy: "self",
+      copies: 0,
+      directory: "auto",
+      relayCircuits: 256,
+    }),
     /no shelf/,
   );
   assert.deepEqual(told.slice(-2), ["network.listening", "network.stopped"]);

@@ -7,7 +7,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
-import type { Discovery, SavedPeers, SharingPolicy } from "../contracts/index.ts";
+import type { DirectoryKind, Discovery, SavedPeers, SharingPolicy } from "../contracts/index.ts";
 import {
   type Candidate,
   MdnsDiscovery,
@@ -87,6 +87,8 @@ export interface NetworkSettings {
   readonly policy: SharingPolicy;
   /** Members that are to have what this node makes; 0: nothing is copied. */
   readonly copies: number;
+  /** How members are found that have results. */
+  readonly directory: DirectoryKind | "auto";
   /** Circuits between other members that this node relays at once. */
   readonly relayCircuits: number;
 }
@@ -151,7 +153,7 @@ export class NetworkRuntime implements AsyncDisposable {
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
     { log, kept, work, shelf, known, local, recalled }: RuntimeParts,
-    { identity, listen, mdns, peers, policy, copies, relayCircuits }: RuntimeOptions,
+    { identity, listen, mdns, peers, policy, copies, directory, relayCircuits }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -207,7 +209,7 @@ export class NetworkRuntime implements AsyncDisposable {
       lanes: tunnels.lanes,
       swarm: tunnels.swarm,
     };
-    const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies }));
+    const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies, directory }));
     const present = (): readonly Candidate[] => presentMembers(members, network);
     const names = stack.use(await NameService.start({ members, network, codec, keys, kept, present, log }));
     const started = { members, network, overlay, gossip, tunnels, sharing, names, codec, keys, log, sources, opened: stack.move() };

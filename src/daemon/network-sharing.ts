@@ -1,9 +1,20 @@
 /**
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
-import type { Digest, Key, Log } from "../base/index.ts";
-import type { BlobSwarm, Exchange, FrameLanes, LocalStore, ResultIndex, SharedResult, SharingPolicy, Shelf } from "../contracts/index.ts";
-import { Keep, type Network, Share } from "../net/index.ts";
+import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import type {
+  BlobSwarm,
+  Directory,
+  DirectoryKind,
+  Exchange,
+  FrameLanes,
+  LocalStore,
+  ResultIndex,
+  SharedResult,
+  SharingPolicy,
+  Shelf,
+} from "../contracts/index.ts";
+import { type Candidate, Keep, MeshDirectory, type Network, RendezvousDirectory, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
@@ -52,12 +63,15 @@ export interface NetworkSharingOptions {
   readonly policy: SharingPolicy;
   /** Members that are to have what this node makes; 0: nothing is copied. */
   readonly copies: number;
+  /** `auto`: by the size of the network. */
+  readonly directory: DirectoryKind | "auto";
 }
 
 export class NetworkSharing implements SharingNetwork, Disposable {
   readonly share: Share;
   /** The same, but for large blobs. */
   readonly exchange: Exchange;
+  readonly directory: Directory;
   readonly #replicator: Replicator;
   readonly #keeper: Keeper;
   readonly #desk: AttestationDesk;
@@ -83,14 +97,16 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   private constructor(
     parts: NetworkSharingParts,
     { share, desk }: { readonly share: Share; readonly desk: AttestationDesk },
-    { policy, copies }: NetworkSharingOptions,
+    options: NetworkSharingOptions,
     offer: ReplicatorParts["offer"],
   ) {
     const { members, shelf, log, local } = parts;
+    const { policy, copies } = options;
     this.#parts = parts;
     this.share = share;
     const exchange = new LargeBlobs({ exchange: share, swarm: parts.swarm, store: local.store, log });
     this.exchange = exchange;
+    this.directory = this.#directoryOf(options);
     this.#desk = desk;
     this.#policy = policy;
     const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
@@ -108,6 +124,19 @@ export class NetworkSharing implements SharingNetwork, Disposable {
       },
       { copies },
     );
+  }
+
+  #directoryOf({ directory, copies }: NetworkSharingOptions): Directory {
+    const { members, network, known } = this.#parts;
+    const whoHas = (manifest: Digest): readonly Key[] => this.exchange.whoHas(manifest);
+    const mesh = new MeshDirectory({ whoHas });
+    const present = (): Candidate[] => presentMembers(members, network);
+    const isAttested = (manifest: Digest): boolean => known.knows(manifest);
+    const rendezvous = new RendezvousDirectory({ self: members.self, whoHas, isAttested, present }, { copies });
+    // Members may come and go: who chooses is asked each time.
+    const isLarge = (): boolean => members.others().length > limits.peers;
+    const chosen = (): Directory => (directory === "rendezvous" || (directory === "auto" && isLarge()) ? rendezvous : mesh);
+    return { find: (manifest, signal) => chosen().find(manifest, signal) };
   }
 
   /** What was done about copies since the start. */

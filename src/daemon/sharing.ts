@@ -6,6 +6,7 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type {
+  Directory,
   Exchange,
   Execution,
   LocalStore,
@@ -21,6 +22,7 @@ import type {
 /** What a network does for it while this node is in one. Loaded with the network's libraries; see network-runtime.ts. */
 export interface SharingNetwork {
   readonly exchange: Exchange;
+  readonly directory: Directory;
   readonly shelf: { put(shared: readonly SharedResult[]): number };
   /** Undefined where the result is too large to travel. */
   sign(unsigned: Unsigned): SharedResult | undefined;
@@ -85,7 +87,7 @@ export class SharingService implements Sharing, AsyncDisposable {
   async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
     const network = this.#parts.network();
     if (network === undefined || !this.#asks) return [];
-    const holders = network.exchange.whoHas(manifest).filter((key) => !this.#isSlow(key));
+    const holders = (await network.directory.find(manifest, signal)).filter((key) => !this.#isSlow(key));
     for (const holder of holders.slice(0, ASKED_MOST)) {
       const offered = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, either));
       const believed = (offered ?? []).filter((shared) => shared.manifest === manifest && this.#isBelieved(network, shared));

@@ -52,10 +52,9 @@ export class KnownAttestations {
     return this.#database.attempt("attestation bodies", [], () => ids.flatMap((id) => this.#body(id) ?? []));
   }
 
-  /** What is known of a request, in no order. */
-  of(manifest: Digest): Uint8Array[] {
-    const rows = this.#database.attempt("attestations of", [], () => this.#sql.ofManifest.all(toBytes(manifest)));
-    return rows.flatMap((row) => this.#body(textAt(row, 0)) ?? []);
+  /** Whether there is one of a result of that request. */
+  knows(manifest: Digest): boolean {
+    return this.#database.attempt("attestations of", false, () => this.#sql.ofManifest.get(toBytes(manifest)) !== undefined);
   }
 
   /** Keeps what is new, and lets go of what is too much then. @returns how many of them are here that were not */
@@ -126,7 +125,7 @@ function statements(database: Database) {
   return {
     put: database.statement("INSERT OR REPLACE INTO known_attestations (id, signer, manifest, body, crc) VALUES (?, ?, ?, ?, ?)"),
     body: database.statement("SELECT body, crc, lower(hex(signer)) FROM known_attestations WHERE id = ?"),
-    ofManifest: database.statement("SELECT lower(hex(id)) FROM known_attestations WHERE manifest = ?"),
+    ofManifest: database.statement("SELECT 1 FROM known_attestations WHERE manifest = ? LIMIT 1"),
     after: database.statement(`SELECT ${row} FROM known_attestations WHERE id > ? ORDER BY id LIMIT ?`),
     drop: database.statement("DELETE FROM known_attestations WHERE id = ?"),
   };

@@ -1,0 +1,90 @@
+/**
+ * Machines of a network for benchmarks: homes on this one, with real daemons that talk over loopback.
+ */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CairnNode } from "./cairn-node.ts";
+import type { Contender } from "./contenders.ts";
+import { checkout, type Native } from "./native.ts";
+import type { Workshop } from "./settings.ts";
+
+/** From being connected until both know what the other has; told, not measured. */
+const ACQUAINTED_MS = 1_500;
+
+/** A machine of a network. */
+export class Member implements Contender {
+  readonly name: string = "cairn";
+  readonly launcher: string;
+  readonly #directory: string;
+  #homes = 0;
+  #node: CairnNode;
+
+  constructor(native: Native, directory: string) {
+    this.launcher = native.wrapper;
+    this.#directory = directory;
+    this.#node = this.#fresh();
+  }
+
+  get env(): Record<string, string> {
+    return { ...this.#node.env, PATH: process.env.PATH ?? "" };
+  }
+
+  get node(): CairnNode {
+    return this.#node;
+  }
+
+  backgroundCpuMs(): number {
+    return this.#node.cpuMs();
+  }
+
+  async start(): Promise<void> {
+    await this.#node.start();
+  }
+
+  /** What a command of the command line prints with --json. */
+  cairn(...args: readonly string[]): Record<string, unknown> {
+    const text = execFileSync(join(checkout, "bin/cairn"), [...args, "--json"], { env: { ...process.env, ...this.env }, encoding: "utf8" });
+    return JSON.parse(text) as Record<string, unknown>;
+  }
+
+  async reset(): Promise<number> {
+    await this.#node.stop();
+    this.#node = this.#fresh();
+    await this.#node.start();
+    return this.backgroundCpuMs();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#node.stop();
+  }
+
+  #fresh(): CairnNode {
+    this.#homes += 1;
+    return new CairnNode(join(this.#directory, `home${this.#homes}`), { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_SHARING_COPIES: "0" }); // Copies would be there already.
+  }
+}
+
+/** A machine that joins anew each time, with nothing in its cache. */
+export class Newcomer extends Member {
+  readonly #host: Member;
+
+  constructor(workshop: Workshop, host: Member) {
+    super(workshop.native, workshop.path("second"));
+    this.#host = host;
+  }
+
+  override async reset(): Promise<number> {
+    await super.reset();
+    this.cairn("join", String(this.#host.cairn("invite").line));
+    // The daemon sees the compilers for the first time; a machine does that once.
+    await sleep(ACQUAINTED_MS);
+    return this.backgroundCpuMs();
+  }
+
+  async misses(): Promise<number> {
+    const { counters } = await this.node.ask("/stats");
+    const { miss } = counters as { readonly miss?: number };
+    return miss ?? 0;
+  }
+}

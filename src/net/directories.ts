@@ -1,0 +1,55 @@
+/**
+ * Directories: who has results of a request, by what members tell of themselves (mesh), or by where results belong (rendezvous).
+ *
+ * Knows: docs/protocol/directory.md. Does not know: how summaries, attestations and copies come about.
+ */
+import type { Digest, Key } from "../base/index.ts";
+import type { Directory } from "../contracts/index.ts";
+import { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
+
+export interface MeshDirectoryParts {
+  /** Linked members whose summaries say that they have it, nearest first. */
+  readonly whoHas: (manifest: Digest) => readonly Key[];
+}
+
+export class MeshDirectory implements Directory {
+  readonly #parts: MeshDirectoryParts;
+
+  constructor(parts: MeshDirectoryParts) {
+    this.#parts = parts;
+  }
+
+  async find(manifest: Digest, signal: AbortSignal): Promise<readonly Key[]> {
+    signal.throwIfAborted();
+    return this.#parts.whoHas(manifest);
+  }
+}
+
+export interface RendezvousDirectoryParts extends MeshDirectoryParts {
+  readonly self: Key;
+  /** Whether somebody has attested a result of the request. */
+  readonly isAttested: (manifest: Digest) => boolean;
+  /** Members that are there. */
+  readonly present: () => readonly Candidate[];
+}
+
+export class RendezvousDirectory implements Directory {
+  readonly #parts: RendezvousDirectoryParts;
+  readonly #copies: number;
+
+  /** @param options `copies`: members to which a result belongs */
+  constructor(parts: RendezvousDirectoryParts, options: { readonly copies: number }) {
+    this.#parts = parts;
+    this.#copies = options.copies;
+  }
+
+  async find(manifest: Digest, signal: AbortSignal): Promise<readonly Key[]> {
+    signal.throwIfAborted();
+    const { self, whoHas, isAttested, present } = this.#parts;
+    const told = whoHas(manifest);
+    if (told.length > 0 || !isAttested(manifest)) return told;
+    return rendezvousOrder(manifest, present())
+      .slice(0, this.#copies)
+      .flatMap(({ key }) => (key === self ? [] : [key]));
+  }
+}
