@@ -27,6 +27,9 @@ export class LargeBlobs implements Exchange {
   readonly #parts: LargeBlobsParts;
   /** Two who want the same blob wait for the same. */
   readonly #fetching = new Map<Digest, Promise<boolean>>();
+  #active = 0;
+  /** Resolves when one of those that are active has ended. */
+  #turn = Promise.withResolvers<void>();
 
   constructor(parts: LargeBlobsParts) {
     this.#parts = parts;
@@ -71,8 +74,10 @@ export class LargeBlobs implements Exchange {
 
   async #fetch(from: readonly Key[], { digest, size }: Wanted, signal: AbortSignal): Promise<boolean> {
     const { swarm, store, log } = this.#parts;
+    while (this.#active >= limits.swarm.fetches) await this.#turn.promise;
     signal.throwIfAborted();
     const began = performance.now();
+    this.#active++;
     const path = store.partPath(digest);
     try {
       const fetched = await swarm.fetch({ digest, size, path, from }, signal);
@@ -84,6 +89,10 @@ export class LargeBlobs implements Exchange {
       signal.throwIfAborted();
       log.event("warn", "swarm.failed", { digest, size, why: reasonOf(error) });
       return false;
+    } finally {
+      this.#active--;
+      this.#turn.resolve();
+      this.#turn = Promise.withResolvers();
     }
   }
 }

@@ -31,6 +31,7 @@ export class SwarmSource {
   listDigest: Digest | undefined;
   /** When it last gave something, ms, monotonic. */
   gaveAt: number;
+  readonly #events: SourceEvents;
   readonly #stream: DataStream;
   readonly #codec: NetworkCodec;
   readonly #size: number;
@@ -52,11 +53,7 @@ export class SwarmSource {
     this.#size = blob.size;
     this.has = new ChunkSet(blob.chunks);
     this.gaveAt = parts.now();
-    const ended = (why: string): void => {
-      if (this.#hasEnded) return;
-      this.#hasEnded = true;
-      events.ended(this, why);
-    };
+    this.#events = events;
     const frames = new SwarmFrames({
       frame: (bytes) => this.#take(this.#codec.decodeSwarmGive(bytes), events),
       body: (bytes) => {
@@ -74,13 +71,12 @@ export class SwarmSource {
         } catch (error) {
           if (!(error instanceof CairnError)) throw error;
           this.end(reasonOf(error));
-          ended(reasonOf(error));
         }
       })
-      .on("error", (error: Error) => ended(reasonOf(error)))
+      .on("error", (error: Error) => this.end(reasonOf(error)))
       .once("end", () => this.end("closed by peer"))
-      .once("close", () => ended("closed"));
-    if (bytes.destroyed) queueMicrotask(() => ended("closed"));
+      .once("close", () => this.end("closed"));
+    if (bytes.destroyed) queueMicrotask(() => this.end("closed"));
   }
 
   /** Was asked and has given nothing for a while. */
@@ -110,8 +106,11 @@ export class SwarmSource {
     this.#write(this.#codec.encodeSwarmWant({ kind: "cancel", chunk }));
   }
 
-  end(_why: string): void {
+  end(why: string): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#stream.bytes.destroy();
+    this.#events.ended(this, why);
   }
 
   #write(frame: Uint8Array): void {
@@ -126,7 +125,9 @@ export class SwarmSource {
         events.has(this, []);
         return 0;
       case "have":
-        if (!this.isReady || give.chunks.some((chunk) => chunk >= this.has.chunks)) throw new CairnError("frame-invalid", { what: "have" });
+        // Nothing twice: so there is an end to it.
+        if (!this.isReady || give.chunks.some((chunk) => chunk >= this.has.chunks || this.has.has(chunk)))
+          throw new CairnError("frame-invalid", { what: "have" });
         for (const chunk of give.chunks) this.has.add(chunk);
         events.has(this, give.chunks);
         return 0;

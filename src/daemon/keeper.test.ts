@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { digestOf, silentLog } from "../base/index.ts";
+import type { SharedResult } from "../contracts/index.ts";
+import { resultOf } from "../net/share.fixture.ts";
+import { Keeper, type KeeperParts } from "./keeper.ts";
+
+const FROM = digestOf("a member");
+const ONE = resultOf("one");
+const ITEM = { manifest: ONE.manifest, actions: [ONE.entry.action] };
+
+interface World {
+  readonly keeper: Keeper;
+  readonly shelf: SharedResult[];
+  readonly asked: string[];
+}
+
+/** A node that is offered `offered`, with blobs that come or do not. */
+function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> = {}, lacking: readonly string[] = []): World {
+  const shelf: SharedResult[] = [];
+  const asked: string[] = [];
+  const keeper = new Keeper({
+    exchange: {
+      results: async (_from, manifest) => {
+        asked.push(manifest);
+        return offered.filter((one) => one.manifest === manifest);
+      },
+      blobs: async () => lacking,
+    },
+    store: { has: async () => false, write: async () => "" },
+    index: { add: () => undefined },
+    shelf: { results: (manifest) => shelf.filter((one) => one.manifest === manifest), put: (all) => shelf.push(...all) },
+    isBelieved: () => true,
+    hasRoom: () => true,
+    log: silentLog,
+    ...changes,
+  });
+  return { keeper, shelf, asked };
+}
+
+const blobs = ONE.result.outputs.map(({ digest }) => digest);
+
+for (const [about, made, verdict, kept] of [
+  ["what is offered is fetched and kept", world([ONE]), "kept", 1],
+  ["what the member does not have after all is not", world([]), "failed", 0],
+  ["a result of which a blob is missing is not", world([ONE], {}, ["x", ...blobs]), "failed", 0],
+  ["what this node does not believe is refused", world([ONE], { isBelieved: () => false }), "refused", 0],
+  ["there may be no room", world([ONE], { hasRoom: () => false }), "full", 0],
+  [
+    "whatever breaks is a failure of that one",
+    world([ONE], { exchange: { results: () => Promise.reject(new Error("broken")), blobs: async () => [] } }),
+    "failed",
+    0,
+  ],
+] as const)
+  test(about, async () => {
+    assert.deepEqual(await made.keeper.take(FROM, [ITEM]), [verdict]);
+    assert.equal(made.shelf.length, kept);
+  });
+
+test("what is here already is not asked for again, and another action that was not offered is not taken", async () => {
+  const { keeper, shelf, asked } = world([ONE]);
+  await keeper.take(FROM, [ITEM]);
+  assert.deepEqual(await keeper.take(FROM, [ITEM]), ["kept"]);
+  assert.equal(asked.length, 1);
+  assert.deepEqual(await keeper.take(FROM, [{ ...ITEM, actions: [digestOf("other")] }]), ["failed"]);
+  assert.equal(shelf.length, 1);
+});
+
+test("one member at a time is kept for, and not more than a few members", async () => {
+  const gate = Promise.withResolvers<readonly SharedResult[]>();
+  const { keeper } = world([], { exchange: { results: () => gate.promise, blobs: async () => [] } });
+  const first = keeper.take(FROM, [ITEM]);
+  assert.deepEqual(await keeper.take(FROM, [ITEM]), ["busy"]);
+  const second = keeper.take(digestOf("another"), [ITEM]);
+  assert.deepEqual(await keeper.take(digestOf("a third"), [ITEM]), ["busy"]);
+  gate.resolve([ONE]);
+  assert.deepEqual(await Promise.all([first, second]), [["kept"], ["kept"]]);
+});
