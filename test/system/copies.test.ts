@@ -33,8 +33,9 @@ async function offered(node: TestNode): Promise<Map<string, number>> {
   return new Map((peers as Peer[]).map(({ name, sharing }) => [name, sharing?.manifests ?? 0]));
 }
 
-test("two of those who have a result are killed, and a build elsewhere hits; then others have copies", { timeout: 180_000 }, async (t) => {
+test("two of those who have a result are killed, and a build elsewhere hits; then others have copies", { timeout: 300_000 }, async (t) => {
   const nodes = await network(t);
+  t.diagnostic("all are connected");
   const at = (name: string): TestNode => {
     const node = nodes.get(name);
     assert.ok(node !== undefined);
@@ -62,6 +63,7 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
   const counts = await build(at(builder), elsewhere);
   assert.deepEqual([counts.miss, (counts.hit_peer ?? 0) + (counts.hit_daemon ?? 0)], [undefined, UNITS.length], JSON.stringify(counts));
   // Three are left, and each is to have everything.
+  t.diagnostic(`built on ${builder}`);
   await until(t, async () => (await copies(builder)) === 2 * UNITS.length);
 });
 
