@@ -174,7 +174,10 @@ export class Replicator implements Disposable {
       const results = this.#parts.shelf.results(manifest);
       const to = this.#whom(manifest, about, present);
       if (to.length === 0 || results.length === 0) {
-        if (about.notBefore <= now()) this.#waiting.delete(manifest);
+        if (about.notBefore > now()) continue;
+        this.#waiting.delete(manifest);
+        // What could not be copied may be soon.
+        if (about.refused.size > 0) this.#nextLook = Math.min(this.#nextLook, now() + failedMs);
         continue;
       }
       bytes += to.length * Math.max(LEAST_BYTES, sizeOf(results));
