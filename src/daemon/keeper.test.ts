@@ -2,11 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, silentLog } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { resultOf } from "../net/share.fixture.ts";
 import { Keeper, type KeeperParts } from "./keeper.ts";
 
 const FROM = digestOf("a member");
-const ONE = resultOf("one");
+const ONE: SharedResult = {
+  manifest: digestOf("manifest"),
+  entry: { action: digestOf("action"), place: undefined, presumed: false, terminal: undefined, inputs: [], absent: [] },
+  result: {
+    outputs: [{ path: "one.o", digest: digestOf("blob"), size: 4, role: "object", template: false }],
+    stdout: "",
+    stderr: "",
+    compileMs: 1,
+    cpuMs: 1,
+  },
+  execution: { signer: digestOf("signer"), toolchain: digestOf("toolchain"), startedAtMs: 0, endedAtMs: 1 },
+  signature: new Uint8Array(64),
+};
 const ITEM = { manifest: ONE.manifest, actions: [ONE.entry.action] };
 
 interface World {

@@ -71,7 +71,9 @@ export class Replicator implements Disposable {
   readonly #parts: ReplicatorParts;
   readonly #copies: number;
   readonly #waiting = new Map<Digest, Waiting>();
+  /** Members that did not answer, and those that have no room: until when they are left alone. */
   readonly #unable = new Map<Key, number>();
+  readonly #full = new Map<Key, number>();
   readonly #refusals = new Generations<Digest, Set<Key>>(REFUSALS);
   /** Members that are gone, and since when. */
   readonly #gone = new Map<Key, number>();
@@ -190,8 +192,8 @@ export class Replicator implements Disposable {
 
   #whom(manifest: Digest, about: Waiting, present: readonly Candidate[]): readonly Key[] {
     const { self, whoHas, now } = this.#parts;
-    for (const [key, until] of this.#unable) if (until <= now()) this.#unable.delete(key);
-    const refused = [...about.refused, ...(this.#refusals.get(manifest) ?? [])];
+    for (const map of [this.#unable, this.#full]) for (const [key, until] of map) if (until <= now()) map.delete(key);
+    const refused = [...about.refused, ...(this.#refusals.get(manifest) ?? []), ...this.#full.keys()];
     const holders = new Set([self, ...about.kept, ...(about.isNew ? [] : whoHas(manifest))]);
     const known = { digest: manifest, self, present, holders, copies: this.#copies };
     const plan = planCopies({ ...known, refusing: new Set([...refused, ...this.#unable.keys()]) });
@@ -242,7 +244,7 @@ export class Replicator implements Disposable {
         if (about.failures >= ATTEMPTS) about.refused.add(to); // Perhaps it is the result; the next look tells.
         return;
       case "full":
-        return void this.#unable.set(to, this.#parts.now() + fullMs);
+        return void this.#full.set(to, this.#parts.now() + fullMs);
       case "busy":
         // It belongs there: another member would not do as well.
         if (about !== undefined) about.notBefore = this.#parts.now() + BUSY_MS;
