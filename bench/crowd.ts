@@ -61,7 +61,13 @@ async function join(text: string): Promise<void> {
       now,
       random: Math.random,
     },
-    { seed, listen: [["/ip4/127.0.0.1/tcp/0"]], links: { ...limits.peerSet, most: limits.peers }, relay: { circuits: 0 } },
+    {
+      seed,
+      listen: [["/ip4/127.0.0.1/tcp/0"]],
+      links: { ...limits.peerSet, most: limits.peers },
+      relay: { circuits: 0 },
+      portMapping: false,
+    },
   );
   const kept = { setting: () => undefined, set: () => undefined };
   talking.push(new NetworkGossip({ network, members, codec, keys, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), log: silentLog }));

@@ -107,6 +107,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     copies: 0,
     directory: "auto",
     relayCircuits: 256,
+    portMapping: false,
   });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
     noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();

@@ -469,6 +469,13 @@ export const limits = {
   probeEveryMs: 900_000,
   /** Rounds in which all who were asked tried in vain, one after the other, before an address is held to be unreachable. */
   probesInVain: 2,
+  /** A question to a router: from the first time to the second, doubling, and until it is given up. */
+  mapRepeatMs: 250,
+  mapAnswerMs: 4_000,
+  /** For how long a router is asked to let members in, how soon it is asked again at the earliest, and when it did not do it. */
+  mapLeaseS: 7_200,
+  mapRenewLeastMs: 60_000,
+  mapRetryMs: 600_000,
   /** A connection that a better one has replaced may finish what is under way on it. */
   retireMs: 60_000,
   /** From the beginning of an attempt to the next, whatever is heard in between. */

@@ -71,6 +71,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         stateDir: home.stateDir,
         listen: config.networkListen,
         mdns: config.networkMdns === "on",
+        portMapping: config.networkPortMapping === "on",
         relayCircuits: config.networkRelayCircuits,
         peers: readStaticPeers(config.networkPeers) ?? [],
         policy: config.sharingPolicy,

@@ -22,6 +22,8 @@ export interface Config {
   readonly networkListen: string;
   /** Whether members on the same local network are looked for by mDNS. */
   readonly networkMdns: "on" | "off";
+  /** Whether the router is asked to let members in. */
+  readonly networkPortMapping: "on" | "off";
   /** Circuits between other members that this node relays at once; 0 is none. */
   readonly networkRelayCircuits: number;
   /** As the user wrote it; see static-peers.ts. */
@@ -56,6 +58,7 @@ const SETTINGS = {
   sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
+  networkPortMapping: { name: "network.portMapping", variable: "CAIRN_NETWORK_PORT_MAPPING", fallback: "off", read: readSwitch },
   networkRelayCircuits: {
     name: "network.relayCircuits",
     variable: "CAIRN_NETWORK_RELAY_CIRCUITS",
@@ -73,6 +76,7 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingDirectory: DIRECTORIES.join(", "),
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
   networkMdns: "on, off",
+  networkPortMapping: "on, off",
   networkRelayCircuits: `a number from 0 to ${limits.circuits}`,
   networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
 };

@@ -36,6 +36,8 @@ test("a start that fails late closes what had opened: nothing listens any more",
       copies: 0,
       directory: "auto",
       relayCircuits: 256,
+      relayCircuits: 256,
+      portMapping: false,
     }),
     /no shelf/,
   );

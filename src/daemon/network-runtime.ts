@@ -91,6 +91,8 @@ export interface NetworkSettings {
   readonly directory: DirectoryKind | "auto";
   /** Circuits between other members that this node relays at once. */
   readonly relayCircuits: number;
+  /** Whether the router is asked to let members in. */
+  readonly portMapping: boolean;
 }
 
 export interface RuntimeOptions extends NetworkSettings {
@@ -154,6 +156,7 @@ export class NetworkRuntime implements AsyncDisposable {
   static async start(
     { log, kept, work, shelf, known, local, recalled }: RuntimeParts,
     { identity, listen, mdns, peers, policy, copies, directory, relayCircuits }: RuntimeOptions,
+    { identity, listen, mdns, peers, policy, copies, relayCircuits, portMapping }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -187,6 +190,7 @@ export class NetworkRuntime implements AsyncDisposable {
           listen: listenAddresses(listen, kept.setting("port")),
           links: { ...limits.peerSet, most: limits.peers },
           relay: { circuits: relayCircuits },
+          portMapping,
         },
       ),
     );

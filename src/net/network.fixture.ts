@@ -79,7 +79,7 @@ export async function start(
       now: () => performance.now(),
       random: Math.random,
     },
-    { seed, listen, links, relay: { circuits: 256 } },
+    { seed, listen, links, relay: { circuits: 256 }, portMapping: false },
   );
   t.after(() => network[Symbol.asyncDispose]());
   return { members, network, keys, events, saved, seed };

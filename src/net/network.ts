@@ -9,6 +9,7 @@ import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key,
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import type { GossipFrame, NetworkCodec } from "../wire/index.ts";
 import type { AddressBook } from "./addresses.ts";
+import { defaultRouter } from "./default-router.ts";
 import { DialBack } from "./dial-back.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { Gate } from "./gate.ts";
@@ -16,9 +17,11 @@ import { makeLibp2p, type Node } from "./libp2p.ts";
 import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
 import type { MemberStream } from "./member-stream.ts";
+import { externalAddress, mapPort } from "./nat-pmp.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
+import { PortMapping } from "./port-mapping.ts";
 import { Reachability, type ReachFacts } from "./reachability.ts";
 import type { RelayOptions } from "./relay.ts";
 import { Routes } from "./routes.ts";
@@ -53,6 +56,8 @@ export interface NetworkOptions {
   readonly links: PeerKeeperOptions;
   /** What this node relays for others. */
   readonly relay: RelayOptions;
+  /** Whether the router is asked to let members in. */
+  readonly portMapping: boolean;
 }
 
 /** A member that this node is connected with, or would like to be. */
@@ -71,7 +76,7 @@ export interface PeerChange {
 }
 
 /** What one attempt at listening is made with. */
-interface OwnOptions extends Pick<NetworkOptions, "links" | "relay"> {
+interface OwnOptions extends Pick<NetworkOptions, "links" | "relay" | "portMapping"> {
   readonly listen: readonly string[];
 }
 
@@ -89,6 +94,7 @@ export class Network implements AsyncDisposable {
   readonly #wayFinder: WayFinder;
   readonly #dialBack: DialBack;
   readonly #reachability: Reachability;
+  readonly #portMapping: PortMapping | undefined;
   readonly #listeners: ((change: PeerChange) => void)[] = [];
   #hearGossip: (from: Key, frame: GossipFrame) => void = () => undefined;
   #ending = false;
@@ -124,6 +130,7 @@ export class Network implements AsyncDisposable {
       dialable: (key: Key, news: boolean): void => this.#seeker.dialable(key, news),
       disturbed: (): void => {
         this.#reachability.forget();
+        this.#portMapping?.renew();
         this.#seeker.disturbed();
       },
     };
@@ -162,9 +169,12 @@ export class Network implements AsyncDisposable {
       ask: (key, addresses, dataPort) => this.#dialBack.ask(key, addresses, dataPort),
       probers: () => this.#direct().map((link) => ({ key: link.key, ...this.#whereabouts.seenFrom(link) })),
       seen: () => this.#wayFinder.seen(),
+      mapped: () => this.#portMapping?.addresses() ?? [],
       listening: () => this.listening,
       changed: () => this.#whereabouts.tellAgain(),
     });
+    const mapping = { ...parts, router: defaultRouter, externalAddress, mapPort, changed: (): void => this.#reachability.soon() };
+    if (options.portMapping) this.#portMapping = new PortMapping({ ...mapping, ports: () => this.#ports() });
   }
 
   /** Multiaddrs at which this node listens. */
@@ -211,7 +221,9 @@ export class Network implements AsyncDisposable {
 
   /** The data plane takes connections at a port of this machine. */
   listensToo(port: number): void {
+    if (port === this.reach.dataPort) return;
     this.#reachability.listensToo(port);
+    this.#portMapping?.renew();
   }
 
   /** Whether a member may reach the data plane here, as far as others have tried. */
@@ -307,6 +319,7 @@ export class Network implements AsyncDisposable {
     this.#wayFinder.paths[Symbol.dispose]();
     this.#whereabouts[Symbol.dispose]();
     await Promise.all(this.#links.all().map((link) => link.close("this node stops")));
+    await this.#portMapping?.[Symbol.asyncDispose]();
     this.#gate[Symbol.dispose]();
     await this.#libp2p.stop();
     this.#parts.log.event("info", "network.stopped");
@@ -322,6 +335,7 @@ export class Network implements AsyncDisposable {
     this.#parts.log.event("info", "network.listening", { addresses: this.addresses.join(" ") });
     this.#whereabouts.begin();
     this.#seeker.begin();
+    this.#portMapping?.renew();
   }
 
   #connected(link: Link): void {
@@ -366,6 +380,12 @@ export class Network implements AsyncDisposable {
     const link = this.#links.get(key);
     if (link === undefined) throw new CairnError("peer-absent", { why: this.#seeker.trouble(key) ?? "not connected" });
     return link;
+  }
+
+  /** TCP ports that members need: the links', and the data plane's once it listens. */
+  #ports(): number[] {
+    const link = this.listening.flatMap((address) => /^\/ip4\/.*\/tcp\/(\d+)$/.exec(address)?.[1] ?? []);
+    return [...new Set([...link.map(Number), this.reach.dataPort])].filter((port) => port > 0);
   }
 
   #direct(): Link[] {

@@ -26,6 +26,7 @@ function node(t: TestContext, probers: readonly Prober[], seen: readonly string[
     ask,
     probers: () => probers,
     seen: () => seen,
+    mapped: () => [],
     listening,
     changed: () => void (changes += 1),
     log: silentLog,

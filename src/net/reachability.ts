@@ -24,6 +24,8 @@ export interface ReachabilityParts {
   readonly probers: () => readonly Prober[];
   /** Multiaddrs at which members outside have seen connections of this node come from. */
   readonly seen: () => readonly string[];
+  /** Multiaddrs at which a router says that it lets members in. */
+  readonly mapped: () => readonly string[];
   /** Multiaddrs at which this node listens. */
   readonly listening: () => readonly string[];
   /** Something else is to be announced than before. */
@@ -171,14 +173,15 @@ export class Reachability implements Disposable {
 
   /** Where routers show this node, with the port at which it listens. */
   #shown(own: readonly string[]): string[] {
-    const { seen, listening } = this.#parts;
+    const { seen, mapped, listening } = this.#parts;
     const mine = [...listening(), ...own].map(ipOf);
-    return seen().flatMap((address) => {
+    const shown = seen().flatMap((address) => {
       const ip = ipOf(address);
       const family = address.split("/")[1] ?? "";
       const port = /\/tcp\/(\d+)$/.exec(listening().find((one) => one.startsWith(`/${family}/`)) ?? "")?.[1];
       return ip === undefined || port === undefined || mine.includes(ip) ? [] : [`/${family}/${ip}/tcp/${port}`];
     });
+    return [...mapped(), ...shown];
   }
 }
 

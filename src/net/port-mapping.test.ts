@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { CairnError, limits, silentLog } from "../base/index.ts";
+import { PortMapping } from "./port-mapping.ts";
+
+/** A node whose router does what `router` says. */
+function node(t: TestContext, router: { outside: string; isThere: boolean }) {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked: string[] = [];
+  let changes = 0;
+  const ports = [4711];
+  const mapping = new PortMapping({
+    router: () => "192.168.1.1",
+    externalAddress: () => (router.isThere ? Promise.resolve(router.outside) : Promise.reject(new CairnError("peer-silent", {}))),
+    mapPort: (_router, port, lifetimeS) => {
+      asked.push(`${port} ${lifetimeS}`);
+      return Promise.resolve({ externalPort: port + 1_000, lifetimeS: lifetimeS / 2 });
+    },
+    ports: () => ports,
+    changed: () => void (changes += 1),
+    log: silentLog,
+  });
+  const pass = async (ms: number): Promise<void> => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 10; i++) await setImmediate();
+  };
+  return { mapping, ports, asked, pass, changes: () => changes };
+}
+
+test("ports are mapped, again before the lease ends, and given back at the end", async (t) => {
+  const { mapping, ports, asked, pass, changes } = node(t, { outside: "203.0.113.9", isThere: true });
+  mapping.renew();
+  await pass(0);
+  assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711"]);
+  ports.push(4712);
+  await pass((limits.mapLeaseS * 1_000) / 4);
+  assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711", "/ip4/203.0.113.9/tcp/5712"]);
+  assert.equal(changes(), 2);
+  await mapping[Symbol.asyncDispose]();
+  const lease = limits.mapLeaseS;
+  assert.deepEqual(asked, [`4711 ${lease}`, `4711 ${lease}`, `4712 ${lease}`, "4711 0", "4712 0"]);
+});
+
+test("a router that is silent, or behind another one, is of no use; it is asked again later", async (t) => {
+  const router = { outside: "100.64.1.1", isThere: true };
+  const { mapping, asked, pass } = node(t, router);
+  mapping.renew();
+  await pass(0);
+  assert.deepEqual([mapping.addresses(), asked], [[], []]);
+  router.outside = "203.0.113.9";
+  await pass(limits.mapRetryMs);
+  assert.equal(mapping.addresses().length, 1);
+  router.isThere = false;
+  await pass((limits.mapLeaseS * 1_000) / 4);
+  assert.deepEqual(mapping.addresses(), []);
+  await mapping[Symbol.asyncDispose]();
+});

@@ -1,0 +1,106 @@
+/**
+ * Port mapping: has the router let members in, while this node runs.
+ *
+ * What the router promises is not announced for that: members try it first, see reachability.ts.
+ * Knows: ports, leases, when to renew them. Does not know: how a router is asked.
+ */
+import { CairnError, type Log, limits, reasonOf } from "../base/index.ts";
+import { scopeOf } from "./scopes.ts";
+
+export interface PortMappingParts {
+  /** The IP address of the router that leads outside; undefined where it is not known. */
+  readonly router: () => string | undefined;
+  readonly externalAddress: (router: string) => Promise<string>;
+  readonly mapPort: (router: string, port: number, lifetimeS: number) => Promise<{ externalPort: number; lifetimeS: number }>;
+  /** TCP ports of this machine that members need. */
+  readonly ports: () => readonly number[];
+  /** There are other mappings than before. */
+  readonly changed: () => void;
+  readonly log: Log;
+}
+
+interface Mapped {
+  readonly router: string;
+  /** IP address of the router outside. */
+  readonly host: string;
+  readonly externalPort: number;
+}
+
+export class PortMapping implements AsyncDisposable {
+  readonly #parts: PortMappingParts;
+  /** By port of this machine. */
+  readonly #mapped = new Map<number, Mapped>();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #ended = false;
+
+  constructor(parts: PortMappingParts) {
+    this.#parts = parts;
+  }
+
+  /** Multiaddrs at which the router says that it lets members in. */
+  addresses(): string[] {
+    return [...this.#mapped.values()].map(({ host, externalPort }) => `/ip4/${host}/tcp/${externalPort}`);
+  }
+
+  /** Asks the router, now and again before what it grants ends. */
+  renew(): void {
+    clearTimeout(this.#timer);
+    this.#round = this.#round.then(() => this.#renew());
+  }
+
+  /** Gives the ports back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+    await Promise.all([...this.#mapped].map(([port, { router }]) => this.#unmap(port, router)));
+  }
+
+  async #renew(): Promise<void> {
+    const { router, ports, changed, log } = this.#parts;
+    if (this.#ended) return;
+    const before = this.addresses().join(" ");
+    const asked = router();
+    let nextMs: number = limits.mapRetryMs;
+    try {
+      if (asked === undefined) throw new CairnError("peer-absent", { why: "no router is known" });
+      nextMs = await this.#mapAll(asked, ports());
+    } catch (error) {
+      this.#mapped.clear();
+      log.event("info", "port.map-failed", { router: asked ?? "", why: reasonOf(error) });
+    }
+    if (this.addresses().join(" ") !== before) changed();
+    if (this.#ended) return;
+    this.#timer = setTimeout(() => this.renew(), nextMs);
+    this.#timer.unref();
+  }
+
+  /** @returns ms until that has to be done again */
+  async #mapAll(router: string, ports: readonly number[]): Promise<number> {
+    const { externalAddress, mapPort, log } = this.#parts;
+    const host = await externalAddress(router);
+    if (scopeOf(`/ip4/${host}/tcp/1`) !== "global")
+      throw new CairnError("peer-absent", { why: `the router is behind another one: ${host}` });
+    let shortestS: number = limits.mapLeaseS;
+    for (const port of ports) {
+      const { externalPort, lifetimeS } = await mapPort(router, port, limits.mapLeaseS);
+      const before = this.#mapped.get(port);
+      this.#mapped.set(port, { router, host, externalPort });
+      shortestS = Math.min(shortestS, lifetimeS);
+      if (before?.externalPort !== externalPort || before.host !== host)
+        log.event("info", "port.mapped", { router, port, address: `/ip4/${host}/tcp/${externalPort}`, lifetimeS });
+    }
+    return Math.max(limits.mapRenewLeastMs, (shortestS * 1_000) / 2); // RFC 6886, section 3.3.
+  }
+
+  async #unmap(port: number, router: string): Promise<void> {
+    const { mapPort, log } = this.#parts;
+    try {
+      await mapPort(router, port, 0);
+      log.event("info", "port.unmapped", { router, port });
+    } catch (error) {
+      log.event("info", "port.unmap-failed", { router, port, why: reasonOf(error) }); // It ends by itself.
+    }
+  }
+}
