@@ -43,6 +43,8 @@ export interface RelayLoad {
   readonly streams: number;
   readonly circuits: number;
   readonly broken: number;
+  /** What went wrong with streams of the data plane, on all machines: event and reason → how often. */
+  readonly reasons: Readonly<Record<string, number>>;
   readonly phases: readonly Phase[];
   /** Of the relay, while the load is bounded, one each `sampleSeconds`; bytes. */
   readonly residentBytes: readonly number[];
@@ -93,7 +95,7 @@ export function isSteady({ broken, phases, residentBytes }: RelayLoad): boolean 
   );
 }
 
-export function describeLoad({ streams, circuits, broken, phases, residentBytes, sampleSeconds }: RelayLoad): string {
+export function describeLoad({ streams, circuits, broken, reasons, phases, residentBytes, sampleSeconds }: RelayLoad): string {
   const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`;
   const lines = phases.map(
     (phase) =>
@@ -103,6 +105,7 @@ export function describeLoad({ streams, circuits, broken, phases, residentBytes,
   const quarters = [0, 1, 2, 3].map((quarter) => mib(median(quarterOf(residentBytes, quarter))));
   return [
     `${streams} streams, ${circuits} circuits through one member, ${broken} broken`,
+    ...Object.entries(reasons).map(([what, count]) => `  ${count} × ${what}`),
     ...lines,
     `resident, median of each quarter of ${Math.round((residentBytes.length * sampleSeconds) / 60)} min: ${quarters.join(", ")}`,
   ].join("\n");
@@ -153,7 +156,20 @@ async function measure(
   phases.push(await phase("bounded", relay, peers, seconds, tell));
   clearInterval(sampling);
   const broken = (await Promise.all(peers.map((peer) => peer.report()))).reduce((sum, told) => sum + told.broken, 0);
-  return { streams, circuits: pairs.length, broken, phases, residentBytes, sampleSeconds };
+  const reasons = await reasonsOf([relay, ...peers.map(({ node }) => node)]);
+  return { streams, circuits: pairs.length, broken, reasons, phases, residentBytes, sampleSeconds };
+}
+
+async function reasonsOf(nodes: readonly TestNode[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const node of nodes) {
+    const { metrics } = (await node.control("GET", "/network/peers")) as { metrics: { reasons: Record<string, Record<string, number>> } };
+    for (const [event, whys] of Object.entries(metrics.reasons)) {
+      if (!/^(data|relay|peer\.disc)/.test(event)) continue;
+      for (const [why, count] of Object.entries(whys)) counts[`${event}: ${why}`] = (counts[`${event}: ${why}`] ?? 0) + count;
+    }
+  }
+  return counts;
 }
 
 async function phase(
