@@ -77,8 +77,10 @@ export class Paths implements Disposable {
     const { key, facts } = link;
     try {
       const found = await circuits.find(key);
-      log.event("info", "path.doubtful", { peer: key, relays: facts.relays, otherWay: found !== undefined });
-      if (found !== undefined) await outbound.greet(await circuits.connect(key, found), key); // Links decides which stays.
+      // One more circuit through the relay that is there would be as busy, and what is under way would be cut off when the link moves.
+      const isOther = found !== undefined && found.relay !== facts.via;
+      log.event("info", "path.doubtful", { peer: key, relays: facts.relays, otherWay: isOther });
+      if (isOther) await outbound.greet(await circuits.connect(key, found), key); // Links decides which stays.
     } catch (error) {
       log.event("debug", "path.failed", { peer: key, why: reasonOf(error) });
     }
