@@ -155,8 +155,7 @@ export class NetworkRuntime implements AsyncDisposable {
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
     { log, kept, work, shelf, known, local, recalled }: RuntimeParts,
-    { identity, listen, mdns, peers, policy, copies, directory, relayCircuits }: RuntimeOptions,
-    { identity, listen, mdns, peers, policy, copies, relayCircuits, portMapping }: RuntimeOptions,
+    { identity, listen, mdns, peers, policy, copies, directory, relayCircuits, portMapping }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
