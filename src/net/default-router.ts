@@ -26,5 +26,5 @@ export function routerIn(table: string): string | undefined {
     )
     .toSorted((a, b) => Number(a[6]) - Number(b[6]));
   const bytes = Buffer.from(routes[0]?.[2] ?? "", "hex");
-  return bytes.length === 4 ? bytes.reverse().join(".") : undefined;
+  return bytes.length === 4 ? bytes.toReversed().join(".") : undefined;
 }
