@@ -66,6 +66,8 @@ export interface Shelf {
 
 /** Asking other members. `net` implements it; nothing here is believed but by signature and digest. */
 export interface Exchange {
+  /** Whether any connected member says that it has results. */
+  readonly isOffered: boolean;
   /** Connected members that say they have results of a request, nearest first. Asks nobody. */
   whoHas(manifest: Digest): readonly Key[];
   /**

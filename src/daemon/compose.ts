@@ -11,6 +11,7 @@ import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteInde
 import { loadConfig } from "./config.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
+import { FirstSight } from "./first-sight.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
 import { NetworkService } from "./network.ts";
@@ -58,7 +59,11 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
   );
   const hits = new HitsLog(paths.hitsLog);
-  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, end }, { home, paths }));
+  const firstSight = new FirstSight({ toolchains, log, env });
+  const quiet = async (signal: AbortSignal): Promise<void> => {
+    if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
+  };
+  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, quiet, end }, { home, paths }));
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
   const recalled = (): void => {
     records.clear();

@@ -31,6 +31,8 @@ export interface HousekeeperParts {
   readonly hits: HitsLog;
   readonly log: Log;
   readonly now: () => number;
+  /** Called each time when nobody asks. */
+  readonly quiet: (signal: AbortSignal) => Promise<void>;
   readonly end: (why: string) => void;
 }
 
@@ -117,6 +119,7 @@ export class Housekeeper implements AsyncDisposable {
     await store.tidy(TIDY_BUDGET_MS);
     const until = now() + SETTLE_BUDGET_MS;
     while (flow.quiet && now() < until && (await flow.settleNext(this.#stop.signal)));
+    if (flow.quiet) await this.#parts.quiet(this.#stop.signal);
     if (seldom) boundLog(this.#log, STDERR); // Last: a full disk ends the tick.
   }
 

@@ -99,6 +99,10 @@ export class Share implements Exchange, Disposable {
     this.#fetcher = new Fetcher((key) => this.#open(key));
   }
 
+  get isOffered(): boolean {
+    return [...this.#members.keys()].some((key) => this.#summaries.size(key) > 0);
+  }
+
   whoHas(manifest: Digest): readonly Key[] {
     const found = this.#summaries.whoHas(manifest);
     if (found.length < 2) return found;

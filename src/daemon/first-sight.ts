@@ -1,0 +1,64 @@
+/**
+ * A look at this machine's compilers before anybody compiles: hashing what they consist of takes most of a second the first time, and a
+ * build of which others have every result would wait for nothing else.
+ *
+ * Knows: what compilers are usually called. Does not know: when there is time, or what a compiler is.
+ */
+import { realpathSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { Environment, Log } from "../base/index.ts";
+import type { Toolchains } from "../contracts/index.ts";
+
+const NAMES = ["cc", "c++", "gcc", "g++", "clang", "clang++"] as const;
+
+export interface FirstSightParts {
+  readonly toolchains: Pick<Toolchains, "identify">;
+  readonly log: Log;
+  /** Of the daemon, whose PATH is that of whoever started it. */
+  readonly env: Environment;
+}
+
+export class FirstSight {
+  readonly #parts: FirstSightParts;
+  #hasLooked = false;
+
+  constructor(parts: FirstSightParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks once; what is found is kept with the digests of files. */
+  async look(signal: AbortSignal): Promise<void> {
+    if (this.#hasLooked) return;
+    this.#hasLooked = true;
+    const { toolchains, log, env } = this.#parts;
+    const began = performance.now();
+    const environment = new Map(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+    const compilers = compilersOn(env.PATH ?? "");
+    for (const compiler of compilers) await toolchains.identify(compiler, environment, signal);
+    log.event("info", "toolchain.first-sight", { compilers: compilers.length, tookMs: Math.round(performance.now() - began) });
+  }
+}
+
+/** The first of each name; of several names for one program, one. */
+function compilersOn(path: string): string[] {
+  const directories = path.split(":").filter((directory) => isAbsolute(directory));
+  const found = new Map<string, string>();
+  for (const name of NAMES) {
+    for (const directory of directories) {
+      const compiler = join(directory, name);
+      const real = realPath(compiler);
+      if (real === undefined) continue;
+      if (!found.has(real)) found.set(real, compiler);
+      break;
+    }
+  }
+  return [...found.values()];
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
