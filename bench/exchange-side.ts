@@ -43,6 +43,7 @@ export function objectsShelf(count: number): Shelf & { readonly objects: Readonl
     manifests: () => [],
     onChange: () => undefined,
     results: () => [],
+    following: () => [],
     blob: (digest) => Promise.resolve(objects.get(digest)),
   };
 }

@@ -58,6 +58,7 @@ const SHELF: KeptShelf = {
   manifestsAfter: () => [],
   onChange: () => undefined,
   results: () => [],
+  following: () => [],
   blob: (digest, signal) => objects?.blob(digest, signal) ?? Promise.resolve(undefined),
   put: () => 0,
   ofAction: () => [],

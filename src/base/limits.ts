@@ -208,6 +208,9 @@ export const limits = {
   shareResultBytes: 4_194_304,
   shareResultBatchBytes: 262_144,
   shareAnswerBytes: 16_777_216,
+  /** Blobs that go along with the results of one question, and in one frame. */
+  shareAlongBytes: 2_097_152,
+  shareAlongFrameBytes: 262_144,
   /** A piece of a blob; blobs that are no larger travel whole, many in a frame. */
   sharePieceBytes: 131_072,
   /** A blob that travels, for it is in memory meanwhile. */
@@ -219,6 +222,13 @@ export const limits = {
   shareReadAheadBytes: 524_288,
   shareReadAheadFiles: 16,
   shareReadBytes: 33_554_432,
+  /** What of a build is fetched before it asks: requests, bytes, and for how long it is kept. */
+  aheadFirst: 4,
+  aheadMost: 32,
+  aheadBytes: 8_388_608,
+  aheadMs: 20_000,
+  /** Requests in a row that were not foreseen, after which nothing is fetched ahead any more. */
+  aheadStrays: 8,
   summaryPrefixesPerMember: 262_144,
   summaryPrefixes: 4_194_304,
   summaryEveryMs: 250,

@@ -28,7 +28,7 @@ export type {
   StoredResult,
   Tokens,
 } from "./results.ts";
-export type { Exchange, Execution, Offer, SharedResult, Sharing, SharingPolicy, Shelf } from "./sharing.ts";
+export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, SharingPolicy, Shelf, Wish } from "./sharing.ts";
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
 export type {
   CompilerEnvironment,

@@ -52,6 +52,25 @@ export interface Sharing {
   bring(offer: Offer, signal: AbortSignal): Promise<{ readonly complete: boolean; readonly bytes: number }>;
 }
 
+/** What is wanted of a member besides its results for a request. */
+export interface Wish {
+  /** Bytes of their small blobs, along with them. */
+  readonly alongBytes: number;
+  /** Blobs that are here already. */
+  readonly have: readonly Digest[];
+  /** So many requests of which it made results afterwards. */
+  readonly following: number;
+}
+
+/** What a member gives for a request. */
+export interface Given {
+  readonly shared: readonly SharedResult[];
+  /** Of the outputs, those that came along; verified. */
+  readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+  /** Requests of which that member made results afterwards, in that order. */
+  readonly following: readonly Digest[];
+}
+
 /** What this node can serve. `store` keeps it, `net` serves from it. */
 export interface Shelf {
   /** Requests of which it has signed results with all their blobs, in no order. */
@@ -60,6 +79,8 @@ export interface Shelf {
   onChange(listener: (added: readonly Digest[], removed: readonly Digest[]) => void): void;
   /** The signed results of a request, the most recently used first. */
   results(manifest: Digest): readonly SharedResult[];
+  /** Requests of which results were put on the shelf after one of that request, in that order. */
+  following(manifest: Digest, most: number): readonly Digest[];
   /** A blob, verified; undefined when it is not here. */
   blob(digest: Digest, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
@@ -71,10 +92,10 @@ export interface Exchange {
   /** Connected members that say they have results of a request, nearest first. Asks nobody. */
   whoHas(manifest: Digest): readonly Key[];
   /**
-   * The results that a member has for a request; none when it does not answer in time or not properly. Structure and limits are checked,
-   * signatures are not.
+   * The results that a member has for a request, and small blobs of them; none when it does not answer in time or not properly. Structure
+   * and limits are checked, signatures are not.
    */
-  results(from: Key, manifest: Digest, signal: AbortSignal): Promise<readonly SharedResult[]>;
+  results(from: Key, manifest: Digest, wish: Wish, signal: AbortSignal): Promise<Given>;
   /**
    * Fetches blobs from members that may have them, and hands over each whose digest is right.
    *

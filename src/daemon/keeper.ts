@@ -5,7 +5,7 @@
  */
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Exchange, LocalStore, ResultIndex, SharedResult, Shelf } from "../contracts/index.ts";
+import type { Exchange, LocalStore, ResultIndex, SharedResult, Shelf, Wish } from "../contracts/index.ts";
 import type { KeepItem, KeepVerdict } from "../wire/index.ts";
 
 export interface KeeperParts {
@@ -20,6 +20,8 @@ export interface KeeperParts {
 }
 
 const { offersTaken, offerMs } = limits.replication;
+/** Their blobs are asked for when it is known which of them are not here. */
+const RESULTS_ALONE: Wish = { alongBytes: 0, have: [], following: 0 };
 
 export class Keeper implements Disposable {
   readonly #parts: KeeperParts;
@@ -54,7 +56,7 @@ export class Keeper implements Disposable {
     const here = new Set(shelf.results(manifest).map(({ entry }) => entry.action));
     if (actions.every((action) => here.has(action))) return "kept";
     try {
-      const offered = await exchange.results(from, manifest, signal);
+      const { shared: offered } = await exchange.results(from, manifest, RESULTS_ALONE, signal);
       const missing = offered.filter(({ entry }) => actions.includes(entry.action) && !here.has(entry.action));
       if (missing.length === 0) return "failed";
       const wanted = missing.filter(isBelieved);

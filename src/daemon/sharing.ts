@@ -9,6 +9,7 @@ import type {
   Directory,
   Exchange,
   Execution,
+  Given,
   LocalStore,
   ManifestEntry,
   Offer,
@@ -18,6 +19,7 @@ import type {
   SharingPolicy,
   StoredResult,
 } from "../contracts/index.ts";
+import { Ahead } from "./ahead.ts";
 
 /** What a network does for it while this node is in one. Loaded with the network's libraries; see network-runtime.ts. */
 export interface SharingNetwork {
@@ -47,6 +49,9 @@ export interface SharingParts {
 const ASKED_MOST = 3;
 /** A member has so long to answer, and to send what a compiler would write as quickly. */
 const ANSWER_MS = 1_000;
+/** Small blobs that come along with a result that is asked for, and with one that is foreseen. */
+const ALONG_BYTES = 262_144;
+const AHEAD_ALONG_BYTES = 131_072;
 /** What is brought may take so many times as long as it would take to compile it. */
 const PATIENCE = 2;
 /** Own results are signed and kept together, so many at most. */
@@ -55,6 +60,8 @@ const KEPT_EVERY_MS = 250;
 /** Members that took too long are left alone for so long. */
 const SLOW_MS = 30_000;
 
+const NOTHING: Given = { shared: [], blobs: new Map(), following: [] };
+
 export class SharingService implements Sharing, AsyncDisposable {
   readonly #parts: SharingParts;
   readonly #asks: boolean;
@@ -62,15 +69,33 @@ export class SharingService implements Sharing, AsyncDisposable {
   /** Members that took too long → until when they are not asked, ms, monotonic. */
   readonly #slow = new Map<Key, number>();
   readonly #stop = new AbortController();
+  readonly #ahead: Ahead;
+  /** Blobs that came along with results. */
+  readonly #along = new WeakMap<SharedResult, Given["blobs"]>();
   #signing: Promise<void> | undefined;
 
   constructor(parts: SharingParts, options: { readonly policy: SharingPolicy }) {
     this.#parts = parts;
     this.#asks = options.policy !== "self";
+    this.#ahead = new Ahead({
+      ask: async (from, manifest, signal) => {
+        const wish = { alongBytes: AHEAD_ALONG_BYTES, have: [], following: limits.aheadMost };
+        return (
+          (await parts
+            .network()
+            ?.exchange.results(from, manifest, wish, signal)
+            .catch(() => undefined)) ?? NOTHING
+        );
+      },
+      isHere: (manifest) => parts.index.entries(manifest).length > 0,
+      log: parts.log,
+      now: () => performance.now(),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#ahead[Symbol.dispose]();
     await this.#signing;
   }
 
@@ -87,14 +112,37 @@ export class SharingService implements Sharing, AsyncDisposable {
   async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
     const network = this.#parts.network();
     if (network === undefined || !this.#asks) return [];
+    const foreseen = this.#ahead.take(manifest);
+    if (foreseen !== undefined && !this.#isSlow(foreseen.from)) {
+      const given = await this.#patiently(foreseen.from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either));
+      const offers = this.#offers(network, manifest, given, foreseen.from, []);
+      if (offers.length > 0) return offers;
+    }
     const holders = (await network.directory.find(manifest, signal)).filter((key) => !this.#isSlow(key));
+    const wish = { alongBytes: ALONG_BYTES, have: this.#outputsOf(manifest), following: limits.aheadFirst };
     for (const holder of holders.slice(0, ASKED_MOST)) {
-      const offered = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, either));
-      const believed = (offered ?? []).filter((shared) => shared.manifest === manifest && this.#isBelieved(network, shared));
-      const from = [holder, ...holders.filter((other) => other !== holder)];
-      if (believed.length > 0) return believed.map((shared) => ({ shared, from }));
+      const given = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, wish, either));
+      const offers = this.#offers(network, manifest, given, holder, holders);
+      if (offers.length === 0) continue;
+      this.#ahead.follow(holder, given?.following ?? []);
+      return offers;
     }
     return [];
+  }
+
+  /** Outputs of what is here for a request: mostly, other inputs still lead to some of them. */
+  #outputsOf(manifest: Digest): Digest[] {
+    const { index } = this.#parts;
+    return index.entries(manifest).flatMap(({ action }) => index.result(action)?.outputs.map(({ digest }) => digest) ?? []);
+  }
+
+  /** What is believed of what a member has given. */
+  #offers(network: SharingNetwork, manifest: Digest, given: Given | undefined, giver: Key, holders: readonly Key[]): Offer[] {
+    const { shared: all, blobs } = given ?? NOTHING;
+    const from = [giver, ...holders.filter((other) => other !== giver)];
+    const believed = all.filter((shared) => shared.manifest === manifest && this.#isBelieved(network, shared));
+    for (const shared of believed) this.#along.set(shared, blobs);
+    return believed.map((shared) => ({ shared, from }));
   }
 
   async bring(offer: Offer, signal: AbortSignal): Promise<{ complete: boolean; bytes: number }> {
@@ -131,7 +179,15 @@ export class SharingService implements Sharing, AsyncDisposable {
   ): Promise<readonly Digest[]> {
     const { store } = this.#parts;
     const wanted: { digest: Digest; size: number }[] = [];
-    for (const { digest, size } of shared.result.outputs) if (!(await store.has(digest))) wanted.push({ digest, size });
+    for (const { digest, size } of shared.result.outputs) {
+      if (await store.has(digest)) continue;
+      const along = this.#along.get(shared)?.get(digest);
+      if (along === undefined) wanted.push({ digest, size });
+      else {
+        await store.write(along, signal);
+        brought.bytes += size;
+      }
+    }
     // Named by its content, whatever it was asked for as.
     const take = async (_digest: Digest, content: Uint8Array): Promise<void> => void (await store.write(content, signal));
     const missing = wanted.length === 0 ? [] : await exchange.blobs(from, wanted, take, signal);
@@ -183,5 +239,17 @@ export class SharingService implements Sharing, AsyncDisposable {
       }
       this.#parts.network()?.keep(made);
     }
+  }
+}
+
+/** @throws the signal's reason, when it aborts first */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }

@@ -7,6 +7,7 @@ import { CairnError, limits } from "../base/index.ts";
 import type { Shelf } from "../contracts/index.ts";
 import type { BlobPiece, NetworkCodec, Question, WantedBlob } from "../wire/index.ts";
 import type { Budget } from "./share-budget.ts";
+import { ResultAnswers } from "./share-result-answers.ts";
 
 export interface AnswererParts {
   readonly shelf: Shelf;
@@ -15,14 +16,6 @@ export interface AnswererParts {
   readonly budget: Budget;
   /** There is a frame to send. */
   readonly ready: () => void;
-}
-
-interface AboutResults {
-  readonly number: number;
-  readonly manifests: Extract<Question, { kind: "want-results" }>["manifests"];
-  /** Manifests that are answered, and the bytes of the answer. */
-  answered: number;
-  bytes: number;
 }
 
 interface AboutBlobs {
@@ -49,7 +42,7 @@ interface Loaded {
 
 export class Answerer implements Disposable {
   readonly #parts: AnswererParts;
-  readonly #results: AboutResults[] = [];
+  readonly #results: ResultAnswers;
   readonly #blobs = new Map<number, AboutBlobs>();
   /** Ends of cancelled answers. */
   readonly #ends: Uint8Array[] = [];
@@ -67,15 +60,16 @@ export class Answerer implements Disposable {
 
   constructor(parts: AnswererParts) {
     this.#parts = parts;
+    this.#results = new ResultAnswers(parts);
   }
 
   /** @throws {CairnError} frame-invalid when a number is used twice or too much is asked at once */
   take(number: number, question: Question): void {
     this.#questions++;
-    if (this.#blobs.has(number) || this.#results.some((one) => one.number === number)) throw broken("number");
-    if (this.#blobs.size + this.#results.length + this.#ends.length >= limits.shareQuestionsAtOnce) throw broken("questions");
+    if (this.#blobs.has(number) || this.#results.has(number)) throw broken("number");
+    if (this.#blobs.size + this.#results.size + this.#ends.length >= limits.shareQuestionsAtOnce) throw broken("questions");
     if (question.kind === "want-results") {
-      this.#results.push({ number, manifests: question.manifests, answered: 0, bytes: 0 });
+      this.#results.take(number, question);
     } else {
       const about = { number, left: question.blobs.length, cancel: new AbortController() };
       this.#blobs.set(number, about);
@@ -88,12 +82,10 @@ export class Answerer implements Disposable {
   /** @throws {CairnError} frame-invalid when more is cancelled than was asked */
   cancel(number: number): void {
     if (++this.#cancels > this.#questions) throw broken("cancels");
-    const at = this.#results.findIndex((one) => one.number === number);
+    const end = this.#results.cancel(number);
     const about = this.#blobs.get(number);
-    if (at >= 0) {
-      this.#results.splice(at, 1);
-      this.#ends.push(this.#parts.codec.encodeResults(number, 0, [], true));
-    } else if (about !== undefined) {
+    if (end !== undefined) this.#ends.push(end);
+    else if (about !== undefined) {
       this.#drop(about);
       this.#ends.push(this.#parts.codec.encodeBlobs(number, [], true));
     }
@@ -104,8 +96,8 @@ export class Answerer implements Disposable {
   next(): Uint8Array | undefined {
     const end = this.#ends.shift();
     if (end !== undefined) return end;
-    const [results] = this.#results;
-    if (results !== undefined) return this.#answerResults(results);
+    const results = this.#results.next();
+    if (results !== undefined) return results;
     const large = this.#largeLoaded;
     const isLarge = large !== undefined && (this.#isLargeNext || this.#loaded.length === 0);
     this.#isLargeNext = !isLarge;
@@ -116,37 +108,11 @@ export class Answerer implements Disposable {
   [Symbol.dispose](): void {
     this.#isOver = true;
     for (const about of this.#blobs.values()) this.#drop(about);
-    this.#results.length = 0;
+    this.#results[Symbol.dispose]();
   }
 
   #lane(blob: WantedBlob): Wanted[] {
     return blob.size <= limits.sharePieceBytes ? this.#small : this.#large;
-  }
-
-  #answerResults(about: AboutResults): Uint8Array {
-    const { codec, shelf } = this.#parts;
-    const batch: Uint8Array[] = [];
-    let bytes = 0;
-    while (about.answered < about.manifests.length && bytes < limits.shareResultBatchBytes) {
-      const manifest = about.manifests[about.answered++] ?? "";
-      for (const shared of shelf.results(manifest).slice(0, limits.shareResultsPerManifest)) {
-        const encoded = codec.encodeSharedResult(shared);
-        const isTooMuch = about.bytes + encoded.length > limits.shareAnswerBytes - limits.shareResultBytes;
-        if (encoded.length > limits.shareResultBytes - limits.shareResultBatchBytes || isTooMuch) continue;
-        batch.push(encoded);
-        bytes += encoded.length;
-        about.bytes += encoded.length;
-      }
-    }
-    const isComplete = about.answered === about.manifests.length;
-    if (isComplete) this.#results.shift();
-    let frame = codec.encodeResults(about.number, about.answered, batch, isComplete);
-    // Hardly ever: they are compressed.
-    while (frame.length > limits.shareFrameBytes + codec.SHARE_LENGTH_BYTES) {
-      batch.pop();
-      frame = codec.encodeResults(about.number, about.answered, batch, isComplete);
-    }
-    return frame;
   }
 
   /** Small blobs of one question, as many as make a frame. */

@@ -34,7 +34,7 @@ const HASHED_WHOLE_BYTES = 4_194_304;
 /** A blob that is on its way. */
 class Unfinished {
   readonly wanted: Wanted;
-  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #bytes: Uint8Array | undefined;
   #hash: Hash | undefined;
   #have = 0;
   /** Whom the bytes so far are from; undefined when from several. */
@@ -59,7 +59,7 @@ class Unfinished {
       throw new CairnError("frame-invalid", { what: "piece" });
     this.#from = this.#have > 0 && this.#from !== key ? undefined : key;
     this.#have = end;
-    if (offset === 0 && end === size) this.#bytes = bytes as Uint8Array<ArrayBuffer>;
+    if (offset === 0 && end === size) this.#bytes = bytes;
     else {
       this.#bytes ??= Buffer.allocUnsafeSlow(size);
       this.#bytes.set(bytes, offset);

@@ -7,7 +7,7 @@ import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { FrameChannel } from "../contracts/index.ts";
 import type { BlobPiece, ShareFrame } from "../wire/index.ts";
 import { codec, until } from "./network.fixture.ts";
-import { type Liar, liar, nodes, noise, resultOf, type Sharer, sharer } from "./share.fixture.ts";
+import { ALONE, type Liar, liar, nodes, noise, resultOf, type Sharer, sharer } from "./share.fixture.ts";
 
 const LONG = { timeout: 20_000 };
 const BLOB = noise(7, 300_000);
@@ -163,8 +163,8 @@ for (const { about, heard = () => undefined, begun, why } of LIES) {
     await until(t, () => isSharing(victim, honest.key));
     await until(t, () => (begun === undefined ? isSharing(victim, lying.key) : lying.channels.length > 0));
     if (begun === undefined) {
-      const results = await Promise.all([lying.key, honest.key].map((key) => victim.share.results(key, RESULT.manifest, t.signal)));
-      assert.equal(results[1]?.length, 1);
+      const results = await Promise.all([lying.key, honest.key].map((key) => victim.share.results(key, RESULT.manifest, ALONE, t.signal)));
+      assert.equal(results[1]?.shared.length, 1);
     }
     const got: Digest[] = [];
     const take = async (digest: Digest, bytes: Uint8Array): Promise<void> => void (digestOf(bytes) === digest && got.push(digest));
@@ -229,7 +229,7 @@ test("who gives up gets no more, and the channel goes on", LONG, async (t) => {
   enough.abort(new Error("enough"));
   await assert.rejects(fetching, /enough/);
   a.shelf.put(RESULT);
-  assert.equal((await b.share.results(a.key, RESULT.manifest, t.signal)).length, 1);
+  assert.equal((await b.share.results(a.key, RESULT.manifest, ALONE, t.signal)).shared.length, 1);
   assert.ok((b.share.facts()[0]?.bytesIn ?? 0) < 40 * PIECE);
   const failing = b.share.blobs([a.key], [large], () => Promise.reject(new Error("no space")), t.signal);
   await assert.rejects(failing, /no space/);

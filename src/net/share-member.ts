@@ -80,7 +80,12 @@ export class ShareMember implements Source {
     this.#teller = parts.announcer.teller(() => this.#link.ready());
     const ready = (): void => this.#link.ready();
     this.#talk = parts.sync.opened(this.key, { ready, offend: (why) => this.#offend(why) });
-    this.results = new ResultsDesk({ ask: (asking) => this.ask(asking), gave: (found) => this.#gave(found) });
+    this.results = new ResultsDesk({
+      ask: (asking) => this.ask(asking),
+      gave: (found) => this.#gave(found),
+      finished: () => this.finished(),
+      lied: (what) => this.lied(what),
+    });
     this.#link.ready();
   }
 

@@ -3,7 +3,7 @@
  */
 import type { TestContext } from "node:test";
 import { CairnError, type Digest, digestOf, type Key } from "../base/index.ts";
-import type { FrameChannel, FrameLanes, FrameListener, SharedResult, Shelf } from "../contracts/index.ts";
+import type { FrameChannel, FrameLanes, FrameListener, SharedResult, Shelf, Wish } from "../contracts/index.ts";
 import type { ShareFrame } from "../wire/index.ts";
 import { codec, founded, join, type Node, start, until } from "./network.fixture.ts";
 import { MemoryAttestations } from "./set.fixture.ts";
@@ -25,6 +25,11 @@ export class MemoryShelf implements Shelf {
 
   results(manifest: Digest): readonly SharedResult[] {
     return this.stored.get(manifest) ?? [];
+  }
+
+  following(manifest: Digest, most: number): readonly Digest[] {
+    const all = [...this.stored.keys()];
+    return all.slice(all.indexOf(manifest) + 1).slice(0, most);
   }
 
   async blob(digest: Digest): Promise<Uint8Array | undefined> {
@@ -52,6 +57,9 @@ export class MemoryShelf implements Shelf {
     return { digest, size: bytes.length };
   }
 }
+
+/** Nothing besides results. */
+export const ALONE: Wish = { alongBytes: 0, have: [], following: 0 };
 
 export function resultOf(name: string): SharedResult {
   const digest = digestOf(name);

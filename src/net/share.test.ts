@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf } from "../base/index.ts";
 import { codec, until } from "./network.fixture.ts";
-import { MemoryShelf, nodes, noise, resultOf, type Sharer, Street, sharer, sharers } from "./share.fixture.ts";
+import { ALONE, MemoryShelf, nodes, noise, resultOf, type Sharer, Street, sharer, sharers } from "./share.fixture.ts";
 
 const LONG = { timeout: 60_000 };
 
@@ -45,13 +45,13 @@ test("results that are asked for together travel together", LONG, async (t) => {
   const [a, b] = pair(await sharers(t, 2));
   const results = Array.from({ length: 40 }, (_, i) => resultOf(`r${i}`));
   a.shelf.put(...results);
-  const answers = await Promise.all(results.map(({ manifest }) => b.share.results(a.key, manifest, t.signal)));
+  const answers = await Promise.all(results.map(({ manifest }) => b.share.results(a.key, manifest, ALONE, t.signal)));
   assert.deepEqual(
-    answers.map(([shared]) => shared?.manifest),
+    answers.map(({ shared }) => shared[0]?.manifest),
     results.map(({ manifest }) => manifest),
   );
-  assert.deepEqual(answers[0]?.[0]?.entry, results[0]?.entry);
-  assert.deepEqual(await b.share.results(a.key, digestOf("unknown"), t.signal), []);
+  assert.deepEqual(answers[0]?.shared[0]?.entry, results[0]?.entry);
+  assert.deepEqual((await b.share.results(a.key, digestOf("unknown"), ALONE, t.signal)).shared, []);
   const [facts] = b.share.facts();
   assert.equal(facts?.questionsOut, 2);
   assert.equal(facts?.results, 40);
@@ -73,7 +73,7 @@ test("small blobs, a large one and small questions side by side", LONG, async (t
   const first = b.share.blobs([a.key], [large], take, t.signal);
   const rest = b.share.blobs([a.key], [...small, empty], take, t.signal);
   const questions = (async () => {
-    for (let i = 0; i < 20; i++) assert.equal((await b.share.results(a.key, result.manifest, t.signal)).length, 1);
+    for (let i = 0; i < 20; i++) assert.equal((await b.share.results(a.key, result.manifest, ALONE, t.signal)).shared.length, 1);
     arrived.push("questions");
   })();
   assert.deepEqual(await Promise.all([first, rest, questions]), [[], [], undefined]);

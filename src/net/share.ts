@@ -4,7 +4,7 @@
  * Knows: one channel for each link, and who said to have what. Does not know: what results mean, where they are kept, whom to believe.
  */
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { AttestationSet, Exchange, FrameChannel, FrameLanes, SharedResult, Shelf } from "../contracts/index.ts";
+import type { AttestationSet, Exchange, FrameChannel, FrameLanes, Given, Shelf, Wish } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
@@ -52,6 +52,8 @@ export interface ShareFacts extends Readonly<ShareCounts> {
   /** What has passed about the set of attestations. */
   readonly attestations: SetTalk["counts"];
 }
+
+const NOTHING: Given = { shared: [], blobs: new Map(), following: [] };
 
 /** The first one may still be on its way out when the next comes. */
 const STREAMS_PER_MEMBER = 2;
@@ -113,8 +115,8 @@ export class Share implements Exchange, Disposable {
       .map(({ key }) => key);
   }
 
-  async results(from: Key, manifest: Digest, signal: AbortSignal): Promise<readonly SharedResult[]> {
-    return (await this.#open(from)?.results.results(manifest, signal)) ?? [];
+  async results(from: Key, manifest: Digest, wish: Wish, signal: AbortSignal): Promise<Given> {
+    return (await this.#open(from)?.results.results(manifest, wish, signal)) ?? NOTHING;
   }
 
   blobs(

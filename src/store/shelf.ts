@@ -67,6 +67,11 @@ export class SqliteShelf implements Shelf, Disposable {
     return rows.map((row) => textAt(row, 0));
   }
 
+  following(manifest: Digest, most: number): Digest[] {
+    const rows = this.#parts.database.attempt("following", [], () => this.#sql.following.all(toBytes(manifest), most));
+    return rows.map((row) => textAt(row, 0));
+  }
+
   onChange(listener: (added: readonly Digest[], removed: readonly Digest[]) => void): void {
     this.#changes.listen(listener);
   }
@@ -273,6 +278,8 @@ function statements(database: Database) {
     manifests: database.statement(`SELECT DISTINCT ${named("manifest")} FROM attestations`),
     manifestsAfter: database.statement(`SELECT DISTINCT ${named("manifest")} FROM entries WHERE manifest > ?
       AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id) ORDER BY manifest LIMIT ?`),
+    following: database.statement(`SELECT ${named("manifest")} FROM attestations
+      WHERE entry > (SELECT max(id) FROM entries WHERE manifest = ?) GROUP BY entry ORDER BY entry LIMIT ?`),
     ofManifest: database.statement(`SELECT entries.id, ${named("action")}, ${named("signer")}, ${named("held")}, ${named("toolchain")},
       started, ended, compile_ms, cpu_ms, signature, attestations.crc FROM entries
       JOIN results ON results.id = entries.result JOIN attestations ON attestations.entry = entries.id WHERE entries.manifest = ?`),

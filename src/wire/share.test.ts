@@ -53,17 +53,25 @@ function decoded(bytes: Uint8Array): ShareFrame {
   return codec.decodeShareFrame(bytes.subarray(codec.SHARE_LENGTH_BYTES));
 }
 
+const ALONE = { alongBytes: 0, have: [], following: 0 } as const;
+
 test("what was encoded is decoded", () => {
   fc.assert(fc.property(shared, (value) => same(codec.decodeSharedResult(codec.encodeSharedResult(value)), value)));
   fc.assert(
-    fc.property(number, fc.array(shared, { maxLength: 4 }), (question, results) => {
-      const encoded = results.map(codec.encodeSharedResult);
-      const frame = decoded(codec.encodeResults(question, 5, encoded, true));
-      assert.equal(frame.kind, "results");
-      const { bytes: took, ...rest } = frame;
-      assert.ok(took >= encoded.reduce((sum, { length }) => sum + length, 0));
-      same(rest, { kind: "results", question, answered: 5, results, complete: true });
-    }),
+    fc.property(
+      number,
+      fc.array(shared, { maxLength: 4 }),
+      fc.array(bytes(7), { maxLength: 3 }),
+      fc.array(hex, { maxLength: 3 }),
+      (question, results, along, following) => {
+        const encoded = results.map(codec.encodeSharedResult);
+        const frame = decoded(codec.encodeResults(question, 5, encoded, true, { along, following }));
+        assert.equal(frame.kind, "results");
+        const { bytes: took, ...rest } = frame;
+        assert.ok(took >= encoded.reduce((sum, { length }) => sum + length, 0));
+        same(rest, { kind: "results", question, answered: 5, results, along, following, complete: true });
+      },
+    ),
   );
   fc.assert(
     fc.property(number, fc.array(piece, { maxLength: 9 }), fc.boolean(), (question, pieces, complete) =>
@@ -83,7 +91,11 @@ test("what was encoded is decoded", () => {
       fc.array(hex, { minLength: 1, maxLength: 64 }),
       fc.array(wanted, { minLength: 1 }),
       (question, manifests, blobs) => {
-        for (const what of [{ kind: "want-results", manifests }, { kind: "want-blobs", blobs }, { kind: "cancel" }] as const)
+        for (const what of [
+          { kind: "want-results", manifests, alongBytes: 5, have: manifests, following: 3 },
+          { kind: "want-blobs", blobs },
+          { kind: "cancel" },
+        ] as const)
           same(decoded(codec.encodeQuestion(question, what)), { ...what, question });
       },
     ),
@@ -129,8 +141,11 @@ test("a frame is refused when something of it is out of bounds", () => {
   const zeros = zstdCompressSync(Buffer.alloc(64 * 1_048_576));
   const rows: [string, Uint8Array][] = [
     ["no question", codec.encodeQuestion(0, { kind: "cancel" })],
-    ["too many manifests", codec.encodeQuestion(1, { kind: "want-results", manifests: Array.from({ length: 65 }, () => manifest) })],
-    ["no manifest", codec.encodeQuestion(1, { kind: "want-results", manifests: [] })],
+    [
+      "too many manifests",
+      codec.encodeQuestion(1, { kind: "want-results", manifests: Array.from({ length: 65 }, () => manifest), ...ALONE }),
+    ],
+    ["no manifest", codec.encodeQuestion(1, { kind: "want-results", manifests: [], ...ALONE })],
     ["too many blobs", codec.encodeQuestion(1, { kind: "want-blobs", blobs: Array.from({ length: 257 }, () => blob) })],
     ["from behind its end", codec.encodeQuestion(1, { kind: "want-blobs", blobs: [{ ...blob, from: 6 }] })],
     ["a blob without end", codec.encodeQuestion(1, { kind: "want-blobs", blobs: [{ ...blob, size: limits.blobBytes + 1 }] })],

@@ -5,8 +5,8 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type Digest, limits } from "../base/index.ts";
-import type { SharedResult } from "../contracts/index.ts";
-import { ResultListSchema, ShareFrameSchema } from "./generated/share_pb.ts";
+import type { SharedResult, Wish } from "../contracts/index.ts";
+import { ResultListSchema, ShareFrameSchema, type WantResultsSchema } from "./generated/share_pb.ts";
 import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
 import { packed, unpacked } from "./packed.ts";
 import { decodeSharedResult, sizeOf } from "./shared-result.ts";
@@ -36,7 +36,7 @@ export interface SummaryFrame {
 }
 
 export type Question =
-  | { readonly kind: "want-results"; readonly manifests: readonly Digest[] }
+  | ({ readonly kind: "want-results"; readonly manifests: readonly Digest[] } & Wish)
   | { readonly kind: "want-blobs"; readonly blobs: readonly WantedBlob[] };
 
 export type Answer =
@@ -46,6 +46,9 @@ export type Answer =
       readonly results: readonly SharedResult[];
       /** What they take, not compressed. */
       readonly bytes: number;
+      /** Blobs of results of this answer, in any order. */
+      readonly along: readonly Uint8Array[];
+      readonly following: readonly Digest[];
       readonly complete: boolean;
     }
   | { readonly kind: "blobs"; readonly pieces: readonly BlobPiece[]; readonly complete: boolean };
@@ -75,7 +78,7 @@ export function encodeSetCarrier(bytes: Uint8Array): Uint8Array {
 export function encodeQuestion(question: number, what: Question | { readonly kind: "cancel" }): Uint8Array {
   switch (what.kind) {
     case "want-results":
-      return framed({ question, what: { case: "wantResults", value: { manifests: what.manifests.map(bytesOf) } } });
+      return framed({ question, what: { case: "wantResults", value: wantResults(what) } });
     case "want-blobs": {
       const blobs = what.blobs.map(({ digest, size, from }) => ({ digest: bytesOf(digest), size: BigInt(size), from: BigInt(from) }));
       return framed({ question, what: { case: "wantBlobs", value: { blobs } } });
@@ -85,13 +88,35 @@ export function encodeQuestion(question: number, what: Question | { readonly kin
   }
 }
 
+function wantResults({
+  manifests,
+  alongBytes,
+  have,
+  following,
+}: Extract<Question, { kind: "want-results" }>): Init<typeof WantResultsSchema> {
+  return { manifests: manifests.map(bytesOf), alongBytes, have: have.map(bytesOf), following };
+}
+
+/** What goes with results. */
+export interface Besides {
+  readonly along: readonly Uint8Array[];
+  readonly following: readonly Digest[];
+}
+
 /**
  * @param answered manifests of the question that are answered completely with this frame
  * @param results each from {@link encodeSharedResult}
  */
-export function encodeResults(question: number, answered: number, results: readonly Uint8Array[], complete: boolean): Uint8Array {
+export function encodeResults(
+  question: number,
+  answered: number,
+  results: readonly Uint8Array[],
+  complete: boolean,
+  besides?: Besides,
+): Uint8Array {
   const plain = encode(ResultListSchema, { results: [...results] });
-  return framed({ question, what: { case: "results", value: { answered, ...packed(plain), complete } } });
+  const more = besides && { along: [...besides.along], following: besides.following.map(bytesOf) };
+  return framed({ question, what: { case: "results", value: { answered, ...packed(plain), complete, ...more } } });
 }
 
 /** The one message that is large and often sent: written in place, so that the bytes are copied once. */
@@ -148,10 +173,17 @@ export function decodeShareFrame(bytes: Uint8Array): ShareFrame {
     }
     case "wantResults": {
       const manifests = some(what.value.manifests, limits.shareManifestsAtOnce).map((manifest) => hexOf(manifest, 32));
-      return { kind: "want-results", question, manifests };
+      const { alongBytes } = what.value;
+      const have = list(what.value.have, limits.shareBlobsAtOnce).map((digest) => hexOf(digest, 32));
+      const following = Math.min(what.value.following, limits.shareManifestsAtOnce);
+      return { kind: "want-results", question, manifests, alongBytes, have, following };
     }
-    case "results":
-      return { kind: "results", question, answered: what.value.answered, ...resultsOf(what.value), complete: what.value.complete };
+    case "results": {
+      const { answered, complete } = what.value;
+      const along = list(what.value.along, limits.shareBlobsAtOnce);
+      const following = list(what.value.following, limits.shareManifestsAtOnce).map((manifest) => hexOf(manifest, 32));
+      return { kind: "results", question, answered, ...resultsOf(what.value), along, following, complete };
+    }
     case "wantBlobs":
       return { kind: "want-blobs", question, blobs: some(what.value.blobs, limits.shareBlobsAtOnce).map(wantedOf) };
     case "blobs": {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file share.proto.
  */
 export const file_share: GenFile = /*@__PURE__*/
-  fileDesc("CgtzaGFyZS5wcm90bxIQY2Fpcm4ubmV0d29yay52MSLRAgoKU2hhcmVGcmFtZRIQCghxdWVzdGlvbhgBIAEoDRIsCgdzdW1tYXJ5GAIgASgLMhkuY2Fpcm4ubmV0d29yay52MS5TdW1tYXJ5SAASNQoMd2FudF9yZXN1bHRzGAMgASgLMh0uY2Fpcm4ubmV0d29yay52MS5XYW50UmVzdWx0c0gAEiwKB3Jlc3VsdHMYBCABKAsyGS5jYWlybi5uZXR3b3JrLnYxLlJlc3VsdHNIABIxCgp3YW50X2Jsb2JzGAUgASgLMhsuY2Fpcm4ubmV0d29yay52MS5XYW50QmxvYnNIABIoCgVibG9icxgGIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuQmxvYnNIABIqCgZjYW5jZWwYByABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkNhbmNlbEgAEg0KA3NldBgPIAEoDEgAQgYKBHdoYXQiOwoHU3VtbWFyeRIQCghzZXF1ZW5jZRgBIAEoDRINCgVhZGRlZBgCIAEoDBIPCgdyZW1vdmVkGAMgASgMIiAKC1dhbnRSZXN1bHRzEhEKCW1hbmlmZXN0cxgBIAMoDCJKCgdSZXN1bHRzEhAKCGFuc3dlcmVkGAEgASgNEg0KBXBsYWluGAIgASgMEgwKBHpzdGQYAyABKAwSEAoIY29tcGxldGUYBCABKAgiHQoKUmVzdWx0TGlzdBIPCgdyZXN1bHRzGAEgAygMIo4DCgxTaGFyZWRSZXN1bHQSEAoIbWFuaWZlc3QYASABKAwSDgoGYWN0aW9uGAIgASgMEhIKBXBsYWNlGAMgASgMSACIAQESEAoIcHJlc3VtZWQYBCABKAgSFQoIdGVybWluYWwYBSABKAxIAYgBARInCgZpbnB1dHMYBiADKAsyFy5jYWlybi5uZXR3b3JrLnYxLklucHV0Eg4KBmFic2VudBgHIAMoCRIpCgdvdXRwdXRzGAggAygLMhguY2Fpcm4ubmV0d29yay52MS5PdXRwdXQSDgoGc3Rkb3V0GAkgASgMEg4KBnN0ZGVychgKIAEoDBISCgpjb21waWxlX21zGAsgASgBEg4KBmNwdV9tcxgMIAEoARIOCgZzaWduZXIYDSABKAwSEQoJdG9vbGNoYWluGA4gASgMEhUKDXN0YXJ0ZWRfYXRfbXMYDyABKAQSEwoLZW5kZWRfYXRfbXMYECABKAQSEQoJc2lnbmF0dXJlGBEgASgMQggKBl9wbGFjZUILCglfdGVybWluYWwiJQoFSW5wdXQSDAoEcGF0aBgBIAEoCRIOCgZkaWdlc3QYAiABKAwibAoGT3V0cHV0EgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgMEgwKBHNpemUYAyABKAQSJAoEcm9sZRgEIAEoDjIWLmNhaXJuLm5ldHdvcmsudjEuUm9sZRIQCgh0ZW1wbGF0ZRgFIAEoCCI2CglXYW50QmxvYnMSKQoFYmxvYnMYASADKAsyGi5jYWlybi5uZXR3b3JrLnYxLldhbnRCbG9iIjYKCFdhbnRCbG9iEg4KBmRpZ2VzdBgBIAEoDBIMCgRzaXplGAIgASgEEgwKBGZyb20YAyABKAQiQgoFQmxvYnMSJwoGcGllY2VzGAEgAygLMhcuY2Fpcm4ubmV0d29yay52MS5QaWVjZRIQCghjb21wbGV0ZRgCIAEoCCJFCgVQaWVjZRINCgVpbmRleBgBIAEoDRIOCgZhYnNlbnQYAiABKAgSDgoGb2Zmc2V0GAMgASgEEg0KBWJ5dGVzGAQgASgMIggKBkNhbmNlbCpRCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX09CSkVDVBABEhAKDFJPTEVfV1JJVFRFThACEhAKDFJPTEVfREVQRklMRRADYgZwcm90bzM");
+  fileDesc("CgtzaGFyZS5wcm90bxIQY2Fpcm4ubmV0d29yay52MSLRAgoKU2hhcmVGcmFtZRIQCghxdWVzdGlvbhgBIAEoDRIsCgdzdW1tYXJ5GAIgASgLMhkuY2Fpcm4ubmV0d29yay52MS5TdW1tYXJ5SAASNQoMd2FudF9yZXN1bHRzGAMgASgLMh0uY2Fpcm4ubmV0d29yay52MS5XYW50UmVzdWx0c0gAEiwKB3Jlc3VsdHMYBCABKAsyGS5jYWlybi5uZXR3b3JrLnYxLlJlc3VsdHNIABIxCgp3YW50X2Jsb2JzGAUgASgLMhsuY2Fpcm4ubmV0d29yay52MS5XYW50QmxvYnNIABIoCgVibG9icxgGIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuQmxvYnNIABIqCgZjYW5jZWwYByABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkNhbmNlbEgAEg0KA3NldBgPIAEoDEgAQgYKBHdoYXQiOwoHU3VtbWFyeRIQCghzZXF1ZW5jZRgBIAEoDRINCgVhZGRlZBgCIAEoDBIPCgdyZW1vdmVkGAMgASgMIlYKC1dhbnRSZXN1bHRzEhEKCW1hbmlmZXN0cxgBIAMoDBITCgthbG9uZ19ieXRlcxgCIAEoDRIMCgRoYXZlGAMgAygMEhEKCWZvbGxvd2luZxgEIAEoDSJsCgdSZXN1bHRzEhAKCGFuc3dlcmVkGAEgASgNEg0KBXBsYWluGAIgASgMEgwKBHpzdGQYAyABKAwSEAoIY29tcGxldGUYBCABKAgSDQoFYWxvbmcYBSADKAwSEQoJZm9sbG93aW5nGAYgAygMIh0KClJlc3VsdExpc3QSDwoHcmVzdWx0cxgBIAMoDCKOAwoMU2hhcmVkUmVzdWx0EhAKCG1hbmlmZXN0GAEgASgMEg4KBmFjdGlvbhgCIAEoDBISCgVwbGFjZRgDIAEoDEgAiAEBEhAKCHByZXN1bWVkGAQgASgIEhUKCHRlcm1pbmFsGAUgASgMSAGIAQESJwoGaW5wdXRzGAYgAygLMhcuY2Fpcm4ubmV0d29yay52MS5JbnB1dBIOCgZhYnNlbnQYByADKAkSKQoHb3V0cHV0cxgIIAMoCzIYLmNhaXJuLm5ldHdvcmsudjEuT3V0cHV0Eg4KBnN0ZG91dBgJIAEoDBIOCgZzdGRlcnIYCiABKAwSEgoKY29tcGlsZV9tcxgLIAEoARIOCgZjcHVfbXMYDCABKAESDgoGc2lnbmVyGA0gASgMEhEKCXRvb2xjaGFpbhgOIAEoDBIVCg1zdGFydGVkX2F0X21zGA8gASgEEhMKC2VuZGVkX2F0X21zGBAgASgEEhEKCXNpZ25hdHVyZRgRIAEoDEIICgZfcGxhY2VCCwoJX3Rlcm1pbmFsIiUKBUlucHV0EgwKBHBhdGgYASABKAkSDgoGZGlnZXN0GAIgASgMImwKBk91dHB1dBIMCgRwYXRoGAEgASgJEg4KBmRpZ2VzdBgCIAEoDBIMCgRzaXplGAMgASgEEiQKBHJvbGUYBCABKA4yFi5jYWlybi5uZXR3b3JrLnYxLlJvbGUSEAoIdGVtcGxhdGUYBSABKAgiNgoJV2FudEJsb2JzEikKBWJsb2JzGAEgAygLMhouY2Fpcm4ubmV0d29yay52MS5XYW50QmxvYiI2CghXYW50QmxvYhIOCgZkaWdlc3QYASABKAwSDAoEc2l6ZRgCIAEoBBIMCgRmcm9tGAMgASgEIkIKBUJsb2JzEicKBnBpZWNlcxgBIAMoCzIXLmNhaXJuLm5ldHdvcmsudjEuUGllY2USEAoIY29tcGxldGUYAiABKAgiRQoFUGllY2USDQoFaW5kZXgYASABKA0SDgoGYWJzZW50GAIgASgIEg4KBm9mZnNldBgDIAEoBBINCgVieXRlcxgEIAEoDCIICgZDYW5jZWwqUQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9PQkpFQ1QQARIQCgxST0xFX1dSSVRURU4QAhIQCgxST0xFX0RFUEZJTEUQA2IGcHJvdG8z");
 
 /**
  * A frame of the stream between two members, either way.
@@ -123,6 +123,27 @@ export type WantResults = Message<"cairn.network.v1.WantResults"> & {
    * @generated from field: repeated bytes manifests = 1;
    */
   manifests: Uint8Array[];
+
+  /**
+   * So many bytes of the results' small blobs are wanted along with them.
+   *
+   * @generated from field: uint32 along_bytes = 2;
+   */
+  alongBytes: number;
+
+  /**
+   * But not these: SHA-256.
+   *
+   * @generated from field: repeated bytes have = 3;
+   */
+  have: Uint8Array[];
+
+  /**
+   * So many manifests are wanted that were made after the last one.
+   *
+   * @generated from field: uint32 following = 4;
+   */
+  following: number;
 };
 
 /**
@@ -165,6 +186,20 @@ export type Results = Message<"cairn.network.v1.Results"> & {
    * @generated from field: bool complete = 4;
    */
   complete: boolean;
+
+  /**
+   * Blobs of the results that are answered with this frame or a later one. Whoever gets them finds out which by their SHA-256.
+   *
+   * @generated from field: repeated bytes along = 5;
+   */
+  along: Uint8Array[];
+
+  /**
+   * In the last frame.
+   *
+   * @generated from field: repeated bytes following = 6;
+   */
+  following: Uint8Array[];
 };
 
 /**
