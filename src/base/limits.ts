@@ -222,10 +222,10 @@ export const limits = {
   shareReadAheadBytes: 524_288,
   shareReadAheadFiles: 16,
   shareReadBytes: 33_554_432,
-  /** What of a build is fetched before it asks: requests, bytes, and for how long it is kept. */
+  /** What of a build is fetched before it asks: requests, at first and at most, blobs of each, and for how long it is kept. */
   aheadFirst: 4,
   aheadMost: 32,
-  aheadBytes: 8_388_608,
+  aheadEachBytes: 131_072,
   aheadMs: 20_000,
   /** Requests in a row that were not foreseen, after which nothing is fetched ahead any more. */
   aheadStrays: 8,

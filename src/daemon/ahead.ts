@@ -23,8 +23,6 @@ export interface Foreseen {
 }
 
 interface Fetched extends Foreseen {
-  /** 0 until it is here. */
-  bytes: number;
   readonly askedAt: number;
 }
 
@@ -35,7 +33,6 @@ export class Ahead implements Disposable {
   /** What is to be fetched, in order, and who has it. */
   readonly #plan = new Map<Digest, Key>();
   readonly #fetched = new Map<Digest, Fetched>();
-  #bytes = 0;
   /** So many are fetched ahead at most: more when they are used, less when they are not. */
   #depth: number = limits.aheadFirst;
   #strays = 0;
@@ -55,7 +52,7 @@ export class Ahead implements Disposable {
       return undefined;
     }
     this.#strays = 0;
-    this.#remove(manifest, found);
+    this.#fetched.delete(manifest);
     this.#counts.used++;
     this.#depth = Math.min(limits.aheadMost, this.#depth + 2);
     this.#more();
@@ -79,7 +76,7 @@ export class Ahead implements Disposable {
     // In batches: half of what is foreseen is asked for together.
     if (this.#fetched.size > this.#depth / 2) return;
     for (const [manifest, from] of this.#plan) {
-      if (this.#fetched.size >= this.#depth || this.#bytes >= limits.aheadBytes) break;
+      if (this.#fetched.size >= this.#depth) break;
       this.#plan.delete(manifest);
       this.#fetch(manifest, from);
     }
@@ -89,28 +86,17 @@ export class Ahead implements Disposable {
   #fetch(manifest: Digest, from: Key): void {
     const { ask, now } = this.#parts;
     const { signal } = this.#cancel;
-    const fetched: Fetched = { from, given: ask(from, manifest, signal), bytes: 0, askedAt: now() };
+    const fetched: Fetched = { from, given: ask(from, manifest, signal), askedAt: now() };
     this.#fetched.set(manifest, fetched);
     this.#counts.fetched++;
-    void fetched.given.then(({ blobs, following }) => {
-      if (this.#fetched.get(manifest) === fetched) {
-        fetched.bytes = [...blobs.values()].reduce((sum, { length }) => sum + length, 0);
-        this.#bytes += fetched.bytes;
-      }
-      if (!signal.aborted) this.follow(from, following);
-    });
-  }
-
-  #remove(manifest: Digest, { bytes }: Fetched): void {
-    this.#fetched.delete(manifest);
-    this.#bytes -= bytes;
+    void fetched.given.then(({ following }) => signal.aborted || this.follow(from, following));
   }
 
   #expire(): void {
     const before = this.#parts.now() - limits.aheadMs;
     for (const [manifest, fetched] of this.#fetched) {
       if (fetched.askedAt > before) break;
-      this.#remove(manifest, fetched);
+      this.#fetched.delete(manifest);
       this.#depth = Math.max(limits.aheadFirst, this.#depth >> 1);
     }
     if (this.#fetched.size > 0) return;
@@ -125,7 +111,6 @@ export class Ahead implements Disposable {
     this.#cancel = new AbortController();
     this.#fetched.clear();
     this.#plan.clear();
-    this.#bytes = 0;
     this.#strays = 0;
     this.#depth = limits.aheadFirst;
     clearInterval(this.#timer);

@@ -4,7 +4,7 @@
  * Knows: which blobs are large, and where they are put. Does not know: chunks, or results.
  */
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { BlobSwarm, Exchange, LocalStore, SharedResult, WholeBlob } from "../contracts/index.ts";
+import type { BlobSwarm, Exchange, Given, LocalStore, WholeBlob, Wish } from "../contracts/index.ts";
 
 /** Where a large blob grows, and where it goes. */
 export interface GrowingStore extends Pick<LocalStore, "has" | "plain"> {
@@ -37,12 +37,16 @@ export class LargeBlobs implements Exchange {
     swarm.serveFrom(async (digest, size) => ((await store.plain(digest))?.size === size ? store.plainPath(digest) : undefined));
   }
 
+  get isOffered(): boolean {
+    return this.#parts.exchange.isOffered;
+  }
+
   whoHas(manifest: Digest): readonly Key[] {
     return this.#parts.exchange.whoHas(manifest);
   }
 
-  results(from: Key, manifest: Digest, signal: AbortSignal): Promise<readonly SharedResult[]> {
-    return this.#parts.exchange.results(from, manifest, signal);
+  results(from: Key, manifest: Digest, wish: Wish, signal: AbortSignal): Promise<Given> {
+    return this.#parts.exchange.results(from, manifest, wish, signal);
   }
 
   /** See {@link Exchange.blobs}. Large blobs are kept without `take`. */

@@ -49,9 +49,8 @@ export interface SharingParts {
 const ASKED_MOST = 3;
 /** A member has so long to answer, and to send what a compiler would write as quickly. */
 const ANSWER_MS = 1_000;
-/** Small blobs that come along with a result that is asked for, and with one that is foreseen. */
+/** Small blobs that come along with a result that is asked for. */
 const ALONG_BYTES = 262_144;
-const AHEAD_ALONG_BYTES = 131_072;
 /** What is brought may take so many times as long as it would take to compile it. */
 const PATIENCE = 2;
 /** Own results are signed and kept together, so many at most. */
@@ -79,7 +78,7 @@ export class SharingService implements Sharing, AsyncDisposable {
     this.#asks = options.policy !== "self";
     this.#ahead = new Ahead({
       ask: async (from, manifest, signal) => {
-        const wish = { alongBytes: AHEAD_ALONG_BYTES, have: [], following: limits.aheadMost };
+        const wish = { alongBytes: limits.aheadEachBytes, have: [], following: limits.aheadMost };
         return (
           (await parts
             .network()

@@ -100,6 +100,14 @@ const LIES: readonly Lie[] = [
     why: "frame-invalid: result",
   },
   {
+    about: "blobs along that nobody wanted",
+    heard: (frame, channel) => {
+      const besides = { along: [new Uint8Array(9)], following: [] };
+      if (frame.kind === "want-results") channel.send(codec.encodeResults(frame.question, 1, [shared], true, besides));
+    },
+    why: "frame-invalid: too much",
+  },
+  {
     about: "an answer to nothing",
     begun: (channel) => void channel.send(codec.encodeBlobs(9, [], true)),
     why: "frame-invalid: answer to nothing",

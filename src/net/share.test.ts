@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf } from "../base/index.ts";
+import type { Given, SharedResult, Wish } from "../contracts/index.ts";
 import { codec, until } from "./network.fixture.ts";
 import { ALONE, MemoryShelf, nodes, noise, resultOf, type Sharer, Street, sharer, sharers } from "./share.fixture.ts";
 
@@ -143,4 +144,33 @@ test("who lies on a lane is let go of", LONG, async (t) => {
   lane.send(codec.encodeSummary({ kind: "summary", sequence: 0, added: new Uint8Array(0), removed: new Uint8Array(0) }));
   await until(t, () => first.events.some(({ name, facts }) => name === "share.cut-off" && facts.why === "frame-invalid: summary"));
   assert.equal(lane.isOpen, false);
+});
+
+test("small blobs come along with results, as many as are wanted, and what was made next is told", LONG, async (t) => {
+  const [a, b] = pair(await sharers(t, 2));
+  const blobs = Array.from({ length: 20 }, (_, i) => noise(i, 30_000));
+  const results = blobs.map((bytes, i) => {
+    const { digest, size } = a.shelf.hold(bytes);
+    const plain = resultOf(`r${i}`);
+    const outputs = plain.result.outputs.map((output) => ({ ...output, digest, size }));
+    return { ...plain, result: { ...plain.result, outputs } };
+  });
+  a.shelf.put(...results);
+  const digests = results.map(({ result }) => result.outputs[0]?.digest ?? "");
+  const ask = async (wish: Wish, ...which: SharedResult[]): Promise<Given[]> =>
+    Promise.all(which.map(({ manifest }) => b.share.results(a.key, manifest, wish, t.signal)));
+  const [first] = results;
+  assert.ok(first !== undefined);
+  const [alone] = await ask({ alongBytes: 29_999, have: [], following: 2 }, first);
+  assert.deepEqual([alone?.shared.length, alone?.blobs.size], [1, 0]);
+  assert.deepEqual(
+    alone?.following,
+    results.slice(1, 3).map(({ manifest }) => manifest),
+  );
+  const [held] = await ask({ alongBytes: 30_000, have: digests.slice(0, 1), following: 0 }, first);
+  assert.equal(held?.blobs.size, 0);
+  const before = b.share.facts()[0]?.questionsOut ?? 0;
+  const all = await ask({ alongBytes: 30_000, have: [], following: 0 }, ...results);
+  for (const [i, given] of all.entries()) assert.deepEqual([...given.blobs], [[digests[i], blobs[i]]]);
+  assert.equal((b.share.facts()[0]?.questionsOut ?? 0) - before, 1);
 });

@@ -108,3 +108,19 @@ test("what a revoked member had made is not used any more", MINUTE, async (t) =>
     return ((await build(c, work)).miss ?? 0) === UNITS.length;
   });
 });
+
+test("what a build asks for next is fetched ahead, with its blobs", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const units = Array.from({ length: 16 }, (_, i) => `unit${i}`);
+  const files = Object.fromEntries(units.map((unit, i) => [`src/${unit}.c`, `int ${unit}(int x) { return x * ${i}; }\n`]));
+  const [first, second] = [checkoutOf(a, "work"), checkoutOf(b, "work")];
+  for (const directory of [first, second]) writeFiles(directory, files);
+  await age();
+  await build(a, first, units);
+  await untilOffered(t, b, "laptop", units.length);
+  assert.deepEqual(await build(b, second, units), { hit_peer: units.length });
+  const { peers } = (await ask(b, "peers")) as { peers: { sharing: { questionsOut: number; results: number } | null }[] };
+  const [sharing] = peers.flatMap((peer) => peer.sharing ?? []);
+  assert.ok(sharing !== undefined && sharing.results >= units.length);
+  assert.ok(sharing.questionsOut < units.length, `${sharing.questionsOut} questions`);
+});
