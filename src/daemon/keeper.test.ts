@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, silentLog } from "../base/index.ts";
-import type { SharedResult } from "../contracts/index.ts";
+import type { Given, SharedResult } from "../contracts/index.ts";
 import { Keeper, type KeeperParts } from "./keeper.ts";
 
 const FROM = digestOf("a member");
@@ -27,6 +27,10 @@ interface World {
 }
 
 /** A node that is offered `offered`, with blobs that come or do not. */
+function given(shared: readonly SharedResult[]): Given {
+  return { shared, blobs: new Map(), following: [] };
+}
+
 function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> = {}, lacking: readonly string[] = []): World {
   const shelf: SharedResult[] = [];
   const asked: string[] = [];
@@ -34,7 +38,7 @@ function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> =
     exchange: {
       results: async (_from, manifest) => {
         asked.push(manifest);
-        return offered.filter((one) => one.manifest === manifest);
+        return given(offered.filter((one) => one.manifest === manifest));
       },
       blobs: async () => lacking,
     },
@@ -79,7 +83,7 @@ test("what is here already is not asked for again, and another action that was n
 });
 
 test("one member at a time is kept for, and not more than a few members", async () => {
-  const gate = Promise.withResolvers<readonly SharedResult[]>();
+  const gate = Promise.withResolvers<Given>();
   const { keeper } = world([], { exchange: { results: () => gate.promise, blobs: async () => [] } });
   const first = keeper.take(FROM, [ITEM]);
   assert.deepEqual(await keeper.take(FROM, [ITEM]), ["busy"]);
