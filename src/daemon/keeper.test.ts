@@ -89,6 +89,6 @@ test("one member at a time is kept for, and not more than a few members", async 
   assert.deepEqual(await keeper.take(FROM, [ITEM]), ["busy"]);
   const second = keeper.take(digestOf("another"), [ITEM]);
   assert.deepEqual(await keeper.take(digestOf("a third"), [ITEM]), ["busy"]);
-  gate.resolve([ONE]);
+  gate.resolve(given([ONE]));
   assert.deepEqual(await Promise.all([first, second]), [["kept"], ["kept"]]);
 });
