@@ -411,6 +411,8 @@ export const limits = {
     slowMs: 3_000,
     /** A stream on which nothing moves ends; a blob that nobody gives any more is given up. */
     idleMs: 30_000,
+    /** Whoever is asked for a chunk list hashes the whole blob first. */
+    listMs: 120_000,
     stalledMs: 15_000,
     /** What was fetched of a blob waits so long to be gone on with. */
     partsKeptMs: 259_200_000,

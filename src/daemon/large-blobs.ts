@@ -34,7 +34,11 @@ export class LargeBlobs implements Exchange {
   constructor(parts: LargeBlobsParts) {
     this.#parts = parts;
     const { store, swarm } = parts;
-    swarm.serveFrom(async (digest, size) => ((await store.plain(digest))?.size === size ? store.plainPath(digest) : undefined));
+    swarm.serveFrom(async (digest, size) => {
+      // Others travel by the exchange, and need not be unpacked for this.
+      if (size < limits.swarm.fromBytes) return undefined;
+      return (await store.plain(digest))?.size === size ? store.plainPath(digest) : undefined;
+    });
   }
 
   get isOffered(): boolean {

@@ -55,10 +55,7 @@ export class NameService implements Disposable {
 
   private constructor(parts: NameServiceParts) {
     this.#parts = parts;
-    for (const text of JSON.parse(parts.kept.setting(SETTING) ?? "[]") as string[]) {
-      const signed = parts.codec.decodeSignedName(Buffer.from(text, "base64"));
-      this.#put(signed);
-    }
+    for (const text of parts.kept.setting(SETTING)?.split(" ") ?? []) this.#recall(text);
   }
 
   [Symbol.dispose](): void {
@@ -189,10 +186,19 @@ export class NameService implements Disposable {
     return isNews;
   }
 
+  /** What is damaged is left out: others keep it, too. */
+  #recall(text: string): void {
+    try {
+      this.#put(this.#parts.codec.decodeSignedName(Buffer.from(text, "base64")));
+    } catch (error) {
+      this.#parts.log.event("warn", "names.damaged", { why: reasonOf(error) });
+    }
+  }
+
   #save(): void {
     const { codec, kept } = this.#parts;
     const all = [...this.#kept.values()].flat().map((one) => Buffer.from(codec.encodeSignedName(one)).toString("base64"));
-    kept.set(SETTING, JSON.stringify(all));
+    kept.set(SETTING, all.join(" "));
   }
 
   #of(author: Key, name: string): readonly SignedName[] {

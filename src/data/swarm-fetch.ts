@@ -47,6 +47,8 @@ export class SwarmFetch {
   readonly #writing = new Set<number>();
   #isJudging = false;
   #isPumping = false;
+  /** Looks at what lies there already. */
+  #isRecognising = false;
   #isOver = false;
   #heardAt: number;
   #listsAsked = 0;
@@ -105,7 +107,9 @@ export class SwarmFetch {
       this.#known.set(key, now + AGAIN_MS);
       void this.#connect(key, signal);
     }
-    if (now - this.#heardAt > stalledMs && !this.#isJudging) this.#ended.resolve({ kind: "missing", why: "nobody gives it" });
+    const isBusy = this.#isJudging || this.#isRecognising || [...this.#sources.values()].some(({ isListWanted }) => isListWanted);
+    if (isBusy) this.#heardAt = now;
+    if (now - this.#heardAt > stalledMs) this.#ended.resolve({ kind: "missing", why: "nobody gives it" });
     else this.#pump();
   }
 
@@ -176,7 +180,14 @@ export class SwarmFetch {
   /** What lies there already is looked at by the list that is used now. */
   async #recognise(): Promise<void> {
     const { list } = this;
-    if (list !== undefined) await this.part.recognise(list);
+    this.#isRecognising = true;
+    try {
+      if (list !== undefined) await this.part.recognise(list);
+    } catch (error) {
+      this.#ended.reject(error); // The file cannot be read.
+    } finally {
+      this.#isRecognising = false;
+    }
     this.#heardAt = this.#parts.now();
     this.#pump();
   }

@@ -44,6 +44,8 @@ interface Taker {
   readonly stream: DataStream;
   readonly wants: Set<number>;
   isServed: boolean;
+  /** The chunk list is being made. */
+  isListing: boolean;
 }
 
 export class SwarmServer {
@@ -71,7 +73,7 @@ export class SwarmServer {
   #admit(digest: Digest, blob: ServedBlob, stream: DataStream): void {
     if (stream.bytes.destroyed) return blob.release();
     const { codec } = this.#parts;
-    const taker: Taker = { digest, blob, stream, wants: new Set(), isServed: false };
+    const taker: Taker = { digest, blob, stream, wants: new Set(), isServed: false, isListing: false };
     const { part } = blob;
     const said = new Set<Key>();
     const tell = (keys: readonly Key[]): void => {
@@ -83,7 +85,7 @@ export class SwarmServer {
     const stopTelling = part.onChunk((chunk) => {
       if (!stream.bytes.destroyed) stream.bytes.write(codec.encodeSwarmGive({ kind: "have", chunks: [chunk] }));
     });
-    const idle = setTimeout(() => stream.bytes.destroy(), idleMs);
+    const idle = setTimeout(() => (taker.isServed || taker.isListing ? idle.refresh() : stream.bytes.destroy()), idleMs);
     stream.bytes
       .on("data", (bytes: Buffer) => {
         idle.refresh();
@@ -138,12 +140,16 @@ export class SwarmServer {
     }
   }
 
-  async #giveList({ blob, stream }: Taker): Promise<void> {
+  async #giveList(taker: Taker): Promise<void> {
+    const { blob, stream } = taker;
+    taker.isListing = true;
     try {
       const hashes = (await blob.list()) ?? new Uint8Array(0);
       if (!stream.bytes.destroyed) stream.bytes.write(this.#parts.codec.encodeSwarmGive({ kind: "list", hashes }));
     } catch {
       stream.bytes.destroy(); // The file is gone.
+    } finally {
+      taker.isListing = false;
     }
   }
 

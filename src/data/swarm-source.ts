@@ -40,7 +40,8 @@ export class SwarmSource {
   readonly #cancelled = new Set<number>();
   #coming = 0;
   #hasEnded = false;
-  #isListWanted = false;
+  /** Was asked for its chunk list, and makes it now. */
+  isListWanted = false;
 
   constructor(
     parts: { stream: DataStream; codec: NetworkCodec; now: () => number },
@@ -89,7 +90,8 @@ export class SwarmSource {
   }
 
   askForList(): void {
-    this.#isListWanted = true;
+    this.isListWanted = true;
+    this.gaveAt = this.#now();
     this.#write(this.#codec.encodeSwarmWant({ kind: "list" }));
   }
 
@@ -132,8 +134,8 @@ export class SwarmSource {
         events.has(this, give.chunks);
         return 0;
       case "list":
-        if (!this.#isListWanted) throw new CairnError("frame-invalid", { what: "list" });
-        this.#isListWanted = false;
+        if (!this.isListWanted) throw new CairnError("frame-invalid", { what: "list" });
+        this.isListWanted = false;
         events.list(this, give.hashes);
         return 0;
       case "peers":
@@ -163,5 +165,6 @@ export class SwarmSource {
 
 /** A source that was asked and has given nothing for too long. */
 export function isIdle(source: SwarmSource, now: number): boolean {
-  return source.asked.size > 0 && now - source.gaveAt > limits.swarm.idleMs;
+  const { idleMs, listMs } = limits.swarm;
+  return (source.asked.size > 0 && now - source.gaveAt > idleMs) || (source.isListWanted && now - source.gaveAt > listMs);
 }
