@@ -7,7 +7,7 @@ import { type AttestationId, ID_TIME_DIGITS } from "../base/index.ts";
 import type { IdRanges, RangeSum } from "../contracts/index.ts";
 
 /** Ids of a block; one that grows larger is parted. */
-const MOST = 256;
+const MOST = 64;
 /** Digests are added up as so many numbers of 32 bits, each for itself. */
 const LANES = 4;
 const LANE_DIGITS = 8;

@@ -5,6 +5,7 @@
  */
 import { CommandLine } from "../../scripts/command-line.ts";
 import { copies } from "./copies-command.ts";
+import { directory } from "./directory-command.ts";
 import { eclipse } from "./eclipse-command.ts";
 import { gossip } from "./gossip-command.ts";
 import { kademlia } from "./kademlia-command.ts";
@@ -19,17 +20,18 @@ export interface SimOptions {
 /** Prints what it found. @returns whether that is as it must be */
 type Simulation = (options: SimOptions) => boolean | Promise<boolean>;
 
-const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, eclipse, gossip, kademlia, partition };
+const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, directory, eclipse, gossip, kademlia, partition };
 
 const HELP = `usage: npm run sim -- SIMULATION [options]
 
   copies     what is lost when two of three holders of results are killed, again and again
+  directory  bytes a second that a node sends so that all know what all have executed
   eclipse    whether a node keeps an honest peer through restarts while an attacker owns what it can
   gossip     hops of a message to all, honest and with a third of silent droppers
   kademlia   hops until a member is found: all answering, a third silent, surrounded by liars
   partition  two halves of a network heal: until all know all attestations, and bytes for that
 
-  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules; kademlia 1,000; partition 20]
+  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules; kademlia 1,000; partition 20; directory 1,000]
   --seed N   the same seed gives the same figures   [1]
   --json     as JSON
 

@@ -5,6 +5,7 @@
  */
 import { digestOf, type Key } from "../../src/base/index.ts";
 import type { Attestation, KnownAttestation, SharedResult } from "../../src/contracts/index.ts";
+import { type Checked, checkAttestation } from "../../src/daemon/attestation-desk.ts";
 import { attest, attestationOf, type KeyPair, keyPairFromSeed, type Members } from "../../src/trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../../src/wire/index.ts";
 import { Chance } from "../system/fuzz-random.ts";
@@ -45,7 +46,8 @@ export async function simulatePartition(settings: PartitionSettings): Promise<Pa
     keyPairFromSeed(Buffer.from(digestOf(`node ${settings.seed} ${i}`), "hex")),
   );
   const members = { network, state: stateOf(keys) };
-  const world = new SetWorld({ codec, members, random: () => chance.next() / 2 ** 32 }, LINK);
+  const check = (bytes: Uint8Array): Checked => checkAttestation({ codec, members }, bytes);
+  const world = new SetWorld({ codec, check, random: () => chance.next() / 2 ** 32 }, LINK);
   const halves: [KeyPair[], KeyPair[]] = [keys.filter((_, i) => i % 2 === 0), keys.filter((_, i) => i % 2 === 1)];
   const nodes = new Map(keys.map(({ publicKey }) => [publicKey, world.add(publicKey)]));
   const make = (half: readonly KeyPair[], count: number, what: string): KnownAttestation[] =>

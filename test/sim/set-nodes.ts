@@ -7,16 +7,16 @@
 import { performance } from "node:perf_hooks";
 import type { AttestationId, Key } from "../../src/base/index.ts";
 import type { Admission, AttestationSet, IdRanges } from "../../src/contracts/index.ts";
-import { checkAttestation } from "../../src/daemon/attestation-desk.ts";
+import type { Checked } from "../../src/daemon/attestation-desk.ts";
 import { SetSync } from "../../src/net/set-sync.ts";
 import type { SetTalk } from "../../src/net/set-talk.ts";
 import { BoundedIds } from "../../src/store/index.ts";
-import type { Members } from "../../src/trust/index.ts";
 import type { NetworkCodec } from "../../src/wire/index.ts";
 
 export interface SetWorldParts {
   readonly codec: NetworkCodec;
-  readonly members: Pick<Members, "network" | "state">;
+  /** What becomes of an attestation that came from elsewhere. */
+  readonly check: (bytes: Uint8Array) => Checked;
   readonly random: () => number;
 }
 
@@ -120,7 +120,7 @@ export class SetNode implements AttestationSet {
   }
 
   admit(attestations: readonly Uint8Array[], done: (admission: Admission) => void): void {
-    const checked = attestations.map((bytes) => checkAttestation(this.#world.parts, bytes));
+    const checked = attestations.map((bytes) => this.#world.parts.check(bytes));
     const good = checked.flatMap((one) => (one.kind === "good" ? [one.attestation] : []));
     for (const { id, signer, bytes } of good) this.put(id, signer, bytes);
     const forged = checked.filter(({ kind }) => kind === "forged").length;
