@@ -195,3 +195,33 @@ test("a member that is revoked in the middle of a transfer is cut off within a s
   t.diagnostic(`the transfer ended ${Math.round((await ended) - revokedAt)} ms after the revocation was confirmed`);
   assert.match((await cairn(c, "ping", "desktop", "--bytes", "1KB")).stderr, /desktop/);
 });
+
+/** Loaded into a daemon before all else: its threads end on a signal, as if they had crashed. */
+const ENDS_THREADS = `data:text/javascript,${encodeURIComponent(
+  'process.on("worker", (worker) => process.on("SIGUSR2", () => void worker.terminate()))',
+)}`;
+
+test("a data plane that crashes comes back by itself, with what was forwarded and what was exposed", MINUTE, async (t) => {
+  const crashing = { NODE_OPTIONS: `--import=${ENDS_THREADS}` };
+  const [a, b] = await Promise.all([machine(t, "tun-a", crashing), machine(t, "tun-b", crashing)]);
+  await ask(a, "init", "--machine", "laptop");
+  await ask(b, "join", await invitation(a), "--machine", "desktop");
+  await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop")]);
+  const server = net.createServer((socket) => void socket.once("data", (bytes) => socket.end(bytes)));
+  const echo = await listen(t, server);
+  await ask(b, "expose", String(echo), "--name", "echo");
+  const port = await forwarded(a, "desktop:echo");
+  for (const [node, who] of [
+    [a, "who forwards"],
+    [b, "who exposes"],
+  ] as const) {
+    assert.equal(await fate(port), "hello", who);
+    const through = once(server, "connection");
+    const broken = closed(net.connect(port, "127.0.0.1"));
+    await through;
+    process.kill(node.pid, "SIGUSR2");
+    await broken;
+    await until(t, async () => (await fate(port)) === "hello");
+    assert.ok(node.events("data.thread-started").length > 1, who);
+  }
+});
