@@ -359,6 +359,22 @@ export const limits = {
     streams: 48,
     /** How often a node looks whether it should make itself known, or look for somebody. */
     lookMs: 5_000,
+    /** Manifests that one question is about: wanted, with members that have some of them, and provided. */
+    wantedAtOnce: 256,
+    providersAtOnce: 32,
+    providedAtOnce: 4_096,
+    /** What a node keeps of who has what: of one member, and of all; and for how long. It is told again after so long. */
+    providedPerMember: 8_192,
+    provided: 131_072,
+    providedMs: 86_400_000,
+    provideAgainMs: 28_800_000,
+    /** Misses that wait to be asked about; after so long one may be asked about again. */
+    wantedWaiting: 4_096,
+    wantAgainMs: 600_000,
+    /** Who is responsible for a part of all manifests is looked up again after so long. */
+    regionMs: 3_600_000,
+    /** What was made waits so long for more to be told with it. */
+    provideLingerMs: 30_000,
     /** A member that was looked for in vain is looked for again after so long, at first and at most. */
     againFirstMs: 30_000,
     againMostMs: 3_600_000,

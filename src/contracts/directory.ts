@@ -14,4 +14,4 @@ export interface Directory {
 }
 
 /** How members are found that have results; docs/protocol/directory.md. */
-export type DirectoryKind = "mesh" | "rendezvous";
+export type DirectoryKind = "mesh" | "rendezvous" | "overlay";

@@ -43,7 +43,7 @@ export interface ConfigValue {
   readonly origin: string;
 }
 
-const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rendezvous"];
+const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rendezvous", "overlay"];
 const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
 

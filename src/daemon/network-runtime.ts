@@ -195,19 +195,22 @@ export class NetworkRuntime implements AsyncDisposable {
     );
     const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
     if (port !== undefined) kept.set("port", port); // Members will look for this node there.
-    const overlay = stack.use(await startOverlay({ network, members, domainOf, discovery: found, codec, keys, log }));
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
+    const ownShelf = stack.use(shelf(members.network));
+    const overlayParts = { network, members, domainOf, discovery: found, shelf: ownShelf, codec, keys, log };
+    const overlay = stack.use(await startOverlay(overlayParts, { directory }));
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
     const sharingParts = {
       network,
       members,
       codec,
       attestationKeys,
-      shelf: stack.use(shelf(members.network)),
+      shelf: ownShelf,
       known: await known(),
       local,
       recalled,
+      missed: (manifest: Digest) => overlay.want(manifest),
       log,
       lanes: tunnels.lanes,
       swarm: tunnels.swarm,

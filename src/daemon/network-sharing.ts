@@ -14,7 +14,7 @@ import type {
   SharingPolicy,
   Shelf,
 } from "../contracts/index.ts";
-import { type Candidate, Keep, MeshDirectory, type Network, RendezvousDirectory, Share } from "../net/index.ts";
+import { AskingDirectory, type Candidate, Keep, MeshDirectory, type Network, RendezvousDirectory, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
@@ -44,6 +44,8 @@ export interface NetworkSharingParts {
   readonly swarm: BlobSwarm;
   readonly lanes: FrameLanes;
   readonly log: Log;
+  /** No member is known to have results of a request. */
+  readonly missed: (manifest: Digest) => void;
   /** Called when results are gone that may have been served before. */
   readonly recalled: () => void;
 }
@@ -136,7 +138,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     // Members may come and go: who chooses is asked each time.
     const isLarge = (): boolean => members.others().length > limits.peers;
     const chosen = (): Directory => (directory === "rendezvous" || (directory === "auto" && isLarge()) ? rendezvous : mesh);
-    return { find: (manifest, signal) => chosen().find(manifest, signal) };
+    const inner: Directory = { find: (manifest, signal) => chosen().find(manifest, signal) };
+    return new AskingDirectory({ inner, missed: this.#parts.missed });
   }
 
   /** What was done about copies since the start. */

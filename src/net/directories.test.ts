@@ -1,7 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
 import { directoryCompliance } from "../../test/compliance/directory.ts";
-import { MeshDirectory, RendezvousDirectory } from "./directories.ts";
+import { AskingDirectory, MeshDirectory, RendezvousDirectory } from "./directories.ts";
 
 directoryCompliance("mesh", (world) => new MeshDirectory({ whoHas: (manifest) => world.whoHas(manifest) }));
+
+directoryCompliance(
+  "overlay",
+  (world) => new AskingDirectory({ inner: new MeshDirectory({ whoHas: (manifest) => world.whoHas(manifest) }), missed: () => undefined }),
+);
+
+test("what nobody is known to have is asked of the overlay, and nothing else", async () => {
+  const missed: string[] = [];
+  const inner = new MeshDirectory({ whoHas: (manifest) => (manifest === "known" ? ["m1"] : []) });
+  const directory = new AskingDirectory({ inner, missed: (manifest) => void missed.push(manifest) });
+  const { signal } = new AbortController();
+  assert.deepEqual(await directory.find("known", signal), ["m1"]);
+  assert.deepEqual(await directory.find("unknown", signal), []);
+  assert.deepEqual(missed, ["unknown"]);
+});
 
 for (const [name, hears] of [
   ["rendezvous", true],

@@ -1,5 +1,6 @@
 /**
- * Directories: who has results of a request, by what members tell of themselves (mesh), or by where results belong (rendezvous).
+ * Directories: who has results of a request, by what members tell of themselves (mesh), by where results belong (rendezvous), or by
+ * what the overlay finds out afterwards.
  *
  * Knows: docs/protocol/directory.md. Does not know: how summaries, attestations and copies come about.
  */
@@ -51,5 +52,26 @@ export class RendezvousDirectory implements Directory {
     return rendezvousOrder(manifest, present())
       .slice(0, this.#copies)
       .flatMap(({ key }) => (key === self ? [] : [key]));
+  }
+}
+
+export interface AskingDirectoryParts {
+  readonly inner: Directory;
+  /** Returns at once; whatever comes of it is known the next time. */
+  readonly missed: (manifest: Digest) => void;
+}
+
+/** Has the overlay ask, beside the request and not before it, for what another directory knows nothing of. */
+export class AskingDirectory implements Directory {
+  readonly #parts: AskingDirectoryParts;
+
+  constructor(parts: AskingDirectoryParts) {
+    this.#parts = parts;
+  }
+
+  async find(manifest: Digest, signal: AbortSignal): Promise<readonly Key[]> {
+    const found = await this.#parts.inner.find(manifest, signal);
+    if (found.length === 0) this.#parts.missed(manifest);
+    return found;
   }
 }

@@ -283,6 +283,16 @@ export class Network implements AsyncDisposable {
     return this.#whereabouts.placeOf(connection.remoteAddr.toString());
   }
 
+  /** See {@link Seeker.call}. */
+  call(key: Key): void {
+    this.#seeker.call(key);
+  }
+
+  /** Whether there are more members than this node is linked with. */
+  get choosesLinks(): boolean {
+    return this.#seeker.chooses;
+  }
+
   /** See {@link Seeker.missing}. */
   missing(): readonly Key[] {
     return this.#seeker.missing();

@@ -22,6 +22,13 @@ export function idOfMember(network: Digest, key: Key): OverlayId {
   return hash("sha256", `cairn overlay member 1\0${network}\0${key}`, "buffer");
 }
 
+/** Parts of all manifests, by the first bits of their digests: members are responsible for a whole part, so that many are asked about at once. */
+export const REGIONS = 64;
+
+export function idOfRegion(network: Digest, region: number): OverlayId {
+  return hash("sha256", `cairn overlay region 1\0${network}\0${region}`, "buffer");
+}
+
 /** Below 0 when `a` is nearer to the target than `b`, above 0 when it is further away. */
 export function compareDistance(target: OverlayId, a: OverlayId, b: OverlayId): number {
   for (let at = 0; at < target.length; at++) {

@@ -4,19 +4,22 @@
  * Knows: when to make this node known, whom to look for. Does not know: how a lookup goes, or what becomes of an address that was found.
  */
 import type { Connection } from "@libp2p/interface";
-import { type Host, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { type Digest, type Host, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
 import { AddressWords, type SignedAddresses } from "./overlay-addresses.ts";
+import { OverlayDirectory } from "./overlay-directory.ts";
 import type { OverlayDiscovery } from "./overlay-discovery.ts";
-import { idOfMember, type OverlayId } from "./overlay-ids.ts";
-import { type FoundMember, OverlayNode, type Told } from "./overlay-node.ts";
+import { idOfMember } from "./overlay-ids.ts";
+import { type Answer, type FoundMember, OverlayNode, type Question, type Told } from "./overlay-node.ts";
+import { ProviderRecords } from "./overlay-providers.ts";
 import { OVERLAY, OverlayStreams, STREAMS_PER_MEMBER } from "./overlay-streams.ts";
 import type { Contact } from "./overlay-table.ts";
 import { pauseMs } from "./redial.ts";
 import type { Place } from "./scopes.ts";
+import { type Prefix, prefixBytes, prefixesIn } from "./share-prefixes.ts";
 
 /** What it needs of the network. */
 export interface OverlayNetwork {
@@ -30,6 +33,8 @@ export interface OverlayNetwork {
   connected(key: Key): boolean;
   /** Members that are not connected, and of whom no address is known, or none that works. */
   missing(): readonly Key[];
+  /** Links this node with a member for what it has. */
+  call(key: Key): void;
 }
 
 export interface OverlayParts {
@@ -38,6 +43,10 @@ export interface OverlayParts {
   readonly domainOf: (key: Key) => string;
   /** Hears what is found. */
   readonly discovery: OverlayDiscovery;
+  /** Requests that this node has results of. */
+  readonly manifests: () => readonly Digest[];
+  /** Whether it is the overlay's to know who has results of what. */
+  readonly isDirectory: () => boolean;
   readonly codec: NetworkCodec;
   readonly sign: (body: Uint8Array) => Uint8Array;
   readonly isSigned: (key: Key, body: Uint8Array, signature: Uint8Array) => boolean;
@@ -53,6 +62,8 @@ export interface OverlayParts {
 /** How the overlay stands, for people. */
 export interface OverlayFacts {
   readonly contacts: number;
+  /** What members have told that they have. */
+  readonly provided: number;
   readonly questionsOut: number;
   readonly questionsIn: number;
   /** Lookups for a member that found it, and that did not. */
@@ -77,6 +88,8 @@ export class Overlay implements Disposable {
   readonly #node: OverlayNode<SignedAddresses>;
   readonly #words: AddressWords;
   readonly #streams: OverlayStreams;
+  readonly #directory: OverlayDirectory<SignedAddresses>;
+  readonly #records = new ProviderRecords();
   readonly #sought = new Map<Key, Sought>();
   readonly #timer: NodeJS.Timeout;
   readonly #counts = { questionsOut: 0, questionsIn: 0, found: 0, missed: 0 };
@@ -96,7 +109,7 @@ export class Overlay implements Disposable {
   private constructor(parts: OverlayParts) {
     const { network, roster, domainOf, random } = parts;
     this.#parts = parts;
-    const isMember = (key: Key): boolean => roster.standing(key) === "active";
+    const isMember = (key: Key): boolean => this.#isMember(key);
     this.#words = new AddressWords({ ...parts, network: roster.network, self: roster.self, listening: () => network.addresses, isMember });
     this.#streams = new OverlayStreams({
       ...parts,
@@ -109,25 +122,47 @@ export class Overlay implements Disposable {
       idOf: (key) => idOfMember(roster.network, key),
       domainOf,
       isMember,
-      ask: (contact, target, done) => void this.#ask(contact, target, done),
+      ask: (contact, question, done) => void this.#ask(contact, question, done),
       after: (delayMs, what) => void setTimeout(what, delayMs).unref(),
       random,
+    });
+    this.#directory = new OverlayDirectory({
+      ...parts,
+      node: this.#node,
+      network: roster.network,
+      call: (key) => network.call(key),
+      isLinked: (key) => network.connected(key),
     });
     roster.onChange(() => {
       this.#node.table.retain(isMember);
       this.#streams.retain(isMember);
+      this.#records.review(isMember, parts.now());
     });
     this.#timer = setInterval(() => this.#look(), lookMs);
     this.#timer.unref();
   }
 
   get facts(): OverlayFacts {
-    return { ...this.#counts, contacts: this.#node.table.size };
+    return { ...this.#counts, contacts: this.#node.table.size, provided: this.#records.size };
+  }
+
+  /** This node has results of these now. */
+  provide(manifests: readonly Digest[]): void {
+    if (this.#parts.isDirectory()) this.#directory.provide(manifests);
+  }
+
+  /** Nobody that this node is linked with has results of this. Returns at once. */
+  want(manifest: Digest): void {
+    if (this.#parts.isDirectory()) this.#directory.want(manifest);
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#streams[Symbol.dispose]();
+  }
+
+  #isMember(key: Key): boolean {
+    return this.#parts.roster.standing(key) === "active";
   }
 
   #linked(key: Key): void {
@@ -139,6 +174,7 @@ export class Overlay implements Disposable {
     if (roster.standing(roster.self) !== "active" || this.#node.table.size === 0) return;
     this.#makeKnown();
     this.#seek();
+    if (this.#parts.isDirectory()) this.#directory.look();
   }
 
   /** Makes this node known to those who are responsible for telling where it is, when it should be and now and then. */
@@ -149,8 +185,10 @@ export class Overlay implements Disposable {
     this.#isJoining = true;
     const before = this.#counts.questionsOut;
     this.#known = { text, at: now() };
-    this.#node.join(() => {
+    this.#records.review((key) => this.#isMember(key), now());
+    this.#node.join((neighbours) => {
       this.#isJoining = false;
+      if (neighbours === 0) this.#known = { text, at: now() - renewMs + againFirstMs }; // Nobody heard it.
       log.event("info", "overlay.joined", { contacts: this.#node.table.size, questions: this.#counts.questionsOut - before });
     });
   }
@@ -185,18 +223,22 @@ export class Overlay implements Disposable {
   /** @param done is told undefined when the member does not answer */
   async #ask(
     contact: Contact<SignedAddresses>,
-    target: OverlayId,
-    done: (told: readonly Told<SignedAddresses>[] | undefined) => void,
+    { target, wanted, provided }: Question,
+    done: (answer: Answer<SignedAddresses> | undefined) => void,
   ): Promise<void> {
     const { codec, log } = this.#parts;
     this.#counts.questionsOut += 1;
-    let told: readonly Told<SignedAddresses>[] | undefined;
-    const ask = ({ connection }: MemberStream): Uint8Array => codec.encodeOverlayQuestion({ speaker: this.#self(connection), target });
+    let answer: Answer<SignedAddresses> | undefined;
+    const ask = ({ connection }: MemberStream): Uint8Array =>
+      codec.encodeOverlayQuestion({ speaker: this.#self(connection), target, wanted: packed(wanted), provided: packed(provided) });
     const answered = (bytes: Uint8Array, { connection }: MemberStream): void => {
-      const { speaker, known } = codec.decodeOverlayAnswer(bytes);
+      const { speaker, known, providers } = codec.decodeOverlayAnswer(bytes);
       const place = this.#parts.network.placeOf(connection);
       this.#heard(contact.key, speaker, place);
-      told = this.#words.read(known, place);
+      answer = {
+        known: this.#words.read(known, place),
+        providers: providers.map(({ key, manifests }) => ({ key, manifests: [...prefixesIn(manifests)] })),
+      };
     };
     try {
       const addresses = contact.addresses.flatMap((word) => word.addresses);
@@ -204,19 +246,25 @@ export class Overlay implements Disposable {
     } catch (error) {
       log.event("debug", "overlay.ask-failed", { peer: contact.key, why: reasonOf(error) });
     }
-    done(told);
+    done(answer);
   }
 
   /** @throws {CairnError} frame-invalid */
   #answer(bytes: Uint8Array, { key, connection }: MemberStream): Uint8Array {
-    const { codec, network } = this.#parts;
-    const { speaker, target } = codec.decodeOverlayQuestion(bytes);
+    const { codec, network, now } = this.#parts;
+    const { speaker, target, wanted, provided } = codec.decodeOverlayQuestion(bytes);
     this.#counts.questionsIn += 1;
     const place = network.placeOf(connection);
     this.#heard(key, speaker, place);
     const tellable = ({ addresses }: Told<SignedAddresses>): SignedAddresses[] => this.#words.tellable(addresses, place, false);
     const known = this.#node.answer(key, target, (told) => tellable(told).length > 0).flatMap(tellable);
-    return codec.encodeOverlayAnswer({ speaker: this.#self(connection), known: known.map((word) => word.bytes) });
+    if (provided.length > 0) this.#records.add(key, prefixesIn(provided), now());
+    const providers = this.#records.providers(prefixesIn(wanted), now()).filter((provider) => provider.key !== key);
+    return codec.encodeOverlayAnswer({
+      speaker: this.#self(connection),
+      known: known.map((word) => word.bytes),
+      providers: providers.map((provider) => ({ key: provider.key, manifests: packed(provider.manifests) })),
+    });
   }
 
   #self(connection: Connection): Uint8Array[] {
@@ -242,4 +290,9 @@ export class Overlay implements Disposable {
 /** When the last of it was said, ms since 1970; 0 for nothing. */
 function newest(said: readonly SignedAddresses[]): number {
   return Math.max(0, ...said.map(({ issuedAtMs }) => issuedAtMs));
+}
+
+/** As they travel. */
+function packed(prefixes: readonly Prefix[]): Uint8Array {
+  return prefixBytes(BigUint64Array.from(prefixes).toSorted());
 }

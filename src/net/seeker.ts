@@ -46,6 +46,8 @@ export class Seeker implements Disposable {
   readonly #keeper: PeerKeeper;
   /** Why a member could not be reached the last time. */
   readonly #troubles = new Map<Key, string>();
+  /** Members that are dialled for what they have. */
+  readonly #called = new Set<Key>();
   #ending = false;
 
   constructor(parts: SeekerParts, options: PeerKeeperOptions) {
@@ -79,6 +81,11 @@ export class Seeker implements Disposable {
     return this.#keeper.isolation;
   }
 
+  /** Whether there are more members than this node is linked with. */
+  get chooses(): boolean {
+    return this.#keeper.chooses;
+  }
+
   /** Why a member could not be reached the last time; undefined when it could, or was not looked for. */
   trouble(key: Key): string | undefined {
     return this.#troubles.get(key);
@@ -91,11 +98,23 @@ export class Seeker implements Disposable {
 
   /**
    * Members that are not linked, of whom no address is known, or none that works. In a network in which this node chooses its links, only
-   * those of whom none is known: there are others to choose.
+   * those of whom none is known, or who were called: there are others to choose.
    */
   missing(): Key[] {
     const { roster, links, book } = this.#parts;
-    return roster.others().filter((key) => !links.has(key) && (this.#redial.failures(key) > 0 || book.sources(key).length === 0));
+    const isLost = (key: Key): boolean => this.#redial.failures(key) > 0 || this.#called.has(key) || book.sources(key).length === 0;
+    return roster.others().filter((key) => !links.has(key) && isLost(key));
+  }
+
+  /**
+   * Links this node with a member for what it has. The link takes a place among those that others began, so that nobody gets among those
+   * that this node chooses by having something.
+   */
+  call(key: Key): void {
+    const { roster, links } = this.#parts;
+    if (this.#ending || links.has(key) || roster.standing(key) !== "active") return;
+    this.#called.add(key);
+    this.#redial.want(key, true);
   }
 
   /** Looks for every member whose address is known. */
@@ -112,7 +131,7 @@ export class Seeker implements Disposable {
     const { roster, links } = this.#parts;
     if (this.#ending || roster.standing(key) !== "active") return;
     if (!links.has(key)) {
-      if (!this.#keeper.chooses) this.#redial.want(key, true);
+      if (!this.#keeper.chooses || this.#called.has(key)) this.#redial.want(key, true);
     } else if (news) links.probe(key); // It may have moved, and the link be dead.
   }
 
@@ -125,7 +144,8 @@ export class Seeker implements Disposable {
   linked({ key, facts }: Link): void {
     this.#troubles.delete(key);
     this.#redial.connected(key);
-    this.#keeper.linked(key, facts.direction === "outbound");
+    const isCalled = this.#called.delete(key);
+    this.#keeper.linked(key, facts.direction === "outbound" && !isCalled);
     this.seek(); // It may lead to others, whose addresses are not known or of no use here.
   }
 
@@ -140,6 +160,7 @@ export class Seeker implements Disposable {
 
   /** Who is no member any more is not looked for. */
   forget(key: Key): void {
+    this.#called.delete(key);
     this.#redial.forget(key);
   }
 

@@ -162,9 +162,9 @@ class Simulation {
         idOf: (one) => this.#idOf(one),
         domainOf: (one) => (this.#settings.domains === 1 ? "" : (this.#domains.get(one) ?? "")),
         isMember: (one) => this.#domains.has(one),
-        ask: (contact, target, done) => {
+        ask: (contact, { target }, done) => {
           node.asked += 1;
-          this.#ask(node, contact.key, target, done);
+          this.#ask(node, contact.key, target, (known) => done(known && { known, providers: [] }));
         },
         after: (delayMs, what) => this.#clock.after(delayMs, what),
         random: this.#random,
@@ -173,13 +173,13 @@ class Simulation {
     return node;
   }
 
-  #ask(from: Node, to: string, target: OverlayId, done: (told: readonly Told<string>[] | undefined) => void): void {
+  #ask(from: Node, to: string, target: OverlayId | undefined, done: (told: readonly Told<string>[] | undefined) => void): void {
     const node = this.#byKey.get(to);
     const latency = (): number => LATENCY_MS.least + Math.floor(this.#random() * LATENCY_MS.spread);
     if (node === undefined || node.isSilent) return this.#clock.after(SILENCE_MS, () => done(undefined));
     return this.#clock.after(latency(), () => {
       node.overlay.heard({ key: from.key, addresses: ADDRESSES });
-      const told = this.#liars.has(to) ? this.#lie(target) : node.overlay.answer(from.key, target, () => true);
+      const told = target !== undefined && this.#liars.has(to) ? this.#lie(target) : node.overlay.answer(from.key, target, () => true);
       this.#clock.after(latency(), () => done(told));
     });
   }

@@ -1,10 +1,13 @@
 /**
- * The overlay among real daemons on loopback: who has moved while another one was away is found by what it had told others.
+ * The overlay among real daemons on loopback: who has moved while another one was away is found by what it had told others, and
+ * who has made something by those it has told of it.
  */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
-import type { TestNode } from "./harness.ts";
+import { type TestNode, temporaryDirectory } from "./harness.ts";
 import { ask, invitation, machine, until } from "./network-world.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
@@ -60,4 +63,29 @@ test("a machine that moved while another was away, and is away itself now, is kn
 
   await moves.startDaemon(moved);
   await until(t, async () => (await peer(away, "b"))?.state === "connected");
+});
+
+test("what a machine has made is told to those responsible; who misses something asks them while it compiles", TWO_MINUTES, async (t) => {
+  using project = temporaryDirectory("overlay-project");
+  const nodes = await Promise.all(["a", "b", "c"].map((name) => machine(t, `directory-${name}`, { CAIRN_SHARING_DIRECTORY: "overlay" })));
+  const [first, ...others] = nodes;
+  const [second] = others;
+  assert.ok(first && second);
+  await ask(first, "init", "--machine", "a");
+  for (const [at, node] of others.entries()) await ask(node, "join", await invitation(first), "--machine", NAMES[at + 1] ?? "");
+  const compile = async (node: TestNode, name: string): Promise<void> => {
+    writeFileSync(join(project.path, `${name}.c`), `int ${name}(void) { return 1; }\n`);
+    const ran = await node.cc("gcc", ["-c", `${name}.c`, "-o", `${name}.o`], { cwd: project.path });
+    assert.equal(ran.code, 0, ran.stderr);
+  };
+  await compile(first, "one");
+  const overlay = async (node: TestNode): Promise<Record<string, number>> =>
+    ((await node.control("GET", "/stats")) as { network: { overlay: Record<string, number> } }).network.overlay;
+  for (const node of others) await until(t, async () => Number((await overlay(node)).provided) > 0);
+
+  await compile(second, "two");
+  await until(t, () => Promise.resolve(second.events("overlay.asked").length > 0));
+  const [asked] = second.events("overlay.asked");
+  assert.ok(Number(asked?.wanted) >= 1 && Number(asked?.questions) >= 1, JSON.stringify(asked));
+  assert.equal(asked?.peer, null, "nobody has it");
 });

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file overlay.proto.
  */
 export const file_overlay: GenFile = /*@__PURE__*/
-  fileDesc("Cg1vdmVybGF5LnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIjIKD092ZXJsYXlRdWVzdGlvbhIPCgdzcGVha2VyGAEgAygMEg4KBnRhcmdldBgCIAEoDCIvCg1PdmVybGF5QW5zd2VyEg8KB3NwZWFrZXIYASADKAwSDQoFa25vd24YAiADKAwiMgoPU2lnbmVkQWRkcmVzc2VzEgwKBGJvZHkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIl4KD01lbWJlckFkZHJlc3NlcxIPCgduZXR3b3JrGAEgASgMEiQKBGhvc3QYAiABKAsyFi5jYWlybi5uZXR3b3JrLnYxLkhvc3QSFAoMaXNzdWVkX2F0X21zGAMgASgEYgZwcm90bzM", [file_membership]);
+  fileDesc("Cg1vdmVybGF5LnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIlQKD092ZXJsYXlRdWVzdGlvbhIPCgdzcGVha2VyGAEgAygMEg4KBnRhcmdldBgCIAEoDBIOCgZ3YW50ZWQYAyABKAwSEAoIcHJvdmlkZWQYBCABKAwiZQoNT3ZlcmxheUFuc3dlchIPCgdzcGVha2VyGAEgAygMEg0KBWtub3duGAIgAygMEjQKCXByb3ZpZGVycxgDIAMoCzIhLmNhaXJuLm5ldHdvcmsudjEuT3ZlcmxheVByb3ZpZGVyIjQKD092ZXJsYXlQcm92aWRlchIOCgZtZW1iZXIYASABKAwSEQoJbWFuaWZlc3RzGAIgASgMIjIKD1NpZ25lZEFkZHJlc3NlcxIMCgRib2R5GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJeCg9NZW1iZXJBZGRyZXNzZXMSDwoHbmV0d29yaxgBIAEoDBIkCgRob3N0GAIgASgLMhYuY2Fpcm4ubmV0d29yay52MS5Ib3N0EhQKDGlzc3VlZF9hdF9tcxgDIAEoBGIGcHJvdG8z", [file_membership]);
 
 /**
  * @generated from message cairn.network.v1.OverlayQuestion
@@ -28,11 +28,25 @@ export type OverlayQuestion = Message<"cairn.network.v1.OverlayQuestion"> & {
   speaker: Uint8Array[];
 
   /**
-   * 32 bytes: whom do you know near it?
+   * 32 bytes: whom do you know near it? Or none.
    *
    * @generated from field: bytes target = 2;
    */
   target: Uint8Array;
+
+  /**
+   * First 8 bytes of manifests' digests, ascending: who has results of them?
+   *
+   * @generated from field: bytes wanted = 3;
+   */
+  wanted: Uint8Array;
+
+  /**
+   * The same: the speaker has.
+   *
+   * @generated from field: bytes provided = 4;
+   */
+  provided: Uint8Array;
 };
 
 /**
@@ -59,6 +73,13 @@ export type OverlayAnswer = Message<"cairn.network.v1.OverlayAnswer"> & {
    * @generated from field: repeated bytes known = 2;
    */
   known: Uint8Array[];
+
+  /**
+   * Of what was wanted.
+   *
+   * @generated from field: repeated cairn.network.v1.OverlayProvider providers = 3;
+   */
+  providers: OverlayProvider[];
 };
 
 /**
@@ -67,6 +88,30 @@ export type OverlayAnswer = Message<"cairn.network.v1.OverlayAnswer"> & {
  */
 export const OverlayAnswerSchema: GenMessage<OverlayAnswer> = /*@__PURE__*/
   messageDesc(file_overlay, 1);
+
+/**
+ * @generated from message cairn.network.v1.OverlayProvider
+ */
+export type OverlayProvider = Message<"cairn.network.v1.OverlayProvider"> & {
+  /**
+   * @generated from field: bytes member = 1;
+   */
+  member: Uint8Array;
+
+  /**
+   * As in the question.
+   *
+   * @generated from field: bytes manifests = 2;
+   */
+  manifests: Uint8Array;
+};
+
+/**
+ * Describes the message cairn.network.v1.OverlayProvider.
+ * Use `create(OverlayProviderSchema)` to create a new message.
+ */
+export const OverlayProviderSchema: GenMessage<OverlayProvider> = /*@__PURE__*/
+  messageDesc(file_overlay, 2);
 
 /**
  * @generated from message cairn.network.v1.SignedAddresses
@@ -92,7 +137,7 @@ export type SignedAddresses = Message<"cairn.network.v1.SignedAddresses"> & {
  * Use `create(SignedAddressesSchema)` to create a new message.
  */
 export const SignedAddressesSchema: GenMessage<SignedAddresses> = /*@__PURE__*/
-  messageDesc(file_overlay, 2);
+  messageDesc(file_overlay, 3);
 
 /**
  * @generated from message cairn.network.v1.MemberAddresses
@@ -125,5 +170,5 @@ export type MemberAddresses = Message<"cairn.network.v1.MemberAddresses"> & {
  * Use `create(MemberAddressesSchema)` to create a new message.
  */
 export const MemberAddressesSchema: GenMessage<MemberAddresses> = /*@__PURE__*/
-  messageDesc(file_overlay, 3);
+  messageDesc(file_overlay, 4);
 
