@@ -374,7 +374,7 @@ export const limits = {
     /** Who is responsible for a part of all manifests is looked up again after so long. */
     regionMs: 3_600_000,
     /** What was made waits so long for more to be told with it. */
-    provideLingerMs: 30_000,
+    provideLingerMs: 10_000,
     /** A member that was looked for in vain is looked for again after so long, at first and at most. */
     againFirstMs: 30_000,
     againMostMs: 3_600_000,

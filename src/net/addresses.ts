@@ -65,6 +65,11 @@ export class AddressBook {
     return told.slice(0, limits.peers);
   }
 
+  /** Whether anything is known of where a member is. */
+  knows(key: Key): boolean {
+    return this.#known.has(key);
+  }
+
   /** Where a member's addresses are known from, the most reliable first. */
   sources(key: Key): string[] {
     return [...(this.#known.get(key)?.bySource.keys() ?? [])].toSorted((a, b) => rank(a) - rank(b));

@@ -53,6 +53,7 @@ export class OverlayDirectory<Address> {
   #toldAllAt = Number.NEGATIVE_INFINITY;
   #pendingSince: number | undefined;
   #isBusy = false;
+  #asksNext = false;
 
   constructor(parts: OverlayDirectoryParts<Address>) {
     this.#parts = parts;
@@ -89,11 +90,18 @@ export class OverlayDirectory<Address> {
     }
     if (this.#isBusy) return;
     const wanted = this.#fullest(({ wanted: waiting }) => waiting.size);
-    if (wanted !== undefined) return this.#ask(wanted);
-    if (this.#pendingSince === undefined || now() - this.#pendingSince < provideLingerMs) return;
-    const provided = this.#fullest((region) => region.provided.size);
+    const provided = this.#due() ? this.#fullest((region) => region.provided.size) : undefined;
+    // In turn, where there are both: a long build asks for long.
+    this.#asksNext = provided === undefined || (wanted !== undefined && !this.#asksNext);
+    if (wanted !== undefined && this.#asksNext) return this.#ask(wanted);
     if (provided !== undefined) return this.#tell(provided);
-    this.#pendingSince = undefined;
+    return undefined;
+  }
+
+  /** Whether what was made has waited for long enough to be told. */
+  #due(): boolean {
+    if (this.#regions.every(({ provided }) => provided.size === 0)) this.#pendingSince = undefined;
+    return this.#pendingSince !== undefined && this.#parts.now() - this.#pendingSince >= provideLingerMs;
   }
 
   #fullest(size: (region: Region<Address>) => number): number | undefined {

@@ -195,12 +195,13 @@ export class Overlay implements Disposable {
 
   /** Looks for one of the members that are missing, if it is anybody's turn. */
   #seek(): void {
+    if (this.#isLooking) return;
     const { network, now } = this.#parts;
     const missing = new Set(network.missing());
     for (const key of this.#sought.keys()) if (!missing.has(key)) this.#sought.delete(key);
     const due = [...missing].filter((key) => (this.#sought.get(key)?.until ?? 0) <= now());
     const key = due[Math.floor(this.#parts.random() * due.length)];
-    if (this.#isLooking || key === undefined) return;
+    if (key === undefined) return;
     this.#isLooking = true;
     const before = this.#sought.get(key) ?? { failures: 0, until: 0, issuedAtMs: 0 };
     const isNews = (addresses: readonly SignedAddresses[]): boolean => newest(addresses) > before.issuedAtMs;

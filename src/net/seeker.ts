@@ -102,7 +102,7 @@ export class Seeker implements Disposable {
    */
   missing(): Key[] {
     const { roster, links, book } = this.#parts;
-    const isLost = (key: Key): boolean => this.#redial.failures(key) > 0 || this.#called.has(key) || book.sources(key).length === 0;
+    const isLost = (key: Key): boolean => this.#redial.failures(key) > 0 || this.#called.has(key) || !book.knows(key);
     return roster.others().filter((key) => !links.has(key) && isLost(key));
   }
 

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { type TestNode, temporaryDirectory } from "./harness.ts";
 import { ask, invitation, machine, until } from "./network-world.ts";
 
-const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
+const NAMES = ["a", "b", "c", "d", "e", "f"];
 const TWO_MINUTES = { timeout: 120_000 };
 
 interface PeerRow {
