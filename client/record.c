@@ -15,6 +15,7 @@
 #define AT_KEY 16
 #define AT_FLAGS 48
 #define FLAG_VALIDATED 1
+#define UNLISTED 0xffff /* In the place of a number of names. */
 
 /*
  * Directories of the record that is being looked at. One that holds several inputs is opened once: looking a name up in an open
@@ -54,10 +55,15 @@ static bool skip_inputs(struct reader *reader, unsigned count) {
     return true;
 }
 
+/* How many names follow, where they are listed. */
+static unsigned listed_names(unsigned names) {
+    return names == UNLISTED ? 0 : names;
+}
+
 static bool skip_absences(struct reader *reader, unsigned count) {
     for (unsigned i = 0; i < count && !reader->short_of; i++) {
         const unsigned directory = read_u16(reader);
-        const unsigned names = read_u16(reader);
+        const unsigned names = listed_names(read_u16(reader));
         read_bytes(reader, 8);
         for (unsigned name = 0; name < names && !reader->short_of; name++) read_bytes(reader, read_u16(reader));
         if (directory >= directory_count) return false;
@@ -214,8 +220,9 @@ static bool nothing_appeared(const struct record *record, struct path *path, boo
         const unsigned names = read_u16(&reader);
         const uint32_t word0 = read_u32(&reader), word1 = read_u32(&reader);
         const bool unchanged = watched_unchanged(directory, path, word0, word1);
+        if (!unchanged && names == UNLISTED) return false;
         if (!unchanged) *looked = true;
-        for (unsigned name = 0; name < names; name++) {
+        for (unsigned name = 0; name < listed_names(names); name++) {
             const struct span text = read_span(&reader, read_u16(&reader));
             struct file_status status;
             if (unchanged) continue;

@@ -26,6 +26,9 @@ export const limits = {
   fileTableEntries: 32_768,
   /** Paths that are remembered not to exist. */
   absencesRemembered: 65_536,
+  /** Directories whose compiles' paths are remembered, and paths of each. */
+  placesRemembered: 8,
+  placesPathsRemembered: 8_192,
   /** Paths at which compilers look for headers, remembered over compiles. */
   lookupsRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */

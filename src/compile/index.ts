@@ -14,7 +14,7 @@ export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, ter
 export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
 export type { PassReason } from "./pass-reasons.ts";
-export { Places, projectRoot } from "./portable.ts";
+export { type Places, placesAt, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type SourceScan, scanSource } from "./scan.ts";
 export { identifiersOf, type TokensOf, tokensOf } from "./tokens.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { Places, projectRoot } from "./portable.ts";
+import { placesAt, projectRoot } from "./portable.ts";
 
 test("the most specific place names a path", () => {
-  const places = new Places({ cwd: "/home/a/p/build", projectRoot: "/home/a/p" });
+  const places = placesAt({ cwd: "/home/a/p/build", projectRoot: "/home/a/p" });
   const cases: [path: string, portable: string][] = [
     ["/home/a/p/build", "\0C"],
     ["/home/a/p/build/x.o", "\0C/x.o"],
@@ -19,13 +19,13 @@ test("the most specific place names a path", () => {
 });
 
 test("a project root below the working directory is the more specific one", () => {
-  const places = new Places({ cwd: "/w", projectRoot: "/w/p" });
+  const places = placesAt({ cwd: "/w", projectRoot: "/w/p" });
   assert.equal(places.portable("/w/p/a.c"), "\0P/a.c");
   assert.equal(places.portable("/w/b/a.o"), "\0C/b/a.o");
 });
 
 test("in the file system's root nothing has a place, and places elsewhere still resolve", () => {
-  const places = new Places({ cwd: "/", projectRoot: "/" });
+  const places = placesAt({ cwd: "/", projectRoot: "/" });
   assert.equal(places.portable("/usr/x"), "/usr/x");
   assert.equal(places.resolve("\0C/x.o"), "/x.o");
   assert.equal(places.resolve("\0C"), "/");
@@ -36,7 +36,7 @@ test("resolving undoes the portable spelling", () => {
   fc.assert(
     fc.property(path, path, fc.oneof(path, fc.string()), (cwd, root, asked) => {
       fc.pre(!asked.startsWith("\0"));
-      const places = new Places({ cwd, projectRoot: root });
+      const places = placesAt({ cwd, projectRoot: root });
       assert.equal(places.resolve(places.portable(asked)), asked);
     }),
   );

@@ -4,6 +4,8 @@
  * Knows: text. Does not know: links; `/a/../b` is not `/b` here.
  */
 
+import { Generations, limits } from "../base/index.ts";
+
 /** Where one compile takes place; absolute, without a trailing slash. */
 export interface PlacesAt {
   readonly cwd: string;
@@ -13,7 +15,22 @@ export interface PlacesAt {
 const CWD = "\0C";
 const PROJECT = "\0P";
 
-export class Places {
+/** Directories in which compiles took place lately. */
+const known = new Generations<string, Places>(limits.placesRemembered);
+
+/** The same object for the same places: hundreds of units ask it the same. */
+export function placesAt(places: PlacesAt): Places {
+  const key = `${places.cwd}\0${places.projectRoot}`;
+  const made = known.get(key) ?? new Places(places);
+  known.set(key, made);
+  return made;
+}
+
+export type { Places };
+
+class Places {
+  /** For the sake of the strings too, which are then made and hashed once. */
+  readonly #resolved = new Generations<string, string>(limits.placesPathsRemembered);
   readonly #spots: readonly { readonly mark: string; readonly at: string }[]; // Longest first.
 
   constructor(places: PlacesAt) {
@@ -45,6 +62,14 @@ export class Places {
   /** The path here of what `portable` gave, here or elsewhere. */
   resolve(path: string): string {
     if (path[0] !== "\0") return path;
+    const known = this.#resolved.get(path);
+    if (known !== undefined) return known;
+    const resolved = this.#resolve(path);
+    this.#resolved.set(path, resolved);
+    return resolved;
+  }
+
+  #resolve(path: string): string {
     for (const { mark, at } of this.#spots) {
       if (!path.startsWith(mark) || !endsAt(path, mark.length)) continue;
       return at === "/" ? path.slice(mark.length) || "/" : at + path.slice(mark.length);

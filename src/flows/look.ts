@@ -54,8 +54,8 @@ export class Glance {
   readonly #states = new Map<string, FileState>();
   readonly #directories = new Map<string, Fingerprint | undefined>();
   readonly #standing = new Map<Witness, boolean>();
-  /** What is missing, and what shows it. */
-  readonly #gone = new Map<string, Witness | undefined>();
+  /** What was found missing; most of it has a witness, and is not looked for again. */
+  readonly #gone = new Set<string>();
 
   constructor(parts: GlanceParts) {
     this.#files = parts.files;
@@ -78,7 +78,9 @@ export class Glance {
 
   /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
   witness(path: string): Witness | undefined {
-    return this.absent(path) ? this.#gone.get(path) : undefined;
+    const witness = this.#standingWitness(path);
+    if (witness !== undefined || this.#gone.has(path)) return witness;
+    return this.absent(path) ? this.#standingWitness(path) : undefined;
   }
 
   /** Undefined where there is none. */
@@ -98,10 +100,9 @@ export class Glance {
    * @param path absolute
    */
   #missing(path: string, look: () => boolean): boolean {
-    if (this.#gone.has(path)) return true;
-    const witness = this.#standingWitness(path);
-    if (witness === undefined && !this.#isMissing(path, look)) return false;
-    this.#gone.set(path, witness ?? this.#standingWitness(path));
+    if (this.#standingWitness(path) !== undefined || this.#gone.has(path)) return true;
+    if (!this.#isMissing(path, look)) return false;
+    this.#gone.add(path);
     return true;
   }
 

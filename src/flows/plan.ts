@@ -3,10 +3,10 @@
  */
 import { crc32 } from "node:zlib";
 import { ownBytes } from "../base/index.ts";
-import { readTemplate, renderDepfile } from "../compile/index.ts";
+import { type Places, readTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
 import { isUntrusted, type Look, parentOf, type Witness } from "./look.ts";
-import { absolutePath, type Understood } from "./request.ts";
+import { absolutePath, isOfSystem, type Understood } from "./request.ts";
 
 export interface PlannedOutput {
   readonly path: string;
@@ -31,7 +31,8 @@ export interface WatchedInput extends Fingerprint {
 
 export interface WatchedAbsence extends Fingerprint {
   readonly directory: string;
-  readonly names: readonly string[];
+  /** Unset: when the directory changes, whatever appeared in it may matter. */
+  readonly names: readonly string[] | undefined;
 }
 
 /** What makes the answer valid, as of now. */
@@ -98,24 +99,31 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
   const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent];
-  return { inputs, absences: absencesOf(look, understood.question.cwd, missing) };
+  return { inputs, absences: absencesOf(look, understood, missing) };
 }
 
 /**
  * Groups paths that must not exist by the nearest directory that does exist: as long as that directory has not changed,
  * none of them can have appeared. Paths of which that is not certain have a group without a fingerprint.
  */
-function absencesOf(look: Look, cwd: string, missing: readonly string[]): WatchedAbsence[] {
-  const groups = new Map<Witness | string, string[]>();
-  for (const path of new Set(missing)) {
-    const absolute = absolutePath(cwd, path);
+function absencesOf(look: Look, { question, places }: Understood, missing: readonly string[]): WatchedAbsence[] {
+  const groups = new Map<Witness | string, string[] | undefined>();
+  for (const path of missing) {
     const witness = look.witness(path);
+    if (witness !== undefined && !groups.has(witness) && isLeftAlone(witness.directory, places)) groups.set(witness, undefined);
+    const absolute = absolutePath(question.cwd, path);
     const directory = witness?.directory ?? parentOf(absolute);
-    const name = absolute.slice(directory === "/" ? 1 : directory.length + 1);
     const key = witness ?? directory;
     const names = groups.get(key);
+    if (names === undefined && groups.has(key)) continue;
+    const name = absolute.slice(directory === "/" ? 1 : directory.length + 1);
     if (names === undefined) groups.set(key, [name]);
     else names.push(name);
   }
   return [...groups].map(([key, names]) => (typeof key === "string" ? { directory: key, fp0: 0, fp1: 0, names } : { ...key, names }));
+}
+
+/** It changes when packages are installed, and not when something is built: half of all names are looked for in such directories. */
+function isLeftAlone(directory: string, places: Places): boolean {
+  return isOfSystem(`${directory}/`) && places.portable(directory) === directory;
 }

@@ -20,6 +20,7 @@ const cases: readonly (readonly [what: string, holds: boolean, change: (root: st
   ["a name that was missing appears", false, (root) => writeFileSync(join(root, "first/a.h"), "")],
   ["another name appears beside it", true, (root) => writeFileSync(join(root, "first/b.h"), "")],
   ["the directory in which it was missing goes", true, (root) => rmSync(join(root, "first"), { recursive: true })],
+  ["anything appears where names are not listed", false, (root) => writeFileSync(join(root, "left-alone/b.h"), "")],
   ["a missing directory appears, empty", true, (root) => mkdirSync(join(root, "none"))],
   [
     "a missing directory appears with the name in it",
@@ -40,6 +41,7 @@ for (const [what, holds, change] of cases) {
       const absences = new Absences();
       const look = (): Look => new Look(new Glance({ files, absences }), root);
       mkdirSync(join(root, "first"));
+      mkdirSync(join(root, "left-alone"));
       writeFileSync(join(root, "a.h"), "int a;");
       await sleep(2 * limits.racyWindowMs);
       const state = files.state(join(root, "a.h"));
@@ -49,6 +51,7 @@ for (const [what, holds, change] of cases) {
         absences: [
           { directory: join(root, "first"), ...(files.fingerprint(join(root, "first")) ?? assert.fail()), names: ["a.h"] },
           { directory: root, fp0: 0, fp1: 0, names: ["none/a.h"] },
+          { directory: join(root, "left-alone"), ...(files.fingerprint(join(root, "left-alone")) ?? assert.fail()), names: undefined },
         ],
       };
       const placement = { outputs: [], stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), compileMs: 1 };

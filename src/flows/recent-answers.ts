@@ -44,13 +44,13 @@ function holds({ inputs, absences }: Validity, look: Look): boolean {
     const now = look.directory(absence.directory);
     if (now === undefined || (isSame(now, absence) && !isUntrusted(absence))) continue;
     const inside = absence.directory === "/" ? "/" : `${absence.directory}/`;
-    if (!absence.names.every((name) => look.absent(inside + name))) return false;
+    if (!absence.names?.every((name) => look.absent(inside + name))) return false;
   }
   return true;
 }
 
 function weightOf({ validity, placement }: RecentAnswer): number {
-  const names = validity.absences.reduce((sum, { names }) => sum + names.length, 0);
+  const names = validity.absences.reduce((sum, { names }) => sum + (names?.length ?? 0), 0);
   const bytes = placement.outputs.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
   return 1 + validity.inputs.length + names + Math.ceil((bytes + placement.stdout.length + placement.stderr.length) / BYTES_A_NAME);
 }

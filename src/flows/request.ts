@@ -70,3 +70,8 @@ export function placesOf(understood: Understood): string[] {
 export function absolutePath(cwd: string, path: string): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;
 }
+
+/** What the system's packages bring: nobody changes it under a compile, and everybody reads hundreds of its files. @param path absolute */
+export function isOfSystem(path: string): boolean {
+  return path.startsWith("/usr/");
+}

@@ -12,7 +12,7 @@ import { absentLookups, type SourceScan } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import { directoryDigest, type Look, parentOf } from "./look.ts";
 import { Refusal } from "./refusal.ts";
-import { absolutePath, RACY_NS, type RunReport, type Understood } from "./request.ts";
+import { absolutePath, isOfSystem, RACY_NS, type RunReport, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What is known of a run's reading. */
@@ -155,11 +155,6 @@ function checkCopies(facts: SourceFacts, understood: Understood, inputs: Readonl
     if (known !== undefined && known !== `${normalize(at)}\0${real}`) throw new Refusal("unclear_source", path);
     first.set(digest, `${normalize(at)}\0${real}`);
   }
-}
-
-/** Nobody changes these under a compile, and everybody reads hundreds of them. */
-function isOfSystem(path: string): boolean {
-  return path.startsWith("/usr/");
 }
 
 function scanOf(facts: SourceFacts, understood: Understood, inputs: ReadonlyMap<string, Digest>, path: string): SourceScan | undefined {

@@ -9,9 +9,9 @@ import {
   keyEnvironment,
   manifestKey,
   type PassReason,
-  Places,
   passAtOnce,
   placeDigest,
+  placesAt,
   projectRoot,
   readInvocation,
   terminalDigest,
@@ -50,7 +50,7 @@ export async function understand(
   if (first.kind === "pass") return first;
   const sourcePath = absolutePath(cwd, first.invocation.source);
   const root = projectRoot(sourcePath, (path) => !look.absent(path), homeDirectory);
-  const places = new Places({ cwd, projectRoot: root });
+  const places = placesAt({ cwd, projectRoot: root });
   const portable = (path: string): string => places.portable(path);
   const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, readText);
   if (reading.kind === "pass") return reading;

@@ -21,7 +21,7 @@ const record: fc.Arbitrary<HotRecord> = fc.record({
   compileMs: fc.nat(),
   storeDirectory: path,
   inputs: fc.array(fc.record({ path, fp0: word, fp1: word })),
-  absences: fc.array(fc.record({ directory: path, fp0: word, fp1: word, names: fc.array(path) })),
+  absences: fc.array(fc.record({ directory: path, fp0: word, fp1: word, names: fc.option(fc.array(path), { nil: undefined }) })),
   outputs: fc.array(output.map((one) => (one.content === undefined ? one : { ...one, size: one.content.length }))),
   stdout: fc.uint8Array(),
   stderr: fc.uint8Array(),

@@ -10,6 +10,8 @@ import { ByteReader, ByteWriter } from "./bytes.ts";
 const MAGIC = Buffer.from("CAIRNHR1", "latin1");
 const HEADER_BYTES = 64;
 const FLAG_VALIDATED = 1;
+/** In the place of a number of names. */
+const UNLISTED = 0xffff;
 
 export interface RecordInput {
   readonly path: string;
@@ -17,12 +19,12 @@ export interface RecordInput {
   readonly fp1: number;
 }
 
-/** Names that must not exist below a watched directory ("" = the working directory). */
+/** Names that must not exist below a watched directory ("" = the working directory); unset: the directory must not change. */
 export interface RecordAbsence {
   readonly directory: string;
   readonly fp0: number;
   readonly fp1: number;
-  readonly names: readonly string[];
+  readonly names: readonly string[] | undefined;
 }
 
 export type RecordOutput = {
@@ -68,11 +70,15 @@ export function writeHotRecord(record: HotRecord): Buffer | undefined {
     writeNamed(body, dir, name, input);
   }
   for (const absence of record.absences) {
-    body.u16(directory(absence.directory)).u16(absence.names.length).u32(absence.fp0).u32(absence.fp1);
-    for (const name of absence.names) body.text16(name);
+    body
+      .u16(directory(absence.directory))
+      .u16(Math.min(absence.names?.length ?? UNLISTED, UNLISTED))
+      .u32(absence.fp0)
+      .u32(absence.fp1);
+    for (const name of absence.names ?? []) body.text16(name);
   }
   const tooMany = [record.inputs, record.absences, record.outputs].some((list) => list.length > 0xffff) || directories.size > 0xffff;
-  if (tooMany || record.absences.some((absence) => absence.names.length > 0xffff)) return undefined;
+  if (tooMany || record.absences.some(({ names }) => names !== undefined && names.length >= UNLISTED)) return undefined;
   for (const output of record.outputs) writeOutput(body, output);
   body.block(record.stdout).block(record.stderr);
 
@@ -120,7 +126,7 @@ export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
     reader.u16();
     const names = reader.u16();
     reader.u64();
-    for (let name = 0; name < names; name++) reader.bytes(reader.u16());
+    for (let name = 0; name < names && names !== UNLISTED; name++) reader.bytes(reader.u16());
   }
   const blobs: Digest[] = [];
   for (let i = 0; i < outputs; i++) {

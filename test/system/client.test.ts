@@ -203,6 +203,20 @@ test("what must not exist: a watched directory answers at once, names are looked
   assert.deepEqual(refreshes(), [true, true, true]); // A directory that is not there cannot be watched.
 });
 
+test("a directory whose names are not listed must be as it was", async () => {
+  await using world = new World(wrapper.path);
+  const { key } = await world.requestOf(COMPILE);
+  const include = join(world.project, "include");
+  mkdirSync(include);
+  const listed = { directory: "nowhere", fp0: 1, fp1: 2, names: ["c.h"] };
+  world.leave(key, world.record(key, { absences: [{ directory: "include", ...fingerprint(include), names: undefined }, listed] }));
+  assert.equal((await world.start(COMPILE)).code, 0);
+  assert.equal(world.output(), "from the store\n");
+  writeFileSync(join(include, "unrelated.h"), "");
+  assert.equal((await world.start(COMPILE)).code, 0);
+  assert.equal(world.output(), "compiled\n");
+});
+
 test("an unchanged watched directory is not a reason to refresh", async () => {
   await using world = new World(wrapper.path);
   const { key } = await world.requestOf(COMPILE);
