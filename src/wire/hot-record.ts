@@ -124,9 +124,10 @@ export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
   }
   for (let i = 0; i < absences; i++) {
     reader.u16();
-    const names = reader.u16();
+    const count = reader.u16();
+    const names = count === UNLISTED ? 0 : count;
     reader.u64();
-    for (let name = 0; name < names && names !== UNLISTED; name++) reader.bytes(reader.u16());
+    for (let name = 0; name < names; name++) reader.bytes(reader.u16());
   }
   const blobs: Digest[] = [];
   for (let i = 0; i < outputs; i++) {
