@@ -51,24 +51,13 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
   const statistics = new Statistics({ index });
-  const sharing = stack.use(new SharingService({ store, index, log, network: () => network.sharing }, { policy: config.sharingPolicy }));
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
-  const flow = stack.use(new CompileFlow({ files, toolchains, store, index, statistics, sharing, log, now }, { homeDirectory: homedir() }));
-  const records = new HotRecords(
-    { log },
-    { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
-  );
-  const hits = new HitsLog(paths.hitsLog);
-  const firstSight = new FirstSight({ toolchains, log, env });
-  const quiet = async (signal: AbortSignal): Promise<void> => {
-    if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
-  };
-  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, quiet, end }, { home, paths }));
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
   const recalled = (): void => {
     records.clear();
     flow.forgetAnswers();
   };
+  // Ends after those who build: what they finish in the end is signed and kept as well.
   const network: NetworkService = stack.use(
     new NetworkService(
       { log, work, shelf, known: () => KnownAttestations.open({ database }), local: { store, index, isQuiet: () => flow.quiet }, recalled },
@@ -85,6 +74,25 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       },
     ),
   );
+  const sharing = stack.use(
+    new SharingService(
+      { store, index, log, network: () => network.sharing, isStarting: () => network.isStarting },
+      { policy: config.sharingPolicy },
+    ),
+  );
+  const flow: CompileFlow = stack.use(
+    new CompileFlow({ files, toolchains, store, index, statistics, sharing, log, now }, { homeDirectory: homedir() }),
+  );
+  const records = new HotRecords(
+    { log },
+    { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
+  );
+  const hits = new HitsLog(paths.hitsLog);
+  const firstSight = new FirstSight({ toolchains, log, env });
+  const quiet = async (signal: AbortSignal): Promise<void> => {
+    if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
+  };
+  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, quiet, end }, { home, paths }));
   const controls = new NodeControls(
     { store, index, pins, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
     { home, paths, config, values },

@@ -59,6 +59,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   #running: Running | undefined;
   /** Changes happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
+  #isStarting = false;
   #ended = false;
   #loaded: Promise<void> | undefined;
 
@@ -71,17 +72,26 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   /** Connects to the network that this node belongs to, if it does. Nobody waits for it. */
   begin(): void {
-    this.#alone(() => this.#find()).catch((error: unknown) => {
+    this.#isStarting = true;
+    const found = this.#alone(() => this.#find()).catch((error: unknown) => {
       const facts = error instanceof CairnError ? { code: error.code, ...error.facts } : { error: String(error) };
       this.#log.event("error", "network.failed", facts);
       // An address that is not there yet may come: a machine that starts, a cable.
       if ("code" in facts && facts.code === "network-unavailable" && !this.#ended) setTimeout(() => this.begin(), TRY_AGAIN_MS).unref();
+    });
+    void found.finally(() => {
+      this.#isStarting = false;
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
     await this.#alone(() => this.#stop());
+  }
+
+  /** Whether it is not known yet if this node is in a network. */
+  get isStarting(): boolean {
+    return this.#isStarting;
   }
 
   /** For `cairn status`; null in no network. */

@@ -43,6 +43,8 @@ export interface SharingParts {
   readonly log: Log;
   /** Undefined while this node is in no network. */
   readonly network: () => SharingNetwork | undefined;
+  /** Whether that may change soon by itself: a daemon answers builds before its network runs. */
+  readonly isStarting: () => boolean;
 }
 
 /** Members that are asked for one request: a miss must not wait for many. */
@@ -99,7 +101,8 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   executed(manifest: Digest, entry: ManifestEntry, result: StoredResult, execution: Omit<Execution, "signer">): void {
-    if (this.#parts.network() === undefined || this.#unsigned.length >= limits.unsignedResults) return;
+    const { network, isStarting } = this.#parts;
+    if ((network() === undefined && !isStarting()) || this.#unsigned.length >= limits.unsignedResults) return;
     this.#unsigned.push({ manifest, entry, result, execution });
     this.#signing ??= this.#sign()
       .catch((error: unknown) => this.#parts.log.event("warn", "sharing.not-signed", { error: String(error) }))
@@ -228,15 +231,22 @@ export class SharingService implements Sharing, AsyncDisposable {
 
   /** What comes soon after goes along: together they cost the disk less. Whoever asks something comes before each signature. */
   async #sign(): Promise<void> {
-    while (this.#unsigned.length > 0 && !this.#stop.signal.aborted) {
-      await sleep(KEPT_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    const { network: running, isStarting } = this.#parts;
+    while (this.#unsigned.length > 0) {
+      await sleep(KEPT_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined); // At the end, all at once.
+      const network = running();
+      if (network === undefined) {
+        if (isStarting() && !this.#stop.signal.aborted) continue;
+        this.#unsigned.length = 0; // It is in none, or could not be before the end.
+        return;
+      }
       const made: SharedResult[] = [];
       for (const next of this.#unsigned.splice(0, KEPT_AT_ONCE)) {
         await setImmediate();
-        const shared = this.#parts.network()?.sign(next);
+        const shared = network.sign(next);
         if (shared !== undefined) made.push(shared);
       }
-      this.#parts.network()?.keep(made);
+      network.keep(made);
     }
   }
 }

@@ -46,6 +46,19 @@ test("a second machine builds elsewhere what the first has built, and no compile
   assert.deepEqual(await build(c, third), { hit_peer: UNITS.length });
 });
 
+test("what is compiled while a network starts, and just before the daemon ends, is shared too", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const first = checkoutOf(a, "work");
+  await age();
+  await a.stopDaemon();
+  await a.startDaemon(); // It answers builds before its network runs.
+  assert.deepEqual(await build(a, first), { miss: UNITS.length, stored: UNITS.length });
+  await a.stopDaemon();
+  await a.startDaemon();
+  await untilOffered(t, b, "laptop", UNITS.length);
+  assert.deepEqual(await build(b, checkoutOf(b, "work")), { hit_peer: UNITS.length });
+});
+
 test("a miss asks nobody, and what differs is compiled", MINUTE, async (t) => {
   const [a, b] = await pair(t);
   const first = checkoutOf(a, "work");
