@@ -13,6 +13,7 @@ import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
+import { remote } from "./remote.ts";
 import type { Settings } from "./settings.ts";
 import { signing } from "./signing.ts";
 import { paired, ratios, spread } from "./statistics.ts";
@@ -33,6 +34,7 @@ const tiny: Settings = {
   messages: 10,
   links: 2,
   objects: 12,
+  rttMs: 0,
   artifactBytes: 4_194_304,
   uplinkBytesPerSecond: 8_388_608,
   strangerSeconds: 1,
@@ -80,6 +82,16 @@ test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 
 test("the data plane is measured", async () =>
   check(await dataPlane(tiny), /data plane \/ raw TLS/, /data plane \/ libp2p Noise/, /requests: data plane on one stream/));
 test("objects from a peer are measured, and arrive", async () => check(await exchange(tiny), /wall \/ HTTP/));
+
+test("a second machine is measured against ccache with nginx, and equals the compiler's", { skip: withoutNinja }, async (t) => {
+  const report = await remote(tiny);
+  if (report.rows.length === 0) return t.skip(report.notes.join("; "));
+  check(report, /wall \/ ccache with nginx/);
+  assert.ok(
+    report.notes.some((note) => note.endsWith("0 with Cairn, 0 with ccache")),
+    format(report),
+  );
+});
 
 test("a large artifact is measured, and arrives", async () => check(await swarm(tiny), /in chunks \/ HTTP/));
 

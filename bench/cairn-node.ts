@@ -13,6 +13,7 @@ import { checkout } from "./native.ts";
 export class CairnNode implements AsyncDisposable {
   readonly home: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #prefix: readonly string[];
   #daemon: ChildProcess | undefined;
   #log = "";
   #awaited: { readonly text: string; readonly found: () => void } | undefined;
@@ -20,10 +21,12 @@ export class CairnNode implements AsyncDisposable {
   /**
    * @param home made if it is not there
    * @param env for the daemon, besides what it always gets
+   * @param prefix what stands before the daemon's command
    */
-  constructor(home: string, env: Readonly<Record<string, string>> = {}) {
+  constructor(home: string, env: Readonly<Record<string, string>> = {}, prefix: readonly string[] = []) {
     this.home = home;
     this.#env = env;
+    this.#prefix = prefix;
     mkdirSync(home, { recursive: true, mode: 0o700 });
   }
 
@@ -50,7 +53,9 @@ export class CairnNode implements AsyncDisposable {
 
   /** @returns once it listens */
   async start(): Promise<void> {
-    const daemon = spawn(process.execPath, [...daemonFlags, join(checkout, "bin/daemon.js")], {
+    const program = [process.execPath, ...daemonFlags, join(checkout, "bin/daemon.js")];
+    const [file = process.execPath, ...args] = [...this.#prefix, ...program];
+    const daemon = spawn(file, args, {
       env: { ...daemonVariables, PATH: process.env.PATH, HOME: this.home, ...this.env },
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -36,6 +36,8 @@ const contenderNames = [
 ] as const;
 export type ContenderName = (typeof contenderNames)[number];
 
+const LOOPBACK = "127.0.0.1";
+
 const CCACHE: Readonly<Record<string, NodeJS.ProcessEnv>> = {
   ccache: {},
   "ccache depend": { CCACHE_DEPEND: "1" },
@@ -96,7 +98,7 @@ class Bare implements Contender {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-class Ccache extends Bare {
+export class Ccache extends Bare {
   readonly #cache: string;
 
   constructor(name: string, program: string, directory: string, env: NodeJS.ProcessEnv) {
@@ -148,11 +150,7 @@ class Sccache implements Contender {
   async #start(): Promise<void> {
     const env = { ...this.env, SCCACHE_NO_DAEMON: "1", SCCACHE_START_SERVER: "1" };
     this.#server = spawn(this.launcher, [], { env, stdio: "ignore" });
-    for (let tries = 0; tries < 100; tries++) {
-      if (await listens(Number(this.env.SCCACHE_SERVER_PORT))) return;
-      await sleep(50); // There is no event to wait for.
-    }
-    throw new Error("sccache's server does not start");
+    await listening("sccache", Number(this.env.SCCACHE_SERVER_PORT), LOOPBACK);
   }
 
   async #stop(): Promise<void> {
@@ -213,8 +211,8 @@ class Cairn implements Contender {
 }
 
 /** For those who are told a number and cannot choose one themselves. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, LOOPBACK);
   await once(server, "listening");
   const address = server.address();
   server.close();
@@ -223,9 +221,18 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function listens(port: number): Promise<boolean> {
+/** @throws {Error} naming the program when nobody listens there after some seconds */
+export async function listening(program: string, port: number, host: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (await listens(port, host)) return;
+    await sleep(50); // There is no event to wait for.
+  }
+  throw new Error(`${program}'s server does not start`);
+}
+
+async function listens(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection({ port, host: "127.0.0.1" });
+    const socket = createConnection({ port, host });
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);

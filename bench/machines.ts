@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CairnNode } from "./cairn-node.ts";
 import type { Contender } from "./contenders.ts";
 import { checkout, type Native } from "./native.ts";
+import { HERE, type Place } from "./places.ts";
 import type { Workshop } from "./settings.ts";
 
 /** From being connected until both know what the other has; told, not measured. */
@@ -17,12 +18,14 @@ export class Member implements Contender {
   readonly name: string = "cairn";
   readonly launcher: string;
   readonly #directory: string;
+  readonly #place: Place;
   #homes = 0;
   #node: CairnNode;
 
-  constructor(native: Native, directory: string) {
+  constructor(native: Native, directory: string, place: Place = HERE) {
     this.launcher = native.wrapper;
     this.#directory = directory;
+    this.#place = place;
     this.#node = this.#fresh();
   }
 
@@ -61,7 +64,9 @@ export class Member implements Contender {
 
   #fresh(): CairnNode {
     this.#homes += 1;
-    return new CairnNode(join(this.#directory, `home${this.#homes}`), { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_SHARING_COPIES: "0" }); // Copies would be there already.
+    const { address, prefix } = this.#place;
+    const env = { CAIRN_NETWORK_LISTEN: `${address}:0`, CAIRN_SHARING_COPIES: "0" }; // Copies would be there already.
+    return new CairnNode(join(this.#directory, `home${this.#homes}`), env, prefix);
   }
 }
 
@@ -69,8 +74,8 @@ export class Member implements Contender {
 export class Newcomer extends Member {
   readonly #host: Member;
 
-  constructor(workshop: Workshop, host: Member) {
-    super(workshop.native, workshop.path("second"));
+  constructor(workshop: Workshop, host: Member, place: Place = HERE) {
+    super(workshop.native, workshop.path("second"), place);
     this.#host = host;
   }
 

@@ -5,6 +5,7 @@
  */
 import { bundle } from "../scripts/bundle.ts";
 import { CommandLine } from "../scripts/command-line.ts";
+import { isInside, runInside, whyNoNamespaces } from "../test/system/lab-namespaces.ts";
 import { absent } from "./absent.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
@@ -15,6 +16,7 @@ import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
+import { remote } from "./remote.ts";
 import type { Settings } from "./settings.ts";
 import { sharing } from "./sharing.ts";
 import { signing } from "./signing.ts";
@@ -34,6 +36,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   "data-plane": dataPlane,
   exchange,
   sharing,
+  remote,
   signing,
   swarm,
 };
@@ -51,6 +54,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   data-plane the data plane on loopback: against raw TLS, against streams of libp2p
   exchange   300 objects from a peer, against HTTP
   sharing    an empty cache beside a member that has built the same
+  remote     the same against ccache with nginx as its remote storage
   signing    what signing and sharing cost a cold build
   swarm      a large artifact from one to eight, against HTTP, with limited uplinks
   all        one after the other
@@ -59,6 +63,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
   --units N        units of a project   [24 in cold and checkout, all in warm]
+  --rtt MS         of the way to the other machine and to nginx in remote, in namespaces of its own   [0: loopback]
   --artifact MIB   size of the artifact in swarm   [256]
   --uplink MIB     a second, of each machine in swarm   [16]
   --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests, 8 members and 100 messages, 32 MiB
@@ -82,6 +87,7 @@ const { values, positionals } = line.read({
     jobs: { type: "string", multiple: true },
     rounds: { type: "string" },
     units: { type: "string" },
+    rtt: { type: "string", default: "0" },
     artifact: { type: "string" },
     uplink: { type: "string", default: "16" },
     quick: { type: "boolean", default: false },
@@ -91,6 +97,9 @@ const { values, positionals } = line.read({
 const name = positionals.join(" ");
 const names = name === "all" ? Object.keys(BENCHMARKS) : [name];
 if (names.some((one) => BENCHMARKS[one] === undefined)) line.fail(name === "" ? "which benchmark?" : `there is no benchmark ${name}`);
+
+const rttMs = line.whole("rtt", values.rtt, 0);
+if (rttMs > 0 && name !== "remote") line.fail("--rtt belongs to remote");
 
 const projects = values.project ?? (values.quick ? ["lua", "leveldb"] : ["lua", "mbedtls", "abseil"]);
 const settings: Settings = {
@@ -106,6 +115,7 @@ const settings: Settings = {
   messages: values.quick ? 100 : 1_000,
   links: values.quick ? 20 : 100,
   objects: 300,
+  rttMs,
   strangerSeconds: values.quick ? 5 : 60,
   dataBytes: values.quick ? 67_108_864 : 268_435_456,
   artifactBytes: MIB * positive("artifact", values.artifact ?? (values.quick ? "32" : "256")),
@@ -114,6 +124,11 @@ const settings: Settings = {
 };
 
 await bundle(); // What users run is measured, and not sources that were edited since.
+if (rttMs > 0 && !isInside()) {
+  const why = whyNoNamespaces();
+  if (why !== undefined) line.fail(why);
+  process.exit(await runInside(import.meta.filename, process.argv.slice(2)));
+}
 const machine = machineFacts();
 const reports: Report[] = [];
 for (const one of names) {

@@ -13,6 +13,7 @@ export interface Native {
   readonly meter: string;
   readonly load: string;
   readonly floor: string;
+  readonly delay: string;
   readonly wrapper: string;
 }
 
@@ -26,10 +27,10 @@ export function buildNative(): Native {
   const source = (name: string): string => join(import.meta.dirname, "native", `${name}.c`);
   const target = (name: string): string => join(directory, name);
   const cc = (...args: string[]): void => void execFileSync("cc", args, { stdio: ["ignore", "inherit", "inherit"] });
-  for (const name of ["meter", "load"]) cc("-O2", "-Wall", "-o", target(name), source(name));
+  for (const name of ["meter", "load", "delay"]) cc("-O2", "-Wall", "-o", target(name), source(name));
   const withoutLibrary = ["x64", "arm64"].includes(process.arch) ? ["-nostdlib", "-fno-pie"] : [];
   cc("-static", ...withoutLibrary, "-s", "-o", target("floor"), source("floor"));
   execFileSync("sh", [join(checkout, "client/build.sh"), target("cairn-cc")], { stdio: ["ignore", "inherit", "inherit"] });
-  built = { meter: target("meter"), load: target("load"), floor: target("floor"), wrapper: target("cairn-cc") };
+  built = { meter: target("meter"), load: target("load"), floor: target("floor"), delay: target("delay"), wrapper: target("cairn-cc") };
   return built;
 }

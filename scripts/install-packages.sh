@@ -15,6 +15,7 @@ ninja-build  the build tool that notices wrong dependency files
 dpkg-dev     the hardening flags with which Debian builds packages
 ccache       the benchmark compares with it
 sccache      the benchmark compares with it
+nginx-light  the remote storage behind ccache with which the benchmark compares
 valgrind     memory errors of the compiler wrapper
 strace       which files a compiler really looks for
 iproute2     network namespaces of the lab
@@ -104,7 +105,17 @@ for name in $missing; do
   fi
 done
 if [ -n "$available" ]; then
+  # nginx would be started as a service, now and at each boot: the benchmark runs one of its own.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
   # Word splitting is wanted: one argument a package.
   # shellcheck disable=SC2086
   apt-get install --yes --no-install-recommends $available
+  case $available in
+    *nginx*) systemctl disable --quiet nginx 2>/dev/null || true ;;
+  esac
 fi
