@@ -6,6 +6,15 @@
  */
 export { type AttemptLimits, Attempts } from "./attempts.ts";
 export { type AttestationId, attestationId, ID_TIME_DIGITS, LAST_BOUND } from "./attestation-id.ts";
+export {
+  type Config,
+  type ConfigValue,
+  checkSetting,
+  type DirectoryKind,
+  loadConfig,
+  type SharingPolicy,
+  settingNames,
+} from "./config.ts";
 export { type Digest, digestAside, digestOf } from "./digest.ts";
 export { ed25519FromSeed } from "./ed25519.ts";
 export {
@@ -36,3 +45,4 @@ export { ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";
 export { parseSize } from "./sizes.ts";
+export { readStaticPeers, type StaticPeer, usualPort } from "./static-peers.ts";

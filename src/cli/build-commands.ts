@@ -17,7 +17,7 @@ import { ensureDaemon } from "./start-daemon.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
 /** A build does not wait longer for a daemon than this; the first compiles then run without one. */
-const START_DEADLINE_MS = 3_000;
+const START_DEADLINE_MS = 2_000;
 const FORWARDED: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 export interface RunOptions {
@@ -31,7 +31,7 @@ export async function run(context: Context, command: readonly string[], options:
   const ready = await prepare(context, signal);
   const env = ready === undefined ? context.env : { ...context.env, ...buildVariables(context.env, ready), CAIRN_SESSION: session };
   const code = await runCommand(context, command, env);
-  if (ready === undefined || options.quiet === true) return code;
+  if (ready?.answers !== true || options.quiet === true) return code;
   try {
     const counters = readCounters(await control.get("/stats", { session }));
     terminal.note(
@@ -48,17 +48,24 @@ export async function cc(context: Context, command: readonly string[], signal: A
   return await runCommand(context, ready === undefined ? command : [ready.path, ...command], context.env);
 }
 
+interface Prepared extends Launcher {
+  /** Whether a daemon answers. */
+  readonly answers: boolean;
+}
+
 /** Wrapper and daemon, as far as they can be had: a build never fails because of them. */
-async function prepare(context: Context, signal: AbortSignal): Promise<Launcher | undefined> {
+async function prepare(context: Context, signal: AbortSignal): Promise<Prepared | undefined> {
   let launcher: Launcher | undefined;
   try {
     launcher = await layLauncher({ ...context, binDir: context.home.binDir }, signal);
     await ensureDaemon(context, START_DEADLINE_MS, signal);
+    return { ...launcher, answers: true };
   } catch (error) {
     if (signal.aborted) throw error;
-    context.terminal.note(`cairn: ${explainTrouble(error).what}; going on without (cairn doctor tells more)`);
+    const { what, advice } = explainTrouble(error);
+    context.terminal.note(`cairn: ${what}; going on without${advice.length === 0 ? "" : `\n  ${advice.join("\n  ")}`}`);
   }
-  return launcher;
+  return launcher && { ...launcher, answers: false };
 }
 
 /** What a build gets: the compilers' names first on PATH, and CMake's launchers for those it calls by their full paths. */

@@ -86,9 +86,14 @@ const HITS: Readonly<Record<string, string>> = {
   equivalent: "hit, the same code with other comments or spaces",
 };
 
+/** Reasons that their counters' names do not explain. */
+const WHY: Readonly<Record<string, string>> = {
+  input_modified_during_compile: "a file changed while the compiler ran, or so shortly before that its time does not tell",
+};
+
 function explanationLines(found: Explanation, paint: Paint, nowMs: number): string[] {
   const [kind = "", ...reason] = found.outcome.split(":");
-  const why = (found.reason ?? reason.join(":")).replaceAll("_", " ");
+  const why = [WHY[reason.join(":")] ?? reason.join(":").replaceAll("_", " "), found.reason ?? ""].filter((part) => part !== "").join(": ");
   const hit = HITS[kind];
   const verdict =
     hit !== undefined

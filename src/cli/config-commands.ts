@@ -1,12 +1,12 @@
 /**
  * config: shows where each setting comes from, and changes the file.
  *
- * Knows: the file's text. What settings there are, only the daemon knows: it is asked when it runs, and says no when it starts.
+ * Knows: the file's text, and that a daemon that runs may have begun with another one.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, systemCode } from "../base/index.ts";
+import { CairnError, checkSetting, loadConfig, settingNames, systemCode } from "../base/index.ts";
 import { type ConfigValue, readConfig } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, table } from "./format.ts";
@@ -23,67 +23,53 @@ export function configPath(context: Context, options: Json): number {
 
 export async function configList(context: Context, options: Json, signal: AbortSignal): Promise<number> {
   const { terminal, home } = context;
-  const { values, complete } = await settings(context, signal);
-  answer(terminal, options.json, values, () => {
-    const rows = values.map(({ name, value, origin }) => [
-      terminal.paint.name(name),
-      display(name, value),
-      terminal.paint.dim(origin === home.configFile ? "config file" : origin),
-    ]);
-    return rows.length === 0 ? [`${home.configFile} sets nothing`] : table(rows);
-  });
-  if (!complete && options.json !== true) terminal.note("no daemon is running: defaults and variables are not shown (cairn up)");
+  const { values } = await settings(context, signal);
+  answer(terminal, options.json, values, () =>
+    table(
+      values.map(({ name, value, origin }) => [
+        terminal.paint.name(name),
+        display(name, value),
+        terminal.paint.dim(origin === home.configFile ? "config file" : origin),
+      ]),
+    ),
+  );
   return exitCodes.ok;
 }
 
 export async function configGet(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
   const { values } = await settings(context, signal);
   const found = values.find((value) => value.name === name);
-  if (found === undefined) throw unknownSetting(name, values);
+  if (found === undefined)
+    throw new CairnError("usage", { why: `there is no setting ${name}`, advice: `there are: ${settingNames.join(", ")}` });
   answer(context.terminal, options.json, found, () => [String(found.value)]);
   return exitCodes.ok;
 }
 
-export async function configSet(context: Context, name: string, text: string, options: Json, signal: AbortSignal): Promise<number> {
+/** A value that no daemon would take is refused here, and the file stays as it was. */
+export function configSet(context: Context, name: string, text: string, options: Json): number {
   const { terminal, home } = context;
-  const { values, complete } = await settings(context, signal);
-  if (complete && !values.some((value) => value.name === name)) throw unknownSetting(name, values);
+  const value = tomlValue(text);
+  checkSetting(name, parse(`value = ${value}`).value);
   const before = readText(home.configFile);
   parseToml(before, home.configFile); // A broken file is not made worse.
-  const after = setInToml(before, name, tomlValue(text));
+  const after = setInToml(before, name, value);
   parseToml(after, home.configFile);
   writeText(home.configFile, after);
-  answer(terminal, options.json, { name, value: text, path: home.configFile, restart: complete }, () => [
+  answer(terminal, options.json, { name, value: text, path: home.configFile }, () => [
     `${name} = ${text}`,
-    ...(complete ? [terminal.paint.dim("takes effect when the daemon starts anew: cairn down; cairn up")] : []),
+    terminal.paint.dim("takes effect when the daemon starts anew: cairn down; cairn up"),
   ]);
   return exitCodes.ok;
 }
 
-/** The daemon's effective settings; without a daemon, what the file says. */
-async function settings({ control, home }: Context, signal: AbortSignal): Promise<{ values: ConfigValue[]; complete: boolean }> {
+/** Those of the daemon that runs; without one, those that the next would have. @throws {CairnError} config-invalid */
+async function settings({ control, home, env }: Context, signal: AbortSignal): Promise<{ values: readonly ConfigValue[] }> {
   try {
-    return { values: readConfig(await control.get("/config", {}, signal)), complete: true };
+    return { values: readConfig(await control.get("/config", {}, signal)) };
   } catch (error) {
     if (!(error instanceof CairnError) || error.code !== "daemon-absent") throw error;
-    return { values: flatten(parseToml(readText(home.configFile), home.configFile), "", home.configFile), complete: false };
+    return loadConfig(home.configFile, env);
   }
-}
-
-function flatten(table: object, prefix: string, origin: string): ConfigValue[] {
-  return Object.entries(table).flatMap(([key, value]: [string, unknown]) => {
-    const name = prefix + key;
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return [{ name, value, origin }];
-    return typeof value === "object" && value !== null ? flatten(value, `${name}.`, origin) : [];
-  });
-}
-
-function unknownSetting(name: string, values: readonly ConfigValue[]): CairnError {
-  const names = values.map((value) => value.name);
-  return new CairnError("usage", {
-    why: `there is no setting ${name}`,
-    advice: names.length === 0 ? "cairn config list" : `there are: ${names.join(", ")}`,
-  });
 }
 
 function display(name: string, value: string | number | boolean): string {

@@ -3,14 +3,14 @@
  *
  * Knows: the transport, and that nobody may be there. Does not know: what answers mean; see answers.ts.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/index.ts";
 
 export interface Control {
   /** @throws {CairnError} daemon-absent when nobody answers in time, or the daemon's own error */
-  get(path: string, query?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<unknown>;
+  get(path: string, query?: Readonly<Record<string, string>>, signal?: AbortSignal, deadlineMs?: number): Promise<unknown>;
   /**
    * @param deadlineMs for questions that take the daemon longer than others
    * @throws {CairnError} as get
@@ -34,9 +34,14 @@ export class ControlClient implements Control {
     this.#options = options;
   }
 
-  get(path: string, query: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<unknown> {
+  get(
+    path: string,
+    query: Readonly<Record<string, string>> = {},
+    signal?: AbortSignal,
+    deadlineMs: number = this.#options.deadlineMs,
+  ): Promise<unknown> {
     const text = new URLSearchParams(query).toString();
-    return this.#ask("GET", text === "" ? path : `${path}?${text}`, undefined, signal, this.#options.deadlineMs);
+    return this.#ask("GET", text === "" ? path : `${path}?${text}`, undefined, signal, deadlineMs);
   }
 
   post(path: string, body: unknown = {}, signal?: AbortSignal, deadlineMs: number = this.#options.deadlineMs): Promise<unknown> {
@@ -59,7 +64,9 @@ export class ControlClient implements Control {
       if (error instanceof CairnError) throw error;
       const late = deadline.aborted;
       const why = late ? "silent" : (systemCode(error) ?? "closed");
-      throw new CairnError("daemon-absent", { socket: this.#options.socket, why, waitedMs: late ? deadlineMs : 0 }, error);
+      const pid = late ? lockHolder(join(dirname(this.#options.socket), "daemon.lock")) : undefined;
+      const facts = { socket: this.#options.socket, why, waitedMs: late ? deadlineMs : 0, ...(pid === undefined ? {} : { pid }) };
+      throw new CairnError("daemon-absent", facts, error);
     }
   }
 }
@@ -69,6 +76,21 @@ function reachable(socket: string): Disposable & { readonly path: string } {
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES) return { path: socket, [Symbol.dispose]: () => undefined };
   const handle = openSync(dirname(socket), "r");
   return { path: join(`/proc/self/fd/${handle}`, "control.sock"), [Symbol.dispose]: () => closeSync(handle) };
+}
+
+/** The process that has a file locked, where the kernel tells: a daemon that does not answer cannot say who it is. */
+function lockHolder(file: string): number | undefined {
+  try {
+    const inode = statSync(file).ino;
+    // As in `1: POSIX  ADVISORY  WRITE 4711 08:01:131099 1073741824 1073742335`.
+    const line = readFileSync("/proc/locks", "utf8")
+      .split("\n")
+      .find((lock) => lock.includes(`:${inode} `));
+    const pid = Number(/WRITE\s+(\d+)/.exec(line ?? "")?.[1]);
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined; // Another system, or another user's process.
+  }
 }
 
 interface Answer {

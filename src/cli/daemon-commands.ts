@@ -35,7 +35,11 @@ export async function up(context: Context, options: UpOptions, signal: AbortSign
     ]);
     return exitCodes.ok;
   }
-  if (options.foreground === true) return becomeDaemon(context);
+  if (options.foreground === true) {
+    const running = await askStatus(context.control, signal);
+    if (running !== undefined) throw new CairnError("daemon-running", { pid: running.pid });
+    return becomeDaemon(context);
+  }
 
   const { kind, status } = await ensureDaemon(context, START_DEADLINE_MS, signal);
   answer(terminal, options.json, { started: kind === "started", pid: status.pid, version: status.version, socket: status.socket }, () => [

@@ -5,7 +5,7 @@
  */
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { systemCode } from "../base/index.ts";
+import { loadConfig, systemCode } from "../base/index.ts";
 import { type Check, readChecks } from "./answers.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
 import { answer, type Context } from "./context.ts";
@@ -31,6 +31,7 @@ async function checkAll(context: Context, signal: AbortSignal): Promise<Check[]>
   return [
     checkNode(),
     checkHome(context),
+    checkConfig(context),
     checkDisk(context),
     ...checkFileSystem(context),
     checkCompilers(context),
@@ -87,6 +88,17 @@ function checkHome({ home }: Context): Check {
   return passed("home", home.root ?? `${home.cacheDir} and the other XDG directories`);
 }
 
+function checkConfig({ home, env }: Context): Check {
+  try {
+    const { values } = loadConfig(home.configFile, env);
+    const set = values.filter(({ origin }) => origin !== "default").length;
+    return passed("config", set === 0 ? "nothing is set" : `${set} set in ${home.configFile} or by variables`);
+  } catch (error) {
+    const { what } = explainTrouble(error);
+    return failedCheck("config", what, `cairn config set NAME VALUE   or edit ${home.configFile}`);
+  }
+}
+
 /** `directory`, or the nearest one above it that exists. */
 function nearest(directory: string): string {
   return existsSync(directory) ? directory : nearest(dirname(directory));
@@ -97,7 +109,9 @@ function checkDisk({ home }: Context): Check {
   const { bavail, bsize } = statfsSync(place);
   const free = bavail * bsize;
   const detail = `${bytes(free)} free for ${home.cacheDir}`;
-  return free >= LEAST_FREE_BYTES ? passed("disk", detail) : failedCheck("disk", detail, "cairn gc --max-size 2GiB   makes room");
+  return free >= LEAST_FREE_BYTES
+    ? passed("disk", detail)
+    : failedCheck("disk", detail, "free some space (cairn gc --max-size SIZE), or choose another place: export CAIRN_HOME=/some/directory");
 }
 
 /** Writes a small file where the cache is: its time shows whose clock stamps files, a clone of it whether copies are free. */

@@ -37,7 +37,11 @@ export async function runProgram(context: Context, args: readonly string[], sign
     return result.code;
   } catch (error) {
     // Commander has said what is wrong; help and version arrive here as well.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.ok;
+      if (args.includes("--json")) context.terminal.out(errorJson("usage", error.message.replace(/^error: /, ""), []));
+      return exitCodes.usage;
+    }
     if (signal.aborted) return typeof signal.reason === "number" ? signal.reason : exitCodes.failed;
     return tell(context, error, args.includes("--json"));
   }
@@ -45,9 +49,13 @@ export async function runProgram(context: Context, args: readonly string[], sign
 
 function tell({ terminal }: Context, error: unknown, json: boolean): number {
   const { code, what, advice, exitCode } = explainTrouble(error);
-  if (json) terminal.out(JSON.stringify({ error: { code, message: what, advice } }, null, 2));
+  if (json) terminal.out(errorJson(code, what, advice));
   else terminal.note([`${terminal.paint.bad("cairn:")} ${what}`, ...advice.map((line) => `  ${line}`)].join("\n"));
   return exitCode;
+}
+
+function errorJson(code: string, message: string, advice: readonly string[]): string {
+  return JSON.stringify({ error: { code, message, advice } }, null, 2);
 }
 
 /** What the examples of a command look like: a command line and why one would type it. */
@@ -224,7 +232,7 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
     .argument("<name>", "such as store.capacity")
     .argument("<value>", "such as 50GiB")
     .option("--json", "as JSON")
-    .action((name, value, options) => finish(configSet(context, name, value, options, signal)));
+    .action((name, value, options) => finish(configSet(context, name, value, options)));
   part("path", "print where the file is", '$EDITOR "$(cairn config path)"')
     .option("--json", "as JSON")
     .action((options) => finish(configPath(context, options)));

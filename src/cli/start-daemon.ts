@@ -52,9 +52,9 @@ export function daemonEnvironment(env: Environment): Record<string, string> {
 }
 
 /** The daemon's status, or undefined when none answers. */
-export async function askStatus(control: Control, signal?: AbortSignal): Promise<Status | undefined> {
+export async function askStatus(control: Control, signal?: AbortSignal, deadlineMs?: number): Promise<Status | undefined> {
   try {
-    return readStatus(await control.get("/status", {}, signal));
+    return readStatus(await control.get("/status", {}, signal, deadlineMs));
   } catch (error) {
     if (error instanceof CairnError && error.code === "daemon-absent" && error.facts.why !== "silent") return undefined;
     throw error;
@@ -67,7 +67,7 @@ export async function askStatus(control: Control, signal?: AbortSignal): Promise
  * @throws {CairnError} daemon-failed, or what the daemon itself says is wrong (config-invalid, home-unwritable, …)
  */
 export async function ensureDaemon(parts: DaemonParts, deadlineMs: number, signal: AbortSignal): Promise<Started> {
-  const running = await askStatus(parts.control, signal);
+  const running = await askStatus(parts.control, signal, deadlineMs);
   if (running !== undefined) return { kind: "running", status: running };
 
   const log = openLog(parts.home);

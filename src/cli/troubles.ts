@@ -35,17 +35,23 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   }),
   "config-invalid": (facts) => ({
     what: `the configuration cannot be used: ${configReason(facts)}`,
-    advice: ["cairn config list   shows every setting and where it comes from", "cairn config path   tells where the file is"],
+    advice: ["cairn config set NAME VALUE   mends a setting", "cairn config path   tells where the file is"],
   }),
   "daemon-running": (facts) => ({
     what: `a daemon serves this home already${facts.pid === undefined ? "" : ` (process ${fact(facts, "pid")})`}`,
     advice: ["cairn status   tells more", "cairn down     ends it"],
+    exitCode: exitCodes.noDaemon, // Of this process: its supervisor is to let it be.
   }),
   "daemon-absent": (facts) =>
     facts.why === "silent"
       ? {
           what: `the daemon did not answer within ${duration(Number(facts.waitedMs ?? 0))}`,
-          advice: ["builds go on without it; cairn doctor tells more"],
+          advice: [
+            "builds go on without it",
+            ...(facts.pid === undefined
+              ? []
+              : [`is it stopped? kill -CONT ${fact(facts, "pid")}   lets it go on, kill -9 ends it; no result is lost`]),
+          ],
           exitCode: exitCodes.noDaemon,
         }
       : {

@@ -69,6 +69,12 @@ class Places {
     return resolved;
   }
 
+  /** A text in which portable paths stand, as one would write it here. */
+  spell(text: string): string {
+    if (!text.includes("\0")) return text;
+    return this.#spots.reduce((spelled, { mark, at }) => spelled.replaceAll(mark, at), text);
+  }
+
   #resolve(path: string): string {
     for (const { mark, at } of this.#spots) {
       if (!path.startsWith(mark) || !endsAt(path, mark.length)) continue;

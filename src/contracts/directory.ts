@@ -12,6 +12,3 @@ export interface Directory {
    */
   find(manifest: Digest, signal: AbortSignal): Promise<readonly Key[]>;
 }
-
-/** How members are found that have results; docs/protocol/directory.md. */
-export type DirectoryKind = "mesh" | "rendezvous" | "overlay";

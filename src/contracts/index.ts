@@ -12,7 +12,7 @@ export type {
 } from "./attestation-set.ts";
 export type { BlobSwarm, Fetched, SwarmOrder, WholeBlob } from "./blob-swarm.ts";
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
-export type { Directory, DirectoryKind } from "./directory.ts";
+export type { Directory } from "./directory.ts";
 export type { Discovery } from "./discovery.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
 export type { FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
@@ -28,7 +28,7 @@ export type {
   StoredResult,
   Tokens,
 } from "./results.ts";
-export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, SharingPolicy, Shelf, Wish } from "./sharing.ts";
+export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, Shelf, Wish } from "./sharing.ts";
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
 export type {
   CompilerEnvironment,

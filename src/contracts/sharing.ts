@@ -4,9 +4,6 @@
 import type { Digest, Key } from "../base/index.ts";
 import type { ManifestEntry, StoredResult } from "./results.ts";
 
-/** Whose results are used; docs/protocol/attestation.md. */
-export type SharingPolicy = "self" | "team" | "speculative";
-
 /** When, by whom and with what a result was made. */
 export interface Execution {
   /** Public attestation key of the node whose compiler ran. */

@@ -3,12 +3,11 @@
  */
 import { rmSync } from "node:fs";
 import { homedir } from "node:os";
-import type { Digest, Environment, Home, Log } from "../base/index.ts";
+import { type Digest, type Environment, type Home, type Log, loadConfig, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains } from "../exec/index.ts";
 import { CompileFlow, Statistics } from "../flows/index.ts";
 import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
-import { loadConfig } from "./config.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
 import { FirstSight } from "./first-sight.ts";
@@ -18,7 +17,6 @@ import { NetworkService } from "./network.ts";
 import { prepareHome } from "./prepare-home.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
-import { readStaticPeers } from "./static-peers.ts";
 
 export interface DaemonParts {
   readonly log: Log;

@@ -1,20 +1,16 @@
 /**
  * What the command line may ask of this node, answered from its parts.
  */
-import { accessSync, constants, statfsSync } from "node:fs";
-import type { Home } from "../base/index.ts";
+import { accessSync, constants } from "node:fs";
+import type { Config, ConfigValue, Home } from "../base/index.ts";
 import type { Controls, HotRecords } from "../doors/index.ts";
 import type { CompileFlow, Statistics } from "../flows/index.ts";
 import type { DiskStore, Pins, SqliteIndex } from "../store/index.ts";
-import type { Config, ConfigValue } from "./config.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
 import { version } from "./version.ts";
-
-/** Below this the store will soon not be able to keep anything. */
-const LEAST_FREE_BYTES = 512 * 1024 ** 2;
 
 export interface ControlParts {
   readonly store: DiskStore;
@@ -124,7 +120,11 @@ export class NodeControls implements Controls {
     const outcome = served ? "hit_local" : row.outcome;
     const at = new Date(served ? servedAt : row.at).toISOString();
     const from = this.#named(body.from);
-    return { found: true, record: { ...body, from, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs } };
+    const differences = outcome.startsWith("hit") ? [] : body.differences;
+    return {
+      found: true,
+      record: { ...body, differences, from, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs },
+    };
   }
 
   /** Whose work a hit was, with the name of the machine where it is known. */
@@ -165,18 +165,8 @@ export class NodeControls implements Controls {
   }
 
   async doctor(): Promise<Check[]> {
-    const { home, paths } = this.#options;
-    const checks = [home.stateDir, home.cacheDir, home.runDir].map((directory): Check => writable(directory));
-    const space = statfsSync(paths.blobs);
-    const free = space.bavail * space.bsize;
-    const roomy = free >= LEAST_FREE_BYTES;
-    checks.push({
-      check: "disk space",
-      ok: roomy,
-      detail: `${Math.round(free / 1024 ** 2)} MiB free for the store`,
-      ...(roomy ? {} : { advice: "free some space, or move the cache with CAIRN_HOME or XDG_CACHE_HOME" }),
-    });
-    return Promise.resolve(checks);
+    const { home } = this.#options;
+    return Promise.resolve([home.stateDir, home.cacheDir, home.runDir].map(writable));
   }
 
   stop(): void {

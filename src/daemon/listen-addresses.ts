@@ -1,9 +1,7 @@
 /**
  * Where a node of a network listens: from the setting `network.listen`, and the port of the last time.
  */
-
-/** Where a node listens that was told nothing else. */
-export const USUAL_PORT = "4711";
+import { usualPort } from "../base/index.ts";
 
 /** Multiaddrs to listen on, and what to try when those cannot be had. */
 export function listenAddresses(listen: string, savedPort: string | undefined): string[][] {
@@ -12,7 +10,7 @@ export function listenAddresses(listen: string, savedPort: string | undefined): 
     const wanted = `${address.host}/tcp/${address.port === "0" ? (savedPort ?? "0") : address.port}`;
     return address.port === "0" && savedPort !== undefined ? [[wanted], [`${address.host}/tcp/0`]] : [[wanted]];
   }
-  const port = savedPort ?? USUAL_PORT;
+  const port = savedPort ?? usualPort;
   // A machine without IPv6 cannot listen on it, and another daemon may have the port.
   return [[`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`], [`/ip4/0.0.0.0/tcp/${port}`], ["/ip4/0.0.0.0/tcp/0"]];
 }
@@ -20,7 +18,7 @@ export function listenAddresses(listen: string, savedPort: string | undefined): 
 /** The same for the data plane: beside the network's own port where that was chosen, and only on the addresses that the network uses. */
 export function dataListen(listen: string, savedPort: string | undefined): { host: string; ports: number[] } {
   const saved = savedPort === undefined ? [] : [Number(savedPort)];
-  if (listen === "auto") return { host: "", ports: [...saved, Number(USUAL_PORT) + 1, 0] };
+  if (listen === "auto") return { host: "", ports: [...saved, Number(usualPort) + 1, 0] };
   const { host, port } = parseListen(listen);
   const beside = port === "0" || port === "65535" ? [] : [Number(port) + 1];
   return { host: host.replace(/^\/ip[46]\//, ""), ports: [...beside, ...saved, 0] };

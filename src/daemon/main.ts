@@ -3,9 +3,8 @@
  */
 import { flushCompileCache } from "node:module";
 import { homedir } from "node:os";
-import { CairnError, homeFrom, lineLog } from "../base/index.ts";
+import { CairnError, homeFrom, lineLog, loadConfig } from "../base/index.ts";
 import { compose } from "./compose.ts";
-import { loadConfig } from "./config.ts";
 
 const EXIT = { failed: 1, alreadyRunning: 3 } as const;
 

@@ -1,7 +1,8 @@
 /**
  * The overlay of a network that runs, built from its parts, and told what this node can serve.
  */
-import type { DirectoryKind, Shelf } from "../contracts/index.ts";
+import type { DirectoryKind } from "../base/index.ts";
+import type { Shelf } from "../contracts/index.ts";
 import { type Network, Overlay, type OverlayParts } from "../net/index.ts";
 import { isSigned, type KeyPair, type Members } from "../trust/index.ts";
 

@@ -6,8 +6,18 @@
  * Knows: which part hears of what. Does not know: what people ask; see network.ts.
  */
 import { setImmediate } from "node:timers/promises";
-import { type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
-import type { DirectoryKind, Discovery, SavedPeers, SharingPolicy } from "../contracts/index.ts";
+import {
+  type Digest,
+  type DirectoryKind,
+  type InvitationLine,
+  type JoinRequest,
+  type Key,
+  type Log,
+  limits,
+  type SharingPolicy,
+  type StaticPeer,
+} from "../base/index.ts";
+import type { Discovery, SavedPeers } from "../contracts/index.ts";
 import {
   type Candidate,
   MdnsDiscovery,
@@ -18,7 +28,6 @@ import {
   openMulticast,
   SavedDiscovery,
   StaticDiscovery,
-  type StaticPeer,
 } from "../net/index.ts";
 import {
   type EpochRule,

@@ -1,19 +1,8 @@
 /**
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
-import { type Digest, type Key, type Log, limits } from "../base/index.ts";
-import type {
-  BlobSwarm,
-  Directory,
-  DirectoryKind,
-  Exchange,
-  FrameLanes,
-  LocalStore,
-  ResultIndex,
-  SharedResult,
-  SharingPolicy,
-  Shelf,
-} from "../contracts/index.ts";
+import { type Digest, type DirectoryKind, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import type { BlobSwarm, Directory, Exchange, FrameLanes, LocalStore, ResultIndex, SharedResult, Shelf } from "../contracts/index.ts";
 import { AskingDirectory, type Candidate, Keep, MeshDirectory, type Network, RendezvousDirectory, Share } from "../net/index.ts";
 import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";

@@ -4,7 +4,7 @@
  * Knows: which part does what, and in which order. Does not know: files, compilers, whom to believe, or how members talk.
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import { type Digest, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import type {
   Directory,
   Exchange,
@@ -16,7 +16,6 @@ import type {
   ResultIndex,
   SharedResult,
   Sharing,
-  SharingPolicy,
   StoredResult,
 } from "../contracts/index.ts";
 import { Ahead } from "./ahead.ts";

@@ -41,9 +41,10 @@ const NOTHING_KNOWN: Known = {
 };
 
 export function describe(understood: Understood): Described {
-  const { toolchain, invocation, keyEnvironment: environment, question } = understood;
+  const { toolchain, invocation, keyEnvironment, question, places } = understood;
   const compiler = `${basename(question.compiler)} (${toolchain.family} ${toolchain.version})`;
-  return { compiler, toolchain: toolchain.digest, keyArgs: invocation.keyArgs, environment, cwd: question.cwd };
+  const [keyArgs, environment] = [invocation.keyArgs, keyEnvironment].map((texts) => texts.map((text) => places.spell(text)));
+  return { compiler, toolchain: toolchain.digest, keyArgs: keyArgs ?? [], environment: environment ?? [], cwd: question.cwd };
 }
 
 /** Of a request that was understood. @returns a row's body */

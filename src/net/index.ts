@@ -7,7 +7,7 @@ export { AskingDirectory, MeshDirectory, RendezvousDirectory } from "./directori
 export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
 export { Keep } from "./keep.ts";
-export { SavedDiscovery, StaticDiscovery, type StaticPeer } from "./known-peers.ts";
+export { SavedDiscovery, StaticDiscovery } from "./known-peers.ts";
 export { MdnsDiscovery, type MdnsFacts } from "./mdns.ts";
 export { openMulticast } from "./mdns-sockets.ts";
 export type { MemberStream } from "./member-stream.ts";

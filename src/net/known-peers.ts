@@ -1,7 +1,7 @@
 /**
  * Sources that know without asking anybody: what an earlier run has saved, and what the configuration says.
  */
-import type { Host, Key } from "../base/index.ts";
+import type { Host, Key, StaticPeer } from "../base/index.ts";
 import type { Discovery, SavedPeers } from "../contracts/index.ts";
 
 /** Where members were when this node last spoke with them, or with somebody who knew. */
@@ -33,13 +33,6 @@ export class SavedDiscovery implements Discovery {
   [Symbol.dispose](): void {
     this.#found = undefined;
   }
-}
-
-/** A line of the setting `network.peers`. */
-export interface StaticPeer {
-  /** A member's name, or the beginning of its key. */
-  readonly member: string;
-  readonly address: string;
 }
 
 export class StaticDiscovery implements Discovery {

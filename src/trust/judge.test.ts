@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SharingPolicy } from "../contracts/index.ts";
+import type { SharingPolicy } from "../base/index.ts";
 import { judge } from "./judge.ts";
 import { admit, found, machine, START } from "./membership.fixture.ts";
 import type { State } from "./state.ts";

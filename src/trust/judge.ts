@@ -3,8 +3,7 @@
  *
  * Knows: policy, and who belongs to the network. Does not know: signatures; they were checked before (attestation.ts).
  */
-import type { Key } from "../base/index.ts";
-import type { SharingPolicy } from "../contracts/index.ts";
+import type { Key, SharingPolicy } from "../base/index.ts";
 import type { Member, State } from "./state.ts";
 
 /** Who judges, and by what. */

@@ -6,9 +6,18 @@
 import { readFileSync } from "node:fs";
 import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, type Environment, type Level, limits, parseSize, systemCode } from "../base/index.ts";
-import type { DirectoryKind, SharingPolicy } from "../contracts/index.ts";
+import { CairnError, systemCode } from "./errors.ts";
+import type { Environment } from "./home.ts";
+import { limits } from "./limits.ts";
+import type { Level } from "./log.ts";
+import { parseSize } from "./sizes.ts";
 import { readStaticPeers } from "./static-peers.ts";
+
+/** Whose results are used; docs/protocol/attestation.md. */
+export type SharingPolicy = "self" | "team" | "speculative";
+
+/** How members are found that have results; docs/protocol/directory.md. */
+export type DirectoryKind = "mesh" | "rendezvous" | "overlay";
 
 export interface Config {
   /** Bytes that stored blobs may take. */
@@ -83,6 +92,7 @@ const WANTS: Partial<Record<Key, string>> = {
 
 type Key = keyof typeof SETTINGS;
 const KEYS = Object.keys(SETTINGS) as Key[];
+export const settingNames: readonly string[] = KEYS.map((key) => SETTINGS[key].name);
 
 /** @throws {CairnError} config-invalid, with the file or variable, the name and what is wrong */
 export function loadConfig(file: string, env: Environment): { config: Config; values: ConfigValue[] } {
@@ -98,13 +108,7 @@ export function loadConfig(file: string, env: Environment): { config: Config; va
           ? [fromFile.get(name), file]
           : [fallback, "default"];
     const value = read(raw);
-    if (value === undefined)
-      throw new CairnError("config-invalid", {
-        where: origin,
-        name,
-        value: String(raw),
-        want: WANTS[key] ?? "a size such as 500MB or 20GiB",
-      });
+    if (value === undefined) throw new CairnError("config-invalid", { where: origin, name, value: String(raw), want: wanted(key) });
     values.push({ name, value, origin });
     return value;
   };
@@ -114,9 +118,26 @@ export function loadConfig(file: string, env: Environment): { config: Config; va
     throw new CairnError("config-invalid", {
       where: file,
       name: unknown,
-      want: `one of ${KEYS.map((key) => SETTINGS[key].name).join(", ")}`,
+      want: `one of ${settingNames.join(", ")}`,
     });
   return { config: chosen as unknown as Config, values };
+}
+
+/**
+ * Whether a setting may have a value.
+ * @param raw as TOML has it
+ * @throws {CairnError} usage, with what would be possible
+ */
+export function checkSetting(name: string, raw: unknown): void {
+  const key = KEYS.find((one) => SETTINGS[one].name === name);
+  if (key === undefined)
+    throw new CairnError("usage", { why: `there is no setting ${name}`, advice: `there are: ${settingNames.join(", ")}` });
+  if (SETTINGS[key].read(raw) === undefined)
+    throw new CairnError("usage", { why: `${name} cannot be ${String(raw)}`, advice: `it can be: ${wanted(key)}` });
+}
+
+function wanted(key: Key): string {
+  return WANTS[key] ?? "a size of 1 MiB or more, such as 500MB or 20GiB";
 }
 
 /** The file's values by dotted name. */

@@ -2,8 +2,16 @@
  * The setting `network.peers`: members and where they can be dialled, for networks in which nothing else finds them.
  */
 import { SocketAddress } from "node:net";
-import type { StaticPeer } from "../net/index.ts";
-import { USUAL_PORT } from "./listen-addresses.ts";
+
+/** Where a node listens that was told nothing else. */
+export const usualPort = "4711";
+
+/** A line of the setting `network.peers`. */
+export interface StaticPeer {
+  /** A member's name, or the beginning of its key. */
+  readonly member: string;
+  readonly address: string;
+}
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
@@ -19,7 +27,7 @@ export function readStaticPeers(text: string): StaticPeer[] | undefined {
 }
 
 function readOne(text: string): StaticPeer | undefined {
-  const [, member, six, other, port = USUAL_PORT] = /^([a-z0-9-]+)@(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const [, member, six, other, port = usualPort] = /^([a-z0-9-]+)@(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = six ?? other;
   if (member === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
   const family = SocketAddress.parse(six === undefined ? host : `[${six}]`)?.family;
