@@ -394,8 +394,9 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
     [["join"], /missing required argument/],
     [["invite", "--expires", "soon"], /A time is a number and a unit/],
     [["explain", "/p/b.c"], /no compile of \/p\/b\.c is remembered/],
-    [["config", "get", "nope"], /no setting nope\n {2}there are: store\.capacity, log\.level/],
+    [["config", "get", "nope"], /no setting nope\n {2}there are: store\.capacity, store\.plain/],
     [["config", "set", "nope", "1"], /no setting nope/],
+    [["config", "set", "sharing.policy", "foo"], /sharing\.policy cannot be foo\n {2}it can be: self, team, speculative/],
     [["completion", "tcsh"], /one of bash, zsh, fish/],
     [["env", "--shell", "tcsh"], /Allowed choices are sh, fish/],
   ];
@@ -405,6 +406,9 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
     assert.match(note, pattern);
     assert.equal(out, "");
   }
+  const { code, out } = await run("bogus", "--json");
+  assert.equal(code, 2);
+  assert.deepEqual(JSON.parse(out), { error: { code: "usage", message: "unknown command 'bogus'", advice: [] } });
 });
 
 test("without a daemon: exit code 3, and advice", async (t) => {
@@ -429,7 +433,7 @@ test("settings can be changed without a daemon", async (t) => {
   const { run, context } = await stage(t, "nobody");
   assert.equal((await run("config", "set", "store.capacity", "50GiB")).code, 0);
   assert.equal(readFileSync(context.home.configFile, "utf8"), '[store]\ncapacity = "50GiB"\n');
-  assert.equal((await run("config", "get", "store.capacity")).out, "50GiB\n");
+  assert.equal((await run("config", "get", "store.capacity")).out, `${50 * 1024 ** 3}\n`);
   writeFileSync(context.home.configFile, "[store\n");
   const broken = await run("config", "set", "store.capacity", "1GiB");
   assert.equal(broken.code, 1);
