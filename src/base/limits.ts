@@ -110,8 +110,10 @@ export const limits = {
   memberFrameBytes: 524_288,
   memberQueueBytes: 8_388_608,
   memberWriteDeadlineMs: 10_000,
-  /** Between two pings of a link; without any frame for three of these a link is dead. */
+  /** Between two pings of a link. */
   pingEveryMs: 10_000,
+  /** Without any frame for so long a link is dead, whatever else arrives on its connection. */
+  linkMuteMs: 120_000,
   /** Pings of one link that wait for their answer. */
   pingsWaiting: 32,
   /** What is queued for a member may take so long when its link is closed. */
@@ -121,8 +123,9 @@ export const limits = {
   linkDoubtMs: 2_000,
   /** So many of them in a row, one after the other, and the link is dead; fewer could be queueing behind what others send. */
   linkDoubts: 6,
-  /** A link that another one could replace has so long to show that it lives. */
+  /** A link that another one could replace has so long to show that it lives; again and again while something arrives, but not longer than the second. */
   linkProbeMs: 2_000,
+  linkProbeMostMs: 30_000,
   /** Members that a node is connected with at once. */
   peers: 200,
   peerSet: {
@@ -507,8 +510,11 @@ export const limits = {
   mapLeaseS: 7_200,
   mapRenewLeastMs: 60_000,
   mapRetryMs: 600_000,
-  /** A connection that a better one has replaced may finish what is under way on it. */
-  retireMs: 60_000,
+  /** A connection that a better one has replaced is kept for the streams on it, for so long at most, and so many to a member. */
+  retireMs: 43_200_000,
+  retiredPerPeer: 2,
+  /** From the last of those streams until the connection has ended. */
+  leaveMs: 60_000,
   /** From the beginning of an attempt to the next, whatever is heard in between. */
   redialSpacingMs: 1_000,
   /** From dialling one address of a member to dialling its next beside it (RFC 8305, section 5). */

@@ -1,7 +1,7 @@
 /**
  * A link: the one long-lived stream between two members of a network. Statements, addresses and pings go over it.
  *
- * Knows: frames in order, a bounded queue, deadlines. Does not know: other links, or how the connection came about.
+ * Knows: frames in order, a bounded queue, deadlines. Does not know: other links, how the connection came about, or when a way is dead.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Connection } from "@libp2p/interface";
@@ -9,6 +9,7 @@ import { CairnError, type Host, type Key, limits, reasonOf } from "../base/index
 import type { Roster } from "../contracts/index.ts";
 import type { GossipFrame, MemberFrame, NetworkCodec } from "../wire/index.ts";
 import { type Frames } from "./frames.ts";
+import { Pulse } from "./pulse.ts";
 import type { Route } from "./routes.ts";
 
 export const MEMBER = "/cairn/member/1";
@@ -22,8 +23,10 @@ export interface LinkParts {
   readonly codec: NetworkCodec;
   /** ms, monotonic */
   readonly now: () => number;
-  /** A ping has not been answered in time, and nothing else has come since. */
+  /** A ping has not been answered in time, and nothing else has come since on the connection. */
   readonly doubt: (link: Link) => void;
+  /** Tells of everything that arrives on a connection, of this link or of other streams. */
+  readonly watch: (connection: Connection, arrived: () => void) => void;
   /** Where members are, as the one at the other end tells. */
   readonly heard: (from: Link, hosts: readonly Host[]) => void;
   /** @throws when it makes no sense: then the link ends */
@@ -55,23 +58,18 @@ export class Link {
   readonly #frames: Frames;
   readonly #openedAt: number;
   readonly #queue: Uint8Array[] = [];
-  readonly #pings = new Map<number, { readonly sentAt: number; readonly answered: (rttMs: number) => void }>();
+  readonly #pulse: Pulse;
   readonly #route: Route;
   readonly #ended: PromiseWithResolvers<string> = Promise.withResolvers<string>();
   readonly #heard: PromiseWithResolvers<void> = Promise.withResolvers<void>();
-  readonly #timer: NodeJS.Timeout;
-  #doubting: NodeJS.Timeout | undefined;
-  /** Pings in a row that were not answered in time. */
-  #doubts = 0;
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #closing = false;
   #muted = false;
+  /** Another link has taken its place; streams of other protocols still go over the connection. */
+  #isReplaced = false;
+  /** It only reads what the other side has sent. */
   #retired = false;
-  #nonce = 0;
-  #rttMs: number | undefined;
-  #usualRttMs: number | undefined;
-  #heardAt: number;
   #bytesIn = 0;
   #bytesOut = 0;
 
@@ -82,15 +80,19 @@ export class Link {
     this.connection = connection;
     this.#frames = frames;
     this.#openedAt = parts.now();
-    this.#heardAt = this.#openedAt;
-    this.#timer = setInterval(() => this.#ping(() => undefined), limits.pingEveryMs);
-    this.#timer.unref();
+    this.#pulse = new Pulse({
+      now: parts.now,
+      send: (nonce) => this.send({ kind: "ping", nonce, summary: parts.roster.summary() }),
+      doubt: () => this.#isReplaced || parts.doubt(this),
+      dead: () => this.end("silent"),
+    });
+    parts.watch(connection, () => this.#pulse.arrived());
     this.#read().then(
       () => this.#finish(),
       (error: unknown) => this.end(reasonOf(error)),
     );
     this.send({ kind: "have", have: parts.roster.have() });
-    this.#ping(() => undefined);
+    this.#pulse.ping();
   }
 
   /** Resolves with the reason when the link is no more. */
@@ -111,8 +113,8 @@ export class Link {
       direction,
       ...this.#route,
       ageMs: this.#parts.now() - this.#openedAt,
-      rttMs: this.#rttMs,
-      usualRttMs: this.#usualRttMs,
+      rttMs: this.#pulse.rttMs,
+      usualRttMs: this.#pulse.usualRttMs,
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
     };
@@ -151,14 +153,18 @@ export class Link {
   /** @returns ms of one round trip. @throws when there is no answer in time or the link ends */
   async ping(deadlineMs: number): Promise<number> {
     const answered = Promise.withResolvers<number>();
-    this.#ping(answered.resolve);
+    this.#pulse.ping(answered.resolve);
     const timer = setTimeout(() => answered.reject(new CairnError("peer-silent", { waitedMs: deadlineMs })), deadlineMs);
-    const ended = this.ended.then((why) => Promise.reject(new CairnError("peer-absent", { why })));
     try {
-      return await Promise.race([answered.promise, ended]);
+      return await Promise.race([answered.promise, this.#absent()]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Resolves when the other side has shown that it hears and is heard; see {@link Pulse.proven}. @throws when not, or the link ends */
+  async proven(): Promise<void> {
+    await Promise.race([this.#pulse.proven(), this.#absent()]);
   }
 
   /** Sends what is queued, if that goes quickly, and closes the connection so that it arrives. */
@@ -176,19 +182,38 @@ export class Link {
   }
 
   /**
-   * Another link has taken its place. What is queued is still sent, what the other side has sent is still read, and streams of other
-   * protocols may finish; then the connection ends.
+   * Another link has taken its place. As long as streams of other protocols are open the connection is kept, and pinged as before; then
+   * what the other side has sent is read, and the connection ends.
    */
   async retire(): Promise<void> {
+    if (this.#isReplaced) return;
+    this.#isReplaced = true;
+    const untilMs = this.#parts.now() + limits.retireMs;
+    const isUsed = (): boolean => this.connection.streams.some((stream) => stream !== this.#frames.stream);
+    while (!this.#closing && isUsed() && this.#parts.now() < untilMs) await pause(RETIRE_LOOK_MS, undefined, { ref: false });
+    if (!this.#closing) await this.#leave();
+  }
+
+  /** Ends link and connection at once; of a link that only reads, the link. */
+  end(why: string): void {
+    this.#closing = true;
+    this.#pulse[Symbol.dispose]();
+    this.#ended.resolve(why);
+    if (this.#retired) return;
+    this.#frames.abort(why);
+    this.connection.abort(new Error(why));
+  }
+
+  async #leave(): Promise<void> {
     this.#closing = true;
     this.#retired = true;
-    clearInterval(this.#timer);
-    const deadline = AbortSignal.timeout(limits.retireMs);
+    this.#pulse[Symbol.dispose]();
+    const deadline = AbortSignal.timeout(limits.leaveMs);
     const options = { signal: deadline, ref: false };
     try {
       await this.#writing;
       await this.#frames.close(limits.memberWriteDeadlineMs);
-      await Promise.race([this.ended, pause(limits.retireMs, undefined, options)]); // All was read that was sent.
+      await Promise.race([this.ended, pause(limits.leaveMs, undefined, options)]); // All was read that was sent.
       while (this.connection.streams.length > 0) await pause(RETIRE_LOOK_MS, undefined, options);
       await this.connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) });
     } catch {
@@ -198,48 +223,14 @@ export class Link {
     this.end("replaced");
   }
 
-  /** Ends link and connection at once; of a link that has retired, the link. */
-  end(why: string): void {
-    this.#closing = true;
-    clearInterval(this.#timer);
-    this.#ended.resolve(why);
-    if (this.#retired) return;
-    this.#frames.abort(why);
-    this.connection.abort(new Error(why));
+  #absent(): Promise<never> {
+    return this.ended.then((why) => Promise.reject(new CairnError("peer-absent", { why })));
   }
 
   /** The other side sends nothing more. It may have moved to another link already, and still read what it is sent. */
   #finish(): void {
     this.#ended.resolve("closed by peer");
-    if (!this.#closing) void this.retire();
-  }
-
-  #ping(answered: (rttMs: number) => void): void {
-    this.#nonce = (this.#nonce + 1) % 0x1_0000_0000;
-    this.#pings.set(this.#nonce, { sentAt: this.#parts.now(), answered });
-    for (const eldest of this.#pings.keys()) {
-      if (this.#pings.size <= limits.pingsWaiting) break;
-      this.#pings.delete(eldest);
-    }
-    this.send({ kind: "ping", nonce: this.#nonce, summary: this.#parts.roster.summary() });
-    clearTimeout(this.#doubting);
-    const sentAt = this.#parts.now();
-    this.#doubting = setTimeout(() => {
-      if (!this.#closing && this.#heardAt < sentAt) this.#doubt();
-    }, limits.linkDoubtMs);
-    this.#doubting.unref();
-  }
-
-  #doubt(): void {
-    this.#doubts += 1;
-    if (this.#doubts > limits.linkDoubts) return this.end("silent");
-    if (this.#doubts === 1) this.#parts.doubt(this);
-    this.#ping(() => undefined);
-  }
-
-  #measured(rttMs: number): void {
-    this.#rttMs = rttMs;
-    this.#usualRttMs = this.#usualRttMs === undefined ? rttMs : this.#usualRttMs + (rttMs - this.#usualRttMs) / 8;
+    if (!this.#closing) void this.#leave();
   }
 
   async #write(): Promise<void> {
@@ -252,12 +243,10 @@ export class Link {
 
   async #read(): Promise<void> {
     for (;;) {
-      const bytes = await this.#frames.read(3 * limits.pingEveryMs);
+      const bytes = await this.#frames.read(limits.linkMuteMs);
       // What arrived before the other side closed still counts; what a member says that was let go of does not.
       if (bytes === undefined || this.#muted) return;
       this.#bytesIn += bytes.length;
-      this.#heardAt = this.#parts.now();
-      this.#doubts = 0;
       this.#heard.resolve();
       this.#handle(this.#parts.codec.decodeMemberFrame(bytes));
     }
@@ -273,13 +262,8 @@ export class Link {
       case "ping":
         if (frame.summary !== roster.summary()) this.send({ kind: "have", have: roster.have() });
         return this.send({ kind: "pong", nonce: frame.nonce });
-      case "pong": {
-        const ping = this.#pings.get(frame.nonce);
-        if (ping === undefined) return;
-        this.#pings.delete(frame.nonce);
-        this.#measured(this.#parts.now() - ping.sentAt);
-        return ping.answered(this.#rttMs ?? 0);
-      }
+      case "pong":
+        return this.#pulse.pong(frame.nonce);
       case "addresses":
         return this.#parts.heard(this, frame.hosts);
       case "gossip":

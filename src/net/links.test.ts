@@ -52,6 +52,7 @@ async function side(t: TestContext, number: number, relaysInbound: () => number)
       heard: () => undefined,
       gossip: () => undefined,
       doubt: () => undefined,
+      watch: (of: Connection, arrived: () => void) => libp2p.services.ways.watch(of, arrived),
     };
     const route = { relays, via: relays > 0 ? "ab".repeat(32) : undefined };
     const link = new Link(parts, keyOf(connection.remotePeer) ?? "", connection, frames, route);
@@ -118,4 +119,46 @@ test("when the direct way dies what waits in reserve takes its place at once", {
   direct.end("cut");
   await until(t, () => a.links.get(b.key) === reserve && b.links.get(a.key)?.facts.relays === 1);
   assert.deepEqual([a.lost, b.lost], [[], []]);
+});
+
+test("what is under way on a relayed link that a direct one replaces goes on, and its connection ends after it", {
+  timeout: 20_000,
+}, async (t) => {
+  let relays = 1;
+  const [a, b] = await Promise.all([side(t, 1, () => relays), side(t, 2, () => relays)]);
+  await b.libp2p.handle("/test/echo/1", (stream) => stream.addEventListener("message", ({ data }) => void stream.send(data)));
+  const before = await link(a, b, 1);
+  await until(t, () => b.links.has(a.key));
+  const stream = await before.connection.newStream("/test/echo/1");
+  let came = 0;
+  stream.addEventListener("message", ({ data }) => {
+    came += data.byteLength;
+  });
+  relays = 0;
+  const direct = await link(a, b, 0);
+  await until(t, () => a.links.get(b.key) === direct && b.links.get(a.key)?.facts.relays === 0);
+  stream.send(new Uint8Array(1_000));
+  await until(t, () => came === 1_000);
+  assert.ok((await before.ping(5_000)) >= 0, "the way that was replaced is still looked after");
+  await stream.close();
+  stream.abort(new Error("done"));
+  await until(t, () => before.connection.status !== "open");
+  assert.deepEqual([a.lost, b.lost], [[], []]);
+});
+
+test("of the links that were replaced only the latest are kept, whatever goes over them", { timeout: 20_000 }, async (t) => {
+  const [a, b] = await Promise.all([side(t, 1, () => 1), side(t, 2, () => 1)]);
+  await b.libp2p.handle("/test/hold/1", () => undefined);
+  const ways: Link[] = [];
+  for (let i = 0; i < limits.retiredPerPeer + 2; i++) {
+    const one = await link(a, b, 1);
+    await until(t, () => a.links.get(b.key) === one);
+    await one.connection.newStream("/test/hold/1");
+    ways.push(one);
+  }
+  assert.equal(await ways[0]?.ended, "replaced");
+  assert.deepEqual(
+    ways.slice(1).map(({ connection }) => connection.status),
+    ways.slice(1).map(() => "open"),
+  );
 });

@@ -22,6 +22,9 @@ export class Links {
   /** Links that take the place of those in use once the other side has been heard on them, or when those in use end. */
   readonly #next = new Map<Key, Link>();
 
+  /** Links that others have replaced, the latest last, as long as something goes over them. */
+  readonly #retired = new Map<Key, Link[]>();
+
   constructor(parts: LinksParts) {
     this.#parts = parts;
   }
@@ -57,13 +60,13 @@ export class Links {
   /** A link may be dead without a sign of it: if it does not answer, it is let go of. */
   probe(key: Key): void {
     const link = this.#links.get(key);
-    link?.ping(limits.linkProbeMs).catch(() => link.end("silent"));
+    link?.proven().catch(() => link.end("silent"));
   }
 
   /** A new link is no better. But the other side may have lost what looks alive from here, and be back: then the new one is the next. */
   #doubt(before: Link, link: Link): void {
     const waits = this.#reserve(link);
-    before.ping(limits.linkProbeMs).then(
+    before.proven().then(
       () => waits && this.#next.get(link.key) === link && link.end("one link is enough"),
       // It may only be slow: what is under way on it may still finish.
       () => (waits && this.#next.get(link.key) === link ? this.#promote(link) : before.end("silent")),
@@ -96,7 +99,21 @@ export class Links {
     if (this.#next.get(key) !== link) return;
     this.#next.delete(key);
     this.#install(link, before === undefined ? "connected" : "moved");
-    void before?.retire();
+    if (before !== undefined) this.#retire(before);
+  }
+
+  /** Only so many to a member: libp2p refuses more connections of one peer, and one must be left to connect anew. */
+  #retire(link: Link): void {
+    const { key } = link;
+    const retired = [...(this.#retired.get(key) ?? []), link];
+    while (retired.length > limits.retiredPerPeer) retired.shift()?.end("replaced");
+    this.#retired.set(key, retired);
+    void link.retire();
+    void link.ended.then(() => {
+      const left = (this.#retired.get(key) ?? []).filter((other) => other !== link);
+      if (left.length > 0) this.#retired.set(key, left);
+      else this.#retired.delete(key);
+    });
   }
 
   #replace(before: Link, link: Link): void {

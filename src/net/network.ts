@@ -407,7 +407,8 @@ export class Network implements AsyncDisposable {
     const heard = (from: Link, hosts: readonly Host[]): void => this.#whereabouts.heard(from, hosts);
     const gossip = (from: Key, frame: GossipFrame): void => this.#hearGossip(from, frame);
     const doubt = (silent: Link): void => void this.#wayFinder.paths.doubt(silent);
-    const link = new Link({ roster, codec, now, heard, gossip, doubt }, key, connection, frames, this.#routes.of(connection));
+    const watch = (of: Connection, arrived: () => void): void => this.#libp2p.services.ways.watch(of, arrived);
+    const link = new Link({ roster, codec, now, heard, gossip, doubt, watch }, key, connection, frames, this.#routes.of(connection));
     this.#links.adopt(link);
   }
 }

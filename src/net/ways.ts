@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import type { ComponentLogger, Connection, MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { asError, systemCode } from "../base/index.ts";
+import { Arrivals } from "./arrivals.ts";
 import { SocketConnection } from "./socket-connection.ts";
 
 /** Ports that IANA leaves to whoever connects. */
@@ -43,11 +44,18 @@ export class Ways {
   readonly #upgrader: Upgrader;
   readonly #addresses: () => Multiaddr[];
   readonly #logger: ComponentLogger;
+  readonly #arrivals: Arrivals;
 
   constructor({ upgrader, addresses, logger }: { upgrader: Upgrader; addresses: () => Multiaddr[]; logger: ComponentLogger }) {
     this.#upgrader = upgrader;
     this.#addresses = addresses;
     this.#logger = logger;
+    this.#arrivals = new Arrivals(upgrader);
+  }
+
+  /** See {@link Arrivals.watch}. */
+  watch(connection: Connection, arrived: () => void): void {
+    this.#arrivals.watch(connection, arrived);
   }
 
   /** Where this node listens. libp2p itself leaves out public addresses until a service of its own has confirmed them. */
