@@ -81,8 +81,8 @@ export class Gate implements Disposable {
   }
 
   /** Ends every connection whose member is no longer one. */
-  expel(isGone: (key: Key) => boolean): void {
-    for (const [connection, key] of this.#proven) if (isGone(key)) this.refuseSoon(connection, "no longer a member");
+  expel(isGone: (key: Key, connection: Connection) => boolean): void {
+    for (const [connection, key] of this.#proven) if (isGone(key, connection)) this.refuseSoon(connection, "no longer a member");
   }
 
   closed(connection: Connection): void {

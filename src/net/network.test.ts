@@ -67,6 +67,18 @@ test("a revoked member is cut off, knows why, and does not come back", { timeout
   await until(t, () => client.status !== "open");
 });
 
+test("whatever else a revoked member has open beside its link ends, too", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const held: MemberStream[] = [];
+  await a.network.serve("/cairn/hold/1", 1, (stream) => held.push(stream));
+  const b = await join(t, 2, a);
+  await until(t, () => a.network.connected(b.members.self));
+  await b.network.visit({ peerKey: a.members.self, addresses: a.network.addresses }, "/cairn/hold/1", 5_000);
+  await until(t, () => held.length === 1);
+  a.members.issue({ kind: "revoke", member: b.members.self });
+  await until(t, () => held[0]?.connection.status !== "open");
+});
+
 test("who was let in elsewhere brings the proof along", { timeout: 20_000 }, async (t) => {
   const a = await start(t, 1, founded(1));
   const b = await join(t, 2, a);

@@ -374,7 +374,7 @@ export class Network implements AsyncDisposable {
       this.#seeker.forget(link.key);
       void link.close(roster.standing(link.key));
     }
-    this.#gate.expel((key) => isGone(key) && !this.#links.has(key));
+    this.#gate.expel((key, connection) => isGone(key) && this.#links.get(key)?.connection !== connection);
     this.#whereabouts.rosterChanged();
     this.#seeker.seek();
   }

@@ -84,8 +84,17 @@ test("a busy way that falls silent is doubted and dies as quickly as any", (t) =
   silence();
   tick(limits.pingEveryMs + limits.linkDoubtMs + 100);
   assert.equal(seen.doubts, 1);
-  tick(limits.linkDoubtMs * (limits.linkDoubts + 1)); // An ordinary ping in between begins a wait anew.
+  tick(limits.linkDoubtMs * (limits.linkDoubts + 1));
   assert.ok(seen.isDead);
+});
+
+test("somebody who pings every second does not put off the doubt", (t) => {
+  const { pulse, seen, tick } = pulseOf(t, undefined, undefined);
+  for (let second = 0; second < 16; second++) {
+    pulse.ping();
+    tick(1_000);
+  }
+  assert.deepEqual({ doubts: seen.doubts, isDead: seen.isDead }, { doubts: 1, isDead: true });
 });
 
 const probes: readonly { what: string; answersMs: number | undefined; bytesEveryMs: number | undefined; forMs: number; outcome: string }[] =

@@ -55,9 +55,8 @@ export class Pulse implements Disposable {
       if (this.#waiting.size <= limits.pingsWaiting) break;
       this.#waiting.delete(eldest);
     }
-    clearTimeout(this.#doubting);
-    this.#doubting = setTimeout(() => this.#look(sentAt), limits.linkDoubtMs);
-    this.#doubting.unref();
+    // Whoever pings often must not put off the doubt.
+    this.#doubting ??= setTimeout(() => this.#look(sentAt), limits.linkDoubtMs).unref();
     this.#parts.send(this.#nonce);
   }
 
@@ -110,6 +109,7 @@ export class Pulse implements Disposable {
   }
 
   #look(sentAt: number): void {
+    this.#doubting = undefined;
     if (this.#arrivedAt >= sentAt) return;
     this.#doubts += 1;
     if (this.#doubts > limits.linkDoubts) return this.#parts.dead();
