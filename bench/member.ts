@@ -83,6 +83,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
       plain: () => Promise.resolve(undefined),
       partPath: nothing,
       plainPath: nothing,
+      sizeOf: () => undefined,
       adopt: nothing,
     },
     index: { add: () => undefined },

@@ -22,6 +22,7 @@ export type ErrorCode =
   | "peer-absent" // A member is not connected.
   | "peer-silent" // A member does not answer in time.
   | "data-refused" // A member does not serve that, or not this one; facts.why has its reason.
+  | "blob-absent" // Neither this node nor a member that was asked has a blob.
   | "address-unavailable" // A local address cannot be listened on.
   | "tunnel-unknown" // Nothing is exposed or forwarded by that name.
   | "peer-unreachable" // No host of an invitation answers.

@@ -439,6 +439,27 @@ export const limits = {
     /** What was fetched of a blob waits so long to be gone on with. */
     partsKeptMs: 259_200_000,
   },
+  /** docs/protocol/trees.md */
+  trees: {
+    /** A directory node; smaller than what travels in chunks. */
+    nodeBytes: 4_194_304,
+    /** Files, links and directories of one tree, each counted as often as it appears. */
+    entries: 262_144,
+    depth: 128,
+    nameBytes: 255,
+    targetBytes: 4_095,
+    /** Blobs that one question is about, and that are fetched before the next are. */
+    blobsAtOnce: 1_024,
+    frameBytes: 65_536,
+    answerMs: 3_000,
+    /** Members that are asked whether they have a blob: in turns, altogether, and who have it before nobody else is asked. */
+    askedAtOnce: 8,
+    asked: 64,
+    holders: 3,
+    /** A tree that is brought here is told about so often; the command line waits so long for a word. */
+    tellEveryMs: 500,
+    silentMs: 30_000,
+  },
   /** What a user has pinned, and blobs that belong to it. */
   pins: 1_024,
   pinnedBlobs: 65_536,

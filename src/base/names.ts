@@ -14,6 +14,8 @@ export interface NameRecord {
   readonly sequence: number;
   /** A blob, or the action of a result. */
   readonly root: Digest;
+  /** What the root is: the bytes of a file, a directory, or "" where the author did not say. */
+  readonly codec: "" | "raw" | "directory";
   /** By the author's clock, ms since the epoch. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;

@@ -6,7 +6,8 @@
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
-import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/index.ts";
+import { createInterface } from "node:readline";
+import { CairnError, type ErrorCode, type Facts, limits, systemCode } from "../base/index.ts";
 
 export interface Control {
   /** @throws {CairnError} daemon-absent when nobody answers in time, or the daemon's own error */
@@ -16,6 +17,13 @@ export interface Control {
    * @throws {CairnError} as get
    */
   post(path: string, body?: unknown, signal?: AbortSignal, deadlineMs?: number): Promise<unknown>;
+  /**
+   * Asks for something that takes long; when the signal aborts, the daemon stops it.
+   *
+   * @param told is called with what the daemon says meanwhile
+   * @throws {CairnError} as get
+   */
+  follow(path: string, body: unknown, told: (progress: unknown) => void, signal: AbortSignal): Promise<unknown>;
 }
 
 export interface ControlOptions {
@@ -46,6 +54,27 @@ export class ControlClient implements Control {
 
   post(path: string, body: unknown = {}, signal?: AbortSignal, deadlineMs: number = this.#options.deadlineMs): Promise<unknown> {
     return this.#ask("POST", path, JSON.stringify(body), signal, deadlineMs);
+  }
+
+  async follow(path: string, body: unknown, told: (progress: unknown) => void, signal: AbortSignal): Promise<unknown> {
+    const silence = new AbortController();
+    const { silentMs } = limits.trees;
+    const silent = setTimeout(() => silence.abort(), silentMs);
+    const { socket: at } = this.#options;
+    try {
+      using socket = reachable(at);
+      const heard = (line: unknown): void => {
+        silent.refresh();
+        told(line);
+      };
+      return await following(socket.path, path, JSON.stringify(body), heard, AbortSignal.any([signal, silence.signal]));
+    } catch (error) {
+      if (error instanceof CairnError) throw error;
+      const why = silence.signal.aborted ? "silent" : (systemCode(error) ?? "closed");
+      throw new CairnError("daemon-absent", { socket: at, why, waitedMs: silence.signal.aborted ? silentMs : 0 }, error);
+    } finally {
+      clearTimeout(silent);
+    }
   }
 
   async #ask(
@@ -117,6 +146,46 @@ function exchange(socketPath: string, method: string, path: string, body: string
   });
 }
 
+/** The last line of an answer has what was asked for, or the error; those before it are progress. */
+function following(
+  socketPath: string,
+  path: string,
+  body: string,
+  told: (progress: unknown) => void,
+  signal: AbortSignal,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const asking = request({ socketPath, method: "POST", path, headers, agent: false, signal }, (response) => {
+      response.once("error", reject);
+      let last = "";
+      const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
+      lines.on("line", (line) => {
+        if (last !== "") told(readAnswer({ status: 200, text: last }));
+        last = line;
+      });
+      lines.once("close", () => {
+        try {
+          resolve(readLast({ status: response.statusCode ?? 0, text: last }));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    asking.once("error", reject);
+    asking.end(body);
+  });
+}
+
+/** A daemon that ends in the middle leaves an answer without an end. */
+function readLast(answer: Answer): unknown {
+  const value = readAnswer(answer);
+  const error = errorFrom(value);
+  if (error !== undefined) throw error;
+  if (typeof value === "object" && value !== null && "done" in value) return value.done;
+  throw new Error("the answer has no end");
+}
+
 function readAnswer({ status, text }: Answer): unknown {
   let value: unknown;
   try {
@@ -150,6 +219,7 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "peer-silent",
   "peer-unreachable",
   "data-refused",
+  "blob-absent",
   "address-unavailable",
   "tunnel-unknown",
   "usage",

@@ -2,7 +2,6 @@
  * name publish, name resolve: what members call a digest.
  */
 import { resolve } from "node:path";
-import { CairnError } from "../base/index.ts";
 import { numberIn, textIn } from "./answers.ts";
 import { digestOfFile, isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
@@ -18,11 +17,11 @@ export async function publishName(
   signal: AbortSignal,
 ): Promise<number> {
   const { terminal, cwd } = context;
-  const digest = isDigest(root) ? root : digestOfFile(resolve(cwd, root));
-  if (digest === undefined) throw new CairnError("usage", { why: `${root} is neither 64 digits nor a file that can be read` });
-  const done = await askNetwork(context, "/network/name-publish", { name, root: digest, expiresMs: options.expires }, signal);
+  // What is no file may be a CID: the daemon knows.
+  const meant = isDigest(root) ? root : (digestOfFile(resolve(cwd, root)) ?? root);
+  const done = await askNetwork(context, "/network/name-publish", { name, root: meant, expiresMs: options.expires }, signal);
   answer(terminal, options.json, done, () => [
-    `${terminal.paint.good("published")}  ${name} is ${digest}`,
+    `${terminal.paint.good("published")}  ${name} is ${textIn(done, "cid") || textIn(done, "root")}`,
     `number ${numberIn(done, "sequence")}, until ${textIn(done, "expiresAt")}, kept by ${counted(numberIn(done, "copies"), "member")}`,
   ]);
   return exitCodes.ok;
@@ -32,7 +31,7 @@ export async function resolveName(context: Context, name: string, options: Json,
   const { terminal } = context;
   const found = await askNetwork(context, "/network/name-resolve", { name }, signal);
   answer(terminal, options.json, found, () => [
-    textIn(found, "root"),
+    textIn(found, "cid") || textIn(found, "root"),
     terminal.paint.dim(`says ${textIn(found, "author")}, number ${numberIn(found, "sequence")}, until ${textIn(found, "expiresAt")}`),
   ]);
   return exitCodes.ok;

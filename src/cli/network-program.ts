@@ -60,13 +60,13 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
 
   const name = add("name", "call a digest something, for all members", [
     ["cairn name publish latest build/app.o", "signed by this machine, kept by three"],
-    ["cairn name resolve latest", "prints the digest"],
+    ["cairn name resolve latest", "prints the CID, or the digest"],
   ]);
   name
     .command("publish")
     .description("say what a name stands for from now on")
     .argument("<name>", "lower-case letters, digits and hyphens")
-    .argument("<root>", "64 digits of a blob or an action, or a file whose digest is meant")
+    .argument("<root>", "a CID, 64 digits of a blob or an action, or a file whose digest is meant")
     .addOption(new Option("--expires <time>", "how long it is good, such as 24h, 30d").argParser(readTime).default(readTime("30d"), "30d"))
     .option("--json", "as JSON")
     .action((text, root, options) => finish(publishName(context, text, root, options, signal)));

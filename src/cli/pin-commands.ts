@@ -7,15 +7,16 @@ import { digestOfFile, isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { counted, table } from "./format.ts";
 import type { Json } from "./network-ask.ts";
+import { followTree } from "./tree-commands.ts";
 import { exitCodes } from "./troubles.ts";
 
 /** Digits of a digest that people are shown. */
 const SHOWN = 16;
 
 export async function pin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
-  const { control, terminal } = context;
+  const { terminal } = context;
   const pinned: unknown[] = [];
-  for (const name of names) pinned.push(await control.post("/pin", question(context, name), signal));
+  for (const name of names) pinned.push(await followTree(context, "/pin", question(context, name), signal));
   answer(terminal, options.json, { pinned }, () => pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`));
   return exitCodes.ok;
 }
@@ -38,7 +39,7 @@ export async function pins({ control, terminal }: Context, options: Json, signal
           rows.map((row) => {
             const missing = numberIn(row, "missing");
             const state = missing === 0 ? terminal.paint.good("here") : terminal.paint.bad(`${counted(missing, "blob")} missing`);
-            return [textIn(row, "name"), textIn(row, "kind"), `${textIn(row, "root").slice(0, SHOWN)}…`, textIn(row, "at"), state];
+            return [textIn(row, "name"), textIn(row, "kind"), called(row), textIn(row, "at"), state];
           }),
         ),
   );
@@ -53,5 +54,10 @@ function question({ cwd }: Context, name: string): { name: string; file: string;
 
 function line(pinned: unknown): string {
   const kind = textIn(pinned, "kind");
-  return `${textIn(pinned, "name")}  ${kind} ${textIn(pinned, "root").slice(0, SHOWN)}…, ${counted(numberIn(pinned, "blobs"), "blob")}`;
+  return `${textIn(pinned, "name")}  ${kind} ${called(pinned)}, ${counted(numberIn(pinned, "blobs"), "blob")}`;
+}
+
+/** What can be got has a CID, which is shown whole so that it can be copied. */
+function called(pinned: unknown): string {
+  return textIn(pinned, "cid") || `${textIn(pinned, "root").slice(0, SHOWN)}…`;
 }

@@ -16,6 +16,7 @@ import { styleHelp, welcome } from "./help.ts";
 import { addNetwork } from "./network-program.ts";
 import { pin, pins, unpin } from "./pin-commands.ts";
 import { readSize } from "./sizes.ts";
+import { addTrees } from "./tree-program.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
 const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", network: "Network", shell: "Shell" } as const;
@@ -174,8 +175,9 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   add("cache", "pin", "keep a result or a blob on this machine, however full it is", [
     ["cairn pin src/main.c", "what its last compile made"],
     ["cairn pin build/main.o", "a file that a compile has written; or the 64 digits of an action or a blob"],
+    ["cairn pin bafyrei…", "what cairn put has printed; what is not here is fetched from members"],
   ])
-    .argument("<what...>", "sources, outputs, actions or blobs")
+    .argument("<what...>", "sources, outputs, actions, blobs, CIDs or names")
     .option("--json", "as JSON")
     .action((names, options) => finish(pin(context, names, options, signal)));
 
@@ -188,6 +190,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .option("--json", "as JSON")
     .action((options) => finish(pins(context, options, signal)));
 
+  addTrees((name, about, examples) => add("cache", name, about, examples), { context, finish, signal });
   addConfig(context, add, finish, signal);
   addAttest(context, add, finish, signal);
   addNetwork(context, (name, about, examples) => add("network", name, about, examples), finish, signal);
@@ -279,7 +282,7 @@ function readShell(text: string): (typeof shells)[number] {
 }
 
 function completedCommands(program: Command): CompletedCommand[] {
-  const rest: Readonly<Record<string, CompletedCommand["rest"]>> = { run: "command", cc: "command", explain: "files" };
+  const rest: Readonly<Record<string, CompletedCommand["rest"]>> = { run: "command", cc: "command", explain: "files", put: "files" };
   return program.commands.map((command) => ({
     name: command.name(),
     about: command.description(),

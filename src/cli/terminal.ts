@@ -11,6 +11,8 @@ export interface Terminal {
   out(text: string): void;
   /** Remarks, warnings, errors: never mixed with an answer that a program reads. */
   note(text: string): void;
+  /** What happens just now, on a terminal: one line that the next one replaces; "" takes it away. Elsewhere nothing. */
+  passing(text: string): void;
   readonly paint: Paint;
   readonly columns: number;
 }
@@ -37,6 +39,9 @@ export function openTerminal(out: Stream, err: Stream, env: Environment): Termin
   return {
     out: (text) => void out.write(`${text}\n`),
     note: (text) => void err.write(`${text}\n`),
+    passing: (text) => {
+      if (err.isTTY === true && env.TERM !== "dumb") err.write(`\r\x1b[K${text}`);
+    },
     paint: painter(wantsColour(out, env)),
     columns: out.columns ?? 100,
   };

@@ -4,7 +4,7 @@
  * Knows: every error code. Does not know: where an error came from.
  */
 import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/index.ts";
-import { bytes, duration } from "./format.ts";
+import { bytes, counted, duration } from "./format.ts";
 
 /** What a process ends with. `run` and `cc` end with their command's own code, 128 + n after signal n. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, noDaemon: 3 } as const;
@@ -123,6 +123,10 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     advice: ["is the machine that printed it switched on, and its daemon running (cairn status)?", "the line can be used again once it is"],
   }),
   "data-refused": (facts) => dataRefusal(facts),
+  "blob-absent": (facts) => ({
+    what: `${counted(Number(facts.blobs ?? 1), "blob")} of it cannot be had (the first is ${fact(facts, "first").slice(0, SHOWN)}…): ${ABSENT[fact(facts, "why")] ?? fact(facts, "why")}`,
+    advice: facts.why === "nobody" ? ["what has come stays here: try again when who has it is there (cairn peers)"] : [],
+  }),
   "address-unavailable": (facts) => ({
     what: `${fact(facts, "address")} cannot be listened on: ${fact(facts, "why")}`,
     advice: ["is something else using it? choose another port"],
@@ -132,6 +136,15 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     advice: ["--list   shows what is"],
   }),
   usage: (facts) => ({ what: fact(facts, "why") || "that makes no sense", exitCode: exitCodes.usage }),
+};
+
+/** Digits of a digest that people are shown. */
+const SHOWN = 16;
+
+const ABSENT: Readonly<Record<string, string>> = {
+  "no-network": "it is not on this machine, which is in no network",
+  nobody: "no connected member has it",
+  removed: "it was removed from the store meanwhile",
 };
 
 /** Turns whatever was thrown into something that helps. */

@@ -2,7 +2,7 @@
  * What the command line may ask of this node, answered from its parts.
  */
 import { accessSync, constants } from "node:fs";
-import type { Config, ConfigValue, Home } from "../base/index.ts";
+import type { Config, ConfigValue, Home, NameRecord } from "../base/index.ts";
 import type { Controls, HotRecords } from "../doors/index.ts";
 import type { CompileFlow, Statistics } from "../flows/index.ts";
 import type { DiskStore, Pins, SqliteIndex } from "../store/index.ts";
@@ -10,6 +10,7 @@ import type { Housekeeper } from "./housekeeper.ts";
 import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
+import { type Tell, Trees } from "./trees.ts";
 import { version } from "./version.ts";
 
 export interface ControlParts {
@@ -43,13 +44,16 @@ export class NodeControls implements Controls {
   readonly #parts: ControlParts;
   readonly #options: ControlOptions;
   readonly #startedAt: number;
+  readonly trees: Trees;
   readonly #pinning: Pinning;
 
   constructor(parts: ControlParts, options: ControlOptions) {
     this.#parts = parts;
     this.#options = options;
     this.#startedAt = parts.now();
-    this.#pinning = new Pinning({ ...parts, resolve: (name) => parts.network.rootOf(name) });
+    const resolve = (name: string): Promise<NameRecord | undefined> => parts.network.rootOf(name);
+    this.trees = new Trees({ ...parts, network: () => parts.network.trees, named: resolve });
+    this.#pinning = new Pinning({ ...parts, resolve, trees: this.trees });
   }
 
   get network(): NetworkService {
@@ -147,9 +151,9 @@ export class NodeControls implements Controls {
     };
   }
 
-  async pin(question: PinQuestion): Promise<unknown> {
+  async pin(question: PinQuestion, tell: Tell, signal: AbortSignal): Promise<unknown> {
     await this.#parts.flow.catchUp();
-    return this.#pinning.pin(question);
+    return this.#pinning.pin(question, tell, signal);
   }
 
   unpin(question: PinQuestion): Promise<unknown> {

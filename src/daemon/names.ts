@@ -3,22 +3,11 @@
  *
  * Knows: what is kept, and whom to ask. Does not know: which of several records stands (trust), or how members talk (net).
  */
-import {
-  CairnError,
-  type Digest,
-  digestOf,
-  isName,
-  type Key,
-  type Log,
-  limits,
-  type NameRecord,
-  reasonOf,
-  type SignedName,
-} from "../base/index.ts";
+import { CairnError, digestOf, isName, type Key, type Log, limits, type NameRecord, reasonOf, type SignedName } from "../base/index.ts";
 import type { NamesParts } from "../net/index.ts";
 import { type Candidate, Names, rendezvousOrder } from "../net/index.ts";
 import { isSigned, type KeyPair, keepNames, type Members, nameSaid } from "../trust/index.ts";
-import type { NamesFrame, NetworkCodec } from "../wire/index.ts";
+import { loadTreeCodec, type NamesFrame, type NetworkCodec } from "../wire/index.ts";
 import { memberCalled } from "./network-views.ts";
 
 const PURPOSE = "cairn name 1";
@@ -63,7 +52,12 @@ export class NameService implements Disposable {
   }
 
   /** @throws {CairnError} network-refused when this node is no active member, limit-exceeded */
-  async publish({ name, root, expiresMs }: { name: string; root: Digest; expiresMs: number }): Promise<object> {
+  async publish({
+    name,
+    root,
+    codec: kind,
+    expiresMs,
+  }: Pick<NameRecord, "name" | "root" | "codec"> & { expiresMs: number }): Promise<object> {
     const { members, keys, codec } = this.#parts;
     if (members.standing(members.self) !== "active") throw new CairnError("network-refused", { why: "not-a-member" });
     await this.#ask(name); // Others may know a greater sequence than this node, whose state may be a restored one.
@@ -77,6 +71,7 @@ export class NameService implements Disposable {
       name,
       sequence,
       root,
+      codec: kind,
       issuedAtMs,
       expiresAtMs: issuedAtMs + expiresMs,
     };
@@ -84,7 +79,8 @@ export class NameService implements Disposable {
     this.#put(signed);
     this.#save();
     const told = await this.#tell(name, { name: "", records: [signed] });
-    return { name, root, sequence, expiresAt: new Date(record.expiresAtMs).toISOString(), copies: told.length + 1 };
+    const cid = await cidOf(record);
+    return { name, root, ...cid, sequence, expiresAt: new Date(record.expiresAtMs).toISOString(), copies: told.length + 1 };
   }
 
   /**
@@ -95,7 +91,8 @@ export class NameService implements Disposable {
     const found = await this.find(text);
     if (found.kind === "none") throw new CairnError("usage", { why: found.why });
     const { name, root, sequence, author, expiresAtMs } = found.record;
-    return { name, root, sequence, author: this.#called(author), key: author, expiresAt: new Date(expiresAtMs).toISOString() };
+    const cid = await cidOf(found.record);
+    return { name, root, ...cid, sequence, author: this.#called(author), key: author, expiresAt: new Date(expiresAtMs).toISOString() };
   }
 
   /** See {@link resolve}. @throws {CairnError} member-unknown */
@@ -221,6 +218,11 @@ export class NameService implements Disposable {
   #called(author: Key): string {
     return this.#parts.members.state?.members.get(author)?.name ?? author;
   }
+}
+
+/** An action, or what the author did not tell, has none. */
+async function cidOf({ root, codec }: NameRecord): Promise<{ readonly cid?: string }> {
+  return codec === "" ? {} : { cid: (await loadTreeCodec()).formatCid({ digest: root, codec }) };
 }
 
 function none(why: string): FoundName {

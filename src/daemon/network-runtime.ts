@@ -20,6 +20,7 @@ import {
 import type { Discovery, SavedPeers } from "../contracts/index.ts";
 import {
   type Candidate,
+  Holders,
   MdnsDiscovery,
   Network,
   type Overlay,
@@ -56,6 +57,7 @@ import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-shar
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
+import type { TreeNetwork } from "./tree-fetch.ts";
 import { Tunnels } from "./tunnels.ts";
 
 /** Decisions that come together go into one epoch. */
@@ -117,6 +119,7 @@ interface Started {
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
   readonly names: NameService;
+  readonly trees: TreeNetwork;
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
   readonly log: Log;
@@ -153,6 +156,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
   readonly names: NameService;
+  readonly trees: TreeNetwork;
   readonly #overlay: Overlay;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
@@ -227,19 +231,27 @@ export class NetworkRuntime implements AsyncDisposable {
     const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies, directory }));
     const present = (): readonly Candidate[] => presentMembers(members, network);
     const names = stack.use(await NameService.start({ members, network, codec, keys, kept, present, log }));
-    const started = { members, network, overlay, gossip, tunnels, sharing, names, codec, keys, log, sources, opened: stack.move() };
+    const far = (key: Key): number => network.rttMs(key) ?? Number.MAX_SAFE_INTEGER;
+    const nearest = (): readonly Key[] =>
+      present()
+        .flatMap(({ key }) => (key === members.self ? [] : [key]))
+        .toSorted((a, b) => far(a) - far(b));
+    const holders = await Holders.start({ network, codec, log, nearest, sizeOf: (digest) => local.store.sizeOf(digest) });
+    const trees = { exchange: sharing.exchange, holders: holders.of.bind(holders) };
+    const started = { members, network, overlay, gossip, tunnels, sharing, names, trees, codec, keys, log, sources, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, overlay, gossip, tunnels, sharing, names, codec, keys, log, sources, opened }: Started) {
+  private constructor({ members, network, overlay, gossip, tunnels, sharing, names, trees, codec, keys, log, sources, opened }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
     this.tunnels = tunnels;
     this.sharing = sharing;
     this.names = names;
+    this.trees = trees;
     this.#overlay = overlay;
     this.#codec = codec;
     this.#keys = keys;

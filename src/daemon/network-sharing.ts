@@ -15,7 +15,8 @@ import type { SharingNetwork, Unsigned } from "./sharing.ts";
 
 /** What copies are kept in, and when there is time for them. */
 export interface LocalCopies {
-  readonly store: GrowingStore & Pick<LocalStore, "write"> & { hasRoom(bytes: number): boolean };
+  readonly store: GrowingStore &
+    Pick<LocalStore, "write"> & { hasRoom(bytes: number): boolean; sizeOf(digest: Digest): number | undefined };
   readonly index: Pick<ResultIndex, "add">;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;

@@ -8,9 +8,10 @@ import { randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
-import { CairnError, type Digest, isName, type Log } from "../base/index.ts";
+import { CairnError, type Digest, isName, type Log, type NameRecord } from "../base/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
+import { loadTreeCodec } from "../wire/index.ts";
 import type { AttestationStore } from "./attestation-desk.ts";
 import type { Attestations } from "./attestations.ts";
 import { nameFrom } from "./machine-name.ts";
@@ -20,6 +21,7 @@ import type { NetworkRuntime, NetworkSettings } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
+import type { TreeNetwork } from "./tree-fetch.ts";
 
 /** Machines that an invitation names: who made it, and some that can stand in. */
 const INVITATION_HOSTS = 3;
@@ -265,10 +267,12 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     }
   }
 
-  publishName({ name, root, expiresMs }: { name: string; root: string; expiresMs: number }): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.names).then((names) =>
-      names.publish({ name: checkedName(name, "name"), root, expiresMs }),
-    );
+  async publishName({ name, root, expiresMs }: { name: string; root: string; expiresMs: number }): Promise<unknown> {
+    const { parseCid } = await loadTreeCodec();
+    const meant = /^[0-9a-f]{64}$/.test(root) ? { digest: root, codec: "" as const } : parseCid(root);
+    if (meant === undefined) throw new CairnError("usage", { why: `${root} is neither a CID nor 64 digits` });
+    const names = await this.#alone(async () => (await this.#required()).runtime.names);
+    return names.publish({ name: checkedName(name, "name"), root: meant.digest, codec: meant.codec, expiresMs });
   }
 
   resolveName({ name }: { name: string }): Promise<unknown> {
@@ -276,9 +280,14 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   /** What a name stands for; undefined where nobody can say. */
-  async rootOf(name: string): Promise<Digest | undefined> {
+  async rootOf(name: string): Promise<NameRecord | undefined> {
     const found = this.#running === undefined ? undefined : await this.#running.runtime.names.find(name);
-    return found?.kind === "found" ? found.record.root : undefined;
+    return found?.kind === "found" ? found.record : undefined;
+  }
+
+  /** What files and directories are fetched from; undefined while this node is in no network. */
+  get trees(): TreeNetwork | undefined {
+    return this.#running?.runtime.trees;
   }
 
   tunnels(): Promise<TunnelControls> {

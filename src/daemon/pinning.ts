@@ -3,16 +3,19 @@
  *
  * Knows: what a name leads to. Does not know: how pins are kept, or what evicts.
  */
-import { CairnError, type Digest } from "../base/index.ts";
+import { CairnError, type Digest, type NameRecord } from "../base/index.ts";
 import type { LocalStore, ResultIndex } from "../contracts/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
+import { loadTreeCodec, type TreeCodec } from "../wire/index.ts";
+import type { Tell, Trees } from "./trees.ts";
 
 export interface PinningParts {
   readonly store: Pick<LocalStore, "has">;
   readonly index: Pick<ResultIndex, "result" | "history">;
   readonly pins: Pins;
   /** What members call a digest; undefined when nobody says, or this node is in no network. */
-  readonly resolve: (name: string) => Promise<Digest | undefined>;
+  readonly resolve: (name: string) => Promise<NameRecord | undefined>;
+  readonly trees: Pick<Trees, "pin">;
   /** ms since the epoch */
   readonly now: () => number;
 }
@@ -35,22 +38,37 @@ export class Pinning {
     this.#parts = parts;
   }
 
-  /** @throws {CairnError} usage when nothing of the kind is here, limit-exceeded, home-unwritable */
-  async pin(question: PinQuestion): Promise<object> {
-    const found = (await this.#find(question)) ?? (await this.#findNamed(question.name));
+  /**
+   * What a CID names, and files and directories that members have a name for, are brought here first.
+   *
+   * @throws {CairnError} usage when nothing of the kind is here, limit-exceeded, home-unwritable; blob-absent
+   */
+  async pin(question: PinQuestion, tell: Tell, signal: AbortSignal): Promise<object> {
+    const codec = await loadTreeCodec();
+    const keep = (found: Found): object => {
+      const pin: Pin = { ...found, name: question.name, atMs: this.#parts.now() };
+      this.#parts.pins.add(pin);
+      return described(pin, codec);
+    };
+    const here = await this.#find(question);
+    const pinned = here === undefined ? await this.#parts.trees.pin(question.name, keep, tell, signal) : keep(here);
+    if (pinned !== undefined) return pinned;
+    const found = await this.#findNamed(question.name);
     if (found === undefined) {
       const why = `no result and no blob called ${question.name} is on this machine`;
-      throw new CairnError("usage", { why, advice: "name a source that was compiled with Cairn, an output of it, an action, or a blob" });
+      throw new CairnError("usage", {
+        why,
+        advice: "name a source that was compiled with Cairn, an output of it, an action, a blob or a CID",
+      });
     }
-    const pin: Pin = { ...found, name: question.name, atMs: this.#parts.now() };
-    this.#parts.pins.add(pin);
-    return described(pin);
+    return keep(found);
   }
 
   /** @throws {CairnError} usage when it is not pinned, home-unwritable */
   async unpin(question: PinQuestion): Promise<object> {
     const { pins } = this.#parts;
-    const named = pins.list().filter(({ name, root }) => name === question.name || root === question.digest);
+    const meant = (await loadTreeCodec()).parseCid(question.name)?.digest ?? question.digest;
+    const named = pins.list().filter(({ name, root }) => name === question.name || root === meant);
     const roots = named.length > 0 ? named : [(await this.#find(question)) ?? { root: "" }];
     const removed = roots.filter(({ root }) => pins.remove(root));
     if (removed.length === 0) throw new CairnError("usage", { why: `${question.name} is not pinned` });
@@ -58,7 +76,8 @@ export class Pinning {
   }
 
   async pins(): Promise<object> {
-    const rows = this.#parts.pins.list().map(async (pin) => ({ ...described(pin), missing: await this.#missing(pin) }));
+    const codec = await loadTreeCodec();
+    const rows = this.#parts.pins.list().map(async (pin) => ({ ...described(pin, codec), missing: await this.#missing(pin) }));
     return { pins: await Promise.all(rows) };
   }
 
@@ -74,8 +93,8 @@ export class Pinning {
   }
 
   async #findNamed(name: string): Promise<Found | undefined> {
-    const digest = await this.#parts.resolve(name);
-    return digest === undefined ? undefined : this.#find({ name, file: "", digest });
+    const record = await this.#parts.resolve(name);
+    return record === undefined ? undefined : this.#find({ name, file: "", digest: record.root });
   }
 
   /** Blobs that were damaged or removed by hand. */
@@ -85,6 +104,8 @@ export class Pinning {
   }
 }
 
-function described({ root, kind, name, blobs, atMs }: Pin): object {
-  return { root, kind, name, blobs: blobs.length, at: new Date(atMs).toISOString() };
+/** Actions are no content: they have no CID. */
+function described({ root, kind, name, blobs, atMs }: Pin, { formatCid }: TreeCodec): object {
+  const cid = kind === "result" ? {} : { cid: formatCid({ digest: root, codec: kind === "tree" ? "directory" : "raw" }) };
+  return { root, ...cid, kind, name, blobs: blobs.length, at: new Date(atMs).toISOString() };
 }

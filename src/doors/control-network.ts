@@ -21,7 +21,7 @@ export interface NetworkControls {
   /** What is wrong, and what to do about it. */
   doctor(): Promise<unknown>;
   ping(request: { readonly member: string }): Promise<unknown>;
-  /** @param request `root` 64 digits */
+  /** @param request `root` a CID or 64 digits */
   publishName(request: { readonly name: string; readonly root: string; readonly expiresMs: number }): Promise<unknown>;
   /** @param request a name, or MEMBER:NAME */
   resolveName(request: { readonly name: string }): Promise<unknown>;
@@ -55,8 +55,7 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
     case "POST /network/name-publish":
       return readBody().then((body) => {
         const root = text(body, "root");
-        if (!/^[0-9a-f]{64}$/.test(root) || text(body, "name") === "")
-          throw new CairnError("usage", { why: "a name and 64 digits are wanted" });
+        if (root === "" || text(body, "name") === "") throw new CairnError("usage", { why: "a name, and a CID or 64 digits, are wanted" });
         return controls.publishName({ name: text(body, "name"), root, expiresMs: count(body, "expiresMs") });
       });
     case "POST /network/name-resolve":

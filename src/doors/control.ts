@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { CairnError, type ErrorCode, type Log, limits } from "../base/index.ts";
 import { text } from "./bodies.ts";
 import { answerNetwork, type NetworkControls } from "./control-network.ts";
+import { answerTrees, followed, type Tell, type TreeControls } from "./control-trees.ts";
 import { answerTunnels } from "./control-tunnels.ts";
 
 // An import would also load what node:http has lazily (WebSocket, and with it HTTP/2, TLS, workers): 5 MB and 30 ms that nobody needs.
@@ -22,7 +23,7 @@ export interface Controls {
   explain(file: string): Promise<unknown>;
   gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown>;
   /** @throws {CairnError} usage when there is nothing of the kind */
-  pin(question: PinQuestion): Promise<unknown>;
+  pin(question: PinQuestion, tell: Tell, signal: AbortSignal): Promise<unknown>;
   unpin(question: PinQuestion): Promise<unknown>;
   pins(): Promise<unknown>;
   config(): unknown;
@@ -37,6 +38,7 @@ export interface Controls {
   /** Which member of that network signs with an attestation key; nothing is known of other networks. @throws {CairnError} network-absent */
   signer(key: string, network: string): Promise<unknown>;
   readonly network: NetworkControls;
+  readonly trees: TreeControls;
 }
 
 /** What somebody typed, the absolute path that it may be, and the digest that it is or that the file has; "" for what is not known. */
@@ -107,7 +109,7 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
     case "POST /gc":
       return send(response, 200, await controls.gc(readGc(await readJson(request))));
     case "POST /pin":
-      return send(response, 200, await controls.pin(readPin(await readJson(request))));
+      return followed(response, readPin(await readJson(request)), (question, tell, signal) => controls.pin(question, tell, signal));
     case "POST /unpin":
       return send(response, 200, await controls.unpin(readPin(await readJson(request))));
     case "GET /pins":
@@ -119,13 +121,14 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       const question = `${request.method} ${url.pathname}`;
       const body = (): Promise<unknown> => readJson(request);
       const answer = answerNetwork(controls.network, question, body) ?? answerTunnels(() => controls.network.tunnels(), question, body);
+      if (answer === undefined && url.pathname.startsWith("/tree/")) return answerTrees(controls.trees, question, await body(), response);
       if (answer === undefined) return send(response, 404, { error: { code: "usage", path: url.pathname } });
       return send(response, 200, await answer);
     }
   }
 }
 
-const MEETS = /^(network|peer|data|address|tunnel)-/;
+const MEETS = /^(network|peer|data|blob|address|tunnel)-/;
 
 function named(query: URLSearchParams): { file: string; digest: string; action: string } {
   return { file: query.get("file") ?? "", digest: query.get("digest") ?? "", action: query.get("action") ?? "" };

@@ -6,6 +6,7 @@
 export { AskingDirectory, MeshDirectory, RendezvousDirectory } from "./directories.ts";
 export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
+export { type Holder, Holders } from "./holders.ts";
 export { Keep } from "./keep.ts";
 export { SavedDiscovery, StaticDiscovery } from "./known-peers.ts";
 export { MdnsDiscovery, type MdnsFacts } from "./mdns.ts";

@@ -6,7 +6,8 @@
  * Not guaranteed: that what was written survives a power failure.
  * Knows: files, free space, last use. Does not know: peers, actions, compilers.
  */
-import { mkdirSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { zstdDecompressSync } from "node:zlib";
 import { CairnError, type Digest, type Facts, type Log, limits, systemCode } from "../base/index.ts";
 import type { BlobRead, LocalStore, PlainBlob, WholeBlob } from "../contracts/index.ts";
@@ -171,6 +172,29 @@ export class DiskStore implements LocalStore {
     this.#table.put(digest, { size, stored: size, form: "plain", crc32, used: now, checked: now });
   }
 
+  /**
+   * Keeps what a file holds now, without ever having all of it in memory.
+   *
+   * @throws {CairnError} home-unwritable, limit-exceeded; a system error where the file cannot be read; the signal's reason
+   */
+  async copyIn(path: string, signal: AbortSignal): Promise<WholeBlob> {
+    const temporary = this.#temporary();
+    try {
+      const measured = await this.#copied(path, temporary, signal);
+      if (measured.size > limits.blobBytes) throw new CairnError("limit-exceeded", { what: "blob", size: measured.size });
+      const row = this.#table.get(measured.digest);
+      if (row?.crc32 === undefined || !this.#intact(measured.digest, row)) this.adopt(temporary, measured);
+      return measured;
+    } finally {
+      removeQuietly(temporary);
+    }
+  }
+
+  /** Bytes of a blob that is here; undefined also where that would have to be found out. */
+  sizeOf(digest: Digest): number | undefined {
+    return this.#here(digest) ? (this.#table.get(digest)?.size ?? this.#size(plainPath(this.directory, digest))) : undefined;
+  }
+
   /** Whether so many more bytes may be kept for others. */
   hasRoom(bytes: number): boolean {
     return this.#housekeeping.hasRoom(bytes);
@@ -249,6 +273,17 @@ export class DiskStore implements LocalStore {
   async #audit(digest: Digest): Promise<void> {
     if ((await this.#verifyPlain(digest)) ?? (await this.#inflated(digest))) return;
     this.#forgetMissing(digest);
+  }
+
+  async #copied(path: string, temporary: string, signal: AbortSignal): Promise<Verified> {
+    const descriptor = openSync(path, "r"); // Whoever may not read it hears so, and not that the store is full.
+    closeSync(descriptor);
+    try {
+      await copyFile(path, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    } catch (error) {
+      this.#unwritable(systemCode(error) ?? "", error);
+    }
+    return measureFile(temporary, signal);
   }
 
   /** Puts a compressed blob plain. */

@@ -8,9 +8,9 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { CairnError, type Digest, type Log, limits, reasonOf, systemCode } from "../base/index.ts";
 
 export interface Pin {
-  /** Of the action, or of the blob itself. */
+  /** Of the action, of the blob itself, or of the topmost directory. */
   readonly root: Digest;
-  readonly kind: "result" | "blob";
+  readonly kind: "result" | "blob" | "tree";
   /** What the user called it. */
   readonly name: string;
   /** Blobs that belong to it. */
@@ -25,6 +25,7 @@ export class Pins {
   readonly #file: string;
   readonly #pins = new Map<Digest, Pin>();
   readonly #blobs = new Set<Digest>();
+  readonly #held = new Set<ReadonlySet<Digest>>();
 
   /** A file that cannot be read is put aside, and said. */
   static open({ log }: { readonly log: Log }, { file }: { readonly file: string }): Pins {
@@ -47,9 +48,16 @@ export class Pins {
     return [...this.#pins.values()];
   }
 
-  /** Whether a blob belongs to a pin. */
+  /** Whether a blob belongs to a pin, or somebody works with it. */
   holdsBlob(digest: Digest): boolean {
-    return this.#blobs.has(digest);
+    return this.#blobs.has(digest) || [...this.#held].some((blobs) => blobs.has(digest));
+  }
+
+  /** Blobs stay while somebody works with them, until it is disposed of. More may be added meanwhile. */
+  hold(): Disposable & { readonly blobs: Set<Digest> } {
+    const blobs = new Set<Digest>();
+    this.#held.add(blobs);
+    return { blobs, [Symbol.dispose]: () => void this.#held.delete(blobs) };
   }
 
   /** Whether the result of an action is pinned. */
@@ -111,7 +119,7 @@ function isPin(row: unknown): row is Pin {
   const { root, kind, name, blobs, atMs } = row as Partial<Record<keyof Pin, unknown>>;
   return (
     isDigest(root) &&
-    (kind === "result" || kind === "blob") &&
+    (kind === "result" || kind === "blob" || kind === "tree") &&
     typeof name === "string" &&
     Array.isArray(blobs) &&
     blobs.every(isDigest) &&

@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { digestOf, limits, type SignedName } from "../base/index.ts";
+import { digestOf, limits, type NameRecord, type SignedName } from "../base/index.ts";
 import { keepNames, nameSaid } from "./names.ts";
 
 const NOW = 1_800_000_000_000;
 
 function named(sequence: number, root = "root", expiresAtMs: number = NOW + 1): SignedName {
-  const record = {
+  const record: NameRecord = {
     network: digestOf("n"),
     author: digestOf("a"),
     name: "main",
     sequence,
     root: digestOf(root),
+    codec: "",
     issuedAtMs: 0,
     expiresAtMs,
   };

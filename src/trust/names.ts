@@ -35,6 +35,6 @@ export function nameSaid([first, second]: readonly SignedName[], nowMs: number):
   return record.expiresAtMs + limits.clockErrorMs < nowMs ? { kind: "expired", record } : { kind: "root", record };
 }
 
-function identityOf({ root, issuedAtMs, expiresAtMs }: NameRecord): string {
-  return `${root} ${issuedAtMs} ${expiresAtMs}`;
+function identityOf({ root, codec, issuedAtMs, expiresAtMs }: NameRecord): string {
+  return `${root} ${codec} ${issuedAtMs} ${expiresAtMs}`;
 }

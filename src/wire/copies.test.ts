@@ -30,6 +30,7 @@ const signedName = fc.record({
     name: fc.constantFrom("a", "main", "latest-2"),
     sequence: fc.nat(),
     root: hex,
+    codec: fc.constantFrom("" as const, "raw" as const, "directory" as const),
     issuedAtMs: fc.maxSafeNat(),
     expiresAtMs: fc.maxSafeNat(),
   }),
@@ -69,6 +70,7 @@ test("frames at their limits fit", () => {
     name: "n".repeat(63),
     sequence: 2 ** 53 - 1,
     root: digest,
+    codec: "directory" as const,
     issuedAtMs: 0,
     expiresAtMs: 1,
   };

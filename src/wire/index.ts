@@ -38,6 +38,7 @@ export type { ReachFrame } from "./reach.ts";
 export type { Answer, BlobPiece, Question, SetCarrier, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
 export { ShareSplitter } from "./share-splitter.ts";
 export type { SwarmGive, SwarmWant } from "./swarm.ts";
+export type { Codec, Directory, Root, TreeEntry } from "./tree.ts";
 
 /** The messages of the network; see network.ts. */
 export type NetworkCodec = typeof import("./network.ts");
@@ -45,4 +46,12 @@ export type NetworkCodec = typeof import("./network.ts");
 /** Loads the protobuf library (some 50 ms and 3 MB), which only members of a network need. */
 export function loadNetworkCodec(): Promise<NetworkCodec> {
   return import("./network.ts");
+}
+
+/** Names and nodes of trees; see tree.ts. */
+export type TreeCodec = typeof import("./tree.ts");
+
+/** Loads the libraries for CIDs and CBOR, which only those need who put or get something. */
+export function loadTreeCodec(): Promise<TreeCodec> {
+  return import("./tree.ts");
 }

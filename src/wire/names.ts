@@ -9,6 +9,7 @@ import { bytesOf, decode, decodeAny, encode, hexOf, invalid, list, sized } from 
 
 const { frameBytes, recordBytes, recordsPerFrame } = limits.names;
 const SIGNATURE_BYTES = 64;
+const CODECS = { "": 0, raw: 0x55, directory: 0x71 } as const satisfies Record<NameRecord["codec"], number>;
 
 export interface NamesFrame {
   /** "" when nothing is asked for. */
@@ -24,6 +25,7 @@ export function encodeNameRecord(record: NameRecord): Uint8Array {
     name: record.name,
     sequence: BigInt(record.sequence),
     root: bytesOf(record.root),
+    codec: CODECS[record.codec],
     issuedAtMs: BigInt(record.issuedAtMs),
     expiresAtMs: BigInt(record.expiresAtMs),
   });
@@ -37,7 +39,7 @@ export function encodeSignedName({ record, signature }: SignedName): Uint8Array 
 export function decodeSignedName(bytes: Uint8Array): SignedName {
   const { record, signature } = decode(SignedNameSchema, bytes, recordBytes);
   // Exactly one encoding: it is what the signature covers.
-  const { network, author, name, sequence, root, issuedAtMs, expiresAtMs } = decode(NameRecordSchema, record, recordBytes);
+  const { network, author, name, sequence, root, codec, issuedAtMs, expiresAtMs } = decode(NameRecordSchema, record, recordBytes);
   if (!isName(name)) throw invalid("name");
   return {
     record: {
@@ -46,6 +48,7 @@ export function decodeSignedName(bytes: Uint8Array): SignedName {
       name,
       sequence: whole(sequence),
       root: hexOf(root, 32),
+      codec: codecOf(codec),
       issuedAtMs: whole(issuedAtMs),
       expiresAtMs: whole(expiresAtMs),
     },
@@ -62,6 +65,13 @@ export function decodeNamesFrame(bytes: Uint8Array): NamesFrame {
   const { name, records } = decodeAny(NamesFrameSchema, bytes, frameBytes);
   if (name !== "" && !isName(name)) throw invalid("name");
   return { name, records: list(records, recordsPerFrame).map(decodeSignedName) };
+}
+
+function codecOf(code: number): NameRecord["codec"] {
+  if (code === CODECS[""]) return "";
+  if (code === CODECS.raw) return "raw";
+  if (code === CODECS.directory) return "directory";
+  throw invalid("codec");
 }
 
 function whole(value: bigint): number {

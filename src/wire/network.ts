@@ -13,6 +13,7 @@ export {
   encodeDataPort,
 } from "./data-plane.ts";
 export { decodeGossipMessage, decodePresence, encodeGossipBody, encodeGossipMessage, encodePresence } from "./gossip.ts";
+export { decodeHoldersAnswer, decodeHoldersQuestion, encodeHoldersAnswer, encodeHoldersQuestion } from "./holders.ts";
 export { decodeKeepAnswer, decodeKeepOffer, encodeKeepAnswer, encodeKeepOffer } from "./keep.ts";
 export {
   decodeHello,

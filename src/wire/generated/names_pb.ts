@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file names.proto.
  */
 export const file_names: GenFile = /*@__PURE__*/
-  fileDesc("CgtuYW1lcy5wcm90bxIQY2Fpcm4ubmV0d29yay52MSKIAQoKTmFtZVJlY29yZBIPCgduZXR3b3JrGAEgASgMEg4KBmF1dGhvchgCIAEoDBIMCgRuYW1lGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEgwKBHJvb3QYBSABKAwSFAoMaXNzdWVkX2F0X21zGAYgASgEEhUKDWV4cGlyZXNfYXRfbXMYByABKAQiLwoKU2lnbmVkTmFtZRIOCgZyZWNvcmQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIisKCk5hbWVzRnJhbWUSDAoEbmFtZRgBIAEoCRIPCgdyZWNvcmRzGAIgAygMYgZwcm90bzM");
+  fileDesc("CgtuYW1lcy5wcm90bxIQY2Fpcm4ubmV0d29yay52MSKXAQoKTmFtZVJlY29yZBIPCgduZXR3b3JrGAEgASgMEg4KBmF1dGhvchgCIAEoDBIMCgRuYW1lGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEgwKBHJvb3QYBSABKAwSFAoMaXNzdWVkX2F0X21zGAYgASgEEhUKDWV4cGlyZXNfYXRfbXMYByABKAQSDQoFY29kZWMYCCABKA0iLwoKU2lnbmVkTmFtZRIOCgZyZWNvcmQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIisKCk5hbWVzRnJhbWUSDAoEbmFtZRgBIAEoCRIPCgdyZWNvcmRzGAIgAygMYgZwcm90bzM");
 
 /**
  * @generated from message cairn.network.v1.NameRecord
@@ -56,6 +56,13 @@ export type NameRecord = Message<"cairn.network.v1.NameRecord"> & {
    * @generated from field: uint64 expires_at_ms = 7;
    */
   expiresAtMs: bigint;
+
+  /**
+   * Of the root, as in its CID: 85 the bytes of a file, 113 a directory; 0 is not said.
+   *
+   * @generated from field: uint32 codec = 8;
+   */
+  codec: number;
 };
 
 /**

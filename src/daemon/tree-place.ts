@@ -1,0 +1,166 @@
+/**
+ * Puts a tree whose blobs are all here at a path: written beside it and renamed, so that nobody sees half of it.
+ *
+ * Knows: the file system. Does not know: members, or how the blobs came.
+ */
+import { constants } from "node:fs";
+import { chmod, copyFile, lstat, mkdir, rename, rm, stat, statfs, symlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { CairnError, type Digest, limits, systemCode } from "../base/index.ts";
+import type { DiskStore } from "../store/index.ts";
+import type { Root } from "../wire/index.ts";
+import type { Nodes } from "./tree-fetch.ts";
+
+export interface TreePlaceParts {
+  readonly store: Pick<DiskStore, "plain" | "plainPath">;
+  readonly nodes: Nodes;
+}
+
+export interface Place {
+  /** Absolute. */
+  readonly path: string;
+  /** Whether what is there is replaced. */
+  readonly force: boolean;
+  /** Permissions that nobody gets. */
+  readonly umask: number;
+}
+
+/** What a tree holds, each file counted as often as it appears. */
+export interface TreeTotals {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+interface Tally extends TreeTotals {
+  readonly entries: number;
+  readonly height: number;
+}
+
+const { entries: mostEntries, depth: mostDepth } = limits.trees;
+
+/**
+ * What a tree holds. One that names the same directory again and again is small where it is kept and large where it is placed.
+ *
+ * @throws {CairnError} limit-exceeded
+ */
+export function totalsOf(root: Digest, nodes: Nodes): TreeTotals {
+  const known = new Map<Digest, Tally>();
+  const tally = (digest: Digest, depth: number): Tally => {
+    const before = known.get(digest);
+    if (depth + (before?.height ?? 0) > mostDepth) throw new CairnError("limit-exceeded", { what: "depth of a tree" });
+    if (before !== undefined) return before;
+    let [files, bytes, entries, height] = [0, 0, 0, 0];
+    for (const entry of nodes.get(digest)?.values() ?? []) {
+      const below = entry.kind === "directory" ? tally(entry.digest, depth + 1) : NOTHING;
+      files += below.files + (entry.kind === "file" ? 1 : 0);
+      bytes += below.bytes + (entry.kind === "file" ? entry.size : 0);
+      entries += below.entries + 1;
+      if (entry.kind === "directory") height = Math.max(height, below.height + 1);
+      if (entries > mostEntries) throw new CairnError("limit-exceeded", { what: "entries of a tree" });
+    }
+    const sum = { files, bytes, entries, height };
+    known.set(digest, sum);
+    return sum;
+  };
+  return tally(root, 0);
+}
+
+const NOTHING: Tally = { files: 0, bytes: 0, entries: 0, height: 0 };
+
+export class TreePlace {
+  readonly #parts: TreePlaceParts;
+  readonly #place: Place;
+  readonly #signal: AbortSignal;
+
+  constructor(parts: TreePlaceParts, place: Place, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#place = place;
+    this.#signal = signal;
+  }
+
+  /** @throws {CairnError} usage where something is there and `force` is not said, or nothing can be put there */
+  async check(): Promise<void> {
+    const { path, force } = this.#place;
+    const above = await stat(dirname(path)).catch(() => undefined);
+    if (above?.isDirectory() !== true) throw new CairnError("usage", { why: `${dirname(path)} is no directory` });
+    if (!force && (await exists(path))) throw new CairnError("usage", { why: `${path} exists`, advice: "--force replaces it" });
+  }
+
+  /**
+   * @param totals of a file or a directory; so much room there must be
+   * @throws {CairnError} as check; blob-absent when something was removed meanwhile; the signal's reason
+   */
+  async place(root: Root, totals: TreeTotals): Promise<void> {
+    const { path } = this.#place;
+    const growing = besides(path, "part");
+    try {
+      await this.#room(totals.bytes);
+      await rm(growing, { recursive: true, force: true }); // What a crash has left.
+      if (root.codec === "raw") await this.#file(root.digest, growing, false);
+      else await this.#directory(root.digest, growing);
+      await this.check(); // It may have come meanwhile.
+      await this.#show(growing);
+    } catch (error) {
+      await rm(growing, { recursive: true, force: true }).catch(() => undefined);
+      if (error instanceof CairnError || systemCode(error) === undefined || this.#signal.aborted) throw error;
+      throw new CairnError("usage", { why: `${path} cannot be written: ${systemCode(error)}` }, error);
+    }
+  }
+
+  async #room(bytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(dirname(this.#place.path));
+    if (bytes > bavail * bsize) throw new CairnError("usage", { why: `${bytes} bytes do not fit at ${this.#place.path}` });
+  }
+
+  async #directory(digest: Digest, path: string): Promise<void> {
+    await mkdir(path, { mode: 0o700 });
+    for (const [name, entry] of this.#parts.nodes.get(digest) ?? []) {
+      this.#signal.throwIfAborted();
+      const below = join(path, name);
+      if (entry.kind === "directory") await this.#directory(entry.digest, below);
+      else if (entry.kind === "link") await symlink(entry.target, below);
+      else await this.#file(entry.digest, below, entry.executable);
+    }
+    await chmod(path, 0o777 & ~this.#place.umask);
+  }
+
+  async #file(digest: Digest, path: string, executable: boolean): Promise<void> {
+    const { store } = this.#parts;
+    if ((await store.plain(digest)) === undefined) throw new CairnError("blob-absent", { blobs: 1, first: digest, why: "removed" });
+    await copyFile(store.plainPath(digest), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    await chmod(path, (executable ? 0o777 : 0o666) & ~this.#place.umask);
+  }
+
+  /** A directory cannot be renamed over another, nor over a file. */
+  async #show(growing: string): Promise<void> {
+    const { path } = this.#place;
+    const old = besides(path, "old");
+    const isReplaced = await exists(path);
+    if (isReplaced) {
+      await rm(old, { recursive: true, force: true });
+      await rename(path, old);
+    }
+    try {
+      await rename(growing, path);
+    } catch (error) {
+      if (isReplaced) await rename(old, path);
+      throw error;
+    }
+    if (isReplaced) await rm(old, { recursive: true, force: true });
+  }
+}
+
+/** In the same directory, so that it can be renamed. */
+function besides(path: string, what: "part" | "old"): string {
+  return join(dirname(path), `.${basename(path)}.cairn-${what}`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Files and directories as people put, get, list and pin them: docs/protocol/trees.md.
+ *
+ * Knows: what a CID, a digest or a name leads to, and what happens in which order. Does not know: how a file system is read or written, or
+ * how blobs come.
+ */
+import { CairnError, type Digest, limits, type NameRecord } from "../base/index.ts";
+import type { DiskStore, Pin, Pins } from "../store/index.ts";
+import { loadTreeCodec, type Root, type TreeEntry } from "../wire/index.ts";
+import { type FetchCounts, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
+import { type Place, TreePlace, totalsOf } from "./tree-place.ts";
+import { TreePut } from "./tree-put.ts";
+
+export interface TreesParts {
+  readonly store: DiskStore;
+  readonly pins: Pins;
+  readonly network: () => TreeNetwork | undefined;
+  /** What members say that a name stands for. */
+  readonly named: (name: string) => Promise<NameRecord | undefined>;
+}
+
+/** Called with what has been done so far, as often as something is. */
+export type Tell = (progress: object) => void;
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+export class Trees {
+  readonly #parts: TreesParts;
+  /** Paths that something is being put at. */
+  readonly #places = new Set<string>();
+
+  constructor(parts: TreesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @param path absolute
+   * @throws {CairnError} see TreePut.put
+   */
+  async put(path: string, tell: Tell, signal: AbortSignal): Promise<object> {
+    const codec = await loadTreeCodec();
+    using hold = this.#parts.pins.hold();
+    const put = new TreePut({ store: this.#parts.store, codec, held: hold.blobs, tell }, signal);
+    const root = await put.put(path);
+    return { cid: codec.formatCid(root), digest: root.digest, kind: kindOf(root), ...put.counts };
+  }
+
+  /**
+   * @param text a CID, a digest or a name; then, perhaps, a path below it
+   * @throws {CairnError} usage, blob-absent, limit-exceeded, frame-invalid, home-unwritable
+   */
+  async get(text: string, place: Place, tell: Tell, signal: AbortSignal): Promise<object> {
+    if (this.#places.has(place.path)) throw new CairnError("usage", { why: `something is being put at ${place.path} already` });
+    this.#places.add(place.path);
+    try {
+      const codec = await loadTreeCodec();
+      using hold = this.#parts.pins.hold();
+      const fetch = await this.#fetch(hold.blobs, tell, signal);
+      const root = await this.#root(text, fetch);
+      await new TreePlace({ store: this.#parts.store, nodes: new Map() }, place, signal).check(); // Before much is fetched for nothing.
+      const nodes = await fetch.all(root);
+      const totals =
+        root.codec === "directory" ? totalsOf(root.digest, nodes) : { files: 1, bytes: this.#parts.store.sizeOf(root.digest) ?? 0 };
+      await new TreePlace({ store: this.#parts.store, nodes }, place, signal).place(root, totals);
+      return { cid: codec.formatCid(root), kind: kindOf(root), path: place.path, ...totals, fetched: fetch.counts };
+    } finally {
+      this.#places.delete(place.path);
+    }
+  }
+
+  /** @throws {CairnError} usage where it is no directory; blob-absent, frame-invalid */
+  async list(text: string, tell: Tell, signal: AbortSignal): Promise<object> {
+    const codec = await loadTreeCodec();
+    using hold = this.#parts.pins.hold();
+    const fetch = await this.#fetch(hold.blobs, tell, signal);
+    const root = await this.#root(text, fetch);
+    if (root.codec !== "directory") throw new CairnError("usage", { why: `${text} is a file`, advice: "cairn get brings it" });
+    const described = (name: string, entry: TreeEntry): object =>
+      entry.kind === "link"
+        ? { name, ...entry }
+        : { name, ...entry, cid: codec.formatCid({ digest: entry.digest, codec: entry.kind === "file" ? "raw" : "directory" }) };
+    const entries = [...(await fetch.directory(root.digest))].map(([name, entry]) => described(name, entry));
+    return { cid: codec.formatCid(root), entries };
+  }
+
+  /**
+   * Brings all of a CID, or of what a name stands for, so that it can be pinned, and pins it.
+   *
+   * @returns undefined where the text is neither a CID nor the name of a file or directory
+   * @throws {CairnError} as get
+   */
+  async pin(
+    text: string,
+    keep: (pin: Pick<Pin, "root" | "kind" | "blobs">) => object,
+    tell: Tell,
+    signal: AbortSignal,
+  ): Promise<object | undefined> {
+    if (!(await this.#isTold(text))) return undefined;
+    using hold = this.#parts.pins.hold();
+    const fetch = await this.#fetch(hold.blobs, tell, signal);
+    const root = await this.#root(text, fetch);
+    const nodes = await fetch.all(root);
+    const blobs = new Set<Digest>([root.digest, ...nodes.keys()]);
+    for (const directory of nodes.values()) for (const entry of directory.values()) if (entry.kind === "file") blobs.add(entry.digest);
+    return keep({ root: root.digest, kind: root.codec === "directory" ? "tree" : "blob", blobs: [...blobs] });
+  }
+
+  async #fetch(held: Set<Digest>, tell: (counts: FetchCounts) => void, signal: AbortSignal): Promise<TreeFetch> {
+    const { store, network } = this.#parts;
+    return new TreeFetch({ store, codec: await loadTreeCodec(), network: network(), held, tell }, signal);
+  }
+
+  /** Whether it says which codec it has. */
+  async #isTold(text: string): Promise<boolean> {
+    const [first = ""] = text.split("/", 1);
+    if (DIGEST.test(first)) return false;
+    return (await loadTreeCodec()).parseCid(first) !== undefined || ((await this.#parts.named(first))?.codec ?? "") !== "";
+  }
+
+  /** @throws {CairnError} usage where nobody says what it is, or nothing is there */
+  async #root(text: string, fetch: TreeFetch): Promise<Root> {
+    const [first = "", ...names] = text.split("/").filter((name, i) => i === 0 || name !== "");
+    let root = await this.#top(first);
+    if (names.length > limits.trees.depth) throw new CairnError("limit-exceeded", { what: "depth of a path" });
+    for (const name of names) {
+      const entry = root.codec === "directory" ? (await fetch.directory(root.digest)).get(name) : undefined;
+      if (entry === undefined || entry.kind === "link")
+        throw new CairnError("usage", { why: `${text}: there is no file or directory ${name}` });
+      root = { digest: entry.digest, codec: entry.kind === "file" ? "raw" : "directory" };
+    }
+    return root;
+  }
+
+  async #top(text: string): Promise<Root> {
+    if (DIGEST.test(text)) return { digest: text, codec: "raw" };
+    const root = (await loadTreeCodec()).parseCid(text);
+    if (root !== undefined) return root;
+    const record = await this.#parts.named(text);
+    if (record === undefined) throw new CairnError("usage", { why: `${text} is neither a CID nor 64 digits, and nobody says what it is` });
+    return { digest: record.root, codec: record.codec === "" ? "raw" : record.codec };
+  }
+}
+
+function kindOf({ codec }: Root): "file" | "directory" {
+  return codec === "raw" ? "file" : "directory";
+}
