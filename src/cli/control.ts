@@ -4,7 +4,7 @@
  * Knows: the transport, and that nobody may be there. Does not know: what answers mean; see answers.ts.
  */
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { CairnError, type ErrorCode, type Facts, limits, systemCode } from "../base/index.ts";
@@ -60,18 +60,15 @@ export class ControlClient implements Control {
     const silence = new AbortController();
     const { silentMs } = limits.trees;
     const silent = setTimeout(() => silence.abort(), silentMs);
-    const { socket: at } = this.#options;
     try {
-      using socket = reachable(at);
+      using socket = reachable(this.#options.socket);
       const heard = (line: unknown): void => {
         silent.refresh();
         told(line);
       };
       return await following(socket.path, path, JSON.stringify(body), heard, AbortSignal.any([signal, silence.signal]));
     } catch (error) {
-      if (error instanceof CairnError) throw error;
-      const why = silence.signal.aborted ? "silent" : (systemCode(error) ?? "closed");
-      throw new CairnError("daemon-absent", { socket: at, why, waitedMs: silence.signal.aborted ? silentMs : 0 }, error);
+      throw this.#noAnswer(error, silence.signal.aborted ? silentMs : 0);
     } finally {
       clearTimeout(silent);
     }
@@ -90,13 +87,18 @@ export class ControlClient implements Control {
       using socket = reachable(this.#options.socket);
       return readAnswer(await exchange(socket.path, method, path, body, either));
     } catch (error) {
-      if (error instanceof CairnError) throw error;
-      const late = deadline.aborted;
-      const why = late ? "silent" : (systemCode(error) ?? "closed");
-      const pid = late ? lockHolder(join(dirname(this.#options.socket), "daemon.lock")) : undefined;
-      const facts = { socket: this.#options.socket, why, waitedMs: late ? deadlineMs : 0, ...(pid === undefined ? {} : { pid }) };
-      throw new CairnError("daemon-absent", facts, error);
+      throw this.#noAnswer(error, deadline.aborted ? deadlineMs : 0);
     }
+  }
+
+  /** @param waitedMs 0 where the daemon was not too late */
+  #noAnswer(error: unknown, waitedMs: number): CairnError {
+    if (error instanceof CairnError) return error;
+    const { socket } = this.#options;
+    const late = waitedMs > 0;
+    const why = late ? "silent" : (systemCode(error) ?? "closed");
+    const pid = late ? lockHolder(join(dirname(socket), "daemon.lock")) : undefined;
+    return new CairnError("daemon-absent", { socket, why, waitedMs, ...(pid === undefined ? {} : { pid }) }, error);
   }
 }
 
@@ -147,31 +149,27 @@ function exchange(socketPath: string, method: string, path: string, body: string
 }
 
 /** The last line of an answer has what was asked for, or the error; those before it are progress. */
-function following(
+async function following(
   socketPath: string,
   path: string,
   body: string,
   told: (progress: unknown) => void,
   signal: AbortSignal,
 ): Promise<unknown> {
+  const response = await answered(socketPath, path, body, signal);
+  const status = response.statusCode ?? 0;
+  let last = "";
+  for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (last !== "") told(readAnswer({ status, text: last }));
+    last = line;
+  }
+  return readLast({ status, text: last });
+}
+
+function answered(socketPath: string, path: string, body: string, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-    const asking = request({ socketPath, method: "POST", path, headers, agent: false, signal }, (response) => {
-      response.once("error", reject);
-      let last = "";
-      const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
-      lines.on("line", (line) => {
-        if (last !== "") told(readAnswer({ status: 200, text: last }));
-        last = line;
-      });
-      lines.once("close", () => {
-        try {
-          resolve(readLast({ status: response.statusCode ?? 0, text: last }));
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
+    const asking = request({ socketPath, method: "POST", path, headers, agent: false, signal }, resolve);
     asking.once("error", reject);
     asking.end(body);
   });

@@ -30,7 +30,7 @@ export async function getTree(
   signal: AbortSignal,
 ): Promise<number> {
   const { terminal, cwd } = context;
-  const question = { root, path: resolve(cwd, path), force: options.force === true, umask: process.umask() };
+  const question = { root, path: resolve(cwd, path), force: options.force === true, umask: readUmask() };
   const got = await followTree(context, "/tree/get", question, signal);
   answer(terminal, options.json, got, () => {
     const { fetched } = got as { readonly fetched?: unknown };
@@ -65,6 +65,13 @@ export async function followTree(context: Context, path: string, body: unknown, 
   } finally {
     terminal.passing("");
   }
+}
+
+/** It can only be read by setting it. */
+function readUmask(): number {
+  const umask = process.umask(0o077);
+  process.umask(umask);
+  return umask;
 }
 
 function progressLine(progress: unknown): string {

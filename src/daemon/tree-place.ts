@@ -87,16 +87,17 @@ export class TreePlace {
   }
 
   /**
+   * @param root a file that nothing is told of cannot be executed
    * @param totals of a file or a directory; so much room there must be
    * @throws {CairnError} as check; blob-absent when something was removed meanwhile; the signal's reason
    */
-  async place(root: Root, totals: TreeTotals): Promise<void> {
+  async place(root: Root & { readonly executable?: boolean }, totals: TreeTotals): Promise<void> {
     const { path } = this.#place;
     const growing = besides(path, "part");
     try {
       await this.#room(totals.bytes);
       await rm(growing, { recursive: true, force: true }); // What a crash has left.
-      if (root.codec === "raw") await this.#file(root.digest, growing, false);
+      if (root.codec === "raw") await this.#file(root.digest, growing, root.executable === true);
       else await this.#directory(root.digest, growing);
       await this.check(); // It may have come meanwhile.
       await this.#show(growing);

@@ -22,6 +22,9 @@ export interface TreesParts {
 /** Called with what has been done so far, as often as something is. */
 export type Tell = (progress: object) => void;
 
+/** What somebody asked for. Only a directory tells whether a file below it can be executed. */
+type Top = Root & { readonly executable?: boolean };
+
 const DIGEST = /^[0-9a-f]{64}$/;
 
 export class Trees {
@@ -118,15 +121,16 @@ export class Trees {
   }
 
   /** @throws {CairnError} usage where nobody says what it is, or nothing is there */
-  async #root(text: string, fetch: TreeFetch): Promise<Root> {
+  async #root(text: string, fetch: TreeFetch): Promise<Top> {
     const [first = "", ...names] = text.split("/").filter((name, i) => i === 0 || name !== "");
-    let root = await this.#top(first);
+    let root: Top = await this.#top(first);
     if (names.length > limits.trees.depth) throw new CairnError("limit-exceeded", { what: "depth of a path" });
     for (const name of names) {
       const entry = root.codec === "directory" ? (await fetch.directory(root.digest)).get(name) : undefined;
       if (entry === undefined || entry.kind === "link")
         throw new CairnError("usage", { why: `${text}: there is no file or directory ${name}` });
-      root = { digest: entry.digest, codec: entry.kind === "file" ? "raw" : "directory" };
+      const executable = entry.kind === "file" && entry.executable;
+      root = { digest: entry.digest, codec: entry.kind === "file" ? "raw" : "directory", executable };
     }
     return root;
   }

@@ -45,7 +45,7 @@ test("a directory comes back as it was, and in one encoding whatever the order o
   fc.assert(
     fc.property(directory, (one) => {
       const bytes = encodeDirectory(one);
-      assert.deepEqual(new Map([...decodeDirectory(bytes)].toSorted()), new Map([...one].toSorted()));
+      assert.deepEqual(Object.fromEntries(decodeDirectory(bytes)), Object.fromEntries(one));
       assert.deepEqual(encodeDirectory(new Map([...one].toReversed())), bytes);
     }),
   );
