@@ -6,7 +6,7 @@
  *
  * This file is JavaScript that an old Node can read too; all else is TypeScript, which Node 24 runs as written.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import module from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -56,6 +56,18 @@ function cacheCompiledCode() {
   const xdg = process.env.XDG_CACHE_HOME;
   const cache = home ? join(home, "cache") : join(xdg?.startsWith("/") ? xdg : join(homedir(), ".cache"), "cairn");
   const umask = process.umask(0o077);
-  module.enableCompileCache(join(cache, "node"));
+  if (made(join(cache, "node"))) module.enableCompileCache(join(cache, "node"));
   process.umask(umask);
+}
+
+/** Makes a directory one step at a time: Node's own way tries for ever where nothing can be made, as below /proc. */
+function made(directory) {
+  if (existsSync(directory)) return true;
+  try {
+    if (!made(dirname(directory))) return false;
+    mkdirSync(directory);
+    return true;
+  } catch {
+    return false; // No room, no permission, or somebody else has just made it: the next process has the cache.
+  }
 }

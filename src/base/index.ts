@@ -16,6 +16,7 @@ export {
   settingNames,
 } from "./config.ts";
 export { type Digest, digestAside, digestOf } from "./digest.ts";
+export { makeDirectories } from "./directories.ts";
 export { ed25519FromSeed } from "./ed25519.ts";
 export {
   CairnError,

@@ -3,10 +3,10 @@
  *
  * Knows: the file's text, and that a daemon that runs may have begun with another one.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, checkSetting, loadConfig, settingNames, systemCode } from "../base/index.ts";
+import { CairnError, checkSetting, loadConfig, makeDirectories, settingNames, systemCode } from "../base/index.ts";
 import { type ConfigValue, readConfig } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, table } from "./format.ts";
@@ -126,7 +126,7 @@ function readText(file: string): string {
 
 function writeText(file: string, text: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(file));
     const fresh = `${file}.${process.pid}`;
     writeFileSync(fresh, text, { mode: 0o600 });
     renameSync(fresh, file);

@@ -13,7 +13,6 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -24,7 +23,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CairnError, digestOf, type Environment, systemCode } from "../base/index.ts";
+import { CairnError, digestOf, type Environment, makeDirectories, systemCode } from "../base/index.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
 
 export interface LauncherParts {
@@ -71,7 +70,7 @@ export async function layLauncher(parts: LauncherParts, signal: AbortSignal): Pr
   const { binDir, root, env } = parts;
   const compilersDir = compilersDirectory(binDir);
   try {
-    mkdirSync(compilersDir, { recursive: true, mode: 0o700 });
+    makeDirectories(compilersDir);
     const built = clientState(parts) !== "current";
     if (built) await buildClient(parts, signal);
     writeStart(join(binDir, "start"), root);

@@ -4,10 +4,10 @@
  * Knows: processes, the daemon's log. Does not know: what a daemon does.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { CairnError, type Environment, type Home, limits, systemCode } from "../base/index.ts";
+import { CairnError, type Environment, type Home, limits, makeDirectories, systemCode } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { type Control, errorFrom } from "./control.ts";
 
@@ -105,7 +105,7 @@ async function untilAnswering(control: Control, child: ChildProcess, deadlineMs:
 function openLog(home: Home): { path: string; handle: number; offset: number } {
   const path = home.daemonLog;
   try {
-    mkdirSync(home.stateDir, { recursive: true, mode: 0o700 });
+    makeDirectories(home.stateDir);
     let handle = openSync(path, "a", 0o600);
     if (fstatSync(handle).size > limits.logBytes) {
       closeSync(handle);

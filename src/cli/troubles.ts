@@ -173,7 +173,7 @@ const SYSTEM: Readonly<Record<string, string>> = {
   EDQUOT: "the quota is used up",
   ENOTDIR: "part of the path is not a directory",
   EEXIST: "something else is there",
-  ENOENT: "it does not exist",
+  ENOENT: "nothing can be made there",
 };
 
 function because(facts: Facts, cause: unknown): string {

@@ -160,6 +160,7 @@ test("what is passed at a first look is passed at a second", () => {
     { numRuns: 1000 },
   );
   assert.deepEqual(passAtOnce(["cc", "x.o"]), { kind: "pass", reason: "called_for_link" });
+  assert.deepEqual(passAtOnce(["cc", "all.hpp"]), { kind: "pass", reason: "precompiled_header_creation", detail: "all.hpp" });
   assert.deepEqual(passAtOnce(["cc", "--version"]), { kind: "pass", reason: "called_for_information", detail: "--version" });
   assert.deepEqual(passAtOnce(["cc", "-c"]), { kind: "pass", reason: "no_input_file" });
   assert.equal(passAtOnce(["cc", "@all"]), undefined);

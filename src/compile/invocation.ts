@@ -7,6 +7,7 @@
 import type { Passed, Reading } from "./command.ts";
 import { Draft, type Verdict } from "./invocation-draft.ts";
 import { finish } from "./invocation-finish.ts";
+import { languageOf } from "./invocation-language.ts";
 import { readOption } from "./options.ts";
 import type { PassReason } from "./pass-reasons.ts";
 import { expandResponseFiles } from "./response-file.ts";
@@ -83,14 +84,20 @@ function driverOf(program: string): "c" | "c++" {
 export function passAtOnce(argv: readonly string[]): Passed | undefined {
   let compiles = false;
   let named = false;
+  let header: string | undefined;
   for (const argument of argv.slice(1)) {
     const reason = telling.get(argument);
     if (reason !== undefined) return { kind: "pass", reason, detail: argument };
     if (argument === "-c" || argument === "-S" || argument === "-fsyntax-only" || argument.startsWith("@")) compiles = true;
-    if (!argument.startsWith("-")) named = true;
+    if (argument.startsWith("-")) continue;
+    named = true;
+    if (languageOf(argument, "gcc") === "header") header = argument;
   }
   if (!named) return { kind: "pass", reason: "no_input_file" };
-  return compiles ? undefined : { kind: "pass", reason: "called_for_link" };
+  if (compiles) return undefined;
+  return header === undefined
+    ? { kind: "pass", reason: "called_for_link" }
+    : { kind: "pass", reason: "precompiled_header_creation", detail: header };
 }
 
 const telling: ReadonlyMap<string, PassReason> = new Map<string, PassReason>([

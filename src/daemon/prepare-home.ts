@@ -1,9 +1,9 @@
 /**
  * Makes the directories of a home, or says why it cannot be used.
  */
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
-import { CairnError, type Home, systemCode } from "../base/index.ts";
+import { CairnError, type Home, makeDirectories, systemCode } from "../base/index.ts";
 
 export interface HomePaths {
   readonly compileSocket: string;
@@ -39,7 +39,7 @@ export function prepareHome(home: Home): HomePaths {
 
 function makeOwn(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const code = systemCode(error) ?? "";
