@@ -93,10 +93,11 @@ export class TreeFetch {
   /**
    * Brings all that belongs to a tree.
    *
+   * @param before is told all directories, and how many bytes of files are missing, before any of those is fetched; it may refuse
    * @returns its directories
-   * @throws {CairnError} as directory; limit-exceeded
+   * @throws {CairnError} as directory; limit-exceeded; what `before` throws
    */
-  async all(root: Root): Promise<Nodes> {
+  async all(root: Root, before: (nodes: Nodes, missingBytes: number) => Promise<void>): Promise<Nodes> {
     await this.root(root);
     const nodes = new Map<Digest, Directory>();
     const files = new Map<Digest, number>();
@@ -113,10 +114,12 @@ export class TreeFetch {
         }
         if (files.size + nodes.size + below.size > mostEntries) throw new CairnError("limit-exceeded", { what: "entries of a tree" });
       }
-      await this.#bring(below);
+      await this.#bring(await this.#missing(below));
       level = [...below.keys()].filter((digest) => !nodes.has(digest));
     }
-    await this.#bring(files);
+    const missing = await this.#missing(files);
+    await before(nodes, bytesOf(missing));
+    await this.#bring(missing);
     return nodes;
   }
 
@@ -127,8 +130,8 @@ export class TreeFetch {
     return this.#parts.codec.decodeDirectory(read.bytes);
   }
 
-  /** @throws {CairnError} blob-absent, frame-invalid when what is here is not as large as the tree says */
-  async #bring(blobs: ReadonlyMap<Digest, number>): Promise<void> {
+  /** @throws {CairnError} frame-invalid when what is here is not as large as the tree says */
+  async #missing(blobs: ReadonlyMap<Digest, number>): Promise<Wanted[]> {
     const { store, held } = this.#parts;
     const missing: Wanted[] = [];
     for (const [digest, size] of blobs) {
@@ -137,8 +140,13 @@ export class TreeFetch {
       if (here !== undefined && here !== size) throw new CairnError("frame-invalid", { what: "size", digest });
       if (here === undefined && !(await store.has(digest))) missing.push({ digest, size });
     }
-    const bytes = missing.reduce((sum, { size }) => sum + size, 0);
-    this.#counts = { ...this.#counts, ofBlobs: this.#counts.ofBlobs + missing.length, ofBytes: this.#counts.ofBytes + bytes };
+    return missing;
+  }
+
+  /** @throws {CairnError} blob-absent */
+  async #bring(missing: readonly Wanted[]): Promise<void> {
+    const { ofBlobs, ofBytes } = this.#counts;
+    this.#counts = { ...this.#counts, ofBlobs: ofBlobs + missing.length, ofBytes: ofBytes + bytesOf(missing) };
     for (let at = 0; at < missing.length; at += blobsAtOnce) await this.#bringSome(missing.slice(at, at + blobsAtOnce));
   }
 
@@ -182,4 +190,8 @@ export class TreeFetch {
     const why = this.#parts.network === undefined ? "no-network" : "nobody";
     return new CairnError("blob-absent", { blobs: blobs.length, first: blobs[0] ?? "", why });
   }
+}
+
+function bytesOf(blobs: readonly Wanted[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
 }

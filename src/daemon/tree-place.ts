@@ -67,6 +67,13 @@ export function totalsOf(root: Digest, nodes: Nodes): TreeTotals {
 
 const NOTHING: Tally = { files: 0, bytes: 0, entries: 0, height: 0 };
 
+/** @throws {CairnError} usage where a directory's file system has not so much room */
+export async function checkRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bytes > bavail * bsize)
+    throw new CairnError("usage", { why: `${bytes} bytes do not fit at ${directory}, which has ${bavail * bsize} left` });
+}
+
 export class TreePlace {
   readonly #parts: TreePlaceParts;
   readonly #place: Place;
@@ -95,7 +102,7 @@ export class TreePlace {
     const { path } = this.#place;
     const growing = besides(path, "part");
     try {
-      await this.#room(totals.bytes);
+      await checkRoom(dirname(path), totals.bytes);
       await rm(growing, { recursive: true, force: true }); // What a crash has left.
       if (root.codec === "raw") await this.#file(root.digest, growing, root.executable === true);
       else await this.#directory(root.digest, growing);
@@ -106,11 +113,6 @@ export class TreePlace {
       if (error instanceof CairnError || systemCode(error) === undefined || this.#signal.aborted) throw error;
       throw new CairnError("usage", { why: `${path} cannot be written: ${systemCode(error)}` }, error);
     }
-  }
-
-  async #room(bytes: number): Promise<void> {
-    const { bavail, bsize } = await statfs(dirname(this.#place.path));
-    if (bytes > bavail * bsize) throw new CairnError("usage", { why: `${bytes} bytes do not fit at ${this.#place.path}` });
   }
 
   async #directory(digest: Digest, path: string): Promise<void> {

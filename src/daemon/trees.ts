@@ -4,11 +4,12 @@
  * Knows: what a CID, a digest or a name leads to, and what happens in which order. Does not know: how a file system is read or written, or
  * how blobs come.
  */
+import { dirname } from "node:path";
 import { CairnError, type Digest, limits, type NameRecord } from "../base/index.ts";
 import type { DiskStore, Pin, Pins } from "../store/index.ts";
 import { loadTreeCodec, type Root, type TreeEntry } from "../wire/index.ts";
-import { type FetchCounts, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
-import { type Place, TreePlace, totalsOf } from "./tree-place.ts";
+import { type FetchCounts, type Nodes, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
+import { checkRoom, type Place, TreePlace, totalsOf } from "./tree-place.ts";
 import { TreePut } from "./tree-put.ts";
 
 export interface TreesParts {
@@ -60,11 +61,14 @@ export class Trees {
       using hold = this.#parts.pins.hold();
       const fetch = await this.#fetch(hold.blobs, tell, signal);
       const root = await this.#root(text, fetch);
-      await new TreePlace({ store: this.#parts.store, nodes: new Map() }, place, signal).check(); // Before much is fetched for nothing.
-      const nodes = await fetch.all(root);
-      const totals =
-        root.codec === "directory" ? totalsOf(root.digest, nodes) : { files: 1, bytes: this.#parts.store.sizeOf(root.digest) ?? 0 };
-      await new TreePlace({ store: this.#parts.store, nodes }, place, signal).place(root, totals);
+      const { store } = this.#parts;
+      await new TreePlace({ store, nodes: new Map() }, place, signal).check(); // Before much is fetched for nothing.
+      const nodes = await fetch.all(root, async (directories, missingBytes) => {
+        await checkRoom(store.directory, missingBytes);
+        if (root.codec === "directory") await checkRoom(dirname(place.path), totalsOf(root.digest, directories).bytes);
+      });
+      const totals = root.codec === "directory" ? totalsOf(root.digest, nodes) : { files: 1, bytes: store.sizeOf(root.digest) ?? 0 };
+      await new TreePlace({ store, nodes }, place, signal).place(root, totals);
       return { cid: codec.formatCid(root), kind: kindOf(root), path: place.path, ...totals, fetched: fetch.counts };
     } finally {
       this.#places.delete(place.path);
@@ -102,10 +106,11 @@ export class Trees {
     using hold = this.#parts.pins.hold();
     const fetch = await this.#fetch(hold.blobs, tell, signal);
     const root = await this.#root(text, fetch);
-    const nodes = await fetch.all(root);
-    const blobs = new Set<Digest>([root.digest, ...nodes.keys()]);
-    for (const directory of nodes.values()) for (const entry of directory.values()) if (entry.kind === "file") blobs.add(entry.digest);
-    return keep({ root: root.digest, kind: root.codec === "directory" ? "tree" : "blob", blobs: [...blobs] });
+    const nodes = await fetch.all(root, async (directories, missingBytes) => {
+      if (blobsOf(root, directories).length > limits.pinnedBlobs) throw new CairnError("limit-exceeded", { what: "pinned blobs" });
+      await checkRoom(this.#parts.store.directory, missingBytes);
+    });
+    return keep({ root: root.digest, kind: root.codec === "directory" ? "tree" : "blob", blobs: blobsOf(root, nodes) });
   }
 
   async #fetch(held: Set<Digest>, tell: (counts: FetchCounts) => void, signal: AbortSignal): Promise<TreeFetch> {
@@ -143,6 +148,13 @@ export class Trees {
     if (record === undefined) throw new CairnError("usage", { why: `${text} is neither a CID nor 64 digits, and nobody says what it is` });
     return { digest: record.root, codec: record.codec === "" ? "raw" : record.codec };
   }
+}
+
+/** Each once. */
+function blobsOf(root: Root, nodes: Nodes): Digest[] {
+  const blobs = new Set<Digest>([root.digest, ...nodes.keys()]);
+  for (const directory of nodes.values()) for (const entry of directory.values()) if (entry.kind === "file") blobs.add(entry.digest);
+  return [...blobs];
 }
 
 function kindOf({ codec }: Root): "file" | "directory" {

@@ -1,0 +1,260 @@
+/**
+ * Trees that somebody made to do harm: fetched from members that say what they like, put at paths of a real file system.
+ */
+import assert from "node:assert/strict";
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { encode } from "cborg";
+import { CairnError, type Digest, digestOf, limits } from "../base/index.ts";
+import { DiskStore, openDatabase, Pins } from "../store/index.ts";
+import { loadTreeCodec, type TreeCodec, type TreeEntry } from "../wire/index.ts";
+import { Trees } from "./trees.ts";
+
+const MEMBER = "ab".repeat(32);
+const UMASK = 0o022;
+
+/** A node whose only member has the blobs that a test has made, and says of them what the test says. */
+class World {
+  readonly codec: TreeCodec;
+  readonly directory: string;
+  readonly store: DiskStore;
+  readonly trees: Trees;
+  /** What the member has, by the digest that it is asked for. */
+  readonly blobs: Map<Digest, Uint8Array> = new Map<Digest, Uint8Array>();
+  /** Bytes that the member has given. */
+  given = 0;
+  /** Called before each blob is given. */
+  onGive: () => void = () => undefined;
+
+  static async open(t: TestContext): Promise<World> {
+    const directory = mkdtempSync(join(tmpdir(), "cairn-trees-"));
+    const log = { event: () => undefined };
+    const now = (): number => Date.now();
+    const database = openDatabase({ log, now }, { file: join(directory, "index.db") });
+    const sizes = { capacityBytes: 1e9, rawBytes: 1e9 };
+    const store = DiskStore.open({ log, now, database }, { directory: join(directory, "blobs"), ...sizes });
+    t.after(async () => {
+      await store[Symbol.asyncDispose]();
+      database[Symbol.dispose]();
+      rmSync(directory, { recursive: true, force: true });
+    });
+    return new World(directory, store, Pins.open({ log }, { file: join(directory, "pins") }), await loadTreeCodec());
+  }
+
+  private constructor(directory: string, store: DiskStore, pins: Pins, codec: TreeCodec) {
+    this.directory = directory;
+    this.store = store;
+    this.codec = codec;
+    const holders = async (wanted: readonly Digest[]): Promise<Map<Digest, { key: string; size: number }[]>> =>
+      new Map(
+        wanted.map((digest) => {
+          const size = this.blobs.get(digest)?.length;
+          return [digest, size === undefined ? [] : [{ key: MEMBER, size }]];
+        }),
+      );
+    const blobs = async (
+      _from: readonly string[],
+      wanted: readonly { digest: Digest; size: number }[],
+      take: (digest: Digest, bytes: Uint8Array) => Promise<void>,
+      signal: AbortSignal,
+    ): Promise<Digest[]> => {
+      const missing: Digest[] = [];
+      for (const { digest, size } of wanted) {
+        this.onGive();
+        signal.throwIfAborted();
+        const bytes = this.blobs.get(digest);
+        // The exchange hands on nothing that is not what was asked for.
+        if (bytes === undefined || bytes.length !== size || digestOf(bytes) !== digest) missing.push(digest);
+        else {
+          this.given += size;
+          await take(digest, bytes);
+        }
+      }
+      return missing;
+    };
+    this.trees = new Trees({ store, pins, network: () => ({ exchange: { blobs }, holders }), named: async () => undefined });
+  }
+
+  file(text: string, size: number = Buffer.byteLength(text)): TreeEntry {
+    return { kind: "file", digest: this.#keep(Buffer.from(text)), size, executable: false };
+  }
+
+  tree(entries: Readonly<Record<string, TreeEntry>>): TreeEntry {
+    const bytes = this.codec.encodeDirectory(new Map(Object.entries(entries)));
+    return { kind: "directory", digest: this.#keep(bytes), size: bytes.length };
+  }
+
+  /** Bytes that are said to be a directory. */
+  pretended(bytes: Uint8Array): TreeEntry {
+    return { kind: "directory", digest: this.#keep(bytes), size: bytes.length };
+  }
+
+  #keep(bytes: Uint8Array): Digest {
+    const digest = digestOf(bytes);
+    this.blobs.set(digest, bytes);
+    return digest;
+  }
+
+  cid(entry: TreeEntry): string {
+    assert.ok(entry.kind !== "link");
+    return this.codec.formatCid({ digest: entry.digest, codec: entry.kind === "file" ? "raw" : "directory" });
+  }
+
+  get target(): string {
+    return join(this.directory, "target");
+  }
+
+  get(entry: TreeEntry, signal: AbortSignal, force = false): Promise<object> {
+    return this.trees.get(this.cid(entry), { path: this.target, force, umask: UMASK }, () => undefined, signal);
+  }
+
+  /** Nothing is at the target, and nothing beside it. */
+  assertNothing(): void {
+    assert.deepEqual(
+      readdirSync(this.directory).filter((name) => name.includes("target")),
+      [],
+    );
+  }
+}
+
+function isRefused(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof CairnError && error.code === code;
+}
+
+type Make = (world: World) => TreeEntry;
+
+const chain =
+  (levels: number): Make =>
+  (world) => {
+    let entry = world.tree({ end: world.file("x") });
+    for (let i = 1; i < levels; i++) entry = world.tree({ d: entry });
+    return entry;
+  };
+
+/** Small where it is kept, endless where it is placed. */
+const doubling: Make = (world) => {
+  let entry = world.tree({ a: world.file("x"), b: world.file("x") });
+  for (let i = 0; i < 60; i++) entry = world.tree({ a: entry, b: entry });
+  return entry;
+};
+
+const wide: Make = (world) => {
+  const file = world.file("x");
+  const one = world.tree(Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`${i}`, file])));
+  return world.tree(Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}`, one])));
+};
+
+/** More than any disk has: nothing of it may be fetched. */
+const enormous: Make = (world) => {
+  const files = Array.from({ length: 20_000 }, (_, i): [string, TreeEntry] => [
+    `${i}`,
+    { kind: "file", digest: digestOf(`${i}`), size: limits.blobBytes, executable: false },
+  ]);
+  return world.tree({ small: world.file("x"), large: world.tree(Object.fromEntries(files)) });
+};
+
+for (const [about, make, code] of [
+  ["too deep", chain(limits.trees.depth + 2), "limit-exceeded"],
+  ["doubling at every level", doubling, "limit-exceeded"],
+  ["of more entries than any may have", wide, "limit-exceeded"],
+  ["larger than the disk", enormous, "usage"],
+  ["with a file that is not so large", (world) => world.tree({ a: world.file("four", 3) }), "blob-absent"],
+  [
+    "with a file that nobody has",
+    (world) => world.tree({ a: { kind: "file", digest: digestOf("nothing"), size: 1, executable: false } }),
+    "blob-absent",
+  ],
+  ["with bytes for a directory", (world) => world.tree({ a: world.pretended(Buffer.from("x")) }), "frame-invalid"],
+  ["with a name that leads out", (world) => world.pretended(encode({ entries: { "../out": { target: "x" } } })), "frame-invalid"],
+  ["with the name of the directory above", (world) => world.pretended(encode({ entries: { "..": { target: "x" } } })), "frame-invalid"],
+  ["with an absolute name", (world) => world.pretended(encode({ entries: { "/tmp/out": { target: "x" } } })), "frame-invalid"],
+  ["with a zero byte in a name", (world) => world.pretended(encode({ entries: { "a\0b": { target: "x" } } })), "frame-invalid"],
+] as const satisfies readonly (readonly [string, Make, string])[])
+  test(`a tree ${about} is refused, and leaves nothing behind`, async (t) => {
+    const world = await World.open(t);
+    const root = make(world);
+    await assert.rejects(world.get(root, t.signal), isRefused(code));
+    world.assertNothing();
+    assert.ok(world.given < 8 * limits.trees.nodeBytes, `${world.given} bytes were fetched`);
+  });
+
+test("the deepest tree is placed", async (t) => {
+  const world = await World.open(t);
+  await world.get(chain(limits.trees.depth + 1)(world), t.signal);
+  assert.equal(readFileSync(join(world.target, ...Array.from({ length: limits.trees.depth }, () => "d"), "end"), "utf8"), "x");
+});
+
+test("links that lead out are links, and nothing is written through them", async (t) => {
+  const world = await World.open(t);
+  const outside = join(world.directory, "outside");
+  mkdirSync(outside);
+  writeFileSync(join(outside, "mine"), "mine");
+  const root = world.tree({
+    "a-link": { kind: "link", target: outside },
+    "b-link": { kind: "link", target: "../outside/mine" },
+    "c-link": { kind: "link", target: "../../../../../../etc/passwd" },
+    d: world.tree({ "a-link": world.file("x"), up: { kind: "link", target: ".." } }),
+  });
+  await world.get(root, t.signal);
+  assert.deepEqual(readdirSync(outside), ["mine"]);
+  assert.equal(readFileSync(join(outside, "mine"), "utf8"), "mine");
+  assert.equal(lstatSync(join(world.target, "a-link")).isSymbolicLink(), true);
+
+  // Where a link lies at the path itself, the link is replaced, and what it leads to is left alone.
+  await world.get(world.tree({ a: { kind: "link", target: outside } }), t.signal, true);
+  await world.get(root, t.signal, true);
+  assert.deepEqual(readdirSync(outside), ["mine"]);
+  rmSync(world.target, { recursive: true });
+  await world.get(world.file("y"), t.signal);
+  assert.equal(readFileSync(world.target, "utf8"), "y");
+  assert.equal(existsSync(join(outside, "mine")), true);
+});
+
+test("who gives up in the middle leaves nothing at the path, and what has come is not fetched again", async (t) => {
+  const world = await World.open(t);
+  const root = world.tree(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`, world.file(`content ${i}`)])));
+  const giveUp = new AbortController();
+  let asked = 0;
+  world.onGive = () => {
+    if (++asked === 25) giveUp.abort();
+  };
+  await assert.rejects(world.get(root, giveUp.signal), { name: "AbortError" });
+  world.assertNothing();
+  assert.ok(asked <= 26, `${asked} were asked for`);
+  asked = 0;
+  await world.get(root, t.signal);
+  assert.ok(asked <= 27, `${asked} were asked for`);
+  assert.equal(readdirSync(world.target).length, 50);
+});
+
+test("what a crash has left beside the path is no hindrance, and is gone afterwards", async (t) => {
+  const world = await World.open(t);
+  const left = join(world.directory, ".target.cairn-part");
+  mkdirSync(join(left, "deep"), { recursive: true });
+  writeFileSync(join(left, "deep/half"), "ha");
+  await world.get(world.tree({ a: world.file("x") }), t.signal);
+  assert.deepEqual([existsSync(left), readFileSync(join(world.target, "a"), "utf8")], [false, "x"]);
+});
+
+test("more than may be pinned is refused before it is fetched", async (t) => {
+  const world = await World.open(t);
+  const many = (from: number): TreeEntry =>
+    world.tree(
+      Object.fromEntries(
+        Array.from({ length: 35_000 }, (_, i): [string, TreeEntry] => [
+          `${i}`,
+          { kind: "file", digest: digestOf(`${from + i}`), size: 1, executable: false },
+        ]),
+      ),
+    );
+  const root = world.tree({ a: many(0), b: many(35_000) });
+  const pin = world.trees.pin(
+    world.cid(root),
+    () => assert.fail("it is not pinned"),
+    () => undefined,
+    t.signal,
+  );
+  await assert.rejects(pin, isRefused("limit-exceeded"));
+});
