@@ -9,7 +9,7 @@ import { loadConfig, systemCode } from "../base/index.ts";
 import { type Check, readChecks } from "./answers.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
 import { answer, type Context } from "./context.ts";
-import { bytes, table } from "./format.ts";
+import { bytes, foldedTable, indent } from "./format.ts";
 import { clientState, compilersDirectory, wrapperPath } from "./launcher.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
@@ -41,12 +41,18 @@ async function checkAll(context: Context, signal: AbortSignal): Promise<Check[]>
   ];
 }
 
-function lines({ terminal: { paint } }: Context, checks: readonly Check[], failed: number): string[] {
-  const rows = table(checks.map(({ check, ok, detail }) => [ok ? paint.good("ok") : paint.bad("no"), paint.bold(check), detail]));
+function lines({ terminal }: Context, checks: readonly Check[], failed: number): string[] {
+  const { paint } = terminal;
+  const rows = foldedTable(
+    checks.map(({ check, ok, detail }) => [ok ? paint.good("ok") : paint.bad("no"), paint.bold(check), detail]),
+    terminal.width,
+  );
   const told = checks.flatMap(({ check, advice }) => (advice === undefined ? [] : [[paint.bold(check), advice]]));
   return [
     ...rows,
-    ...(told.length === 0 ? [] : ["", "what to do", ...table(told).map((line) => `  ${line}`)]),
+    ...(told.length === 0
+      ? []
+      : ["", "what to do", ...indent(foldedTable(told, terminal.width === undefined ? undefined : terminal.width - 2))]),
     ...(failed === 0 ? ["", paint.good("All is well.")] : []),
   ];
 }

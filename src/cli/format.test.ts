@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytes, count, counted, duration, share, table } from "./format.ts";
+import { bytes, count, counted, duration, foldedTable, share, table } from "./format.ts";
 
 test("sizes", () => {
   const rows: [number, string][] = [
@@ -67,4 +67,18 @@ test("columns are as wide as their widest cell, colours do not count", () => {
   ];
   assert.deepEqual(table(rows, ["left", "right"]), ["hits    1 100", "\u001b[32mmisses\u001b[39m      4"]);
   assert.deepEqual(table([["a", ""]]), ["a"]);
+});
+
+test("the last column is folded where a terminal is too narrow for it", () => {
+  const rows = [
+    ["ok", "compilers", "c++ cc clang-14 clang-19 g++ gcc g++-12"],
+    ["no", "daemon", "none"],
+  ];
+  assert.deepEqual(foldedTable(rows, 40), [
+    "ok  compilers  c++ cc clang-14 clang-19",
+    "               g++ gcc g++-12",
+    "no  daemon     none",
+  ]);
+  for (const columns of [undefined, 30, 80]) assert.deepEqual(foldedTable(rows, columns), table(rows));
+  assert.deepEqual(foldedTable([], 80), []);
 });

@@ -73,6 +73,36 @@ export function table(rows: readonly (readonly string[])[], align: readonly Alig
   );
 }
 
+/**
+ * The same, and the last column folded between words so that no line is wider than the terminal.
+ * Unfolded where there is no terminal, for programs that read lines, and where too little would be left of that column.
+ * @param columns the terminal's width; undefined: there is none
+ */
+export function foldedTable(rows: readonly (readonly string[])[], columns: number | undefined): string[] {
+  const left = Math.max(0, ...table(rows.map((row) => [...row.slice(0, -1), "|"])).map((line) => width(line) - 1));
+  const room = (columns ?? 0) - left;
+  if (room < LEAST_FOLDED) return table(rows);
+  return table(
+    rows.flatMap((row) => {
+      const before = row.slice(0, -1);
+      const [first = "", ...rest] = fold(row.at(-1) ?? "", room);
+      return [[...before, first], ...rest.map((line) => [...before.map(() => ""), line])];
+    }),
+  );
+}
+
+const LEAST_FOLDED = 24;
+
+function fold(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && width(last) + 1 + width(word) <= room) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 export function indent(lines: readonly string[], by = 2): string[] {
   return lines.map((line) => (line === "" ? line : " ".repeat(by) + line));
 }

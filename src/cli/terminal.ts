@@ -14,7 +14,10 @@ export interface Terminal {
   /** What happens just now, on a terminal: one line that the next one replaces; "" takes it away. Elsewhere nothing. */
   passing(text: string): void;
   readonly paint: Paint;
+  /** For help texts, which are folded anywhere. */
   readonly columns: number;
+  /** Of a terminal; undefined where answers go to a file or a program. */
+  readonly width: number | undefined;
 }
 
 export interface Paint {
@@ -44,6 +47,7 @@ export function openTerminal(out: Stream, err: Stream, env: Environment): Termin
     },
     paint: painter(wantsColour(out, env)),
     columns: out.columns ?? 100,
+    width: out.isTTY === true ? out.columns : undefined,
   };
 }
 
