@@ -526,7 +526,8 @@ test("completion scripts are scripts, and name every command", async (t) => {
         ).trim();
       assert.equal(complete("cairn", "st"), "status stats");
       assert.equal(complete("cairn", "stats", "--z"), "--zero");
-      assert.equal(complete("cairn", "config", "l"), "list");
+      assert.equal(complete("cairn", "config", "li"), "list");
+      assert.equal(complete("cairn", "config", "set", "store.c"), "store.capacity");
     } else if (existsSync(`/usr/bin/${shell}`)) {
       execFileSync(shell, ["-n", file]);
     }

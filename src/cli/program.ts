@@ -4,6 +4,7 @@
  * Knows: the shape of the command line. Does not know: what the commands do.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { settingNames } from "../base/index.ts";
 import { attestExport, attestShow, attestVerify } from "./attest-commands.ts";
 import { cc, env, launcher, run } from "./build-commands.ts";
 import { explain, gc, stats } from "./cache-commands.ts";
@@ -281,13 +282,16 @@ function readShell(text: string): (typeof shells)[number] {
   return shell;
 }
 
+/** What may stand behind a command besides its subcommands. */
+const WORDS: Readonly<Record<string, readonly string[]>> = { completion: shells, config: settingNames };
+
 function completedCommands(program: Command): CompletedCommand[] {
   const rest: Readonly<Record<string, CompletedCommand["rest"]>> = { run: "command", cc: "command", explain: "files", put: "files" };
   return program.commands.map((command) => ({
     name: command.name(),
     about: command.description(),
     options: [...command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long])), "--help"],
-    words: command.name() === "completion" ? [...shells] : command.commands.map((part) => part.name()),
+    words: [...command.commands.map((part) => part.name()), ...(WORDS[command.name()] ?? [])],
     rest: rest[command.name()] ?? "nothing",
   }));
 }
