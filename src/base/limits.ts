@@ -59,6 +59,8 @@ export const limits = {
   probeBytes: 4_194_304,
   /** A preprocessed source that is searched for its place. */
   preprocessedBytes: 134_217_728,
+  /** Somebody builds with others' results when the last was brought less than so long ago. */
+  bringingMs: 150,
   /** Finished compiles that wait to be digested, and what their outputs may take. */
   digestsWaiting: 512,
   digestBytesWaiting: 33_554_432,

@@ -42,11 +42,18 @@ export interface Sharing {
    */
   find(manifest: Digest, signal: AbortSignal): Promise<readonly Offer[]>;
   /**
-   * Brings an offer's blobs into the store, and then the result into the index and onto the shelf for others.
+   * Brings an offer's blobs into the store.
    *
    * @returns whether all of it is here; the bytes that came
    */
   bring(offer: Offer, signal: AbortSignal): Promise<{ readonly complete: boolean; readonly bytes: number }>;
+  /**
+   * Puts what has been brought into the index, and onto the shelf for others.
+   *
+   * @returns false when it is not believed any more
+   * @throws {CairnError} as {@link ResultIndex.add}
+   */
+  keep(offer: Offer): boolean;
 }
 
 /** What is wanted of a member besides its results for a request. */

@@ -11,12 +11,12 @@ import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import { presentMembers } from "./present.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
-import type { SharingNetwork, Unsigned } from "./sharing.ts";
+import type { Judged, SharingNetwork, Unsigned } from "./sharing.ts";
 
 /** What copies are kept in, and when there is time for them. */
 export interface LocalCopies {
   readonly store: GrowingStore &
-    Pick<LocalStore, "write"> & { hasRoom(bytes: number): boolean; sizeOf(digest: Digest): number | undefined };
+    Pick<LocalStore, "writeVerified"> & { hasRoom(bytes: number): boolean; sizeOf(digest: Digest): number | undefined };
   readonly index: Pick<ResultIndex, "add">;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
@@ -165,13 +165,15 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
 
-  judge(shared: SharedResult): ReturnType<SharingNetwork["judge"]> {
-    const { state, self, network } = this.#parts.members;
-    if (state === undefined) return { kind: "refused", why: "no-members-known" };
-    // First what costs little.
-    const verdict = judge({ policy: this.#policy, self, state }, shared.execution.signer);
-    if (verdict.kind === "refused") return verdict;
-    return isAttested(network, shared) ? verdict : { kind: "refused", why: "signature" };
+  admit(signer: Key): Judged {
+    const { state, self } = this.#parts.members;
+    return state === undefined ? { kind: "refused", why: "no-members-known" } : judge({ policy: this.#policy, self, state }, signer);
+  }
+
+  judge(shared: SharedResult): Judged {
+    const verdict = this.admit(shared.execution.signer); // First what costs little.
+    if (verdict.kind === "refused" || isAttested(this.#parts.members.network, shared)) return verdict;
+    return { kind: "refused", why: "signature" };
   }
 
   /** What members signed who were revoked is not used any more. */

@@ -29,9 +29,13 @@ export interface SharingNetwork {
   sign(unsigned: Unsigned): SharedResult | undefined;
   /** Puts what this node has executed and signed on the shelf, and tells others of it. */
   keep(made: readonly SharedResult[]): void;
-  /** Whether the reader's rule admits it. */
-  judge(shared: SharedResult): { readonly kind: "believed" } | { readonly kind: "refused"; readonly why: string };
+  /** Whether the reader's rule admits a signer. */
+  admit(signer: Key): Judged;
+  /** Whether it admits who has signed it, and that is whom it names. */
+  judge(shared: SharedResult): Judged;
 }
+
+export type Judged = { readonly kind: "believed" } | { readonly kind: "refused"; readonly why: string };
 
 /** What this node has executed. */
 export type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> };
@@ -72,6 +76,8 @@ export class SharingService implements Sharing, AsyncDisposable {
   readonly #ahead: Ahead;
   /** Blobs that came along with results. */
   readonly #along = new WeakMap<SharedResult, Given["blobs"]>();
+  /** Requests whose results have been brought and are yet to be kept. */
+  readonly #toKeep = new Set<Digest>();
   #signing: Promise<void> | undefined;
 
   constructor(parts: SharingParts, options: { readonly policy: SharingPolicy }) {
@@ -87,7 +93,7 @@ export class SharingService implements Sharing, AsyncDisposable {
             .catch(() => undefined)) ?? NOTHING
         );
       },
-      isHere: (manifest) => parts.index.entries(manifest).length > 0,
+      isHere: (manifest) => this.#toKeep.has(manifest) || parts.index.entries(manifest).length > 0,
       log: parts.log,
       now: () => performance.now(),
     });
@@ -148,7 +154,7 @@ export class SharingService implements Sharing, AsyncDisposable {
 
   async bring(offer: Offer, signal: AbortSignal): Promise<{ complete: boolean; bytes: number }> {
     const { shared, from } = offer;
-    const { manifest, entry, result } = shared;
+    const { entry, result } = shared;
     const network = this.#parts.network();
     const [nearest] = from;
     if (network === undefined || nearest === undefined) return { complete: false, bytes: 0 };
@@ -157,11 +163,10 @@ export class SharingService implements Sharing, AsyncDisposable {
     const mostMs = Math.max(ANSWER_MS, PATIENCE * result.compileMs);
     const complete = await this.#patiently(nearest, mostMs, signal, async (either) => {
       const missing = await this.#fetch(network, offer, brought, either);
-      if (missing.length > 0) return false;
-      this.#parts.index.add(manifest, entry, result, new Map());
-      network.shelf.put([shared]);
-      return true;
+      return missing.length === 0;
     });
+    this.#along.delete(shared); // They are in the store now, or of no use.
+    if (complete === true) this.#toKeep.add(shared.manifest);
     this.#parts.log.event("debug", "sharing.brought", {
       action: entry.action,
       from: nearest,
@@ -169,6 +174,16 @@ export class SharingService implements Sharing, AsyncDisposable {
       complete: complete === true,
     });
     return { complete: complete === true, bytes: brought.bytes };
+  }
+
+  keep({ shared }: Offer): boolean {
+    this.#toKeep.delete(shared.manifest);
+    const network = this.#parts.network();
+    // Its signature was verified before; whose it is may have been revoked while it waited.
+    if (network === undefined || network.admit(shared.execution.signer).kind === "refused") return false;
+    this.#parts.index.add(shared.manifest, shared.entry, shared.result, new Map());
+    network.shelf.put([shared]);
+    return true;
   }
 
   /** @returns digests of blobs that could not be had */
@@ -185,12 +200,11 @@ export class SharingService implements Sharing, AsyncDisposable {
       const along = this.#along.get(shared)?.get(digest);
       if (along === undefined) wanted.push({ digest, size });
       else {
-        await store.write(along, signal);
+        await store.writeVerified(digest, along, signal);
         brought.bytes += size;
       }
     }
-    // Named by its content, whatever it was asked for as.
-    const take = async (_digest: Digest, content: Uint8Array): Promise<void> => void (await store.write(content, signal));
+    const take = (digest: Digest, content: Uint8Array): Promise<void> => store.writeVerified(digest, content, signal);
     const missing = wanted.length === 0 ? [] : await exchange.blobs(from, wanted, take, signal);
     for (const { digest, size } of wanted) if (!missing.includes(digest)) brought.bytes += size;
     return missing;

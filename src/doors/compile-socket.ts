@@ -191,6 +191,7 @@ class Conversation {
     const record = this.#parts.records.answer(question.key, answer.placement);
     this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
     // Who does not see a record that is there need not be left it again.
+    if ((await answer.kept) === false) return;
     const unseen = answer.again && question.why === "no-record" && this.#parts.records.has(question.key);
     if (!unseen) this.#leave(question, answer.placement, answer.validity);
   }

@@ -7,8 +7,8 @@
  */
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Log, limits, ownBytes } from "../base/index.ts";
-import { actionKey, type Depfile, type PassReason, parseDepfile, preprocessorArgs } from "../compile/index.ts";
+import { type Log, limits } from "../base/index.ts";
+import { actionKey, type PassReason } from "../compile/index.ts";
 import type {
   Execution,
   Files,
@@ -20,20 +20,22 @@ import type {
   StoredResult,
   Toolchains,
 } from "../contracts/index.ts";
+import { dependenciesOf } from "./dependencies.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
+import { type Finished, finishedWeight, ownReport } from "./finished.ts";
 import { Glances } from "./glances.ts";
-import { examine, type Finding, keep, type RunFacts } from "./ingest.ts";
+import { examine, keep } from "./ingest.ts";
 import { type Job, Jobs } from "./jobs.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
-import { bringFromOthers } from "./others.ts";
+import { type Brought, Others } from "./others.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { bodyOf, bodyOfPassed, describe, type From, type Known, readRemembered } from "./remembered.ts";
+import { bodyOf, bodyOfPassed, describe, type Known, readRemembered } from "./remembered.ts";
 import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Understood } from "./request.ts";
-import { readOutputs, type WrittenFile } from "./run-outputs.ts";
+import { readOutputs } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
 import { responseReader, type Understanding, understand } from "./understand.ts";
@@ -62,6 +64,8 @@ export type Answer =
       readonly validity: Validity | undefined;
       /** The same was answered before, with the same validity. */
       readonly again: boolean;
+      /** Set for somebody else's result: resolves when it is kept here, with false when it must not be. */
+      readonly kept?: Promise<boolean>;
     }
   | { readonly kind: "run"; readonly job: bigint; readonly args: readonly string[]; readonly environment: readonly string[] }
   | { readonly kind: "pass"; readonly reason: PassReason };
@@ -90,13 +94,7 @@ const SOURCE_NAME = /^[^-].*\.(?:c|cc|cp|cpp|cxx|c\+\+|C|CPP|m|mm|M|i|ii|mi|mii|
 /** When and with what a result was made. */
 type Made = Omit<Execution, "signer">;
 
-/** A compile that has ended and was looked at, but not stored yet. */
-interface Finished {
-  readonly job: Job;
-  readonly report: RunFacts;
-  readonly finding: Finding;
-  readonly validity: Validity | undefined;
-}
+type Hit = Extract<Found, { kind: "hit" }>;
 
 export class CompileFlow implements AsyncDisposable {
   readonly #parts: CompileParts;
@@ -105,8 +103,9 @@ export class CompileFlow implements AsyncDisposable {
   readonly #glances: Glances;
   readonly #answers: RecentAnswers = new RecentAnswers();
   readonly #jobs = new Jobs();
-  /** Compiles that have ended and are to be digested. */
-  readonly #later: Later = new Later({ isBusy: () => this.#jobs.size >= CORES_FOR_BUILDS });
+  /** Compiles that have ended and are to be digested, and others' results that are to be kept. */
+  readonly #later: Later = new Later({ isBusy: () => this.#jobs.size >= CORES_FOR_BUILDS || this.#others.isAsked });
+  readonly #others: Others;
   readonly #stop = new AbortController();
   /** Results that wait for a quiet moment to be settled, by action. */
   readonly #presumed = new Map<string, { readonly question: CompileQuestion; readonly execution: Made }>();
@@ -117,13 +116,14 @@ export class CompileFlow implements AsyncDisposable {
     this.#options = options;
     this.#facts = new SourceFacts(parts);
     this.#glances = new Glances(parts);
+    this.#others = new Others({ ...parts, later: this.#later });
   }
 
   get running(): number {
     return this.#jobs.size;
   }
 
-  /** Finished compiles that have yet to be stored. */
+  /** Results that have yet to be stored. */
   get waiting(): number {
     return this.#later.size;
   }
@@ -160,31 +160,18 @@ export class CompileFlow implements AsyncDisposable {
       look = this.#look(question); // Files may have changed meanwhile.
       found = this.#find(understood, look);
     }
-    const brought = found.kind === "hit" ? undefined : await this.#fromOthers(understood, look, signal);
-    if (brought !== undefined) ({ look, found } = brought);
+    const brought = found.kind === "hit" ? undefined : await this.#others.bring(look, understood, signal);
+    if (brought !== undefined) found = { kind: "hit", how: "direct", entry: brought.entry, result: brought.result };
     if (found.kind === "hit") {
       // The asker has found one of them damaged: reading verifies, and removes what is.
       if (question.why === "blob-missing") for (const output of found.result.outputs) await this.#parts.store.read(output.digest, signal);
       const placement = await placementOf(this.#parts.store, understood, found.result, signal);
-      if (placement !== undefined) return this.#hit(understood, look, found, placement, brought?.from);
+      if (placement !== undefined) return this.#hit(understood, look, found, placement, brought);
       // A result whose blobs are gone is no result.
       this.#parts.index.forget(found.entry.action);
       return this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
     }
     return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
-  }
-
-  /** What was missing here and has been brought here by somebody else's work, if it now leads to a hit. */
-  async #fromOthers(
-    understood: Understood,
-    before: Look,
-    signal: AbortSignal,
-  ): Promise<{ look: Look; found: Extract<Found, { kind: "hit" }>; from: From } | undefined> {
-    const brought = await bringFromOthers(this.#parts.sharing, before, understood, signal);
-    if (brought === undefined) return undefined;
-    const look = this.#look(understood.question); // Files may have changed meanwhile.
-    const found = this.#find(understood, look);
-    return found.kind === "hit" && found.entry.action === brought.action ? { look, found, from: brought.from } : undefined;
   }
 
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {
@@ -314,14 +301,9 @@ export class CompileFlow implements AsyncDisposable {
     return { kind: "pass", reason };
   }
 
-  #hit(
-    understood: Understood,
-    look: Look,
-    { how, entry, result }: Extract<Found, { kind: "hit" }>,
-    placement: Placement,
-    from: From | undefined,
-  ): Answer {
+  #hit(understood: Understood, look: Look, { how, entry, result }: Hit, placement: Placement, brought: Brought | undefined): Answer {
     const { index, log } = this.#parts;
+    const from = brought?.from;
     if (how === "direct") index.touch(understood.manifest, entry.action);
     // The changed inputs lead to the same result from now on.
     else index.add(understood.manifest, entry, result, new Map());
@@ -332,11 +314,20 @@ export class CompileFlow implements AsyncDisposable {
     const body = this.#remember(understood, outcome, facts);
     log.event("debug", "compile.hit", { how: from === undefined ? how : "peer", source: understood.sourcePath, action: entry.action });
     const validity = validityOf(look, understood, entry);
-    if (validity !== undefined) {
-      const { manifest, sourcePath: source, question } = understood;
+    const answered = { kind: "hit", placement, validity, again: false } as const;
+    if (validity === undefined) return brought === undefined ? answered : { ...answered, kept: brought.kept };
+    const { manifest, sourcePath: source, question } = understood;
+    const remember = (): void =>
       this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, source, body });
+    if (brought === undefined) {
+      remember();
+      return answered;
     }
-    return { kind: "hit", placement, validity, again: false };
+    const kept = brought.kept.then((isKept) => {
+      if (isKept) remember();
+      return isKept;
+    });
+    return { ...answered, kept };
   }
 
   #run(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
@@ -380,7 +371,7 @@ export class CompileFlow implements AsyncDisposable {
     const read = readOutputs(understood, report);
     if (read.kind === "refused") return this.#refuse(job, read.reason, read.detail);
     const { written } = read;
-    const dependencies = await this.#dependencies(job, report, written, signal);
+    const dependencies = await dependenciesOf(this.#parts, job, report, written, signal);
     if (dependencies === undefined) return this.#refuse(job, "dependency_file_unreadable", "");
     const searchPaths = await search;
     if (searchPaths === undefined) return this.#refuse(job, "unknown_compiler", "its search directories");
@@ -393,9 +384,7 @@ export class CompileFlow implements AsyncDisposable {
     if (examined.kind === "refused") return this.#refuse(job, examined.reason, examined.detail);
     const { finding } = examined;
     const finished: Finished = { job, report: ownReport(report), finding, validity: validityOf(look, understood, finding.entry) };
-    const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
-    this.#later.add(understood.manifest, weightOf(finished), async () => resolve(await this.#digest(finished)));
-    return { kind: "taken", outcome };
+    return { kind: "taken", outcome: this.#later.add(understood.manifest, finishedWeight(finished), () => this.#digest(finished)) };
   }
 
   async #digest(finished: Finished): Promise<Outcome> {
@@ -424,34 +413,6 @@ export class CompileFlow implements AsyncDisposable {
     return { kind: "stored", placement, validity };
   }
 
-  /**
-   * The complete list of files that were included: from the user's dependency file, ours, or an extra question where the user's leaves
-   * some out; and what the user's own says. Undefined where something cannot be read.
-   */
-  async #dependencies(
-    job: Job,
-    report: RunReport,
-    written: readonly WrittenFile[],
-    signal: AbortSignal,
-  ): Promise<{ dependencies: readonly string[]; depfile: Depfile | undefined } | undefined> {
-    const { understood, ownDepfile } = job;
-    const { invocation, question } = understood;
-    const file = written.find(({ role }) => role === "depfile");
-    const depfile = file && parseDepfile(file.content.toString("utf8"));
-    if (!hasHeaders(invocation)) return { dependencies: [], depfile };
-    if (invocation.depfile?.headers === "user") {
-      const args = preprocessorArgs(question.argv, responseReader(this.#parts.files, question.cwd), ["-M"]);
-      const text = await this.#parts.toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
-      const all = parseDepfile(text ?? "")?.dependencies;
-      // What the compile itself has read must be on the list: a header may have gone since.
-      const listed = new Set(all);
-      const complete = depfile?.dependencies.every((name) => listed.has(name)) === true;
-      return all === undefined || !complete ? undefined : { dependencies: all, depfile };
-    }
-    const complete = ownDepfile ? parseDepfile(report.dependencies.toString("utf8")) : depfile;
-    return complete && { dependencies: complete.dependencies, depfile };
-  }
-
   #failed(job: Job, error: unknown): NotStored {
     return this.#refuse(job, "storing_failed", error instanceof Error ? error.message : String(error));
   }
@@ -478,21 +439,6 @@ export class CompileFlow implements AsyncDisposable {
     this.#parts.index.remember({ source, request: question.key, at: this.#parts.now(), outcome, body });
   }
 }
-
-/** What must be kept of a report, in memory of its own. */
-function ownReport({ startNs, endNs, cpuUs, stdout, stderr }: RunReport): RunFacts {
-  return { startNs, endNs, cpuUs, stdout: ownBytes(stdout), stderr: ownBytes(stderr) };
-}
-
-/** About what it takes in memory, bytes. */
-function weightOf({ report, finding }: Finished): number {
-  const paths = finding.entry.inputs.length + finding.entry.absent.length;
-  const content = finding.files.reduce((sum, file) => sum + file.content.length, report.stdout.length + report.stderr.length);
-  return UNDERSTOOD_BYTES + PATH_BYTES * paths + content;
-}
-
-const UNDERSTOOD_BYTES = 16_384;
-const PATH_BYTES = 200;
 
 function msOf(ns: bigint): number {
   return Number(ns / 1_000_000n);

@@ -18,7 +18,7 @@ function world(): World {
     done,
     busy: true,
     add: (key, bytes = 1) =>
-      made.later.add(key, bytes, async () => {
+      void made.later.add(key, bytes, async () => {
         await sleep(1);
         done.push(key);
       }),

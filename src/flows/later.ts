@@ -41,23 +41,28 @@ export class Later implements Disposable {
    * @param key by which it can be asked for
    * @param bytes what waiting keeps in memory
    * @param work never throws
+   * @returns what comes of it
    */
-  add(key: string, bytes: number, work: () => Promise<void>): void {
+  add<T>(key: string, bytes: number, work: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
     let begun: Promise<void> | undefined;
     const piece: Piece = {
       key,
       bytes,
       done: () => {
-        begun ??= work().finally(() => {
-          this.#pieces.delete(piece);
-          this.#bytes -= bytes;
-        });
+        begun ??= work()
+          .then(resolve)
+          .finally(() => {
+            this.#pieces.delete(piece);
+            this.#bytes -= bytes;
+          });
         return begun;
       },
     };
     this.#pieces.add(piece);
     this.#bytes += bytes;
     this.#lookAround();
+    return promise;
   }
 
   /** Resolves when nothing waits under `key` any more. */

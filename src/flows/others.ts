@@ -1,41 +1,81 @@
 /**
- * Results that others have executed: is there one for this request, and may it be used here?
+ * Results that others have executed: is there one for this request, and may it be used here? Then it is brought here, the asker is
+ * answered, and only later is it kept.
  *
  * Knows: what must fit before anything of it is fetched. Does not know: who is believed; what is offered has been judged.
  */
-import type { Digest } from "../base/index.ts";
+import { type Log, limits } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
-import type { Offer, Sharing } from "../contracts/index.ts";
+import type { ManifestEntry, Offer, Sharing, StoredResult } from "../contracts/index.ts";
 import { compare } from "./find.ts";
+import { entryWeight } from "./finished.ts";
+import type { Later } from "./later.ts";
 import type { Look } from "./look.ts";
 import type { From } from "./remembered.ts";
 import type { Understood } from "./request.ts";
 
-/** A result of somebody else that is here now. */
+/** A result of somebody else whose blobs are here now. */
 export interface Brought {
-  readonly action: Digest;
+  readonly entry: ManifestEntry;
+  readonly result: StoredResult;
   readonly from: From;
+  /** Whether the index has it, once that is known. */
+  readonly kept: Promise<boolean>;
 }
 
-/**
- * Looks among the offers for one that is true of the files as they are now, and brings it here.
- * Costs nothing where nobody has anything.
- */
-export async function bringFromOthers(
-  sharing: Sharing,
-  look: Look,
-  understood: Understood,
-  signal: AbortSignal,
-): Promise<Brought | undefined> {
-  const began = performance.now();
-  for (const offer of await sharing.find(understood.manifest, signal)) {
-    const { entry, execution } = offer.shared;
-    if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;
-    const { complete, bytes } = await sharing.bring(offer, signal);
-    if (!complete) continue;
-    return { action: entry.action, from: { signer: execution.signer, bytes, tookMs: Math.round(performance.now() - began) } };
+export interface OthersParts {
+  readonly sharing: Sharing;
+  readonly later: Pick<Later, "add">;
+  readonly log: Log;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export class Others {
+  readonly #parts: OthersParts;
+  #broughtAt = 0;
+
+  constructor(parts: OthersParts) {
+    this.#parts = parts;
   }
-  return undefined;
+
+  /** Whether somebody builds with others' results just now. */
+  get isAsked(): boolean {
+    return this.#parts.now() - this.#broughtAt < limits.bringingMs;
+  }
+
+  /**
+   * Looks among the offers for one that is true of the files as they were seen, and brings it here. What they are by now does not matter: a
+   * compiler would have read them when it was asked, too.
+   * Costs nothing where nobody has anything.
+   *
+   * @param look begun after the question was asked
+   */
+  async bring(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
+    const { sharing, later, now } = this.#parts;
+    const began = performance.now();
+    for (const offer of await sharing.find(understood.manifest, signal)) {
+      const { entry, result, execution } = offer.shared;
+      if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;
+      const { complete, bytes } = await sharing.bring(offer, signal);
+      if (!complete) continue;
+      this.#broughtAt = now();
+      const from = { signer: execution.signer, bytes, tookMs: Math.round(performance.now() - began) };
+      // The index and a signature in it take as long as all else together, and the asker needs neither.
+      const kept = later.add(understood.manifest, entryWeight(entry), () => Promise.resolve(this.#keep(offer)));
+      return { entry, result, from, kept };
+    }
+    return undefined;
+  }
+
+  #keep(offer: Offer): boolean {
+    try {
+      return this.#parts.sharing.keep(offer);
+    } catch (error) {
+      this.#parts.log.event("warn", "sharing.not-kept", { action: offer.shared.entry.action, error: String(error) });
+      return false;
+    }
+  }
 }
 
 /** Whether an offer is about this very request: its outputs are written where this request's would be, and nowhere else. */
