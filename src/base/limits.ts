@@ -243,6 +243,8 @@ export const limits = {
   /** A channel that could not be opened is tried again after so long, ever later; one that broke, later at once. */
   shareRetryMs: 250,
   shareReopenMs: 10_000,
+  /** A lane is opened when so much has come over the link, or is asked for. */
+  shareLaneFromBytes: 2_097_152,
   /** A lane on which nothing was answered for so long is closed; one that could not be opened, or broke, is tried again, ever later. */
   shareLaneIdleMs: 60_000,
   shareLaneRetryFirstMs: 500,

@@ -6,7 +6,7 @@
  */
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { FrameChannel, FrameLanes, Shelf } from "../contracts/index.ts";
-import type { NetworkCodec, SetCarrier, SummaryFrame } from "../wire/index.ts";
+import type { NetworkCodec, Question, SetCarrier, SummaryFrame } from "../wire/index.ts";
 import type { SetSync } from "./set-sync.ts";
 import type { SetTalk } from "./set-talk.ts";
 import type { Announcer, Teller } from "./share-announcer.ts";
@@ -64,6 +64,8 @@ export class ShareMember implements Source {
   /** Attempts that came to nothing, and lanes that broke, one after the other. */
   #laneFailures = 0;
   #laneTimer: NodeJS.Timeout | undefined;
+  /** What had come when there was no lane last: {@link ShareCounts.bytesIn}. */
+  #bytesBefore = 0;
   #isOver = false;
   #isOffence = false;
   #summaries = SUMMARY_BURST;
@@ -108,7 +110,8 @@ export class ShareMember implements Source {
 
   ask(asking: Asking): () => void {
     if (this.#lane?.isOpen === true) return this.#lane.ask(asking);
-    void this.#openLane();
+    // The first lane starts a thread on either side, which costs more than little asked over the link.
+    if (this.counts.bytesIn - this.#bytesBefore + bytesWanted(asking.question) >= limits.shareLaneFromBytes) void this.#openLane();
     return this.#link.ask(asking);
   }
 
@@ -175,6 +178,7 @@ export class ShareMember implements Source {
   #laneEnded(why: string): void {
     clearInterval(this.#laneTimer);
     this.#lane = undefined;
+    this.#bytesBefore = this.counts.bytesIn;
     if (why === "idle") [this.#laneAt, this.#laneFailures] = [0, 0];
     else this.#laneFailed();
     this.#parts.log.event("info", "share.lane-ended", { peer: this.key, why });
@@ -225,4 +229,9 @@ export class ShareMember implements Source {
     const frame = this.#teller.next();
     return frame === undefined ? undefined : this.#parts.codec.encodeSummary(frame);
   }
+}
+
+/** Of blobs; how large results will be nobody knows. */
+function bytesWanted(question: Question): number {
+  return question.kind === "want-blobs" ? question.blobs.reduce((sum, { size, from }) => sum + size - from, 0) : 0;
 }

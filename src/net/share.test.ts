@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Digest, digestOf } from "../base/index.ts";
+import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { Given, SharedResult, Wish } from "../contracts/index.ts";
 import { codec, until } from "./network.fixture.ts";
 import { ALONE, MemoryShelf, nodes, noise, resultOf, type Sharer, Street, sharer, sharers } from "./share.fixture.ts";
@@ -101,19 +101,21 @@ test("what one member has not comes from the next; what nobody has is told", LON
   );
 });
 
-test("what is asked goes over the link until there is a lane, and again when the lane ends", LONG, async (t) => {
+test("what is asked goes over the link until a lane is worth it, and again when the lane ends", LONG, async (t) => {
   const [first, second] = await nodes(t, 2);
   assert.ok(first !== undefined && second !== undefined);
   const street = new Street();
   const a = await sharer(t, first, undefined, street.lanesOf(first.members.self));
   const b = await sharer(t, second, undefined, street.lanesOf(second.members.self));
   await until(t, () => a.share.facts().length === 1 && b.share.facts().length === 1);
-  const blobs = Array.from({ length: 40 }, (_, i) => a.shelf.hold(noise(i, 20_000)));
-  const fetch = async (): Promise<number> => {
+  const blobs = Array.from({ length: 40 }, (_, i) => a.shelf.hold(noise(i, limits.shareLaneFromBytes / 40 + 1)));
+  const fetch = async (wanted = blobs): Promise<number> => {
     const taken = new Set<Digest>();
-    assert.deepEqual(await b.share.blobs([a.key], blobs, async (digest) => void taken.add(digest), t.signal), []);
+    assert.deepEqual(await b.share.blobs([a.key], wanted, async (digest) => void taken.add(digest), t.signal), []);
     return taken.size;
   };
+  assert.equal(await fetch(blobs.slice(0, 20)), 20);
+  assert.equal(street.lanes.length, 0, "for so little there is none");
   assert.equal(await fetch(), 40);
   const [lane] = street.lanes;
   assert.ok(lane?.isOpen);
