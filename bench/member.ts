@@ -78,7 +78,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
   const local = {
     store: {
       has: () => Promise.resolve(false),
-      write: nothing,
+      writeVerified: nothing,
       hasRoom: () => false,
       plain: () => Promise.resolve(undefined),
       partPath: nothing,

@@ -30,6 +30,8 @@ export interface PlainBlob {
 
 export interface LocalStore extends Store {
   readonly directory: string;
+  /** As `write`, for bytes whose digest was verified when they came. */
+  writeVerified(digest: Digest, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Makes sure the blob lies plain (uncompressed, verified since it was written or now), or tells that it cannot be had. */
   plain(digest: Digest): Promise<PlainBlob | undefined>;
 }

@@ -42,7 +42,7 @@ function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> =
       },
       blobs: async () => lacking,
     },
-    store: { has: async () => false, write: async () => "" },
+    store: { has: async () => false, writeVerified: async () => undefined },
     index: { add: () => undefined },
     shelf: { results: (manifest) => shelf.filter((one) => one.manifest === manifest), put: (all) => shelf.push(...all) },
     isBelieved: () => true,

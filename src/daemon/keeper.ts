@@ -10,7 +10,7 @@ import type { KeepItem, KeepVerdict } from "../wire/index.ts";
 
 export interface KeeperParts {
   readonly exchange: Pick<Exchange, "results" | "blobs">;
-  readonly store: Pick<LocalStore, "has" | "write">;
+  readonly store: Pick<LocalStore, "has" | "writeVerified">;
   readonly index: Pick<ResultIndex, "add">;
   readonly shelf: Pick<Shelf, "results"> & { put(shared: readonly SharedResult[]): number };
   readonly isBelieved: (shared: SharedResult) => boolean;
@@ -74,7 +74,7 @@ export class Keeper implements Disposable {
     for (const { digest, size } of wanted.flatMap(({ result }) => result.outputs)) if (!(await store.has(digest))) blobs.set(digest, size);
     const missing = [...blobs].map(([digest, size]) => ({ digest, size }));
     if (!hasRoom(missing.reduce((sum, { size }) => sum + size, 0))) return "full";
-    const take = async (_digest: Digest, bytes: Uint8Array): Promise<void> => void (await store.write(bytes, signal));
+    const take = (digest: Digest, bytes: Uint8Array): Promise<void> => store.writeVerified(digest, bytes, signal);
     const lacking = missing.length === 0 ? [] : await exchange.blobs([from], missing, take, signal);
     if (lacking.length > 0) return "failed";
     for (const shared of wanted) {

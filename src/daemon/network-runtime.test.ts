@@ -20,7 +20,16 @@ test("a start that fails late closes what had opened: nothing listens any more",
   };
   const never = (): never => assert.fail("it does not get so far");
   const local = {
-    store: { has: never, write: never, sizeOf: never, hasRoom: never, plain: never, partPath: never, plainPath: never, adopt: never },
+    store: {
+      has: never,
+      writeVerified: never,
+      sizeOf: never,
+      hasRoom: never,
+      plain: never,
+      partPath: never,
+      plainPath: never,
+      adopt: never,
+    },
     index: { add: never },
     isQuiet: never,
   };

@@ -23,18 +23,23 @@ export interface Verified {
   readonly crc32: number;
 }
 
-/** Digest and checksum of bytes in memory. */
-export async function measure(bytes: Uint8Array, signal?: AbortSignal): Promise<Verified> {
-  if (bytes.byteLength <= PIECE_BYTES) return { digest: digestOf(bytes), size: bytes.byteLength, crc32: crc32(bytes) };
+/**
+ * Digest and checksum of bytes in memory.
+ *
+ * @param known their digest, where it was verified before
+ */
+export async function measure(bytes: Uint8Array, signal?: AbortSignal, known?: Digest): Promise<Verified> {
+  const size = bytes.byteLength;
+  if (size <= PIECE_BYTES) return { digest: known ?? digestOf(bytes), size, crc32: crc32(bytes) };
   const hash = createHash("sha256");
   let sum = 0;
-  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
+  for (let at = 0; at < size; at += PIECE_BYTES) {
     const piece = bytes.subarray(at, at + PIECE_BYTES);
-    hash.update(piece);
+    if (known === undefined) hash.update(piece);
     sum = crc32(piece, sum);
     await setImmediate(undefined, signal === undefined ? {} : { signal });
   }
-  return { digest: hash.digest("hex"), size: bytes.byteLength, crc32: sum };
+  return { digest: known ?? hash.digest("hex"), size, crc32: sum };
 }
 
 /**

@@ -92,17 +92,17 @@ export class DiskStore implements LocalStore {
   /** @throws {CairnError} `home-unwritable` when the disk does not take it, `limit-exceeded` when it is larger than limits.blobBytes */
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<Digest> {
     signal?.throwIfAborted();
-    if (bytes.byteLength > limits.blobBytes) throw new CairnError("limit-exceeded", { what: "blob", size: bytes.byteLength });
+    demandFits(bytes);
     const verified = await measure(bytes, signal);
-    const { digest } = verified;
-    const row = this.#table.get(digest);
-    const now = this.#parts.now();
-    if (row !== undefined && row.crc32 !== undefined && this.#intact(digest, row)) {
-      this.#table.use(digest, row, now);
-      return digest;
-    }
-    await this.#put(digest, bytes, verified, signal);
-    return digest;
+    await this.#keep(bytes, verified, signal);
+    return verified.digest;
+  }
+
+  /** @throws {CairnError} as `write` */
+  async writeVerified(digest: Digest, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    demandFits(bytes);
+    await this.#keep(bytes, await measure(bytes, signal, digest), signal);
   }
 
   remove(digest: Digest): Promise<void> {
@@ -300,6 +300,13 @@ export class DiskStore implements LocalStore {
     return verified;
   }
 
+  async #keep(bytes: Uint8Array, verified: Verified, signal: AbortSignal | undefined): Promise<void> {
+    const { digest } = verified;
+    const row = this.#table.get(digest);
+    if (row?.crc32 !== undefined && this.#intact(digest, row)) this.#table.use(digest, row, this.#parts.now());
+    else await this.#put(digest, bytes, verified, signal);
+  }
+
   async #put(digest: Digest, bytes: Uint8Array, verified: Verified, signal: AbortSignal | undefined): Promise<void> {
     try {
       await writeWhole(this.#temporary(), plainPath(this.directory, digest), bytes, signal);
@@ -380,4 +387,8 @@ export class DiskStore implements LocalStore {
     if (system !== "ENOENT" && system !== "ENOTDIR") this.#parts.log.event("warn", "store.unreadable", { path, system });
     return undefined;
   }
+}
+
+function demandFits(bytes: Uint8Array): void {
+  if (bytes.byteLength > limits.blobBytes) throw new CairnError("limit-exceeded", { what: "blob", size: bytes.byteLength });
 }

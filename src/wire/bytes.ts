@@ -76,8 +76,9 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
+    if ((value & 0xff) !== value) throw new RangeError(`${value} is no byte`);
     const at = this.#grow(1); // First: growing replaces the buffer.
-    this.#bytes.writeUInt8(value, at);
+    this.#bytes[at] = value; // A tenth of what writeUInt8 takes, and keys are made of a thousand of these.
     return this;
   }
 

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { digestOf } from "../../src/base/index.ts";
 import type { LocalStore, Store } from "../../src/contracts/index.ts";
@@ -137,6 +138,19 @@ export function localStoreCompliance(name: string, open: () => Promise<OpenedLoc
     const digest = await store.write(Buffer.from("123456789"));
     assert.deepEqual(await store.plain(digest), { size: 9, crc32: 0xcbf43926 }); // The check value of CRC-32/ISO-HDLC.
     assert.equal(await store.plain(ABSENT), undefined);
+  });
+
+  check("takes bytes whose digest is known, and finds later that they were others", async ({ store }) => {
+    for (const bytes of [Buffer.from("known"), Buffer.alloc(9_000_001, "cairn")]) {
+      const digest = digestOf(bytes);
+      await store.writeVerified(digest, bytes);
+      const read = await store.read(digest);
+      assert.ok(read.kind === "hit" && read.bytes.equals(bytes));
+      assert.deepEqual(await store.plain(digest), { size: bytes.length, crc32: crc32(bytes) });
+    }
+    await store.writeVerified(ABSENT, Buffer.from("not that"));
+    assert.deepEqual(await store.read(ABSENT), { kind: "miss" });
+    assert.equal(await store.has(ABSENT), false);
   });
 
   check("gives a miss for a damaged blob, and takes it again", async ({ store, damage }) => {
