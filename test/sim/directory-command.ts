@@ -9,7 +9,7 @@ import type { SimOptions } from "./main.ts";
 const NODES = 1_000;
 const LINKS = 75;
 const RESULTS_PER_SECOND = 10;
-const SECONDS = 30;
+const SECONDS = 60;
 const COPIES = 3;
 /** A prefix, and its share of a frame that tells few of them. */
 const TOLD_BYTES = 8 + 20;
@@ -27,10 +27,10 @@ export async function directory(options: SimOptions): Promise<boolean> {
       row("bytes a second that a node sends about attestations", "B/s", one(found.setBytesPerSecond)),
       row("… for each result in the network", "B", one(found.setBytesPerSecond / RESULTS_PER_SECOND)),
       row("bytes a second that a node sends in summaries, computed", "B/s", one(summaries)),
-      row(`attestations at least ${SECONDS * (2 / 3)} s old that a node knows`, "%", one(100 * found.known)),
+      ...found.known.map(({ ageMs, share }) => row(`attestations ${ageMs / 1_000} s old that a node knows`, "%", one(100 * share))),
     ],
     notes: [
-      `${nodes} nodes with ${links} links each, ${RESULTS_PER_SECOND} results a second in the network, ${SECONDS} s, seed ${options.seed}`,
+      `${nodes} nodes with ${links} links each, ${RESULTS_PER_SECOND} results a second in the network, ${SECONDS} s after as many that are not counted, seed ${options.seed}`,
       "summaries: r (1 + k) L s / n, with r results a second, k copies, L links, s bytes for a prefix and its share of a frame, n nodes",
     ],
   };

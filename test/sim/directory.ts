@@ -24,12 +24,18 @@ export interface DirectorySettings {
 export interface DirectoryResult {
   /** What a node sends about the set of attestations. */
   readonly setBytesPerSecond: number;
-  /** Of the attestations made before the last third of the time, those that a node knows at the end, 0 to 1. */
-  readonly known: number;
+  /** Of the attestations of each of these ages at the end, those that a node knows, 0 to 1. */
+  readonly known: readonly { readonly ageMs: number; readonly share: number }[];
 }
 
 /** Of an object and a dependency file; see partition.ts. */
 const BODY_BYTES = 440;
+/** In front of it: whose it is and when it was made; then a digest that is its own. */
+const KEY_BYTES = 6;
+const HEAD_BYTES = KEY_BYTES + 14;
+const DIGEST_BYTES = 32;
+/** Ages at which it is looked who knows an attestation: those that are up to a sixth older are counted. */
+const AGES = [1 / 6, 1 / 3, 2 / 3] as const;
 const LINK = { latencyMs: 50, bytesPerMs: 12_500 };
 
 export async function simulateDirectory(settings: DirectorySettings): Promise<DirectoryResult> {
@@ -37,8 +43,8 @@ export async function simulateDirectory(settings: DirectorySettings): Promise<Di
   const codec = await loadNetworkCodec();
   const chance = new Chance(settings.seed);
   const random = (): number => chance.next() / 2 ** 32;
-  const world = new SetWorld({ codec, check, random }, LINK);
-  const nodes = Array.from({ length: count }, (_, i) => world.add(String(i).padStart(6, "0")));
+  const world = new SetWorld({ codec, check: checker(), random }, LINK);
+  const nodes = Array.from({ length: count }, (_, i) => world.add(String(i).padStart(KEY_BYTES, "0")));
   const any = (): (typeof nodes)[number] => nodes[Math.floor(random() * count)] ?? world.add("nobody");
   const linked = new Set<string>();
   for (const one of nodes)
@@ -57,14 +63,20 @@ export async function simulateDirectory(settings: DirectorySettings): Promise<Di
     const by = any();
     const atMs = ((i + 1) * 1_000) / resultsPerSecond;
     const bytes = body(`${settings.seed} ${i}`, by.key, Math.floor(atMs));
-    made.push({ id: idOf(bytes), atMs });
-    world.later(by, atMs, () => by.attest(idOf(bytes), by.key, bytes));
+    const id = idOf(bytes);
+    made.push({ id, atMs });
+    world.later(by, atMs, () => by.attest(id, by.key, bytes));
   }
   world.run(seconds * 1_000, () => false);
   const before = world.bytes;
   world.run(2 * seconds * 1_000, () => false);
-  const old = made.filter(({ atMs }) => atMs < (4 * seconds * 1_000) / 3);
-  const known = nodes.reduce((sum, node) => sum + old.filter(({ id }) => node.ids.has(id)).length, 0) / (old.length * count);
+  const endMs = 2 * seconds * 1_000;
+  const known = AGES.map((age) => {
+    const ageMs = age * seconds * 1_000;
+    const some = made.filter(({ atMs }) => atMs <= endMs - ageMs && atMs > endMs - ageMs - (seconds * 1_000) / 6);
+    const those = nodes.reduce((sum, node) => sum + some.filter(({ id }) => node.ids.has(id)).length, 0);
+    return { ageMs, share: those / (some.length * count) };
+  });
   return { setBytesPerSecond: (world.bytes - before) / count / seconds, known };
 }
 
@@ -76,10 +88,24 @@ function body(what: string, by: string, atMs: number): Uint8Array {
 }
 
 function idOf(bytes: Uint8Array): string {
-  return attestationId(Number(Buffer.from(bytes.subarray(7, 19)).toString()), Buffer.from(bytes).toString("latin1"), new Uint8Array(0));
+  return attestationId(
+    Number(Buffer.from(bytes.subarray(KEY_BYTES, HEAD_BYTES)).toString()),
+    Buffer.from(bytes).toString("latin1"),
+    new Uint8Array(0),
+  );
 }
 
-function check(bytes: Uint8Array): Checked {
-  const signer = Buffer.from(bytes.subarray(0, 6)).toString();
-  return { kind: "good", attestation: { id: idOf(bytes), signer, manifest: "", bytes } };
+/** What all nodes know is kept once: a thousand copies of each attestation would not fit into one process. */
+function checker(): (bytes: Uint8Array) => Checked {
+  const seen = new Map<string, Checked>();
+  return (bytes) => {
+    const start = Buffer.from(bytes.buffer, bytes.byteOffset, HEAD_BYTES + DIGEST_BYTES).toString("latin1");
+    const known = seen.get(start);
+    if (known !== undefined) return known;
+    const own = Uint8Array.from(bytes);
+    const signer = Buffer.from(own.subarray(0, KEY_BYTES)).toString();
+    const checked: Checked = { kind: "good", attestation: { id: idOf(own), signer, manifest: "", bytes: own } };
+    seen.set(start, checked);
+    return checked;
+  };
 }
