@@ -60,6 +60,26 @@ export interface Difference {
   readonly after: string | undefined;
 }
 
+/** Whose work a hit was, and how it came here. */
+export interface Origin {
+  readonly maker: string;
+  /** Who gave it; "" where a copy of it was here before anybody asked. */
+  readonly giver: string;
+  /** How far away who gave it is; undefined where that is not known now. */
+  readonly rttMs: number | undefined;
+  readonly bytes: number;
+  readonly tookMs: number;
+}
+
+/** What came from one member. */
+export interface Giver {
+  readonly name: string;
+  readonly hits: number;
+  readonly bytes: number;
+  readonly tookMs: number;
+  readonly rttMs: number | undefined;
+}
+
 export interface Explanation {
   readonly source: string;
   /** ms since the epoch, 0 when unknown */
@@ -68,10 +88,8 @@ export interface Explanation {
   readonly reason: string | undefined;
   readonly compiler: string;
   readonly durationMs: number;
-  readonly savedMs: number;
   readonly differences: readonly Difference[];
-  /** Whose work a hit was. */
-  readonly from: { readonly name: string; readonly bytes: number; readonly tookMs: number } | undefined;
+  readonly from: Origin | undefined;
   readonly inputs: number;
   readonly outputs: readonly string[];
 }
@@ -171,7 +189,6 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     reason: reason === "" ? undefined : reason,
     compiler: textIn(record, "compiler"),
     durationMs: numberIn(record, "durationMs"),
-    savedMs: numberIn(record, "savedMs"),
     differences: listIn(record, "differences").map(readDifference),
     from: readFrom(field(record, "from")),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
@@ -179,9 +196,34 @@ export function readExplanation(answer: unknown): Explanation | undefined {
   };
 }
 
-function readFrom(value: unknown): Explanation["from"] {
-  const name = textIn(value, "name") || textIn(value, "signer").slice(0, SHORT_KEY);
-  return name === "" ? undefined : { name, bytes: numberIn(value, "bytes"), tookMs: numberIn(value, "tookMs") };
+function readFrom(value: unknown): Origin | undefined {
+  const maker = textIn(value, "name") || textIn(value, "signer").slice(0, SHORT_KEY);
+  if (maker === "") return undefined;
+  const given = field(value, "giver");
+  const giver = textIn(given, "name") || textIn(value, "member").slice(0, SHORT_KEY);
+  const isCopy = field(value, "copied") === true;
+  return {
+    maker,
+    giver: isCopy ? "" : giver || maker,
+    rttMs: optionalNumber(given, "rttMs"),
+    bytes: numberIn(value, "bytes"),
+    tookMs: numberIn(value, "tookMs"),
+  };
+}
+
+/** Members that gave something, who gave the most first. */
+export function readGivers(answer: unknown): Giver[] {
+  return listIn(answer, "givers").map((giver) => ({
+    name: textIn(giver, "name") || textIn(giver, "key").slice(0, SHORT_KEY),
+    hits: numberIn(giver, "hits"),
+    bytes: numberIn(giver, "bytes"),
+    tookMs: numberIn(giver, "tookMs"),
+    rttMs: optionalNumber(giver, "rttMs"),
+  }));
+}
+
+function optionalNumber(value: unknown, name: string): number | undefined {
+  return typeof field(value, name) === "number" ? numberIn(value, name) : undefined;
 }
 
 function readDifference(value: unknown): Difference {

@@ -3,7 +3,18 @@
  */
 import { resolve } from "node:path";
 import { CairnError } from "../base/index.ts";
-import { type Difference, type Explanation, readCollected, readCounters, readExplanation, summarize } from "./answers.ts";
+import {
+  type Counters,
+  type Difference,
+  type Explanation,
+  type Giver,
+  type Origin,
+  readCollected,
+  readCounters,
+  readExplanation,
+  readGivers,
+  summarize,
+} from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, count, counted, duration, indent, share, table } from "./format.ts";
 import type { Paint } from "./terminal.ts";
@@ -22,13 +33,13 @@ export async function stats(
   const raw = await control.get("/stats", options.session === undefined ? {} : { session: options.session }, signal);
   if (options.zero === true) await control.post("/stats/zero", {}, signal);
   answer(terminal, options.json, raw, () => [
-    ...statsLines(readCounters(raw), terminal.paint),
+    ...statsLines(readCounters(raw), readGivers(raw), terminal.paint),
     ...(options.zero === true ? ["", "all counters are zero now"] : []),
   ]);
   return exitCodes.ok;
 }
 
-function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): string[] {
+function statsLines(counters: Counters, givers: readonly Giver[], paint: Paint): string[] {
   const found = summarize(counters);
   if (found.total + found.failed === 0 && found.errors.length === 0) return ["nothing was compiled yet; try: cairn run -- make"];
   const of = (value: number): string => share(value, found.total);
@@ -56,9 +67,22 @@ function statsLines(counters: Readonly<Record<string, number>>, paint: Paint): s
     [paint.dim("saved"), duration(found.savedMs)],
     [paint.dim("compiled"), duration(found.compileMs)],
     [paint.dim("stored"), bytes(found.storedBytes)],
-    ...(found.peerBytes === 0 ? [] : [[paint.dim("from other machines"), bytes(found.peerBytes)]]),
   ];
-  return [...table(rows, ["left", "right", "right"]), "", ...table(sums)];
+  return [...table(rows, ["left", "right", "right"]), "", ...table(sums), ...giverLines(givers, paint)];
+}
+
+/** From whom, how much, how long it took, how far away they are. */
+function giverLines(givers: readonly Giver[], paint: Paint): string[] {
+  if (givers.length === 0) return [];
+  const heading = ["came from", "hits", "bytes", "took", "round trip"].map((text) => paint.dim(text));
+  const rows = givers.map(({ name, hits, bytes: received, tookMs, rttMs }) => [
+    name,
+    count(hits),
+    bytes(received),
+    duration(tookMs),
+    rttMs === undefined ? paint.dim("not connected") : `${rttMs.toFixed(1)} ms`,
+  ]);
+  return ["", ...table([heading, ...rows], ["left", "right", "right", "right", "right"])];
 }
 
 export async function explain(context: Context, file: string | undefined, options: Json, signal: AbortSignal): Promise<number> {
@@ -103,8 +127,10 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
         : paint.careful(kind === "pass" ? "passed through" : kind.replaceAll("_", " "));
   const facts = [
     ["compiler", found.compiler],
-    ["took", found.durationMs <= 0 ? "" : `${duration(found.durationMs)}${found.savedMs > 0 ? `, saved ${duration(found.savedMs)}` : ""}`],
-    ["from", found.from === undefined ? "" : `${found.from.name}, ${bytes(found.from.bytes)} in ${duration(found.from.tookMs)}`],
+    // Of a hit it is what the compiler took that did run, somewhere, once.
+    [hit === undefined ? "took" : "compiles in", found.durationMs <= 0 ? "" : duration(found.durationMs)],
+    ["work of", found.from?.maker ?? ""],
+    ["came from", found.from === undefined ? "" : journey(found.from)],
     ["read", counted(found.inputs, "file")],
     ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
   ].filter(([, value]) => value !== "");
@@ -117,6 +143,12 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     "",
     ...indent(table(facts.map(([name = "", value = ""]) => [paint.dim(name), value]))),
   ];
+}
+
+/** laptop, 0.4 ms away: 1.2 KiB in 14 ms */
+function journey({ maker, giver, rttMs, bytes: received, tookMs }: Origin): string {
+  if (giver === "") return `${maker}, as a copy, before it was asked for`;
+  return `${giver}${rttMs === undefined ? "" : `, ${rttMs.toFixed(1)} ms away`}: ${bytes(received)} in ${duration(tookMs)}`;
 }
 
 function differenceLines(differences: readonly Difference[], paint: Paint): string[] {

@@ -12,12 +12,18 @@ import { exitCodes } from "./troubles.ts";
 
 /** Digits of a digest that people are shown. */
 const SHOWN = 16;
+/** Results are copied to other members by themselves, pinned or not. */
+const ALONE =
+  "files and directories stay on this machine, and no other keeps a copy for it: pin them on one that is there when this one is not";
 
 export async function pin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
   const { terminal } = context;
   const pinned: unknown[] = [];
   for (const name of names) pinned.push(await followTree(context, "/pin", question(context, name), signal));
-  answer(terminal, options.json, { pinned }, () => pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`));
+  answer(terminal, options.json, { pinned }, () => {
+    if (pinned.some((one) => textIn(one, "kind") !== "result")) terminal.note(terminal.paint.dim(ALONE));
+    return pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`);
+  });
   return exitCodes.ok;
 }
 

@@ -176,7 +176,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   add("cache", "pin", "keep a result or a blob on this machine, however full it is", [
     ["cairn pin src/main.c", "what its last compile made"],
     ["cairn pin build/main.o", "a file that a compile has written; or the 64 digits of an action or a blob"],
-    ["cairn pin bafyrei…", "what cairn put has printed; what is not here is fetched from members"],
+    ["cairn pin bafyrei…", "what cairn put has printed; what is not here is fetched from members. Each machine that is to keep it pins it"],
   ])
     .argument("<what...>", "sources, outputs, actions, blobs, CIDs or names")
     .option("--json", "as JSON")

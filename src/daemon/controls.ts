@@ -4,7 +4,7 @@
 import { accessSync, constants } from "node:fs";
 import type { Config, ConfigValue, Home, NameRecord } from "../base/index.ts";
 import type { Controls, HotRecords } from "../doors/index.ts";
-import type { CompileFlow, Statistics } from "../flows/index.ts";
+import { type CompileFlow, type Counts, partGifts, type Statistics } from "../flows/index.ts";
 import type { DiskStore, Pins, SqliteIndex } from "../store/index.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { NetworkService } from "./network.ts";
@@ -102,8 +102,15 @@ export class NodeControls implements Controls {
     await housekeeper.takeHits();
     // A session is a build's; the network is the daemon's.
     return session === ""
-      ? { counters: statistics.all(), network: this.#parts.network.metrics() }
-      : { counters: statistics.session(session) };
+      ? { ...this.#told(statistics.all()), network: this.#parts.network.metrics() }
+      : this.#told(statistics.session(session));
+  }
+
+  /** Counters, and what came from which member. */
+  #told(all: Counts): object {
+    const { counters, gifts } = partGifts(all);
+    const givers = [...gifts].map(([key, given]) => ({ key, ...this.#parts.network.member(key), ...given }));
+    return { counters, givers: givers.toSorted((a, b) => b.hits - a.hits) };
   }
 
   async zeroStats(): Promise<unknown> {
@@ -123,7 +130,7 @@ export class NodeControls implements Controls {
     const served = servedAt !== undefined && servedAt > row.at;
     const outcome = served ? "hit_local" : row.outcome;
     const at = new Date(served ? servedAt : row.at).toISOString();
-    const from = this.#named(body.from);
+    const from = this.#named(body.from) ?? this.#copied(body.action);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
     return {
       found: true,
@@ -131,10 +138,20 @@ export class NodeControls implements Controls {
     };
   }
 
-  /** Whose work a hit was, with the name of the machine where it is known. */
-  #named(from: unknown): unknown {
+  /** Whose work a hit was and who gave it, with the names of the machines where they are known. */
+  #named(from: unknown): object | undefined {
     if (typeof from !== "object" || from === null || !("signer" in from) || typeof from.signer !== "string") return undefined;
-    return { ...from, name: this.#parts.network.nameOf(from.signer) };
+    const { network } = this.#parts;
+    const giver = "member" in from && typeof from.member === "string" ? network.member(from.member) : undefined;
+    return { ...from, name: network.nameOf(from.signer), giver };
+  }
+
+  /** Whose work it was, where a copy of it was here before anybody asked; undefined where this node has done it, too. */
+  #copied(action: unknown): object | undefined {
+    const { network } = this.#parts;
+    const signers = typeof action === "string" ? network.signersOf(action) : [];
+    const [first] = signers;
+    return first === undefined || signers.some(({ self }) => self) ? undefined : { signer: first.key, name: first.name, copied: true };
   }
 
   async gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown> {

@@ -149,6 +149,13 @@ export async function readInvitation(text: string): Promise<InvitationLine | und
   return (await loadNetworkCodec()).readInvitationLine(text);
 }
 
+/** Whose attestation key it is. */
+export interface Signer {
+  readonly key: Key;
+  readonly name: string;
+  readonly self: boolean;
+}
+
 export class NetworkRuntime implements AsyncDisposable {
   readonly members: Members;
   readonly network: Network;
@@ -282,6 +289,22 @@ export class NetworkRuntime implements AsyncDisposable {
   nameOf(signer: string): string | undefined {
     const { state } = this.members;
     return state && signerIn(state, signer)?.name;
+  }
+
+  /** What people call a member, and how far away it is; nothing of who is not known or not there. */
+  member(key: Key): { readonly name?: string; readonly rttMs?: number } {
+    const name = this.members.state?.members.get(key)?.name;
+    const rttMs = this.network.rttMs(key);
+    return { ...(name === undefined ? {} : { name }), ...(rttMs === undefined ? {} : { rttMs }) };
+  }
+
+  /** Who has signed what is here of an action. */
+  signersOf(action: Digest): readonly Signer[] {
+    const { state, self } = this.members;
+    return this.sharing.shelf.ofAction(action).map(({ execution }) => {
+      const member = state && signerIn(state, execution.signer);
+      return { key: execution.signer, name: member?.name ?? "", self: member?.key === self };
+    });
   }
 
   /** Signed results, as `cairn attest` tells of them. */

@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
-import { CairnError, type Digest, isName, type Log, type NameRecord } from "../base/index.ts";
+import { CairnError, type Digest, isName, type Key, type Log, type NameRecord } from "../base/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
 import { loadTreeCodec } from "../wire/index.ts";
@@ -17,7 +17,7 @@ import type { Attestations } from "./attestations.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
-import type { NetworkRuntime, NetworkSettings } from "./network-runtime.ts";
+import type { NetworkRuntime, NetworkSettings, Signer } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
@@ -120,6 +120,16 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** What people call the machine that signs with that attestation key. */
   nameOf(signer: string): string | undefined {
     return this.#running?.runtime.nameOf(signer);
+  }
+
+  /** What people call a member, and how far away it is; nothing of who is not known or not there. */
+  member(key: Key): { readonly name?: string; readonly rttMs?: number } {
+    return this.#running?.runtime.member(key) ?? {};
+  }
+
+  /** Who has signed what is here of an action. */
+  signersOf(action: Digest): readonly Signer[] {
+    return this.#running?.runtime.signersOf(action) ?? [];
   }
 
   /** @throws {CairnError} network-absent */

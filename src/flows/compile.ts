@@ -24,6 +24,7 @@ import { dependenciesOf } from "./dependencies.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
 import { type Finished, finishedWeight, ownReport } from "./finished.ts";
+import { countsOf } from "./givers.ts";
 import { Glances } from "./glances.ts";
 import { examine, keep } from "./ingest.ts";
 import { type Job, Jobs } from "./jobs.ts";
@@ -308,8 +309,9 @@ export class CompileFlow implements AsyncDisposable {
     // The changed inputs lead to the same result from now on.
     else index.add(understood.manifest, entry, result, new Map());
     const outcome = from !== undefined ? "hit_peer" : how === "direct" ? "hit_daemon" : "hit_equivalent";
-    const traffic: Counts = from === undefined ? {} : { peer_bytes: from.bytes, peer_ms: from.tookMs };
-    this.#count({ [outcome]: 1, saved_ms: result.compileMs, ...traffic }, understood.question.session);
+    const traffic: Counts = from === undefined ? {} : countsOf(from);
+    const savedMs = Math.max(0, result.compileMs - (from?.tookMs ?? 0));
+    this.#count({ [outcome]: 1, saved_ms: savedMs, ...traffic }, understood.question.session);
     const facts = { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, from };
     const body = this.#remember(understood, outcome, facts);
     log.event("debug", "compile.hit", { how: from === undefined ? how : "peer", source: understood.sourcePath, action: entry.action });

@@ -60,7 +60,7 @@ export class Others {
       const { complete, bytes } = await sharing.bring(offer, signal);
       if (!complete) continue;
       this.#broughtAt = now();
-      const from = { signer: execution.signer, bytes, tookMs: Math.round(performance.now() - began) };
+      const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs: Math.round(performance.now() - began) };
       // The index and a signature in it take as long as all else together, and the asker needs neither.
       const kept = later.add(understood.manifest, entryWeight(entry), () => Promise.resolve(this.#keep(offer)));
       return { entry, result, from, kept };

@@ -19,10 +19,12 @@ export interface Known {
   readonly from: From | undefined;
 }
 
-/** Whose work a hit was, and what it took to bring it here. */
+/** Whose work a hit was, who gave it, and what it took to bring it here. */
 export interface From {
   /** Public attestation key. */
   readonly signer: string;
+  /** Peer key. */
+  readonly member: string;
   readonly bytes: number;
   readonly tookMs: number;
 }

@@ -6,7 +6,7 @@ import { cpSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { age, type TestNode, writeFiles } from "./harness.ts";
+import { age, checkout, run, type TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
 
@@ -31,8 +31,9 @@ test("a second machine builds elsewhere what the first has built, and no compile
   await untilOffered(t, b, "laptop", UNITS.length);
   assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
   assert.deepEqual(Object.keys(await build(b, second)), ["hit_local"]);
-  const told = await ask(b, "explain", join(second, "src/main.c"));
-  assert.deepEqual([told.found, (told.record as { from?: { name?: string } }).from?.name], [true, "laptop"]);
+  const from = (await explained(b, join(second, "src/main.c"))).from;
+  assert.deepEqual([from?.name, from?.giver?.name, (from?.giver?.rttMs ?? 0) > 0], ["laptop", "laptop", true]);
+  assert.ok((from?.bytes ?? 0) > 0 && (from?.tookMs ?? 0) > 0);
 
   // What came from others is as good for a third, while the first is away.
   const c = await machine(t, "share-c", ALONE);
@@ -44,7 +45,39 @@ test("a second machine builds elsewhere what the first has built, and no compile
   await age();
   await untilOffered(t, c, "desktop", UNITS.length);
   assert.deepEqual(await build(c, third), { hit_peer: UNITS.length });
+  const given = (await explained(c, join(third, "src/main.c"))).from;
+  assert.deepEqual([given?.name, given?.giver?.name], ["laptop", "desktop"]);
+  const { givers } = await ask(c, "stats");
+  const [giver, ...others] = givers as { readonly name: string; readonly hits: number; readonly bytes: number }[];
+  assert.deepEqual([giver?.name, giver?.hits, others], ["desktop", UNITS.length, []]);
+  assert.ok((giver?.bytes ?? 0) > 0);
 });
+
+test("a run closes with hits here, hits of others and from whom, and time saved", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  await age();
+  await build(a, checkoutOf(a, "work"));
+  await untilOffered(t, b, "laptop", UNITS.length);
+  const units = UNITS.map((unit) => `gcc -O1 -Wall -Iinclude -MD -MF out/${unit}.d -c src/${unit}.c -o out/${unit}.o`);
+  const build2 = ["-C", checkoutOf(b, "work"), join(checkout, "bin/cairn"), "run", "--", "sh", "-c", [...units, units[0]].join(" && ")];
+  const ran = await run("env", build2, { cwd: checkout, env: b.env });
+  assert.match(ran.stderr, /cairn: 4 compiles: 4 hits \(100 %\), 1 here and 3 from laptop, 0 misses; saved \d/);
+});
+
+interface Explained {
+  readonly from?: {
+    readonly name: string;
+    readonly bytes: number;
+    readonly tookMs: number;
+    readonly giver?: { readonly name: string; readonly rttMs: number };
+  };
+}
+
+async function explained(node: TestNode, file: string): Promise<Explained> {
+  const told = await ask(node, "explain", file);
+  assert.equal(told.found, true);
+  return told.record as Explained;
+}
 
 test("what is compiled while a network starts, and just before the daemon ends, is shared too", MINUTE, async (t) => {
   const [a, b] = await pair(t);
