@@ -4,11 +4,11 @@
  * Knows: names, units, ranges. Does not know: who uses them.
  */
 import { readFileSync } from "node:fs";
-import { SocketAddress } from "node:net";
 import { parse, TomlError } from "smol-toml";
 import { CairnError, systemCode } from "./errors.ts";
 import type { Environment } from "./home.ts";
 import { limits } from "./limits.ts";
+import { readListen } from "./listen.ts";
 import type { Level } from "./log.ts";
 import { parseSize } from "./sizes.ts";
 import { readStaticPeers } from "./static-peers.ts";
@@ -27,7 +27,7 @@ export interface Config {
   /** Bytes that hot records may take. */
   readonly hotCapacityBytes: number;
   readonly logLevel: Level;
-  /** `auto`, or HOST:PORT with an IP address; port 0 is any. */
+  /** As the user wrote it; see listen.ts. */
   readonly networkListen: string;
   /** Whether members on the same local network are looked for by mDNS. */
   readonly networkMdns: "on" | "off";
@@ -65,7 +65,7 @@ const SETTINGS = {
   sharingPolicy: { name: "sharing.policy", variable: "CAIRN_SHARING_POLICY", fallback: "team" as SharingPolicy, read: readPolicy },
   sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
   sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
-  networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: readListen },
+  networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: listenText },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPortMapping: { name: "network.portMapping", variable: "CAIRN_NETWORK_PORT_MAPPING", fallback: "off", read: readSwitch },
   networkRelayCircuits: {
@@ -83,7 +83,7 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingPolicy: POLICIES.join(", "),
   sharingCopies: "a number of machines from 0 to 8",
   sharingDirectory: DIRECTORIES.join(", "),
-  networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711",
+  networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, and 0.0.0.0:8080/ws for WebSocket, alone or beside",
   networkMdns: "on, off",
   networkPortMapping: "on, off",
   networkRelayCircuits: `a number from 0 to ${limits.circuits}`,
@@ -178,10 +178,9 @@ function readSize(raw: unknown): number | undefined {
   return bytes !== undefined && bytes >= LEAST_BYTES && bytes <= Number.MAX_SAFE_INTEGER ? bytes : undefined;
 }
 
-/** `auto`, `0.0.0.0:4711`, `[::]:4711`. */
-function readListen(raw: unknown): string | undefined {
+function listenText(raw: unknown): string | undefined {
   const text = String(raw).trim();
-  return text === "auto" || SocketAddress.parse(text) !== undefined ? text : undefined;
+  return readListen(text) === undefined ? undefined : text;
 }
 
 function readSwitch(raw: unknown): string | undefined {

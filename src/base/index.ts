@@ -27,6 +27,7 @@ export {
 export { Generations } from "./generations.ts";
 export { type Environment, type Home, homeFrom } from "./home.ts";
 export { limits } from "./limits.ts";
+export { type Listen, type ListenAt, readListen } from "./listen.ts";
 export { type Level, type Log, lineLog, silentLog } from "./log.ts";
 export {
   type Epoch,

@@ -108,6 +108,9 @@ export const limits = {
   unprovenPerMinute: 400,
   /** Of those addresses, how many are remembered. */
   familiarAddresses: 1_024,
+  /** A message of a WebSocket, either way, and the headers of the request for one. */
+  webSocketMessageBytes: 262_144,
+  webSocketHeaderBytes: 8_192,
   /** A frame between members, and all that wait to be sent to one of them. */
   memberFrameBytes: 524_288,
   memberQueueBytes: 8_388_608,

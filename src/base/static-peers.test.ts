@@ -14,6 +14,16 @@ test("members and addresses, as people write them", () => {
         ["3f9ac2", "/ip6/2001:db8::7/tcp/4711"],
       ],
     ],
+    [
+      "desktop@192.168.1.20:80/ws ci@build.example:8080/ws 3f9ac2@[2001:db8::7]:80/ws",
+      [
+        ["desktop", "/ip4/192.168.1.20/tcp/80/ws"],
+        ["ci", "/dns/build.example/tcp/8080/ws"],
+        ["3f9ac2", "/ip6/2001:db8::7/tcp/80/ws"],
+      ],
+    ],
+    ["desktop@10.0.0.1/ws", undefined],
+    ["desktop@10.0.0.1:80/wss", undefined],
     ["192.168.1.20:4711", undefined],
     ["desktop@", undefined],
     ["desktop@10.0.0.256", undefined],

@@ -27,6 +27,7 @@ import {
   OverlayDiscovery,
   type OwnPlace,
   openMulticast,
+  portOf,
   SavedDiscovery,
   StaticDiscovery,
 } from "../net/index.ts";
@@ -91,7 +92,7 @@ export interface RuntimeParts {
 
 /** What the configuration says about the network. */
 export interface NetworkSettings {
-  /** `auto`, or HOST:PORT. */
+  /** See readListen. */
   readonly listen: string;
   readonly mdns: boolean;
   readonly peers: readonly StaticPeer[];
@@ -206,15 +207,16 @@ export class NetworkRuntime implements AsyncDisposable {
         { roster: members, saved: kept, discoveries, domainOf, anchors, codec, log, now: () => performance.now(), random: Math.random },
         {
           seed,
-          listen: listenAddresses(listen, kept.setting("port")),
+          listen: listenAddresses(listen, { tcp: kept.setting("port"), webSocket: kept.setting("websocket-port") }),
           links: { ...limits.peerSet, most: limits.peers },
           relay: { circuits: relayCircuits },
           portMapping,
         },
       ),
     );
-    const port = /\/tcp\/(\d+)/.exec(network.addresses[0] ?? "")?.[1];
-    if (port !== undefined) kept.set("port", port); // Members will look for this node there.
+    // Members will look for this node there.
+    for (const { port, isWebSocket } of network.listening.flatMap((one) => portOf(one) ?? []))
+      kept.set(isWebSocket ? "websocket-port" : "port", String(port));
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
     const ownShelf = stack.use(shelf(members.network));

@@ -151,13 +151,12 @@ function rank(source: string): number {
   return TOLD.includes(source) ? TOLD.indexOf(source) : TOLD.length;
 }
 
-/** What this node can dial and may be told: an IP address or a name, and a TCP port. */
+/** What this node can dial and may be told: an IP address or a name, and a TCP port, at which WebSocket may be spoken. */
 export function isUsable(address: string): boolean {
   try {
     const [host, port, ...rest] = multiaddr(address).getComponents();
-    return (
-      host !== undefined && /^(ip4|ip6|dns|dns4|dns6)$/.test(host.name) && port?.name === "tcp" && port.value !== "0" && rest.length === 0
-    );
+    const isKnown = rest.length === 0 || (rest.length === 1 && rest[0]?.name === "ws");
+    return isKnown && host !== undefined && /^(ip4|ip6|dns|dns4|dns6)$/.test(host.name) && port?.name === "tcp" && port.value !== "0";
   } catch {
     return false;
   }

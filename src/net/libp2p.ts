@@ -1,5 +1,5 @@
 /**
- * The libp2p node: TCP, Noise, yamux, and nothing that speaks before the gate has opened.
+ * The libp2p node: TCP or WebSocket, Noise, yamux, and nothing that speaks before the gate has opened.
  *
  * Every setting that is not libp2p's default is here, with the reason. Measured facts behind them: docs/decisions/0008-libp2p.md.
  */
@@ -13,6 +13,7 @@ import { ed25519FromSeed, limits } from "../base/index.ts";
 import { Dialler, withZones } from "./dialler.ts";
 import { Doorman } from "./doorman.ts";
 import { dialFromKnownPorts, Ways } from "./ways.ts";
+import { listenerFor, webSockets } from "./websocket.ts";
 
 export interface Libp2pParts {
   /** Whether a connection from an IP address is refused before anything is made of it. */
@@ -34,12 +35,17 @@ const UNPROVEN: number = 2 * limits.unprovenConnections;
 
 /** A node that does nothing until it is started; that fails when an address cannot be listened on. */
 export async function makeLibp2p({ refuses }: Libp2pParts, options: Libp2pOptions): Promise<Node> {
-  const listening: TCPSocketOptions & { readonly blockList: Doorman } = { blockList: new Doorman(refuses) }; // Node's own option for servers.
+  const doorman = new Doorman(refuses);
+  const listening: TCPSocketOptions & { readonly blockList: Doorman } = { blockList: doorman }; // Node's own option for servers.
+  const listener = await listenerFor(options.listen);
   return createLibp2p({
     start: false, // First the gate must stand.
     privateKey: privateKeyOf(options.seed),
     addresses: { listen: [...options.listen] },
-    transports: [(components) => withZones(dialFromKnownPorts(tcp({ backlog: 64, listenOpts: listening })(components)))],
+    transports: [
+      (components) => withZones(dialFromKnownPorts(tcp({ backlog: 64, listenOpts: listening })(components))),
+      ({ logger }) => dialFromKnownPorts(webSockets({ logger, doorman, listener })),
+    ],
     services: {
       ways: ({ upgrader, transportManager, logger }) => new Ways({ upgrader, logger, addresses: () => transportManager.getAddrs() }),
       dialler: ({ transportManager }) => new Dialler(transportManager),

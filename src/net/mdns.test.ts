@@ -49,6 +49,7 @@ interface NodeOptions {
   readonly members?: () => readonly Key[];
   readonly network?: string;
   readonly wallClock?: () => number;
+  readonly isWebSocket?: boolean;
 }
 
 function node(t: TestContext, wire: Wire, options: NodeOptions): MdnsDiscovery {
@@ -58,7 +59,7 @@ function node(t: TestContext, wire: Wire, options: NodeOptions): MdnsDiscovery {
       self: options.self,
       members: () => members().filter((key) => key !== options.self),
       interfaces: options.interfaces,
-      portAt: () => 4_711,
+      portAt: () => ({ port: 4_711, isWebSocket: options.isWebSocket === true }),
       open: wire.opener(),
       log: silentLog,
       wallClock: options.wallClock ?? ((): number => NOW),
@@ -112,6 +113,16 @@ test("two members of which one comes later find each other at once, and only mem
   assert.deepEqual(found.foreign, []);
   const said = JSON.stringify(wire.heard);
   for (const secret of [SELF, FRIEND, NETWORK]) assert.ok(!said.includes(secret.slice(0, 16)), "no key and no network on the wire");
+});
+
+test("who listens for WebSockets alone is found where it speaks them", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const wire = new Wire();
+  const found: Host[] = [];
+  node(t, wire, { self: SELF, interfaces: () => [lan("192.168.1.4")] }).start((hint) => found.push(hint));
+  node(t, wire, { self: FRIEND, interfaces: () => [lan("192.168.1.5")], isWebSocket: true }).start(ignore);
+  t.mock.timers.tick(limits.mdnsFirstMs);
+  assert.deepEqual(found[0], { peerKey: FRIEND, addresses: ["/ip4/192.168.1.5/tcp/4711/ws"] });
 });
 
 test("clocks that are wrong by as much as they may be do not keep members from recognising each other", () => {

@@ -5,15 +5,19 @@
  * Whoever hears a member's name dials the address that it came from: nothing else in a packet is believed.
  * Knows: when to speak on which interface. Does not know: whether the one who announced is who it seems; a handshake shows that.
  */
+import { isDeepStrictEqual } from "node:util";
 import { type Digest, type Host, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery } from "../contracts/index.ts";
 import type { InterfaceAddress } from "./interfaces.ts";
 import type { MdnsPacket, Multicast, OpenMulticast } from "./mdns-sockets.ts";
 import { MdnsTags } from "./mdns-tags.ts";
+import { addressAt, type Port } from "./ports.ts";
 import { isOnLink } from "./scopes.ts";
 
 const SERVICE = "_cairn._tcp.local";
-const NAME = /^([0-9a-f]{32})\._cairn\._tcp\.local$/i;
+const WEBSOCKET_SERVICE = "_cairn-ws._tcp.local";
+/** Who listens for WebSockets alone says so in its name. */
+const NAME = /^([0-9a-f]{32})\._cairn(-ws)?\._tcp\.local$/i;
 /** Seconds that others may remember an announcement. */
 const TTL = 120;
 
@@ -21,8 +25,8 @@ export interface MdnsParts {
   readonly self: Key;
   readonly members: () => readonly Key[];
   readonly interfaces: () => readonly InterfaceAddress[];
-  /** The TCP port at which this node listens at an address of its own; undefined when it does not. */
-  readonly portAt: (address: InterfaceAddress) => number | undefined;
+  /** The port at which this node listens at an address of its own; undefined when it does not. */
+  readonly portAt: (address: InterfaceAddress) => Port | undefined;
   readonly open: OpenMulticast;
   readonly log: Log;
   /** ms, time of day */
@@ -43,7 +47,7 @@ export interface MdnsFacts {
 
 interface Ear {
   readonly on: InterfaceAddress;
-  readonly port: number;
+  readonly port: Port;
   readonly multicast: Multicast;
   readonly heard: Set<Key>;
   trouble: string | undefined;
@@ -99,7 +103,7 @@ export class MdnsDiscovery implements Discovery {
 
   /** One socket for each interface and family on which this node listens, and no others. @returns those that are new */
   #reopen(): Ear[] {
-    const wanted = new Map<string, { on: InterfaceAddress; port: number }>();
+    const wanted = new Map<string, { on: InterfaceAddress; port: Port }>();
     for (const on of this.#parts.interfaces()) {
       const port = on.internal ? undefined : this.#parts.portAt(on);
       const name = `${on.name} ${on.family}`;
@@ -107,12 +111,12 @@ export class MdnsDiscovery implements Discovery {
     }
     for (const [name, ear] of this.#ears) {
       const still = wanted.get(name);
-      if (still?.on.address !== ear.on.address || still.port !== ear.port) this.#close(name);
+      if (still?.on.address !== ear.on.address || !isDeepStrictEqual(still.port, ear.port)) this.#close(name);
     }
     return [...wanted].filter(([name]) => !this.#ears.has(name)).map(([name, { on, port }]) => this.#open(name, on, port));
   }
 
-  #open(name: string, on: InterfaceAddress, port: number): Ear {
+  #open(name: string, on: InterfaceAddress, port: Port): Ear {
     const { open, log } = this.#parts;
     const facts = { interface: on.name, family: on.family };
     const failed = (why: string): void => {
@@ -156,9 +160,9 @@ export class MdnsDiscovery implements Discovery {
     ear.multicast.send({ questions: [{ name: SERVICE, type: "PTR" }] });
   }
 
-  #announce({ multicast, port }: Ear): void {
+  #announce({ multicast, port: { port, isWebSocket } }: Ear): void {
     const tag = this.#tags.of(this.#parts.self);
-    const name = `${tag}.${SERVICE}`;
+    const name = `${tag}.${isWebSocket ? WEBSOCKET_SERVICE : SERVICE}`;
     multicast.send({
       answers: [
         { name: SERVICE, type: "PTR", ttl: TTL, data: name },
@@ -199,21 +203,21 @@ export class MdnsDiscovery implements Discovery {
   }
 
   /** Only what is on a network of this machine can have sent a multicast packet of such a network (RFC 6762, section 11). */
-  #dialable(from: string, port: number): string | undefined {
+  #dialable(from: string, port: Port): string | undefined {
     const [ip = "", zone] = from.split("%");
-    if (zone !== undefined) return `/ip6zone/${zone}/ip6/${ip}/tcp/${port}`;
-    if (!isOnLink(ip, this.#parts.interfaces())) return undefined;
-    return `/${ip.includes(":") ? "ip6" : "ip4"}/${ip}/tcp/${port}`;
+    if (zone !== undefined) return `/ip6zone/${zone}${addressAt(ip, port)}`;
+    return isOnLink(ip, this.#parts.interfaces()) ? addressAt(ip, port) : undefined;
   }
 }
 
 /** Undefined when a record is anything else. */
-function readAnnouncement(record: unknown): { tag: string; port: number } | undefined {
+function readAnnouncement(record: unknown): { tag: string; port: Port } | undefined {
   const { type, name, data } = record as { readonly type?: unknown; readonly name?: unknown; readonly data?: unknown };
-  const tag = typeof name === "string" ? NAME.exec(name)?.[1] : undefined;
+  const [, tag, ws] = (typeof name === "string" && NAME.exec(name)) || [];
   if (type !== "SRV" || tag === undefined || typeof data !== "object" || data === null || !("port" in data)) return undefined;
   const { port } = data;
-  return typeof port === "number" && port > 0 && port < 65_536 ? { tag: tag.toLowerCase(), port } : undefined;
+  if (typeof port !== "number" || port <= 0 || port >= 65_536) return undefined;
+  return { tag: tag.toLowerCase(), port: { port, isWebSocket: ws !== undefined } };
 }
 
 function isOurs(question: unknown): boolean {

@@ -22,6 +22,7 @@ import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
 import { PortMapping } from "./port-mapping.ts";
+import { type Port, portOf } from "./ports.ts";
 import { Reachability, type ReachFacts } from "./reachability.ts";
 import type { RelayOptions } from "./relay.ts";
 import { Routes } from "./routes.ts";
@@ -393,9 +394,11 @@ export class Network implements AsyncDisposable {
   }
 
   /** TCP ports that members need: the links', and the data plane's once it listens. */
-  #ports(): number[] {
-    const link = this.listening.flatMap((address) => /^\/ip4\/.*\/tcp\/(\d+)$/.exec(address)?.[1] ?? []);
-    return [...new Set([...link.map(Number), this.reach.dataPort])].filter((port) => port > 0);
+  #ports(): Port[] {
+    const { dataPort } = this.reach;
+    const links = this.listening.filter((address) => address.startsWith("/ip4/")).flatMap((address) => portOf(address) ?? []);
+    const all = [...links, ...(dataPort > 0 ? [{ port: dataPort, isWebSocket: false }] : [])];
+    return [...new Map(all.map((one) => [one.port, one])).values()];
   }
 
   #direct(): Link[] {

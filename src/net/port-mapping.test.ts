@@ -9,7 +9,7 @@ function node(t: TestContext, router: { outside: string; isThere: boolean }) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const asked: string[] = [];
   let changes = 0;
-  const ports = [4711];
+  const ports = [{ port: 4711, isWebSocket: false }];
   const mapping = new PortMapping({
     router: () => "192.168.1.1",
     externalAddress: () => (router.isThere ? Promise.resolve(router.outside) : Promise.reject(new CairnError("peer-silent", {}))),
@@ -33,9 +33,9 @@ test("ports are mapped, again before the lease ends, and given back at the end",
   mapping.renew();
   await pass(0);
   assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711"]);
-  ports.push(4712);
+  ports.push({ port: 4712, isWebSocket: true });
   await pass((limits.mapLeaseS * 1_000) / 4);
-  assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711", "/ip4/203.0.113.9/tcp/5712"]);
+  assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711", "/ip4/203.0.113.9/tcp/5712/ws"]);
   assert.equal(changes(), 2);
   await mapping[Symbol.asyncDispose]();
   const lease = limits.mapLeaseS;

@@ -5,6 +5,7 @@
  * Knows: ports, leases, when to renew them. Does not know: how a router is asked.
  */
 import { CairnError, type Log, limits, reasonOf } from "../base/index.ts";
+import { addressAt, type Port } from "./ports.ts";
 import { scopeOf } from "./scopes.ts";
 
 export interface PortMappingParts {
@@ -13,7 +14,7 @@ export interface PortMappingParts {
   readonly externalAddress: (router: string) => Promise<string>;
   readonly mapPort: (router: string, port: number, lifetimeS: number) => Promise<{ externalPort: number; lifetimeS: number }>;
   /** TCP ports of this machine that members need. */
-  readonly ports: () => readonly number[];
+  readonly ports: () => readonly Port[];
   /** There are other mappings than before. */
   readonly changed: () => void;
   readonly log: Log;
@@ -23,7 +24,7 @@ interface Mapped {
   readonly router: string;
   /** IP address of the router outside. */
   readonly host: string;
-  readonly externalPort: number;
+  readonly external: Port;
 }
 
 export class PortMapping implements AsyncDisposable {
@@ -40,7 +41,7 @@ export class PortMapping implements AsyncDisposable {
 
   /** Multiaddrs at which the router says that it lets members in. */
   addresses(): string[] {
-    return [...this.#mapped.values()].map(({ host, externalPort }) => `/ip4/${host}/tcp/${externalPort}`);
+    return [...this.#mapped.values()].map(({ host, external }) => addressAt(host, external));
   }
 
   /** Asks the router, now and again before what it grants ends. */
@@ -77,19 +78,20 @@ export class PortMapping implements AsyncDisposable {
   }
 
   /** @returns ms until that has to be done again */
-  async #mapAll(router: string, ports: readonly number[]): Promise<number> {
+  async #mapAll(router: string, ports: readonly Port[]): Promise<number> {
     const { externalAddress, mapPort, log } = this.#parts;
     const host = await externalAddress(router);
     if (scopeOf(`/ip4/${host}/tcp/1`) !== "global")
       throw new CairnError("peer-absent", { why: `the router is behind another one: ${host}` });
     let shortestS: number = limits.mapLeaseS;
-    for (const port of ports) {
+    for (const { port, isWebSocket } of ports) {
       const { externalPort, lifetimeS } = await mapPort(router, port, limits.mapLeaseS);
       const before = this.#mapped.get(port);
-      this.#mapped.set(port, { router, host, externalPort });
+      const external = { port: externalPort, isWebSocket };
+      this.#mapped.set(port, { router, host, external });
       shortestS = Math.min(shortestS, lifetimeS);
-      if (before?.externalPort !== externalPort || before.host !== host)
-        log.event("info", "port.mapped", { router, port, address: `/ip4/${host}/tcp/${externalPort}`, lifetimeS });
+      if (before?.external.port !== externalPort || before.host !== host)
+        log.event("info", "port.mapped", { router, port, address: addressAt(host, external), lifetimeS });
     }
     return Math.max(limits.mapRenewLeastMs, (shortestS * 1_000) / 2); // RFC 6886, section 3.3.
   }

@@ -10,7 +10,7 @@ const HOME = "/ip4/192.168.1.7/tcp/4711";
 const far = (key: string, ...addresses: string[]): Prober => ({ key, addresses, near: false });
 
 /** A node whose members come through at `open`; `asked` says at what they were asked to try. */
-function node(t: TestContext, probers: readonly Prober[], seen: readonly string[] = []) {
+function node(t: TestContext, probers: readonly Prober[], seen: readonly string[] = [], listensAt: readonly string[] = [OUT, HOME]) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const [open, asked] = [new Set<string>(), [] as string[]];
   let changes = 0;
@@ -21,7 +21,7 @@ function node(t: TestContext, probers: readonly Prober[], seen: readonly string[
       data: dataPort === 0 ? undefined : open.has(`:${dataPort}`),
     });
   };
-  const listening = (): string[] => [OUT, HOME];
+  const listening = (): readonly string[] => listensAt;
   const parts = {
     ask,
     probers: () => probers,
@@ -69,6 +69,17 @@ test("where a router shows this node it is announced once somebody has come thro
   assert.deepEqual(reachability.announced(), [OUT, HOME, shown]);
   reachability.forget();
   assert.deepEqual(reachability.announced(), [OUT, HOME], "that was at another place");
+});
+
+test("behind a router each port is tried, in the way that is spoken there", async (t) => {
+  const { reachability, open, pass } = node(t, [far("a")], ["/ip4/198.51.100.1/tcp/50000"], [HOME, "/ip4/192.168.1.7/tcp/80/ws"]);
+  const shown = "/ip4/198.51.100.1/tcp/80/ws";
+  open.add(shown);
+  reachability.soon();
+  await pass(limits.probeAfterMs);
+  const [tcp, ws] = reachability.facts.addresses;
+  assert.deepEqual([tcp?.address, tcp?.by, ws?.address, ws?.by], ["/ip4/198.51.100.1/tcp/4711", 0, shown, 1]);
+  assert.ok(reachability.announced().includes(shown));
 });
 
 test("the data plane's port has a verdict of its own", async (t) => {

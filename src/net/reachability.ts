@@ -7,6 +7,7 @@
  */
 import { type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Probed } from "./dial-back.ts";
+import { addressAt, portOf } from "./ports.ts";
 import { ipOf, scopeOf } from "./scopes.ts";
 
 /** A linked member, as seen from here. */
@@ -171,15 +172,17 @@ export class Reachability implements Disposable {
     }
   }
 
-  /** Where routers show this node, with the port at which it listens. */
+  /** Where routers show this node, with the ports at which it listens. */
   #shown(own: readonly string[]): string[] {
     const { seen, mapped, listening } = this.#parts;
     const mine = [...listening(), ...own].map(ipOf);
     const shown = seen().flatMap((address) => {
       const ip = ipOf(address);
       const family = address.split("/")[1] ?? "";
-      const port = /\/tcp\/(\d+)$/.exec(listening().find((one) => one.startsWith(`/${family}/`)) ?? "")?.[1];
-      return ip === undefined || port === undefined || mine.includes(ip) ? [] : [`/${family}/${ip}/tcp/${port}`];
+      const ports = listening()
+        .filter((one) => one.startsWith(`/${family}/`))
+        .flatMap((one) => portOf(one) ?? []);
+      return ip === undefined || mine.includes(ip) ? [] : ports.map((port) => addressAt(ip, port));
     });
     return [...mapped(), ...shown];
   }

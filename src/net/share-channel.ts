@@ -7,6 +7,7 @@ import type { StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
 import { CairnError, reasonOf } from "../base/index.ts";
 import type { FrameChannel, FrameListener } from "../contracts/index.ts";
 import { ShareSplitter } from "../wire/index.ts";
+import { onDrained } from "./drained.ts";
 import type { MemberStream } from "./member-stream.ts";
 
 /** @see docs/decisions/0008-libp2p.md for why neither `for await` nor `onDrain` is used */
@@ -49,7 +50,7 @@ export function channelOf({ key, stream, connection }: MemberStream): FrameChann
           told.broken(`${error.code}: ${error.facts.what}`);
         }
       });
-      stream.addEventListener("drain", () => hasEnded || told.drained());
+      onDrained(stream, () => hasEnded || told.drained());
       stream.addEventListener("remoteCloseWrite", () => end("closed by peer"));
       stream.addEventListener("close", ({ error }: StreamCloseEvent) => ended(error === undefined ? "closed" : reasonOf(error)));
     },

@@ -5,6 +5,7 @@
  */
 import type { Stream } from "@libp2p/interface";
 import { asError } from "../base/index.ts";
+import { onDrained } from "./drained.ts";
 
 export interface SpliceOptions {
   /** Told of bytes before they go on. @returns ms to wait before more is read */
@@ -44,7 +45,7 @@ function forward(from: Stream, to: Stream, pace: (bytes: number) => number): Pro
     }
     if ((isFull || waitMs > 0) && from.readStatus === "readable") from.pause();
   });
-  to.addEventListener("drain", () => setImmediate(resume)); // After the stream has noticed that it drained.
+  onDrained(to, resume);
   // All has been read that the other side ever wrote.
   from.addEventListener("end", () => {
     to.close().catch((error: unknown) => to.abort(asError(error)));

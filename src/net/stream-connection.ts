@@ -7,6 +7,7 @@ import type { AbortOptions, Stream } from "@libp2p/interface";
 import { AbstractMultiaddrConnection, type SendResult } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { asError } from "../base/index.ts";
+import { onDrained } from "./drained.ts";
 
 type Bytes = Parameters<AbstractMultiaddrConnection["sendData"]>[0];
 
@@ -29,7 +30,7 @@ export class StreamConnection extends AbstractMultiaddrConnection {
       moved(data.byteLength);
       this.onData(data);
     });
-    stream.addEventListener("drain", () => this.safeDispatchEvent("drain"));
+    onDrained(stream, () => this.safeDispatchEvent("drain"));
   }
 
   override sendData(data: Bytes): SendResult {

@@ -6,6 +6,7 @@
 import { Duplex } from "node:stream";
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from "@libp2p/interface";
 import { asError, limits } from "../base/index.ts";
+import { onDrained } from "./drained.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -19,7 +20,7 @@ export class StreamDuplex extends Duplex {
     super({ allowHalfOpen: true });
     this.#stream = stream;
     stream.addEventListener("message", (event) => this.#take(event));
-    stream.addEventListener("drain", () => this.#goOn());
+    onDrained(stream, () => this.#goOn());
     stream.addEventListener("end", () => this.#ended());
     stream.addEventListener("close", (event) => this.#closed(event));
     if (stream.readableEnded) this.#ended();

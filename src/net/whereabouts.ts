@@ -8,13 +8,14 @@ import { type Host, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import { AddressBook, isUsable } from "./addresses.ts";
 import { type Disturbance, type InterfaceAddress, InterfaceWatch, readInterfaces } from "./interfaces.ts";
+import { type Port, portOf } from "./ports.ts";
 import { ipOf, isOnLink, type Place, placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
 
 /** What sources of hints may ask of this node. */
 export interface OwnPlace {
   interfaces(): readonly InterfaceAddress[];
-  /** The TCP port at which this node listens at an address of its own; undefined when it does not. */
-  portAt(address: InterfaceAddress): number | undefined;
+  /** The port at which this node listens at an address of its own, of two the one without WebSocket; undefined when it does not. */
+  portAt(address: InterfaceAddress): Port | undefined;
 }
 
 /** Of a link, what matters here. */
@@ -77,16 +78,19 @@ export class Whereabouts implements OwnPlace, Disposable {
     return this.#watch.current;
   }
 
-  portAt({ address, family }: InterfaceAddress): number | undefined {
-    for (const listen of this.#listen) {
-      const [host, port] = multiaddr(listen).getComponents();
+  portAt({ address, family }: InterfaceAddress): Port | undefined {
+    const at = this.#listen.flatMap((listen) => {
+      const host = multiaddr(listen).getComponents()[0];
       const isWildcard = host?.value === "0.0.0.0" || host?.value === "::";
-      if (host?.name !== family || !(isWildcard || host.value === address)) continue;
-      const chosen = port?.value === "0" ? this.#parts.listening().find((one) => one.startsWith(`/${family}/`)) : listen;
-      const found = Number(/\/tcp\/(\d+)/.exec(chosen ?? "")?.[1]);
-      if (found > 0) return found;
-    }
-    return undefined;
+      const wanted = host?.name === family && (isWildcard || host.value === address) ? portOf(listen) : undefined;
+      if (wanted === undefined || wanted.port > 0) return wanted ?? [];
+      const chosen = this.#parts
+        .listening()
+        .filter((one) => one.startsWith(`/${family}/`))
+        .map(portOf);
+      return chosen.find((one) => one?.isWebSocket === wanted.isWebSocket) ?? [];
+    });
+    return at.find(({ isWebSocket }) => !isWebSocket) ?? at[0];
   }
 
   /** Where this node may be looked for, by somebody whose place is not known, as with an invitation. */
