@@ -24,7 +24,7 @@ export abstract class DuplexConnection extends AbstractMultiaddrConnection {
   constructor(duplex: Duplex, options: DuplexConnectionOptions) {
     super(options);
     this.#duplex = duplex;
-    duplex.on("data", (bytes) => this.onData(bytes));
+    duplex.on("data", (bytes: Buffer) => this.onData(bytes));
     duplex.on("drain", () => this.safeDispatchEvent("drain"));
     duplex.on("error", (error) => this.abort(error));
     duplex.once("end", () => this.onTransportClosed());

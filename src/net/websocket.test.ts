@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -145,7 +145,7 @@ test("whom the doorman refuses does not even get an answer", OPTIONS, async (t) 
 test("what is no request for a WebSocket is answered once, and a web page's is refused", OPTIONS, async (t) => {
   const { port, came } = await listener(t);
   const asked = async (headers: Record<string, string>): Promise<[status: number | undefined, connection: string | undefined]> => {
-    const [response] = await once(request({ port, host: "127.0.0.1", headers, agent: false }).end(), "response");
+    const [response] = (await once(request({ port, host: "127.0.0.1", headers, agent: false }).end(), "response")) as [IncomingMessage];
     response.resume();
     return [response.statusCode, response.headers.connection];
   };
