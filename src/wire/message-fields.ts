@@ -56,7 +56,8 @@ export function sized(bytes: Uint8Array, length: number): Uint8Array {
 }
 
 export function hexOf(bytes: Uint8Array, length: number): string {
-  return Buffer.from(sized(bytes, length)).toString("hex");
+  const { buffer, byteOffset } = sized(bytes, length);
+  return Buffer.from(buffer, byteOffset, length).toString("hex"); // A view: a result names hundreds of digests.
 }
 
 export function list<T>(items: readonly T[], most: number): readonly T[] {
