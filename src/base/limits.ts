@@ -153,6 +153,8 @@ export const limits = {
   /** Streams of one connection, all protocols together. */
   streamsPerPeer: 160,
   dialDeadlineMs: 10_000,
+  /** Where an invitation names nobody who answers, those it names are listened for so long. */
+  joinListenMs: 3_000,
   /** The first frame either way of a stream of the data plane. */
   dataOpeningBytes: 1_024,
   /** From asking for such a stream to its first byte; within it, reaching the member directly. */

@@ -21,6 +21,7 @@ const WELL: NetworkFacts = {
   neighbours: 1,
   isolation: undefined,
   reach: { addresses: [{ address: "/ip4/192.168.1.4/tcp/4711", by: 1, inVain: 0 }], dataPort: 4712, data: true },
+  portMapping: { addresses: ["/ip4/203.0.113.7/tcp/4711"], trouble: undefined },
   youngestMs: 1_000,
   nowMs: 2_000,
 };
@@ -39,6 +40,9 @@ test("each trouble is named, alone, with something to do; none is made up", () =
     [{ reach: { addresses: [{ address: "/ip4/192.168.1.4/tcp/4711", by: 0, inVain: 2 }], dataPort: 0, data: undefined } }, "reachability"],
     [{ reach: { ...WELL.reach, data: false } }, "reachability"],
     [{ reach: { addresses: [{ address: "/ip4/203.0.113.7/tcp/4711", by: 0, inVain: 2 }], dataPort: 0, data: undefined } }],
+    [{ portMapping: undefined }],
+    [{ portMapping: { addresses: [], trouble: undefined } }],
+    [{ portMapping: { addresses: [], trouble: "the router is behind another one: 100.64.1.1" } }, "port mapping"],
     [{ peers: [absent("a"), absent("b")] }, "members"],
     [{ isolation: "few-domains" }, "isolation"],
     [{ youngestMs: 10_000_000 }, "clock"],

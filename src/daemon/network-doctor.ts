@@ -4,7 +4,7 @@
  * Knows: what people can change. Does not know: where the facts come from, or how they are shown.
  */
 import { limits } from "../base/index.ts";
-import type { MdnsFacts, PeerFacts, ReachFacts } from "../net/index.ts";
+import type { MdnsFacts, PeerFacts, PortMappingFacts, ReachFacts } from "../net/index.ts";
 
 export interface NetworkCheck {
   readonly check: string;
@@ -27,6 +27,8 @@ export interface NetworkFacts {
   readonly neighbours: number;
   readonly isolation: string | undefined;
   readonly reach: ReachFacts;
+  /** Undefined when the router is not asked to let members in. */
+  readonly portMapping: PortMappingFacts | undefined;
   /** When the youngest member was admitted, by the clock of who admitted it, and what time it is here; ms. */
   readonly youngestMs: number;
   readonly nowMs: number;
@@ -44,6 +46,7 @@ export function checkNetwork(facts: NetworkFacts): NetworkCheck[] {
     checkInterfaces(facts),
     checkListening(facts),
     checkReach(facts),
+    ...checkPortMapping(facts),
     checkMdns(facts),
     checkPeers(facts),
     checkIsolation(facts),
@@ -85,6 +88,16 @@ function checkReach({ addresses, reach }: NetworkFacts): NetworkCheck {
     return failed(check, `members come through at ${at(reached)}, but not to TCP port ${reach.dataPort}, the data plane`, advice);
   if (reached.length > 0) return passed(check, `members come through at ${at(reached)}`);
   return passed(check, `behind a router that lets nobody in (${at(unreached)}): members meet this machine by punching, or through relays`);
+}
+
+function checkPortMapping({ portMapping }: NetworkFacts): NetworkCheck[] {
+  const check = "port mapping";
+  if (portMapping === undefined) return [];
+  const { addresses, trouble } = portMapping;
+  if (trouble === undefined) return [passed(check, addresses.length > 0 ? addresses.join(" ") : "the router has not answered yet")];
+  const advice =
+    "turn on NAT-PMP at the router, or forward TCP to this machine's port there; cairn config set network.portMapping off   asks no more";
+  return [failed(check, `the router does not let members in: ${trouble}`, advice)];
 }
 
 function checkMdns({ mdns, neighbours, outward }: NetworkFacts): NetworkCheck {

@@ -343,6 +343,7 @@ export class NetworkRuntime implements AsyncDisposable {
       standing: this.members.standing(self),
       addresses: network.listening,
       reach: network.reach,
+      portMapping: network.portMapping,
       peers: network.peers(),
       nameOf: (key) => state?.members.get(key)?.name ?? key.slice(0, 12),
       isolation: network.isolation,
@@ -408,7 +409,7 @@ function sourcesOf({ log, kept, members, own }: SourceParts, { mdns, peers }: Pi
   const local = {
     log,
     self: members.self,
-    members: others,
+    members: () => [...others(), ...own.sought()],
     interfaces: () => own.interfaces(),
     portAt: own.portAt.bind(own),
     open: openMulticast,

@@ -21,7 +21,7 @@ import { externalAddress, mapPort } from "./nat-pmp.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
-import { PortMapping } from "./port-mapping.ts";
+import { PortMapping, type PortMappingFacts } from "./port-mapping.ts";
 import { type Port, portOf } from "./ports.ts";
 import { Reachability, type ReachFacts } from "./reachability.ts";
 import type { RelayOptions } from "./relay.ts";
@@ -220,6 +220,11 @@ export class Network implements AsyncDisposable {
     return this.#reachability.facts;
   }
 
+  /** What became of asking the router to let members in; undefined when it is not asked. */
+  get portMapping(): PortMappingFacts | undefined {
+    return this.#portMapping?.facts;
+  }
+
   /** The data plane takes connections at a port of this machine. */
   listensToo(port: number): void {
     if (port === this.reach.dataPort) return;
@@ -319,7 +324,8 @@ export class Network implements AsyncDisposable {
 
   /** See {@link Outbound.join}. */
   join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
-    return this.#outbound.join(line, request, signal);
+    const keys = line.hosts.map(({ peerKey }) => peerKey);
+    return this.#whereabouts.withInviters(keys, (inviters) => this.#outbound.join(line, request, inviters, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

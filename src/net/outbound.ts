@@ -13,6 +13,7 @@ import { race } from "./dial-race.ts";
 import { type Frames, openFrames } from "./frames.ts";
 import type { Gate } from "./gate.ts";
 import { sayHello } from "./handshake.ts";
+import type { Inviters } from "./inviters.ts";
 import type { Node } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
 import { OVERLAY } from "./overlay-streams.ts";
@@ -40,30 +41,23 @@ export class Outbound {
   }
 
   /**
-   * Redeems an invitation at the first of its hosts that answers. A refusal ends the search: it is about the invitation, not the host.
+   * Redeems an invitation at the first of its hosts that answers, where it says or where they were heard since. A refusal ends the search:
+   * it is about the invitation, not the host.
    *
    * @throws {CairnError} peer-unreachable when none answers
    */
-  async join(line: InvitationLine, request: JoinRequest, signal: AbortSignal): Promise<JoinOutcome> {
-    const { gate, book, codec, log } = this.#parts;
+  async join(line: InvitationLine, request: JoinRequest, inviters: Inviters, signal: AbortSignal): Promise<JoinOutcome> {
     let trouble = "the invitation names no host";
-    for (const host of line.hosts) {
-      signal.throwIfAborted();
-      try {
-        const connection = await this.#connect(host, false);
-        const answer = await sayHello(connection, codec, { kind: "join", network: line.network, request });
-        if (answer.kind === "refused") {
-          gate.refuse(connection, answer.reason);
-          return answer;
+    for (const hosts of [() => line.hosts, () => inviters.heard(limits.joinListenMs, signal)])
+      for (const host of await hosts()) {
+        signal.throwIfAborted();
+        try {
+          return await this.#joinAt(host, line, request);
+        } catch (error) {
+          trouble = reasonOf(error);
+          this.#parts.log.event("warn", "join.host-failed", { peer: host.peerKey, addresses: host.addresses.join(" "), why: trouble });
         }
-        book.learn(host.peerKey, host.addresses, INVITATION);
-        await this.#openLink(connection, host.peerKey);
-        return answer;
-      } catch (error) {
-        trouble = reasonOf(error);
-        log.event("warn", "join.host-failed", { peer: host.peerKey, why: trouble });
       }
-    }
     throw new CairnError("peer-unreachable", { hosts: line.hosts.length, why: trouble });
   }
 
@@ -94,6 +88,20 @@ export class Outbound {
     const said = this.#greetings.get(connection) ?? this.#greet(connection, key);
     this.#greetings.set(connection, said);
     return said;
+  }
+
+  /** @throws when the host does not answer */
+  async #joinAt(host: Host, { network }: InvitationLine, request: JoinRequest): Promise<JoinOutcome> {
+    const { gate, book, codec } = this.#parts;
+    const connection = await this.#connect(host, false);
+    const answer = await sayHello(connection, codec, { kind: "join", network, request });
+    if (answer.kind === "refused") {
+      gate.refuse(connection, answer.reason);
+      return answer;
+    }
+    book.learn(host.peerKey, host.addresses, INVITATION);
+    await this.#openLink(connection, host.peerKey);
+    return answer;
   }
 
   async #greet(connection: Connection, key: Key): Promise<void> {

@@ -47,12 +47,15 @@ test("a router that is silent, or behind another one, is of no use; it is asked 
   const { mapping, asked, pass } = node(t, router);
   mapping.renew();
   await pass(0);
-  assert.deepEqual([mapping.addresses(), asked], [[], []]);
+  assert.deepEqual([mapping.facts.addresses, asked], [[], []]);
+  assert.match(mapping.facts.trouble ?? "", /behind another one/);
   router.outside = "203.0.113.9";
   await pass(limits.mapRetryMs);
+  assert.deepEqual(mapping.facts, { addresses: mapping.addresses(), trouble: undefined });
   assert.equal(mapping.addresses().length, 1);
   router.isThere = false;
   await pass((limits.mapLeaseS * 1_000) / 4);
   assert.deepEqual(mapping.addresses(), []);
+  assert.match(mapping.facts.trouble ?? "", /silent/);
   await mapping[Symbol.asyncDispose]();
 });

@@ -20,6 +20,13 @@ export interface PortMappingParts {
   readonly log: Log;
 }
 
+export interface PortMappingFacts {
+  /** Multiaddrs at which the router says that it lets members in. */
+  readonly addresses: readonly string[];
+  /** Why it did not do so when it was asked last; undefined when it did, or has not answered yet. */
+  readonly trouble: string | undefined;
+}
+
 interface Mapped {
   readonly router: string;
   /** IP address of the router outside. */
@@ -33,10 +40,15 @@ export class PortMapping implements AsyncDisposable {
   readonly #mapped = new Map<number, Mapped>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
+  #trouble: string | undefined;
   #ended = false;
 
   constructor(parts: PortMappingParts) {
     this.#parts = parts;
+  }
+
+  get facts(): PortMappingFacts {
+    return { addresses: this.addresses(), trouble: this.#trouble };
   }
 
   /** Multiaddrs at which the router says that it lets members in. */
@@ -67,9 +79,11 @@ export class PortMapping implements AsyncDisposable {
     try {
       if (asked === undefined) throw new CairnError("peer-absent", { why: "no router is known" });
       nextMs = await this.#mapAll(asked, ports());
+      this.#trouble = undefined;
     } catch (error) {
       this.#mapped.clear();
-      log.event("info", "port.map-failed", { router: asked ?? "", why: reasonOf(error) });
+      this.#trouble = reasonOf(error);
+      log.event("info", "port.map-failed", { router: asked ?? "", why: this.#trouble });
     }
     if (this.addresses().join(" ") !== before) changed();
     if (this.#ended) return;

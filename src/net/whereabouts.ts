@@ -8,6 +8,7 @@ import { type Host, type Key, type Log, limits } from "../base/index.ts";
 import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import { AddressBook, isUsable } from "./addresses.ts";
 import { type Disturbance, type InterfaceAddress, InterfaceWatch, readInterfaces } from "./interfaces.ts";
+import { Inviters } from "./inviters.ts";
 import { type Port, portOf } from "./ports.ts";
 import { ipOf, isOnLink, type Place, placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
 
@@ -16,6 +17,8 @@ export interface OwnPlace {
   interfaces(): readonly InterfaceAddress[];
   /** The port at which this node listens at an address of its own, of two the one without WebSocket; undefined when it does not. */
   portAt(address: InterfaceAddress): Port | undefined;
+  /** Keys that are looked for though they are no members as far as this node knows: they may let it in. */
+  sought(): readonly Key[];
 }
 
 /** Of a link, what matters here. */
@@ -43,6 +46,7 @@ export interface WhereaboutsParts {
 
 export class Whereabouts implements OwnPlace, Disposable {
   readonly book: AddressBook;
+  readonly #inviters: Inviters = new Inviters();
   readonly #parts: WhereaboutsParts;
   /** Multiaddrs that were asked for. */
   readonly #listen: readonly string[];
@@ -76,6 +80,17 @@ export class Whereabouts implements OwnPlace, Disposable {
 
   interfaces(): readonly InterfaceAddress[] {
     return this.#watch.current;
+  }
+
+  sought(): readonly Key[] {
+    return this.#inviters.keys;
+  }
+
+  /** While `during` goes on, those whom an invitation names are looked for as members are. */
+  async withInviters<T>(keys: readonly Key[], during: (inviters: Inviters) => Promise<T>): Promise<T> {
+    this.#inviters.expect(keys);
+    for (const discovery of this.#discoveries) discovery.refresh();
+    return during(this.#inviters).finally(() => this.#inviters.expect([]));
   }
 
   portAt({ address, family }: InterfaceAddress): Port | undefined {
@@ -155,6 +170,7 @@ export class Whereabouts implements OwnPlace, Disposable {
   }
 
   #hinted(source: string, host: Host): void {
+    this.#inviters.take(host);
     const news = this.book.hint(source, host);
     if (news) this.#parts.log.event("info", "peer.address", { peer: host.peerKey, addresses: host.addresses.join(" "), source });
     // Also when it is not new: whoever announces itself is there now.

@@ -16,7 +16,7 @@ export interface MatrixOptions {
   /** Whether a member that everybody can reach is there while pairs are measured. */
   readonly withPublic: boolean;
   readonly lossPercent: number;
-  /** How long a pair has to become direct, and to be linked at all. */
+  /** How long a pair has to become direct, where it must, and to be linked at all. */
   readonly patienceMs: number;
   readonly tell: (line: string) => void;
 }
@@ -34,6 +34,8 @@ export interface Pair {
 /** A pair of one kind needs two sites of it. */
 const SIDES = ["a", "b"] as const;
 const LOOK_MS = 50;
+/** How long a pair is watched for a direct way that it need not find, from when it is linked: longer than one attempt to punch takes. */
+const WATCH_MS = 4_000;
 
 export async function natMatrix(options: MatrixOptions): Promise<Pair[]> {
   const { kinds, withPublic, lossPercent, tell } = options;
@@ -58,7 +60,8 @@ export async function natMatrix(options: MatrixOptions): Promise<Pair[]> {
     for (const b of kinds) {
       const [here, there] = [sites.get(siteOf(a, "a")), sites.get(siteOf(b, "b"))];
       assert.ok(here !== undefined && there !== undefined);
-      const pair = { a, b, ...(await meet(here, there, options)) };
+      const watchMs = mapsIndependently(a) && mapsIndependently(b) ? Number.POSITIVE_INFINITY : WATCH_MS;
+      const pair = { a, b, ...(await meet(here, there, options, watchMs)) };
       pairs.push(pair);
       tell(`${a} and ${b}: ${describe(pair)}`);
     }
@@ -82,14 +85,16 @@ function siteOf(kind: NatKind, side: string): string {
   return `${kind.replaceAll(/([a-z])[a-z]*(-|$)/g, "$1")}${side}`;
 }
 
-async function meet(here: TestNode, there: TestNode, options: MatrixOptions): Promise<Omit<Pair, "a" | "b">> {
+/** @param watchMs from when the two are linked; see {@link WATCH_MS} */
+async function meet(here: TestNode, there: TestNode, options: MatrixOptions, watchMs: number): Promise<Omit<Pair, "a" | "b">> {
   try {
     await Promise.all([here.startDaemon(), there.startDaemon()]);
-    const deadline = performance.now() + options.patienceMs;
+    let deadline = performance.now() + options.patienceMs;
     const key = await keyOf(there);
     for (;;) {
       const links = [...here.events("peer.connected"), ...here.events("peer.moved")].filter(({ peer }) => peer === key);
       const direct = links.find(({ relays }) => relays === 0);
+      if (links.length > 0) deadline = Math.min(deadline, performance.now() + watchMs);
       if (direct === undefined && performance.now() < deadline) {
         await sleep(LOOK_MS);
         continue;

@@ -11,7 +11,7 @@ import type { Pair } from "./lab-nat-matrix.ts";
 test("behind NATs members find each other: directly where both can be met, else through a third", { timeout: 120_000 }, async (t) => {
   const why = whyNoNamespaces();
   if (why !== undefined) return t.skip(why);
-  const kinds = ["--kind", "port-restricted", "--kind", "symmetric", "--patience", "4"];
+  const kinds = ["--kind", "port-restricted", "--kind", "symmetric", "--patience", "60"];
   const ran = await run(process.execPath, [join(checkout, "test/system/lab.ts"), "nat-matrix", "--json", ...kinds], { cwd: checkout });
   assert.equal(ran.code, 0, ran.stdout + ran.stderr);
   const { pairs } = JSON.parse(ran.stdout) as { pairs: Pair[] };

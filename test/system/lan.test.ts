@@ -16,6 +16,7 @@ interface Peer {
   readonly name: string;
   readonly state: string;
   readonly address: string;
+  readonly path?: string;
 }
 
 async function lan(t: TestContext): Promise<Lan> {
@@ -137,6 +138,53 @@ test("a direction that is blocked for a while; a cable that is pulled and put ba
   kill(second.pid, "SIGCONT");
   await timed(t, "from waking until connected with a machine that has moved meanwhile", () => untilConnected(t, second, /192\.168\.7\.21/));
   assert.ok(second.events("network.slept").length > 0);
+});
+
+test("one hears another, which does not hear it: they meet through a third, nobody is alarmed, then directly", OPTIONS, async (t) => {
+  const net = await lan(t);
+  const machines: Machine[] = [];
+  for (const last of [1, 2, 3]) machines.push(await net.machine(`m${last}`, `192.168.7.${last}/24`));
+  for (const machine of machines) withoutIPv6(machine);
+  const nodes = await Promise.all(machines.map((machine) => daemon(t, machine)));
+  const [first, second, third] = nodes as [TestNode, TestNode, TestNode];
+  await pair(t, first, second);
+  const { line } = await first.control("POST", "/network/invite", { expiresMs: 3_600_000 });
+  await third.control("POST", "/network/join", { line, machine: "third" });
+  const way = async (from: TestNode, to: string): Promise<string | undefined> => (await peers(from)).find(({ name }) => name === to)?.path;
+  const untilWay = (path: string): Promise<void> =>
+    until(t, async () => (await way(second, "third")) === path && (await way(third, "second")) === path);
+  await untilWay("direct");
+
+  // The second one does not get what the third one sends; the third one gets everything.
+  machines[1]?.run("nft -f -", "table inet deaf { chain in { type filter hook input priority 0; ip saddr 192.168.7.3 drop; }; }\n");
+  await timed(t, "from being deaf to one until linked with it through the other", () => untilWay("relayed"));
+  for (const node of nodes) {
+    const { isolation } = await node.control("GET", "/network/peers");
+    assert.equal(isolation, null);
+    assert.deepEqual(
+      (await peers(node)).map(({ state }) => state),
+      ["connected", "connected"],
+    );
+  }
+  machines[1]?.run("nft delete table inet deaf");
+  await timed(t, "from hearing again until linked directly", () => untilWay("direct"));
+});
+
+test("an invitation whose addresses have become others' is redeemed where its host is heard", OPTIONS, async (t) => {
+  const net = await lan(t);
+  const [a, b] = [await net.machine("a", "192.168.7.1/24"), await net.machine("b", "192.168.7.2/24")];
+  for (const machine of [a, b]) withoutIPv6(machine);
+  const [first, second] = [await daemon(t, a), await daemon(t, b)];
+  await first.control("POST", "/network/init", { machine: "first" });
+  const { line } = await first.control("POST", "/network/invite", { expiresMs: 3_600_000 });
+  renumber(a, "192.168.7.1/24", "192.168.7.11/24");
+  await until(t, () => first.events("network.changed").length > 0);
+  b.run("ip address add 192.168.7.1/24 dev eth0"); // Refused there at once; silence would take longer.
+  await timed(t, "from pasting the line until a member", async () => {
+    const joined = await second.control("POST", "/network/join", { line, machine: "second" });
+    assert.equal(joined.machine, "second", JSON.stringify(joined));
+  });
+  await untilConnected(t, second, /^\/ip4\/192\.168\.7\.11\//);
 });
 
 test("a machine of another network on the same wire learns nothing and is not dialled", OPTIONS, async (t) => {
