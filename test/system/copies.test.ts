@@ -44,8 +44,10 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
   await age();
   await build(at("laptop"), checkoutOf(at("laptop"), "work"));
   const copies = async (watcher: string): Promise<number> => [...(await offered(at(watcher))).values()].reduce((sum, own) => sum + own, 0);
-  // The maker's own, and two or three others' of each.
+  // The maker's own, and two or three others' of each: where some have more, others may have less until nothing waits any more.
   await until(t, async () => {
+    const { waiting, kept } = await copied(at("laptop"));
+    if (waiting > 0 || kept < 2 * UNITS.length) return false;
     const all = await offered(at("garage"));
     const own = (await offered(at("laptop"))).get("garage") ?? 0;
     return own + [...all.values()].reduce((sum, some) => sum + some, 0) >= 3 * UNITS.length;
@@ -78,9 +80,9 @@ test("a machine where copies are switched off neither gives nor takes any", { ti
   assert.deepEqual([await copied(a), (await copied(b)).kept], [{ waiting: 0, offered: 0, kept: 0, refused: 0 }, 0]);
 });
 
-async function copied(node: TestNode): Promise<{ readonly offered: number; readonly kept: number }> {
+async function copied(node: TestNode): Promise<{ readonly waiting: number; readonly offered: number; readonly kept: number }> {
   const { network: metrics } = (await node.control("GET", "/stats")) as unknown as {
-    network: { copies: { offered: number; kept: number } };
+    network: { copies: Awaited<ReturnType<typeof copied>> };
   };
   return metrics.copies;
 }
