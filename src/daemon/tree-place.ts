@@ -4,7 +4,7 @@
  * Knows: the file system. Does not know: members, or how the blobs came.
  */
 import { constants } from "node:fs";
-import { chmod, copyFile, lstat, mkdir, rename, rm, stat, statfs, symlink } from "node:fs/promises";
+import { chmod, copyFile, lstat, mkdir, realpath, rename, rm, stat, statfs, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CairnError, type Digest, limits, systemCode } from "../base/index.ts";
 import type { DiskStore } from "../store/index.ts";
@@ -12,7 +12,7 @@ import type { Root } from "../wire/index.ts";
 import type { Nodes } from "./tree-fetch.ts";
 
 export interface TreePlaceParts {
-  readonly store: Pick<DiskStore, "plain" | "plainPath">;
+  readonly store: Pick<DiskStore, "plain" | "plainPath" | "directory">;
   readonly nodes: Nodes;
 }
 
@@ -90,6 +90,8 @@ export class TreePlace {
     const { path, force } = this.#place;
     const above = await stat(dirname(path)).catch(() => undefined);
     if (above?.isDirectory() !== true) throw new CairnError("usage", { why: `${dirname(path)} is no directory` });
+    const isAbove = `${this.#parts.store.directory}/`.startsWith(`${await realpath(path).catch(() => path)}/`);
+    if (isAbove) throw new CairnError("usage", { why: `${path} holds what Cairn itself keeps: it is not replaced` });
     if (!force && (await exists(path))) throw new CairnError("usage", { why: `${path} exists`, advice: "--force replaces it" });
   }
 

@@ -238,6 +238,15 @@ test("what a crash has left beside the path is no hindrance, and is gone afterwa
   assert.deepEqual([existsSync(left), readFileSync(join(world.target, "a"), "utf8")], [false, "x"]);
 });
 
+test("not even by force is anything put in the place of Cairn's own files", async (t) => {
+  const world = await World.open(t);
+  const cid = world.cid(world.tree({ a: world.file("x") }));
+  const path = world.directory;
+  const got = world.trees.get(cid, { path, force: true, umask: UMASK }, () => undefined, t.signal);
+  await assert.rejects(got, isRefused("usage"));
+  assert.ok(existsSync(world.store.directory));
+});
+
 test("more than may be pinned is refused before it is fetched", async (t) => {
   const world = await World.open(t);
   const many = (from: number): TreeEntry =>
