@@ -22,6 +22,9 @@ export interface WebSocketListenerParts {
   readonly doorman: BlockList;
 }
 
+/** As many as may be unproven, from familiar addresses and from all others together. */
+const UNASKED: number = 2 * limits.unprovenConnections;
+
 export class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Listener {
   readonly #parts: WebSocketListenerParts;
   readonly #server: Server;
@@ -74,7 +77,7 @@ export class WebSocketListener extends TypedEventEmitter<ListenerEvents> impleme
   }
 
   #came(socket: Socket): void {
-    if (this.#unasked.size >= limits.unprovenConnections) return void socket.destroy();
+    if (this.#unasked.size >= UNASKED) return void socket.destroy();
     this.#sockets.add(socket);
     this.#unasked.set(
       socket,

@@ -163,7 +163,7 @@ test("what is no request for a WebSocket is answered once, and a web page's is r
 
 test("who says nothing is cut off in time, and of them there are only so many", OPTIONS, async (t) => {
   const { socket, open } = await listener(t);
-  const silent = Array.from({ length: limits.unprovenConnections }, socket);
+  const silent = Array.from({ length: 2 * limits.unprovenConnections }, socket);
   await Promise.all(silent.map((one) => once(one, "connect")));
   const more = socket();
   await closed(more);
