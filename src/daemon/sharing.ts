@@ -41,8 +41,8 @@ export type Judged = { readonly kind: "believed" } | { readonly kind: "refused";
 export type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> };
 
 export interface SharingParts {
-  readonly store: LocalStore;
-  readonly index: ResultIndex;
+  readonly store: Pick<LocalStore, "has" | "writeVerified">;
+  readonly index: Pick<ResultIndex, "add" | "entries" | "result">;
   readonly log: Log;
   /** Undefined while this node is in no network. */
   readonly network: () => SharingNetwork | undefined;
