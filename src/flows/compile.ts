@@ -316,20 +316,15 @@ export class CompileFlow implements AsyncDisposable {
     const body = this.#remember(understood, outcome, facts);
     log.event("debug", "compile.hit", { how: from === undefined ? how : "peer", source: understood.sourcePath, action: entry.action });
     const validity = validityOf(look, understood, entry);
-    const answered = { kind: "hit", placement, validity, again: false } as const;
-    if (validity === undefined) return brought === undefined ? answered : { ...answered, kept: brought.kept };
-    const { manifest, sourcePath: source, question } = understood;
-    const remember = (): void =>
-      this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, source, body });
-    if (brought === undefined) {
-      remember();
-      return answered;
+    if (validity !== undefined) {
+      const { manifest, sourcePath: source, question } = understood;
+      const remember = (): void =>
+        this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, source, body });
+      // What is not kept must not be answered again.
+      if (brought === undefined) remember();
+      else void brought.kept.then((isKept) => isKept && remember());
     }
-    const kept = brought.kept.then((isKept) => {
-      if (isKept) remember();
-      return isKept;
-    });
-    return { ...answered, kept };
+    return { kind: "hit", placement, validity, again: false, ...(brought !== undefined && { kept: brought.kept }) };
   }
 
   #run(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
