@@ -14,6 +14,7 @@ import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import { remote } from "./remote.ts";
+import { sandbox } from "./sandbox.ts";
 import type { Settings } from "./settings.ts";
 import { signing } from "./signing.ts";
 import { paired, ratios, spread } from "./statistics.ts";
@@ -70,6 +71,13 @@ test("a second checkout is measured and equals the compiler's", { skip: withoutN
 
 test("the daemon's hits are measured", async () =>
   check(await daemon(tiny), /^C: hits a second/, /^C\+\+: CPU a hit/, /first answered status/));
+
+test("the sandbox is measured, and its objects are the compiler's", { skip: withoutNinja }, async (t) => {
+  const report = await sandbox(tiny);
+  const [why] = report.notes.filter((note) => note.startsWith("no sandbox"));
+  if (why !== undefined) return t.skip(why);
+  check(report, /above the plain command/);
+});
 
 test("delays without a daemon are measured", async () => check(await absent(tiny), /never there/, /killed/, /hung/));
 

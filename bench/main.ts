@@ -17,6 +17,7 @@ import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
 import { remote } from "./remote.ts";
+import { sandbox } from "./sandbox.ts";
 import type { Settings } from "./settings.ts";
 import { sharing } from "./sharing.ts";
 import { signing } from "./signing.ts";
@@ -39,6 +40,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   remote,
   signing,
   swarm,
+  sandbox,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -57,12 +59,13 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   remote     the same against ccache with nginx as its remote storage
   signing    what signing and sharing cost a cold build
   swarm      a large artifact from one to eight, against HTTP, with limited uplinks
+  sandbox    a compile in the sandbox, above the same command without
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
-  --units N        units of a project   [24 in cold and checkout, all in warm]
+  --units N        units of a project   [24 in cold, checkout and sandbox, all in warm]
   --rtt MS         of the way to the other machine and to nginx in remote, in namespaces of its own   [0: loopback]
   --artifact MIB   size of the artifact in swarm   [256]
   --uplink MIB     a second, of each machine in swarm   [16]

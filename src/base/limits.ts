@@ -564,4 +564,36 @@ export const limits = {
   /** Between two announcements by mDNS, at first and at most, doubling. */
   mdnsFirstMs: 1_000,
   mdnsMostMs: 60_000,
+  /** What an executor takes of one action: names, words, and the largest limits that one may ask for. */
+  action: {
+    inputs: 60_000,
+    outputs: 64,
+    variables: 64,
+    pathBytes: 4_000,
+    argumentBytes: 65_536,
+    argumentsBytes: 1_048_576,
+    most: {
+      cpuMs: 3_600_000,
+      wallMs: 7_200_000,
+      memoryBytes: 34_359_738_368,
+      processes: 1_024,
+      fileBytes: 2_147_483_648,
+      outputBytes: 2_147_483_648,
+      printedBytes: 8_388_608,
+    },
+  },
+  sandbox: {
+    /** Root directories that wait for a job; contents that they are made of. */
+    roots: 8,
+    filesBytes: 4_294_967_296,
+    /** Toolchains whose files are laid out at once. */
+    toolchains: 8,
+    /** Files of one directory in which a job may write. */
+    filesWritten: 4_096,
+    /** What bubblewrap itself, or the first process, may say about its trouble. */
+    troubleBytes: 4_096,
+    /** Building the first process, and the first run that shows whether the walls stand. */
+    buildMs: 30_000,
+    probeMs: 10_000,
+  },
 } as const;

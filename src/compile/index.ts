@@ -8,6 +8,7 @@
 
 export type { Invocation, Language, Reading } from "./command.ts";
 export { type Depfile, type DepfileTemplate, depfileTemplate, parseDepfile, readTemplate, renderDepfile } from "./depfile.ts";
+export { type Objection, objection } from "./harmless.ts";
 export { type Command, passAtOnce, readInvocation } from "./invocation.ts";
 export { isPreprocessed } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";

@@ -70,6 +70,9 @@ const linking: readonly Row[] = [
   ],
 ];
 
+/** The rules of options that are the linker's. */
+export const linkingRules: ReadonlySet<Rule> = new Set(linking.map(([, rule]) => rule));
+
 const general: readonly Row[] = [
   ["-c -S -fsyntax-only", { form: "flag", role: "mode" }],
   ["-o --output", { form: "either", role: "output" }],

@@ -11,9 +11,23 @@ export type {
   RangeSum,
 } from "./attestation-set.ts";
 export type { BlobSwarm, Fetched, SwarmOrder, WholeBlob } from "./blob-swarm.ts";
+export type { CompileAction, CompileRefusal } from "./compile-action.ts";
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Directory } from "./directory.ts";
 export type { Discovery } from "./discovery.ts";
+export type {
+  ActionLimit,
+  ActionLimits,
+  ActionRefusal,
+  Argument,
+  Executor,
+  ExecutorAction,
+  ExecutorLack,
+  ExecutorOutcome,
+  InputFile,
+  OutputFile,
+  Usage,
+} from "./executor.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
 export type { FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
 export type { Gossip } from "./gossip.ts";

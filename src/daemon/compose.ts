@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { type Digest, type Environment, type Home, type Log, loadConfig, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
-import { LocalToolchains } from "../exec/index.ts";
+import { LocalToolchains, SandboxExecutor } from "../exec/index.ts";
 import { CompileFlow, Statistics } from "../flows/index.ts";
 import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { connectionsMax } from "./connections.ts";
@@ -15,6 +15,7 @@ import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { prepareHome } from "./prepare-home.ts";
+import { sandboxOptions } from "./sandbox-home.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 
@@ -48,6 +49,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const index = stack.use(SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) }));
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
+  const sandbox = stack.use(new SandboxExecutor({ blobs: store, files, log }, sandboxOptions(home, env)));
   const statistics = new Statistics({ index });
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
@@ -92,7 +94,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   };
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, quiet, end }, { home, paths }));
   const controls = new NodeControls(
-    { store, index, pins, statistics, records, flow, housekeeper, network, now, end: () => end("asked to") },
+    { store, index, pins, statistics, records, flow, housekeeper, network, sandbox, now, end: () => end("asked to") },
     { home, paths, config, values },
   );
 

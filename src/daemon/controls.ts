@@ -4,12 +4,14 @@
 import { accessSync, constants } from "node:fs";
 import type { Config, ConfigValue, Home, NameRecord } from "../base/index.ts";
 import type { Controls, HotRecords } from "../doors/index.ts";
+import type { SandboxExecutor } from "../exec/index.ts";
 import { type CompileFlow, type Counts, partGifts, type Statistics } from "../flows/index.ts";
 import type { DiskStore, Pins, SqliteIndex } from "../store/index.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
+import { checkSandbox } from "./sandbox-home.ts";
 import { type Tell, Trees } from "./trees.ts";
 import { version } from "./version.ts";
 
@@ -22,6 +24,7 @@ export interface ControlParts {
   readonly flow: CompileFlow;
   readonly housekeeper: Housekeeper;
   readonly network: NetworkService;
+  readonly sandbox: SandboxExecutor;
   readonly now: () => number;
   readonly end: () => void;
 }
@@ -187,7 +190,7 @@ export class NodeControls implements Controls {
 
   async doctor(): Promise<Check[]> {
     const { home } = this.#options;
-    return Promise.resolve([home.stateDir, home.cacheDir, home.runDir].map(writable));
+    return [...[home.stateDir, home.cacheDir, home.runDir].map(writable), await checkSandbox(this.#parts.sandbox)];
   }
 
   stop(): void {

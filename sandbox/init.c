@@ -1,0 +1,340 @@
+/*
+ * The first process in a sandbox: sets the limits, starts the program, waits, ends everything that is left, tells what came of it.
+ *
+ * bubblewrap has made the walls; this is process 1 of a namespace of processes. The program, and all that it starts, can therefore
+ * neither end this process nor outlive it. Outputs are read here, after everything else is dead, where a link can lead nowhere.
+ *
+ * Knows: limits, Landlock, the report's layout (src/exec/sandbox-report.ts reads it). Does not know: compilers, daemons.
+ *
+ * init walls
+ * init CPU_S MEMORY PROCESSES FILE_BYTES PRINTED OUTPUTS_BYTES FILES CWD OUTPUT_COUNT OUTPUT... PROGRAM ARGUMENT...
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUT "/out"
+#define SCRATCH "/scratch"
+#define REPORT 1
+#define LOOK_EVERY_MS 50
+#define CANNOT_START 125 /* The exit code of this program when nothing was run. */
+
+enum { TAG_STATUS = 1, TAG_STDOUT, TAG_STDERR, TAG_OUTPUT, TAG_END };
+enum { OUTPUT_FILE, OUTPUT_MISSING, OUTPUT_STRANGE, OUTPUT_TOO_LARGE };
+enum { WITHIN_LIMITS, TOO_MANY_FILES };
+
+struct limits {
+    uint64_t cpu_s, memory, processes, file_bytes, printed, output_bytes, files;
+};
+
+static char buffer[65536];
+static volatile bool *broken; /* Shared with the child: whether it failed before it became the program. */
+
+static _Noreturn void fail(const char *what) {
+    if (broken != NULL) *broken = true;
+    const char *why = strerror(errno);
+    (void)!write(2, what, strlen(what));
+    (void)!write(2, ": ", 2);
+    (void)!write(2, why, strlen(why));
+    (void)!write(2, "\n", 1);
+    _exit(CANNOT_START);
+}
+
+/* The report: records of a tag (u8), a length (u32, little-endian) and so many bytes. */
+
+static void tell(const void *bytes, size_t size) {
+    for (const char *at = bytes; size > 0;) {
+        const ssize_t written = write(REPORT, at, size);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) _exit(CANNOT_START); /* Nobody listens any more. */
+        at += written;
+        size -= (size_t)written;
+    }
+}
+
+static void put(uint8_t *to, uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; i++) to[i] = (uint8_t)(value >> 8 * i);
+}
+
+static void tell_head(int tag, uint64_t size) {
+    uint8_t head[5] = {(uint8_t)tag};
+    put(head + 1, size, 4);
+    tell(head, sizeof head);
+}
+
+/* Exactly `size` bytes of a file that nobody writes to any more. */
+static void tell_content(int file, uint64_t size) {
+    for (uint64_t at = 0; at < size;) {
+        const uint64_t left = size - at;
+        const ssize_t got = pread(file, buffer, left < sizeof buffer ? left : sizeof buffer, (off_t)at);
+        if (got <= 0) _exit(CANNOT_START);
+        tell(buffer, (size_t)got);
+        at += (uint64_t)got;
+    }
+}
+
+/* Landlock: a second wall behind the mounts. */
+
+#define READ_RIGHTS (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define TRUNCATE_RIGHT (1ULL << 14)      /* From ABI 3 on. */
+#define REFER_RIGHT (1ULL << 13)         /* From ABI 2 on. */
+#define DEVICE_RIGHT (1ULL << 15)        /* ioctl of devices, from ABI 5 on. */
+#define TCP_RIGHTS 3ULL                  /* bind, connect; from ABI 4 on. */
+#define SCOPES 3ULL                      /* Abstract sockets and signals outside; from ABI 6 on. */
+#define WRITE_RIGHTS                                                                                                           \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                          \
+     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define OTHER_MAKES (LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK)
+
+struct ruleset {
+    uint64_t files, network, scoped; /* As struct landlock_ruleset_attr in newer headers. */
+};
+
+static bool allow(int ruleset, const char *path, uint64_t rights) {
+    const int place = open(path, O_PATH | O_CLOEXEC);
+    if (place < 0) return false;
+    const struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = place};
+    const bool allowed = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+    close(place);
+    return allowed;
+}
+
+/* Returns the ABI that holds, 0 where the kernel has none. A kernel that has it and does not do it is a failure. */
+static int landlock(void) {
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi <= 0) return 0;
+    const uint64_t late = (abi >= 2 ? REFER_RIGHT : 0) | (abi >= 3 ? TRUNCATE_RIGHT : 0);
+    const uint64_t writes = WRITE_RIGHTS | late;
+    const struct ruleset wanted = {
+        .files = READ_RIGHTS | OTHER_MAKES | writes | (abi >= 5 ? DEVICE_RIGHT : 0),
+        .network = abi >= 4 ? TCP_RIGHTS : 0,
+        .scoped = abi >= 6 ? SCOPES : 0,
+    };
+    const size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8; /* Older kernels know less of the structure. */
+    const int ruleset = (int)syscall(SYS_landlock_create_ruleset, &wanted, size, 0);
+    if (ruleset < 0) fail("landlock");
+    const uint64_t device = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | (late & TRUNCATE_RIGHT);
+    if (!allow(ruleset, "/", READ_RIGHTS) || !allow(ruleset, OUT, READ_RIGHTS | writes) ||
+        !allow(ruleset, SCRATCH, READ_RIGHTS | writes) || !allow(ruleset, "/dev/null", device) ||
+        syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+        fail("landlock");
+    close(ruleset);
+    return (int)abi;
+}
+
+/* The program. */
+
+static void limit(int resource, uint64_t most, uint64_t hard) {
+    const struct rlimit value = {.rlim_cur = most, .rlim_max = hard};
+    if (setrlimit((unsigned)resource, &value) != 0) fail("setrlimit");
+}
+
+static _Noreturn void run(const struct limits *limits, const char *cwd, char **argv, int out, int err) {
+    limit(RLIMIT_CPU, limits->cpu_s, limits->cpu_s + 1); /* One second between SIGXCPU and SIGKILL. */
+    limit(RLIMIT_AS, limits->memory, limits->memory);
+    limit(RLIMIT_FSIZE, limits->file_bytes, limits->file_bytes);
+    limit(RLIMIT_NPROC, limits->processes, limits->processes);
+    limit(RLIMIT_NOFILE, 1024, 1024);
+    limit(RLIMIT_CORE, 0, 0);
+    limit(RLIMIT_MEMLOCK, 0, 0);
+    landlock();
+    if (chdir(cwd) != 0) fail(cwd);
+    if (dup2(out, 1) < 0 || dup2(err, 2) < 0) fail("dup2");
+    if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail("close_range");
+    execv(argv[0], argv);
+    /* That it cannot be executed is the action's own affair, and told as shells do. */
+    const char *why = strerror(errno);
+    (void)!write(2, why, strlen(why));
+    _exit(127);
+}
+
+/* A file without a name, for what is printed: it counts as scratch space. */
+static int unnamed(void) {
+    const int file = open(SCRATCH, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (file < 0) fail(SCRATCH);
+    return file;
+}
+
+static uint64_t inodes(const char *path) {
+    struct statfs facts;
+    return statfs(path, &facts) == 0 ? (uint64_t)(facts.f_files - facts.f_ffree) : 0;
+}
+
+/* Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are. */
+static int await(pid_t program, const struct limits *limits, int *status) {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    const struct timespec while_looking = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+    for (;;) {
+        int ended;
+        for (pid_t process; (process = waitpid(-1, &ended, WNOHANG)) > 0;)
+            if (process == program) {
+                *status = ended;
+                return WITHIN_LIMITS;
+            }
+        if (inodes(OUT) > limits->files || inodes(SCRATCH) > limits->files) return TOO_MANY_FILES;
+        sigtimedwait(&child, NULL, &while_looking);
+    }
+}
+
+/* In a namespace of processes -1 means all but this one. */
+static void end_all(void) {
+    do kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR);
+}
+
+/* What it left. */
+
+static void tell_status(int status, int verdict, uint64_t wall_us) {
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    const uint64_t cpu_us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + (uint64_t)used.ru_utime.tv_usec +
+                            (uint64_t)used.ru_stime.tv_usec;
+    uint8_t record[32];
+    put(record, (uint64_t)(uint32_t)status, 4);
+    put(record + 4, (uint64_t)verdict, 4);
+    put(record + 8, wall_us, 8);
+    put(record + 16, cpu_us, 8);
+    put(record + 24, (uint64_t)used.ru_maxrss * 1024, 8);
+    tell_head(TAG_STATUS, sizeof record);
+    tell(record, sizeof record);
+}
+
+static void tell_printed(int tag, int file, uint64_t most) {
+    struct stat status;
+    if (fstat(file, &status) != 0) fail("fstat");
+    const uint64_t size = (uint64_t)status.st_size;
+    tell_head(tag, size < most ? size : most + 1); /* One more tells that it was too much. */
+    tell_content(file, size < most ? size : most + 1);
+}
+
+/* Opens a declared name in OUT; no link is followed, and nothing is opened that could wait. Negative: how it is not a plain file. */
+static int open_output(int directory, const char *name, struct stat *status, int *state) {
+    const struct open_how how = {
+        .flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    const int file = (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
+    if (file < 0) {
+        if (errno == ENOSYS) fail("openat2");
+        *state = errno == ENOENT ? OUTPUT_MISSING : OUTPUT_STRANGE;
+        return -1;
+    }
+    if (fstat(file, status) == 0 && S_ISREG(status->st_mode) && status->st_nlink == 1) return file;
+    *state = OUTPUT_STRANGE;
+    close(file);
+    return -1;
+}
+
+/* A record of an output: its state and whether it may be executed (u8 each), then its content. */
+static uint64_t tell_output(int directory, const char *name, uint64_t left) {
+    struct stat status;
+    int state = OUTPUT_FILE;
+    const int file = open_output(directory, name, &status, &state);
+    uint64_t size = file < 0 ? 0 : (uint64_t)status.st_size;
+    if (size > left) state = OUTPUT_TOO_LARGE, size = 0;
+    const uint8_t head[2] = {(uint8_t)state, file >= 0 && (status.st_mode & 0111) != 0};
+    tell_head(TAG_OUTPUT, sizeof head + size);
+    tell(head, sizeof head);
+    if (file < 0) return left;
+    tell_content(file, size);
+    close(file);
+    return left - size;
+}
+
+static void tell_outputs(char **names, int count, uint64_t most) {
+    const int directory = open(OUT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) fail(OUT);
+    for (int i = 0; i < count; i++) most = tell_output(directory, names[i], most);
+}
+
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Returns how many words it has read. */
+static int read_limits(char **words, struct limits *limits) {
+    uint64_t *const fields[] = {&limits->cpu_s,   &limits->memory,       &limits->processes, &limits->file_bytes,
+                                &limits->printed, &limits->output_bytes, &limits->files};
+    const int count = (int)(sizeof fields / sizeof *fields);
+    for (int i = 0; i < count; i++) {
+        if (words[i] == NULL) fail("too few arguments");
+        *fields[i] = strtoull(words[i], NULL, 10);
+    }
+    return count;
+}
+
+/* For the daemon's own question whether the walls stand: what this process finds around itself. */
+static int tell_walls(void) {
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    const bool alone = getpid() == 1 && access("/proc", F_OK) != 0 && access("/sys", F_OK) != 0;
+    const bool filtered = prctl(PR_GET_SECCOMP) == 2 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+    const bool closed = syscall(SYS_unshare, CLONE_NEWUSER) != 0;
+    char text[64];
+    const int length = snprintf(text, sizeof text, "alone %d filtered %d closed %d landlock %ld\n", alone, filtered, closed, abi > 0 ? abi : 0);
+    return write(1, text, (size_t)length) == length ? 0 : CANNOT_START;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "walls") == 0) return tell_walls();
+    struct limits limits;
+    const int head = 1 + read_limits(argv + 1, &limits);
+    if (argc < head + 3) fail("too few arguments");
+    const char *cwd = argv[head];
+    const int outputs = atoi(argv[head + 1]);
+    char **names = argv + head + 2;
+    if (outputs < 0 || argc < head + 3 + outputs || getpid() != 1) fail("not the first process");
+    prctl(PR_SET_DUMPABLE, 0); /* Nobody in here looks into this process. */
+    umask(022);
+
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigset_t before;
+    sigprocmask(SIG_BLOCK, &child, &before);
+    const int out = unnamed();
+    const int err = unnamed();
+    broken = mmap(NULL, sizeof *broken, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (broken == MAP_FAILED) _exit(CANNOT_START);
+    const uint64_t began = now_us();
+    const pid_t program = fork();
+    if (program < 0) fail("fork");
+    if (program == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        run(&limits, cwd, names + outputs, out, err);
+    }
+    int status = 0;
+    const int verdict = await(program, &limits, &status);
+    const uint64_t took_us = now_us() - began;
+    end_all();
+    if (*broken) return CANNOT_START;
+
+    tell_status(status, verdict, took_us);
+    tell_printed(TAG_STDOUT, out, limits.printed);
+    tell_printed(TAG_STDERR, err, limits.printed);
+    if (verdict == WITHIN_LIMITS) tell_outputs(names, outputs, limits.output_bytes);
+    tell_head(TAG_END, 0);
+    return 0;
+}

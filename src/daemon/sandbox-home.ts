@@ -1,0 +1,41 @@
+/**
+ * The sandbox of this node: where it lives, as whom jobs run, and what `cairn doctor` says about it.
+ *
+ * Knows: the home, who this process is. Does not know: how a sandbox works.
+ */
+import { join } from "node:path";
+import { digestOf, type Environment, type Home } from "../base/index.ts";
+import type { ExecutorLack } from "../contracts/index.ts";
+import type { SandboxExecutor, SandboxOptions } from "../exec/index.ts";
+
+/** Nobody: root's own files must not be those of a job's user. */
+const NOBODY = { uid: 65_534, gid: 65_534 };
+/** Root's home is closed to everybody else, jobs included. */
+const ROOTS_PARENT = "/var/cache";
+
+export function sandboxOptions(home: Home, env: Environment): SandboxOptions {
+  const path = env.PATH ?? "/usr/bin:/bin";
+  if (process.geteuid?.() !== 0) return { directory: join(home.cacheDir, "sandbox"), path, runAs: undefined };
+  const name = `cairn-sandbox-${digestOf(home.cacheDir).slice(0, 12)}`;
+  return { directory: join(ROOTS_PARENT, name), path, runAs: NOBODY };
+}
+
+/** That it is missing is no fault: such a machine uses others' work and does none for them. */
+export async function checkSandbox(sandbox: SandboxExecutor): Promise<{ check: string; ok: true; detail: string; advice?: string }> {
+  const look = await sandbox.look();
+  if (look.kind === "walled") return { check: "sandbox", ok: true, detail: `could run others' compiles: ${look.walls}` };
+  const detail = `would decline others' compiles: ${look.detail}`;
+  return { check: "sandbox", ok: true, detail, advice: advice[look.reason] };
+}
+
+const advice: Readonly<Record<ExecutorLack, string>> = {
+  platform: "only Linux on x86-64 and aarch64 runs others' compiles",
+  sandbox_missing: "install bubblewrap 0.8 or newer (Debian: apt install bubblewrap)",
+  user_namespaces:
+    "let bwrap make user namespaces: sysctl user.max_user_namespaces must not be 0; where AppArmor restricts them (Ubuntu 24.04 and newer), " +
+    "install its profile for bwrap (apt install apparmor-profiles, then link bwrap-userns-restrict into /etc/apparmor.d)",
+  init_missing: "install a C compiler that links statically (Debian: apt install gcc libc6-dev; Fedora: glibc-static)",
+  workspace: "let everybody enter the directories above it, or choose another place: export CAIRN_HOME=/some/directory",
+  sandbox_failed: "see the daemon's log",
+  stopping: "the daemon ends; ask the next one",
+};

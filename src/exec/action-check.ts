@@ -1,0 +1,75 @@
+/**
+ * Whether an action is one at all: paths, names, sizes. What every executor asks first.
+ *
+ * Knows: limits, what a normal path is. Does not know: what is run, or how.
+ */
+import { limits } from "../base/index.ts";
+import type { ActionLimits, ActionRefusal, ExecutorAction } from "../contracts/index.ts";
+
+export type Refused = { readonly kind: "refused"; readonly reason: ActionRefusal; readonly detail: string };
+
+export function refused(reason: ActionRefusal, detail: string): Refused {
+  return { kind: "refused", reason, detail };
+}
+
+/** @returns undefined when nothing speaks against it */
+export function checkAction(action: ExecutorAction): Refused | undefined {
+  const { program, cwd, inputs, directories, outputs, environment } = action;
+  if (inputs.length + directories.length > limits.action.inputs) return refused("too_much", "inputs");
+  if (outputs.length > limits.action.outputs) return refused("too_much", "outputs");
+  for (const path of [program, cwd, ...directories]) if (!isNormal(path)) return refused("bad_path", path);
+  for (const { path, digest } of inputs) {
+    if (!isNormal(path)) return refused("bad_path", path);
+    if (!/^[0-9a-f]{64}$/.test(digest)) return refused("bad_argument", path);
+  }
+  for (const name of outputs) if (!isPlainName(name)) return refused("bad_path", name);
+  if (new Set(outputs).size !== outputs.length) return refused("bad_argument", "outputs");
+  return checkWords(action) ?? checkEnvironment(environment) ?? checkLimits(action.limits);
+}
+
+function checkWords({ arguments: words, outputs }: ExecutorAction): Refused | undefined {
+  let bytes = 0;
+  for (const word of words) {
+    if (typeof word !== "string") {
+      if (!outputs.includes(word.output)) return refused("bad_argument", word.output);
+      continue;
+    }
+    if (word.includes("\0")) return refused("bad_argument", word);
+    const size = Buffer.byteLength(word);
+    bytes += size + 1;
+    if (size > limits.action.argumentBytes || bytes > limits.action.argumentsBytes) return refused("too_much", "arguments");
+  }
+  return undefined;
+}
+
+function checkEnvironment(environment: ReadonlyMap<string, string>): Refused | undefined {
+  if (environment.size > limits.action.variables) return refused("too_much", "environment");
+  for (const [name, value] of environment) {
+    if (!/^\w+$/.test(name) || value.includes("\0")) return refused("bad_argument", name);
+    if (Buffer.byteLength(value) > limits.action.argumentBytes) return refused("too_much", name);
+  }
+  return undefined;
+}
+
+function checkLimits(wanted: ActionLimits): Refused | undefined {
+  const most = limits.action.most;
+  const names = ["cpuMs", "wallMs", "memoryBytes", "processes", "fileBytes", "outputBytes", "printedBytes"] as const;
+  const wrong = names.find((name) => !Number.isSafeInteger(wanted[name]) || wanted[name] < 1 || wanted[name] > most[name]);
+  return wrong === undefined ? undefined : refused("too_much", wrong);
+}
+
+/** `/`, or `/a/b`: nothing in it that a file system would have to resolve. */
+function isNormal(path: string): boolean {
+  if (path === "/") return true;
+  if (!path.startsWith("/") || path.includes("\0") || Buffer.byteLength(path) > limits.action.pathBytes) return false;
+  return path
+    .slice(1)
+    .split("/")
+    .every((part) => part !== "" && part !== "." && part !== ".." && Buffer.byteLength(part) <= NAME_BYTES);
+}
+
+const NAME_BYTES = 255;
+
+function isPlainName(name: string): boolean {
+  return isNormal(`/${name}`) && !name.includes("/") && name !== "";
+}

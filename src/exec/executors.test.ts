@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type ExecutorWorld, executorCompliance } from "../../test/compliance/executor.ts";
+import { digestOf, type Log } from "../base/index.ts";
+import type { BlobRead, Executor, InputFile } from "../contracts/index.ts";
+import { FileTable, openDatabase } from "../store/index.ts";
+import { LocalExecutor } from "./local.ts";
+import { SandboxExecutor } from "./sandbox.ts";
+import { LocalToolchains } from "./toolchains.ts";
+
+const log: Log = { event: () => undefined };
+const PATH = "/usr/bin:/bin";
+const COMPILER = "/usr/bin/gcc";
+const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+const never = new AbortController().signal;
+
+/** Blobs in memory. */
+class Contents {
+  readonly #blobs = new Map<string, Buffer>();
+
+  write(bytes: Buffer): string {
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, bytes);
+    return digest;
+  }
+
+  read(digest: string): Promise<BlobRead> {
+    const bytes = this.#blobs.get(digest);
+    return Promise.resolve(bytes === undefined ? { kind: "miss" } : { kind: "hit", bytes });
+  }
+}
+
+interface Ground extends AsyncDisposable {
+  readonly directory: string;
+  readonly files: FileTable;
+  readonly store: Contents;
+}
+
+function ground(): Ground {
+  const directory = mkdtempSync(join(tmpdir(), "cairn-executor-"));
+  chmodSync(directory, 0o755);
+  const stack = new AsyncDisposableStack();
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const database = stack.use(openDatabase({ log, now: Date.now }, { file: join(directory, "index") }));
+  const store = new Contents();
+  return { directory, store, files: new FileTable({ database, now: Date.now }), [Symbol.asyncDispose]: async () => stack.disposeAsync() };
+}
+
+async function world(
+  t: TestContext,
+  on: Ground,
+  executor: Executor,
+  project: string,
+  input: ExecutorWorld["input"],
+  dispose: () => Promise<void>,
+): Promise<ExecutorWorld | undefined> {
+  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
+  if (read.kind === "unknown") {
+    await dispose();
+    t.skip(`no compiler at ${COMPILER}`);
+    return undefined;
+  }
+  const compiler = { program: COMPILER, toolchain: read.toolchain, environment: new Map([["PATH", PATH]]) };
+  return { executor, project, input, compiler, [Symbol.asyncDispose]: dispose };
+}
+
+executorCompliance("local", (t) => {
+  const on = ground();
+  const input = (path: string, text: string): Promise<InputFile> => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return Promise.resolve({ path, digest: digestOf(text), executable: false });
+  };
+  return world(t, on, new LocalExecutor({ files: on.files }), join(on.directory, "project"), input, async () => on[Symbol.asyncDispose]());
+});
+
+async function sandboxOn(t: TestContext, on: Ground): Promise<SandboxExecutor | undefined> {
+  const sandbox = new SandboxExecutor(
+    { blobs: on.store, files: on.files, log },
+    { directory: join(on.directory, "sandbox"), path: process.env.PATH ?? PATH, runAs },
+  );
+  const look = await sandbox.look();
+  if (look.kind === "walled") return sandbox;
+  t.skip(`no sandbox here: ${look.reason}: ${look.detail}`);
+  await sandbox[Symbol.asyncDispose]();
+  return undefined;
+}
+
+executorCompliance("sandbox", async (t) => {
+  const on = ground();
+  const sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) {
+    await on[Symbol.asyncDispose]();
+    return undefined;
+  }
+  const input = (path: string, text: string): Promise<InputFile> =>
+    Promise.resolve({ path, digest: on.store.write(Buffer.from(text)), executable: false });
+  return world(t, on, sandbox, "/home/somebody/project", input, async () => {
+    await sandbox[Symbol.asyncDispose]();
+    await on[Symbol.asyncDispose]();
+  });
+});
+
+test("a sandbox leaves nothing behind when it ends, not even a running job", async (t) => {
+  await using on = ground();
+  const sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  const digest = on.store.write(Buffer.from("#include __FILE__\n".repeat(2)));
+  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
+  if (read.kind === "unknown") return t.skip(`no compiler at ${COMPILER}`);
+  const run = sandbox.run(
+    {
+      program: COMPILER,
+      arguments: ["-fmax-include-depth=190", "-E", "a.c"],
+      environment: new Map([["PATH", PATH]]),
+      cwd: "/project",
+      toolchain: read.toolchain,
+      inputs: [{ path: "/project/a.c", digest, executable: false }],
+      directories: [],
+      outputs: [],
+      limits: {
+        cpuMs: 60_000,
+        wallMs: 60_000,
+        memoryBytes: 2 ** 31,
+        processes: 16,
+        fileBytes: 2 ** 24,
+        outputBytes: 2 ** 24,
+        printedBytes: 2 ** 20,
+      },
+    },
+    never,
+  );
+  await sandbox[Symbol.asyncDispose]();
+  const outcome = await run;
+  assert.equal(outcome.kind === "unavailable" && outcome.reason, "stopping");
+  assert.equal(existsSync(join(on.directory, "sandbox")), false);
+});
+
+test("two inputs of one content are two files, as compilers tell files apart", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
+  if (read.kind === "unknown") return t.skip(`no compiler at ${COMPILER}`);
+  const header = on.store.write(Buffer.from('#pragma once\nCOUNT("here")\n'));
+  const text =
+    '#define COUNT(x) int MADE(__COUNTER__);\n#define MADE(n) JOINED(n)\n#define JOINED(n) made##n\n#include "a/h.h"\n#include "b/h.h"\n';
+  const inputs = [
+    ...["/project/a/h.h", "/project/b/h.h"].map((path) => ({ path, digest: header, executable: false })),
+    { path: "/project/a.c", digest: on.store.write(Buffer.from(text)), executable: false },
+  ];
+  const outcome = await sandbox.run(
+    {
+      program: COMPILER,
+      arguments: ["-E", "-P", "a.c"],
+      environment: new Map([["PATH", PATH]]),
+      cwd: "/project",
+      toolchain: read.toolchain,
+      inputs,
+      directories: ["/usr/include"],
+      outputs: [],
+      limits: {
+        cpuMs: 9_000,
+        wallMs: 60_000,
+        memoryBytes: 2 ** 32,
+        processes: 16,
+        fileBytes: 2 ** 24,
+        outputBytes: 2 ** 24,
+        printedBytes: 2 ** 20,
+      },
+    },
+    never,
+  );
+  assert.equal(outcome.kind, "done");
+  if (outcome.kind === "done") assert.deepEqual(outcome.stdout.toString().match(/made\d/g), ["made0", "made1"]);
+});
+
+test("a machine without bubblewrap says so, and why", async () => {
+  await using on = ground();
+  await using sandbox = new SandboxExecutor(
+    { blobs: on.store, files: on.files, log },
+    { directory: join(on.directory, "sandbox"), path: on.directory, runAs },
+  );
+  const look = await sandbox.look();
+  assert.equal(look.kind === "unavailable" && look.reason, "sandbox_missing");
+  writeFileSync(join(on.directory, "bwrap"), "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n", {
+    mode: 0o755,
+  });
+  const again = await sandbox.look();
+  assert.equal(again.kind === "unavailable" && again.reason, "user_namespaces");
+  assert.deepEqual(readdirSync(on.directory).includes("sandbox"), true);
+});

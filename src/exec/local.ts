@@ -1,0 +1,115 @@
+/**
+ * Runs an action on this machine as it is: for its user's own work, whose inputs lie where the action names them.
+ *
+ * Knows: processes and files of this machine. Does not know: walls; nothing keeps the program from what its user may do.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, constants, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { constants as os, tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemCode } from "../base/index.ts";
+import type { Executor, ExecutorAction, ExecutorOutcome, Files, OutputFile, Usage } from "../contracts/index.ts";
+import { checkAction, refused } from "./action-check.ts";
+
+export class LocalExecutor implements Executor {
+  readonly #files: Files;
+
+  constructor(parts: { files: Files }) {
+    this.#files = parts.files;
+  }
+
+  async run(action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
+    const refusal = checkAction(action);
+    if (refusal !== undefined) return refusal;
+    for (const { path, digest } of action.inputs) {
+      const state = this.#files.state(path);
+      if (state.kind !== "file" || state.digest !== digest) return refused("input_missing", path);
+    }
+    for (const path of [action.cwd, ...action.directories]) if (!existsSync(path)) return refused("input_missing", path);
+    const directory = mkdtempSync(join(tmpdir(), "cairn-run-"));
+    try {
+      return await runIn(directory, action, signal);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+}
+
+async function runIn(directory: string, action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
+  const { program, arguments: words, environment, cwd, outputs, limits: most } = action;
+  signal.throwIfAborted();
+  const args = words.map((word) => (typeof word === "string" ? word : join(directory, word.output)));
+  const startedAt = performance.now();
+  // A group of its own: what it leaves behind is ended with it.
+  const child = spawn(program, args, { cwd, env: Object.fromEntries(environment), stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let end: "wall" | "output" | "aborted" | undefined;
+  const stop = (why: typeof end): void => {
+    end ??= why;
+    endGroup(child.pid);
+  };
+  const printed = [child.stdout, child.stderr].map((stream) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    stream.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= most.printedBytes) chunks.push(chunk);
+      else stop("output");
+    });
+    return chunks;
+  });
+  const timer = setTimeout(() => stop("wall"), most.wallMs);
+  const onAbort = (): void => stop("aborted");
+  signal.addEventListener("abort", onAbort, { once: true });
+  const ended = await new Promise<{ exitCode: number } | { trouble: string }>((resolve) => {
+    child.once("error", (error) => resolve({ trouble: error.message }));
+    child.once("exit", () => endGroup(child.pid));
+    child.once("close", (code, name) => resolve({ exitCode: code ?? 128 + (name === null ? 0 : signalNumber(name)) }));
+  });
+  clearTimeout(timer);
+  signal.removeEventListener("abort", onAbort);
+  const used: Usage = { wallMs: performance.now() - startedAt, cpuMs: undefined, residentBytes: undefined };
+  if (end === "aborted") signal.throwIfAborted();
+  if (end === "wall" || end === "output") return { kind: "killed", limit: end, used };
+  if ("trouble" in ended) return refused("input_missing", ended.trouble);
+  const [stdout = Buffer.alloc(0), stderr = Buffer.alloc(0)] = printed.map((chunks) => Buffer.concat(chunks));
+  const found = outputs.map((name) => readOutput(directory, name));
+  if (found.reduce((sum, file) => sum + (typeof file === "object" ? file.content.length : 0), 0) > most.outputBytes)
+    return { kind: "killed", limit: "output", used };
+  return {
+    kind: "done",
+    exitCode: ended.exitCode,
+    stdout,
+    stderr,
+    outputs: found.filter((file) => typeof file === "object"),
+    strange: outputs.filter((_, at) => found[at] === "strange"),
+    used,
+  };
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+function signalNumber(name: NodeJS.Signals): number {
+  return os.signals[name];
+}
+
+function readOutput(directory: string, name: string): OutputFile | "missing" | "strange" {
+  let file: number;
+  try {
+    file = openSync(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    return systemCode(error) === "ENOENT" ? "missing" : "strange";
+  }
+  try {
+    const status = fstatSync(file);
+    if (!status.isFile() || status.nlink !== 1) return "strange";
+    return { name, content: readFileSync(file), executable: (status.mode & 0o111) !== 0 };
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { posix } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { ExecutorAction } from "../contracts/index.ts";
+import { checkAction } from "./action-check.ts";
+import { basePlan, type Entries, Plan, planRoot } from "./sandbox-plan.ts";
+
+const DIGEST = "d".repeat(64);
+
+function action(paths: readonly string[], more: Partial<ExecutorAction> = {}): ExecutorAction {
+  return {
+    program: "/project/program",
+    arguments: [],
+    environment: new Map(),
+    cwd: "/project",
+    toolchain: undefined,
+    inputs: paths.map((path) => ({ path, digest: DIGEST, executable: false })),
+    directories: [],
+    outputs: [],
+    limits: { cpuMs: 1, wallMs: 1, memoryBytes: 1, processes: 1, fileBytes: 1, outputBytes: 1, printedBytes: 1 },
+    ...more,
+  };
+}
+
+/** A toolchain as Debian lays it out, and one link that leads upwards. */
+function base(): Entries {
+  const plan = basePlan("e".repeat(64));
+  for (const [path, target] of [
+    ["/lib", "usr/lib"],
+    ["/usr/bin/cc", "/etc/alternatives/cc"],
+    ["/etc/alternatives/cc", "/usr/bin/gcc"],
+    ["/usr/lib/up", "../../../../.."],
+    ["/usr/loop", "/usr/loop"],
+  ] as const)
+    assert.ok(plan.put(path, { kind: "link", target }));
+  assert.ok(plan.put("/usr/bin/gcc", { kind: "file", digest: DIGEST, executable: true }));
+  return plan.entries;
+}
+
+function placed(paths: readonly string[]): string[] | string {
+  const before = base();
+  const planned = planRoot(action(paths), before);
+  if (planned.kind === "refused") return planned.reason;
+  return [...planned.entries].filter(([path, { kind }]) => kind === "file" && !before.has(path)).map(([path]) => path);
+}
+
+const table: readonly [what: string, paths: readonly string[], expected: string[] | string][] = [
+  ["an input lies where it says", ["/project/a.c"], ["/project/a.c"]],
+  ["a link of the toolchain leads to its target", ["/lib/x/y.h"], ["/usr/lib/x/y.h"]],
+  ["a link that leads too far up ends at the root", ["/usr/lib/up/x"], ["/x"]],
+  ["a link to itself leads nowhere", ["/usr/loop/x"], "input_conflict"],
+  ["a file is no directory", ["/usr/bin/gcc/x"], "input_conflict"],
+  ["a link is no place for an input", ["/usr/bin/cc"], "input_conflict"],
+  ["a part of the toolchain is not replaced", ["/usr/bin/gcc"], "input_conflict"],
+  ["the sandbox' own places are kept", ["/out/a"], "bad_path"],
+  ["the first process is kept", ["/init"], "bad_path"],
+  ["a link into a kept place is followed no further than the plan", ["/usr/lib/up/dev/null"], "input_conflict"],
+  ["the same twice is once", ["/project/a.c", "/project/a.c"], ["/project/a.c"]],
+  ["a file that would have to be a directory", ["/project/a", "/project/a/b"], "input_conflict"],
+];
+
+for (const [what, paths, expected] of table) test(what, () => assert.deepEqual(placed(paths), expected));
+
+test("where specs would be found none may lie", () => {
+  const toolchain = { family: "gcc", version: "12", target: "x", digest: DIGEST, files: [], absent: ["/usr/lib/gcc/12/../specs"] } as const;
+  const planned = planRoot(action(["/usr/lib/gcc/specs"], { toolchain }), base());
+  assert.equal(planned.kind, "refused");
+});
+
+test("what is wanted of directories is made, and /tmp leads to where something may be written", () => {
+  const planned = planRoot(action([], { directories: ["/lib/made", "/a/b"], cwd: "/c" }), base());
+  assert.equal(planned.kind, "planned");
+  if (planned.kind !== "planned") return;
+  for (const path of ["/usr/lib/made", "/a/b", "/c"]) assert.equal(planned.entries.get(path)?.kind, "directory");
+  assert.deepEqual(planned.entries.get("/tmp"), { kind: "link", target: "/scratch" });
+});
+
+/** Names that mean something to file systems, and some that do not. */
+const part = fc.constantFrom("a", "b", "..", ".", "", "lib", "up", "loop", "usr", "out", "dev", "proc", "cc", "gcc", "x\0y");
+const anyPath = fc.array(part, { maxLength: 6 }).map((parts) => `/${parts.join("/")}`);
+
+test("whatever an action calls its inputs, nothing lies outside, below a link, or below a file", () => {
+  fc.assert(
+    fc.property(fc.array(anyPath, { maxLength: 8 }), fc.array(anyPath, { maxLength: 4 }), (paths, directories) => {
+      const asked = action(paths, { directories });
+      if (checkAction(asked) !== undefined) return;
+      const planned = planRoot(asked, base());
+      if (planned.kind === "refused") return;
+      for (const path of planned.entries.keys()) {
+        assert.equal(posix.normalize(path), path);
+        for (let parent = posix.dirname(path); parent !== "/"; parent = posix.dirname(parent))
+          assert.equal(planned.entries.get(parent)?.kind, "directory", `${parent} of ${path}`);
+      }
+    }),
+  );
+});
+
+test("parents come before their children", () => {
+  const plan = new Plan(new Map());
+  plan.put("/a/b/c", { kind: "file", digest: DIGEST, executable: false });
+  assert.deepEqual([...plan.entries.keys()], ["/a", "/a/b", "/a/b/c"]);
+});

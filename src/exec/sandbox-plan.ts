@@ -1,0 +1,135 @@
+/**
+ * What a sandbox's root directory is to contain for an action: directories, links and files by the digest of their content.
+ *
+ * All links are resolved here, in memory, over what the plan itself holds: whoever makes the directory never follows one, so no path
+ * of an action, whatever it is called, leads out of it. Pure.
+ */
+import { posix } from "node:path";
+import type { Digest } from "../base/index.ts";
+import type { ExecutorAction } from "../contracts/index.ts";
+import { type Refused, refused } from "./action-check.ts";
+
+export type Entry =
+  | { readonly kind: "directory" }
+  /** A place on which something of the sandbox is mounted. */
+  | { readonly kind: "mount" }
+  | { readonly kind: "link"; readonly target: string }
+  | { readonly kind: "file"; readonly digest: Digest; readonly executable: boolean };
+
+/** By absolute path, "/" itself left out; directories stand before what is in them. */
+export type Entries = ReadonlyMap<string, Entry>;
+
+/** What the sandbox has for itself; nothing of an action may lie there. */
+export const places = { init: "/init", out: "/out", scratch: "/scratch", dev: "/dev" } as const;
+export const devices: readonly string[] = ["/dev/null", "/dev/zero", "/dev/urandom"];
+const KEPT: readonly string[] = [...Object.values(places), "/proc", "/sys"];
+
+const directory: Entry = { kind: "directory" };
+const mount: Entry = { kind: "mount" };
+/** As the kernel has it. */
+const LINKS_FOLLOWED = 40;
+
+/** Entries under construction. */
+export class Plan {
+  readonly entries: Map<string, Entry>;
+
+  constructor(base: Entries) {
+    this.entries = new Map(base);
+  }
+
+  /** @returns false when something else is there */
+  put(path: string, entry: Entry): boolean {
+    const real = this.#real(path);
+    if (real === undefined) return false;
+    const present = this.entries.get(real);
+    if (present !== undefined) return isSame(present, entry);
+    if (real === "/") return entry.kind === "directory";
+    this.entries.set(real, entry);
+    return true;
+  }
+
+  putDirectory(path: string): boolean {
+    const real = this.#real(path);
+    const target = real === undefined ? undefined : this.entries.get(real);
+    // A link to a directory is as good.
+    if (real !== undefined && target?.kind === "link") return this.putDirectory(join(parentOf(real), target.target));
+    return this.put(path, directory);
+  }
+
+  /** Where `path` lies when its parents are followed, which are made where they are missing. Undefined when one is no directory. */
+  #real(path: string): string | undefined {
+    let parts = path.split("/").filter((part) => part !== "");
+    let at = "";
+    let followed = 0;
+    while (parts.length > 1) {
+      const [part = "", ...rest] = parts;
+      parts = rest;
+      if (part === "..") {
+        at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
+        continue;
+      }
+      if (part === ".") continue;
+      const here = `${at}/${part}`;
+      const entry = this.entries.get(here);
+      if (entry === undefined) this.entries.set(here, directory);
+      if (entry === undefined || entry.kind === "directory") at = here;
+      else if (entry.kind === "link" && ++followed <= LINKS_FOLLOWED) {
+        if (entry.target.startsWith("/")) at = "";
+        parts = [...entry.target.split("/").filter((one) => one !== ""), ...parts];
+      } else return undefined;
+    }
+    const [last] = parts;
+    if (last === undefined) return at === "" ? "/" : at;
+    return last === ".." || last === "." ? undefined : `${at}/${last}`;
+  }
+}
+
+/** What every root has, whatever runs in it. @param init digest of the first process */
+export function basePlan(init: Digest): Plan {
+  const plan = new Plan(new Map());
+  plan.put(places.init, { kind: "file", digest: init, executable: true });
+  for (const path of [places.out, places.scratch, ...devices]) plan.put(path, mount);
+  return plan;
+}
+
+/**
+ * @param base what the sandbox and the toolchain bring
+ * @returns all that is in the root, or why that cannot be
+ */
+export function planRoot(action: ExecutorAction, base: Entries): { readonly kind: "planned"; readonly entries: Entries } | Refused {
+  const plan = new Plan(base);
+  // Where a part of the toolchain would be found first if it existed, such as specs.
+  const decisive = new Set(action.toolchain?.absent.map((path) => posix.normalize(path)));
+  for (const { path, digest, executable } of action.inputs) {
+    if (isKept(path)) return refused("bad_path", path);
+    if (decisive.has(path) || !plan.put(path, { kind: "file", digest, executable })) return refused("input_conflict", path);
+  }
+  for (const path of [...action.directories, action.cwd]) {
+    if (path !== places.out && isKept(path)) return refused("bad_path", path);
+    if (path !== places.out && !plan.putDirectory(path)) return refused("input_conflict", path);
+  }
+  // Programs expect it; where inputs lie in it, it is as read-only as they are.
+  if (!plan.entries.has("/tmp")) plan.put("/tmp", { kind: "link", target: places.scratch });
+  return { kind: "planned", entries: plan.entries };
+}
+
+function isKept(path: string): boolean {
+  return KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`));
+}
+
+function isSame(left: Entry, right: Entry): boolean {
+  if (left.kind === "file" && right.kind === "file") return left.digest === right.digest && left.executable === right.executable;
+  if (left.kind === "link" && right.kind === "link") return left.target === right.target;
+  return left.kind === right.kind;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+function join(parent: string, target: string): string {
+  return target.startsWith("/") ? target : `${parent}/${target}`;
+}
+
+/** Whether two entries may stand in for each other. */
+export { isSame as isSameEntry };

@@ -1,0 +1,116 @@
+/**
+ * One run of bubblewrap: the command line that makes the walls, and what comes back over its standard output.
+ *
+ * Knows: bubblewrap's options, processes. Does not know: what runs inside, what a report means.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { limits } from "../base/index.ts";
+import { devices, places } from "./sandbox-plan.ts";
+
+/** Who runs jobs where the daemon is root: root's files must not be those of the sandbox' own user. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface SandboxRun {
+  /** Becomes "/", read-only. */
+  readonly root: string;
+  /** Of each of the two places where something may be written. */
+  readonly writableBytes: number;
+  readonly environment: ReadonlyMap<string, string>;
+  /** For the first process. */
+  readonly words: readonly string[];
+  /** More of a report ends the run. */
+  readonly reportBytes: number;
+  readonly wallMs: number;
+}
+
+export type RunEnd =
+  /** Everything that ran is dead; `trouble` is what bubblewrap or the first process complained of. */
+  | { readonly kind: "ended"; readonly code: number | undefined; readonly report: Buffer; readonly trouble: string }
+  | { readonly kind: "overdue" }
+  | { readonly kind: "excess" };
+
+export interface BubblewrapOptions {
+  /** Path of bwrap. */
+  readonly program: string;
+  /** File with the filter of system calls. */
+  readonly filter: string;
+  readonly runAs: RunAs | undefined;
+}
+
+/** The user and group that a job sees itself as. */
+const INSIDE = "1000";
+/** Where the child finds the filter. */
+const FILTER_FD = 3;
+
+/**
+ * Every option is a wall; docs/execution.md says which attack each is for.
+ * The environment goes by words and not by bubblewrap's own: LD_PRELOAD there would be obeyed outside.
+ */
+function walls({ root, writableBytes, environment }: SandboxRun): string[] {
+  const size = String(writableBytes);
+  return [
+    ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try"],
+    ["--disable-userns", "--uid", INSIDE, "--gid", INSIDE, "--hostname", "cairn", "--cap-drop", "ALL"],
+    ["--die-with-parent", "--new-session", "--as-pid-1", "--seccomp", String(FILTER_FD)],
+    ["--ro-bind", root, "/"],
+    devices.flatMap((device) => ["--dev-bind", device, device]),
+    [places.out, places.scratch].flatMap((place) => ["--perms", "0755", "--size", size, "--tmpfs", place]),
+    ["--clearenv"],
+    [...environment].flatMap(([name, value]) => ["--setenv", name, value]),
+    ["--chdir", "/", "--", places.init],
+  ].flat();
+}
+
+/** @throws the signal's reason once everything that ran is dead */
+export async function runBubblewrap({ program, filter, runAs }: BubblewrapOptions, run: SandboxRun, signal: AbortSignal): Promise<RunEnd> {
+  signal.throwIfAborted();
+  const filterFile = openSync(filter, "r"); // One each: bubblewrap reads it to its end.
+  const child = spawn(program, [...walls(run), ...run.words], {
+    cwd: "/",
+    env: {},
+    stdio: ["ignore", "pipe", "pipe", filterFile],
+    ...runAs,
+  });
+  closeSync(filterFile);
+
+  let end: "overdue" | "excess" | "aborted" | undefined;
+  const stop = (why: typeof end): void => {
+    end ??= why;
+    child.kill("SIGKILL"); // With it dies the first process, and with that one its whole namespace.
+  };
+  const report = collect(child.stdout, run.reportBytes, () => stop("excess"));
+  const trouble = collect(child.stderr, limits.sandbox.troubleBytes, () => undefined);
+  const timer = setTimeout(() => stop("overdue"), run.wallMs);
+  const onAbort = (): void => stop("aborted");
+  signal.addEventListener("abort", onAbort, { once: true });
+  const code = await new Promise<number | undefined>((resolve) => {
+    let failed = false;
+    child.once("error", () => {
+      failed = true;
+      if (child.pid === undefined) resolve(undefined);
+    });
+    // Closed, and not only exited: the report's other end is held by the first process until it is dead.
+    child.once("close", (exitCode) => resolve(failed ? undefined : (exitCode ?? undefined)));
+  });
+  clearTimeout(timer);
+  signal.removeEventListener("abort", onAbort);
+  if (end === "aborted") signal.throwIfAborted();
+  if (end === "overdue" || end === "excess") return { kind: end };
+  return { kind: "ended", code, report: Buffer.concat(report), trouble: Buffer.concat(trouble).toString("utf8").trim() };
+}
+
+/** Chunks up to `most` bytes together. */
+function collect(stream: NodeJS.ReadableStream | null, most: number, onExcess: () => void): Buffer[] {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= most) chunks.push(chunk);
+    else onExcess();
+  });
+  return chunks;
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { readReport } from "./sandbox-report.ts";
+
+function record(tag: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(tag, 0);
+  head.writeUInt32LE(body.length, 1);
+  return Buffer.concat([head, body]);
+}
+
+function status(waitStatus: number, verdict: number): Buffer {
+  const body = Buffer.alloc(32);
+  body.writeUInt32LE(waitStatus, 0);
+  body.writeUInt32LE(verdict, 4);
+  body.writeBigUInt64LE(2_500n, 8);
+  body.writeBigUInt64LE(1_500n, 16);
+  body.writeBigUInt64LE(4_096n, 24);
+  return record(1, body);
+}
+
+const end = record(5, Buffer.alloc(0));
+const printed = [record(2, Buffer.from("out")), record(3, Buffer.from("err"))];
+const file = record(4, Buffer.from([0, 1, 7, 8, 9]));
+const strange = record(4, Buffer.from([2, 0]));
+const whole = Buffer.concat([status(256, 0), ...printed, file, strange, end]);
+
+test("a report is read as it was written", () => {
+  assert.deepEqual(readReport(whole, ["a", "b"]), {
+    waitStatus: 256,
+    tooManyFiles: false,
+    wallMs: 2.5,
+    cpuMs: 1.5,
+    residentBytes: 4_096,
+    stdout: Buffer.from("out"),
+    stderr: Buffer.from("err"),
+    outputs: [{ name: "a", executable: true, content: Buffer.from([7, 8, 9]) }],
+    strange: ["b"],
+    tooLarge: false,
+  });
+});
+
+const wrong: readonly [what: string, bytes: Buffer, names: readonly string[]][] = [
+  ["nothing", Buffer.alloc(0), []],
+  ["fewer outputs than declared", whole, ["a", "b", "c"]],
+  ["more outputs than declared", whole, ["a"]],
+  ["no end", Buffer.concat([status(0, 0), ...printed]), []],
+  ["a status of another size", Buffer.concat([record(1, Buffer.alloc(31)), ...printed, end]), []],
+  ["outputs although it made too many files", Buffer.concat([status(0, 1), ...printed, file, end]), ["a"]],
+  ["an output in an unknown state", Buffer.concat([status(0, 0), ...printed, record(4, Buffer.from([9, 0])), end]), ["a"]],
+  ["an output without a state", Buffer.concat([status(0, 0), ...printed, record(4, Buffer.alloc(0)), end]), ["a"]],
+  ["something after the end", Buffer.concat([whole, end]), ["a", "b"]],
+];
+
+for (const [what, bytes, names] of wrong) test(`${what} is no report`, () => assert.equal(readReport(bytes, names), undefined));
+
+test("every report that is cut off is noticed, and no bytes are more than they are", () => {
+  for (let length = 0; length < whole.length; length++) assert.equal(readReport(whole.subarray(0, length), ["a", "b"]), undefined);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(3), (bytes, count) => {
+      readReport(
+        Buffer.from(bytes),
+        Array.from({ length: count }, (_, at) => String(at)),
+      );
+    }),
+  );
+});

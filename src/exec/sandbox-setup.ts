@@ -1,0 +1,126 @@
+/**
+ * What a sandbox needs before anything can run in it: bubblewrap, the first process, the filter, a directory; and a first run that
+ * shows whether the walls stand on this machine. Whatever is missing has a name.
+ *
+ * Knows: where programs lie, how the first process is built. Does not know: actions.
+ */
+import { accessSync, chmodSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Digest, digestOf, limits, systemCode } from "../base/index.ts";
+import type { ExecutorLack } from "../contracts/index.ts";
+import { runProgram } from "./run.ts";
+import { type Blobs, SandboxFiles } from "./sandbox-files.ts";
+import { systemCallFilter } from "./sandbox-filter.ts";
+import { basePlan, type Entries } from "./sandbox-plan.ts";
+import { type BubblewrapOptions, type RunAs, runBubblewrap } from "./sandbox-process.ts";
+import { SandboxRoot } from "./sandbox-root.ts";
+
+/** What is there once all of it is. */
+export interface SandboxSetup {
+  readonly bubblewrap: BubblewrapOptions;
+  readonly files: SandboxFiles;
+  /** What every root contains. */
+  readonly base: Entries;
+  /** For people: which walls there are. */
+  readonly walls: string;
+}
+
+export type Lack = { readonly kind: "unavailable"; readonly reason: ExecutorLack; readonly detail: string };
+
+export interface SandboxOptions {
+  /** Of its own; what is in it is removed. */
+  readonly directory: string;
+  /** Where bwrap is looked for. */
+  readonly path: string;
+  /** Must be set where the daemon is root. */
+  readonly runAs: RunAs | undefined;
+}
+
+const SOURCES = fileURLToPath(new URL("../../sandbox/", import.meta.url));
+
+export async function setUp(parts: { blobs: Blobs }, options: SandboxOptions, signal: AbortSignal): Promise<SandboxSetup | Lack> {
+  const filter = process.platform === "linux" ? systemCallFilter(process.arch) : undefined;
+  if (filter === undefined) return lack("platform", `${process.platform} on ${process.arch}`);
+  const program = findProgram("bwrap", options.path);
+  if (program === undefined) return lack("sandbox_missing", "bubblewrap is not installed");
+  const { directory, runAs } = options;
+  const filterFile = join(directory, "filter");
+  try {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
+    chmodSync(directory, runAs === undefined ? 0o700 : 0o711);
+    writeFileSync(filterFile, filter, { mode: 0o444 });
+  } catch (error) {
+    return lack("workspace", `${directory}: ${systemCode(error) ?? "cannot be made"}`);
+  }
+  const built = await buildInit(join(directory, "init"), signal);
+  if (typeof built !== "string") return built;
+  const files = new SandboxFiles(parts, { directory: join(directory, "files"), capacityBytes: limits.sandbox.filesBytes });
+  await files.adopt(join(directory, "init"), built, true, signal);
+  const bubblewrap = { program, filter: filterFile, runAs };
+  const base = basePlan(built).entries;
+  const walls = await lookAtWalls(bubblewrap, files, base, join(directory, "probe"), signal);
+  return typeof walls === "string" ? { bubblewrap, files, base, walls } : walls;
+}
+
+async function buildInit(output: string, signal: AbortSignal): Promise<Digest | Lack> {
+  const environment = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C" };
+  const run = await runProgram("/bin/sh", [join(SOURCES, "build.sh"), output], { cwd: "/", environment }, signal);
+  signal.throwIfAborted();
+  if (run.exitCode !== 0) return lack("init_missing", firstLine(run.stderr));
+  return digestOf(readFileSync(output));
+}
+
+/** Runs the first process inside, which tells what it finds around itself. */
+async function lookAtWalls(
+  bubblewrap: BubblewrapOptions,
+  files: SandboxFiles,
+  base: Entries,
+  directory: string,
+  signal: AbortSignal,
+): Promise<string | Lack> {
+  const root = new SandboxRoot({ files }, directory);
+  root.layOut(base);
+  const run = { root: directory, writableBytes: 1_048_576, environment: new Map<string, string>(), words: ["walls"] };
+  const end = await runBubblewrap(bubblewrap, { ...run, reportBytes: limits.sandbox.troubleBytes, wallMs: limits.sandbox.probeMs }, signal);
+  rmSync(directory, { recursive: true, force: true });
+  if (end.kind !== "ended") return lack("sandbox_failed", end.kind);
+  if (end.code !== 0) return lackOf(firstLine(end.trouble), directory);
+  const found = /^alone 1 filtered 1 closed 1 landlock (\d+)$/m.exec(end.report.toString("latin1"));
+  if (found === null) return lack("sandbox_failed", firstLine(end.report.toString("latin1")));
+  const abi = Number(found[1]);
+  return `bubblewrap, a filter of system calls${abi > 0 ? `, Landlock (ABI ${abi})` : "; this kernel has no Landlock"}`;
+}
+
+/** From what bubblewrap says to what is missing. */
+function lackOf(trouble: string, directory: string): Lack {
+  if (/unknown option/i.test(trouble)) return lack("sandbox_missing", `bubblewrap is too old: ${trouble}`);
+  if (/uid map|gid map|new namespace|user namespace|Operation not permitted|loopback/i.test(trouble))
+    return lack("user_namespaces", trouble);
+  if (trouble.includes(directory)) return lack("workspace", trouble);
+  return lack("sandbox_failed", trouble);
+}
+
+function lack(reason: ExecutorLack, detail: string): Lack {
+  return { kind: "unavailable", reason, detail };
+}
+
+function firstLine(text: string): string {
+  return text.split("\n").find((line) => line.trim() !== "") ?? "";
+}
+
+function findProgram(name: string, path: string): string | undefined {
+  return path
+    .split(delimiter)
+    .filter((directory) => isAbsolute(directory))
+    .map((directory) => join(directory, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}

@@ -1,0 +1,68 @@
+/**
+ * Compiles that others ask for: looked at, turned into an action whose paths are this machine's choice, and run behind walls.
+ *
+ * Knows: the order of it. Does not know: who asks, how the executor keeps its promise.
+ */
+import { dirname } from "node:path";
+import type { Digest } from "../base/index.ts";
+import { objection } from "../compile/index.ts";
+import type { Argument, CompileAction, CompileRefusal, Executor, ExecutorAction, ExecutorOutcome, Toolchain } from "../contracts/index.ts";
+
+/** A compiler that jobs of others may use. */
+export interface Installed {
+  /** Path of the driver. */
+  readonly compiler: string;
+  readonly toolchain: Toolchain;
+}
+
+export interface CompilesForOthersParts {
+  readonly executor: Executor;
+  /** The compiler that has this content, when this machine has it and it is approved. */
+  readonly installed: (toolchain: Digest) => Installed | undefined;
+}
+
+export type OthersOutcome =
+  | Exclude<ExecutorOutcome, { kind: "refused" }>
+  | { readonly kind: "refused"; readonly reason: CompileRefusal; readonly detail: string };
+
+/** What the outputs are called, whatever who asks calls them. */
+const OBJECT = "object";
+const DEPENDENCIES = "dependencies";
+
+export class CompilesForOthers {
+  readonly #parts: CompilesForOthersParts;
+
+  constructor(parts: CompilesForOthersParts) {
+    this.#parts = parts;
+  }
+
+  /** Its outputs are `object` and, where it is wanted, `dependencies`. */
+  async compile(asked: CompileAction, signal: AbortSignal): Promise<OthersOutcome> {
+    const installed = this.#parts.installed(asked.toolchain);
+    if (installed === undefined) return { kind: "refused", reason: "toolchain_unknown", detail: asked.toolchain };
+    const against = objection(asked, installed.toolchain.family);
+    if (against !== undefined) return { kind: "refused", ...against };
+    return this.#parts.executor.run(actionOf(asked, installed), signal);
+  }
+}
+
+function actionOf(asked: CompileAction, { compiler, toolchain }: Installed): ExecutorAction {
+  const { options, mode, source, dependencies, environment, cwd, inputs, directories, limits } = asked;
+  const depfile = dependencies === undefined ? [] : depfileArguments(dependencies);
+  return {
+    program: compiler,
+    arguments: [...options, mode === "object" ? "-c" : "-S", "-o", { output: OBJECT }, ...depfile, source],
+    // Where the driver finds the assembler.
+    environment: new Map([...environment, ["PATH", [...new Set(toolchain.files.map((file) => dirname(file)))].join(":")]]),
+    cwd,
+    toolchain,
+    inputs: inputs.map((input) => ({ ...input, executable: false })),
+    directories,
+    outputs: dependencies === undefined ? [OBJECT] : [OBJECT, DEPENDENCIES],
+    limits,
+  };
+}
+
+function depfileArguments({ headers, target, phony }: NonNullable<CompileAction["dependencies"]>): Argument[] {
+  return [headers === "all" ? "-MD" : "-MMD", "-MF", { output: DEPENDENCIES }, "-MT", target, ...(phony ? ["-MP"] : [])];
+}
