@@ -107,6 +107,8 @@ export class CompileFlow implements AsyncDisposable {
   /** Compiles that have ended and are to be digested, and others' results that are to be kept. */
   readonly #later: Later = new Later({ isBusy: () => this.#jobs.size >= CORES_FOR_BUILDS || this.#others.isAsked });
   readonly #others: Others;
+  /** Compiles that have ended and are being looked at. */
+  readonly #taking = new Set<Promise<Taken>>();
   readonly #stop = new AbortController();
   /** Results that wait for a quiet moment to be settled, by action. */
   readonly #presumed = new Map<string, { readonly question: CompileQuestion; readonly execution: Made }>();
@@ -136,6 +138,7 @@ export class CompileFlow implements AsyncDisposable {
 
   /** Stores what waits to be. */
   async catchUp(): Promise<void> {
+    await Promise.all(this.#taking);
     await this.#later.catchUp();
   }
 
@@ -274,11 +277,9 @@ export class CompileFlow implements AsyncDisposable {
       this.#remember(understood, "compiler_failed", { differences: job.differences });
       return { kind: "not-stored" };
     }
-    try {
-      return await this.#take(job, report, signal);
-    } catch (error) {
-      return this.#failed(job, error);
-    }
+    const taken = this.#take(job, report, signal).catch((error: unknown) => this.#failed(job, error));
+    this.#taking.add(taken);
+    return taken.finally(() => this.#taking.delete(taken));
   }
 
   /** The asker went away without running, or without telling. */
