@@ -592,8 +592,7 @@ export const limits = {
     filesWritten: 4_096,
     /** What bubblewrap itself, or the first process, may say about its trouble. */
     troubleBytes: 4_096,
-    /** Building the first process, and the first run that shows whether the walls stand. */
-    buildMs: 30_000,
+    /** The first run, which shows whether the walls stand. */
     probeMs: 10_000,
   },
 } as const;

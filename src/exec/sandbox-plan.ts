@@ -42,7 +42,7 @@ export class Plan {
     const real = this.#real(path);
     if (real === undefined) return false;
     const present = this.entries.get(real);
-    if (present !== undefined) return isSame(present, entry);
+    if (present !== undefined) return isSameEntry(present, entry);
     if (real === "/") return entry.kind === "directory";
     this.entries.set(real, entry);
     return true;
@@ -117,7 +117,8 @@ function isKept(path: string): boolean {
   return KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`));
 }
 
-function isSame(left: Entry, right: Entry): boolean {
+/** Whether one may stand in for the other. */
+export function isSameEntry(left: Entry, right: Entry): boolean {
   if (left.kind === "file" && right.kind === "file") return left.digest === right.digest && left.executable === right.executable;
   if (left.kind === "link" && right.kind === "link") return left.target === right.target;
   return left.kind === right.kind;
@@ -130,6 +131,3 @@ function parentOf(path: string): string {
 function join(parent: string, target: string): string {
   return target.startsWith("/") ? target : `${parent}/${target}`;
 }
-
-/** Whether two entries may stand in for each other. */
-export { isSame as isSameEntry };

@@ -48,7 +48,7 @@ export class SandboxRoot {
     if (entry?.kind === "directory" || (entry?.kind === "mount" && !isDevice(path))) rmdirSync(place);
     else unlinkSync(place);
     this.#entries.delete(path);
-    if (entry?.kind === "file" && this.#sharing.get(contentOf(entry)) === path) this.#sharing.delete(contentOf(entry));
+    if (entry?.kind === "file" && this.#sharing.get(entry.digest) === path) this.#sharing.delete(entry.digest);
   }
 
   #make(path: string, entry: Entry): void {
@@ -65,19 +65,14 @@ export class SandboxRoot {
         symlinkSync(entry.target, place);
         break;
       case "file": {
-        const content = contentOf(entry);
-        const apart = this.#sharing.has(content);
+        const apart = this.#sharing.has(entry.digest);
         this.#files.link(entry.digest, entry.executable, place, apart);
-        if (!apart) this.#sharing.set(content, path);
+        if (!apart) this.#sharing.set(entry.digest, path);
         break;
       }
     }
     this.#entries.set(path, entry);
   }
-}
-
-function contentOf(entry: Extract<Entry, { kind: "file" }>): string {
-  return entry.digest;
 }
 
 /** Devices are mounted on files. */
