@@ -2,7 +2,18 @@
  * What runs is what the sources say: a bundle is used until one of them changes, and a package without sources has nothing else.
  */
 import assert from "node:assert/strict";
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -36,11 +47,18 @@ test("a bundle runs as long as it is what the sources say", { timeout: 60_000 },
   const before = { text: readFileSync(source), times: statSync(source) };
   appendFileSync(source, 'process.stderr.write("source");\n');
   assert.equal(await says(), "source", "an edited source is what runs");
+
+  const earlier = readdirSync(join(copy, "dist/app"));
+  await run(process.execPath, [join(copy, "scripts/bundle.ts")], { cwd: copy });
+  const now = readdirSync(join(copy, "dist/app"));
+  assert.ok(now.length > earlier.length, "what has changed is there anew");
+  for (const name of earlier) assert.ok(now.includes(name), `${name} may still be loaded by a daemon that runs`);
+  assert.equal(await says(), "source");
   writeFileSync(source, before.text);
   utimesSync(source, before.times.atime, before.times.mtime);
   writeFileSync(join(copy, "dist/app/made-of.json"), "[");
   assert.equal(await says(), "", "half a bundle is none");
 
   rmSync(join(copy, "src"), { recursive: true });
-  assert.equal(await says(), "bundle", "a package has no sources");
+  assert.equal(await says(), "source", "a package has no sources");
 });
