@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { type ExecutorWorld, executorCompliance } from "../../test/compliance/executor.ts";
 import { digestOf, type Log } from "../base/index.ts";
 import type { BlobRead, Executor, InputFile } from "../contracts/index.ts";
@@ -138,6 +140,36 @@ test("a sandbox leaves nothing behind when it ends, not even a running job", asy
   assert.equal(outcome.kind === "unavailable" && outcome.reason, "stopping");
   assert.equal(existsSync(join(on.directory, "sandbox")), false);
 });
+
+test("a daemon that is killed leaves no job running", async (t) => {
+  await using on = ground();
+  const sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  await sandbox[Symbol.asyncDispose]();
+  const program = join(on.directory, "waits");
+  const source = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n";
+  execFileSync("cc", ["-static", "-x", "c", "-", "-o", program], { input: source });
+  const fixture = spawn(process.execPath, [join(import.meta.dirname, "sandbox.fixture.ts"), on.directory, program], { stdio: "inherit" });
+  await until(t, () => running(on.directory) === 1);
+  fixture.kill("SIGKILL");
+  await until(t, () => running(on.directory) === 0);
+});
+
+/** Jobs whose program was called with this argument. */
+function running(argument: string): number {
+  const commands = readdirSync("/proc").flatMap((entry) => {
+    try {
+      return /^\d+$/.test(entry) ? [readFileSync(join("/proc", entry, "cmdline"), "utf8")] : [];
+    } catch {
+      return []; // It has ended meanwhile.
+    }
+  });
+  return commands.filter((command) => command.startsWith("/project/waits\0") && command.includes(argument)).length;
+}
+
+async function until(t: TestContext, isSo: () => boolean): Promise<void> {
+  while (!isSo()) await setTimeout(20, undefined, { signal: t.signal });
+}
 
 test("two inputs of one content are two files, as compilers tell files apart", async (t) => {
   await using on = ground();
