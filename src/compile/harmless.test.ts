@@ -15,7 +15,7 @@ const ordinary: readonly string[] = [
   '-O3 -DVERSION="1.0" -include config.h -ffile-prefix-map=/home/a=. -fno-strict-aliasing -march=x86-64-v3',
   "-x c++ -std=c++20 -fvisibility=hidden -stdlib=libc++ -Wno-unused -fcolor-diagnostics",
   "-fsanitize=address,undefined -fno-omit-frame-pointer -pthread -pipe -w -g0 -gdwarf-5",
-  "-Wa,--noexecstack -Wp,-D_FORTIFY_SOURCE=2 -Wa,--defsym,x=1 -Xclang -fno-pch-timestamp",
+  "-Wa,--noexecstack -Wp,-D_FORTIFY_SOURCE=2 -Wa,--defsym,x=1 -Xassembler --noexecstack",
 ];
 
 for (const line of ordinary) test(`ordinary: ${line}`, () => assert.equal(reason(line.split(" ")), undefined));
@@ -27,10 +27,7 @@ const refused: readonly [words: readonly string[], reason: CompileRefusal][] = [
   [["-march=native"], "machine_dependent"],
   [["-mtune=native"], "machine_dependent"],
   [["-mcpu=help"], "mode_option"],
-  [["-Xclang", "-load", "-Xclang", "x.so"], "nested_option"],
-  [["-Xclang", "-include-pch", "-Xclang", "-load"], "nested_option"],
-  [["-Xclang", "-mllvm", "-Xclang", "-load=x.so"], "nested_option"],
-  [["-Xclang", "-include-pch"], "nested_option"],
+  [["-Xclang", "-fno-pch-timestamp"], "unknown_option"], // gcc has no such option.
   [["-Wa,-a=/x"], "nested_option"],
   [["-Wa,--defsym,@x"], "nested_option"],
   [["-Wp,-D_X,-MD,/x"], "nested_option"],
@@ -43,7 +40,20 @@ const refused: readonly [words: readonly string[], reason: CompileRefusal][] = [
   [["-fprofile-use=/x"], "profile"],
   [["-fmodules"], "unknown_option"],
   [["-MD"], "output_option"],
+  [["-include-pch", "-fplugin=x.so"], "unknown_option"],
+  [["-target", "-fplugin=x.so"], "unknown_option"],
 ];
+
+const refusedForClang: readonly [words: readonly string[], reason: CompileRefusal][] = [
+  [["-Xclang", "-load", "-Xclang", "x.so"], "nested_option"],
+  [["-Xclang", "-include-pch", "-Xclang", "-load"], "nested_option"],
+  [["-Xclang", "-mllvm", "-Xclang", "-load=x.so"], "nested_option"],
+  [["-Xclang", "-include-pch"], "nested_option"],
+  [["-mllvm", "-load=x.so"], "nested_option"],
+];
+
+for (const [words, expected] of refusedForClang)
+  test(`refused for clang: ${words.join(" ")}`, () => assert.equal(reason(words, "clang"), expected));
 
 for (const [words, expected] of refused) test(`refused: ${words.join(" ")}`, () => assert.equal(reason(words), expected));
 
@@ -64,6 +74,8 @@ const sources: readonly [source: string, options: readonly string[], reason: Com
 
 for (const [source, options, expected] of sources)
   test(`source ${JSON.stringify(source)} ${options.join(" ")}`, () => assert.equal(reason(options, "gcc", source), expected));
+
+test("ordinary for clang: -Xclang -fno-pch-timestamp", () => assert.equal(reason(["-Xclang", "-fno-pch-timestamp"], "clang"), undefined));
 
 test("variables are typed, and all others are refused", () => {
   const ask = (name: string, value: string): CompileRefusal | undefined =>

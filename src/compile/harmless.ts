@@ -32,11 +32,20 @@ export function objection(asked: Asked, family: "gcc" | "clang"): Objection | un
     const option = readOption(word, options[at + 1]);
     if (option.kind !== "option") return { reason: "unknown_option", detail: word };
     if (option.separate) at++;
-    const reason = reader.judge(option);
+    const reason = reader.judge(option) ?? (mayBeAnOption(option, family) ? "unknown_option" : undefined);
     if (reason !== undefined) return { reason, detail: `${option.name}${option.separate ? " " : ""}${option.value}` };
   }
   if (reader.isAwaiting) return { reason: "nested_option", detail: "-Xclang" };
   return sourceObjection(source, reader.language, family) ?? environmentObjection(environment);
+}
+
+/**
+ * A value that begins like an option: another compiler than the one that has this option might take it for one, as gcc, which reads
+ * `-include-pch -fplugin=x` as `-include` of a file `-pch`, and a plugin.
+ */
+function mayBeAnOption({ rule, separate, value }: Known, family: "gcc" | "clang"): boolean {
+  if (!separate || !value.startsWith("-") || rule.role === "assembler") return false;
+  return family !== "clang" || (rule.role !== "frontend" && rule.role !== "backend");
 }
 
 /** By role, what is refused; the others are taken or looked at more closely. */

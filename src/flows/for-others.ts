@@ -51,7 +51,8 @@ function actionOf(asked: CompileAction, { compiler, toolchain }: Installed): Exe
   const depfile = dependencies === undefined ? [] : depfileArguments(dependencies);
   return {
     program: compiler,
-    arguments: [...options, mode === "object" ? "-c" : "-S", "-o", { output: OBJECT }, ...depfile, source],
+    // Ours first: an option that took the word after it could take none of them.
+    arguments: [mode === "object" ? "-c" : "-S", "-o", { output: OBJECT }, ...depfile, ...options, source],
     // Where the driver finds the assembler.
     environment: new Map([...environment, ["PATH", [...new Set(toolchain.files.map((file) => dirname(file)))].join(":")]]),
     cwd,

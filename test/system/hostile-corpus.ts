@@ -112,6 +112,7 @@ function codeExecution(secret: string): Row[] {
     refused(1, "plugin", { options: [`-fplugin=${PROGRAM}`] }),
     refused(1, "plugin", { options: [`-fpass-plugin=${PROGRAM}`], by: "clang" }),
     refused(1, "nested_option", { options: ["-Xclang", "-load", "-Xclang", PROGRAM], by: "clang" }),
+    refused(1, "unknown_option", { options: ["-include-pch", `-fplugin=${PROGRAM}`] }),
     refused(1, "nested_option", { options: ["-mllvm", `-load=${PROGRAM}`], by: "clang" }),
     refused(2, "unknown_option", { options: ["-wrapper", takeOver.join(",")] }),
     refused(2, "unknown_option", { options: ["-B", PROJECT] }),
