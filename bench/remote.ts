@@ -11,6 +11,7 @@ import { type BuildParts, type Built, build, calm } from "./builds.ts";
 import { Ccache, type Contender, enter, findProgram, plainEnvironment } from "./contenders.ts";
 import { Member, Newcomer } from "./machines.ts";
 import { Cable, HERE, type Place } from "./places.ts";
+import { Practice } from "./practice.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -65,13 +66,16 @@ async function projectRows(world: World, name: ProjectName, notes: string[]): Pr
   first.cairn("init");
   settings.progress(`${name}: the first machine builds, and what it built is made ready for others`);
   await build(parts, first, JOBS);
+  const practice = await Practice.prepare(settings, workshop, name);
+  await practice.of(first);
   await calm(first);
+  notes.push(`${name}: ${practice.note}`);
   const elsewhere = await reference(settings, workshop, project.copyTo(workshop.path(name, "checkout1/project")));
   if (elsewhere.expected !== parts.expected) {
     notes.push(`${name}: the compiler itself writes other objects at another path, so nothing can be reused`);
     return [];
   }
-  await using second = new Newcomer(workshop, first, here);
+  await using second = new Newcomer(workshop, first, practice, here);
   const other = new RemoteCcache(world, workshop.path(name, "ccache"));
   await build(elsewhere, other, JOBS);
   return await measured(world, elsewhere, { second, other }, notes);

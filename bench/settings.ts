@@ -31,6 +31,8 @@ export interface Settings {
   readonly dataBytes: number;
   /** Objects in `exchange`. */
   readonly objects: number;
+  /** Whether a daemon has built something else before it is measured: in `cold`, `sharing` and `remote`. */
+  readonly practised: boolean;
   /** Of a packet to the other machine and one back in `remote`; 0: loopback. */
   readonly rttMs: number;
   /** Of the artifact in `swarm`, and of every machine's uplink there. */

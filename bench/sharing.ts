@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { build, calm } from "./builds.ts";
 import { enter } from "./contenders.ts";
 import { Member, Newcomer } from "./machines.ts";
+import { Practice } from "./practice.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -37,7 +38,10 @@ async function projectRows(settings: Settings, name: ProjectName, notes: string[
   first.cairn("init");
   settings.progress(`${name}: the first machine builds, and what it built is made ready for others`);
   await build(parts, first, JOBS);
+  const practice = await Practice.prepare(settings, workshop, name);
+  await practice.of(first);
   await calm(first);
+  notes.push(`${name}: ${practice.note}`);
   const elsewhere = await reference(settings, workshop, project.copyTo(workshop.path("checkout1", "project")));
   if (elsewhere.expected !== parts.expected) {
     notes.push(`${name}: the compiler itself writes other objects at another path, so nothing can be reused`);
@@ -45,7 +49,7 @@ async function projectRows(settings: Settings, name: ProjectName, notes: string[
   }
   const none = await enter("none", workshop.native, workshop.path("none"));
   if (none === undefined) throw new Error("there is always the compiler");
-  const second = new Newcomer(workshop, first);
+  const second = new Newcomer(workshop, first, practice);
   settings.progress(`${name}: ${settings.rounds} rounds`);
   let misses = 0;
   const measured = await interleave([none, second], settings.rounds, async (contender) => {
