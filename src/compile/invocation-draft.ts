@@ -84,6 +84,7 @@ export class Draft {
   option(option: Known): Verdict {
     const { rule, name, value } = option;
     if (option.separate && value === "") return { reason: "bad_arguments", detail: name };
+    if (rule.clangOnly === true && this.family === "gcc") return { reason: "unsupported_option", detail: name };
     for (const mark of rule.marks ?? []) this.marks.add(mark);
     switch (rule.role) {
       case "drop":

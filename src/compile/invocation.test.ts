@@ -78,6 +78,13 @@ test("variables that make the compiler do more are a reason to pass", () => {
   }
 });
 
+test("what only clang has is never taken for the same of gcc, which reads two other options", () => {
+  for (const option of ["-include-pch", "-isystem-after"]) {
+    assert.equal(summary(read(["gcc", option, "-DX=1", "-c", "x.c"])), "pass unsupported_option");
+    assert.equal(read(["clang", option, "dir/x", "-c", "x.c"]).kind, "compile");
+  }
+});
+
 test("the probe is told the language", () => {
   assert.deepEqual(compiled("g++ -c x.c -I a").searchArgs, ["-I", "a", "-x", "c++"]);
   assert.deepEqual(compiled("gcc -c x.mii").searchArgs, ["-x", "objective-c++"]);

@@ -50,6 +50,8 @@ export interface Rule {
   /** The value is a path: where it lies in the checkout does not matter, only which file of the checkout it is. */
   readonly path?: true;
   readonly marks?: readonly Mark[];
+  /** gcc reads it as another option, and the word after it as one more. */
+  readonly clangOnly?: true;
   /** With role `refuse`. */
   readonly reason?: PassReason;
 }
@@ -97,7 +99,7 @@ const general: readonly Row[] = [
 
 const headers: readonly Row[] = [
   ["-I -iquote -isystem -idirafter -isysroot -iprefix -iwithprefix -iwithprefixbefore", { form: "either", role: "search", path: true }],
-  ["-cxx-isystem -stdlib++-isystem -isystem-after -iwithsysroot", { form: "either", role: "search", path: true }],
+  ["-cxx-isystem -stdlib++-isystem -isystem-after -iwithsysroot", { form: "either", role: "search", path: true, clangOnly: true }],
   ["--include-directory --include-directory-after", { form: "separate", role: "search", path: true }],
   ["--include-directory= --include-directory-after= --embed-dir=", { form: "joined", role: "search", path: true }],
   ["--sysroot= --gcc-toolchain= --gcc-install-dir=", { form: "joined", role: "search", path: true }],
@@ -108,7 +110,7 @@ const headers: readonly Row[] = [
   ["-include -imacros", { form: "either", role: "include", path: true }],
   ["--include --imacros", { form: "separate", role: "include", path: true }],
   ["--include= --imacros=", { form: "joined", role: "include", path: true }],
-  ["-include-pch", { form: "separate", role: "input", path: true, marks: ["lines", "content", "layout", "hidden"] }],
+  ["-include-pch", { form: "separate", role: "input", path: true, marks: ["lines", "content", "layout", "hidden"], clangOnly: true }],
   ["--system-header-prefix= --no-system-header-prefix=", { form: "joined", role: "keep", marks: ["hidden"] }],
   ["-I-", { form: "flag", role: "refuse" }],
 ];
