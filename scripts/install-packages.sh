@@ -20,7 +20,7 @@ valgrind     memory errors of the compiler wrapper
 strace       which files a compiler really looks for
 iproute2     network namespaces of the lab
 nftables     its routers, which translate addresses
-bubblewrap   the sandbox in which others' compiles run
+bubblewrap   the sandbox in which the compiles of others run
 procps       processes that a test may have left behind
 '
 
