@@ -1,0 +1,12 @@
+/** What a machine lacks is told without touching it. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { run } from "../test/system/harness.ts";
+
+test("the script of system packages tells what it would do", async () => {
+  const script = join(import.meta.dirname, "install-packages.sh");
+  const told = await run("sh", [script, "--print"], { cwd: import.meta.dirname });
+  assert.equal(told.stderr, "");
+  assert.match(told.stdout, /everything is installed|gcc|apt-get/);
+});
