@@ -92,7 +92,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const quiet = async (signal: AbortSignal): Promise<void> => {
     if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
-  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, now, quiet, end }, { home, paths }));
+  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, end }, { home, paths }));
   const controls = new NodeControls(
     { store, index, pins, statistics, records, flow, housekeeper, network, sandbox, now, end: () => end("asked to") },
     { home, paths, config, values },

@@ -30,7 +30,6 @@ export interface HousekeeperParts {
   readonly records: HotRecords;
   readonly hits: HitsLog;
   readonly log: Log;
-  readonly now: () => number;
   /** Called each time when nobody asks. */
   readonly quiet: (signal: AbortSignal) => Promise<void>;
   readonly end: (why: string) => void;
@@ -106,7 +105,7 @@ export class Housekeeper implements AsyncDisposable {
   }
 
   async #work(): Promise<void> {
-    const { index, store, flow, now, end } = this.#parts;
+    const { index, store, flow, end } = this.#parts;
     if (!this.#homeIsThere()) return end("its home is gone");
     this.#ticks += 1;
     rmSync(this.#paths.unresponsive, { force: true });
@@ -117,8 +116,8 @@ export class Housekeeper implements AsyncDisposable {
     index.flush();
     index.tidy(TIDY_BUDGET_MS);
     await store.tidy(TIDY_BUDGET_MS);
-    const until = now() + SETTLE_BUDGET_MS;
-    while (flow.quiet && now() < until && (await flow.settleNext(this.#stop.signal)));
+    const until = performance.now() + SETTLE_BUDGET_MS;
+    while (flow.quiet && performance.now() < until && (await flow.settleNext(this.#stop.signal)));
     if (flow.quiet) await this.#parts.quiet(this.#stop.signal);
     if (seldom) boundLog(this.#log, STDERR); // Last: a full disk ends the tick.
   }

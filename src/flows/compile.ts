@@ -112,6 +112,7 @@ export class CompileFlow implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** Results that wait for a quiet moment to be settled, by action. */
   readonly #presumed = new Map<string, { readonly question: CompileQuestion; readonly execution: Made }>();
+  /** ms, monotonic: clocks are set. */
   #askedAt = 0;
 
   constructor(parts: CompileParts, options: CompileOptions) {
@@ -150,7 +151,7 @@ export class CompileFlow implements AsyncDisposable {
   }
 
   async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
-    this.#askedAt = this.#parts.now();
+    this.#askedAt = performance.now();
     let look = new Look(await this.#glances.next(), question.cwd);
     const again = await this.#answerAgain(question, look);
     if (again !== undefined) return again;
@@ -194,7 +195,7 @@ export class CompileFlow implements AsyncDisposable {
 
   /** True when nobody has asked for a while. */
   get quiet(): boolean {
-    return this.#parts.now() - this.#askedAt > limits.quietMs && this.#jobs.size === 0 && this.waiting === 0;
+    return performance.now() - this.#askedAt > limits.quietMs && this.#jobs.size === 0 && this.waiting === 0;
   }
 
   /**

@@ -27,13 +27,12 @@ export interface OthersParts {
   readonly sharing: Sharing;
   readonly later: Pick<Later, "add">;
   readonly log: Log;
-  /** ms since the epoch */
-  readonly now: () => number;
 }
 
 export class Others {
   readonly #parts: OthersParts;
-  #broughtAt = 0;
+  /** ms, monotonic: clocks are set. */
+  #broughtAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: OthersParts) {
     this.#parts = parts;
@@ -41,7 +40,7 @@ export class Others {
 
   /** Whether somebody builds with others' results just now. */
   get isAsked(): boolean {
-    return this.#parts.now() - this.#broughtAt < limits.bringingMs;
+    return performance.now() - this.#broughtAt < limits.bringingMs;
   }
 
   /**
@@ -52,14 +51,14 @@ export class Others {
    * @param look begun after the question was asked
    */
   async bring(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
-    const { sharing, later, now } = this.#parts;
+    const { sharing, later } = this.#parts;
     const began = performance.now();
     for (const offer of await sharing.find(understood.manifest, signal)) {
       const { entry, result, execution } = offer.shared;
       if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;
       const { complete, bytes } = await sharing.bring(offer, signal);
       if (!complete) continue;
-      this.#broughtAt = now();
+      this.#broughtAt = performance.now();
       const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs: Math.round(performance.now() - began) };
       // The index and a signature in it take as long as all else together, and the asker needs neither.
       const kept = later.add(understood.manifest, entryWeight(entry), () => Promise.resolve(this.#keep(offer)));
