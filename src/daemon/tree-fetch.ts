@@ -3,11 +3,13 @@
  *
  * Knows: whom to ask, and what belongs to a tree. Does not know: what it is for, or where its files go.
  */
+import { setImmediate as otherWork } from "node:timers/promises";
 import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
 import type { Exchange } from "../contracts/index.ts";
 import type { Holder } from "../net/index.ts";
 import type { DiskStore } from "../store/index.ts";
 import type { Directory, Root, TreeCodec } from "../wire/index.ts";
+import { checkRoom, type Nodes, type TreeTotals, totalsOf } from "./tree-totals.ts";
 
 /** Other members, as far as trees need them. */
 export interface TreeNetwork {
@@ -17,7 +19,7 @@ export interface TreeNetwork {
 }
 
 export interface TreeFetchParts {
-  readonly store: Pick<DiskStore, "has" | "read" | "write" | "sizeOf">;
+  readonly store: Pick<DiskStore, "has" | "read" | "write" | "sizeOf" | "directory">;
   readonly codec: TreeCodec;
   /** Undefined where this node is in no network. */
   readonly network: TreeNetwork | undefined;
@@ -34,8 +36,11 @@ export interface FetchCounts {
   readonly ofBytes: number;
 }
 
-/** All directories below a root, by digest. */
-export type Nodes = ReadonlyMap<Digest, Directory>;
+/** A tree whose directories are all here. */
+export interface Tree {
+  readonly nodes: Nodes;
+  readonly totals: TreeTotals;
+}
 
 interface Wanted {
   readonly digest: Digest;
@@ -63,7 +68,7 @@ export class TreeFetch {
   /**
    * Brings one blob of which nobody has told the size.
    *
-   * @throws {CairnError} blob-absent, home-unwritable; the signal's reason
+   * @throws {CairnError} blob-absent, home-unwritable, usage where there is no room for it; the signal's reason
    */
   async root({ digest, codec }: Root): Promise<void> {
     const { store, held, network } = this.#parts;
@@ -74,6 +79,7 @@ export class TreeFetch {
     const sizes = [...new Set(holders.map(({ size }) => size))].filter((size) => size <= largest);
     // Who says another size than the others may be wrong.
     for (const size of sizes.slice(0, triedSizes)) {
+      await checkRoom(store.directory, size);
       this.#from = holders.filter((one) => one.size === size).map(({ key }) => key);
       if ((await this.#ask(this.#from, [{ digest, size }])).length === 0) return;
     }
@@ -93,34 +99,60 @@ export class TreeFetch {
   /**
    * Brings all that belongs to a tree.
    *
-   * @param before is told all directories, and how many bytes of files are missing, before any of those is fetched; it may refuse
-   * @returns its directories
-   * @throws {CairnError} as directory; limit-exceeded; what `before` throws
+   * @param before is told what the tree is, before any of its files is fetched; it may refuse
+   * @throws {CairnError} as directory; limit-exceeded; usage where the store has no room; what `before` throws
    */
-  async all(root: Root, before: (nodes: Nodes, missingBytes: number) => Promise<void>): Promise<Nodes> {
+  async all(root: Root, before: (tree: Tree) => Promise<void>): Promise<Tree> {
     await this.root(root);
+    if (root.codec === "raw") {
+      const tree = { nodes: new Map(), totals: { files: 1, bytes: this.#parts.store.sizeOf(root.digest) ?? 0 } };
+      await before(tree);
+      return tree;
+    }
+    const { nodes, files } = await this.#directories(root.digest);
+    const tree = { nodes, totals: totalsOf(root.digest, nodes) };
+    const missing = await this.#missing(files);
+    await before(tree);
+    await checkRoom(this.#parts.store.directory, bytesOf(missing));
+    await this.#bring(missing);
+    return tree;
+  }
+
+  /** Brings all directories, level by level. What they are said to hold is counted before more is fetched. */
+  async #directories(root: Digest): Promise<{ readonly nodes: Nodes; readonly files: ReadonlyMap<Digest, number> }> {
     const nodes = new Map<Digest, Directory>();
     const files = new Map<Digest, number>();
-    let level: Digest[] = root.codec === "directory" ? [root.digest] : [];
-    for (let depth = 0; level.length > 0; depth++) {
+    let entries = 0;
+    let level: ReadonlyMap<Digest, number> = new Map([[root, this.#parts.store.sizeOf(root) ?? 0]]);
+    for (let depth = 0; level.size > 0; depth++) {
       if (depth > mostDepth) throw new CairnError("limit-exceeded", { what: "depth of a tree" });
       const below = new Map<Digest, number>();
-      for (const digest of level) {
-        const directory = await this.#read(digest);
+      for await (const [digest, directory] of this.#level(level)) {
         nodes.set(digest, directory);
+        entries += directory.size;
+        if (entries > mostEntries) throw new CairnError("limit-exceeded", { what: "entries of a tree" });
         for (const entry of directory.values()) {
           if (entry.kind === "file") files.set(entry.digest, entry.size);
           else if (entry.kind === "directory" && !nodes.has(entry.digest)) below.set(entry.digest, entry.size);
         }
-        if (files.size + nodes.size + below.size > mostEntries) throw new CairnError("limit-exceeded", { what: "entries of a tree" });
       }
-      await this.#bring(await this.#missing(below));
-      level = [...below.keys()].filter((digest) => !nodes.has(digest));
+      for (const digest of level.keys()) below.delete(digest);
+      level = below;
     }
-    const missing = await this.#missing(files);
-    await before(nodes, bytesOf(missing));
-    await this.#bring(missing);
-    return nodes;
+    return { nodes, files };
+  }
+
+  /** Those that are here come first, then the others, as they are brought. */
+  async *#level(level: ReadonlyMap<Digest, number>): AsyncGenerator<readonly [Digest, Directory]> {
+    const missing = await this.#missing(level);
+    await checkRoom(this.#parts.store.directory, bytesOf(missing));
+    const isMissing = new Set(missing.map(({ digest }) => digest));
+    for (const digest of level.keys()) if (!isMissing.has(digest)) yield [digest, await this.#read(digest)];
+    for (let at = 0; at < missing.length; at += blobsAtOnce) {
+      const some = missing.slice(at, at + blobsAtOnce);
+      await this.#bring(some);
+      for (const { digest } of some) yield [digest, await this.#read(digest)];
+    }
   }
 
   async #read(digest: Digest): Promise<Directory> {
@@ -135,7 +167,7 @@ export class TreeFetch {
     const { store, held } = this.#parts;
     const missing: Wanted[] = [];
     for (const [digest, size] of blobs) {
-      held.add(digest);
+      if (held.add(digest).size % blobsAtOnce === 0) await otherWork(undefined, { signal: this.#signal }); // A build may ask something.
       const here = store.sizeOf(digest);
       if (here !== undefined && here !== size) throw new CairnError("frame-invalid", { what: "size", digest });
       if (here === undefined && !(await store.has(digest))) missing.push({ digest, size });

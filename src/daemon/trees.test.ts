@@ -3,6 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -142,8 +144,8 @@ const doubling: Make = (world) => {
 
 const wide: Make = (world) => {
   const file = world.file("x");
-  const one = world.tree(Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`${i}`, file])));
-  return world.tree(Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}`, one])));
+  const one = world.tree(Object.fromEntries(Array.from({ length: 8_000 }, (_, i) => [`${i}`, file])));
+  return world.tree(Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`${i}`, one])));
 };
 
 /** More than any disk has: nothing of it may be fetched. */
@@ -155,10 +157,34 @@ const enormous: Make = (world) => {
   return world.tree({ small: world.file("x"), large: world.tree(Object.fromEntries(files)) });
 };
 
+/** Nothing in it is a blob of its own. */
+const links: Make = (world) => {
+  const some = (at: number): TreeEntry =>
+    world.tree(Object.fromEntries(Array.from({ length: 8_000 }, (_, i) => [`${at}-${i}`, { kind: "link", target: "x" }])));
+  return world.tree(Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`${i}`, some(i)])));
+};
+
+for (const [about, make] of [
+  ["links", links],
+  ["one file again and again", wide],
+  ["one directory again and again", doubling],
+] as const satisfies readonly (readonly [string, Make])[])
+  test(`a tree with too many entries is not pinned, though all are ${about}`, async (t) => {
+    const world = await World.open(t);
+    const pin = world.trees.pin(
+      world.cid(make(world)),
+      () => assert.fail("it is pinned"),
+      () => undefined,
+      t.signal,
+    );
+    await assert.rejects(pin, isRefused("limit-exceeded"));
+  });
+
 for (const [about, make, code] of [
   ["too deep", chain(limits.trees.depth + 2), "limit-exceeded"],
   ["doubling at every level", doubling, "limit-exceeded"],
   ["of more entries than any may have", wide, "limit-exceeded"],
+  ["of links alone that are too many", links, "limit-exceeded"],
   ["larger than the disk", enormous, "usage"],
   ["with a file that is not so large", (world) => world.tree({ a: world.file("four", 3) }), "blob-absent"],
   [
@@ -178,6 +204,23 @@ for (const [about, make, code] of [
     await assert.rejects(world.get(root, t.signal), isRefused(code));
     world.assertNothing();
     assert.ok(world.given < 8 * limits.trees.nodeBytes, `${world.given} bytes were fetched`);
+  });
+
+for (const [about, make, given] of [
+  ["a file", (world) => world.file("x".repeat(2_000)), 0],
+  ["a directory", (world) => world.tree({ b: { kind: "link", target: "x".repeat(2_000) } }), 0],
+  ["a directory below", (world) => world.tree({ a: world.tree({ b: { kind: "link", target: "x".repeat(2_000) } }) }), 1_000],
+] as const satisfies readonly (readonly [string, Make, number])[])
+  test(`${about} that the store's disk has no room for is refused before it is fetched`, async (t) => {
+    const world = await World.open(t);
+    t.mock.method(fs, "statfs", () => Promise.resolve({ bavail: 1_000, bsize: 1 }));
+    syncBuiltinESMExports();
+    t.after(() => {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    await assert.rejects(world.get(make(world), t.signal), isRefused("usage"));
+    assert.ok(world.given <= given, `${world.given} bytes were fetched`);
   });
 
 test("the deepest tree is placed", async (t) => {

@@ -8,9 +8,10 @@ import { dirname } from "node:path";
 import { CairnError, type Digest, limits, type NameRecord } from "../base/index.ts";
 import type { DiskStore, Pin, Pins } from "../store/index.ts";
 import { loadTreeCodec, type Root, type TreeEntry } from "../wire/index.ts";
-import { type FetchCounts, type Nodes, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
-import { checkRoom, type Place, TreePlace, totalsOf } from "./tree-place.ts";
+import { type FetchCounts, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
+import { type Place, TreePlace } from "./tree-place.ts";
 import { TreePut } from "./tree-put.ts";
+import { checkRoom, type Nodes } from "./tree-totals.ts";
 
 export interface TreesParts {
   readonly store: DiskStore;
@@ -63,11 +64,7 @@ export class Trees {
       const root = await this.#root(text, fetch);
       const { store } = this.#parts;
       await new TreePlace({ store, nodes: new Map() }, place, signal).check(); // Before much is fetched for nothing.
-      const nodes = await fetch.all(root, async (directories, missingBytes) => {
-        await checkRoom(store.directory, missingBytes);
-        if (root.codec === "directory") await checkRoom(dirname(place.path), totalsOf(root.digest, directories).bytes);
-      });
-      const totals = root.codec === "directory" ? totalsOf(root.digest, nodes) : { files: 1, bytes: store.sizeOf(root.digest) ?? 0 };
+      const { nodes, totals } = await fetch.all(root, (tree) => checkRoom(dirname(place.path), tree.totals.bytes));
       await new TreePlace({ store, nodes }, place, signal).place(root, totals);
       return { cid: codec.formatCid(root), kind: kindOf(root), path: place.path, ...totals, fetched: fetch.counts };
     } finally {
@@ -106,9 +103,8 @@ export class Trees {
     using hold = this.#parts.pins.hold();
     const fetch = await this.#fetch(hold.blobs, tell, signal);
     const root = await this.#root(text, fetch);
-    const nodes = await fetch.all(root, async (directories, missingBytes) => {
-      if (blobsOf(root, directories).length > limits.pinnedBlobs) throw new CairnError("limit-exceeded", { what: "pinned blobs" });
-      await checkRoom(this.#parts.store.directory, missingBytes);
+    const { nodes } = await fetch.all(root, async (tree) => {
+      if (blobsOf(root, tree.nodes).length > limits.pinnedBlobs) throw new CairnError("limit-exceeded", { what: "pinned blobs" });
     });
     return keep({ root: root.digest, kind: root.codec === "directory" ? "tree" : "blob", blobs: blobsOf(root, nodes) });
   }
