@@ -145,6 +145,7 @@ const ABSENT: Readonly<Record<string, string>> = {
   "no-network": "it is not on this machine, which is in no network",
   nobody: "no connected member has it",
   removed: "it was removed from the store meanwhile",
+  damaged: "it was damaged in the store of this machine",
 };
 
 /** Turns whatever was thrown into something that helps. */

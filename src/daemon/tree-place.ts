@@ -3,7 +3,8 @@
  *
  * Knows: the file system. Does not know: members, or how the blobs came.
  */
-import { constants } from "node:fs";
+import { createHash } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CairnError, type Digest, systemCode } from "../base/index.ts";
@@ -12,7 +13,7 @@ import type { Root } from "../wire/index.ts";
 import { checkRoom, type Nodes, type TreeTotals } from "./tree-totals.ts";
 
 export interface TreePlaceParts {
-  readonly store: Pick<DiskStore, "plain" | "plainPath" | "directory">;
+  readonly store: Pick<DiskStore, "audit" | "plain" | "plainPath" | "directory">;
   readonly nodes: Nodes;
 }
 
@@ -84,6 +85,11 @@ export class TreePlace {
     const { store } = this.#parts;
     if ((await store.plain(digest)) === undefined) throw new CairnError("blob-absent", { blobs: 1, first: digest, why: "removed" });
     await copyFile(store.plainPath(digest), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    // Disks lie, and the store verified it when it came.
+    if ((await digestOfFile(path, this.#signal)) !== digest) {
+      await store.audit(digest);
+      throw new CairnError("blob-absent", { blobs: 1, first: digest, why: "damaged" });
+    }
     await chmod(path, (executable ? 0o777 : 0o666) & ~this.#place.umask);
   }
 
@@ -104,6 +110,12 @@ export class TreePlace {
     }
     if (isReplaced) await rm(old, { recursive: true, force: true });
   }
+}
+
+async function digestOfFile(path: string, signal: AbortSignal): Promise<Digest> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path, { signal })) hash.update(piece as Buffer);
+  return hash.digest("hex");
 }
 
 /** In the same directory, so that it can be renamed. */

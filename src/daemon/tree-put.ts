@@ -13,7 +13,7 @@ import type { DiskStore } from "../store/index.ts";
 import type { Root, TreeCodec, TreeEntry } from "../wire/index.ts";
 
 export interface TreePutParts {
-  readonly store: Pick<DiskStore, "write" | "copyIn">;
+  readonly store: Pick<DiskStore, "write" | "copyIn" | "audit">;
   readonly codec: TreeCodec;
   /** Every blob is added as soon as it is in the store. */
   readonly held: Set<Digest>;
@@ -82,20 +82,30 @@ export class TreePut {
 
   async #small(path: string): Promise<{ readonly digest: Digest; readonly size: number }> {
     const bytes = await reading(path, () => readFile(path, { flag: READ_FILE, signal: this.#signal }));
-    return { digest: await this.#parts.store.write(bytes, this.#signal), size: bytes.length };
+    return this.#keep(bytes);
   }
 
   #large(path: string): Promise<{ readonly digest: Digest; readonly size: number }> {
-    return reading(path, () => this.#parts.store.copyIn(path, this.#signal));
+    return reading(path, () => this.#surely(() => this.#parts.store.copyIn(path, this.#signal)));
+  }
+
+  #keep(bytes: Uint8Array): Promise<{ readonly digest: Digest; readonly size: number }> {
+    return this.#surely(async () => ({ digest: await this.#parts.store.write(bytes, this.#signal), size: bytes.length }));
+  }
+
+  /** The store believes that what it has is what it was. Here somebody may remove the original next: so it is looked at. */
+  async #surely<T extends { readonly digest: Digest }>(keep: () => Promise<T>): Promise<T> {
+    const kept = await keep();
+    return (await this.#parts.store.audit(kept.digest)) ? kept : keep();
   }
 
   async #directory(path: string, depth: number): Promise<TreeEntry> {
-    const { codec, store, held } = this.#parts;
+    const { codec, held } = this.#parts;
     const names = await reading(path, () => readdir(path, { encoding: "buffer" }));
     const entries = new Map<string, TreeEntry>();
     for (const name of names.map((one) => text(one, path))) entries.set(name, await this.#entry(join(path, name), depth + 1));
     const bytes = codec.encodeDirectory(entries);
-    const digest = await store.write(bytes, this.#signal);
+    const { digest } = await this.#keep(bytes);
     held.add(digest);
     return { kind: "directory", digest, size: bytes.length };
   }

@@ -2,7 +2,7 @@
  * Trees that somebody made to do harm: fetched from members that say what they like, put at paths of a real file system.
  */
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -124,6 +124,44 @@ class World {
 function isRefused(code: string): (error: unknown) => boolean {
   return (error) => error instanceof CairnError && error.code === code;
 }
+
+test("what is damaged in the store is never put in place: it is fetched again, or said to be", async (t) => {
+  const world = await World.open(t);
+  const [one, two] = [world.file("one"), world.file("two")];
+  const tree = world.tree({ one, two });
+  await world.get(tree, t.signal);
+  const damage = (entry: TreeEntry): void => {
+    assert.ok(entry.kind === "file");
+    const path = world.store.plainPath(entry.digest);
+    chmodSync(path, 0o600);
+    writeFileSync(path, "2wo");
+  };
+  damage(one);
+  damage(two);
+  await world.get(tree, t.signal, true);
+  assert.equal(readFileSync(join(world.target, "one"), "utf8"), "one");
+  assert.equal(readFileSync(join(world.target, "two"), "utf8"), "two");
+
+  damage(two);
+  const source = join(world.directory, "source");
+  writeFileSync(source, "two");
+  await world.trees.put(source, () => undefined, t.signal);
+  assert.equal(readFileSync(world.store.plainPath(digestOf("two")), "utf8"), "two", "who puts it may remove the original");
+
+  damage(two);
+  world.blobs.clear();
+  await assert.rejects(world.get(tree, t.signal, true), isRefused("blob-absent"));
+  assert.equal(readFileSync(join(world.target, "two"), "utf8"), "two", "what was there before stays");
+  await assert.rejects(
+    world.trees.pin(
+      world.cid(tree),
+      () => ({}),
+      () => undefined,
+      t.signal,
+    ),
+    isRefused("blob-absent"),
+  );
+});
 
 type Make = (world: World) => TreeEntry;
 

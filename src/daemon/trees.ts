@@ -64,8 +64,11 @@ export class Trees {
       const root = await this.#root(text, fetch);
       const { store } = this.#parts;
       await new TreePlace({ store, nodes: new Map() }, place, signal).check(); // Before much is fetched for nothing.
-      const { nodes, totals } = await fetch.all(root, (tree) => checkRoom(dirname(place.path), tree.totals.bytes));
-      await new TreePlace({ store, nodes }, place, signal).place(root, totals);
+      const totals = await this.#unlessDamaged(hold.blobs, signal, async () => {
+        const tree = await fetch.all(root, (known) => checkRoom(dirname(place.path), known.totals.bytes));
+        await new TreePlace({ store, nodes: tree.nodes }, place, signal).place(root, tree.totals);
+        return tree.totals;
+      });
       return { cid: codec.formatCid(root), kind: kindOf(root), path: place.path, ...totals, fetched: fetch.counts };
     } finally {
       this.#places.delete(place.path);
@@ -103,10 +106,38 @@ export class Trees {
     using hold = this.#parts.pins.hold();
     const fetch = await this.#fetch(hold.blobs, tell, signal);
     const root = await this.#root(text, fetch);
-    const { nodes } = await fetch.all(root, async (tree) => {
-      if (blobsOf(root, tree.nodes).length > limits.pinnedBlobs) throw new CairnError("limit-exceeded", { what: "pinned blobs" });
+    const blobs = await this.#unlessDamaged(hold.blobs, signal, async () => {
+      const { nodes } = await fetch.all(root, async (tree) => {
+        if (blobsOf(root, tree.nodes).length > limits.pinnedBlobs) throw new CairnError("limit-exceeded", { what: "pinned blobs" });
+      });
+      const all = blobsOf(root, nodes);
+      await this.#verify(all, signal); // Who pins something relies on it.
+      return all;
     });
-    return keep({ root: root.digest, kind: root.codec === "directory" ? "tree" : "blob", blobs: blobsOf(root, nodes) });
+    return keep({ root: root.digest, kind: root.codec === "directory" ? "tree" : "blob", blobs });
+  }
+
+  /** What turns out to be damaged here is no longer here then: it is fetched, if anybody has it. */
+  async #unlessDamaged<T>(held: ReadonlySet<Digest>, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof CairnError && error.code === "blob-absent" && error.facts.why === "damaged")) throw error;
+      await this.#verify(held, signal).catch(() => undefined);
+      signal.throwIfAborted();
+      return work();
+    }
+  }
+
+  /** @throws {CairnError} blob-absent where one was damaged, when all of those have been removed; the signal's reason */
+  async #verify(blobs: Iterable<Digest>, signal: AbortSignal): Promise<void> {
+    const damaged: Digest[] = [];
+    for (const digest of blobs) {
+      signal.throwIfAborted();
+      if (!(await this.#parts.store.audit(digest))) damaged.push(digest);
+    }
+    const [first] = damaged;
+    if (first !== undefined) throw new CairnError("blob-absent", { blobs: damaged.length, first, why: "damaged" });
   }
 
   async #fetch(held: Set<Digest>, tell: (counts: FetchCounts) => void, signal: AbortSignal): Promise<TreeFetch> {

@@ -123,7 +123,7 @@ export class Database implements Disposable {
       return body();
     } catch (error) {
       const corrupt = this.#failed(what, error);
-      throw new CairnError(corrupt ? "index-corrupt" : "home-unwritable", { file: this.#file, what }, error);
+      throw new CairnError(corrupt ? "index-corrupt" : "home-unwritable", { path: this.#file, what }, error);
     }
   }
 

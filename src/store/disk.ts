@@ -55,7 +55,7 @@ export class DiskStore implements LocalStore {
         ...parts,
         table: this.#table,
         temporary: () => this.#temporary(),
-        verify: (digest) => this.#audit(digest),
+        verify: async (digest) => void (await this.audit(digest)),
         isPinned: parts.isPinned ?? (() => false),
       },
       options,
@@ -190,6 +190,13 @@ export class DiskStore implements LocalStore {
     }
   }
 
+  /** Verifies a blob now, in whichever form it lies; a damaged one is removed and forgotten. @returns whether it is here */
+  async audit(digest: Digest): Promise<boolean> {
+    if ((await this.#verifyPlain(digest)) ?? (await this.#inflated(digest))) return true;
+    this.#forgetMissing(digest);
+    return false;
+  }
+
   /** Bytes of a blob that is here; undefined also where that would have to be found out. */
   sizeOf(digest: Digest): number | undefined {
     return this.#here(digest) ? (this.#table.get(digest)?.size ?? this.#size(plainPath(this.directory, digest))) : undefined;
@@ -269,12 +276,6 @@ export class DiskStore implements LocalStore {
     return bytes;
   }
 
-  /** Verifies a blob in whichever form it lies; a damaged one is removed and forgotten. */
-  async #audit(digest: Digest): Promise<void> {
-    if ((await this.#verifyPlain(digest)) ?? (await this.#inflated(digest))) return;
-    this.#forgetMissing(digest);
-  }
-
   async #copied(path: string, temporary: string, signal: AbortSignal): Promise<Verified> {
     const descriptor = openSync(path, "r"); // Whoever may not read it hears so, and not that the store is full.
     closeSync(descriptor);
@@ -325,7 +326,7 @@ export class DiskStore implements LocalStore {
     // Said once for each kind of trouble, not once for each blob.
     if (this.#failing !== system) this.#parts.log.event("error", "store.unwritable", { directory: this.directory, system });
     this.#failing = system;
-    throw new CairnError("home-unwritable", { directory: this.directory, system }, cause);
+    throw new CairnError("home-unwritable", { path: this.directory, system }, cause);
   }
 
   #noteVerified(verified: Verified): void {
