@@ -184,7 +184,12 @@ void daemon_ask(struct answer *answer, const struct request *request, int run_di
     answer->kind = NOT_OURS;
     if (others_found_it_silent(run_directory)) return;
     const int socket = connect_to_daemon(run_directory, run_path);
-    if (socket == -ENOENT || socket == -ECONNREFUSED) daemon_start(run_directory, settings);
+    if ((socket == -ENOENT || socket == -ECONNREFUSED) && daemon_may_start(run_directory, settings)) {
+        /* One that somebody else has started may have come up since this wrapper looked, and have let go of the lock file. */
+        const int again = connect_to_daemon(run_directory, run_path);
+        if (again < 0) daemon_start();
+        else sys_close(again);
+    }
     if (socket == -EAGAIN) tell_others_it_is_silent(run_directory); /* It no longer accepts. */
     if (socket < 0) return;
 

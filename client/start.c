@@ -40,16 +40,19 @@ static _Noreturn void become_daemon(const char *script) {
     sys_exit(1);
 }
 
-void daemon_start(int run_directory, const struct settings *settings) {
-    static struct path script;
-    if (settings->no_autostart) return;
+static struct path script;
+
+bool daemon_may_start(int run_directory, const struct settings *settings) {
+    if (settings->no_autostart) return false;
     const long length = sys_read_link("/proc/self/exe", script.text, PATH_BYTES - 1);
-    if (length <= 0) return;
+    if (length <= 0) return false;
     script.text[length] = 0;
     path_cut(&script, (size_t)(text_after_last(script.text, '/') - script.text));
     path_add_text(&script, "start");
-    if (script.unfit || sys_may_execute(script.text) < 0 || !may_start(run_directory)) return;
+    return !script.unfit && sys_may_execute(script.text) >= 0 && may_start(run_directory);
+}
 
+void daemon_start(void) {
     struct usage usage;
     const int process = sys_fork();
     if (process == 0) {

@@ -22,9 +22,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { CairnError, digestOf, type Environment, makeDirectories, systemCode } from "../base/index.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
+import { fullDisk } from "./full-disk.ts";
 
 export interface LauncherParts {
   readonly binDir: string;
@@ -88,7 +90,9 @@ async function buildClient({ binDir, root, env }: LauncherParts, signal: AbortSi
   const workshop = mkdtempSync(join(binDir, ".build-"));
   const fresh = wrapperPath(workshop);
   try {
-    await runBuildScript([join(root, "client", "build.sh"), fresh, realCompiler(env, binDir)], env, signal);
+    await runBuildScript([join(root, "client", "build.sh"), fresh, realCompiler(env, binDir)], env, signal).catch((error: unknown) => {
+      throw fullDisk(binDir, tmpdir()) ?? error;
+    });
     renameSync(fresh, wrapperPath(binDir));
     replaceFile(stampPath(binDir), digest, 0o600);
   } finally {

@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { CairnError, type Environment, type Home, limits, makeDirectories, systemCode } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { type Control, errorFrom } from "./control.ts";
+import { fullDisk } from "./full-disk.ts";
 
 export interface DaemonParts {
   readonly home: Home;
@@ -81,7 +82,8 @@ export async function ensureDaemon(parts: DaemonParts, deadlineMs: number, signa
   child.unref();
   const status = await untilAnswering(parts.control, child, deadlineMs, signal);
   if (status !== undefined) return { kind: status.pid === child.pid ? "started" : "running", status };
-  throw saidInLog(log.path, log.offset) ?? new CairnError("daemon-failed", { log: log.path });
+  const { stateDir, cacheDir, runDir } = parts.home;
+  throw saidInLog(log.path, log.offset) ?? fullDisk(stateDir, cacheDir, runDir) ?? new CairnError("daemon-failed", { log: log.path });
 }
 
 async function untilAnswering(control: Control, child: ChildProcess, deadlineMs: number, signal: AbortSignal): Promise<Status | undefined> {

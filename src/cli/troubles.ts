@@ -23,7 +23,9 @@ type Tell = (facts: Facts, cause: unknown) => { what: string; advice?: readonly 
 const TELL: Readonly<Record<ErrorCode, Tell>> = {
   "home-unwritable": (facts, cause) => ({
     what: `cannot write to ${fact(facts, "path")}${because(facts, cause)}`,
-    advice: ["make it writable, or put everything somewhere else: export CAIRN_HOME=/some/directory"],
+    advice: [
+      `${because(facts, cause).endsWith(FULL) ? "free some space there" : "make it writable"}, or put everything somewhere else: export CAIRN_HOME=/some/directory`,
+    ],
   }),
   "home-foreign": (facts) => ({
     what: `${fact(facts, "path")} is not a directory that Cairn may use${foreignReason(facts)}`,
@@ -166,11 +168,13 @@ function fact(facts: Facts, name: string): string {
   return String(facts[name] ?? "");
 }
 
+const FULL = "the disk is full";
+
 const SYSTEM: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "not permitted",
   EROFS: "the file system is read-only",
-  ENOSPC: "the disk is full",
+  ENOSPC: FULL,
   EDQUOT: "the quota is used up",
   ENOTDIR: "part of the path is not a directory",
   EEXIST: "something else is there",

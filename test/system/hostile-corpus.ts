@@ -63,7 +63,9 @@ const MIB = 1_048_576;
 
 function refused(threat: number, reason: CompileRefusal, ask: CompileAsk & { readonly by?: "gcc" | "clang" }): Row {
   const { by = "gcc", ...rest } = ask;
-  const name = [...Object.keys(ask.environment ?? {}), ...(ask.options ?? []), ask.source ?? ""].join(" ").trim();
+  const name = [...Object.keys(ask.environment ?? {}), ...(ask.options ?? []), ask.source === undefined ? "" : `source ${ask.source}`]
+    .join(" ")
+    .trim();
   return { threat, name: `${by}: ${name || reason}`, by, expect: reason, ask: { kind: "compile", ...rest } };
 }
 
