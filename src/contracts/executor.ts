@@ -16,7 +16,10 @@ export interface InputFile {
 /** A word of the command line; where an output lies is for the executor to say. */
 export type Argument = string | { readonly output: string };
 
-/** What one action may use; more ends it. */
+/**
+ * What one action may use; more ends it. A sandbox keeps all of them; who runs a user's own work may keep only `wallMs`,
+ * `outputBytes` (of what is left at the end) and `printedBytes`.
+ */
 export interface ActionLimits {
   /** Processor time of one process; whole seconds count. */
   readonly cpuMs: number;
@@ -67,11 +70,11 @@ export interface Usage {
 
 /** Why an action is not run, by a name for each reason; the detail names what is meant. */
 export type ActionRefusal =
-  | "bad_path" // A path is not absolute and normal, or is kept for the executor.
+  | "bad_path" // A path is not absolute and normal, is kept for the executor, or is longer than this machine takes.
   | "bad_argument" // An argument, variable or name has a zero byte in it, or names an output that is not declared.
   | "input_conflict" // Two inputs, or an input and the toolchain, want the same place.
   | "input_missing" // The content of an input is not to be had.
-  | "too_much"; // More inputs, arguments or larger limits than are taken.
+  | "too_much"; // More inputs, directories, arguments, variables, or larger limits than are taken.
 
 /** Which limit ended a run. `output`: what it wrote or printed; `files`: how many files it made. */
 export type ActionLimit = "wall" | "cpu" | "file_size" | "output" | "files";
@@ -82,7 +85,7 @@ export type ExecutorLack =
   | "sandbox_missing" // bubblewrap is not installed, or too old.
   | "user_namespaces" // The system lets ordinary users make no namespaces; AppArmor often is why.
   | "init_missing" // What runs first inside could not be built.
-  | "workspace" // The directory of the sandbox cannot be made, or not be reached by who runs jobs.
+  | "workspace" // The directory of the sandbox cannot be made or filled, or not be reached by who runs jobs.
   | "sandbox_failed" // It started, and did not do what it must.
   | "stopping";
 

@@ -1,12 +1,14 @@
 /**
  * Runs an action on this machine as it is: for its user's own work, whose inputs lie where the action names them.
  *
- * Knows: processes and files of this machine. Does not know: walls; nothing keeps the program from what its user may do.
+ * Knows: processes and files of this machine; of limits, wall time and what is printed and left behind.
+ * Does not know: walls, nor any other limit; nothing keeps the program from what its user may do.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { closeSync, constants, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { constants as os, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { systemCode } from "../base/index.ts";
 import type { Executor, ExecutorAction, ExecutorOutcome, Files, OutputFile, Usage } from "../contracts/index.ts";
 import { checkAction, refused } from "./action-check.ts";
@@ -40,8 +42,14 @@ async function runIn(directory: string, action: ExecutorAction, signal: AbortSig
   signal.throwIfAborted();
   const args = words.map((word) => (typeof word === "string" ? word : join(directory, word.output)));
   const startedAt = performance.now();
-  // A group of its own: what it leaves behind is ended with it.
-  const child = spawn(program, args, { cwd, env: Object.fromEntries(environment), stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let child: ChildProcessByStdio<null, Readable, Readable>;
+  try {
+    // A group of its own: what it leaves behind is ended with it.
+    child = spawn(program, args, { cwd, env: Object.fromEntries(environment), stdio: ["ignore", "pipe", "pipe"], detached: true });
+  } catch (error) {
+    if (systemCode(error) === "E2BIG") return refused("too_much", "arguments");
+    throw error;
+  }
   let end: "wall" | "output" | "aborted" | undefined;
   const stop = (why: typeof end): void => {
     end ??= why;
@@ -72,16 +80,24 @@ async function runIn(directory: string, action: ExecutorAction, signal: AbortSig
   if (end === "wall" || end === "output") return { kind: "killed", limit: end, used };
   if ("trouble" in ended) return refused("input_missing", ended.trouble);
   const [stdout = Buffer.alloc(0), stderr = Buffer.alloc(0)] = printed.map((chunks) => Buffer.concat(chunks));
-  const found = outputs.map((name) => readOutput(directory, name));
-  if (found.reduce((sum, file) => sum + (typeof file === "object" ? file.content.length : 0), 0) > most.outputBytes)
-    return { kind: "killed", limit: "output", used };
+  let left = most.outputBytes;
+  const found: OutputFile[] = [];
+  const strange: string[] = [];
+  for (const name of outputs) {
+    const output = readOutput(directory, name, left);
+    if (output === "too_large") return { kind: "killed", limit: "output", used };
+    if (output === "strange") strange.push(name);
+    if (typeof output === "string") continue;
+    left -= output.content.length;
+    found.push(output);
+  }
   return {
     kind: "done",
     exitCode: ended.exitCode,
     stdout,
     stderr,
-    outputs: found.filter((file) => typeof file === "object"),
-    strange: outputs.filter((_, at) => found[at] === "strange"),
+    outputs: found,
+    strange,
     used,
   };
 }
@@ -98,7 +114,8 @@ function signalNumber(name: NodeJS.Signals): number {
   return os.signals[name];
 }
 
-function readOutput(directory: string, name: string): OutputFile | "missing" | "strange" {
+/** @param left how many bytes it may have */
+function readOutput(directory: string, name: string, left: number): OutputFile | "missing" | "strange" | "too_large" {
   let file: number;
   try {
     file = openSync(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -108,6 +125,7 @@ function readOutput(directory: string, name: string): OutputFile | "missing" | "
   try {
     const status = fstatSync(file);
     if (!status.isFile() || status.nlink !== 1) return "strange";
+    if (status.size > left) return "too_large";
     return { name, content: readFileSync(file), executable: (status.mode & 0o111) !== 0 };
   } finally {
     closeSync(file);
