@@ -7,7 +7,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type Digest, digestOf, type Log } from "../src/base/index.ts";
+import { type Digest, digestOf, type Log, limits } from "../src/base/index.ts";
 import type { CompileAction, Executor, Toolchain } from "../src/contracts/index.ts";
 import { LocalExecutor, LocalToolchains, SandboxExecutor } from "../src/exec/index.ts";
 import { CompilesForOthers, type Installed } from "../src/flows/index.ts";
@@ -28,7 +28,7 @@ const LIMITS = {
   memoryBytes: 8_192 * MIB,
   processes: 64,
   fileBytes: 1_024 * MIB,
-  outputBytes: 1_024 * MIB,
+  outputBytes: 256 * MIB,
   printedBytes: MIB,
 };
 const never = new AbortController().signal;
@@ -60,7 +60,7 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
   const files = new FileTable({ database, now: Date.now });
   const blobs = stack.use(new MemoryStore({ capacityBytes: 1_024 * MIB }));
   const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
-  const options = { directory: workshop.path("sandbox"), path: process.env.PATH ?? PATH, runAs };
+  const options = { directory: workshop.path("sandbox"), path: process.env.PATH ?? PATH, runAs, filesBytes: limits.sandbox.filesBytes };
   const sandboxed = stack.use(new SandboxExecutor({ blobs, files, log }, options));
   const look = await sandboxed.look();
   if (look.kind === "unavailable") {

@@ -570,7 +570,12 @@ export const limits = {
     outputs: 64,
     variables: 64,
     pathBytes: 4_000,
+    /** Of one path; of all paths of inputs and directories together; directories, files and links that come of them. */
+    pathParts: 128,
+    parts: 1_000_000,
+    entries: 100_000,
     argumentBytes: 65_536,
+    /** Words, variables and names of outputs; the kernel takes 2 MiB where a stack may have 8. */
     argumentsBytes: 1_048_576,
     most: {
       cpuMs: 3_600_000,
@@ -578,12 +583,17 @@ export const limits = {
       memoryBytes: 34_359_738_368,
       processes: 1_024,
       fileBytes: 2_147_483_648,
-      outputBytes: 2_147_483_648,
+      outputBytes: 536_870_912,
       printedBytes: 8_388_608,
     },
   },
   sandbox: {
-    /** Root directories that wait for a job; contents that they are made of. */
+    /** Jobs at once, and what the reports of all of them may hold; more wait. One action's `most` must fit. */
+    jobs: 16,
+    reportsBytes: 1_073_741_824,
+    /** Entries of a root that are planned or laid out before everything else has a turn. */
+    stepsAtOnce: 256,
+    /** Root directories that wait for a job; contents that no job and no toolchain needs now. */
     roots: 8,
     filesBytes: 4_294_967_296,
     /** Toolchains whose files are laid out at once. */

@@ -4,7 +4,7 @@
  * Knows: the home, who this process is. Does not know: how a sandbox works.
  */
 import { join } from "node:path";
-import { digestOf, type Environment, type Home } from "../base/index.ts";
+import { digestOf, type Environment, type Home, limits } from "../base/index.ts";
 import type { ExecutorLack } from "../contracts/index.ts";
 import type { SandboxExecutor, SandboxOptions } from "../exec/index.ts";
 
@@ -15,9 +15,10 @@ const ROOTS_PARENT = "/var/cache";
 
 export function sandboxOptions(home: Home, env: Environment): SandboxOptions {
   const path = env.PATH ?? "/usr/bin:/bin";
-  if (process.geteuid?.() !== 0) return { directory: join(home.cacheDir, "sandbox"), path, runAs: undefined };
+  const { filesBytes } = limits.sandbox;
+  if (process.geteuid?.() !== 0) return { directory: join(home.cacheDir, "sandbox"), path, runAs: undefined, filesBytes };
   const name = `cairn-sandbox-${digestOf(home.cacheDir).slice(0, 12)}`;
-  return { directory: join(ROOTS_PARENT, name), path, runAs: NOBODY };
+  return { directory: join(ROOTS_PARENT, name), path, runAs: NOBODY, filesBytes };
 }
 
 /** That it is missing is no fault: such a machine uses others' work and does none for them. */

@@ -14,41 +14,48 @@ export function refused(reason: ActionRefusal, detail: string): Refused {
 
 /** @returns undefined when nothing speaks against it */
 export function checkAction(action: ExecutorAction): Refused | undefined {
-  const { program, cwd, inputs, directories, outputs, environment } = action;
+  const { inputs, directories, outputs } = action;
   if (inputs.length + directories.length > limits.action.inputs) return refused("too_much", "inputs");
   if (outputs.length > limits.action.outputs) return refused("too_much", "outputs");
-  for (const path of [program, cwd, ...directories]) if (!isNormal(path)) return refused("bad_path", path);
-  for (const { path, digest } of inputs) {
-    if (!isNormal(path)) return refused("bad_path", path);
-    if (!/^[0-9a-f]{64}$/.test(digest)) return refused("bad_argument", path);
-  }
+  for (const { path, digest } of inputs) if (!/^[0-9a-f]{64}$/.test(digest)) return refused("bad_argument", path);
   for (const name of outputs) if (!isPlainName(name)) return refused("bad_path", name);
   if (new Set(outputs).size !== outputs.length) return refused("bad_argument", "outputs");
-  return checkWords(action) ?? checkEnvironment(environment) ?? checkLimits(action.limits);
+  return checkPaths(action) ?? checkCommand(action) ?? checkLimits(action.limits);
 }
 
-function checkWords({ arguments: words, outputs }: ExecutorAction): Refused | undefined {
-  let bytes = 0;
-  for (const word of words) {
-    if (typeof word !== "string") {
-      if (!outputs.includes(word.output)) return refused("bad_argument", word.output);
-      continue;
-    }
-    if (word.includes("\0")) return refused("bad_argument", word);
-    const size = Buffer.byteLength(word);
-    bytes += size + 1;
-    if (size > limits.action.argumentBytes || bytes > limits.action.argumentsBytes) return refused("too_much", "arguments");
+/** Every part of a path may be a directory to be made. */
+function checkPaths({ program, cwd, inputs, directories }: ExecutorAction): Refused | undefined {
+  let parts = 0;
+  for (const path of [program, cwd, ...directories, ...inputs.map((input) => input.path)]) {
+    if (!isNormal(path)) return refused("bad_path", path);
+    const own = path.split("/").length - 1;
+    parts += own;
+    if (own > limits.action.pathParts || parts > limits.action.parts) return refused("too_much", "directories");
   }
   return undefined;
 }
 
-function checkEnvironment(environment: ReadonlyMap<string, string>): Refused | undefined {
+/** The kernel bounds all words and variables of a process together, and adds a pointer to each. */
+const WORD_BYTES = 9;
+
+function checkCommand({ program, cwd, arguments: words, outputs, environment }: ExecutorAction): Refused | undefined {
   if (environment.size > limits.action.variables) return refused("too_much", "environment");
+  let bytes = 0;
+  const isTooMuch = (word: string): boolean => {
+    const size = Buffer.byteLength(word);
+    bytes += size + WORD_BYTES;
+    return size > limits.action.argumentBytes || bytes > limits.action.argumentsBytes;
+  };
+  for (const word of words) {
+    if (typeof word === "string" ? word.includes("\0") : !outputs.includes(word.output))
+      return refused("bad_argument", typeof word === "string" ? word : word.output);
+    if (isTooMuch(typeof word === "string" ? word : word.output)) return refused("too_much", "arguments");
+  }
   for (const [name, value] of environment) {
     if (!/^\w+$/.test(name) || value.includes("\0")) return refused("bad_argument", name);
-    if (Buffer.byteLength(value) > limits.action.argumentBytes) return refused("too_much", name);
+    if (isTooMuch(name) || isTooMuch(value)) return refused("too_much", name);
   }
-  return undefined;
+  return [program, cwd, ...outputs].some(isTooMuch) ? refused("too_much", "arguments") : undefined;
 }
 
 function checkLimits(wanted: ActionLimits): Refused | undefined {

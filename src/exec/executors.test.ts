@@ -1,55 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { type ExecutorWorld, executorCompliance } from "../../test/compliance/executor.ts";
-import { digestOf, type Log } from "../base/index.ts";
-import type { BlobRead, Executor, InputFile } from "../contracts/index.ts";
-import { FileTable, openDatabase } from "../store/index.ts";
+import { digestOf } from "../base/index.ts";
+import type { Executor, InputFile } from "../contracts/index.ts";
+import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn } from "./executors.fixture.ts";
 import { LocalExecutor } from "./local.ts";
 import { SandboxExecutor } from "./sandbox.ts";
 import { LocalToolchains } from "./toolchains.ts";
-
-const log: Log = { event: () => undefined };
-const PATH = "/usr/bin:/bin";
-const COMPILER = "/usr/bin/gcc";
-const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
-const never = new AbortController().signal;
-
-/** Blobs in memory. */
-class Contents {
-  readonly #blobs = new Map<string, Buffer>();
-
-  write(bytes: Buffer): string {
-    const digest = digestOf(bytes);
-    this.#blobs.set(digest, bytes);
-    return digest;
-  }
-
-  read(digest: string): Promise<BlobRead> {
-    const bytes = this.#blobs.get(digest);
-    return Promise.resolve(bytes === undefined ? { kind: "miss" } : { kind: "hit", bytes });
-  }
-}
-
-interface Ground extends AsyncDisposable {
-  readonly directory: string;
-  readonly files: FileTable;
-  readonly store: Contents;
-}
-
-function ground(): Ground {
-  const directory = mkdtempSync(join(tmpdir(), "cairn-executor-"));
-  chmodSync(directory, 0o755);
-  const stack = new AsyncDisposableStack();
-  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const database = stack.use(openDatabase({ log, now: Date.now }, { file: join(directory, "index") }));
-  const store = new Contents();
-  return { directory, store, files: new FileTable({ database, now: Date.now }), [Symbol.asyncDispose]: async () => stack.disposeAsync() };
-}
 
 async function world(
   t: TestContext,
@@ -78,18 +39,6 @@ executorCompliance("local", (t) => {
   };
   return world(t, on, new LocalExecutor({ files: on.files }), join(on.directory, "project"), input, async () => on[Symbol.asyncDispose]());
 });
-
-async function sandboxOn(t: TestContext, on: Ground): Promise<SandboxExecutor | undefined> {
-  const sandbox = new SandboxExecutor(
-    { blobs: on.store, files: on.files, log },
-    { directory: join(on.directory, "sandbox"), path: process.env.PATH ?? PATH, runAs },
-  );
-  const look = await sandbox.look();
-  if (look.kind === "walled") return sandbox;
-  t.skip(`no sandbox here: ${look.reason}: ${look.detail}`);
-  await sandbox[Symbol.asyncDispose]();
-  return undefined;
-}
 
 executorCompliance("sandbox", async (t) => {
   const on = ground();
@@ -214,7 +163,7 @@ test("a machine without bubblewrap says so, and why", async () => {
   await using on = ground();
   await using sandbox = new SandboxExecutor(
     { blobs: on.store, files: on.files, log },
-    { directory: join(on.directory, "sandbox"), path: on.directory, runAs },
+    { directory: join(on.directory, "sandbox"), path: on.directory, runAs, filesBytes: 2 ** 30 },
   );
   const look = await sandbox.look();
   assert.equal(look.kind === "unavailable" && look.reason, "sandbox_missing");
@@ -224,4 +173,21 @@ test("a machine without bubblewrap says so, and why", async () => {
   const again = await sandbox.look();
   assert.equal(again.kind === "unavailable" && again.reason, "user_namespaces");
   assert.deepEqual(readdirSync(on.directory).includes("sandbox"), true);
+});
+
+test("local: what is left is looked at before it is read: a file of a terabyte is too much", async () => {
+  await using on = ground();
+  const action = {
+    program: "/usr/bin/truncate",
+    arguments: ["-s", "1T", { output: "large" }],
+    environment: new Map<string, string>(),
+    cwd: "/",
+    toolchain: undefined,
+    inputs: [],
+    directories: [],
+    outputs: ["large"],
+    limits: { cpuMs: 1, wallMs: 60_000, memoryBytes: 1, processes: 1, fileBytes: 1, outputBytes: 100, printedBytes: 100 },
+  };
+  const outcome = await new LocalExecutor({ files: on.files }).run(action, never);
+  assert.equal(outcome.kind === "killed" && outcome.limit, "output");
 });

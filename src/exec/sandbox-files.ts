@@ -22,70 +22,90 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Digest, systemCode } from "../base/index.ts";
 import type { BlobRead } from "../contracts/index.ts";
+import { Pace } from "./pace.ts";
 
 /** Where contents come from that are not here yet: verified bytes. */
 export interface Blobs {
   read(digest: Digest, signal?: AbortSignal): Promise<BlobRead>;
 }
 
+interface Kept {
+  readonly bytes: number;
+  /** How often it was asked for and not given back. */
+  holders: number;
+}
+
+/** What `fetch` and `adopt` find is held, and stays, until it is given back by `release` as often. */
 export class SandboxFiles {
   readonly #directory: string;
   readonly #capacityBytes: number;
   readonly #blobs: Blobs;
-  /** Size by name, in the order of last use, oldest first. */
-  readonly #sizes = new Map<string, number>();
-  #bytes = 0;
+  /** By name; those that nobody holds in the order of last use, oldest first. */
+  readonly #kept = new Map<string, Kept>();
+  /** Of those that nobody holds. */
+  #idleBytes = 0;
   #copies = 0;
 
-  /** @param options.directory which is made, for this process only: what a job sees lies under other names */
+  /**
+   * @param options.directory which is made, for this process only: what a job sees lies under other names
+   * @param options.capacityBytes of what nobody holds
+   */
   constructor(parts: { blobs: Blobs }, options: { directory: string; capacityBytes: number }) {
     this.#blobs = parts.blobs;
     this.#directory = options.directory;
     this.#capacityBytes = options.capacityBytes;
     mkdirSync(this.#directory);
+    chmodSync(this.#directory, 0o700);
   }
 
-  has(digest: Digest, executable: boolean): boolean {
-    return this.#sizes.has(nameOf(digest, executable));
-  }
-
-  /** Makes sure that the content is here. @returns false when it is not to be had */
+  /** Makes sure that the content is here. @returns false when it is not to be had @throws {Error} of the system */
   async fetch(digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
-    if (this.has(digest, executable)) return true;
+    if (this.#hold(digest, executable)) return true;
     const read = await this.#blobs.read(digest, signal);
     if (read.kind === "miss") return false;
-    if (this.has(digest, executable)) return true; // Somebody else was as quick.
-    this.#keep(digest, executable, read.bytes.length, (path) => writeFileSync(path, read.bytes, { flag: "wx" }));
+    if (this.#hold(digest, executable)) return true; // Somebody else was as quick.
+    const fresh = this.#freshName();
+    try {
+      writeFileSync(fresh, read.bytes, { flag: "wx" });
+      this.#keep(fresh, digest, executable, read.bytes.length);
+    } finally {
+      rmSync(fresh, { force: true }); // Half of it, when the disk is full.
+    }
     return true;
   }
 
-  /** Copies a file of this machine. @returns false when its content is another by now */
+  /** Copies a file of this machine. @returns false when its content is another by now @throws {Error} of the system */
   async adopt(path: string, digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
-    if (this.has(digest, executable)) return true;
-    const fresh = join(this.#directory, `${nameOf(digest, executable)}.fresh${this.#copies++}`);
-    copyFileSync(path, fresh, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(fresh), hash, { signal });
-    const intact = hash.digest("hex") === digest;
-    const size = statSync(fresh).size;
-    if (intact && !this.has(digest, executable)) this.#keep(digest, executable, size, (kept) => renameSync(fresh, kept));
-    else rmSync(fresh, { force: true });
-    return intact;
+    if (this.#hold(digest, executable)) return true;
+    const fresh = this.#freshName();
+    try {
+      copyFileSync(path, fresh, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      const hash = createHash("sha256");
+      await pipeline(createReadStream(fresh), hash, { signal });
+      if (hash.digest("hex") !== digest) return false;
+      if (!this.#hold(digest, executable)) this.#keep(fresh, digest, executable, statSync(fresh).size);
+      return true;
+    } finally {
+      rmSync(fresh, { force: true });
+    }
+  }
+
+  release(digest: Digest, executable: boolean): void {
+    const name = nameOf(digest, executable);
+    const kept = this.#kept.get(name);
+    if (kept === undefined || --kept.holders > 0) return;
+    this.#idleBytes += kept.bytes;
+    this.#kept.delete(name);
+    this.#kept.set(name, kept);
   }
 
   /**
-   * Gives the content a further name.
+   * Gives content that is held a further name.
    * @param apart as a file of its own: compilers take two names of one file, or two copies of one age, for the same file
    * @throws {Error} of the system
    */
   link(digest: Digest, executable: boolean, path: string, apart: boolean): void {
-    const name = nameOf(digest, executable);
-    const size = this.#sizes.get(name);
-    if (size !== undefined) {
-      this.#sizes.delete(name);
-      this.#sizes.set(name, size);
-    }
-    const kept = join(this.#directory, name);
+    const kept = join(this.#directory, nameOf(digest, executable));
     if (apart) return this.#copy(kept, path);
     try {
       linkSync(kept, path);
@@ -95,31 +115,49 @@ export class SandboxFiles {
     }
   }
 
+  /** Forgets what nobody holds and was not used for the longest time. Roots that have it keep it. */
+  async shrink(): Promise<void> {
+    const pace = new Pace(NEVER);
+    for (const [name, { bytes, holders }] of this.#kept) {
+      if (this.#idleBytes <= this.#capacityBytes) return;
+      if (holders > 0) continue;
+      rmSync(join(this.#directory, name), { force: true });
+      this.#kept.delete(name);
+      this.#idleBytes -= bytes;
+      if (pace.isDue()) await pace.rest();
+    }
+  }
+
+  /** @returns false when it is not here */
+  #hold(digest: Digest, executable: boolean): boolean {
+    const kept = this.#kept.get(nameOf(digest, executable));
+    if (kept === undefined) return false;
+    if (kept.holders === 0) this.#idleBytes -= kept.bytes;
+    kept.holders++;
+    return true;
+  }
+
+  #freshName(): string {
+    return join(this.#directory, `fresh${this.#copies++}`);
+  }
+
+  /** Only what is whole has its name. */
+  #keep(fresh: string, digest: Digest, executable: boolean, bytes: number): void {
+    const name = nameOf(digest, executable);
+    chmodSync(fresh, executable ? 0o555 : 0o444);
+    renameSync(fresh, join(this.#directory, name));
+    this.#kept.set(name, { bytes, holders: 1 });
+  }
+
   #copy(kept: string, path: string): void {
     copyFileSync(kept, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     const seconds = ++this.#copies;
     utimesSync(path, seconds, seconds);
   }
-
-  #keep(digest: Digest, executable: boolean, size: number, write: (path: string) => void): void {
-    const name = nameOf(digest, executable);
-    const path = join(this.#directory, name);
-    write(path);
-    chmodSync(path, executable ? 0o555 : 0o444);
-    this.#sizes.set(name, size);
-    this.#bytes += size;
-  }
-
-  /** Forgets what was not used for the longest time. Roots that have it keep it. Not while a root is being made. */
-  shrink(): void {
-    for (const [name, size] of this.#sizes) {
-      if (this.#bytes <= this.#capacityBytes) return;
-      rmSync(join(this.#directory, name), { force: true });
-      this.#sizes.delete(name);
-      this.#bytes -= size;
-    }
-  }
 }
+
+/** What makes room is not stopped with the job after which there is too little. */
+const NEVER = new AbortController().signal;
 
 function nameOf(digest: Digest, executable: boolean): string {
   return executable ? `${digest}.x` : digest;

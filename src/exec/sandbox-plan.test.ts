@@ -6,6 +6,7 @@ import type { ExecutorAction } from "../contracts/index.ts";
 import { checkAction } from "./action-check.ts";
 import { basePlan, type Entries, Plan, planRoot } from "./sandbox-plan.ts";
 
+const never = new AbortController().signal;
 const DIGEST = "d".repeat(64);
 
 function action(paths: readonly string[], more: Partial<ExecutorAction> = {}): ExecutorAction {
@@ -38,9 +39,9 @@ function base(): Entries {
   return plan.entries;
 }
 
-function placed(paths: readonly string[]): string[] | string {
+async function placed(paths: readonly string[]): Promise<string[] | string> {
   const before = base();
-  const planned = planRoot(action(paths), before);
+  const planned = await planRoot(action(paths), before, never);
   if (planned.kind === "refused") return planned.reason;
   return [...planned.entries].filter(([path, { kind }]) => kind === "file" && !before.has(path)).map(([path]) => path);
 }
@@ -60,16 +61,16 @@ const table: readonly [what: string, paths: readonly string[], expected: string[
   ["a file that would have to be a directory", ["/project/a", "/project/a/b"], "input_conflict"],
 ];
 
-for (const [what, paths, expected] of table) test(what, () => assert.deepEqual(placed(paths), expected));
+for (const [what, paths, expected] of table) test(what, async () => assert.deepEqual(await placed(paths), expected));
 
-test("where specs would be found none may lie", () => {
+test("where specs would be found none may lie", async () => {
   const toolchain = { family: "gcc", version: "12", target: "x", digest: DIGEST, files: [], absent: ["/usr/lib/gcc/12/../specs"] } as const;
-  const planned = planRoot(action(["/usr/lib/gcc/specs"], { toolchain }), base());
+  const planned = await planRoot(action(["/usr/lib/gcc/specs"], { toolchain }), base(), never);
   assert.equal(planned.kind, "refused");
 });
 
-test("what is wanted of directories is made, and /tmp leads to where something may be written", () => {
-  const planned = planRoot(action([], { directories: ["/lib/made", "/a/b"], cwd: "/c" }), base());
+test("what is wanted of directories is made, and /tmp leads to where something may be written", async () => {
+  const planned = await planRoot(action([], { directories: ["/lib/made", "/a/b"], cwd: "/c" }), base(), never);
   assert.equal(planned.kind, "planned");
   if (planned.kind !== "planned") return;
   for (const path of ["/usr/lib/made", "/a/b", "/c"]) assert.equal(planned.entries.get(path)?.kind, "directory");
@@ -80,12 +81,12 @@ test("what is wanted of directories is made, and /tmp leads to where something m
 const part = fc.constantFrom("a", "b", "..", ".", "", "lib", "up", "loop", "usr", "out", "dev", "proc", "cc", "gcc", "x\0y");
 const anyPath = fc.array(part, { maxLength: 6 }).map((parts) => `/${parts.join("/")}`);
 
-test("whatever an action calls its inputs, nothing lies outside, below a link, or below a file", () => {
-  fc.assert(
-    fc.property(fc.array(anyPath, { maxLength: 8 }), fc.array(anyPath, { maxLength: 4 }), (paths, directories) => {
+test("whatever an action calls its inputs, nothing lies outside, below a link, or below a file", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyPath, { maxLength: 8 }), fc.array(anyPath, { maxLength: 4 }), async (paths, directories) => {
       const asked = action(paths, { directories });
       if (checkAction(asked) !== undefined) return;
-      const planned = planRoot(asked, base());
+      const planned = await planRoot(asked, base(), never);
       if (planned.kind === "refused") return;
       for (const path of planned.entries.keys()) {
         assert.equal(posix.normalize(path), path);
@@ -100,4 +101,43 @@ test("parents come before their children", () => {
   const plan = new Plan(new Map());
   plan.put("/a/b/c", { kind: "file", digest: DIGEST, executable: false });
   assert.deepEqual([...plan.entries.keys()], ["/a", "/a/b", "/a/b/c"]);
+});
+
+const inputs = (count: number, path: (at: number) => string): string[] => Array.from({ length: count }, (_, at) => path(at));
+
+const tooMuch: readonly [what: string, asked: ExecutorAction][] = [
+  ["a path of thousands of directories", action([`/${"x/".repeat(1_900)}x`])],
+  ["a directory of thousands of directories", action([], { directories: [`/${"x/".repeat(1_900)}x`] })],
+  ["many paths of many directories each", action(inputs(9_000, (at) => `/${at}${"/x".repeat(120)}`))],
+  ["words that name outputs", action([], { outputs: ["a"], arguments: Array.from({ length: 200_000 }, () => ({ output: "a" })) })],
+  [
+    "variables that together are too long",
+    action([], { environment: new Map(inputs(17, (at) => `V${at}`).map((name) => [name, "x".repeat(65_000)])) }),
+  ],
+  ["a variable with a long name", action([], { environment: new Map([["N".repeat(70_000), ""]]) })],
+];
+
+for (const [what, asked] of tooMuch)
+  test(`too much: ${what}`, () => {
+    const refusal = checkAction(asked);
+    assert.equal(refusal?.reason, "too_much");
+  });
+
+test("directories that inputs imply are counted while they are planned", async () => {
+  const asked = action(inputs(7_000, (at) => `/${at}${"/x".repeat(20)}`));
+  assert.equal(checkAction(asked), undefined);
+  const planned = await planRoot(asked, base(), never);
+  assert.equal(planned.kind === "refused" && planned.reason, "too_much");
+});
+
+test("something else has its turn while a large root is planned, and can stop it", async () => {
+  const asked = action(inputs(20_000, (at) => `/${at}`));
+  const stop = new AbortController();
+  setImmediate(() => stop.abort(new Error("enough")));
+  await assert.rejects(planRoot(asked, base(), stop.signal), /enough/);
+});
+
+test("a link to itself is no directory", async () => {
+  const planned = await planRoot(action([], { directories: ["/usr/loop"] }), base(), never);
+  assert.equal(planned.kind === "refused" && planned.reason, "input_conflict");
 });

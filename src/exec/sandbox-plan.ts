@@ -2,12 +2,13 @@
  * What a sandbox's root directory is to contain for an action: directories, links and files by the digest of their content.
  *
  * All links are resolved here, in memory, over what the plan itself holds: whoever makes the directory never follows one, so no path
- * of an action, whatever it is called, leads out of it. Pure.
+ * of an action, whatever it is called, leads out of it. No I/O.
  */
 import { posix } from "node:path";
-import type { Digest } from "../base/index.ts";
+import { type Digest, limits } from "../base/index.ts";
 import type { ExecutorAction } from "../contracts/index.ts";
 import { type Refused, refused } from "./action-check.ts";
+import { Pace } from "./pace.ts";
 
 export type Entry =
   | { readonly kind: "directory" }
@@ -32,6 +33,8 @@ const LINKS_FOLLOWED = 40;
 /** Entries under construction. */
 export class Plan {
   readonly entries: Map<string, Entry>;
+  /** Real path by path: inputs lie beside others, whose parents are not looked at again. */
+  readonly #directories = new Map<string, string>();
 
   constructor(base: Entries) {
     this.entries = new Map(base);
@@ -48,39 +51,48 @@ export class Plan {
     return true;
   }
 
+  /** A link to a directory is as good. @returns false when something else is there */
   putDirectory(path: string): boolean {
-    const real = this.#real(path);
-    const target = real === undefined ? undefined : this.entries.get(real);
-    // A link to a directory is as good.
-    if (real !== undefined && target?.kind === "link") return this.putDirectory(join(parentOf(real), target.target));
-    return this.put(path, directory);
+    return this.#enter(path) !== undefined;
   }
 
   /** Where `path` lies when its parents are followed, which are made where they are missing. Undefined when one is no directory. */
   #real(path: string): string | undefined {
-    let parts = path.split("/").filter((part) => part !== "");
+    const parent = parentOf(path);
+    const last = path.slice(parent.length + 1);
+    if (last === "") return parent === "" ? "/" : this.#real(parent);
+    if (last === "." || last === "..") return undefined;
+    const known = this.#directories.get(parent);
+    if (known !== undefined) return `${known}/${last}`;
+    const at = this.#enter(parent);
+    if (at === undefined) return undefined;
+    // It stays so: what is in the plan is never changed.
+    this.#directories.set(parent, at);
+    return `${at}/${last}`;
+  }
+
+  /** The real path of a directory, "" for the root itself; what is missing is made. Undefined when something on the way is none. */
+  #enter(path: string): string | undefined {
+    /** Those still to be entered, the next one last. */
+    const parts = partsOf(path).toReversed();
     let at = "";
     let followed = 0;
-    while (parts.length > 1) {
-      const [part = "", ...rest] = parts;
-      parts = rest;
+    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+      if (part === ".") continue;
       if (part === "..") {
-        at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
+        at = parentOf(at);
         continue;
       }
-      if (part === ".") continue;
       const here = `${at}/${part}`;
       const entry = this.entries.get(here);
       if (entry === undefined) this.entries.set(here, directory);
       if (entry === undefined || entry.kind === "directory") at = here;
       else if (entry.kind === "link" && ++followed <= LINKS_FOLLOWED) {
         if (entry.target.startsWith("/")) at = "";
-        parts = [...entry.target.split("/").filter((one) => one !== ""), ...parts];
+        parts.push(...partsOf(entry.target).toReversed());
       } else return undefined;
     }
-    const [last] = parts;
-    if (last === undefined) return at === "" ? "/" : at;
-    return last === ".." || last === "." ? undefined : `${at}/${last}`;
+    return at;
   }
 }
 
@@ -95,18 +107,29 @@ export function basePlan(init: Digest): Plan {
 /**
  * @param base what the sandbox and the toolchain bring
  * @returns all that is in the root, or why that cannot be
+ * @throws the signal's reason when it is aborted
  */
-export function planRoot(action: ExecutorAction, base: Entries): { readonly kind: "planned"; readonly entries: Entries } | Refused {
+export async function planRoot(
+  action: ExecutorAction,
+  base: Entries,
+  signal: AbortSignal,
+): Promise<{ readonly kind: "planned"; readonly entries: Entries } | Refused> {
   const plan = new Plan(base);
+  const most = base.size + limits.action.entries;
+  const pace = new Pace(signal);
   // Where a part of the toolchain would be found first if it existed, such as specs.
   const decisive = new Set(action.toolchain?.absent.map((path) => posix.normalize(path)));
   for (const { path, digest, executable } of action.inputs) {
     if (isKept(path)) return refused("bad_path", path);
     if (decisive.has(path) || !plan.put(path, { kind: "file", digest, executable })) return refused("input_conflict", path);
+    if (plan.entries.size > most) return refused("too_much", "directories");
+    if (pace.isDue()) await pace.rest();
   }
   for (const path of [...action.directories, action.cwd]) {
     if (path !== places.out && isKept(path)) return refused("bad_path", path);
     if (path !== places.out && !plan.putDirectory(path)) return refused("input_conflict", path);
+    if (plan.entries.size > most) return refused("too_much", "directories");
+    if (pace.isDue()) await pace.rest();
   }
   // Programs expect it; where inputs lie in it, it is as read-only as they are.
   if (!plan.entries.has("/tmp")) plan.put("/tmp", { kind: "link", target: places.scratch });
@@ -124,10 +147,11 @@ export function isSameEntry(left: Entry, right: Entry): boolean {
   return left.kind === right.kind;
 }
 
+/** "" for what lies in the root, and for the root itself. */
 function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-function join(parent: string, target: string): string {
-  return target.startsWith("/") ? target : `${parent}/${target}`;
+function partsOf(path: string): string[] {
+  return path.split("/").filter((part) => part !== "");
 }

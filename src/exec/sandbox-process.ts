@@ -3,9 +3,9 @@
  *
  * Knows: bubblewrap's options, processes. Does not know: what runs inside, what a report means.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { limits } from "../base/index.ts";
+import { limits, systemCode } from "../base/index.ts";
 import { devices, places } from "./sandbox-plan.ts";
 
 /** Who runs jobs where the daemon is root: root's files must not be those of the sandbox' own user. */
@@ -68,15 +68,13 @@ function walls({ root, writableBytes, environment }: SandboxRun): string[] {
 /** @throws the signal's reason once everything that ran is dead */
 export async function runBubblewrap({ program, filter, runAs }: BubblewrapOptions, run: SandboxRun, signal: AbortSignal): Promise<RunEnd> {
   signal.throwIfAborted();
-  const filterFile = openSync(filter, "r"); // One each: bubblewrap reads it to its end.
-  const child = spawn(program, [...walls(run), ...run.words], {
-    cwd: "/",
-    env: {},
-    stdio: ["ignore", "pipe", "pipe", filterFile],
-    ...runAs,
-  });
-  closeSync(filterFile);
-
+  let child: ChildProcess;
+  try {
+    child = start({ program, filter, runAs }, run);
+  } catch (error) {
+    // No descriptor is left, or the command line is longer than this machine takes.
+    return { kind: "ended", code: undefined, report: Buffer.alloc(0), trouble: systemCode(error) ?? String(error) };
+  }
   let end: "overdue" | "excess" | "aborted" | undefined;
   const stop = (why: typeof end): void => {
     end ??= why;
@@ -101,6 +99,21 @@ export async function runBubblewrap({ program, filter, runAs }: BubblewrapOption
   if (end === "aborted") signal.throwIfAborted();
   if (end === "overdue" || end === "excess") return { kind: end };
   return { kind: "ended", code, report: Buffer.concat(report), trouble: Buffer.concat(trouble).toString("utf8").trim() };
+}
+
+/** @throws {Error} of the system */
+function start({ program, filter, runAs }: BubblewrapOptions, run: SandboxRun): ChildProcess {
+  const filterFile = openSync(filter, "r"); // One each: bubblewrap reads it to its end.
+  try {
+    return spawn(program, [...walls(run), ...run.words], {
+      cwd: "/",
+      env: {},
+      stdio: ["ignore", "pipe", "pipe", filterFile],
+      ...runAs,
+    });
+  } finally {
+    closeSync(filterFile);
+  }
 }
 
 /** Chunks up to `most` bytes together. */

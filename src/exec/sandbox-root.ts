@@ -6,6 +6,7 @@
  */
 import { chmodSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Pace } from "./pace.ts";
 import type { SandboxFiles } from "./sandbox-files.ts";
 import { type Entries, type Entry, isSameEntry } from "./sandbox-plan.ts";
 
@@ -24,22 +25,30 @@ export class SandboxRoot {
   }
 
   /**
-   * Makes the root contain exactly these entries; the contents of all files must be at hand.
-   * @throws {Error} of the system; the root is not to be used any more then
+   * Makes the root contain exactly these entries; the contents of all files must be held.
+   * @throws {Error} of the system, or the signal's reason; the root is not to be used any more then
    */
-  layOut(wanted: Entries): void {
-    this.#clear(wanted);
-    for (const [path, entry] of wanted) if (!this.#entries.has(path)) this.#make(path, entry);
+  async layOut(wanted: Entries, signal: AbortSignal): Promise<void> {
+    const pace = new Pace(signal);
+    await this.#clear(wanted, pace);
+    for (const [path, entry] of wanted) {
+      if (this.#entries.has(path)) continue;
+      this.#make(path, entry);
+      if (pace.isDue()) await pace.rest();
+    }
   }
 
   /** What is not wanted, children before parents. */
-  #clear(wanted: Entries): void {
+  async #clear(wanted: Entries, pace: Pace): Promise<void> {
     const gone: string[] = [];
     for (const [path, entry] of this.#entries) {
       const other = wanted.get(path);
       if (other === undefined || !isSameEntry(entry, other)) gone.push(path);
     }
-    for (const path of gone.toSorted((a, b) => (a < b ? 1 : -1))) this.#remove(path);
+    for (const path of gone.toSorted((a, b) => (a < b ? 1 : -1))) {
+      this.#remove(path);
+      if (pace.isDue()) await pace.rest();
+    }
   }
 
   #remove(path: string): void {

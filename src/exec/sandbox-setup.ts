@@ -4,22 +4,24 @@
  *
  * Knows: where programs lie, how the first process is built. Does not know: actions.
  */
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, chmodSync, chownSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Digest, digestOf, limits, systemCode } from "../base/index.ts";
-import type { ExecutorLack } from "../contracts/index.ts";
+import type { ExecutorLack, Files } from "../contracts/index.ts";
 import { runProgram } from "./run.ts";
 import { type Blobs, SandboxFiles } from "./sandbox-files.ts";
 import { systemCallFilter } from "./sandbox-filter.ts";
 import { basePlan, type Entries } from "./sandbox-plan.ts";
 import { type BubblewrapOptions, type RunAs, runBubblewrap } from "./sandbox-process.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
+import { SandboxToolchains } from "./sandbox-toolchain.ts";
 
 /** What is there once all of it is. */
 export interface SandboxSetup {
   readonly bubblewrap: BubblewrapOptions;
   readonly files: SandboxFiles;
+  readonly toolchains: SandboxToolchains;
   /** What every root contains. */
   readonly base: Entries;
   /** For people: which walls there are. */
@@ -35,33 +37,61 @@ export interface SandboxOptions {
   readonly path: string;
   /** Must be set where the daemon is root. */
   readonly runAs: RunAs | undefined;
+  /** Contents of inputs that are kept although no job needs them now. */
+  readonly filesBytes: number;
 }
 
 const SOURCES = fileURLToPath(new URL("../../sandbox/", import.meta.url));
 
-export async function setUp(parts: { blobs: Blobs }, options: SandboxOptions, signal: AbortSignal): Promise<SandboxSetup | Lack> {
+export interface SetupParts {
+  /** Where the contents of inputs come from. */
+  readonly blobs: Blobs;
+  /** What this machine's files contain: toolchains are copied by content. */
+  readonly files: Files;
+}
+
+/** @throws the signal's reason when it is aborted, and nothing else */
+export async function setUp(parts: SetupParts, options: SandboxOptions, signal: AbortSignal): Promise<SandboxSetup | Lack> {
   const filter = process.platform === "linux" ? systemCallFilter(process.arch) : undefined;
   if (filter === undefined) return lack("platform", `${process.platform} on ${process.arch}`);
   const program = findProgram("bwrap", options.path);
   if (program === undefined) return lack("sandbox_missing", "bubblewrap is not installed");
-  const { directory, runAs } = options;
-  const filterFile = join(directory, "filter");
   try {
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory, { recursive: true });
-    chmodSync(directory, runAs === undefined ? 0o700 : 0o711);
+    const { directory, runAs } = options;
+    makePlace(directory, runAs);
+    const filterFile = join(directory, "filter");
     writeFileSync(filterFile, filter, { mode: 0o444 });
+    return await setUpIn(parts, options, { program, filter: filterFile, runAs }, signal);
   } catch (error) {
-    return lack("workspace", `${directory}: ${systemCode(error) ?? "cannot be made"}`);
+    signal.throwIfAborted();
+    return lack("workspace", `${options.directory}: ${systemCode(error) ?? String(error)}`);
   }
+}
+
+/** Closed to everybody but this process and who runs jobs: others' sources lie there. */
+function makePlace(directory: string, runAs: RunAs | undefined): void {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (runAs === undefined) return chmodSync(directory, 0o700);
+  chownSync(directory, -1, runAs.gid);
+  chmodSync(directory, 0o710);
+}
+
+async function setUpIn(
+  parts: SetupParts,
+  { directory, filesBytes }: SandboxOptions,
+  bubblewrap: BubblewrapOptions,
+  signal: AbortSignal,
+): Promise<SandboxSetup | Lack> {
   const built = await buildInit(join(directory, "init"), signal);
   if (typeof built !== "string") return built;
-  const files = new SandboxFiles(parts, { directory: join(directory, "files"), capacityBytes: limits.sandbox.filesBytes });
-  await files.adopt(join(directory, "init"), built, true, signal);
-  const bubblewrap = { program, filter: filterFile, runAs };
+  const files = new SandboxFiles(parts, { directory: join(directory, "files"), capacityBytes: filesBytes });
+  await files.adopt(join(directory, "init"), built, true, signal); // And never released.
   const base = basePlan(built).entries;
   const walls = await lookAtWalls(bubblewrap, files, base, join(directory, "probe"), signal);
-  return typeof walls === "string" ? { bubblewrap, files, base, walls } : walls;
+  if (typeof walls !== "string") return walls;
+  const toolchains = new SandboxToolchains({ files: parts.files, kept: files }, base, signal);
+  return { bubblewrap, files, toolchains, base, walls };
 }
 
 async function buildInit(output: string, signal: AbortSignal): Promise<Digest | Lack> {
@@ -81,7 +111,7 @@ async function lookAtWalls(
   signal: AbortSignal,
 ): Promise<string | Lack> {
   const root = new SandboxRoot({ files }, directory);
-  root.layOut(base);
+  await root.layOut(base, signal);
   const run = { root: directory, writableBytes: 1_048_576, environment: new Map<string, string>(), words: ["walls"] };
   const end = await runBubblewrap(bubblewrap, { ...run, reportBytes: limits.sandbox.troubleBytes, wallMs: limits.sandbox.probeMs }, signal);
   rmSync(directory, { recursive: true, force: true });

@@ -16,7 +16,7 @@ const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefin
 const sandbox = new SandboxExecutor(
   // There is no toolchain whose files would be looked at.
   { blobs: { read: () => Promise.resolve({ kind: "hit", bytes }) }, files: {} as Files, log: { event: () => undefined } },
-  { directory: join(directory, "sandbox"), path: process.env.PATH ?? "", runAs },
+  { directory: join(directory, "sandbox"), path: process.env.PATH ?? "", runAs, filesBytes: 2 ** 30 },
 );
 await sandbox.run(
   {

@@ -5,23 +5,20 @@
  * Does not know: who asks, whether compilers' arguments are harmless, whether results are believed.
  */
 import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, type Log, limits, systemCode } from "../base/index.ts";
-import type { Executor, ExecutorAction, ExecutorOutcome, Files, Toolchain, Usage } from "../contracts/index.ts";
+import type { Executor, ExecutorAction, ExecutorOutcome, Usage } from "../contracts/index.ts";
 import { checkAction, refused } from "./action-check.ts";
-import type { Blobs } from "./sandbox-files.ts";
+import { Pace } from "./pace.ts";
 import { type Entries, places, planRoot } from "./sandbox-plan.ts";
 import { runBubblewrap } from "./sandbox-process.ts";
 import { readReport, reportOverhead, type SandboxReport } from "./sandbox-report.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
-import { type Lack, type SandboxOptions, type SandboxSetup, setUp } from "./sandbox-setup.ts";
-import { toolchainEntries } from "./sandbox-toolchain.ts";
+import { type Lack, type SandboxOptions, type SandboxSetup, type SetupParts, setUp } from "./sandbox-setup.ts";
+import { Turns } from "./turns.ts";
 
-export interface SandboxParts {
-  /** Where the contents of inputs come from. */
-  readonly blobs: Blobs;
-  /** What this machine's files contain: toolchains are copied by content. */
-  readonly files: Files;
+export interface SandboxParts extends SetupParts {
   readonly log: Log;
 }
 
@@ -36,7 +33,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
   readonly #options: SandboxOptions;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
-  readonly #toolchains = new Map<Digest, Promise<Entries | undefined>>();
+  readonly #turns = new Turns({ jobs: limits.sandbox.jobs, bytes: limits.sandbox.reportsBytes });
   readonly #idle: IdleRoot[] = [];
   #setup: Promise<SandboxSetup | Lack> | undefined;
   #rootsMade = 0;
@@ -48,12 +45,14 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
 
   /** Whether this machine can run others' actions: which walls there are, or what is missing. */
   async look(): Promise<{ readonly kind: "walled"; readonly walls: string } | Lack> {
-    const before = await this.#setup;
-    if (before !== undefined && "kind" in before) this.#setup = undefined; // What was missing may have been installed meanwhile.
+    const before = this.#setup;
+    // What was missing may have been installed meanwhile; somebody else who looks may have begun anew already.
+    if (before !== undefined && "kind" in (await before) && this.#setup === before) this.#setup = undefined;
     const setup = await this.#ready();
     return "kind" in setup ? setup : { kind: "walled", walls: setup.walls };
   }
 
+  /** Waits until fewer others run, if many do. Who asks says by the signal how long that may be, and bounds how many wait. */
   async run(action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
     const refusal = checkAction(action);
     if (refusal !== undefined) return refusal;
@@ -66,7 +65,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
       return await run;
     } catch (error) {
       signal.throwIfAborted();
-      if (this.#stop.signal.aborted) return { kind: "unavailable", reason: "stopping", detail: "" };
+      if (this.#stop.signal.aborted) return stopping;
       throw error;
     } finally {
       this.#running.delete(run);
@@ -80,70 +79,78 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     rmSync(this.#options.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
+  /** Never rejects. */
   async #ready(): Promise<SandboxSetup | Lack> {
-    if (this.#stop.signal.aborted) return { kind: "unavailable", reason: "stopping", detail: "" };
-    this.#setup ??= setUp(this.#parts, this.#options, this.#stop.signal).then((setup) => {
-      if ("kind" in setup) this.#parts.log.event("warn", "sandbox.unavailable", { reason: setup.reason, detail: setup.detail });
-      else this.#parts.log.event("info", "sandbox.ready", { walls: setup.walls });
-      return setup;
-    });
+    if (this.#stop.signal.aborted) return stopping;
+    this.#setup ??= setUp(this.#parts, this.#options, this.#stop.signal).then(
+      (setup) => {
+        if ("kind" in setup) this.#parts.log.event("warn", "sandbox.unavailable", { reason: setup.reason, detail: setup.detail });
+        else this.#parts.log.event("info", "sandbox.ready", { walls: setup.walls });
+        return setup;
+      },
+      () => stopping,
+    );
     return this.#setup;
   }
 
   async #run(setup: SandboxSetup, action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
-    const base = action.toolchain === undefined ? setup.base : await this.#toolchain(setup, action.toolchain, signal);
-    if (base === undefined) return refused("input_missing", `toolchain ${action.toolchain?.digest}`);
-    const planned = planRoot(action, base);
-    if (planned.kind === "refused") return planned;
-    const root = await this.#layOut(setup, action, planned.entries, signal);
-    if (!(root instanceof SandboxRoot)) return root;
+    await using held = new AsyncDisposableStack();
+    held.use(await this.#turns.take(reportBytesOf(action), signal));
+    held.defer(() => setup.files.shrink());
+    let root: SandboxRoot;
     try {
-      return await this.#runIn(setup, root.directory, action, signal);
-    } finally {
-      this.#giveBack({ toolchain: action.toolchain?.digest, root });
-      setup.files.shrink();
+      const prepared = await this.#prepare(setup, action, held, signal);
+      if (!(prepared instanceof SandboxRoot)) return prepared;
+      root = prepared;
+    } catch (error) {
+      signal.throwIfAborted();
+      return lackOfSystem(error);
     }
+    held.defer(() => this.#giveBack({ toolchain: action.toolchain?.digest, root }));
+    return this.#runIn(setup, root.directory, action, signal);
   }
 
+  /** @param held what the action needs stays until this is disposed of */
+  async #prepare(
+    setup: SandboxSetup,
+    action: ExecutorAction,
+    held: AsyncDisposableStack,
+    signal: AbortSignal,
+  ): Promise<SandboxRoot | ExecutorOutcome> {
+    let base = setup.base;
+    if (action.toolchain !== undefined) {
+      const toolchain = await setup.toolchains.take(action.toolchain, signal);
+      if (toolchain === undefined) return refused("input_missing", `toolchain ${action.toolchain.digest}`);
+      base = held.use(toolchain).entries;
+    }
+    const planned = await planRoot(action, base, signal);
+    if (planned.kind === "refused") return planned;
+    const pace = new Pace(signal);
+    for (const { path, digest, executable } of action.inputs) {
+      if (!(await setup.files.fetch(digest, executable, signal))) return refused("input_missing", path);
+      held.defer(() => setup.files.release(digest, executable));
+      if (pace.isDue()) await pace.rest();
+    }
+    return this.#layOut(setup, action, planned.entries, signal);
+  }
+
+  /** @throws {Error} of the system, or the signal's reason */
   async #layOut(
     setup: SandboxSetup,
     action: ExecutorAction,
     entries: Entries,
     signal: AbortSignal,
   ): Promise<SandboxRoot | ExecutorOutcome> {
-    // What was there may be forgotten while something else is waited for; once all is, nothing is waited for until it is laid out.
-    for (let complete = false; !complete; ) {
-      complete = true;
-      for (const [path, entry] of entries) {
-        if (entry.kind !== "file" || setup.files.has(entry.digest, entry.executable)) continue;
-        complete = false;
-        if (!(await setup.files.fetch(entry.digest, entry.executable, signal))) return refused("input_missing", path);
-      }
-    }
+    const root = this.#takeRoot(setup, action.toolchain?.digest);
     try {
-      const root = this.#takeRoot(setup, action.toolchain?.digest);
-      root.layOut(entries);
+      await root.layOut(entries, signal);
       return root;
     } catch (error) {
-      return { kind: "unavailable", reason: "workspace", detail: systemCode(error) ?? String(error) };
+      await rm(root.directory, { recursive: true, force: true });
+      // With the directory before it a path may be longer than the system takes, or a name than the file system does.
+      if (systemCode(error) === "ENAMETOOLONG") return refused("bad_path", "longer than this machine takes");
+      throw error;
     }
-  }
-
-  /** @returns undefined when its files have changed */
-  async #toolchain(setup: SandboxSetup, toolchain: Toolchain, signal: AbortSignal): Promise<Entries | undefined> {
-    const { digest } = toolchain;
-    const parts = { files: this.#parts.files, kept: setup.files };
-    const made = this.#toolchains.get(digest) ?? toolchainEntries(parts, toolchain, setup.base, this.#stop.signal);
-    this.#toolchains.delete(digest);
-    this.#toolchains.set(digest, made);
-    for (const oldest of this.#toolchains.keys()) {
-      if (this.#toolchains.size <= limits.sandbox.toolchains) break;
-      this.#toolchains.delete(oldest);
-    }
-    const entries = await made.catch(() => undefined);
-    if (entries === undefined) this.#toolchains.delete(digest);
-    signal.throwIfAborted();
-    return entries;
   }
 
   #takeRoot(setup: SandboxSetup, toolchain: Digest | undefined): SandboxRoot {
@@ -152,11 +159,11 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     return taken?.root ?? new SandboxRoot({ files: setup.files }, join(this.#options.directory, `root${this.#rootsMade++}`));
   }
 
-  #giveBack(idle: IdleRoot): void {
+  async #giveBack(idle: IdleRoot): Promise<void> {
     this.#idle.push(idle);
     if (this.#idle.length <= limits.sandbox.roots) return;
     const oldest = this.#idle.shift();
-    if (oldest !== undefined) rmSync(oldest.root.directory, { recursive: true, force: true });
+    if (oldest !== undefined) await rm(oldest.root.directory, { recursive: true, force: true });
   }
 
   async #runIn(setup: SandboxSetup, root: string, action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
@@ -169,7 +176,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
         writableBytes: most.outputBytes,
         environment: new Map([["TMPDIR", places.scratch], ...action.environment]),
         words: wordsOf(action),
-        reportBytes: most.outputBytes + 2 * most.printedBytes + reportOverhead(outputs.length),
+        reportBytes: reportBytesOf(action),
         wallMs: most.wallMs,
       },
       signal,
@@ -188,6 +195,17 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
       }
     }
   }
+}
+
+const stopping: Lack = { kind: "unavailable", reason: "stopping", detail: "" };
+
+function lackOfSystem(error: unknown): Lack {
+  return { kind: "unavailable", reason: "workspace", detail: systemCode(error) ?? String(error) };
+}
+
+/** What the report of a run may hold. */
+function reportBytesOf({ outputs, limits: most }: ExecutorAction): number {
+  return most.outputBytes + 2 * most.printedBytes + reportOverhead(outputs.length);
 }
 
 function wordsOf({ program, arguments: words, cwd, outputs, limits: most }: ExecutorAction): string[] {

@@ -12,7 +12,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Digest, digestOf, type Log } from "../../src/base/index.ts";
+import { type Digest, digestOf, type Log, limits } from "../../src/base/index.ts";
 import type { ActionLimits, CompileAction, ExecutorAction, InputFile } from "../../src/contracts/index.ts";
 import { LocalToolchains, SandboxExecutor } from "../../src/exec/index.ts";
 import { CompilesForOthers, type Installed, type OthersOutcome } from "../../src/flows/index.ts";
@@ -77,7 +77,9 @@ export class HostileWorld implements AsyncDisposable {
     const shim = join(directory, "bin");
     mkdirSync(shim);
     const path = without === undefined ? (process.env.PATH ?? "") : withoutWall(without, shim, watch.directory);
-    const sandbox = stack.use(new SandboxExecutor({ blobs: store, files, log }, { directory: home, path, runAs }));
+    const sandbox = stack.use(
+      new SandboxExecutor({ blobs: store, files, log }, { directory: home, path, runAs, filesBytes: limits.sandbox.filesBytes }),
+    );
     const program = join(directory, "hostile");
     const source = join(import.meta.dirname, "hostile-program.c");
     execFileSync("cc", ["-O1", "-static", "-s", "-pthread", source, "-o", program], { stdio: ["ignore", "inherit", "inherit"] });

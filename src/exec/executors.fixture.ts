@@ -1,0 +1,65 @@
+/**
+ * A directory, an index of files and blobs in memory, and a sandbox among them where this machine has one.
+ *
+ * @see executors.test.ts
+ */
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { digestOf, type Log } from "../base/index.ts";
+import type { BlobRead } from "../contracts/index.ts";
+import { FileTable, openDatabase } from "../store/index.ts";
+import { SandboxExecutor } from "./sandbox.ts";
+import type { RunAs } from "./sandbox-process.ts";
+
+export const log: Log = { event: () => undefined };
+export const PATH = "/usr/bin:/bin";
+export const COMPILER = "/usr/bin/gcc";
+export const runAs: RunAs | undefined = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+export const never: globalThis.AbortSignal = new AbortController().signal;
+
+/** Blobs in memory. */
+export class Contents {
+  readonly #blobs = new Map<string, Buffer>();
+
+  write(bytes: Buffer): string {
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, bytes);
+    return digest;
+  }
+
+  read(digest: string): Promise<BlobRead> {
+    const bytes = this.#blobs.get(digest);
+    return Promise.resolve(bytes === undefined ? { kind: "miss" } : { kind: "hit", bytes });
+  }
+}
+
+export interface Ground extends AsyncDisposable {
+  readonly directory: string;
+  readonly files: FileTable;
+  readonly store: Contents;
+}
+
+export function ground(): Ground {
+  const directory = mkdtempSync(join(tmpdir(), "cairn-executor-"));
+  chmodSync(directory, 0o755);
+  const stack = new AsyncDisposableStack();
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const database = stack.use(openDatabase({ log, now: Date.now }, { file: join(directory, "index") }));
+  const store = new Contents();
+  return { directory, store, files: new FileTable({ database, now: Date.now }), [Symbol.asyncDispose]: async () => stack.disposeAsync() };
+}
+
+/** @returns undefined, and the test is skipped, where there can be none */
+export async function sandboxOn(t: TestContext, on: Ground, filesBytes: number = 2 ** 30): Promise<SandboxExecutor | undefined> {
+  const sandbox = new SandboxExecutor(
+    { blobs: on.store, files: on.files, log },
+    { directory: join(on.directory, "sandbox"), path: process.env.PATH ?? PATH, runAs, filesBytes },
+  );
+  const look = await sandbox.look();
+  if (look.kind === "walled") return sandbox;
+  t.skip(`no sandbox here: ${look.reason}: ${look.detail}`);
+  await sandbox[Symbol.asyncDispose]();
+  return undefined;
+}

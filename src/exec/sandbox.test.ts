@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { ExecutorAction, Toolchain } from "../contracts/index.ts";
+import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn } from "./executors.fixture.ts";
+import { SandboxExecutor } from "./sandbox.ts";
+import { runBubblewrap } from "./sandbox-process.ts";
+import { LocalToolchains } from "./toolchains.ts";
+
+async function toolchainOn(t: TestContext, on: Ground): Promise<Toolchain | undefined> {
+  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
+  if (read.kind === "toolchain") return read.toolchain;
+  t.skip(`no compiler at ${COMPILER}`);
+  return undefined;
+}
+
+function preprocess(on: Ground, toolchain: Toolchain | undefined, text: string, more: Partial<ExecutorAction> = {}): ExecutorAction {
+  return {
+    program: COMPILER,
+    arguments: ["-E", "-P", "a.c"],
+    environment: new Map([["PATH", PATH]]),
+    cwd: "/project",
+    toolchain,
+    inputs: [{ path: "/project/a.c", digest: on.store.write(Buffer.from(text)), executable: false }],
+    directories: [],
+    outputs: [],
+    limits: {
+      cpuMs: 9_000,
+      wallMs: 60_000,
+      memoryBytes: 2 ** 32,
+      processes: 16,
+      fileBytes: 2 ** 24,
+      outputBytes: 2 ** 24,
+      printedBytes: 2 ** 20,
+    },
+    ...more,
+  };
+}
+
+function roots(on: Ground): string[] {
+  return readdirSync(join(on.directory, "sandbox")).filter((name) => name.startsWith("root"));
+}
+
+test("a sandbox without room for contents that nobody needs runs one job after the other, and several at once", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on, 1);
+  const toolchain = await toolchainOn(t, on);
+  if (sandbox === undefined || toolchain === undefined) return;
+  const run = async (text: string): Promise<string> => {
+    const outcome = await sandbox.run(preprocess(on, toolchain, text), never);
+    return outcome.kind === "done" ? outcome.stdout.toString().trim() : JSON.stringify(outcome);
+  };
+  assert.equal(await run("first"), "first");
+  assert.equal(await run("second"), "second");
+  // More at once need roots of their own, with every file of the toolchain in them.
+  assert.deepEqual(await Promise.all(["third", "third", "fourth"].map(run)), ["third", "third", "fourth"]);
+});
+
+test("contents of others are closed to everybody but who runs jobs", async (t) => {
+  if (process.geteuid?.() !== 0) return t.skip("only root can look as somebody else");
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  const toolchain = await toolchainOn(t, on);
+  if (sandbox === undefined || toolchain === undefined) return;
+  assert.equal((await sandbox.run(preprocess(on, toolchain, "secret"), never)).kind, "done");
+  const [root = ""] = roots(on);
+  const file = join(on.directory, "sandbox", root, "project/a.c");
+  const read = (uid: number): string => spawnSync("cat", [file], { uid, gid: uid, encoding: "utf8" }).stdout;
+  assert.equal(read(runAs?.uid ?? 0), "secret");
+  assert.equal(read(54_321), "");
+});
+
+test("a path that is too long where the root lies is refused, and leaves no half a root", async (t) => {
+  await using on = ground();
+  const deep = { ...on, directory: join(on.directory, "deep".repeat(50)) };
+  mkdirSync(deep.directory, { mode: 0o755 });
+  await using sandbox = await sandboxOn(t, deep);
+  if (sandbox === undefined) return;
+  const cwd = `/${"x".repeat(248)}`.repeat(16);
+  const outcome = await sandbox.run(preprocess(on, undefined, "", { cwd }), never);
+  assert.equal(outcome.kind === "refused" && outcome.reason, "bad_path");
+  assert.deepEqual(roots(deep), []);
+});
+
+test("a root that is given up while it is laid out is removed", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  const directories = Array.from({ length: 20_000 }, (_, at) => `/made/${at}`);
+  const stop = new AbortController();
+  const run = sandbox.run(preprocess(on, undefined, "", { directories }), stop.signal);
+  // That this comes about at all takes an event loop that turns while the root is laid out.
+  const look = setInterval(() => roots(on).length > 0 && stop.abort(new Error("enough")), 1);
+  await assert.rejects(run, /enough/);
+  clearInterval(look);
+  assert.deepEqual(roots(on), []);
+});
+
+test("contents that cannot be read are an outcome", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  const action = preprocess(on, undefined, "");
+  t.mock.method(on.store, "read", () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" })));
+  const outcome = await sandbox.run(action, never);
+  assert.deepEqual(outcome, { kind: "unavailable", reason: "workspace", detail: "ENOSPC" });
+});
+
+test("a command line that the system does not take is an end, and leaves no descriptor open", async () => {
+  await using on = ground();
+  const filter = join(on.directory, "filter");
+  writeFileSync(filter, "");
+  const open = (): number => readdirSync("/proc/self/fd").length;
+  const before = open();
+  const run = { root: "/", writableBytes: 1, environment: new Map<string, string>(), words: ["x".repeat(2 ** 20)] };
+  const end = await runBubblewrap({ program: "/bin/true", filter, runAs }, { ...run, reportBytes: 1, wallMs: 60_000 }, never);
+  assert.equal(end.kind === "ended" && end.trouble, "E2BIG");
+  assert.equal(open(), before);
+});
+
+test("what goes wrong late while a sandbox is made has a name, and may go well the next time", async () => {
+  await using on = ground();
+  writeFileSync(join(on.directory, "bwrap"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  // Long enough for the directory itself, and too long for a content in it.
+  const parent = `${on.directory}${`/${"x".repeat(249)}`.repeat(15)}`;
+  const directory = `${parent}/${"y".repeat(4_030 - parent.length - 1)}`;
+  mkdirSync(parent, { recursive: true });
+  await using sandbox = new SandboxExecutor(
+    { blobs: on.store, files: on.files, log },
+    { directory, path: on.directory, runAs, filesBytes: 1 },
+  );
+  for (let times = 0; times < 2; times++) {
+    const look = await sandbox.look();
+    assert.equal(look.kind === "unavailable" && look.reason, "workspace", JSON.stringify(look));
+  }
+});
+
+test("who looks at the same time after something was missing looks once", async () => {
+  await using on = ground();
+  const directory = join(on.directory, "sandbox");
+  await using sandbox = new SandboxExecutor(
+    { blobs: on.store, files: on.files, log },
+    { directory, path: on.directory, runAs, filesBytes: 1 },
+  );
+  const missing = await sandbox.look();
+  assert.equal(missing.kind === "unavailable" && missing.reason, "sandbox_missing");
+  const calls = join(on.directory, "calls");
+  writeFileSync(calls, "");
+  chmodSync(calls, 0o666);
+  writeFileSync(join(on.directory, "bwrap"), `#!/bin/sh\necho call >> ${calls}\nexit 1\n`, { mode: 0o755 });
+  const looks = await Promise.all([sandbox.look(), sandbox.look(), sandbox.look()]);
+  assert.deepEqual(new Set(looks.map(({ kind }) => kind)), new Set(["unavailable"]));
+  assert.equal(readFileSync(calls, "utf8"), "call\n");
+  assert.equal(lstatSync(directory).isDirectory(), true);
+});
