@@ -450,8 +450,9 @@ export const limits = {
   },
   /** docs/protocol/trees.md */
   trees: {
-    /** A directory node; smaller than what travels in chunks. */
-    nodeBytes: 4_194_304,
+    /** A directory without those below it: reading one keeps the daemon busy. Its bytes, and its entries. */
+    nodeBytes: 1_048_576,
+    directoryEntries: 10_000,
     /** Files, links and directories of one tree, each counted as often as it appears. */
     entries: 262_144,
     depth: 128,

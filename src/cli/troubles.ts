@@ -79,7 +79,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     advice: ["remove that file: only cached results are lost, and Cairn begins anew"],
   }),
   "limit-exceeded": (facts) => ({
-    what: `${fact(facts, "what") || "something"} is too large${typeof facts.bytes === "number" ? ` (${bytes(facts.bytes)})` : ""}`,
+    what: `${fact(facts, "what") || "something"} is too large${typeof facts.bytes === "number" ? ` (${bytes(facts.bytes)})` : ""}${facts.most === undefined ? "" : `: ${fact(facts, "most")}`}`,
   }),
   "network-absent": () => ({
     what: "this machine belongs to no network",

@@ -26,7 +26,7 @@ export interface TreeCounts {
   readonly bytes: number;
 }
 
-const { entries: mostEntries, depth: mostDepth } = limits.trees;
+const { entries: mostEntries, depth: mostDepth, directoryEntries, nodeBytes } = limits.trees;
 /** Nothing is waited for that is no file after all, and no link is followed. */
 const READ_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -102,13 +102,20 @@ export class TreePut {
   async #directory(path: string, depth: number): Promise<TreeEntry> {
     const { codec, held } = this.#parts;
     const names = await reading(path, () => readdir(path, { encoding: "buffer" }));
+    if (names.length > directoryEntries) throw tooLarge(path); // Before all its files are read.
     const entries = new Map<string, TreeEntry>();
     for (const name of names.map((one) => text(one, path))) entries.set(name, await this.#entry(join(path, name), depth + 1));
     const bytes = codec.encodeDirectory(entries);
+    if (bytes === undefined) throw tooLarge(path);
     const { digest } = await this.#keep(bytes);
     held.add(digest);
     return { kind: "directory", digest, size: bytes.length };
   }
+}
+
+function tooLarge(path: string): CairnError {
+  const most = `one directory may have ${directoryEntries} entries, and ${nodeBytes} bytes of names and what they lead to`;
+  return new CairnError("limit-exceeded", { what: `the directory ${path}`, most });
 }
 
 /** @throws {CairnError} usage where the system does not let this node read it */

@@ -2,7 +2,18 @@
  * Trees that somebody made to do harm: fetched from members that say what they like, put at paths of a real file system.
  */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -85,6 +96,7 @@ class World {
 
   tree(entries: Readonly<Record<string, TreeEntry>>): TreeEntry {
     const bytes = this.codec.encodeDirectory(new Map(Object.entries(entries)));
+    assert.ok(bytes !== undefined);
     return { kind: "directory", digest: this.#keep(bytes), size: bytes.length };
   }
 
@@ -188,7 +200,7 @@ const wide: Make = (world) => {
 
 /** More than any disk has: nothing of it may be fetched. */
 const enormous: Make = (world) => {
-  const files = Array.from({ length: 20_000 }, (_, i): [string, TreeEntry] => [
+  const files = Array.from({ length: 8_000 }, (_, i): [string, TreeEntry] => [
     `${i}`,
     { kind: "file", digest: digestOf(`${i}`), size: limits.blobBytes, executable: false },
   ]);
@@ -333,13 +345,13 @@ test("more than may be pinned is refused before it is fetched", async (t) => {
   const many = (from: number): TreeEntry =>
     world.tree(
       Object.fromEntries(
-        Array.from({ length: 35_000 }, (_, i): [string, TreeEntry] => [
+        Array.from({ length: 8_000 }, (_, i): [string, TreeEntry] => [
           `${i}`,
           { kind: "file", digest: digestOf(`${from + i}`), size: 1, executable: false },
         ]),
       ),
     );
-  const root = world.tree({ a: many(0), b: many(35_000) });
+  const root = world.tree(Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}`, many(i * 8_000)])));
   const pin = world.trees.pin(
     world.cid(root),
     () => assert.fail("it is not pinned"),
@@ -348,3 +360,23 @@ test("more than may be pinned is refused before it is fetched", async (t) => {
   );
   await assert.rejects(pin, isRefused("limit-exceeded"));
 });
+
+for (const [about, count, nameBytes, holds] of [
+  ["as many entries as it may", limits.trees.directoryEntries, 5, true],
+  ["more entries than it may", limits.trees.directoryEntries + 1, 5, false],
+  ["longer names than it may", 5_000, 250, false],
+] as const)
+  test(`a directory with ${about} is ${holds ? "put" : "not put, and named"}`, async (t) => {
+    const world = await World.open(t);
+    mkdirSync(world.target);
+    for (let i = 0; i < count; i++) symlinkSync("x", join(world.target, `${i}`.padEnd(nameBytes, "n")));
+    const put = world.trees.put(world.target, () => undefined, t.signal);
+    if (holds) await put;
+    else
+      await assert.rejects(put, (error) => {
+        assert.ok(error instanceof CairnError && error.code === "limit-exceeded");
+        return (
+          String(error.facts.what).includes(world.target) && String(error.facts.most).includes(`${limits.trees.directoryEntries} entries`)
+        );
+      });
+  });

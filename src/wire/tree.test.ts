@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { encode, Token, Type } from "cborg";
 import fc from "fast-check";
 import { digestOf, limits } from "../base/index.ts";
-import { type Directory, decodeDirectory, encodeDirectory, formatCid, isEntryName, parseCid, type TreeEntry } from "./tree.ts";
+import {
+  type Directory,
+  decodeDirectory,
+  encodeDirectory as encodeSmall,
+  formatCid,
+  isEntryName,
+  parseCid,
+  type TreeEntry,
+} from "./tree.ts";
 
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const name = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("__proto__", "toString", "0", "ü", "a b", "…")).filter(isEntryName);
@@ -16,6 +24,12 @@ const entry: fc.Arbitrary<TreeEntry> = fc.oneof(
   fc.record({ kind: fc.constant("link" as const), target: fc.constantFrom("x", "../y", "/etc/passwd", "ü") }, { noNullPrototype: true }),
 );
 const directory = fc.array(fc.tuple(name, entry), { maxLength: 30 }).map((all): Directory => new Map(all));
+
+function encodeDirectory(directory: Directory): Uint8Array {
+  const bytes = encodeSmall(directory);
+  assert.ok(bytes !== undefined);
+  return bytes;
+}
 
 /** What somebody else may have written. */
 function node(entries: unknown): Uint8Array {
@@ -113,8 +127,40 @@ test("names and targets that cannot be told are not written", () => {
   for (const bad of ["", "..", "a/b", "\ud800"])
     assert.throws(() => encodeDirectory(new Map([[bad, { kind: "link", target: "x" }]])), { code: "usage" });
   assert.throws(() => encodeDirectory(new Map([["a", { kind: "link", target: "" }]])), { code: "usage" });
-  const many = Array.from({ length: 60_000 }, (_, i): [string, TreeEntry] => [`${i}`.padEnd(80, "n"), { kind: "link", target: "x" }]);
-  assert.throws(() => encodeDirectory(new Map(many)), { code: "limit-exceeded" });
+});
+
+const manyLinks = (count: number, nameBytes: number): Directory =>
+  new Map(Array.from({ length: count }, (_, i) => [`${i}`.padEnd(nameBytes, "n"), { kind: "link", target: "x" }]));
+
+test("a directory is written and read up to the largest there may be, and no further", () => {
+  const { directoryEntries, nodeBytes } = limits.trees;
+  const largest = encodeDirectory(manyLinks(directoryEntries, 5));
+  assert.equal(decodeDirectory(largest).size, directoryEntries);
+  assert.equal(encodeSmall(manyLinks(directoryEntries + 1, 5)), undefined);
+  assert.equal(encodeSmall(manyLinks(Math.ceil(nodeBytes / 255), 255)), undefined);
+  const tooMany = node(Object.fromEntries([...manyLinks(directoryEntries + 1, 5).keys()].map((one) => [one, { target: "x" }])));
+  assert.ok(tooMany.length < nodeBytes);
+  assert.throws(() => decodeDirectory(tooMany), { code: "frame-invalid" });
+});
+
+test("what is no directory is not read to its end", () => {
+  const junk = node(Array.from({ length: 500_000 }, () => 0));
+  assert.ok(junk.length < limits.trees.nodeBytes);
+  assert.throws(() => decodeDirectory(junk), { code: "frame-invalid", facts: { what: "too many tokens" } });
+});
+
+test("numbers and lengths are written as DAG-CBOR prescribes", () => {
+  const one = digestOf("x");
+  for (const size of [0, 23, 24, 255, 256, 65_535, 65_536, limits.blobBytes])
+    for (const nameBytes of [1, 23, 24, 255]) {
+      const name = "n".repeat(nameBytes);
+      const cid = Buffer.concat([Buffer.of(0, 1, 0x55, 0x12, 32), Buffer.from(one, "hex")]);
+      const bytes = linked({ [name]: { link: { cid }, size } });
+      assert.deepEqual(
+        Buffer.from(encodeDirectory(new Map([[name, { kind: "file", digest: one, size, executable: false }]]))),
+        Buffer.from(bytes),
+      );
+    }
 });
 
 test("CIDs are those of IPFS, and others are none", () => {

@@ -3,7 +3,7 @@
  *
  * Knows: one encoding of each directory, and its bounds. Does not know: files, or where blobs are.
  */
-import { type DecodeOptions, decode, encode, Token, Type } from "cborg";
+import { type DecodeOptions, decode, type Token, Tokenizer } from "cborg";
 import { CID } from "multiformats/cid";
 import { create } from "multiformats/hashes/digest";
 import { CairnError, type Digest, limits, systemCode } from "../base/index.ts";
@@ -31,7 +31,7 @@ const SHA2_256 = 0x12;
 const LINK_TAG = 42;
 /** Before a CID in a tag 42: the multibase prefix of bytes. */
 const IDENTITY = 0;
-const { nodeBytes, nameBytes, targetBytes, entries: mostEntries } = limits.trees;
+const { nodeBytes, nameBytes, targetBytes, directoryEntries } = limits.trees;
 
 /** `bafkrei…` for the bytes of a file, `bafyrei…` for a directory. */
 export function formatCid({ digest, codec }: Root): string {
@@ -47,17 +47,19 @@ export function parseCid(text: string): Root | undefined {
   }
 }
 
-/** @throws {CairnError} limit-exceeded, usage when a name or a target cannot be told */
-export function encodeDirectory(directory: Directory): Uint8Array {
+/**
+ * Undefined when it is larger than a directory may be.
+ *
+ * @throws {CairnError} usage when a name or a target cannot be told
+ */
+export function encodeDirectory(directory: Directory): Uint8Array | undefined {
   for (const [name, entry] of directory) {
     if (!isEntryName(name)) throw new CairnError("usage", { why: `${JSON.stringify(name)} cannot be the name of an entry` });
     if (entry.kind === "link" && !isTarget(entry.target))
       throw new CairnError("usage", { why: `${name} leads to what cannot be told: ${JSON.stringify(entry.target)}` });
   }
   const bytes = encodeChecked(directory);
-  if (directory.size > mostEntries || bytes.length > nodeBytes)
-    throw new CairnError("limit-exceeded", { what: "directory", entries: directory.size });
-  return bytes;
+  return directory.size > directoryEntries || bytes.length > nodeBytes ? undefined : bytes;
 }
 
 /** @throws {CairnError} frame-invalid when these are not exactly the bytes that {@link encodeDirectory} would write */
@@ -65,21 +67,21 @@ export function decodeDirectory(bytes: Uint8Array): Directory {
   if (bytes.length > nodeBytes) throw invalid("too large");
   let node: unknown;
   try {
-    node = decode(bytes, DECODING);
+    node = decode(bytes, { ...DECODING, tokenizer: new BoundedTokenizer(bytes, DECODING) });
   } catch (error) {
     // Nesting that fills the stack ends up here as well.
     if (systemCode(error) !== undefined) throw error;
     throw new CairnError("frame-invalid", { what: "directory" }, error);
   }
   const entries = node instanceof Map && node.size === 1 ? (node.get("entries") as unknown) : undefined;
-  if (!(entries instanceof Map) || entries.size > mostEntries) throw invalid("directory");
+  if (!(entries instanceof Map) || entries.size > directoryEntries) throw invalid("directory");
   const directory = new Map<string, TreeEntry>();
   for (const [name, entry] of entries as ReadonlyMap<unknown, unknown>) {
     if (typeof name !== "string" || !isEntryName(name)) throw invalid("name");
     directory.set(name, readEntry(entry));
   }
   // Two encodings of one directory would have two names.
-  if (!Buffer.from(bytes).equals(encodeChecked(directory))) throw invalid("encoding");
+  if (!encodeChecked(directory).equals(bytes)) throw invalid("encoding");
   return directory;
 }
 
@@ -104,27 +106,56 @@ function rootOf(cid: CID): Root | undefined {
   return { digest: Buffer.from(digest).toString("hex"), codec };
 }
 
-function encodeChecked(directory: Directory): Uint8Array {
-  const entries = new Map([...directory].map(([name, entry]) => [name, writeEntry(entry)]));
-  return encode(new Map([["entries", entries]]), {
-    typeEncoders: {
-      Object: (value: unknown) => {
-        if (!(value instanceof CID)) throw new TypeError("not of a directory");
-        return [new Token(Type.tag, LINK_TAG), new Token(Type.bytes, Buffer.concat([Buffer.of(IDENTITY), value.bytes]))];
-      },
-    },
-  });
+/**
+ * Written by hand: every directory that is read is written again, and that would be most of the time that reading takes.
+ * DAG-CBOR: shorter keys first, then by their bytes.
+ */
+function encodeChecked(directory: Directory): Buffer {
+  const named = [...directory].map(([name, entry]) => ({ name: Buffer.from(name), entry }));
+  named.sort(({ name: a }, { name: b }) => a.length - b.length || a.compare(b));
+  const parts = [head(MAP, 1), textOf("entries"), head(MAP, named.length)];
+  for (const { name, entry } of named) parts.push(head(TEXT, name.length), name, ...writeEntry(entry));
+  return Buffer.concat(parts);
 }
 
-function writeEntry(entry: TreeEntry): ReadonlyMap<string, unknown> {
-  if (entry.kind === "link") return new Map([["target", entry.target]]);
-  const { digest, size } = entry;
-  const linked = new Map<string, unknown>([
-    ["link", cidOf(digest, entry.kind === "file" ? "raw" : "directory")],
-    ["size", size],
-  ]);
-  return entry.kind === "file" && entry.executable ? linked.set("executable", true) : linked;
+function writeEntry(entry: TreeEntry): readonly Buffer[] {
+  if (entry.kind === "link") return [TARGET, textOf(entry.target)];
+  const link = [LINK[entry.kind], Buffer.from(entry.digest, "hex"), SIZE, head(UNSIGNED, entry.size)];
+  return entry.kind === "file" && entry.executable ? [head(MAP, 3), ...link, EXECUTABLE] : [head(MAP, 2), ...link];
 }
+
+/** Major types of CBOR. */
+const [UNSIGNED, BYTES, TEXT, MAP, TAG] = [0, 2, 3, 5, 6] as const;
+const TRUE = 0xf5;
+
+/** What every value begins with: its type, and its number or length as short as it can be told. */
+function head(major: number, value: number): Buffer {
+  const top = major << 5;
+  if (value < 24) return Buffer.of(top | value);
+  if (value < 0x100) return Buffer.of(top | 24, value);
+  const head = Buffer.alloc(value < 0x1_0000 ? 3 : value < 0x1_0000_0000 ? 5 : 9);
+  head[0] = top | (head.length === 3 ? 25 : head.length === 5 ? 26 : 27);
+  if (head.length === 3) head.writeUInt16BE(value, 1);
+  else if (head.length === 5) head.writeUInt32BE(value, 1);
+  else head.writeBigUInt64BE(BigInt(value), 1);
+  return head;
+}
+
+function textOf(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([head(TEXT, bytes.length), bytes]);
+}
+
+/** All of a link but the digest at its end. */
+function linkHead(codec: Codec): Buffer {
+  const cid = Buffer.of(IDENTITY, 1, CODES[codec], SHA2_256, 32);
+  return Buffer.concat([textOf("link"), head(TAG, LINK_TAG), head(BYTES, cid.length + 32), cid]);
+}
+
+const TARGET = Buffer.concat([head(MAP, 1), textOf("target")]);
+const LINK = { file: linkHead("raw"), directory: linkHead("directory") } as const;
+const SIZE = textOf("size");
+const EXECUTABLE = Buffer.concat([textOf("executable"), Buffer.of(TRUE)]);
 
 /** Fields that are too many show when the directory is encoded again. */
 function readEntry(entry: unknown): TreeEntry {
@@ -165,6 +196,19 @@ const DECODING: DecodeOptions = {
     },
   },
 };
+
+/** A file that can be executed has nine tokens: name, map, link, tag, bytes, size, its number, executable, true. */
+const MOST_TOKENS = 3 + 9 * directoryEntries;
+
+/** What is not small enough for a directory is not read to its end. */
+class BoundedTokenizer extends Tokenizer {
+  #left = MOST_TOKENS;
+
+  override next(): Token {
+    if (this.#left-- === 0) throw invalid("too many tokens");
+    return super.next();
+  }
+}
 
 function invalid(what: string): CairnError {
   return new CairnError("frame-invalid", { what });
