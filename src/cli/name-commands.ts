@@ -30,9 +30,11 @@ export async function publishName(
 export async function resolveName(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
   const { terminal } = context;
   const found = await askNetwork(context, "/network/name-resolve", { name }, signal);
-  answer(terminal, options.json, found, () => [
-    textIn(found, "cid") || textIn(found, "root"),
-    terminal.paint.dim(`says ${textIn(found, "author")}, number ${numberIn(found, "sequence")}, until ${textIn(found, "expiresAt")}`),
-  ]);
+  answer(terminal, options.json, found, () => {
+    // Apart from the answer, so that $(cairn name resolve …) is what it stands for alone.
+    const { paint } = terminal;
+    terminal.note(paint.dim(`says ${textIn(found, "author")}, number ${numberIn(found, "sequence")}, until ${textIn(found, "expiresAt")}`));
+    return [textIn(found, "cid") || textIn(found, "root")];
+  });
   return exitCodes.ok;
 }

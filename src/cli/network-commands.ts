@@ -108,7 +108,9 @@ export async function revoke(context: Context, member: string, options: Json, si
 export async function leave(context: Context, options: Json & { readonly force?: true | undefined }, signal: AbortSignal): Promise<number> {
   const done = await ask(context, "/network/leave", { force: options.force === true }, signal);
   answer(context.terminal, options.json, done, () => [
-    `${context.terminal.paint.good("left")}  network ${textIn(done, "left")}; its keys are gone from this machine`,
+    textIn(done, "left") === ""
+      ? "this machine is in no network"
+      : `${context.terminal.paint.good("left")}  network ${textIn(done, "left")}; its keys are gone from this machine`,
   ]);
   return exitCodes.ok;
 }

@@ -2,6 +2,7 @@
  * put, get, ls: files and directories by their CIDs.
  */
 import { resolve } from "node:path";
+import { CairnError } from "../base/index.ts";
 import { listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, counted, table } from "./format.ts";
@@ -30,7 +31,10 @@ export async function getTree(
   signal: AbortSignal,
 ): Promise<number> {
   const { terminal, cwd } = context;
-  const question = { root, path: resolve(cwd, path), force: options.force === true, umask: readUmask() };
+  const place = resolve(cwd, path);
+  if (`${cwd}/`.startsWith(`${place === "/" ? "" : place}/`))
+    throw new CairnError("usage", { why: `you are in ${place}: it is not replaced` });
+  const question = { root, path: place, force: options.force === true, umask: readUmask() };
   const got = await followTree(context, "/tree/get", question, signal);
   answer(terminal, options.json, got, () => {
     const { fetched } = got as { readonly fetched?: unknown };

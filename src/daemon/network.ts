@@ -269,6 +269,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   async ping({ member }: { member: string }): Promise<unknown> {
     const { runtime } = await this.#alone(() => this.#required()); // The answer is waited for while others may ask.
     const { key, name } = runtime.called(member);
+    if (key === runtime.members.self) throw new CairnError("usage", { why: `${name} is this machine` });
     try {
       return { member: name, key, rttMs: await runtime.network.ping(key, PING_DEADLINE_MS) };
     } catch (error) {

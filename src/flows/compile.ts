@@ -172,11 +172,22 @@ export class CompileFlow implements AsyncDisposable {
       if (question.why === "blob-missing") for (const output of found.result.outputs) await this.#parts.store.read(output.digest, signal);
       const placement = await placementOf(this.#parts.store, understood, found.result, signal);
       if (placement !== undefined) return this.#hit(understood, look, found, placement, brought);
-      // A result whose blobs are gone is no result.
+      // A result whose blobs are gone is no result. Somebody else may have them.
       this.#parts.index.forget(found.entry.action);
-      return this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
+      const healed = brought === undefined ? await this.#heal(understood, look, signal) : undefined;
+      return healed ?? this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
     }
     return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
+  }
+
+  async #heal(understood: Understood, look: Look, signal: AbortSignal): Promise<Answer | undefined> {
+    const brought = await this.#others.bring(look, understood, signal);
+    if (brought === undefined) return undefined;
+    const { entry, result } = brought;
+    const placement = await placementOf(this.#parts.store, understood, result, signal);
+    return placement === undefined
+      ? undefined
+      : this.#hit(understood, look, { kind: "hit", how: "direct", entry, result }, placement, brought);
   }
 
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {

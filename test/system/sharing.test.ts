@@ -2,7 +2,7 @@
  * Machines of one network use each other's results: real daemons on loopback, real compilers, checkouts at different paths.
  */
 import assert from "node:assert/strict";
-import { cpSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -78,6 +78,22 @@ async function explained(node: TestNode, file: string): Promise<Explained> {
   assert.equal(told.found, true);
   return told.record as Explained;
 }
+
+test("what is gone from this machine's store comes from another one", MINUTE, async (t) => {
+  const [a, b] = await pair(t);
+  const [first, second] = [checkoutOf(a, "work"), checkoutOf(b, "work")];
+  await age();
+  await build(a, first);
+  await untilOffered(t, b, "laptop", UNITS.length);
+  assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
+  for (const node of [b, a]) {
+    // Its own results, and those of others.
+    const blobs = join(node.home, "cache/cas");
+    for (const name of readdirSync(blobs, { recursive: true, encoding: "utf8" }))
+      if (statSync(join(blobs, name)).isFile()) rmSync(join(blobs, name));
+    assert.deepEqual(await build(node, node === a ? first : second), { hit_peer: UNITS.length });
+  }
+});
 
 test("what is compiled while a network starts, and just before the daemon ends, is shared too", MINUTE, async (t) => {
   const [a, b] = await pair(t);
