@@ -55,7 +55,9 @@ export class NodeControls implements Controls {
     this.#options = options;
     this.#startedAt = parts.now();
     const resolve = (name: string): Promise<NameRecord | undefined> => parts.network.rootOf(name);
-    this.trees = new Trees({ ...parts, network: () => parts.network.trees, named: resolve });
+    const { stateDir, cacheDir, runDir, binDir, configFile } = options.home;
+    const own = [stateDir, cacheDir, runDir, binDir, configFile];
+    this.trees = new Trees({ ...parts, network: () => parts.network.trees, named: resolve }, { own });
     this.#pinning = new Pinning({ ...parts, resolve, trees: this.trees });
   }
 

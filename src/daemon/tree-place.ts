@@ -15,6 +15,8 @@ import { checkRoom, type Nodes, type TreeTotals } from "./tree-totals.ts";
 export interface TreePlaceParts {
   readonly store: Pick<DiskStore, "audit" | "plain" | "plainPath" | "directory">;
   readonly nodes: Nodes;
+  /** Where Cairn keeps its own: absolute paths of files and directories. */
+  readonly own: readonly string[];
 }
 
 export interface Place {
@@ -42,8 +44,11 @@ export class TreePlace {
     const { path, force } = this.#place;
     const above = await stat(dirname(path)).catch(() => undefined);
     if (above?.isDirectory() !== true) throw new CairnError("usage", { why: `${dirname(path)} is no directory` });
-    const isAbove = `${this.#parts.store.directory}/`.startsWith(`${await realpath(path).catch(() => path)}/`);
-    if (isAbove) throw new CairnError("usage", { why: `${path} holds what Cairn itself keeps: it is not replaced` });
+    for (const own of this.#parts.own)
+      for (const kept of await spots(own))
+        for (const spot of await spots(path))
+          if (isWithin(kept, spot) || isWithin(spot, kept))
+            throw new CairnError("usage", { why: `${path} holds what Cairn itself keeps, or lies in it: nothing is put there` });
     if (!force && (await exists(path))) throw new CairnError("usage", { why: `${path} exists`, advice: "--force replaces it" });
   }
 
@@ -116,6 +121,16 @@ async function digestOfFile(path: string, signal: AbortSignal): Promise<Digest> 
   const hash = createHash("sha256");
   for await (const piece of createReadStream(path, { signal })) hash.update(piece as Buffer);
   return hash.digest("hex");
+}
+
+/** A path as it is said, without links on the way to it, and what it leads to. */
+async function spots(path: string): Promise<ReadonlySet<string>> {
+  const above = await realpath(dirname(path)).catch(() => dirname(path));
+  return new Set([path, join(above, basename(path)), await realpath(path).catch(() => path)]);
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return `${path}/`.startsWith(`${directory}/`);
 }
 
 /** In the same directory, so that it can be renamed. */

@@ -87,7 +87,10 @@ class World {
       }
       return missing;
     };
-    this.trees = new Trees({ store, pins, network: () => ({ exchange: { blobs }, holders }), named: async () => undefined });
+    this.trees = new Trees(
+      { store, pins, network: () => ({ exchange: { blobs }, holders }), named: async () => undefined },
+      { own: [join(directory, "state")] },
+    );
   }
 
   file(text: string, size: number = Buffer.byteLength(text)): TreeEntry {
@@ -331,13 +334,35 @@ test("what a crash has left beside the path is no hindrance, and is gone afterwa
   assert.deepEqual([existsSync(left), readFileSync(join(world.target, "a"), "utf8")], [false, "x"]);
 });
 
-test("not even by force is anything put in the place of Cairn's own files", async (t) => {
+for (const [about, at] of [
+  ["the directory above Cairn's own", "."],
+  ["Cairn's state", "state"],
+  ["what lies in Cairn's state", "state/daemon.log"],
+  ["the store", "blobs"],
+  ["what is new in the store", "blobs/new"],
+  ["Cairn's state by way of a link", "link/state"],
+  ["a link to Cairn's state", "to-state"],
+] as const)
+  test(`not even by force is anything put in the place of ${about}`, async (t) => {
+    const world = await World.open(t);
+    mkdirSync(join(world.directory, "state"));
+    writeFileSync(join(world.directory, "state/daemon.log"), "mine");
+    symlinkSync(world.directory, join(world.directory, "link"));
+    symlinkSync("state", join(world.directory, "to-state"));
+    const cid = world.cid(world.tree({ a: world.file("x") }));
+    const path = join(world.directory, at);
+    const got = world.trees.get(cid, { path, force: true, umask: UMASK }, () => undefined, t.signal);
+    await assert.rejects(got, isRefused("usage"));
+    assert.equal(readFileSync(join(world.directory, "state/daemon.log"), "utf8"), "mine");
+    assert.ok(existsSync(world.store.directory) && !existsSync(join(world.store.directory, "new")));
+  });
+
+test("what lies beside Cairn's own, or is called like it and more, can be put", async (t) => {
   const world = await World.open(t);
-  const cid = world.cid(world.tree({ a: world.file("x") }));
-  const path = world.directory;
-  const got = world.trees.get(cid, { path, force: true, umask: UMASK }, () => undefined, t.signal);
-  await assert.rejects(got, isRefused("usage"));
-  assert.ok(existsSync(world.store.directory));
+  mkdirSync(join(world.directory, "state"));
+  const cid = world.cid(world.file("x"));
+  for (const at of ["state-2", "blobs2"])
+    await world.trees.get(cid, { path: join(world.directory, at), force: false, umask: UMASK }, () => undefined, t.signal);
 });
 
 test("more than may be pinned is refused before it is fetched", async (t) => {

@@ -21,6 +21,11 @@ export interface TreesParts {
   readonly named: (name: string) => Promise<NameRecord | undefined>;
 }
 
+export interface TreesOptions {
+  /** See TreePlaceParts.own; the store is among them anyway. */
+  readonly own: readonly string[];
+}
+
 /** Called with what has been done so far, as often as something is. */
 export type Tell = (progress: object) => void;
 
@@ -31,11 +36,13 @@ const DIGEST = /^[0-9a-f]{64}$/;
 
 export class Trees {
   readonly #parts: TreesParts;
+  readonly #own: readonly string[];
   /** Paths that something is being put at. */
   readonly #places = new Set<string>();
 
-  constructor(parts: TreesParts) {
+  constructor(parts: TreesParts, { own }: TreesOptions) {
     this.#parts = parts;
+    this.#own = [...own, parts.store.directory];
   }
 
   /**
@@ -63,10 +70,10 @@ export class Trees {
       const fetch = await this.#fetch(hold.blobs, tell, signal);
       const root = await this.#root(text, fetch);
       const { store } = this.#parts;
-      await new TreePlace({ store, nodes: new Map() }, place, signal).check(); // Before much is fetched for nothing.
+      await new TreePlace({ store, nodes: new Map(), own: this.#own }, place, signal).check(); // Before much is fetched for nothing.
       const totals = await this.#unlessDamaged(hold.blobs, signal, async () => {
         const tree = await fetch.all(root, (known) => checkRoom(dirname(place.path), known.totals.bytes));
-        await new TreePlace({ store, nodes: tree.nodes }, place, signal).place(root, tree.totals);
+        await new TreePlace({ store, nodes: tree.nodes, own: this.#own }, place, signal).place(root, tree.totals);
         return tree.totals;
       });
       return { cid: codec.formatCid(root), kind: kindOf(root), path: place.path, ...totals, fetched: fetch.counts };
