@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -245,6 +250,20 @@ test("an unwritable directory makes writes fail, and nothing else", async () => 
   assert.equal(await opened.store.has(digest), false);
   assert.equal((await opened.store.read(kept)).kind, "hit");
   await tidyAll(opened);
+});
+
+test("a file is copied in; a link is not followed, and a pipe not waited for", async (t) => {
+  await using opened = openStore();
+  const at = (name: string): string => join(opened.blobs, "..", name);
+  writeFileSync(at("file"), text("a"));
+  assert.equal((await opened.store.copyIn(at("file"), t.signal)).digest, digestOf(text("a")));
+  symlinkSync("file", at("link"));
+  await assert.rejects(opened.store.copyIn(at("link"), t.signal), { code: "ELOOP" });
+  execFileSync("mkfifo", [at("pipe")]);
+  const writer = openSync(at("pipe"), constants.O_RDWR); // Without it, whoever waits would wait for ever.
+  await assert.rejects(opened.store.copyIn(at("pipe"), t.signal), { code: "usage" });
+  closeSync(writer);
+  await assert.rejects(opened.store.copyIn(at("pipe"), t.signal), { code: "usage" });
 });
 
 test("a file in the place of the directory: everything is a miss", async () => {

@@ -6,7 +6,7 @@
  * Not guaranteed: that what was written survives a power failure.
  * Knows: files, free space, last use. Does not know: peers, actions, compilers.
  */
-import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { zstdDecompressSync } from "node:zlib";
 import { CairnError, type Digest, type Facts, type Log, limits, systemCode } from "../base/index.ts";
@@ -175,7 +175,7 @@ export class DiskStore implements LocalStore {
   /**
    * Keeps what a file holds now, without ever having all of it in memory.
    *
-   * @throws {CairnError} home-unwritable, limit-exceeded; a system error where the file cannot be read; the signal's reason
+   * @throws {CairnError} home-unwritable, limit-exceeded, usage where it is no file; a system error where it cannot be read or is a link; the signal's reason
    */
   async copyIn(path: string, signal: AbortSignal): Promise<WholeBlob> {
     const temporary = this.#temporary();
@@ -277,12 +277,17 @@ export class DiskStore implements LocalStore {
   }
 
   async #copied(path: string, temporary: string, signal: AbortSignal): Promise<Verified> {
-    const descriptor = openSync(path, "r"); // Whoever may not read it hears so, and not that the store is full.
-    closeSync(descriptor);
+    // Whoever may not read it hears so, and not that the store is full. A pipe is not waited for, and no link is followed.
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
     try {
-      await copyFile(path, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      if (!fstatSync(descriptor).isFile()) throw new CairnError("usage", { why: `${path} is no file` });
+      // The file that was opened, whatever lies at the path by now.
+      await copyFile(`/proc/self/fd/${descriptor}`, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     } catch (error) {
+      if (error instanceof CairnError) throw error;
       this.#unwritable(systemCode(error) ?? "", error);
+    } finally {
+      closeSync(descriptor);
     }
     return measureFile(temporary, signal);
   }
