@@ -28,11 +28,17 @@ function checkPaths({ program, cwd, inputs, directories }: ExecutorAction): Refu
   let parts = 0;
   for (const path of [program, cwd, ...directories, ...inputs.map((input) => input.path)]) {
     if (!isNormal(path)) return refused("bad_path", path);
-    const own = path.split("/").length - 1;
+    const own = countParts(path);
     parts += own;
     if (own > limits.action.pathParts || parts > limits.action.parts) return refused("too_much", "directories");
   }
   return undefined;
+}
+
+function countParts(path: string): number {
+  let parts = 0;
+  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) parts++;
+  return parts;
 }
 
 /** The kernel bounds all words and variables of a process together, and adds a pointer to each. */
@@ -69,13 +75,13 @@ function checkLimits(wanted: ActionLimits): Refused | undefined {
 function isNormal(path: string): boolean {
   if (path === "/") return true;
   if (!path.startsWith("/") || path.includes("\0") || Buffer.byteLength(path) > limits.action.pathBytes) return false;
-  return path
-    .slice(1)
-    .split("/")
-    .every((part) => part !== "" && part !== "." && part !== ".." && Buffer.byteLength(part) <= NAME_BYTES);
+  if (/\/(?:\.{0,2}\/|\.{0,2}$)/.test(path)) return false;
+  return path.length <= NAME_BYTES / UTF8_BYTES || path.split("/").every((part) => Buffer.byteLength(part) <= NAME_BYTES);
 }
 
 const NAME_BYTES = 255;
+/** The most that one unit of UTF-16 takes. */
+const UTF8_BYTES = 3;
 
 function isPlainName(name: string): boolean {
   return isNormal(`/${name}`) && !name.includes("/") && name !== "";

@@ -14,10 +14,12 @@ export class Pace {
     this.#signal = signal;
   }
 
-  /** Counts a step. @returns whether it is time to `rest` */
-  isDue(): boolean {
-    this.#steps++;
-    return this.#steps % limits.sandbox.stepsAtOnce === 0;
+  /** Counts steps. @returns whether it is time to `rest` */
+  isDue(steps: number): boolean {
+    this.#steps += steps;
+    if (this.#steps < limits.sandbox.stepsAtOnce) return false;
+    this.#steps = 0;
+    return true;
   }
 
   /** Lets everything else have its turn. @throws the signal's reason when it is aborted */

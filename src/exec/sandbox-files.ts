@@ -124,7 +124,7 @@ export class SandboxFiles {
       rmSync(join(this.#directory, name), { force: true });
       this.#kept.delete(name);
       this.#idleBytes -= bytes;
-      if (pace.isDue()) await pace.rest();
+      if (pace.isDue(1)) await pace.rest();
     }
   }
 

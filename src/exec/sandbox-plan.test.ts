@@ -65,8 +65,10 @@ for (const [what, paths, expected] of table) test(what, async () => assert.deepE
 
 test("where specs would be found none may lie", async () => {
   const toolchain = { family: "gcc", version: "12", target: "x", digest: DIGEST, files: [], absent: ["/usr/lib/gcc/12/../specs"] } as const;
-  const planned = await planRoot(action(["/usr/lib/gcc/specs"], { toolchain }), base(), never);
-  assert.equal(planned.kind, "refused");
+  for (const path of ["/usr/lib/gcc/specs", "/lib/gcc/specs", "/usr/lib/up/usr/lib/gcc/specs"]) {
+    const planned = await planRoot(action([path], { toolchain }), base(), never);
+    assert.equal(planned.kind, "refused", path);
+  }
 });
 
 test("what is wanted of directories is made, and /tmp leads to where something may be written", async () => {
@@ -130,12 +132,15 @@ test("directories that inputs imply are counted while they are planned", async (
   assert.equal(planned.kind === "refused" && planned.reason, "too_much");
 });
 
-test("something else has its turn while a large root is planned, and can stop it", async () => {
-  const asked = action(inputs(20_000, (at) => `/${at}`));
-  const stop = new AbortController();
-  setImmediate(() => stop.abort(new Error("enough")));
-  await assert.rejects(planRoot(asked, base(), stop.signal), /enough/);
-});
+for (const [what, paths] of [
+  ["many inputs", inputs(20_000, (at) => `/${at}`)],
+  ["few inputs in many directories", inputs(100, (at) => `/${at}${"/x".repeat(100)}`)],
+] as const)
+  test(`something else has its turn while a large root is planned, and can stop it: ${what}`, async () => {
+    const stop = new AbortController();
+    setImmediate(() => stop.abort(new Error("enough")));
+    await assert.rejects(planRoot(action(paths), base(), stop.signal), /enough/);
+  });
 
 test("a link to itself is no directory", async () => {
   const planned = await planRoot(action([], { directories: ["/usr/loop"] }), base(), never);

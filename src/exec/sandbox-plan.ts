@@ -120,16 +120,21 @@ export async function planRoot(
   // Where a part of the toolchain would be found first if it existed, such as specs.
   const decisive = new Set(action.toolchain?.absent.map((path) => posix.normalize(path)));
   for (const { path, digest, executable } of action.inputs) {
+    const before = plan.entries.size;
     if (isKept(path)) return refused("bad_path", path);
     if (decisive.has(path) || !plan.put(path, { kind: "file", digest, executable })) return refused("input_conflict", path);
     if (plan.entries.size > most) return refused("too_much", "directories");
-    if (pace.isDue()) await pace.rest();
+    if (pace.isDue(1 + plan.entries.size - before)) await pace.rest();
   }
+  // By way of a link of the toolchain an input may lie there under another name.
+  const decided = [...decisive].find((path) => plan.entries.get(path)?.kind === "file" && !base.has(path));
+  if (decided !== undefined) return refused("input_conflict", decided);
   for (const path of [...action.directories, action.cwd]) {
+    const before = plan.entries.size;
     if (path !== places.out && isKept(path)) return refused("bad_path", path);
     if (path !== places.out && !plan.putDirectory(path)) return refused("input_conflict", path);
     if (plan.entries.size > most) return refused("too_much", "directories");
-    if (pace.isDue()) await pace.rest();
+    if (pace.isDue(1 + plan.entries.size - before)) await pace.rest();
   }
   // Programs expect it; where inputs lie in it, it is as read-only as they are.
   if (!plan.entries.has("/tmp")) plan.put("/tmp", { kind: "link", target: places.scratch });

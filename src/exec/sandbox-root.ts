@@ -34,7 +34,7 @@ export class SandboxRoot {
     for (const [path, entry] of wanted) {
       if (this.#entries.has(path)) continue;
       this.#make(path, entry);
-      if (pace.isDue()) await pace.rest();
+      if (pace.isDue(1)) await pace.rest();
     }
   }
 
@@ -47,7 +47,7 @@ export class SandboxRoot {
     }
     for (const path of gone.toSorted((a, b) => (a < b ? 1 : -1))) {
       this.#remove(path);
-      if (pace.isDue()) await pace.rest();
+      if (pace.isDue(1)) await pace.rest();
     }
   }
 

@@ -129,7 +129,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     for (const { path, digest, executable } of action.inputs) {
       if (!(await setup.files.fetch(digest, executable, signal))) return refused("input_missing", path);
       held.defer(() => setup.files.release(digest, executable));
-      if (pace.isDue()) await pace.rest();
+      if (pace.isDue(1)) await pace.rest();
     }
     return this.#layOut(setup, action, planned.entries, signal);
   }
