@@ -243,7 +243,7 @@ test("an unwritable directory makes writes fail, and nothing else", async () => 
   writeFileSync(join(opened.blobs, "tmp"), ""); // Tests may run as root, whom permissions do not stop.
   await assert.rejects(opened.store.write(Buffer.from("refused")), {
     code: "home-unwritable",
-    facts: { directory: opened.blobs, system: "ENOTDIR" },
+    facts: { path: opened.blobs, system: "ENOTDIR" },
   });
   await assert.rejects(opened.store.write(Buffer.from("refused")), { code: "home-unwritable" });
   assert.equal(opened.events.filter((event) => event.name === "store.unwritable").length, 1);
