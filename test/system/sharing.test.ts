@@ -86,6 +86,7 @@ test("what is gone from this machine's store comes from another one", MINUTE, as
   await build(a, first);
   await untilOffered(t, b, "laptop", UNITS.length);
   assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
+  await untilOffered(t, a, "desktop", UNITS.length);
   for (const node of [b, a]) {
     // Its own results, and those of others.
     const blobs = join(node.home, "cache/cas");
