@@ -79,22 +79,21 @@ async function explained(node: TestNode, file: string): Promise<Explained> {
   return told.record as Explained;
 }
 
-test("what is gone from this machine's store comes from another one", MINUTE, async (t) => {
-  const [a, b] = await pair(t);
-  const [first, second] = [checkoutOf(a, "work"), checkoutOf(b, "work")];
-  await age();
-  await build(a, first);
-  await untilOffered(t, b, "laptop", UNITS.length);
-  assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
-  await untilOffered(t, a, "desktop", UNITS.length);
-  for (const node of [b, a]) {
-    // Its own results, and those of others.
+for (const whose of ["its own", "others'"] as const)
+  test(`what is gone from a machine's store comes from another one: ${whose} results`, MINUTE, async (t) => {
+    const [a, b] = await pair(t);
+    const [first, second] = [checkoutOf(a, "work"), checkoutOf(b, "work")];
+    await age();
+    await build(a, first);
+    await untilOffered(t, b, "laptop", UNITS.length);
+    assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
+    await untilOffered(t, a, "desktop", UNITS.length);
+    const [node, directory] = whose === "its own" ? [a, first] : [b, second];
     const blobs = join(node.home, "cache/cas");
     for (const name of readdirSync(blobs, { recursive: true, encoding: "utf8" }))
       if (statSync(join(blobs, name)).isFile()) rmSync(join(blobs, name));
-    assert.deepEqual(await build(node, node === a ? first : second), { hit_peer: UNITS.length });
-  }
-});
+    assert.deepEqual(await build(node, directory), { hit_peer: UNITS.length });
+  });
 
 test("what is compiled while a network starts, and just before the daemon ends, is shared too", MINUTE, async (t) => {
   const [a, b] = await pair(t);
