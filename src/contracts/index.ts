@@ -51,3 +51,4 @@ export type {
   ToolchainRead,
   Toolchains,
 } from "./toolchains.ts";
+export type { WorkerOutcome, Workers } from "./workers.ts";

@@ -1,0 +1,41 @@
+/**
+ * Members that compile for this one, and this one for them.
+ */
+import type { Digest, Key } from "../base/index.ts";
+import type { CompileAction, CompileRefusal } from "./compile-action.ts";
+import type { ActionLimit, OutputFile, Usage } from "./executor.ts";
+
+export type WorkerOutcome =
+  | {
+      readonly kind: "done";
+      readonly exitCode: number;
+      readonly stdout: Buffer;
+      readonly stderr: Buffer;
+      /** `object` and, where it was wanted, `dependencies`. */
+      readonly outputs: readonly OutputFile[];
+      readonly used: Usage;
+      /** How long it waited there for its turn, contents of inputs included. */
+      readonly queuedMs: number;
+    }
+  /** `not_shared`: it does no work for others, or not for this member. */
+  | { readonly kind: "refused"; readonly reason: CompileRefusal | "not_shared"; readonly detail: string }
+  | { readonly kind: "killed"; readonly limit: ActionLimit }
+  /** No slot now. */
+  | { readonly kind: "busy" }
+  /** The link or its deadline, or what came was not by the protocol. */
+  | { readonly kind: "lost"; readonly why: string };
+
+export interface Workers {
+  /**
+   * Has a member compile something. Never throws but for `signal`, and then nothing of it runs there for long.
+   *
+   * @param content what the worker may ask for of the inputs; undefined: gone
+   * @throws the signal's reason
+   */
+  compile(
+    member: Key,
+    action: CompileAction,
+    content: (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>,
+    signal: AbortSignal,
+  ): Promise<WorkerOutcome>;
+}
