@@ -32,6 +32,7 @@ export type { FileState, Files, Fingerprint } from "./files.ts";
 export type { FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
 export type { Gossip } from "./gossip.ts";
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, Standing } from "./network.ts";
+export type { Capacity, OwnCapacity, Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "./placement.ts";
 export type {
   HistoryRow,
   ManifestEntry,

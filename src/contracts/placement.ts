@@ -1,0 +1,73 @@
+/**
+ * Placement: who should compute something that is nowhere yet. test/compliance/placement.ts says what every one of them does.
+ */
+import type { Digest, Key } from "../base/index.ts";
+
+/** What a member says it can do for others; told to everybody, and soon when it changes. */
+export interface Capacity {
+  readonly member: Key;
+  /** Jobs of others that it does at once; 0: it does none. */
+  readonly slots: number;
+  /** Of them, those in which nothing runs. */
+  readonly free: number;
+  /** Those that it has, by content. */
+  readonly toolchains: readonly Digest[];
+  /** Whether it would fetch one that it does not have. */
+  readonly takesToolchains: boolean;
+}
+
+/** What this node can do for others, as whoever does it says. */
+export interface OwnCapacity {
+  now(): Omit<Capacity, "member">;
+  /** Calls `listener` soon after each change. */
+  onChange(listener: () => void): void;
+}
+
+/** One thing that is to be computed. */
+export interface Unit {
+  readonly key: Digest;
+  /** Language and optimization level: `c++ -O2`. */
+  readonly kind: string;
+  /** Time of a core, as measured before; undefined: nobody has done it yet. */
+  readonly costMs: number | undefined;
+  readonly inputBytes: number;
+  readonly toolchain: Digest;
+}
+
+/** Why something is done where it is: for people who ask. */
+export type PlacedWhy =
+  | "core-idle" // This machine has a core that nothing runs on.
+  | "nobody" // No member that is there does such work for this one.
+  | "busy" // They all have their hands full.
+  | "not-worth" // Sending it would take longer than waiting for a core here.
+  | "own-choice" // By what this node knows.
+  | "coordinator" // By the member that places for all.
+  | "coordinator-silent" // By what this node knows, as that member did not answer.
+  | "responsible" // By the member that is responsible for the key.
+  | "claimed"; // A member said that it has room when it was asked.
+
+/** Where something is to be done. `why` is always told by who places. */
+export type Placed = ({ readonly kind: "here" } | { readonly kind: "member"; readonly member: Key }) & { readonly why?: PlacedWhy };
+
+/**
+ * What came of it: `busy` and `refused` cost little and say nothing about reliability; `lost` and `late` do. `cancelled`: nobody waits for it any more.
+ */
+export type PlacedOutcome = "done" | "busy" | "refused" | "lost" | "late" | "cancelled";
+
+export interface Placement {
+  /**
+   * Never waits long (limits.placement.answerMs): with nobody to ask it is decided here.
+   *
+   * @param here compiles that run on this machine, this one not among them, and its cores
+   * @param tried members that have failed for this unit
+   * @throws the signal's reason
+   */
+  place(
+    unit: Unit,
+    here: { readonly running: number; readonly cores: number },
+    tried: readonly Key[],
+    signal: AbortSignal,
+  ): Promise<Placed>;
+  /** What came of it, once for each answer of `place`: measured speed and reliability weigh next time. */
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void;
+}
