@@ -10,7 +10,7 @@ import { dirname, join, resolve } from "node:path";
 import { type Digest, digestOf, type Log, limits } from "../src/base/index.ts";
 import type { CompileAction, Executor, Toolchain } from "../src/contracts/index.ts";
 import { LocalExecutor, LocalToolchains, SandboxExecutor } from "../src/exec/index.ts";
-import { CompilesForOthers, type Installed } from "../src/flows/index.ts";
+import { CompilesForOthers } from "../src/flows/index.ts";
 import { FileTable, openDatabase } from "../src/store/index.ts";
 import { MemoryStore } from "../src/store/memory.ts";
 import { Project, type ProjectName } from "./projects.ts";
@@ -21,6 +21,8 @@ import { type Report, type Row, row } from "./table.ts";
 
 const BAR = { must: 5, aim: 2 } as const;
 const MIB = 1_048_576;
+/** Whoever asks. */
+const NOBODY = "";
 const PATH = "/usr/bin:/bin";
 const LIMITS = {
   cpuMs: 600_000,
@@ -75,12 +77,8 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
     const read = await toolchains.identify(compiler, new Map([["PATH", PATH]]), never);
     if (read.kind === "toolchain") installed.set(compiler, read.toolchain);
   }
-  const find = (digest: Digest): Installed | undefined => {
-    const [compiler, toolchain] = [...installed].find(([, one]) => one.digest === digest) ?? [];
-    return compiler === undefined || toolchain === undefined ? undefined : { compiler, toolchain };
-  };
   const run = (executor: Executor, unit: Unit): Promise<Buffer> =>
-    objectOf(new CompilesForOthers({ executor, installed: find }), unit, installed.get(unit.compiler)?.digest ?? "");
+    objectOf(new CompilesForOthers({ executor, toolchains }), unit, installed.get(unit.compiler)?.digest ?? "");
   const local = new LocalExecutor({ files });
   const by = {
     plain: (unit: Unit) => plainly(unit),
@@ -182,7 +180,7 @@ async function plainly({ compiler, plain, cwd }: Unit): Promise<Buffer> {
 }
 
 async function objectOf(compiles: CompilesForOthers, { action }: Unit, toolchain: Digest): Promise<Buffer> {
-  const outcome = await compiles.compile({ ...action, toolchain }, never);
+  const outcome = await compiles.compile({ ...action, toolchain }, NOBODY, never);
   const object = outcome.kind === "done" ? outcome.outputs.find(({ name }) => name === "object") : undefined;
   if (object === undefined) throw new Error(`${action.source}: ${JSON.stringify(outcome).slice(0, 500)}`);
   return object.content;

@@ -47,9 +47,13 @@ export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, Shelf, W
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
 export type {
   CompilerEnvironment,
+  Installed,
   SearchPaths,
+  Supplied,
   Toolchain,
+  ToolchainLayout,
   ToolchainRead,
+  ToolchainSupply,
   Toolchains,
 } from "./toolchains.ts";
 export type { WorkerOutcome, Workers } from "./workers.ts";

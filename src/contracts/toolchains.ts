@@ -1,7 +1,7 @@
 /**
  * Toolchains: what a compiler really is, by the content of everything it executes and loads.
  */
-import type { Digest } from "../base/index.ts";
+import type { Digest, Key } from "../base/index.ts";
 
 export interface Toolchain {
   readonly family: "gcc" | "clang";
@@ -15,6 +15,38 @@ export interface Toolchain {
   readonly files: readonly string[];
   /** Places where a part would be found first if it existed (specs, `as` earlier on PATH, clang configuration). */
   readonly absent: readonly string[];
+  /** Set where its files are none of this machine's, but blobs of the store. */
+  readonly layout?: ToolchainLayout;
+}
+
+/** Each file of a toolchain where it really lies, and the links on the way to it. */
+export interface ToolchainLayout {
+  /** The topmost directory of its pack (docs/protocol/toolchains.md): equal for the same files at the same places. */
+  readonly root: Digest;
+  readonly files: readonly { readonly path: string; readonly digest: Digest; readonly size: number; readonly executable: boolean }[];
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+}
+
+/** A compiler that jobs of others may use. */
+export interface Installed {
+  /** Path of the driver. */
+  readonly compiler: string;
+  readonly toolchain: Toolchain;
+}
+
+export type Supplied =
+  | { readonly kind: "installed"; readonly installed: Installed }
+  /** Not now or not at all; `why` is for people. */
+  | { readonly kind: "absent"; readonly why: string };
+
+/** Compilers for others' jobs: this machine's own, and those that members have sent. */
+export interface ToolchainSupply {
+  /**
+   * The compiler that has this content, with its files where the member has them. What is not here may be fetched in the background.
+   *
+   * @throws the signal's reason
+   */
+  supply(toolchain: Digest, member: Key, signal: AbortSignal): Promise<Supplied>;
 }
 
 export type ToolchainRead =

@@ -6,8 +6,18 @@
  */
 import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { digestOf, type Log, limits } from "../base/index.ts";
-import type { CompilerEnvironment, Files, SearchPaths, Toolchain, ToolchainRead, Toolchains } from "../contracts/index.ts";
+import { type Digest, digestOf, type Log, limits } from "../base/index.ts";
+import type {
+  CompilerEnvironment,
+  Files,
+  Installed,
+  SearchPaths,
+  Supplied,
+  Toolchain,
+  ToolchainRead,
+  ToolchainSupply,
+  Toolchains,
+} from "../contracts/index.ts";
 import { canonicalDigest } from "../wire/index.ts";
 import {
   type CompilerBanner,
@@ -36,13 +46,12 @@ const LOOKUP_VARIABLES = [
 
 const PROBES_KEPT = 4_096;
 
-interface Known {
-  readonly toolchain: Toolchain;
+interface Known extends Installed {
   /** Digest of each file when the toolchain was identified. */
   readonly digests: readonly string[];
 }
 
-export class LocalToolchains implements Toolchains {
+export class LocalToolchains implements Toolchains, ToolchainSupply {
   readonly #files: Files;
   readonly #log: Log;
   readonly #known = new Map<string, Known>();
@@ -64,6 +73,25 @@ export class LocalToolchains implements Toolchains {
     const identification = this.#identify(key, compiler, environment, signal).finally(() => this.#underway.delete(key));
     this.#underway.set(key, identification);
     return identification;
+  }
+
+  /** Those that have been identified and are still what they were, each once. */
+  installed(): Installed[] {
+    const byDigest = new Map<string, Installed>();
+    for (const known of this.#known.values()) if (this.#unchanged(known)) byDigest.set(known.toolchain.digest, known);
+    return [...byDigest.values()];
+  }
+
+  /** One of those: where several paths lead to it, that which was identified last. */
+  find(digest: Digest): Installed | undefined {
+    return [...this.#known.values()].findLast((known) => known.toolchain.digest === digest && this.#unchanged(known));
+  }
+
+  supply(digest: Digest): Promise<Supplied> {
+    const installed = this.find(digest);
+    return Promise.resolve(
+      installed === undefined ? { kind: "absent", why: "no compiler here has this content" } : { kind: "installed", installed },
+    );
   }
 
   #unchanged(known: Known): boolean {
@@ -104,7 +132,7 @@ export class LocalToolchains implements Toolchains {
     const contents = files.map((file, i) => [basename(file), digests[i]]);
     const digest = canonicalDigest("cairn.toolchain.1", [family, version, target, basename(compiler), contents]);
     const toolchain: Toolchain = { family, version, target, digest, files, absent: parts.absent };
-    this.#known.set(key, { toolchain, digests });
+    this.#known.set(key, { compiler, toolchain, digests });
     keepRecent(this.#known, 64);
     this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
     return { kind: "toolchain", toolchain };

@@ -4,21 +4,22 @@
  * Knows: the order of it. Does not know: who asks, how the executor keeps its promise.
  */
 import { dirname } from "node:path";
-import type { Digest } from "../base/index.ts";
+import type { Key } from "../base/index.ts";
 import { objection } from "../compile/index.ts";
-import type { Argument, CompileAction, CompileRefusal, Executor, ExecutorAction, ExecutorOutcome, Toolchain } from "../contracts/index.ts";
-
-/** A compiler that jobs of others may use. */
-export interface Installed {
-  /** Path of the driver. */
-  readonly compiler: string;
-  readonly toolchain: Toolchain;
-}
+import type {
+  Argument,
+  CompileAction,
+  CompileRefusal,
+  Executor,
+  ExecutorAction,
+  ExecutorOutcome,
+  Installed,
+  ToolchainSupply,
+} from "../contracts/index.ts";
 
 export interface CompilesForOthersParts {
   readonly executor: Executor;
-  /** The compiler that has this content, when this machine has it and it is approved. */
-  readonly installed: (toolchain: Digest) => Installed | undefined;
+  readonly toolchains: ToolchainSupply;
 }
 
 export type OthersOutcome =
@@ -36,10 +37,11 @@ export class CompilesForOthers {
     this.#parts = parts;
   }
 
-  /** Its outputs are `object` and, where it is wanted, `dependencies`. */
-  async compile(asked: CompileAction, signal: AbortSignal): Promise<OthersOutcome> {
-    const installed = this.#parts.installed(asked.toolchain);
-    if (installed === undefined) return { kind: "refused", reason: "toolchain_unknown", detail: asked.toolchain };
+  /** Its outputs are `object` and, where it is wanted, `dependencies`. @param member who asks */
+  async compile(asked: CompileAction, member: Key, signal: AbortSignal): Promise<OthersOutcome> {
+    const supplied = await this.#parts.toolchains.supply(asked.toolchain, member, signal);
+    if (supplied.kind === "absent") return { kind: "refused", reason: "toolchain_unknown", detail: supplied.why };
+    const { installed } = supplied;
     const against = objection(asked, installed.toolchain.family);
     if (against !== undefined) return { kind: "refused", ...against };
     return this.#parts.executor.run(actionOf(asked, installed), signal);

@@ -5,7 +5,7 @@
  */
 export { type Answer, CompileFlow, type CompileOptions, type CompileParts, type Outcome } from "./compile.ts";
 export type { Difference } from "./differences.ts";
-export { CompilesForOthers, type CompilesForOthersParts, type Installed, type OthersOutcome } from "./for-others.ts";
+export { CompilesForOthers, type CompilesForOthersParts, type OthersOutcome } from "./for-others.ts";
 export { partGifts } from "./givers.ts";
 export type { Placement, PlannedOutput, Validity } from "./plan.ts";
 export type { CompileQuestion, RunReport } from "./request.ts";

@@ -13,9 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Digest, digestOf, type Log, limits } from "../../src/base/index.ts";
-import type { ActionLimits, CompileAction, ExecutorAction, InputFile } from "../../src/contracts/index.ts";
+import type { ActionLimits, CompileAction, ExecutorAction, InputFile, Installed } from "../../src/contracts/index.ts";
 import { LocalToolchains, SandboxExecutor } from "../../src/exec/index.ts";
-import { CompilesForOthers, type Installed, type OthersOutcome } from "../../src/flows/index.ts";
+import { CompilesForOthers, type OthersOutcome } from "../../src/flows/index.ts";
 import { FileTable, openDatabase } from "../../src/store/index.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import { BaitWatch } from "./hostile-bait.ts";
@@ -23,6 +23,8 @@ import { type Bait, type CompileAsk, corpus, PROGRAM, PROJECT, type Row } from "
 import { type Wall, walls, withoutWall } from "./hostile-walls.ts";
 
 const MIB = 1_048_576;
+/** Who attacks: nothing here depends on it. */
+const SOMEBODY = "";
 const COMPILERS = { gcc: ["/usr/bin/gcc"], clang: ["/usr/bin/clang-19", "/usr/bin/clang-14", "/usr/bin/clang"] } as const;
 const REFERENCE = "int answer(void) { return 42; }\n";
 const LIMITS: ActionLimits = {
@@ -91,13 +93,14 @@ export class HostileWorld implements AsyncDisposable {
       const read = await toolchains.identify(compiler, new Map([["PATH", "/usr/bin:/bin"]]), new AbortController().signal);
       if (read.kind === "toolchain") installed.set(name, { compiler, toolchain: read.toolchain });
     }
-    const made = { sandbox, installed, store, token, watch, program: await store.write(readFileSync(program)) };
+    const made = { sandbox, toolchains, installed, store, token, watch, program: await store.write(readFileSync(program)) };
     return new HostileWorld(made, join(home, "files", digestOf(REFERENCE)), stack.move());
   }
 
   private constructor(
     made: {
       sandbox: SandboxExecutor;
+      toolchains: LocalToolchains;
       installed: ReadonlyMap<string, Installed>;
       store: MemoryStore;
       token: string;
@@ -114,9 +117,7 @@ export class HostileWorld implements AsyncDisposable {
     this.#watch = made.watch;
     this.#program = made.program;
     this.#stack = stack;
-    const approved = [...made.installed.values()];
-    const find = (digest: Digest): Installed | undefined => approved.find(({ toolchain }) => toolchain.digest === digest);
-    this.#compiles = new CompilesForOthers({ executor: made.sandbox, installed: find });
+    this.#compiles = new CompilesForOthers({ executor: made.sandbox, toolchains: made.toolchains });
     const { directory, tcpPort, udpPort, abstractName, process } = made.watch;
     this.bait = { directory, othersFile, tcpPort, udpPort, abstractName, process };
     this.rows = corpus(this.bait).filter(({ by }) => by === "none" || made.installed.has(by));
@@ -156,6 +157,7 @@ export class HostileWorld implements AsyncDisposable {
   async #afterwards(): Promise<string | undefined> {
     const outcome = await this.#compiles.compile(
       await this.#compileAction({ text: REFERENCE }, "gcc", LIMITS),
+      SOMEBODY,
       new AbortController().signal,
     );
     if (outcome.kind !== "done" || outcome.exitCode !== 0) return `the next job: ${describe(outcome)}`;
@@ -173,7 +175,7 @@ export class HostileWorld implements AsyncDisposable {
       return this.#sandbox.run({ ...action, cwd: PROJECT, inputs, directories: [this.bait.directory], outputs, limits: within }, signal);
     }
     const compile = await this.#compileAction(ask, by, within);
-    if (ask.kind === "compile" && !unseen) return this.#compiles.compile(compile, signal);
+    if (ask.kind === "compile" && !unseen) return this.#compiles.compile(compile, SOMEBODY, signal);
     return this.#sandbox.run(this.#unseen(compile, ask, by), signal);
   }
 
