@@ -16,6 +16,11 @@ export const limits = {
   sourceBytes: 67_108_864,
   /** One stored blob. */
   blobBytes: 2_147_483_648,
+  /** Half of a large blob that has not grown for so long is removed when somebody wants room. */
+  unfinishedMs: 60_000,
+  /** `cairn doctor` reads blobs for so long, and leaves out larger ones; `--store` reads all. */
+  sampleMs: 700,
+  sampleBlobBytes: 33_554_432,
   /** Compiler output kept with a result. */
   capturedBytes: 8_388_608,
   /** Input files of one compile. */

@@ -17,6 +17,7 @@ import {
 } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, count, counted, duration, indent, share, table } from "./format.ts";
+import { ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
 
@@ -165,15 +166,19 @@ function changeText({ kind, name, before, after }: Difference): string {
   return after === undefined ? name : `with ${after}`;
 }
 
+/** Half a million files. */
+const GC_DEADLINE_MS = 300_000;
+
 export async function gc(
   context: Context,
   options: Json & { readonly maxSize?: number | undefined; readonly all?: true | undefined },
   signal: AbortSignal,
 ): Promise<number> {
-  const raw = await context.control.post("/gc", { maxBytes: options.maxSize, all: options.all === true }, signal);
+  await ensureDaemon(context, startDeadlineMs, signal); // Who has no room left may have no daemon either.
+  const raw = await context.control.post("/gc", { maxBytes: options.maxSize, all: options.all === true }, signal, GC_DEADLINE_MS);
   const { removed, freedBytes, bytes: left } = readCollected(raw);
   answer(context.terminal, options.json, raw, () => [
-    removed === 0
+    removed + freedBytes === 0
       ? `nothing to remove; the store takes ${bytes(left)}`
       : `removed ${counted(removed, "blob")}, freed ${bytes(freedBytes)}; the store takes ${bytes(left)}`,
   ]);

@@ -9,11 +9,9 @@ import { answer, type Context } from "./context.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
 import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
-import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon } from "./start-daemon.ts";
+import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 import { exitCodes } from "./troubles.ts";
 
-/** Starting takes far below a second; a machine that swaps may need longer. */
-const START_DEADLINE_MS = 15_000;
 const STOP_DEADLINE_MS = 20_000;
 const POLL_MS = 20;
 
@@ -41,7 +39,7 @@ export async function up(context: Context, options: UpOptions, signal: AbortSign
     return becomeDaemon(context);
   }
 
-  const { kind, status } = await ensureDaemon(context, START_DEADLINE_MS, signal);
+  const { kind, status } = await ensureDaemon(context, startDeadlineMs, signal);
   answer(terminal, options.json, { started: kind === "started", pid: status.pid, version: status.version, socket: status.socket }, () => [
     `${terminal.paint.good(kind === "started" ? "started" : "already running")}  process ${status.pid}, version ${status.version}`,
     ...(status.version === context.version ? [] : [`this command is version ${context.version}; to change over: cairn down; cairn up`]),

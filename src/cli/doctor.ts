@@ -6,25 +6,41 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { loadConfig, systemCode } from "../base/index.ts";
-import { type Check, readChecks } from "./answers.ts";
+import { type Check, numberIn, readChecks } from "./answers.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
 import { answer, type Context } from "./context.ts";
-import { bytes, foldedTable, indent } from "./format.ts";
+import { follow } from "./follow.ts";
+import { bytes, count, counted, foldedTable, indent } from "./format.ts";
 import { clientState, compilersDirectory, wrapperPath } from "./launcher.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
 const LEAST_FREE_BYTES = 1024 ** 3;
 const CLOCK_TOLERANCE_MS = 2_000;
 
-export async function doctor(
-  context: Context,
-  options: { readonly json?: true | undefined; readonly network?: true | undefined },
-  signal: AbortSignal,
-): Promise<number> {
-  const checks = options.network === true ? await checkDaemon(context, "/network/doctor", signal) : await checkAll(context, signal);
+interface DoctorOptions {
+  readonly json?: true | undefined;
+  readonly network?: true | undefined;
+  readonly store?: true | undefined;
+}
+
+export async function doctor(context: Context, options: DoctorOptions, signal: AbortSignal): Promise<number> {
+  const checks = await checked(context, options, signal);
   const failed = checks.filter((check) => !check.ok).length;
   answer(context.terminal, options.json, checks, () => lines(context, checks, failed));
   return failed === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+async function checked(context: Context, { network, store }: DoctorOptions, signal: AbortSignal): Promise<Check[]> {
+  if (store === true) return readChecks(await follow(context, "/doctor/store", {}, storeLine, signal));
+  return network === true ? checkDaemon(context, "/network/doctor", signal) : checkAll(context, signal);
+}
+
+function storeLine(progress: unknown): string {
+  const of = numberIn(progress, "ofBlobs");
+  if (of === 0) return "looking …";
+  const damaged = numberIn(progress, "damaged");
+  const found = damaged === 0 ? "" : `, ${damaged} damaged`;
+  return `${count(numberIn(progress, "blobs"))} of ${counted(of, "blob")}, ${bytes(numberIn(progress, "bytes"))} of ${bytes(numberIn(progress, "ofBytes"))}${found}`;
 }
 
 async function checkAll(context: Context, signal: AbortSignal): Promise<Check[]> {

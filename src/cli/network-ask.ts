@@ -2,9 +2,8 @@
  * Questions about the network, which lives in the daemon: there must be one.
  */
 import type { Context } from "./context.ts";
-import { ensureDaemon } from "./start-daemon.ts";
+import { ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 
-const START_DEADLINE_MS = 15_000;
 /** Loading the network's libraries, and opening or closing connections. */
 const CHANGE_DEADLINE_MS = 30_000;
 
@@ -19,11 +18,11 @@ export async function askNetwork(
   signal: AbortSignal,
   deadlineMs: number = CHANGE_DEADLINE_MS,
 ): Promise<unknown> {
-  await ensureDaemon(context, START_DEADLINE_MS, signal);
+  await ensureDaemon(context, startDeadlineMs, signal);
   return context.control.post(path, body, signal, deadlineMs);
 }
 
 export async function lookNetwork(context: Context, path: string, signal: AbortSignal): Promise<unknown> {
-  await ensureDaemon(context, START_DEADLINE_MS, signal);
+  await ensureDaemon(context, startDeadlineMs, signal);
   return context.control.get(path, {}, signal);
 }

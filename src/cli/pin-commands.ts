@@ -7,6 +7,7 @@ import { digestOfFile, isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { counted, table } from "./format.ts";
 import type { Json } from "./network-ask.ts";
+import { ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 import { followTree } from "./tree-commands.ts";
 import { exitCodes } from "./troubles.ts";
 
@@ -29,13 +30,16 @@ export async function pin(context: Context, names: readonly string[], options: J
 
 export async function unpin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
   const { control, terminal } = context;
+  await ensureDaemon(context, startDeadlineMs, signal);
   const unpinned: unknown[] = [];
   for (const name of names) unpinned.push(...listIn(await control.post("/unpin", question(context, name), signal), "unpinned"));
   answer(terminal, options.json, { unpinned }, () => unpinned.map((root) => `${terminal.paint.good("unpinned")}  ${String(root)}`));
   return exitCodes.ok;
 }
 
-export async function pins({ control, terminal }: Context, options: Json, signal: AbortSignal): Promise<number> {
+export async function pins(context: Context, options: Json, signal: AbortSignal): Promise<number> {
+  const { control, terminal } = context;
+  await ensureDaemon(context, startDeadlineMs, signal);
   const raw = await control.get("/pins", {}, signal);
   const rows = listIn(raw, "pins");
   answer(terminal, options.json, raw, () =>

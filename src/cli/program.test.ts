@@ -129,6 +129,7 @@ const ANSWERS: Answers = {
   "GET /explain?file=%2Fp%2Fb.c": { found: false },
   "POST /gc": { removed: 3, freedBytes: 2_097_152, bytes: 1_048_576 },
   "GET /doctor": [{ check: "index", ok: false, detail: "is damaged", advice: "cairn gc --all" }],
+  "POST /doctor/store": { done: [{ check: "store", ok: true, detail: "all 9 blobs are as they should be" }] },
   "GET /config": CONFIG,
   "POST /stop": {},
   "POST /network/init": { network: KEY, name: "acme", domain: "home", machine: "laptop", key: KEY, addresses: [] },
@@ -310,6 +311,7 @@ test("answers for people", async (t) => {
     ],
     [["forward", "--remove", "8080"], 0, /removed {2}127\.0\.0\.1:8080/],
     [["doctor"], 1, /no {2}index +is damaged/, /index +cairn gc --all/, /no {2}wrapper +not built yet/],
+    [["doctor", "--store"], 0, /ok {2}store +all 9 blobs/, /All is well/],
     [["--version"], 0, /^1\.2\.3\n$/],
   ];
   for (const [args, code, ...patterns] of rows) {
@@ -390,6 +392,7 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
     [["stats", "--bogus"], /unknown option '--bogus'/],
     [["gc", "--max-size", "lots"], /A size is a number of bytes/],
     [["gc", "--max-size", "1", "--all"], /cannot be used with/],
+    [["doctor", "--store", "--network"], /cannot be used with/],
     [["run"], /missing required argument/],
     [["join"], /missing required argument/],
     [["invite", "--expires", "soon"], /A time is a number and a unit/],
@@ -413,7 +416,7 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
 
 test("without a daemon: exit code 3, and advice", async (t) => {
   const { run } = await stage(t, "nobody");
-  for (const args of [["status"], ["stats"], ["explain", "/p/a.c"], ["gc"]]) {
+  for (const args of [["status"], ["stats"], ["explain", "/p/a.c"]]) {
     const { code, note } = await run(...args);
     assert.equal(code, 3, args.join(" "));
     assert.match(note, /no daemon is running\n {2}cairn up/);

@@ -139,10 +139,12 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .action((options) => finish(status(context, options, signal)));
 
   add("daemon", "doctor", "look at everything Cairn needs and say what is missing", [
-    ["cairn doctor", ""],
+    ["cairn doctor", "reads some of the store as well; exit code 1 when something is wrong"],
+    ["cairn doctor --store", "reads all of it; what is damaged is removed, and what is pinned is asked of members"],
     ["cairn doctor --network", "only the network: what listens, who is heard, who cannot be reached and why"],
   ])
-    .option("--network", "look at the network of this machine instead")
+    .addOption(new Option("--network", "look at the network of this machine instead").conflicts("store"))
+    .option("--store", "read the whole store instead, and mend it")
     .option("--json", "as JSON")
     .action((options) => finish(doctor(context, options, signal)));
 

@@ -22,6 +22,8 @@ export interface DaemonParts {
 
 export type Started = { readonly kind: "running" | "started"; readonly status: Status };
 
+/** For a command that a person typed: starting takes far below a second, but a machine that swaps may need longer. */
+export const startDeadlineMs = 15_000;
 const POLL_MS = 10;
 
 /**

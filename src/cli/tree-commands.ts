@@ -5,12 +5,10 @@ import { resolve } from "node:path";
 import { CairnError } from "../base/index.ts";
 import { listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
+import { follow } from "./follow.ts";
 import { bytes, counted, table } from "./format.ts";
 import type { Json } from "./network-ask.ts";
-import { ensureDaemon } from "./start-daemon.ts";
 import { exitCodes } from "./troubles.ts";
-
-const START_DEADLINE_MS = 15_000;
 
 export async function putTree(context: Context, path: string, options: Json, signal: AbortSignal): Promise<number> {
   const { terminal, cwd } = context;
@@ -60,15 +58,9 @@ export async function listTree(context: Context, root: string, options: Json, si
   return exitCodes.ok;
 }
 
-/** Asks the daemon, which is started if need be, and shows what has been done so far. */
-export async function followTree(context: Context, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-  const { terminal, control } = context;
-  await ensureDaemon(context, START_DEADLINE_MS, signal);
-  try {
-    return await control.follow(path, body, (progress) => terminal.passing(progressLine(progress)), signal);
-  } finally {
-    terminal.passing("");
-  }
+/** Asks the daemon, and shows what has been done so far. */
+export function followTree(context: Context, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+  return follow(context, path, body, progressLine, signal);
 }
 
 /** It can only be read by setting it. */

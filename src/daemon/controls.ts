@@ -2,16 +2,17 @@
  * What the command line may ask of this node, answered from its parts.
  */
 import { accessSync, constants } from "node:fs";
-import type { Config, ConfigValue, Home, NameRecord } from "../base/index.ts";
+import { type Config, type ConfigValue, type Home, limits, type NameRecord } from "../base/index.ts";
 import type { Controls, HotRecords } from "../doors/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
 import { type CompileFlow, type Counts, partGifts, type Statistics } from "../flows/index.ts";
-import type { DiskStore, Pins, SqliteIndex } from "../store/index.ts";
+import type { DiskStore, InspectionLimits, Pins, SqliteIndex } from "../store/index.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
 import { checkSandbox } from "./sandbox-home.ts";
+import { checkStore } from "./store-doctor.ts";
 import { type Tell, Trees } from "./trees.ts";
 import { version } from "./version.ts";
 
@@ -162,15 +163,10 @@ export class NodeControls implements Controls {
   async gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown> {
     const { store, records, flow } = this.#parts;
     await flow.catchUp();
-    const before = store.facts();
     if (request.all) records.clear();
-    await store.shrink(request.all ? 0 : (request.maxBytes ?? this.#options.config.storeCapacityBytes));
-    const after = store.facts();
-    return {
-      removed: Number(before.blobs) - Number(after.blobs),
-      freedBytes: Number(before.storedBytes) - Number(after.storedBytes),
-      bytes: after.storedBytes,
-    };
+    const unfinishedBytes = store.dropUnfinished();
+    const evicted = await store.shrink(request.all ? 0 : (request.maxBytes ?? this.#options.config.storeCapacityBytes));
+    return { removed: evicted.blobs, freedBytes: evicted.bytes + unfinishedBytes, bytes: store.facts().storedBytes };
   }
 
   async pin(question: PinQuestion, tell: Tell, signal: AbortSignal): Promise<unknown> {
@@ -192,7 +188,24 @@ export class NodeControls implements Controls {
 
   async doctor(): Promise<Check[]> {
     const { home } = this.#options;
-    return [...[home.stateDir, home.cacheDir, home.runDir].map(writable), await checkSandbox(this.#parts.sandbox)];
+    const sample = { deadlineMs: limits.sampleMs, blobBytes: limits.sampleBlobBytes };
+    return [
+      ...[home.stateDir, home.cacheDir, home.runDir].map(writable),
+      ...(await this.#checkStore(sample, false, () => undefined, new AbortController().signal)),
+      await checkSandbox(this.#parts.sandbox),
+    ];
+  }
+
+  /** Reads the whole store, and asks members for what is pinned and missing. */
+  doctorStore(tell: Tell, signal: AbortSignal): Promise<Check[]> {
+    return this.#checkStore({}, true, tell, signal);
+  }
+
+  async #checkStore(most: InspectionLimits, mend: boolean, tell: Tell, signal: AbortSignal): Promise<Check[]> {
+    const { store } = this.#parts;
+    const met = store.damagedBlobs;
+    const inspected = await store.inspect(most, tell, signal);
+    return checkStore({ inspected, met, pins: await this.#pinning.look(mend, tell, signal) });
   }
 
   stop(): void {

@@ -14,8 +14,8 @@ export function lockHome(file: string): Disposable {
     throw new CairnError("home-unwritable", { path: file }, error);
   }
   try {
-    // Without a journal the lock leaves no second file.
-    database.exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // A journal in memory: the lock leaves no second file, and can be taken on a full disk.
+    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
     const busy = error instanceof Error && /locked|busy/i.test(error.message);

@@ -7,6 +7,7 @@ import { CairnError, type Digest, type NameRecord } from "../base/index.ts";
 import type { LocalStore, ResultIndex } from "../contracts/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
 import { loadTreeCodec, type TreeCodec } from "../wire/index.ts";
+import type { PinFindings } from "./store-doctor.ts";
 import type { Tell, Trees } from "./trees.ts";
 
 export interface PinningParts {
@@ -79,6 +80,37 @@ export class Pinning {
     const codec = await loadTreeCodec();
     const rows = this.#parts.pins.list().map(async (pin) => ({ ...described(pin, codec), missing: await this.#missing(pin) }));
     return { pins: await Promise.all(rows) };
+  }
+
+  /**
+   * Which pins lack blobs.
+   *
+   * @param mend asks members for files and directories first
+   * @throws the signal's reason
+   */
+  async look(mend: boolean, tell: Tell, signal: AbortSignal): Promise<PinFindings> {
+    const pins = this.#parts.pins.list();
+    const [missing, mended]: [string[], string[]] = [[], []];
+    for (const pin of pins) {
+      if ((await this.#missing(pin)) === 0) continue;
+      if (mend && (await this.#mend(pin, tell, signal))) mended.push(pin.name);
+      else missing.push(pin.name);
+    }
+    return { pins: pins.length, missing, isAsked: mend, mended };
+  }
+
+  /** What a compile made comes again with the compile: its result went with its blobs. */
+  async #mend({ root, kind }: Pin, tell: Tell, signal: AbortSignal): Promise<boolean> {
+    if (kind === "result") return false;
+    const { formatCid } = await loadTreeCodec();
+    try {
+      const cid = formatCid({ digest: root, codec: kind === "tree" ? "directory" : "raw" });
+      await this.#parts.trees.pin(cid, (found) => found, tell, signal); // It is pinned already.
+      return true;
+    } catch (error) {
+      if (error instanceof CairnError) return false;
+      throw error;
+    }
   }
 
   async #find({ file, digest }: PinQuestion): Promise<Found | undefined> {

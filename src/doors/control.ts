@@ -28,6 +28,8 @@ export interface Controls {
   pins(): Promise<unknown>;
   config(): unknown;
   doctor(): Promise<unknown>;
+  /** The same of the store alone, all of which is read. */
+  doctorStore(tell: Tell, signal: AbortSignal): Promise<unknown>;
   stop(): void;
   /**
    * Signed results of a compile: of a source or a file, by its path and the digest of its content, or of an action; "" for what is not known.
@@ -106,6 +108,8 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       return send(response, 200, controls.config());
     case "GET /doctor":
       return send(response, 200, await controls.doctor());
+    case "POST /doctor/store":
+      return followed(response, undefined, (_, tell, signal) => controls.doctorStore(tell, signal));
     case "POST /gc":
       return send(response, 200, await controls.gc(readGc(await readJson(request))));
     case "POST /pin":

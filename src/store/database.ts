@@ -5,7 +5,7 @@
  * it is moved aside and an empty one takes its place, in memory if need be. Losing a cache is fine, failing is not.
  * Does not know: what the tables mean.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { CairnError, type Digest, type Facts, type Log, systemCode } from "../base/index.ts";
@@ -27,12 +27,16 @@ export interface DatabaseOptions {
 
 /** How long a second process may hold the lock before a statement fails, ms. Only one daemon serves a home: this is for its dying elder. */
 const BUSY_MS = 500;
+/** With less a database cannot be opened: its log and what is shared of it need so much. */
+const LEAST_FREE_BYTES = 1_048_576;
 /** The same trouble is not logged again within this time, ms. */
 const LOG_AGAIN_MS = 60_000;
 
 // Primary result codes of SQLite: https://sqlite.org/rescode.html
 const SQLITE_ERROR = 1;
+const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
 const SQLITE_TOOBIG = 18;
 const SQLITE_CONSTRAINT = 19;
 const SQLITE_MISMATCH = 20;
@@ -171,6 +175,8 @@ export class Database implements Disposable {
     try {
       return connect(this.#file);
     } catch (error) {
+      // A full disk says nothing about what is on it: the next daemon may find room, and all of its index.
+      if (isFull(error, this.#file)) return this.#inMemory(error);
       this.#moveAside(error instanceof Error ? error.message : "unreadable");
     }
     try {
@@ -291,6 +297,14 @@ function connect(file: string): DatabaseSync {
     connection.close();
     throw error;
   }
+}
+
+/** SQLite calls it an I/O error where its helper file cannot grow. */
+function isFull(error: unknown, file: string): boolean {
+  const code = sqliteCode(error);
+  if (code === SQLITE_FULL) return true;
+  const { bavail, bsize } = statfsSync(dirname(file));
+  return code === SQLITE_IOERR && bavail * bsize < LEAST_FREE_BYTES;
 }
 
 function sqliteCode(error: unknown): number | undefined {

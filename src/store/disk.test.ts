@@ -235,6 +235,55 @@ test("blobs that lie for weeks are verified", async () => {
   assert.equal(existsSync(plainPath(opened.blobs, digest)), false);
 });
 
+test("an inspection reads everything, and removes what is damaged or gone, with the results that name it", async (t) => {
+  await using opened = openStore();
+  const index = SqliteIndex.open(opened);
+  const blobs = await Promise.all(Array.from({ length: 60 }, (_, i) => opened.store.write(text(`blob ${i}`))));
+  const [flipped = "", gone = ""] = blobs;
+  index.add(digestOf("manifest"), entryOf("flipped"), resultOf(flipped), new Map());
+  overwrite(plainPath(opened.blobs, flipped), flipBit);
+  rmSync(plainPath(opened.blobs, gone));
+  let told = 0;
+  const all = await opened.store.inspect({}, () => told++, t.signal);
+  assert.deepEqual(all, { blobs: 60, bytes: 600_000, ofBlobs: 60, ofBytes: 600_000, damaged: 2 });
+  assert.equal(told, 60);
+  assert.deepEqual(index.entries(digestOf("manifest")), []);
+  assert.equal(opened.store.facts().blobs, 58);
+  assert.equal(opened.store.damagedBlobs, 1, "the other one was only gone");
+  assert.equal((await opened.store.inspect({ blobBytes: 10 }, () => undefined, t.signal)).blobs, 0);
+  assert.equal((await opened.store.inspect({ deadlineMs: 0 }, () => undefined, t.signal)).blobs, 0);
+  assert.equal(opened.store.damagedBlobs, 1, "an inspection that reads less than all proves nothing");
+  assert.equal((await opened.store.inspect({}, () => undefined, t.signal)).damaged, 0);
+  assert.equal(opened.store.damagedBlobs, 0);
+  await assert.rejects(
+    opened.store.inspect({}, () => undefined, AbortSignal.abort(new Error("stopped"))),
+    /stopped/,
+  );
+});
+
+test("what was begun and is not gone on with can be dropped", async () => {
+  await using opened = openStore();
+  const path = (name: string): string => join(opened.blobs, "tmp", name);
+  const ages: [name: string, ageMs: number, stays: boolean][] = [
+    [`part-${digestOf("old")}`, 120_000, false],
+    [`part-${digestOf("growing")}`, 1_000, true],
+    [temporaryName(2 ** 30, 1, 1), 0, false],
+    [temporaryName(process.pid, 1, 1), 120_000, true],
+    ["notes.txt", 120_000, true],
+  ];
+  await tidyAll(opened);
+  for (const [name, ageMs] of ages) {
+    writeFileSync(path(name), randomBytes(8_192));
+    utimesSync(path(name), (opened.clock.at - ageMs) / 1_000, (opened.clock.at - ageMs) / 1_000);
+  }
+  const freed = opened.store.dropUnfinished();
+  assert.ok(freed >= 16_384, String(freed));
+  assert.deepEqual(
+    ages.map(([name]) => existsSync(path(name))),
+    ages.map(([, , stays]) => stays),
+  );
+});
+
 test("an unwritable directory makes writes fail, and nothing else", async () => {
   await using opened = openStore();
   const kept = await opened.store.write(Buffer.from("kept"));

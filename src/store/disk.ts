@@ -6,6 +6,7 @@
  * Not guaranteed: that what was written survives a power failure.
  * Knows: files, free space, last use. Does not know: peers, actions, compilers.
  */
+import { randomInt } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { zstdDecompressSync } from "node:zlib";
@@ -15,7 +16,8 @@ import { adoptFile, fileSize, measure, measureFile, readWhole, removeQuietly, ty
 import { type BlobRow, BlobTable } from "./blob-table.ts";
 import type { Database } from "./database.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { compressedPath, partPath, plainPath, TEMPORARY, temporaryName } from "./layout.ts";
+import { type Inspected, Inspection, type InspectionLimits } from "./inspection.ts";
+import { compressedPath, partPath, plainPath, SHARDS, TEMPORARY, temporaryName } from "./layout.ts";
 
 export interface DiskStoreParts {
   readonly log: Log;
@@ -44,6 +46,7 @@ export class DiskStore implements LocalStore {
   readonly #startedMs: number;
   #temporaries = 0;
   #failing: string | undefined;
+  #damagedBlobs = 0;
 
   private constructor(parts: DiskStoreParts, options: DiskStoreOptions) {
     this.directory = options.directory;
@@ -135,10 +138,9 @@ export class DiskStore implements LocalStore {
     return await this.#housekeeping.work(deadlineMs);
   }
 
-  /** Evicts blobs, those not used for the longest time first, until at most that many bytes are stored. */
-  shrink(bytes: number): Promise<void> {
-    this.#housekeeping.shrink(bytes);
-    return Promise.resolve();
+  /** Evicts blobs, those not used for the longest time first, until at most that many bytes are stored. @returns what was evicted */
+  shrink(bytes: number): Promise<{ readonly blobs: number; readonly bytes: number }> {
+    return this.#housekeeping.shrink(bytes);
   }
 
   /** Whether more is stored than should be, so that `tidy` deserves to be called soon. */
@@ -197,6 +199,24 @@ export class DiskStore implements LocalStore {
     return false;
   }
 
+  /**
+   * Verifies all blobs, or as many as the limits allow, beginning somewhere. What was damaged or gone is forgotten afterwards.
+   *
+   * @param tell is called with what has been read so far, after each blob
+   * @throws the signal's reason
+   */
+  async inspect(most: InspectionLimits, tell: (found: Inspected) => void, signal: AbortSignal): Promise<Inspected> {
+    const parts = { table: this.#table, audit: (digest: Digest) => this.audit(digest), isHere: (digest: Digest) => this.#here(digest) };
+    const found = await new Inspection({ ...parts, now: this.#parts.now }).run(most, randomInt(SHARDS.length), tell, signal);
+    if (found.blobs === found.ofBlobs && found.damaged === 0) this.#damagedBlobs = 0;
+    return found;
+  }
+
+  /** Removes what was begun and is not gone on with: parts of large blobs, and files of processes that are no more. @returns bytes */
+  dropUnfinished(): number {
+    return this.#housekeeping.dropUnfinished();
+  }
+
   /** Bytes of a blob that is here; undefined also where that would have to be found out. */
   sizeOf(digest: Digest): number | undefined {
     return this.#here(digest) ? (this.#table.get(digest)?.size ?? this.#size(plainPath(this.directory, digest))) : undefined;
@@ -205,6 +225,11 @@ export class DiskStore implements LocalStore {
   /** Whether so many more bytes may be kept for others. */
   hasRoom(bytes: number): boolean {
     return this.#housekeeping.hasRoom(bytes);
+  }
+
+  /** Blobs that were damaged and have been removed, since the store was opened or all of it was last read and found well. */
+  get damagedBlobs(): number {
+    return this.#damagedBlobs;
   }
 
   /** Numbers for people. */
@@ -357,6 +382,7 @@ export class DiskStore implements LocalStore {
   }
 
   #damaged(digest: Digest, path: string): void {
+    this.#damagedBlobs++;
     this.#parts.log.event("warn", "store.blob-damaged", { digest, path });
     removeQuietly(path);
   }

@@ -5,6 +5,7 @@
  * verification of one blob. A crash between any two loses nothing.
  */
 import { readFileSync } from "node:fs";
+import { setImmediate as otherWork } from "node:timers/promises";
 import { constants, zstdCompressSync } from "node:zlib";
 import { type Digest, digestOf, type Log, limits, systemCode } from "../base/index.ts";
 import { removeQuietly, writeWhole } from "./blob-files.ts";
@@ -84,6 +85,11 @@ export class Housekeeping {
     this.#janitor.restart();
   }
 
+  /** @returns bytes of what was begun and not gone on with, and is removed */
+  dropUnfinished(): number {
+    return this.#janitor.temporaries(limits.unfinishedMs);
+  }
+
   /** @returns whether work is left */
   async work(deadlineMs: number): Promise<boolean> {
     if (this.#working) return true;
@@ -114,9 +120,23 @@ export class Housekeeping {
     return await this.#check();
   }
 
-  /** Evicts until at most that many bytes are stored, or nothing more can be removed. */
-  shrink(bytes: number): void {
-    while (this.#parts.table.storedBytes > bytes) if (!this.#evict(bytes)) return;
+  /**
+   * Evicts until at most that many bytes are stored, or nothing more can be removed.
+   *
+   * @returns what was evicted: blobs, and bytes of their files
+   */
+  async shrink(bytes: number): Promise<{ readonly blobs: number; readonly bytes: number }> {
+    const { table } = this.#parts;
+    // What the table does not know cannot be evicted.
+    while (this.#janitor.step()) await otherWork();
+    let evicted = { blobs: 0, bytes: 0 };
+    while (table.storedBytes > bytes) {
+      const before = { blobs: table.blobs, bytes: table.storedBytes };
+      if (!this.#evict(bytes)) break;
+      evicted = { blobs: evicted.blobs + before.blobs - table.blobs, bytes: evicted.bytes + before.bytes - table.storedBytes };
+      await otherWork(); // A build may ask something.
+    }
+    return evicted;
   }
 
   /** Evicts a few blobs. @returns false when nothing could be removed: trying again at once would not end */

@@ -8,6 +8,7 @@ export { BoundedIds, type IdBounds } from "./bounded-ids.ts";
 export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
+export type { Inspected, InspectionLimits } from "./inspection.ts";
 export { KnownAttestations } from "./known-attestations.ts";
 export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";

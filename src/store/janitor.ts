@@ -20,6 +20,8 @@ export interface JanitorParts {
 
 /** A temporary file of a living process is taken for forgotten after this time, ms: the process may only have the same number. */
 const TEMPORARY_AGE_MS = 3_600_000;
+/** What `blocks` of a stat counts, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
 /** Foreign files that are named in the log for one walk. */
 const NAMED_MAX = 20;
 
@@ -50,7 +52,7 @@ export class Janitor {
     if (shard === undefined) return false;
     if (this.#next === 0) {
       this.#top();
-      this.#temporaries();
+      this.temporaries(limits.swarm.partsKeptMs);
     }
     this.#next++;
     this.#shard(shard);
@@ -62,29 +64,30 @@ export class Janitor {
       if (entry.isDirectory() && (entry.name === TEMPORARY || SHARDS.includes(entry.name))) continue;
       this.#reportForeign(entry.name);
     }
-  }
-
-  #temporaries(): void {
     for (const entry of this.#list(TEMPORARY)) {
-      if (entry.isFile() && isPart(entry.name)) {
-        this.#part(`${this.#directory}/${TEMPORARY}/${entry.name}`);
-        continue;
-      }
-      const owner = temporaryOwner(entry.name);
-      if (owner === undefined || !entry.isFile()) {
-        this.#reportForeign(`${TEMPORARY}/${entry.name}`);
-        continue;
-      }
-      const path = `${this.#directory}/${TEMPORARY}/${entry.name}`;
-      const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      if (!alive(owner) || this.#parts.now() - written > TEMPORARY_AGE_MS) removeQuietly(path);
+      if (entry.isFile() && (isPart(entry.name) || temporaryOwner(entry.name) !== undefined)) continue;
+      this.#reportForeign(`${TEMPORARY}/${entry.name}`);
     }
   }
 
-  /** What was fetched of a large blob: somebody may want the rest of it. */
-  #part(path: string): void {
-    const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    if (this.#parts.now() - written > limits.swarm.partsKeptMs) removeQuietly(path);
+  /**
+   * Removes half-written files that nobody finishes.
+   *
+   * @param partsKeptMs how long ago a part of a large blob has grown last; later ones stay, for somebody may want the rest
+   * @returns bytes that are free now
+   */
+  temporaries(partsKeptMs: number): number {
+    let bytes = 0;
+    for (const entry of this.#list(TEMPORARY)) {
+      const path = `${this.#directory}/${TEMPORARY}/${entry.name}`;
+      const owner = isPart(entry.name) ? "anybody" : temporaryOwner(entry.name);
+      const stat = owner === undefined || !entry.isFile() ? undefined : statSync(path, { throwIfNoEntry: false });
+      if (owner === undefined || stat === undefined) continue;
+      const quietMs = this.#parts.now() - stat.mtimeMs;
+      const isOver = owner === "anybody" ? quietMs > partsKeptMs : !alive(owner) || quietMs > TEMPORARY_AGE_MS;
+      if (isOver && removeQuietly(path)) bytes += stat.blocks * BLOCK_BYTES; // Parts are written in any order, and have holes.
+    }
+    return bytes;
   }
 
   #shard(shard: string): void {

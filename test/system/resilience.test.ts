@@ -385,6 +385,33 @@ describe("full disks", () => {
     });
   }
 
+  test("a daemon that starts on one can make room, and loses no index", async (t) => {
+    await using node = await BreakableNode.make("full-start");
+    if (!mount(node.home, "16m")) return t.skip("mounting takes more rights than this user has");
+    node.write({ "known.c": source });
+    await node.up();
+    await age();
+    await node.sameAsCompiler("known.c");
+    await node.kill("SIGTERM");
+    const part = join(node.home, "cache/cas/tmp", `part-${"7".repeat(64)}`);
+    writeFileSync(part, "");
+    spawnSync("dd", ["if=/dev/zero", `of=${part}`, "bs=4096"], { stdio: "ignore" });
+    const long = new Date(Date.now() - 600_000);
+    utimesSync(part, long, long);
+    await node.up();
+    const collected = await node.control("POST", "/gc", "{}");
+    assert.equal(collected.status, 200);
+    assert.ok(Number(collected.body.freedBytes) > 1_000_000, node.daemon.log());
+    assert.equal(existsSync(part), false);
+    await node.kill("SIGTERM");
+    await node.up();
+    const before = await node.counters();
+    await node.sameAsCompiler("known.c");
+    assert.equal((await node.counters()).miss, before.miss, "the index of before is there");
+    await node.kill();
+    spawnSync("umount", ["-l", node.home]);
+  });
+
   test("of the build itself: a hit that does not fit ends as the compiler does", async (t) => {
     await using node = await BreakableNode.make("full-build");
     const disk = join(node.project, "out");
