@@ -611,4 +611,49 @@ export const limits = {
     /** The first run, which shows whether the walls stand. */
     probeMs: 10_000,
   },
+  /** docs/protocol/work.md */
+  work: {
+    /** What is asked for, before compression; its inputs; a piece of what travels, before compression, and how many make a frame. */
+    actionBytes: 4_194_304,
+    inputs: 20_000,
+    pieceBytes: 262_144,
+    piecesAtOnce: 1_024,
+    detailCharacters: 256,
+    /** Jobs of one member that have not ended. */
+    jobsPerMember: 64,
+    /** What a member may ask for: in a second on average, and at once. Each 64 KiB of an action count as one more. */
+    asksPerSecond: 500,
+    asksBurst: 1_000,
+    /** Jobs whose contents come or that wait for their turn: of one member, and of all; and how long they may wait once all is here. */
+    waitingPerMember: 16,
+    waiting: 64,
+    queueMs: 2_000,
+    /** An input; all of one job; what of inputs is put together in memory, of all jobs. */
+    contentBytes: 33_554_432,
+    inputBytes: 268_435_456,
+    assemblingBytes: 134_217_728,
+    /** Contents that were asked for come, one after the other, or the job ends. */
+    giveMs: 5_000,
+    /** Contents that the asker reads ahead of what the channel takes. */
+    readAheadBytes: 1_048_576,
+    /** A worker that has something to do says so; one that says nothing for so long is lost. */
+    aliveMs: 500,
+    silentMs: 2_000,
+    /** What a job may take beside its own limit: contents, its turn, its outputs. After that it is lost, whatever the worker says. */
+    besideMs: 60_000,
+    /** A cancelled job ends within this time, and a frame is taken. */
+    cancelMs: 10_000,
+    /** A link as short as this carries bytes as fast as they are compressed. */
+    shortRttMs: 1,
+    /** The largest limits that a job of another member may have. */
+    most: {
+      cpuMs: 1_200_000,
+      wallMs: 1_200_000,
+      memoryBytes: 8_589_934_592,
+      processes: 64,
+      fileBytes: 268_435_456,
+      outputBytes: 268_435_456,
+      printedBytes: 8_388_608,
+    },
+  },
 } as const;

@@ -56,4 +56,4 @@ export type {
   ToolchainSupply,
   Toolchains,
 } from "./toolchains.ts";
-export type { WorkerOutcome, Workers } from "./workers.ts";
+export type { BringContents, WorkDesk, WorkerOutcome, Workers } from "./workers.ts";

@@ -39,3 +39,30 @@ export interface Workers {
     signal: AbortSignal,
   ): Promise<WorkerOutcome>;
 }
+
+/**
+ * Gets contents from who asked for the job.
+ *
+ * @param take is given each, verified, as it comes
+ * @returns those that could not be had
+ * @throws {CairnError} limit-exceeded: too much at once, of this job or of all; or the signal's reason
+ */
+export type BringContents = (
+  wanted: readonly Digest[],
+  take: (digest: Digest, bytes: Uint8Array) => void,
+  signal: AbortSignal,
+) => Promise<readonly Digest[]>;
+
+/** Who does on this machine what members ask for. */
+export interface WorkDesk {
+  /**
+   * @param bring once at most
+   * @throws the signal's reason once nothing of it runs any more
+   */
+  compile(
+    from: Key,
+    action: CompileAction,
+    bring: BringContents,
+    signal: AbortSignal,
+  ): Promise<Exclude<WorkerOutcome, { readonly kind: "lost" }>>;
+}

@@ -39,6 +39,7 @@ export type { Answer, BlobPiece, Question, SetCarrier, ShareFrame, SummaryFrame,
 export { ShareSplitter } from "./share-splitter.ts";
 export type { SwarmGive, SwarmWant } from "./swarm.ts";
 export type { Codec, Directory, Root, TreeEntry } from "./tree.ts";
+export type { WorkDone, WorkEnd, WorkFrame, WorkPiece } from "./work.ts";
 
 /** The messages of the network; see network.ts. */
 export type NetworkCodec = typeof import("./network.ts");

@@ -62,3 +62,13 @@ export {
 } from "./share.ts";
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";
 export { decodeSwarmGive, decodeSwarmWant, encodeSwarmGive, encodeSwarmWant } from "./swarm.ts";
+export {
+  decodeWorkFrame,
+  encodeWorkAlive,
+  encodeWorkAsk,
+  encodeWorkCancel,
+  encodeWorkEnd,
+  encodeWorkGive,
+  encodeWorkMore,
+  encodeWorkWant,
+} from "./work.ts";

@@ -1,0 +1,296 @@
+/**
+ * Compiles for others as bytes and back: schema/work.proto.
+ *
+ * Knows: frames and the bounds of every field. Does not know: whether a compile is harmless, who may ask, and when.
+ */
+import { type Digest, limits } from "../base/index.ts";
+import type { ActionLimit, ActionLimits, CompileAction, Usage, WorkerOutcome } from "../contracts/index.ts";
+import {
+  type Packed as PackedMessage,
+  type WorkAction as WorkActionMessage,
+  WorkActionSchema,
+  WorkContentsSchema,
+  type WorkDone as WorkDoneMessage,
+  type WorkEnd as WorkEndMessage,
+  type WorkEndSchema,
+  WorkFrameSchema,
+} from "./generated/work_pb.ts";
+import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
+import { packed, unpacked } from "./packed.ts";
+import { SHARE_LENGTH_BYTES } from "./share.ts";
+import { sizeOf } from "./shared-result.ts";
+
+type Reason = Extract<WorkerOutcome, { kind: "refused" }>["reason"];
+
+/** A piece of a content; `size`, of the whole, is in its first one. */
+export type WorkPiece =
+  | { readonly absent: true }
+  | { readonly absent: false; readonly size: number | undefined; readonly bytes: Uint8Array };
+
+export interface WorkDone {
+  readonly kind: "done";
+  readonly exitCode: number;
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  readonly outputs: readonly { readonly name: string; readonly size: number }[];
+  readonly used: Usage;
+  readonly queuedMs: number;
+  /** Standard output, standard error and outputs, one after the other: the beginning of it. */
+  readonly body: Uint8Array;
+}
+
+export type WorkEnd = WorkDone | Exclude<WorkerOutcome, { kind: "done" | "lost" }> | { readonly kind: "cancelled" };
+
+export type WorkFrame =
+  /** `bytes`: what the action takes, not compressed. */
+  | { readonly kind: "ask"; readonly job: number; readonly action: CompileAction; readonly bytes: number }
+  /** Which inputs of the action, ascending. */
+  | { readonly kind: "want"; readonly job: number; readonly inputs: readonly number[] }
+  | { readonly kind: "give"; readonly job: number; readonly pieces: readonly WorkPiece[] }
+  | { readonly kind: "end"; readonly job: number; readonly end: WorkEnd }
+  | { readonly kind: "more"; readonly job: number; readonly body: Uint8Array }
+  | { readonly kind: "cancel"; readonly job: number }
+  | { readonly kind: "alive" };
+
+const REASONS: ReadonlySet<string> = new Set<Reason>([
+  ...(["bad_path", "bad_argument", "input_conflict", "input_missing", "too_much", "toolchain_unknown"] as const),
+  ...(["response_file", "plugin", "other_program", "output_option", "mode_option", "linker_option", "profile"] as const),
+  ...(["machine_dependent", "nested_option", "unknown_option", "bad_source", "environment", "not_shared"] as const),
+]);
+const LIMITS: ReadonlySet<string> = new Set<ActionLimit>(["wall", "cpu", "file_size", "output", "files"]);
+const LIMIT_NAMES = ["cpuMs", "wallMs", "memoryBytes", "processes", "fileBytes", "outputBytes", "printedBytes"] as const;
+const DIGEST_BYTES = 32;
+const { work } = limits;
+
+/**
+ * The frame of a compile that is asked for. All that is encoded here has its length in front, ready to be sent.
+ *
+ * @param compress where it makes them smaller; it is not worth it where bytes travel as fast as they are compressed
+ * @returns undefined when it is too large to travel
+ */
+export function encodeWorkAsk(job: number, action: CompileAction, compress: boolean): Uint8Array | undefined {
+  if (action.inputs.length > work.inputs) return undefined;
+  const plain = encode(WorkActionSchema, actionMessage(action));
+  if (plain.length > work.actionBytes) return undefined;
+  const frame = framed({ job, what: { case: "ask", value: pack(plain, compress) } });
+  if (frame.length <= limits.shareFrameBytes) return frame;
+  return compress ? undefined : encodeWorkAsk(job, action, true);
+}
+
+/** @param inputs of the action, ascending */
+export function encodeWorkWant(job: number, inputs: readonly number[]): Uint8Array {
+  return framed({ job, what: { case: "want", value: { inputs: [...inputs] } } });
+}
+
+export function encodeWorkGive(job: number, pieces: readonly WorkPiece[], compress: boolean): Uint8Array {
+  const messages = pieces.map((piece) =>
+    piece.absent
+      ? { absent: true }
+      : { ...(piece.size === undefined ? {} : { size: BigInt(piece.size) }), absent: false, bytes: piece.bytes },
+  );
+  return framed({ job, what: { case: "give", value: pack(encode(WorkContentsSchema, { pieces: messages }), compress) } });
+}
+
+export function encodeWorkEnd(job: number, end: WorkEnd, compress: boolean): Uint8Array {
+  return framed({ job, what: { case: "end", value: endMessage(end, compress) } });
+}
+
+export function encodeWorkMore(job: number, body: Uint8Array, compress: boolean): Uint8Array {
+  return framed({ job, what: { case: "more", value: pack(body, compress) } });
+}
+
+export function encodeWorkCancel(job: number): Uint8Array {
+  return framed({ job, what: { case: "cancel", value: {} } });
+}
+
+export function encodeWorkAlive(): Uint8Array {
+  return framed({ what: { case: "alive", value: {} } });
+}
+
+function pack(plain: Uint8Array, compress: boolean): { plain: Uint8Array } | { zstd: Uint8Array } {
+  return compress ? packed(plain) : { plain };
+}
+
+function framed(message: Init<typeof WorkFrameSchema>): Uint8Array {
+  const bytes = encode(WorkFrameSchema, message);
+  const frame = Buffer.allocUnsafe(SHARE_LENGTH_BYTES + bytes.length);
+  frame.writeUInt32BE(bytes.length);
+  frame.set(bytes, SHARE_LENGTH_BYTES);
+  return frame;
+}
+
+function actionMessage(action: CompileAction): Init<typeof WorkActionSchema> {
+  const { toolchain, options, source, mode, dependencies, environment, cwd, inputs, directories } = action;
+  return {
+    toolchain: bytesOf(toolchain),
+    options: [...options],
+    source,
+    assembly: mode === "assembly",
+    ...(dependencies === undefined
+      ? {}
+      : { dependencies: { user: dependencies.headers === "user", target: dependencies.target, phony: dependencies.phony } }),
+    environment: [...environment].map(([name, value]) => ({ name, value })),
+    cwd,
+    paths: inputs.map(({ path }) => path),
+    digests: bytesOf(inputs.map(({ digest }) => digest).join("")),
+    directories: [...directories],
+    limits: Object.fromEntries(LIMIT_NAMES.map((name) => [name, BigInt(action.limits[name])])),
+  };
+}
+
+function endMessage(end: WorkEnd, compress: boolean): Init<typeof WorkEndSchema> {
+  switch (end.kind) {
+    case "done": {
+      const { exitCode, stdoutBytes, stderrBytes, outputs, used, queuedMs, body } = end;
+      const value = {
+        exitCode,
+        stdoutBytes: BigInt(stdoutBytes),
+        stderrBytes: BigInt(stderrBytes),
+        outputs: outputs.map(({ name, size }) => ({ name, size: BigInt(size) })),
+        wallMs: used.wallMs,
+        ...(used.cpuMs === undefined ? {} : { cpuMs: used.cpuMs }),
+        ...(used.residentBytes === undefined ? {} : { residentBytes: BigInt(used.residentBytes) }),
+        queuedMs,
+        body: pack(body, compress),
+      };
+      return { what: { case: "done", value } };
+    }
+    case "refused":
+      return { what: { case: "refused", value: { reason: end.reason, detail: end.detail.slice(0, work.detailCharacters) } } };
+    case "killed":
+      return { what: { case: "killed", value: { limit: end.limit } } };
+    case "busy":
+      return { what: { case: "busy", value: {} } };
+    case "cancelled":
+      return { what: { case: "cancelled", value: {} } };
+  }
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeWorkFrame(bytes: Uint8Array): WorkFrame {
+  const { job, what } = decodeAny(WorkFrameSchema, bytes, limits.shareFrameBytes);
+  if ((what.case === "alive") !== (job === 0)) throw invalid("job");
+  switch (what.case) {
+    case "ask": {
+      const action = unpacked(what.value, work.actionBytes);
+      return { kind: "ask", job, action: actionOf(decodeAny(WorkActionSchema, action, work.actionBytes)), bytes: action.length };
+    }
+    case "want": {
+      const inputs = list(what.value.inputs, work.inputs);
+      if (inputs.length === 0 || inputs.some((input, at) => input <= (inputs[at - 1] ?? -1))) throw invalid("inputs");
+      return { kind: "want", job, inputs };
+    }
+    case "give":
+      return { kind: "give", job, pieces: piecesOf(what.value) };
+    case "end":
+      return { kind: "end", job, end: endOf(what.value) };
+    case "more":
+      return { kind: "more", job, body: unpacked(what.value, work.pieceBytes) };
+    case "cancel":
+      return { kind: "cancel", job };
+    case "alive":
+      return { kind: "alive" };
+    case undefined:
+      throw invalid("frame");
+  }
+}
+
+function actionOf(message: WorkActionMessage): CompileAction {
+  const { options, source, assembly, dependencies, environment, cwd, paths, digests, directories, limits: wanted } = message;
+  if (digests.length !== list(paths, work.inputs).length * DIGEST_BYTES) throw invalid("digests");
+  if (wanted === undefined) throw invalid("limits");
+  const digest = (at: number): Digest => hexOf(digests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES), DIGEST_BYTES);
+  return {
+    toolchain: hexOf(message.toolchain, DIGEST_BYTES),
+    options: list(options, limits.compilerArguments),
+    source,
+    mode: assembly ? "assembly" : "object",
+    dependencies: dependencies && {
+      headers: dependencies.user ? "user" : "all",
+      target: dependencies.target,
+      phony: dependencies.phony,
+    },
+    environment: new Map(list(environment, limits.action.variables).map(({ name, value }) => [name, value])),
+    cwd,
+    inputs: paths.map((path, at) => ({ path, digest: digest(at) })),
+    directories: list(directories, work.inputs),
+    limits: limitsOf(wanted),
+  };
+}
+
+function limitsOf(wanted: Readonly<Record<keyof ActionLimits, bigint>>): ActionLimits {
+  const { cpuMs, wallMs, memoryBytes, processes, fileBytes, outputBytes, printedBytes } = wanted;
+  return {
+    cpuMs: numberOf(cpuMs),
+    wallMs: numberOf(wallMs),
+    memoryBytes: numberOf(memoryBytes),
+    processes: numberOf(processes),
+    fileBytes: numberOf(fileBytes),
+    outputBytes: numberOf(outputBytes),
+    printedBytes: numberOf(printedBytes),
+  };
+}
+
+function piecesOf(message: PackedMessage): WorkPiece[] {
+  const most = work.pieceBytes + work.piecesAtOnce * PIECE_OVERHEAD;
+  const { pieces } = decodeAny(WorkContentsSchema, unpacked(message, most), most);
+  if (pieces.length === 0) throw invalid("nothing");
+  return list(pieces, work.piecesAtOnce).map(({ size, absent, bytes }) => {
+    if (absent && (size !== undefined || bytes.length > 0)) throw invalid("absent");
+    return absent ? { absent } : { absent, size: size === undefined ? undefined : sizeOf(size), bytes };
+  });
+}
+
+/** What a piece takes beside its bytes. */
+const PIECE_OVERHEAD = 32;
+
+function endOf({ what }: WorkEndMessage): WorkEnd {
+  switch (what.case) {
+    case "done":
+      return doneOf(what.value);
+    case "refused": {
+      const { reason, detail } = what.value;
+      if (!isReason(reason) || detail.length > work.detailCharacters) throw invalid("reason");
+      // It is shown to people.
+      return { kind: "refused", reason, detail: detail.replace(/\p{Cc}/gu, "?") };
+    }
+    case "killed":
+      if (!isLimit(what.value.limit)) throw invalid("limit");
+      return { kind: "killed", limit: what.value.limit };
+    case "busy":
+      return { kind: "busy" };
+    case "cancelled":
+      return { kind: "cancelled" };
+    case undefined:
+      throw invalid("end");
+  }
+}
+
+function doneOf(message: WorkDoneMessage): WorkDone {
+  const { exitCode, stdoutBytes, stderrBytes, outputs, wallMs, cpuMs, residentBytes, queuedMs, body } = message;
+  if (exitCode > 255 || body === undefined) throw invalid("done");
+  if (![wallMs, cpuMs ?? 0, queuedMs].every((ms) => ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) throw invalid("time");
+  return {
+    kind: "done",
+    exitCode,
+    stdoutBytes: sizeOf(stdoutBytes),
+    stderrBytes: sizeOf(stderrBytes),
+    outputs: list(outputs, limits.action.outputs).map(({ name, size }) => ({ name, size: sizeOf(size) })),
+    used: { wallMs, cpuMs, residentBytes: residentBytes === undefined ? undefined : numberOf(residentBytes) },
+    queuedMs,
+    body: unpacked(body, work.pieceBytes),
+  };
+}
+
+function isReason(text: string): text is Reason {
+  return REASONS.has(text);
+}
+
+function isLimit(text: string): text is ActionLimit {
+  return LIMITS.has(text);
+}
+
+function numberOf(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid("number");
+  return Number(value);
+}
