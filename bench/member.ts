@@ -99,6 +99,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     shelf: () => SHELF,
     known,
     recalled: () => undefined,
+    desk: { compile: nothing },
   };
   const started = await NetworkRuntime.start(parts, {
     identity,
@@ -106,6 +107,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     mdns: false,
     peers: [],
     policy: "self",
+    circle: "domain",
     copies: 0,
     directory: "auto",
     relayCircuits: 256,

@@ -19,6 +19,9 @@ export type SharingPolicy = "self" | "team" | "speculative";
 /** How members are found that have results; docs/protocol/directory.md. */
 export type DirectoryKind = "mesh" | "rendezvous" | "overlay";
 
+/** With whom this node shares work: its own trust domain, or all members. */
+export type WorkCircle = "domain" | "network";
+
 export interface Config {
   /** Bytes that stored blobs may take. */
   readonly storeCapacityBytes: number;
@@ -43,6 +46,10 @@ export interface Config {
   readonly sharingCopies: number;
   /** How members are found that have results; docs/protocol/directory.md. */
   readonly sharingDirectory: DirectoryKind | "auto";
+  /** Of this machine's cores, in percent, that others may use where its owner's builds leave them; 0: none. */
+  readonly workShare: number;
+  /** For whom this machine works, and who may see its sources to work for it. */
+  readonly workWith: WorkCircle;
 }
 
 export interface ConfigValue {
@@ -54,6 +61,7 @@ export interface ConfigValue {
 
 const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rendezvous", "overlay"];
 const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
+const CIRCLES: readonly WorkCircle[] = ["domain", "network"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
 
 /** One row a setting: its name in the file, its variable, its default, and how text becomes a value. */
@@ -65,6 +73,8 @@ const SETTINGS = {
   sharingPolicy: { name: "sharing.policy", variable: "CAIRN_SHARING_POLICY", fallback: "team" as SharingPolicy, read: readPolicy },
   sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
   sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
+  workShare: { name: "work.share", variable: "CAIRN_WORK_SHARE", fallback: 100, read: readShare },
+  workWith: { name: "work.with", variable: "CAIRN_WORK_WITH", fallback: "domain" as WorkCircle, read: readCircle },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: listenText },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPortMapping: { name: "network.portMapping", variable: "CAIRN_NETWORK_PORT_MAPPING", fallback: "off", read: readSwitch },
@@ -83,6 +93,8 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingPolicy: POLICIES.join(", "),
   sharingCopies: "a number of machines from 0 to 8",
   sharingDirectory: DIRECTORIES.join(", "),
+  workShare: "a percentage of this machine's cores such as 50%, on, off",
+  workWith: CIRCLES.join(", "),
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, and 0.0.0.0:8080/ws for WebSocket, alone or beside",
   networkMdns: "on, off",
   networkPortMapping: "on, off",
@@ -201,6 +213,19 @@ function readPeers(raw: unknown): string | undefined {
 function readCopies(raw: unknown): number | undefined {
   const copies = Number(raw);
   return String(raw).trim() !== "" && Number.isInteger(copies) && copies >= 0 && copies <= MOST_COPIES ? copies : undefined;
+}
+
+/** `50%`, `50`, `on`, `off`; percent. */
+function readShare(raw: unknown): number | undefined {
+  const text = String(raw).trim();
+  if (text === "on" || raw === true) return 100;
+  if (text === "off" || raw === false) return 0;
+  const percent = /^(\d{1,3})\s*%?$/.exec(text)?.[1];
+  return percent !== undefined && Number(percent) <= 100 ? Number(percent) : undefined;
+}
+
+function readCircle(raw: unknown): WorkCircle | undefined {
+  return CIRCLES.find((circle) => circle === raw);
 }
 
 function readDirectory(raw: unknown): DirectoryKind | "auto" | undefined {

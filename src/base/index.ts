@@ -14,6 +14,7 @@ export {
   loadConfig,
   type SharingPolicy,
   settingNames,
+  type WorkCircle,
 } from "./config.ts";
 export { type Digest, digestAside, digestOf } from "./digest.ts";
 export { makeDirectories } from "./directories.ts";

@@ -634,8 +634,6 @@ export const limits = {
     assemblingBytes: 134_217_728,
     /** Contents that were asked for come, one after the other, or the job ends. */
     giveMs: 5_000,
-    /** Contents that the asker reads ahead of what the channel takes. */
-    readAheadBytes: 1_048_576,
     /** A worker that has something to do says so; one that says nothing for so long is lost. */
     aliveMs: 500,
     silentMs: 2_000,

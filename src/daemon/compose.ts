@@ -2,11 +2,11 @@
  * The composition root: builds everything top to bottom; each part may use only what stands above it.
  */
 import { rmSync } from "node:fs";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { type Digest, type Environment, type Home, type Log, loadConfig, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains, SandboxExecutor } from "../exec/index.ts";
-import { CompileFlow, Statistics } from "../flows/index.ts";
+import { CompileFlow, CompilesForOthers, Statistics } from "../flows/index.ts";
 import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
@@ -18,6 +18,8 @@ import { prepareHome } from "./prepare-home.ts";
 import { sandboxOptions } from "./sandbox-home.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
+import { WorkShare } from "./work-share.ts";
+import { Worker } from "./worker.ts";
 
 export interface DaemonParts {
   readonly log: Log;
@@ -53,6 +55,20 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const statistics = new Statistics({ index });
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
+  const firstSight = new FirstSight({ toolchains, log, env });
+  const stop = new AbortController();
+  stack.defer(() => stop.abort());
+  const share = new WorkShare({ ownRunning: () => flow.running }, { cores: availableParallelism(), percent: config.workShare });
+  const worker = new Worker({
+    compiles: new CompilesForOthers({ executor: sandbox, toolchains }),
+    sandbox,
+    share,
+    admits: (member) => network.worksFor(member),
+    toolchains: () => toolchains.installed().map(({ toolchain }) => toolchain.digest),
+    findCompilers: () => firstSight.look(stop.signal),
+    log,
+    now: () => performance.now(),
+  });
   const recalled = (): void => {
     records.clear();
     flow.forgetAnswers();
@@ -60,7 +76,15 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   // Ends after those who build: what they finish in the end is signed and kept as well.
   const network: NetworkService = stack.use(
     new NetworkService(
-      { log, work, shelf, known: () => KnownAttestations.open({ database }), local: { store, index, isQuiet: () => flow.quiet }, recalled },
+      {
+        log,
+        work,
+        shelf,
+        known: () => KnownAttestations.open({ database }),
+        local: { store, index, isQuiet: () => flow.quiet },
+        recalled,
+        desk: worker,
+      },
       {
         stateDir: home.stateDir,
         listen: config.networkListen,
@@ -69,6 +93,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         relayCircuits: config.networkRelayCircuits,
         peers: readStaticPeers(config.networkPeers) ?? [],
         policy: config.sharingPolicy,
+        circle: config.workWith,
         copies: config.sharingCopies,
         directory: config.sharingDirectory,
       },
@@ -88,8 +113,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
   );
   const hits = new HitsLog(paths.hitsLog);
-  const firstSight = new FirstSight({ toolchains, log, env });
   const quiet = async (signal: AbortSignal): Promise<void> => {
+    if (share.percent > 0 && network.hasCompany) await worker.look();
     if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, end }, { home, paths }));

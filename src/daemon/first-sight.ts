@@ -20,16 +20,19 @@ export interface FirstSightParts {
 
 export class FirstSight {
   readonly #parts: FirstSightParts;
-  #hasLooked = false;
+  #looked: Promise<void> | undefined;
 
   constructor(parts: FirstSightParts) {
     this.#parts = parts;
   }
 
   /** Looks once; what is found is kept with the digests of files. */
-  async look(signal: AbortSignal): Promise<void> {
-    if (this.#hasLooked) return;
-    this.#hasLooked = true;
+  look(signal: AbortSignal): Promise<void> {
+    this.#looked ??= this.#look(signal);
+    return this.#looked;
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
     const { toolchains, log, env } = this.#parts;
     const began = performance.now();
     const environment = new Map(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -33,7 +33,16 @@ test("a start that fails late closes what had opened: nothing listens any more",
     index: { add: never },
     isQuiet: never,
   };
-  const parts = { log, local, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), shelf, known: never, recalled: () => undefined };
+  const parts = {
+    log,
+    local,
+    kept,
+    work: () => ({ jobs: 0, cacheBytes: 0 }),
+    shelf,
+    known: never,
+    recalled: () => undefined,
+    desk: { compile: never },
+  };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
   await assert.rejects(
     NetworkRuntime.start(parts, {
@@ -42,6 +51,7 @@ test("a start that fails late closes what had opened: nothing listens any more",
       mdns: false,
       peers: [],
       policy: "self",
+      circle: "domain",
       copies: 0,
       directory: "auto",
       relayCircuits: 256,

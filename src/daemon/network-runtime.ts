@@ -16,8 +16,9 @@ import {
   limits,
   type SharingPolicy,
   type StaticPeer,
+  type WorkCircle,
 } from "../base/index.ts";
-import type { Discovery, SavedPeers } from "../contracts/index.ts";
+import type { Discovery, SavedPeers, WorkDesk } from "../contracts/index.ts";
 import {
   type Candidate,
   Holders,
@@ -56,6 +57,7 @@ import type { EventCounts } from "./network-metrics.ts";
 import { startOverlay } from "./network-overlay.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
+import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
@@ -88,6 +90,8 @@ export interface RuntimeParts {
   readonly known: () => Promise<AttestationStore>;
   readonly local: LocalCopies;
   readonly recalled: () => void;
+  /** Who does what members ask for. */
+  readonly desk: WorkDesk;
 }
 
 /** What the configuration says about the network. */
@@ -97,6 +101,8 @@ export interface NetworkSettings {
   readonly mdns: boolean;
   readonly peers: readonly StaticPeer[];
   readonly policy: SharingPolicy;
+  /** With whom work is shared. */
+  readonly circle: WorkCircle;
   /** Members that are to have what this node makes; 0: nothing is copied. */
   readonly copies: number;
   /** How members are found that have results. */
@@ -121,6 +127,7 @@ interface Started {
   readonly sharing: NetworkSharing;
   readonly names: NameService;
   readonly trees: TreeNetwork;
+  readonly work: NetworkWork;
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
   readonly log: Log;
@@ -165,6 +172,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly sharing: NetworkSharing;
   readonly names: NameService;
   readonly trees: TreeNetwork;
+  readonly work: NetworkWork;
   readonly #overlay: Overlay;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
@@ -175,8 +183,8 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, known, local, recalled }: RuntimeParts,
-    { identity, listen, mdns, peers, policy, copies, directory, relayCircuits, portMapping }: RuntimeOptions,
+    { log, kept, work, shelf, known, local, recalled, desk }: RuntimeParts,
+    { identity, listen, mdns, peers, policy, circle, copies, directory, relayCircuits, portMapping }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -247,13 +255,30 @@ export class NetworkRuntime implements AsyncDisposable {
         .toSorted((a, b) => far(a) - far(b));
     const holders = await Holders.start({ network, codec, log, nearest, sizeOf: (digest) => local.store.sizeOf(digest) });
     const trees = { exchange: sharing.exchange, holders: holders.of.bind(holders) };
-    const started = { members, network, overlay, gossip, tunnels, sharing, names, trees, codec, keys, log, sources, opened: stack.move() };
+    const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy }));
+    const parts = { members, network, overlay, gossip, tunnels, sharing, names, trees, work: shared, codec, keys, log, sources };
+    const started = { ...parts, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({ members, network, overlay, gossip, tunnels, sharing, names, trees, codec, keys, log, sources, opened }: Started) {
+  private constructor({
+    members,
+    network,
+    overlay,
+    gossip,
+    tunnels,
+    sharing,
+    names,
+    trees,
+    work,
+    codec,
+    keys,
+    log,
+    sources,
+    opened,
+  }: Started) {
     this.members = members;
     this.network = network;
     this.gossip = gossip;
@@ -261,6 +286,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.sharing = sharing;
     this.names = names;
     this.trees = trees;
+    this.work = work;
     this.#overlay = overlay;
     this.#codec = codec;
     this.#keys = keys;

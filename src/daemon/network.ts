@@ -9,6 +9,7 @@ import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, type Digest, isName, type Key, type Log, type NameRecord } from "../base/index.ts";
+import type { WorkDesk, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
 import { loadTreeCodec } from "../wire/index.ts";
@@ -42,6 +43,8 @@ export interface NetworkServiceParts {
   readonly local: LocalCopies;
   /** Called when results are gone that may have been served before. */
   readonly recalled: () => void;
+  /** Who does what members ask for. */
+  readonly desk: WorkDesk;
 }
 
 export interface NetworkServiceOptions extends NetworkSettings {
@@ -140,6 +143,21 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** What sharing needs of the network; undefined while this node is in none. */
   get sharing(): SharingNetwork | undefined {
     return this.#running?.runtime.sharing;
+  }
+
+  /** Members that compile for this node; undefined while it is in no network. */
+  get workers(): Workers | undefined {
+    return this.#running?.runtime.work.workers;
+  }
+
+  /** Whether another member is connected. */
+  get hasCompany(): boolean {
+    return this.#running?.runtime.network.peers().some(({ state }) => state === "connected") === true;
+  }
+
+  /** Whether this node works for a member. */
+  worksFor(member: Key): boolean {
+    return this.#running?.runtime.work.admits(member) === true;
   }
 
   init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {

@@ -35,7 +35,7 @@ interface Kept {
   holders: number;
 }
 
-/** What `fetch` and `adopt` find is held, and stays, until it is given back by `release` as often. */
+/** What `fetch`, `adopt` and `put` bring is held, and stays, until it is given back by `release` as often. */
 export class SandboxFiles {
   readonly #directory: string;
   readonly #capacityBytes: number;
@@ -63,14 +63,7 @@ export class SandboxFiles {
     if (this.#hold(digest, executable)) return true;
     const read = await this.#blobs.read(digest, signal);
     if (read.kind === "miss") return false;
-    if (this.#hold(digest, executable)) return true; // Somebody else was as quick.
-    const fresh = this.#freshName();
-    try {
-      writeFileSync(fresh, read.bytes, { flag: "wx" });
-      this.#keep(fresh, digest, executable, read.bytes.length);
-    } finally {
-      rmSync(fresh, { force: true }); // Half of it, when the disk is full.
-    }
+    if (!this.#hold(digest, executable)) this.#write(digest, executable, read.bytes); // Or somebody else was as quick.
     return true;
   }
 
@@ -88,6 +81,16 @@ export class SandboxFiles {
     } finally {
       rmSync(fresh, { force: true });
     }
+  }
+
+  /** Keeps bytes that were verified, as an input that is not to be executed. @throws {Error} of the system */
+  put(digest: Digest, bytes: Uint8Array): void {
+    if (!this.#hold(digest, false)) this.#write(digest, false, bytes);
+  }
+
+  /** Of content that is held, or 0. */
+  bytesOf(digest: Digest): number {
+    return this.#kept.get(nameOf(digest, false))?.bytes ?? 0;
   }
 
   release(digest: Digest, executable: boolean): void {
@@ -139,6 +142,16 @@ export class SandboxFiles {
 
   #freshName(): string {
     return join(this.#directory, `fresh${this.#copies++}`);
+  }
+
+  #write(digest: Digest, executable: boolean, bytes: Uint8Array): void {
+    const fresh = this.#freshName();
+    try {
+      writeFileSync(fresh, bytes, { flag: "wx" });
+      this.#keep(fresh, digest, executable, bytes.length);
+    } finally {
+      rmSync(fresh, { force: true }); // Half of it, when the disk is full.
+    }
   }
 
   /** Only what is whole has its name. */

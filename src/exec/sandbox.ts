@@ -16,6 +16,7 @@ import { runBubblewrap } from "./sandbox-process.ts";
 import { readReport, reportOverhead, type SandboxReport } from "./sandbox-report.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
 import { type Lack, type SandboxOptions, type SandboxSetup, type SetupParts, setUp } from "./sandbox-setup.ts";
+import { InputStage } from "./sandbox-stage.ts";
 import { Turns } from "./turns.ts";
 
 export interface SandboxParts extends SetupParts {
@@ -50,6 +51,12 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     if (before !== undefined && "kind" in (await before) && this.#setup === before) this.#setup = undefined;
     const setup = await this.#ready();
     return "kind" in setup ? setup : { kind: "walled", walls: setup.walls };
+  }
+
+  /** Holds those contents that are here, and says which are missing. @throws {Error} of the system, or the signal's reason */
+  async stage(digests: Iterable<Digest>, signal: AbortSignal): Promise<InputStage | Lack> {
+    const setup = await this.#ready();
+    return "kind" in setup ? setup : InputStage.of(setup.files, digests, signal);
   }
 
   /** Waits until fewer others run, if many do. Who asks says by the signal how long that may be, and bounds how many wait. */

@@ -26,6 +26,10 @@ export type OthersOutcome =
   | Exclude<ExecutorOutcome, { kind: "refused" }>
   | { readonly kind: "refused"; readonly reason: CompileRefusal; readonly detail: string };
 
+export type Looked =
+  | { readonly kind: "harmless"; readonly action: ExecutorAction }
+  | { readonly kind: "refused"; readonly reason: CompileRefusal; readonly detail: string };
+
 /** What the outputs are called, whatever who asks calls them. */
 const OBJECT = "object";
 const DEPENDENCIES = "dependencies";
@@ -39,12 +43,18 @@ export class CompilesForOthers {
 
   /** Its outputs are `object` and, where it is wanted, `dependencies`. @param member who asks */
   async compile(asked: CompileAction, member: Key, signal: AbortSignal): Promise<OthersOutcome> {
+    const looked = await this.look(asked, member, signal);
+    return looked.kind === "refused" ? looked : this.#parts.executor.run(looked.action, signal);
+  }
+
+  /** Whether it is harmless, and what is to be run then. @param member who asks */
+  async look(asked: CompileAction, member: Key, signal: AbortSignal): Promise<Looked> {
     const supplied = await this.#parts.toolchains.supply(asked.toolchain, member, signal);
     if (supplied.kind === "absent") return { kind: "refused", reason: "toolchain_unknown", detail: supplied.why };
     const { installed } = supplied;
     const against = objection(asked, installed.toolchain.family);
     if (against !== undefined) return { kind: "refused", ...against };
-    return this.#parts.executor.run(actionOf(asked, installed), signal);
+    return { kind: "harmless", action: actionOf(asked, installed) };
   }
 }
 

@@ -24,3 +24,4 @@ export { planCopies } from "./replication-plan.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";
 export { StreamDuplex } from "./stream-duplex.ts";
 export type { OwnPlace } from "./whereabouts.ts";
+export { Work } from "./work.ts";

@@ -8,6 +8,7 @@ import type { AttestationSet, Exchange, FrameChannel, FrameLanes, Given, Shelf, 
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
+import { Offences } from "./offences.ts";
 import { SetSync } from "./set-sync.ts";
 import type { SetTalk } from "./set-talk.ts";
 import { Announcer } from "./share-announcer.ts";
@@ -59,15 +60,6 @@ const NOTHING: Given = { shared: [], blobs: new Map(), following: [] };
 const STREAMS_PER_MEMBER = 2;
 /** How often it is looked whose copy of the set of attestations is to be compared, and who is late. */
 const SET_LOOK_MS = 1_000;
-/** Each offence doubles the pause after it, up to 64 times. */
-const MOST_DOUBLINGS = 6;
-/** After so long without another, offences are forgotten. */
-const FORGIVEN_MS = 3_600_000;
-
-interface Offences {
-  count: number;
-  at: number;
-}
 
 export class Share implements Exchange, Disposable {
   readonly #parts: ShareParts;
@@ -79,7 +71,7 @@ export class Share implements Exchange, Disposable {
   readonly #budget = new Budget(limits.shareReadBytes);
   readonly #members = new Map<Key, ShareMember>();
   readonly #reopening = new Map<Key, NodeJS.Timeout>();
-  readonly #offences = new Map<Key, Offences>();
+  readonly #offences: Offences;
   #isOver = false;
 
   /** Shares with members that are linked now, or will be. */
@@ -95,6 +87,7 @@ export class Share implements Exchange, Disposable {
   private constructor(parts: ShareParts) {
     this.#parts = parts;
     this.#announcer = new Announcer(parts.shelf);
+    this.#offences = new Offences(parts, { pauseMs: limits.shareReopenMs });
     const { network, attestations, now } = parts;
     this.#sync = new SetSync({ self: network.self, set: attestations, now, random: Math.random });
     this.#looking = setInterval(() => this.#sync.look(), SET_LOOK_MS).unref();
@@ -171,7 +164,7 @@ export class Share implements Exchange, Disposable {
     clearTimeout(this.#reopening.get(key));
     this.#reopening.delete(key);
     try {
-      if (this.#pauseMs(key) > 0) throw new CairnError("peer-absent", { why: "has broken the rules" });
+      if (this.#offences.pauseMs(key) > 0) throw new CairnError("peer-absent", { why: "has broken the rules" });
       this.#adopt(channelOf(await network.open(key, SHARE, limits.helloDeadlineMs)), "outbound");
     } catch (error) {
       log.event("debug", "share.not-opened", { peer: key, why: reasonOf(error) });
@@ -182,7 +175,7 @@ export class Share implements Exchange, Disposable {
 
   #reachLater(key: Key, pauseMs: number, failures: number): void {
     if (this.#isOver || this.#reopening.has(key) || !this.#parts.network.connected(key)) return;
-    const timer = setTimeout(() => void this.#reach(key, failures), Math.max(pauseMs, this.#pauseMs(key)));
+    const timer = setTimeout(() => void this.#reach(key, failures), Math.max(pauseMs, this.#offences.pauseMs(key)));
     this.#reopening.set(key, timer.unref());
   }
 
@@ -192,7 +185,7 @@ export class Share implements Exchange, Disposable {
       ? "this node stops"
       : this.#isOpener(key)
         ? "not yours to open"
-        : this.#pauseMs(key) > 0
+        : this.#offences.pauseMs(key) > 0
           ? "too soon"
           : undefined;
     if (why === undefined) return this.#adopt(channelOf(stream), "inbound");
@@ -237,30 +230,10 @@ export class Share implements Exchange, Disposable {
     const { bytesIn, bytesOut, results, blobs, late, missed } = counts;
     const facts = { peer: key, why, afterMs: Math.round(ageMs), bytesIn, bytesOut, results, blobs, late, missed };
     this.#parts.log.event(isOffence ? "warn" : "info", isOffence ? "share.cut-off" : "share.closed", facts);
-    if (isOffence) this.#offended(key);
+    if (isOffence) this.#offences.offended(key);
     if (this.#members.get(key) !== member) return;
     this.#members.delete(key);
     this.#summaries.forget(key);
     if (this.#isOpener(key)) this.#reachLater(key, limits.shareReopenMs, 0);
-  }
-
-  #offended(key: Key): void {
-    const now = this.#parts.now();
-    const before = this.#offences.get(key);
-    const count = before === undefined || now - before.at > FORGIVEN_MS ? 0 : before.count;
-    this.#offences.delete(key);
-    this.#offences.set(key, { count: count + 1, at: now });
-    for (const eldest of this.#offences.keys()) {
-      if (this.#offences.size <= limits.members) break;
-      this.#offences.delete(eldest);
-    }
-  }
-
-  /** ms until a member that did not keep to the rules may try again; 0 or less when it may. */
-  #pauseMs(key: Key): number {
-    const offences = this.#offences.get(key);
-    if (offences === undefined) return 0;
-    const pauseMs = limits.shareReopenMs * 2 ** Math.min(offences.count - 1, MOST_DOUBLINGS);
-    return offences.at + pauseMs - this.#parts.now();
   }
 }

@@ -1,0 +1,58 @@
+/**
+ * Work between the members of a network that runs: to whom this node's sources may go, and whose jobs it does.
+ *
+ * Knows: the rule, by trust domains. Does not know: what is compiled, or how it travels.
+ */
+import type { Key, Log, SharingPolicy, WorkCircle } from "../base/index.ts";
+import type { WorkDesk, Workers } from "../contracts/index.ts";
+import { type Network, Work } from "../net/index.ts";
+import type { Members } from "../trust/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
+
+export interface NetworkWorkParts {
+  readonly network: Network;
+  readonly members: Members;
+  readonly desk: WorkDesk;
+  readonly codec: NetworkCodec;
+  readonly log: Log;
+}
+
+export interface NetworkWorkOptions {
+  readonly circle: WorkCircle;
+  readonly policy: SharingPolicy;
+}
+
+export class NetworkWork implements Disposable {
+  /** For builds: whatever they ask stays within the rule. */
+  readonly workers: Workers;
+  readonly #members: Members;
+  readonly #circle: WorkCircle;
+  readonly #work: Work;
+
+  static async start(parts: NetworkWorkParts, options: NetworkWorkOptions): Promise<NetworkWork> {
+    return new NetworkWork(await Work.start({ ...parts, now: () => performance.now() }), parts, options);
+  }
+
+  private constructor(work: Work, { members }: NetworkWorkParts, { circle, policy }: NetworkWorkOptions) {
+    this.#members = members;
+    this.#circle = circle;
+    this.#work = work;
+    this.workers = {
+      compile: (member, action, content, signal) =>
+        policy !== "self" && this.admits(member)
+          ? work.compile(member, action, content, signal)
+          : Promise.resolve({ kind: "refused", reason: "not_shared", detail: "sources stay here" }),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#work[Symbol.dispose]();
+  }
+
+  /** Whether a member is of the circle within which this node works for others and lets others work. */
+  admits(member: Key): boolean {
+    const { state, self } = this.#members;
+    if (this.#members.standing(member) !== "active") return false;
+    return this.#circle === "network" || state?.members.get(member)?.domain === state?.members.get(self)?.domain;
+  }
+}

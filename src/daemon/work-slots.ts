@@ -1,0 +1,97 @@
+/**
+ * Slots for others' jobs: as many as this machine's owner leaves them, given to the member for whom the fewest run.
+ *
+ * Knows: who runs, who waits, and for how long. Does not know: what a job is, or why there are so many slots.
+ */
+import { type Key, limits } from "../base/index.ts";
+
+export interface WorkSlotsParts {
+  /** How many jobs of others may run now. */
+  readonly slots: () => number;
+  /** Called after each change of what runs. */
+  readonly changed: () => void;
+}
+
+interface Waiting {
+  readonly from: Key;
+  readonly start: () => void;
+}
+
+/** How often it is looked whether the user's own builds have left a slot, while somebody waits for one. */
+const LOOK_MS = 25;
+
+export class WorkSlots {
+  readonly #parts: WorkSlotsParts;
+  readonly #waiting = new Set<Waiting>();
+  readonly #runningOf = new Map<Key, number>();
+  #running = 0;
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(parts: WorkSlotsParts) {
+    this.#parts = parts;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Whether one more may wait: as many as run. */
+  hasRoom(): boolean {
+    return this.#running + this.#waiting.size < 2 * this.#parts.slots();
+  }
+
+  /**
+   * Waits for a slot, `limits.work.queueMs` at most.
+   *
+   * @returns gives it back; undefined when there was none
+   * @throws the signal's reason
+   */
+  async take(from: Key, signal: AbortSignal): Promise<Disposable | undefined> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const waiting: Waiting = { from, start: () => resolve(true) };
+    const onAbort = (): void => reject(signal.reason);
+    const late = setTimeout(() => resolve(false), limits.work.queueMs).unref();
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#waiting.add(waiting);
+    this.#startNext();
+    try {
+      if (!(await promise)) return undefined;
+    } finally {
+      clearTimeout(late);
+      signal.removeEventListener("abort", onAbort);
+      this.#waiting.delete(waiting);
+    }
+    return { [Symbol.dispose]: () => this.#end(from) };
+  }
+
+  #startNext(): void {
+    while (this.#waiting.size > 0 && this.#running < this.#parts.slots()) this.#start();
+    if (this.#waiting.size === 0) {
+      clearInterval(this.#looking);
+      this.#looking = undefined;
+    } else this.#looking ??= setInterval(() => this.#startNext(), LOOK_MS).unref();
+  }
+
+  /** First come first served, among members for whom as many run. */
+  #start(): void {
+    const [first, ...others] = this.#waiting;
+    if (first === undefined) return;
+    const runningOf = ({ from }: Waiting): number => this.#runningOf.get(from) ?? 0;
+    const next = others.reduce((least, one) => (runningOf(one) < runningOf(least) ? one : least), first);
+    this.#waiting.delete(next);
+    this.#runningOf.set(next.from, runningOf(next) + 1);
+    this.#running++;
+    next.start();
+    this.#parts.changed();
+  }
+
+  #end(from: Key): void {
+    this.#running--;
+    const left = (this.#runningOf.get(from) ?? 1) - 1;
+    if (left > 0) this.#runningOf.set(from, left);
+    else this.#runningOf.delete(from);
+    this.#startNext();
+    this.#parts.changed();
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * Work for others on this machine: whose, how much, in which order, and what came of it.
+ *
+ * Knows: who is let in, and the steps of a job. Does not know: how jobs come here, or how a sandbox works.
+ */
+import { CairnError, type Digest, type Key, type Log, limits } from "../base/index.ts";
+import type { BringContents, CompileAction, ExecutorOutcome, Usage, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
+import type { SandboxExecutor } from "../exec/index.ts";
+import type { CompilesForOthers } from "../flows/index.ts";
+import type { WorkShare } from "./work-share.ts";
+import { WorkSlots } from "./work-slots.ts";
+
+export interface WorkerParts {
+  readonly compiles: Pick<CompilesForOthers, "look">;
+  readonly sandbox: Pick<SandboxExecutor, "look" | "stage" | "run">;
+  /** What this machine's owner allows. */
+  readonly share: Pick<WorkShare, "slots" | "most">;
+  /** Whether this node works for that member. */
+  readonly admits: (member: Key) => boolean;
+  readonly toolchains: () => readonly Digest[];
+  /** Looks once which compilers there are. */
+  readonly findCompilers: () => Promise<void>;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+}
+
+type Outcome = Exclude<WorkerOutcome, { readonly kind: "lost" }>;
+
+/** What was done for others since the start. */
+export interface WorkerCounts {
+  accepted: number;
+  done: number;
+  refused: number;
+  busy: number;
+  killed: number;
+  cancelled: number;
+  /** Of contents that members sent, and of outputs that they got. */
+  bytesIn: number;
+  bytesOut: number;
+  /** Time of processors. */
+  cpuMs: number;
+}
+
+const { work } = limits;
+/** What this machine lacks may have been installed meanwhile. */
+const LACK_MS = 60_000;
+
+export class Worker implements WorkDesk {
+  readonly counts: WorkerCounts = {
+    accepted: 0,
+    done: 0,
+    refused: 0,
+    busy: 0,
+    killed: 0,
+    cancelled: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    cpuMs: 0,
+  };
+  readonly #parts: WorkerParts;
+  readonly #slots: WorkSlots;
+  /** Jobs that do not run yet, of each member. */
+  readonly #waitingOf = new Map<Key, number>();
+  #waiting = 0;
+  readonly #listeners: (() => void)[] = [];
+  /** Why this machine cannot, and when that was found. */
+  #lack: { readonly detail: string; readonly at: number } | undefined;
+  #isAble = false;
+  #looking: Promise<void> | undefined;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    this.#slots = new WorkSlots({ slots: () => parts.share.slots(), changed: () => this.changed() });
+  }
+
+  get running(): number {
+    return this.#slots.running;
+  }
+
+  /** For people: undefined when it can, or when nobody has looked yet. */
+  get lack(): string | undefined {
+    return this.#lack?.detail;
+  }
+
+  /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
+  capacity(): { slots: number; free: number; toolchains: readonly Digest[] } {
+    const slots = this.#isAble ? this.#parts.share.slots() : 0;
+    return { slots, free: Math.max(0, slots - this.#slots.running), toolchains: slots > 0 ? this.#parts.toolchains() : [] };
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** What the owner allows, or what runs, is another than before. */
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Finds out whether this machine can. */
+  async look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    await this.#looking;
+  }
+
+  async compile(from: Key, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
+    const startedAt = this.#parts.now();
+    const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0 };
+    try {
+      const outcome = await this.#compile(job, action, bring, signal);
+      this.#count(job, outcome, this.#parts.now() - startedAt);
+      return outcome;
+    } catch (error) {
+      if (signal.aborted) {
+        this.#cancelled(job, this.#parts.now() - startedAt);
+        throw error;
+      }
+      this.#parts.log.event("warn", "work.failed", { peer: from, error: String(error) }); // A full disk.
+      return { kind: "busy" };
+    }
+  }
+
+  async #compile(job: Job, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
+    const unwilling = await this.#objection(job.from, action);
+    if (unwilling !== undefined) return unwilling;
+    const begunAt = this.#parts.now();
+    using queue = new DisposableStack();
+    if (!this.#enter(job.from, queue)) return { kind: "busy" };
+    const looked = await this.#parts.compiles.look(action, job.from, signal);
+    if (looked.kind === "refused") return looked;
+    this.counts.accepted++;
+    this.#parts.log.event("debug", "work.accepted", { peer: job.from, toolchain: job.toolchain, inputs: action.inputs.length });
+    await using held = new AsyncDisposableStack();
+    const brought = await this.#bring(job, action, bring, held, signal);
+    if (brought !== undefined) return brought;
+    const slot = await this.#slots.take(job.from, signal);
+    if (slot === undefined) return { kind: "busy" };
+    held.use(slot);
+    queue.dispose();
+    const queuedMs = this.#parts.now() - begunAt;
+    return outcomeOf(await this.#parts.sandbox.run(looked.action, signal), queuedMs);
+  }
+
+  /** Why it is not done, whatever else comes. */
+  async #objection(from: Key, action: CompileAction): Promise<Outcome | undefined> {
+    if (this.#parts.share.most === 0) return notShared("its owner shares nothing");
+    if (!this.#parts.admits(from)) return notShared("not for this member");
+    if (!this.#isAble) await this.look();
+    if (!this.#isAble) return notShared("it has no sandbox");
+    const tooMuch = (Object.keys(work.most) as (keyof typeof work.most)[]).find((name) => action.limits[name] > work.most[name]);
+    return tooMuch === undefined ? undefined : { kind: "refused", reason: "too_much", detail: tooMuch };
+  }
+
+  /** Takes a place among those that wait. @returns false when there is none */
+  #enter(from: Key, queue: DisposableStack): boolean {
+    const mine = this.#waitingOf.get(from) ?? 0;
+    if (!this.#slots.hasRoom() || mine >= work.waitingPerMember || this.#waiting >= work.waiting) return false;
+    this.#waiting++;
+    this.#waitingOf.set(from, mine + 1);
+    queue.defer(() => {
+      this.#waiting--;
+      const left = (this.#waitingOf.get(from) ?? 1) - 1;
+      if (left > 0) this.#waitingOf.set(from, left);
+      else this.#waitingOf.delete(from);
+    });
+    return true;
+  }
+
+  /** @returns undefined when all contents are here, and held */
+  async #bring(
+    job: Job,
+    action: CompileAction,
+    bring: BringContents,
+    held: AsyncDisposableStack,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const digests = action.inputs.map(({ digest }) => digest);
+    const stage = await this.#parts.sandbox.stage(digests, signal);
+    if ("kind" in stage) return notShared(stage.detail);
+    held.use(stage);
+    const { missing } = stage;
+    if (missing.length > 0) {
+      try {
+        const take = (digest: Digest, bytes: Uint8Array): void => {
+          job.bytesIn += bytes.length;
+          stage.put(digest, bytes);
+        };
+        const [absent] = await bring(missing, take, signal);
+        if (absent !== undefined) return { kind: "refused", reason: "input_missing", detail: absent };
+      } catch (error) {
+        if (error instanceof CairnError && error.code === "limit-exceeded")
+          return { kind: "refused", reason: "too_much", detail: "inputs" };
+        throw error;
+      }
+    }
+    return stage.bytes > work.inputBytes ? { kind: "refused", reason: "too_much", detail: "inputs" } : undefined;
+  }
+
+  async #look(): Promise<void> {
+    const { sandbox, now, log } = this.#parts;
+    if (this.#isAble || (this.#lack !== undefined && now() - this.#lack.at < LACK_MS)) return;
+    const found = await sandbox.look();
+    if (found.kind === "walled") {
+      this.#lack = undefined;
+      await this.#parts.findCompilers();
+      this.#isAble = true;
+    } else {
+      if (this.#lack === undefined) log.event("warn", "work.unable", { reason: found.reason, detail: found.detail });
+      this.#lack = { detail: found.detail, at: now() };
+    }
+    this.changed();
+  }
+
+  #count({ from, toolchain, source, bytesIn }: Job, outcome: Outcome, tookMs: number): void {
+    const { counts } = this;
+    const { log } = this.#parts;
+    counts[outcome.kind]++;
+    counts.bytesIn += bytesIn;
+    const facts = { peer: from, toolchain, source, tookMs: Math.round(tookMs), bytesIn };
+    switch (outcome.kind) {
+      case "done": {
+        const bytesOut = outcome.outputs.reduce((sum, { content }) => sum + content.length, 0);
+        counts.bytesOut += bytesOut;
+        counts.cpuMs += outcome.used.cpuMs ?? 0;
+        const { exitCode, queuedMs } = outcome;
+        return log.event("info", "work.ended", { ...facts, exitCode, bytesOut, queuedMs: Math.round(queuedMs), ...usageOf(outcome.used) });
+      }
+      case "killed":
+        return log.event("info", "work.ended", { ...facts, killedBy: outcome.limit });
+      case "refused":
+        return log.event("info", "work.refused", { ...facts, why: outcome.reason, detail: outcome.detail.slice(0, work.detailCharacters) });
+      case "busy":
+        return log.event("debug", "work.refused", { ...facts, why: "busy" });
+    }
+  }
+
+  #cancelled({ from, toolchain, source, bytesIn }: Job, tookMs: number): void {
+    this.counts.cancelled++;
+    this.counts.bytesIn += bytesIn;
+    this.#parts.log.event("info", "work.cancelled", { peer: from, toolchain, source, tookMs: Math.round(tookMs), bytesIn });
+  }
+}
+
+interface Job {
+  readonly from: Key;
+  readonly toolchain: Digest;
+  readonly source: string;
+  bytesIn: number;
+}
+
+function notShared(detail: string): Outcome {
+  return { kind: "refused", reason: "not_shared", detail };
+}
+
+function usageOf({ cpuMs, residentBytes }: Usage): { cpuMs: number | null; residentBytes: number | null } {
+  return { cpuMs: cpuMs ?? null, residentBytes: residentBytes ?? null };
+}
+
+function outcomeOf(outcome: ExecutorOutcome, queuedMs: number): Outcome {
+  switch (outcome.kind) {
+    case "done": {
+      const { exitCode, stdout, stderr, outputs, used } = outcome;
+      return { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs };
+    }
+    case "refused":
+      return outcome;
+    case "killed":
+      return { kind: "killed", limit: outcome.limit };
+    case "unavailable":
+      return notShared(outcome.detail);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Members that compile for each other in tests: desks in memory, actions of a few inputs, members that lie.
+ */
+import type { TestContext } from "node:test";
+import { type Digest, digestOf, type Facts, limits } from "../base/index.ts";
+import type { CompileAction, FrameChannel, WorkDesk } from "../contracts/index.ts";
+import type { WorkFrame } from "../wire/index.ts";
+import { codec, type Node } from "./network.fixture.ts";
+import { channelOf } from "./share-channel.ts";
+import { WORK, Work } from "./work.ts";
+
+export const never: AbortSignal = new AbortController().signal;
+
+/** Inputs of an action, by digest. */
+export class Inputs {
+  readonly #known = new Map<Digest, Uint8Array>();
+
+  constructor(...contents: readonly (string | Uint8Array)[]) {
+    for (const content of contents) this.#known.set(digestOf(content), Buffer.from(content));
+  }
+
+  get digests(): Digest[] {
+    return [...this.#known.keys()];
+  }
+
+  of = async (digest: Digest): Promise<Uint8Array | undefined> => this.#known.get(digest);
+
+  action(more: Partial<CompileAction> = {}): CompileAction {
+    return {
+      toolchain: "ab".repeat(32),
+      options: ["-O2", "-Iinclude"],
+      source: "a.c",
+      mode: "object",
+      dependencies: { headers: "all", target: "a.o", phony: false },
+      environment: new Map([["LANG", "C"]]),
+      cwd: "/project",
+      inputs: this.digests.map((digest, i) => ({ path: `/project/${i}.h`, digest })),
+      directories: ["/project/include"],
+      limits: limits.work.most,
+      ...more,
+    };
+  }
+}
+
+export interface WorkNode {
+  readonly node: Node;
+  readonly key: string;
+  readonly work: Work;
+}
+
+/** A desk that has nothing, and answers with what it was given. */
+export const echo: WorkDesk = {
+  async compile(_from, action, bring, signal) {
+    const parts: Uint8Array[] = [];
+    const wanted = [...new Set(action.inputs.map(({ digest }) => digest))];
+    const absent = wanted.length === 0 ? [] : await bring(wanted, (_digest, bytes) => void parts.push(bytes), signal);
+    if (absent[0] !== undefined) return { kind: "refused", reason: "input_missing", detail: absent[0] };
+    const used = { wallMs: 1, cpuMs: 2, residentBytes: 3 };
+    const outputs = [{ name: "object", content: Buffer.concat(parts), executable: false }];
+    return { kind: "done", exitCode: 0, stdout: Buffer.from("out"), stderr: Buffer.from("err"), outputs, used, queuedMs: 4 };
+  },
+};
+
+export async function worker(t: TestContext, node: Node, desk: WorkDesk = echo): Promise<WorkNode> {
+  const log = { event: (_level: string, name: string, facts: Facts = {}) => void node.events.push({ name, facts }) };
+  const work = await Work.start({ network: node.network, desk, codec, log, now: () => performance.now() });
+  t.after(() => work[Symbol.dispose]());
+  return { node, key: node.members.self, work };
+}
+
+/** A channel by which a member asks another whatever it likes. @returns with reasons for which it has ended */
+export async function hostileAsker(
+  node: Node,
+  to: string,
+  heard: (frame: WorkFrame) => void = () => undefined,
+): Promise<{ channel: FrameChannel; ends: string[] }> {
+  const channel = channelOf(await node.network.open(to, WORK, limits.helloDeadlineMs));
+  const ends: string[] = [];
+  listen(channel, heard, ends);
+  return { channel, ends };
+}
+
+/** A member that answers whatever it likes. */
+export async function hostileWorker(node: Node, heard: (frame: WorkFrame, channel: FrameChannel) => void): Promise<void> {
+  await node.network.serve(WORK, 2, (stream) => {
+    const channel = channelOf(stream);
+    listen(channel, (frame) => heard(frame, channel), []);
+  });
+}
+
+function listen(channel: FrameChannel, heard: (frame: WorkFrame) => void, ends: string[]): void {
+  channel.listen({
+    frame: (bytes) => heard(codec.decodeWorkFrame(bytes)),
+    drained: () => undefined,
+    broken: () => undefined,
+    ended: (why) => void ends.push(why),
+  });
+}

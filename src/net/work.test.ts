@@ -1,0 +1,139 @@
+/**
+ * Work between members over real links: contents go there, outputs come back, what is cancelled or lost ends on both sides.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { digestOf } from "../base/index.ts";
+import type { WorkDesk } from "../contracts/index.ts";
+import { until } from "./network.fixture.ts";
+import { nodes, noise } from "./share.fixture.ts";
+import { echo, Inputs, never, worker } from "./work.fixture.ts";
+
+const LONG = { timeout: 20_000 };
+
+test("contents go there once, in the order of the inputs; outputs come back", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  await worker(t, b);
+  const large = noise(1, 700_000);
+  const inputs = new Inputs("int a;", "", large, "int b;");
+  const asked: string[] = [];
+  const content = (digest: string): Promise<Uint8Array | undefined> => {
+    asked.push(digest);
+    return inputs.of(digest);
+  };
+  const action = inputs.action();
+  const twice = { ...action, inputs: [...action.inputs, ...action.inputs.map((input) => ({ ...input, path: `${input.path}x` }))] };
+  const outcome = await asker.work.compile(b.members.self, twice, content, never);
+  assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+  assert.deepEqual(asked, inputs.digests);
+  assert.equal(outcome.stdout.toString(), "out");
+  assert.equal(outcome.stderr.toString(), "err");
+  assert.deepEqual(outcome.used, { wallMs: 1, cpuMs: 2, residentBytes: 3 });
+  assert.deepEqual(
+    outcome.outputs.map(({ name, content: bytes }) => [name, digestOf(bytes)]),
+    [["object", digestOf(Buffer.concat([Buffer.from("int a;"), large, Buffer.from("int b;")]))]],
+  );
+});
+
+test("many at once on one channel, each gets its own", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  await worker(t, b);
+  const jobs = Array.from({ length: 40 }, (_, i) => new Inputs(`int i${i};`, noise(i, 20_000 * (i % 3))));
+  const outcomes = await Promise.all(jobs.map((inputs) => asker.work.compile(b.members.self, inputs.action(), inputs.of, never)));
+  for (const [i, outcome] of outcomes.entries()) {
+    assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+    const expected = Buffer.concat([Buffer.from(`int i${i};`), noise(i, 20_000 * (i % 3))]);
+    assert.ok(outcome.outputs[0]?.content.equals(expected), String(i));
+  }
+  assert.equal(b.events.filter(({ name }) => name === "work.opened").length, 1);
+});
+
+test("what is gone is said to be; other answers arrive as they are", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  let desk: WorkDesk = echo;
+  const asker = await worker(t, a);
+  await worker(t, b, { compile: (...job) => desk.compile(...job) });
+  const inputs = new Inputs("int a;", "int b;");
+  const gone = await asker.work.compile(b.members.self, inputs.action(), async () => undefined, never);
+  assert.deepEqual(gone, { kind: "refused", reason: "input_missing", detail: inputs.digests[0] });
+  for (const outcome of [
+    { kind: "busy" },
+    { kind: "killed", limit: "wall" },
+    { kind: "refused", reason: "plugin", detail: "-fplugin=\u001b[2Jx" },
+  ] as const) {
+    desk = { compile: async () => outcome };
+    const heard = await asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
+    assert.deepEqual(heard, "detail" in outcome ? { ...outcome, detail: "-fplugin=?[2Jx" } : outcome);
+  }
+  desk = { compile: () => Promise.reject(new Error("something unforeseen")) };
+  assert.deepEqual(await asker.work.compile(b.members.self, inputs.action(), inputs.of, never), { kind: "busy" });
+  assert.equal(b.events.filter(({ name }) => name === "work.failed").length, 1);
+});
+
+test("a cancelled job is ended there; the channel stays", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  let ended = 0;
+  await worker(t, b, {
+    compile: (from, action, bring, signal) =>
+      action.source === "slow.c"
+        ? new Promise((_, reject) => {
+            signal.addEventListener("abort", () => {
+              ended++;
+              reject(new Error("ended"));
+            });
+          })
+        : echo.compile(from, action, bring, signal),
+  });
+  const inputs = new Inputs("int a;");
+  const stop = new AbortController();
+  const slow = asker.work.compile(b.members.self, inputs.action({ source: "slow.c" }), inputs.of, stop.signal);
+  const quick = await asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
+  assert.equal(quick.kind, "done");
+  stop.abort(new Error("nobody waits"));
+  await assert.rejects(slow, /nobody waits/);
+  await until(t, () => ended === 1);
+  assert.equal((await asker.work.compile(b.members.self, inputs.action(), inputs.of, never)).kind, "done");
+  assert.equal(b.events.filter(({ name }) => name === "work.opened").length, 1);
+});
+
+test("the link goes: the job is lost here, and ended there", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  let begun = false;
+  let isEnded = false;
+  await worker(t, b, {
+    compile: (_from, _action, _bring, signal) => {
+      begun = true;
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          isEnded = true;
+          reject(new Error("ended"));
+        });
+      });
+    },
+  });
+  const inputs = new Inputs("int a;");
+  const job = asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
+  await until(t, () => begun);
+  await b.network[Symbol.asyncDispose]();
+  assert.equal((await job).kind, "lost");
+  await until(t, () => isEnded);
+  assert.equal((await asker.work.compile(b.members.self, inputs.action(), inputs.of, never)).kind, "lost");
+});
+
+test("a member without the protocol, and one that is not there", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  const inputs = new Inputs("int a;");
+  assert.equal((await asker.work.compile(b.members.self, inputs.action(), inputs.of, never)).kind, "lost");
+  assert.equal((await asker.work.compile("cd".repeat(32), inputs.action(), inputs.of, never)).kind, "lost");
+});
