@@ -100,6 +100,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     known,
     recalled: () => undefined,
     desk: { compile: nothing },
+    capacity: { now: () => ({ slots: 0, free: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
   };
   const started = await NetworkRuntime.start(parts, {
     identity,
@@ -111,6 +112,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     copies: 0,
     directory: "auto",
     relayCircuits: 256,
+    placement: { pattern: "hybrid", healthCheckMs: 1_000 },
     portMapping: false,
   });
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {

@@ -21,6 +21,8 @@ export type DirectoryKind = "mesh" | "rendezvous" | "overlay";
 
 /** With whom this node shares work: its own trust domain, or all members. */
 export type WorkCircle = "domain" | "network";
+/** Who decides where work is done; docs/protocol/placement.md. */
+export type PlacementPattern = "hybrid" | "mesh" | "overlay";
 
 export interface Config {
   /** Bytes that stored blobs may take. */
@@ -50,6 +52,10 @@ export interface Config {
   readonly workShare: number;
   /** For whom this machine works, and who may see its sources to work for it. */
   readonly workWith: WorkCircle;
+  /** Who decides where work is done; docs/protocol/placement.md. */
+  readonly placementPattern: PlacementPattern;
+  /** How often a node with work to place checks whether the coordinator answers. */
+  readonly placementHealthCheckMs: number;
 }
 
 export interface ConfigValue {
@@ -60,6 +66,7 @@ export interface ConfigValue {
 }
 
 const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rendezvous", "overlay"];
+const PATTERNS: readonly PlacementPattern[] = ["hybrid", "mesh", "overlay"];
 const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
 const CIRCLES: readonly WorkCircle[] = ["domain", "network"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
@@ -75,6 +82,18 @@ const SETTINGS = {
   sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
   workShare: { name: "work.share", variable: "CAIRN_WORK_SHARE", fallback: 100, read: readShare },
   workWith: { name: "work.with", variable: "CAIRN_WORK_WITH", fallback: "domain" as WorkCircle, read: readCircle },
+  placementPattern: {
+    name: "placement.pattern",
+    variable: "CAIRN_PLACEMENT_PATTERN",
+    fallback: "hybrid" as PlacementPattern,
+    read: readPattern,
+  },
+  placementHealthCheckMs: {
+    name: "placement.healthCheckMs",
+    variable: "CAIRN_PLACEMENT_HEALTH_CHECK_MS",
+    fallback: limits.placement.health.everyMs,
+    read: readHealthCheck,
+  },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: listenText },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPortMapping: { name: "network.portMapping", variable: "CAIRN_NETWORK_PORT_MAPPING", fallback: "off", read: readSwitch },
@@ -95,6 +114,8 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingDirectory: DIRECTORIES.join(", "),
   workShare: "a percentage of this machine's cores such as 50%, on, off",
   workWith: CIRCLES.join(", "),
+  placementPattern: PATTERNS.join(", "),
+  placementHealthCheckMs: `milliseconds from ${limits.placement.health.leastMs} to ${limits.placement.health.mostMs}`,
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, and 0.0.0.0:8080/ws for WebSocket, alone or beside",
   networkMdns: "on, off",
   networkPortMapping: "on, off",
@@ -230,6 +251,16 @@ function readCircle(raw: unknown): WorkCircle | undefined {
 
 function readDirectory(raw: unknown): DirectoryKind | "auto" | undefined {
   return DIRECTORIES.find((directory) => directory === raw);
+}
+
+function readPattern(raw: unknown): PlacementPattern | undefined {
+  return PATTERNS.find((pattern) => pattern === raw);
+}
+
+function readHealthCheck(raw: unknown): number | undefined {
+  const { leastMs, mostMs } = limits.placement.health;
+  const text = String(raw).trim();
+  return /^\d{1,6}$/.test(text) && Number(text) >= leastMs && Number(text) <= mostMs ? Number(text) : undefined;
 }
 
 function readPolicy(raw: unknown): SharingPolicy | undefined {

@@ -12,6 +12,7 @@ export {
   checkSetting,
   type DirectoryKind,
   loadConfig,
+  type PlacementPattern,
   type SharingPolicy,
   settingNames,
   type WorkCircle,

@@ -399,6 +399,92 @@ export const limits = {
     againFirstMs: 30_000,
     againMostMs: 3_600_000,
   },
+  /** docs/protocol/placement.md */
+  placement: {
+    /** Who is asked where a unit should be done has so long to answer; then this node decides. */
+    answerMs: 100,
+    /** Units that one frame asks about, members that are named for each, and members in one word that units are done. */
+    questionsPerFrame: 64,
+    ableMost: 16,
+    frameMembers: 256,
+    frameBytes: 65_536,
+    /** Frames of one member: in a second on average, and at once. */
+    framesPerSecond: 2_000,
+    framesAtOnce: 8_000,
+    /** Frames that wait until a member takes them. */
+    framesWaiting: 256,
+    /** A stream on which nothing is said ends; one is opened, or closed, in so long. */
+    idleMs: 600_000,
+    openMs: 3_000,
+    /** Members that hear of a unit when nobody seems to have room, and that may be responsible for one. */
+    announceMost: 8,
+    responsibleMost: 4,
+    /** What is taken for what sending costs before it has been measured: always, round trips, and bytes of inputs. */
+    overheadMs: 20,
+    roundTrips: 3,
+    bytesPerMs: 12_500,
+    /** What a unit takes of which nothing is known. */
+    unknownCostMs: 1_000,
+    /** A slot that was given away and of which nothing is heard is free again; so is one that somebody was told to come to. */
+    claimMs: 900_000,
+    reserveMs: 500,
+    /** Slots of one member, units of this node, and slots for one member, that are given away at once. */
+    claimMost: 4_096,
+    grantsMost: 1_024,
+    /** What is given to a member may not be in what it tells after that for so long. */
+    settleMs: 250,
+    /** Who has said to be busy is held to be for so long. */
+    busyMs: 250,
+    /** What a node can do for others is told when it has changed: not more often, and in a large network not more often for each of so many members. */
+    tellLeastMs: 250,
+    tellPerMemberMs: 12,
+    /** How often it is looked whether it has. */
+    tellLookMs: 1_000,
+    tellRefreshMs: 60_000,
+    tellStaleMs: 200_000,
+    /** Toolchains that a member may say it has, and slots. */
+    toolchains: 64,
+    slots: 4_096,
+    health: {
+      /** So many checks without an answer, and the coordinator is given up. */
+      missedMost: 3,
+      /** Nobody who has had nothing to place for so long checks anything. */
+      activeMs: 30_000,
+      /** How often: as it is unless configured, at least, at most. */
+      everyMs: 1_000,
+      leastMs: 100,
+      mostMs: 60_000,
+    },
+    lease: {
+      /** How often it is looked at. */
+      beatMs: 250,
+      renewMs: 15_000,
+      lapseMs: 50_000,
+      /** Members take a free lease in turn: each has so long. */
+      turnMs: 1_000,
+      /** Whoever has just met others hears first whether one of them holds it. */
+      listenMs: 2_000,
+      /** A term may be so far beyond all that were heard of. */
+      leapMost: 1_000_000,
+    },
+    measured: {
+      halfLifeMs: 172_800_000,
+      /** Observations that count at most: what is new must show. */
+      recentMost: 32,
+      /** One observation, and what it cost. */
+      costMost: 7_200_000,
+      /** Members with kinds of work. */
+      rowsMost: 1_024,
+      kindCharacters: 64,
+      /** Who has lost a unit is left alone for so long: at first, and at most. */
+      restFirstMs: 1_000,
+      restMostMs: 300_000,
+      /** Who does no such work is not asked again for so long. */
+      refusedMs: 60_000,
+      /** How often what was measured is put on disk. */
+      saveEveryMs: 60_000,
+    },
+  },
   presence: {
     /** What a machine does is told when it has changed, but not more often; and now and then when nothing has. */
     leastMs: 3_000,

@@ -33,6 +33,7 @@ export type { FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts
 export type { Gossip } from "./gossip.ts";
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, Standing } from "./network.ts";
 export type { Capacity, OwnCapacity, Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "./placement.ts";
+export type { Able, PlacementFrame, PlacementQuestion } from "./placement-talk.ts";
 export type {
   HistoryRow,
   ManifestEntry,

@@ -84,6 +84,10 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         local: { store, index, isQuiet: () => flow.quiet },
         recalled,
         desk: worker,
+        capacity: {
+          now: () => ({ ...worker.capacity(), takesToolchains: false }),
+          onChange: (listener) => worker.onChange(listener),
+        },
       },
       {
         stateDir: home.stateDir,
@@ -96,6 +100,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         circle: config.workWith,
         copies: config.sharingCopies,
         directory: config.sharingDirectory,
+        placement: { pattern: config.placementPattern, healthCheckMs: config.placementHealthCheckMs },
       },
     ),
   );

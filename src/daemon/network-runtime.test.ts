@@ -42,6 +42,7 @@ test("a start that fails late closes what had opened: nothing listens any more",
     known: never,
     recalled: () => undefined,
     desk: { compile: never },
+    capacity: { now: never, onChange: () => undefined },
   };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
   await assert.rejects(
@@ -55,6 +56,7 @@ test("a start that fails late closes what had opened: nothing listens any more",
       copies: 0,
       directory: "auto",
       relayCircuits: 256,
+      placement: { pattern: "hybrid", healthCheckMs: 1_000 },
       portMapping: false,
     }),
     /no shelf/,

@@ -18,7 +18,7 @@ import {
   type StaticPeer,
   type WorkCircle,
 } from "../base/index.ts";
-import type { Discovery, SavedPeers, WorkDesk } from "../contracts/index.ts";
+import type { Discovery, OwnCapacity, SavedPeers, WorkDesk } from "../contracts/index.ts";
 import {
   type Candidate,
   Holders,
@@ -55,6 +55,7 @@ import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import type { EventCounts } from "./network-metrics.ts";
 import { startOverlay } from "./network-overlay.ts";
+import { NetworkPlacement, type PlacementSettings } from "./network-placement.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import { NetworkWork } from "./network-work.ts";
@@ -92,6 +93,8 @@ export interface RuntimeParts {
   readonly recalled: () => void;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
+  /** What it tells members that it can do. */
+  readonly capacity: OwnCapacity;
 }
 
 /** What the configuration says about the network. */
@@ -111,6 +114,8 @@ export interface NetworkSettings {
   readonly relayCircuits: number;
   /** Whether the router is asked to let members in. */
   readonly portMapping: boolean;
+  /** Who decides where work is done. */
+  readonly placement: PlacementSettings;
 }
 
 export interface RuntimeOptions extends NetworkSettings {
@@ -125,6 +130,7 @@ interface Started {
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
+  readonly placement: NetworkPlacement;
   readonly names: NameService;
   readonly trees: TreeNetwork;
   readonly work: NetworkWork;
@@ -170,6 +176,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly gossip: NetworkGossip;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
+  readonly placement: NetworkPlacement;
   readonly names: NameService;
   readonly trees: TreeNetwork;
   readonly work: NetworkWork;
@@ -183,8 +190,8 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, known, local, recalled, desk }: RuntimeParts,
-    { identity, listen, mdns, peers, policy, circle, copies, directory, relayCircuits, portMapping }: RuntimeOptions,
+    { log, kept, work, shelf, known, local, recalled, desk, capacity }: RuntimeParts,
+    { identity, listen, mdns, peers, policy, circle, copies, directory, relayCircuits, portMapping, placement: places }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -256,7 +263,10 @@ export class NetworkRuntime implements AsyncDisposable {
     const holders = await Holders.start({ network, codec, log, nearest, sizeOf: (digest) => local.store.sizeOf(digest) });
     const trees = { exchange: sharing.exchange, holders: holders.of.bind(holders) };
     const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy }));
-    const parts = { members, network, overlay, gossip, tunnels, sharing, names, trees, work: shared, codec, keys, log, sources };
+    const mayWork = (member: Key): boolean => policy !== "self" && shared.admits(member);
+    const placing = { network, members, gossip, codec, kept, domainOf, mayWork, capacity, log };
+    const placement = stack.use(await NetworkPlacement.start(placing, places));
+    const parts = { members, network, overlay, gossip, tunnels, sharing, names, trees, work: shared, placement, codec, keys, log, sources };
     const started = { ...parts, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
@@ -270,6 +280,7 @@ export class NetworkRuntime implements AsyncDisposable {
     gossip,
     tunnels,
     sharing,
+    placement,
     names,
     trees,
     work,
@@ -284,6 +295,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.gossip = gossip;
     this.tunnels = tunnels;
     this.sharing = sharing;
+    this.placement = placement;
     this.names = names;
     this.trees = trees;
     this.work = work;
@@ -350,9 +362,18 @@ export class NetworkRuntime implements AsyncDisposable {
     const traffic = await this.tunnels.traffic();
     const facts = this.network.peers();
     const views = describePeers(state, facts, this.gossip.presence, this.sharing.share.facts());
-    const peers = views.map((view, i) => ({ ...view, data: traffic.get(facts[i]?.key ?? "") ?? null }));
+    const { placement } = this;
+    const peers = views.map((view, i) => {
+      const key = facts[i]?.key ?? "";
+      return { ...view, data: traffic.get(key) ?? null, work: placement.slotsOf(key) };
+    });
     const isolation = this.network.isolation ?? null;
-    return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, peers };
+    return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, placement: this.placementView(), peers };
+  }
+
+  /** Who decides where work is done. */
+  placementView(): object {
+    return this.placement.describe((key) => this.member(key).name ?? "");
   }
 
   metricsView(counts: EventCounts): object {

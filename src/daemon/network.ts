@@ -9,7 +9,7 @@ import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, type Digest, isName, type Key, type Log, type NameRecord } from "../base/index.ts";
-import type { WorkDesk, Workers } from "../contracts/index.ts";
+import type { OwnCapacity, Placement, WorkDesk, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import { NetworkState } from "../store/index.ts";
 import { loadTreeCodec } from "../wire/index.ts";
@@ -45,6 +45,8 @@ export interface NetworkServiceParts {
   readonly recalled: () => void;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
+  /** What it tells members that it can do. */
+  readonly capacity: OwnCapacity;
 }
 
 export interface NetworkServiceOptions extends NetworkSettings {
@@ -312,6 +314,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   async rootOf(name: string): Promise<NameRecord | undefined> {
     const found = this.#running === undefined ? undefined : await this.#running.runtime.names.find(name);
     return found?.kind === "found" ? found.record : undefined;
+  }
+
+  /** Who decides where work is done; undefined while this node is in no network. */
+  get placement(): Placement | undefined {
+    return this.#running?.runtime.placement.placement;
   }
 
   /** What files and directories are fetched from; undefined while this node is in no network. */

@@ -119,8 +119,13 @@ export class PresenceBoard implements Disposable {
 
 /** In a large network members hear of a part of the others only, the same for all who are in that part. */
 export function presenceTopic(key: Key, members: number): string {
+  return groupTopic("presence", key, members);
+}
+
+/** The topic of a group of members, for what each of them tells the others of the group. */
+export function groupTopic(what: string, key: Key, members: number): string {
   const groups = 2 ** Math.max(0, Math.ceil(Math.log2(members / membersPerGroup)));
-  return `presence/${Number.parseInt(key.slice(0, 8), 16) % groups}/${groups}`;
+  return `${what}/${Number.parseInt(key.slice(0, 8), 16) % groups}/${groups}`;
 }
 
 function isNews(before: Capacity, now: Capacity): boolean {

@@ -16,6 +16,7 @@ export { Names, type NamesParts } from "./names.ts";
 export { Network, type NetworkOptions, type NetworkParts, type PeerFacts } from "./network.ts";
 export { Overlay, type OverlayFacts, type OverlayParts } from "./overlay.ts";
 export { OverlayDiscovery } from "./overlay-discovery.ts";
+export { PlacementTalk } from "./placement-talk.ts";
 export type { PortMappingFacts } from "./port-mapping.ts";
 export { portOf } from "./ports.ts";
 export type { ReachFacts } from "./reachability.ts";

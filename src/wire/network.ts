@@ -50,6 +50,14 @@ export {
   encodeRelayFrame,
   encodeSeen,
 } from "./paths.ts";
+export {
+  decodeCoordinatorLease,
+  decodePlacementFrame,
+  decodeWorkCapacity,
+  encodeCoordinatorLease,
+  encodePlacementFrame,
+  encodeWorkCapacity,
+} from "./placement.ts";
 export { decodeReachFrame, encodeReachFrame } from "./reach.ts";
 export {
   decodeShareFrame,

@@ -11,7 +11,7 @@ import { test } from "node:test";
 const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Rooms that think and do not act: files, clocks and networks reach them as arguments. */
-const THINKING = ["compile", "trust", "tuning", "model"];
+const THINKING = ["compile", "trust", "tuning", "model", "placement"];
 const ACTING = /^node:(fs|net|http|https|http2|tls|dgram|dns|child_process|worker_threads|cluster|os|timers)(\/|$)/;
 
 interface House {

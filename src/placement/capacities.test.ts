@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { limits } from "../base/index.ts";
+import type { Capacity } from "../contracts/index.ts";
+import { Capacities, type Claim } from "./capacities.ts";
+
+const { busyMs, settleMs, tellStaleMs } = limits.placement;
+const FOREVER = 1e9;
+
+function world(): { capacities: Capacities; pass: (ms: number) => void } {
+  let now = 1_000;
+  return { capacities: new Capacities({ now: () => now }), pass: (ms) => (now += ms) };
+}
+
+function capacity(free: number, slots = 8): Capacity {
+  return { member: "a", slots, free, toolchains: ["gcc"], takesToolchains: false };
+}
+
+test("what was given is subtracted at once, and counted once when the member tells of it", () => {
+  const { capacities, pass } = world();
+  capacities.told(capacity(8));
+  pass(1_000);
+  const claims = [1, 2, 3].map(() => capacities.claim("a", FOREVER));
+  assert.equal(capacities.free("a"), 5);
+  pass(settleMs / 2);
+  capacities.told(capacity(8)); // Said before the work arrived.
+  assert.equal(capacities.free("a"), 5);
+  pass(settleMs);
+  capacities.told(capacity(5));
+  assert.equal(capacities.free("a"), 5);
+  for (const claim of claims) capacities.release(claim);
+  assert.equal(capacities.free("a"), 8);
+  capacities.told(capacity(8));
+  assert.equal(capacities.free("a"), 8);
+});
+
+test("a claim that nobody gives back ends; one is given back once", () => {
+  const { capacities, pass } = world();
+  capacities.told(capacity(2, 2));
+  const claim = capacities.claim("a", 500);
+  capacities.claim("a", 500);
+  assert.equal(capacities.free("a"), 0);
+  capacities.release(claim);
+  capacities.release(claim);
+  assert.equal(capacities.free("a"), 1);
+  pass(500);
+  assert.equal(capacities.free("a"), 2);
+});
+
+test("busy, away, silent for long, no member any more", () => {
+  const { capacities, pass } = world();
+  capacities.told(capacity(4));
+  capacities.busy("a");
+  assert.equal(capacities.free("a"), 0);
+  pass(busyMs);
+  assert.equal(capacities.free("a"), 4);
+  capacities.claim("a", FOREVER);
+  capacities.lost("a");
+  assert.equal(capacities.free("a"), 4);
+  assert.deepEqual(capacities.able("gcc"), ["a"]);
+  assert.deepEqual(capacities.able("clang"), []);
+  capacities.told({ ...capacity(4), takesToolchains: true });
+  assert.deepEqual(capacities.able("clang"), ["a"]);
+  capacities.told(capacity(0, 0));
+  assert.deepEqual(capacities.able("gcc"), []);
+  capacities.told(capacity(4));
+  pass(tellStaleMs);
+  assert.deepEqual(capacities.able("gcc"), []);
+  assert.equal(capacities.free("a"), 0);
+  capacities.told(capacity(4));
+  capacities.forget(() => true);
+  assert.equal(capacities.of("a"), undefined);
+});
+
+test("free slots are never fewer than none nor more than there are, whatever is told, given and given back", () => {
+  const step = fc.oneof(
+    fc.record({ what: fc.constant("tell" as const), free: fc.nat({ max: 8 }) }),
+    fc.record({ what: fc.constantFrom("claim" as const, "release" as const, "busy" as const), free: fc.constant(0) }),
+    fc.record({ what: fc.constant("pass" as const), free: fc.nat({ max: 400 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const { capacities, pass } = world();
+      const held: Claim[] = [];
+      for (const { what, free } of steps) {
+        const before = capacities.free("a");
+        if (what === "tell") capacities.told(capacity(free));
+        else if (what === "claim") held.push(capacities.claim("a", FOREVER));
+        else if (what === "release") {
+          const claim = held.pop();
+          if (claim !== undefined) capacities.release(claim);
+        } else if (what === "busy") capacities.busy("a");
+        else pass(free);
+        const after = capacities.free("a");
+        assert.ok(after >= 0 && after + held.length <= Math.max(8, held.length), `${what}: ${after} free beside ${held.length} given`);
+        if (what === "claim") assert.ok(after <= before);
+      }
+    }),
+  );
+});

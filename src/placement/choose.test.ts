@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Placed } from "../contracts/index.ts";
+import { best, type Candidate, type HereFacts, pick, weigh } from "./choose.ts";
+
+const BUSY: HereFacts = { running: 8, cores: 4, costMs: 1_000 };
+
+function member(name: string, facts: Partial<Candidate> = {}): Candidate {
+  return { member: name, slots: 4, free: 4, expectedMs: 1_100, reliability: 1, ...facts };
+}
+
+const candidate = fc.record({
+  member: fc.nat().map((i) => `member ${i}`),
+  slots: fc.integer({ min: 1, max: 64 }),
+  free: fc.integer({ min: 0, max: 64 }),
+  expectedMs: fc.integer({ min: 1, max: 20_000 }),
+  reliability: fc.double({ min: 0.05, max: 1, noNaN: true }),
+});
+const candidates = fc.uniqueArray(candidate, { selector: ({ member: key }) => key, maxLength: 12 });
+const here = fc.record({
+  running: fc.nat({ max: 40 }),
+  cores: fc.integer({ min: 1, max: 16 }),
+  costMs: fc.integer({ min: 1, max: 20_000 }),
+});
+/** The same draw for the same member in both of two choices. */
+const draws = fc.integer({ min: 1, max: 2_147_483_646 }).map((seed) => {
+  const random = lehmer(seed);
+  const drawn = new Map<string, number>();
+  return (key: string): number => {
+    const value = drawn.get(key) ?? random();
+    drawn.set(key, value);
+    return value;
+  };
+});
+
+/** Weighs and picks, as a node does that asks nobody. */
+function choose(facts: HereFacts, some: readonly Candidate[], draw: (key: string) => number): Placed {
+  const weighed = weigh(facts, some);
+  if (weighed.kind === "here") return weighed;
+  const picked = pick(weighed.candidates, draw);
+  return picked === undefined ? { kind: "here", why: "busy" } : { kind: "member", member: picked.member, why: "own-choice" };
+}
+
+/** Park and Miller's generator (1988): the same draws on every machine. */
+function lehmer(seed: number): () => number {
+  let state = seed;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+test("where one unit goes", () => {
+  const first = (): number => 0;
+  const table: [what: string, facts: Partial<HereFacts>, candidates: Candidate[], placed: Placed][] = [
+    ["a core is idle, whoever is faster", { running: 3 }, [member("a", { expectedMs: 10 })], { kind: "here", why: "core-idle" }],
+    ["there is nobody", {}, [], { kind: "here", why: "nobody" }],
+    ["one has room", {}, [member("a")], { kind: "member", member: "a", why: "own-choice" }],
+    ["nobody has room", {}, [member("a", { free: 0 })], { kind: "here", why: "busy" }],
+    [
+      "sending a small unit takes longer than it does",
+      { costMs: 8 },
+      [member("a", { expectedMs: 28 })],
+      { kind: "here", why: "not-worth" },
+    ],
+    [
+      "a slow one is better than a long queue",
+      { running: 40 },
+      [member("a", { expectedMs: 9_000 })],
+      { kind: "member", member: "a", why: "own-choice" },
+    ],
+    ["a slow one is worse than a short queue", {}, [member("a", { expectedMs: 9_000 })], { kind: "here", why: "not-worth" }],
+    ["who fails nine times in ten is not worth it", {}, [member("a", { reliability: 0.1 })], { kind: "here", why: "not-worth" }],
+  ];
+  for (const [what, facts, some, placed] of table) assert.deepEqual(choose({ ...BUSY, ...facts }, some, first), placed, what);
+});
+
+test("whoever is chosen was named, has room, and is expected to be done before this machine is", () => {
+  fc.assert(
+    fc.property(here, candidates, draws, (facts, some, draw) => {
+      const placed = choose(facts, some, draw);
+      if (placed.kind === "here") return;
+      const chosen = some.find(({ member: key }) => key === placed.member);
+      assert.ok(chosen !== undefined && chosen.free > 0);
+      assert.ok(chosen.expectedMs < facts.costMs * ((facts.running + 1) / facts.cores));
+      assert.ok(facts.running >= facts.cores);
+    }),
+  );
+});
+
+test("more room never makes a member less probable", () => {
+  fc.assert(
+    fc.property(here, candidates, draws, fc.integer({ min: 1, max: 32 }), (facts, some, draw, more) => {
+      const placed = choose(facts, some, draw);
+      if (placed.kind === "here") return;
+      const roomier = some.map((one) => (one.member === placed.member ? { ...one, free: one.free + more } : one));
+      assert.deepEqual(choose(facts, roomier, draw), placed);
+    }),
+  );
+});
+
+test("what is not worth sending with a longer queue here is not with a shorter one", () => {
+  fc.assert(
+    fc.property(here, candidates, fc.nat({ max: 40 }), (facts, some, fewer) => {
+      const worth = (running: number): number => {
+        const weighed = weigh({ ...facts, running }, some);
+        return weighed.kind === "worth" ? weighed.candidates.length : 0;
+      };
+      assert.ok(worth(Math.max(0, facts.running - fewer)) <= worth(facts.running));
+    }),
+  );
+});
+
+test("of equal members each is as often chosen, of unequal ones the faster and the roomier, and none never", () => {
+  const random = lehmer(1);
+  const drawn = (some: Candidate[]): Map<string, number> => {
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 8_000; i++) {
+      const picked = pick(some, random)?.member ?? "";
+      counts.set(picked, (counts.get(picked) ?? 0) + 1);
+    }
+    return counts;
+  };
+  const equal = drawn(["a", "b", "c", "d", "e", "f", "g", "h"].map((name) => member(name)));
+  // 1,000 each, with a standard deviation of 30.
+  assert.deepEqual(
+    [...equal.values()].filter((count) => Math.abs(count - 1_000) > 150),
+    [],
+  );
+  const unequal = drawn([member("fast", { expectedMs: 550 }), member("slow"), member("small", { slots: 1, free: 1 })]);
+  const [fast = 0, slow = 0, small = 0] = ["fast", "slow", "small"].map((name) => unequal.get(name));
+  assert.ok(fast > 2 * slow && slow > 2 * small && small > 100, `${fast} ${slow} ${small}`);
+});
+
+test("who places for all takes whoever is soonest done", () => {
+  const table: [Candidate[], string | undefined][] = [
+    [[], undefined],
+    [[member("a", { free: 0 })], undefined],
+    [[member("a"), member("b", { expectedMs: 900 })], "b"],
+    [[member("a", { free: 1 }), member("b")], "b"],
+    [[member("a", { free: 0, expectedMs: 1 }), member("b", { free: 1, expectedMs: 9_000 })], "b"],
+  ];
+  for (const [some, expected] of table) assert.equal(best(some)?.member, expected);
+});

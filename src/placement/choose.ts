@@ -1,0 +1,91 @@
+/**
+ * The choice itself: here or elsewhere, and with whom.
+ *
+ * Knows: figures. Does not know: where they come from, clocks, members that are not named.
+ */
+import type { Key } from "../base/index.ts";
+import type { PlacedWhy } from "../contracts/index.ts";
+
+/** A member that could do a unit, and what is expected of it. */
+export interface Candidate {
+  readonly member: Key;
+  readonly slots: number;
+  /** Slots in which nothing runs; may be 0. */
+  readonly free: number;
+  /** From sending the unit to having what came of it. */
+  readonly expectedMs: number;
+  /** Of what it takes on, the share that it does: above 0, at most 1. */
+  readonly reliability: number;
+}
+
+export interface HereFacts {
+  /** Compiles that run, this one not among them. */
+  readonly running: number;
+  readonly cores: number;
+  /** What the unit takes on a core that does nothing else. */
+  readonly costMs: number;
+}
+
+/** Who takes so many times as long is about as fast. */
+const AS_FAST = 1.25;
+
+export type Weighed =
+  | { readonly kind: "here"; readonly why: PlacedWhy }
+  | { readonly kind: "worth"; readonly candidates: readonly Candidate[] };
+
+/**
+ * Whether a unit is worth sending, and to whom it might go, the best first; those that have no room now are among them.
+ * An idle core takes it whatever others could do: the next unit may be theirs.
+ */
+export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighed {
+  if (here.running < here.cores) return { kind: "here", why: "core-idle" };
+  if (candidates.length === 0) return { kind: "here", why: "nobody" };
+  const hereMs = waitedHereMs(here);
+  const worth = candidates.filter((candidate) => riskedMs(candidate, hereMs) < hereMs);
+  if (worth.length === 0) return { kind: "here", why: "not-worth" };
+  return { kind: "worth", candidates: worth.toSorted((a, b) => a.expectedMs - b.expectedMs) };
+}
+
+/**
+ * One of those that have room, for a node that does not know what others choose at the same time. Of equal ones each is as probable, so that
+ * many do not choose the same; who is twice as fast or has twice the room is drawn more often. Two are drawn, and of two that are about as
+ * fast the less busy one is taken (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
+ *
+ * More room never makes a member less probable: with the same draws it is still chosen.
+ *
+ * @param draw in [0, 1), for each candidate one
+ */
+export function pick(candidates: readonly Candidate[], draw: (member: Key) => number): Candidate | undefined {
+  const [first, second] = candidates
+    .filter(({ free }) => free > 0)
+    .map((candidate) => ({ candidate, at: -Math.log(1 - draw(candidate.member)) / weightOf(candidate) })) // A race: who is twice as heavy comes first twice as often.
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ candidate }) => candidate);
+  if (first === undefined || second === undefined) return first;
+  const isAsFast = second.expectedMs <= AS_FAST * first.expectedMs;
+  return isAsFast && busyShare(second) < busyShare(first) ? second : first;
+}
+
+/** One of those that have room, for a node that places for all: who is soonest done, a busy one later than one that is not. */
+export function best(candidates: readonly Candidate[]): Candidate | undefined {
+  const doneMs = (one: Candidate): number => one.expectedMs * (1 + busyShare(one));
+  return candidates.filter(({ free }) => free > 0).toSorted((a, b) => doneMs(a) - doneMs(b))[0];
+}
+
+/** A unit too many slows down all that run: each gets its part of the cores. */
+function waitedHereMs({ running, cores, costMs }: HereFacts): number {
+  return costMs * Math.max(1, (running + 1) / Math.max(1, cores));
+}
+
+/** When it fails, the time is lost, and it has still to be done here. */
+function riskedMs({ expectedMs, reliability }: Candidate, hereMs: number): number {
+  return expectedMs + (1 - reliability) * hereMs;
+}
+
+function weightOf({ free, expectedMs, reliability }: Candidate): number {
+  return (free * reliability) / Math.max(1, expectedMs) ** 2;
+}
+
+function busyShare({ slots, free }: Candidate): number {
+  return 1 - Math.min(1, free / Math.max(1, slots));
+}

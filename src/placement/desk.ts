@@ -1,0 +1,108 @@
+/**
+ * Answers to members who ask where their units should be done: as the coordinator, by all that is given out here, or as a member that is
+ * asked for itself.
+ *
+ * Knows: slots, and who has been given how many. Does not know: leases, how members ask, or what a unit is.
+ */
+import { type Key, limits } from "../base/index.ts";
+import type { Able, PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
+import type { Capacities, Claim } from "./capacities.ts";
+import { best } from "./choose.ts";
+
+const { claimMs, grantsMost, reserveMs } = limits.placement;
+
+export interface DeskParts {
+  readonly self: Key;
+  readonly capacities: Capacities;
+  /** Whether a member is there, as far as this node can tell. */
+  readonly isLinked: (member: Key) => boolean;
+}
+
+type Answer = Extract<PlacementFrame, { kind: "answer" }>;
+
+export class Desk {
+  readonly #parts: DeskParts;
+  /** Who asked → what it was given and has not said to be done. */
+  readonly #grants = new Map<Key, Set<Claim>>();
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+  }
+
+  /** Slots that are given out. */
+  get granted(): number {
+    return [...this.#grants.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Places what one member asks for in one moment: what takes longest first, or it would be what is waited for at the end. */
+  coordinate(from: Key, term: number, questions: readonly PlacementQuestion[]): Answer {
+    const longest = (question: PlacementQuestion): number => question.able[0]?.expectedMs ?? 0;
+    const placed = questions
+      .toSorted((a, b) => longest(b) - longest(a))
+      .map(({ id, able }) => ({ id, member: this.#grant(from, this.#best(from, able), claimMs) }));
+    return { kind: "answer", term, placed };
+  }
+
+  /** Says for each unit whether this member does it, or else who of those that are named with it and are not as busy. */
+  delegate(from: Key, questions: readonly PlacementQuestion[]): Answer {
+    const { self } = this.#parts;
+    const placed = questions.map(({ id, able }) => {
+      const isFree = able.some(({ member }) => member === self) && this.#free(from, self) > 0;
+      // That the work comes shows at once, for this member, and by what others tell, for them.
+      return { id, member: this.#grant(from, isFree ? self : this.#leastBusy(from, able), reserveMs) };
+    });
+    return { kind: "answer", term: 0, placed };
+  }
+
+  /** A member has said that what it was given is done. */
+  release(from: Key, members: readonly Key[]): void {
+    const grants = this.#grants.get(from);
+    for (const member of members) {
+      const claim = [...(grants ?? [])].find((one) => one.member === member);
+      if (claim !== undefined) this.#take(from, claim);
+    }
+  }
+
+  /** Who is gone needs nothing any more. */
+  lost(peer: Key): void {
+    for (const claim of this.#grants.get(peer) ?? []) this.#parts.capacities.release(claim);
+    this.#grants.delete(peer);
+  }
+
+  #best(from: Key, able: readonly Able[]): Key | undefined {
+    const { capacities } = this.#parts;
+    const candidates = able.map(({ member, expectedMs }) => {
+      return { member, expectedMs, slots: capacities.of(member)?.slots ?? 0, free: this.#free(from, member), reliability: 1 };
+    });
+    return best(candidates)?.member;
+  }
+
+  #leastBusy(from: Key, able: readonly Able[]): Key | undefined {
+    const share = (member: Key): number => this.#free(from, member) / Math.max(1, this.#parts.capacities.of(member)?.slots ?? 1);
+    const others = able.filter(({ member }) => this.#free(from, member) > 0);
+    return others.toSorted((a, b) => share(b.member) - share(a.member))[0]?.member;
+  }
+
+  /** Slots that there are for a unit of somebody else's. */
+  #free(from: Key, member: Key): number {
+    const { self, capacities, isLinked } = this.#parts;
+    return member !== from && (member === self || isLinked(member)) ? capacities.free(member) : 0;
+  }
+
+  #grant(from: Key, member: Key | undefined, forMs: number): Key | undefined {
+    if (member === undefined) return undefined;
+    const grants = this.#grants.get(from) ?? new Set<Claim>();
+    this.#grants.set(from, grants);
+    grants.add(this.#parts.capacities.claim(member, forMs));
+    for (const eldest of grants) {
+      if (grants.size <= grantsMost) break;
+      this.#take(from, eldest);
+    }
+    return member;
+  }
+
+  #take(from: Key, claim: Claim): void {
+    this.#grants.get(from)?.delete(claim);
+    this.#parts.capacities.release(claim);
+  }
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { limits } from "../base/index.ts";
+import { Measured } from "./measured.ts";
+
+const { halfLifeMs, refusedMs, restFirstMs, rowsMost } = limits.placement.measured;
+const PRIOR = { overheadMs: 20 };
+
+function world(): { measured: Measured; pass: (ms: number) => void; again: () => Measured } {
+  let now = 1e12;
+  const make = (): Measured => new Measured({ now: () => now });
+  const measured = make();
+  return { measured, pass: (ms) => (now += ms), again: make };
+}
+
+test("nothing measured: as fast as this machine, and what sending takes", () => {
+  const { measured } = world();
+  assert.equal(measured.expected("a", "c++ -O2", 1_000, PRIOR), 1_020);
+  assert.equal(measured.reliability("a"), 1);
+  assert.equal(measured.rests("a", "gcc"), false);
+});
+
+test("what is measured is expected: overhead and slowness apart, for units of any size", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0.25, max: 8, noNaN: true }), (overheadMs, slowness) => {
+      const { measured } = world();
+      for (let i = 0; i < 200; i++) {
+        const cost = 100 + 97 * (i % 40);
+        measured.done("a", "c", cost, overheadMs + slowness * cost);
+      }
+      for (const cost of [200, 1_000, 3_000]) {
+        const [is, should] = [measured.expected("a", "c", cost, PRIOR), overheadMs + slowness * cost];
+        assert.ok(Math.abs(is - should) < 0.15 * should + 20, `${cost} ms: ${is} instead of ${should}`);
+      }
+    }),
+  );
+});
+
+test("of a new kind it is expected what the member does with others; of another member nothing is learned", () => {
+  const { measured } = world();
+  for (let i = 0; i < 40; i++) measured.done("a", "c", 500 + 10 * i, 4 * (500 + 10 * i));
+  assert.ok(measured.expected("a", "c++ -O3", 1_000, PRIOR) > 3_500);
+  assert.equal(measured.expected("b", "c", 1_000, PRIOR), 1_020);
+});
+
+test("a machine that has become slow is noticed within a build, and what was long ago counts for less", () => {
+  const { measured, pass } = world();
+  for (let i = 0; i < 1_000; i++) measured.done("a", "c", 1_000, 1_000);
+  for (let i = 0; i < 2 * limits.placement.measured.recentMost; i++) measured.done("a", "c", 1_000, 5_000);
+  assert.ok(measured.expected("a", "c", 1_000, PRIOR) > 4_000);
+  pass(12 * halfLifeMs);
+  assert.ok(measured.expected("a", "c", 1_000, PRIOR) < 1_500);
+});
+
+test("no figure is below 0 or without end, whatever was measured", () => {
+  const ms = fc.double({ min: 0, max: 1e15, noNaN: true });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(ms, ms), { maxLength: 60 }), ms, (observed, cost) => {
+      const { measured } = world();
+      for (const [costMs, tookMs] of observed) measured.done("a", "c", costMs, tookMs);
+      const expected = measured.expected("a", "c", cost, PRIOR);
+      assert.ok(Number.isFinite(expected) && expected >= 0, String(expected));
+    }),
+  );
+});
+
+test("who loses units counts for less, rests longer each time, and is forgiven by doing well and by time", () => {
+  const { measured, pass } = world();
+  measured.lost("a");
+  assert.ok(measured.rests("a", "gcc"));
+  pass(restFirstMs);
+  assert.ok(!measured.rests("a", "gcc"));
+  measured.lost("a");
+  pass(restFirstMs);
+  assert.ok(measured.rests("a", "gcc"));
+  const low = measured.reliability("a");
+  assert.ok(low < 0.6, String(low));
+  measured.done("a", "c", 1_000, 1_000);
+  assert.ok(!measured.rests("a", "gcc"));
+  assert.ok(measured.reliability("a") > low);
+  pass(20 * halfLifeMs);
+  assert.ok(measured.reliability("a") > 0.99);
+  measured.lost("a");
+  pass(-3_600_000); // A clock that is set back keeps nobody away.
+  assert.ok(!measured.rests("a", "gcc"));
+});
+
+test("late is half as bad as lost, and shows how slow the member is", () => {
+  const { measured } = world();
+  measured.late("a", "c", 1_000, 9_000);
+  measured.lost("b");
+  assert.ok(measured.reliability("a") > measured.reliability("b"));
+  assert.ok(!measured.rests("a", "gcc"));
+  assert.ok(measured.expected("a", "c", 1_000, PRIOR) > 2_000);
+});
+
+test("who does no such work is not asked again for a while, for that toolchain", () => {
+  const { measured, pass } = world();
+  measured.refused("a", "gcc");
+  assert.ok(measured.rests("a", "gcc"));
+  assert.ok(!measured.rests("a", "clang"));
+  assert.equal(measured.reliability("a"), 1);
+  pass(refusedMs);
+  assert.ok(!measured.rests("a", "gcc"));
+});
+
+test("what was measured outlives the daemon, is bounded, and nonsense is no trouble", () => {
+  const { measured, again } = world();
+  for (let i = 0; i < 2 * rowsMost; i++) measured.done(`m${i}`, "c", 1_000, 4_000);
+  measured.lost("a");
+  assert.ok(measured.isChanged);
+  const text = measured.save();
+  assert.ok(!measured.isChanged);
+  assert.ok(text.length < 200 * rowsMost, `${text.length} bytes`);
+  const later = again();
+  later.restore(text);
+  const last = `m${2 * rowsMost - 1}`;
+  assert.equal(later.expected(last, "c", 1_000, PRIOR), measured.expected(last, "c", 1_000, PRIOR));
+  assert.equal(later.reliability("a"), measured.reliability("a"));
+  for (const bad of ["", "{", "[]", '{"rows":7}', '{"rows":[["a",-1,0,0,0,0,0],["b"],null],"trust":[["a","x",1,1]]}']) again().restore(bad);
+});

@@ -1,0 +1,271 @@
+/**
+ * What has been measured of members: how long they take for work of each kind, and how often they let one down.
+ *
+ * Knows: figures that fade with time. Does not know: who is there, or what is to be done.
+ */
+import { type Key, limits } from "../base/index.ts";
+
+const { costMost, halfLifeMs, kindCharacters, recentMost, restFirstMs, restMostMs, rowsMost, refusedMs } = limits.placement.measured;
+
+/** Sums of a linear regression of time taken over cost, each observation with the weight that is left of it. */
+interface Row {
+  weight: number;
+  cost: number;
+  took: number;
+  costCost: number;
+  costTook: number;
+  atMs: number;
+}
+
+interface Trust {
+  done: number;
+  failed: number;
+  atMs: number;
+  /** Failures since the last success. */
+  inRow: number;
+  restsUntilMs: number;
+}
+
+/** What was said of a member before it has been measured. */
+export interface Prior {
+  /** For all but the work itself. */
+  readonly overheadMs: number;
+}
+
+/** `kind` of the row that is about all kinds of a member. */
+const ALL = "";
+/** What stands for this machine beside members' keys. */
+const HERE = "here";
+/** Weight of what is believed of a member of which nothing is known. */
+const PRIOR_WEIGHT = 1;
+/** Good answers that an unknown member is taken to have given. */
+const PRIOR_DONE = 2;
+/** Late is half as bad as lost: the answer may still be of use. */
+const FAILURES = { lost: 1, late: 0.5 } as const;
+
+export class Measured {
+  readonly #now: () => number;
+  /** Key of the member and kind → figures, those that were used last at the end. */
+  readonly #rows = new Map<string, Row>();
+  readonly #trust = new Map<Key, Trust>();
+  /** Member and toolchain → until when it is not asked again. */
+  readonly #refused = new Map<string, number>();
+  #isChanged = false;
+
+  /** @param parts `now`: ms since the epoch: what is kept outlives the daemon */
+  constructor(parts: { readonly now: () => number }) {
+    this.#now = parts.now;
+  }
+
+  /** Whether there is something that {@link save} has not told of yet. */
+  get isChanged(): boolean {
+    return this.#isChanged;
+  }
+
+  /** A member has done something. @param costMs what it takes here; undefined: not known, then only its kind is learned of */
+  done(member: Key, kind: string, costMs: number | undefined, tookMs: number): void {
+    const cost = costMs ?? this.costHere(kind);
+    if (cost !== undefined) {
+      this.#observe(rowName(member, kind), cost, tookMs);
+      this.#observe(rowName(member, ALL), cost, tookMs);
+    }
+    const trust = this.#trustOf(member);
+    trust.done += 1;
+    trust.inRow = 0;
+    trust.restsUntilMs = 0;
+    this.#isChanged = true;
+  }
+
+  /** A member has not done something in time: it takes at least as long as has been waited. */
+  late(member: Key, kind: string, costMs: number | undefined, waitedMs: number): void {
+    const cost = costMs ?? this.costHere(kind);
+    if (cost !== undefined) this.#observe(rowName(member, kind), cost, waitedMs);
+    this.#trustOf(member).failed += FAILURES.late;
+    this.#isChanged = true;
+  }
+
+  /** This machine has done something itself. */
+  doneHere(kind: string, tookMs: number): void {
+    this.#observe(rowName(HERE, kind), 0, tookMs);
+  }
+
+  /** A member has let this one down. It is left alone for a while, longer each time until it does well. */
+  lost(member: Key): void {
+    const trust = this.#trustOf(member);
+    trust.failed += FAILURES.lost;
+    this.#isChanged = true;
+    trust.inRow += 1;
+    trust.restsUntilMs = this.#now() + Math.min(restMostMs, restFirstMs * 2 ** (trust.inRow - 1));
+  }
+
+  /** A member does not do such work: the next unit would be refused like this one. */
+  refused(member: Key, toolchain: string): void {
+    const name = rowName(member, toolchain);
+    this.#refused.delete(name);
+    this.#refused.set(name, this.#now() + refusedMs);
+    trim(this.#refused, rowsMost);
+  }
+
+  /** Whether a member should not be asked just now. */
+  rests(member: Key, toolchain: string): boolean {
+    const now = this.#now();
+    // A clock that was set back must not keep anybody away for longer than was meant.
+    const isSoon = (until: number, most: number): boolean => until > now && until <= now + most;
+    const untilMs = this.#refused.get(rowName(member, toolchain)) ?? 0;
+    return isSoon(untilMs, refusedMs) || isSoon(this.#trust.get(member)?.restsUntilMs ?? 0, restMostMs);
+  }
+
+  /** What one unit of a kind takes here, on average; undefined: none has been done. */
+  costHere(kind: string): number | undefined {
+    const row = this.#rows.get(rowName(HERE, kind));
+    return row === undefined ? undefined : row.took / row.weight;
+  }
+
+  /**
+   * How long a member is expected to take, all that belongs to it included: what is known of the kind, before that of the member, before
+   * that of nobody.
+   *
+   * @param costMs what it takes here
+   * @returns ms
+   */
+  expected(member: Key, kind: string, costMs: number, { overheadMs }: Prior): number {
+    const own = { overheadMs, slowness: 1 };
+    const ofMember = fit(this.#faded(rowName(member, ALL)), costMs, own);
+    const ofKind = fit(this.#faded(rowName(member, kind)), costMs, ofMember);
+    return ofKind.overheadMs + ofKind.slowness * costMs;
+  }
+
+  /** Of what the member takes on, the share that it does; above 0, at most 1. */
+  reliability(member: Key): number {
+    const trust = this.#trust.get(member);
+    if (trust === undefined) return 1;
+    const left = fading(this.#now() - trust.atMs);
+    const [done, failed] = [PRIOR_DONE + left * trust.done, left * trust.failed];
+    return done / (done + failed);
+  }
+
+  /** For {@link restore}, after a restart. */
+  save(): string {
+    this.#isChanged = false;
+    const rows = [...this.#rows].map(([name, { weight, cost, took, costCost, costTook, atMs }]) => [
+      name,
+      ...[weight, cost, took, costCost, costTook].map((sum) => Number(sum.toPrecision(6))),
+      Math.round(atMs),
+    ]);
+    const trust = [...this.#trust].map(([member, { done, failed, atMs }]) => [member, done, failed, Math.round(atMs)]);
+    return JSON.stringify({ rows, trust });
+  }
+
+  /** Takes back what {@link save} said; what makes no sense is left out. */
+  restore(text: string): void {
+    const { rows, trust } = parse(text);
+    for (const [name, weight, cost, took, costCost, costTook, atMs] of rows.filter(isLine(6)).slice(-rowsMost))
+      if (weight > 0) this.#rows.set(name, { weight, cost, took, costCost, costTook, atMs });
+    for (const [member, done, failed, atMs] of trust.filter(isLine(3)).slice(-rowsMost))
+      this.#trust.set(member, { done, failed, atMs, inRow: 0, restsUntilMs: 0 });
+  }
+
+  #observe(name: string, costMs: number, tookMs: number): void {
+    const cost = Math.min(costMs, costMost);
+    const took = Math.min(tookMs, costMost);
+    const row = this.#faded(name) ?? { weight: 0, cost: 0, took: 0, costCost: 0, costTook: 0, atMs: 0 };
+    // Of what was measured lately enough is remembered to even out chance, and no more: a machine may be busy from now on.
+    const kept = Math.min(1, (recentMost - 1) / Math.max(row.weight, 1));
+    this.#rows.delete(name);
+    this.#rows.set(name, {
+      weight: kept * row.weight + 1,
+      cost: kept * row.cost + cost,
+      took: kept * row.took + took,
+      costCost: kept * row.costCost + cost * cost,
+      costTook: kept * row.costTook + cost * took,
+      atMs: this.#now(),
+    });
+    trim(this.#rows, rowsMost);
+    this.#isChanged = true;
+  }
+
+  #faded(name: string): Row | undefined {
+    const row = this.#rows.get(name);
+    if (row === undefined) return undefined;
+    const left = fading(this.#now() - row.atMs);
+    return {
+      weight: left * row.weight,
+      cost: left * row.cost,
+      took: left * row.took,
+      costCost: left * row.costCost,
+      costTook: left * row.costTook,
+      atMs: row.atMs,
+    };
+  }
+
+  #trustOf(member: Key): Trust {
+    const now = this.#now();
+    const before = this.#trust.get(member) ?? { done: 0, failed: 0, atMs: now, inRow: 0, restsUntilMs: 0 };
+    const left = fading(now - before.atMs);
+    const trust = { ...before, done: left * before.done, failed: left * before.failed, atMs: now };
+    this.#trust.delete(member);
+    this.#trust.set(member, trust);
+    trim(this.#trust, rowsMost);
+    return trust;
+  }
+}
+
+interface Line {
+  readonly overheadMs: number;
+  /** ms for each ms that it costs here. */
+  readonly slowness: number;
+}
+
+/**
+ * The line through what was observed, and through what was believed before at a cost of 0 and at the one that is asked about.
+ * Neither part is below 0: nobody is done before he has begun.
+ */
+function fit(row: Row | undefined, costMs: number, before: Line): Line {
+  if (row === undefined) return before;
+  const there = before.overheadMs + before.slowness * costMs;
+  const weight = row.weight + 2 * PRIOR_WEIGHT;
+  const cost = (row.cost + PRIOR_WEIGHT * costMs) / weight;
+  const took = (row.took + PRIOR_WEIGHT * (before.overheadMs + there)) / weight;
+  const variance = (row.costCost + PRIOR_WEIGHT * costMs * costMs) / weight - cost * cost;
+  const covariance = (row.costTook + PRIOR_WEIGHT * costMs * there) / weight - cost * took;
+  const slowness = variance > Number.EPSILON * cost * cost ? Math.max(0, covariance / variance) : before.slowness;
+  const overheadMs = took - slowness * cost;
+  return overheadMs >= 0 ? { overheadMs, slowness } : { overheadMs: 0, slowness: cost > 0 ? took / cost : before.slowness };
+}
+
+function fading(ageMs: number): number {
+  return 2 ** (-Math.max(0, ageMs) / halfLifeMs);
+}
+
+function rowName(member: string, what: string): string {
+  return `${member} ${what.slice(0, kindCharacters)}`;
+}
+
+function trim(map: Map<string, unknown>, most: number): void {
+  for (const eldest of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(eldest);
+  }
+}
+
+function parse(text: string): { rows: unknown[]; trust: unknown[] } {
+  try {
+    const value: unknown = JSON.parse(text);
+    const listAt = (name: string): unknown[] => {
+      const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+      return Array.isArray(found) ? found : [];
+    };
+    return { rows: listAt("rows"), trust: listAt("trust") };
+  } catch {
+    return { rows: [], trust: [] }; // Measured anew, then.
+  }
+}
+
+/** A name and so many numbers that are none below 0. */
+function isLine(numbers: number) {
+  return (line: unknown): line is [string, number, number, number, number, number, number] =>
+    Array.isArray(line) &&
+    typeof line[0] === "string" &&
+    line.length === numbers + 1 &&
+    line.slice(1).every((value) => typeof value === "number" && Number.isFinite(value) && value >= 0);
+}

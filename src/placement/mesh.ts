@@ -1,0 +1,53 @@
+/**
+ * Mesh: each node decides for itself, by what members have told. When nobody seems to have room, a few are asked.
+ *
+ * Knows: whom to ask. Does not know: what others send where.
+ */
+import type { Key } from "../base/index.ts";
+import { limits } from "../base/index.ts";
+import type { Placed, PlacedOutcome, Placement, Unit } from "../contracts/index.ts";
+import type { Candidate } from "./choose.ts";
+import type { Here, OwnView } from "./own-view.ts";
+import type { Questions } from "./questions.ts";
+
+const { announceMost } = limits.placement;
+
+export interface MeshParts {
+  readonly view: OwnView;
+  readonly questions: Questions;
+}
+
+export class MeshPlacement implements Placement {
+  readonly #parts: MeshParts;
+
+  constructor(parts: MeshParts) {
+    this.#parts = parts;
+  }
+
+  async place(unit: Unit, here: Here, tried: readonly Key[], signal: AbortSignal): Promise<Placed> {
+    signal.throwIfAborted();
+    const { view } = this.#parts;
+    const considered = view.consider(unit, here, tried);
+    if (considered.kind === "here") return considered.placed;
+    const { candidates } = considered;
+    if (candidates.some(({ free }) => free > 0)) return view.choose(unit, candidates, "own-choice");
+    const member = await this.#announce(candidates.slice(0, announceMost), signal);
+    return member === undefined ? view.here(unit, "busy") : view.give(unit, member, "claimed");
+  }
+
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
+    this.#parts.view.ended(unit, where, outcome, tookMs);
+  }
+
+  /** Tells some members of a unit: the first that has room gets it. */
+  async #announce(candidates: readonly Candidate[], signal: AbortSignal): Promise<Key | undefined> {
+    const claims = candidates.map(async ({ member, expectedMs }) => {
+      const answered = await this.#parts.questions.ask(member, 0, [{ member, expectedMs }], signal);
+      return answered.kind === "placed" ? answered.member : Promise.reject(new Error("no room"));
+    });
+    return Promise.any(claims).catch(() => {
+      signal.throwIfAborted();
+      return undefined;
+    });
+  }
+}

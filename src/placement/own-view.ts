@@ -1,0 +1,135 @@
+/**
+ * What one node knows for its own units: who could do them, who has room, what came of it. All patterns decide with it, and fall back to it.
+ *
+ * Knows: capacities, figures, own claims. Does not know: whom else one could ask.
+ */
+import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import type { Placed, PlacedOutcome, PlacedWhy, Unit } from "../contracts/index.ts";
+import type { Capacities, Claim } from "./capacities.ts";
+import { best, type Candidate, pick, weigh } from "./choose.ts";
+import type { Measured } from "./measured.ts";
+
+const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
+
+export interface OwnViewParts {
+  readonly self: Key;
+  readonly capacities: Capacities;
+  readonly measured: Measured;
+  /** Whether work can be sent to a member now. */
+  readonly isLinked: (member: Key) => boolean;
+  /** Whether this node's units may go to a member at all. */
+  readonly mayWork: (member: Key) => boolean;
+  /** The last round trip to a member; undefined: none yet. */
+  readonly rttMs: (member: Key) => number | undefined;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface Here {
+  readonly running: number;
+  readonly cores: number;
+}
+
+export type Considered =
+  | { readonly kind: "here"; readonly placed: Placed }
+  /** Worth sending; those are in order, the best first. */
+  | { readonly kind: "worth"; readonly candidates: readonly [Candidate, ...Candidate[]] };
+
+export class OwnView {
+  readonly #parts: OwnViewParts;
+  /** Unit and member → slots that this node has given its own units; as many as are sent at once. */
+  readonly #given = new Map<string, Claim>();
+
+  constructor(parts: OwnViewParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether a unit is worth sending, and to whom. */
+  consider(unit: Unit, here: Here, tried: readonly Key[]): Considered {
+    const costMs = this.#costOf(unit);
+    const weighed = weigh({ ...here, costMs }, here.running < here.cores ? [] : this.#candidates(unit, costMs, tried));
+    if (weighed.kind === "here") return { kind: "here", placed: this.here(unit, weighed.why) };
+    const [best, ...others] = weighed.candidates;
+    return best === undefined ? { kind: "here", placed: this.here(unit, "nobody") } : { kind: "worth", candidates: [best, ...others] };
+  }
+
+  /** Chooses among candidates by what this node knows. */
+  choose(unit: Unit, candidates: readonly Candidate[], why: PlacedWhy): Placed {
+    const picked = pick(candidates, this.#parts.random);
+    return picked === undefined ? this.here(unit, "busy") : this.give(unit, picked.member, why);
+  }
+
+  /** The same for who places for others, too, and so knows what they are given. */
+  coordinate(unit: Unit, candidates: readonly Candidate[]): Placed {
+    const found = best(candidates);
+    return found === undefined ? this.here(unit, "busy") : this.give(unit, found.member, "coordinator");
+  }
+
+  here(unit: Unit, why: PlacedWhy): Placed {
+    this.#parts.log.event("debug", "placement.here", { why, kind: unit.kind });
+    return { kind: "here", why };
+  }
+
+  /** Sends a unit to a member: one slot less there, from now on. */
+  give(unit: Unit, member: Key, why: PlacedWhy): Placed {
+    const name = nameOf(unit.key, member);
+    this.#release(name);
+    this.#given.set(name, this.#parts.capacities.claim(member, claimMs));
+    for (const eldest of this.#given.keys()) {
+      if (this.#given.size <= claimMost) break;
+      this.#release(eldest);
+    }
+    this.#parts.log.event("debug", "placement.sent", { peer: member, why, kind: unit.kind });
+    return { kind: "member", member, why };
+  }
+
+  /** See Placement.ended. */
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
+    const { capacities, measured, log } = this.#parts;
+    const { kind, costMs } = unit;
+    if (where.kind === "here") {
+      if (outcome === "done") measured.doneHere(kind, tookMs);
+      return;
+    }
+    const { member } = where;
+    this.#release(nameOf(unit.key, member));
+    log.event("debug", "placement.ended", { peer: member, outcome, kind, tookMs: Math.round(tookMs) });
+    if (outcome === "done") measured.done(member, kind, costMs, tookMs);
+    else if (outcome === "late") measured.late(member, kind, costMs, tookMs);
+    else if (outcome === "lost") measured.lost(member);
+    else if (outcome === "refused") measured.refused(member, unit.toolchain);
+    else if (outcome === "busy") capacities.busy(member);
+  }
+
+  #candidates({ kind, inputBytes, toolchain }: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
+    const { self, capacities, measured, isLinked, mayWork, rttMs } = this.#parts;
+    return capacities.able(toolchain).flatMap((member) => {
+      const isOut = member === self || tried.includes(member) || !isLinked(member) || !mayWork(member);
+      if (isOut || measured.rests(member, toolchain)) return [];
+      const prior = { overheadMs: overheadMs + roundTrips * (rttMs(member) ?? 0) + inputBytes / bytesPerMs };
+      return {
+        member,
+        slots: capacities.of(member)?.slots ?? 0,
+        free: capacities.free(member),
+        expectedMs: measured.expected(member, kind, costMs, prior),
+        reliability: measured.reliability(member),
+      };
+    });
+  }
+
+  #costOf({ kind, costMs }: Unit): number {
+    return costMs ?? this.#parts.measured.costHere(kind) ?? unknownCostMs;
+  }
+
+  #release(name: string): void {
+    const claim = this.#given.get(name);
+    if (claim === undefined) return;
+    this.#given.delete(name);
+    this.#parts.capacities.release(claim);
+  }
+}
+
+function nameOf(key: Digest, member: Key): string {
+  return `${key} ${member}`;
+}

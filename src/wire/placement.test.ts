@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { limits } from "../base/index.ts";
+import type { PlacementFrame } from "../contracts/index.ts";
+import {
+  decodeCoordinatorLease,
+  decodePlacementFrame,
+  decodeWorkCapacity,
+  encodeCoordinatorLease,
+  encodePlacementFrame,
+  encodeWorkCapacity,
+} from "./placement.ts";
+
+const PLAIN = { noNullPrototype: true } as const;
+const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
+const term = fc.nat();
+const id = fc.nat();
+const able = fc.array(fc.record({ member: key, expectedMs: fc.nat() }, PLAIN), { maxLength: limits.placement.ableMost });
+const questions = fc.array(fc.record({ id, able }, PLAIN), { maxLength: 8 });
+const placed = fc.array(fc.record({ id, member: fc.option(key, { nil: undefined }) }, PLAIN), { maxLength: 8 });
+const frame: fc.Arbitrary<PlacementFrame> = fc.oneof(
+  fc.record({ kind: fc.constant("ask" as const), term, questions }, PLAIN),
+  fc.record({ kind: fc.constant("answer" as const), term, placed }, PLAIN),
+  fc.record({ kind: fc.constant("release" as const), term, members: fc.array(key, { maxLength: 8 }) }, PLAIN),
+  fc.record({ kind: fc.constantFrom("check" as const, "well" as const), term }, PLAIN),
+);
+
+test("what is said about placing is heard as it was said", () => {
+  fc.assert(fc.property(frame, (one) => assert.deepEqual(decodePlacementFrame(encodePlacementFrame(one)), one)));
+});
+
+test("capacities and leases are heard as they were told", () => {
+  const capacity = fc.record(
+    {
+      slots: fc.constant(8),
+      free: fc.nat({ max: 8 }),
+      toolchains: fc.array(key, { maxLength: 8 }),
+      takesToolchains: fc.boolean(),
+    },
+    PLAIN,
+  );
+  fc.assert(fc.property(capacity, (one) => assert.deepEqual(decodeWorkCapacity(encodeWorkCapacity(one)), one)));
+  fc.assert(fc.property(fc.integer({ min: 1 }), (one) => assert.equal(decodeCoordinatorLease(encodeCoordinatorLease(one)), one)));
+});
+
+test("whatever bytes come, they are understood or refused, and what is too much is refused", () => {
+  const refused = { code: "frame-invalid" };
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      for (const decode of [decodePlacementFrame, decodeWorkCapacity, decodeCoordinatorLease])
+        try {
+          decode(bytes);
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, "frame-invalid");
+        }
+    }),
+  );
+  const member = "ab".repeat(32);
+  const many = Array.from({ length: limits.placement.ableMost + 1 }, () => ({ member, expectedMs: 1 }));
+  assert.throws(() => decodePlacementFrame(encodePlacementFrame({ kind: "ask", term: 1, questions: [{ id: 1, able: many }] })), refused);
+  assert.throws(() => decodeWorkCapacity(encodeWorkCapacity({ slots: 1, free: 2, toolchains: [], takesToolchains: false })), refused);
+  assert.throws(() => decodeCoordinatorLease(encodeCoordinatorLease(0)), refused);
+  assert.throws(() => decodePlacementFrame(encodePlacementFrame({ kind: "check", term: Number.MAX_SAFE_INTEGER })), refused);
+});

@@ -1,0 +1,107 @@
+/**
+ * What members say about who computes what, as bytes and back: schema/placement.proto.
+ *
+ * Knows: fields and their bounds. Does not know: who may say what, or what comes of it.
+ */
+import { type Key, limits } from "../base/index.ts";
+import type { Capacity, PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
+import {
+  CoordinatorLeaseSchema,
+  PlacementFrameSchema,
+  type PlacementQuestion as PlacementQuestionMessage,
+  WorkCapacitySchema,
+} from "./generated/placement_pb.ts";
+import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
+
+const { ableMost, frameBytes, frameMembers, questionsPerFrame, slots: slotsMost, toolchains: toolchainsMost } = limits.placement;
+const KEY_BYTES = 32;
+const U32_MOST = 2 ** 32 - 1;
+
+export function encodeWorkCapacity({ slots, free, toolchains, takesToolchains }: Omit<Capacity, "member">): Uint8Array {
+  const told = toolchains.slice(0, toolchainsMost).map(bytesOf);
+  return encode(WorkCapacitySchema, {
+    slots: Math.min(slots, slotsMost),
+    free: Math.min(free, slotsMost),
+    toolchains: told,
+    takesToolchains,
+  });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeWorkCapacity(bytes: Uint8Array): Omit<Capacity, "member"> {
+  const { slots, free, toolchains, takesToolchains } = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
+  if (slots > slotsMost || free > slots) throw invalid("slots");
+  return { slots, free, toolchains: list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES)), takesToolchains };
+}
+
+export function encodeCoordinatorLease(term: number): Uint8Array {
+  return encode(CoordinatorLeaseSchema, { term: BigInt(term) });
+}
+
+/** @returns the term. @throws {CairnError} frame-invalid */
+export function decodeCoordinatorLease(bytes: Uint8Array): number {
+  const term = termOf(decodeAny(CoordinatorLeaseSchema, bytes, limits.gossip.contentBytes).term);
+  if (term === 0) throw invalid("term");
+  return term;
+}
+
+export function encodePlacementFrame(frame: PlacementFrame): Uint8Array {
+  return encode(PlacementFrameSchema, { what: messageOf(frame) });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodePlacementFrame(bytes: Uint8Array): PlacementFrame {
+  const { what } = decodeAny(PlacementFrameSchema, bytes, frameBytes);
+  if (what.case === undefined) throw invalid("placement");
+  const term = termOf(what.value.term);
+  switch (what.case) {
+    case "ask":
+      return { kind: "ask", term, questions: list(what.value.questions, questionsPerFrame).map(questionOf) };
+    case "answer":
+      return {
+        kind: "answer",
+        term,
+        placed: list(what.value.placed, questionsPerFrame).map(({ id, member }) => ({ id, member: memberOf(member) })),
+      };
+    case "release":
+      return { kind: "release", term, members: list(what.value.members, frameMembers).map((member) => hexOf(member, KEY_BYTES)) };
+    case "check":
+    case "well":
+      return { kind: what.case, term };
+  }
+}
+
+function messageOf(frame: PlacementFrame): NonNullable<Init<typeof PlacementFrameSchema>["what"]> {
+  const term = BigInt(frame.term);
+  switch (frame.kind) {
+    case "ask":
+      return { case: "ask", value: { term, questions: frame.questions.map(questionMessage) } };
+    case "answer":
+      return { case: "answer", value: { term, placed: frame.placed.map(({ id, member }) => ({ id, member: bytesOf(member ?? "") })) } };
+    case "release":
+      return { case: "release", value: { term, members: frame.members.map(bytesOf) } };
+    case "check":
+    case "well":
+      return { case: frame.kind, value: { term } };
+  }
+}
+
+function questionMessage({ id, able }: PlacementQuestion): { id: number; able: { member: Uint8Array; expectedMs: number }[] } {
+  return {
+    id,
+    able: able.map(({ member, expectedMs }) => ({ member: bytesOf(member), expectedMs: Math.min(U32_MOST, Math.round(expectedMs)) })),
+  };
+}
+
+function questionOf({ id, able }: PlacementQuestionMessage): PlacementQuestion {
+  return { id, able: list(able, ableMost).map(({ member, expectedMs }) => ({ member: hexOf(member, KEY_BYTES), expectedMs })) };
+}
+
+function memberOf(bytes: Uint8Array): Key | undefined {
+  return bytes.length === 0 ? undefined : hexOf(bytes, KEY_BYTES);
+}
+
+function termOf(term: bigint): number {
+  if (term > BigInt(Number.MAX_SAFE_INTEGER) / 2n) throw invalid("term");
+  return Number(term);
+}
