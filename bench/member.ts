@@ -101,6 +101,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     recalled: () => undefined,
     desk: { compile: nothing },
     capacity: { now: () => ({ slots: 0, free: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
+    toolchainOffer: () => Promise.resolve(undefined),
   };
   const started = await NetworkRuntime.start(parts, {
     identity,

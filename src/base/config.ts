@@ -23,6 +23,8 @@ export type DirectoryKind = "mesh" | "rendezvous" | "overlay";
 export type WorkCircle = "domain" | "network";
 /** Who decides where work is done; docs/protocol/placement.md. */
 export type PlacementPattern = "hybrid" | "mesh" | "overlay";
+/** Whose toolchains are taken without asking the user; docs/protocol/toolchains.md. */
+export type ToolchainsAccept = "domain" | "network" | "approved";
 
 export interface Config {
   /** Bytes that stored blobs may take. */
@@ -56,6 +58,10 @@ export interface Config {
   readonly placementPattern: PlacementPattern;
   /** How often a node with work to place checks whether the coordinator answers. */
   readonly placementHealthCheckMs: number;
+  /** Whose toolchains are taken without asking the user; docs/protocol/toolchains.md. */
+  readonly toolchainsAccept: ToolchainsAccept;
+  /** Bytes that others' toolchains may take. */
+  readonly toolchainsCapacityBytes: number;
 }
 
 export interface ConfigValue {
@@ -69,6 +75,7 @@ const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rende
 const PATTERNS: readonly PlacementPattern[] = ["hybrid", "mesh", "overlay"];
 const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
 const CIRCLES: readonly WorkCircle[] = ["domain", "network"];
+const ACCEPTS: readonly ToolchainsAccept[] = ["domain", "network", "approved"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
 
 /** One row a setting: its name in the file, its variable, its default, and how text becomes a value. */
@@ -94,6 +101,18 @@ const SETTINGS = {
     fallback: limits.placement.health.everyMs,
     read: readHealthCheck,
   },
+  toolchainsAccept: {
+    name: "toolchains.accept",
+    variable: "CAIRN_TOOLCHAINS_ACCEPT",
+    fallback: "domain" as ToolchainsAccept,
+    read: readAccept,
+  },
+  toolchainsCapacityBytes: {
+    name: "toolchains.capacity",
+    variable: "CAIRN_TOOLCHAINS_CAPACITY",
+    fallback: 4 * 1024 ** 3,
+    read: readSize,
+  },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: listenText },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPortMapping: { name: "network.portMapping", variable: "CAIRN_NETWORK_PORT_MAPPING", fallback: "off", read: readSwitch },
@@ -116,6 +135,7 @@ const WANTS: Partial<Record<Key, string>> = {
   workWith: CIRCLES.join(", "),
   placementPattern: PATTERNS.join(", "),
   placementHealthCheckMs: `milliseconds from ${limits.placement.health.leastMs} to ${limits.placement.health.mostMs}`,
+  toolchainsAccept: ACCEPTS.join(", "),
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, and 0.0.0.0:8080/ws for WebSocket, alone or beside",
   networkMdns: "on, off",
   networkPortMapping: "on, off",
@@ -261,6 +281,10 @@ function readHealthCheck(raw: unknown): number | undefined {
   const { leastMs, mostMs } = limits.placement.health;
   const text = String(raw).trim();
   return /^\d{1,6}$/.test(text) && Number(text) >= leastMs && Number(text) <= mostMs ? Number(text) : undefined;
+}
+
+function readAccept(raw: unknown): ToolchainsAccept | undefined {
+  return ACCEPTS.find((accept) => accept === raw);
 }
 
 function readPolicy(raw: unknown): SharingPolicy | undefined {

@@ -15,6 +15,7 @@ export {
   type PlacementPattern,
   type SharingPolicy,
   settingNames,
+  type ToolchainsAccept,
   type WorkCircle,
 } from "./config.ts";
 export { type Digest, digestAside, digestOf } from "./digest.ts";

@@ -561,6 +561,39 @@ export const limits = {
     tellEveryMs: 500,
     silentMs: 30_000,
   },
+  /** docs/protocol/toolchains.md */
+  toolchains: {
+    frameBytes: 65_536,
+    /** The file that tells what a pack is; a path in it; a version or a target. */
+    packBytes: 1_048_576,
+    pathBytes: 4_096,
+    textBytes: 128,
+    /** What is in one: files, links and directories; levels of them; all files together. */
+    entries: 4_096,
+    depth: 64,
+    bytes: 1_073_741_824,
+    /** An answer; one that comes when the pack is in the store. */
+    answerMs: 3_000,
+    packMs: 120_000,
+    /** What a member has said is asked again after so long; what was refused is not fetched again before. */
+    offerMs: 600_000,
+    refusedMs: 3_600_000,
+    /** Members' answers that are remembered, and those that somebody may be asked to approve. */
+    offers: 1_024,
+    wanted: 64,
+    /** Bringing one, once the member has packed it; how often it is looked whether nobody builds. */
+    fetchMs: 600_000,
+    quietEveryMs: 500,
+    /** What is fetched in such a time, altogether and for one member. */
+    windowMs: 600_000,
+    windowBytes: 1_073_741_824,
+    windowBytesOfMember: 536_870_912,
+    /** Who was used less than so long ago does not make room. */
+    inUseMs: 600_000,
+    /** Those that are kept; digests that are approved. */
+    kept: 64,
+    approved: 256,
+  },
   /** What a user has pinned, and blobs that belong to it. */
   pins: 1_024,
   pinnedBlobs: 65_536,

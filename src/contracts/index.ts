@@ -53,7 +53,9 @@ export type {
   Supplied,
   Toolchain,
   ToolchainLayout,
+  ToolchainOffer,
   ToolchainRead,
+  ToolchainSummary,
   ToolchainSupply,
   Toolchains,
 } from "./toolchains.ts";

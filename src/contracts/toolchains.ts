@@ -15,6 +15,8 @@ export interface Toolchain {
   readonly files: readonly string[];
   /** Places where a part would be found first if it existed (specs, `as` earlier on PATH, clang configuration). */
   readonly absent: readonly string[];
+  /** Files that only have to be there: by them clang finds the gcc whose headers of C++ it uses. It reads none of them. */
+  readonly beside: readonly string[];
   /** Set where its files are none of this machine's, but blobs of the store. */
   readonly layout?: ToolchainLayout;
 }
@@ -25,6 +27,24 @@ export interface ToolchainLayout {
   readonly root: Digest;
   readonly files: readonly { readonly path: string; readonly digest: Digest; readonly size: number; readonly executable: boolean }[];
   readonly links: readonly { readonly path: string; readonly target: string }[];
+}
+
+/** What people are told of a toolchain, and what decides whether a machine can execute it. */
+export interface ToolchainSummary {
+  readonly family: "gcc" | "clang";
+  readonly version: string;
+  readonly target: string;
+  /** `linux-x86_64` */
+  readonly platform: string;
+  /** Path of the driver. */
+  readonly compiler: string;
+}
+
+/** A toolchain that a member has, before anything of it is fetched. */
+export interface ToolchainOffer extends ToolchainSummary {
+  readonly root: Digest;
+  /** All of its files. */
+  readonly bytes: number;
 }
 
 /** A compiler that jobs of others may use. */

@@ -18,6 +18,7 @@ import { prepareHome } from "./prepare-home.ts";
 import { sandboxOptions } from "./sandbox-home.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
+import { ToolchainService } from "./toolchain-service.ts";
 import { WorkShare } from "./work-share.ts";
 import { Worker } from "./worker.ts";
 
@@ -59,12 +60,34 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const stop = new AbortController();
   stack.defer(() => stop.abort());
   const share = new WorkShare({ ownRunning: () => flow.running }, { cores: availableParallelism(), percent: config.workShare });
+  const supply: ToolchainService = stack.use(
+    new ToolchainService(
+      {
+        toolchains,
+        files,
+        store,
+        pins,
+        log,
+        network: () => network.toolchains,
+        isQuiet: () => flow.quiet,
+        now,
+        env,
+        changed: () => worker.changed(),
+      },
+      {
+        file: paths.toolchains,
+        capacityBytes: config.toolchainsCapacityBytes,
+        accept: config.toolchainsAccept,
+        isSending: config.sharingPolicy !== "self",
+      },
+    ),
+  );
   const worker = new Worker({
-    compiles: new CompilesForOthers({ executor: sandbox, toolchains }),
+    compiles: new CompilesForOthers({ executor: sandbox, toolchains: supply }),
     sandbox,
     share,
     admits: (member) => network.worksFor(member),
-    toolchains: () => toolchains.installed().map(({ toolchain }) => toolchain.digest),
+    toolchains: () => supply.digests,
     findCompilers: () => firstSight.look(stop.signal),
     log,
     now: () => performance.now(),
@@ -85,9 +108,10 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         recalled,
         desk: worker,
         capacity: {
-          now: () => ({ ...worker.capacity(), takesToolchains: false }),
+          now: () => ({ ...worker.capacity(), takesToolchains: supply.takes }),
           onChange: (listener) => worker.onChange(listener),
         },
+        toolchainOffer: (question, signal) => supply.offer(question, signal),
       },
       {
         stateDir: home.stateDir,

@@ -43,6 +43,7 @@ test("a start that fails late closes what had opened: nothing listens any more",
     recalled: () => undefined,
     desk: { compile: never },
     capacity: { now: never, onChange: () => undefined },
+    toolchainOffer: () => Promise.resolve(undefined),
   };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
   await assert.rejects(

@@ -31,6 +31,8 @@ import {
   portOf,
   SavedDiscovery,
   StaticDiscovery,
+  ToolchainOffers,
+  type ToolchainOffersParts,
 } from "../net/index.ts";
 import {
   type EpochRule,
@@ -61,6 +63,7 @@ import { describeMembers, describeMetrics, describePeers, memberCalled, membersC
 import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
+import type { ToolchainNetwork } from "./toolchain-service.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -95,6 +98,8 @@ export interface RuntimeParts {
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
   readonly capacity: OwnCapacity;
+  /** What members are told of this machine's compilers. */
+  readonly toolchainOffer: ToolchainOffersParts["offer"];
 }
 
 /** What the configuration says about the network. */
@@ -134,6 +139,7 @@ interface Started {
   readonly names: NameService;
   readonly trees: TreeNetwork;
   readonly work: NetworkWork;
+  readonly toolchains: ToolchainNetwork;
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
   readonly log: Log;
@@ -180,6 +186,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly names: NameService;
   readonly trees: TreeNetwork;
   readonly work: NetworkWork;
+  readonly toolchains: ToolchainNetwork;
   readonly #overlay: Overlay;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
@@ -190,7 +197,7 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, known, local, recalled, desk, capacity }: RuntimeParts,
+    { log, kept, work, shelf, known, local, recalled, desk, capacity, toolchainOffer }: RuntimeParts,
     { identity, listen, mdns, peers, policy, circle, copies, directory, relayCircuits, portMapping, placement: places }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
@@ -266,30 +273,23 @@ export class NetworkRuntime implements AsyncDisposable {
     const mayWork = (member: Key): boolean => policy !== "self" && shared.admits(member);
     const placing = { network, members, gossip, codec, kept, domainOf, mayWork, capacity, log };
     const placement = stack.use(await NetworkPlacement.start(placing, places));
-    const parts = { members, network, overlay, gossip, tunnels, sharing, names, trees, work: shared, placement, codec, keys, log, sources };
+    const toolchainOffers = await ToolchainOffers.start({ network, codec, log, offer: toolchainOffer });
+    const toolchains = {
+      trees,
+      ask: toolchainOffers.ask.bind(toolchainOffers),
+      isOfOwnDomain: (key: Key) => domainOf(key) !== "" && domainOf(key) === domainOf(members.self),
+    };
+    const told = { gossip, sharing, names, trees, toolchains };
+    const parts = { members, network, overlay, tunnels, work: shared, placement, codec, keys, log, sources, ...told };
     const started = { ...parts, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
     return runtime;
   }
 
-  private constructor({
-    members,
-    network,
-    overlay,
-    gossip,
-    tunnels,
-    sharing,
-    placement,
-    names,
-    trees,
-    work,
-    codec,
-    keys,
-    log,
-    sources,
-    opened,
-  }: Started) {
+  private constructor(started: Started) {
+    const { members, network, overlay, gossip, tunnels, sharing, placement, names, trees } = started;
+    const { work, toolchains, codec, keys, log, sources, opened } = started;
     this.members = members;
     this.network = network;
     this.gossip = gossip;
@@ -299,6 +299,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.names = names;
     this.trees = trees;
     this.work = work;
+    this.toolchains = toolchains;
     this.#overlay = overlay;
     this.#codec = codec;
     this.#keys = keys;

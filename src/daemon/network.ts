@@ -18,10 +18,11 @@ import type { Attestations } from "./attestations.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
-import type { NetworkRuntime, NetworkSettings, Signer } from "./network-runtime.ts";
+import type { NetworkRuntime, NetworkSettings, RuntimeParts, Signer } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
+import type { ToolchainNetwork } from "./toolchain-service.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 
 /** Machines that an invitation names: who made it, and some that can stand in. */
@@ -47,6 +48,7 @@ export interface NetworkServiceParts {
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
   readonly capacity: OwnCapacity;
+  readonly toolchainOffer: RuntimeParts["toolchainOffer"];
 }
 
 export interface NetworkServiceOptions extends NetworkSettings {
@@ -324,6 +326,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** What files and directories are fetched from; undefined while this node is in no network. */
   get trees(): TreeNetwork | undefined {
     return this.#running?.runtime.trees;
+  }
+
+  /** What toolchains of members come from; undefined while this node is in no network. */
+  get toolchains(): ToolchainNetwork | undefined {
+    return this.#running?.runtime.toolchains;
   }
 
   tunnels(): Promise<TunnelControls> {

@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly starting: string;
   /** What the user has pinned: not in the cache, which may be thrown away. */
   readonly pins: string;
+  /** What is kept of others' toolchains, and which the user has approved. */
+  readonly toolchains: string;
   readonly database: string;
   readonly blobs: string;
 }
@@ -30,6 +32,7 @@ export function prepareHome(home: Home): HomePaths {
     unresponsive: join(home.runDir, "unresponsive"),
     starting: join(home.runDir, "starting"),
     pins: join(home.stateDir, "pins.json"),
+    toolchains: join(home.stateDir, "toolchains.json"),
     database: join(home.cacheDir, "index.db"),
     blobs: join(home.cacheDir, "cas"),
   };

@@ -15,7 +15,11 @@ import { checkRoom, type Nodes, type TreeTotals, totalsOf } from "./tree-totals.
 export interface TreeNetwork {
   readonly exchange: Pick<Exchange, "blobs">;
   /** See Holders.of. */
-  readonly holders: (blobs: readonly Digest[], signal: AbortSignal) => Promise<ReadonlyMap<Digest, readonly Holder[]>>;
+  readonly holders: (
+    blobs: readonly Digest[],
+    signal: AbortSignal,
+    first?: readonly Key[],
+  ) => Promise<ReadonlyMap<Digest, readonly Holder[]>>;
 }
 
 export interface TreeFetchParts {
@@ -26,6 +30,8 @@ export interface TreeFetchParts {
   /** Every blob of the tree is added before it is looked for. */
   readonly held: Set<Digest>;
   readonly tell: (progress: FetchCounts) => void;
+  /** Who is asked before all others. */
+  readonly first?: readonly Key[];
 }
 
 /** What has come so far, and how much of what is known to be missing there was. */
@@ -71,10 +77,10 @@ export class TreeFetch {
    * @throws {CairnError} blob-absent, home-unwritable, usage where there is no room for it; the signal's reason
    */
   async root({ digest, codec }: Root): Promise<void> {
-    const { store, held, network } = this.#parts;
+    const { store, held, network, first } = this.#parts;
     held.add(digest);
     if (await store.has(digest)) return;
-    const holders = (await network?.holders([digest], this.#signal))?.get(digest) ?? [];
+    const holders = (await network?.holders([digest], this.#signal, first))?.get(digest) ?? [];
     const largest = codec === "directory" ? nodeBytes : limits.blobBytes;
     const sizes = [...new Set(holders.map(({ size }) => size))].filter((size) => size <= largest);
     // Who says another size than the others may be wrong.
@@ -186,7 +192,7 @@ export class TreeFetch {
   async #bringSome(wanted: readonly Wanted[]): Promise<void> {
     const left = this.#from.length === 0 ? wanted.map(({ digest }) => digest) : await this.#ask(this.#from, wanted);
     if (left.length === 0) return;
-    const holders = (await this.#parts.network?.holders(left, this.#signal)) ?? new Map<Digest, readonly Holder[]>();
+    const holders = (await this.#parts.network?.holders(left, this.#signal, this.#parts.first)) ?? new Map<Digest, readonly Holder[]>();
     const from = new Set([...holders.values()].flat().map(({ key }) => key));
     this.#from = [...from, ...this.#from.filter((key) => !from.has(key))];
     const isLeft = new Set(left);

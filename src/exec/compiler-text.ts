@@ -10,6 +10,8 @@ export interface CompilerBanner {
   readonly installedDirectory: string | undefined;
   /** Specs and configuration files that the driver has read. */
   readonly readFiles: readonly string[];
+  /** The gcc in whose neighbourhood clang looks for headers of C++; undefined where there is none, and for gcc. */
+  readonly gccInstallation: string | undefined;
   /** Directories in which clang looks for configuration files. */
   readonly configDirectories: readonly string[];
 }
@@ -28,6 +30,7 @@ export function readBanner(text: string): CompilerBanner | undefined {
     version,
     target,
     installedDirectory: clang === undefined ? undefined : /^InstalledDir: (.+)$/m.exec(text)?.[1],
+    gccInstallation: clang === undefined ? undefined : /^Selected GCC installation: (\/.+)$/m.exec(text)?.[1],
     // gcc names its built-in specs without a path.
     readFiles: readFiles.filter((path) => path.startsWith("/")),
     configDirectories,

@@ -4,8 +4,11 @@
  * Knows: processes, compilers' ways of telling about themselves.
  * Does not know: caches, peers, what a build is.
  */
+export { type Elf, readElf } from "./elf.ts";
 export { LocalExecutor } from "./local.ts";
 export { SandboxExecutor, type SandboxParts } from "./sandbox.ts";
+export { isKept as isSandboxPlace } from "./sandbox-plan.ts";
 export type { RunAs } from "./sandbox-process.ts";
 export type { SandboxOptions } from "./sandbox-setup.ts";
+export { type Ground, groundHere, type Laid, type LaidFile, layOut, toolchainDigest } from "./toolchain-layout.ts";
 export { LocalToolchains } from "./toolchains.ts";

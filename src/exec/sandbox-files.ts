@@ -27,6 +27,8 @@ import { Pace } from "./pace.ts";
 /** Where contents come from that are not here yet: verified bytes. */
 export interface Blobs {
   read(digest: Digest, signal?: AbortSignal): Promise<BlobRead>;
+  /** The path of a file with these bytes, where they lie in one. Who reads it verifies them. */
+  place?(digest: Digest): Promise<string | undefined>;
 }
 
 interface Kept {
@@ -65,6 +67,12 @@ export class SandboxFiles {
     if (read.kind === "miss") return false;
     if (!this.#hold(digest, executable)) this.#write(digest, executable, read.bytes); // Or somebody else was as quick.
     return true;
+  }
+
+  /** The same for what may be a hundred megabytes: not all of it in memory, and others get their turn. */
+  async fetchLarge(digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
+    const place = await this.#blobs.place?.(digest);
+    return place === undefined ? this.fetch(digest, executable, signal) : this.adopt(place, digest, executable, signal);
   }
 
   /** Copies a file of this machine. @returns false when its content is another by now @throws {Error} of the system */

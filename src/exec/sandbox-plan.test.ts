@@ -64,7 +64,15 @@ const table: readonly [what: string, paths: readonly string[], expected: string[
 for (const [what, paths, expected] of table) test(what, async () => assert.deepEqual(await placed(paths), expected));
 
 test("where specs would be found none may lie", async () => {
-  const toolchain = { family: "gcc", version: "12", target: "x", digest: DIGEST, files: [], absent: ["/usr/lib/gcc/12/../specs"] } as const;
+  const toolchain = {
+    family: "gcc",
+    version: "12",
+    target: "x",
+    digest: DIGEST,
+    files: [],
+    beside: [],
+    absent: ["/usr/lib/gcc/12/../specs"],
+  } as const;
   for (const path of ["/usr/lib/gcc/specs", "/lib/gcc/specs", "/usr/lib/up/usr/lib/gcc/specs"]) {
     const planned = await planRoot(action([path], { toolchain }), base(), never);
     assert.equal(planned.kind, "refused", path);

@@ -141,7 +141,8 @@ export async function planRoot(
   return { kind: "planned", entries: plan.entries };
 }
 
-function isKept(path: string): boolean {
+/** Whether it is the sandbox's own place, or lies in one. */
+export function isKept(path: string): boolean {
   return KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`));
 }
 

@@ -1,18 +1,18 @@
 /**
- * A toolchain as entries of a sandbox's root: its files where they lie on this machine, with the links that lead to them.
+ * A toolchain as entries of a sandbox's root: its files where they lie on the machine that identified it, with the links to them.
  *
- * Knows: paths and links of this machine. Does not know: compilers.
+ * Knows: what was copied for whom. Does not know: compilers, or how a toolchain of another machine came here.
  */
-import { lstatSync, readlinkSync } from "node:fs";
 import { type Digest, limits } from "../base/index.ts";
 import type { Files, Toolchain } from "../contracts/index.ts";
 import type { SandboxFiles } from "./sandbox-files.ts";
-import { type Entries, Plan } from "./sandbox-plan.ts";
+import { type Entries, isKept, Plan } from "./sandbox-plan.ts";
+import { groundHere, type Laid, layOut } from "./toolchain-layout.ts";
 
 export interface ToolchainsParts {
   /** What this machine's files contain. */
   readonly files: Files;
-  /** Where they are copied to, by content. */
+  /** Where they are copied to, by content; those of another machine come from blobs. */
   readonly kept: SandboxFiles;
 }
 
@@ -35,7 +35,7 @@ export class SandboxToolchains {
   readonly #parts: ToolchainsParts;
   readonly #base: Entries;
   readonly #signal: AbortSignal;
-  /** In the order of last use, oldest first. */
+  /** By the root of their pack or, this machine's own, by what they are; in the order of last use, oldest first. */
   readonly #known = new Map<Digest, Known>();
 
   /** @param signal ends the copying, which outlives the job that needed it first */
@@ -46,13 +46,14 @@ export class SandboxToolchains {
   }
 
   /**
-   * @returns undefined when its files are not what they were when it was identified
+   * @returns undefined when its files are not what they were when it was identified, or not here any more
    * @throws {Error} of the system
    */
   async take(toolchain: Toolchain, signal: AbortSignal): Promise<HeldToolchain | undefined> {
-    const known = this.#known.get(toolchain.digest) ?? this.#copy(toolchain);
-    this.#known.delete(toolchain.digest);
-    this.#known.set(toolchain.digest, known);
+    const name = toolchain.layout?.root ?? toolchain.digest;
+    const known = this.#known.get(name) ?? this.#copy(name, toolchain);
+    this.#known.delete(name);
+    this.#known.set(name, known);
     known.users++;
     using stack = new DisposableStack();
     stack.defer(() => {
@@ -66,12 +67,12 @@ export class SandboxToolchains {
     return { entries, [Symbol.dispose]: () => held.dispose() };
   }
 
-  #copy(toolchain: Toolchain): Known {
+  #copy(name: Digest, toolchain: Toolchain): Known {
     const adopted: Known["adopted"] = [];
     const known = { entries: this.#entriesOf(toolchain, adopted), adopted, users: 1 };
     const forget = (): void => {
       known.users--;
-      if (this.#known.get(toolchain.digest) === known) this.#known.delete(toolchain.digest);
+      if (this.#known.get(name) === known) this.#known.delete(name);
       this.#release(known);
     };
     known.entries.then((entries) => (entries === undefined ? forget() : known.users--), forget);
@@ -80,18 +81,17 @@ export class SandboxToolchains {
 
   async #entriesOf(toolchain: Toolchain, adopted: Known["adopted"]): Promise<Entries | undefined> {
     const { files, kept } = this.#parts;
+    const here = groundHere(files, this.#signal);
+    const laid: Laid | undefined = toolchain.layout ?? (await layOut([...toolchain.files, ...toolchain.beside], here))?.laid;
+    if (laid === undefined) return undefined;
     const plan = new Plan(this.#base);
-    for (const file of toolchain.files) {
-      const place = trace(plan, file);
-      if (place === undefined) return undefined;
-      await files.prepare(place, this.#signal);
-      const state = files.state(place);
-      if (state.kind !== "file") return undefined;
-      const { digest } = state;
-      const executable = (lstatSync(place).mode & 0o111) !== 0;
-      if (!(await kept.adopt(place, digest, executable, this.#signal))) return undefined;
+    for (const { path, target } of laid.links) if (isKept(path) || !plan.put(path, { kind: "link", target })) return undefined;
+    for (const { path, digest, executable } of laid.files) {
+      const isOwn = toolchain.layout === undefined;
+      const isHere = isOwn ? kept.adopt(path, digest, executable, this.#signal) : kept.fetchLarge(digest, executable, this.#signal);
+      if (!(await isHere)) return undefined;
       adopted.push({ digest, executable });
-      if (!plan.put(place, { kind: "file", digest, executable })) return undefined;
+      if (isKept(path) || !plan.put(path, { kind: "file", digest, executable })) return undefined;
     }
     return plan.entries;
   }
@@ -107,40 +107,5 @@ export class SandboxToolchains {
 
   #release({ adopted }: Known): void {
     for (const { digest, executable } of adopted) this.#parts.kept.release(digest, executable);
-  }
-}
-
-const LINKS_FOLLOWED = 40;
-
-/** Follows `path` on this machine, and puts the links on the way into the plan. @returns where the file itself lies */
-function trace(plan: Plan, path: string): string | undefined {
-  let parts = path.split("/").filter((part) => part !== "");
-  let at = "";
-  for (let followed = 0; parts.length > 0; ) {
-    const [part = "", ...rest] = parts;
-    parts = rest;
-    if (part === ".") continue;
-    if (part === "..") {
-      at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
-      continue;
-    }
-    const here = `${at}/${part}`;
-    const target = linkTarget(here);
-    if (target === undefined) {
-      at = here;
-      continue;
-    }
-    if (++followed > LINKS_FOLLOWED || !plan.put(here, { kind: "link", target })) return undefined;
-    if (target.startsWith("/")) at = "";
-    parts = [...target.split("/").filter((one) => one !== ""), ...parts];
-  }
-  return at;
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined; // A plain file or directory.
   }
 }

@@ -18,7 +18,6 @@ import type {
   ToolchainSupply,
   Toolchains,
 } from "../contracts/index.ts";
-import { canonicalDigest } from "../wire/index.ts";
 import {
   type CompilerBanner,
   readBanner,
@@ -28,6 +27,7 @@ import {
   readSearchDirectories,
 } from "./compiler-text.ts";
 import { runProgram } from "./run.ts";
+import { toolchainDigest } from "./toolchain-layout.ts";
 
 /** Programs that stand in for a compiler and would be asked in its place. */
 const WRAPPERS = new Set(["ccache", "sccache", "distcc", "icecc", "cairn-cc", "gomacc", "rewrapper", "recc", "fastbuild", "buildcache"]);
@@ -82,13 +82,14 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     return [...byDigest.values()];
   }
 
-  /** One of those: where several paths lead to it, that which was identified last. */
-  find(digest: Digest): Installed | undefined {
-    return [...this.#known.values()].findLast((known) => known.toolchain.digest === digest && this.#unchanged(known));
+  /** Those that have this content, by whatever paths they were called; the one that was identified last comes first. */
+  find(digest: Digest): Installed[] {
+    const found = [...this.#known.values()].filter((known) => known.toolchain.digest === digest && this.#unchanged(known));
+    return found.toReversed();
   }
 
   supply(digest: Digest): Promise<Supplied> {
-    const installed = this.find(digest);
+    const [installed] = this.find(digest);
     return Promise.resolve(
       installed === undefined ? { kind: "absent", why: "no compiler here has this content" } : { kind: "installed", installed },
     );
@@ -129,9 +130,9 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
       digests.push(state.digest);
     }
     const { family, version, target } = banner;
-    const contents = files.map((file, i) => [basename(file), digests[i]]);
-    const digest = canonicalDigest("cairn.toolchain.1", [family, version, target, basename(compiler), contents]);
-    const toolchain: Toolchain = { family, version, target, digest, files, absent: parts.absent };
+    const digest = toolchainDigest({ family, version, target, files }, compiler, digests);
+    const beside = this.#gccBeside(banner);
+    const toolchain: Toolchain = { family, version, target, digest, files, absent: parts.absent, beside };
     this.#known.set(key, { compiler, toolchain, digests });
     keepRecent(this.#known, 64);
     this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
@@ -168,6 +169,13 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     });
     absent.push(...this.#settingsThatMayAppear(compiler, banner, searched));
     return { programs: [...new Set(programs)], absent: [...new Set(absent)] };
+  }
+
+  /** What tells clang that there is a gcc, for this machine and the smaller ones that it can be. */
+  #gccBeside({ gccInstallation }: CompilerBanner): string[] {
+    if (gccInstallation === undefined) return [];
+    const marks = ["", "/32", "/x32"].map((part) => `${gccInstallation}${part}/crtbegin.o`);
+    return marks.filter((path) => !this.#files.absent(path));
   }
 
   /** Ignore lists that clang's sanitizers read unasked. */

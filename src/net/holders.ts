@@ -46,11 +46,12 @@ export class Holders {
    * Asks the nearest members first, and others while some blob has too few who have it.
    *
    * @param blobs at most limits.trees.blobsAtOnce
+   * @param first who is asked before all others
    * @returns of each blob those that have it, the nearest first; who does not answer has nothing
    */
-  async of(blobs: readonly Digest[], signal: AbortSignal): Promise<ReadonlyMap<Digest, readonly Holder[]>> {
+  async of(blobs: readonly Digest[], signal: AbortSignal, first: readonly Key[] = []): Promise<ReadonlyMap<Digest, readonly Holder[]>> {
     const found = new Map<Digest, Holder[]>(blobs.map((blob) => [blob, []]));
-    const members = this.#parts.nearest().slice(0, asked);
+    const members = [...new Set([...first, ...this.#parts.nearest()])].slice(0, asked);
     for (let at = 0; at < members.length; at += askedAtOnce) {
       signal.throwIfAborted();
       const group = members.slice(at, at + askedAtOnce);

@@ -24,5 +24,6 @@ export { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
 export { planCopies } from "./replication-plan.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";
 export { StreamDuplex } from "./stream-duplex.ts";
+export { ToolchainOffers, type ToolchainOffersParts } from "./toolchain-offers.ts";
 export type { OwnPlace } from "./whereabouts.ts";
 export { Work } from "./work.ts";

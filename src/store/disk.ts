@@ -127,6 +127,11 @@ export class DiskStore implements LocalStore {
     return verified === undefined ? undefined : { size: verified.size, crc32: verified.crc32 };
   }
 
+  /** The path of a file with these bytes, made plain if need be; undefined when they are not here. */
+  async place(digest: Digest): Promise<string | undefined> {
+    return (await this.plain(digest)) === undefined ? undefined : this.plainPath(digest);
+  }
+
   /**
    * Does waiting work in small steps: last uses, eviction, compression, what crashes left, verifying what lies here.
    * To be called when the daemon is idle and after writes.

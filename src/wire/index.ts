@@ -38,6 +38,7 @@ export type { ReachFrame } from "./reach.ts";
 export type { Answer, BlobPiece, Question, SetCarrier, ShareFrame, SummaryFrame, WantedBlob } from "./share.ts";
 export { ShareSplitter } from "./share-splitter.ts";
 export type { SwarmGive, SwarmWant } from "./swarm.ts";
+export type { ToolchainPack, ToolchainQuestion } from "./toolchains.ts";
 export type { Codec, Directory, Root, TreeEntry } from "./tree.ts";
 export type { WorkDone, WorkEnd, WorkFrame, WorkPiece } from "./work.ts";
 

@@ -71,6 +71,14 @@ export {
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";
 export { decodeSwarmGive, decodeSwarmWant, encodeSwarmGive, encodeSwarmWant } from "./swarm.ts";
 export {
+  decodeToolchainAnswer,
+  decodeToolchainPack,
+  decodeToolchainQuestion,
+  encodeToolchainAnswer,
+  encodeToolchainPack,
+  encodeToolchainQuestion,
+} from "./toolchains.ts";
+export {
   decodeWorkFrame,
   encodeWorkAlive,
   encodeWorkAsk,

@@ -1,0 +1,90 @@
+/**
+ * This machine's own compilers for members that compile for it: what they are called as packs, and their files in the store.
+ *
+ * Knows: the order of it. Does not know: who asks, what a worker makes of it.
+ */
+import { CairnError, type Digest, type Log, reasonOf } from "../base/index.ts";
+import type { Files, Installed, ToolchainOffer } from "../contracts/index.ts";
+import { groundHere, type LocalToolchains, layOut, readElf } from "../exec/index.ts";
+import type { DiskStore, Pins } from "../store/index.ts";
+import type { ToolchainQuestion } from "../wire/index.ts";
+import { type PackCodecs, type Packed, packOf } from "./toolchain-pack.ts";
+
+export interface PackerParts {
+  readonly toolchains: Pick<LocalToolchains, "find">;
+  readonly files: Files;
+  readonly store: Pick<DiskStore, "has" | "copyIn" | "writeVerified">;
+  readonly pins: Pick<Pins, "hold">;
+  readonly codecs: () => Promise<PackCodecs>;
+  readonly log: Log;
+}
+
+export class ToolchainPacker {
+  readonly #parts: PackerParts;
+  /** One is packed at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  /** An object stands for a toolchain as long as none of its files changes. */
+  readonly #known = new WeakMap<Installed, Packed>();
+
+  constructor(parts: PackerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What members are told. With `pack` everything is in the store when it resolves.
+   *
+   * @throws {CairnError} home-unwritable, limit-exceeded; the signal's reason
+   */
+  async offer({ digest, pack }: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
+    const [installed] = this.#parts.toolchains.find(digest);
+    const packed = installed && (await this.describe(installed, signal));
+    if (packed === undefined || !pack) return packed?.offer;
+    const turn = this.#turn.then(() => this.#keep(digest, packed, signal));
+    this.#turn = turn.catch(() => undefined);
+    await turn;
+    return packed.offer;
+  }
+
+  /** Undefined where its files are not what they were, or it is nothing that could be sent. @throws the signal's reason */
+  async describe(installed: Installed, signal: AbortSignal): Promise<Packed | undefined> {
+    const known = this.#known.get(installed);
+    if (known !== undefined) return known;
+    const { toolchain, compiler } = installed;
+    const { family, version, target, files, absent, beside } = toolchain;
+    const found = await layOut([...files, ...beside], groundHere(this.#parts.files, signal));
+    const machine = readElf(compiler)?.machine;
+    if (found === undefined || machine === undefined) return undefined;
+    const about = { family, version, target, platform: `${process.platform}-${machine}`, compiler, files, absent, beside };
+    try {
+      const packed = packOf(about, found.laid, await this.#parts.codecs());
+      if (packed !== undefined) this.#known.set(installed, packed);
+      return packed;
+    } catch (error) {
+      if (!(error instanceof CairnError)) throw error;
+      this.#parts.log.event("warn", "toolchains.not-packed", { compiler, why: reasonOf(error) });
+      return undefined; // A name that is no text.
+    }
+  }
+
+  async #keep(digest: Digest, { offer, files, small }: Packed, signal: AbortSignal): Promise<void> {
+    const { store, pins, log } = this.#parts;
+    const began = performance.now();
+    using hold = pins.hold();
+    let copied = 0;
+    for (const { path, digest: content, size } of files) {
+      hold.blobs.add(content);
+      if (await store.has(content)) continue;
+      signal.throwIfAborted();
+      const kept = await store.copyIn(path, signal);
+      // An upgrade in the middle: the next question finds another compiler.
+      if (kept.digest !== content) throw new CairnError("usage", { why: `${path} has changed` });
+      copied += size;
+    }
+    for (const [content, bytes] of small) {
+      hold.blobs.add(content);
+      if (!(await store.has(content))) await store.writeVerified(content, bytes, signal);
+    }
+    const tookMs = Math.round(performance.now() - began);
+    log.event("info", "toolchains.packed", { digest, root: offer.root, compiler: offer.compiler, bytes: offer.bytes, copied, tookMs });
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * Compilers for others' jobs: this machine's own where they lie as they do at whoever asks, those that members have sent, and fetching of
+ * others in the background.
+ *
+ * Knows: who may send what, when there is time and room for it. Does not know: how a pack is judged, what is compiled.
+ */
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Digest, type Environment, type Key, type Log, limits, reasonOf, type ToolchainsAccept } from "../base/index.ts";
+import type { Files, Installed, Supplied, ToolchainOffer, ToolchainSupply } from "../contracts/index.ts";
+import type { LocalToolchains } from "../exec/index.ts";
+import type { DiskStore, Pins } from "../store/index.ts";
+import { loadNetworkCodec, loadTreeCodec, type ToolchainQuestion } from "../wire/index.ts";
+import { type Brought, bringToolchain, type Postponed } from "./toolchain-fetch.ts";
+import type { NotTaken } from "./toolchain-pack.ts";
+import { ToolchainPacker } from "./toolchain-packer.ts";
+import { type Shelved, ToolchainShelf } from "./toolchain-shelf.ts";
+import { FetchWindow } from "./toolchain-window.ts";
+import type { TreeNetwork } from "./tree-fetch.ts";
+
+/** Other members, as far as toolchains need them. */
+export interface ToolchainNetwork {
+  readonly trees: TreeNetwork;
+  readonly ask: (member: Key, question: ToolchainQuestion) => Promise<ToolchainOffer | undefined>;
+  readonly isOfOwnDomain: (member: Key) => boolean;
+}
+
+export interface ToolchainServiceParts {
+  readonly toolchains: LocalToolchains;
+  readonly files: Files;
+  readonly store: DiskStore;
+  readonly pins: Pins;
+  readonly log: Log;
+  readonly network: () => ToolchainNetwork | undefined;
+  /** Whether nobody builds here. */
+  readonly isQuiet: () => boolean;
+  /** Of the daemon. */
+  readonly env: Environment;
+  /** Called when there is another toolchain here, or one less. */
+  readonly changed: () => void;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export interface ToolchainServiceOptions {
+  readonly file: string;
+  readonly capacityBytes: number;
+  readonly accept: ToolchainsAccept;
+  /** Whether members are told of this machine's own. */
+  readonly isSending: boolean;
+}
+
+interface Heard {
+  readonly offer: Promise<ToolchainOffer | undefined>;
+  readonly atMs: number;
+}
+
+/** What somebody wanted, and nobody has approved. */
+export interface Wanted extends ToolchainOffer {
+  readonly digest: Digest;
+  readonly from: Key;
+}
+
+const { offerMs, offers: mostHeard, wanted: mostWanted, refusedMs, fetchMs, quietEveryMs } = limits.toolchains;
+/** Names that compilers have: what a member names is run, if only to ask it what it is. */
+const COMPILER_NAME = /^(?:[a-z0-9_]{1,16}(?:-[a-z0-9_]{1,16}){1,3}-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+)(?:-\d{1,2})?$/;
+const MACHINES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
+
+export class ToolchainService implements ToolchainSupply, AsyncDisposable {
+  readonly shelf: ToolchainShelf;
+  readonly #parts: ToolchainServiceParts;
+  readonly #options: ToolchainServiceOptions;
+  readonly #packer: ToolchainPacker;
+  readonly #window: FetchWindow;
+  readonly #stop = new AbortController();
+  readonly #machine: string = MACHINES[process.arch] ?? process.arch;
+  /** What members have said, by member and digest; oldest first. */
+  readonly #heard = new Map<string, Heard>();
+  /** Those that have been read from the disk, by root. */
+  readonly #read = new Map<Digest, Promise<Installed | undefined>>();
+  readonly #wanted = new Map<Digest, Wanted>();
+  /** When a pack was refused, by member and root. */
+  readonly #refused = new Map<string, { readonly atMs: number; readonly why: string }>();
+  /** Paths of compilers that members have named. */
+  readonly #lookedAt = new Set<string>();
+  #fetching: { readonly root: Digest; readonly ended: Promise<void> } | undefined;
+
+  constructor(parts: ToolchainServiceParts, options: ToolchainServiceOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.shelf = ToolchainShelf.open(parts, options);
+    this.#packer = new ToolchainPacker({ ...parts, codecs: loadCodecs });
+    this.#window = new FetchWindow({ now: parts.now });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#fetching?.ended;
+  }
+
+  /** What this machine can run for others, without fetching anything. */
+  get digests(): readonly Digest[] {
+    const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain.digest);
+    return [...new Set([...own, ...this.shelf.list().map(({ digest }) => digest)])];
+  }
+
+  /** Whether toolchains are fetched that nobody here has looked at. */
+  get takes(): boolean {
+    return this.#options.accept !== "approved";
+  }
+
+  /** What others wanted, and somebody here would have to approve; newest last. */
+  get wanted(): readonly Wanted[] {
+    return [...this.#wanted.values()];
+  }
+
+  /** Root of the pack that is being fetched. */
+  get fetching(): Digest | undefined {
+    return this.#fetching?.root;
+  }
+
+  /** What members hear of this machine's own. */
+  async offer(question: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
+    if (!this.#options.isSending) return undefined;
+    return this.#packer.offer(question, AbortSignal.any([signal, this.#stop.signal]));
+  }
+
+  async supply(digest: Digest, member: Key, signal: AbortSignal): Promise<Supplied> {
+    const offer = await this.#hear(digest, member);
+    signal.throwIfAborted();
+    if (offer === undefined) return absent("who asks does not say what it consists of");
+    await this.#lookAt(offer.compiler);
+    for (const own of this.#parts.toolchains.find(digest))
+      if ((await this.#packer.describe(own, signal))?.offer.root === offer.root) return { kind: "installed", installed: own };
+    const kept = await this.#kept(offer.root);
+    if (kept?.toolchain.digest === digest) return { kind: "installed", installed: kept };
+    const why = this.#objection(digest, offer, member);
+    if (why !== undefined) return absent(why);
+    this.#fetchSoon(digest, offer, member);
+    return absent(this.#fetching?.root === offer.root ? "being fetched" : "another one is being fetched");
+  }
+
+  /** What this machine's own are called as packs, for people. */
+  async described(installed: Installed, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
+    return (await this.#packer.describe(installed, signal))?.offer;
+  }
+
+  /** @throws {CairnError} limit-exceeded, home-unwritable */
+  approve(digest: Digest): void {
+    this.shelf.approve(digest);
+    this.#wanted.delete(digest);
+  }
+
+  /** Asked once in a while; several jobs at once ask together. */
+  #hear(digest: Digest, member: Key): Promise<ToolchainOffer | undefined> {
+    const name = `${member} ${digest}`;
+    const now = this.#parts.now();
+    const heard = this.#heard.get(name);
+    if (heard !== undefined && now - heard.atMs < offerMs) return heard.offer;
+    const offer = this.#parts.network()?.ask(member, { digest, pack: false }) ?? Promise.resolve(undefined);
+    this.#heard.delete(name);
+    this.#heard.set(name, { offer, atMs: now });
+    // Who has not answered is asked again by the next job.
+    void offer.then((said) => said ?? this.#heard.delete(name));
+    dropOldest(this.#heard, mostHeard);
+    return offer;
+  }
+
+  /** A compiler that lies here too may be one that nobody has used yet. */
+  async #lookAt(path: string): Promise<void> {
+    const { toolchains, env } = this.#parts;
+    const searched = (env.PATH ?? "").split(":");
+    if (this.#lookedAt.has(path) || !COMPILER_NAME.test(basename(path)) || !searched.includes(dirname(path))) return;
+    if (!existsSync(path)) return;
+    this.#lookedAt.add(path);
+    await toolchains.identify(path, new Map([["PATH", env.PATH ?? ""]]), this.#stop.signal);
+  }
+
+  #kept(root: Digest): Promise<Installed | undefined> {
+    const shelved = this.shelf.use(root);
+    if (shelved === undefined) return Promise.resolve(undefined);
+    const known = this.#read.get(root);
+    if (known !== undefined) return known;
+    const read = this.#readShelved(shelved);
+    this.#read.set(root, read);
+    dropOldest(this.#read, limits.toolchains.kept);
+    return read;
+  }
+
+  /** After a restart: what is on the disk is judged like what has just come. */
+  async #readShelved({ digest, root }: Shelved): Promise<Installed | undefined> {
+    let why: string;
+    try {
+      const brought = await this.#bring({ digest, root }, undefined, () => undefined);
+      if (brought.kind === "unpacked") return brought.installed;
+      ({ why } = brought);
+    } catch (error) {
+      why = reasonOf(error);
+    }
+    this.#read.delete(root);
+    if (!this.#stop.signal.aborted) this.shelf.remove(root, why); // Something of it is gone: it can be fetched again.
+    return undefined;
+  }
+
+  #objection(digest: Digest, offer: ToolchainOffer, member: Key): string | undefined {
+    const { accept } = this.#options;
+    const platform = `${process.platform}-${this.#machine}`;
+    if (offer.platform !== platform) return `it is for ${offer.platform}, and this machine is ${platform}`;
+    const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
+    if (!isTaken && !this.shelf.approved.has(digest)) {
+      this.#note({ ...offer, digest, from: member });
+      return "nobody here has approved it";
+    }
+    const refused = this.#refused.get(`${member} ${offer.root}`);
+    if (refused !== undefined && this.#parts.now() - refused.atMs < refusedMs) return `refused: ${refused.why}`;
+    return undefined;
+  }
+
+  #note(wanted: Wanted): void {
+    if (!this.#wanted.has(wanted.digest)) {
+      const { digest, from, compiler, version, target } = wanted;
+      this.#parts.log.event("warn", "toolchains.wanted", { digest, peer: from, compiler, version, target });
+    }
+    this.#wanted.delete(wanted.digest);
+    this.#wanted.set(wanted.digest, wanted);
+    dropOldest(this.#wanted, mostWanted);
+  }
+
+  /** Does nothing while another one is on its way: the next job asks again. */
+  #fetchSoon(digest: Digest, offer: ToolchainOffer, member: Key): void {
+    if (this.#fetching !== undefined || this.#stop.signal.aborted) return;
+    const ended = this.#fetch(digest, offer, member).finally(() => {
+      this.#fetching = undefined;
+    });
+    this.#fetching = { root: offer.root, ended };
+  }
+
+  /** Never rejects. */
+  async #fetch(digest: Digest, offer: ToolchainOffer, member: Key): Promise<void> {
+    const { log, now } = this.#parts;
+    const { root, compiler, version } = offer;
+    const facts = { digest, root, peer: member, compiler, version };
+    const began = performance.now();
+    try {
+      await this.#untilQuiet();
+      const ready = await this.#parts.network()?.ask(member, { digest, pack: true });
+      if (ready?.root !== root) {
+        this.#heard.delete(`${member} ${digest}`); // It may be another one by now.
+        return log.event("info", "toolchains.not-fetched", { ...facts, why: "not packed" });
+      }
+      const brought = await this.#bring({ digest, root }, member, (bytes) => this.#admit(bytes, member));
+      if (brought.kind === "refused") return this.#refuse(member, root, brought.why, facts);
+      if (brought.kind === "postponed") return log.event("info", "toolchains.not-fetched", { ...facts, why: brought.why });
+      const { installed, blobs, cameBytes } = brought;
+      const { platform, family, target } = ready;
+      this.shelf.add({ root, digest, from: member, fetchedAtMs: now(), blobs, family, version, target, platform, compiler });
+      this.#read.set(root, Promise.resolve(installed));
+      this.#wanted.delete(digest);
+      this.#parts.changed();
+      const tookMs = Math.round(performance.now() - began);
+      log.event("info", "toolchains.fetched", { ...facts, bytes: brought.bytes, cameBytes, tookMs });
+    } catch (error) {
+      log.event("info", "toolchains.not-fetched", { ...facts, why: reasonOf(error) });
+    }
+  }
+
+  /** The user comes first. @throws the signal's reason */
+  async #untilQuiet(): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(fetchMs)]);
+    while (!this.#parts.isQuiet()) await pause(quietEveryMs, undefined, { signal });
+  }
+
+  #admit(bytes: number, member: Key): string | undefined {
+    if (!this.#window.take(member, bytes)) return "enough has been fetched for now";
+    return this.shelf.makeRoom(bytes) ? undefined : "no room: toolchains.capacity";
+  }
+
+  #refuse(member: Key, root: Digest, why: string, facts: Readonly<Record<string, string>>): void {
+    this.#refused.set(`${member} ${root}`, { atMs: this.#parts.now(), why });
+    dropOldest(this.#refused, mostHeard);
+    this.#parts.log.event("warn", "toolchains.declined", { ...facts, why });
+  }
+
+  /** @param member undefined: only what is here */
+  async #bring(
+    asked: { readonly digest: Digest; readonly root: Digest },
+    member: Key | undefined,
+    admit: (bytes: number) => string | undefined,
+  ): Promise<Brought | NotTaken | Postponed> {
+    const { store, pins } = this.#parts;
+    using hold = pins.hold();
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(fetchMs)]);
+    const network = member === undefined ? undefined : this.#parts.network()?.trees;
+    const parts = { store, pins, codecs: await loadCodecs(), network, machine: this.#machine };
+    return bringToolchain(parts, asked, member === undefined ? [] : [member], admit, hold.blobs, signal);
+  }
+}
+
+async function loadCodecs(): Promise<{
+  readonly messages: Awaited<ReturnType<typeof loadNetworkCodec>>;
+  readonly trees: Awaited<ReturnType<typeof loadTreeCodec>>;
+}> {
+  return { messages: await loadNetworkCodec(), trees: await loadTreeCodec() };
+}
+
+function absent(why: string): Supplied {
+  return { kind: "absent", why };
+}
+
+function dropOldest(map: Map<string, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(key);
+  }
+}
