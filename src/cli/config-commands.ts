@@ -6,10 +6,10 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, checkSetting, loadConfig, makeDirectories, settingNames, systemCode } from "../base/index.ts";
+import { CairnError, checkSetting, type Environment, loadConfig, makeDirectories, settingNames, systemCode } from "../base/index.ts";
 import { type ConfigValue, readConfig } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { bytes, table } from "./format.ts";
+import { bytes, foldedTable } from "./format.ts";
 import { exitCodes } from "./troubles.ts";
 
 interface Json {
@@ -23,25 +23,30 @@ export function configPath(context: Context, options: Json): number {
 
 export async function configList(context: Context, options: Json, signal: AbortSignal): Promise<number> {
   const { terminal, home } = context;
-  const { values } = await settings(context, signal);
+  const values = await settings(context, signal);
   answer(terminal, options.json, values, () =>
-    table(
-      values.map(({ name, value, origin }) => [
-        terminal.paint.name(name),
-        display(name, value),
-        terminal.paint.dim(origin === home.configFile ? "config file" : origin),
-      ]),
+    foldedTable(
+      values.map(({ name, value, origin, next }) => {
+        const from = (origin: string): string => terminal.paint.dim(origin === home.configFile ? "config file" : origin);
+        const later = next === undefined ? "" : `; ${terminal.paint.careful(`${display(name, next.value)} later`)}, ${from(next.origin)}`;
+        return [terminal.paint.name(name), display(name, value), `${from(origin)}${later}`];
+      }),
+      terminal.width,
     ),
   );
+  if (options.json !== true && values.some(({ next }) => next !== undefined)) terminal.note(terminal.paint.dim(`later: ${ANEW}`));
   return exitCodes.ok;
 }
 
 export async function configGet(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
-  const { values } = await settings(context, signal);
+  const values = await settings(context, signal);
   const found = values.find((value) => value.name === name);
   if (found === undefined)
     throw new CairnError("usage", { why: `there is no setting ${name}`, advice: `there are: ${settingNames.join(", ")}` });
   answer(context.terminal, options.json, found, () => [String(found.value)]);
+  // Beside the answer, so that $(cairn config get …) is the value alone.
+  if (options.json !== true && found.next !== undefined)
+    context.terminal.note(context.terminal.paint.dim(`the running daemon's; ${found.next.value} (${found.next.origin}) ${ANEW}`));
   return exitCodes.ok;
 }
 
@@ -55,20 +60,40 @@ export function configSet(context: Context, name: string, text: string, options:
   const after = setInToml(before, name, value);
   parseToml(after, home.configFile);
   writeText(home.configFile, after);
-  answer(terminal, options.json, { name, value: text, path: home.configFile }, () => [
-    `${name} = ${text}`,
-    terminal.paint.dim("takes effect when the daemon starts anew: cairn down; cairn up"),
-  ]);
+  answer(terminal, options.json, { name, value: text, path: home.configFile }, () => [`${name} = ${text}`, terminal.paint.dim(ANEW)]);
   return exitCodes.ok;
 }
 
+const ANEW = "takes effect when the daemon starts anew: cairn down; cairn up";
+
+/** What holds now, and where the next daemon would have something else, that. */
+interface Setting extends ConfigValue {
+  readonly next?: Pick<ConfigValue, "value" | "origin">;
+}
+
 /** Those of the daemon that runs; without one, those that the next would have. @throws {CairnError} config-invalid */
-async function settings({ control, home, env }: Context, signal: AbortSignal): Promise<{ values: readonly ConfigValue[] }> {
+async function settings({ control, home, env }: Context, signal: AbortSignal): Promise<readonly Setting[]> {
+  let running: ConfigValue[];
   try {
-    return { values: readConfig(await control.get("/config", {}, signal)) };
+    running = readConfig(await control.get("/config", {}, signal));
   } catch (error) {
     if (!(error instanceof CairnError) || error.code !== "daemon-absent") throw error;
-    return loadConfig(home.configFile, env);
+    return loadConfig(home.configFile, env).values;
+  }
+  const later = new Map(nextValues(home.configFile, env).map((value) => [value.name, value]));
+  return running.map((now) => {
+    const next = later.get(now.name);
+    return next === undefined || next.value === now.value ? now : { ...now, next: { value: next.value, origin: next.origin } };
+  });
+}
+
+/** None where the file is broken by now: what runs can be told all the same. */
+function nextValues(file: string, env: Environment): readonly ConfigValue[] {
+  try {
+    return loadConfig(file, env).values;
+  } catch (error) {
+    if (error instanceof CairnError) return [];
+    throw error;
   }
 }
 

@@ -50,6 +50,7 @@ export interface PeerRow {
   /** Undefined before the first round trip, and while not connected. */
   readonly rttMs: number | undefined;
   readonly connectedMs: number;
+  /** Of the link, and of all streams of the data plane that there were. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly why: string;
@@ -104,8 +105,8 @@ export function readPeers(answer: unknown): PeerList {
         via: textIn(row, "via"),
         rttMs: typeof rtt === "number" ? rtt : undefined,
         connectedMs: numberIn(row, "connectedMs"),
-        bytesIn: numberIn(row, "bytesIn"),
-        bytesOut: numberIn(row, "bytesOut"),
+        bytesIn: numberIn(row, "bytesIn") + numberIn(field(row, "data"), "bytesIn"),
+        bytesOut: numberIn(row, "bytesOut") + numberIn(field(row, "data"), "bytesOut"),
         why: textIn(row, "why"),
         presence: readPresence(field(row, "presence")),
       };

@@ -115,6 +115,7 @@ const PEERS = {
       rttMs: 1.25,
       bytesIn: 2048,
       bytesOut: 1024,
+      data: { open: 0, total: 2, bytesIn: 1_048_576, bytesOut: 1024, path: "tls" },
     },
     { name: "old", domain: "home", key: KEY, state: "unreachable", address: null, failures: 3, why: "no address known" },
   ],
@@ -278,7 +279,7 @@ test("answers for people", async (t) => {
       ["peers"],
       0,
       /listening on \/ip4\/192\.0\.2\.1/,
-      /ci +ci +\/ip4\/192\.0\.2\.2\/tcp\/4711 +direct +1\.3 ms +2 KiB in, 1 KiB out +1 m 12 s/,
+      /ci +ci +\/ip4\/192\.0\.2\.2\/tcp\/4711 +direct +1\.3 ms +1 MiB in, 2 KiB out +1 m 12 s/,
       /old +home +unreachable: no address known/,
     ],
     [["revoke", "ci"], 0, /revoked {2}ci/],
@@ -546,4 +547,16 @@ test("the systemd unit is written and how to enable it is told", async (t) => {
   const unit = readFileSync(join(context.env.XDG_CONFIG_HOME ?? "", "systemd/user/cairn.service"), "utf8");
   assert.match(unit, /^ExecStart=".*\/bin\/cairn" up --foreground$/m);
   assert.match(unit, new RegExp(`^Environment="CAIRN_HOME=${context.home.root}"$`, "m"));
+});
+
+test("a setting that was changed while the daemon runs is told both as it is and as it will be", async (t) => {
+  const { run } = await stage(t);
+  assert.equal((await run("config", "get", "store.capacity")).note, "");
+  await run("config", "set", "store.capacity", "50GiB");
+  const { out, note } = await run("config", "get", "store.capacity");
+  assert.equal(out, "21474836480\n", "what holds, alone");
+  assert.match(note, /running daemon's; 53687091200 \(.*config\.toml\) takes effect when the daemon starts anew/);
+  assert.match((await run("config", "list")).out, /store\.capacity +20 GiB +default; 50 GiB later, config file/);
+  const value = JSON.parse((await run("config", "get", "store.capacity", "--json")).out) as { value: number; next: { value: number } };
+  assert.deepEqual([value.value, value.next.value], [21_474_836_480, 53_687_091_200]);
 });

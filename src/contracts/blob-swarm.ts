@@ -22,7 +22,9 @@ export interface WholeBlob {
 }
 
 /** What lies at the order's path: the blob, or what has come of it. */
-export type Fetched = { readonly kind: "whole"; readonly blob: WholeBlob } | { readonly kind: "missing"; readonly why: string };
+export type Fetched =
+  /** `received`: bytes that members gave; what an earlier attempt had brought is not among them. */
+  { readonly kind: "whole"; readonly blob: WholeBlob; readonly received: number } | { readonly kind: "missing"; readonly why: string };
 
 export interface BlobSwarm {
   /**

@@ -104,6 +104,7 @@ export interface Exchange {
    * Fetches blobs from members that may have them, and hands over each whose digest is right.
    *
    * @param take keeps a blob; fetching goes on when it resolves. Large ones may be kept without it
+   * @param kept is told of each that was, and how many bytes of it members gave this time
    * @returns those that could not be had
    */
   blobs(
@@ -111,5 +112,6 @@ export interface Exchange {
     wanted: readonly { readonly digest: Digest; readonly size: number }[],
     take: (digest: Digest, bytes: Uint8Array) => Promise<void>,
     signal: AbortSignal,
+    kept?: (digest: Digest, received: number) => void,
   ): Promise<readonly Digest[]>;
 }

@@ -21,6 +21,7 @@ export interface LargeBlobsParts {
   readonly log: Log;
 }
 
+type Kept = (digest: Digest, received: number) => void;
 type Wanted = { readonly digest: Digest; readonly size: number };
 
 export class LargeBlobs implements Exchange {
@@ -53,34 +54,39 @@ export class LargeBlobs implements Exchange {
     return this.#parts.exchange.results(from, manifest, wish, signal);
   }
 
-  /** See {@link Exchange.blobs}. Large blobs are kept without `take`. */
+  /** See {@link Exchange.blobs}. Large blobs are kept without `take`; who waits for another's attempt is told of nothing received. */
   async blobs(
     from: readonly Key[],
     wanted: readonly Wanted[],
     take: (digest: Digest, bytes: Uint8Array) => Promise<void>,
     signal: AbortSignal,
+    kept: Kept = () => undefined,
   ): Promise<readonly Digest[]> {
     const isLarge = ({ size }: Wanted): boolean => size >= limits.swarm.fromBytes;
     const small = wanted.filter((one) => !isLarge(one));
     const large = wanted.filter(isLarge);
     const [missing, came] = await Promise.all([
       small.length === 0 ? [] : this.#parts.exchange.blobs(from, small, take, signal),
-      Promise.all(large.map((one) => this.#once(from, one, signal))),
+      Promise.all(large.map((one) => this.#once(from, one, signal, kept))),
     ]);
     return [...missing, ...large.flatMap(({ digest }, i) => (came[i] === true ? [] : [digest]))];
   }
 
-  #once(from: readonly Key[], wanted: Wanted, signal: AbortSignal): Promise<boolean> {
+  async #once(from: readonly Key[], wanted: Wanted, signal: AbortSignal, kept: Kept): Promise<boolean> {
     const { digest } = wanted;
     const under = this.#fetching.get(digest);
     // Somebody else's attempt may have less time than this one.
-    if (under !== undefined) return under.then((done) => done || this.#once(from, wanted, signal));
-    const fetching = this.#fetch(from, wanted, signal).finally(() => this.#fetching.delete(digest));
+    if (under !== undefined) {
+      if (!(await under)) return this.#once(from, wanted, signal, kept);
+      kept(digest, 0);
+      return true;
+    }
+    const fetching = this.#fetch(from, wanted, signal, kept).finally(() => this.#fetching.delete(digest));
     this.#fetching.set(digest, fetching);
     return fetching;
   }
 
-  async #fetch(from: readonly Key[], { digest, size }: Wanted, signal: AbortSignal): Promise<boolean> {
+  async #fetch(from: readonly Key[], { digest, size }: Wanted, signal: AbortSignal, kept: Kept): Promise<boolean> {
     const { swarm, store, log } = this.#parts;
     while (this.#active >= limits.swarm.fetches) await this.#turn.promise;
     signal.throwIfAborted();
@@ -89,7 +95,10 @@ export class LargeBlobs implements Exchange {
     const path = store.partPath(digest);
     try {
       const fetched = await swarm.fetch({ digest, size, path, from }, signal);
-      if (fetched.kind === "whole") store.adopt(path, fetched.blob);
+      if (fetched.kind === "whole") {
+        store.adopt(path, fetched.blob);
+        kept(digest, fetched.received);
+      }
       const why = fetched.kind === "whole" ? "" : fetched.why;
       log.event("info", "swarm.fetched", { digest, size, complete: why === "", why, tookMs: Math.round(performance.now() - began) });
       return fetched.kind === "whole";

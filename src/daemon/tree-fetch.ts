@@ -212,12 +212,11 @@ export class TreeFetch {
       this.#came(1, bytes.length);
       tell(this.#counts);
     };
-    const missing = await network.exchange.blobs(from, wanted, take, this.#signal);
-    const gone = new Set(missing);
-    // Large blobs come without `take`.
-    for (const { digest, size } of wanted) if (size >= limits.swarm.fromBytes && !gone.has(digest)) this.#came(1, size);
-    tell(this.#counts);
-    return missing;
+    const kept = (_digest: Digest, received: number): void => {
+      this.#came(1, received);
+      tell(this.#counts);
+    };
+    return network.exchange.blobs(from, wanted, take, this.#signal, kept);
   }
 
   #came(blobs: number, bytes: number): void {

@@ -50,6 +50,8 @@ export class SwarmFetch {
   /** Looks at what lies there already. */
   #isRecognising = false;
   #isOver = false;
+  /** Bytes of chunks that were as the list says, each chunk once. */
+  #received = 0;
   #heardAt: number;
   #listsAsked = 0;
   #connecting = 0;
@@ -204,6 +206,7 @@ export class SwarmFetch {
     this.#parts.turns.earn(source.key, bytes.length);
     this.#writing.add(chunk);
     for (const other of this.#sources.values()) if (other !== source) other.cancel(chunk);
+    this.#received += bytes.length;
     this.#pump();
     try {
       await part.put(chunk, bytes);
@@ -266,7 +269,7 @@ export class SwarmFetch {
     this.#isJudging = true;
     try {
       const blob = await this.part.measure();
-      if (blob.digest === this.#digest) return this.#ended.resolve({ kind: "whole", blob });
+      if (blob.digest === this.#digest) return this.#ended.resolve({ kind: "whole", blob, received: this.#received });
       await this.#giveUpList();
     } catch (error) {
       this.#ended.reject(error);

@@ -135,7 +135,8 @@ test("what had come before the process was killed is not fetched again", LONG, a
   writeSync(file, blob.bytes, 0, 8 * chunkBytes, 0);
   writeSync(file, randomBytes(chunkBytes), 0, chunkBytes, 10 * chunkBytes);
   closeSync(file);
-  assert.equal((await b.get(blob, [a.key])).kind, "whole");
+  const fetched = await b.get(blob, [a.key]);
+  assert.equal(fetched.kind === "whole" && fetched.received, 8 * chunkBytes);
   assert.ok(readFileSync(b.path).equals(blob.bytes));
   const [traffic] = [...a.plane.traffic().values()];
   assert.ok((traffic?.bytesOut ?? 0) < 9 * chunkBytes, `${traffic?.bytesOut} bytes`);
