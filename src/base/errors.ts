@@ -25,6 +25,7 @@ export type ErrorCode =
   | "blob-absent" // Neither this node nor a member that was asked has a blob.
   | "address-unavailable" // A local address cannot be listened on.
   | "tunnel-unknown" // Nothing is exposed or forwarded by that name.
+  | "not-found" // Nothing goes by that name, here or, where they were asked, at members; facts.why says what was looked for.
   | "peer-unreachable" // No host of an invitation answers.
   | "usage"; // A command was called with arguments that make no sense.
 

@@ -199,6 +199,8 @@ export const limits = {
   redialMostMs: 60_000,
   /** Results of this node that wait to be signed. */
   unsignedResults: 4_096,
+  /** Requests for which it is remembered whose results were not believed. */
+  refusedRemembered: 1_024,
   /** What a result may consist of that travels; docs/protocol/attestation.md. */
   sharedInputs: 4_096,
   sharedAbsences: 16_384,

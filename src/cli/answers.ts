@@ -80,6 +80,11 @@ export interface Giver {
   readonly rttMs: number | undefined;
 }
 
+export interface Refused {
+  readonly name: string;
+  readonly why: string;
+}
+
 export interface Explanation {
   readonly source: string;
   /** ms since the epoch, 0 when unknown */
@@ -90,6 +95,8 @@ export interface Explanation {
   readonly durationMs: number;
   readonly differences: readonly Difference[];
   readonly from: Origin | undefined;
+  /** Whose result was there and not used. */
+  readonly refused: Refused | undefined;
   readonly inputs: number;
   readonly outputs: readonly string[];
 }
@@ -191,6 +198,7 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     durationMs: numberIn(record, "durationMs"),
     differences: listIn(record, "differences").map(readDifference),
     from: readFrom(field(record, "from")),
+    refused: readRefused(field(record, "refused")),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
     outputs: listIn(record, "outputs").map((output) => (typeof output === "string" ? output : textIn(output, "path"))),
   };
@@ -209,6 +217,11 @@ function readFrom(value: unknown): Origin | undefined {
     bytes: numberIn(value, "bytes"),
     tookMs: numberIn(value, "tookMs"),
   };
+}
+
+function readRefused(value: unknown): Refused | undefined {
+  const name = textIn(value, "name") || textIn(value, "signer").slice(0, SHORT_KEY);
+  return name === "" ? undefined : { name, why: textIn(value, "why") };
 }
 
 /** Members that gave something, who gave the most first. */

@@ -79,7 +79,7 @@ export async function attestVerify(
   return checked.every(({ ok }) => ok) ? exitCodes.ok : exitCodes.failed;
 }
 
-/** @throws {CairnError} usage when there is none */
+/** @throws {CairnError} not-found when there is none */
 async function attestationsOf({ cwd, control }: Context, name: string, signal: AbortSignal): Promise<readonly unknown[]> {
   const action = isDigest(name) ? name : "";
   const file = action === "" ? resolve(cwd, name) : "";
@@ -88,7 +88,7 @@ async function attestationsOf({ cwd, control }: Context, name: string, signal: A
   const found = listIn(await control.get("/attestations", question, signal), "attestations");
   if (found.length === 0) {
     const why = action === "" && digest === undefined ? `there is no ${file}, and no compile of it is known` : `nobody has signed ${name}`;
-    throw new CairnError("usage", { why: `${why}; what this machine or another member compiles in a network is signed` });
+    throw new CairnError("not-found", { why: `${why}; what this machine or another member compiles in a network is signed` });
   }
   return found;
 }
@@ -219,8 +219,8 @@ function namedSigner(signer: unknown): Checked["signer"] {
 }
 
 function who(key: string, signer: Checked["signer"]): string {
-  if (signer === undefined) return `key ${key.slice(0, SHOWN)}…`;
-  if (signer.standing === "unknown") return `${signer.name}, key ${key.slice(0, SHOWN)}…`;
+  if (signer === undefined) return `attestation key ${key.slice(0, SHOWN)}…`;
+  if (signer.standing === "unknown") return `${signer.name}, attestation key ${key.slice(0, SHOWN)}…`;
   const standing = signer.standing === "active" ? "" : `, ${signer.standing}`;
-  return `${signer.name} (${signer.domain}${standing}), key ${key.slice(0, SHOWN)}…`;
+  return `${signer.name} (${signer.domain}${standing}), attestation key ${key.slice(0, SHOWN)}…`;
 }

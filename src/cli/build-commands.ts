@@ -108,7 +108,7 @@ function runCommand({ terminal, cwd }: Context, command: readonly string[], env:
   });
 }
 
-/** 118 compiles: 112 hits (95 %), 100 here and 12 from laptop, 4 misses, 2 passed through; saved 1 m 12 s */
+/** 118 compiles: 112 hits (95 %), 100 here and 12 from laptop, 4 misses, 2 passed through; saved 1 m 12 s of compile time */
 function closingLine(found: Summary, givers: readonly Giver[]): string {
   if (found.total === 0) return "no compiler was called";
   const parts = [
@@ -120,7 +120,7 @@ function closingLine(found: Summary, givers: readonly Giver[]): string {
     ...(found.passed === 0 ? [] : [`${count(found.passed)} passed through`]),
     ...(found.failed === 0 ? [] : [`${count(found.failed)} failed`]),
   ];
-  const saved = found.savedMs < 1 ? "" : `; saved ${duration(found.savedMs)}`;
+  const saved = found.savedMs < 1 ? "" : `; saved ${duration(found.savedMs)} of compile time`;
   return `${counted(found.total, "compile")}: ${parts.join(", ")}${saved}`;
 }
 

@@ -65,7 +65,7 @@ function statsLines(counters: Counters, givers: readonly Giver[], paint: Paint):
     ...(found.errors.length === 0 ? [] : [[paint.bad("errors"), "", ""], ...reasons(found.errors).map((row) => row.slice(0, 2))]),
   ];
   const sums = [
-    [paint.dim("saved"), duration(found.savedMs)],
+    [paint.dim("saved"), `${duration(found.savedMs)} of compile time${paint.dim(", which several cores share")}`],
     [paint.dim("compiled"), duration(found.compileMs)],
     [paint.dim("stored"), bytes(found.storedBytes)],
   ];
@@ -91,14 +91,14 @@ export async function explain(context: Context, file: string | undefined, option
   const path = file === undefined ? undefined : resolve(cwd, file);
   const raw = await control.get("/explain", path === undefined ? {} : { file: path }, signal);
   const found = readExplanation(raw);
-  if (found === undefined && options.json !== true) {
-    throw new CairnError("usage", {
+  if (found === undefined) {
+    throw new CairnError("not-found", {
       why: path === undefined ? "nothing was compiled yet" : `no compile of ${path} is remembered`,
       advice: "name a source file that was compiled with Cairn, such as src/main.c",
     });
   }
-  answer(terminal, options.json, raw, () => (found === undefined ? [] : explanationLines(found, terminal.paint, Date.now())));
-  return found === undefined ? exitCodes.failed : exitCodes.ok;
+  answer(terminal, options.json, raw, () => explanationLines(found, terminal.paint, Date.now()));
+  return exitCodes.ok;
 }
 
 const HITS: Readonly<Record<string, string>> = {
@@ -114,6 +114,14 @@ const HITS: Readonly<Record<string, string>> = {
 /** Reasons that their counters' names do not explain. */
 const WHY: Readonly<Record<string, string>> = {
   input_modified_during_compile: "a file changed while the compiler ran, or so shortly before that its time does not tell",
+};
+
+/** Why somebody's result is not believed. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "other-domain": "it is of another domain, and sharing.policy is team",
+  revoked: "it was revoked",
+  left: "it has left the network",
+  stranger: "it is no member",
 };
 
 function explanationLines(found: Explanation, paint: Paint, nowMs: number): string[] {
@@ -138,6 +146,9 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
   return [
     paint.bold(found.source),
     `  ${verdict}${why === "" ? "" : `: ${why}`}${found.atMs === 0 ? "" : paint.dim(`  ${duration(Math.max(0, nowMs - found.atMs))} ago`)}`,
+    ...(found.refused === undefined
+      ? []
+      : [`  ${found.refused.name} had this result; it was not taken: ${REFUSED[found.refused.why] ?? found.refused.why}`]),
     ...(found.differences.length === 0
       ? []
       : ["", "  differs from the nearest earlier compile in", ...indent(differenceLines(found.differences, paint), 4)]),

@@ -9,7 +9,7 @@ import { parse, TomlError } from "smol-toml";
 import { CairnError, checkSetting, type Environment, loadConfig, makeDirectories, settingNames, systemCode } from "../base/index.ts";
 import { type ConfigValue, readConfig } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { bytes, foldedTable } from "./format.ts";
+import { bytes, fittedTable } from "./format.ts";
 import { exitCodes } from "./troubles.ts";
 
 interface Json {
@@ -25,7 +25,8 @@ export async function configList(context: Context, options: Json, signal: AbortS
   const { terminal, home } = context;
   const values = await settings(context, signal);
   answer(terminal, options.json, values, () =>
-    foldedTable(
+    fittedTable(
+      ["name", "value", "from"].map((title) => terminal.paint.dim(title)),
       values.map(({ name, value, origin, next }) => {
         const from = (origin: string): string => terminal.paint.dim(origin === home.configFile ? "config file" : origin);
         const later = next === undefined ? "" : `; ${terminal.paint.careful(`${display(name, next.value)} later`)}, ${from(next.origin)}`;

@@ -220,6 +220,7 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "blob-absent",
   "address-unavailable",
   "tunnel-unknown",
+  "not-found",
   "usage",
 ]);
 

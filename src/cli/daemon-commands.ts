@@ -1,19 +1,15 @@
 /**
  * up, down, status: the daemon as a process.
  */
-import { kill } from "node:process";
-import { setTimeout as pause } from "node:timers/promises";
-import { CairnError, systemCode } from "../base/index.ts";
+import { CairnError } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
 import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
 import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
+import { stopDaemon } from "./stop-daemon.ts";
 import { exitCodes } from "./troubles.ts";
-
-const STOP_DEADLINE_MS = 20_000;
-const POLL_MS = 20;
 
 export interface UpOptions {
   readonly foreground?: true | undefined;
@@ -61,26 +57,11 @@ export async function down(context: Context, options: { readonly json?: true | u
     answer(terminal, options.json, { stopped: false }, () => ["no daemon is running"]);
     return exitCodes.ok;
   }
-  await control.post("/stop", {}, signal);
-  const deadline = AbortSignal.timeout(STOP_DEADLINE_MS);
-  while (isAlive(status.pid)) {
-    if (deadline.aborted) throw new CairnError("daemon-failed", { why: `process ${status.pid} does not end`, log: status.home });
-    await pause(POLL_MS, undefined, { signal });
-  }
+  await stopDaemon(control, status, signal);
   answer(terminal, options.json, { stopped: true, pid: status.pid }, () => [
     `${terminal.paint.good("stopped")}  process ${status.pid} after ${duration(status.uptimeMs)}`,
   ]);
   return exitCodes.ok;
-}
-
-function isAlive(pid: number): boolean {
-  if (pid <= 0) return false;
-  try {
-    kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === "EPERM";
-  }
 }
 
 export async function status(context: Context, options: { readonly json?: true | undefined }, signal: AbortSignal): Promise<number> {

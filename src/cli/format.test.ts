@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytes, count, counted, duration, foldedTable, share, table } from "./format.ts";
+import { bytes, count, counted, duration, fittedTable, foldedTable, share, table } from "./format.ts";
 
 test("sizes", () => {
   const rows: [number, string][] = [
@@ -81,4 +81,23 @@ test("the last column is folded where a terminal is too narrow for it", () => {
   ]);
   for (const columns of [undefined, 30, 80]) assert.deepEqual(foldedTable(rows, columns), table(rows));
   assert.deepEqual(foldedTable([], 80), []);
+});
+
+test("where a terminal is too narrow for a table, each row comes as lines of its own", () => {
+  const [head, rows] = [
+    ["name", "address", "state"],
+    [
+      ["ci", "/ip4/192.0.2.2/tcp/4711", "1 m 12 s"],
+      ["old", "", "unreachable: no address is known of it"],
+    ],
+  ];
+  for (const columns of [undefined, 80]) assert.deepEqual(fittedTable(head, rows, columns), table([head, ...rows]));
+  assert.deepEqual(fittedTable(head, rows, 40), [
+    "ci",
+    "  address  /ip4/192.0.2.2/tcp/4711",
+    "  state    1 m 12 s",
+    "old",
+    "  state  unreachable: no address is",
+    "         known of it",
+  ]);
 });

@@ -91,7 +91,26 @@ export function foldedTable(rows: readonly (readonly string[])[], columns: numbe
   );
 }
 
-const LEAST_FOLDED = 24;
+const LEAST_FOLDED = 16;
+
+/**
+ * A table with a heading. Where a line of it is wider than the terminal, each row comes as lines of its own: its first cell, and below it the
+ * others that say something, each behind its heading.
+ * @param columns the terminal's width; undefined: there is none
+ */
+export function fittedTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+  align: readonly Align[] = [],
+): string[] {
+  const aligned = table([head, ...rows], align);
+  if (columns === undefined || aligned.every((line) => width(line) <= columns)) return aligned;
+  return rows.flatMap(([first = "", ...rest]) => {
+    const cells = rest.flatMap((cell, i) => (cell === "" ? [] : [[head[i + 1] ?? "", cell]]));
+    return [first, ...indent(foldedTable(cells, columns - 2))];
+  });
+}
 
 function fold(text: string, room: number): string[] {
   const lines: string[] = [];

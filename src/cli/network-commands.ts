@@ -3,7 +3,7 @@
  */
 import { numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { type Align, bytes, counted, duration, table } from "./format.ts";
+import { type Align, bytes, counted, duration, fittedTable } from "./format.ts";
 import { isolationText, type MemberRow, type PeerRow, type PresenceRow, readMembers, readPeers } from "./network-answers.ts";
 import { askNetwork as ask, type Json, lookNetwork as look } from "./network-ask.ts";
 import { exitCodes } from "./troubles.ts";
@@ -68,7 +68,7 @@ export async function members(context: Context, options: Json, signal: AbortSign
       return row.connected ? paint.good("connected") : paint.careful(row.presence === "goodbye" ? "went down" : "not connected");
     };
     const remarks = (row: MemberRow): string => [row.admin ? "admin" : "", row.provisional ? "provisional" : ""].filter(Boolean).join(", ");
-    const head = ["name", "domain", "key", "state", "cores", "load", "free", "jobs", "cache", "invited by", ""].map((title) =>
+    const head = ["name", "domain", "peer key", "state", "cores", "load", "free", "jobs", "cache", "invited by", "role"].map((title) =>
       paint.dim(title),
     );
     const rows = list.members.map((row) => [
@@ -84,7 +84,7 @@ export async function members(context: Context, options: Json, signal: AbortSign
       ({ inviter, domain, expiresAtMs }) =>
         `an invitation by ${inviter} into ${domain} is open for ${duration(Math.max(0, expiresAtMs - Date.now()))}`,
     );
-    const aligned = table([head, ...rows], MEMBERS_ALIGN);
+    const aligned = fittedTable(head, rows, context.terminal.width, MEMBERS_ALIGN);
     return [`network ${paint.bold(list.name)}: ${counted(list.members.length, "member")}`, ...aligned, ...open];
   });
   return exitCodes.ok;
@@ -121,9 +121,11 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
   answer(context.terminal, options.json, raw, () => {
     const list = readPeers(raw);
     const state = (row: PeerRow): string =>
-      row.state === "connected"
-        ? paint.good(duration(row.connectedMs))
-        : paint.careful(row.presence === "goodbye" ? "went down" : `${row.state}${row.why === "" ? "" : `: ${row.why}`}`);
+      list.standing !== "active"
+        ? paint.careful("has let go of this machine")
+        : row.state === "connected"
+          ? paint.good(duration(row.connectedMs))
+          : paint.careful(row.presence === "goodbye" ? "went down" : `${row.state}${row.why === "" ? "" : `: ${row.why}`}`);
     const rows = list.peers.map((row) => [
       paint.name(row.name),
       row.domain,
@@ -142,7 +144,7 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
         ? `listening on ${list.addresses.join(" ")}`
         : paint.bad(`this machine is no member any more: ${list.standing}`),
       ...(list.isolation === "" ? [] : [paint.bad(isolationText(list.isolation))]),
-      ...(rows.length === 0 ? ["no other members"] : table([head, ...rows])),
+      ...(rows.length === 0 ? ["no other members"] : fittedTable(head, rows, context.terminal.width)),
     ];
   });
   return exitCodes.ok;

@@ -4,6 +4,7 @@
  * Knows: the shape of the command line. Does not know: what the commands do.
  */
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { limits } from "../base/index.ts";
 import type { Context } from "./context.ts";
 import { publishName, resolveName } from "./name-commands.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
@@ -30,7 +31,9 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
   ])
     .option("--domain <name>", "a new domain for it; otherwise it belongs to this machine's")
     .addOption(
-      new Option("--expires <time>", "how long the line is good, such as 30m, 24h, 7d").argParser(readTime).default(readTime("24h"), "24h"),
+      new Option("--expires <time>", "how long the line is good, such as 30m, 24h, 7d")
+        .argParser(readExpiry)
+        .default(readExpiry("24h"), "24h"),
     )
     .option("--json", "as JSON")
     .action((options) => finish(invite(context, options, signal)));
@@ -41,7 +44,10 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--json", "as JSON")
     .action((line, options) => finish(join(context, line, options, signal)));
 
-  add("members", "tell who belongs to the network", [["cairn members", ""]])
+  add("members", "tell who belongs to the network", [
+    ["cairn members", "by the key of each that is shown it is known to the others, and may be revoked: its peer key"],
+    ["cairn members --json", "with their attestation keys as well, which sign results (cairn attest show); the peer key vouches for it"],
+  ])
     .option("--json", "as JSON")
     .action((options) => finish(members(context, options, signal)));
 
@@ -110,7 +116,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .action((target, { list, ...options }) => finish(expose(context, list === true ? undefined : target, options, signal)));
 
   add("forward", "connect a port of this machine with what a member exposes", [
-    ["cairn forward 8080 desktop:80", "http://127.0.0.1:8080 is then what desktop exposes, wherever it is"],
+    ["cairn forward 8080 desktop:80", "http://127.0.0.1:8080 is then what desktop exposes; exit code 1 while it does not lead there yet"],
     ["cairn forward 2222 desktop:ssh", "ssh -p 2222 127.0.0.1"],
     ["cairn forward --list", "where they lead, what passes, what is wrong"],
     ["cairn forward --remove 8080", ""],
@@ -126,6 +132,13 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** How long an invitation is good. */
+function readExpiry(text: string): number {
+  const ms = readTime(text);
+  if (ms <= 0 || ms > limits.invitationMs) throw new InvalidArgumentError("It is more than nothing, and 30 days (30d) at most.");
+  return ms;
+}
 
 /** `90s`, `30m`, `24h`, `7d` as milliseconds. */
 function readTime(text: string): number {

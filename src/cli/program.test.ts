@@ -128,6 +128,7 @@ const ANSWERS: Answers = {
   "POST /stats/zero": {},
   "GET /explain?file=%2Fp%2Fa.c": { found: true, record: RECORD },
   "GET /explain?file=%2Fp%2Fb.c": { found: false },
+  "GET /explain?file=%2Fp%2Fc.c": { found: true, record: { ...RECORD, refused: { name: "pc", signer: "ab", why: "other-domain" } } },
   "POST /gc": { removed: 3, freedBytes: 2_097_152, bytes: 1_048_576 },
   "GET /doctor": [{ check: "index", ok: false, detail: "is damaged", advice: "cairn gc --all" }],
   "POST /doctor/store": { done: [{ check: "store", ok: true, detail: "all 9 blobs are as they should be" }] },
@@ -259,6 +260,8 @@ test("answers for people", async (t) => {
       /appeared +first\/b\.h \(it was/,
       /17 files/,
     ],
+    [["explain", "/p/c.c"], 0, /pc had this result; it was not taken: it is of another domain, and sharing\.policy is team/],
+    [["explain", "/p/b.c", "--json"], 1, /"code": "not-found",\n +"message": "no compile of \/p\/b\.c is remembered"/],
     [["gc", "--max-size", "2GiB"], 0, /removed 3 blobs, freed 2 MiB; the store takes 1 MiB/],
     [["config", "list"], 0, /store\.capacity +20 GiB +default/, /log\.level +warn +CAIRN_LOG_LEVEL/],
     [["config", "get", "log.level"], 0, /^warn\n$/],
@@ -297,7 +300,7 @@ test("answers for people", async (t) => {
     [["expose", "--remove", "80"], 0, /removed {2}80/],
     [
       ["forward", "8080", "ci:80"],
-      0,
+      1,
       /forwarded {2}127\.0\.0\.1:8080 leads to ci:80/,
       /not yet {2}ci exposes nothing of that name; .*\n {2}there: cairn expose PORT/,
     ],
@@ -397,7 +400,6 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
     [["run"], /missing required argument/],
     [["join"], /missing required argument/],
     [["invite", "--expires", "soon"], /A time is a number and a unit/],
-    [["explain", "/p/b.c"], /no compile of \/p\/b\.c is remembered/],
     [["config", "get", "nope"], /no setting nope\n {2}there are: store\.capacity, store\.plain/],
     [["config", "set", "nope", "1"], /no setting nope/],
     [["config", "set", "sharing.policy", "foo"], /sharing\.policy cannot be foo\n {2}it can be: self, team, speculative/],
@@ -447,7 +449,11 @@ test("settings can be changed without a daemon", async (t) => {
 test("run and cc end as their command does", async (t) => {
   const { run } = await stage(t);
   const rows: [args: string[], code: number, note: RegExp][] = [
-    [["run", "--", "sh", "-c", "exit 7"], 7, /^cairn: 118 compiles: 112 hits \(95 %\), 4 misses, 2 passed through; saved 1 m 12 s\n$/],
+    [
+      ["run", "--", "sh", "-c", "exit 7"],
+      7,
+      /^cairn: 118 compiles: 112 hits \(95 %\), 4 misses, 2 passed through; saved 1 m 12 s of compile time\n$/,
+    ],
     [["run", "--quiet", "sh", "-c", "kill -9 $$"], 137, /^$/],
     [["run", "-q", "--", "no-such-command"], 127, /no-such-command: no such command/],
     [["run", "-q", "--", "/etc/passwd"], 126, /cannot be started \(EACCES\)/],

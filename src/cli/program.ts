@@ -35,7 +35,10 @@ export async function runProgram(context: Context, args: readonly string[], sign
     return exitCodes.ok;
   }
   try {
-    await program.parseAsync([...args], { from: "user" });
+    const words = args[0] === "help" ? args.slice(1) : args;
+    await program.parseAsync(isCommand(program, words) ? [...args] : words.filter((word) => word !== "--help" && word !== "-h"), {
+      from: "user",
+    });
     return result.code;
   } catch (error) {
     // Commander has said what is wrong; help and version arrive here as well.
@@ -47,6 +50,18 @@ export async function runProgram(context: Context, args: readonly string[], sign
     if (signal.aborted) return typeof signal.reason === "number" ? signal.reason : exitCodes.failed;
     return tell(context, error, args.includes("--json"));
   }
+}
+
+/** Whether the words name a command. Asked for help with one that there is not, the parser would explain the one above it. */
+function isCommand(program: Command, words: readonly string[]): boolean {
+  let command = program;
+  for (const word of words) {
+    if (command.commands.length === 0 || word.startsWith("-")) return true;
+    const part = command.commands.find((one) => one.name() === word);
+    if (part === undefined) return false;
+    command = part as Command;
+  }
+  return true;
 }
 
 function tell({ terminal }: Context, error: unknown, json: boolean): number {

@@ -127,7 +127,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   "data-refused": (facts) => dataRefusal(facts),
   "blob-absent": (facts) => ({
     what: `${counted(Number(facts.blobs ?? 1), "blob")} of it cannot be had (the first is ${fact(facts, "first").slice(0, SHOWN)}…): ${ABSENT[fact(facts, "why")] ?? fact(facts, "why")}`,
-    advice: facts.why === "nobody" ? ["what has come stays here: try again when who has it is there (cairn peers)"] : [],
+    advice: ABSENT_ADVICE[fact(facts, "why")] ?? [],
   }),
   "address-unavailable": (facts) => ({
     what: `${fact(facts, "address")} cannot be listened on: ${fact(facts, "why")}`,
@@ -137,6 +137,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     what: `nothing is ${fact(facts, "what")} as ${fact(facts, "name")}`,
     advice: ["--list   shows what is"],
   }),
+  "not-found": (facts) => ({ what: fact(facts, "why") }),
   usage: (facts) => ({ what: fact(facts, "why") || "that makes no sense", exitCode: exitCodes.usage }),
 };
 
@@ -146,8 +147,14 @@ const SHOWN = 16;
 const ABSENT: Readonly<Record<string, string>> = {
   "no-network": "it is not on this machine, which is in no network",
   nobody: "no connected member has it",
+  "no-member": "it is not on this machine, which is no member of its network any more",
   removed: "it was removed from the store meanwhile",
   damaged: "it was damaged in the store of this machine",
+};
+
+const ABSENT_ADVICE: Readonly<Record<string, readonly string[]>> = {
+  nobody: ["what has come stays here: try again when who has it is there (cairn peers)"],
+  "no-member": ["cairn leave forgets the network; a member may invite this machine anew"],
 };
 
 /** Turns whatever was thrown into something that helps. */

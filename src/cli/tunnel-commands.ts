@@ -4,7 +4,7 @@
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { errorFrom } from "./control.ts";
-import { bytes, counted, duration, table } from "./format.ts";
+import { bytes, counted, duration, fittedTable, table } from "./format.ts";
 import { askNetwork, type Json, lookNetwork } from "./network-ask.ts";
 import { dataTrouble, exitCodes, explainTrouble } from "./troubles.ts";
 
@@ -46,7 +46,8 @@ async function listExposures(context: Context, options: Json, signal: AbortSigna
       ...traffic(row),
     ]);
     if (rows.length === 0) return ["nothing is exposed"];
-    return table([["name", "target", "to", "open", "since the start", "bytes"].map((title) => paint.dim(title)), ...rows]);
+    const head = ["name", "target", "to", "open", "since the start", "bytes"].map((title) => paint.dim(title));
+    return fittedTable(head, rows, context.terminal.width);
   });
   return exitCodes.ok;
 }
@@ -83,7 +84,8 @@ export async function forward(
       ...advice.map((one) => `  ${one}`),
     ];
   });
-  return exitCodes.ok;
+  // It stays, and who goes on as if it worked hears of it.
+  return trouble === undefined ? exitCodes.ok : exitCodes.failed;
 }
 
 async function listForwards(context: Context, options: Json, signal: AbortSignal): Promise<number> {
@@ -104,7 +106,8 @@ async function listForwards(context: Context, options: Json, signal: AbortSignal
       state(row),
     ]);
     if (rows.length === 0) return ["nothing is forwarded"];
-    return table([["listens on", "leads to", "open", "since the start", "bytes", "state"].map((title) => paint.dim(title)), ...rows]);
+    const head = ["listens on", "leads to", "open", "since the start", "bytes", "state"].map((title) => paint.dim(title));
+    return fittedTable(head, rows, context.terminal.width);
   });
   return exitCodes.ok;
 }

@@ -148,7 +148,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   };
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, end }, { home, paths }));
   const controls = new NodeControls(
-    { store, index, pins, statistics, records, flow, housekeeper, network, sandbox, now, end: () => end("asked to") },
+    { store, index, pins, statistics, records, flow, housekeeper, network, sharing, sandbox, now, end: () => end("asked to") },
     { home, paths, config, values },
   );
 

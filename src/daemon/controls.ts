@@ -12,6 +12,7 @@ import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
 import { checkSandbox } from "./sandbox-home.ts";
+import type { SharingService } from "./sharing.ts";
 import { checkStore } from "./store-doctor.ts";
 import { type Tell, Trees } from "./trees.ts";
 import { version } from "./version.ts";
@@ -25,6 +26,7 @@ export interface ControlParts {
   readonly flow: CompileFlow;
   readonly housekeeper: Housekeeper;
   readonly network: NetworkService;
+  readonly sharing: Pick<SharingService, "refused">;
   readonly sandbox: SandboxExecutor;
   readonly now: () => number;
   readonly end: () => void;
@@ -138,9 +140,10 @@ export class NodeControls implements Controls {
     const at = new Date(served ? servedAt : row.at).toISOString();
     const from = this.#named(body.from) ?? this.#copied(body.action);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
+    const refused = outcome === "miss" ? this.#refused(body) : undefined;
     return {
       found: true,
-      record: { ...body, differences, from, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs },
+      record: { ...body, differences, refused, from, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs },
     };
   }
 
@@ -150,6 +153,15 @@ export class NodeControls implements Controls {
     const { network } = this.#parts;
     const giver = "member" in from && typeof from.member === "string" ? network.member(from.member) : undefined;
     return { ...from, name: network.nameOf(from.signer), giver };
+  }
+
+  /** Whose result of the same inputs was there and not believed, so that the compiler had to run. */
+  #refused({ manifest, action }: Record<string, unknown>): object | undefined {
+    if (typeof manifest !== "string") return undefined;
+    const { index, sharing, network } = this.#parts;
+    const entry = index.entries(manifest).find((one) => one.action === action);
+    const refused = entry === undefined ? undefined : sharing.refused(manifest, entry.inputs);
+    return refused === undefined ? undefined : { name: network.nameOf(refused.signer), signer: refused.signer, why: refused.why };
   }
 
   /** Whose work it was, where a copy of it was here before anybody asked; undefined where this node has done it, too. */

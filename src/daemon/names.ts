@@ -85,11 +85,11 @@ export class NameService implements Disposable {
 
   /**
    * @param text a name, or MEMBER:NAME
-   * @throws {CairnError} usage when nobody or several say what it is, or somebody says two things at once; member-unknown
+   * @throws {CairnError} not-found when nobody or several say what it is, or somebody says two things at once; member-unknown
    */
   async resolve(text: string): Promise<object> {
     const found = await this.find(text);
-    if (found.kind === "none") throw new CairnError("usage", { why: found.why });
+    if (found.kind === "none") throw new CairnError("not-found", { why: found.why });
     const { name, root, sequence, author, expiresAtMs } = found.record;
     const cid = await cidOf(found.record);
     return { name, root, ...cid, sequence, author: this.#called(author), key: author, expiresAt: new Date(expiresAtMs).toISOString() };

@@ -268,7 +268,8 @@ export class NetworkRuntime implements AsyncDisposable {
         .flatMap(({ key }) => (key === members.self ? [] : [key]))
         .toSorted((a, b) => far(a) - far(b));
     const holders = await Holders.start({ network, codec, log, nearest, sizeOf: (digest) => local.store.sizeOf(digest) });
-    const trees = { exchange: sharing.exchange, holders: holders.of.bind(holders) };
+    const isMember = (): boolean => members.standing(members.self) === "active";
+    const trees = { isMember, exchange: sharing.exchange, holders: holders.of.bind(holders) };
     const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy }));
     const mayWork = (member: Key): boolean => policy !== "self" && shared.admits(member);
     const placing = { network, members, gossip, codec, kept, domainOf, mayWork, capacity, log };

@@ -25,6 +25,7 @@ export function describeMembers(
       name: member.name,
       domain: member.domain,
       key: member.key,
+      attestationKey: member.attestationKey,
       standing: member.standing,
       admin: isAdmin(state, member.key),
       self: member.key === self,
@@ -110,6 +111,13 @@ export function memberCalled(state: State | undefined, text: string): Member {
   const [member, ...more] = membersCalled(state, text);
   if (member === undefined || more.length > 0)
     throw new CairnError("member-unknown", { member: text, matches: member === undefined ? 0 : 1 + more.length });
+  return member;
+}
+
+/** The same of who belongs to the network still. @throws {CairnError} network-refused when that member was revoked or has left */
+export function presentMemberCalled(state: State | undefined, text: string): Member {
+  const member = memberCalled(state, text);
+  if (member.standing !== "active") throw new CairnError("network-refused", { why: "member-gone" });
   return member;
 }
 

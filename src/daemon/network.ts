@@ -20,6 +20,7 @@ import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
 import type { NetworkRuntime, NetworkSettings, RuntimeParts, Signer } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
+import { presentMemberCalled } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
 import type { ToolchainNetwork } from "./toolchain-service.ts";
@@ -289,8 +290,8 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   async ping({ member }: { member: string }): Promise<unknown> {
-    const { runtime } = await this.#alone(() => this.#required()); // The answer is waited for while others may ask.
-    const { key, name } = runtime.called(member);
+    const { runtime } = await this.#alone(() => this.#active()); // The answer is waited for while others may ask.
+    const { key, name } = presentMemberCalled(runtime.members.state, member);
     if (key === runtime.members.self) throw new CairnError("usage", { why: `${name} is this machine` });
     try {
       return { member: name, key, rttMs: await runtime.network.ping(key, PING_DEADLINE_MS) };
@@ -304,7 +305,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { parseCid } = await loadTreeCodec();
     const meant = /^[0-9a-f]{64}$/.test(root) ? { digest: root, codec: "" as const } : parseCid(root);
     if (meant === undefined) throw new CairnError("usage", { why: `${root} is neither a CID nor 64 digits` });
-    const names = await this.#alone(async () => (await this.#required()).runtime.names);
+    const names = await this.#alone(async () => (await this.#active()).runtime.names);
     return names.publish({ name: checkedName(name, "name"), root: meant.digest, codec: meant.codec, expiresMs });
   }
 
@@ -334,7 +335,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   tunnels(): Promise<TunnelControls> {
-    return this.#alone(async () => (await this.#required()).runtime.tunnels);
+    return this.#alone(async () => (await this.#active()).runtime.tunnels);
   }
 
   /** Keys for joining: those of an attempt at the same network whose answer was lost, or new ones. */
@@ -401,6 +402,15 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   async #required(): Promise<Running> {
     const running = await this.#find();
     if (running === undefined) throw new CairnError("network-absent");
+    return running;
+  }
+
+  /** The same for what only members can do. @throws {CairnError} network-refused when this node is none any more */
+  async #active(): Promise<Running> {
+    const running = await this.#required();
+    const { members } = running.runtime;
+    const standing = members.standing(members.self);
+    if (standing !== "active") throw new CairnError("network-refused", { why: standing });
     return running;
   }
 

@@ -42,7 +42,7 @@ export class Pinning {
   /**
    * What a CID names, and files and directories that members have a name for, are brought here first.
    *
-   * @throws {CairnError} usage when nothing of the kind is here, limit-exceeded, home-unwritable; blob-absent
+   * @throws {CairnError} not-found when nothing of the kind is here; limit-exceeded, home-unwritable; blob-absent
    */
   async pin(question: PinQuestion, tell: Tell, signal: AbortSignal): Promise<object> {
     const codec = await loadTreeCodec();
@@ -57,7 +57,7 @@ export class Pinning {
     const found = await this.#findNamed(question.name);
     if (found === undefined) {
       const why = `no result and no blob called ${question.name} is on this machine`;
-      throw new CairnError("usage", {
+      throw new CairnError("not-found", {
         why,
         advice: "name a source that was compiled with Cairn, an output of it, an action, a blob or a CID",
       });
@@ -65,14 +65,14 @@ export class Pinning {
     return keep(found);
   }
 
-  /** @throws {CairnError} usage when it is not pinned, home-unwritable */
+  /** @throws {CairnError} not-found when it is not pinned, home-unwritable */
   async unpin(question: PinQuestion): Promise<object> {
     const { pins } = this.#parts;
     const meant = (await loadTreeCodec()).parseCid(question.name)?.digest ?? question.digest;
     const named = pins.list().filter(({ name, root }) => name === question.name || root === meant);
     const roots = named.length > 0 ? named : [(await this.#find(question)) ?? { root: "" }];
     const removed = roots.filter(({ root }) => pins.remove(root));
-    if (removed.length === 0) throw new CairnError("usage", { why: `${question.name} is not pinned` });
+    if (removed.length === 0) throw new CairnError("not-found", { why: `${question.name} is not pinned` });
     return { unpinned: removed.map(({ root }) => root) };
   }
 

@@ -55,4 +55,9 @@ test("what is brought is in the store at once, and in the index when it is kept,
   isRevoked = false;
   assert.equal(sharing.keep(offer), true);
   assert.deepEqual(kept, ["index", "shelf"], "a signature is kept beside what it is about");
+  assert.equal(sharing.refused(MANIFEST, []), undefined);
+  isRevoked = true;
+  assert.deepEqual(await sharing.find(MANIFEST, t.signal), []);
+  assert.equal(sharing.refused(MANIFEST, [])?.why, "revoked", "who had it and was not believed is remembered");
+  assert.equal(sharing.refused(MANIFEST, [{ path: "a.c", digest: MANIFEST }]), undefined, "but not of other inputs");
 });

@@ -4,7 +4,7 @@
  * Knows: which part does what, and in which order. Does not know: files, compilers, whom to believe, or how members talk.
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { type Digest, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import { type Digest, digestOf, Generations, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import type {
   Directory,
   Exchange,
@@ -12,6 +12,7 @@ import type {
   Given,
   LocalStore,
   ManifestEntry,
+  ManifestInput,
   Offer,
   ResultIndex,
   SharedResult,
@@ -36,6 +37,14 @@ export interface SharingNetwork {
 }
 
 export type Judged = { readonly kind: "believed" } | { readonly kind: "refused"; readonly why: string };
+
+/** A result that was not believed. */
+export interface Refused {
+  readonly signer: Key;
+  readonly why: string;
+  /** Digest of its inputs. */
+  readonly inputs: Digest;
+}
 
 /** What this node has executed. */
 export type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> };
@@ -76,6 +85,8 @@ export class SharingService implements Sharing, AsyncDisposable {
   readonly #ahead: Ahead;
   /** Blobs that came along with results. */
   readonly #along = new WeakMap<SharedResult, Given["blobs"]>();
+  /** By request, what members had for it and the reader's rule refused. */
+  readonly #refused = new Generations<Digest, readonly Refused[]>(limits.refusedRemembered);
   /** Requests whose results have been brought and are yet to be kept. */
   readonly #toKeep = new Set<Digest>();
   #signing: Promise<void> | undefined;
@@ -114,6 +125,12 @@ export class SharingService implements Sharing, AsyncDisposable {
       .finally(() => {
         this.#signing = undefined;
       });
+  }
+
+  /** Who had a result of these inputs when this node looked for one, and was not believed. */
+  refused(manifest: Digest, inputs: readonly ManifestInput[]): Refused | undefined {
+    const wanted = inputsOf(inputs);
+    return this.#refused.get(manifest)?.find((one) => one.inputs === wanted);
   }
 
   async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
@@ -237,7 +254,10 @@ export class SharingService implements Sharing, AsyncDisposable {
   #isBelieved(network: SharingNetwork, shared: SharedResult): boolean {
     const verdict = network.judge(shared);
     if (verdict.kind === "believed") return true;
-    const { action } = shared.entry;
+    const { action, inputs } = shared.entry;
+    const refused = { signer: shared.execution.signer, why: verdict.why, inputs: inputsOf(inputs) };
+    const others = (this.#refused.get(shared.manifest) ?? []).filter((one) => one.inputs !== refused.inputs);
+    this.#refused.set(shared.manifest, [...others.slice(1 - limits.shareResultsPerManifest), refused]);
     this.#parts.log.event("info", "sharing.refused", { signer: shared.execution.signer, action, why: verdict.why });
     return false;
   }
@@ -262,6 +282,11 @@ export class SharingService implements Sharing, AsyncDisposable {
       network.keep(made);
     }
   }
+}
+
+/** The same for equal inputs, in whatever order. */
+function inputsOf(inputs: readonly ManifestInput[]): Digest {
+  return digestOf(Buffer.from(JSON.stringify(inputs.map(({ path, digest }) => [path, digest]).toSorted())));
 }
 
 /** @throws the signal's reason, when it aborts first */

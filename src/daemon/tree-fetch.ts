@@ -13,6 +13,8 @@ import { checkRoom, type Nodes, type TreeTotals, totalsOf } from "./tree-totals.
 
 /** Other members, as far as trees need them. */
 export interface TreeNetwork {
+  /** Whether this node belongs to the network still. */
+  readonly isMember: () => boolean;
   readonly exchange: Pick<Exchange, "blobs">;
   /** See Holders.of. */
   readonly holders: (
@@ -224,7 +226,8 @@ export class TreeFetch {
   }
 
   #absent(blobs: readonly Digest[]): CairnError {
-    const why = this.#parts.network === undefined ? "no-network" : "nobody";
+    const { network } = this.#parts;
+    const why = network === undefined ? "no-network" : network.isMember() ? "nobody" : "no-member";
     return new CairnError("blob-absent", { blobs: blobs.length, first: blobs[0] ?? "", why });
   }
 }

@@ -88,7 +88,7 @@ class World {
       return missing;
     };
     this.trees = new Trees(
-      { store, pins, network: () => ({ exchange: { blobs }, holders }), named: async () => undefined },
+      { store, pins, network: () => ({ isMember: () => true, exchange: { blobs }, holders }), named: async () => undefined },
       { own: [join(directory, "state")] },
     );
   }

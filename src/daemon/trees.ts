@@ -59,7 +59,7 @@ export class Trees {
 
   /**
    * @param text a CID, a digest or a name; then, perhaps, a path below it
-   * @throws {CairnError} usage, blob-absent, limit-exceeded, frame-invalid, home-unwritable
+   * @throws {CairnError} usage, not-found, blob-absent, limit-exceeded, frame-invalid, home-unwritable
    */
   async get(text: string, place: Place, tell: Tell, signal: AbortSignal): Promise<object> {
     if (this.#places.has(place.path)) throw new CairnError("usage", { why: `something is being put at ${place.path} already` });
@@ -82,7 +82,7 @@ export class Trees {
     }
   }
 
-  /** @throws {CairnError} usage where it is no directory; blob-absent, frame-invalid */
+  /** @throws {CairnError} usage where it is no directory; not-found, blob-absent, frame-invalid */
   async list(text: string, tell: Tell, signal: AbortSignal): Promise<object> {
     const codec = await loadTreeCodec();
     using hold = this.#parts.pins.hold();
@@ -159,7 +159,7 @@ export class Trees {
     return (await loadTreeCodec()).parseCid(first) !== undefined || ((await this.#parts.named(first))?.codec ?? "") !== "";
   }
 
-  /** @throws {CairnError} usage where nobody says what it is, or nothing is there */
+  /** @throws {CairnError} not-found where nobody says what it is, or nothing is there */
   async #root(text: string, fetch: TreeFetch): Promise<Top> {
     const [first = "", ...names] = text.split("/").filter((name, i) => i === 0 || name !== "");
     let root: Top = await this.#top(first);
@@ -167,7 +167,7 @@ export class Trees {
     for (const name of names) {
       const entry = root.codec === "directory" ? (await fetch.directory(root.digest)).get(name) : undefined;
       if (entry === undefined || entry.kind === "link")
-        throw new CairnError("usage", { why: `${text}: there is no file or directory ${name}` });
+        throw new CairnError("not-found", { why: `${text}: there is no file or directory ${name}` });
       const executable = entry.kind === "file" && entry.executable;
       root = { digest: entry.digest, codec: entry.kind === "file" ? "raw" : "directory", executable };
     }
@@ -179,7 +179,8 @@ export class Trees {
     const root = (await loadTreeCodec()).parseCid(text);
     if (root !== undefined) return root;
     const record = await this.#parts.named(text);
-    if (record === undefined) throw new CairnError("usage", { why: `${text} is neither a CID nor 64 digits, and nobody says what it is` });
+    if (record === undefined)
+      throw new CairnError("not-found", { why: `${text} is neither a CID nor 64 digits, and nobody says what it is` });
     return { digest: record.root, codec: record.codec === "" ? "raw" : record.codec };
   }
 }

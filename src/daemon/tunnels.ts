@@ -12,7 +12,7 @@ import type { Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { DataService } from "./data-service.ts";
 import { dataListen } from "./listen-addresses.ts";
-import { memberCalled } from "./network-views.ts";
+import { memberCalled, presentMemberCalled } from "./network-views.ts";
 import { type Endpoint, parseEndpoint, readExposures, readForwards } from "./tunnel-settings.ts";
 
 const UNUSED: TunnelCounts = { open: 0, total: 0, bytesIn: 0, bytesOut: 0 };
@@ -105,7 +105,7 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
     const [, who = "", service = ""] = /^(.+):([^:]+)$/.exec(target) ?? [];
     if (!isName(service))
       throw new CairnError("usage", { why: `what a member exposes is written MEMBER:PORT or MEMBER:NAME, not ${target}` });
-    const { key } = memberCalled(this.#parts.members.state, who);
+    const { key } = presentMemberCalled(this.#parts.members.state, who);
     if (key === this.#parts.members.self) throw new CairnError("usage", { why: "a tunnel leads to another machine, not to this one" });
     if (this.#data.forwards.length >= limits.tunnels) throw new CairnError("limit-exceeded", { what: "the number of forwards" });
     const name = nameOfForward({ host, port });
@@ -146,7 +146,7 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
 
   async measure({ member, bytes }: { member: string; bytes: number }): Promise<unknown> {
     if (bytes > limits.measureBytes) throw new CairnError("limit-exceeded", { what: "the measurement", bytes });
-    const { key, name } = memberCalled(this.#parts.members.state, member);
+    const { key, name } = presentMemberCalled(this.#parts.members.state, member);
     try {
       const { path, address, sent, received } = await this.#data.measure(key, bytes);
       return { member: name, key, path, address, sent: rated(sent), received: rated(received) };

@@ -22,7 +22,7 @@ export interface Controls {
   /** @param file absolute path of a source; "" for whatever was compiled last */
   explain(file: string): Promise<unknown>;
   gc(request: { maxBytes: number | undefined; all: boolean }): Promise<unknown>;
-  /** @throws {CairnError} usage when there is nothing of the kind */
+  /** @throws {CairnError} not-found when there is nothing of the kind */
   pin(question: PinQuestion, tell: Tell, signal: AbortSignal): Promise<unknown>;
   unpin(question: PinQuestion): Promise<unknown>;
   pins(): Promise<unknown>;
@@ -140,6 +140,7 @@ function named(query: URLSearchParams): { file: string; digest: string; action: 
 
 /** Whose fault it is: the request's (400), what it meets (409), or ours (500). */
 function statusOf(code: ErrorCode): number {
+  if (code === "not-found") return 404;
   if (code === "usage" || code === "limit-exceeded" || code === "invitation-invalid" || code === "member-unknown") return 400;
   return MEETS.test(code) ? 409 : 500;
 }

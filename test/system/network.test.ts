@@ -2,7 +2,7 @@
  * A network of real daemons on loopback, driven by the real command line: how it forms, whom it keeps out, what it survives.
  */
 import assert from "node:assert/strict";
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadNetworkCodec } from "../../src/wire/index.ts";
@@ -89,7 +89,18 @@ test("who is revoked is cut off everywhere, and stays out", MINUTE, async (t) =>
   await c.startDaemon();
   assert.match((await cairn(c, "peers")).stdout, /no member any more: revoked/);
   assert.deepEqual(await connected(c), []);
+  assert.match((await cairn(c, "peers")).stdout, /has let go of this machine/);
   assert.match((await cairn(c, "invite")).stderr, /not a member any more/);
+  for (const args of [
+    ["ping", "laptop"],
+    ["forward", "127.0.0.1:0", "laptop:80"],
+  ])
+    assert.match((await cairn(c, ...args)).stderr, /this machine was revoked/);
+  const file = join(a.home, "..", "file");
+  writeFileSync(file, "a's");
+  const { cid } = await ask(a, "put", file);
+  assert.match((await cairn(c, "get", String(cid), join(c.home, "..", "got"))).stderr, /is no member of its network any more/);
+  assert.match((await cairn(a, "ping", "ci")).stderr, /was revoked, or has left, already/);
   assert.match((await cairn(a, "revoke", "laptop")).stderr, /cairn leave/);
   await ask(c, "leave");
   await ask(c, "join", await invitation(b), "--machine", "ci");

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { age, checkout, run, type TestNode, writeFiles } from "./harness.ts";
-import { ask, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
 
 /** No copies are made: what a machine has, it has asked for. */
@@ -150,7 +150,10 @@ for (const [about, policy, domain, expected] of [
     await age();
     await build(a, checkoutOf(a, "work"));
     await untilOffered(t, b, "laptop", UNITS.length);
-    assert.deepEqual(await build(b, checkoutOf(b, "work")), expected);
+    const work = checkoutOf(b, "work");
+    assert.deepEqual(await build(b, work), expected);
+    const why = policy === "team" ? /laptop had this result; it was not taken: it is of another domain/ : /^(?!.*not taken)/s;
+    assert.match((await cairn(b, "explain", join(work, "src/main.c"))).stdout, why);
   });
 
 test("what a revoked member had made is not used any more", MINUTE, async (t) => {
