@@ -16,9 +16,10 @@ const ROOTS_PARENT = "/var/cache";
 export function sandboxOptions(home: Home, env: Environment): SandboxOptions {
   const path = env.PATH ?? "/usr/bin:/bin";
   const { filesBytes } = limits.sandbox;
-  if (process.geteuid?.() !== 0) return { directory: join(home.cacheDir, "sandbox"), path, runAs: undefined, filesBytes };
+  const keep = join(home.cacheDir, "built");
+  if (process.geteuid?.() !== 0) return { directory: join(home.cacheDir, "sandbox"), path, runAs: undefined, filesBytes, keep };
   const name = `cairn-sandbox-${digestOf(home.cacheDir).slice(0, 12)}`;
-  return { directory: join(ROOTS_PARENT, name), path, runAs: NOBODY, filesBytes };
+  return { directory: join(ROOTS_PARENT, name), path, runAs: NOBODY, filesBytes, keep };
 }
 
 /** That it is missing is no fault: such a machine uses others' work and does none for them. */

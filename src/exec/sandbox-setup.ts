@@ -4,14 +4,13 @@
  *
  * Knows: where programs lie, how the first process is built. Does not know: actions.
  */
-import { accessSync, chmodSync, chownSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, chmodSync, chownSync, constants, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Digest, digestOf, limits, systemCode } from "../base/index.ts";
+import { limits, systemCode } from "../base/index.ts";
 import type { ExecutorLack, Files } from "../contracts/index.ts";
-import { runProgram } from "./run.ts";
 import { type Blobs, SandboxFiles } from "./sandbox-files.ts";
 import { systemCallFilter } from "./sandbox-filter.ts";
+import { buildInit } from "./sandbox-init.ts";
 import { basePlan, type Entries } from "./sandbox-plan.ts";
 import { type BubblewrapOptions, type RunAs, runBubblewrap } from "./sandbox-process.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
@@ -39,9 +38,9 @@ export interface SandboxOptions {
   readonly runAs: RunAs | undefined;
   /** Contents of inputs that are kept although no job needs them now. */
   readonly filesBytes: number;
+  /** Directory for what is built once and outlives this process; undefined: it is built each time. */
+  readonly keep?: string;
 }
-
-const SOURCES = fileURLToPath(new URL("../../sandbox/", import.meta.url));
 
 export interface SetupParts {
   /** Where the contents of inputs come from. */
@@ -79,27 +78,19 @@ function makePlace(directory: string, runAs: RunAs | undefined): void {
 
 async function setUpIn(
   parts: SetupParts,
-  { directory, filesBytes }: SandboxOptions,
+  { directory, filesBytes, keep }: SandboxOptions,
   bubblewrap: BubblewrapOptions,
   signal: AbortSignal,
 ): Promise<SandboxSetup | Lack> {
-  const built = await buildInit(join(directory, "init"), signal);
-  if (typeof built !== "string") return built;
+  const init = await buildInit(join(directory, "init"), keep, signal);
+  if (init.kind === "failed") return lack("init_missing", firstLine(init.trouble));
   const files = new SandboxFiles(parts, { directory: join(directory, "files"), capacityBytes: filesBytes });
-  await files.adopt(join(directory, "init"), built, true, signal); // And never released.
-  const base = basePlan(built).entries;
+  await files.adopt(join(directory, "init"), init.digest, true, signal); // And never released.
+  const base = basePlan(init.digest).entries;
   const walls = await lookAtWalls(bubblewrap, files, base, join(directory, "probe"), signal);
   if (typeof walls !== "string") return walls;
   const toolchains = new SandboxToolchains({ files: parts.files, kept: files }, base, signal);
   return { bubblewrap, files, toolchains, base, walls };
-}
-
-async function buildInit(output: string, signal: AbortSignal): Promise<Digest | Lack> {
-  const environment = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C" };
-  const run = await runProgram("/bin/sh", [join(SOURCES, "build.sh"), output], { cwd: "/", environment }, signal);
-  signal.throwIfAborted();
-  if (run.exitCode !== 0) return lack("init_missing", firstLine(run.stderr));
-  return digestOf(readFileSync(output));
 }
 
 /** Runs the first process inside, which tells what it finds around itself. */
