@@ -17,6 +17,7 @@ import { styleHelp, welcome } from "./help.ts";
 import { addNetwork } from "./network-program.ts";
 import { pin, pins, unpin } from "./pin-commands.ts";
 import { readSize } from "./sizes.ts";
+import { addToolchains } from "./toolchain-program.ts";
 import { addTrees } from "./tree-program.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
@@ -209,6 +210,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .action((options) => finish(pins(context, options, signal)));
 
   addTrees((name, about, examples) => add("cache", name, about, examples), { context, finish, signal });
+  addToolchains((name, about, examples) => add("network", name, about, examples), examplesText, { context, finish, signal });
   addConfig(context, add, finish, signal);
   addAttest(context, add, finish, signal);
   addNetwork(context, (name, about, examples) => add("network", name, about, examples), finish, signal);

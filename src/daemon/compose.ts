@@ -18,6 +18,7 @@ import { prepareHome } from "./prepare-home.ts";
 import { sandboxOptions } from "./sandbox-home.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
+import { OwnToolchainControls } from "./toolchain-controls.ts";
 import { ToolchainService } from "./toolchain-service.ts";
 import { WorkShare } from "./work-share.ts";
 import { Worker } from "./worker.ts";
@@ -147,8 +148,29 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, end }, { home, paths }));
+  const compilers = new OwnToolchainControls({
+    service: supply,
+    findCompilers: () => firstSight.look(stop.signal),
+    installed: () => toolchains.installed(),
+    nameOf: (member) => network.member(member).name,
+    now,
+  });
   const controls = new NodeControls(
-    { store, index, pins, statistics, records, flow, housekeeper, network, sharing, sandbox, now, end: () => end("asked to") },
+    {
+      store,
+      index,
+      pins,
+      statistics,
+      records,
+      flow,
+      housekeeper,
+      network,
+      sharing,
+      sandbox,
+      toolchains: compilers,
+      now,
+      end: () => end("asked to"),
+    },
     { home, paths, config, values },
   );
 

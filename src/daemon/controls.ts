@@ -3,7 +3,7 @@
  */
 import { accessSync, constants } from "node:fs";
 import { type Config, type ConfigValue, type Home, limits, type NameRecord } from "../base/index.ts";
-import type { Controls, HotRecords } from "../doors/index.ts";
+import type { Controls, HotRecords, ToolchainControls } from "../doors/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
 import { type CompileFlow, type Counts, partGifts, type Statistics } from "../flows/index.ts";
 import type { DiskStore, InspectionLimits, Pins, SqliteIndex } from "../store/index.ts";
@@ -28,6 +28,7 @@ export interface ControlParts {
   readonly network: NetworkService;
   readonly sharing: Pick<SharingService, "refused">;
   readonly sandbox: SandboxExecutor;
+  readonly toolchains: ToolchainControls;
   readonly now: () => number;
   readonly end: () => void;
 }
@@ -66,6 +67,10 @@ export class NodeControls implements Controls {
 
   get network(): NetworkService {
     return this.#parts.network;
+  }
+
+  get toolchains(): ToolchainControls {
+    return this.#parts.toolchains;
   }
 
   /** By what the history knows of `file` as a source, or else by the digest of its content, or by an action. */

@@ -6,14 +6,11 @@ import { type TestContext, test } from "node:test";
 import type { Supplied } from "../contracts/index.ts";
 import { SandboxExecutor } from "../exec/index.ts";
 import { CompilesForOthers } from "../flows/index.ts";
-import { compileOf, type Machine, machine, never } from "./toolchain.fixture.ts";
+import { compileOf, identified, type Machine, type MachineOptions, machine, never, PATH, pretender } from "./toolchain.fixture.ts";
 
 const REQUESTER = "aa".repeat(32);
-const COMPILERS = ["/usr/bin/gcc", "/usr/bin/g++", "/usr/bin/clang-14", "/usr/bin/clang++-19"].filter((path) => existsSync(path));
-const SOURCES = {
-  c: '#include <stdio.h>\n#include <stddef.h>\nint main(void) { return printf("%zu\\n", sizeof(size_t)); }\n',
-  cpp: '#include <vector>\n#include <string>\nint main() { std::vector<std::string> v{"a"}; return (int)v.at(0).size(); }\n',
-} as const;
+const COMPILERS = ["/usr/bin/g++", "/usr/bin/clang++-19"].filter((path) => existsSync(path));
+const SOURCE = '#include <vector>\n#include <string>\nint main() { std::vector<std::string> v{"a"}; return (int)v.at(0).size(); }\n';
 
 /** Asks until it is here, or until something else is said than that it is on its way. */
 async function supplied(t: TestContext, on: Machine, digest: string, member: string): Promise<Supplied> {
@@ -42,9 +39,8 @@ for (const compiler of COMPILERS) {
     await using worker = machine({ members: new Map([[REQUESTER, requester]]) });
     await using sandbox = await sandboxOf(t, worker);
     if (sandbox === undefined) return;
-    const isPlusPlus = compiler.includes("++");
-    const source = join(requester.directory, isPlusPlus ? "a.cpp" : "a.c");
-    writeFileSync(source, isPlusPlus ? SOURCES.cpp : SOURCES.c);
+    const source = join(requester.directory, "a.cpp");
+    writeFileSync(source, SOURCE);
     const { action, expected } = await compileOf(requester, compiler, ["-O2", "-g"], source);
     for (const { digest } of action.inputs) {
       const read = await requester.store.read(digest);
@@ -60,3 +56,135 @@ for (const compiler of COMPILERS) {
     assert.deepEqual(outcome.outputs.find(({ name }) => name === "object")?.content, expected);
   });
 }
+
+/** A requester with a small compiler, and a worker that knows it by one name. */
+async function two(
+  options: MachineOptions = {},
+): Promise<{ requester: Machine; worker: Machine; compiler: string; digest: string } & AsyncDisposable> {
+  const stack = new AsyncDisposableStack();
+  const requester = stack.use(machine());
+  const compiler = pretender(join(requester.directory, "opt/gcc/bin"), "12.2.0");
+  const digest = await identified(requester, compiler);
+  const worker = stack.use(machine({ members: new Map([[REQUESTER, requester]]), ...options }));
+  return { requester, worker, compiler, digest, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+function why(answer: Supplied): string {
+  return answer.kind === "absent" ? answer.why : "installed";
+}
+
+test("a compiler that lies here as it does there is used as it is", async (t) => {
+  await using requester = machine();
+  const compiler = pretender(join(requester.directory, "bin"), "12.2.0");
+  const digest = await identified(requester, compiler);
+  // Nobody has used it here yet, but it is on this machine's PATH.
+  await using worker = machine({ members: new Map([[REQUESTER, requester]]), searched: `${PATH}:${join(requester.directory, "bin")}` });
+  const answer = await worker.service.supply(digest, REQUESTER, t.signal);
+  assert.ok(answer.kind === "installed", why(answer));
+  assert.equal(answer.installed.compiler, compiler);
+  assert.equal(answer.installed.toolchain.layout, undefined);
+  assert.deepEqual(worker.service.shelf.list(), []);
+});
+
+test("the same compiler at another place is fetched: it would look for headers elsewhere", async (t) => {
+  await using on = await two();
+  const other = pretender(join(on.worker.directory, "bin"), "12.2.0");
+  assert.equal(await identified(on.worker, other), on.digest, "it is the same by content");
+  const answer = await supplied(t, on.worker, on.digest, REQUESTER);
+  assert.ok(answer.kind === "installed", why(answer));
+  assert.equal(answer.installed.compiler, on.compiler);
+  assert.ok(answer.installed.toolchain.layout?.files.some(({ path }) => path === on.compiler));
+});
+
+test("what a member names is not run unless it is called like a compiler and lies on PATH", async (t) => {
+  await using requester = machine();
+  const elsewhere = join(requester.directory, "elsewhere");
+  const compiler = pretender(elsewhere, "12.2.0");
+  const digest = await identified(requester, compiler);
+  await using worker = machine({ members: new Map([[REQUESTER, requester]]), searched: PATH });
+  assert.equal(why(await worker.service.supply(digest, REQUESTER, t.signal)), "being fetched");
+  assert.deepEqual(worker.toolchains.installed(), []);
+});
+
+test("of another domain, a toolchain waits for the user's word", async (t) => {
+  await using on = await two({ strangers: new Set([REQUESTER]) });
+  assert.match(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.deepEqual(
+    on.worker.service.wanted.map(({ digest, from }) => [digest, from]),
+    [[on.digest, REQUESTER]],
+  );
+  on.worker.service.approve(on.digest);
+  assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
+  assert.deepEqual(on.worker.service.wanted, []);
+});
+
+test("where only what is approved is taken, the own domain's waits, too", async (t) => {
+  await using on = await two({ accept: "approved" });
+  assert.match(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+});
+
+test("a toolchain of another platform is declined by name", async (t) => {
+  await using on = await two();
+  const { service, store } = on.requester;
+  const offer: typeof service.offer = async (question, signal) => {
+    const said = await service.offer(question, signal);
+    return said && { ...said, platform: "linux-riscv" };
+  };
+  await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
+  assert.match(why(await worker.service.supply(on.digest, REQUESTER, t.signal)), /it is for linux-riscv/);
+});
+
+test("another toolchain under the digest that was asked for is refused, and not fetched again", async (t) => {
+  await using on = await two();
+  const { service, store } = on.requester;
+  const other = await identified(on.requester, pretender(join(on.requester.directory, "other"), "13.0.0"));
+  const offer: typeof service.offer = ({ pack }, signal) => service.offer({ digest: other, pack }, signal);
+  await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
+  assert.match(why(await supplied(t, worker, on.digest, REQUESTER)), /refused: another digest/);
+  assert.deepEqual(worker.service.shelf.list(), []);
+});
+
+test("after a restart it is here without anybody's help, unless something of it is gone", async (t) => {
+  await using on = await two();
+  assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
+  await using again = await on.worker.again();
+  const first = await again.service.supply(on.digest, REQUESTER, t.signal);
+  assert.equal(why(first), "installed");
+  const blob = first.kind === "installed" ? first.installed.toolchain.layout?.files[0]?.digest : undefined;
+  await again.store.remove(blob ?? "");
+  await using later = await again.again();
+  assert.equal(why(await later.service.supply(on.digest, REQUESTER, t.signal)), "being fetched");
+  assert.equal(why(await supplied(t, later, on.digest, REQUESTER)), "installed");
+});
+
+test("nothing is fetched while somebody builds here", async (t) => {
+  let isQuiet = false;
+  await using on = await two({ isQuiet: () => isQuiet });
+  for (let i = 0; i < 5; i++) assert.equal(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), "being fetched");
+  assert.deepEqual(on.worker.service.shelf.list(), []);
+  isQuiet = true;
+  assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
+});
+
+test("those that were used last stay, and one that was used just now does not make room", async (t) => {
+  let nowMs = Date.now() + 1_000_000; // Files that were made now are old.
+  const capacityBytes = 7_000_000; // The C library and its loader are 2.2 MB; each compiler is some 20 kB more.
+  await using on = await two({ now: () => nowMs, capacityBytes });
+  const { worker, requester } = on;
+  assert.equal(why(await supplied(t, worker, on.digest, REQUESTER)), "installed");
+  const [first] = worker.service.shelf.list();
+  assert.ok(first !== undefined);
+  const room = capacityBytes - first.blobs.reduce((sum, { size }) => sum + size, 0);
+  assert.ok(room > 0);
+  assert.equal(worker.service.shelf.makeRoom(room), true);
+  assert.equal(worker.service.shelf.makeRoom(room + 1), false, "it is in use");
+  nowMs += 3_600_000;
+  assert.equal(worker.service.shelf.makeRoom(capacityBytes + 1), false, "there is never so much room");
+  assert.equal(worker.service.shelf.list().length, 1);
+  assert.equal(worker.service.shelf.makeRoom(room + 1), true);
+  assert.equal(worker.service.shelf.list().length, 0);
+  assert.equal(worker.pins.holdsBlob(first.root), false);
+  const next = await identified(requester, pretender(join(requester.directory, "next"), "13.0.0"));
+  assert.equal(why(await supplied(t, worker, next, REQUESTER)), "installed");
+  assert.equal(worker.pins.holdsBlob(worker.service.shelf.list()[0]?.root ?? ""), true);
+});

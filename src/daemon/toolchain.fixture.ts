@@ -4,7 +4,7 @@
  * @see toolchain-service.test.ts
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Digest, type Key, limits, silentLog, type ToolchainsAccept } from "../base/index.ts";
@@ -27,6 +27,12 @@ export interface Machine extends AsyncDisposable {
   again(): Promise<Machine>;
 }
 
+/** As far as others hear of it. */
+export interface Member {
+  readonly store: DiskStore;
+  readonly service: Pick<ToolchainService, "offer">;
+}
+
 export interface MachineOptions {
   readonly accept?: ToolchainsAccept;
   readonly capacityBytes?: number;
@@ -36,7 +42,7 @@ export interface MachineOptions {
   /** PATH of the daemon; empty: no compilers lie on it. */
   readonly searched?: string;
   /** What members can be asked; none by default. */
-  readonly members?: ReadonlyMap<Key, Machine>;
+  readonly members?: ReadonlyMap<Key, Member>;
   /** Members of another domain. */
   readonly strangers?: ReadonlySet<Key>;
 }
@@ -136,11 +142,9 @@ export async function compileOf(
   const inputs = [];
   for (const path of new Set(paths.filter((one) => one !== "").map((one) => resolve(cwd, one))))
     inputs.push({ path, digest: await on.store.write(readFileSync(path)) });
-  const read = await on.toolchains.identify(compiler, new Map([["PATH", PATH]]), never);
-  if (read.kind !== "toolchain") throw new Error(`${compiler}: ${read.reason}`);
   const most = { cpuMs: 60_000, wallMs: 60_000, memoryBytes: 2 ** 33, processes: 32, fileBytes: 2 ** 26, outputBytes: 2 ** 26 };
   const action: CompileAction = {
-    toolchain: read.toolchain.digest,
+    toolchain: await identified(on, compiler),
     options,
     source,
     mode: "object",
@@ -152,4 +156,30 @@ export async function compileOf(
     limits: { ...most, printedBytes: limits.capturedBytes },
   };
   return { action, expected: readFileSync(object) };
+}
+
+const PRETENDER = `#include <stdio.h>
+#include <string.h>
+int main(int count, char **words) {
+  const char *word = count > 1 ? words[1] : "";
+  if (strcmp(word, "-v") == 0) fprintf(stderr, "Target: x86_64-linux-gnu\\ngcc version VERSION\\n");
+  if (strncmp(word, "-print-prog-name=", 17) == 0) puts(word + 17);
+  return 0;
+}
+`;
+
+/** A small program that says it is a gcc, in a directory of its own; another one for each version. @returns its path */
+export function pretender(directory: string, version: string): string {
+  mkdirSync(directory, { recursive: true });
+  const [source, path] = [join(directory, "gcc.c"), join(directory, "gcc")];
+  writeFileSync(source, PRETENDER.replace("VERSION", version));
+  execFileSync("/usr/bin/gcc", ["-o", path, source], { env: { PATH } });
+  return path;
+}
+
+/** @returns the digest by which a job names it */
+export async function identified(on: Machine, compiler: string): Promise<Digest> {
+  const read = await on.toolchains.identify(compiler, new Map([["PATH", PATH]]), never);
+  if (read.kind !== "toolchain") throw new Error(`${compiler}: ${read.reason}`);
+  return read.toolchain.digest;
 }

@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { CairnError, type ErrorCode, type Log, limits } from "../base/index.ts";
 import { text } from "./bodies.ts";
 import { answerNetwork, type NetworkControls } from "./control-network.ts";
+import { answerToolchains, type ToolchainControls } from "./control-toolchains.ts";
 import { answerTrees, followed, type Tell, type TreeControls } from "./control-trees.ts";
 import { answerTunnels } from "./control-tunnels.ts";
 
@@ -41,6 +42,7 @@ export interface Controls {
   signer(key: string, network: string): Promise<unknown>;
   readonly network: NetworkControls;
   readonly trees: TreeControls;
+  readonly toolchains: ToolchainControls;
 }
 
 /** What somebody typed, the absolute path that it may be, and the digest that it is or that the file has; "" for what is not known. */
@@ -124,7 +126,10 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
     default: {
       const question = `${request.method} ${url.pathname}`;
       const body = (): Promise<unknown> => readJson(request);
-      const answer = answerNetwork(controls.network, question, body) ?? answerTunnels(() => controls.network.tunnels(), question, body);
+      const answer =
+        answerNetwork(controls.network, question, body) ??
+        answerTunnels(() => controls.network.tunnels(), question, body) ??
+        answerToolchains(controls.toolchains, question, body);
       if (answer === undefined && url.pathname.startsWith("/tree/")) return answerTrees(controls.trees, question, await body(), response);
       if (answer === undefined) return send(response, 404, { error: { code: "usage", path: url.pathname } });
       return send(response, 200, await answer);

@@ -6,6 +6,7 @@
 export { CompileDoor, type CompileDoorParts } from "./compile-socket.ts";
 export { ControlDoor, type Controls } from "./control.ts";
 export type { NetworkControls } from "./control-network.ts";
+export type { ToolchainControls } from "./control-toolchains.ts";
 export type { TreeControls } from "./control-trees.ts";
 export type { TunnelControls } from "./control-tunnels.ts";
 export { HitsLog } from "./hits-log.ts";

@@ -1,0 +1,70 @@
+/**
+ * toolchains: compilers that this machine runs for others, and those that others would like it to run.
+ */
+import { field, listIn, numberIn, textIn } from "./answers.ts";
+import { answer, type Context } from "./context.ts";
+import { bytes, counted, table } from "./format.ts";
+import { askNetwork, type Json, lookNetwork } from "./network-ask.ts";
+import type { Terminal } from "./terminal.ts";
+import { exitCodes } from "./troubles.ts";
+
+/** Digits of a digest that people are shown, and can type. */
+const SHOWN = 12;
+
+export async function toolchains(context: Context, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal } = context;
+  const raw = await lookNetwork(context, "/toolchains", signal);
+  answer(terminal, options.json, raw, () => {
+    const rows = listIn(raw, "toolchains");
+    if (rows.length === 0) return ["no compiler was found on PATH, and none has been used yet"];
+    const { paint } = terminal;
+    if (rows.some((row) => textIn(row, "state") === "wanted"))
+      terminal.note(paint.dim("cairn toolchains approve DIGEST   lets in what is wanted"));
+    const titles = ["digest", "compiler", "for", "size", "from", ""].map((title) => paint.dim(title));
+    return table([titles, ...rows.map((row) => lineOf(row, terminal))], ["left", "left", "left", "right"]);
+  });
+  return exitCodes.ok;
+}
+
+export async function approveToolchain(context: Context, digest: string, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal } = context;
+  const done = await askNetwork(context, "/toolchains/approve", { digest }, signal);
+  answer(terminal, options.json, done, () => [
+    `${terminal.paint.good("approved")}  ${textIn(done, "digest")}; it is fetched when the next job wants it`,
+  ]);
+  return exitCodes.ok;
+}
+
+export async function removeToolchain(context: Context, digest: string, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal } = context;
+  const done = await askNetwork(context, "/toolchains/remove", { digest }, signal);
+  answer(terminal, options.json, done, () => {
+    const what = [
+      ...(numberIn(done, "removed") > 0 ? [`${counted(numberIn(done, "removed"), "pack")} of it`] : []),
+      ...(field(done, "disapproved") === true ? ["its approval"] : []),
+    ];
+    return [`${terminal.paint.good("removed")}  ${textIn(done, "digest").slice(0, SHOWN)}  ${what.join(" and ")}`];
+  });
+  return exitCodes.ok;
+}
+
+function lineOf(row: unknown, { paint }: Terminal): string[] {
+  const state = textIn(row, "state");
+  const states: Readonly<Record<string, string>> = {
+    own: paint.good("installed"),
+    kept: field(row, "inUse") === true ? paint.good("in use") : `used ${textIn(row, "usedAt").slice(0, 16).replace("T", " ")}`,
+    wanted: paint.bad("not approved"),
+  };
+  return [
+    textIn(row, "digest").slice(0, SHOWN),
+    `${paint.name(nameOf(textIn(row, "compiler")))} ${textIn(row, "version")}`,
+    textIn(row, "target"),
+    bytes(numberIn(row, "bytes")),
+    textIn(row, "from") || "this machine",
+    states[state] ?? state,
+  ];
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

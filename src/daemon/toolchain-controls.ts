@@ -1,0 +1,110 @@
+/**
+ * What people may ask about compilers for others' jobs.
+ *
+ * Knows: how a toolchain is shown and meant. Does not know: how it is packed, fetched or run.
+ */
+import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
+import type { Installed, ToolchainSummary } from "../contracts/index.ts";
+import type { ToolchainControls } from "../doors/index.ts";
+import type { ToolchainService } from "./toolchain-service.ts";
+
+export interface ToolchainControlParts {
+  readonly service: ToolchainService;
+  /** Looks once which compilers there are. */
+  readonly findCompilers: () => Promise<void>;
+  readonly installed: () => readonly Installed[];
+  /** What people call a member; undefined: nobody knows. */
+  readonly nameOf: (member: Key) => string | undefined;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+/** Digits by which a toolchain can be meant. */
+const LEAST_DIGITS = 6;
+const SOME_DIGITS = /^[0-9a-f]{6,64}$/;
+
+export class OwnToolchainControls implements ToolchainControls {
+  readonly #parts: ToolchainControlParts;
+
+  constructor(parts: ToolchainControlParts) {
+    this.#parts = parts;
+  }
+
+  async list(): Promise<unknown> {
+    const { service, installed, findCompilers } = this.#parts;
+    await findCompilers();
+    const signal = AbortSignal.timeout(limits.probeDeadlineMs);
+    const own = installed().map(async (one) => {
+      const offer = await service.described(one, signal);
+      const { compiler, toolchain } = one;
+      return { ...summaryOf({ ...toolchain, compiler }), state: "own", digest: toolchain.digest, root: offer?.root, bytes: offer?.bytes };
+    });
+    return { toolchains: [...(await Promise.all(own)), ...this.#kept(), ...this.#wanted()] };
+  }
+
+  approve(digits: string): Promise<unknown> {
+    const { service } = this.#parts;
+    const digest = /^[0-9a-f]{64}$/.test(digits) ? digits : meant(digits, [...service.wanted, ...service.shelf.list()]);
+    service.approve(digest);
+    return Promise.resolve({ digest, approved: true });
+  }
+
+  remove(digits: string): Promise<unknown> {
+    const { shelf } = this.#parts.service;
+    const digest = meant(digits, [...shelf.list(), ...[...shelf.approved].map((approved) => ({ digest: approved }))]);
+    const packs = shelf.list().filter((one) => one.digest === digest);
+    for (const { root } of packs) shelf.remove(root, "asked to");
+    const disapproved = shelf.disapprove(digest);
+    return Promise.resolve({ digest, removed: packs.length, disapproved });
+  }
+
+  #kept(): object[] {
+    const { service, now } = this.#parts;
+    return service.shelf.list().map((one) => ({
+      ...summaryOf(one),
+      state: "kept",
+      digest: one.digest,
+      root: one.root,
+      bytes: one.blobs.reduce((sum, { size }) => sum + size, 0),
+      ...this.#sender(one.from),
+      approved: service.shelf.approved.has(one.digest),
+      fetchedAt: new Date(one.fetchedAtMs).toISOString(),
+      usedAt: new Date(one.usedAtMs).toISOString(),
+      inUse: now() - one.usedAtMs < limits.toolchains.inUseMs,
+    }));
+  }
+
+  #wanted(): object[] {
+    const { service } = this.#parts;
+    return service.wanted.map((one) => ({
+      ...summaryOf(one),
+      state: "wanted",
+      digest: one.digest,
+      root: one.root,
+      bytes: one.bytes,
+      ...this.#sender(one.from),
+      approved: false,
+    }));
+  }
+
+  #sender(from: Key): object {
+    return { from: this.#parts.nameOf(from) ?? from, fromKey: from };
+  }
+}
+
+function summaryOf({ family, version, target, compiler }: Omit<ToolchainSummary, "platform">): object {
+  return { family, version, target, compiler };
+}
+
+/** @throws {CairnError} usage */
+function meant(digits: string, known: readonly { readonly digest: Digest }[]): Digest {
+  if (!SOME_DIGITS.test(digits))
+    throw new CairnError("usage", { why: `${digits} is no digest: at least ${LEAST_DIGITS} of 64 hex digits` });
+  const found = new Set(known.flatMap(({ digest }) => (digest.startsWith(digits) ? [digest] : [])));
+  const [digest] = found;
+  if (digest === undefined || found.size > 1) {
+    const why = digest === undefined ? `no toolchain is called ${digits}` : `${found.size} toolchains begin with ${digits}`;
+    throw new CairnError(digest === undefined ? "not-found" : "usage", { why, advice: "cairn toolchains lists them" });
+  }
+  return digest;
+}

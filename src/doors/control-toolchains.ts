@@ -1,0 +1,36 @@
+/**
+ * The part of the control door that is about compilers for others' jobs: what may be asked, and how requests are read.
+ *
+ * Knows: paths and bodies. Does not know: where the answers come from.
+ */
+import { text } from "./bodies.ts";
+
+/** What the command line may ask; each answer is sent as JSON. */
+export interface ToolchainControls {
+  list(): Promise<unknown>;
+  /**
+   * @param digest all 64 digits, or the first of them where it is known here
+   * @throws {CairnError} usage where no toolchain, or more than one, begins so; limit-exceeded
+   */
+  approve(digest: string): Promise<unknown>;
+  /** Both what was fetched and what was approved. @throws {CairnError} usage where there is nothing of the kind */
+  remove(digest: string): Promise<unknown>;
+}
+
+/** Undefined when the path is none of these. */
+export function answerToolchains(
+  controls: ToolchainControls,
+  question: string,
+  readBody: () => Promise<unknown>,
+): Promise<unknown> | undefined {
+  switch (question) {
+    case "GET /toolchains":
+      return controls.list();
+    case "POST /toolchains/approve":
+      return readBody().then((body) => controls.approve(text(body, "digest")));
+    case "POST /toolchains/remove":
+      return readBody().then((body) => controls.remove(text(body, "digest")));
+    default:
+      return undefined;
+  }
+}
