@@ -286,7 +286,7 @@ export class SharingService implements Sharing, AsyncDisposable {
 
 /** The same for equal inputs, in whatever order. */
 function inputsOf(inputs: readonly ManifestInput[]): Digest {
-  return digestOf(Buffer.from(JSON.stringify(inputs.map(({ path, digest }) => [path, digest]).toSorted())));
+  return digestOf(Buffer.from(JSON.stringify(inputs.map(({ path, digest }) => `${digest} ${path}`).toSorted())));
 }
 
 /** @throws the signal's reason, when it aborts first */
