@@ -36,6 +36,8 @@ export const limits = {
   placesPathsRemembered: 8_192,
   /** Paths at which compilers look for headers, remembered over compiles. */
   lookupsRemembered: 65_536,
+  /** Files of which it is remembered what they may include: files and names together. */
+  closureStepsRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */
   scanCacheEntries: 2_048,
   /** The same for what they include: names, and files, together. */
@@ -713,6 +715,34 @@ export const limits = {
       outputBytes: 536_870_912,
       printedBytes: 8_388_608,
     },
+  },
+  /** Own compiles that others are asked for. */
+  remote: {
+    /** What one may use there. */
+    action: {
+      cpuMs: 1_200_000,
+      wallMs: 1_200_000,
+      memoryBytes: 8_589_934_592,
+      processes: 64,
+      fileBytes: 50_331_648,
+      outputBytes: 50_331_648,
+      printedBytes: 1_048_576,
+    },
+    /** Of one file that describes a locale. */
+    localeBytes: 16_777_216,
+    /** Members that are asked for one compile, one after the other. */
+    members: 3,
+    /** While all cores here and all members are busy, a compile waits for so long, and then it is done here all the same. */
+    waitMs: 20_000,
+    /** Compiles that are remembered to be nothing for others. */
+    failuresRemembered: 4_096,
+    /** What nothing was measured of takes so long. */
+    unknownMs: 2_000,
+    /** A compile that others have for so many times as long as expected, and at least so long, is begun here too, when a core is idle. */
+    lateTimes: 2,
+    lateLeastMs: 500,
+    /** For so many times as long: before what waits for a core. */
+    goneTimes: 5,
   },
   sandbox: {
     /** Jobs at once, and what the reports of all of them may hold; more wait. One action's `most` must fit. */

@@ -39,17 +39,23 @@ export interface Summary {
   readonly hitsByPeers: number;
   readonly hits: number;
   readonly misses: number;
+  /** Compiled by other members for this build. */
+  readonly elsewhere: number;
   readonly passed: number;
   readonly total: number;
   readonly failed: number;
   readonly savedMs: number;
   readonly compileMs: number;
+  /** What other members' compilers took. */
+  readonly elsewhereMs: number;
   readonly storedBytes: number;
   /** That came from other members. */
   readonly peerBytes: number;
   /** By reason, most frequent first. */
   readonly passes: readonly (readonly [reason: string, count: number])[];
   readonly notStored: readonly (readonly [reason: string, count: number])[];
+  /** Why compiles were not left to other members, though no core was idle. */
+  readonly keptHere: readonly (readonly [reason: string, count: number])[];
   readonly errors: readonly (readonly [kind: string, count: number])[];
 }
 
@@ -69,6 +75,25 @@ export interface Origin {
   readonly rttMs: number | undefined;
   readonly bytes: number;
   readonly tookMs: number;
+}
+
+/** What one member has compiled. */
+export interface Labourer {
+  readonly name: string;
+  readonly compiles: number;
+  readonly tookMs: number;
+  readonly queuedMs: number;
+  readonly compiledMs: number;
+}
+
+/** Who compiled something for this machine, and what that took. */
+export interface Errand {
+  readonly member: string;
+  readonly tookMs: number;
+  readonly queuedMs: number;
+  readonly compiledMs: number;
+  readonly sentBytes: number;
+  readonly bytes: number;
 }
 
 /** What came from one member. */
@@ -97,6 +122,7 @@ export interface Explanation {
   readonly from: Origin | undefined;
   /** Whose result was there and not used. */
   readonly refused: Refused | undefined;
+  readonly by: Errand | undefined;
   readonly inputs: number;
   readonly outputs: readonly string[];
 }
@@ -169,15 +195,18 @@ export function summarize(counters: Counters): Summary {
     hitsByPeers,
     hits,
     misses: at("miss"),
+    elsewhere: at("built_elsewhere"),
     passed,
-    total: hits + at("miss") + passed,
+    total: hits + at("miss") + at("built_elsewhere") + passed,
     failed: at("compiler_failed"),
     savedMs: at("saved_ms"),
     compileMs: at("compile_ms"),
+    elsewhereMs: at("elsewhere_ms"),
     storedBytes: at("stored_bytes"),
     peerBytes: at("peer_bytes"),
     passes,
     notStored: group(counters, "not_stored:"),
+    keptHere: group(counters, "kept_here:"),
     errors: group(counters, "error:"),
   };
 }
@@ -199,6 +228,7 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     differences: listIn(record, "differences").map(readDifference),
     from: readFrom(field(record, "from")),
     refused: readRefused(field(record, "refused")),
+    by: readErrand(field(record, "by")),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
     outputs: listIn(record, "outputs").map((output) => (typeof output === "string" ? output : textIn(output, "path"))),
   };
@@ -222,6 +252,25 @@ function readFrom(value: unknown): Origin | undefined {
 function readRefused(value: unknown): Refused | undefined {
   const name = textIn(value, "name") || textIn(value, "signer").slice(0, SHORT_KEY);
   return name === "" ? undefined : { name, why: textIn(value, "why") };
+}
+
+function readErrand(value: unknown): Errand | undefined {
+  const member = textIn(value, "name") || textIn(value, "member").slice(0, SHORT_KEY);
+  if (member === "") return undefined;
+  const at = (name: string): number => numberIn(value, name);
+  const [tookMs, queuedMs, compiledMs] = [at("tookMs"), at("queuedMs"), at("compiledMs")];
+  return { member, tookMs, queuedMs, compiledMs, sentBytes: at("sentBytes"), bytes: at("bytes") };
+}
+
+/** Members that compiled something, who did most first. */
+export function readLabourers(answer: unknown): Labourer[] {
+  return listIn(answer, "workers").map((worker) => ({
+    name: textIn(worker, "name") || textIn(worker, "key").slice(0, SHORT_KEY),
+    compiles: numberIn(worker, "compiles"),
+    tookMs: numberIn(worker, "tookMs"),
+    queuedMs: numberIn(worker, "queuedMs"),
+    compiledMs: numberIn(worker, "compiledMs"),
+  }));
 }
 
 /** Members that gave something, who gave the most first. */

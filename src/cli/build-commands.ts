@@ -9,7 +9,7 @@ import { constants } from "node:os";
 import { delimiter } from "node:path";
 import { isatty } from "node:tty";
 import { CairnError, type Environment, systemCode } from "../base/index.ts";
-import { type Giver, readCounters, readGivers, type Summary, summarize } from "./answers.ts";
+import { readCounters, readGivers, readLabourers, type Summary, summarize } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { count, counted, duration, share } from "./format.ts";
 import { type Launcher, layLauncher, quote } from "./launcher.ts";
@@ -34,11 +34,11 @@ export async function run(context: Context, command: readonly string[], options:
   if (ready?.answers !== true || options.quiet === true) return code;
   try {
     const raw = await control.get("/stats", { session });
-    const [counters, givers] = [readCounters(raw), readGivers(raw)];
+    const [counters, givers, workers] = [readCounters(raw), readGivers(raw), readLabourers(raw)];
     terminal.note(
       options.json === true
-        ? JSON.stringify({ session, exitCode: code, counters, givers })
-        : `cairn: ${closingLine(summarize(counters), givers)}`,
+        ? JSON.stringify({ session, exitCode: code, counters, givers, workers })
+        : `cairn: ${closingLine(summarize(counters), whom(givers), whom(workers))}`,
     );
   } catch (error) {
     terminal.note(`cairn: ${explainTrouble(error).what}; what was not cached yet was simply compiled`);
@@ -108,15 +108,19 @@ function runCommand({ terminal, cwd }: Context, command: readonly string[], env:
   });
 }
 
-/** 118 compiles: 112 hits (95 %), 100 here and 12 from laptop, 4 misses, 2 passed through; saved 1 m 12 s of compile time */
-function closingLine(found: Summary, givers: readonly Giver[]): string {
+/**
+ * 130 compiles: 112 hits (86 %), 100 here and 12 from laptop, 4 misses, 12 compiled by desktop, 2 passed through; saved 1 m 12 s of compile time
+ *
+ * @param givers who had results, as it is said
+ * @param workers who compiled
+ */
+function closingLine(found: Summary, givers: string, workers: string): string {
   if (found.total === 0) return "no compiler was called";
   const parts = [
     `${counted(found.hits, "hit")} (${share(found.hits, found.total)})`,
-    ...(found.hitsByPeers === 0
-      ? []
-      : [`${count(found.hits - found.hitsByPeers)} here and ${count(found.hitsByPeers)} from ${whom(givers)}`]),
+    ...(found.hitsByPeers === 0 ? [] : [`${count(found.hits - found.hitsByPeers)} here and ${count(found.hitsByPeers)} from ${givers}`]),
     counted(found.misses, "miss", "misses"),
+    ...(found.elsewhere === 0 ? [] : [`${count(found.elsewhere)} compiled by ${workers}`]),
     ...(found.passed === 0 ? [] : [`${count(found.passed)} passed through`]),
     ...(found.failed === 0 ? [] : [`${count(found.failed)} failed`]),
   ];
@@ -124,7 +128,7 @@ function closingLine(found: Summary, givers: readonly Giver[]): string {
   return `${counted(found.total, "compile")}: ${parts.join(", ")}${saved}`;
 }
 
-function whom([first, ...others]: readonly Giver[]): string {
+function whom([first, ...others]: readonly { readonly name: string }[]): string {
   if (first === undefined) return "other machines";
   return others.length === 0 ? first.name : counted(1 + others.length, "machine");
 }

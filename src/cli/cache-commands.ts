@@ -6,13 +6,16 @@ import { CairnError } from "../base/index.ts";
 import {
   type Counters,
   type Difference,
+  type Errand,
   type Explanation,
   type Giver,
+  type Labourer,
   type Origin,
   readCollected,
   readCounters,
   readExplanation,
   readGivers,
+  readLabourers,
   summarize,
 } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
@@ -34,13 +37,13 @@ export async function stats(
   const raw = await control.get("/stats", options.session === undefined ? {} : { session: options.session }, signal);
   if (options.zero === true) await control.post("/stats/zero", {}, signal);
   answer(terminal, options.json, raw, () => [
-    ...statsLines(readCounters(raw), readGivers(raw), terminal.paint),
+    ...statsLines(readCounters(raw), readGivers(raw), readLabourers(raw), terminal.paint),
     ...(options.zero === true ? ["", "all counters are zero now"] : []),
   ]);
   return exitCodes.ok;
 }
 
-function statsLines(counters: Counters, givers: readonly Giver[], paint: Paint): string[] {
+function statsLines(counters: Counters, givers: readonly Giver[], workers: readonly Labourer[], paint: Paint): string[] {
   const found = summarize(counters);
   if (found.total + found.failed === 0 && found.errors.length === 0) return ["nothing was compiled yet; try: cairn run -- make"];
   const of = (value: number): string => share(value, found.total);
@@ -59,17 +62,22 @@ function statsLines(counters: Counters, givers: readonly Giver[], paint: Paint):
           ...(found.hitsByPeers === 0 ? [] : [part("by other machines", found.hitsByPeers)]),
         ]),
     [paint.careful("  misses"), count(found.misses), of(found.misses)],
+    ...(found.elsewhere === 0 ? [] : [["  compiled by other machines", count(found.elsewhere), of(found.elsewhere)]]),
     ...(found.passed === 0 ? [] : [["  passed through", count(found.passed), of(found.passed)], ...reasons(found.passes)]),
     ...(found.failed === 0 ? [] : [["failed by themselves", count(found.failed), ""]]),
     ...(found.notStored.length === 0 ? [] : [["results not kept", "", ""], ...reasons(found.notStored).map((row) => row.slice(0, 2))]),
+    ...(found.keptHere.length === 0
+      ? []
+      : [["not left to other machines", "", ""], ...reasons(found.keptHere).map((row) => row.slice(0, 2))]),
     ...(found.errors.length === 0 ? [] : [[paint.bad("errors"), "", ""], ...reasons(found.errors).map((row) => row.slice(0, 2))]),
   ];
   const sums = [
     [paint.dim("saved"), `${duration(found.savedMs)} of compile time${paint.dim(", which several cores share")}`],
     [paint.dim("compiled"), duration(found.compileMs)],
+    ...(found.elsewhere === 0 ? [] : [[paint.dim("compiled elsewhere"), duration(found.elsewhereMs)]]),
     [paint.dim("stored"), bytes(found.storedBytes)],
   ];
-  return [...table(rows, ["left", "right", "right"]), "", ...table(sums), ...giverLines(givers, paint)];
+  return [...table(rows, ["left", "right", "right"]), "", ...table(sums), ...giverLines(givers, paint), ...labourerLines(workers, paint)];
 }
 
 /** From whom, how much, how long it took, how far away they are. */
@@ -82,6 +90,20 @@ function giverLines(givers: readonly Giver[], paint: Paint): string[] {
     bytes(received),
     duration(tookMs),
     rttMs === undefined ? paint.dim("not connected") : `${rttMs.toFixed(1)} ms`,
+  ]);
+  return ["", ...table([heading, ...rows], ["left", "right", "right", "right", "right"])];
+}
+
+/** Who compiled how much, and how long that took. */
+function labourerLines(workers: readonly Labourer[], paint: Paint): string[] {
+  if (workers.length === 0) return [];
+  const heading = ["compiled by", "compiles", "compiling", "waiting there", "altogether"].map((text) => paint.dim(text));
+  const rows = workers.map(({ name, compiles, compiledMs, queuedMs, tookMs }) => [
+    name,
+    count(compiles),
+    duration(compiledMs),
+    duration(queuedMs),
+    duration(tookMs),
   ]);
   return ["", ...table([heading, ...rows], ["left", "right", "right", "right", "right"])];
 }
@@ -100,6 +122,8 @@ export async function explain(context: Context, file: string | undefined, option
   answer(terminal, options.json, raw, () => explanationLines(found, terminal.paint, Date.now()));
   return exitCodes.ok;
 }
+
+const BUILT_ELSEWHERE = "built_elsewhere";
 
 const HITS: Readonly<Record<string, string>> = {
   hit_local: "hit, by the wrapper alone",
@@ -131,8 +155,8 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
   const verdict =
     hit !== undefined
       ? paint.good(hit)
-      : kind === "miss"
-        ? paint.careful("miss")
+      : kind === "miss" || kind === BUILT_ELSEWHERE
+        ? paint.careful(kind === "miss" ? "miss" : "miss, compiled by another machine")
         : paint.careful(kind === "pass" ? "passed through" : kind.replaceAll("_", " "));
   const facts = [
     ["compiler", found.compiler],
@@ -140,6 +164,7 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     [hit === undefined ? "took" : "compiles in", found.durationMs <= 0 ? "" : duration(found.durationMs)],
     ["work of", found.from?.maker ?? ""],
     ["came from", found.from === undefined ? "" : journey(found.from)],
+    ["compiled by", found.by === undefined ? "" : errand(found.by)],
     ["read", counted(found.inputs, "file")],
     ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
   ].filter(([, value]) => value !== "");
@@ -161,6 +186,12 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
 function journey({ maker, giver, rttMs, bytes: received, tookMs }: Origin): string {
   if (giver === "") return `${maker}, as a copy, before it was asked for`;
   return `${giver}${rttMs === undefined ? "" : `, ${rttMs.toFixed(1)} ms away`}: ${bytes(received)} in ${duration(tookMs)}`;
+}
+
+/** desktop, in 1.2 s: 20 ms there until its turn, 1.1 s of compiling; 40 KiB sent, 12 KiB came */
+function errand({ member, tookMs, queuedMs, compiledMs, sentBytes, bytes: came }: Errand): string {
+  const waited = queuedMs === 0 ? "" : `${duration(queuedMs)} there until its turn, `;
+  return `${member}, in ${duration(tookMs)}: ${waited}${duration(compiledMs)} of compiling; ${bytes(sentBytes)} sent, ${bytes(came)} came`;
 }
 
 function differenceLines(differences: readonly Difference[], paint: Paint): string[] {

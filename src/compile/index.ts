@@ -6,9 +6,11 @@
  * Does not know: stores, sockets, peers.
  */
 
+export { type ClosureArgs, closureOf, forgetClosures } from "./closure.ts";
 export type { Invocation, Language, Reading } from "./command.ts";
 export { type Depfile, type DepfileTemplate, depfileTemplate, parseDepfile, readTemplate, renderDepfile } from "./depfile.ts";
 export { type Objection, objection } from "./harmless.ts";
+export { type HeaderMacro, headerMacros, headerMacrosOf } from "./header-macros.ts";
 export { type Command, passAtOnce, readInvocation } from "./invocation.ts";
 export { isPreprocessed } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
@@ -17,5 +19,6 @@ export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts
 export type { PassReason } from "./pass-reasons.ts";
 export { type Places, placesAt, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
+export { type RemoteCommand, type RemoteObstacle, remoteCommand } from "./remote-command.ts";
 export { type SourceScan, scanSource } from "./scan.ts";
 export { identifiersOf, type TokensOf, tokensOf } from "./tokens.ts";

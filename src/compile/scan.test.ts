@@ -57,7 +57,7 @@ test("embedded files", () => {
   const found = scan('#embed "a.bin" limit(3)\n#if __has_embed(<b.bin>)\n#endif\n#embed NAME\n');
   assert.deepEqual(
     found.embeds.map(({ form, name }) => `${form} ${name}`),
-    ["quote a.bin", "computed ", "angle b.bin"],
+    ["quote a.bin", "computed NAME", "angle b.bin"],
   );
 });
 

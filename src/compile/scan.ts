@@ -11,7 +11,7 @@ export interface Include {
   readonly form: "quote" | "angle" | "computed";
   /** #include_next, __has_include_next */
   readonly next: boolean;
-  /** As written between the quotes or brackets; empty when computed. */
+  /** As written between the quotes or brackets; of a computed include the macro that names the header, or nothing. */
   readonly name: string;
 }
 
@@ -43,6 +43,7 @@ export interface SourceScan {
 const GAP = "(?:[ \\t\\v\\f\\r]|/\\*[^]*?\\*/)*";
 const DIRECTIVE = new RegExp(`${GAP}(include_next|include|import|embed|if|elif|pragma)(?![\\w$])${GAP}`, "y");
 const HEADER_NAME = /"([^"\n]*)"|<([^>\n]*)>/y;
+const MACRO_NAME = /([A-Za-z_]\w*)[ \t]*(?=[\n\r/]|$)/y;
 const CONDITION = /(?:[^\n/]|\/\*[^]*?\*\/|\/)*/y;
 /** A header name in parentheses means nothing in a condition unless a macro hands it to __has_include. */
 const HANDED_NAME = /([\w$]+)\s*\(\s*(?:"([^"\n]*)"|<([^<>\n]*)>)/g;
@@ -124,7 +125,8 @@ class Scanner {
       this.#condition(rest);
     } else {
       if (word === "import") this.once = true;
-      const named = this.#nameAt(rest, word === "include_next") ?? { form: "computed", next: word === "include_next", name: "" };
+      const next = word === "include_next";
+      const named = this.#nameAt(rest, next) ?? { form: "computed" as const, next, name: this.#macroAt(rest) };
       (word === "embed" ? this.embeds : this.includes).push(named);
     }
   }
@@ -176,6 +178,12 @@ class Scanner {
     // A comment opener inside the name would have misled the search for comments.
     if (name === undefined || name.includes("\\") || name.includes("/*")) this.unsure = true;
     return { form: found[1] === undefined ? "angle" : "quote", next, name: name ?? "" };
+  }
+
+  /** "" unless nothing but one word stands there. */
+  #macroAt(position: number): string {
+    MACRO_NAME.lastIndex = position;
+    return MACRO_NAME.exec(this.#text)?.[1] ?? "";
   }
 
   findTimeMacros(): void {

@@ -6,7 +6,7 @@ import { availableParallelism, homedir } from "node:os";
 import { type Digest, type Environment, type Home, type Log, loadConfig, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalToolchains, SandboxExecutor } from "../exec/index.ts";
-import { CompileFlow, CompilesForOthers, Statistics } from "../flows/index.ts";
+import { CompileFlow, CompilesForOthers, type Helpers, Statistics } from "../flows/index.ts";
 import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
@@ -135,8 +135,12 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       { policy: config.sharingPolicy },
     ),
   );
+  const helpers = (): Helpers | undefined => {
+    const { workers, placement } = network;
+    return workers === undefined || placement === undefined ? undefined : { workers, placement };
+  };
   const flow: CompileFlow = stack.use(
-    new CompileFlow({ files, toolchains, store, index, statistics, sharing, log, now }, { homeDirectory: homedir() }),
+    new CompileFlow({ files, toolchains, store, index, statistics, sharing, helpers, log, now }, { homeDirectory: homedir() }),
   );
   const records = new HotRecords(
     { log },

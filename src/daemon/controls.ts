@@ -102,7 +102,7 @@ export class NodeControls implements Controls {
       socket: paths.compileSocket,
       store: { bytes: storedBytes, blobs, capacityBytes: config.storeCapacityBytes, directory: store.directory },
       index: index.facts(),
-      jobs: { running: flow.running, waiting: flow.waiting },
+      jobs: { running: flow.running, away: flow.away, waiting: flow.waiting },
       hot: records.facts,
       network: this.#parts.network.status(),
     };
@@ -121,9 +121,14 @@ export class NodeControls implements Controls {
 
   /** Counters, and what came from which member. */
   #told(all: Counts): object {
-    const { counters, gifts } = partGifts(all);
-    const givers = [...gifts].map(([key, given]) => ({ key, ...this.#parts.network.member(key), ...given }));
-    return { counters, givers: givers.toSorted((a, b) => b.hits - a.hits) };
+    const { counters, gifts, labours } = partGifts(all);
+    const named = <T>(parts: ReadonlyMap<string, T>): ({ key: string } & T)[] =>
+      [...parts].map(([key, part]) => ({ key, ...this.#parts.network.member(key), ...part }));
+    return {
+      counters,
+      givers: named(gifts).toSorted((a, b) => b.hits - a.hits),
+      workers: named(labours).toSorted((a, b) => b.compiles - a.compiles),
+    };
   }
 
   async zeroStats(): Promise<unknown> {
@@ -144,11 +149,23 @@ export class NodeControls implements Controls {
     const outcome = served ? "hit_local" : row.outcome;
     const at = new Date(served ? servedAt : row.at).toISOString();
     const from = this.#named(body.from) ?? this.#copied(body.action);
+    const by = served ? undefined : this.#worker(body.by);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
     const refused = outcome === "miss" ? this.#refused(body) : undefined;
     return {
       found: true,
-      record: { ...body, differences, refused, from, source: row.source, at, outcome, reason: body.detail, durationMs: body.compileMs },
+      record: {
+        ...body,
+        differences,
+        refused,
+        from,
+        by,
+        source: row.source,
+        at,
+        outcome,
+        reason: body.detail,
+        durationMs: body.compileMs,
+      },
     };
   }
 
@@ -167,6 +184,12 @@ export class NodeControls implements Controls {
     const entry = index.entries(manifest).find((one) => one.action === action);
     const refused = entry === undefined ? undefined : sharing.refused(manifest, entry.inputs);
     return refused === undefined ? undefined : { name: network.nameOf(refused.signer), signer: refused.signer, why: refused.why };
+  }
+
+  /** Who compiled something for this node. */
+  #worker(by: unknown): object | undefined {
+    if (typeof by !== "object" || by === null || !("member" in by) || typeof by.member !== "string") return undefined;
+    return { ...by, name: this.#parts.network.member(by.member).name };
   }
 
   /** Whose work it was, where a copy of it was here before anybody asked; undefined where this node has done it, too. */

@@ -4,7 +4,7 @@
  *
  * Knows: what compilers are usually called. Does not know: when there is time, or what a compiler is.
  */
-import { realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { Environment, Log } from "../base/index.ts";
 import type { Toolchains } from "../contracts/index.ts";
@@ -42,26 +42,17 @@ export class FirstSight {
   }
 }
 
-/** The first of each name; of several names for one program, one. */
+/** The first of each name. Several names may lead to one program: what a driver is called is part of what it is. */
 function compilersOn(path: string): string[] {
   const directories = path.split(":").filter((directory) => isAbsolute(directory));
-  const found = new Map<string, string>();
+  const found: string[] = [];
   for (const name of NAMES) {
     for (const directory of directories) {
       const compiler = join(directory, name);
-      const real = realPath(compiler);
-      if (real === undefined) continue;
-      if (!found.has(real)) found.set(real, compiler);
+      if (!existsSync(compiler)) continue;
+      found.push(compiler);
       break;
     }
   }
-  return [...found.values()];
-}
-
-function realPath(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
-  }
+  return found;
 }

@@ -118,6 +118,7 @@ class Conversation {
   readonly #splitter = new FrameSplitter();
   #question: CompileQuestion | undefined;
   #job: bigint | undefined;
+  readonly #gone = new AbortController();
   #over = false;
 
   constructor(parts: CompileDoorParts, connection: Connection) {
@@ -146,6 +147,7 @@ class Conversation {
 
   ended(): void {
     this.#over = true;
+    this.#gone.abort();
     clearTimeout(this.#frameDeadline);
     this.#pending.bytes -= this.#unfinishedBytes;
     if (this.#job !== undefined) this.#parts.flow.abandon(this.#job);
@@ -181,7 +183,7 @@ class Conversation {
     if (this.#question !== undefined) return this.#end({ kind: "refused", why: "one question a connection" });
     const question: CompileQuestion = { ...request, session: request.session === 0n ? "" : request.session.toString(16).padStart(16, "0") };
     this.#question = question;
-    const answer = await this.#patiently(this.#parts.flow.answer(question, this.#signal));
+    const answer = await this.#patiently(this.#parts.flow.answer(question, this.#gone.signal, this.#signal));
     if (answer.kind === "pass") return this.#end({ kind: "pass", reason: answer.reason });
     if (answer.kind === "run") {
       if (this.#over) return this.#parts.flow.abandon(answer.job);
@@ -233,6 +235,7 @@ class Conversation {
   }
 
   #fail(error: unknown): void {
+    if (error === this.#gone.signal.reason) return; // Nobody waits for it.
     this.#parts.log.event("warn", "compile-door.error", { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     this.#socket.destroy(); // The wrapper then runs the compiler.
   }

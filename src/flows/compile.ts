@@ -9,22 +9,12 @@ import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Log, limits } from "../base/index.ts";
 import { actionKey, type PassReason } from "../compile/index.ts";
-import type {
-  Execution,
-  Files,
-  LocalStore,
-  ManifestEntry,
-  ResultIndex,
-  SearchPaths,
-  Sharing,
-  StoredResult,
-  Toolchains,
-} from "../contracts/index.ts";
+import type { Execution, Files, LocalStore, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
-import { type Finished, finishedWeight, ownReport } from "./finished.ts";
-import { countsOf } from "./givers.ts";
+import { entryWeight, type Finished, finishedWeight, ownReport } from "./finished.ts";
+import { countsOf, countsOfWork } from "./givers.ts";
 import { Glances } from "./glances.ts";
 import { examine, keep } from "./ingest.ts";
 import { type Job, Jobs } from "./jobs.ts";
@@ -34,8 +24,9 @@ import { type Brought, Others } from "./others.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { namesPlace } from "./prove-place.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { bodyOf, bodyOfPassed, describe, type Known, readRemembered } from "./remembered.ts";
-import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, type Understood } from "./request.ts";
+import { bodyOf, bodyOfPassed, describe, type Known, readRemembered, type Work } from "./remembered.ts";
+import { type Good, type Helpers, Remote } from "./remote.ts";
+import { absolutePath, type CompileQuestion, hasHeaders, type RunReport, searchOf, type Understood } from "./request.ts";
 import { readOutputs } from "./run-outputs.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
@@ -48,6 +39,8 @@ export interface CompileParts {
   readonly index: ResultIndex;
   readonly statistics: Statistics;
   readonly sharing: Sharing;
+  /** Members that compile for this one; undefined where there is no network, or nothing is to leave this machine. */
+  readonly helpers: () => Helpers | undefined;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -84,8 +77,6 @@ export type Taken = { readonly kind: "taken"; readonly outcome: Promise<Outcome>
 
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
 
-const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
-
 /** With so many compiles at once, one more thing to do would take a core from them. */
 const CORES_FOR_BUILDS = Math.max(1, availableParallelism() - 1);
 
@@ -107,6 +98,7 @@ export class CompileFlow implements AsyncDisposable {
   /** Compiles that have ended and are to be digested, and others' results that are to be kept. */
   readonly #later: Later = new Later({ isBusy: () => this.#jobs.size >= CORES_FOR_BUILDS || this.#others.isAsked });
   readonly #others: Others;
+  readonly #remote: Remote;
   /** Compiles that have ended and are being looked at. */
   readonly #taking = new Set<Promise<Taken>>();
   readonly #stop = new AbortController();
@@ -121,10 +113,21 @@ export class CompileFlow implements AsyncDisposable {
     this.#facts = new SourceFacts(parts);
     this.#glances = new Glances(parts);
     this.#others = new Others({ ...parts, later: this.#later });
+    this.#remote = new Remote({
+      ...parts,
+      facts: this.#facts,
+      running: () => this.#jobs.size,
+      look: ({ question }) => this.#look(question),
+    });
   }
 
   get running(): number {
     return this.#jobs.size;
+  }
+
+  /** Compiles that other members have. */
+  get away(): number {
+    return this.#remote.away;
   }
 
   /** Results that have yet to be stored. */
@@ -147,10 +150,15 @@ export class CompileFlow implements AsyncDisposable {
     await Promise.race([this.catchUp(), sleep(limits.digestAtEndMs, undefined, { ref: false })]);
     if (this.waiting > 0) this.#parts.log.event("warn", "compile.not-digested", { waiting: this.waiting });
     this.#stop.abort();
+    this.#remote[Symbol.dispose]();
     this.#later[Symbol.dispose]();
   }
 
-  async answer(question: CompileQuestion, signal: AbortSignal): Promise<Answer> {
+  /**
+   * @param gone aborted when the asker has gone; what others share goes on
+   * @throws the reason of either signal
+   */
+  async answer(question: CompileQuestion, gone: AbortSignal, signal: AbortSignal): Promise<Answer> {
     this.#askedAt = performance.now();
     let look = new Look(await this.#glances.next(), question.cwd);
     const again = await this.#answerAgain(question, look);
@@ -175,9 +183,53 @@ export class CompileFlow implements AsyncDisposable {
       // A result whose blobs are gone is no result. Somebody else may have them.
       this.#parts.index.forget(found.entry.action);
       const healed = brought === undefined ? await this.#heal(understood, look, signal) : undefined;
-      return healed ?? this.#run(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], signal);
+      return healed ?? this.#make(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], gone, signal);
     }
-    return this.#run(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, signal);
+    return this.#make(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, gone, signal);
+  }
+
+  /** It is nowhere: somebody has to compile it. */
+  #make(
+    understood: Understood,
+    look: Look,
+    nearest: readonly Difference[] | undefined,
+    gone: AbortSignal,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    return this.#remote.answer<Answer>({
+      understood,
+      look,
+      gone,
+      here: () => {
+        const answer = this.#run(understood, look, nearest, signal);
+        return { answer, job: answer.job };
+      },
+      take: (made, by, late) => this.#takeFrom(understood, made, by, late),
+      keptHere: (reason) => this.#count({ [`kept_here:${reason}`]: 1 }, understood.question.session),
+    });
+  }
+
+  /** What a member made is kept for this node alone, which has not executed it and cannot vouch for it. */
+  async #takeFrom(understood: Understood, { finding, report, look }: Good, by: Work, late: boolean): Promise<Answer | undefined> {
+    const { store, index, log } = this.#parts;
+    const { entry } = finding;
+    const { result, tokens, bytes } = await keep({ store, facts: this.#facts }, understood, report, finding, this.#stop.signal);
+    const placement = await placementOf(store, understood, result, this.#stop.signal);
+    if (placement === undefined) return undefined;
+    const kept = this.#later.add(understood.manifest, entryWeight(entry), () => {
+      index.add(understood.manifest, entry, result, tokens);
+      return Promise.resolve(true);
+    });
+    // The compiler that was begun here is counted when it ends.
+    if (late) {
+      this.#count({ built_elsewhere_late: 1 }, understood.question.session);
+      return undefined;
+    }
+    this.#count({ built_elsewhere: 1, stored_bytes: bytes, ...countsOfWork(by) }, understood.question.session);
+    const { action, inputs } = entry;
+    this.#remember(understood, "built_elsewhere", { action, compileMs: result.compileMs, inputs: inputs.length, by });
+    log.event("debug", "compile.built-elsewhere", { source: understood.sourcePath, action, member: by.member });
+    return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, kept };
   }
 
   async #heal(understood: Understood, look: Look, signal: AbortSignal): Promise<Answer | undefined> {
@@ -281,7 +333,7 @@ export class CompileFlow implements AsyncDisposable {
    * Never throws for what a compiler or file system may do.
    */
   async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Taken> {
-    const job = this.#jobs.end(id);
+    const job = this.#endJob(id);
     if (job === undefined) return { kind: "not-stored" };
     const { understood } = job;
     if (report.waitStatus !== 0) {
@@ -296,7 +348,13 @@ export class CompileFlow implements AsyncDisposable {
 
   /** The asker went away without running, or without telling. */
   abandon(id: bigint): void {
-    this.#jobs.end(id);
+    this.#endJob(id);
+  }
+
+  #endJob(id: bigint): Job | undefined {
+    const job = this.#jobs.end(id);
+    this.#remote.ended(id);
+    return job;
   }
 
   #understand(question: CompileQuestion, look: Look, signal: AbortSignal): Promise<Understanding> {
@@ -340,13 +398,16 @@ export class CompileFlow implements AsyncDisposable {
     return { kind: "hit", placement, validity, again: false, ...(brought !== undefined && { kept: brought.kept }) };
   }
 
-  #run(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Answer {
-    const { invocation, question, toolchain } = understood;
+  #run(
+    understood: Understood,
+    look: Look,
+    nearest: readonly Difference[] | undefined,
+    signal: AbortSignal,
+  ): Extract<Answer, { kind: "run" }> {
+    const { invocation, question } = understood;
     const { toolchains, log, statistics } = this.#parts;
     const ownDepfile = hasHeaders(invocation) && invocation.depfile === undefined;
-    const search = hasHeaders(invocation)
-      ? toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal)
-      : Promise.resolve(NO_SEARCH);
+    const search = searchOf(toolchains, understood, signal);
     search.catch(() => undefined); // It is awaited when the compiler has run, if it ever does.
     statistics.count({ miss: 1 }, question.session);
     const differences = this.#whyMissed(understood, look, nearest);
@@ -390,7 +451,15 @@ export class CompileFlow implements AsyncDisposable {
       return this.#refuse(job, "input_modified_during_compile", "compiler");
 
     const look = this.#look(understood.question);
-    const examined = await examine(this.#facts, { understood, report, search: searchPaths, look, written, ...dependencies });
+    const examined = await examine(this.#facts, {
+      understood,
+      report,
+      readFromNs: report.startNs,
+      search: searchPaths,
+      look,
+      written,
+      ...dependencies,
+    });
     if (examined.kind === "refused") return this.#refuse(job, examined.reason, examined.detail);
     const { finding } = examined;
     const finished: Finished = { job, report: ownReport(report), finding, validity: validityOf(look, understood, finding.entry) };

@@ -8,5 +8,6 @@ export type { Difference } from "./differences.ts";
 export { CompilesForOthers, type CompilesForOthersParts, type OthersOutcome } from "./for-others.ts";
 export { partGifts } from "./givers.ts";
 export type { Placement, PlannedOutput, Validity } from "./plan.ts";
+export type { Helpers } from "./remote.ts";
 export type { CompileQuestion, RunReport } from "./request.ts";
 export { type Counts, Statistics } from "./statistics.ts";

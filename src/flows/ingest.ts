@@ -14,6 +14,7 @@ import type { WrittenFile } from "./run-outputs.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
 export interface Trace extends Reading {
+  readonly report: Pick<RunReport, "stdout" | "stderr">;
   /** From `readOutputs`. */
   readonly written: readonly WrittenFile[];
   /** What the user's dependency file says, where there is one that can be read. */
@@ -111,7 +112,7 @@ function portableFile({ understood, depfile }: Trace, file: WrittenFile): Portab
  */
 function bondToPlace(
   understood: Understood,
-  report: RunReport,
+  report: Trace["report"],
   read: ReadFiles,
   written: readonly PortableFile[],
 ): "none" | "presumed" | "certain" {

@@ -4,6 +4,7 @@
  * Knows: how a compile is described. Does not know: when.
  */
 import { basename } from "node:path";
+import type { Key } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import type { Described, Difference } from "./differences.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
@@ -17,6 +18,8 @@ export interface Known {
   readonly outputs: readonly string[];
   readonly compileMs: number;
   readonly from: From | undefined;
+  /** Who compiled it for this node. */
+  readonly by: Work | undefined;
 }
 
 /** Whose work a hit was, who gave it, and what it took to bring it here. */
@@ -27,6 +30,20 @@ export interface From {
   readonly member: string;
   readonly bytes: number;
   readonly tookMs: number;
+}
+
+/** A compile that a member did. */
+export interface Work {
+  /** Peer key. */
+  readonly member: Key;
+  /** From the decision to the last byte, ms. */
+  readonly tookMs: number;
+  /** Of them, waiting there for its turn. */
+  readonly queuedMs: number;
+  /** Of them, compiling. */
+  readonly compiledMs: number;
+  readonly sentBytes: number;
+  readonly bytes: number;
 }
 
 export type Remembered = Described & Known;
@@ -40,6 +57,7 @@ const NOTHING_KNOWN: Known = {
   outputs: [],
   compileMs: 0,
   from: undefined,
+  by: undefined,
 };
 
 export function describe(understood: Understood): Described {

@@ -3,7 +3,7 @@
  */
 import { type Digest, limits } from "../base/index.ts";
 import { type Invocation, isPreprocessed, type Places } from "../compile/index.ts";
-import type { CompilerEnvironment, Toolchain } from "../contracts/index.ts";
+import type { CompilerEnvironment, SearchPaths, Toolchain, Toolchains } from "../contracts/index.ts";
 
 /** What a door hands over. */
 export interface CompileQuestion {
@@ -53,6 +53,18 @@ export interface RunReport {
   readonly stderr: Buffer;
   /** The dependency file, where the `run` asked for one. */
   readonly dependencies: Buffer;
+}
+
+const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
+
+/** Where a compile looks for headers; nowhere, where no preprocessor runs. */
+export async function searchOf(
+  toolchains: Pick<Toolchains, "searchPaths">,
+  { invocation, question, toolchain }: Understood,
+  signal: AbortSignal,
+): Promise<SearchPaths> {
+  if (!hasHeaders(invocation)) return NO_SEARCH;
+  return toolchains.searchPaths(toolchain, question.compiler, invocation.searchArgs, question.cwd, question.environment, signal);
 }
 
 /** Whether headers are looked for: whether a preprocessor runs. */

@@ -12,13 +12,14 @@ import { absentLookups, type SourceScan } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import { directoryDigest, type Look, parentOf } from "./look.ts";
 import { Refusal } from "./refusal.ts";
-import { absolutePath, isOfSystem, RACY_NS, type RunReport, type Understood } from "./request.ts";
+import { absolutePath, isOfSystem, RACY_NS, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What is known of a run's reading. */
 export interface Reading {
   readonly understood: Understood;
-  readonly report: RunReport;
+  /** What changed later than this may not be what was read, ns; undefined: by content it is known what was. */
+  readonly readFromNs: bigint | undefined;
   /** Names from the complete dependency file; none where the language has none. */
   readonly dependencies: readonly string[];
   readonly search: SearchPaths;
@@ -53,7 +54,7 @@ async function becomeAcquainted(facts: SourceFacts, { look, dependencies }: Read
 }
 
 function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
-  const { understood, report, look } = reading;
+  const { understood, readFromNs, look } = reading;
   const { invocation } = understood;
   const inputs = new Map<string, Digest>();
   const absent = new Set<string>();
@@ -62,7 +63,7 @@ function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
     const state = look.state(path, facts.seen);
     if (state.kind !== "file") throw new Refusal("input_modified_during_compile", path);
     // A file's ctime cannot be set back: one that is older than the compile has not changed since.
-    if (state.changedNs >= report.startNs - RACY_NS) throw new Refusal("input_modified_during_compile", path);
+    if (readFromNs !== undefined && state.changedNs >= readFromNs - RACY_NS) throw new Refusal("input_modified_during_compile", path);
     inputs.set(path, state.digest);
     if (inputs.size > limits.inputs) throw new Refusal("too_large", "inputs");
   };
@@ -124,8 +125,9 @@ function watchedDirectories({ understood, search }: Reading): string[] {
  * A link that was turned, or a directory that was moved, while the compiler ran leads to files that are old and yet others.
  * Such a link is new itself; such a directory has a new ctime, but not, like one in which files came and went, a new mtime as well.
  */
-function checkWays({ understood, report }: Reading, inputs: Iterable<string>): void {
-  const limitMs = Number(report.startNs - RACY_NS) / 1e6;
+function checkWays({ understood, readFromNs }: Reading, inputs: Iterable<string>): void {
+  if (readFromNs === undefined) return;
+  const limitMs = Number(readFromNs - RACY_NS) / 1e6;
   const seen = new Set<string>();
   for (const input of inputs) {
     // Each way once: whose directory was looked at has been looked at up to the root.

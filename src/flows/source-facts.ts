@@ -3,6 +3,8 @@
  */
 import { type Digest, Generations, limits } from "../base/index.ts";
 import {
+  type HeaderMacro,
+  headerMacros,
   identifiersOf,
   type MacroBodies,
   macroBodies,
@@ -22,6 +24,7 @@ export class SourceFacts {
   readonly #scans = new Generations<Digest, SourceScan>(limits.scanCacheWeight, weightOf);
   readonly #tokens = new Generations<Digest, TokensOf | null>(limits.tokenCacheEntries);
   readonly #macros = new Generations<Digest, MacroBodies>(limits.scanCacheEntries);
+  readonly #headers = new Generations<Digest, readonly HeaderMacro[]>(limits.scanCacheEntries);
   readonly #mentions = new Generations<string, boolean>(limits.scanCacheEntries);
 
   constructor(parts: { files: Files }) {
@@ -42,6 +45,11 @@ export class SourceFacts {
   tokens(path: string, digest: Digest): TokensOf | undefined {
     const known = this.#tokens.get(digest);
     return (known === undefined ? this.#learn(this.#tokens, path, digest, (content) => tokensOf(content) ?? null) : known) ?? undefined;
+  }
+
+  /** Macros that it defines as names of headers; undefined when the file no longer has that content. */
+  headerMacros(path: string, digest: Digest): readonly HeaderMacro[] | undefined {
+    return this.#headers.get(digest) ?? this.#learn(this.#headers, path, digest, headerMacros);
   }
 
   /**

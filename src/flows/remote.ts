@@ -1,0 +1,301 @@
+/**
+ * Compiles that are nowhere yet, while every core here has something to do: another member does them, or they wait for a core.
+ * Whatever goes wrong elsewhere, the compile is done here.
+ *
+ * Knows: the order of things: place, send, look at what came, and begin here what takes too long.
+ * Does not know: how members are chosen or reached, what is kept of a result.
+ */
+import { availableParallelism } from "node:os";
+import { type Digest, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { forgetClosures } from "../compile/index.ts";
+import type { Files, Placed, PlacedOutcome, Placement, ResultIndex, Toolchains, Unit, WorkerOutcome, Workers } from "../contracts/index.ts";
+import { Dispatch } from "./dispatch.ts";
+import type { Look } from "./look.ts";
+import { readRemembered, type Work } from "./remembered.ts";
+import { kindOf, type LocalReason, remoteAction } from "./remote-action.ts";
+import { actionInputs, type RemoteInputs, remoteInputs } from "./remote-inputs.ts";
+import { type Done, type Judged, judge } from "./remote-result.ts";
+import { searchOf, type Understood } from "./request.ts";
+import type { SourceFacts } from "./source-facts.ts";
+
+/** Members that work, and who chooses among them; undefined where there is no network. */
+export interface Helpers {
+  readonly workers: Workers;
+  readonly placement: Placement;
+}
+
+export interface RemoteParts {
+  readonly files: Files;
+  readonly toolchains: Pick<Toolchains, "searchPaths">;
+  readonly facts: SourceFacts;
+  readonly index: Pick<ResultIndex, "entries" | "result" | "history">;
+  readonly helpers: () => Helpers | undefined;
+  /** Compiles that run here. */
+  readonly running: () => number;
+  /** A look that begins now. */
+  readonly look: (understood: Understood) => Look;
+  readonly log: Log;
+}
+
+/** A compile that somebody waits for. `A` is what the one who asked is told. */
+export interface Order<A> {
+  readonly understood: Understood;
+  /** Begun after it was asked for. */
+  readonly look: Look;
+  /** Has the asker run the compiler; to be called at most once. @returns the job, too */
+  readonly here: () => { readonly answer: A; readonly job: bigint };
+  /** Keeps what a member made. @param late it runs here, too. @returns undefined where that cannot be */
+  readonly take: (made: Good, by: Work, late: boolean) => Promise<A | undefined>;
+  /** Counts why it is not sent. */
+  readonly keptHere: (reason: string) => void;
+  /** Aborted when nobody waits for it any more. */
+  readonly gone: AbortSignal;
+}
+
+export type Good = Extract<Judged, { kind: "good" }>;
+
+/** What is to be sent. */
+interface Parcel {
+  readonly unit: Unit;
+  readonly action: Parameters<Workers["compile"]>[1];
+  readonly inputs: RemoteInputs;
+  readonly search: Awaited<ReturnType<typeof searchOf>>;
+}
+
+/** Between a member and this machine, once both do the same. */
+interface Race {
+  /** The compiler here has ended. */
+  readonly stop: AbortSignal;
+  readonly isLate: () => boolean;
+}
+
+/** One attempt to have it done elsewhere. */
+type Attempt<A> =
+  | { readonly kind: "answered"; readonly answer: A }
+  /** @property lasting nobody need be asked for the same again */
+  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean };
+
+/** It may be done again on another machine, or another day. */
+const PASSING: ReadonlySet<string> = new Set(["not_shared", "toolchain_unknown", "input_missing"]);
+
+export class Remote implements Disposable {
+  readonly #parts: RemoteParts;
+  readonly #dispatch: Dispatch;
+  /** Compiles that came back as nothing of use: they are done here. */
+  readonly #failures = new Generations<string, true>(limits.remote.failuresRemembered);
+  /** Members that have what runs here as well, by job. */
+  readonly #raced = new Map<bigint, AbortController>();
+
+  constructor(parts: RemoteParts) {
+    this.#parts = parts;
+    this.#dispatch = new Dispatch({ running: parts.running, now: () => performance.now() }, { cores: availableParallelism() });
+  }
+
+  [Symbol.dispose](): void {
+    for (const race of this.#raced.values()) race.abort();
+    this.#dispatch[Symbol.dispose]();
+  }
+
+  /** A compile has ended here, or will not run. */
+  ended(job: bigint): void {
+    this.#raced.get(job)?.abort();
+    this.#raced.delete(job);
+    this.#dispatch.endedHere();
+  }
+
+  /** Members that have one of our compiles. */
+  get away(): number {
+    return this.#dispatch.away;
+  }
+
+  /** Never fails for what happens elsewhere. @throws the reason of `gone` */
+  async answer<A>(order: Order<A>): Promise<A> {
+    const helpers = this.#parts.helpers();
+    if (helpers === undefined || this.#dispatch.hasIdleCore) return order.here().answer;
+    try {
+      const answer = await this.#elsewhere(helpers, order);
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      if (order.gone.aborted) throw error;
+      this.#parts.log.event("warn", "remote.failed", { source: order.understood.sourcePath, error: reasonOf(error) });
+    }
+    return order.here().answer;
+  }
+
+  /** Undefined: it is this machine's turn to do it. */
+  async #elsewhere<A>(helpers: Helpers, order: Order<A>): Promise<A | undefined> {
+    const began = performance.now();
+    const parcel = await this.#pack(order);
+    const tried: Key[] = [];
+    for (let waited = false; ; waited = true) {
+      if (this.#dispatch.hasIdleCore) return undefined;
+      if (parcel !== undefined && tried.length < limits.remote.members) {
+        const placed = await helpers.placement.place(parcel.unit, this.#dispatch.here, tried, order.gone);
+        if (placed.kind === "member") {
+          this.#dispatch.roomElsewhere(); // For one there may be room for the next.
+          const attempt = await this.#send(helpers, order, parcel, placed);
+          this.#dispatch.roomElsewhere();
+          if (attempt.kind === "answered") return attempt.answer;
+          tried.push(placed.member);
+          if (attempt.lasting) return undefined;
+          continue;
+        }
+        helpers.placement.ended(parcel.unit, placed, "cancelled", 0);
+        if (placed.why !== "busy" && placed.why !== undefined) {
+          if (placed.why !== "core-idle") order.keptHere(placed.why.replaceAll("-", "_"));
+          return undefined;
+        }
+      }
+      const leftMs = began + limits.remote.waitMs - performance.now();
+      // Where nobody works for this node, nothing waits for a core: whoever builds has said how much at once.
+      if (leftMs <= 0 || (this.#dispatch.away === 0 && tried.length === 0)) return undefined;
+      await this.#dispatch.turn(parcel !== undefined, leftMs, waited, order.gone);
+    }
+  }
+
+  /** Undefined where it is nothing for others. */
+  async #pack<A>({ understood, look, keptHere, gone }: Order<A>): Promise<Parcel | undefined> {
+    const { files, facts, toolchains, index } = this.#parts;
+    const keep = (reason: LocalReason | "failed_before", detail: string): undefined => {
+      keptHere(reason);
+      this.#parts.log.event("debug", "remote.kept-here", { source: understood.sourcePath, reason, detail });
+    };
+    if (this.#failures.has(keyOf(understood, look))) return keep("failed_before", "");
+    const asked = remoteAction(files, understood);
+    if (asked.kind === "local") return keep(asked.reason, asked.detail);
+    const search = await searchOf(toolchains, understood, gone);
+    const [earlier] = index.entries(understood.manifest);
+    const found = remoteInputs(facts, look, understood, search, earlier);
+    if (found.kind === "local") return keep(found.reason, found.detail);
+    const { inputs } = found;
+    const unit: Unit = {
+      key: understood.manifest,
+      kind: kindOf(understood),
+      costMs: this.#costOf(understood, earlier?.action),
+      inputBytes: inputs.bytes,
+      toolchain: understood.toolchain.digest,
+    };
+    return { unit, action: { ...asked.action, ...actionInputs(inputs) }, inputs, search };
+  }
+
+  #costOf({ sourcePath }: Understood, action: Digest | undefined): number | undefined {
+    const { index } = this.#parts;
+    const known = action === undefined ? undefined : index.result(action)?.compileMs;
+    if (known !== undefined) return known;
+    const row = index.history(sourcePath);
+    return (row === undefined ? 0 : readRemembered(row).compileMs) || undefined;
+  }
+
+  /** Resolves when a member has done it, when it has failed there, or when it was begun here because that takes too long. */
+  async #send<A>(helpers: Helpers, order: Order<A>, parcel: Parcel, placed: Extract<Placed, { kind: "member" }>): Promise<Attempt<A>> {
+    const race = new AbortController();
+    let begun = false;
+    const late = Promise.withResolvers<Attempt<A>>();
+    using _ = this.#dispatch.watch(parcel.unit.costMs ?? limits.remote.unknownMs, () => {
+      const { answer, job } = order.here();
+      begun = true;
+      this.#raced.set(job, race);
+      this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member });
+      late.resolve({ kind: "answered", answer });
+    });
+    // Who waits for the compiler here does not wait for the member; what it makes is kept all the same.
+    const done = this.#attempt(helpers, order, parcel, placed, { stop: race.signal, isLate: () => begun });
+    done.catch(() => undefined);
+    return await Promise.race([done, late.promise]);
+  }
+
+  async #attempt<A>(
+    { workers, placement }: Helpers,
+    order: Order<A>,
+    parcel: Parcel,
+    placed: Extract<Placed, { kind: "member" }>,
+    race: Race,
+  ): Promise<Attempt<A>> {
+    const { files, log } = this.#parts;
+    const { member } = placed;
+    const began = performance.now();
+    const sent = { bytes: 0 };
+    const content = async (digest: Digest): Promise<Uint8Array | undefined> => {
+      const path = parcel.inputs.paths.get(digest);
+      const bytes = path === undefined ? undefined : files.content(path, digest);
+      sent.bytes += bytes?.length ?? 0;
+      return bytes;
+    };
+    const end = (outcome: PlacedOutcome): void => placement.ended(parcel.unit, placed, outcome, performance.now() - began);
+    let outcome: WorkerOutcome;
+    try {
+      outcome = await workers.compile(member, parcel.action, content, AbortSignal.any([order.gone, race.stop]));
+    } catch (error) {
+      end(race.isLate() ? "late" : "cancelled");
+      log.event("debug", "remote.cancelled", { source: order.understood.sourcePath, member });
+      throw error;
+    }
+    end(endOf(outcome));
+    const tookMs = Math.round(performance.now() - began);
+    log.event("debug", "remote.ended", { source: order.understood.sourcePath, member, tookMs, sentBytes: sent.bytes, ...factsOf(outcome) });
+    if (outcome.kind !== "done") return this.#failed(order, outcome);
+    return this.#taken(order, parcel, outcome, { member, tookMs, sentBytes: sent.bytes }, race);
+  }
+
+  async #taken<A>(
+    order: Order<A>,
+    parcel: Parcel,
+    done: Done,
+    by: Pick<Work, "member" | "tookMs" | "sentBytes">,
+    race: Race,
+  ): Promise<Attempt<A>> {
+    const { understood } = order;
+    const { facts, look, log } = this.#parts;
+    const judged = await judge(facts, { understood, inputs: parcel.inputs, search: parcel.search }, done, look(understood));
+    if (judged.kind === "bad") {
+      const { reason, detail, lasting } = judged;
+      log.event("info", "remote.not-taken", { source: understood.sourcePath, member: by.member, reason, detail });
+      order.keptHere(`result_${reason}`);
+      forgetClosures(); // A header may have been looked for where it was found before.
+      if (lasting) this.#failures.set(keyOf(understood, order.look), true);
+      return { kind: "failed", reason, lasting: true }; // Others would send the same.
+    }
+    const bytes = done.outputs.reduce((sum, { content }) => sum + content.length, done.stdout.length + done.stderr.length);
+    const work: Work = { ...by, queuedMs: Math.round(done.queuedMs), compiledMs: Math.round(done.used.wallMs), bytes };
+    const answer = await order.take(judged, work, race.isLate());
+    return answer === undefined ? { kind: "failed", reason: "not_kept", lasting: true } : { kind: "answered", answer };
+  }
+
+  #failed<A>(order: Order<A>, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
+    const reason = outcome.kind === "refused" ? outcome.reason : outcome.kind === "killed" ? `killed_${outcome.limit}` : outcome.kind;
+    order.keptHere(`member_${reason}`);
+    const lasting = outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
+    if (lasting) this.#failures.set(keyOf(order.understood, order.look), true);
+    return { kind: "failed", reason, lasting };
+  }
+}
+
+function endOf({ kind }: WorkerOutcome): PlacedOutcome {
+  return kind === "killed" ? "done" : kind;
+}
+
+function factsOf(outcome: WorkerOutcome): Record<string, string | number> {
+  switch (outcome.kind) {
+    case "done":
+      return {
+        outcome: "done",
+        exitCode: outcome.exitCode,
+        compiledMs: Math.round(outcome.used.wallMs),
+        queuedMs: Math.round(outcome.queuedMs),
+      };
+    case "refused":
+      return { outcome: "refused", reason: outcome.reason, detail: outcome.detail };
+    case "killed":
+      return { outcome: "killed", limit: outcome.limit };
+    case "lost":
+      return { outcome: "lost", why: outcome.why };
+    case "busy":
+      return { outcome: "busy" };
+  }
+}
+
+/** This request over this source. */
+function keyOf({ manifest, sourcePath }: Understood, look: Look): string {
+  const state = look.state(sourcePath);
+  return `${manifest} ${state.kind === "file" ? state.digest : ""}`;
+}

@@ -1,0 +1,55 @@
+/**
+ * A machine all of whose cores have something to do, for system tests of compiles that others do.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import type { TestContext } from "node:test";
+import { type TestNode, writeFiles } from "./harness.ts";
+import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
+
+/** Two machines of one person: one that builds, with others beside it that compile for it. */
+export async function helped(t: TestContext, helpers: number): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
+  const names = Array.from({ length: helpers }, (_, at) => `helper${at}`);
+  const [builder, ...nodes] = await Promise.all([
+    machine(t, "builder"),
+    ...names.map((name) => machine(t, name, { CAIRN_LOG_LEVEL: "debug" })),
+  ]);
+  await ask(builder, "init", "--machine", "builder");
+  for (const [at, node] of nodes.entries()) await ask(node, "join", await invitation(builder), "--machine", names[at] ?? "");
+  await untilConnected(t, builder, ...names);
+  await until(t, async () => {
+    const { peers } = (await builder.control("GET", "/network/peers")) as { peers: { work: { slots: number } | null }[] };
+    return peers.filter(({ work }) => (work?.slots ?? 0) > 0).length === helpers;
+  });
+  return [builder, ...nodes];
+}
+
+/**
+ * Gives every core of a machine a compile that does not end: it waits for the writer of a pipe.
+ *
+ * @returns lets them end
+ */
+export async function occupy(t: TestContext, node: TestNode): Promise<() => Promise<void>> {
+  const directory = join(dirname(node.home), "occupied");
+  const running: ChildProcess[] = [];
+  for (let core = 0; core < availableParallelism(); core++) {
+    writeFiles(directory, { [`wait${core}.c`]: `#include "pipe${core}.h"\n` });
+    execFileSync("mkfifo", [join(directory, `pipe${core}.h`)]);
+    const options = { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" } as const;
+    running.push(spawn(node.client, ["gcc", "-c", `wait${core}.c`, "-o", `wait${core}.o`], options));
+  }
+  const release = async (): Promise<void> => {
+    const waiting = running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const ended = waiting.map((child) => once(child, "exit"));
+    for (const child of waiting) child.kill(); // The wrapper hands it on to its compiler.
+    await Promise.all(ended);
+  };
+  t.after(release);
+  await until(t, async () => {
+    const { jobs } = (await node.control("GET", "/status")) as { jobs: { running: number } };
+    return jobs.running === availableParallelism();
+  });
+  return release;
+}

@@ -1,0 +1,192 @@
+/**
+ * Compiles that another machine does: real daemons on loopback, real compilers, the sandbox.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { counted, type Env, run, type TestNode, writeFiles } from "./harness.ts";
+import { cairn, MINUTE, until } from "./network-world.ts";
+import { helped, occupy } from "./remote-world.ts";
+import { build, checkoutOf } from "./sharing-world.ts";
+
+/** Files of a directory for one machine. */
+function project(node: TestNode, files: Readonly<Record<string, string>>, name = "project"): string {
+  const directory = join(dirname(node.home), name);
+  writeFiles(directory, files);
+  return directory;
+}
+
+/** Compiles with the compiler alone and with Cairn: whatever was written and printed must be the same. @returns what was counted */
+async function compare(
+  node: TestNode,
+  compiler: string,
+  args: readonly string[],
+  outputs: readonly string[],
+  where: { readonly cwd: string; readonly env?: Env },
+): Promise<Record<string, number>> {
+  const read = (): (Buffer | undefined)[] =>
+    outputs.map((output) => {
+      const path = join(where.cwd, output);
+      try {
+        return readFileSync(path);
+      } catch {
+        return undefined;
+      } finally {
+        rmSync(path, { force: true });
+      }
+    });
+  const alone = await run(compiler, args, where);
+  const expected = read();
+  const before = await node.counters();
+  const ran = await node.cc(compiler, args, where);
+  assert.deepEqual(ran, alone, args.join(" "));
+  assert.deepEqual(read(), expected, args.join(" "));
+  return counted(before, await node.counters());
+}
+
+test("what a busy machine compiles, another does for it: objects, dependency files and warnings as if it were here", MINUTE, async (t) => {
+  const [builder] = await helped(t, 1);
+  const directory = checkoutOf(builder, "checkout");
+  await occupy(t, builder);
+  const counts = await build(builder, directory);
+  assert.equal(counts.built_elsewhere, 3, JSON.stringify(counts));
+  assert.equal(counts.miss, undefined);
+
+  const explained = await cairn(builder, "explain", join(directory, "src/warns.c"));
+  assert.match(explained.stdout, /miss, compiled by another machine/);
+  assert.match(explained.stdout, /compiled by\s+helper0, in .* of compiling; .* sent, .* came/);
+  const stats = await cairn(builder, "stats");
+  assert.match(stats.stdout, /compiled by other machines\s+3/);
+  assert.match(stats.stdout, /compiled by\s+compiles.*\n\s*helper0\s+3/);
+
+  // It was kept: the next time it is a hit, though not one that others are offered.
+  assert.deepEqual(await build(builder, directory), { hit_local: 3 });
+  const { attestations } = (await builder.control("GET", "/status")).network as { readonly attestations: number };
+  assert.equal(attestations, 0);
+});
+
+const COMMANDS: readonly { readonly args: string; readonly compiler?: string; readonly outputs?: string; readonly env?: Env }[] = [
+  { args: "-g -O2 -c src/unit.c -o out/unit.o" },
+  { args: "-g3 -O2 -MMD -MP -c src/unit.c -o out/unit.o", outputs: "out/unit.o out/unit.d" },
+  { args: "-O2 -Iinclude -MD -MT first -MF out/deps -c src/unit.c -o out/unit.o", outputs: "out/unit.o out/deps" },
+  { args: "-O1 -Wp,-MD,out/deps -c src/unit.c -o out/unit.o", outputs: "out/unit.o out/deps" },
+  { args: "-S -O1 src/unit.c -o out/unit.s", outputs: "out/unit.s" },
+  { args: "-Wall -Wextra -fdiagnostics-color=always -c src/warns.c -o out/unit.o" },
+  { args: "-Wall -c src/warns.c -o out/unit.o", env: { LANG: "C.UTF-8" } },
+  { args: "-O1 -include src/forced.h -c src/unit.c -o out/unit.o" },
+  { args: "-O1 -DCONFIG=<config/one.h> -Iinclude -c src/computed.c -o out/unit.o" },
+  { args: "-std=c++17 -O1 -g -c src/unit.cpp -o out/unit.o", compiler: "g++" },
+  { args: "-c src/unit.S -o out/unit.o" },
+  { args: "-O1 -I../project11/include -c ../project11/src/unit.c -o out/unit.o" },
+];
+
+test("options, languages and paths of every kind", MINUTE, async (t) => {
+  const [builder] = await helped(t, 1);
+  const files = {
+    "include/shape.h": "#pragma once\n#if __has_include(<missing.h>)\n#include <missing.h>\n#endif\nstruct shape { int sides; };\n",
+    "include/config/one.h": "#define ONE 1\n",
+    "include/default.h": "#define ONE 2\n",
+    "src/forced.h": "#define FORCED 3\n",
+    "src/unit.c":
+      '#include <stdio.h>\n#include "../include/shape.h"\nint sides(struct shape *s) { return printf("%s", __FILE__) + s->sides; }\n',
+    "src/warns.c": "int twice(int x) { int unused = 1; return 2 * x; }\n",
+    "src/computed.c": '#ifndef CONFIG\n#define CONFIG "default.h"\n#endif\n#include CONFIG\nint one = ONE;\n',
+    "src/unit.cpp": "#include <map>\n#include <string>\nint size(const std::map<std::string, int>& m) { return m.size() + __LINE__; }\n",
+    "src/unit.S": '#include "forced.h"\n.globl forced\nforced: .long FORCED\n.incbin "src/forced.h"\n',
+    "out/.keep": "",
+  };
+  await occupy(t, builder);
+  for (const [at, { args, compiler = "gcc", outputs = "out/unit.o", env = {} }] of COMMANDS.entries()) {
+    const cwd = project(builder, files, `project${at}`); // What was compiled before may be known not to be worth sending.
+    const counts = await compare(builder, compiler, args.split(" "), outputs.split(" "), { cwd, env });
+    assert.equal(counts.built_elsewhere, 1, `${args}: ${JSON.stringify(counts)}`);
+  }
+});
+
+test("what only this machine can do is done here, and says why", MINUTE, async (t) => {
+  const [builder] = await helped(t, 1);
+  const cwd = project(builder, {
+    "unit.c": "int unit(void) { return 1; }\n",
+    "broken.c": "int broken(void) { return none; }\n",
+    "warns.c": "int twice(int x) { int unused = 1; return 2 * x; }\n",
+    "linked.c": '#include "way/../beside.h"\nint linked = BESIDE;\n',
+    "elsewhere/inner/.keep": "",
+    "elsewhere/beside.h": "#define BESIDE 1\n",
+  });
+  symlinkSync("elsewhere/inner", join(cwd, "way"));
+  await occupy(t, builder);
+  const kept = async (args: string, env: Env = {}): Promise<string> => {
+    const counts = await compare(builder, "gcc", args.split(" "), ["out.o", "out.gcno"], { cwd, env });
+    assert.equal(counts.built_elsewhere, undefined, args);
+    return Object.keys(counts)
+      .filter((name) => name.startsWith("kept_here:"))
+      .join();
+  };
+  assert.equal(await kept("-march=native -c unit.c -o out.o"), "kept_here:machine_dependent");
+  assert.equal(await kept("--coverage -frandom-seed=1 -c unit.c -o out.o"), "kept_here:outputs");
+  assert.equal(await kept("-c linked.c -o out.o"), "kept_here:links");
+  assert.equal(await kept("-c unit.c -o out.o", { CPATH: "/nowhere" }), "kept_here:environment");
+  // Errors are those of the compiler here, and the next time it is not tried elsewhere.
+  assert.equal(await kept("-c broken.c -o out.o"), "kept_here:result_failed");
+  assert.equal(await kept("-c broken.c -o out.o"), "kept_here:failed_before");
+});
+
+/** A source that keeps a compiler busy for a while. */
+const SLOW = `template <int a, int b> struct wide { static constexpr long value = wide<a - 1, b>::value + 1; };
+template <int b> struct wide<0, b> { static constexpr long value = b; };
+${Array.from({ length: 100 }, (_, at) => `long slow${at} = wide<800, ${at}>::value;`).join("\n")}
+`;
+
+/** A slow compile that the one helper has. */
+async function underway(t: TestContext, builder: TestNode, cwd: string): Promise<{ readonly ended: ReturnType<TestNode["cc"]> }> {
+  const ended = builder.cc("g++", ["-O0", "-c", "slow.cpp", "-o", "slow.o"], { cwd });
+  await until(t, async () => ((await builder.control("GET", "/status")).jobs as { away: number }).away === 1);
+  return { ended };
+}
+
+test("who compiles may die, or hang: the build goes on here", MINUTE, async (t) => {
+  for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+    const [builder, helper] = await helped(t, 1);
+    assert.ok(helper !== undefined);
+    const cwd = project(builder, { "slow.cpp": SLOW });
+    const alone = await run("g++", ["-O0", "-c", "slow.cpp", "-o", "slow.o"], { cwd });
+    assert.deepEqual(alone, { code: 0, signal: null, stdout: "", stderr: "" });
+    const expected = readFileSync(join(cwd, "slow.o"));
+    rmSync(join(cwd, "slow.o"));
+    const release = await occupy(t, builder);
+    const { ended } = await underway(t, builder, cwd);
+    process.kill(helper.pid, signal);
+    if (signal === "SIGSTOP") await release(); // A core is idle: what takes long elsewhere is begun here.
+    assert.equal((await ended).code, 0);
+    assert.deepEqual(readFileSync(join(cwd, "slow.o")), expected);
+    if (signal === "SIGSTOP") process.kill(helper.pid, "SIGKILL");
+    await release();
+  }
+});
+
+test("a header that changes while another machine compiles: what it made is not used", MINUTE, async (t) => {
+  const [builder] = await helped(t, 1);
+  const cwd = project(builder, { "slow.cpp": `#include "value.h"\n${SLOW}`, "value.h": "int value = 1;\n" });
+  await occupy(t, builder);
+  const { ended } = await underway(t, builder, cwd);
+  writeFileSync(join(cwd, "value.h"), "int value = 2;\n");
+  assert.equal((await ended).code, 0);
+  const made = readFileSync(join(cwd, "slow.o"));
+  await run("g++", ["-O0", "-c", "slow.cpp", "-o", "slow.o"], { cwd });
+  assert.deepEqual(made, readFileSync(join(cwd, "slow.o")));
+  assert.equal((await builder.counters()).built_elsewhere, undefined);
+});
+
+test("a build that is given up ends what others do for it", MINUTE, async (t) => {
+  const [builder, helper] = await helped(t, 1);
+  assert.ok(helper !== undefined);
+  const cwd = project(builder, { "slow.cpp": SLOW });
+  await occupy(t, builder);
+  const env = { ...process.env, ...builder.env };
+  const build = spawn(builder.client, ["g++", "-O0", "-c", "slow.cpp", "-o", "slow.o"], { cwd, env, stdio: "ignore" });
+  await until(t, () => Promise.resolve(helper.events("work.accepted").length === 1));
+  build.kill();
+  await until(t, () => Promise.resolve(helper.events("work.cancelled").length === 1));
+});
