@@ -57,9 +57,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const statistics = new Statistics({ index });
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
-  const firstSight = new FirstSight({ toolchains, log, env });
   const stop = new AbortController();
   stack.defer(() => stop.abort());
+  const firstSight = new FirstSight({ toolchains, log, env, looked: () => worker.changed() });
   const share = new WorkShare({ ownRunning: () => flow.running }, { cores: availableParallelism(), percent: config.workShare });
   const supply: ToolchainService = stack.use(
     new ToolchainService(
@@ -89,7 +89,6 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     share,
     admits: (member) => network.worksFor(member),
     toolchains: () => supply.digests,
-    findCompilers: () => firstSight.look(stop.signal),
     log,
     now: () => performance.now(),
   });
@@ -148,8 +147,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const hits = new HitsLog(paths.hitsLog);
   const quiet = async (signal: AbortSignal): Promise<void> => {
-    if (share.percent > 0 && network.hasCompany) await worker.look();
-    if (network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
+    const works = share.percent > 0 && network.hasCompany;
+    if (works) await worker.look();
+    if (works || network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
   const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, end }, { home, paths }));
   const compilers = new OwnToolchainControls({

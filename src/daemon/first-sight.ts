@@ -4,18 +4,22 @@
  *
  * Knows: what compilers are usually called. Does not know: when there is time, or what a compiler is.
  */
-import { existsSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { Environment, Log } from "../base/index.ts";
 import type { Toolchains } from "../contracts/index.ts";
 
-const NAMES = ["cc", "c++", "gcc", "g++", "clang", "clang++"] as const;
+/** `gcc`, `clang++-19`, `x86_64-linux-gnu-g++-12`: what a compiler is called is part of what it is. */
+const NAME = /^(?:[\w.]+-)*(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+)(?:-\d+(?:\.\d+)*)?$/;
+const MOST_COMPILERS = 32;
 
 export interface FirstSightParts {
   readonly toolchains: Pick<Toolchains, "identify">;
   readonly log: Log;
   /** Of the daemon, whose PATH is that of whoever started it. */
   readonly env: Environment;
+  /** Called when it is known which there are. */
+  readonly looked: () => void;
 }
 
 export class FirstSight {
@@ -33,26 +37,41 @@ export class FirstSight {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { toolchains, log, env } = this.#parts;
+    const { toolchains, log, env, looked } = this.#parts;
     const began = performance.now();
     const environment = new Map(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
     const compilers = compilersOn(env.PATH ?? "");
     for (const compiler of compilers) await toolchains.identify(compiler, environment, signal);
     log.event("info", "toolchain.first-sight", { compilers: compilers.length, tookMs: Math.round(performance.now() - began) });
+    looked();
   }
 }
 
-/** The first of each name. Several names may lead to one program: what a driver is called is part of what it is. */
+/** The first of each name, the plainest names first. */
 function compilersOn(path: string): string[] {
-  const directories = path.split(":").filter((directory) => isAbsolute(directory));
-  const found: string[] = [];
-  for (const name of NAMES) {
-    for (const directory of directories) {
+  const found = new Map<string, string>();
+  for (const directory of path.split(":").filter((one) => isAbsolute(one))) {
+    for (const name of namesIn(directory)) {
       const compiler = join(directory, name);
-      if (!existsSync(compiler)) continue;
-      found.push(compiler);
-      break;
+      if (!found.has(name) && realPath(compiler) !== undefined) found.set(name, compiler);
     }
   }
-  return found;
+  const names = [...found.keys()].toSorted((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  return names.slice(0, MOST_COMPILERS).flatMap((name) => found.get(name) ?? []);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => NAME.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
 }

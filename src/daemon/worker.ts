@@ -18,8 +18,6 @@ export interface WorkerParts {
   /** Whether this node works for that member. */
   readonly admits: (member: Key) => boolean;
   readonly toolchains: () => readonly Digest[];
-  /** Looks once which compilers there are. */
-  readonly findCompilers: () => Promise<void>;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
@@ -205,7 +203,6 @@ export class Worker implements WorkDesk {
     const found = await sandbox.look();
     if (found.kind === "walled") {
       this.#lack = undefined;
-      await this.#parts.findCompilers();
       this.#isAble = true;
     } else {
       if (this.#lack === undefined) log.event("warn", "work.unable", { reason: found.reason, detail: found.detail });

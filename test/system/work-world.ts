@@ -1,0 +1,156 @@
+/**
+ * A member of this process that has a real daemon compile for it, for system tests of work.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+import { type Digest, digestOf, type Log, limits } from "../../src/base/index.ts";
+import type { CompileAction, WorkerOutcome } from "../../src/contracts/index.ts";
+import type { PackCodecs } from "../../src/daemon/toolchain-pack.ts";
+import { ToolchainPacker } from "../../src/daemon/toolchain-packer.ts";
+import { LocalToolchains } from "../../src/exec/index.ts";
+import { ToolchainOffers } from "../../src/net/index.ts";
+import { codec, type Node, parts, seedOf, start } from "../../src/net/network.fixture.ts";
+import { echo, never, type WorkNode, worker } from "../../src/net/work.fixture.ts";
+import { FileTable, openDatabase } from "../../src/store/index.ts";
+import { keyPairFromSeed, Membership, makeIdentity, requestToJoin } from "../../src/trust/index.ts";
+import { loadNetworkCodec, loadTreeCodec } from "../../src/wire/index.ts";
+import type { TestNode } from "./harness.ts";
+import { invitation, until } from "./network-world.ts";
+
+const COMPILER = "/usr/bin/gcc";
+const PATH = process.env.PATH ?? "/usr/bin:/bin";
+const ATTESTATION_SEEDS = 100;
+const log: Log = { event: () => undefined };
+
+/** This machine's gcc, as a daemon finds it, and tells others of it. */
+export class Compiler implements Disposable {
+  readonly #database = openDatabase({ log, now: Date.now }, { file: ":memory:" });
+  readonly #toolchains: LocalToolchains;
+  readonly #packer: ToolchainPacker;
+
+  constructor() {
+    const files = new FileTable({ database: this.#database, now: Date.now });
+    this.#toolchains = new LocalToolchains({ files, log });
+    const unused = (): never => assert.fail("nothing is packed");
+    const store = { has: unused, copyIn: unused, writeVerified: unused };
+    const codecs = async (): Promise<PackCodecs> => ({ messages: await loadNetworkCodec(), trees: await loadTreeCodec() });
+    this.#packer = new ToolchainPacker({ toolchains: this.#toolchains, files, store, pins: { hold: unused }, codecs, log });
+  }
+
+  /** What it consists of. */
+  async digest(): Promise<Digest> {
+    const read = await this.#toolchains.identify(COMPILER, new Map([["PATH", PATH]]), never);
+    assert.ok(read.kind === "toolchain");
+    return read.toolchain.digest;
+  }
+
+  /** Answers those who ask a node. */
+  async serve({ network }: Node): Promise<void> {
+    await ToolchainOffers.start({ network, codec, log, offer: (question, signal) => this.#packer.offer(question, signal) });
+  }
+
+  [Symbol.dispose](): void {
+    this.#database[Symbol.dispose]();
+  }
+}
+
+/** A node of this process, invited by a daemon. @param options of `cairn invite` */
+export async function invited(t: TestContext, by: TestNode, number: number, ...options: string[]): Promise<Node> {
+  const line = codec.readInvitationLine(await invitation(by, ...options));
+  assert.ok(line !== undefined);
+  const node = await start(t, number, new Membership(parts, line.network));
+  const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(ATTESTATION_SEEDS + number)), `member-${number}`);
+  const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
+  assert.deepEqual(outcome, { kind: "welcome" });
+  await until(t, () => Promise.resolve(node.members.standing(node.members.self) === "active" && node.network.peers().length > 0));
+  return node;
+}
+
+async function keyOf(node: TestNode): Promise<string> {
+  const { members } = await node.control("GET", "/network/members");
+  const self = (members as { readonly key: string; readonly self: boolean }[]).find((member) => member.self);
+  return self?.key ?? assert.fail("it is a member");
+}
+
+/** Somebody who asks, and what was sent of contents. */
+export class Requester {
+  readonly #work: WorkNode;
+  readonly #worker: string;
+  readonly #contents = new Map<Digest, Buffer>();
+  /** Contents that were asked for. */
+  sent = 0;
+
+  static async of(t: TestContext, node: Node, daemon: TestNode, compiler: Compiler): Promise<Requester> {
+    await compiler.serve(node);
+    return new Requester(await worker(t, node, echo), await keyOf(daemon));
+  }
+
+  private constructor(work: WorkNode, key: string) {
+    this.#work = work;
+    this.#worker = key;
+  }
+
+  compile(action: CompileAction, signal: AbortSignal = never): Promise<WorkerOutcome> {
+    const content = async (digest: Digest): Promise<Buffer | undefined> => {
+      this.sent++;
+      return this.#contents.get(digest);
+    };
+    return this.#work.work.compile(this.#worker, action, content, signal);
+  }
+
+  /** `gcc OPTIONS -c SOURCE`, with what it reads. @param cwd absolute */
+  action(toolchain: Digest, cwd: string, source: string, options: readonly string[] = ["-O1"]): CompileAction {
+    const listed = execFileSync(COMPILER, [...options, "-M", source], { cwd, encoding: "utf8" });
+    const paths = listed.replace(/^[^:]*:/, "").split(/[\s\\]+/);
+    const inputs = [...new Set(paths.filter((path) => path !== "").map((path) => resolve(cwd, path)))].map((path) => ({
+      path,
+      digest: this.#hold(readFileSync(path)),
+    }));
+    return {
+      toolchain,
+      options,
+      source,
+      mode: "object",
+      dependencies: { headers: "all", target: "out.o", phony: false },
+      environment: new Map(),
+      cwd,
+      inputs,
+      directories: ["/usr/include", dirname(resolve(cwd, source))],
+      limits: limits.work.most,
+    };
+  }
+
+  #hold(bytes: Buffer): Digest {
+    const digest = digestOf(bytes);
+    this.#contents.set(digest, bytes);
+    return digest;
+  }
+}
+
+/** What the compiler alone writes. */
+export function plainly(cwd: string, source: string, options: readonly string[] = ["-O1"]): Buffer {
+  execFileSync(COMPILER, [...options, "-c", source, "-o", "plain.o"], { cwd });
+  return readFileSync(join(cwd, "plain.o"));
+}
+
+/** Programs that a process has started, and those that they have. */
+export function descendants(pid: number): string[] {
+  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const parents = new Map<number, { readonly parent: number; readonly name: string }>();
+  for (const one of all) {
+    try {
+      const [, name = "", parent = ""] = /^\d+ \((.*)\) \S+ (\d+)/s.exec(readFileSync(`/proc/${one}/stat`, "utf8")) ?? [];
+      parents.set(Number(one), { parent: Number(parent), name });
+    } catch {
+      // Ended in between.
+    }
+  }
+  const isOf = (one: number): boolean => {
+    const parent = parents.get(one)?.parent;
+    return parent !== undefined && parent > 0 && (parent === pid || isOf(parent));
+  };
+  return [...parents].flatMap(([one, { name }]) => (isOf(one) ? [name] : []));
+}

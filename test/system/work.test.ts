@@ -1,0 +1,145 @@
+/**
+ * A real daemon that compiles for members: the same bytes as here, whoever asks is admitted, and what nobody waits for any more ends.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { ask, machine, until } from "./network-world.ts";
+import { Compiler, descendants, invited, plainly, Requester } from "./work-world.ts";
+
+const LONG = { timeout: 90_000 };
+const SOURCES = {
+  "shape.h": "#pragma once\n#include <stddef.h>\nstruct shape { size_t sides; };\n",
+  "shape.c": '#include <stdio.h>\n#include "shape.h"\nint area(struct shape *s) { int unused; printf("%zu", s->sides); return 0; }\n',
+  "wrong.c": "int wrong( {\n",
+  // Some minutes: a compiler that is asked to unfold a hundred million steps.
+  "slow.cc":
+    "constexpr int f(int n) { int s = 0; for (int i = 0; i < n; ++i) s ^= i; return s; }\nconstexpr int x = f(2000000000);\nint y = x;\n",
+} as const;
+const SLOW = ["-std=c++17", "-fconstexpr-loop-limit=2147483647", "-fconstexpr-ops-limit=9223372036854775807"];
+
+describe("work for others", () => {
+  const compiler = new Compiler();
+  let toolchain = "";
+  before(async () => {
+    toolchain = await compiler.digest();
+  });
+  after(() => compiler[Symbol.dispose]());
+
+  async function workingDaemon(t: TestContext, env: Record<string, string> = {}): Promise<TestNode | undefined> {
+    const daemon = await machine(t, "worker", env);
+    await ask(daemon, "init", "--machine", "worker");
+    const { checks } = await doctor(daemon);
+    const sandbox = checks.find(({ check }) => check === "sandbox");
+    if (sandbox?.detail.startsWith("could") === true) return daemon;
+    t.skip(`no sandbox here: ${sandbox?.detail}`);
+    return undefined;
+  }
+
+  function project(daemon: TestNode): string {
+    const directory = join(dirname(daemon.home), "project");
+    mkdirSync(directory);
+    writeFiles(directory, SOURCES);
+    return directory;
+  }
+
+  test("the same bytes as here; contents go there once", LONG, async (t) => {
+    const daemon = await workingDaemon(t);
+    if (daemon === undefined) return;
+    const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
+    const cwd = project(daemon);
+    const options = ["-O2", "-g", "-Wall"];
+    const action = requester.action(toolchain, cwd, "shape.c", options);
+    const outcome = await requester.compile(action);
+    assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+    assert.equal(outcome.exitCode, 0);
+    assert.match(outcome.stderr.toString(), /unused variable/);
+    const [object, dependencies] = outcome.outputs;
+    assert.ok(object?.name === "object" && object.content.equals(plainly(cwd, "shape.c", options)));
+    assert.match(dependencies?.content.toString() ?? "", /^out\.o: shape\.c .*shape\.h/s);
+    assert.equal(requester.sent, new Set(action.inputs.map(({ digest }) => digest)).size);
+    const again = await requester.compile(action);
+    assert.ok(again.kind === "done" && again.outputs[0]?.content.equals(object.content));
+    assert.equal(requester.sent, new Set(action.inputs.map(({ digest }) => digest)).size);
+
+    const failed = await requester.compile(requester.action(toolchain, cwd, "wrong.c"));
+    assert.ok(failed.kind === "done" && failed.exitCode === 1, JSON.stringify(failed));
+    const refused = await requester.compile({ ...action, options: ["-fplugin=x.so"] });
+    assert.deepEqual(refused, { kind: "refused", reason: "plugin", detail: "-fplugin=x.so" });
+    const unknown = await requester.compile({ ...action, toolchain: "ab".repeat(32) });
+    assert.ok(unknown.kind === "refused" && unknown.reason === "toolchain_unknown", JSON.stringify(unknown));
+    // Nothing of it is in the user's own cache.
+    assert.deepEqual(Object.entries(await daemon.counters()), []);
+    assert.equal(((await daemon.control("GET", "/status")).store as { blobs: number }).blobs, 0);
+  });
+
+  test("what nobody waits for any more ends there, with all its processes", LONG, async (t) => {
+    const daemon = await workingDaemon(t);
+    if (daemon === undefined) return;
+    const node = await invited(t, daemon, 1);
+    const requester = await Requester.of(t, node, daemon, compiler);
+    const slow = requester.action(toolchain, project(daemon), "slow.cc", SLOW);
+    const runs = async (): Promise<boolean> => descendants(daemon.pid).some((name) => name.startsWith("cc1"));
+    const stop = new AbortController();
+    const cancelled = requester.compile(slow, stop.signal);
+    await until(t, runs);
+    stop.abort(new Error("nobody waits"));
+    await assert.rejects(cancelled, /nobody waits/);
+    await until(t, async () => !(await runs()));
+    await until(t, async () => daemon.events("work.cancelled").length === 1);
+
+    const left = requester.compile(slow);
+    await until(t, runs);
+    await node.network[Symbol.asyncDispose]();
+    assert.equal((await left).kind, "lost");
+    await until(t, async () => !(await runs()));
+  });
+
+  test("a worker that is killed in the middle is lost", LONG, async (t) => {
+    const daemon = await workingDaemon(t);
+    if (daemon === undefined) return;
+    const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
+    const job = requester.compile(requester.action(toolchain, project(daemon), "slow.cc", SLOW));
+    await until(t, async () => descendants(daemon.pid).some((name) => name.startsWith("cc1")));
+    const killedAt = performance.now();
+    await daemon.stopDaemon("SIGKILL");
+    assert.equal((await job).kind, "lost");
+    t.diagnostic(`known after ${Math.round(performance.now() - killedAt)} ms`);
+  });
+
+  test("other trust domains are not worked for, unless the owner says so; and nobody is where nothing is shared", LONG, async (t) => {
+    for (const [env, kind] of [
+      [{}, "refused"],
+      [{ CAIRN_WORK_WITH: "network" }, "done"],
+      [{ CAIRN_WORK_WITH: "network", CAIRN_WORK_SHARE: "off" }, "refused"],
+    ] as const) {
+      const daemon = await workingDaemon(t, env);
+      if (daemon === undefined) return;
+      const requester = await Requester.of(t, await invited(t, daemon, 1, "--domain", "others"), daemon, compiler);
+      const outcome = await requester.compile(requester.action(toolchain, project(daemon), "shape.c"));
+      assert.equal(outcome.kind, kind, JSON.stringify(outcome));
+      if (outcome.kind === "refused") assert.equal(outcome.reason, "not_shared");
+    }
+  });
+
+  test("without a sandbox a machine declines, and says so", LONG, async (t) => {
+    const daemon = await machine(t, "unable");
+    await ask(daemon, "init");
+    // All that it needs but bubblewrap.
+    const programs = temporaryDirectory("programs");
+    t.after(() => programs[Symbol.dispose]());
+    symlinkSync("/usr/bin/gcc", join(programs.path, "gcc"));
+    await daemon.stopDaemon();
+    await daemon.startDaemon({ PATH: programs.path });
+    const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
+    const outcome = await requester.compile(requester.action(toolchain, project(daemon), "shape.c"));
+    assert.ok(outcome.kind === "refused" && outcome.reason === "not_shared", JSON.stringify(outcome));
+    assert.equal(daemon.events("work.unable").length, 1);
+  });
+
+  async function doctor(daemon: TestNode): Promise<{ checks: { check: string; detail: string }[] }> {
+    return { checks: (await daemon.control("GET", "/doctor")) as unknown as { check: string; detail: string }[] };
+  }
+});
