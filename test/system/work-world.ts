@@ -17,7 +17,7 @@ import { echo, never, type WorkNode, worker } from "../../src/net/work.fixture.t
 import { FileTable, openDatabase } from "../../src/store/index.ts";
 import { keyPairFromSeed, Membership, makeIdentity, requestToJoin } from "../../src/trust/index.ts";
 import { loadNetworkCodec, loadTreeCodec } from "../../src/wire/index.ts";
-import type { TestNode } from "./harness.ts";
+import { type TestNode, temporaryDirectory } from "./harness.ts";
 import { invitation, until } from "./network-world.ts";
 
 const COMPILER = "/usr/bin/gcc";
@@ -27,7 +27,8 @@ const log: Log = { event: () => undefined };
 
 /** This machine's gcc, as a daemon finds it, and tells others of it. */
 export class Compiler implements Disposable {
-  readonly #database = openDatabase({ log, now: Date.now }, { file: ":memory:" });
+  readonly #directory = temporaryDirectory("compiler");
+  readonly #database = openDatabase({ log, now: Date.now }, { file: join(this.#directory.path, "files.db") });
   readonly #toolchains: LocalToolchains;
   readonly #packer: ToolchainPacker;
 
@@ -54,6 +55,7 @@ export class Compiler implements Disposable {
 
   [Symbol.dispose](): void {
     this.#database[Symbol.dispose]();
+    this.#directory[Symbol.dispose]();
   }
 }
 
