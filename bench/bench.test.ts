@@ -9,6 +9,7 @@ import { cold } from "./cold.ts";
 import { findProgram } from "./contenders.ts";
 import { daemon } from "./daemon.ts";
 import { dataPlane } from "./data-plane.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
@@ -72,6 +73,13 @@ test("a second checkout is measured and equals the compiler's", { skip: withoutN
 
 test("the daemon's hits are measured", async () =>
   check(await daemon(tiny), /^C: hits a second/, /^C\+\+: CPU a hit/, /first answered status/));
+
+test("units that another machine compiles are measured, and equal the compiler's", { skip: withoutNinja }, async (t) => {
+  const report = await elsewhere(tiny);
+  if (report.rows.length === 0) return t.skip(report.notes.join("; "));
+  check(report, /a member above the compiler alone/);
+  assert.ok(!report.notes.some((note) => note.includes("were compiled elsewhere")), format(report));
+});
 
 test("the sandbox is measured, and its objects are the compiler's", { skip: withoutNinja }, async (t) => {
   const report = await sandbox(tiny);

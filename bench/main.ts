@@ -11,6 +11,7 @@ import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
 import { dataPlane } from "./data-plane.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
 import { memory } from "./memory.ts";
@@ -41,6 +42,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   signing,
   swarm,
   sandbox,
+  elsewhere,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -60,6 +62,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   signing    what signing and sharing cost a cold build
   swarm      a large artifact from one to eight, against HTTP, with limited uplinks
   sandbox    a compile in the sandbox, above the same command without
+  elsewhere  a unit that another machine compiles, against distcc
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]

@@ -13,6 +13,7 @@ import { LocalExecutor, LocalToolchains, SandboxExecutor } from "../src/exec/ind
 import { CompilesForOthers } from "../src/flows/index.ts";
 import { FileTable, openDatabase } from "../src/store/index.ts";
 import { MemoryStore } from "../src/store/memory.ts";
+import { compileCommands } from "./compile-commands.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -118,18 +119,8 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
 /** Every unit's command, taken apart into what another machine would be asked. */
 async function unitsOf(project: Project, out: string, blobs: MemoryStore): Promise<Unit[]> {
   mkdirSync(out);
-  const { argv, cwd } = project.command(undefined, 1, process.env);
-  const text = execFileSync(argv[0] ?? "", [...argv.slice(1, 3), "-t", "compdb"], { cwd, encoding: "utf8", maxBuffer: 2 ** 28 });
-  const database = JSON.parse(text) as { command: string; output: string }[];
-  const wanted = new Set(project.objects);
   const units: Unit[] = [];
-  for (const { command, output } of database) {
-    if (!wanted.has(output)) continue;
-    const words = execFileSync("sh", ["-c", `set -- ${command}; printf '%s\\0' "$@"`], { encoding: "utf8" })
-      .split("\0")
-      .slice(0, -1);
-    units.push(await unitOf(words, cwd, join(out, String(units.length)), blobs));
-  }
+  for (const { words, cwd } of compileCommands(project)) units.push(await unitOf(words, cwd, join(out, String(units.length)), blobs));
   return units;
 }
 
