@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { limits } from "../base/index.ts";
+import { Dispatch } from "./dispatch.ts";
+
+const never = new AbortController().signal;
+const LONG_MS = 3_600_000;
+const EXPECTED_MS = 10_000;
+
+interface World {
+  readonly dispatch: Dispatch;
+  running: number;
+  now: number;
+  /** In the order in which it happened. */
+  readonly happened: string[];
+  readonly wait: (name: string, sendable?: boolean, again?: boolean) => void;
+}
+
+/** Two cores; clocks stand still. */
+function world(t: TestContext): World {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const happened: string[] = [];
+  const dispatch = new Dispatch({ running: () => made.running, now: () => made.now }, { cores: 2 });
+  t.after(() => dispatch[Symbol.dispose]());
+  const wait = (name: string, sendable = true, again = false): void => {
+    dispatch.turn(sendable, LONG_MS, again, never).then(
+      () => happened.push(name),
+      () => happened.push(`${name} gave up`),
+    );
+  };
+  const made: World = { dispatch, running: 2, now: 0, happened, wait };
+  return made;
+}
+
+test("who has waited longest goes next, one for each core that becomes idle", async (t) => {
+  const made = world(t);
+  for (const name of ["first", "second", "third"]) made.wait(name);
+  made.wait("again", true, true);
+  made.dispatch.endedHere();
+  await setImmediate();
+  assert.deepEqual(made.happened, [], "no core is idle");
+  made.running = 1;
+  made.dispatch.endedHere();
+  await setImmediate();
+  assert.deepEqual(made.happened, ["again"]);
+  made.dispatch.endedHere();
+  await setImmediate();
+  assert.deepEqual(made.happened, ["again", "first"]);
+});
+
+test("room elsewhere is for those that may go there", async (t) => {
+  const made = world(t);
+  made.wait("stays here", false);
+  made.wait("goes");
+  made.dispatch.roomElsewhere();
+  await setImmediate();
+  assert.deepEqual(made.happened, ["goes"]);
+});
+
+test("an idle core takes what waits first, then what is late, then nothing", async (t) => {
+  const made = world(t);
+  using _ = made.dispatch.watch(EXPECTED_MS, () => made.happened.push("late"));
+  using __ = made.dispatch.watch(EXPECTED_MS + 1, () => made.happened.push("less late"));
+  made.wait("waits");
+  made.running = 1;
+  made.now = limits.remote.lateTimes * EXPECTED_MS + 2;
+  for (let at = 0; at < 4; at++) {
+    made.dispatch.endedHere();
+    await setImmediate();
+  }
+  assert.deepEqual(made.happened, ["waits", "late", "less late"]);
+  assert.equal(made.dispatch.away, 0);
+});
+
+test("what may be lost comes before what waits; what has come back does not come at all", async (t) => {
+  const made = world(t);
+  const back = made.dispatch.watch(EXPECTED_MS, () => made.happened.push("back"));
+  using _ = made.dispatch.watch(EXPECTED_MS, () => made.happened.push("lost"));
+  back[Symbol.dispose]();
+  made.wait("waits");
+  made.running = 1;
+  made.now = limits.remote.goneTimes * EXPECTED_MS;
+  made.dispatch.endedHere();
+  await setImmediate();
+  assert.deepEqual(made.happened, ["lost"]);
+});
+
+test("who has gone does not wait, and nobody waits for ever", async (t) => {
+  const made = world(t);
+  const gone = new AbortController();
+  const left = assert.rejects(made.dispatch.turn(true, LONG_MS, false, gone.signal), { name: "AbortError" });
+  gone.abort();
+  await left;
+  made.wait("stays");
+  t.mock.timers.tick(LONG_MS);
+  await setImmediate();
+  assert.deepEqual(made.happened, ["stays"]);
+});
