@@ -14,7 +14,7 @@ function read(line: string, family: "gcc" | "clang" = "gcc"): RemoteCommand {
   return remoteCommand(argv, reading.invocation, () => undefined, true);
 }
 
-const own = { headers: "all", target: "x", phony: false };
+const own = { headers: "all", target: "x", phony: false } as const;
 
 const ASKED: readonly (readonly [line: string, asked: Partial<Extract<RemoteCommand, { kind: "command" }>["asked"]>])[] = [
   ["gcc -c a.c", { options: [], source: "a.c", mode: "object", dependencies: own }],
