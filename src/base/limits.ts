@@ -437,6 +437,8 @@ export const limits = {
     grantsMost: 1_024,
     /** What is given to a member may not be in what it tells after that for so long. */
     settleMs: 250,
+    /** The same for what members were told to send to this node. */
+    settleHereMs: 25,
     /** Who has said to be busy is held to be for so long. */
     busyMs: 250,
     /** What a node can do for others is told when it has changed: not more often, and in a large network not more often for each of so many members. */

@@ -3,7 +3,7 @@
  */
 import type { Key } from "../base/index.ts";
 
-/** A member that could do a unit, and how long the asker expects that to take. */
+/** A member that could do a unit, and how long the asker expects that to take when it need not wait there. */
 export interface Able {
   readonly member: Key;
   readonly expectedMs: number;
@@ -12,6 +12,8 @@ export interface Able {
 export interface PlacementQuestion {
   /** Chosen by the asker, for the answer; a whole number below 2^32. */
   readonly id: number;
+  /** What it takes the asker itself: nobody who takes longer is an answer. */
+  readonly hereMs: number;
   /** The best first; one of them is the answer, or none. */
   readonly able: readonly Able[];
 }

@@ -8,7 +8,7 @@ export interface Capacity {
   readonly member: Key;
   /** Jobs of others that it does at once; 0: it does none. */
   readonly slots: number;
-  /** Of them, those in which nothing runs. */
+  /** Of them, those in which nothing runs; below 0: as many jobs wait for one. */
   readonly free: number;
   /** Those that it has, by content. */
   readonly toolchains: readonly Digest[];

@@ -38,8 +38,8 @@ export class CapacityTeller implements Disposable {
   constructor(parts: CapacityTellerParts) {
     this.#parts = parts;
     // Some changes nobody tells of: this machine's own builds leave more or less to others.
-    this.#looks = setInterval(() => this.#tellSoon(), tellLookMs).unref();
-    parts.own.onChange(() => this.#tellSoon());
+    this.#looks = setInterval(() => this.#changed(), tellLookMs).unref();
+    parts.own.onChange(() => this.#changed());
     this.regroup();
   }
 
@@ -69,6 +69,13 @@ export class CapacityTeller implements Disposable {
     clearTimeout(this.#soon);
   }
 
+  /** This node knows at once, others soon. */
+  #changed(): void {
+    const { self, own, heard } = this.#parts;
+    heard({ member: self, ...own.now() });
+    this.#tellSoon();
+  }
+
   /** The first change at once, and what follows it a moment later, all together. */
   #tellSoon(): void {
     const { now, members } = this.#parts;
@@ -82,10 +89,9 @@ export class CapacityTeller implements Disposable {
   }
 
   #tell(): void {
-    const { gossip, codec, self, own, heard, now } = this.#parts;
+    const { gossip, codec, own, now } = this.#parts;
     if (this.#isLeaving) return;
     const capacity = own.now();
-    heard({ member: self, ...capacity });
     const text = JSON.stringify(capacity);
     const told = this.#told;
     const isNews = told === undefined ? capacity.slots > 0 : told.text !== text || now() - told.atMs >= tellRefreshMs;

@@ -31,6 +31,10 @@ export class WorkSlots {
     this.#parts = parts;
   }
 
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   get running(): number {
     return this.#running;
   }

@@ -84,7 +84,7 @@ export class Worker implements WorkDesk {
   /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
   capacity(): { slots: number; free: number; toolchains: readonly Digest[] } {
     const slots = this.#isAble ? this.#parts.share.slots() : 0;
-    return { slots, free: Math.max(0, slots - this.#slots.running), toolchains: slots > 0 ? this.#parts.toolchains() : [] };
+    return { slots, free: slots - this.#slots.running - this.#slots.waiting, toolchains: slots > 0 ? this.#parts.toolchains() : [] };
   }
 
   onChange(listener: () => void): void {

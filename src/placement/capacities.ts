@@ -7,11 +7,17 @@
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { Capacity } from "../contracts/index.ts";
 
-const { busyMs, claimMost, settleMs, tellStaleMs } = limits.placement;
+const { busyMs, claimMost, settleHereMs, settleMs, tellStaleMs } = limits.placement;
 
 interface Told {
   readonly capacity: Capacity;
   readonly atMs: number;
+}
+
+export interface CapacitiesParts {
+  readonly self: Key;
+  /** ms, monotonic */
+  readonly now: () => number;
 }
 
 /** A slot that was given away. */
@@ -22,7 +28,7 @@ export interface Claim {
 }
 
 export class Capacities {
-  readonly #now: () => number;
+  readonly #parts: CapacitiesParts;
   readonly #told = new Map<Key, Told>();
   readonly #claims = new Map<Key, Set<Claim>>();
   /** When slots came back that members did not know to be free when they told last. */
@@ -30,14 +36,13 @@ export class Capacities {
   /** Members that said they are busy, and when. */
   readonly #busy = new Map<Key, number>();
 
-  /** @param parts `now`: ms, monotonic */
-  constructor(parts: { readonly now: () => number }) {
-    this.#now = parts.now;
+  constructor(parts: CapacitiesParts) {
+    this.#parts = parts;
   }
 
   /** A member has told what it can do. */
   told(capacity: Capacity): void {
-    this.#told.set(capacity.member, { capacity, atMs: this.#now() });
+    this.#told.set(capacity.member, { capacity, atMs: this.#parts.now() });
     this.#released.delete(capacity.member);
     this.#busy.delete(capacity.member);
   }
@@ -69,21 +74,21 @@ export class Capacities {
     });
   }
 
-  /** Slots of a member that should be free now. */
+  /** Slots of a member that should be free now; below 0: as many units wait there for one, as far as this node knows. */
   free(member: Key): number {
     const told = this.#fresh(member);
-    if (told === undefined || this.#isBusy(member)) return 0;
+    if (told === undefined) return 0;
+    if (this.#isBusy(member)) return -told.capacity.slots;
     const claims = [...this.#live(member)];
-    // What was given just before a member told had not arrived there.
-    const unseen = claims.filter(({ atMs }) => atMs > told.atMs - settleMs).length;
+    const unseen = claims.filter(({ atMs }) => !this.#isSeen(atMs, told)).length;
     const released = this.#released.get(member)?.length ?? 0;
     const { slots, free } = told.capacity;
-    return Math.max(0, Math.min(free - unseen + released, slots - claims.length));
+    return Math.min(free - unseen + released, slots - claims.length);
   }
 
   /** Counts a slot of a member as given away until it is released, or `forMs` have passed. */
   claim(member: Key, forMs: number): Claim {
-    const atMs = this.#now();
+    const atMs = this.#parts.now();
     const claim = { member, atMs, untilMs: atMs + forMs };
     const claims = this.#live(member);
     claims.add(claim);
@@ -102,30 +107,35 @@ export class Capacities {
     if (claims?.delete(claim) !== true) return;
     if (claims.size === 0) this.#claims.delete(member);
     const told = this.#told.get(member);
-    if (told === undefined || atMs > told.atMs - settleMs) return;
+    if (told === undefined || !this.#isSeen(atMs, told)) return;
     const released = this.#released.get(member) ?? [];
-    if (released.length < told.capacity.slots) released.push(this.#now());
+    if (released.length < told.capacity.slots) released.push(this.#parts.now());
     this.#released.set(member, released);
   }
 
   /** A member has said that it has no room, whatever it had told: until it tells again, or for a moment. */
   busy(member: Key): void {
-    if (this.#told.has(member)) this.#busy.set(member, this.#now());
+    if (this.#told.has(member)) this.#busy.set(member, this.#parts.now());
   }
 
   #fresh(member: Key): Told | undefined {
     const told = this.#told.get(member);
-    return told !== undefined && this.#now() - told.atMs < tellStaleMs ? told : undefined;
+    return told !== undefined && this.#parts.now() - told.atMs < tellStaleMs ? told : undefined;
+  }
+
+  /** Whether a member had what was given to it then when it told: what was given just before had not arrived. */
+  #isSeen(givenAtMs: number, { capacity, atMs }: Told): boolean {
+    return givenAtMs <= atMs - (capacity.member === this.#parts.self ? settleHereMs : settleMs);
   }
 
   #isBusy(member: Key): boolean {
     const since = this.#busy.get(member);
-    return since !== undefined && this.#now() - since < busyMs;
+    return since !== undefined && this.#parts.now() - since < busyMs;
   }
 
   #live(member: Key): Set<Claim> {
     const claims = this.#claims.get(member) ?? new Set<Claim>();
-    const now = this.#now();
+    const now = this.#parts.now();
     for (const claim of claims) if (claim.untilMs <= now) claims.delete(claim);
     return claims;
   }

@@ -13,7 +13,7 @@ function member(name: string, facts: Partial<Candidate> = {}): Candidate {
 const candidate = fc.record({
   member: fc.nat().map((i) => `member ${i}`),
   slots: fc.integer({ min: 1, max: 64 }),
-  free: fc.integer({ min: 0, max: 64 }),
+  free: fc.integer({ min: -64, max: 64 }),
   expectedMs: fc.integer({ min: 1, max: 20_000 }),
   reliability: fc.double({ min: 0.05, max: 1, noNaN: true }),
 });
@@ -54,7 +54,14 @@ test("where one unit goes", () => {
     ["a core is idle, whoever is faster", { running: 3 }, [member("a", { expectedMs: 10 })], { kind: "here", why: "core-idle" }],
     ["there is nobody", {}, [], { kind: "here", why: "nobody" }],
     ["one has room", {}, [member("a")], { kind: "member", member: "a", why: "own-choice" }],
-    ["nobody has room", {}, [member("a", { free: 0 })], { kind: "here", why: "busy" }],
+    ["nobody has room", { running: 40 }, [member("a", { free: -4 })], { kind: "here", why: "busy" }],
+    [
+      "a short queue there is better than a long one here",
+      { running: 40 },
+      [member("a", { free: -2 })],
+      { kind: "member", member: "a", why: "own-choice" },
+    ],
+    ["a queue there is worse than a short one here", { running: 4 }, [member("a", { free: -3 })], { kind: "here", why: "not-worth" }],
     [
       "sending a small unit takes longer than it does",
       { costMs: 8 },
@@ -79,7 +86,7 @@ test("whoever is chosen was named, has room, and is expected to be done before t
       const placed = choose(facts, some, draw);
       if (placed.kind === "here") return;
       const chosen = some.find(({ member: key }) => key === placed.member);
-      assert.ok(chosen !== undefined && chosen.free > 0);
+      assert.ok(chosen !== undefined && chosen.free > -chosen.slots);
       assert.ok(chosen.expectedMs < facts.costMs * ((facts.running + 1) / facts.cores));
       assert.ok(facts.running >= facts.cores);
     }),
@@ -133,10 +140,12 @@ test("of equal members each is as often chosen, of unequal ones the faster and t
 test("who places for all takes whoever is soonest done", () => {
   const table: [Candidate[], string | undefined][] = [
     [[], undefined],
-    [[member("a", { free: 0 })], undefined],
+    [[member("a", { free: -4 })], undefined],
+    [[member("a", { expectedMs: 20_000 })], undefined],
+    [[member("a", { free: 0 }), member("b", { free: -1 })], "a"],
     [[member("a"), member("b", { expectedMs: 900 })], "b"],
     [[member("a", { free: 1 }), member("b")], "b"],
-    [[member("a", { free: 0, expectedMs: 1 }), member("b", { free: 1, expectedMs: 9_000 })], "b"],
+    [[member("a", { free: 0, expectedMs: 1_000 }), member("b", { free: 1, expectedMs: 9_000 })], "a"],
   ];
-  for (const [some, expected] of table) assert.equal(best(some)?.member, expected);
+  for (const [some, expected] of table) assert.equal(best(some, 10_000)?.member, expected);
 });

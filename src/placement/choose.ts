@@ -10,9 +10,9 @@ import type { PlacedWhy } from "../contracts/index.ts";
 export interface Candidate {
   readonly member: Key;
   readonly slots: number;
-  /** Slots in which nothing runs; may be 0. */
+  /** Slots in which nothing runs; below 0: as many wait there for one. A member lets as many wait as it does at once. */
   readonly free: number;
-  /** From sending the unit to having what came of it. */
+  /** From sending the unit to having what came of it, when it need not wait there. */
   readonly expectedMs: number;
   /** Of what it takes on, the share that it does: above 0, at most 1. */
   readonly reliability: number;
@@ -29,21 +29,24 @@ export interface HereFacts {
 /** Who takes so many times as long is about as fast. */
 const AS_FAST = 1.25;
 
+/** What a place in a queue is worth beside a free slot. */
+const QUEUED = 0.5;
+
 export type Weighed =
   | { readonly kind: "here"; readonly why: PlacedWhy }
-  | { readonly kind: "worth"; readonly candidates: readonly Candidate[] };
+  | { readonly kind: "worth"; readonly hereMs: number; readonly candidates: readonly Candidate[] };
 
 /**
- * Whether a unit is worth sending, and to whom it might go, the best first; those that have no room now are among them.
+ * Whether a unit is worth sending, and to whom it might go, the best first.
  * An idle core takes it whatever others could do: the next unit may be theirs.
  */
 export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighed {
   if (here.running < here.cores) return { kind: "here", why: "core-idle" };
   if (candidates.length === 0) return { kind: "here", why: "nobody" };
   const hereMs = waitedHereMs(here);
-  const worth = candidates.filter((candidate) => riskedMs(candidate, hereMs) < hereMs);
+  const worth = candidates.filter((candidate) => isWorth(candidate, hereMs));
   if (worth.length === 0) return { kind: "here", why: "not-worth" };
-  return { kind: "worth", candidates: worth.toSorted((a, b) => a.expectedMs - b.expectedMs) };
+  return { kind: "worth", hereMs, candidates: worth.toSorted((a, b) => soonMs(a) - soonMs(b)) };
 }
 
 /**
@@ -57,19 +60,23 @@ export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighe
  */
 export function pick(candidates: readonly Candidate[], draw: (member: Key) => number): Candidate | undefined {
   const [first, second] = candidates
-    .filter(({ free }) => free > 0)
+    .filter(hasRoom)
     .map((candidate) => ({ candidate, at: -Math.log(1 - draw(candidate.member)) / weightOf(candidate) })) // A race: who is twice as heavy comes first twice as often.
     .toSorted((a, b) => a.at - b.at)
     .map(({ candidate }) => candidate);
   if (first === undefined || second === undefined) return first;
-  const isAsFast = second.expectedMs <= AS_FAST * first.expectedMs;
+  const isAsFast = soonMs(second) <= AS_FAST * soonMs(first);
   return isAsFast && busyShare(second) < busyShare(first) ? second : first;
 }
 
-/** One of those that have room, for a node that places for all: who is soonest done, a busy one later than one that is not. */
-export function best(candidates: readonly Candidate[]): Candidate | undefined {
-  const doneMs = (one: Candidate): number => one.expectedMs * (1 + busyShare(one));
-  return candidates.filter(({ free }) => free > 0).toSorted((a, b) => doneMs(a) - doneMs(b))[0];
+/**
+ * One of those that have room, for a node that places for all: who is soonest done, a busy one later than one that is not.
+ *
+ * @param hereMs what it takes where it is wanted: nobody who takes longer is chosen
+ */
+export function best(candidates: readonly Candidate[], hereMs: number): Candidate | undefined {
+  const doneMs = (one: Candidate): number => soonMs(one) * (1 + busyShare(one));
+  return candidates.filter((one) => hasRoom(one) && isWorth(one, hereMs)).toSorted((a, b) => doneMs(a) - doneMs(b))[0];
 }
 
 /** A unit too many slows down all that run: each gets its part of the cores. */
@@ -77,15 +84,28 @@ function waitedHereMs({ running, cores, costMs }: HereFacts): number {
   return costMs * Math.max(1, (running + 1) / Math.max(1, cores));
 }
 
-/** When it fails, the time is lost, and it has still to be done here. */
-function riskedMs({ expectedMs, reliability }: Candidate, hereMs: number): number {
-  return expectedMs + (1 - reliability) * hereMs;
+/** Whether a member lets one more unit wait, at least. */
+export function hasRoom({ slots, free }: Candidate): boolean {
+  return free > -slots;
 }
 
-function weightOf({ free, expectedMs, reliability }: Candidate): number {
-  return (free * reliability) / Math.max(1, expectedMs) ** 2;
+/** When it fails, the time is lost, and it has still to be done here. */
+function isWorth(candidate: Candidate, hereMs: number): boolean {
+  return soonMs(candidate) + (1 - candidate.reliability) * hereMs < hereMs;
+}
+
+/**
+ * With a wait for a slot where there is none: of so many that began at any time the first ends after its part of one, the second after twice
+ * that.
+ */
+function soonMs({ slots, free, expectedMs }: Candidate): number {
+  return free > 0 ? expectedMs : expectedMs * (1 + (1 - free) / (slots + 1));
+}
+
+function weightOf(candidate: Candidate): number {
+  return (Math.max(candidate.free, QUEUED) * candidate.reliability) / Math.max(1, soonMs(candidate)) ** 2;
 }
 
 function busyShare({ slots, free }: Candidate): number {
-  return 1 - Math.min(1, free / Math.max(1, slots));
+  return 1 - Math.min(1, Math.max(0, free) / Math.max(1, slots));
 }

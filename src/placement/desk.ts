@@ -7,7 +7,7 @@
 import { type Key, limits } from "../base/index.ts";
 import type { Able, PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
-import { best } from "./choose.ts";
+import { best, type Candidate } from "./choose.ts";
 
 const { claimMs, grantsMost, reserveMs } = limits.placement;
 
@@ -39,17 +39,17 @@ export class Desk {
     const longest = (question: PlacementQuestion): number => question.able[0]?.expectedMs ?? 0;
     const placed = questions
       .toSorted((a, b) => longest(b) - longest(a))
-      .map(({ id, able }) => ({ id, member: this.#grant(from, this.#best(from, able), claimMs) }));
+      .map((question) => ({ id: question.id, member: this.#grant(from, this.#best(from, question), claimMs) }));
     return { kind: "answer", term, placed };
   }
 
-  /** Says for each unit whether this member does it, or else who of those that are named with it and are not as busy. */
+  /** Says for each unit whether this member does it, or else which of those that are named with it. */
   delegate(from: Key, questions: readonly PlacementQuestion[]): Answer {
     const { self } = this.#parts;
-    const placed = questions.map(({ id, able }) => {
-      const isFree = able.some(({ member }) => member === self) && this.#free(from, self) > 0;
+    const placed = questions.map((question) => {
+      const isFree = question.able.some(({ member }) => member === self) && this.#parts.capacities.free(self) > 0;
       // That the work comes shows at once, for this member, and by what others tell, for them.
-      return { id, member: this.#grant(from, isFree ? self : this.#leastBusy(from, able), reserveMs) };
+      return { id: question.id, member: this.#grant(from, isFree ? self : this.#best(from, question), reserveMs) };
     });
     return { kind: "answer", term: 0, placed };
   }
@@ -69,24 +69,18 @@ export class Desk {
     this.#grants.delete(peer);
   }
 
-  #best(from: Key, able: readonly Able[]): Key | undefined {
+  #best(from: Key, { able, hereMs }: PlacementQuestion): Key | undefined {
+    const there = able.filter(({ member }) => member !== from && (member === this.#parts.self || this.#parts.isLinked(member)));
+    return best(
+      there.map((one) => this.#candidate(one)),
+      hereMs,
+    )?.member;
+  }
+
+  /** As this node knows a member that somebody else could send to. */
+  #candidate({ member, expectedMs }: Able): Candidate {
     const { capacities } = this.#parts;
-    const candidates = able.map(({ member, expectedMs }) => {
-      return { member, expectedMs, slots: capacities.of(member)?.slots ?? 0, free: this.#free(from, member), reliability: 1 };
-    });
-    return best(candidates)?.member;
-  }
-
-  #leastBusy(from: Key, able: readonly Able[]): Key | undefined {
-    const share = (member: Key): number => this.#free(from, member) / Math.max(1, this.#parts.capacities.of(member)?.slots ?? 1);
-    const others = able.filter(({ member }) => this.#free(from, member) > 0);
-    return others.toSorted((a, b) => share(b.member) - share(a.member))[0]?.member;
-  }
-
-  /** Slots that there are for a unit of somebody else's. */
-  #free(from: Key, member: Key): number {
-    const { self, capacities, isLinked } = this.#parts;
-    return member !== from && (member === self || isLinked(member)) ? capacities.free(member) : 0;
+    return { member, expectedMs, slots: capacities.of(member)?.slots ?? 0, free: capacities.free(member), reliability: 1 };
   }
 
   #grant(from: Key, member: Key | undefined, forMs: number): Key | undefined {

@@ -49,13 +49,13 @@ export class HybridPlacement implements Placement {
     const { self, view, questions, lease } = this.#parts;
     const considered = view.consider(unit, here, tried);
     if (considered.kind === "here") return considered.placed;
-    const { candidates } = considered;
+    const { candidates, hereMs } = considered;
     const held = lease.current;
     if (held === undefined) return view.choose(unit, candidates, "own-choice");
     const { holder, term } = held;
-    if (holder === self) return view.coordinate(unit, candidates);
+    if (holder === self) return view.coordinate(unit, candidates, hereMs);
     if (!this.#health.isWell(holder)) return view.choose(unit, candidates, "coordinator-silent");
-    const answered = await questions.ask(holder, term, candidates, signal);
+    const answered = await questions.ask(holder, term, { able: candidates, hereMs }, signal);
     if (answered.kind === "silent") this.#silent(holder, term);
     else this.#health.answered(holder);
     if (answered.kind === "stale") lease.silent(holder);

@@ -29,10 +29,11 @@ export class MeshPlacement implements Placement {
     const { view } = this.#parts;
     const considered = view.consider(unit, here, tried);
     if (considered.kind === "here") return considered.placed;
-    const { candidates } = considered;
-    if (candidates.some(({ free }) => free > 0)) return view.choose(unit, candidates, "own-choice");
-    const member = await this.#announce(candidates.slice(0, announceMost), signal);
-    return member === undefined ? view.here(unit, "busy") : view.give(unit, member, "claimed");
+    const { candidates, hereMs } = considered;
+    const placed = view.choose(unit, candidates, "own-choice");
+    if (placed.kind === "member") return placed;
+    const member = await this.#announce(candidates.slice(0, announceMost), hereMs, signal);
+    return member === undefined ? placed : view.give(unit, member, "claimed");
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
@@ -40,9 +41,9 @@ export class MeshPlacement implements Placement {
   }
 
   /** Tells some members of a unit: the first that has room gets it. */
-  async #announce(candidates: readonly Candidate[], signal: AbortSignal): Promise<Key | undefined> {
+  async #announce(candidates: readonly Candidate[], hereMs: number, signal: AbortSignal): Promise<Key | undefined> {
     const claims = candidates.map(async ({ member, expectedMs }) => {
-      const answered = await this.#parts.questions.ask(member, 0, [{ member, expectedMs }], signal);
+      const answered = await this.#parts.questions.ask(member, 0, { able: [{ member, expectedMs }], hereMs }, signal);
       return answered.kind === "placed" ? answered.member : Promise.reject(new Error("no room"));
     });
     return Promise.any(claims).catch(() => {

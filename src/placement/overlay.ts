@@ -6,6 +6,7 @@
  */
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, Placement, Unit } from "../contracts/index.ts";
+import { hasRoom } from "./choose.ts";
 import type { Here, OwnView } from "./own-view.ts";
 import type { Questions } from "./questions.ts";
 
@@ -33,10 +34,11 @@ export class OverlayPlacement implements Placement {
     if (considered.kind === "here") return considered.placed;
     const known = new Map(considered.candidates.map((candidate) => [candidate.member, candidate]));
     const [first = self, ...next] = responsible(unit.key, [self, ...known.keys()]);
-    const candidates = (first === self ? next : [first, ...next]).slice(0, responsibleMost).flatMap((member) => known.get(member) ?? []);
+    const after = next.flatMap((member) => known.get(member) ?? []).filter(hasRoom);
+    const candidates = [...[known.get(first)].filter((one) => one !== undefined), ...after].slice(0, responsibleMost);
     // This machine is responsible, and it has no core for it: one of the next does it.
     if (first === self) return view.choose(unit, candidates, "responsible");
-    const answered = await questions.ask(first, 0, candidates, signal);
+    const answered = await questions.ask(first, 0, { able: candidates, hereMs: considered.hereMs }, signal);
     if (answered.kind === "placed") return view.give(unit, answered.member, "responsible");
     if (answered.kind === "none") return view.here(unit, "busy");
     // It is away: the next ones are as good.

@@ -34,7 +34,7 @@ export interface Here {
 export type Considered =
   | { readonly kind: "here"; readonly placed: Placed }
   /** Worth sending; those are in order, the best first. */
-  | { readonly kind: "worth"; readonly candidates: readonly [Candidate, ...Candidate[]] };
+  | { readonly kind: "worth"; readonly hereMs: number; readonly candidates: readonly Candidate[] };
 
 export class OwnView {
   readonly #parts: OwnViewParts;
@@ -49,9 +49,7 @@ export class OwnView {
   consider(unit: Unit, here: Here, tried: readonly Key[]): Considered {
     const costMs = this.#costOf(unit);
     const weighed = weigh({ ...here, costMs }, here.running < here.cores ? [] : this.#candidates(unit, costMs, tried));
-    if (weighed.kind === "here") return { kind: "here", placed: this.here(unit, weighed.why) };
-    const [best, ...others] = weighed.candidates;
-    return best === undefined ? { kind: "here", placed: this.here(unit, "nobody") } : { kind: "worth", candidates: [best, ...others] };
+    return weighed.kind === "here" ? { kind: "here", placed: this.here(unit, weighed.why) } : weighed;
   }
 
   /** Chooses among candidates by what this node knows. */
@@ -61,8 +59,8 @@ export class OwnView {
   }
 
   /** The same for who places for others, too, and so knows what they are given. */
-  coordinate(unit: Unit, candidates: readonly Candidate[]): Placed {
-    const found = best(candidates);
+  coordinate(unit: Unit, candidates: readonly Candidate[], hereMs: number): Placed {
+    const found = best(candidates, hereMs);
     return found === undefined ? this.here(unit, "busy") : this.give(unit, found.member, "coordinator");
   }
 

@@ -48,14 +48,14 @@ export class Questions {
    * @param term of its lease; 0: it is asked for itself
    * @throws the signal's reason
    */
-  async ask(to: Key, term: number, able: readonly Able[], signal: AbortSignal): Promise<Answered> {
+  async ask(to: Key, term: number, { able, hereMs }: Omit<PlacementQuestion, "id">, signal: AbortSignal): Promise<Answered> {
     signal.throwIfAborted();
     const id = (this.#last = (this.#last + 1) % 2 ** 32);
     const asked = able.slice(0, ableMost);
     const { promise, resolve } = Promise.withResolvers<Answered>();
     const deadline = this.#parts.after(answerMs, () => this.#settle(id, { kind: "silent" }));
     this.#open.set(id, { to, term, able: asked, resolve, deadline });
-    this.#gather(to, term, { id, able: asked });
+    this.#gather(to, term, { id, able: asked, hereMs });
     const aborted = (): void => this.#settle(id, { kind: "silent" });
     signal.addEventListener("abort", aborted, { once: true });
     const answered = await promise;

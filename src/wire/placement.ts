@@ -9,6 +9,7 @@ import {
   CoordinatorLeaseSchema,
   PlacementFrameSchema,
   type PlacementQuestion as PlacementQuestionMessage,
+  type PlacementQuestionSchema,
   WorkCapacitySchema,
 } from "./generated/placement_pb.ts";
 import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
@@ -21,7 +22,7 @@ export function encodeWorkCapacity({ slots, free, toolchains, takesToolchains }:
   const told = toolchains.slice(0, toolchainsMost).map(bytesOf);
   return encode(WorkCapacitySchema, {
     slots: Math.min(slots, slotsMost),
-    free: Math.min(free, slotsMost),
+    free: Math.max(-slotsMost, Math.min(free, slotsMost)),
     toolchains: told,
     takesToolchains,
   });
@@ -86,15 +87,20 @@ function messageOf(frame: PlacementFrame): NonNullable<Init<typeof PlacementFram
   }
 }
 
-function questionMessage({ id, able }: PlacementQuestion): { id: number; able: { member: Uint8Array; expectedMs: number }[] } {
+function questionMessage({ id, hereMs, able }: PlacementQuestion): Init<typeof PlacementQuestionSchema> {
   return {
     id,
-    able: able.map(({ member, expectedMs }) => ({ member: bytesOf(member), expectedMs: Math.min(U32_MOST, Math.round(expectedMs)) })),
+    hereMs: msOf(hereMs),
+    able: able.map(({ member, expectedMs }) => ({ member: bytesOf(member), expectedMs: msOf(expectedMs) })),
   };
 }
 
-function questionOf({ id, able }: PlacementQuestionMessage): PlacementQuestion {
-  return { id, able: list(able, ableMost).map(({ member, expectedMs }) => ({ member: hexOf(member, KEY_BYTES), expectedMs })) };
+function msOf(ms: number): number {
+  return Math.min(U32_MOST, Math.round(ms));
+}
+
+function questionOf({ id, hereMs, able }: PlacementQuestionMessage): PlacementQuestion {
+  return { id, hereMs, able: list(able, ableMost).map(({ member, expectedMs }) => ({ member: hexOf(member, KEY_BYTES), expectedMs })) };
 }
 
 function memberOf(bytes: Uint8Array): Key | undefined {

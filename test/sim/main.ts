@@ -10,6 +10,7 @@ import { eclipse } from "./eclipse-command.ts";
 import { gossip } from "./gossip-command.ts";
 import { kademlia } from "./kademlia-command.ts";
 import { partition } from "./partition-command.ts";
+import { placement } from "./placement-command.ts";
 
 export interface SimOptions {
   readonly nodes: number | undefined;
@@ -20,7 +21,7 @@ export interface SimOptions {
 /** Prints what it found. @returns whether that is as it must be */
 type Simulation = (options: SimOptions) => boolean | Promise<boolean>;
 
-const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, directory, eclipse, gossip, kademlia, partition };
+const SIMULATIONS: Readonly<Record<string, Simulation>> = { copies, directory, eclipse, gossip, kademlia, partition, placement };
 
 const HELP = `usage: npm run sim -- SIMULATION [options]
 
@@ -29,9 +30,10 @@ const HELP = `usage: npm run sim -- SIMULATION [options]
   eclipse    whether a node keeps an honest peer through restarts while an attacker owns what it can
   gossip     hops of a message to all, honest and with a third of silent droppers
   kademlia   hops until a member is found: all answering, a third silent, surrounded by liars
+  placement  coordinators and other members are killed while all build: time until a unit is placed, failed builds; how even work is spread
   partition  two halves of a network heal: until all know all attestations, and bytes for that
 
-  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules; kademlia 1,000; partition 20; directory 1,000]
+  --nodes N  nodes; in eclipse, restarts; in copies, schedules   [10,000; 100 schedules; kademlia 1,000; partition 20; placement 20; directory 1,000]
   --seed N   the same seed gives the same figures   [1]
   --json     as JSON
 

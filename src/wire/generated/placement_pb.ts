@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file placement.proto.
  */
 export const file_placement: GenFile = /*@__PURE__*/
-  fileDesc("Cg9wbGFjZW1lbnQucHJvdG8SEGNhaXJuLm5ldHdvcmsudjEiWQoMV29ya0NhcGFjaXR5Eg0KBXNsb3RzGAEgASgNEgwKBGZyZWUYAiABKA0SEgoKdG9vbGNoYWlucxgDIAMoDBIYChB0YWtlc190b29sY2hhaW5zGAQgASgIIiAKEENvb3JkaW5hdG9yTGVhc2USDAoEdGVybRgBIAEoBCKYAgoOUGxhY2VtZW50RnJhbWUSLQoDYXNrGAEgASgLMh4uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBc2tIABIzCgZhbnN3ZXIYAiABKAsyIS5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudEFuc3dlckgAEjUKB3JlbGVhc2UYAyABKAsyIi5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudFJlbGVhc2VIABIxCgVjaGVjaxgEIAEoCzIgLmNhaXJuLm5ldHdvcmsudjEuUGxhY2VtZW50Q2hlY2tIABIwCgR3ZWxsGAUgASgLMiAuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRDaGVja0gAQgYKBHdoYXQiVAoMUGxhY2VtZW50QXNrEgwKBHRlcm0YASABKAQSNgoJcXVlc3Rpb25zGAIgAygLMiMuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRRdWVzdGlvbiJOChFQbGFjZW1lbnRRdWVzdGlvbhIKCgJpZBgBIAEoDRItCgRhYmxlGAIgAygLMh8uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBYmxlIjQKDVBsYWNlbWVudEFibGUSDgoGbWVtYmVyGAEgASgMEhMKC2V4cGVjdGVkX21zGAIgASgNIlIKD1BsYWNlbWVudEFuc3dlchIMCgR0ZXJtGAEgASgEEjEKBnBsYWNlZBgCIAMoCzIhLmNhaXJuLm5ldHdvcmsudjEuUGxhY2VtZW50UGxhY2VkIi0KD1BsYWNlbWVudFBsYWNlZBIKCgJpZBgBIAEoDRIOCgZtZW1iZXIYAiABKAwiMQoQUGxhY2VtZW50UmVsZWFzZRIMCgR0ZXJtGAEgASgEEg8KB21lbWJlcnMYAiADKAwiHgoOUGxhY2VtZW50Q2hlY2sSDAoEdGVybRgBIAEoBGIGcHJvdG8z");
+  fileDesc("Cg9wbGFjZW1lbnQucHJvdG8SEGNhaXJuLm5ldHdvcmsudjEiWQoMV29ya0NhcGFjaXR5Eg0KBXNsb3RzGAEgASgNEgwKBGZyZWUYAiABKBESEgoKdG9vbGNoYWlucxgDIAMoDBIYChB0YWtlc190b29sY2hhaW5zGAQgASgIIiAKEENvb3JkaW5hdG9yTGVhc2USDAoEdGVybRgBIAEoBCKYAgoOUGxhY2VtZW50RnJhbWUSLQoDYXNrGAEgASgLMh4uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBc2tIABIzCgZhbnN3ZXIYAiABKAsyIS5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudEFuc3dlckgAEjUKB3JlbGVhc2UYAyABKAsyIi5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudFJlbGVhc2VIABIxCgVjaGVjaxgEIAEoCzIgLmNhaXJuLm5ldHdvcmsudjEuUGxhY2VtZW50Q2hlY2tIABIwCgR3ZWxsGAUgASgLMiAuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRDaGVja0gAQgYKBHdoYXQiVAoMUGxhY2VtZW50QXNrEgwKBHRlcm0YASABKAQSNgoJcXVlc3Rpb25zGAIgAygLMiMuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRRdWVzdGlvbiJfChFQbGFjZW1lbnRRdWVzdGlvbhIKCgJpZBgBIAEoDRItCgRhYmxlGAIgAygLMh8uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBYmxlEg8KB2hlcmVfbXMYAyABKA0iNAoNUGxhY2VtZW50QWJsZRIOCgZtZW1iZXIYASABKAwSEwoLZXhwZWN0ZWRfbXMYAiABKA0iUgoPUGxhY2VtZW50QW5zd2VyEgwKBHRlcm0YASABKAQSMQoGcGxhY2VkGAIgAygLMiEuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRQbGFjZWQiLQoPUGxhY2VtZW50UGxhY2VkEgoKAmlkGAEgASgNEg4KBm1lbWJlchgCIAEoDCIxChBQbGFjZW1lbnRSZWxlYXNlEgwKBHRlcm0YASABKAQSDwoHbWVtYmVycxgCIAMoDCIeCg5QbGFjZW1lbnRDaGVjaxIMCgR0ZXJtGAEgASgEYgZwcm90bzM");
 
 /**
  * The content of a topic that begins with "capacity/": what a member does for others.
@@ -28,9 +28,9 @@ export type WorkCapacity = Message<"cairn.network.v1.WorkCapacity"> & {
   slots: number;
 
   /**
-   * Of them, those in which nothing runs.
+   * Of them, those in which nothing runs; below 0: as many jobs wait for one.
    *
-   * @generated from field: uint32 free = 2;
+   * @generated from field: sint32 free = 2;
    */
   free: number;
 
@@ -165,6 +165,13 @@ export type PlacementQuestion = Message<"cairn.network.v1.PlacementQuestion"> & 
    * @generated from field: repeated cairn.network.v1.PlacementAble able = 2;
    */
   able: PlacementAble[];
+
+  /**
+   * What it takes the speaker itself.
+   *
+   * @generated from field: uint32 here_ms = 3;
+   */
+  hereMs: number;
 };
 
 /**
@@ -186,7 +193,7 @@ export type PlacementAble = Message<"cairn.network.v1.PlacementAble"> & {
   member: Uint8Array;
 
   /**
-   * As the speaker expects, from sending the unit to having what came of it.
+   * As the speaker expects, from sending the unit to having what came of it, without a wait for a slot.
    *
    * @generated from field: uint32 expected_ms = 2;
    */

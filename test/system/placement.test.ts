@@ -1,0 +1,45 @@
+/**
+ * Who decides where work is done, among real daemons: one coordinator that all agree on, another when it is killed, and slots that all know of.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TestNode } from "./harness.ts";
+import { MINUTE, three, until } from "./network-world.ts";
+
+interface Coordinator {
+  readonly name: string;
+  readonly self: boolean;
+  readonly term: number;
+}
+
+interface PeersAnswer {
+  readonly placement: { readonly pattern: string; readonly coordinator: Coordinator | null };
+  readonly peers: readonly { readonly name: string; readonly work: { readonly slots: number; readonly free: number } | null }[];
+}
+
+async function peersOf(node: TestNode): Promise<PeersAnswer> {
+  return (await node.control("GET", "/network/peers")) as unknown as PeersAnswer;
+}
+
+/** The one that all of them name, once they do. */
+async function agreed(nodes: readonly TestNode[], unlike = ""): Promise<Coordinator | undefined> {
+  const named = await Promise.all(nodes.map(async (node) => (await peersOf(node)).placement.coordinator));
+  const [first] = named;
+  const isAgreed = first !== null && named.every((one) => one?.name === first?.name && one?.term === first?.term);
+  return isAgreed && first?.name !== unlike ? first : undefined;
+}
+
+test("all agree who coordinates, and on another one when it is killed; slots of members are known", MINUTE, async (t) => {
+  const machines = await three(t);
+  const names = ["laptop", "desktop", "ci"];
+  await until(t, async () => (await agreed(machines)) !== undefined);
+  const first = await agreed(machines);
+  await until(t, async () => (await peersOf(machines[0])).peers.every(({ work }) => work !== null && work.free === work.slots));
+
+  const [killed] = machines.filter((_, i) => names[i] === first?.name);
+  await killed?.stopDaemon("SIGKILL");
+  const left = machines.filter((one) => one !== killed);
+  await until(t, async () => (await agreed(left, first?.name)) !== undefined);
+  const second = await agreed(left, first?.name);
+  assert.ok((second?.term ?? 0) > (first?.term ?? 0), `${second?.term} after ${first?.term}`);
+});
