@@ -38,7 +38,7 @@ const draws = fc.integer({ min: 1, max: 2_147_483_646 }).map((seed) => {
 function choose(facts: HereFacts, some: readonly Candidate[], draw: (key: string) => number): Placed {
   const weighed = weigh(facts, some);
   if (weighed.kind === "here") return weighed;
-  const picked = pick(weighed.candidates, draw);
+  const picked = pick(weighed.candidates, weighed.hereMs, draw);
   return picked === undefined ? { kind: "here", why: "busy" } : { kind: "member", member: picked.member, why: "own-choice" };
 }
 
@@ -61,7 +61,7 @@ test("where one unit goes", () => {
       [member("a", { free: -2 })],
       { kind: "member", member: "a", why: "own-choice" },
     ],
-    ["a queue there is worse than a short one here", { running: 4 }, [member("a", { free: -3 })], { kind: "here", why: "not-worth" }],
+    ["a queue there is worse than a short one here", { running: 4 }, [member("a", { free: -3 })], { kind: "here", why: "busy" }],
     [
       "sending a small unit takes longer than it does",
       { costMs: 8 },
@@ -121,7 +121,7 @@ test("of equal members each is as often chosen, of unequal ones the faster and t
   const drawn = (some: Candidate[]): Map<string, number> => {
     const counts = new Map<string, number>();
     for (let i = 0; i < 8_000; i++) {
-      const picked = pick(some, random)?.member ?? "";
+      const picked = pick(some, 10_000, random)?.member ?? "";
       counts.set(picked, (counts.get(picked) ?? 0) + 1);
     }
     return counts;

@@ -37,14 +37,14 @@ export type Weighed =
   | { readonly kind: "worth"; readonly hereMs: number; readonly candidates: readonly Candidate[] };
 
 /**
- * Whether a unit is worth sending, and to whom it might go, the best first.
+ * Whether a unit is worth sending, and to whom it might go, the best first; those are among them that have no room now.
  * An idle core takes it whatever others could do: the next unit may be theirs.
  */
 export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighed {
   if (here.running < here.cores) return { kind: "here", why: "core-idle" };
   if (candidates.length === 0) return { kind: "here", why: "nobody" };
   const hereMs = waitedHereMs(here);
-  const worth = candidates.filter((candidate) => isWorth(candidate, hereMs));
+  const worth = candidates.filter(({ expectedMs, reliability }) => isWorth(expectedMs, reliability, hereMs));
   if (worth.length === 0) return { kind: "here", why: "not-worth" };
   return { kind: "worth", hereMs, candidates: worth.toSorted((a, b) => soonMs(a) - soonMs(b)) };
 }
@@ -56,11 +56,12 @@ export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighe
  *
  * More room never makes a member less probable: with the same draws it is still chosen.
  *
+ * @param hereMs what it takes where it is wanted: nobody who takes longer is chosen
  * @param draw in [0, 1), for each candidate one
  */
-export function pick(candidates: readonly Candidate[], draw: (member: Key) => number): Candidate | undefined {
+export function pick(candidates: readonly Candidate[], hereMs: number, draw: (member: Key) => number): Candidate | undefined {
   const [first, second] = candidates
-    .filter(hasRoom)
+    .filter((one) => hasRoom(one, hereMs))
     .map((candidate) => ({ candidate, at: -Math.log(1 - draw(candidate.member)) / weightOf(candidate) })) // A race: who is twice as heavy comes first twice as often.
     .toSorted((a, b) => a.at - b.at)
     .map(({ candidate }) => candidate);
@@ -72,11 +73,11 @@ export function pick(candidates: readonly Candidate[], draw: (member: Key) => nu
 /**
  * One of those that have room, for a node that places for all: who is soonest done, a busy one later than one that is not.
  *
- * @param hereMs what it takes where it is wanted: nobody who takes longer is chosen
+ * @param hereMs as above
  */
 export function best(candidates: readonly Candidate[], hereMs: number): Candidate | undefined {
   const doneMs = (one: Candidate): number => soonMs(one) * (1 + busyShare(one));
-  return candidates.filter((one) => hasRoom(one) && isWorth(one, hereMs)).toSorted((a, b) => doneMs(a) - doneMs(b))[0];
+  return candidates.filter((one) => hasRoom(one, hereMs)).toSorted((a, b) => doneMs(a) - doneMs(b))[0];
 }
 
 /** A unit too many slows down all that run: each gets its part of the cores. */
@@ -84,14 +85,14 @@ function waitedHereMs({ running, cores, costMs }: HereFacts): number {
   return costMs * Math.max(1, (running + 1) / Math.max(1, cores));
 }
 
-/** Whether a member lets one more unit wait, at least. */
-export function hasRoom({ slots, free }: Candidate): boolean {
-  return free > -slots;
+/** Whether a member takes one more unit, and is done with it sooner than who wants it, also where it has to wait there. */
+export function hasRoom(candidate: Candidate, hereMs: number): boolean {
+  return candidate.free > -candidate.slots && isWorth(soonMs(candidate), candidate.reliability, hereMs);
 }
 
 /** When it fails, the time is lost, and it has still to be done here. */
-function isWorth(candidate: Candidate, hereMs: number): boolean {
-  return soonMs(candidate) + (1 - candidate.reliability) * hereMs < hereMs;
+function isWorth(expectedMs: number, reliability: number, hereMs: number): boolean {
+  return expectedMs + (1 - reliability) * hereMs < hereMs;
 }
 
 /**

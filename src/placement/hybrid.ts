@@ -51,16 +51,16 @@ export class HybridPlacement implements Placement {
     if (considered.kind === "here") return considered.placed;
     const { candidates, hereMs } = considered;
     const held = lease.current;
-    if (held === undefined) return view.choose(unit, candidates, "own-choice");
+    if (held === undefined) return view.choose(unit, considered, "own-choice");
     const { holder, term } = held;
-    if (holder === self) return view.coordinate(unit, candidates, hereMs);
-    if (!this.#health.isWell(holder)) return view.choose(unit, candidates, "coordinator-silent");
+    if (holder === self) return view.coordinate(unit, considered);
+    if (!this.#health.isWell(holder)) return view.choose(unit, considered, "coordinator-silent");
     const answered = await questions.ask(holder, term, { able: candidates, hereMs }, signal);
     if (answered.kind === "silent") this.#silent(holder, term);
     else this.#health.answered(holder);
     if (answered.kind === "stale") lease.silent(holder);
     if (answered.kind === "none") return view.here(unit, "busy");
-    if (answered.kind !== "placed") return view.choose(unit, candidates, "coordinator-silent");
+    if (answered.kind !== "placed") return view.choose(unit, considered, "coordinator-silent");
     this.#remember(unit, answered.member, { holder, term });
     return view.give(unit, answered.member, "coordinator");
   }

@@ -30,7 +30,7 @@ export class MeshPlacement implements Placement {
     const considered = view.consider(unit, here, tried);
     if (considered.kind === "here") return considered.placed;
     const { candidates, hereMs } = considered;
-    const placed = view.choose(unit, candidates, "own-choice");
+    const placed = view.choose(unit, considered, "own-choice");
     if (placed.kind === "member") return placed;
     const member = await this.#announce(candidates.slice(0, announceMost), hereMs, signal);
     return member === undefined ? placed : view.give(unit, member, "claimed");

@@ -32,21 +32,18 @@ export class OverlayPlacement implements Placement {
     const { self, view, questions, responsible } = this.#parts;
     const considered = view.consider(unit, here, tried);
     if (considered.kind === "here") return considered.placed;
+    const { hereMs } = considered;
     const known = new Map(considered.candidates.map((candidate) => [candidate.member, candidate]));
     const [first = self, ...next] = responsible(unit.key, [self, ...known.keys()]);
-    const after = next.flatMap((member) => known.get(member) ?? []).filter(hasRoom);
+    const after = next.flatMap((member) => known.get(member) ?? []).filter((one) => hasRoom(one, hereMs));
     const candidates = [...[known.get(first)].filter((one) => one !== undefined), ...after].slice(0, responsibleMost);
     // This machine is responsible, and it has no core for it: one of the next does it.
-    if (first === self) return view.choose(unit, candidates, "responsible");
-    const answered = await questions.ask(first, 0, { able: candidates, hereMs: considered.hereMs }, signal);
+    if (first === self) return view.choose(unit, { candidates, hereMs }, "responsible");
+    const answered = await questions.ask(first, 0, { able: candidates, hereMs }, signal);
     if (answered.kind === "placed") return view.give(unit, answered.member, "responsible");
     if (answered.kind === "none") return view.here(unit, "busy");
     // It is away: the next ones are as good.
-    return view.choose(
-      unit,
-      candidates.filter(({ member }) => member !== first),
-      "own-choice",
-    );
+    return view.choose(unit, { candidates: candidates.filter(({ member }) => member !== first), hereMs }, "own-choice");
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {

@@ -31,10 +31,13 @@ export interface Here {
   readonly cores: number;
 }
 
-export type Considered =
-  | { readonly kind: "here"; readonly placed: Placed }
-  /** Worth sending; those are in order, the best first. */
-  | { readonly kind: "worth"; readonly hereMs: number; readonly candidates: readonly Candidate[] };
+/** A unit that is worth sending: to these, the best first, as long as they take less than this machine. */
+export interface Worth {
+  readonly hereMs: number;
+  readonly candidates: readonly Candidate[];
+}
+
+export type Considered = { readonly kind: "here"; readonly placed: Placed } | ({ readonly kind: "worth" } & Worth);
 
 export class OwnView {
   readonly #parts: OwnViewParts;
@@ -53,13 +56,13 @@ export class OwnView {
   }
 
   /** Chooses among candidates by what this node knows. */
-  choose(unit: Unit, candidates: readonly Candidate[], why: PlacedWhy): Placed {
-    const picked = pick(candidates, this.#parts.random);
+  choose(unit: Unit, { candidates, hereMs }: Worth, why: PlacedWhy): Placed {
+    const picked = pick(candidates, hereMs, this.#parts.random);
     return picked === undefined ? this.here(unit, "busy") : this.give(unit, picked.member, why);
   }
 
   /** The same for who places for others, too, and so knows what they are given. */
-  coordinate(unit: Unit, candidates: readonly Candidate[], hereMs: number): Placed {
+  coordinate(unit: Unit, { candidates, hereMs }: Worth): Placed {
     const found = best(candidates, hereMs);
     return found === undefined ? this.here(unit, "busy") : this.give(unit, found.member, "coordinator");
   }

@@ -273,6 +273,9 @@ export interface Built {
   endedAtMs: number | undefined;
 }
 
+/** Between two looks for room. */
+const WAIT_MS = 20;
+
 /** Members that are tried for one unit before it is done here. */
 const TRIES = 2;
 
@@ -298,6 +301,11 @@ async function compile(world: PlacementWorld, node: SimNode, unit: Unit, built: 
       tried.length < TRIES ? await node.patterns.place(unit, here, tried, new AbortController().signal) : ({ kind: "here" } as const);
     built.places.push({ atMs, tookMs: world.now - atMs, placed });
     const startedMs = world.now;
+    if (placed.kind === "here" && "why" in placed && placed.why === "busy") {
+      // As src/flows/dispatch.ts does: a moment later somebody may have room, or a core be idle.
+      await world.pause(node, WAIT_MS);
+      continue;
+    }
     if (placed.kind === "here") {
       await node.compile(unit);
       node.patterns.ended(unit, placed, "done", world.now - startedMs);

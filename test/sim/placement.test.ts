@@ -1,3 +1,6 @@
+/**
+ * The simulation of placement, small: what `npm run sim -- placement` prints, held against what must be.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { killAllButOne, PLACE_MOST_MS, spread, strikeCoordinators } from "./placement.ts";
