@@ -1,9 +1,10 @@
 /**
  * Makes the directories of a home, or says why it cannot be used.
  */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CairnError, type Home, makeDirectories, systemCode } from "../base/index.ts";
+import { SHARDS } from "../store/index.ts";
 
 export interface HomePaths {
   readonly compileSocket: string;
@@ -36,8 +37,18 @@ export function prepareHome(home: Home): HomePaths {
     database: join(home.cacheDir, "index.db"),
     blobs: join(home.cacheDir, "cas"),
   };
-  for (const directory of [home.stateDir, home.cacheDir, home.runDir, paths.hot, paths.blobs]) makeOwn(directory);
+  for (const directory of [home.stateDir, home.cacheDir, home.runDir]) makeOwn(directory);
+  for (const directory of [paths.hot, paths.blobs]) {
+    const isNew = !existsSync(directory);
+    makeOwn(directory);
+    if (isNew) makeShards(directory);
+  }
   return paths;
+}
+
+/** In the middle of a build, making one costs more than the file that is put into it. Who does so must not rely on them: somebody may tidy up. */
+function makeShards(directory: string): void {
+  for (const shard of SHARDS) mkdirSync(join(directory, shard), { mode: 0o700 });
 }
 
 function makeOwn(directory: string): void {

@@ -10,6 +10,7 @@ export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts
 export { FileTable, type FileTableParts } from "./file-table.ts";
 export type { Inspected, InspectionLimits } from "./inspection.ts";
 export { KnownAttestations } from "./known-attestations.ts";
+export { SHARDS } from "./layout.ts";
 export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
