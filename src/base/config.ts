@@ -21,6 +21,12 @@ export type DirectoryKind = "mesh" | "rendezvous" | "overlay";
 
 /** With whom this node shares work: its own trust domain, or all members. */
 export type WorkCircle = "domain" | "network";
+
+/** Hours, 0 to 23: from the beginning of the first to that of the second, past midnight where that is less. */
+export interface Hours {
+  readonly from: number;
+  readonly to: number;
+}
 /** Who decides where work is done; docs/protocol/placement.md. */
 export type PlacementPattern = "hybrid" | "mesh" | "overlay";
 /** Whose toolchains are taken without asking the user; docs/protocol/toolchains.md. */
@@ -52,6 +58,12 @@ export interface Config {
   readonly sharingDirectory: DirectoryKind | "auto";
   /** Of this machine's cores, in percent, that others may use where its owner's builds leave them; 0: none. */
   readonly workShare: number;
+  /** Whether it does so on its battery, too. */
+  readonly workPower: "mains" | "any";
+  /** Whether it does so while its owner builds, on the cores that are left. */
+  readonly workWhen: "always" | "idle";
+  /** Hours of the day by the clock on the wall, as the user wrote them; see readHours. */
+  readonly workHours: string;
   /** For whom this machine works, and who may see its sources to work for it. */
   readonly workWith: WorkCircle;
   /** Who decides where work is done; docs/protocol/placement.md. */
@@ -88,6 +100,9 @@ const SETTINGS = {
   sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
   sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
   workShare: { name: "work.share", variable: "CAIRN_WORK_SHARE", fallback: 100, read: readShare },
+  workPower: { name: "work.power", variable: "CAIRN_WORK_POWER", fallback: "mains", read: oneOf(["mains", "any"]) },
+  workWhen: { name: "work.when", variable: "CAIRN_WORK_WHEN", fallback: "always", read: oneOf(["always", "idle"]) },
+  workHours: { name: "work.hours", variable: "CAIRN_WORK_HOURS", fallback: "all", read: hoursText },
   workWith: { name: "work.with", variable: "CAIRN_WORK_WITH", fallback: "domain" as WorkCircle, read: readCircle },
   placementPattern: {
     name: "placement.pattern",
@@ -132,6 +147,9 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingCopies: "a number of machines from 0 to 8",
   sharingDirectory: DIRECTORIES.join(", "),
   workShare: "a percentage of this machine's cores such as 50%, on, off",
+  workPower: "mains, any",
+  workWhen: "always, idle",
+  workHours: "all, or hours of the day such as 22-6",
   workWith: CIRCLES.join(", "),
   placementPattern: PATTERNS.join(", "),
   placementHealthCheckMs: `milliseconds from ${limits.placement.health.leastMs} to ${limits.placement.health.mostMs}`,
@@ -267,6 +285,21 @@ function readShare(raw: unknown): number | undefined {
 
 function readCircle(raw: unknown): WorkCircle | undefined {
   return CIRCLES.find((circle) => circle === raw);
+}
+
+function oneOf(words: readonly string[]): (raw: unknown) => string | undefined {
+  return (raw) => words.find((word) => word === raw);
+}
+
+function hoursText(raw: unknown): string | undefined {
+  const text = String(raw).trim();
+  return text === "all" || readHours(text) !== undefined ? text : undefined;
+}
+
+/** `22-6`; undefined for anything else, such as `all`. */
+export function readHours(text: string): Hours | undefined {
+  const [, from, to] = /^(\d{1,2})-(\d{1,2})$/.exec(text)?.map(Number) ?? [];
+  return from !== undefined && to !== undefined && from < 24 && to < 24 && from !== to ? { from, to } : undefined;
 }
 
 function readDirectory(raw: unknown): DirectoryKind | "auto" | undefined {

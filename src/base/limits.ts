@@ -794,6 +794,8 @@ export const limits = {
     besideMs: 60_000,
     /** A cancelled job ends within this time, and a frame is taken. */
     cancelMs: 10_000,
+    /** A machine whose owner has not built for so long is idle. */
+    idleMs: 300_000,
     /** A link as short as this carries bytes as fast as they are compressed. */
     shortRttMs: 1,
     /** The largest limits that a job of another member may have. */

@@ -15,6 +15,8 @@ export interface Status {
   readonly index: Readonly<Record<string, number>>;
   readonly running: number;
   readonly hot: { readonly records: number; readonly bytes: number };
+  /** Compiles for members: those that run, how many may, and those that are done. */
+  readonly work: { readonly running: number; readonly slots: number; readonly done: number };
   /** Undefined in no network. */
   readonly network:
     | {
@@ -150,6 +152,7 @@ export interface Collected {
 export function readStatus(answer: unknown): Status {
   const network = field(answer, "network");
   const { store, jobs, hot } = { store: field(answer, "store"), jobs: field(answer, "jobs"), hot: field(answer, "hot") };
+  const work = field(answer, "work");
   return {
     pid: numberIn(answer, "pid"),
     version: textIn(answer, "version"),
@@ -160,6 +163,7 @@ export function readStatus(answer: unknown): Status {
     store: { bytes: numberIn(store, "bytes"), blobs: numberIn(store, "blobs"), capacityBytes: numberIn(store, "capacityBytes") },
     index: numbersIn(field(answer, "index")),
     running: numberIn(jobs, "running"),
+    work: { running: numberIn(work, "running"), slots: numberIn(work, "slots"), done: numberIn(field(work, "counts"), "done") },
     hot: { records: numberIn(hot, "records"), bytes: numberIn(hot, "bytes") },
     network:
       typeof network === "object" && network !== null

@@ -54,15 +54,20 @@ export async function configGet(context: Context, name: string, options: Json, s
 /** A value that no daemon would take is refused here, and the file stays as it was. */
 export function configSet(context: Context, name: string, text: string, options: Json): number {
   const { terminal, home } = context;
-  const value = tomlValue(text);
-  checkSetting(name, parse(`value = ${value}`).value);
-  const before = readText(home.configFile);
-  parseToml(before, home.configFile); // A broken file is not made worse.
-  const after = setInToml(before, name, value);
-  parseToml(after, home.configFile);
-  writeText(home.configFile, after);
+  writeSetting(home.configFile, name, text);
   answer(terminal, options.json, { name, value: text, path: home.configFile }, () => [`${name} = ${text}`, terminal.paint.dim(ANEW)]);
   return exitCodes.ok;
+}
+
+/** @throws {CairnError} usage where no daemon would take the value; config-invalid where the file is broken already */
+export function writeSetting(file: string, name: string, text: string): void {
+  const value = tomlValue(text);
+  checkSetting(name, parse(`value = ${value}`).value);
+  const before = readText(file);
+  parseToml(before, file); // A broken file is not made worse.
+  const after = setInToml(before, name, value);
+  parseToml(after, file);
+  writeText(file, after);
 }
 
 const ANEW = "takes effect when the daemon starts anew: cairn down; cairn up";

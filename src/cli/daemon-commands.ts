@@ -72,7 +72,7 @@ export async function status(context: Context, options: { readonly json?: true |
 
 function describe({ terminal: { paint }, version }: Context, now: Status): string[] {
   const other = now.version === version ? "" : paint.careful(`  (this command is ${version})`);
-  const { store, hot, network } = now;
+  const { store, hot, network, work } = now;
   const index = Object.entries(now.index).map(([name, value]) =>
     name.toLowerCase().endsWith("bytes") ? bytes(value) : `${count(value)} ${name}`,
   );
@@ -90,6 +90,9 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
       : [["network", `${network.name}: ${counted(network.members, "member")}, ${count(network.connected)} connected`]]),
     ...(network === undefined ? [] : [["", `knows of ${counted(network.attestations, "result")} that members have attested`]]),
     ...(network === undefined || network.isolation === "" ? [] : [["", paint.bad(isolationText(network.isolation))]]),
+    ...(network === undefined
+      ? []
+      : [["for others", `${counted(work.running, "compile")} under way of ${count(work.slots)} at once, ${count(work.done)} done`]]),
     ["home", now.home],
     ["socket", now.socket],
   ];

@@ -8,6 +8,7 @@ import { limits } from "../base/index.ts";
 import type { Context } from "./context.ts";
 import { publishName, resolveName } from "./name-commands.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
+import { share } from "./share-commands.ts";
 import { readSize } from "./sizes.ts";
 import { expose, forward, measure } from "./tunnel-commands.ts";
 
@@ -43,6 +44,19 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--machine <name>", "what this machine is called, if not by its host name")
     .option("--json", "as JSON")
     .action((line, options) => finish(join(context, line, options, signal)));
+
+  add("share", "tell or set how much of this machine compiles for members", [
+    ["cairn share", "what is shared, and what runs"],
+    ["cairn share 50%", "half of the cores, less what your own builds run; takes effect at once"],
+    ["cairn share off", "nothing; this machine still lets others work for it"],
+    ["cairn share on --hours 22-6 --when idle", "at night, while you do not build"],
+  ])
+    .argument("[amount]", "a percentage of the cores, on, or off")
+    .option("--power <when>", "mains: not on its battery; any")
+    .option("--when <when>", "always: on cores that your builds leave; idle: while you have not built for 5 minutes")
+    .option("--hours <hours>", "all, or hours of the day such as 22-6")
+    .option("--json", "as JSON")
+    .action((amount, options) => finish(share(context, amount, options, signal)));
 
   add("members", "tell who belongs to the network", [
     ["cairn members", "by the key of each that is shown it is known to the others, and may be revoked: its peer key"],

@@ -14,8 +14,10 @@ import { FirstSight } from "./first-sight.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { lockHome } from "./lock.ts";
 import { NetworkService } from "./network.ts";
+import { isOnBattery } from "./power.ts";
 import { prepareHome } from "./prepare-home.ts";
 import { sandboxOptions } from "./sandbox-home.ts";
+import { ShareControls } from "./share-controls.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 import { OwnToolchainControls } from "./toolchain-controls.ts";
@@ -60,7 +62,16 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const stop = new AbortController();
   stack.defer(() => stop.abort());
   const firstSight = new FirstSight({ toolchains, log, env, looked: () => worker.changed() });
-  const share = new WorkShare({ ownRunning: () => flow.running }, { cores: availableParallelism(), percent: config.workShare });
+  const share = new WorkShare(
+    {
+      ownRunning: () => flow.running,
+      ownIdleMs: () => flow.idleMs,
+      isOnBattery,
+      hour: () => new Date().getHours(),
+      now: () => performance.now(),
+    },
+    { ...config, cores: availableParallelism() },
+  );
   const supply: ToolchainService = stack.use(
     new ToolchainService(
       {
@@ -147,7 +158,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const hits = new HitsLog(paths.hitsLog);
   const quiet = async (signal: AbortSignal): Promise<void> => {
-    const works = share.percent > 0 && network.hasCompany;
+    const works = share.withheld() === undefined && network.hasCompany;
     if (works) await worker.look();
     if (works || network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
@@ -159,6 +170,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     nameOf: (member) => network.member(member).name,
     now,
   });
+  const sharedWork = new ShareControls({ share, worker, config: () => loadConfig(home.configFile, env).config });
   const controls = new NodeControls(
     {
       store,
@@ -172,6 +184,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       sharing,
       sandbox,
       toolchains: compilers,
+      work: sharedWork,
       now,
       end: () => end("asked to"),
     },

@@ -12,6 +12,7 @@ import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
 import { checkSandbox } from "./sandbox-home.ts";
+import type { ShareControls } from "./share-controls.ts";
 import type { SharingService } from "./sharing.ts";
 import { checkStore } from "./store-doctor.ts";
 import { type Tell, Trees } from "./trees.ts";
@@ -29,6 +30,7 @@ export interface ControlParts {
   readonly sharing: Pick<SharingService, "refused">;
   readonly sandbox: SandboxExecutor;
   readonly toolchains: ToolchainControls;
+  readonly work: ShareControls;
   readonly now: () => number;
   readonly end: () => void;
 }
@@ -69,6 +71,10 @@ export class NodeControls implements Controls {
     return this.#parts.network;
   }
 
+  get work(): ShareControls {
+    return this.#parts.work;
+  }
+
   get toolchains(): ToolchainControls {
     return this.#parts.toolchains;
   }
@@ -105,6 +111,7 @@ export class NodeControls implements Controls {
       jobs: { running: flow.running, away: flow.away, waiting: flow.waiting },
       hot: records.facts,
       network: this.#parts.network.status(),
+      work: this.#parts.work.now,
     };
   }
 
@@ -115,7 +122,7 @@ export class NodeControls implements Controls {
     await housekeeper.takeHits();
     // A session is a build's; the network is the daemon's.
     return session === ""
-      ? { ...this.#told(statistics.all()), network: this.#parts.network.metrics() }
+      ? { ...this.#told(statistics.all()), network: this.#parts.network.metrics(), work: this.#parts.work.now }
       : this.#told(statistics.session(session));
   }
 

@@ -25,8 +25,8 @@ export function sandboxOptions(home: Home, env: Environment): SandboxOptions {
 /** That it is missing is no fault: such a machine uses others' work and does none for them. */
 export async function checkSandbox(sandbox: SandboxExecutor): Promise<{ check: string; ok: true; detail: string; advice?: string }> {
   const look = await sandbox.look();
-  if (look.kind === "walled") return { check: "sandbox", ok: true, detail: `could run others' compiles: ${look.walls}` };
-  const detail = `would decline others' compiles: ${look.detail}`;
+  if (look.kind === "walled") return { check: "sandbox", ok: true, detail: `runs others' compiles: ${look.walls}` };
+  const detail = `declines others' compiles: ${look.detail}`;
   return { check: "sandbox", ok: true, detail, advice: advice[look.reason] };
 }
 

@@ -39,9 +39,10 @@ export class WorkSlots {
     return this.#running;
   }
 
-  /** Whether one more may wait: as many as run. */
-  hasRoom(): boolean {
-    return this.#running + this.#waiting.size < 2 * this.#parts.slots();
+  /** Whether one more may wait: as many as run. @param coming jobs of that member that do not run yet, wherever they are */
+  hasRoom(from: Key, coming: number): boolean {
+    const most = 2 * this.#parts.slots();
+    return this.#running + this.#waiting.size < most && (this.#runningOf.get(from) ?? 0) + coming < most;
   }
 
   /**

@@ -7,14 +7,14 @@ import { CairnError, type Digest, type Key, type Log, limits } from "../base/ind
 import type { BringContents, CompileAction, ExecutorOutcome, Usage, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
 import type { CompilesForOthers } from "../flows/index.ts";
-import type { WorkShare } from "./work-share.ts";
+import type { Withheld, WorkShare } from "./work-share.ts";
 import { WorkSlots } from "./work-slots.ts";
 
 export interface WorkerParts {
   readonly compiles: Pick<CompilesForOthers, "look">;
   readonly sandbox: Pick<SandboxExecutor, "look" | "stage" | "run">;
   /** What this machine's owner allows. */
-  readonly share: Pick<WorkShare, "slots" | "most">;
+  readonly share: Pick<WorkShare, "slots" | "withheld">;
   /** Whether this node works for that member. */
   readonly admits: (member: Key) => boolean;
   readonly toolchains: () => readonly Digest[];
@@ -41,6 +41,12 @@ export interface WorkerCounts {
 }
 
 const { work } = limits;
+const WITHHELD: Readonly<Record<Withheld, string>> = {
+  off: "its owner shares nothing",
+  battery: "it runs on its battery",
+  hours: "not at this hour",
+  "in-use": "its owner builds",
+};
 /** What this machine lacks may have been installed meanwhile. */
 const LACK_MS = 60_000;
 
@@ -144,7 +150,8 @@ export class Worker implements WorkDesk {
 
   /** Why it is not done, whatever else comes. */
   async #objection(from: Key, action: CompileAction): Promise<Outcome | undefined> {
-    if (this.#parts.share.most === 0) return notShared("its owner shares nothing");
+    const withheld = this.#parts.share.withheld();
+    if (withheld !== undefined) return notShared(WITHHELD[withheld]);
     if (!this.#parts.admits(from)) return notShared("not for this member");
     if (!this.#isAble) await this.look();
     if (!this.#isAble) return notShared("it has no sandbox");
@@ -155,7 +162,7 @@ export class Worker implements WorkDesk {
   /** Takes a place among those that wait. @returns false when there is none */
   #enter(from: Key, queue: DisposableStack): boolean {
     const mine = this.#waitingOf.get(from) ?? 0;
-    if (!this.#slots.hasRoom() || mine >= work.waitingPerMember || this.#waiting >= work.waiting) return false;
+    if (!this.#slots.hasRoom(from, mine) || mine >= work.waitingPerMember || this.#waiting >= work.waiting) return false;
     this.#waiting++;
     this.#waitingOf.set(from, mine + 1);
     queue.defer(() => {

@@ -10,6 +10,7 @@ import { answerNetwork, type NetworkControls } from "./control-network.ts";
 import { answerToolchains, type ToolchainControls } from "./control-toolchains.ts";
 import { answerTrees, followed, type Tell, type TreeControls } from "./control-trees.ts";
 import { answerTunnels } from "./control-tunnels.ts";
+import { answerWork, type WorkControls } from "./control-work.ts";
 
 // An import would also load what node:http has lazily (WebSocket, and with it HTTP/2, TLS, workers): 5 MB and 30 ms that nobody needs.
 const { createServer } = process.getBuiltinModule("node:http");
@@ -43,6 +44,7 @@ export interface Controls {
   readonly network: NetworkControls;
   readonly trees: TreeControls;
   readonly toolchains: ToolchainControls;
+  readonly work: WorkControls;
 }
 
 /** What somebody typed, the absolute path that it may be, and the digest that it is or that the file has; "" for what is not known. */
@@ -129,7 +131,8 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       const answer =
         answerNetwork(controls.network, question, body) ??
         answerTunnels(() => controls.network.tunnels(), question, body) ??
-        answerToolchains(controls.toolchains, question, body);
+        answerToolchains(controls.toolchains, question, body) ??
+        answerWork(controls.work, question);
       if (answer === undefined && url.pathname.startsWith("/tree/")) return answerTrees(controls.trees, question, await body(), response);
       if (answer === undefined) return send(response, 404, { error: { code: "usage", path: url.pathname } });
       return send(response, 200, await answer);

@@ -9,5 +9,6 @@ export type { NetworkControls } from "./control-network.ts";
 export type { ToolchainControls } from "./control-toolchains.ts";
 export type { TreeControls } from "./control-trees.ts";
 export type { TunnelControls } from "./control-tunnels.ts";
+export type { WorkControls } from "./control-work.ts";
 export { HitsLog } from "./hits-log.ts";
 export { HotRecords } from "./hot-records.ts";

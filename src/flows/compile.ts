@@ -256,9 +256,14 @@ export class CompileFlow implements AsyncDisposable {
     return { kind: "hit", placement, validity, again: true };
   }
 
+  /** Since somebody built here: without a compile under way, after the last question. ms */
+  get idleMs(): number {
+    return this.#jobs.size > 0 ? 0 : performance.now() - this.#askedAt;
+  }
+
   /** True when nobody has asked for a while. */
   get quiet(): boolean {
-    return performance.now() - this.#askedAt > limits.quietMs && this.#jobs.size === 0 && this.waiting === 0;
+    return this.idleMs > limits.quietMs && this.waiting === 0;
   }
 
   /**

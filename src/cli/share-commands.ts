@@ -1,0 +1,67 @@
+/**
+ * share: how much of this machine members may use, and when.
+ *
+ * Knows: the settings behind it, and how to tell a daemon that runs. Does not know: how work is done.
+ */
+import { CairnError } from "../base/index.ts";
+import { field, numberIn, textIn } from "./answers.ts";
+import { writeSetting } from "./config-commands.ts";
+import { answer, type Context } from "./context.ts";
+import { counted, duration, table } from "./format.ts";
+import { exitCodes } from "./troubles.ts";
+
+export interface ShareOptions {
+  readonly power?: string | undefined;
+  readonly when?: string | undefined;
+  readonly hours?: string | undefined;
+  readonly json?: true | undefined;
+}
+
+const WITHHELD: ReadonlyMap<string, string> = new Map([
+  ["off", "nothing: cairn share on"],
+  ["battery", "nothing now: it runs on its battery"],
+  ["hours", "nothing at this hour"],
+  ["in-use", "nothing now: its owner builds"],
+]);
+
+/** Writes what is given, tells the daemon, and shows what holds. */
+export async function share(context: Context, amount: string | undefined, options: ShareOptions, signal: AbortSignal): Promise<number> {
+  const { control, home, terminal } = context;
+  const wanted = [
+    ["work.share", amount],
+    ["work.power", options.power],
+    ["work.when", options.when],
+    ["work.hours", options.hours],
+  ] as const;
+  const changes = wanted.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  for (const [name, value] of changes) writeSetting(home.configFile, name, value);
+  try {
+    const now = changes.length === 0 ? await control.get("/work", {}, signal) : await control.post("/work", {}, signal);
+    answer(terminal, options.json, now, () => describe(context, now));
+  } catch (error) {
+    if (!(error instanceof CairnError) || error.code !== "daemon-absent" || changes.length === 0) throw error;
+    answer(terminal, options.json, Object.fromEntries(changes), () => changes.map(([name, value]) => `${name} = ${value}`));
+  }
+  return exitCodes.ok;
+}
+
+function describe({ terminal: { paint } }: Context, now: unknown): string[] {
+  const withheld = WITHHELD.get(textIn(now, "withheld"));
+  const lack = textIn(now, "lack");
+  const [percent, slots, running] = [numberIn(now, "percent"), numberIn(now, "slots"), numberIn(now, "running")];
+  const shared = `${percent}% of this machine: ${counted(numberIn(now, "most"), "compile")} at once where its owner builds nothing`;
+  const rules = [
+    textIn(now, "power") === "mains" ? "on mains power" : "on its battery, too",
+    textIn(now, "when") === "idle" ? "while its owner does not build" : "beside its owner's builds",
+    textIn(now, "hours") === "all" ? "at any hour" : `from ${textIn(now, "hours").replace("-", " to ")} o'clock`,
+  ];
+  const counts = field(now, "counts");
+  const done = numberIn(counts, "done");
+  const rows = [
+    ["shared", lack !== "" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : (withheld ?? shared)],
+    ["when", rules.join(", ")],
+    ["now", `${counted(running, "compile")} for others; ${counted(Math.max(0, slots - running), "more", "more")} could run`],
+    ["done", `${counted(done, "compile")} since the start, ${duration(numberIn(counts, "cpuMs"))} of processors' time`],
+  ];
+  return table(rows.map(([name = "", text = ""]) => [paint.dim(name), text]));
+}

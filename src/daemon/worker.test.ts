@@ -1,0 +1,195 @@
+/**
+ * Who is let in to work here, and who goes next, with a sandbox in memory.
+ */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import { type Digest, limits } from "../base/index.ts";
+import type { CompileAction, ExecutorAction, ExecutorOutcome, WorkerOutcome } from "../contracts/index.ts";
+import { Worker, type WorkerParts } from "./worker.ts";
+
+const never = new AbortController().signal;
+const [A, B] = ["aa", "bb"] as const;
+const { work } = limits;
+const DONE: ExecutorOutcome = {
+  kind: "done",
+  exitCode: 0,
+  stdout: Buffer.alloc(0),
+  stderr: Buffer.alloc(0),
+  outputs: [{ name: "object", content: Buffer.from("object"), executable: false }],
+  strange: [],
+  used: { wallMs: 5, cpuMs: 4, residentBytes: 3 },
+};
+
+function asked(name: string, more: Partial<CompileAction> = {}): CompileAction {
+  return {
+    toolchain: "00",
+    options: [],
+    source: name,
+    mode: "object",
+    dependencies: undefined,
+    environment: new Map(),
+    cwd: "/",
+    inputs: [],
+    directories: [],
+    limits: work.most,
+    ...more,
+  };
+}
+
+/** A machine whose jobs run until they are told to end. */
+class Machine {
+  readonly events: string[] = [];
+  /** Sources of jobs that run, and how each is ended. */
+  readonly running = new Map<string, () => void>();
+  slots = 2;
+  held = 0;
+  readonly worker: Worker;
+
+  constructor(parts: Partial<WorkerParts> = {}) {
+    this.worker = new Worker({
+      compiles: { look: async (action) => ({ kind: "harmless", action: { program: action.source } as ExecutorAction }) },
+      sandbox: {
+        look: async () => ({ kind: "walled", walls: "" }),
+        stage: (digests) => this.#stage(digests),
+        run: (action, signal) => this.#run(action, signal),
+      },
+      share: { slots: () => this.slots, withheld: () => undefined },
+      admits: () => true,
+      toolchains: () => ["00"],
+      log: { event: (_level, name) => void this.events.push(name) },
+      now: () => performance.now(),
+      ...parts,
+    });
+  }
+
+  compile(from: string, name: string, signal: AbortSignal = never, more: Partial<CompileAction> = {}): Promise<WorkerOutcome> {
+    return this.worker.compile(from, asked(name, more), async () => [], signal);
+  }
+
+  /** Waits until those run and no other. */
+  async untilRunning(t: TestContext, ...names: string[]): Promise<void> {
+    while ([...this.running.keys()].toSorted().join() !== names.toSorted().join()) await sleep(1, undefined, { signal: t.signal });
+  }
+
+  #run({ program }: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<ExecutorOutcome>();
+    signal.addEventListener("abort", () => reject(new Error("ended")));
+    this.running.set(program, () => resolve(DONE));
+    return promise.finally(() => this.running.delete(program));
+  }
+
+  async #stage(digests: Iterable<Digest>): Promise<Awaited<ReturnType<WorkerParts["sandbox"]["stage"]>>> {
+    this.held++;
+    const stage = { missing: [...digests], bytes: 0, put: () => undefined, [Symbol.asyncDispose]: async () => void this.held-- };
+    return stage as unknown as Awaited<ReturnType<WorkerParts["sandbox"]["stage"]>>;
+  }
+}
+
+const QUICK = { timeout: 10_000 };
+
+test("as many run as there are slots, as many wait, and the next hears that it is busy", QUICK, async (t) => {
+  const machine = new Machine();
+  const jobs = ["1", "2", "3", "4"].map((name) => machine.compile(A, name));
+  await machine.untilRunning(t, "1", "2");
+  assert.deepEqual(await machine.compile(A, "5"), { kind: "busy" });
+  for (const name of ["1", "2", "3", "4"]) {
+    while (!machine.running.has(name)) await sleep(1, undefined, { signal: t.signal });
+    machine.running.get(name)?.();
+  }
+  for (const outcome of await Promise.all(jobs)) assert.equal(outcome.kind, "done");
+  assert.deepEqual([machine.worker.running, machine.held], [0, 0]);
+  assert.deepEqual([machine.worker.counts.done, machine.worker.counts.busy], [4, 1]);
+});
+
+test("of those that wait the member goes first for whom the fewest run", QUICK, async (t) => {
+  const machine = new Machine();
+  machine.slots = 3;
+  const jobs = [machine.compile(A, "a1"), machine.compile(A, "a2"), machine.compile(A, "a3"), machine.compile(A, "a4")];
+  await machine.untilRunning(t, "a1", "a2", "a3");
+  jobs.push(machine.compile(B, "b1"));
+  await turn();
+  machine.running.get("a1")?.();
+  await machine.untilRunning(t, "a2", "a3", "b1");
+  for (const name of ["a2", "a3", "a4", "b1"]) {
+    while (!machine.running.has(name)) await sleep(1, undefined, { signal: t.signal });
+    machine.running.get(name)?.();
+  }
+  await Promise.all(jobs);
+});
+
+test("when the owner builds, others wait, and then hear that it is busy", QUICK, async (t) => {
+  const machine = new Machine();
+  machine.slots = 1;
+  const first = machine.compile(A, "1");
+  await machine.untilRunning(t, "1");
+  const second = machine.compile(A, "2");
+  await turn();
+  machine.slots = 0;
+  machine.running.get("1")?.();
+  assert.equal((await first).kind, "done");
+  assert.deepEqual(await second, { kind: "busy" });
+  assert.deepEqual(machine.worker.capacity(), { slots: 0, free: 0, toolchains: [] });
+});
+
+test("who claims inputs and never sends them keeps only itself from working", QUICK, async (t) => {
+  const stuck: Promise<WorkerOutcome>[] = [];
+  const machine = new Machine();
+  const stop = new AbortController();
+  const forever = (): Promise<never> => new Promise((_, reject) => stop.signal.addEventListener("abort", () => reject(new Error("ended"))));
+  const claim = (i: number): Promise<WorkerOutcome> =>
+    machine.worker.compile(A, asked(`stuck${i}`, { inputs: [{ path: "/x", digest: "11" }] }), forever, stop.signal);
+  machine.slots = work.waitingPerMember;
+  for (let i = 0; i < work.waitingPerMember; i++) stuck.push(claim(i).catch(() => ({ kind: "busy" })));
+  await turn();
+  assert.deepEqual(await claim(99), { kind: "busy" });
+  const honest = machine.compile(B, "honest");
+  await machine.untilRunning(t, "honest");
+  machine.running.get("honest")?.();
+  assert.equal((await honest).kind, "done");
+  stop.abort();
+  await Promise.all(stuck);
+  assert.equal(machine.held, 0);
+  assert.equal(machine.events.filter((name) => name === "work.cancelled").length, work.waitingPerMember);
+});
+
+test("a cancelled job is ended, whether it runs or waits, and gives back what it held", QUICK, async (t) => {
+  const machine = new Machine();
+  machine.slots = 1;
+  const stop = new AbortController();
+  const jobs = ["1", "2"].map((name) => machine.compile(A, name, stop.signal));
+  await machine.untilRunning(t, "1");
+  stop.abort(new Error("nobody waits"));
+  for (const job of jobs) await assert.rejects(job);
+  await machine.untilRunning(t);
+  assert.deepEqual([machine.worker.running, machine.held, machine.worker.counts.cancelled], [0, 0, 2]);
+});
+
+const REFUSED: readonly (readonly [about: string, parts: Partial<WorkerParts>, reason: string, more?: Partial<CompileAction>])[] = [
+  ["somebody of another circle", { admits: () => false }, "not_shared"],
+  ["nothing is shared", { share: { slots: () => 0, withheld: () => "off" } }, "not_shared"],
+  ["more than any job may use", {}, "too_much", { limits: { ...work.most, memoryBytes: work.most.memoryBytes + 1 } }],
+  ["something harmful", { compiles: { look: async () => ({ kind: "refused", reason: "plugin", detail: "-fplugin=x" }) } }, "plugin"],
+  [
+    "no sandbox",
+    {
+      sandbox: {
+        look: async () => ({ kind: "unavailable", reason: "sandbox_missing", detail: "none" }),
+        stage: () => assert.fail("it is not asked"),
+        run: () => assert.fail("it is not asked"),
+      },
+    },
+    "not_shared",
+  ],
+];
+
+for (const [about, parts, reason, more] of REFUSED)
+  test(`refused: ${about}`, QUICK, async () => {
+    const machine = new Machine(parts);
+    for (let i = 0; i < 2; i++) {
+      const outcome = await machine.compile(A, "1", never, more);
+      assert.equal(outcome.kind === "refused" ? outcome.reason : outcome.kind, reason);
+    }
+    assert.ok(machine.events.filter((name) => name === "work.unable").length <= 1);
+    assert.equal(machine.worker.counts.refused, 2);
+  });
