@@ -13,8 +13,8 @@ import { boundLog } from "./own-log.ts";
 import type { HomePaths } from "./prepare-home.ts";
 
 const TICK_MS = 1_000;
-/** Uses of blobs are noted this often: eviction is about days. */
-const USES_EVERY_TICKS = 60;
+/** Uses of blobs are noted this often, for eviction is about days; and machines that always build are tidied. */
+const SELDOM_TICKS = 60;
 const STDERR = 2;
 const TIDY_BUDGET_MS = 20;
 /** Of each tick, for questions to the preprocessor that nobody waits for. */
@@ -111,11 +111,11 @@ export class Housekeeper implements AsyncDisposable {
     rmSync(this.#paths.unresponsive, { force: true });
     this.#parts.records.inherit();
     await this.takeHits();
-    const seldom = this.#ticks % USES_EVERY_TICKS === 0;
+    const seldom = this.#ticks % SELDOM_TICKS === 0;
     if (seldom) await this.#noteUses();
     index.flush();
-    index.tidy(TIDY_BUDGET_MS);
-    await store.tidy(TIDY_BUDGET_MS);
+    if (flow.quiet || seldom) index.tidy(TIDY_BUDGET_MS);
+    if (flow.quiet || seldom || store.isPressed) await store.tidy(TIDY_BUDGET_MS);
     const until = performance.now() + SETTLE_BUDGET_MS;
     while (flow.quiet && performance.now() < until && (await flow.settleNext(this.#stop.signal)));
     if (flow.quiet) await this.#parts.quiet(this.#stop.signal);

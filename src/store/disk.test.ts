@@ -133,7 +133,7 @@ test("eviction: the blob not used for the longest time goes first, and its resul
     opened.clock.at += 60_000;
   }
   const [a = "", b = "", c = ""] = digests;
-  assert.equal(opened.store.overCapacity, true);
+  assert.equal(opened.store.isPressed, true);
   await opened.store.plain(a);
   await tidyAll(opened);
   assert.deepEqual(await Promise.all([a, b, c].map((digest) => opened.store.has(digest))), [true, false, true]);

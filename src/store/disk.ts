@@ -148,9 +148,9 @@ export class DiskStore implements LocalStore {
     return this.#housekeeping.shrink(bytes);
   }
 
-  /** Whether more is stored than should be, so that `tidy` deserves to be called soon. */
-  get overCapacity(): boolean {
-    return this.#housekeeping.overCapacity;
+  /** Whether `tidy` should be called soon, and not only when there is time. */
+  get isPressed(): boolean {
+    return this.#housekeeping.isPressed;
   }
 
   /** Where a blob may grow that is fetched in parts. */

@@ -64,8 +64,13 @@ export class Housekeeping {
     this.#janitor = new Janitor(parts, options.directory);
   }
 
-  get overCapacity(): boolean {
+  get #overCapacity(): boolean {
     return this.#parts.table.storedBytes > this.#options.capacityBytes;
+  }
+
+  /** Whether there is too much of something, so that work is not only a precaution. */
+  get isPressed(): boolean {
+    return this.#overCapacity || this.#parts.table.plainBytes > this.#options.rawBytes;
   }
 
   /** Whether so many more bytes may be kept for others: there is space, or what has not been used for long makes some. */
@@ -111,7 +116,7 @@ export class Housekeeping {
 
   /** Does the most urgent piece of work. @returns false when there is none */
   async #step(): Promise<boolean> {
-    if (this.overCapacity && !this.#stuck) {
+    if (this.#overCapacity && !this.#stuck) {
       this.#stuck = !this.#evict(this.#options.capacityBytes);
       return true;
     }
