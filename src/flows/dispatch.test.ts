@@ -60,8 +60,9 @@ test("room elsewhere is for those that may go there", async (t) => {
 
 test("an idle core takes what waits first, then what is late, then nothing", async (t) => {
   const made = world(t);
-  using _ = made.dispatch.watch(EXPECTED_MS, () => made.happened.push("late"));
-  using _later = made.dispatch.watch(EXPECTED_MS + 1, () => made.happened.push("less late"));
+  using watched = new DisposableStack();
+  watched.use(made.dispatch.watch(EXPECTED_MS, () => made.happened.push("late")));
+  watched.use(made.dispatch.watch(EXPECTED_MS + 1, () => made.happened.push("less late")));
   made.wait("waits");
   made.running = 1;
   made.now = limits.remote.lateTimes * EXPECTED_MS + 2;
