@@ -1,0 +1,77 @@
+/**
+ * Results of which it is only presumed that they depend on where their checkout lies: does that matter? Asked when one is wanted in another
+ * place, or when nobody waits.
+ */
+import { type Digest, type Log, limits } from "../base/index.ts";
+import { actionKey } from "../compile/index.ts";
+import type { Files, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
+import type { Found } from "./find.ts";
+import type { Made } from "./own-compiles.ts";
+import { namesPlace } from "./prove-place.ts";
+import type { CompileQuestion, Understood } from "./request.ts";
+import type { Told } from "./told.ts";
+import { responseReader } from "./understand.ts";
+
+interface Presumed {
+  readonly question: CompileQuestion;
+  readonly execution: Made;
+}
+
+export interface SettlingParts {
+  readonly files: Files;
+  readonly toolchains: Toolchains;
+  readonly index: ResultIndex;
+  readonly sharing: Sharing;
+  readonly told: Told;
+  /** What is known of a request as of now. */
+  readonly find: (understood: Understood) => Found;
+  readonly log: Log;
+}
+
+export class Settling {
+  readonly #parts: SettlingParts;
+  /** Results that wait for a quiet moment, by action. */
+  readonly #presumed = new Map<Digest, Presumed>();
+
+  constructor(parts: SettlingParts) {
+    this.#parts = parts;
+  }
+
+  wait(action: Digest, presumed: Presumed): void {
+    if (this.#presumed.size < limits.proofsWaiting) this.#presumed.set(action, presumed);
+  }
+
+  /** Who has waited longest, and waits no more. */
+  next(): Presumed | undefined {
+    const [next] = this.#presumed;
+    if (next === undefined) return undefined;
+    this.#presumed.delete(next[0]);
+    return next[1];
+  }
+
+  /**
+   * Asks the preprocessor whether the place matters, and keeps the entry accordingly.
+   * @param made set when nobody waits
+   */
+  async settle(
+    understood: Understood,
+    entry: ManifestEntry,
+    result: StoredResult,
+    made: Made | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { toolchains, index, log } = this.#parts;
+    const readText = responseReader(this.#parts.files, understood.question.cwd);
+    const named = await namesPlace(toolchains, understood, readText, made !== undefined, signal);
+    if (named === undefined) return;
+    // The preprocessor must have read what the entry speaks of.
+    const found = this.#parts.find(understood);
+    if (found.kind === "miss" || found.entry.action !== entry.action) return;
+    log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
+    const action = named ? entry.action : actionKey(understood.manifest, undefined, entry.terminal, entry.inputs);
+    const settled = { ...entry, action, place: named ? entry.place : undefined, presumed: false };
+    index.add(understood.manifest, settled, result, new Map());
+    if (made !== undefined) this.#parts.sharing.executed(understood.manifest, settled, result, made);
+    this.#parts.told.count({ [named ? "place_matters" : "place_free"]: 1 }, "");
+  }
+}
