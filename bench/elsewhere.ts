@@ -4,14 +4,13 @@
  *
  * The member that asks has no idle core: every one of them waits for a pipe, which takes no time of a processor.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../src/base/index.ts";
 import { type CompileCommand, compileCommands } from "./compile-commands.ts";
+import { areOffered, Crowd } from "./crowd.ts";
 import { Distcc } from "./distcc.ts";
 import { Member } from "./machines.ts";
 import { Project, type ProjectName } from "./projects.ts";
@@ -21,7 +20,6 @@ import { paired, ratios, same, spread } from "./statistics.ts";
 import { type Report, type Row, row } from "./table.ts";
 
 const BAR = { must: 1, aim: 0.5 } as const;
-const POLL_MS = 50;
 /** So many compiles a core: then even a cheap unit is worth sending. */
 const CROWD = 8;
 
@@ -39,10 +37,10 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
   await using builder = new Member(workshop.native, workshop.path("builder"));
   await using helper = new Member(workshop.native, workshop.path("helper"));
   await Promise.all([builder.start(), helper.start()]);
-  await using crowd = await Crowd.gather(builder, workshop.path("crowd")); // In a network they would be looked at for sending.
+  await using crowd = await Crowd.gather(builder, workshop.path("crowd"), CROWD); // In a network they would be looked at for sending.
   builder.cairn("init");
   helper.cairn("join", String(builder.cairn("invite").line));
-  if (!(await isOffered(builder, helper))) {
+  if (!(await areOffered(builder, [helper]))) {
     notes.push("the other machine does not compile for others; cairn doctor there says why");
     return [];
   }
@@ -125,50 +123,4 @@ async function compile(words: readonly string[], { cwd, output }: CompileCommand
 
 function objectOf({ cwd, output }: CompileCommand): string {
   return digestOf(readFileSync(join(cwd, output)));
-}
-
-/** Waits until the one knows that the other works; false where it never will. */
-async function isOffered(builder: Member, helper: Member): Promise<boolean> {
-  const checks = (await helper.node.ask("/doctor")) as unknown as { check: string; ok: boolean }[];
-  if (checks.some(({ check, ok }) => check === "sandbox" && !ok)) return false;
-  for (;;) {
-    const { peers } = (await builder.node.ask("/network/peers")) as { peers: { work: { slots: number } | null }[] };
-    if (peers.some(({ work }) => (work?.slots ?? 0) > 0)) return true;
-    await sleep(POLL_MS);
-  }
-}
-
-/** Compiles that wait for the writers of pipes. */
-class Crowd implements AsyncDisposable {
-  readonly #waiting: readonly ChildProcess[];
-
-  static async gather(node: Member, directory: string): Promise<Crowd> {
-    const size = CROWD * availableParallelism();
-    const waiting: ChildProcess[] = [];
-    mkdirSync(directory);
-    for (let at = 0; at < size; at++) {
-      execFileSync("mkfifo", [join(directory, `pipe${at}.h`)]);
-      writeFileSync(join(directory, `wait${at}.c`), `#include "pipe${at}.h"\n`);
-      const args = ["gcc", "-c", `wait${at}.c`, "-o", `wait${at}.o`];
-      waiting.push(spawn(node.launcher, args, { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" }));
-    }
-    const crowd = new Crowd(waiting);
-    const running = async (): Promise<number> => ((await node.node.ask("/status")).jobs as { running: number }).running;
-    while ((await running()) < size) await sleep(POLL_MS);
-    return crowd;
-  }
-
-  private constructor(waiting: readonly ChildProcess[]) {
-    this.#waiting = waiting;
-  }
-
-  get size(): number {
-    return this.#waiting.length;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#waiting.map((child) => once(child, "exit"));
-    for (const child of this.#waiting) child.kill();
-    await Promise.all(ended);
-  }
 }

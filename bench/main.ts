@@ -25,6 +25,7 @@ import { signing } from "./signing.ts";
 import { swarm } from "./swarm.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
 import { warm } from "./warm.ts";
+import { workers } from "./workers.ts";
 
 const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report>>> = {
   warm,
@@ -43,6 +44,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   swarm,
   sandbox,
   elsewhere,
+  workers,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -63,6 +65,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   swarm      a large artifact from one to eight, against HTTP, with limited uplinks
   sandbox    a compile in the sandbox, above the same command without
   elsewhere  a unit that another machine compiles, against distcc
+  workers    eight machines with an eighth of a core each, against one of them
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]

@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Log, limits } from "../base/index.ts";
+import { type Log, limits, reasonOf } from "../base/index.ts";
 import type { PassReason } from "../compile/index.ts";
 import type { Files, LocalStore, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
@@ -15,7 +15,7 @@ import { type Found, find } from "./find.ts";
 import { entryWeight } from "./finished.ts";
 import { countsOf, countsOfWork } from "./givers.ts";
 import { Glances } from "./glances.ts";
-import { keep } from "./ingest.ts";
+import { keep, tokensOfProject } from "./ingest.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
 import { type Brought, Others } from "./others.ts";
@@ -212,12 +212,17 @@ export class CompileFlow implements AsyncDisposable {
   async #takeFrom(understood: Understood, { finding, report, look }: Good, by: Work, late: boolean): Promise<Answer | undefined> {
     const { store, index, log } = this.#parts;
     const { entry } = finding;
-    const { result, tokens, bytes } = await keep({ store, facts: this.#facts }, understood, report, finding, this.#stop.signal);
+    const { result, bytes } = await keep(store, understood, report, finding, this.#stop.signal);
     const placement = await placementOf(store, understood, result, this.#stop.signal);
     if (placement === undefined) return undefined;
-    const kept = this.#later.add(understood.manifest, entryWeight(entry), () => {
-      index.add(understood.manifest, entry, result, tokens);
-      return Promise.resolve(true);
+    const kept = this.#later.add(understood.manifest, entryWeight(entry), async () => {
+      try {
+        index.add(understood.manifest, entry, result, tokensOfProject(this.#facts, understood, entry));
+        return true;
+      } catch (error) {
+        log.event("warn", "compile.not-stored", { source: understood.sourcePath, reason: "storing_failed", detail: reasonOf(error) });
+        return false;
+      }
     });
     // The compiler that was begun here is counted when it ends.
     if (late) {

@@ -32,7 +32,6 @@ export type RunFacts = Pick<RunReport, "startNs" | "endNs" | "cpuUs" | "stdout" 
 
 export interface Kept {
   readonly result: StoredResult;
-  readonly tokens: ReadonlyMap<Digest, Tokens>;
   readonly bytes: number;
 }
 
@@ -67,16 +66,16 @@ async function find(facts: SourceFacts, trace: Trace): Promise<Finding> {
 
 /** Stores what was found. It may wait: nothing that can have changed is looked at, but by its digest. */
 export async function keep(
-  parts: { readonly store: LocalStore; readonly facts: SourceFacts },
+  store: LocalStore,
   understood: Understood,
   report: RunFacts,
-  { entry, files }: Finding,
+  { files }: Finding,
   signal: AbortSignal,
 ): Promise<Kept> {
   const outputs: ResultOutput[] = [];
   let bytes = 0;
   for (const { path, role, content, template } of files) {
-    const digest = await parts.store.write(content, signal);
+    const digest = await store.write(content, signal);
     bytes += content.length;
     outputs.push({ path: understood.places.portable(path), digest, size: content.length, role, template });
   }
@@ -87,7 +86,7 @@ export async function keep(
     compileMs: Number((report.endNs - report.startNs) / 1_000_000n),
     cpuMs: Number(report.cpuUs / 1_000n),
   };
-  return { result, tokens: tokensOfProject(parts.facts, understood, entry.inputs), bytes };
+  return { result, bytes };
 }
 
 /** @property template the content is a template for dependency files */
@@ -125,7 +124,7 @@ function bondToPlace(
 }
 
 /** Fingerprints of the project's own files, so that a change of comments can be recognised later. */
-function tokensOfProject(facts: SourceFacts, understood: Understood, inputs: readonly ManifestInput[]): Map<Digest, Tokens> {
+export function tokensOfProject(facts: SourceFacts, understood: Understood, { inputs }: ManifestEntry): ReadonlyMap<Digest, Tokens> {
   const tokens = new Map<Digest, Tokens>();
   if (!hasHeaders(understood.invocation)) return tokens;
   for (const { path, digest } of inputs) {

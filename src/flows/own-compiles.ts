@@ -10,7 +10,7 @@ import { dependenciesOf } from "./dependencies.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { compare } from "./find.ts";
 import { type Finished, finishedWeight, ownReport } from "./finished.ts";
-import { examine, keep } from "./ingest.ts";
+import { examine, keep, tokensOfProject } from "./ingest.ts";
 import { type Job, Jobs } from "./jobs.ts";
 import type { Later } from "./later.ts";
 import type { Look } from "./look.ts";
@@ -187,8 +187,8 @@ export class OwnCompiles {
     const { understood, differences } = job;
     const { store, index, sharing } = this.#parts;
     const { entry } = finding;
-    const { result, tokens, bytes } = await keep({ store, facts: this.#parts.facts }, understood, report, finding, signal);
-    index.add(understood.manifest, entry, result, tokens);
+    const { result, bytes } = await keep(store, understood, report, finding, signal);
+    index.add(understood.manifest, entry, result, tokensOfProject(this.#parts.facts, understood, entry));
     const execution = { toolchain: understood.toolchain.digest, startedAtMs: msOf(report.startNs), endedAtMs: msOf(report.endNs) };
     // What may depend on its place is of no use elsewhere before that is known.
     if (entry.presumed) this.#parts.presumed(entry.action, { question: understood.question, execution });
