@@ -141,16 +141,30 @@ export class Remote implements Disposable {
           continue;
         }
         helpers.placement.ended(parcel.unit, placed, "cancelled", 0);
-        if (placed.why !== "busy" && placed.why !== undefined) {
-          if (placed.why !== "core-idle") order.keptHere(placed.why.replaceAll("-", "_"));
+        if (placed.why === "core-idle" || placed.why === "nobody") {
+          if (placed.why === "nobody") order.keptHere("nobody");
           return undefined;
         }
+        // A core here is sooner free than a member would be done.
+        if (placed.why === "not-worth") return this.#whenFree(order, began);
       }
-      const leftMs = began + limits.remote.waitMs - performance.now();
-      // Where nobody works for this node, nothing waits for a core: whoever builds has said how much at once.
-      if (leftMs <= 0 || (this.#dispatch.away === 0 && tried.length === 0)) return undefined;
-      await this.#dispatch.turn(parcel !== undefined, leftMs, waited, order.gone);
+      if (!(await this.#wait(order, began, parcel !== undefined, waited))) return undefined;
     }
+  }
+
+  /** For a core here, and nothing else. */
+  async #whenFree<A>(order: Order<A>, began: number): Promise<undefined> {
+    order.keptHere("not_worth");
+    for (let waited = false; !this.#dispatch.hasIdleCore; waited = true) if (!(await this.#wait(order, began, false, waited))) return;
+  }
+
+  /** False where it should not wait any longer. @param sendable whether a member would do, too */
+  async #wait<A>({ gone }: Order<A>, began: number, sendable: boolean, again: boolean): Promise<boolean> {
+    const leftMs = began + limits.remote.waitMs - performance.now();
+    // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
+    if (leftMs <= 0 || this.#dispatch.away === 0) return false;
+    await this.#dispatch.turn(sendable, leftMs, again, gone);
+    return true;
   }
 
   /** Undefined where it is nothing for others. */

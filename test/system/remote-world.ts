@@ -9,6 +9,9 @@ import type { TestContext } from "node:test";
 import { type TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
 
+/** gcc and g++, each by two names. */
+const COMPILERS = 4;
+
 /** Two machines of one person: one that builds, with others beside it that compile for it. */
 export async function helped(t: TestContext, helpers: number): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
   const names = Array.from({ length: helpers }, (_, at) => `helper${at}`);
@@ -20,8 +23,8 @@ export async function helped(t: TestContext, helpers: number): Promise<[builder:
   for (const [at, node] of nodes.entries()) await ask(node, "join", await invitation(builder), "--machine", names[at] ?? "");
   await untilConnected(t, builder, ...names);
   await until(t, async () => {
-    const { peers } = (await builder.control("GET", "/network/peers")) as { peers: { work: { slots: number } | null }[] };
-    return peers.filter(({ work }) => (work?.slots ?? 0) > 0).length === helpers;
+    const { peers } = (await builder.control("GET", "/network/peers")) as { peers: { work: { toolchains: number } | null }[] };
+    return peers.filter(({ work }) => (work?.toolchains ?? 0) >= COMPILERS).length === helpers;
   });
   return [builder, ...nodes];
 }

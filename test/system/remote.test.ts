@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { counted, type Env, run, type TestNode, writeFiles } from "./harness.ts";
+import { age, counted, type Env, run, type TestNode, writeFiles } from "./harness.ts";
 import { cairn, MINUTE, until } from "./network-world.ts";
 import { helped, occupy } from "./remote-world.ts";
 import { build, checkoutOf } from "./sharing-world.ts";
@@ -133,11 +134,13 @@ test("what only this machine can do is done here, and says why", MINUTE, async (
   assert.equal(await kept("-c broken.c -o out.o"), "kept_here:failed_before");
 });
 
-/** A source that keeps a compiler busy for a while. */
-const SLOW = `template <int a, int b> struct wide { static constexpr long value = wide<a - 1, b>::value + 1; };
+/** A source that keeps a compiler busy, for some 4 s with 100. */
+const slow = (values: number): string => `template <int a, int b> struct wide { static constexpr long value = wide<a - 1, b>::value + 1; };
 template <int b> struct wide<0, b> { static constexpr long value = b; };
-${Array.from({ length: 100 }, (_, at) => `long slow${at} = wide<800, ${at}>::value;`).join("\n")}
+${Array.from({ length: values }, (_, at) => `long slow${at} = wide<800, ${at}>::value;`).join("\n")}
 `;
+
+const SLOW = slow(100);
 
 /** A slow compile that the one helper has. */
 async function underway(t: TestContext, builder: TestNode, cwd: string): Promise<{ readonly ended: ReturnType<TestNode["cc"]> }> {
@@ -190,3 +193,30 @@ test("a build that is given up ends what others do for it", MINUTE, async (t) =>
   build.kill();
   await until(t, () => Promise.resolve(helper.events("work.cancelled").length === 1));
 });
+
+test(
+  "more compiles at once than there are cores: they wait for a core or a member, and hardly more run here than there are cores",
+  MINUTE,
+  async (t) => {
+    const [builder] = await helped(t, 1);
+    const units = Array.from({ length: 5 * availableParallelism() }, (_, at) => `unit${at}`);
+    const cwd = project(builder, Object.fromEntries(units.map((unit, at) => [`${unit}.cpp`, `int ${unit} = ${at};\n${slow(8)}`])));
+    const release = await occupy(t, builder);
+    await compare(builder, "g++", ["-O0", "-c", "unit0.cpp", "-o", "first.o"], ["first.o"], { cwd }); // Both know the compiler from then on.
+    await release();
+    const before = await builder.counters();
+    const ran = units.map((unit) => builder.cc("g++", ["-O0", "-c", `${unit}.cpp`, "-o", `${unit}.o`], { cwd }));
+    let most = 0;
+    const all = Promise.all(ran);
+    for (let isOver = false; !isOver; ) {
+      const { running } = (await builder.control("GET", "/status")).jobs as { running: number };
+      most = Math.max(most, running);
+      isOver = await Promise.race([all.then(() => true), age().then(() => false)]);
+    }
+    for (const { code, stderr } of await all) assert.equal(code, 0, stderr);
+    const counts = counted(before, await builder.counters());
+    // On a machine that is busy otherwise some wrappers may not have waited for the daemon's first word.
+    assert.ok((counts.built_elsewhere ?? 0) > 0 && (counts.miss ?? 0) > 0, JSON.stringify(counts));
+    assert.ok(most <= availableParallelism() + 1, `${most} at once`); // What has come back as nothing of use does not wait.
+  },
+);
