@@ -103,6 +103,9 @@ test("who does no such work is not asked again for a while, for that toolchain",
   assert.equal(measured.reliability("a"), 1);
   pass(refusedMs);
   assert.ok(!measured.rests("a", "gcc"));
+  measured.refused("a", "gcc");
+  measured.has("a", "gcc");
+  assert.ok(!measured.rests("a", "gcc"), "it was on its way");
 });
 
 test("what was measured outlives the daemon, is bounded, and nonsense is no trouble", () => {

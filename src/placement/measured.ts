@@ -106,6 +106,11 @@ export class Measured {
     trim(this.#refused, rowsMost);
   }
 
+  /** A member has a toolchain now, whatever it refused before. */
+  has(member: Key, toolchain: string): void {
+    this.#refused.delete(rowName(member, toolchain));
+  }
+
   /** Whether a member should not be asked just now. */
   rests(member: Key, toolchain: string): boolean {
     const now = this.#now();

@@ -98,6 +98,9 @@ export class Patterns implements Placement {
 
   /** What a member has told that it can do; this node too. */
   told(capacity: Capacity): void {
+    const before = this.capacities.of(capacity.member)?.toolchains ?? [];
+    // Refused while it was on its way there, perhaps.
+    for (const toolchain of capacity.toolchains) if (!before.includes(toolchain)) this.#parts.measured.has(capacity.member, toolchain);
     this.capacities.told(capacity);
   }
 
