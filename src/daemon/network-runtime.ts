@@ -63,7 +63,7 @@ import { describeMembers, describeMetrics, describePeers, memberCalled, membersC
 import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
-import type { ToolchainNetwork } from "./toolchain-service.ts";
+import type { ToolchainNetwork } from "./toolchain-heard.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 import { Tunnels } from "./tunnels.ts";
 

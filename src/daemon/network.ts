@@ -23,7 +23,7 @@ import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
-import type { ToolchainNetwork } from "./toolchain-service.ts";
+import type { ToolchainNetwork } from "./toolchain-heard.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 
 /** Machines that an invitation names: who made it, and some that can stand in. */

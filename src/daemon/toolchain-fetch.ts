@@ -26,6 +26,9 @@ export interface Brought extends Unpacked {
   readonly cameBytes: number;
 }
 
+/** The two directories of a pack itself, and the file beside them, as well. */
+const entriesMost = limits.toolchains.entries + 2;
+
 /** It could be had another time. */
 export interface Postponed {
   readonly kind: "postponed";
@@ -57,7 +60,7 @@ export async function bringToolchain(
   signal: AbortSignal,
 ): Promise<Brought | NotTaken | Postponed> {
   const { store, codecs, network, machine } = parts;
-  const fetch = new TreeFetch({ store, codec: codecs.trees, network, held, tell: () => undefined, first: from }, signal);
+  const fetch = new TreeFetch({ store, codec: codecs.trees, network, held, tell: () => undefined, first: from, entriesMost }, signal);
   let unpacked: Unpacked | NotTaken | undefined;
   try {
     const { nodes } = await fetch.all({ digest: asked.root, codec: "directory" }, async (tree) => {
@@ -95,11 +98,10 @@ async function judged(
   nodes: Parameters<typeof unpack>[1],
   signal: AbortSignal,
 ): Promise<Unpacked | NotTaken> {
-  if (nodes.size > limits.toolchains.entries) return { kind: "refused", why: "too many directories" };
   const about = aboutIn(asked.root, nodes);
   if (about === undefined) return { kind: "refused", why: "no pack" };
-  await fetch.root({ digest: about, codec: "raw" });
-  const read = await store.read(about, signal);
+  await fetch.file(about);
+  const read = await store.read(about.digest, signal);
   return read.kind === "miss" ? { kind: "refused", why: "no pack" } : unpack(asked, nodes, read.bytes, codecs);
 }
 

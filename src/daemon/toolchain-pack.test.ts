@@ -60,7 +60,7 @@ function judge({ offer, small }: Packed, digest: Digest = DIGEST): ReturnType<ty
     }
   }
   const about = aboutIn(offer.root, nodes);
-  return unpack({ digest, root: offer.root }, nodes, small.get(about ?? "") ?? new Uint8Array(), codecs);
+  return unpack({ digest, root: offer.root }, nodes, small.get(about?.digest ?? "") ?? new Uint8Array(), codecs);
 }
 
 async function unpacked(): Promise<Unpacked> {

@@ -93,10 +93,10 @@ function put(root: Growing, path: string, entry: TreeEntry): void {
   at.set(last, entry);
 }
 
-/** Where the file lies that tells what a pack is; undefined: it is none. */
-export function aboutIn(root: Digest, nodes: Nodes): Digest | undefined {
+/** The file that tells what a pack is; undefined: it is none. */
+export function aboutIn(root: Digest, nodes: Nodes): LaidFile | undefined {
   const about = nodes.get(root)?.get(ABOUT);
-  return about?.kind === "file" && about.size <= limits.toolchains.packBytes ? about.digest : undefined;
+  return about?.kind === "file" && about.size <= limits.toolchains.packBytes ? about : undefined;
 }
 
 /** Judges a tree whose directories are here, before any program in it is fetched. @param about content of that file */

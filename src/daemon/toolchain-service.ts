@@ -13,18 +13,11 @@ import type { LocalToolchains } from "../exec/index.ts";
 import type { DiskStore, Pins } from "../store/index.ts";
 import { loadNetworkCodec, loadTreeCodec, type ToolchainQuestion } from "../wire/index.ts";
 import { type Brought, bringToolchain, type Postponed } from "./toolchain-fetch.ts";
+import { HeardOffers, type ToolchainNetwork } from "./toolchain-heard.ts";
 import type { NotTaken } from "./toolchain-pack.ts";
 import { ToolchainPacker } from "./toolchain-packer.ts";
 import { type Shelved, ToolchainShelf } from "./toolchain-shelf.ts";
 import { FetchWindow } from "./toolchain-window.ts";
-import type { TreeNetwork } from "./tree-fetch.ts";
-
-/** Other members, as far as toolchains need them. */
-export interface ToolchainNetwork {
-  readonly trees: TreeNetwork;
-  readonly ask: (member: Key, question: ToolchainQuestion) => Promise<ToolchainOffer | undefined>;
-  readonly isOfOwnDomain: (member: Key) => boolean;
-}
 
 export interface ToolchainServiceParts {
   readonly toolchains: LocalToolchains;
@@ -51,18 +44,13 @@ export interface ToolchainServiceOptions {
   readonly isSending: boolean;
 }
 
-interface Heard {
-  readonly offer: Promise<ToolchainOffer | undefined>;
-  readonly atMs: number;
-}
-
 /** What somebody wanted, and nobody has approved. */
 export interface Wanted extends ToolchainOffer {
   readonly digest: Digest;
   readonly from: Key;
 }
 
-const { offerMs, offers: mostHeard, wanted: mostWanted, refusedMs, fetchMs, quietEveryMs } = limits.toolchains;
+const { offers: mostRefused, wanted: mostWanted, refusedMs, fetchMs, quietEveryMs } = limits.toolchains;
 /** Names that compilers have: what a member names is run, if only to ask it what it is. */
 const COMPILER_NAME = /^(?:[a-z0-9_]{1,16}(?:-[a-z0-9_]{1,16}){1,3}-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+)(?:-\d{1,2})?$/;
 const MACHINES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
@@ -75,8 +63,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   readonly #window: FetchWindow;
   readonly #stop = new AbortController();
   readonly #machine: string = MACHINES[process.arch] ?? process.arch;
-  /** What members have said, by member and digest; oldest first. */
-  readonly #heard = new Map<string, Heard>();
+  readonly #heard: HeardOffers;
   /** Those that have been read from the disk, by root. */
   readonly #read = new Map<Digest, Promise<Installed | undefined>>();
   readonly #wanted = new Map<Digest, Wanted>();
@@ -91,6 +78,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     this.#options = options;
     this.shelf = ToolchainShelf.open(parts, options);
     this.#packer = new ToolchainPacker({ ...parts, codecs: loadCodecs });
+    this.#heard = new HeardOffers(parts);
     this.#window = new FetchWindow({ now: parts.now });
   }
 
@@ -127,7 +115,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   }
 
   async supply(digest: Digest, member: Key, signal: AbortSignal): Promise<Supplied> {
-    const offer = await this.#hear(digest, member);
+    const offer = await this.#heard.of(digest, member);
     signal.throwIfAborted();
     if (offer === undefined) return absent("who asks does not say what it consists of");
     await this.#lookAt(offer.compiler);
@@ -150,21 +138,6 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   approve(digest: Digest): void {
     this.shelf.approve(digest);
     this.#wanted.delete(digest);
-  }
-
-  /** Asked once in a while; several jobs at once ask together. */
-  #hear(digest: Digest, member: Key): Promise<ToolchainOffer | undefined> {
-    const name = `${member} ${digest}`;
-    const now = this.#parts.now();
-    const heard = this.#heard.get(name);
-    if (heard !== undefined && now - heard.atMs < offerMs) return heard.offer;
-    const offer = this.#parts.network()?.ask(member, { digest, pack: false }) ?? Promise.resolve(undefined);
-    this.#heard.delete(name);
-    this.#heard.set(name, { offer, atMs: now });
-    // Who has not answered is asked again by the next job.
-    void offer.then((said) => said ?? this.#heard.delete(name));
-    dropOldest(this.#heard, mostHeard);
-    return offer;
   }
 
   /** A compiler that lies here too may be one that nobody has used yet. */
@@ -246,7 +219,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
       await this.#untilQuiet();
       const ready = await this.#parts.network()?.ask(member, { digest, pack: true });
       if (ready?.root !== root) {
-        this.#heard.delete(`${member} ${digest}`); // It may be another one by now.
+        this.#heard.forget(digest, member); // It may be another one by now.
         return log.event("info", "toolchains.not-fetched", { ...facts, why: "not packed" });
       }
       const brought = await this.#bring({ digest, root }, member, (bytes) => this.#admit(bytes, member));
@@ -273,12 +246,13 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   #admit(bytes: number, member: Key): string | undefined {
     if (!this.#window.take(member, bytes)) return "enough has been fetched for now";
+    if (!this.#parts.store.hasRoom(bytes)) return "no room: store.capacity";
     return this.shelf.makeRoom(bytes) ? undefined : "no room: toolchains.capacity";
   }
 
   #refuse(member: Key, root: Digest, why: string, facts: Readonly<Record<string, string>>): void {
     this.#refused.set(`${member} ${root}`, { atMs: this.#parts.now(), why });
-    dropOldest(this.#refused, mostHeard);
+    dropOldest(this.#refused, mostRefused);
     this.#parts.log.event("warn", "toolchains.declined", { ...facts, why });
   }
 

@@ -119,7 +119,12 @@ export class ToolchainShelf {
   approve(digest: Digest): void {
     if (this.#approved.size >= mostApproved) throw new CairnError("limit-exceeded", { what: "approved toolchains" });
     this.#approved.add(digest);
-    this.#save();
+    try {
+      this.#save();
+    } catch (error) {
+      this.#approved.delete(digest);
+      throw error;
+    }
   }
 
   /** @returns whether it was approved @throws {CairnError} home-unwritable */

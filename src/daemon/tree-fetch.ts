@@ -34,6 +34,8 @@ export interface TreeFetchParts {
   readonly tell: (progress: FetchCounts) => void;
   /** Who is asked before all others. */
   readonly first?: readonly Key[];
+  /** Fewer than any tree may have: files, links and directories. */
+  readonly entriesMost?: number;
 }
 
 /** What has come so far, and how much of what is known to be missing there was. */
@@ -105,6 +107,15 @@ export class TreeFetch {
   }
 
   /**
+   * Brings one file of a directory.
+   *
+   * @throws {CairnError} blob-absent, home-unwritable; frame-invalid when it has another size; the signal's reason
+   */
+  async file({ digest, size }: Wanted): Promise<void> {
+    await this.#bring(await this.#missing(new Map([[digest, size]])));
+  }
+
+  /**
    * Brings all that belongs to a tree.
    *
    * @param before is told what the tree is, before any of its files is fetched; it may refuse
@@ -130,6 +141,7 @@ export class TreeFetch {
   async #directories(root: Digest): Promise<{ readonly nodes: Nodes; readonly files: ReadonlyMap<Digest, number> }> {
     const nodes = new Map<Digest, Directory>();
     const files = new Map<Digest, number>();
+    const { entriesMost = mostEntries } = this.#parts;
     let entries = 0;
     let level: ReadonlyMap<Digest, number> = new Map([[root, this.#parts.store.sizeOf(root) ?? 0]]);
     for (let depth = 0; level.size > 0; depth++) {
@@ -138,7 +150,7 @@ export class TreeFetch {
       for await (const [digest, directory] of this.#level(level)) {
         nodes.set(digest, directory);
         entries += directory.size;
-        if (entries > mostEntries) throw new CairnError("limit-exceeded", { what: "entries of a tree" });
+        if (entries > entriesMost) throw new CairnError("limit-exceeded", { what: "entries of a tree" });
         for (const entry of directory.values()) {
           if (entry.kind === "file") files.set(entry.digest, entry.size);
           else if (entry.kind === "directory" && !nodes.has(entry.digest)) below.set(entry.digest, entry.size);

@@ -4,7 +4,7 @@
  * Knows: gcc's and clang's ways of telling about themselves; which answers may be kept until a file changes.
  * Does not know: what is compiled.
  */
-import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { type Digest, digestOf, type Log, limits } from "../base/index.ts";
 import type {
@@ -26,6 +26,7 @@ import {
   readLoadedObjects,
   readSearchDirectories,
 } from "./compiler-text.ts";
+import { readElf } from "./elf.ts";
 import { runProgram } from "./run.ts";
 import { toolchainDigest } from "./toolchain-layout.ts";
 
@@ -109,7 +110,7 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     if (real === undefined) return { kind: "unknown", reason: "unknown_compiler" };
     if (WRAPPERS.has(basename(real))) return { kind: "unknown", reason: "compiler_is_wrapper" };
     // A script may do anything before and after the compiler it calls.
-    if (!isElf(real)) return { kind: "unknown", reason: "unknown_compiler" };
+    if (readElf(real) === undefined) return { kind: "unknown", reason: "unknown_compiler" };
     const env = probeEnvironment(environment);
     const banner = readBanner((await runProgram(compiler, ["-v"], { cwd: "/", environment: env }, signal)).stderr);
     if (banner === undefined) return { kind: "unknown", reason: "unknown_compiler" };
@@ -279,7 +280,7 @@ function probeEnvironment(environment: CompilerEnvironment): Record<string, stri
 
 /** The dynamic loader lists what it would load and does not start the program. */
 async function loadedObjects(program: string, env: Record<string, string>, signal: AbortSignal): Promise<string> {
-  if (!isElf(program)) return "";
+  if (readElf(program) === undefined) return "";
   const run = await runProgram(program, ["--version"], { cwd: "/", environment: { ...env, LD_TRACE_LOADED_OBJECTS: "1" } }, signal);
   return run.stdout;
 }
@@ -289,19 +290,6 @@ function realPath(path: string): string | undefined {
     return realpathSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function isElf(path: string): boolean {
-  let file: number | undefined;
-  try {
-    file = openSync(path, "r");
-    const magic = Buffer.alloc(4);
-    return readSync(file, magic, 0, 4, 0) === 4 && magic.equals(Buffer.from([0x7f, 0x45, 0x4c, 0x46]));
-  } catch {
-    return false;
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }
 
