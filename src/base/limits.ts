@@ -584,6 +584,8 @@ export const limits = {
     /** What a member has said is asked again after so long; what was refused is not fetched again before. */
     offerMs: 600_000,
     refusedMs: 3_600_000,
+    /** The same for what could not be fetched, or not then. */
+    retryMs: 10_000,
     /** Members' answers that are remembered, and those that somebody may be asked to approve. */
     offers: 1_024,
     wanted: 64,

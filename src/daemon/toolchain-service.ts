@@ -4,7 +4,6 @@
  *
  * Knows: who may send what, when there is time and room for it. Does not know: how a pack is judged, what is compiled.
  */
-import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Digest, type Environment, type Key, type Log, limits, reasonOf, type ToolchainsAccept } from "../base/index.ts";
@@ -30,7 +29,7 @@ export interface ToolchainServiceParts {
   readonly isQuiet: () => boolean;
   /** Of the daemon. */
   readonly env: Environment;
-  /** Called when there is another toolchain here, or one less. */
+  /** Called when there is another toolchain here. */
   readonly changed: () => void;
   /** ms since the epoch */
   readonly now: () => number;
@@ -50,7 +49,7 @@ export interface Wanted extends ToolchainOffer {
   readonly from: Key;
 }
 
-const { offers: mostRefused, wanted: mostWanted, refusedMs, fetchMs, quietEveryMs } = limits.toolchains;
+const { offers: mostRefused, wanted: mostWanted, refusedMs, retryMs, fetchMs, quietEveryMs } = limits.toolchains;
 /** Names that compilers have: what a member names is run, if only to ask it what it is. */
 const COMPILER_NAME = /^(?:[a-z0-9_]{1,16}(?:-[a-z0-9_]{1,16}){1,3}-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+)(?:-\d{1,2})?$/;
 const MACHINES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
@@ -67,10 +66,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   /** Those that have been read from the disk, by root. */
   readonly #read = new Map<Digest, Promise<Installed | undefined>>();
   readonly #wanted = new Map<Digest, Wanted>();
-  /** When a pack was refused, by member and root. */
-  readonly #refused = new Map<string, { readonly atMs: number; readonly why: string }>();
-  /** Paths of compilers that members have named. */
-  readonly #lookedAt = new Set<string>();
+  /** Packs that are not fetched before some time, by member and root. */
+  readonly #refused = new Map<string, { readonly untilMs: number; readonly why: string }>();
   #fetching: { readonly root: Digest; readonly ended: Promise<void> } | undefined;
 
   constructor(parts: ToolchainServiceParts, options: ToolchainServiceOptions) {
@@ -103,11 +100,6 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     return [...this.#wanted.values()];
   }
 
-  /** Root of the pack that is being fetched. */
-  get fetching(): Digest | undefined {
-    return this.#fetching?.root;
-  }
-
   /** What members hear of this machine's own. */
   async offer(question: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
     if (!this.#options.isSending) return undefined;
@@ -118,7 +110,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const offer = await this.#heard.of(digest, member);
     signal.throwIfAborted();
     if (offer === undefined) return absent("who asks does not say what it consists of");
-    await this.#lookAt(offer.compiler);
+    if (this.#parts.toolchains.find(digest).length === 0) await this.#lookAt(offer.compiler);
     for (const own of this.#parts.toolchains.find(digest))
       if ((await this.#packer.describe(own, signal))?.offer.root === offer.root) return { kind: "installed", installed: own };
     const kept = await this.#kept(offer.root);
@@ -144,9 +136,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   async #lookAt(path: string): Promise<void> {
     const { toolchains, env } = this.#parts;
     const searched = (env.PATH ?? "").split(":");
-    if (this.#lookedAt.has(path) || !COMPILER_NAME.test(basename(path)) || !searched.includes(dirname(path))) return;
-    if (!existsSync(path)) return;
-    this.#lookedAt.add(path);
+    if (!COMPILER_NAME.test(basename(path)) || !searched.includes(dirname(path))) return;
     await toolchains.identify(path, new Map([["PATH", env.PATH ?? ""]]), this.#stop.signal);
   }
 
@@ -177,20 +167,21 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   }
 
   #objection(digest: Digest, offer: ToolchainOffer, member: Key): string | undefined {
-    const { accept } = this.#options;
+    const refused = this.#refused.get(`${member} ${offer.root}`);
+    if (refused !== undefined && this.#parts.now() < refused.untilMs) return refused.why;
     const platform = `${process.platform}-${this.#machine}`;
-    if (offer.platform !== platform) return `it is for ${offer.platform}, and this machine is ${platform}`;
+    if (offer.platform !== platform)
+      return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${platform}`);
+    const { accept } = this.#options;
     const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
     if (!isTaken && !this.shelf.approved.has(digest)) {
-      this.#note({ ...offer, digest, from: member });
+      this.#want({ ...offer, digest, from: member });
       return "nobody here has approved it";
     }
-    const refused = this.#refused.get(`${member} ${offer.root}`);
-    if (refused !== undefined && this.#parts.now() - refused.atMs < refusedMs) return `refused: ${refused.why}`;
     return undefined;
   }
 
-  #note(wanted: Wanted): void {
+  #want(wanted: Wanted): void {
     if (!this.#wanted.has(wanted.digest)) {
       const { digest, from, compiler, version, target } = wanted;
       this.#parts.log.event("warn", "toolchains.wanted", { digest, peer: from, compiler, version, target });
@@ -213,18 +204,17 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   async #fetch(digest: Digest, offer: ToolchainOffer, member: Key): Promise<void> {
     const { log, now } = this.#parts;
     const { root, compiler, version } = offer;
-    const facts = { digest, root, peer: member, compiler, version };
     const began = performance.now();
     try {
       await this.#untilQuiet();
       const ready = await this.#parts.network()?.ask(member, { digest, pack: true });
       if (ready?.root !== root) {
         this.#heard.forget(digest, member); // It may be another one by now.
-        return log.event("info", "toolchains.not-fetched", { ...facts, why: "not packed" });
+        return this.#postpone(digest, offer, member, "not packed");
       }
       const brought = await this.#bring({ digest, root }, member, (bytes) => this.#admit(bytes, member));
-      if (brought.kind === "refused") return this.#refuse(member, root, brought.why, facts);
-      if (brought.kind === "postponed") return log.event("info", "toolchains.not-fetched", { ...facts, why: brought.why });
+      if (brought.kind === "refused") return void this.#refuse(digest, offer, member, brought.why);
+      if (brought.kind === "postponed") return this.#postpone(digest, offer, member, brought.why);
       const { installed, blobs, cameBytes } = brought;
       const { platform, family, target } = ready;
       this.shelf.add({ root, digest, from: member, fetchedAtMs: now(), blobs, family, version, target, platform, compiler });
@@ -232,9 +222,9 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
       this.#wanted.delete(digest);
       this.#parts.changed();
       const tookMs = Math.round(performance.now() - began);
-      log.event("info", "toolchains.fetched", { ...facts, bytes: brought.bytes, cameBytes, tookMs });
+      log.event("info", "toolchains.fetched", { digest, root, peer: member, compiler, version, bytes: brought.bytes, cameBytes, tookMs });
     } catch (error) {
-      log.event("info", "toolchains.not-fetched", { ...facts, why: reasonOf(error) });
+      this.#postpone(digest, offer, member, reasonOf(error));
     }
   }
 
@@ -250,10 +240,22 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     return this.shelf.makeRoom(bytes) ? undefined : "no room: toolchains.capacity";
   }
 
-  #refuse(member: Key, root: Digest, why: string, facts: Readonly<Record<string, string>>): void {
-    this.#refused.set(`${member} ${root}`, { atMs: this.#parts.now(), why });
+  /** It will not be another one soon. @returns why */
+  #refuse(digest: Digest, { root, compiler, version }: ToolchainOffer, member: Key, why: string): string {
+    this.#note(`${member} ${root}`, `refused: ${why}`, refusedMs);
+    this.#parts.log.event("warn", "toolchains.declined", { digest, root, peer: member, compiler, version, why });
+    return why;
+  }
+
+  #postpone(digest: Digest, { root, compiler, version }: ToolchainOffer, member: Key, why: string): void {
+    this.#note(`${member} ${root}`, `not fetched: ${why}`, retryMs);
+    this.#parts.log.event("info", "toolchains.not-fetched", { digest, root, peer: member, compiler, version, why });
+  }
+
+  #note(name: string, why: string, forMs: number): void {
+    this.#refused.delete(name);
+    this.#refused.set(name, { untilMs: this.#parts.now() + forMs, why });
     dropOldest(this.#refused, mostRefused);
-    this.#parts.log.event("warn", "toolchains.declined", { ...facts, why });
   }
 
   /** @param member undefined: only what is here */
@@ -267,7 +269,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(fetchMs)]);
     const network = member === undefined ? undefined : this.#parts.network()?.trees;
     const parts = { store, pins, codecs: await loadCodecs(), network, machine: this.#machine };
-    return bringToolchain(parts, asked, member === undefined ? [] : [member], admit, hold.blobs, signal);
+    return await bringToolchain(parts, asked, member === undefined ? [] : [member], admit, hold.blobs, signal);
   }
 }
 
