@@ -594,8 +594,8 @@ export const limits = {
     quietEveryMs: 500,
     /** What is fetched in such a time, altogether and for one member. */
     windowMs: 600_000,
-    windowBytes: 1_073_741_824,
-    windowBytesOfMember: 536_870_912,
+    windowBytes: 2_147_483_648,
+    windowBytesOfMember: 1_073_741_824,
     /** Who was used less than so long ago does not make room. */
     inUseMs: 600_000,
     /** Those that are kept; digests that are approved. */

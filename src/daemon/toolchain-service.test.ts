@@ -1,7 +1,8 @@
 /** Real compilers, packed on one machine, fetched by another, and run in its sandbox. */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Supplied } from "../contracts/index.ts";
 import { SandboxExecutor } from "../exec/index.ts";
@@ -33,29 +34,53 @@ async function sandboxOf(t: TestContext, on: Machine): Promise<SandboxExecutor |
   return undefined;
 }
 
+/** Builds with a compiler of the requester's there, and on a worker that has none. */
+async function compare(t: TestContext, requester: Machine, compiler: string, name: string, text: string): Promise<void> {
+  await using worker = machine({ members: new Map([[REQUESTER, requester]]) });
+  await using sandbox = await sandboxOf(t, worker);
+  if (sandbox === undefined) return;
+  const source = join(requester.directory, name);
+  writeFileSync(source, text);
+  const { action, expected } = await compileOf(requester, compiler, ["-O2", "-g"], source);
+  for (const { digest } of action.inputs) {
+    const read = await requester.store.read(digest);
+    if (read.kind === "hit") await worker.store.write(read.bytes);
+  }
+  const first = await worker.service.supply(action.toolchain, REQUESTER, never);
+  assert.deepEqual(first, { kind: "absent", why: "being fetched" });
+  const answer = await supplied(t, worker, action.toolchain, REQUESTER);
+  assert.equal(answer.kind, "installed", JSON.stringify(answer));
+  const outcome = await new CompilesForOthers({ executor: sandbox, toolchains: worker.service }).compile(action, REQUESTER, never);
+  assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+  assert.equal(outcome.exitCode, 0, outcome.stderr.toString());
+  assert.deepEqual(outcome.outputs[0]?.content, expected);
+}
+
 for (const compiler of COMPILERS) {
   test(`${compiler} of a member makes what it makes there`, async (t) => {
     await using requester = machine();
-    await using worker = machine({ members: new Map([[REQUESTER, requester]]) });
-    await using sandbox = await sandboxOf(t, worker);
-    if (sandbox === undefined) return;
-    const source = join(requester.directory, "a.cpp");
-    writeFileSync(source, SOURCE);
-    const { action, expected } = await compileOf(requester, compiler, ["-O2", "-g"], source);
-    for (const { digest } of action.inputs) {
-      const read = await requester.store.read(digest);
-      if (read.kind === "hit") await worker.store.write(read.bytes);
-    }
-    const first = await worker.service.supply(action.toolchain, REQUESTER, never);
-    assert.deepEqual(first, { kind: "absent", why: "being fetched" });
-    const answer = await supplied(t, worker, action.toolchain, REQUESTER);
-    assert.equal(answer.kind, "installed", JSON.stringify(answer));
-    const outcome = await new CompilesForOthers({ executor: sandbox, toolchains: worker.service }).compile(action, REQUESTER, never);
-    assert.ok(outcome.kind === "done", JSON.stringify(outcome));
-    assert.equal(outcome.exitCode, 0, outcome.stderr.toString());
-    assert.deepEqual(outcome.outputs.find(({ name }) => name === "object")?.content, expected);
+    await compare(t, requester, compiler, "a.cpp", SOURCE);
   });
 }
+
+test("so does a gcc that somebody has unpacked in a directory of their own", async (t) => {
+  const cc1 = execFileSync("/usr/bin/gcc", ["-print-prog-name=cc1"], { encoding: "utf8" }).trim();
+  if (!cc1.startsWith("/usr/lib/gcc/")) return t.skip(`the front end lies at ${cc1}`);
+  await using requester = machine();
+  // gcc finds its front end and its own headers by where its driver lies.
+  const place = join(requester.directory, "home/gcc");
+  const own = dirname(join(place, cc1.slice("/usr/".length)));
+  mkdirSync(join(place, "bin"), { recursive: true });
+  mkdirSync(own, { recursive: true });
+  copyFileSync(realpathSync("/usr/bin/gcc"), join(place, "bin/gcc-12.2"));
+  symlinkSync("gcc-12.2", join(place, "bin/gcc"));
+  copyFileSync(cc1, join(own, "cc1"));
+  cpSync(join(dirname(cc1), "include"), join(own, "include"), { recursive: true });
+  const text = "#include <stddef.h>\n#include <stdio.h>\nint main(void) { return printf(__FILE__) + (int)sizeof(size_t); }\n";
+  await compare(t, requester, join(place, "bin/gcc"), "a.c", text);
+  const [installed] = requester.toolchains.installed();
+  assert.ok(installed !== undefined && !installed.toolchain.files.includes(cc1), "its front end is its own");
+});
 
 /** A requester with a small compiler, and a worker that knows it by one name. */
 async function two(

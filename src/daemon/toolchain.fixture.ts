@@ -137,7 +137,7 @@ export async function compileOf(
   const cwd = dirname(source);
   const object = join(on.directory, "expected.o");
   execFileSync(compiler, [...options, "-c", "-o", object, source], { cwd, env: { PATH } });
-  const listed = execFileSync(compiler, [...options, "-M", source], { cwd, env: { PATH }, encoding: "utf8" });
+  const listed = execFileSync(compiler, [...options, "-E", "-M", source], { cwd, env: { PATH }, encoding: "utf8" });
   const paths = listed.replace(/^[^:]*:/, "").split(/[\s\\]+/);
   const inputs = [];
   for (const path of new Set(paths.filter((one) => one !== "").map((one) => resolve(cwd, one))))
