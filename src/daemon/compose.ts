@@ -90,7 +90,6 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         file: paths.toolchains,
         capacityBytes: config.toolchainsCapacityBytes,
         accept: config.toolchainsAccept,
-        isSending: config.sharingPolicy !== "self",
       },
     ),
   );

@@ -274,7 +274,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const mayWork = (member: Key): boolean => policy !== "self" && shared.admits(member);
     const placing = { network, members, gossip, codec, kept, domainOf, mayWork, capacity, log };
     const placement = stack.use(await NetworkPlacement.start(placing, places));
-    const toolchainOffers = await ToolchainOffers.start({ network, codec, log, offer: toolchainOffer });
+    const toolchainOffers = await ToolchainOffers.start({ network, codec, log, mayWork, offer: toolchainOffer });
     const toolchains = {
       trees,
       ask: toolchainOffers.ask.bind(toolchainOffers),

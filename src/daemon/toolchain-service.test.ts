@@ -4,9 +4,11 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { limits } from "../base/index.ts";
 import type { Supplied } from "../contracts/index.ts";
 import { SandboxExecutor } from "../exec/index.ts";
 import { CompilesForOthers } from "../flows/index.ts";
+import { type Directory, loadTreeCodec, type TreeEntry } from "../wire/index.ts";
 import { compileOf, identified, type Machine, type MachineOptions, machine, never, PATH, pretender } from "./toolchain.fixture.ts";
 
 const REQUESTER = "aa".repeat(32);
@@ -167,6 +169,32 @@ test("another toolchain under the digest that was asked for is refused, and not 
   await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
   assert.match(why(await supplied(t, worker, on.digest, REQUESTER)), /refused: another digest/);
   assert.deepEqual(worker.service.shelf.list(), []);
+});
+
+test("a tree that is too large for a toolchain is refused before its files are fetched", async (t) => {
+  await using on = await two();
+  const { service, store } = on.requester;
+  const codec = await loadTreeCodec();
+  const keep = async (entries: Directory): Promise<TreeEntry> => {
+    const bytes = codec.encodeDirectory(entries) ?? new Uint8Array();
+    return { kind: "directory", digest: await store.write(bytes), size: bytes.length };
+  };
+  const links = Array.from({ length: limits.toolchains.entries + 1 }, (_, i) => [`link${i}`, { kind: "link", target: "x" }] as const);
+  const about = await store.write(Buffer.from("x"));
+  const top = await keep(
+    new Map<string, TreeEntry>([
+      ["toolchain", { kind: "file", digest: about, size: 1, executable: false }],
+      ["root", await keep(new Map(links))],
+    ]),
+  );
+  const root = top.kind === "directory" ? top.digest : "";
+  const offer: typeof service.offer = async (question, signal) => {
+    const said = await service.offer(question, signal);
+    return said && { ...said, root };
+  };
+  await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
+  assert.match(why(await supplied(t, worker, on.digest, REQUESTER)), /refused: entries of a tree/);
+  assert.equal(worker.store.sizeOf(about), undefined);
 });
 
 test("after a restart it is here without anybody's help, unless something of it is gone", async (t) => {

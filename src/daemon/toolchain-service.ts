@@ -39,8 +39,6 @@ export interface ToolchainServiceOptions {
   readonly file: string;
   readonly capacityBytes: number;
   readonly accept: ToolchainsAccept;
-  /** Whether members are told of this machine's own. */
-  readonly isSending: boolean;
 }
 
 /** What somebody wanted, and nobody has approved. */
@@ -102,7 +100,6 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** What members hear of this machine's own. */
   async offer(question: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
-    if (!this.#options.isSending) return undefined;
     return this.#packer.offer(question, AbortSignal.any([signal, this.#stop.signal]));
   }
 

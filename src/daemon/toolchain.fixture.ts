@@ -84,7 +84,7 @@ function machineIn(directory: string, options: MachineOptions): Machine {
         env: { PATH: searched },
         changed: () => undefined,
       },
-      { file: join(directory, "toolchains.json"), capacityBytes, accept, isSending: true },
+      { file: join(directory, "toolchains.json"), capacityBytes, accept },
     ),
   );
   const again = async (): Promise<Machine> => {

@@ -18,6 +18,8 @@ export interface ToolchainOffersParts {
   readonly network: KeepNetwork;
   readonly codec: NetworkCodec;
   readonly log: Log;
+  /** Whether this node's units may go to a member: others need not know its compilers. */
+  readonly mayWork: (member: Key) => boolean;
   /** What this node says; with `pack` when it is in the store. Undefined: nothing. */
   readonly offer: (question: ToolchainQuestion, signal: AbortSignal) => Promise<ToolchainOffer | undefined>;
 }
@@ -60,13 +62,14 @@ export class ToolchainOffers {
   }
 
   async #serve({ key, stream }: MemberStream): Promise<void> {
-    const { codec, offer, log } = this.#parts;
+    const { codec, mayWork, offer, log } = this.#parts;
     const frames = framesOf(stream, frameBytes);
     try {
       const asked = await frames.read(answerMs);
       if (asked === undefined) return frames.abort("nothing asked");
       const question = codec.decodeToolchainQuestion(asked);
-      const answer = await offer(question, AbortSignal.timeout(question.pack ? packMs : answerMs));
+      const signal = AbortSignal.timeout(question.pack ? packMs : answerMs);
+      const answer = mayWork(key) ? await offer(question, signal) : undefined;
       await frames.write(codec.encodeToolchainAnswer(answer), answerMs);
       await frames.close(answerMs);
     } catch (error) {

@@ -50,7 +50,13 @@ export class Compiler implements Disposable {
 
   /** Answers those who ask a node. */
   async serve({ network }: Node): Promise<void> {
-    await ToolchainOffers.start({ network, codec, log, offer: (question, signal) => this.#packer.offer(question, signal) });
+    await ToolchainOffers.start({
+      network,
+      codec,
+      log,
+      mayWork: () => true,
+      offer: (question, signal) => this.#packer.offer(question, signal),
+    });
   }
 
   [Symbol.dispose](): void {
