@@ -84,6 +84,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         isQuiet: () => flow.quiet,
         now,
         env,
+        prepare: (toolchain, signal) => sandbox.prepare(toolchain, signal),
         changed: () => worker.changed(),
       },
       {

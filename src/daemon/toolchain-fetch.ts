@@ -16,6 +16,8 @@ export interface ToolchainFetchParts {
   readonly codecs: PackCodecs & { readonly trees: TreeCodec };
   /** Undefined: only what is here counts. */
   readonly network: TreeNetwork | undefined;
+  /** Files of this machine's own compilers by content: what is in them need not be fetched. */
+  readonly own: ReadonlyMap<Digest, string>;
   /** What this machine executes: `x86_64`. */
   readonly machine: string;
 }
@@ -66,6 +68,7 @@ export async function bringToolchain(
     const { nodes } = await fetch.all({ digest: asked.root, codec: "directory" }, async (tree) => {
       unpacked = await judged(parts, fetch, asked, tree.nodes, signal);
       if (unpacked.kind === "refused") throw new NotFetched(unpacked);
+      await copyOwn(unpacked, parts, held, signal);
       const why = admit(missingOf(unpacked, store));
       if (why !== undefined) throw new NotFetched({ kind: "postponed", why });
     });
@@ -82,6 +85,20 @@ export async function bringToolchain(
     if (error instanceof CairnError && (error.code === "frame-invalid" || error.code === "limit-exceeded"))
       return { kind: "refused", why: String(error.facts.what ?? error.code) };
     throw error;
+  }
+}
+
+/** A file that has changed meanwhile is another blob, and fetched. */
+async function copyOwn(
+  { installed }: Unpacked,
+  { store, own }: ToolchainFetchParts,
+  held: Set<Digest>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { digest } of installed.toolchain.layout?.files ?? []) {
+    const path = own.get(digest);
+    held.add(digest);
+    if (path !== undefined && store.sizeOf(digest) === undefined) await store.copyIn(path, signal);
   }
 }
 

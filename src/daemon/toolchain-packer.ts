@@ -66,6 +66,14 @@ export class ToolchainPacker {
     }
   }
 
+  /** Where the contents of these compilers lie. */
+  async places(all: readonly Installed[], signal: AbortSignal): Promise<ReadonlyMap<Digest, string>> {
+    const places = new Map<Digest, string>();
+    for (const installed of all)
+      for (const { digest, path } of (await this.describe(installed, signal))?.files ?? []) places.set(digest, path);
+    return places;
+  }
+
   async #keep(digest: Digest, { offer, files, small }: Packed, signal: AbortSignal): Promise<void> {
     const { store, pins, log } = this.#parts;
     const began = performance.now();

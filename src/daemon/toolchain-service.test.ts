@@ -113,14 +113,26 @@ test("a compiler that lies here as it does there is used as it is", async (t) =>
   assert.deepEqual(worker.service.shelf.list(), []);
 });
 
-test("the same compiler at another place is fetched: it would look for headers elsewhere", async (t) => {
+test("the same compiler at another place is laid out anew: it would look for headers elsewhere; its files are not fetched", async (t) => {
   await using on = await two();
-  const other = pretender(join(on.worker.directory, "bin"), "12.2.0");
-  assert.equal(await identified(on.worker, other), on.digest, "it is the same by content");
-  const answer = await supplied(t, on.worker, on.digest, REQUESTER);
+  const given: string[] = [];
+  const store: Pick<Machine["store"], "sizeOf" | "read"> = {
+    sizeOf: (digest) => on.requester.store.sizeOf(digest),
+    read: (digest) => {
+      given.push(digest);
+      return on.requester.store.read(digest);
+    },
+  };
+  await using worker = machine({ members: new Map([[REQUESTER, { store, service: on.requester.service }]]) });
+  const other = pretender(join(worker.directory, "bin"), "12.2.0");
+  assert.equal(await identified(worker, other), on.digest, "it is the same by content");
+  const answer = await supplied(t, worker, on.digest, REQUESTER);
   assert.ok(answer.kind === "installed", why(answer));
   assert.equal(answer.installed.compiler, on.compiler);
-  assert.ok(answer.installed.toolchain.layout?.files.some(({ path }) => path === on.compiler));
+  const files = answer.installed.toolchain.layout?.files ?? [];
+  assert.ok(files.some(({ path }) => path === on.compiler));
+  assert.ok(given.length > 0);
+  for (const { digest, path } of files) assert.ok(!given.includes(digest), path);
 });
 
 test("what a member names is not run unless it is called like a compiler and lies on PATH", async (t) => {

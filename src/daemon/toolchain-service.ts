@@ -7,7 +7,7 @@
 import { basename, dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Digest, type Environment, type Key, type Log, limits, reasonOf, type ToolchainsAccept } from "../base/index.ts";
-import type { Files, Installed, Supplied, ToolchainOffer, ToolchainSupply } from "../contracts/index.ts";
+import type { Files, Installed, Supplied, Toolchain, ToolchainOffer, ToolchainSupply } from "../contracts/index.ts";
 import type { LocalToolchains } from "../exec/index.ts";
 import type { DiskStore, Pins } from "../store/index.ts";
 import { loadNetworkCodec, loadTreeCodec, type ToolchainQuestion } from "../wire/index.ts";
@@ -29,6 +29,8 @@ export interface ToolchainServiceParts {
   readonly isQuiet: () => boolean;
   /** Of the daemon. */
   readonly env: Environment;
+  /** Lays one out before the first job needs it. */
+  readonly prepare: (toolchain: Toolchain, signal: AbortSignal) => Promise<void>;
   /** Called when there is another toolchain here. */
   readonly changed: () => void;
   /** ms since the epoch */
@@ -217,6 +219,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
       this.shelf.add({ root, digest, from: member, fetchedAtMs: now(), blobs, family, version, target, platform, compiler });
       this.#read.set(root, Promise.resolve(installed));
       this.#wanted.delete(digest);
+      // What is in the way of it will be in the way of the first job, which says so.
+      await this.#parts.prepare(installed.toolchain, this.#stop.signal).catch(() => undefined);
       this.#parts.changed();
       const tookMs = Math.round(performance.now() - began);
       log.event("info", "toolchains.fetched", { digest, root, peer: member, compiler, version, bytes: brought.bytes, cameBytes, tookMs });
@@ -265,7 +269,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     using hold = pins.hold();
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(fetchMs)]);
     const network = member === undefined ? undefined : this.#parts.network()?.trees;
-    const parts = { store, pins, codecs: await loadCodecs(), network, machine: this.#machine };
+    const own = member === undefined ? new Map<Digest, string>() : await this.#packer.places(this.#parts.toolchains.installed(), signal);
+    const parts = { store, pins, codecs: await loadCodecs(), network, own, machine: this.#machine };
     return await bringToolchain(parts, asked, member === undefined ? [] : [member], admit, hold.blobs, signal);
   }
 }

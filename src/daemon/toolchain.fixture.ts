@@ -29,7 +29,7 @@ export interface Machine extends AsyncDisposable {
 
 /** As far as others hear of it. */
 export interface Member {
-  readonly store: DiskStore;
+  readonly store: Pick<DiskStore, "sizeOf" | "read">;
   readonly service: Pick<ToolchainService, "offer">;
 }
 
@@ -82,6 +82,7 @@ function machineIn(directory: string, options: MachineOptions): Machine {
         isQuiet,
         now,
         env: { PATH: searched },
+        prepare: () => Promise.resolve(),
         changed: () => undefined,
       },
       { file: join(directory, "toolchains.json"), capacityBytes, accept },

@@ -130,8 +130,8 @@ export class TreeFetch {
     }
     const { nodes, files } = await this.#directories(root.digest);
     const tree = { nodes, totals: totalsOf(root.digest, nodes) };
-    const missing = await this.#missing(files);
     await before(tree);
+    const missing = await this.#missing(files);
     await checkRoom(this.#parts.store.directory, bytesOf(missing));
     await this.#bring(missing);
     return tree;

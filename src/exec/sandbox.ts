@@ -8,7 +8,7 @@ import { rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, type Log, limits, systemCode } from "../base/index.ts";
-import type { Executor, ExecutorAction, ExecutorOutcome, Usage } from "../contracts/index.ts";
+import type { Executor, ExecutorAction, ExecutorOutcome, Toolchain, Usage } from "../contracts/index.ts";
 import { checkAction, refused } from "./action-check.ts";
 import { Pace } from "./pace.ts";
 import { type Entries, places, planRoot } from "./sandbox-plan.ts";
@@ -77,6 +77,13 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     } finally {
       this.#running.delete(run);
     }
+  }
+
+  /** Copies a toolchain before the first job needs it, where there is a sandbox. @throws {Error} of the system; the signal's reason */
+  async prepare(toolchain: Toolchain, signal: AbortSignal): Promise<void> {
+    const setup = await this.#ready();
+    if ("kind" in setup) return;
+    (await setup.toolchains.take(toolchain, signal))?.[Symbol.dispose]();
   }
 
   /** Nothing of any action runs any more when it resolves. */
