@@ -423,10 +423,10 @@ export const limits = {
     /** Members that hear of a unit when nobody seems to have room, and that may be responsible for one. */
     announceMost: 8,
     responsibleMost: 4,
-    /** What is taken for what sending costs before it has been measured: always, round trips, and bytes of inputs. */
+    /** What is taken for what sending costs before it has been measured: always, round trips, and bytes of inputs, most of which a member has. */
     overheadMs: 20,
     roundTrips: 3,
-    bytesPerMs: 12_500,
+    bytesPerMs: 100_000,
     /** What a unit takes of which nothing is known. */
     unknownCostMs: 1_000,
     /** A slot that was given away and of which nothing is heard is free again; so is one that somebody was told to come to. */

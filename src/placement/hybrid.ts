@@ -9,7 +9,7 @@ import { limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, Placement, PlacementFrame, Unit } from "../contracts/index.ts";
 import { Health } from "./health.ts";
 import type { Lease } from "./lease.ts";
-import type { Here, OwnView } from "./own-view.ts";
+import { BUSY, type Here, type OwnView } from "./own-view.ts";
 import type { Questions } from "./questions.ts";
 
 const { claimMost, frameMembers } = limits.placement;
@@ -59,7 +59,7 @@ export class HybridPlacement implements Placement {
     if (answered.kind === "silent") this.#silent(holder, term);
     else this.#health.answered(holder);
     if (answered.kind === "stale") lease.silent(holder);
-    if (answered.kind === "none") return view.here(unit, "busy");
+    if (answered.kind === "none") return BUSY;
     if (answered.kind !== "placed") return view.choose(unit, considered, "coordinator-silent");
     this.#remember(unit, answered.member, { holder, term });
     return view.give(unit, answered.member, "coordinator");

@@ -7,7 +7,7 @@
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, Placement, Unit } from "../contracts/index.ts";
 import { hasRoom } from "./choose.ts";
-import type { Here, OwnView } from "./own-view.ts";
+import { BUSY, type Here, type OwnView } from "./own-view.ts";
 import type { Questions } from "./questions.ts";
 
 const { responsibleMost } = limits.placement;
@@ -41,7 +41,7 @@ export class OverlayPlacement implements Placement {
     if (first === self) return view.choose(unit, { candidates, hereMs }, "responsible");
     const answered = await questions.ask(first, 0, { able: candidates, hereMs }, signal);
     if (answered.kind === "placed") return view.give(unit, answered.member, "responsible");
-    if (answered.kind === "none") return view.here(unit, "busy");
+    if (answered.kind === "none") return BUSY;
     // It is away: the next ones are as good.
     return view.choose(unit, { candidates: candidates.filter(({ member }) => member !== first), hereMs }, "own-choice");
   }

@@ -39,6 +39,9 @@ export interface Worth {
 
 export type Considered = { readonly kind: "here"; readonly placed: Placed } | ({ readonly kind: "worth" } & Worth);
 
+/** Everybody has as much as can be waited for. */
+export const BUSY: Placed = { kind: "here", why: "busy" };
+
 export class OwnView {
   readonly #parts: OwnViewParts;
   /** Unit and member → slots that this node has given its own units; as many as are sent at once. */
@@ -52,24 +55,19 @@ export class OwnView {
   consider(unit: Unit, here: Here, tried: readonly Key[]): Considered {
     const costMs = this.#costOf(unit);
     const weighed = weigh({ ...here, costMs }, here.running < here.cores ? [] : this.#candidates(unit, costMs, tried));
-    return weighed.kind === "here" ? { kind: "here", placed: this.here(unit, weighed.why) } : weighed;
+    return weighed.kind === "here" ? { kind: "here", placed: { kind: "here", why: weighed.why } } : weighed;
   }
 
   /** Chooses among candidates by what this node knows. */
   choose(unit: Unit, { candidates, hereMs }: Worth, why: PlacedWhy): Placed {
     const picked = pick(candidates, hereMs, this.#parts.random);
-    return picked === undefined ? this.here(unit, "busy") : this.give(unit, picked.member, why);
+    return picked === undefined ? BUSY : this.give(unit, picked.member, why);
   }
 
   /** The same for who places for others, too, and so knows what they are given. */
   coordinate(unit: Unit, { candidates, hereMs }: Worth): Placed {
     const found = best(candidates, hereMs);
-    return found === undefined ? this.here(unit, "busy") : this.give(unit, found.member, "coordinator");
-  }
-
-  here(unit: Unit, why: PlacedWhy): Placed {
-    this.#parts.log.event("debug", "placement.here", { why, kind: unit.kind });
-    return { kind: "here", why };
+    return found === undefined ? BUSY : this.give(unit, found.member, "coordinator");
   }
 
   /** Sends a unit to a member: one slot less there, from now on. */
@@ -81,7 +79,6 @@ export class OwnView {
       if (this.#given.size <= claimMost) break;
       this.#release(eldest);
     }
-    this.#parts.log.event("debug", "placement.sent", { peer: member, why, kind: unit.kind });
     return { kind: "member", member, why };
   }
 

@@ -87,8 +87,14 @@ export class Patterns implements Placement {
     this.lease.pause(pattern !== "hybrid");
   }
 
-  place(unit: Unit, here: Here, tried: readonly Key[], signal: AbortSignal): Promise<Placed> {
-    return this.#all[this.#pattern].place(unit, here, tried, signal);
+  async place(unit: Unit, here: Here, tried: readonly Key[], signal: AbortSignal): Promise<Placed> {
+    const { now, log } = this.#parts;
+    const askedMs = now();
+    const placed = await this.#all[this.#pattern].place(unit, here, tried, signal);
+    const facts = { why: placed.why ?? "", kind: unit.kind, waitedMs: Math.round(now() - askedMs) };
+    if (placed.kind === "here") log.event("debug", "placement.here", facts);
+    else log.event("debug", "placement.sent", { peer: placed.member, ...facts });
+    return placed;
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
