@@ -7,7 +7,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { CairnError, checkSetting, type Environment, loadConfig, makeDirectories, settingNames, systemCode } from "../base/index.ts";
-import { type ConfigValue, readConfig } from "./answers.ts";
+import { type ConfigValue, listIn, readConfig } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, fittedTable } from "./format.ts";
 import { exitCodes } from "./troubles.ts";
@@ -52,11 +52,25 @@ export async function configGet(context: Context, name: string, options: Json, s
 }
 
 /** A value that no daemon would take is refused here, and the file stays as it was. */
-export function configSet(context: Context, name: string, text: string, options: Json): number {
+export async function configSet(context: Context, name: string, text: string, options: Json, signal: AbortSignal): Promise<number> {
   const { terminal, home } = context;
   writeSetting(home.configFile, name, text);
-  answer(terminal, options.json, { name, value: text, path: home.configFile }, () => [`${name} = ${text}`, terminal.paint.dim(ANEW)]);
+  const inForce = (await namesInForce(context, signal)).includes(name);
+  answer(terminal, options.json, { name, value: text, path: home.configFile, inForce }, () => [
+    `${name} = ${text}`,
+    terminal.paint.dim(inForce ? "in force now" : ANEW),
+  ]);
   return exitCodes.ok;
+}
+
+/** Settings that the daemon has taken up from the file just now; none without a daemon, or where something else in the file keeps it from that. */
+async function namesInForce({ control }: Context, signal: AbortSignal): Promise<readonly unknown[]> {
+  try {
+    return listIn(await control.post("/config", {}, signal), "inForce");
+  } catch (error) {
+    if (error instanceof CairnError) return [];
+    throw error;
+  }
 }
 
 /** @throws {CairnError} usage where no daemon would take the value; config-invalid where the file is broken already */

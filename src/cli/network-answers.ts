@@ -55,9 +55,20 @@ export interface PeerRow {
   readonly bytesOut: number;
   readonly why: string;
   readonly presence: PresenceRow;
+  /** Of what it does for others; undefined where it does nothing, or nothing is known. */
+  readonly work: { readonly slots: number; readonly free: number } | undefined;
+}
+
+/** Who decides where work is done. */
+export interface PlacementRow {
+  readonly pattern: string;
+  /** "" where nobody coordinates. */
+  readonly coordinator: string;
+  readonly isSelf: boolean;
 }
 
 export interface PeerList {
+  readonly placement: PlacementRow;
   readonly addresses: readonly string[];
   readonly standing: string;
   /** "" when this node is not cut off. */
@@ -93,6 +104,7 @@ export function readPeers(answer: unknown): PeerList {
     addresses: listIn(answer, "addresses").filter((one) => typeof one === "string"),
     standing: textIn(answer, "standing"),
     isolation: textIn(answer, "isolation"),
+    placement: readPlacement(field(answer, "placement")),
     peers: listIn(answer, "peers").map((row) => {
       const rtt = field(row, "rttMs");
       return {
@@ -109,9 +121,20 @@ export function readPeers(answer: unknown): PeerList {
         bytesOut: numberIn(row, "bytesOut") + numberIn(field(row, "data"), "bytesOut"),
         why: textIn(row, "why"),
         presence: readPresence(field(row, "presence")),
+        work: readWork(field(row, "work")),
       };
     }),
   };
+}
+
+function readPlacement(answer: unknown): PlacementRow {
+  const coordinator = field(answer, "coordinator");
+  return { pattern: textIn(answer, "pattern"), coordinator: textIn(coordinator, "name"), isSelf: field(coordinator, "self") === true };
+}
+
+function readWork(answer: unknown): PeerRow["work"] {
+  const slots = numberIn(answer, "slots");
+  return slots === 0 ? undefined : { slots, free: Math.max(0, numberIn(answer, "free")) };
 }
 
 function readPresence(answer: unknown): PresenceRow {

@@ -4,7 +4,15 @@
 import { numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { type Align, bytes, counted, duration, fittedTable } from "./format.ts";
-import { isolationText, type MemberRow, type PeerRow, type PresenceRow, readMembers, readPeers } from "./network-answers.ts";
+import {
+  isolationText,
+  type MemberRow,
+  type PeerRow,
+  type PlacementRow,
+  type PresenceRow,
+  readMembers,
+  readPeers,
+} from "./network-answers.ts";
 import { askNetwork as ask, type Json, lookNetwork as look } from "./network-ask.ts";
 import { exitCodes } from "./troubles.ts";
 
@@ -134,9 +142,10 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
       row.rttMs === undefined ? "" : `${row.rttMs.toFixed(1)} ms`,
       row.path === "" ? "" : `${bytes(row.bytesIn)} in, ${bytes(row.bytesOut)} out`,
       ...capacityCells(row.presence).slice(0, 2),
+      row.work === undefined ? "" : `${row.work.free} of ${row.work.slots}`,
       state(row),
     ]);
-    const head = ["name", "domain", "address", "path", "round trip", "bytes", "cores", "load", "connected for"].map((title) =>
+    const head = ["name", "domain", "address", "path", "round trip", "bytes", "cores", "load", "free slots", "connected for"].map((title) =>
       paint.dim(title),
     );
     return [
@@ -144,10 +153,19 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
         ? `listening on ${list.addresses.join(" ")}`
         : paint.bad(`this machine is no member any more: ${list.standing}`),
       ...(list.isolation === "" ? [] : [paint.bad(isolationText(list.isolation))]),
+      ...(list.peers.length === 0 ? [] : [placementText(list.placement)]),
       ...(rows.length === 0 ? ["no other members"] : fittedTable(head, rows, context.terminal.width)),
     ];
   });
   return exitCodes.ok;
+}
+
+/** Who says where this machine's compiles are done. */
+function placementText({ pattern, coordinator, isSelf }: PlacementRow): string {
+  if (pattern === "mesh") return "each machine places its own work: placement.pattern mesh";
+  if (pattern === "overlay") return "work is placed by whoever is responsible for it: placement.pattern overlay";
+  if (isSelf) return "this machine places work for all";
+  return coordinator === "" ? "nobody places work for all now: each machine places its own" : `${coordinator} places work for all`;
 }
 
 export async function ping(context: Context, member: string, options: Json, signal: AbortSignal): Promise<number> {

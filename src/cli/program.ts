@@ -255,7 +255,7 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
     .argument("<name>", "such as store.capacity")
     .argument("<value>", "such as 50GiB")
     .option("--json", "as JSON")
-    .action((name, value, options) => finish(configSet(context, name, value, options)));
+    .action((name, value, options) => finish(configSet(context, name, value, options, signal)));
   part("path", "print where the file is", '$EDITOR "$(cairn config path)"')
     .option("--json", "as JSON")
     .action((options) => finish(configPath(context, options)));

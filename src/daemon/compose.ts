@@ -12,6 +12,7 @@ import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
 import { FirstSight } from "./first-sight.ts";
 import { Housekeeper } from "./housekeeper.ts";
+import { LiveSettings } from "./live-settings.ts";
 import { lockHome } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { isOnBattery } from "./power.ts";
@@ -170,7 +171,17 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     nameOf: (member) => network.member(member).name,
     now,
   });
-  const sharedWork = new ShareControls({ share, worker, config: () => loadConfig(home.configFile, env).config });
+  const settings = new LiveSettings(
+    {
+      load: () => loadConfig(home.configFile, env),
+      changed: (now) => {
+        sharedWork.follow(now);
+        network.follow({ pattern: now.placementPattern, healthCheckMs: now.placementHealthCheckMs });
+      },
+    },
+    { file: home.configFile, values },
+  );
+  const sharedWork: ShareControls = new ShareControls({ share, worker, readAgain: () => settings.again() });
   const controls = new NodeControls(
     {
       store,
@@ -185,10 +196,11 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       sandbox,
       toolchains: compilers,
       work: sharedWork,
+      settings,
       now,
       end: () => end("asked to"),
     },
-    { home, paths, config, values },
+    { home, paths, config },
   );
 
   stack.use(await ControlDoor.open({ controls, log }, bindable(privateName(paths.controlSocket))));

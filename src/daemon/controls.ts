@@ -2,12 +2,13 @@
  * What the command line may ask of this node, answered from its parts.
  */
 import { accessSync, constants } from "node:fs";
-import { type Config, type ConfigValue, type Home, limits, type NameRecord } from "../base/index.ts";
+import { type Config, type Home, limits, type NameRecord } from "../base/index.ts";
 import type { Controls, HotRecords, ToolchainControls } from "../doors/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
 import { type CompileFlow, type Counts, partGifts, type Statistics } from "../flows/index.ts";
 import type { DiskStore, InspectionLimits, Pins, SqliteIndex } from "../store/index.ts";
 import type { Housekeeper } from "./housekeeper.ts";
+import type { LiveSettings } from "./live-settings.ts";
 import type { NetworkService } from "./network.ts";
 import { Pinning, type PinQuestion } from "./pinning.ts";
 import type { HomePaths } from "./prepare-home.ts";
@@ -31,6 +32,7 @@ export interface ControlParts {
   readonly sandbox: SandboxExecutor;
   readonly toolchains: ToolchainControls;
   readonly work: ShareControls;
+  readonly settings: LiveSettings;
   readonly now: () => number;
   readonly end: () => void;
 }
@@ -39,7 +41,6 @@ export interface ControlOptions {
   readonly home: Home;
   readonly paths: HomePaths;
   readonly config: Config;
-  readonly values: readonly ConfigValue[];
 }
 
 interface Check {
@@ -230,7 +231,11 @@ export class NodeControls implements Controls {
   }
 
   config(): unknown {
-    return { file: this.#options.home.configFile, values: this.#options.values };
+    return { file: this.#options.home.configFile, values: this.#parts.settings.values };
+  }
+
+  configAgain(): unknown {
+    return { inForce: this.#parts.settings.again() };
   }
 
   async doctor(): Promise<Check[]> {

@@ -18,6 +18,7 @@ import type { Attestations } from "./attestations.ts";
 import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
+import type { PlacementSettings } from "./network-placement.ts";
 import type { NetworkRuntime, NetworkSettings, RuntimeParts, Signer } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
@@ -65,7 +66,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   readonly #log: NetworkMetrics;
   readonly #parts: NetworkServiceParts;
   readonly #home: NetworkHome;
-  readonly #settings: NetworkSettings;
+  #settings: NetworkSettings;
   #running: Running | undefined;
   /** Changes happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -317,6 +318,12 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   async rootOf(name: string): Promise<NameRecord | undefined> {
     const found = this.#running === undefined ? undefined : await this.#running.runtime.names.find(name);
     return found?.kind === "found" ? found.record : undefined;
+  }
+
+  /** From now on, without a restart. */
+  follow(placement: PlacementSettings): void {
+    this.#settings = { ...this.#settings, placement };
+    this.#running?.runtime.placement.follow(placement);
   }
 
   /** Who decides where work is done; undefined while this node is in no network. */

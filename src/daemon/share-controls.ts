@@ -8,8 +8,8 @@ import type { Worker } from "./worker.ts";
 export interface ShareControlsParts {
   readonly share: WorkShare;
   readonly worker: Worker;
-  /** As the file and the environment have it now. @throws {CairnError} config-invalid */
-  readonly config: () => ShareOptions;
+  /** Has what the file and the environment say by now told to {@link ShareControls.follow}. @throws {CairnError} config-invalid */
+  readonly readAgain: () => void;
 }
 
 export class ShareControls implements WorkControls {
@@ -25,11 +25,15 @@ export class ShareControls implements WorkControls {
   }
 
   again(): Promise<unknown> {
-    const { share, worker, config } = this.#parts;
-    const { workShare, workPower, workWhen, workHours } = config();
+    this.#parts.readAgain();
+    return this.view();
+  }
+
+  /** What holds from now on. */
+  follow({ workShare, workPower, workWhen, workHours }: ShareOptions): void {
+    const { share, worker } = this.#parts;
     share.set({ workShare, workPower, workWhen, workHours });
     worker.changed();
-    return this.view();
   }
 
   /** Without a look at what this machine can. */

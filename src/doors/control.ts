@@ -29,6 +29,8 @@ export interface Controls {
   unpin(question: PinQuestion): Promise<unknown>;
   pins(): Promise<unknown>;
   config(): unknown;
+  /** The file has changed: what can take effect without a restart does. @throws {CairnError} config-invalid */
+  configAgain(): unknown;
   doctor(): Promise<unknown>;
   /** The same of the store alone, all of which is read. */
   doctorStore(tell: Tell, signal: AbortSignal): Promise<unknown>;
@@ -110,6 +112,8 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       return send(response, 200, await controls.signer(url.searchParams.get("key") ?? "", url.searchParams.get("network") ?? ""));
     case "GET /config":
       return send(response, 200, controls.config());
+    case "POST /config":
+      return send(response, 200, controls.configAgain());
     case "GET /doctor":
       return send(response, 200, await controls.doctor());
     case "POST /doctor/store":

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TestNode } from "./harness.ts";
-import { MINUTE, three, until } from "./network-world.ts";
+import { cairn, MINUTE, three, until } from "./network-world.ts";
 
 interface Coordinator {
   readonly name: string;
@@ -42,4 +42,26 @@ test("all agree who coordinates, and on another one when it is killed; slots of 
   await until(t, async () => (await agreed(left, first?.name)) !== undefined);
   const second = await agreed(left, first?.name);
   assert.ok((second?.term ?? 0) > (first?.term ?? 0), `${second?.term} after ${first?.term}`);
+});
+
+test("another pattern is followed without a restart, and people are told; a setting that needs one says so", MINUTE, async (t) => {
+  const machines = await three(t);
+  const [first] = machines;
+  await until(t, async () => (await agreed(machines)) !== undefined);
+  const name = (await agreed(machines))?.name ?? "";
+  assert.match(
+    (await cairn(first, "peers")).stdout,
+    name === "laptop" ? /this machine places work for all/ : new RegExp(`${name} places work for all`),
+  );
+
+  assert.match((await cairn(first, "config", "set", "placement.pattern", "mesh")).stdout, /in force now/);
+  assert.equal((await peersOf(first)).placement.pattern, "mesh");
+  assert.match((await cairn(first, "peers")).stdout, /each machine places its own work/);
+  assert.equal((await cairn(first, "config", "get", "placement.pattern")).stdout, "mesh\n");
+  assert.match((await cairn(first, "config", "set", "sharing.copies", "2")).stdout, /when the daemon starts anew/);
+  assert.equal((await cairn(first, "config", "set", "placement.pattern", "none")).code, 2);
+  assert.deepEqual(
+    first.events("placement.pattern").map(({ pattern }) => pattern),
+    ["mesh"],
+  );
 });
