@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { endPipe } from "../test/system/remote-world.ts";
 import type { Member } from "./machines.ts";
 
 const POLL_MS = 50;
@@ -27,26 +28,31 @@ export async function areOffered(builder: Member, helpers: readonly Member[]): P
 /** Compiles that wait for the writers of pipes, which takes no time of a processor. */
 export class Crowd implements AsyncDisposable {
   readonly #waiting: readonly ChildProcess[];
+  readonly #pipes: readonly string[];
 
   /** @param timesCores so many compiles a core */
   static async gather(node: Member, directory: string, timesCores: number): Promise<Crowd> {
     const size = timesCores * availableParallelism();
     const waiting: ChildProcess[] = [];
+    const pipes: string[] = [];
     mkdirSync(directory);
+    const running = async (): Promise<number> => ((await node.node.ask("/status")).jobs as { running: number }).running;
     for (let at = 0; at < size; at++) {
-      execFileSync("mkfifo", [join(directory, `pipe${at}.h`)]);
+      const pipe = join(directory, `pipe${at}.h`);
+      execFileSync("mkfifo", [pipe]);
+      pipes.push(pipe);
       writeFileSync(join(directory, `wait${at}.c`), `#include "pipe${at}.h"\n`);
       const args = ["gcc", "-c", `wait${at}.c`, "-o", `wait${at}.o`];
       waiting.push(spawn(node.launcher, args, { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" }));
+      // One after the other: of many at once some would not wait for the daemon's first word.
+      while ((await running()) <= at) await sleep(POLL_MS);
     }
-    const crowd = new Crowd(waiting);
-    const running = async (): Promise<number> => ((await node.node.ask("/status")).jobs as { running: number }).running;
-    while ((await running()) < size) await sleep(POLL_MS);
-    return crowd;
+    return new Crowd(waiting, pipes);
   }
 
-  private constructor(waiting: readonly ChildProcess[]) {
+  private constructor(waiting: readonly ChildProcess[], pipes: readonly string[]) {
     this.#waiting = waiting;
+    this.#pipes = pipes;
   }
 
   get size(): number {
@@ -55,7 +61,7 @@ export class Crowd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = this.#waiting.map((child) => once(child, "exit"));
-    for (const child of this.#waiting) child.kill();
+    for (const pipe of this.#pipes) endPipe(pipe);
     await Promise.all(ended);
   }
 }

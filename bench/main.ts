@@ -125,6 +125,7 @@ const settings: Settings = {
   members: values.quick ? 8 : 20,
   messages: values.quick ? 100 : 1_000,
   links: values.quick ? 20 : 100,
+  machines: 8,
   objects: 300,
   practised: values.practised,
   rttMs,

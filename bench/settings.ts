@@ -29,6 +29,8 @@ export interface Settings {
   readonly strangerSeconds: number;
   /** Bytes of one stream in `data-plane`. */
   readonly dataBytes: number;
+  /** In `workers`: so many, each with that part of a core. */
+  readonly machines: number;
   /** Objects in `exchange`. */
   readonly objects: number;
   /** Whether a daemon has built something else before it is measured: in `cold`, `sharing` and `remote`. */

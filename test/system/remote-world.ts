@@ -3,10 +3,11 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, constants, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type TestNode, writeFiles } from "./harness.ts";
+import { type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
 
 /** gcc and g++, each by two names. */
@@ -29,25 +30,35 @@ export async function helped(t: TestContext, helpers: number): Promise<[builder:
   return [builder, ...nodes];
 }
 
+/** Lets who waits for the writer of a pipe read nothing, and go on. Without a reader nothing happens. */
+export function endPipe(path: string): void {
+  closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
+}
+
 /**
  * Gives every core of a machine a compile that does not end: it waits for the writer of a pipe.
  *
  * @returns lets them end
  */
 export async function occupy(t: TestContext, node: TestNode): Promise<() => Promise<void>> {
-  const directory = join(dirname(node.home), "occupied");
+  const place = temporaryDirectory("occupied"); // It outlives the node's own.
+  const directory = place.path;
   const running: ChildProcess[] = [];
+  const pipes: string[] = [];
   for (let core = 0; core < availableParallelism(); core++) {
     writeFiles(directory, { [`wait${core}.c`]: `#include "pipe${core}.h"\n` });
-    execFileSync("mkfifo", [join(directory, `pipe${core}.h`)]);
+    const pipe = join(directory, `pipe${core}.h`);
+    execFileSync("mkfifo", [pipe]);
+    pipes.push(pipe);
     const options = { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" } as const;
     running.push(spawn(node.client, ["gcc", "-c", `wait${core}.c`, "-o", `wait${core}.o`], options));
   }
   const release = async (): Promise<void> => {
     const waiting = running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
     const ended = waiting.map((child) => once(child, "exit"));
-    for (const child of waiting) child.kill(); // The wrapper hands it on to its compiler.
+    for (const pipe of pipes.splice(0)) endPipe(pipe);
     await Promise.all(ended);
+    place[Symbol.dispose]();
   };
   t.after(release);
   await until(t, async () => {
