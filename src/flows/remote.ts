@@ -170,7 +170,7 @@ export class Remote implements Disposable {
   /** Undefined where it is nothing for others. */
   async #pack<A>({ understood, look, keptHere, gone }: Order<A>): Promise<Parcel | undefined> {
     const { files, facts, toolchains, index } = this.#parts;
-    const keep = (reason: LocalReason | "failed_before", detail: string): undefined => {
+    const keep = (reason: LocalReason, detail: string): undefined => {
       keptHere(reason);
       this.#parts.log.event("debug", "remote.kept-here", { source: understood.sourcePath, reason, detail });
     };
