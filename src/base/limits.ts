@@ -113,6 +113,8 @@ export const limits = {
   unprovenConnections: 32,
   unprovenPerAddress: 60,
   unprovenPerMinute: 400,
+  /** Connections that are being made, and have said nothing yet: at once, twice in the same way. */
+  newcomers: 64,
   /** Of those addresses, how many are remembered. */
   familiarAddresses: 1_024,
   /** A message of a WebSocket, either way, and the headers of the request for one. */

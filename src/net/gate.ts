@@ -5,8 +5,8 @@
  * Does not know: what a proof is; see handshake.ts.
  */
 import type { Connection } from "@libp2p/interface";
-import type { Multiaddr } from "@multiformats/multiaddr";
 import { Attempts, type Key, type Log, limits, Refusals } from "../base/index.ts";
+import { ipOf } from "./newcomers.ts";
 
 export interface GateParts {
   readonly log: Log;
@@ -47,6 +47,11 @@ export class Gate implements Disposable {
         : undefined;
     if (why !== undefined) this.#refusals.add(why, ip);
     return why !== undefined;
+  }
+
+  /** Whether members have come from there. */
+  isFamiliar(ip: string): boolean {
+    return this.#familiar.has(ip);
   }
 
   /** From now on the connection has so much time to prove that it is a member's. */
@@ -118,9 +123,4 @@ export class Gate implements Disposable {
     clearTimeout(this.#unproven.get(connection)?.timer);
     this.#unproven.delete(connection);
   }
-}
-
-/** The part of a multiaddr that tells machines apart. */
-function ipOf(address: Multiaddr): string {
-  return address.getComponents().find(({ name }) => name === "ip4" || name === "ip6")?.value ?? "";
 }

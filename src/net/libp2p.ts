@@ -12,12 +12,15 @@ import { createLibp2p } from "libp2p";
 import { ed25519FromSeed, limits } from "../base/index.ts";
 import { Dialler, withZones } from "./dialler.ts";
 import { Doorman } from "./doorman.ts";
+import { Newcomers } from "./newcomers.ts";
 import { dialFromKnownPorts, Ways } from "./ways.ts";
 import { listenerFor, webSockets } from "./websocket.ts";
 
 export interface Libp2pParts {
   /** Whether a connection from an IP address is refused before anything is made of it. */
   readonly refuses: (ip: string) => boolean;
+  /** Whether members have come from there; of all others there are only so many at once that say nothing. */
+  readonly isFamiliar: (ip: string) => boolean;
 }
 
 export interface Libp2pOptions {
@@ -27,16 +30,17 @@ export interface Libp2pOptions {
   readonly listen: readonly string[];
 }
 
-export type Node = Libp2p<{ ways: Ways; dialler: Dialler }>;
+export type Node = Libp2p<{ ways: Ways; dialler: Dialler; newcomers: Newcomers }>;
 
 const KIB = 1_024;
 /** From familiar addresses, and from all others. */
 const UNPROVEN: number = 2 * limits.unprovenConnections;
 
 /** A node that does nothing until it is started; that fails when an address cannot be listened on. */
-export async function makeLibp2p({ refuses }: Libp2pParts, options: Libp2pOptions): Promise<Node> {
+export async function makeLibp2p({ refuses, isFamiliar }: Libp2pParts, options: Libp2pOptions): Promise<Node> {
   const doorman = new Doorman(refuses);
   const listening: TCPSocketOptions & { readonly blockList: Doorman } = { blockList: doorman }; // Node's own option for servers.
+  const newcomers = new Newcomers(isFamiliar);
   const listener = await listenerFor(options.listen);
   return createLibp2p({
     start: false, // First the gate must stand.
@@ -44,11 +48,15 @@ export async function makeLibp2p({ refuses }: Libp2pParts, options: Libp2pOption
     addresses: { listen: [...options.listen] },
     transports: [
       (components) => withZones(dialFromKnownPorts(tcp({ backlog: 64, listenOpts: listening })(components))),
-      ({ logger }) => dialFromKnownPorts(webSockets({ logger, doorman, listener })),
+      ({ logger }) => dialFromKnownPorts(webSockets({ logger, doorman, newcomers, listener })),
     ],
     services: {
       ways: ({ upgrader, transportManager, logger }) => new Ways({ upgrader, logger, addresses: () => transportManager.getAddrs() }),
       dialler: ({ transportManager }) => new Dialler(transportManager),
+      newcomers: ({ upgrader }) => {
+        newcomers.watch(upgrader);
+        return newcomers;
+      },
     },
     // TLS would be faster, but its certificates are dated: it fails between clocks that are an hour wrong each.
     connectionEncrypters: [noise()],
@@ -71,7 +79,7 @@ export async function makeLibp2p({ refuses }: Libp2pParts, options: Libp2pOption
       maxConnections: limits.peers + UNPROVEN,
       // The default of 5 a second refuses colleagues behind one address; the gate counts strangers by itself.
       inboundConnectionThreshold: limits.peers,
-      maxIncomingPendingConnections: UNPROVEN,
+      maxIncomingPendingConnections: 2 * limits.newcomers, // Each kind has its share: newcomers.ts.
       inboundUpgradeTimeout: limits.helloDeadlineMs,
       inboundStreamProtocolNegotiationTimeout: limits.helloDeadlineMs,
       outboundStreamProtocolNegotiationTimeout: limits.helloDeadlineMs,

@@ -11,10 +11,9 @@ import type { GossipFrame, MemberFrame, NetworkCodec } from "../wire/index.ts";
 import { type Frames } from "./frames.ts";
 import { Pulse } from "./pulse.ts";
 import type { Route } from "./routes.ts";
+import { streamsEnded } from "./streams-ended.ts";
 
 export const MEMBER = "/cairn/member/1";
-/** How often a link that has retired looks whether its connection is still used. */
-const RETIRE_LOOK_MS = 100;
 /** Of a frame, for all but the statements in it. */
 const OVERHEAD_BYTES = 64;
 
@@ -62,6 +61,7 @@ export class Link {
   readonly #route: Route;
   readonly #ended: PromiseWithResolvers<string> = Promise.withResolvers<string>();
   readonly #heard: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  readonly #over = new AbortController();
   #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #closing = false;
@@ -188,15 +188,15 @@ export class Link {
   async retire(): Promise<void> {
     if (this.#isReplaced) return;
     this.#isReplaced = true;
-    const untilMs = this.#parts.now() + limits.retireMs;
-    const isUsed = (): boolean => this.connection.streams.some((stream) => stream !== this.#frames.stream);
-    while (!this.#closing && isUsed() && this.#parts.now() < untilMs) await pause(RETIRE_LOOK_MS, undefined, { ref: false });
+    const given = AbortSignal.any([this.#over.signal, AbortSignal.timeout(limits.retireMs)]);
+    await streamsEnded(this.connection, this.#frames.stream, given).catch(() => undefined); // Or its time is up.
     if (!this.#closing) await this.#leave();
   }
 
   /** Ends link and connection at once; of a link that only reads, the link. */
   end(why: string): void {
     this.#closing = true;
+    this.#over.abort();
     this.#pulse[Symbol.dispose]();
     this.#ended.resolve(why);
     if (this.#retired) return;
@@ -214,7 +214,7 @@ export class Link {
       await this.#writing;
       await this.#frames.close(limits.memberWriteDeadlineMs);
       await Promise.race([this.ended, pause(limits.leaveMs, undefined, options)]); // All was read that was sent.
-      while (this.connection.streams.length > 0) await pause(RETIRE_LOOK_MS, undefined, options);
+      await streamsEnded(this.connection, undefined, deadline);
       await this.connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) });
     } catch {
       // Whatever it was, it had its time.

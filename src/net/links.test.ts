@@ -26,7 +26,10 @@ interface Side {
 const NONE = { epochs: [], pending: [] };
 
 async function side(t: TestContext, number: number, relaysInbound: () => number): Promise<Side> {
-  const libp2p = await makeLibp2p({ refuses: () => false }, { seed: seedOf(number), listen: ["/ip4/127.0.0.1/tcp/0"] });
+  const libp2p = await makeLibp2p(
+    { refuses: () => false, isFamiliar: () => false },
+    { seed: seedOf(number), listen: ["/ip4/127.0.0.1/tcp/0"] },
+  );
   const key = keyOf(libp2p.peerId) ?? "";
   const heard: number[] = [];
   const lost: string[] = [];

@@ -121,7 +121,7 @@ export async function join(
 
 /** A connection to a node by somebody who has libp2p and a key. */
 export async function dialler(t: TestContext, seed: Uint8Array, to: Node): Promise<Connection> {
-  const client = await makeLibp2p({ refuses: () => false }, { seed, listen: [] });
+  const client = await makeLibp2p({ refuses: () => false, isFamiliar: () => false }, { seed, listen: [] });
   await client.start();
   t.after(() => client.stop());
   return client.dial(multiaddr(`${to.network.addresses[0]}/p2p/${peerIdOf(to.members.self).toString()}`));

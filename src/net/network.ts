@@ -105,7 +105,10 @@ export class Network implements AsyncDisposable {
     const gate = new Gate({ log: parts.log, now: parts.now });
     let failure: unknown;
     for (const listen of options.listen) {
-      const libp2p = await makeLibp2p({ refuses: (ip) => gate.denies(ip) }, { seed: options.seed, listen });
+      const libp2p = await makeLibp2p(
+        { refuses: (ip) => gate.denies(ip), isFamiliar: (ip) => gate.isFamiliar(ip) },
+        { seed: options.seed, listen },
+      );
       try {
         const network = new Network(parts, libp2p, gate, { ...options, listen });
         await network.#begin();

@@ -126,7 +126,7 @@ test("a member that calls under another's name does not get in", { timeout: 20_0
 test("whoever asks where it is seen is told, and listens to what is said", { timeout: 20_000 }, async (t) => {
   const a = await start(t, 1, founded(1));
   await join(t, 2, a);
-  const client = await makeLibp2p({ refuses: () => false }, { seed: seedOf(2), listen: [] });
+  const client = await makeLibp2p({ refuses: () => false, isFamiliar: () => false }, { seed: seedOf(2), listen: [] });
   await client.start();
   t.after(() => client.stop());
   const to = multiaddr(`${a.network.addresses[0]}/p2p/${peerIdOf(a.members.self).toString()}`);

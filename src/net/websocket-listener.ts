@@ -13,6 +13,7 @@ import { getThinWaistAddresses, ipPortToMultiaddr } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { type WebSocket, WebSocketServer } from "ws";
 import { asError, limits } from "../base/index.ts";
+import type { Newcomers } from "./newcomers.ts";
 import { messageLimits, WebSocketConnection } from "./websocket-connection.ts";
 
 export interface WebSocketListenerParts {
@@ -20,10 +21,14 @@ export interface WebSocketListenerParts {
   readonly logger: ComponentLogger;
   /** Asked before a socket is made of a connection. */
   readonly doorman: BlockList;
+  /** Sockets have a place among them until they have asked for a WebSocket, and what has become of them has one of its own. */
+  readonly newcomers: Newcomers;
 }
 
-/** As many as may be unproven, from familiar addresses and from all others together. */
-const UNASKED: number = 2 * limits.unprovenConnections;
+interface Unasked {
+  readonly timer: NodeJS.Timeout;
+  readonly place: Disposable;
+}
 
 export class WebSocketListener extends TypedEventEmitter<ListenerEvents> implements Listener {
   readonly #parts: WebSocketListenerParts;
@@ -32,8 +37,8 @@ export class WebSocketListener extends TypedEventEmitter<ListenerEvents> impleme
   readonly #webSockets = new WebSocketServer({ ...messageLimits, noServer: true, clientTracking: false });
   readonly #ending = new AbortController();
   readonly #sockets = new Set<Socket>();
-  /** Sockets that have not asked for a WebSocket yet, and when their time is up. */
-  readonly #unasked = new Map<Duplex, NodeJS.Timeout>();
+  /** Sockets that have not asked for a WebSocket yet. */
+  readonly #unasked = new Map<Duplex, Unasked>();
   #address: Multiaddr | undefined;
 
   constructor(parts: WebSocketListenerParts) {
@@ -77,12 +82,10 @@ export class WebSocketListener extends TypedEventEmitter<ListenerEvents> impleme
   }
 
   #came(socket: Socket): void {
-    if (this.#unasked.size >= UNASKED) return void socket.destroy();
+    const place = this.#parts.newcomers.admit(plain(socket.remoteAddress ?? ""));
+    if (place === undefined) return void socket.destroy();
     this.#sockets.add(socket);
-    this.#unasked.set(
-      socket,
-      setTimeout(() => socket.destroy(), limits.helloDeadlineMs),
-    );
+    this.#unasked.set(socket, { place, timer: setTimeout(() => socket.destroy(), limits.helloDeadlineMs) });
     socket.once("close", () => {
       this.#sockets.delete(socket);
       this.#hasAsked(socket);
@@ -91,7 +94,9 @@ export class WebSocketListener extends TypedEventEmitter<ListenerEvents> impleme
   }
 
   #hasAsked(socket: Duplex): void {
-    clearTimeout(this.#unasked.get(socket));
+    const unasked = this.#unasked.get(socket);
+    clearTimeout(unasked?.timer);
+    unasked?.place[Symbol.dispose]();
     this.#unasked.delete(socket);
   }
 
@@ -102,8 +107,7 @@ export class WebSocketListener extends TypedEventEmitter<ListenerEvents> impleme
     if (request.headers.origin !== undefined) return void socket.end(`HTTP/1.1 403 ${STATUS_CODES[403]}\r\nConnection: close\r\n\r\n`);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#hasAsked(socket);
-      // A multiaddr has no zone where sockets tell one.
-      this.#begin(webSocket, ipPortToMultiaddr(remoteAddress.replace(/%.*$/, ""), remotePort).encapsulate("/ws"));
+      this.#begin(webSocket, ipPortToMultiaddr(plain(remoteAddress), remotePort).encapsulate("/ws"));
     });
   }
 
@@ -114,6 +118,11 @@ export class WebSocketListener extends TypedEventEmitter<ListenerEvents> impleme
     const connection = new WebSocketConnection(webSocket, { remoteAddr, direction: "inbound", log });
     upgrader.upgradeInbound(connection, { signal: this.#ending.signal }).catch((error: unknown) => connection.abort(asError(error)));
   }
+}
+
+/** A multiaddr, and whoever counts by address, knows no zone. */
+function plain(address: string): string {
+  return address.replace(/%.*$/, "");
 }
 
 /** Whatever is not asking for a WebSocket. */

@@ -16,12 +16,13 @@ import { Doorman } from "./doorman.ts";
 import { sayHello } from "./handshake.ts";
 import { makeLibp2p } from "./libp2p.ts";
 import { codec, dialler, founded, join, seedOf, start, until } from "./network.fixture.ts";
+import { Newcomers } from "./newcomers.ts";
 import { portOf } from "./ports.ts";
 import { openWebSocket, WebSocketConnection } from "./websocket-connection.ts";
 import { WebSocketListener } from "./websocket-listener.ts";
 
 const ON_WEBSOCKET = [["/ip4/127.0.0.1/tcp/0/ws"]];
-const { logger } = await makeLibp2p({ refuses: () => false }, { seed: seedOf(9), listen: [] });
+const { logger } = await makeLibp2p({ refuses: () => false, isFamiliar: () => false }, { seed: seedOf(9), listen: [] });
 const OPTIONS = { timeout: 30_000 };
 
 test("a node that listens for WebSockets alone is joined, met by a third, and comes back by its saved address", OPTIONS, async (t) => {
@@ -43,7 +44,7 @@ test("a node that listens for WebSockets alone is joined, met by a third, and co
 });
 
 /** A listener whose connections are handed out as they come, and how to connect to it. */
-async function listener(t: TestContext, refuses: (ip: string) => boolean = () => false) {
+async function listener(t: TestContext, refuses: (ip: string) => boolean = () => false, isFamiliar: (ip: string) => boolean = () => false) {
   const came: MultiaddrConnection[] = [];
   const upgrader = {
     upgradeInbound: (connection: MultiaddrConnection) => {
@@ -55,18 +56,19 @@ async function listener(t: TestContext, refuses: (ip: string) => boolean = () =>
     upgrader: upgrader as unknown as Upgrader,
     logger,
     doorman: new Doorman(refuses),
+    newcomers: new Newcomers(isFamiliar),
   });
   await listening.listen(multiaddr("/ip4/127.0.0.1/tcp/0/ws"));
   t.after(() => listening.close());
   const port = portOf(String(listening.getAddrs()[0]))?.port ?? 0;
-  const socket = (): Socket => {
-    const made = connect(port, "127.0.0.1");
+  const socket = (localAddress?: string): Socket => {
+    const made = connect({ port, host: "127.0.0.1", ...(localAddress !== undefined && { localAddress }) });
     made.on("error", () => undefined);
     t.after(() => made.destroy());
     return made;
   };
-  const open = async (): Promise<{ webSocket: WebSocket; socket: Socket }> => {
-    const under = socket();
+  const open = async (localAddress?: string): Promise<{ webSocket: WebSocket; socket: Socket }> => {
+    const under = socket(localAddress);
     return { webSocket: await openWebSocket(`ws://127.0.0.1:${port}/`, () => under, t.signal), socket: under };
   };
   return { came, port, socket, open };
@@ -162,11 +164,12 @@ test("what is no request for a WebSocket is answered once, and a web page's is r
 });
 
 test("who says nothing is cut off in time, and of them there are only so many", OPTIONS, async (t) => {
-  const { socket, open } = await listener(t);
-  const silent = Array.from({ length: 2 * limits.unprovenConnections }, socket);
+  const { socket, open } = await listener(t, undefined, (ip) => ip === "127.0.0.2");
+  const silent = Array.from({ length: limits.newcomers }, () => socket());
   await Promise.all(silent.map((one) => once(one, "connect")));
   const more = socket();
   await closed(more);
+  await open("127.0.0.2"); // From where members have come, they still do.
   assert.ok(
     silent.every((one) => !one.destroyed),
     "they have their time",

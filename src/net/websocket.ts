@@ -8,6 +8,7 @@ import { type BlockList, connect } from "node:net";
 import { type ComponentLogger, type Connection, type Transport, transportSymbol } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { asError } from "../base/index.ts";
+import type { Newcomers } from "./newcomers.ts";
 import { portOf } from "./ports.ts";
 import type { WebSocketListener } from "./websocket-listener.ts";
 
@@ -15,6 +16,7 @@ export interface WebSocketsParts {
   readonly logger: ComponentLogger;
   /** Asked before a socket is made of a connection. */
   readonly doorman: BlockList;
+  readonly newcomers: Newcomers;
   /** Undefined where nobody listens. */
   readonly listener: typeof WebSocketListener | undefined;
 }
