@@ -51,6 +51,11 @@ const roots: [file: string, present: string[], root: string][] = [
   ["/tmp/p/a.c", ["/tmp/.git", "/tmp/Makefile"], "/tmp/p"],
   ["/home/u/a.c", [], "/home/u"],
   ["/a.c", ["/.git"], "/"],
+  ["/home/u/p/build/../src/a.c", ["/home/u/p/.git", "/home/u/p/build/../.git"], "/home/u/p"],
+  ["/home/u/p/b/c/../../src/a.c", ["/home/u/p/Makefile", "/home/u/p/b/c/../../Makefile"], "/home/u/p"],
+  ["/home/u/p/build/../a.c", [], "/home/u/p"],
+  ["/a/../../../b/x.c", [], "/b"],
+  ["/home/u/p/build/../src/../lib/a.c", ["/home/u/p/.git"], "/home/u/p"],
 ];
 for (const [file, present, root] of roots) {
   test(`project root of ${file} among ${present.join(" ")}`, () =>

@@ -116,11 +116,26 @@ const BUILD_SYSTEM = [
  * @param home the user's home directory
  */
 export function projectRoot(path: string, exists: (path: string) => boolean, home: string): string {
-  const own = path.slice(0, Math.max(1, path.lastIndexOf("/")));
+  const climbed = climb(path);
+  const own = climbed.slice(0, Math.max(1, climbed.lastIndexOf("/")));
   const ancestors: string[] = [];
   for (let at = own; at.length > 1; at = at.slice(0, at.lastIndexOf("/"))) {
     if (at !== home && at !== "/tmp") ancestors.push(at);
   }
   const holds = (names: readonly string[]) => (at: string) => names.some((name) => exists(`${at}/${name}`));
   return ancestors.find(holds(VERSION_CONTROL)) ?? ancestors.findLast(holds(BUILD_SYSTEM)) ?? own;
+}
+
+/**
+ * The path without the steps upwards that it begins with: `/p/build/../src/a.c` is `/p/src/a.c`. What stands before them is mostly the working
+ * directory, which has no links in it; were it something else, another directory would be taken for the root, and nothing else.
+ */
+function climb(path: string): string {
+  const parts = path.split("/");
+  const first = parts.indexOf("..");
+  if (first === -1) return path;
+  const past = parts.findIndex((part, i) => i > first && part !== "..");
+  const below = past === -1 ? [] : parts.slice(past);
+  const height = (past === -1 ? parts.length : past) - first;
+  return [...parts.slice(0, Math.max(1, first - height)), ...below].join("/");
 }

@@ -133,8 +133,12 @@ export class OwnCompiles {
   }
 
   #whyMissed(understood: Understood, look: Look, nearest: readonly Difference[] | undefined): readonly Difference[] {
-    if (nearest !== undefined) return nearest;
-    const row = this.#parts.index.history(understood.sourcePath);
+    const { question, sourcePath } = understood;
+    const row = this.#parts.index.history(sourcePath);
+    // Of a source that was never compiled, a compile of other text under the same name tells nothing.
+    const isSource = ({ kind, name }: Difference): boolean => kind === "input" && absolutePath(question.cwd, name) === sourcePath;
+    const isOther = row === undefined && nearest?.some(isSource) === true;
+    if (nearest !== undefined && !isOther) return nearest;
     if (row === undefined) return [];
     const before = readRemembered(row);
     const entry = this.#parts.index.entries(before.manifest).find(({ action }) => action === before.action);

@@ -2,6 +2,7 @@
  * History: what became of the last compile of each source, for people who ask why. Gathered in memory, written in batches; the oldest
  * rows go first.
  */
+import { normalize } from "node:path";
 import { limits } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import { type Database, numberAt, type Row, textAt } from "./database.ts";
@@ -21,11 +22,14 @@ export class History {
   }
 
   remember(row: HistoryRow): void {
-    this.#pending.set(row.source, row);
+    const source = normalize(row.source);
+    this.#pending.set(source, { ...row, source });
     if (this.#pending.size >= PENDING_MAX) this.flush();
   }
 
-  bySource(source: string): HistoryRow | undefined {
+  /** @param path absolute, however it was written: people do not name a source by way of the directory in which it was compiled */
+  bySource(path: string): HistoryRow | undefined {
+    const source = normalize(path);
     const pending = this.#pending.get(source);
     if (pending !== undefined) return pending;
     return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.bySource.get(source)));

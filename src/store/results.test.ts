@@ -146,6 +146,7 @@ test("history: the last compile of a source, by source and by request", async ()
     if (flush) index.flush();
     assert.deepEqual(index.history("/p/a.c"), row);
     assert.deepEqual(index.latestHistory(), row);
+    assert.deepEqual(index.history("/p/build/../a.c"), row, "however it is written");
     assert.equal(index.history("/p/b.c"), undefined);
   }
 });

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { appendFileSync, chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -259,6 +259,34 @@ const hazards: readonly Hazard[] = [
       { directory: "one", expect: "miss" },
       { directory: "two", expect: "miss" },
       { directory: "one", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "prefix maps free a build beside its relative sources of the checkout",
+    files: { "a/Makefile": "", "a/src/a.c": c, "a/build/x": "", "b/Makefile": "", "b/src/a.c": c, "b/build/x": "" },
+    args: ["-g", "-ffile-prefix-map=%UP%=p", "-ffile-prefix-map=%DIR%=.", "-c", "../src/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a/build", expect: "miss" },
+      { directory: "b/build", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "relative sources of a build that lies elsewhere in its checkout are others",
+    files: {
+      "a/Makefile": "",
+      "a/src/a.c": c,
+      "a/build/x": "",
+      "b/Makefile": "",
+      "b/src/a.c": c,
+      "b/sub/src/a.c": "int f(void) { return 2; }\n",
+      "b/sub/build/x": "",
+    },
+    args: ["-O1", "-c", "../src/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a/build", expect: "miss" },
+      { directory: "b/sub/build", expect: "miss" },
     ],
     first: "failed",
   },
@@ -752,7 +780,7 @@ async function play(node: TestNode, hazard: Hazard): Promise<void> {
     // A definition of its own keeps a case from being served by another's result.
     const args = [
       `-DCASE_${hazards.indexOf(hazard)}`,
-      ...(step.args ?? hazard.args).map((arg) => arg.replace("%DIR%", cwd).replace("%TOP%", directory.path)),
+      ...(step.args ?? hazard.args).map((arg) => arg.replace("%DIR%", cwd).replace("%UP%", dirname(cwd)).replace("%TOP%", directory.path)),
     ];
     const env = { ...hazard.env, ...step.env };
     await compileBothWays(

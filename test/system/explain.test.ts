@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { age, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 interface Told {
@@ -45,4 +46,20 @@ test("explain names what differed from the last time", async () => {
   assert.deepEqual([other.outcome, other.reason], ["pass:unsupported_option", "-fno-such-option-at-all"]);
   assert.equal((await node.control("GET", "/explain?file=")).found, true, "without a file: whatever was compiled last");
   assert.equal((await node.control("GET", "/explain?file=%2Fnowhere.c")).found, false);
+});
+
+test("a source that was never compiled is compared with no other one of its name", async (t) => {
+  await using node = await TestNode.start("explain-other");
+  using projects = temporaryDirectory("explain-projects");
+  const [one, other] = ["one", "other"].map((name) => join(projects.path, name));
+  assert.ok(one !== undefined && other !== undefined);
+  writeFiles(one, { Makefile: "", "src/a.c": "int one;\n", "build/x": "" });
+  writeFiles(other, { Makefile: "", "src/a.c": "int other;\n", "build/x": "" });
+  await age();
+  for (const project of [one, other]) await node.cc("gcc", ["-c", "../src/a.c", "-o", "a.o"], { cwd: join(project, "build") });
+  const told = async (): Promise<Told | undefined> =>
+    (await node.control("GET", `/explain?file=${encodeURIComponent(join(other, "src/a.c"))}`)).record as Told | undefined;
+  while ((await told()) === undefined) await sleep(20, undefined, { signal: t.signal });
+  const { outcome, differences } = (await told()) ?? assert.fail("it was there");
+  assert.deepEqual([outcome, differences], ["miss", []]);
 });
