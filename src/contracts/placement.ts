@@ -68,6 +68,11 @@ export interface Placement {
     tried: readonly Key[],
     signal: AbortSignal,
   ): Promise<Placed>;
-  /** What came of it, once for each answer of `place`: measured speed and reliability weigh next time. */
+  /**
+   * What came of it, once for each answer of `place` that was a member: measured speed and reliability weigh next time. And of what was done
+   * here, asked about or not, what it costs.
+   *
+   * @param tookMs from sending it to having what came of it; here: time of a core
+   */
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void;
 }

@@ -114,7 +114,7 @@ export class CompileFlow implements AsyncDisposable {
       later: this.#later,
       told: this.#told,
       look: (question) => this.#look(question),
-      ended: (job) => this.#remote.ended(job),
+      ended: (job, done) => this.#remote.ended(job, done),
       presumed: (action, made) => this.#settling.wait(action, made),
       stop: this.#stop.signal,
     });

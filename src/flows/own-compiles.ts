@@ -54,8 +54,8 @@ export interface OwnCompilesParts {
   readonly told: Told;
   /** A look that begins now. */
   readonly look: (question: CompileQuestion) => Look;
-  /** A job has ended, or will not run. */
-  readonly ended: (job: bigint) => void;
+  /** A job has ended, or will not run. @param done what it was when it ended well, and the time of processors that it took */
+  readonly ended: (job: bigint, done?: { readonly understood: Understood; readonly cpuMs: number }) => void;
   /** A result was kept that may depend on its place. */
   readonly presumed: (action: string, made: { readonly question: CompileQuestion; readonly execution: Made }) => void;
   /** Ends keeping. */
@@ -87,7 +87,9 @@ export class OwnCompiles {
    * Never throws for what a compiler or file system may do.
    */
   async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Taken> {
-    const job = this.#end(id);
+    const job = this.#jobs.end(id);
+    const isDone = job !== undefined && report.waitStatus === 0;
+    this.#parts.ended(id, isDone ? { understood: job.understood, cpuMs: Number(report.cpuUs) / 1_000 } : undefined);
     if (job === undefined) return { kind: "not-stored" };
     const { understood } = job;
     if (report.waitStatus !== 0) {
@@ -102,13 +104,8 @@ export class OwnCompiles {
 
   /** The asker went away without running, or without telling. */
   abandon(id: bigint): void {
-    this.#end(id);
-  }
-
-  #end(id: bigint): Job | undefined {
-    const job = this.#jobs.end(id);
+    this.#jobs.end(id);
     this.#parts.ended(id);
-    return job;
   }
 
   /** The asker is to run the compiler. @param nearest how what is known differs; undefined: nothing was found */

@@ -96,11 +96,16 @@ export class Remote implements Disposable {
     this.#dispatch[Symbol.dispose]();
   }
 
-  /** A compile has ended here, or will not run. */
-  ended(job: bigint): void {
+  /** A compile has ended here, or will not run. @param done what it was when it ended well, and the time of processors that it took */
+  ended(job: bigint, done?: { readonly understood: Understood; readonly cpuMs: number }): void {
     this.#raced.get(job)?.abort();
     this.#raced.delete(job);
     this.#dispatch.endedHere();
+    const helpers = done === undefined ? undefined : this.#parts.helpers();
+    if (done === undefined || helpers === undefined) return;
+    const { manifest: key, toolchain } = done.understood;
+    const unit: Unit = { key, kind: kindOf(done.understood), costMs: undefined, inputBytes: 0, toolchain: toolchain.digest };
+    helpers.placement.ended(unit, { kind: "here" }, "done", done.cpuMs);
   }
 
   /** Members that have one of our compiles. */

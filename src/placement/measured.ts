@@ -62,13 +62,10 @@ export class Measured {
     return this.#isChanged;
   }
 
-  /** A member has done something. @param costMs what it takes here; undefined: not known, then only its kind is learned of */
-  done(member: Key, kind: string, costMs: number | undefined, tookMs: number): void {
-    const cost = costMs ?? this.costHere(kind);
-    if (cost !== undefined) {
-      this.#observe(rowName(member, kind), cost, tookMs);
-      this.#observe(rowName(member, ALL), cost, tookMs);
-    }
+  /** A member has done something. @param costMs what it takes here */
+  done(member: Key, kind: string, costMs: number, tookMs: number): void {
+    this.#observe(rowName(member, kind), costMs, tookMs);
+    this.#observe(rowName(member, ALL), costMs, tookMs);
     const trust = this.#trustOf(member);
     trust.done += 1;
     trust.inRow = 0;
@@ -77,14 +74,13 @@ export class Measured {
   }
 
   /** A member has not done something in time: it takes at least as long as has been waited. */
-  late(member: Key, kind: string, costMs: number | undefined, waitedMs: number): void {
-    const cost = costMs ?? this.costHere(kind);
-    if (cost !== undefined) this.#observe(rowName(member, kind), cost, waitedMs);
+  late(member: Key, kind: string, costMs: number, waitedMs: number): void {
+    this.#observe(rowName(member, kind), costMs, waitedMs);
     this.#trustOf(member).failed += FAILURES.late;
     this.#isChanged = true;
   }
 
-  /** This machine has done something itself. */
+  /** This machine has done something itself. @param tookMs of one core */
   doneHere(kind: string, tookMs: number): void {
     this.#observe(rowName(HERE, kind), 0, tookMs);
   }

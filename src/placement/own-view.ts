@@ -85,7 +85,7 @@ export class OwnView {
   /** See Placement.ended. */
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
     const { capacities, measured, log } = this.#parts;
-    const { kind, costMs } = unit;
+    const { kind } = unit;
     if (where.kind === "here") {
       if (outcome === "done") measured.doneHere(kind, tookMs);
       return;
@@ -93,6 +93,7 @@ export class OwnView {
     const { member } = where;
     this.#release(nameOf(unit.key, member));
     log.event("debug", "placement.ended", { peer: member, outcome, kind, tookMs: Math.round(tookMs) });
+    const costMs = this.#costOf(unit);
     if (outcome === "done") measured.done(member, kind, costMs, tookMs);
     else if (outcome === "late") measured.late(member, kind, costMs, tookMs);
     else if (outcome === "lost") measured.lost(member);

@@ -4,7 +4,7 @@ import { placementCompliance } from "../../test/compliance/placement.ts";
 import { PlacementWorld, type SimNode, TOOLCHAIN } from "../../test/sim/placement-world.ts";
 import { Chance } from "../../test/system/fuzz-random.ts";
 import { digestOf, limits } from "../base/index.ts";
-import type { PlacementFrame } from "../contracts/index.ts";
+import type { Placed, PlacementFrame, Unit } from "../contracts/index.ts";
 
 const { lapseMs, leapMost } = limits.placement.lease;
 const SETTLED_MS = 6_000;
@@ -105,4 +105,22 @@ test("another pattern is followed from the next unit on; who held the lease lets
   assert.ok(placed !== undefined);
   await world.run(SETTLED_MS);
   assert.notEqual(other.patterns.coordinator?.holder, holder.key);
+});
+
+test("what is done here tells what units of its kind cost, also those that nobody has done before", async () => {
+  const { world, nodes } = await hybrids(3);
+  const [self] = nodes;
+  assert.ok(self !== undefined);
+  const unit = (name: string): Unit => ({ key: digestOf(name), kind: "c -O0", costMs: undefined, inputBytes: 1, toolchain: TOOLCHAIN });
+  const place = async (name: string): Promise<Placed | undefined> => {
+    let placed: Placed | undefined;
+    void self.patterns.place(unit(name), { running: 3, cores: 2 }, [], new AbortController().signal).then((where) => (placed = where));
+    await world.run(20);
+    return placed;
+  };
+  const first = await place("a");
+  assert.ok(first?.kind === "member");
+  self.patterns.ended(unit("a"), first, "cancelled", 0);
+  for (let i = 0; i < 5; i++) self.patterns.ended(unit(`b${i}`), { kind: "here" }, "done", 4);
+  assert.deepEqual(await place("c"), { kind: "here", why: "not-worth" });
 });
