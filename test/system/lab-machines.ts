@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { checkout, run, TestNode } from "./harness.ts";
+import { checkout, type Env, run, TestNode } from "./harness.ts";
 
 /** What a daemon tells of another member. */
 export interface PeerView {
@@ -26,8 +26,8 @@ export class LabMachines implements AsyncDisposable {
   }
 
   /** A daemon in a namespace, which joins by an invitation of another. */
-  async join(namespace: string, host: TestNode): Promise<TestNode> {
-    const node = await this.#start(namespace);
+  async join(namespace: string, host: TestNode, env: Env = {}): Promise<TestNode> {
+    const node = await this.#start(namespace, env);
     const { line } = JSON.parse(await cairn(host, "invite", "--json")) as { line: string };
     await cairn(node, "join", line, "--machine", namespace);
     return node;
@@ -37,8 +37,8 @@ export class LabMachines implements AsyncDisposable {
     await this.#nodes.disposeAsync();
   }
 
-  async #start(namespace: string): Promise<TestNode> {
-    return this.#nodes.use(await TestNode.start(`lab-${namespace}`, {}, ["ip", "netns", "exec", namespace]));
+  async #start(namespace: string, env: Env = {}): Promise<TestNode> {
+    return this.#nodes.use(await TestNode.start(`lab-${namespace}`, env, ["ip", "netns", "exec", namespace]));
   }
 }
 

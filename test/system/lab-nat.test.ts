@@ -25,3 +25,13 @@ test("behind NATs members find each other: directly where both can be met, else 
     ],
   );
 });
+
+test("a router that is asked by NAT-PMP lets members in whom nothing else could", { timeout: 120_000 }, async (t) => {
+  const why = whyNoNamespaces();
+  if (why !== undefined) return t.skip(why);
+  const ran = await run(process.execPath, [join(checkout, "test/system/lab.ts"), "nat-pmp", "--json"], { cwd: checkout });
+  assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+  const { mapped, how } = JSON.parse(ran.stdout) as { mapped: string[]; how: string };
+  assert.match(mapped.join(), /\/ip4\/20\.0\.0\.10\/tcp\/\d+/);
+  assert.equal(how, "direct");
+});

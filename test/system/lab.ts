@@ -8,6 +8,7 @@ import { isInside, runInside, whyNoNamespaces } from "./lab-namespaces.ts";
 import { natKinds } from "./lab-nat.ts";
 import { describe, isAsItMust, natMatrix, type Pair } from "./lab-nat-matrix.ts";
 import { describeStep, natPaths } from "./lab-nat-paths.ts";
+import { describeMapped, natPmp } from "./lab-nat-pmp.ts";
 import { describeLoad, isSteady, relayLoad } from "./lab-relay-load.ts";
 
 const HELP = `usage: npm run lab -- COMMAND [options]
@@ -25,6 +26,9 @@ long, and how much later directly. Ends with 1 when a pair is not linked, or not
 nat-paths: what becomes of a way that works: the direct way is cut and mended, a cable pulled, machines stand in a row.
 Prints how long each change took. Ends with 1 when something did not come about.
 
+nat-pmp: a machine whose router does what NAT-PMP asks for, and one behind a symmetric NAT. Prints where the first can be reached, and how the
+second reaches it. Ends with 1 when that is not directly.
+
 relay-load: streams of members that cannot reach each other, all through one that relays. Prints what is relayed, how long small requests
 take, and the memory of the relay. Ends with 1 when a stream breaks or waits for 10 s under the bounded load, or the memory grows.
 
@@ -33,7 +37,7 @@ take, and the memory of the relay. Ends with 1 when a stream breaks or waits for
   --rate KIB       of the bounded load: KiB a second that all streams together send, and get back (default 400)
 
 all:
-  --patience S     seconds that something may take (default 10; 60 for nat-paths and relay-load)
+  --patience S     seconds that something may take (default 10; 60 for nat-paths, nat-pmp and relay-load)
   --json           the outcome as JSON on standard output
   --help
 
@@ -114,6 +118,10 @@ async function main(): Promise<number> {
     "nat-paths": async () => {
       const steps = await natPaths({ patienceMs: patienceMs(60), tell });
       return { json: { steps }, text: steps.map(describeStep).join("\n"), isGood: steps.every(({ tookMs }) => tookMs !== undefined) };
+    },
+    "nat-pmp": async () => {
+      const outcome = await natPmp({ patienceMs: patienceMs(60), tell });
+      return { json: outcome, text: describeMapped(outcome), isGood: outcome.how === "direct" };
     },
     "relay-load": async () => {
       const [streams, minutes, kib] = [values.streams, values.minutes, values.rate].map(Number) as [number, number, number];
