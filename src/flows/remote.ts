@@ -118,23 +118,24 @@ export class Remote implements Disposable {
     const helpers = this.#parts.helpers();
     if (helpers === undefined || this.#dispatch.hasIdleCore) return order.here().answer;
     try {
-      const answer = await this.#elsewhere(helpers, order);
-      if (answer !== undefined) return answer;
+      return await this.#place(helpers, order);
     } catch (error) {
       if (order.gone.aborted) throw error;
       this.#parts.log.event("warn", "remote.failed", { source: order.understood.sourcePath, error: reasonOf(error) });
+      return order.here().answer;
     }
-    return order.here().answer;
   }
 
-  /** Undefined: it is this machine's turn to do it. */
-  async #elsewhere<A>(helpers: Helpers, order: Order<A>): Promise<A | undefined> {
+  /** A core that is found idle is taken at once: nothing is awaited in between. */
+  async #place<A>(helpers: Helpers, order: Order<A>): Promise<A> {
     const began = performance.now();
+    const here = (): A => order.here().answer;
     const parcel = await this.#pack(order);
+    let isWorth = parcel !== undefined;
     const tried: Key[] = [];
     for (let waited = false; ; waited = true) {
-      if (this.#dispatch.hasIdleCore) return undefined;
-      if (parcel !== undefined && tried.length < limits.remote.members) {
+      if (this.#dispatch.hasIdleCore) return here();
+      if (parcel !== undefined && isWorth && tried.length < limits.remote.members) {
         const placed = await helpers.placement.place(parcel.unit, this.#dispatch.here, tried, order.gone);
         if (placed.kind === "member") {
           this.#dispatch.roomElsewhere(); // For one there may be room for the next.
@@ -142,34 +143,21 @@ export class Remote implements Disposable {
           this.#dispatch.roomElsewhere();
           if (attempt.kind === "answered") return attempt.answer;
           tried.push(placed.member);
-          if (attempt.lasting) return undefined;
+          if (attempt.lasting) return here();
           continue;
         }
         helpers.placement.ended(parcel.unit, placed, "cancelled", 0);
-        if (placed.why === "core-idle" || placed.why === "nobody") {
-          if (placed.why === "nobody") order.keptHere("nobody");
-          return undefined;
-        }
+        if (placed.why === "nobody") order.keptHere("nobody");
+        if (placed.why === "nobody" || placed.why === "core-idle") return here();
         // A core here is sooner free than a member would be done.
-        if (placed.why === "not-worth") return this.#whenFree(order, began);
+        isWorth = placed.why !== "not-worth";
+        if (!isWorth) order.keptHere("not_worth");
       }
-      if (!(await this.#wait(order, began, parcel !== undefined, waited))) return undefined;
+      const leftMs = began + limits.remote.waitMs - performance.now();
+      // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
+      if (leftMs <= 0 || this.#dispatch.away === 0) return here();
+      await this.#dispatch.turn(isWorth, leftMs, waited, order.gone);
     }
-  }
-
-  /** For a core here, and nothing else. */
-  async #whenFree<A>(order: Order<A>, began: number): Promise<undefined> {
-    order.keptHere("not_worth");
-    for (let waited = false; !this.#dispatch.hasIdleCore; waited = true) if (!(await this.#wait(order, began, false, waited))) return;
-  }
-
-  /** False where it should not wait any longer. @param sendable whether a member would do, too */
-  async #wait<A>({ gone }: Order<A>, began: number, sendable: boolean, again: boolean): Promise<boolean> {
-    const leftMs = began + limits.remote.waitMs - performance.now();
-    // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
-    if (leftMs <= 0 || this.#dispatch.away === 0) return false;
-    await this.#dispatch.turn(sendable, leftMs, again, gone);
-    return true;
   }
 
   /** Undefined where it is nothing for others. */
@@ -211,11 +199,15 @@ export class Remote implements Disposable {
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
     using _ = this.#dispatch.watch(parcel.unit.costMs ?? limits.remote.unknownMs, () => {
-      const { answer, job } = order.here();
-      begun = true;
-      this.#raced.set(job, race);
-      this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member });
-      late.resolve({ kind: "answered", answer });
+      try {
+        const { answer, job } = order.here();
+        begun = true;
+        this.#raced.set(job, race);
+        this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member });
+        late.resolve({ kind: "answered", answer });
+      } catch (error) {
+        late.reject(error); // Nobody else would hear of it: a timer is behind this.
+      }
     });
     // Who waits for the compiler here does not wait for the member; what it makes is kept all the same.
     const done = this.#attempt(helpers, order, parcel, placed, { stop: race.signal, isLate: () => begun });
