@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { type Digest, digestOf, type Key, silentLog } from "../base/index.ts";
+import { placesAt, readInvocation } from "../compile/index.ts";
+import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
+import { Absences, Glance, Look } from "./look.ts";
+import { Remote } from "./remote.ts";
+import type { CompileQuestion, Understood } from "./request.ts";
+import { SourceFacts } from "./source-facts.ts";
+
+const CWD = "/project";
+const DIGEST = digestOf("");
+const LATER_MS = 60_000;
+const TOOLCHAIN: Toolchain = {
+  family: "gcc",
+  version: "12.2.0",
+  target: "x86_64-linux-gnu",
+  digest: DIGEST,
+  files: [],
+  absent: [],
+  beside: [],
+};
+const USED: Usage = { wallMs: 100, cpuMs: 90, residentBytes: 1 };
+const SEARCH = { quote: [], angle: [], missing: [], duplicates: [] };
+
+/** Files in memory. */
+class MemoryFiles implements Files {
+  readonly texts = new Map<string, string>([
+    [`${CWD}/unit.c`, '#include "unit.h"\n'],
+    [`${CWD}/unit.h`, "int unit;\n"],
+  ]);
+
+  state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState {
+    const text = this.texts.get(path);
+    if (text === undefined) return { kind: "absent" };
+    const digest = digestOf(text);
+    visit?.(Buffer.from(text), digest);
+    return { kind: "file", digest, size: text.length, fingerprint: { fp0: 1, fp1: 1 }, changedNs: 0n };
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  content(path: string, digest: Digest): Buffer | undefined {
+    const text = this.texts.get(path);
+    return text === undefined || digestOf(text) !== digest ? undefined : Buffer.from(text);
+  }
+
+  absent(path: string): boolean {
+    return path !== CWD && path !== "/" && !this.texts.has(path);
+  }
+
+  fingerprint(): { fp0: number; fp1: number } {
+    return { fp0: 0, fp1: 0 };
+  }
+}
+
+function done(exitCode = 0): WorkerOutcome {
+  const outputs = [
+    { name: "object", content: Buffer.from("object"), executable: false },
+    { name: "dependencies", content: Buffer.from("x: unit.c unit.h\n"), executable: false },
+  ];
+  return { kind: "done", exitCode, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), outputs, used: USED, queuedMs: 1 };
+}
+
+interface World {
+  readonly files: MemoryFiles;
+  readonly remote: Remote;
+  /** What was asked, ended and counted, in order. */
+  readonly happened: string[];
+  running: number;
+  /** What members answer, one after the other. */
+  readonly answers: (() => Promise<WorkerOutcome>)[];
+  readonly order: (gone?: AbortSignal) => Promise<string>;
+}
+
+/** A machine all of whose cores have something to do, and members that have room. */
+function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World {
+  const files = new MemoryFiles();
+  const happened: string[] = [];
+  const absences = new Absences();
+  const lookNow = (): Look => new Look(new Glance({ files, absences }), CWD);
+  const next = place ?? ((tried: readonly Key[]): Placed => ({ kind: "member", member: `member${tried.length}` }));
+  const made: World = {
+    files,
+    happened,
+    running: availableParallelism(),
+    answers: [],
+    remote: new Remote({
+      files,
+      toolchains: { searchPaths: () => Promise.resolve(SEARCH) },
+      facts: new SourceFacts({ files }),
+      index: { entries: () => [], result: () => undefined, history: () => undefined },
+      running: () => made.running,
+      look: lookNow,
+      log: silentLog,
+      helpers: () => ({
+        placement: {
+          place: (_unit, _here, tried) => Promise.resolve(next(tried)),
+          ended: (_unit: unknown, _where: Placed, outcome: PlacedOutcome) => void happened.push(`ended ${outcome}`),
+        },
+        workers: {
+          compile: async (member, action, content, signal) => {
+            const sent = await Promise.all(action.inputs.map(({ digest }) => content(digest, signal)));
+            happened.push(`${member}: ${sent.map((bytes) => bytes?.length).join()} ${action.options.join(" ")}`);
+            const answer = made.answers.shift() ?? (() => Promise.resolve(done()));
+            const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+            return Promise.race([answer(), aborted]);
+          },
+        },
+      }),
+    }),
+    order: (gone = new AbortController().signal) =>
+      made.remote.answer({
+        understood: understoodOf(),
+        look: lookNow(),
+        here: () => ({ answer: "here", job: 1n }),
+        take: (_good, by, late) => Promise.resolve(late ? undefined : `by ${by.member}, ${by.sentBytes} bytes there, ${by.bytes} back`),
+        keptHere: (reason) => void happened.push(`kept here: ${reason}`),
+        gone,
+      }),
+  };
+  t.after(() => made.remote[Symbol.dispose]());
+  return made;
+}
+
+function understoodOf(): Understood {
+  const argv = ["gcc", "-O2", "-c", "unit.c", "-o", "unit.o"];
+  const environment = new Map<string, string>();
+  const reading = readInvocation(
+    { argv, environment, family: "gcc" },
+    (path) => path,
+    () => undefined,
+  );
+  assert.ok(reading.kind === "compile");
+  const question: CompileQuestion = {
+    key: DIGEST,
+    why: "no-record",
+    session: "",
+    stderrIsTerminal: false,
+    stdoutIsTerminal: false,
+    columns: 0,
+    cwd: CWD,
+    compiler: "/usr/bin/gcc",
+    argv,
+    environment,
+  };
+  return {
+    question,
+    toolchain: TOOLCHAIN,
+    invocation: reading.invocation,
+    places: placesAt({ cwd: CWD, projectRoot: CWD }),
+    projectRoot: CWD,
+    manifest: DIGEST,
+    place: DIGEST,
+    terminal: DIGEST,
+    keyEnvironment: [],
+    sourcePath: `${CWD}/unit.c`,
+  };
+}
+
+const lost = (): Promise<WorkerOutcome> => Promise.resolve({ kind: "lost", why: "the link" });
+const never = (): Promise<WorkerOutcome> => new Promise(() => undefined);
+
+test("with an idle core nobody is asked", async (t) => {
+  const made = world(t);
+  made.running -= 1;
+  assert.equal(await made.order(), "here");
+  assert.deepEqual(made.happened, []);
+});
+
+test("otherwise a member does it", async (t) => {
+  const made = world(t);
+  assert.equal(await made.order(), "by member0, 28 bytes there, 23 back");
+  assert.deepEqual(made.happened, ["member0: 18,10 -O2", "ended done"]);
+});
+
+test("who is lost is followed by others, and then by the compiler here", async (t) => {
+  const made = world(t);
+  made.answers.push(lost);
+  assert.equal(await made.order(), "by member1, 28 bytes there, 23 back");
+  made.answers.push(lost, lost, lost);
+  assert.equal(await made.order(), "here");
+});
+
+test("what fails elsewhere is done here, and is not sent again", async (t) => {
+  const made = world(t);
+  made.answers.push(() => Promise.resolve(done(1)));
+  assert.equal(await made.order(), "here");
+  assert.equal(await made.order(), "here");
+  assert.deepEqual(made.happened.slice(2), ["kept here: result_failed", "kept here: failed_before"]);
+  made.files.texts.set(`${CWD}/unit.c`, '#include "unit.h"\nint x;\n');
+  assert.match(await made.order(), /by member0/, "another source is another matter");
+});
+
+test("a header that is another one by now: the compiler here", async (t) => {
+  const made = world(t);
+  made.answers.push(() => {
+    made.files.texts.set(`${CWD}/unit.h`, "int other;\n");
+    return Promise.resolve(done());
+  });
+  assert.equal(await made.order(), "here");
+  assert.ok(made.happened.includes("kept here: result_input_differs"));
+  assert.match(await made.order(), /by member0/, "it was passing");
+});
+
+test("what nobody does, or would be too late with, is done here", async (t) => {
+  const nobody = world(t, () => ({ kind: "here", why: "nobody" }));
+  assert.equal(await nobody.order(), "here");
+  const slow = world(t, () => ({ kind: "here", why: "not-worth" }));
+  assert.equal(await slow.order(), "here");
+  assert.deepEqual(
+    [...nobody.happened, ...slow.happened],
+    ["ended cancelled", "kept here: nobody", "ended cancelled", "kept here: not_worth"],
+  );
+});
+
+test("what takes too long is begun here, and ends there when the compiler here has ended", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  const made = world(t);
+  made.answers.push(never);
+  const answer = made.order();
+  while (made.remote.away === 0) await setImmediate();
+  now = LATER_MS;
+  made.running -= 1;
+  t.mock.timers.tick(LATER_MS);
+  assert.equal(await answer, "here");
+  made.remote.ended(1n);
+  while (!made.happened.includes("ended late")) await setImmediate();
+});
+
+test("who has gone is not waited for, neither there", async (t) => {
+  const made = world(t);
+  made.answers.push(never);
+  const gone = new AbortController();
+  const answer = made.order(gone.signal);
+  while (made.remote.away === 0) await setImmediate();
+  gone.abort();
+  await assert.rejects(answer, { name: "AbortError" });
+  assert.ok(made.happened.includes("ended cancelled"));
+});
