@@ -441,6 +441,8 @@ export const limits = {
     settleMs: 250,
     /** The same for what members were told to send to this node. */
     settleHereMs: 25,
+    /** What was given to a member so long ago, and is not in what it tells, has ended. */
+    phantomMs: 10_000,
     /** Who has said to be busy is held to be for so long. */
     busyMs: 250,
     /** What a node can do for others is told when it has changed: not more often, and in a large network not more often for each of so many members. */

@@ -5,7 +5,7 @@ import { limits } from "../base/index.ts";
 import type { Capacity } from "../contracts/index.ts";
 import { Capacities, type Claim } from "./capacities.ts";
 
-const { busyMs, settleMs, tellStaleMs } = limits.placement;
+const { busyMs, phantomMs, settleMs, tellStaleMs } = limits.placement;
 const FOREVER = 1e9;
 
 function world(): { capacities: Capacities; pass: (ms: number) => void } {
@@ -46,6 +46,19 @@ test("a claim that nobody gives back ends; one is given back once", () => {
   assert.equal(capacities.free("a"), 1);
   pass(500);
   assert.equal(capacities.free("a"), 2);
+});
+
+test("what a member must know of and does not has ended, though nobody said so; what it does is kept", () => {
+  const { capacities, pass } = world();
+  for (let i = 0; i < 6; i++) capacities.claim("a", FOREVER);
+  pass(phantomMs - 1);
+  capacities.told(capacity(8));
+  assert.equal(capacities.free("a"), 2);
+  pass(1);
+  capacities.told(capacity(5)); // Three run there.
+  assert.equal(capacities.free("a"), 5);
+  capacities.told(capacity(8));
+  assert.equal(capacities.free("a"), 8);
 });
 
 test("busy, away, silent for long, no member any more", () => {

@@ -7,7 +7,7 @@
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { Capacity } from "../contracts/index.ts";
 
-const { busyMs, claimMost, settleHereMs, settleMs, tellStaleMs } = limits.placement;
+const { busyMs, claimMost, phantomMs, settleHereMs, settleMs, tellStaleMs } = limits.placement;
 
 interface Told {
   readonly capacity: Capacity;
@@ -43,6 +43,7 @@ export class Capacities {
   /** A member has told what it can do. */
   told(capacity: Capacity): void {
     this.#told.set(capacity.member, { capacity, atMs: this.#parts.now() });
+    this.#reconcile(capacity);
     this.#released.delete(capacity.member);
     this.#busy.delete(capacity.member);
   }
@@ -116,6 +117,13 @@ export class Capacities {
   /** A member has said that it has no room, whatever it had told: until it tells again, or for a moment. */
   busy(member: Key): void {
     if (this.#told.has(member)) this.#busy.set(member, this.#parts.now());
+  }
+
+  /** Claims that a member has had long enough to know of, and does not: what they were for has ended, or never came. */
+  #reconcile({ member, slots, free }: Capacity): void {
+    const claims = this.#live(member);
+    const old = [...claims].filter(({ atMs }) => atMs <= this.#parts.now() - phantomMs);
+    for (const claim of old.slice(0, Math.max(0, old.length + Math.max(0, free) - slots))) claims.delete(claim);
   }
 
   #fresh(member: Key): Told | undefined {

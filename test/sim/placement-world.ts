@@ -6,7 +6,7 @@
 import { setImmediate as settled } from "node:timers/promises";
 import { type Digest, digestOf, type Key, limits, type PlacementPattern, silentLog } from "../../src/base/index.ts";
 import type { Capacity, Placed, PlacementFrame, Unit } from "../../src/contracts/index.ts";
-import { type Candidate, rendezvousOrder } from "../../src/net/rendezvous-hash.ts";
+import { rendezvousOrder } from "../../src/net/rendezvous-hash.ts";
 import { Measured, Patterns } from "../../src/placement/index.ts";
 import type { Chance } from "../system/fuzz-random.ts";
 import { SimClock } from "./clock.ts";
@@ -27,8 +27,6 @@ export interface NodeOptions {
   readonly cores: number;
   /** ms for each ms that a unit costs. */
   readonly slowness: number;
-  readonly toolchains?: readonly Digest[];
-  readonly domain?: string;
 }
 
 export interface Ran {
@@ -63,7 +61,11 @@ export class SimNode {
         linked: () => world.linked(this).map((other) => other.key),
         mayWork: () => true,
         rttMs: () => LATENCY_MS.least + LATENCY_MS.most,
-        order: (digest, members) => rendezvousOrder(digest, members.map(world.candidate)).map((one) => one.key),
+        order: (digest, members) =>
+          rendezvousOrder(
+            digest,
+            members.map((member) => ({ key: member, domain: "" })),
+          ).map((one) => one.key),
         send: (to, frame) => world.send(this, to, frame),
         tell: (term) => world.tell(this, (other) => other.patterns.lease.heard(key, term)),
         after: (ms, what) => world.after(this, ms, what),
@@ -89,8 +91,14 @@ export class SimNode {
   }
 
   #capacity(): Capacity {
-    const { cores, toolchains = [TOOLCHAIN] } = this.options;
-    return { member: this.key, slots: cores, free: cores - this.running - this.#waiting.length, toolchains, takesToolchains: false };
+    const { cores } = this.options;
+    return {
+      member: this.key,
+      slots: cores,
+      free: cores - this.running - this.#waiting.length,
+      toolchains: [TOOLCHAIN],
+      takesToolchains: false,
+    };
   }
 
   /** Does a unit of its own; those that run at once share the cores. */
@@ -127,6 +135,10 @@ export class PlacementWorld {
   frames = 0;
   readonly #chance: Chance;
   readonly #clock = new SimClock();
+  /** Dead node → those whose links with it have ended. */
+  readonly #closed = new Map<SimNode, Set<SimNode>>();
+  /** Node → called with each node whose link with it has ended. */
+  readonly #onLost = new Map<SimNode, Set<(node: SimNode) => void>>();
   #happened = 0;
 
   constructor(chance: Chance) {
@@ -137,8 +149,6 @@ export class PlacementWorld {
   get now(): number {
     return this.#clock.now;
   }
-
-  readonly candidate = (key: Key): Candidate => ({ key, domain: this.nodes.find((node) => node.key === key)?.options.domain ?? "" });
 
   add(options: NodeOptions): SimNode {
     const node = new SimNode(this, digestOf(`node ${this.nodes.length}`), options);
@@ -169,8 +179,6 @@ export class PlacementWorld {
     return this.nodes.filter((other) => other !== node && (other.isAlive || !this.#closed.get(other)?.has(node)));
   }
 
-  readonly #closed = new Map<SimNode, Set<SimNode>>();
-
   /** A machine goes out, or its daemon is killed: the others' links end. */
   kill(node: SimNode): void {
     node.isAlive = false;
@@ -185,8 +193,6 @@ export class PlacementWorld {
         });
   }
 
-  readonly #onLost = new Map<SimNode, Set<(node: SimNode) => void>>();
-
   /** Sends a unit to a member and waits for what comes of it, for so long at most. */
   async workFor(asker: SimNode, member: Key, unit: Unit, deadlineMs: number): Promise<Ran> {
     const worker = this.nodes.find(({ key }) => key === member);
@@ -195,13 +201,12 @@ export class PlacementWorld {
     const lost = (node: SimNode): void => void (node === worker && resolve({ kind: "lost" }));
     const listeners = this.#onLost.get(asker) ?? new Set<(node: SimNode) => void>();
     this.#onLost.set(asker, listeners.add(lost));
-    using deadline = this.after(asker, deadlineMs, () => resolve({ kind: "lost" }));
+    using _ = this.after(asker, deadlineMs, () => resolve({ kind: "lost" }));
     this.#carry(asker, worker, () => {
       void worker.work(unit).then((kind) => this.#carry(worker, asker, () => resolve({ kind })));
     });
     const ran = await promise;
     listeners.delete(lost);
-    void deadline;
     return ran;
   }
 
