@@ -211,8 +211,14 @@ export class DiskStore implements LocalStore {
    * @throws the signal's reason
    */
   async inspect(most: InspectionLimits, tell: (found: Inspected) => void, signal: AbortSignal): Promise<Inspected> {
-    const parts = { table: this.#table, audit: (digest: Digest) => this.audit(digest), isHere: (digest: Digest) => this.#here(digest) };
-    const found = await new Inspection({ ...parts, now: this.#parts.now }).run(most, randomInt(SHARDS.length), tell, signal);
+    const inspection = new Inspection({
+      table: this.#table,
+      audit: (digest) => this.audit(digest),
+      isHere: (digest) => this.#here(digest),
+      met: () => this.#damagedBlobs,
+      now: this.#parts.now,
+    });
+    const found = await inspection.run(most, randomInt(SHARDS.length), tell, signal);
     if (found.blobs === found.ofBlobs && found.damaged === 0) this.#damagedBlobs = 0;
     return found;
   }

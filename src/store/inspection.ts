@@ -15,6 +15,8 @@ export interface InspectionParts {
   readonly audit: (digest: Digest) => Promise<boolean>;
   /** Whether some file of that blob is here, whatever is in it. */
   readonly isHere: (digest: Digest) => boolean;
+  /** How many damaged blobs have been met so far, by whomever. */
+  readonly met: () => number;
   /** ms since the epoch */
   readonly now: () => number;
 }
@@ -73,10 +75,11 @@ export class Inspection {
   }
 
   async #look({ digest, stored }: NamedBlob): Promise<void> {
-    const { table, audit, isHere, now } = this.#parts;
+    const { table, audit, isHere, met, now } = this.#parts;
     if (table.get(digest) === undefined) return; // Evicted since it was listed.
-    // One that changes its form just now may be found in neither; its file tells that it is not gone.
-    const isWell = (await audit(digest)) || isHere(digest);
+    const [isGone, before] = [!isHere(digest), met()];
+    // One that is evicted, or changes its form, while it is read is not found either, and not damaged.
+    const isWell = (await audit(digest)) || (!isGone && met() === before);
     const { blobs, bytes, damaged } = this.#found;
     this.#found = { ...this.#found, blobs: blobs + 1, bytes: bytes + stored, damaged: damaged + (isWell ? 0 : 1) };
     const row = table.get(digest);
