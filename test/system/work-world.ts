@@ -144,21 +144,28 @@ export function plainly(cwd: string, source: string, options: readonly string[] 
   return readFileSync(join(cwd, "plain.o"));
 }
 
-/** Programs that a process has started, and those that they have. */
-export function descendants(pid: number): string[] {
-  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const parents = new Map<number, { readonly parent: number; readonly name: string }>();
-  for (const one of all) {
+/** A process: what it is called, its parent, its priority. */
+interface Process {
+  readonly name: string;
+  readonly parent: number;
+  readonly nice: number;
+}
+
+/** Processes that a process has started, and those that they have. */
+export function descendants(pid: number): Process[] {
+  const all = new Map<number, Process>();
+  for (const one of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      const [, name = "", parent = ""] = /^\d+ \((.*)\) \S+ (\d+)/s.exec(readFileSync(`/proc/${one}/stat`, "utf8")) ?? [];
-      parents.set(Number(one), { parent: Number(parent), name });
+      const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${one}/stat`, "utf8")) ?? [];
+      const fields = rest.split(" ").map(Number); // From the third on: proc(5).
+      all.set(Number(one), { name, parent: fields[1] ?? 0, nice: fields[16] ?? 0 });
     } catch {
       // Ended in between.
     }
   }
-  const isOf = (one: number): boolean => {
-    const parent = parents.get(one)?.parent;
-    return parent !== undefined && parent > 0 && (parent === pid || isOf(parent));
+  const isOf = ({ parent }: Process): boolean => {
+    const next = all.get(parent);
+    return parent === pid || (next !== undefined && isOf(next));
   };
-  return [...parents].flatMap(([one, { name }]) => (isOf(one) ? [name] : []));
+  return [...all.values()].filter(isOf);
 }

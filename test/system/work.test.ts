@@ -81,10 +81,11 @@ describe("work for others", () => {
     const node = await invited(t, daemon, 1);
     const requester = await Requester.of(t, node, daemon, compiler);
     const slow = requester.action(toolchain, project(daemon), "slow.cc", SLOW);
-    const runs = async (): Promise<boolean> => descendants(daemon.pid).some((name) => name.startsWith("cc1"));
+    const runs = async (): Promise<boolean> => compilers(daemon).length > 0;
     const stop = new AbortController();
     const cancelled = requester.compile(slow, stop.signal);
     await until(t, runs);
+    assert.ok(compilers(daemon).every(({ nice }) => nice === 5));
     stop.abort(new Error("nobody waits"));
     await assert.rejects(cancelled, /nobody waits/);
     await until(t, async () => !(await runs()));
@@ -102,7 +103,7 @@ describe("work for others", () => {
     if (daemon === undefined) return;
     const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
     const job = requester.compile(requester.action(toolchain, project(daemon), "slow.cc", SLOW));
-    await until(t, async () => descendants(daemon.pid).some((name) => name.startsWith("cc1")));
+    await until(t, async () => compilers(daemon).length > 0);
     const killedAt = performance.now();
     await daemon.stopDaemon("SIGKILL");
     assert.equal((await job).kind, "lost");
@@ -124,6 +125,23 @@ describe("work for others", () => {
     }
   });
 
+  test("cairn share takes effect at once", LONG, async (t) => {
+    const daemon = await workingDaemon(t);
+    if (daemon === undefined) return;
+    const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
+    const action = requester.action(toolchain, project(daemon), "shape.c");
+    for (const [amount, kind] of [
+      ["off", "refused"],
+      ["1%", "done"],
+    ] as const) {
+      const { most } = await ask(daemon, "share", amount);
+      assert.equal(most, amount === "off" ? 0 : 1);
+      assert.equal((await requester.compile(action)).kind, kind);
+    }
+    const { work } = (await daemon.control("GET", "/status")) as { work: { counts: { done: number; refused: number } } };
+    assert.deepEqual([work.counts.done, work.counts.refused], [1, 1]);
+  });
+
   test("without a sandbox a machine declines, and says so", LONG, async (t) => {
     const daemon = await machine(t, "unable");
     await ask(daemon, "init");
@@ -138,6 +156,10 @@ describe("work for others", () => {
     assert.ok(outcome.kind === "refused" && outcome.reason === "not_shared", JSON.stringify(outcome));
     assert.equal(daemon.events("work.unable").length, 1);
   });
+
+  function compilers(daemon: TestNode): ReturnType<typeof descendants> {
+    return descendants(daemon.pid).filter(({ name }) => name.startsWith("cc1"));
+  }
 
   async function doctor(daemon: TestNode): Promise<{ checks: { check: string; detail: string }[] }> {
     return { checks: (await daemon.control("GET", "/doctor")) as unknown as { check: string; detail: string }[] };
