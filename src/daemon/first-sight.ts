@@ -4,14 +4,12 @@
  *
  * Knows: what compilers are usually called. Does not know: when there is time, or what a compiler is.
  */
-import { readdirSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { Environment, Log } from "../base/index.ts";
 import type { Toolchains } from "../contracts/index.ts";
 
-/** `gcc`, `clang++-19`, `x86_64-linux-gnu-g++-12`: what a compiler is called is part of what it is. */
-const NAME = /^(?:[\w.]+-)*(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+)(?:-\d+(?:\.\d+)*)?$/;
-const MOST_COMPILERS = 32;
+const NAMES = ["cc", "c++", "gcc", "g++", "clang", "clang++"] as const;
 
 export interface FirstSightParts {
   readonly toolchains: Pick<Toolchains, "identify">;
@@ -47,31 +45,17 @@ export class FirstSight {
   }
 }
 
-/** The first of each name, the plainest names first. */
+/** The first of each name. Several names may lead to one program: what a driver is called is part of what it is. */
 function compilersOn(path: string): string[] {
-  const found = new Map<string, string>();
-  for (const directory of path.split(":").filter((one) => isAbsolute(one))) {
-    for (const name of namesIn(directory)) {
+  const directories = path.split(":").filter((directory) => isAbsolute(directory));
+  const found: string[] = [];
+  for (const name of NAMES) {
+    for (const directory of directories) {
       const compiler = join(directory, name);
-      if (!found.has(name) && realPath(compiler) !== undefined) found.set(name, compiler);
+      if (!existsSync(compiler)) continue;
+      found.push(compiler);
+      break;
     }
   }
-  const names = [...found.keys()].toSorted((a, b) => a.length - b.length || (a < b ? -1 : 1));
-  return names.slice(0, MOST_COMPILERS).flatMap((name) => found.get(name) ?? []);
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory).filter((name) => NAME.test(name));
-  } catch {
-    return [];
-  }
-}
-
-function realPath(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
-  }
+  return found;
 }
