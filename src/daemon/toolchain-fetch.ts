@@ -5,14 +5,13 @@
  */
 import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
 import { type Elf, readElf } from "../exec/index.ts";
-import type { DiskStore, Pins } from "../store/index.ts";
+import type { DiskStore } from "../store/index.ts";
 import type { TreeCodec } from "../wire/index.ts";
 import { aboutIn, type NotTaken, objectionToPrograms, type PackCodecs, type Unpacked, unpack } from "./toolchain-pack.ts";
 import { TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
 
 export interface ToolchainFetchParts {
   readonly store: DiskStore;
-  readonly pins: Pick<Pins, "hold">;
   readonly codecs: PackCodecs & { readonly trees: TreeCodec };
   /** Undefined: only what is here counts. */
   readonly network: TreeNetwork | undefined;

@@ -270,7 +270,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(fetchMs)]);
     const network = member === undefined ? undefined : this.#parts.network()?.trees;
     const own = member === undefined ? new Map<Digest, string>() : await this.#packer.places(this.#parts.toolchains.installed(), signal);
-    const parts = { store, pins, codecs: await loadCodecs(), network, own, machine: this.#machine };
+    const parts = { store, codecs: await loadCodecs(), network, own, machine: this.#machine };
     return await bringToolchain(parts, asked, member === undefined ? [] : [member], admit, hold.blobs, signal);
   }
 }
