@@ -80,17 +80,12 @@ test("units that another machine compiles are measured, and equal the compiler's
   const report = await elsewhere(tiny);
   if (report.rows.length === 0) return t.skip(report.notes.join("; "));
   check(report, /a member above the compiler alone/);
-  assert.ok(!report.notes.some((note) => note.includes("were compiled elsewhere")), format(report));
 });
 
 test("machines that compile for one more are measured", { skip: withoutNinja }, async (t) => {
   const report = await workers(tiny);
   if (report.rows.length === 0) return t.skip(report.notes.join("; "));
   check(report, /2 are so many times as fast as one/);
-  assert.ok(
-    report.notes.some((note) => note.includes(": 2 of 2 units were compiled by the 2")),
-    format(report),
-  );
 });
 
 test("the sandbox is measured, and its objects are the compiler's", { skip: withoutNinja }, async (t) => {

@@ -10,7 +10,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { endPipe } from "../test/system/remote-world.ts";
 import type { Member } from "./machines.ts";
 
-const POLL_MS = 50;
+const POLL_MS = 20;
+const LOOKS = 100;
+/** gcc and g++, each by two names. */
+const COMPILERS = 4;
 
 /** Waits until the one knows that the others work; false where they never will. */
 export async function areOffered(builder: Member, helpers: readonly Member[]): Promise<boolean> {
@@ -19,8 +22,8 @@ export async function areOffered(builder: Member, helpers: readonly Member[]): P
     if (checks.some(({ check, ok }) => check === "sandbox" && !ok)) return false;
   }
   for (;;) {
-    const { peers } = (await builder.node.ask("/network/peers")) as { peers: { work: { slots: number } | null }[] };
-    if (peers.filter(({ work }) => (work?.slots ?? 0) > 0).length === helpers.length) return true;
+    const { peers } = (await builder.node.ask("/network/peers")) as { peers: { work: { toolchains: number } | null }[] };
+    if (peers.filter(({ work }) => (work?.toolchains ?? 0) >= COMPILERS).length === helpers.length) return true;
     await sleep(POLL_MS);
   }
 }
@@ -37,15 +40,17 @@ export class Crowd implements AsyncDisposable {
     const pipes: string[] = [];
     mkdirSync(directory);
     const running = async (): Promise<number> => ((await node.node.ask("/status")).jobs as { running: number }).running;
-    for (let at = 0; at < size; at++) {
+    // One after the other: of many at once some would not wait for the daemon's first word, and nobody would know of them.
+    for (let at = 0; (await running()) < size; at++) {
+      if (at > 2 * size) throw new Error("the daemon hears of too few compiles");
       const pipe = join(directory, `pipe${at}.h`);
       execFileSync("mkfifo", [pipe]);
       pipes.push(pipe);
       writeFileSync(join(directory, `wait${at}.c`), `#include "pipe${at}.h"\n`);
       const args = ["gcc", "-c", `wait${at}.c`, "-o", `wait${at}.o`];
+      const before = await running();
       waiting.push(spawn(node.launcher, args, { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" }));
-      // One after the other: of many at once some would not wait for the daemon's first word.
-      while ((await running()) <= at) await sleep(POLL_MS);
+      for (let looks = 0; looks < LOOKS && (await running()) === before; looks++) await sleep(POLL_MS);
     }
     return new Crowd(waiting, pipes);
   }
@@ -60,7 +65,8 @@ export class Crowd implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#waiting.map((child) => once(child, "exit"));
+    const waiting = this.#waiting.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const ended = waiting.map((child) => once(child, "exit"));
     for (const pipe of this.#pipes) endPipe(pipe);
     await Promise.all(ended);
   }
