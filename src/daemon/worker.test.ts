@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { type Digest, limits } from "../base/index.ts";
+import { CairnError, type Digest, limits } from "../base/index.ts";
 import type { CompileAction, ExecutorAction, ExecutorOutcome, WorkerOutcome } from "../contracts/index.ts";
 import { Worker, type WorkerParts } from "./worker.ts";
 
@@ -163,6 +163,19 @@ test("a cancelled job is ended, whether it runs or waits, and gives back what it
   for (const job of jobs) await assert.rejects(job);
   await machine.untilRunning(t);
   assert.deepEqual([machine.worker.running, machine.held, machine.worker.counts.cancelled], [0, 0, 2]);
+});
+
+test("inputs that are too many for this machine are refused; too many of all jobs together are not now", QUICK, async () => {
+  const machine = new Machine();
+  for (const [what, kind] of [
+    ["inputs", "refused"],
+    ["assembling", "busy"],
+  ] as const) {
+    const bring = (): Promise<never> => Promise.reject(new CairnError("limit-exceeded", { what }));
+    const outcome = await machine.worker.compile(A, asked("1", { inputs: [{ path: "/x", digest: "11" }] }), bring, never);
+    assert.equal(outcome.kind, kind);
+  }
+  assert.equal(machine.held, 0);
 });
 
 const REFUSED: readonly (readonly [about: string, parts: Partial<WorkerParts>, reason: string, more?: Partial<CompileAction>])[] = [

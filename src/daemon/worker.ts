@@ -196,9 +196,9 @@ export class Worker implements WorkDesk {
         const [absent] = await bring(missing, take, signal);
         if (absent !== undefined) return { kind: "refused", reason: "input_missing", detail: absent };
       } catch (error) {
-        if (error instanceof CairnError && error.code === "limit-exceeded")
-          return { kind: "refused", reason: "too_much", detail: "inputs" };
-        throw error;
+        if (!(error instanceof CairnError) || error.code !== "limit-exceeded") throw error;
+        // Not the job's own inputs, but those of all: later there may be room.
+        return error.facts.what === "assembling" ? { kind: "busy" } : { kind: "refused", reason: "too_much", detail: "inputs" };
       }
     }
     return stage.bytes > work.inputBytes ? { kind: "refused", reason: "too_much", detail: "inputs" } : undefined;

@@ -43,7 +43,7 @@ export class Work implements Workers, Disposable {
   readonly #asking = new Map<Key, Promise<WorkAsker>>();
   readonly #answering = new Set<WorkAnswerer>();
   readonly #assembling = { bytes: 0 };
-  /** Members that did not keep to the rules, and those that could not be asked. */
+  /** Of members that did not keep to the rules, whichever side they were on. */
   readonly #offences: Offences;
   #isOver = false;
 
