@@ -26,7 +26,10 @@ export interface NameServiceParts {
 }
 
 /** What a name stands for, or why nobody can say. */
-export type FoundName = { readonly kind: "found"; readonly record: NameRecord } | { readonly kind: "none"; readonly why: string };
+/** `unclear`: another question would have an answer. */
+export type FoundName =
+  | { readonly kind: "found"; readonly record: NameRecord }
+  | { readonly kind: "none" | "unclear"; readonly why: string };
 
 export class NameService implements Disposable {
   readonly #parts: NameServiceParts;
@@ -85,11 +88,11 @@ export class NameService implements Disposable {
 
   /**
    * @param text a name, or MEMBER:NAME
-   * @throws {CairnError} not-found when nobody or several say what it is, or somebody says two things at once; member-unknown
+   * @throws {CairnError} not-found when nobody says what it is, or somebody says two things at once; usage when several do; member-unknown
    */
   async resolve(text: string): Promise<object> {
     const found = await this.find(text);
-    if (found.kind === "none") throw new CairnError("not-found", { why: found.why });
+    if (found.kind !== "found") throw new CairnError(found.kind === "none" ? "not-found" : "usage", { why: found.why });
     const { name, root, sequence, author, expiresAtMs } = found.record;
     const cid = await cidOf(found.record);
     return { name, root, ...cid, sequence, author: this.#called(author), key: author, expiresAt: new Date(expiresAtMs).toISOString() };
@@ -99,7 +102,7 @@ export class NameService implements Disposable {
   async find(text: string): Promise<FoundName> {
     const { state } = this.#parts.members;
     const [name = "", member] = text.split(":").toReversed();
-    if (!isName(name)) return none(`${text} cannot be a name`);
+    if (!isName(name)) return { kind: "unclear", why: `${text} cannot be a name` };
     const author = member === undefined ? undefined : memberCalled(state, member).key;
     await this.#ask(name);
     const said = [...this.#kept.values()]
@@ -111,7 +114,8 @@ export class NameService implements Disposable {
     const [record, ...others] = said.flatMap((one) => (one.kind === "root" ? [one.record] : []));
     if (record === undefined) return none(said.length > 0 ? `${text} has expired` : `nobody says what ${text} is`);
     const authors = [record, ...others].map((one) => `${this.#called(one.author)}:${name}`);
-    return others.length > 0 ? none(`several members say what ${name} is: ${authors.join(", ")}`) : { kind: "found", record };
+    if (others.length > 0) return { kind: "unclear", why: `several members say what ${name} is: ${authors.join(", ")}` };
+    return { kind: "found", record };
   }
 
   /** A member gives records, or asks. */
