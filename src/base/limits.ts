@@ -742,7 +742,7 @@ export const limits = {
     members: 3,
     /** While all cores here and all members are busy, a compile waits for so long, and then it is done here all the same. */
     waitMs: 20_000,
-    /** Compiles that are remembered to be nothing for others. */
+    /** Compiles that are remembered to be nothing for others; members that have used a compiler, with the compiler. */
     failuresRemembered: 4_096,
     /** What nothing was measured of takes so long. */
     unknownMs: 2_000,

@@ -83,6 +83,8 @@ export class Remote implements Disposable {
   readonly #dispatch: Dispatch;
   /** Compiles that came back as nothing of use: they are done here. */
   readonly #failures = new Generations<string, true>(limits.remote.failuresRemembered);
+  /** Members that have used a compiler for this node, with the compiler. */
+  readonly #acquainted = new Generations<string, true>(limits.remote.failuresRemembered);
   /** Members that have what runs here as well, by job. */
   readonly #raced = new Map<bigint, AbortController>();
 
@@ -241,11 +243,20 @@ export class Remote implements Disposable {
       log.event("debug", "remote.cancelled", { source: order.understood.sourcePath, member });
       throw error;
     }
-    end(endOf(outcome));
+    if (outcome.kind === "done") this.#measure(placement, parcel.unit, placed, outcome, performance.now() - began);
+    else end(outcome.kind === "killed" ? "done" : outcome.kind);
     const tookMs = Math.round(performance.now() - began);
     log.event("debug", "remote.ended", { source: order.understood.sourcePath, member, tookMs, sentBytes: sent.bytes, ...factsOf(outcome) });
     if (outcome.kind !== "done") return this.#failed(order, outcome);
     return this.#taken(order, parcel, outcome, { member, tookMs, sentBytes: sent.bytes }, race);
+  }
+
+  /** Tells how fast a member is: waiting there, and laying out a compiler for the first time, say nothing of the next one; nor does an error. */
+  #measure(placement: Placement, unit: Unit, placed: Extract<Placed, { kind: "member" }>, done: Done, tookMs: number): void {
+    const pair = `${placed.member} ${unit.toolchain}`;
+    const ms = this.#acquainted.has(pair) ? tookMs - done.queuedMs : done.used.wallMs;
+    this.#acquainted.set(pair, true);
+    placement.ended(unit, placed, done.exitCode === 0 ? "done" : "cancelled", Math.max(0, ms));
   }
 
   async #taken<A>(
@@ -279,10 +290,6 @@ export class Remote implements Disposable {
     if (lasting) this.#failures.set(keyOf(order.understood, order.look), true);
     return { kind: "failed", reason, lasting };
   }
-}
-
-function endOf({ kind }: WorkerOutcome): PlacedOutcome {
-  return kind === "killed" ? "done" : kind;
 }
 
 function factsOf(outcome: WorkerOutcome): Record<string, string | number> {
