@@ -157,7 +157,10 @@ export class Remote implements Disposable {
       }
       const leftMs = began + limits.remote.waitMs - performance.now();
       // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
-      if (leftMs <= 0 || this.#dispatch.away === 0) return here();
+      if (leftMs <= 0 || this.#dispatch.away === 0) {
+        if (isWorth && tried.length === 0) order.keptHere("busy");
+        return here();
+      }
       await this.#dispatch.turn(isWorth, leftMs, waited, order.gone);
     }
   }
