@@ -60,7 +60,7 @@ async function twoMachines(t: TestContext): Promise<{ builder: TestNode; helper:
   // The first process of sandboxes is built while there is a compiler.
   const checks = (await helper.control("GET", "/doctor")) as unknown as { check: string; detail: string }[];
   const sandbox = checks.find(({ check }) => check === "sandbox")?.detail ?? "";
-  if (!sandbox.startsWith("could")) {
+  if (!sandbox.startsWith("runs")) {
     t.skip(`no sandbox here: ${sandbox}`);
     return undefined;
   }
