@@ -13,8 +13,10 @@ export interface Toolchain {
   readonly digest: Digest;
   /** Files whose content is in the digest: driver, cc1*, as, shared libraries, specs. Absolute, links not resolved. */
   readonly files: readonly string[];
-  /** Places where a part would be found first if it existed (specs, `as` earlier on PATH, clang configuration). */
+  /** Places where a part would be found first if it existed, whatever PATH is (specs, `as` beside cc1, clang configuration). */
   readonly absent: readonly string[];
+  /** The same by the PATH of who asked: it is no part of what the toolchain is, and does not travel. */
+  readonly earlierOnPath: readonly string[];
   /** Files that only have to be there: by them clang finds the gcc whose headers of C++ it uses. It reads none of them. */
   readonly beside: readonly string[];
   /** Set where its files are none of this machine's, but blobs of the store. */

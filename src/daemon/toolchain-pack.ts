@@ -127,7 +127,7 @@ export async function unpack(
   const { family, version, target, compiler, files, absent, beside } = pack;
   if (toolchainDigest({ family, version, target, files }, compiler, contents) !== asked.digest) return refused("another digest");
   const layout = { root: asked.root, ...laid };
-  const toolchain: Toolchain = { family, version, target, digest: asked.digest, files, absent, beside, layout };
+  const toolchain: Toolchain = { family, version, target, digest: asked.digest, files, absent, earlierOnPath: [], beside, layout };
   return { kind: "unpacked", installed: { compiler, toolchain }, bytes: again.offer.bytes };
 }
 

@@ -71,6 +71,7 @@ test("where specs would be found none may lie", async () => {
     digest: DIGEST,
     files: [],
     beside: [],
+    earlierOnPath: [],
     absent: ["/usr/lib/gcc/12/../specs"],
   } as const;
   for (const path of ["/usr/lib/gcc/specs", "/lib/gcc/specs", "/usr/lib/up/usr/lib/gcc/specs"]) {

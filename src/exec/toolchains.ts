@@ -97,12 +97,12 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
   }
 
   #unchanged(known: Known): boolean {
-    const { files, absent } = known.toolchain;
+    const { files, absent, earlierOnPath } = known.toolchain;
     for (let i = 0; i < files.length; i++) {
       const state = this.#files.state(files[i] ?? "");
       if (state.kind !== "file" || state.digest !== known.digests[i]) return false;
     }
-    return absent.every((path) => this.#files.absent(path));
+    return [...absent, ...earlierOnPath].every((path) => this.#files.absent(path));
   }
 
   async #identify(key: string, compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead> {
@@ -133,7 +133,8 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const { family, version, target } = banner;
     const digest = toolchainDigest({ family, version, target, files }, compiler, digests);
     const beside = this.#gccBeside(banner);
-    const toolchain: Toolchain = { family, version, target, digest, files, absent: parts.absent, beside };
+    const { absent, earlierOnPath } = parts;
+    const toolchain: Toolchain = { family, version, target, digest, files, absent, earlierOnPath, beside };
     this.#known.set(key, { compiler, toolchain, digests });
     keepRecent(this.#known, 64);
     this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
@@ -147,7 +148,7 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     environment: CompilerEnvironment,
     env: Record<string, string>,
     signal: AbortSignal,
-  ): Promise<{ programs: string[]; absent: string[] }> {
+  ): Promise<{ programs: string[]; absent: string[]; earlierOnPath: string[] }> {
     const ask = async (args: string[]): Promise<string> =>
       (await runProgram(compiler, args, { cwd: "/", environment: env }, signal)).stdout.trim();
     const names = banner.family === "gcc" ? ["cc1", "cc1plus", "cc1obj", "cc1objplus", "as"] : ["as"];
@@ -157,19 +158,21 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const onPath = (environment.get("PATH") ?? "").split(":").filter((directory) => isAbsolute(directory));
     const programs = [compiler];
     const absent: string[] = [];
+    const earlierOnPath: string[] = [];
     found.forEach((program, i) => {
       const name = names[i] ?? "";
-      const candidates = [...directories.map((directory) => join(directory, name)), ...onPath.map((directory) => join(directory, name))];
+      const own = directories.map((directory) => join(directory, name));
+      const candidates = [...own, ...onPath.map((directory) => join(directory, name))];
       const path = isAbsolute(program) ? program : candidates.find((candidate) => !this.#files.absent(candidate));
       if (path === undefined) return; // A language that is not installed.
       programs.push(path);
-      for (const candidate of candidates) {
+      for (const [at, candidate] of candidates.entries()) {
         if (candidate === path || !this.#files.absent(candidate)) break;
-        absent.push(candidate);
+        (at < own.length ? absent : earlierOnPath).push(candidate);
       }
     });
     absent.push(...this.#settingsThatMayAppear(compiler, banner, searched));
-    return { programs: [...new Set(programs)], absent: [...new Set(absent)] };
+    return { programs: [...new Set(programs)], absent: [...new Set(absent)], earlierOnPath };
   }
 
   /** What tells clang that there is a gcc, for this machine and the smaller ones that it can be. */

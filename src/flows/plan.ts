@@ -98,7 +98,7 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   // The entry may be that of a command without them, or with others that said the same.
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
-  const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent];
+  const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent, ...toolchain.earlierOnPath];
   return { inputs, absences: absencesOf(look, understood, missing) };
 }
 

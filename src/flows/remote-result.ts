@@ -14,6 +14,9 @@ import { hasHeaders, type Understood } from "./request.ts";
 import type { WrittenFile } from "./run-outputs.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
+/** Bytes of a message that the log shows of a failure elsewhere. */
+const MESSAGE_SHOWN = 300;
+
 export type Done = Extract<WorkerOutcome, { kind: "done" }>;
 
 /** What was sent, and what is needed to look at what came of it. */
@@ -32,7 +35,7 @@ export type Judged =
 export async function judge(facts: SourceFacts, sent: Sent, done: Done, look: Look): Promise<Judged> {
   const { understood, inputs, search } = sent;
   // Errors are those of the compiler here.
-  if (done.exitCode !== 0) return bad("failed", `exit code ${done.exitCode}`);
+  if (done.exitCode !== 0) return bad("failed", `exit code ${done.exitCode}: ${done.stderr.toString("utf8", 0, MESSAGE_SHOWN)}`);
   const strange = messageObstacle(understood.question, [done.stdout, done.stderr], look, (path) => inputs.files.has(path));
   if (strange !== undefined) return bad("messages", strange);
   const files = filesOf(understood, done);

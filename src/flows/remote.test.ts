@@ -21,6 +21,7 @@ const TOOLCHAIN: Toolchain = {
   files: [],
   absent: [],
   beside: [],
+  earlierOnPath: [],
 };
 const USED: Usage = { wallMs: 100, cpuMs: 90, residentBytes: 1 };
 const SEARCH = { quote: [], angle: [], missing: [], duplicates: [] };
