@@ -58,6 +58,30 @@ test("a sandbox without room for contents that nobody needs runs one job after t
   assert.deepEqual(await Promise.all(["third", "third", "fourth"].map(run)), ["third", "third", "fourth"]);
 });
 
+test("jobs that run at the same time have each their own inputs, to the end", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  const toolchain = await toolchainOn(t, on);
+  if (sandbox === undefined || toolchain === undefined) return;
+  const [lanes, each, slow] = [4, 5, "#define A B B B B B B B B\n#define B C C C C C C C C\n#define C 1 1 1 1 1 1 1 1\nA A A A A A A A\n"];
+  const run = async (name: string): Promise<string> => {
+    const [first, last] = ["first", "last"].map((which) => {
+      const text = `${name} ${which}\n`;
+      return { path: `/project/${name}-${which}.h`, digest: on.store.write(Buffer.from(text)), executable: false };
+    });
+    const { inputs, ...more } = preprocess(on, toolchain, `#include "${name}-first.h"\n${slow.repeat(8)}#include "${name}-last.h"\n`);
+    assert.ok(first !== undefined && last !== undefined);
+    const outcome = await sandbox.run({ ...more, inputs: [...inputs, first, last] }, never);
+    if (outcome.kind !== "done") return JSON.stringify(outcome);
+    const lines = outcome.stdout.toString().trim().split("\n");
+    return `${lines[0]}, ${lines.at(-1)}`;
+  };
+  const lane = async (of: number): Promise<void> => {
+    for (let at = 0; at < each; at++) assert.equal(await run(`n${of}x${at}`), `n${of}x${at} first, n${of}x${at} last`);
+  };
+  await Promise.all(Array.from({ length: lanes }, (_, of) => lane(of)));
+});
+
 test("contents of others are closed to everybody but who runs jobs", async (t) => {
   if (process.geteuid?.() !== 0) return t.skip("only root can look as somebody else");
   await using on = ground();

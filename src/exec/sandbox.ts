@@ -121,7 +121,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
       return lackOfSystem(error);
     }
     held.defer(() => this.#giveBack({ toolchain: action.toolchain?.digest, root }));
-    return this.#runIn(setup, root.directory, action, signal);
+    return await this.#runIn(setup, root.directory, action, signal); // Not before it has ended may others have what is held.
   }
 
   /** @param held what the action needs stays until this is disposed of */
