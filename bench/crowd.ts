@@ -1,73 +1,85 @@
 /**
- * Machines without an idle core, and others that compile for them.
+ * Many members in one process, each linked with the one that invited them and with nobody else. Run by network.ts.
+ *
+ * Each line on standard input is an invitation; each answer on standard output is one line.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { endPipe } from "../test/system/remote-world.ts";
-import type { Member } from "./machines.ts";
+import { type Host, type Key, limits, silentLog } from "../src/base/index.ts";
+import type { Roster } from "../src/contracts/index.ts";
+import { NetworkGossip } from "../src/daemon/network-gossip.ts";
+import { Network } from "../src/net/index.ts";
+import { genesisDomainDecides, keyPairFromSeed, Members, Membership, makeIdentity, requestToJoin } from "../src/trust/index.ts";
+import { loadNetworkCodec } from "../src/wire/index.ts";
 
-const POLL_MS = 20;
-const LOOKS = 100;
-/** gcc and g++, each by two names. */
-const COMPILERS = 4;
+const codec = await loadNetworkCodec();
+const rule = genesisDomainDecides;
+const now = (): number => performance.now();
+/** Kept, so that they go on talking. */
+const talking: NetworkGossip[] = [];
+let joined = 0;
 
-/** Waits until the one knows that the others work; false where they never will. */
-export async function areOffered(builder: Member, helpers: readonly Member[]): Promise<boolean> {
-  for (const helper of helpers) {
-    const checks = (await helper.node.ask("/doctor")) as unknown as { check: string; ok: boolean }[];
-    if (checks.some(({ check, ok }) => check === "sandbox" && !ok)) return false;
-  }
-  for (;;) {
-    const { peers } = (await builder.node.ask("/network/peers")) as { peers: { work: { toolchains: number } | null }[] };
-    if (peers.filter(({ work }) => (work?.toolchains ?? 0) >= COMPILERS).length === helpers.length) return true;
-    await sleep(POLL_MS);
-  }
+/** What this member knows of the network, as if nobody but `host` were in it. */
+function onlyWith(host: Key, members: Members): Roster {
+  const isNear = (key: Key): boolean => key === host || key === members.self;
+  return {
+    network: members.network,
+    self: members.self,
+    standing: (key) => (isNear(key) ? members.standing(key) : "unknown"),
+    others: () => [host],
+    proof: () => members.proof(),
+    convince: (key, proof) => isNear(key) && members.convince(key, proof),
+    take: (statements) => members.take(statements),
+    summary: () => members.summary(),
+    have: () => members.have(),
+    missing: (theirs) => members.missing(theirs),
+    redeem: () => ({ kind: "refused", reason: "stranger" }),
+    onChange: (listener) => members.onChange(listener),
+  };
 }
 
-/** Compiles that wait for the writers of pipes, which takes no time of a processor. */
-export class Crowd implements AsyncDisposable {
-  readonly #waiting: readonly ChildProcess[];
-  readonly #pipes: readonly string[];
-
-  /** @param timesCores so many compiles a core */
-  static async gather(node: Member, directory: string, timesCores: number): Promise<Crowd> {
-    const size = timesCores * availableParallelism();
-    const waiting: ChildProcess[] = [];
-    const pipes: string[] = [];
-    mkdirSync(directory);
-    const running = async (): Promise<number> => ((await node.node.ask("/status")).jobs as { running: number }).running;
-    // One after the other: of many at once some would not wait for the daemon's first word, and nobody would know of them.
-    for (let at = 0; (await running()) < size; at++) {
-      if (at > 2 * size) throw new Error("the daemon hears of too few compiles");
-      const pipe = join(directory, `pipe${at}.h`);
-      execFileSync("mkfifo", [pipe]);
-      pipes.push(pipe);
-      writeFileSync(join(directory, `wait${at}.c`), `#include "pipe${at}.h"\n`);
-      const args = ["gcc", "-c", `wait${at}.c`, "-o", `wait${at}.o`];
-      const before = await running();
-      waiting.push(spawn(node.launcher, args, { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" }));
-      for (let looks = 0; looks < LOOKS && (await running()) === before; looks++) await sleep(POLL_MS);
-    }
-    return new Crowd(waiting, pipes);
-  }
-
-  private constructor(waiting: readonly ChildProcess[], pipes: readonly string[]) {
-    this.#waiting = waiting;
-    this.#pipes = pipes;
-  }
-
-  get size(): number {
-    return this.#waiting.length;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const waiting = this.#waiting.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
-    const ended = waiting.map((child) => once(child, "exit"));
-    for (const pipe of this.#pipes) endPipe(pipe);
-    await Promise.all(ended);
-  }
+async function join(text: string): Promise<void> {
+  const line = codec.readInvitationLine(text);
+  const host = line?.hosts[0]?.peerKey;
+  if (line === undefined || host === undefined) throw new Error("no invitation");
+  const seed = randomBytes(32);
+  const keys = keyPairFromSeed(seed);
+  const membership = new Membership({ codec, rule }, line.network);
+  const members = new Members({ membership, codec, rule, keys, now: Date.now });
+  const saved = { load: (): Host[] => [], save: () => undefined, forget: () => undefined };
+  const roster = onlyWith(host, members);
+  const network = await Network.start(
+    {
+      roster,
+      saved,
+      discoveries: () => [],
+      domainOf: () => "",
+      anchors: { load: () => [], save: () => undefined },
+      codec,
+      log: silentLog,
+      now,
+      random: Math.random,
+    },
+    {
+      seed,
+      listen: [["/ip4/127.0.0.1/tcp/0"]],
+      links: { ...limits.peerSet, most: limits.peers },
+      relay: { circuits: 0 },
+      portMapping: false,
+    },
+  );
+  const kept = { setting: () => undefined, set: () => undefined };
+  talking.push(new NetworkGossip({ network, members, codec, keys, kept, work: () => ({ jobs: 0, cacheBytes: 0 }), log: silentLog }));
+  joined += 1;
+  const identity = makeIdentity(keys, keyPairFromSeed(randomBytes(32)), `crowd-${joined}`);
+  const outcome = await network.join(line, requestToJoin(codec, keys, identity, line), AbortSignal.timeout(30_000));
+  if (outcome.kind === "refused") throw new Error(outcome.reason);
+  while (members.standing(members.self) === "unknown") await sleep(5);
 }
+
+for await (const line of createInterface({ input: process.stdin })) {
+  await join(line);
+  process.stdout.write(`${joined}\n`);
+}
+process.exit(0);

@@ -75,7 +75,7 @@ test("a pack is read as what was packed", async () => {
   assert.equal(installed.compiler, "/usr/bin/gcc");
   const { layout, ...toolchain } = installed.toolchain;
   const { family, version, target, files, absent, beside } = ABOUT;
-  assert.deepEqual(toolchain, { family, version, target, files, absent, beside, digest: DIGEST });
+  assert.deepEqual(toolchain, { family, version, target, files, absent, earlierOnPath: [], beside, digest: DIGEST });
   assert.deepEqual(layout, { root: made().offer.root, ...LAID });
 });
 

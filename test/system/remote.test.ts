@@ -218,6 +218,6 @@ test(
     const counts = counted(before, await builder.counters());
     // On a machine that is busy otherwise some wrappers may not have waited for the daemon's first word.
     assert.ok((counts.built_elsewhere ?? 0) > 0 && (counts.miss ?? 0) > 0, JSON.stringify(counts));
-    assert.ok(most <= availableParallelism() + 1, `${most} at once`); // What has come back as nothing of use does not wait.
+    assert.ok(most < units.length / 2, `${most} at once`); // What has come back as nothing of use does not wait, nor what is late.
   },
 );

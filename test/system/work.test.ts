@@ -153,7 +153,7 @@ describe("work for others", () => {
     const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
     const outcome = await requester.compile(requester.action(toolchain, project(daemon), "shape.c"));
     assert.ok(outcome.kind === "refused" && outcome.reason === "not_shared", JSON.stringify(outcome));
-    assert.equal(daemon.events("work.unable").length, 1);
+    await until(t, async () => daemon.events("work.unable").length === 1);
   });
 
   /** Of others' jobs, which run with lower priority; the daemon asks compilers what they are, too. */
