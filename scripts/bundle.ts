@@ -32,6 +32,7 @@ export async function bundle(directory: string = APP): Promise<void> {
       { in: "src/cli/main.ts", out: "cli" },
       { in: "src/daemon/main.ts", out: "daemon" },
       { in: "src/daemon/data-thread.ts", out: "data-thread" },
+      { in: "src/store/hash-thread.ts", out: "hash-thread" },
     ],
     outdir: making,
     chunkNames: "[name]-[hash]",
