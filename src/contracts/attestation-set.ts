@@ -27,6 +27,7 @@ export interface KnownAttestation {
   readonly id: AttestationId;
   readonly signer: Key;
   readonly manifest: Digest;
+  readonly action: Digest;
   readonly bytes: Uint8Array;
 }
 

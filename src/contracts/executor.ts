@@ -11,7 +11,25 @@ export interface InputFile {
   readonly path: string;
   readonly digest: Digest;
   readonly executable: boolean;
+  /** Of its content, where that is known: what is large is not read into memory. */
+  readonly bytes?: number;
 }
+
+/** For programs that write beside their inputs, as those of build tools do. */
+export interface ActionWork {
+  /** The directory that all inputs lie below. The program sees it at another place, in which it may write. */
+  readonly root: string;
+  /** Files, directories or links that the program may leave: normal paths below the root, without a slash in front. */
+  readonly outputs: readonly string[];
+  /** Links among the inputs. */
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+}
+
+/** What a program has left below its root, at an output or in one that is a directory. */
+export type Left =
+  | { readonly kind: "file"; readonly path: string; readonly content: Buffer; readonly executable: boolean }
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: "link"; readonly path: string; readonly target: string };
 
 /** A word of the command line; where an output lies is for the executor to say. */
 export type Argument = string | { readonly output: string };
@@ -50,7 +68,16 @@ export interface ExecutorAction {
   readonly directories: readonly string[];
   /** Files that the program may leave: plain names without directories. */
   readonly outputs: readonly string[];
+  /** Instead of plain outputs; who has no other place to work in refuses it. */
+  readonly work?: ActionWork;
+  /** Whether it may read and run what is installed on this machine. */
+  readonly usesSystem?: boolean;
   readonly limits: ActionLimits;
+  /**
+   * What all its processes may hold in memory together, by its sandbox, which then refuses memory that is no process' own; undefined: as much as the
+   * addresses of one.
+   */
+  readonly heldBytes?: number;
 }
 
 export interface OutputFile {
@@ -76,8 +103,8 @@ export type ActionRefusal =
   | "input_missing" // The content of an input is not to be had.
   | "too_much"; // More inputs, directories, arguments, variables, or larger limits than are taken.
 
-/** Which limit ended a run. `output`: what it wrote or printed; `files`: how many files it made. */
-export type ActionLimit = "wall" | "cpu" | "file_size" | "output" | "files";
+/** Which limit ended a run. `output`: what it wrote or printed; `files`: how many files it made; `memory`: what all its processes held. */
+export type ActionLimit = "wall" | "cpu" | "file_size" | "output" | "files" | "memory";
 
 /** Why this machine runs nothing in this way, now or ever. */
 export type ExecutorLack =
@@ -100,6 +127,8 @@ export type ExecutorOutcome =
       readonly outputs: readonly OutputFile[];
       /** Declared outputs that it left as something else: a link, a pipe, a second name of another file. */
       readonly strange: readonly string[];
+      /** Of an action with a place to work in; directories stand before what is in them. */
+      readonly left?: readonly Left[];
       readonly used: Usage;
     }
   | { readonly kind: "refused"; readonly reason: ActionRefusal; readonly detail: string }

@@ -3,7 +3,7 @@
  *
  * It hides what carries them: a stream of the link with that member, or a connection of the data plane that another thread holds.
  */
-import type { Key } from "../base/index.ts";
+import type { Digest, Key } from "../base/index.ts";
 
 export interface FrameChannel {
   readonly key: Key;
@@ -19,9 +19,16 @@ export interface FrameChannel {
   end(why: string): void;
 }
 
+export type BlobDigests = readonly (Digest | undefined)[];
+
 export interface FrameListener {
-  /** Without the length. The bytes are the listener's. */
-  frame(bytes: Uint8Array): void;
+  /**
+   * Without the length. The bytes are the listener's.
+   *
+   * @param digests where the channel has hashed what came: by piece of a frame of blobs, the SHA-256 of the blob that ends with it, if all of
+   * that blob came in one answer
+   */
+  frame(bytes: Uint8Array, digests?: BlobDigests): void;
   drained(): void;
   /** The other side sends what is no frame. */
   broken(why: string): void;

@@ -15,23 +15,28 @@ export type { CompileAction, CompileRefusal } from "./compile-action.ts";
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Directory } from "./directory.ts";
 export type { Discovery } from "./discovery.ts";
+export type { BlobStreams, DoorEntries, DoorEntry, Expected, Range, Received, Sending } from "./doors.ts";
 export type {
   ActionLimit,
   ActionLimits,
   ActionRefusal,
+  ActionWork,
   Argument,
   Executor,
   ExecutorAction,
   ExecutorLack,
   ExecutorOutcome,
   InputFile,
+  Left,
   OutputFile,
   Usage,
 } from "./executor.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
-export type { FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
+export type { BlobDigests, FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
+export type { ActionRunner, GeneralAction } from "./general-action.ts";
 export type { Gossip } from "./gossip.ts";
-export type { MembershipCodec, Redeemed, Roster, SavedPeers, Standing } from "./network.ts";
+export type { LogAnswer, LogFork, LogQuestion, SignedCheckpoint } from "./logs.ts";
+export type { MembershipCodec, Redeemed, Roster, SavedPeers, SignedBytes, Standing } from "./network.ts";
 export type { Capacity, OwnCapacity, Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "./placement.ts";
 export type { Able, PlacementFrame, PlacementQuestion } from "./placement-talk.ts";
 export type {
@@ -46,6 +51,7 @@ export type {
 } from "./results.ts";
 export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, Shelf, Wish } from "./sharing.ts";
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
+export type { TaskCodec, TaskLeft, TaskOutcome, TaskProgram, TaskPrograms, TaskSystem } from "./tasks.ts";
 export type {
   CompilerEnvironment,
   Installed,

@@ -1,14 +1,23 @@
 /**
  * What the network needs of its neighbours: statements as bytes, who belongs to it, and where members were last seen.
  */
-import type { Digest, Have, Host, JoinRequest, Key, Statement } from "../base/index.ts";
+import type { Decision, Digest, Have, Host, JoinRequest, Key, Said, Statement } from "../base/index.ts";
+
+/** A statement as it travels: the bytes that were signed, their author's signature, and the votes that decided it if domains did. */
+export interface SignedBytes {
+  readonly statement: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly decision?: Decision;
+}
 
 /** Statements as bytes; `wire` has it, `trust` is given it. Decoders throw CairnError `frame-invalid`. */
 export interface MembershipCodec {
   encodeStatement(statement: Statement): Uint8Array;
   decodeStatement(bytes: Uint8Array): Statement;
-  encodeSigned(signed: { readonly statement: Uint8Array; readonly signature: Uint8Array }): Uint8Array;
-  decodeSigned(bytes: Uint8Array): { readonly statement: Uint8Array; readonly signature: Uint8Array };
+  encodeSigned(signed: SignedBytes): Uint8Array;
+  decodeSigned(bytes: Uint8Array): SignedBytes;
+  /** What a domain signs when it votes on what follows the epoch `previous`. */
+  encodeVoteBody(network: Digest, previous: Digest, said: Said): Uint8Array;
   /** What both keys of a new member sign. */
   encodeJoinRequestBody(request: Pick<JoinRequest, "network" | "invitation" | "identity">): Uint8Array;
 }

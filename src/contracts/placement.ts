@@ -31,7 +31,10 @@ export interface Unit {
   /** Time of a core, as measured before; undefined: nobody has done it yet. */
   readonly costMs: number | undefined;
   readonly inputBytes: number;
+  /** What it needs where it runs; of a general action: what is installed there. */
   readonly toolchain: Digest;
+  /** A general action: only for members of the own trust domain that have just that installed. */
+  readonly isGeneral?: boolean;
 }
 
 /** Why something is done where it is: for people who ask. */
@@ -58,13 +61,14 @@ export interface Placement {
   /**
    * Never waits long (limits.placement.answerMs): with nobody to ask it is decided here.
    *
-   * @param here compiles that run on this machine, this one not among them, and its cores
+   * @param here compiles that run on this machine, this one not among them, and its cores; how long it has waited for one of them, for as long it may
+   *   wait again
    * @param tried members that have failed for this unit
    * @throws the signal's reason
    */
   place(
     unit: Unit,
-    here: { readonly running: number; readonly cores: number },
+    here: { readonly running: number; readonly cores: number; readonly waitedMs?: number },
     tried: readonly Key[],
     signal: AbortSignal,
   ): Promise<Placed>;

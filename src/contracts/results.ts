@@ -33,8 +33,11 @@ export interface ResultOutput {
   readonly path: PortablePath;
   readonly digest: Digest;
   readonly size: number;
-  /** `object`: replaced; `written` and `depfile`: overwritten in place; see docs/protocol/hot-record.md. */
-  readonly role: "object" | "written" | "depfile";
+  /**
+   * `object`: replaced; `written` and `depfile`: overwritten in place; see docs/protocol/hot-record.md. `outcome`: what came of a command and is
+   * no file; see docs/protocol/tasks.md.
+   */
+  readonly role: "object" | "written" | "depfile" | "outcome";
   /** The blob is not the file itself but the template from which it is written for each checkout; see compile/depfile.ts. */
   readonly template: boolean;
 }
@@ -86,8 +89,12 @@ export interface ResultIndex extends Disposable {
 
   remember(row: HistoryRow): void;
   history(source: string): HistoryRow | undefined;
+  /** That of a source whose last compile led to that action. */
+  historyOfAction(action: Digest): HistoryRow | undefined;
   /** Of all sources, what was compiled last. */
   latestHistory(): HistoryRow | undefined;
+  /** Of the source that was last compiled by this request. @param request 64 hex digits */
+  historyOf(request: string): HistoryRow | undefined;
 
   /** Adds to named counters. */
   count(changes: Readonly<Record<string, number>>): void;

@@ -1,7 +1,7 @@
 /**
  * Results that travel between the nodes of a network: what one of them executed, signed, found by others, and fetched.
  */
-import type { Digest, Key } from "../base/index.ts";
+import type { Digest, Key, SharingPolicy } from "../base/index.ts";
 import type { ManifestEntry, StoredResult } from "./results.ts";
 
 /** When, by whom and with what a result was made. */
@@ -30,6 +30,11 @@ export interface Offer {
   readonly shared: SharedResult;
   /** Members that have it, nearest first; peer keys. */
   readonly from: readonly Key[];
+  /** The domains that vouch for it, as far as that was asked; and the policy that this is enough for. */
+  readonly domains: readonly string[];
+  readonly tier: SharingPolicy;
+  /** Whether it is to be executed here, too, when nobody builds. */
+  readonly isToVerify: boolean;
 }
 
 /** What the flows ask for. Without a network there is an implementation that offers nothing. */
@@ -54,6 +59,8 @@ export interface Sharing {
    * @throws {CairnError} as {@link ResultIndex.add}
    */
   keep(offer: Offer): boolean;
+  /** Whether it is others alone who vouch for what is kept of an action: then it may have to be taken back, by that action. */
+  isOthers(action: Digest): boolean;
 }
 
 /** What is wanted of a member besides its results for a request. */

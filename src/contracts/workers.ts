@@ -3,7 +3,8 @@
  */
 import type { Digest, Key } from "../base/index.ts";
 import type { CompileAction, CompileRefusal } from "./compile-action.ts";
-import type { ActionLimit, OutputFile, Usage } from "./executor.ts";
+import type { ActionLimit, Left, OutputFile, Usage } from "./executor.ts";
+import type { GeneralAction } from "./general-action.ts";
 
 export type WorkerOutcome =
   | {
@@ -13,12 +14,14 @@ export type WorkerOutcome =
       readonly stderr: Buffer;
       /** `object` and, where it was wanted, `dependencies`. */
       readonly outputs: readonly OutputFile[];
+      /** Of a general action, instead of outputs: each at a declared output or in one that is a directory, and named once. */
+      readonly left?: readonly Left[];
       readonly used: Usage;
       /** How long it waited there for its turn, contents of inputs included. */
       readonly queuedMs: number;
     }
-  /** `not_shared`: it does no work for others, or not for this member. */
-  | { readonly kind: "refused"; readonly reason: CompileRefusal | "not_shared"; readonly detail: string }
+  /** `not_shared`: it does no such work for others, or not for this member. `system_unknown`: something else is installed there. */
+  | { readonly kind: "refused"; readonly reason: CompileRefusal | "not_shared" | "system_unknown"; readonly detail: string }
   | { readonly kind: "killed"; readonly limit: ActionLimit }
   /** No slot now. */
   | { readonly kind: "busy" }
@@ -35,6 +38,13 @@ export interface Workers {
   compile(
     member: Key,
     action: CompileAction,
+    content: (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>,
+    signal: AbortSignal,
+  ): Promise<WorkerOutcome>;
+  /** Has a member run a general action; as above. */
+  act(
+    member: Key,
+    action: GeneralAction,
     content: (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>,
     signal: AbortSignal,
   ): Promise<WorkerOutcome>;
@@ -62,6 +72,13 @@ export interface WorkDesk {
   compile(
     from: Key,
     action: CompileAction,
+    bring: BringContents,
+    signal: AbortSignal,
+  ): Promise<Exclude<WorkerOutcome, { readonly kind: "lost" }>>;
+  /** The same for a general action. */
+  act(
+    from: Key,
+    action: GeneralAction,
     bring: BringContents,
     signal: AbortSignal,
   ): Promise<Exclude<WorkerOutcome, { readonly kind: "lost" }>>;

@@ -6,7 +6,7 @@
 import { CairnError, limits } from "../base/index.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 const TYPE = { compile: 0x01, ran: 0x02, working: 0x80, done: 0x81, run: 0x82, pass: 0x83, stored: 0x84, refused: 0x85 } as const;
 
@@ -55,7 +55,14 @@ export type WrapperFrame =
 export type DaemonFrame =
   | { readonly kind: "working" }
   | { readonly kind: "done"; readonly record: Uint8Array }
-  | { readonly kind: "run"; readonly job: bigint; readonly args: readonly string[]; readonly environment: readonly string[] }
+  | {
+      readonly kind: "run";
+      readonly job: bigint;
+      /** Another machine has it, too: `done` may follow while the compiler runs. */
+      readonly rivalled: boolean;
+      readonly args: readonly string[];
+      readonly environment: readonly string[];
+    }
   | { readonly kind: "pass"; readonly reason: string }
   | { readonly kind: "stored"; readonly taken: boolean }
   | { readonly kind: "refused"; readonly why: string };
@@ -193,7 +200,7 @@ function writeBody(writer: ByteWriter, frame: DaemonFrame): void {
       writer.bytes(frame.record);
       return;
     case "run":
-      writer.u64(frame.job);
+      writer.u64(frame.job).u8(frame.rivalled ? 1 : 0);
       for (const texts of [frame.args, frame.environment]) {
         writer.u16(texts.length);
         for (const text of texts) writer.text32(text);

@@ -9,6 +9,13 @@ const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minL
 const hex = bytes(32).map((value) => Buffer.from(value).toString("hex"));
 const chunk = fc.nat({ max: limits.blobBytes / limits.swarm.chunkBytes - 1 });
 const item = fc.record({ manifest: hex, actions: fc.array(hex, { maxLength: limits.shareResultsPerManifest }) });
+const tree = fc.record({
+  digest: hex,
+  codec: fc.constantFrom("raw" as const, "directory" as const),
+  bytes: fc.maxSafeNat(),
+  leaseS: fc.nat({ max: 2 ** 32 - 1 }),
+  pinner: hex,
+});
 const verdict = fc.constantFrom("kept", "refused", "failed", "full", "busy");
 const want = fc.oneof(fc.constant({ kind: "list" } as const), fc.record({ kind: fc.constantFrom("chunk", "cancel"), chunk }));
 const give = fc.oneof(
@@ -42,11 +49,13 @@ test("what is said about copies, chunks and names comes back as it was said", ()
   fc.assert(
     fc.property(
       fc.array(item, { minLength: 1, maxLength: limits.replication.itemsPerOffer }),
+      fc.uniqueArray(tree, { selector: ({ digest }) => digest, minLength: 1, maxLength: limits.replication.itemsPerOffer }),
       fc.array(verdict),
       want,
       give,
       fc.array(signedName, { maxLength: 4 }),
-      (items, verdicts, wanted, given, records) => {
+      (items, trees, verdicts, wanted, given, records) => {
+        same(codec.decodeKeepTrees(codec.encodeKeepTrees(trees)), trees);
         same(codec.decodeKeepOffer(codec.encodeKeepOffer(items)), items);
         same(codec.decodeKeepAnswer(codec.encodeKeepAnswer(verdicts)), verdicts);
         same(codec.decodeSwarmWant(codec.encodeSwarmWant(wanted).subarray(LENGTH)), wanted);
@@ -81,7 +90,14 @@ test("frames at their limits fit", () => {
 });
 
 test("what makes no sense is refused, and nothing else happens", () => {
-  const decoders = [codec.decodeKeepOffer, codec.decodeKeepAnswer, codec.decodeSwarmWant, codec.decodeSwarmGive, codec.decodeNamesFrame];
+  const decoders = [
+    codec.decodeKeepOffer,
+    codec.decodeKeepTrees,
+    codec.decodeKeepAnswer,
+    codec.decodeSwarmWant,
+    codec.decodeSwarmGive,
+    codec.decodeNamesFrame,
+  ];
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (rubbish) => {
       for (const decode of decoders)

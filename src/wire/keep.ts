@@ -3,9 +3,10 @@
  *
  * Knows: frames and their bounds. Does not know: what is kept, or why.
  */
-import { type Digest, limits } from "../base/index.ts";
-import { KeepAnswerSchema, KeepOfferSchema, KeepVerdict as Verdict } from "./generated/keep_pb.ts";
+import { type Digest, type Key, limits } from "../base/index.ts";
+import { KeepAnswerSchema, KeepOfferSchema, KeepTreeOfferSchema, KeepVerdict as Verdict } from "./generated/keep_pb.ts";
 import { bytesOf, decodeAny, encode, hexOf, invalid, list } from "./message-fields.ts";
+import type { Root } from "./tree.ts";
 
 const { itemsPerOffer, frameBytes } = limits.replication;
 
@@ -13,6 +14,16 @@ const { itemsPerOffer, frameBytes } = limits.replication;
 export interface KeepItem {
   readonly manifest: Digest;
   readonly actions: readonly Digest[];
+}
+
+/** A file or directory that another member is to keep, too. */
+export interface KeepTree extends Root {
+  /** Of all blobs that belong to it, each once. */
+  readonly bytes: number;
+  /** For so long, s; 0: the speaker does not want it to be kept any more. */
+  readonly leaseS: number;
+  /** Who has pinned it; another than the speaker where that keeps a copy, too. */
+  readonly pinner: Key;
 }
 
 /** What became of it: `refused` is about this one, `full` and `busy` about the member, `failed` about this attempt. */
@@ -41,6 +52,29 @@ export function decodeKeepOffer(bytes: Uint8Array): KeepItem[] {
     manifest: hexOf(manifest, 32),
     actions: list(actions, limits.shareResultsPerManifest).map((action) => hexOf(action, 32)),
   }));
+}
+
+export function encodeKeepTrees(trees: readonly KeepTree[]): Uint8Array {
+  return encode(KeepTreeOfferSchema, {
+    trees: trees.map(({ digest, codec, bytes, leaseS, pinner }) => ({
+      root: bytesOf(digest),
+      directory: codec === "directory",
+      bytes: BigInt(bytes),
+      leaseS,
+      pinner: bytesOf(pinner),
+    })),
+  });
+}
+
+/** @throws {CairnError} frame-invalid */
+export function decodeKeepTrees(bytes: Uint8Array): KeepTree[] {
+  const { trees } = decodeAny(KeepTreeOfferSchema, bytes, frameBytes);
+  if (trees.length === 0) throw invalid("nothing");
+  if (new Set(trees.map(({ root }) => hexOf(root, 32))).size < trees.length) throw invalid("twice");
+  return list(trees, itemsPerOffer).map(({ root, directory, bytes: size, leaseS, pinner }) => {
+    if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid("bytes");
+    return { digest: hexOf(root, 32), codec: directory ? "directory" : "raw", bytes: Number(size), leaseS, pinner: hexOf(pinner, 32) };
+  });
 }
 
 export function encodeKeepAnswer(verdicts: readonly KeepVerdict[]): Uint8Array {

@@ -5,8 +5,21 @@
  * Does not know: whether a signature holds, or what a statement does.
  */
 import { crc32 } from "node:zlib";
-import { CairnError, type Identity, type InvitationLine, isName, type JoinRequest, limits, type Statement } from "../base/index.ts";
 import {
+  CairnError,
+  type Decision,
+  type Identity,
+  type InvitationLine,
+  isName,
+  type JoinRequest,
+  limits,
+  type Statement,
+} from "../base/index.ts";
+import type { SignedBytes } from "../contracts/index.ts";
+import { votesOf } from "./agreement.ts";
+import {
+  type Decision as DecisionMessage,
+  type DecisionSchema,
   type Identity as IdentityMessage,
   IdentitySchema,
   InvitationLineSchema,
@@ -23,12 +36,6 @@ const LINE_HOSTS = 4;
 const SECRET_BYTES = 16;
 const NONCE_BYTES = 16;
 const SIGNATURE_BYTES = 64;
-
-/** A statement as it travels: the bytes that were signed, and the signature. */
-export interface SignedBytes {
-  readonly statement: Uint8Array;
-  readonly signature: Uint8Array;
-}
 
 export function encodeStatement(statement: Statement): Uint8Array {
   return encode(StatementSchema, {
@@ -50,14 +57,14 @@ export function decodeStatement(bytes: Uint8Array): Statement {
   return { network, author: hexOf(message.author, 32), sequence: message.sequence, atMs: time(message.atMs), what };
 }
 
-export function encodeSigned(signed: SignedBytes): Uint8Array {
-  return encode(SignedStatementSchema, { statement: signed.statement, signature: signed.signature });
+export function encodeSigned({ statement, signature, decision }: SignedBytes): Uint8Array {
+  return encode(SignedStatementSchema, { statement, signature, ...(decision && { decision: decisionMessage(decision) }) });
 }
 
 /** @throws {CairnError} frame-invalid */
 export function decodeSigned(bytes: Uint8Array): SignedBytes {
-  const message = decode(SignedStatementSchema, bytes, limits.epochBytes);
-  return { statement: message.statement, signature: sized(message.signature, SIGNATURE_BYTES) };
+  const { statement, signature, decision } = decode(SignedStatementSchema, bytes, limits.epochBytes);
+  return { statement, signature: sized(signature, SIGNATURE_BYTES), ...(decision && { decision: decisionOf(decision) }) };
 }
 
 /** What both keys of a new member sign: the request without their signatures. */
@@ -177,6 +184,16 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
     case undefined:
       throw invalid("kind");
   }
+}
+
+function decisionMessage({ view, votes }: Decision): Init<typeof DecisionSchema> {
+  return { view, domains: votes.map(({ domain }) => domain), signatures: votes.map(({ signature }) => signature) };
+}
+
+/** @throws {CairnError} frame-invalid */
+function decisionOf({ view, domains, signatures }: DecisionMessage): Decision {
+  if (view < 1 || view > limits.agreement.views) throw invalid("view");
+  return { view, votes: votesOf(domains, signatures) };
 }
 
 function identityMessage(identity: Identity): Init<typeof IdentitySchema> {

@@ -2,6 +2,7 @@
  * All that stands on protobuf, behind one dynamic import: a node that is in no network neither waits nor pays for it.
  */
 
+export { decodeAgreementFrame, encodeAgreementFrame, encodeVoteBody } from "./agreement.ts";
 export { decodeAttestation, encodeAttestation } from "./attestation.ts";
 export { decodeSetFrame, encodeSetFrame } from "./attestation-set.ts";
 export {
@@ -14,7 +15,24 @@ export {
 } from "./data-plane.ts";
 export { decodeGossipMessage, decodePresence, encodeGossipBody, encodeGossipMessage, encodePresence } from "./gossip.ts";
 export { decodeHoldersAnswer, decodeHoldersQuestion, encodeHoldersAnswer, encodeHoldersQuestion } from "./holders.ts";
-export { decodeKeepAnswer, decodeKeepOffer, encodeKeepAnswer, encodeKeepOffer } from "./keep.ts";
+export {
+  decodeKeepAnswer,
+  decodeKeepOffer,
+  decodeKeepTrees,
+  encodeKeepAnswer,
+  encodeKeepOffer,
+  encodeKeepTrees,
+} from "./keep.ts";
+export {
+  decodeLogAnswer,
+  decodeLogFork,
+  decodeLogHeads,
+  decodeLogQuestion,
+  encodeLogAnswer,
+  encodeLogFork,
+  encodeLogHeads,
+  encodeLogQuestion,
+} from "./log.ts";
 export {
   decodeHello,
   decodeHelloAnswer,
@@ -66,6 +84,7 @@ export {
   encodeResults,
   encodeSetCarrier,
   encodeSummary,
+  isBlobs,
   SHARE_LENGTH_BYTES,
 } from "./share.ts";
 export { decodeSharedResult, encodeSharedResult } from "./shared-result.ts";
@@ -80,6 +99,7 @@ export {
 } from "./toolchains.ts";
 export {
   decodeWorkFrame,
+  encodeWorkAct,
   encodeWorkAlive,
   encodeWorkAsk,
   encodeWorkCancel,
@@ -88,3 +108,4 @@ export {
   encodeWorkMore,
   encodeWorkWant,
 } from "./work.ts";
+export { decodeWorkLeft, encodeWorkLeft } from "./work-left.ts";

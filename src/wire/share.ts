@@ -14,6 +14,10 @@ import { decodeSharedResult, sizeOf } from "./shared-result.ts";
 /** First bytes of a digest, of which a summary consists. */
 const PREFIX_BYTES = 8;
 const NOTHING = new Uint8Array(0);
+/** Of protobuf: fields 1, a number, and 6, a message; a number of 32 bits. */
+const QUESTION_TAG = 0x08;
+const BLOBS_TAG = 0x32;
+const MOST_VARINT = 6;
 
 export interface WantedBlob {
   readonly digest: Digest;
@@ -159,6 +163,13 @@ function framed(message: Init<typeof ShareFrameSchema>): Uint8Array {
   const length = Buffer.allocUnsafe(SHARE_LENGTH_BYTES);
   length.writeUInt32BE(bytes.length);
   return Buffer.concat([length, bytes]);
+}
+
+/** Whether a frame looks like one of blobs, so that it is worth decoding. @param bytes without the length */
+export function isBlobs(bytes: Uint8Array): boolean {
+  let at = 1; // The question's number is first, and none of several bytes ends before one without the highest bit.
+  while (at < bytes.length && at < MOST_VARINT && (bytes[at] ?? 0) >= 0x80) at++;
+  return bytes[0] === QUESTION_TAG && bytes[at + 1] === BLOBS_TAG;
 }
 
 /** @throws {CairnError} frame-invalid */

@@ -1,24 +1,25 @@
 /**
- * Compiles for others as bytes and back: schema/work.proto.
+ * Work for others as bytes and back: schema/work.proto.
  *
  * Knows: frames and the bounds of every field. Does not know: whether a compile is harmless, who may ask, and when.
  */
 import { type Digest, limits } from "../base/index.ts";
-import type { ActionLimit, ActionLimits, CompileAction, Usage, WorkerOutcome } from "../contracts/index.ts";
+import type { ActionLimit, CompileAction, GeneralAction, Usage, WorkerOutcome } from "../contracts/index.ts";
 import {
   type Packed as PackedMessage,
-  type WorkAction as WorkActionMessage,
   WorkActionSchema,
   WorkContentsSchema,
   type WorkDone as WorkDoneMessage,
   type WorkEnd as WorkEndMessage,
   type WorkEndSchema,
   WorkFrameSchema,
+  WorkGeneralSchema,
 } from "./generated/work_pb.ts";
-import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
+import { decodeAny, encode, type Init, invalid, list } from "./message-fields.ts";
 import { packed, unpacked } from "./packed.ts";
 import { SHARE_LENGTH_BYTES } from "./share.ts";
 import { sizeOf } from "./shared-result.ts";
+import { actionMessage, actionOf, generalMessage, generalOf, numberOf } from "./work-action.ts";
 
 type Reason = Extract<WorkerOutcome, { kind: "refused" }>["reason"];
 
@@ -35,15 +36,25 @@ export interface WorkDone {
   readonly outputs: readonly { readonly name: string; readonly size: number }[];
   readonly used: Usage;
   readonly queuedMs: number;
-  /** Standard output, standard error and outputs, one after the other: the beginning of it. */
+  /** Of a general action: how long the list is of what it has left (see {@link decodeWorkLeft}), and all the files that it names. */
+  readonly left?: { readonly listBytes: number; readonly contentBytes: number };
+  /** Standard output, standard error, outputs, and what is left, one after the other: the beginning of it. */
   readonly body: Uint8Array;
 }
 
 export type WorkEnd = WorkDone | Exclude<WorkerOutcome, { kind: "done" | "lost" }> | { readonly kind: "cancelled" };
 
+interface Asked {
+  readonly job: number;
+  /** Contents of inputs, as they came: not verified. */
+  readonly along: ReadonlyMap<Digest, Uint8Array>;
+  /** What all of it takes, not compressed. */
+  readonly bytes: number;
+}
+
 export type WorkFrame =
-  /** `bytes`: what the action takes, not compressed. */
-  | { readonly kind: "ask"; readonly job: number; readonly action: CompileAction; readonly bytes: number }
+  | (Asked & { readonly kind: "ask"; readonly action: CompileAction })
+  | (Asked & { readonly kind: "act"; readonly action: GeneralAction })
   /** Which inputs of the action, ascending. */
   | { readonly kind: "want"; readonly job: number; readonly inputs: readonly number[] }
   | { readonly kind: "give"; readonly job: number; readonly pieces: readonly WorkPiece[] }
@@ -55,26 +66,44 @@ export type WorkFrame =
 const REASONS: ReadonlySet<string> = new Set<Reason>([
   ...(["bad_path", "bad_argument", "input_conflict", "input_missing", "too_much", "toolchain_unknown"] as const),
   ...(["response_file", "plugin", "other_program", "output_option", "mode_option", "linker_option", "profile"] as const),
-  ...(["machine_dependent", "nested_option", "unknown_option", "bad_source", "environment", "not_shared"] as const),
+  ...(["machine_dependent", "nested_option", "unknown_option", "bad_source", "environment", "not_shared", "system_unknown"] as const),
 ]);
-const LIMITS: ReadonlySet<string> = new Set<ActionLimit>(["wall", "cpu", "file_size", "output", "files"]);
-const LIMIT_NAMES = ["cpuMs", "wallMs", "memoryBytes", "processes", "fileBytes", "outputBytes", "printedBytes"] as const;
-const DIGEST_BYTES = 32;
+const LIMITS: ReadonlySet<string> = new Set<ActionLimit>(["wall", "cpu", "file_size", "output", "files", "memory"]);
 const { work } = limits;
 
 /**
  * The frame of a compile that is asked for. All that is encoded here has its length in front, ready to be sent.
  *
+ * @param along contents of inputs, which go without being asked for
  * @param compress where it makes them smaller; it is not worth it where bytes travel as fast as they are compressed
  * @returns undefined when it is too large to travel
  */
-export function encodeWorkAsk(job: number, action: CompileAction, compress: boolean): Uint8Array | undefined {
+export function encodeWorkAsk(
+  job: number,
+  action: CompileAction,
+  along: ReadonlyMap<Digest, Uint8Array>,
+  compress: boolean,
+): Uint8Array | undefined {
   if (action.inputs.length > work.inputs) return undefined;
-  const plain = encode(WorkActionSchema, actionMessage(action));
+  return asking(job, "ask", encode(WorkActionSchema, actionMessage(action, along)), compress);
+}
+
+/** The same of a general action. */
+export function encodeWorkAct(
+  job: number,
+  action: GeneralAction,
+  along: ReadonlyMap<Digest, Uint8Array>,
+  compress: boolean,
+): Uint8Array | undefined {
+  if (action.inputs.length > work.inputs) return undefined;
+  return asking(job, "act", encode(WorkGeneralSchema, generalMessage(action, along)), compress);
+}
+
+function asking(job: number, kind: "ask" | "act", plain: Uint8Array, compress: boolean): Uint8Array | undefined {
   if (plain.length > work.actionBytes) return undefined;
-  const frame = framed({ job, what: { case: "ask", value: pack(plain, compress) } });
+  const frame = framed({ job, what: { case: kind, value: pack(plain, compress) } });
   if (frame.length <= limits.shareFrameBytes) return frame;
-  return compress ? undefined : encodeWorkAsk(job, action, true);
+  return compress ? undefined : asking(job, kind, plain, true);
 }
 
 /** @param inputs of the action, ascending */
@@ -119,29 +148,10 @@ function framed(message: Init<typeof WorkFrameSchema>): Uint8Array {
   return frame;
 }
 
-function actionMessage(action: CompileAction): Init<typeof WorkActionSchema> {
-  const { toolchain, options, source, mode, dependencies, environment, cwd, inputs, directories } = action;
-  return {
-    toolchain: bytesOf(toolchain),
-    options: [...options],
-    source,
-    assembly: mode === "assembly",
-    ...(dependencies === undefined
-      ? {}
-      : { dependencies: { user: dependencies.headers === "user", target: dependencies.target, phony: dependencies.phony } }),
-    environment: [...environment].map(([name, value]) => ({ name, value })),
-    cwd,
-    paths: inputs.map(({ path }) => path),
-    digests: bytesOf(inputs.map(({ digest }) => digest).join("")),
-    directories: [...directories],
-    limits: Object.fromEntries(LIMIT_NAMES.map((name) => [name, BigInt(action.limits[name])])),
-  };
-}
-
 function endMessage(end: WorkEnd, compress: boolean): Init<typeof WorkEndSchema> {
   switch (end.kind) {
     case "done": {
-      const { exitCode, stdoutBytes, stderrBytes, outputs, used, queuedMs, body } = end;
+      const { exitCode, stdoutBytes, stderrBytes, outputs, used, queuedMs, left, body } = end;
       const value = {
         exitCode,
         stdoutBytes: BigInt(stdoutBytes),
@@ -152,6 +162,7 @@ function endMessage(end: WorkEnd, compress: boolean): Init<typeof WorkEndSchema>
         ...(used.residentBytes === undefined ? {} : { residentBytes: BigInt(used.residentBytes) }),
         queuedMs,
         body: pack(body, compress),
+        ...(left === undefined ? {} : { leftBytes: BigInt(left.listBytes), leftContentBytes: BigInt(left.contentBytes) }),
       };
       return { what: { case: "done", value } };
     }
@@ -172,8 +183,14 @@ export function decodeWorkFrame(bytes: Uint8Array): WorkFrame {
   if ((what.case === "alive") !== (job === 0)) throw invalid("job");
   switch (what.case) {
     case "ask": {
-      const action = unpacked(what.value, work.actionBytes);
-      return { kind: "ask", job, action: actionOf(decodeAny(WorkActionSchema, action, work.actionBytes)), bytes: action.length };
+      const bytes = unpacked(what.value, work.actionBytes);
+      const { action, along } = actionOf(decodeAny(WorkActionSchema, bytes, work.actionBytes));
+      return { kind: "ask", job, action, along, bytes: bytes.length };
+    }
+    case "act": {
+      const bytes = unpacked(what.value, work.actionBytes);
+      const { action, along } = generalOf(decodeAny(WorkGeneralSchema, bytes, work.actionBytes));
+      return { kind: "act", job, action, along, bytes: bytes.length };
     }
     case "want": {
       const inputs = list(what.value.inputs, work.inputs);
@@ -193,42 +210,6 @@ export function decodeWorkFrame(bytes: Uint8Array): WorkFrame {
     case undefined:
       throw invalid("frame");
   }
-}
-
-function actionOf(message: WorkActionMessage): CompileAction {
-  const { options, source, assembly, dependencies, environment, cwd, paths, digests, directories, limits: wanted } = message;
-  if (digests.length !== list(paths, work.inputs).length * DIGEST_BYTES) throw invalid("digests");
-  if (wanted === undefined) throw invalid("limits");
-  const digest = (at: number): Digest => hexOf(digests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES), DIGEST_BYTES);
-  return {
-    toolchain: hexOf(message.toolchain, DIGEST_BYTES),
-    options: list(options, limits.compilerArguments),
-    source,
-    mode: assembly ? "assembly" : "object",
-    dependencies: dependencies && {
-      headers: dependencies.user ? "user" : "all",
-      target: dependencies.target,
-      phony: dependencies.phony,
-    },
-    environment: new Map(list(environment, limits.action.variables).map(({ name, value }) => [name, value])),
-    cwd,
-    inputs: paths.map((path, at) => ({ path, digest: digest(at) })),
-    directories: list(directories, work.inputs),
-    limits: limitsOf(wanted),
-  };
-}
-
-function limitsOf(wanted: Readonly<Record<keyof ActionLimits, bigint>>): ActionLimits {
-  const { cpuMs, wallMs, memoryBytes, processes, fileBytes, outputBytes, printedBytes } = wanted;
-  return {
-    cpuMs: numberOf(cpuMs),
-    wallMs: numberOf(wallMs),
-    memoryBytes: numberOf(memoryBytes),
-    processes: numberOf(processes),
-    fileBytes: numberOf(fileBytes),
-    outputBytes: numberOf(outputBytes),
-    printedBytes: numberOf(printedBytes),
-  };
 }
 
 function piecesOf(message: PackedMessage): WorkPiece[] {
@@ -268,6 +249,7 @@ function endOf({ what }: WorkEndMessage): WorkEnd {
 
 function doneOf(message: WorkDoneMessage): WorkDone {
   const { exitCode, stdoutBytes, stderrBytes, outputs, wallMs, cpuMs, residentBytes, queuedMs, body } = message;
+  const [listBytes, contentBytes] = [sizeOf(message.leftBytes), sizeOf(message.leftContentBytes)];
   if (exitCode > 255 || body === undefined) throw invalid("done");
   if (![wallMs, cpuMs ?? 0, queuedMs].every((ms) => ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) throw invalid("time");
   return {
@@ -278,6 +260,7 @@ function doneOf(message: WorkDoneMessage): WorkDone {
     outputs: list(outputs, limits.action.outputs).map(({ name, size }) => ({ name, size: sizeOf(size) })),
     used: { wallMs, cpuMs, residentBytes: residentBytes === undefined ? undefined : numberOf(residentBytes) },
     queuedMs,
+    ...(listBytes + contentBytes > 0 ? { left: { listBytes, contentBytes } } : {}),
     body: unpacked(body, work.pieceBytes),
   };
 }
@@ -288,9 +271,4 @@ function isReason(text: string): text is Reason {
 
 function isLimit(text: string): text is ActionLimit {
   return LIMITS.has(text);
-}
-
-function numberOf(value: bigint): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid("number");
-  return Number(value);
 }

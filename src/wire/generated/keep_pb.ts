@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file keep.proto.
  */
 export const file_keep: GenFile = /*@__PURE__*/
-  fileDesc("CgprZWVwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIjYKCUtlZXBPZmZlchIpCgVpdGVtcxgBIAMoCzIaLmNhaXJuLm5ldHdvcmsudjEuS2VlcEl0ZW0iLQoIS2VlcEl0ZW0SEAoIbWFuaWZlc3QYASABKAwSDwoHYWN0aW9ucxgCIAMoDCI9CgpLZWVwQW5zd2VyEi8KCHZlcmRpY3RzGAEgAygOMh0uY2Fpcm4ubmV0d29yay52MS5LZWVwVmVyZGljdCqjAQoLS2VlcFZlcmRpY3QSHAoYS0VFUF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFQoRS0VFUF9WRVJESUNUX0tFUFQQARIYChRLRUVQX1ZFUkRJQ1RfUkVGVVNFRBACEhcKE0tFRVBfVkVSRElDVF9GQUlMRUQQAxIVChFLRUVQX1ZFUkRJQ1RfRlVMTBAEEhUKEUtFRVBfVkVSRElDVF9CVVNZEAViBnByb3RvMw");
+  fileDesc("CgprZWVwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIjYKCUtlZXBPZmZlchIpCgVpdGVtcxgBIAMoCzIaLmNhaXJuLm5ldHdvcmsudjEuS2VlcEl0ZW0iLQoIS2VlcEl0ZW0SEAoIbWFuaWZlc3QYASABKAwSDwoHYWN0aW9ucxgCIAMoDCI6Cg1LZWVwVHJlZU9mZmVyEikKBXRyZWVzGAEgAygLMhouY2Fpcm4ubmV0d29yay52MS5LZWVwVHJlZSJbCghLZWVwVHJlZRIMCgRyb290GAEgASgMEhEKCWRpcmVjdG9yeRgCIAEoCBINCgVieXRlcxgDIAEoBBIPCgdsZWFzZV9zGAQgASgNEg4KBnBpbm5lchgFIAEoDCI9CgpLZWVwQW5zd2VyEi8KCHZlcmRpY3RzGAEgAygOMh0uY2Fpcm4ubmV0d29yay52MS5LZWVwVmVyZGljdCqjAQoLS2VlcFZlcmRpY3QSHAoYS0VFUF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFQoRS0VFUF9WRVJESUNUX0tFUFQQARIYChRLRUVQX1ZFUkRJQ1RfUkVGVVNFRBACEhcKE0tFRVBfVkVSRElDVF9GQUlMRUQQAxIVChFLRUVQX1ZFUkRJQ1RfRlVMTBAEEhUKEUtFRVBfVkVSRElDVF9CVVNZEAViBnByb3RvMw");
 
 /**
  * @generated from message cairn.network.v1.KeepOffer
@@ -56,6 +56,70 @@ export const KeepItemSchema: GenMessage<KeepItem> = /*@__PURE__*/
   messageDesc(file_keep, 1);
 
 /**
+ * The same for files and directories that somebody has pinned, over streams of their own.
+ *
+ * @generated from message cairn.network.v1.KeepTreeOffer
+ */
+export type KeepTreeOffer = Message<"cairn.network.v1.KeepTreeOffer"> & {
+  /**
+   * @generated from field: repeated cairn.network.v1.KeepTree trees = 1;
+   */
+  trees: KeepTree[];
+};
+
+/**
+ * Describes the message cairn.network.v1.KeepTreeOffer.
+ * Use `create(KeepTreeOfferSchema)` to create a new message.
+ */
+export const KeepTreeOfferSchema: GenMessage<KeepTreeOffer> = /*@__PURE__*/
+  messageDesc(file_keep, 2);
+
+/**
+ * @generated from message cairn.network.v1.KeepTree
+ */
+export type KeepTree = Message<"cairn.network.v1.KeepTree"> & {
+  /**
+   * @generated from field: bytes root = 1;
+   */
+  root: Uint8Array;
+
+  /**
+   * Or else a file.
+   *
+   * @generated from field: bool directory = 2;
+   */
+  directory: boolean;
+
+  /**
+   * Of all blobs that belong to it, each once.
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * For so long it is to be kept; 0: the speaker does not want it to be kept any more.
+   *
+   * @generated from field: uint32 lease_s = 4;
+   */
+  leaseS: number;
+
+  /**
+   * Who wants it; often not the speaker, which keeps a copy, too.
+   *
+   * @generated from field: bytes pinner = 5;
+   */
+  pinner: Uint8Array;
+};
+
+/**
+ * Describes the message cairn.network.v1.KeepTree.
+ * Use `create(KeepTreeSchema)` to create a new message.
+ */
+export const KeepTreeSchema: GenMessage<KeepTree> = /*@__PURE__*/
+  messageDesc(file_keep, 3);
+
+/**
  * The answer, when all that is going to be kept is kept.
  *
  * @generated from message cairn.network.v1.KeepAnswer
@@ -74,7 +138,7 @@ export type KeepAnswer = Message<"cairn.network.v1.KeepAnswer"> & {
  * Use `create(KeepAnswerSchema)` to create a new message.
  */
 export const KeepAnswerSchema: GenMessage<KeepAnswer> = /*@__PURE__*/
-  messageDesc(file_keep, 2);
+  messageDesc(file_keep, 4);
 
 /**
  * @generated from enum cairn.network.v1.KeepVerdict

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file membership.proto.
  */
 export const file_membership: GenFile = /*@__PURE__*/
-  fileDesc("ChBtZW1iZXJzaGlwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIjcKD1NpZ25lZFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIoUDCglTdGF0ZW1lbnQSDwoHbmV0d29yaxgBIAEoDBIOCgZhdXRob3IYAiABKAwSEAoIc2VxdWVuY2UYAyABKA0SDQoFYXRfbXMYBCABKAQSLAoHZ2VuZXNpcxgFIAEoCzIZLmNhaXJuLm5ldHdvcmsudjEuR2VuZXNpc0gAEioKBmRvbWFpbhgGIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuRG9tYWluSAASKgoGaW52aXRlGAcgASgLMhguY2Fpcm4ubmV0d29yay52MS5JbnZpdGVIABIoCgVhZG1pdBgIIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuQWRtaXRIABIqCgZyZXZva2UYCSABKAsyGC5jYWlybi5uZXR3b3JrLnYxLlJldm9rZUgAEigKBWxlYXZlGAogASgLMhcuY2Fpcm4ubmV0d29yay52MS5MZWF2ZUgAEigKBWVwb2NoGAsgASgLMhcuY2Fpcm4ubmV0d29yay52MS5FcG9jaEgAQgYKBHdoYXQibAoISWRlbnRpdHkSEAoIcGVlcl9rZXkYASABKAwSFwoPYXR0ZXN0YXRpb25fa2V5GAIgASgMEhMKC2NlcnRpZmljYXRlGAMgASgMEhIKCnBvc3Nlc3Npb24YBCABKAwSDAoEbmFtZRgFIAEoCSJjCgdHZW5lc2lzEgwKBG5hbWUYASABKAkSDgoGZG9tYWluGAIgASgJEisKB2ZvdW5kZXIYAyABKAsyGi5jYWlybi5uZXR3b3JrLnYxLklkZW50aXR5Eg0KBW5vbmNlGAQgASgMIhYKBkRvbWFpbhIMCgRuYW1lGAEgASgJIjwKBkludml0ZRILCgNrZXkYASABKAwSDgoGZG9tYWluGAIgASgJEhUKDWV4cGlyZXNfYXRfbXMYAyABKAQiNwoFQWRtaXQSLgoHcmVxdWVzdBgBIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuSm9pblJlcXVlc3QiiAEKC0pvaW5SZXF1ZXN0Eg8KB25ldHdvcmsYASABKAwSEgoKaW52aXRhdGlvbhgCIAEoDBIsCghpZGVudGl0eRgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuSWRlbnRpdHkSFQoNYnlfaW52aXRhdGlvbhgEIAEoDBIPCgdieV9wZWVyGAUgASgMIhgKBlJldm9rZRIOCgZtZW1iZXIYASABKAwiBwoFTGVhdmUiPQoFRXBvY2gSDgoGbnVtYmVyGAEgASgNEhAKCHByZXZpb3VzGAIgASgMEhIKCm9wZXJhdGlvbnMYAyADKAwiWAoOSW52aXRhdGlvbkxpbmUSDwoHbmV0d29yaxgBIAEoDBIOCgZzZWNyZXQYAiABKAwSJQoFaG9zdHMYAyADKAsyFi5jYWlybi5uZXR3b3JrLnYxLkhvc3QiKwoESG9zdBIQCghwZWVyX2tleRgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAliBnByb3RvMw");
+  fileDesc("ChBtZW1iZXJzaGlwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxImUKD1NpZ25lZFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEiwKCGRlY2lzaW9uGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5EZWNpc2lvbiI9CghEZWNpc2lvbhIMCgR2aWV3GAEgASgNEg8KB2RvbWFpbnMYAiADKA0SEgoKc2lnbmF0dXJlcxgDIAMoDCKFAwoJU3RhdGVtZW50Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgNEg0KBWF0X21zGAQgASgEEiwKB2dlbmVzaXMYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLkdlbmVzaXNIABIqCgZkb21haW4YBiABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkRvbWFpbkgAEioKBmludml0ZRgHIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuSW52aXRlSAASKAoFYWRtaXQYCCABKAsyFy5jYWlybi5uZXR3b3JrLnYxLkFkbWl0SAASKgoGcmV2b2tlGAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5SZXZva2VIABIoCgVsZWF2ZRgKIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuTGVhdmVIABIoCgVlcG9jaBgLIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuRXBvY2hIAEIGCgR3aGF0ImwKCElkZW50aXR5EhAKCHBlZXJfa2V5GAEgASgMEhcKD2F0dGVzdGF0aW9uX2tleRgCIAEoDBITCgtjZXJ0aWZpY2F0ZRgDIAEoDBISCgpwb3NzZXNzaW9uGAQgASgMEgwKBG5hbWUYBSABKAkiYwoHR2VuZXNpcxIMCgRuYW1lGAEgASgJEg4KBmRvbWFpbhgCIAEoCRIrCgdmb3VuZGVyGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5JZGVudGl0eRINCgVub25jZRgEIAEoDCIWCgZEb21haW4SDAoEbmFtZRgBIAEoCSI8CgZJbnZpdGUSCwoDa2V5GAEgASgMEg4KBmRvbWFpbhgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgEIjcKBUFkbWl0Ei4KB3JlcXVlc3QYASABKAsyHS5jYWlybi5uZXR3b3JrLnYxLkpvaW5SZXF1ZXN0IogBCgtKb2luUmVxdWVzdBIPCgduZXR3b3JrGAEgASgMEhIKCmludml0YXRpb24YAiABKAwSLAoIaWRlbnRpdHkYAyABKAsyGi5jYWlybi5uZXR3b3JrLnYxLklkZW50aXR5EhUKDWJ5X2ludml0YXRpb24YBCABKAwSDwoHYnlfcGVlchgFIAEoDCIYCgZSZXZva2USDgoGbWVtYmVyGAEgASgMIgcKBUxlYXZlIj0KBUVwb2NoEg4KBm51bWJlchgBIAEoDRIQCghwcmV2aW91cxgCIAEoDBISCgpvcGVyYXRpb25zGAMgAygMIlgKDkludml0YXRpb25MaW5lEg8KB25ldHdvcmsYASABKAwSDgoGc2VjcmV0GAIgASgMEiUKBWhvc3RzGAMgAygLMhYuY2Fpcm4ubmV0d29yay52MS5Ib3N0IisKBEhvc3QSEAoIcGVlcl9rZXkYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJYgZwcm90bzM");
 
 /**
  * @generated from message cairn.network.v1.SignedStatement
@@ -32,6 +32,13 @@ export type SignedStatement = Message<"cairn.network.v1.SignedStatement"> & {
    * @generated from field: bytes signature = 2;
    */
   signature: Uint8Array;
+
+  /**
+   * Of an epoch that domains agreed on: docs/protocol/agreement.md. Nobody signs it, and the statement's id does not cover it.
+   *
+   * @generated from field: cairn.network.v1.Decision decision = 3;
+   */
+  decision?: Decision | undefined;
 };
 
 /**
@@ -40,6 +47,39 @@ export type SignedStatement = Message<"cairn.network.v1.SignedStatement"> & {
  */
 export const SignedStatementSchema: GenMessage<SignedStatement> = /*@__PURE__*/
   messageDesc(file_membership, 0);
+
+/**
+ * Votes to finalize the epoch, of a quorum of domains.
+ *
+ * @generated from message cairn.network.v1.Decision
+ */
+export type Decision = Message<"cairn.network.v1.Decision"> & {
+  /**
+   * @generated from field: uint32 view = 1;
+   */
+  view: number;
+
+  /**
+   * Places in the electorate, ascending.
+   *
+   * @generated from field: repeated uint32 domains = 2;
+   */
+  domains: number[];
+
+  /**
+   * Of each, for "cairn agreement 1", over a VoteBody.
+   *
+   * @generated from field: repeated bytes signatures = 3;
+   */
+  signatures: Uint8Array[];
+};
+
+/**
+ * Describes the message cairn.network.v1.Decision.
+ * Use `create(DecisionSchema)` to create a new message.
+ */
+export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
+  messageDesc(file_membership, 1);
 
 /**
  * @generated from message cairn.network.v1.Statement
@@ -126,7 +166,7 @@ export type Statement = Message<"cairn.network.v1.Statement"> & {
  * Use `create(StatementSchema)` to create a new message.
  */
 export const StatementSchema: GenMessage<Statement> = /*@__PURE__*/
-  messageDesc(file_membership, 1);
+  messageDesc(file_membership, 2);
 
 /**
  * Two keys that belong together.
@@ -171,7 +211,7 @@ export type Identity = Message<"cairn.network.v1.Identity"> & {
  * Use `create(IdentitySchema)` to create a new message.
  */
 export const IdentitySchema: GenMessage<Identity> = /*@__PURE__*/
-  messageDesc(file_membership, 2);
+  messageDesc(file_membership, 3);
 
 /**
  * @generated from message cairn.network.v1.Genesis
@@ -205,7 +245,7 @@ export type Genesis = Message<"cairn.network.v1.Genesis"> & {
  * Use `create(GenesisSchema)` to create a new message.
  */
 export const GenesisSchema: GenMessage<Genesis> = /*@__PURE__*/
-  messageDesc(file_membership, 3);
+  messageDesc(file_membership, 4);
 
 /**
  * @generated from message cairn.network.v1.Domain
@@ -222,7 +262,7 @@ export type Domain = Message<"cairn.network.v1.Domain"> & {
  * Use `create(DomainSchema)` to create a new message.
  */
 export const DomainSchema: GenMessage<Domain> = /*@__PURE__*/
-  messageDesc(file_membership, 4);
+  messageDesc(file_membership, 5);
 
 /**
  * @generated from message cairn.network.v1.Invite
@@ -251,7 +291,7 @@ export type Invite = Message<"cairn.network.v1.Invite"> & {
  * Use `create(InviteSchema)` to create a new message.
  */
 export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
-  messageDesc(file_membership, 5);
+  messageDesc(file_membership, 6);
 
 /**
  * @generated from message cairn.network.v1.Admit
@@ -268,7 +308,7 @@ export type Admit = Message<"cairn.network.v1.Admit"> & {
  * Use `create(AdmitSchema)` to create a new message.
  */
 export const AdmitSchema: GenMessage<Admit> = /*@__PURE__*/
-  messageDesc(file_membership, 6);
+  messageDesc(file_membership, 7);
 
 /**
  * @generated from message cairn.network.v1.JoinRequest
@@ -311,7 +351,7 @@ export type JoinRequest = Message<"cairn.network.v1.JoinRequest"> & {
  * Use `create(JoinRequestSchema)` to create a new message.
  */
 export const JoinRequestSchema: GenMessage<JoinRequest> = /*@__PURE__*/
-  messageDesc(file_membership, 7);
+  messageDesc(file_membership, 8);
 
 /**
  * @generated from message cairn.network.v1.Revoke
@@ -328,7 +368,7 @@ export type Revoke = Message<"cairn.network.v1.Revoke"> & {
  * Use `create(RevokeSchema)` to create a new message.
  */
 export const RevokeSchema: GenMessage<Revoke> = /*@__PURE__*/
-  messageDesc(file_membership, 8);
+  messageDesc(file_membership, 9);
 
 /**
  * @generated from message cairn.network.v1.Leave
@@ -341,7 +381,7 @@ export type Leave = Message<"cairn.network.v1.Leave"> & {
  * Use `create(LeaveSchema)` to create a new message.
  */
 export const LeaveSchema: GenMessage<Leave> = /*@__PURE__*/
-  messageDesc(file_membership, 9);
+  messageDesc(file_membership, 10);
 
 /**
  * @generated from message cairn.network.v1.Epoch
@@ -372,7 +412,7 @@ export type Epoch = Message<"cairn.network.v1.Epoch"> & {
  * Use `create(EpochSchema)` to create a new message.
  */
 export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
-  messageDesc(file_membership, 10);
+  messageDesc(file_membership, 11);
 
 /**
  * What `cairn invite` prints, after "cairn1-", with four bytes of CRC-32 behind it.
@@ -403,7 +443,7 @@ export type InvitationLine = Message<"cairn.network.v1.InvitationLine"> & {
  * Use `create(InvitationLineSchema)` to create a new message.
  */
 export const InvitationLineSchema: GenMessage<InvitationLine> = /*@__PURE__*/
-  messageDesc(file_membership, 11);
+  messageDesc(file_membership, 12);
 
 /**
  * @generated from message cairn.network.v1.Host
@@ -427,5 +467,5 @@ export type Host = Message<"cairn.network.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_membership, 12);
+  messageDesc(file_membership, 13);
 
