@@ -159,6 +159,7 @@ static bool read_texts(struct reader *reader, const char **texts, size_t *length
 static bool read_run(struct answer *answer, const struct frame *frame) {
     struct reader reader = {frame->payload, frame->payload + frame->size, false};
     answer->job = read_u64(&reader);
+    answer->rivalled = (read_u8(&reader) & RUN_RIVALLED) != 0;
     const size_t most = 2 * 65535;
     const char **texts = sys_allocate(most * sizeof *texts); /* Pages that stay untouched cost nothing. */
     size_t *lengths = sys_allocate(most * sizeof *lengths);
@@ -210,6 +211,17 @@ void daemon_ask(struct answer *answer, const struct request *request, int run_di
     if (answer->kind != RUN) sys_close(socket);
 }
 
+enum answer_kind daemon_overtakes(struct answer *answer, const struct request *request) {
+    struct frame frame;
+    if (receive_frame(answer->socket, &frame, sys_monotonic_ns() + STORED_MS * MS) == RECEIVED) {
+        if (frame.type == FRAME_WORKING) return RUN;
+        if (frame.type == FRAME_DONE && understand(answer, &frame, request->key) == DONE) return DONE;
+    }
+    sys_close(answer->socket); /* Nothing is reported to it either. */
+    answer->socket = -1;
+    return NOT_OURS;
+}
+
 /* A length and bytes. */
 static bool send_text(int socket, struct span text, uint64_t deadline) {
     uint8_t length[4];
@@ -239,6 +251,6 @@ void daemon_report(const struct answer *answer, const struct run *run) {
     bool sent = send_fully(answer->socket, head, sizeof head, deadline);
     for (size_t i = 0; sent && i < count; i++) sent = send_text(answer->socket, texts[i], deadline);
     /* Stored or not, the wrapper's work is done; but whoever waits for it may change the outputs, so not before they have been read. */
-    while (sent && receive_frame(answer->socket, &frame, deadline) == RECEIVED && frame.type == FRAME_WORKING)
-        sys_release(frame.payload, frame.size + 1);
+    while (sent && receive_frame(answer->socket, &frame, deadline) == RECEIVED && (frame.type == FRAME_WORKING || frame.type == FRAME_DONE))
+        sys_release(frame.payload, frame.size + 1); /* Another machine may have been done just after the compiler here. */
 }

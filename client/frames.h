@@ -4,7 +4,7 @@
 #ifndef CAIRN_FRAMES_H
 #define CAIRN_FRAMES_H
 
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 #define FRAME_HEADER_BYTES 5 /* u32 length of what follows the header, u8 type. */
 #define FRAME_BYTES_MOST 16777216u
 
@@ -19,7 +19,9 @@ enum frame_type {
     FRAME_REFUSED = 0x85,
 };
 
-#define FIRST_FRAME_MS 300
+#define RUN_RIVALLED 1 /* A flag of RUN: DONE may follow while the compiler runs. */
+
+#define FIRST_FRAME_MS 1000 /* On a machine that is overloaded a daemon that lives takes half a second now and then. */
 #define NEXT_FRAME_MS 10000
 #define STORED_MS 2000
 #define UNRESPONSIVE_MS 5000 /* How long others do not ask a daemon that did not answer. */

@@ -145,6 +145,19 @@ static int end_as(const struct run *run) {
     return status >> 8 & 0xff;
 }
 
+/* A compile that another machine does, too. */
+struct race {
+    struct answer *answer;
+    const struct request *request;
+};
+
+static bool is_first(struct rival *rival) {
+    const struct race *race = rival->context;
+    const enum answer_kind kind = daemon_overtakes(race->answer, race->request);
+    if (kind != RUN) rival->file = -1;
+    return kind == DONE;
+}
+
 static int compile(const struct compiler *compiler, const struct settings *settings, uint64_t began_ns) {
     static struct path run_path;
     static struct request request;
@@ -157,16 +170,21 @@ static int compile(const struct compiler *compiler, const struct settings *setti
 
     struct answer answer = {.kind = NOT_OURS, .record = &record};
     if (outcome == ASK) daemon_ask(&answer, &request, run_directory, &run_path, settings);
-    if (answer.kind == DONE && (record.validated || record_check(&record).holds) && outputs_place(&record) == PLACED) {
-        finish_with(&record);
-        return 0;
-    }
+    bool is_done = answer.kind == DONE;
     if (answer.kind == RUN) {
         struct run run = {.started = false};
-        compiler_run(&run, compiler, settings, &answer.changes, &request);
+        struct race race = {&answer, &request};
+        struct rival rival = {answer.socket, is_first, &race};
+        compiler_run(&run, compiler, settings, &answer.changes, &request, answer.rivalled ? &rival : NULL);
         if (run.complete) daemon_report(&answer, &run);
-        if (run.started) return end_as(&run);
-        sys_close(answer.socket);
+        if (run.started && (!run.needless || run.interrupted_by != 0)) return end_as(&run);
+        is_done = run.needless && run.settled;
+        if (!is_done && answer.socket >= 0) sys_close(answer.socket);
+    }
+    /* While outputs are placed the socket stays open: until then no other compile may think that it has them for itself. */
+    if (is_done && (record.validated || record_check(&record).holds) && outputs_place(&record) == PLACED) {
+        finish_with(&record);
+        return 0;
     }
     return compiler_execute(compiler, settings, NULL);
 }

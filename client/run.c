@@ -8,10 +8,13 @@
 #include <signal.h>
 
 #include "frames.h"
+#include "offspring.h"
 
 #define MS ((uint64_t)1000000)
 /* How long to wait for more output once the compiler has ended: a process that it left behind may still hold the pipe. */
 #define AFTERWARDS_MS 1000
+/* How long a compiler that is stopped may take to remove its temporary files. */
+#define STOPPING_MS 500
 
 /* One stream of the compiler on its way to the same stream of ours. */
 struct stream {
@@ -92,8 +95,16 @@ struct child {
     int process;
     int signals; /* Descriptor that tells of signals. */
     bool ended;
+    int stopped_by;     /* What it and all that it has started are sent since the rival was first; 0: nothing. */
+    bool nobody_is_left; /* Of all those. */
     uint64_t started, deadline; /* Steady clock. */
 };
+
+/* Again each time that one has ended: those whom it had started have become ours. */
+static void stop_all(struct child *child) {
+    if (child->ended) child->nobody_is_left = offspring_ended();
+    offspring_signal(child->stopped_by);
+}
 
 static void take_signals(struct child *child, struct run *run) {
     bool sent_by_process;
@@ -103,12 +114,15 @@ static void take_signals(struct child *child, struct run *run) {
             run->interrupted_by = signal;
             /* What a terminal sends, it sends to the compiler as well. */
             if (sent_by_process && !child->ended) sys_kill(child->process, signal);
-        } else if (!child->ended && sys_wait_now(child->process, &run->usage) == child->process) {
+            continue;
+        }
+        if (!child->ended && sys_wait_now(child->process, &run->usage) == child->process) {
             child->ended = true;
             run->ended_ns = sys_wall_ns();
             run->steady_ns = sys_monotonic_ns() - child->started;
-            child->deadline = sys_monotonic_ns() + AFTERWARDS_MS * MS;
+            if (child->stopped_by == 0) child->deadline = sys_monotonic_ns() + AFTERWARDS_MS * MS;
         }
+        if (child->stopped_by != 0) stop_all(child);
     }
 }
 
@@ -121,21 +135,59 @@ static bool all_ended(const struct stream *streams) {
     return true;
 }
 
-static void pump(struct child *child, struct run *run, struct stream *streams) {
-    while (!child->ended || !all_ended(streams)) {
-        struct pollfd files[STREAMS + 1] = {[STREAMS] = {.fd = child->signals, .events = POLLIN}};
+static bool has_printed(const struct stream *streams) {
+    for (int i = OUTPUT; i <= MESSAGES; i++)
+        if (streams[i].size > 0 || streams[i].broken) return true;
+    return false;
+}
+
+/* The rival is first. What the compiler still prints is seen by nobody: what the rival's has printed is shown instead. */
+static void stop(struct child *child, struct run *run, struct stream *streams) {
+    run->needless = true;
+    for (int i = 0; i < STREAMS; i++) streams[i].to = -1;
+    child->deadline = sys_monotonic_ns() + STOPPING_MS * MS;
+    child->stopped_by = SIGTERM;
+    stop_all(child);
+}
+
+/*
+ * The deadline has passed. False where nobody is left to wait for, but a stranger who holds a stream; or where the build has been ended.
+ * Who is left after SIGKILL waits for a disk: it may write once that comes back, so we wait as well.
+ */
+static bool stop_harder(struct child *child, const struct run *run) {
+    if (child->stopped_by == 0 || child->nobody_is_left || (run->interrupted_by != 0 && child->stopped_by == SIGKILL)) return false;
+    child->deadline = sys_monotonic_ns() + AFTERWARDS_MS * MS;
+    child->stopped_by = SIGKILL;
+    stop_all(child);
+    return true;
+}
+
+/* Of a compiler that was stopped, all that it has started must have ended: no matter whether it held a stream, it may have had an output open. */
+static bool is_over(const struct child *child, const struct stream *streams) {
+    return child->ended && all_ended(streams) && (child->stopped_by == 0 || child->nobody_is_left);
+}
+
+static void pump(struct child *child, struct run *run, struct stream *streams, struct rival *rival) {
+    enum { SIGNALS = STREAMS, RIVAL, FILES };
+    while (!is_over(child, streams)) {
+        struct pollfd files[FILES] = {[SIGNALS] = {.fd = child->signals, .events = POLLIN}, [RIVAL] = {.fd = -1, .events = POLLIN}};
         for (int i = 0; i < STREAMS; i++) files[i] = (struct pollfd){.fd = streams[i].ours, .events = POLLIN};
+        if (rival != NULL && !child->ended && !run->needless && !has_printed(streams)) files[RIVAL].fd = rival->file;
         int64_t remaining = -1;
-        if (child->ended) {
+        if (child->ended || run->needless) {
             remaining = (int64_t)(child->deadline - sys_monotonic_ns());
-            if (remaining <= 0) break;
+            if (remaining <= 0) {
+                if (!stop_harder(child, run)) break;
+                continue;
+            }
         }
-        const int ready = sys_poll(files, STREAMS + 1, remaining);
+        const int ready = sys_poll(files, FILES, remaining);
         if (ready < 0 && ready != -EINTR) break;
         if (ready <= 0) continue;
         for (int i = 0; i < STREAMS; i++)
             if (files[i].revents != 0) stream_move(&streams[i]);
-        if (files[STREAMS].revents != 0) take_signals(child, run);
+        if (files[SIGNALS].revents != 0) take_signals(child, run);
+        if (files[RIVAL].revents != 0 && !child->ended && !has_printed(streams) && rival->is_first(rival)) stop(child, run, streams);
     }
     if (!child->ended) sys_wait(child->process, &run->usage); /* Polling failed: nothing is left but to wait. */
 }
@@ -198,7 +250,7 @@ static bool captured_all(const struct stream *streams) {
 static struct span captured(const struct stream *stream) { return (struct span){stream->kept, stream->size}; }
 
 void compiler_run(struct run *run, const struct compiler *compiler, const struct settings *settings, const struct changes *asked,
-                  const struct request *request) {
+                  const struct request *request, struct rival *rival) {
     struct stream streams[STREAMS];
     for (int i = 0; i < STREAMS; i++) streams[i] = (struct stream){.ours = -1, .theirs = -1};
     struct changes changes = *asked;
@@ -207,6 +259,7 @@ void compiler_run(struct run *run, const struct compiler *compiler, const struct
     const signal_set mask = sys_block_signals(watched);
     sys_default_signal(SIGCHLD, before); /* Where it is ignored, there is nothing to wait for. */
     struct child child = {.process = -1, .signals = sys_signal_file(watched)};
+    const bool adopts = rival != NULL && offspring_adopt();
 
     if (child.signals >= 0 && streams_open(streams, &changes, request)) {
         run->started_ns = sys_wall_ns();
@@ -224,8 +277,10 @@ void compiler_run(struct run *run, const struct compiler *compiler, const struct
     for (int i = 0; i < STREAMS; i++)
         if (streams[i].theirs >= 0) sys_close(streams[i].theirs);
     run->started = child.process > 0;
-    if (run->started) pump(&child, run, streams);
-    run->complete = child.ended && captured_all(streams) && run->interrupted_by == 0;
+    if (run->started) pump(&child, run, streams, adopts ? rival : NULL);
+    if (adopts) offspring_abandon();
+    run->settled = is_over(&child, streams);
+    run->complete = child.ended && captured_all(streams) && run->interrupted_by == 0 && !run->needless;
     run->standard_output = captured(&streams[OUTPUT]);
     run->standard_error = captured(&streams[MESSAGES]);
     run->dependencies = captured(&streams[DEPENDENCIES]);

@@ -343,6 +343,18 @@ bool sys_end_with_parent(int parent) {
 
 int sys_process(void) { return (int)call(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 
+int sys_adopt_orphans(bool adopt) {
+    const long set_child_subreaper = 36;
+    return (int)call(SYS_prctl, set_child_subreaper, adopt, 0, 0, 0, 0);
+}
+
+bool sys_adopts_orphans(void) {
+    const long get_child_subreaper = 37;
+    int adopts = 0;
+    call(SYS_prctl, get_child_subreaper, (long)&adopts, 0, 0, 0, 0);
+    return adopts != 0;
+}
+
 int sys_new_session(void) { return (int)call(SYS_setsid, 0, 0, 0, 0, 0, 0); }
 
 signal_set sys_block_signals(signal_set added) {

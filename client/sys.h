@@ -85,10 +85,12 @@ uint32_t sys_user(void);
 int sys_fork(void);
 int sys_execute(const char *path, char *const *argv, char *const *envp);
 int sys_wait(int process, struct usage *usage);     /* Waits for its end. */
-int sys_wait_now(int process, struct usage *usage); /* 0 when it has not ended. */
+int sys_wait_now(int process, struct usage *usage); /* 0 when it has not ended; -1 as `process`: any child. */
 int sys_kill(int process, int signal);
 _Noreturn void sys_die_of(int signal); /* As the compiler did, without a core of our own. */
 int sys_new_session(void);
+int sys_adopt_orphans(bool adopt); /* Whether orphans among this process's descendants become its children; outlives exec. */
+bool sys_adopts_orphans(void);
 /* Kills this process when its parent ends. False when the parent, `parent`, has ended already. */
 bool sys_end_with_parent(int parent);
 int sys_process(void);
