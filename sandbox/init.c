@@ -4,10 +4,12 @@
  * bubblewrap has made the walls; this is process 1 of a namespace of processes. The program, and all that it starts, can therefore
  * neither end this process nor outlive it. Outputs are read here, after everything else is dead, where a link can lead nowhere.
  *
- * Knows: limits, Landlock, the report's layout (src/exec/sandbox-report.ts reads it). Does not know: compilers, daemons.
+ * Knows: limits, Landlock, what the report holds (src/exec/sandbox-report.ts reads it). Does not know: compilers, daemons.
+ *
+ * With "work" as the first word the program works in a directory that looks like INPUTS and in which it may write; outputs are paths below it.
  *
  * init walls
- * init CPU_S MEMORY PROCESSES FILE_BYTES PRINTED OUTPUTS_BYTES FILES CWD OUTPUT_COUNT OUTPUT... PROGRAM ARGUMENT...
+ * init [work] CPU_S MEMORY PROCESSES FILE_BYTES PRINTED OUTPUTS_BYTES FILES CWD OUTPUT_COUNT OUTPUT... PROGRAM ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -32,65 +33,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OUT "/out"
-#define SCRATCH "/scratch"
-#define REPORT 1
-#define LOOK_EVERY_MS 50
-#define CANNOT_START 125 /* The exit code of this program when nothing was run. */
+#include "report.h"
+#include "work.h"
 
-enum { TAG_STATUS = 1, TAG_STDOUT, TAG_STDERR, TAG_OUTPUT, TAG_END };
+#define OUT "/out"
+#define LOOK_EVERY_MS 50
+
 enum { OUTPUT_FILE, OUTPUT_MISSING, OUTPUT_STRANGE, OUTPUT_TOO_LARGE };
 enum { WITHIN_LIMITS, TOO_MANY_FILES };
 
 struct limits {
     uint64_t cpu_s, memory, processes, file_bytes, printed, output_bytes, files;
 };
-
-static char buffer[65536];
-static volatile bool *broken; /* Shared with the child: whether it failed before it became the program. */
-
-static _Noreturn void fail(const char *what) {
-    if (broken != NULL) *broken = true;
-    const char *why = strerror(errno);
-    (void)!write(2, what, strlen(what));
-    (void)!write(2, ": ", 2);
-    (void)!write(2, why, strlen(why));
-    (void)!write(2, "\n", 1);
-    _exit(CANNOT_START);
-}
-
-/* The report: records of a tag (u8), a length (u32, little-endian) and so many bytes. */
-
-static void tell(const void *bytes, size_t size) {
-    for (const char *at = bytes; size > 0;) {
-        const ssize_t written = write(REPORT, at, size);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) _exit(CANNOT_START); /* Nobody listens any more. */
-        at += written;
-        size -= (size_t)written;
-    }
-}
-
-static void put(uint8_t *to, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) to[i] = (uint8_t)(value >> 8 * i);
-}
-
-static void tell_head(int tag, uint64_t size) {
-    uint8_t head[5] = {(uint8_t)tag};
-    put(head + 1, size, 4);
-    tell(head, sizeof head);
-}
-
-/* Exactly `size` bytes of a file that nobody writes to any more. */
-static void tell_content(int file, uint64_t size) {
-    for (uint64_t at = 0; at < size;) {
-        const uint64_t left = size - at;
-        const ssize_t got = pread(file, buffer, left < sizeof buffer ? left : sizeof buffer, (off_t)at);
-        if (got <= 0) _exit(CANNOT_START);
-        tell(buffer, (size_t)got);
-        at += (uint64_t)got;
-    }
-}
 
 /* Landlock: a second wall behind the mounts. */
 
@@ -183,6 +137,8 @@ static uint64_t inodes(const char *path) {
     return statfs(path, &facts) == 0 ? (uint64_t)(facts.f_files - facts.f_ffree) : 0;
 }
 
+static int made_too_many(const struct limits *limits) { return inodes(OUT) > limits->files || inodes(SCRATCH) > limits->files; }
+
 /* Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are. */
 static int await(pid_t program, const struct limits *limits, int *status) {
     sigset_t child;
@@ -194,9 +150,9 @@ static int await(pid_t program, const struct limits *limits, int *status) {
         for (pid_t process; (process = waitpid(-1, &ended, WNOHANG)) > 0;)
             if (process == program) {
                 *status = ended;
-                return WITHIN_LIMITS;
+                return made_too_many(limits) ? TOO_MANY_FILES : WITHIN_LIMITS; /* It may have been quicker than the looks. */
             }
-        if (inodes(OUT) > limits->files || inodes(SCRATCH) > limits->files) return TOO_MANY_FILES;
+        if (made_too_many(limits)) return TOO_MANY_FILES;
         sigtimedwait(&child, NULL, &while_looking);
     }
 }
@@ -304,7 +260,9 @@ static int tell_walls(void) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "walls") == 0) return tell_walls();
     struct limits limits;
-    const int head = 1 + read_limits(argv + 1, &limits);
+    const bool works = argc > 1 && strcmp(argv[1], "work") == 0;
+    const int first = works ? 2 : 1;
+    const int head = first + read_limits(argv + first, &limits);
     if (argc < head + 3) fail("too few arguments");
     const char *cwd = argv[head];
     const int outputs = atoi(argv[head + 1]);
@@ -318,10 +276,12 @@ int main(int argc, char **argv) {
     sigaddset(&child, SIGCHLD);
     sigset_t before;
     sigprocmask(SIG_BLOCK, &child, &before);
+    if (works) limits.files += lay_out_work(names, outputs);
     const int out = unnamed();
     const int err = unnamed();
-    broken = mmap(NULL, sizeof *broken, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (broken == MAP_FAILED) _exit(CANNOT_START);
+    int failed[2];
+    if (pipe2(failed, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe"); /* The filter may refuse memory that is shared. */
+    broken = failed[1];
     const uint64_t began = now_us();
     const pid_t program = fork();
     if (program < 0) fail("fork");
@@ -333,12 +293,14 @@ int main(int argc, char **argv) {
     const int verdict = await(program, &limits, &status);
     const uint64_t took_us = now_us() - began;
     end_all();
-    if (*broken) return CANNOT_START;
+    char byte;
+    if (read(failed[0], &byte, 1) == 1) return CANNOT_START;
 
     tell_status(status, verdict, took_us);
     tell_printed(TAG_STDOUT, out, limits.printed);
     tell_printed(TAG_STDERR, err, limits.printed);
-    if (verdict == WITHIN_LIMITS) tell_outputs(names, outputs, limits.output_bytes);
+    if (verdict == WITHIN_LIMITS && works) tell_work(names, outputs, limits.output_bytes);
+    else if (verdict == WITHIN_LIMITS) tell_outputs(names, outputs, limits.output_bytes);
     tell_head(TAG_END, 0);
     return 0;
 }
