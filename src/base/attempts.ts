@@ -1,5 +1,5 @@
 /**
- * How often each place tried something in the last minute, and all places together.
+ * How often each place tried something in the last minute, places that belong together, and all of them.
  *
  * Knows: counting within bounded memory. Does not know: what is tried, or what follows.
  */
@@ -8,9 +8,13 @@ const MINUTE_MS = 60_000;
 const PLACES = 4_096;
 /** Not a place: all of them together. */
 const EVERYWHERE = "*";
+/** Before the name of a group, which may be that of a place, too. */
+const GROUP = "* ";
 
 export interface AttemptLimits {
   readonly perPlace: number;
+  /** Of all places that belong together, so that somebody with many of them has a part only. */
+  readonly perGroup?: number;
   readonly perMinute: number;
 }
 
@@ -26,13 +30,19 @@ export class Attempts {
     this.#limits = options;
   }
 
-  /** Counts an attempt. @returns whether there were too many */
-  tooMany(place: string): boolean {
-    const [here, everywhere] = [this.#count(place, 1), this.#count(EVERYWHERE, 1)];
-    return here > this.#limits.perPlace || everywhere > this.#limits.perMinute;
+  /**
+   * Counts an attempt. What is over its own share takes nothing of what others have: one that goes on and on shuts out itself.
+   *
+   * @param group what the place belongs to @returns whether there were too many
+   */
+  tooMany(place: string, group?: string): boolean {
+    const { perPlace, perGroup = Number.POSITIVE_INFINITY, perMinute } = this.#limits;
+    if (this.#count(place, 1) > perPlace) return true;
+    if (group !== undefined && this.#count(`${GROUP}${group}`, 1) > perGroup) return true;
+    return this.#count(EVERYWHERE, 1) > perMinute;
   }
 
-  /** One attempt of that place was rightful: it does not count. */
+  /** One attempt of that place, which belongs to nothing, was rightful: it does not count. */
   takeBack(place: string): void {
     for (const one of [place, EVERYWHERE]) this.#count(one, -1);
   }

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
+import { readDoorListen } from "./doors.ts";
 import { CairnError, systemCode } from "./errors.ts";
 import type { Environment } from "./home.ts";
 import { limits } from "./limits.ts";
@@ -14,7 +15,7 @@ import { parseSize } from "./sizes.ts";
 import { readStaticPeers } from "./static-peers.ts";
 
 /** Whose results are used; docs/protocol/attestation.md. */
-export type SharingPolicy = "self" | "team" | "speculative";
+export type SharingPolicy = "self" | "speculative" | "team" | "release";
 
 /** How members are found that have results; docs/protocol/directory.md. */
 export type DirectoryKind = "mesh" | "rendezvous" | "overlay";
@@ -66,6 +67,10 @@ export interface Config {
   readonly workHours: string;
   /** For whom this machine works, and who may see its sources to work for it. */
   readonly workWith: WorkCircle;
+  /** Whether members of the own trust domain may have any program run here, in the sandbox. */
+  readonly workActions: "on" | "off";
+  /** What is installed here, by a name that machines have in common on which the same is installed; "": it has none. */
+  readonly workSystem: string;
   /** Who decides where work is done; docs/protocol/placement.md. */
   readonly placementPattern: PlacementPattern;
   /** How often a node with work to place checks whether the coordinator answers. */
@@ -74,6 +79,22 @@ export interface Config {
   readonly toolchainsAccept: ToolchainsAccept;
   /** Bytes that others' toolchains may take. */
   readonly toolchainsCapacityBytes: number;
+  /** Where tools that speak HTTP may knock, as the user wrote it: see readDoorListen. */
+  readonly doorsHttpListen: string;
+  /** The same for those that speak Redis. */
+  readonly doorsRedisListen: string;
+  /** Where tools that speak the Remote Execution API may knock; the same. */
+  readonly doorsGrpcListen: string;
+  /** Whether they may have actions run here, in the sandbox. */
+  readonly doorsGrpcExecute: "on" | "off";
+  /** Whether there is a socket for ccache's own protocol. */
+  readonly doorsCcacheSocket: "on" | "off";
+  /** A file with the token that tools have to show at doors; "": none. */
+  readonly doorsTokenFile: string;
+  /** Files in PEM: what doors show, its key, and who vouches for clients; "": none. */
+  readonly doorsTlsCertificate: string;
+  readonly doorsTlsKey: string;
+  readonly doorsTlsClientCa: string;
 }
 
 export interface ConfigValue {
@@ -85,7 +106,7 @@ export interface ConfigValue {
 
 const DIRECTORIES: readonly (DirectoryKind | "auto")[] = ["auto", "mesh", "rendezvous", "overlay"];
 const PATTERNS: readonly PlacementPattern[] = ["hybrid", "mesh", "overlay"];
-const POLICIES: readonly SharingPolicy[] = ["self", "team", "speculative"];
+const POLICIES: readonly SharingPolicy[] = ["self", "speculative", "team", "release"];
 const CIRCLES: readonly WorkCircle[] = ["domain", "network"];
 const ACCEPTS: readonly ToolchainsAccept[] = ["domain", "network", "approved"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
@@ -104,6 +125,8 @@ const SETTINGS = {
   workWhen: { name: "work.when", variable: "CAIRN_WORK_WHEN", fallback: "always", read: oneOf(["always", "idle"]) },
   workHours: { name: "work.hours", variable: "CAIRN_WORK_HOURS", fallback: "all", read: hoursText },
   workWith: { name: "work.with", variable: "CAIRN_WORK_WITH", fallback: "domain" as WorkCircle, read: readCircle },
+  workActions: { name: "work.actions", variable: "CAIRN_WORK_ACTIONS", fallback: "off", read: readSwitch },
+  workSystem: { name: "work.system", variable: "CAIRN_WORK_SYSTEM", fallback: "", read: readSystem },
   placementPattern: {
     name: "placement.pattern",
     variable: "CAIRN_PLACEMENT_PATTERN",
@@ -128,6 +151,15 @@ const SETTINGS = {
     fallback: 4 * 1024 ** 3,
     read: readSize,
   },
+  doorsHttpListen: { name: "doors.http.listen", variable: "CAIRN_DOORS_HTTP_LISTEN", fallback: "off", read: doorListenText },
+  doorsRedisListen: { name: "doors.redis.listen", variable: "CAIRN_DOORS_REDIS_LISTEN", fallback: "off", read: doorListenText },
+  doorsGrpcListen: { name: "doors.grpc.listen", variable: "CAIRN_DOORS_GRPC_LISTEN", fallback: "off", read: doorListenText },
+  doorsGrpcExecute: { name: "doors.grpc.execute", variable: "CAIRN_DOORS_GRPC_EXECUTE", fallback: "off", read: readSwitch },
+  doorsCcacheSocket: { name: "doors.ccache.socket", variable: "CAIRN_DOORS_CCACHE_SOCKET", fallback: "off", read: readSwitch },
+  doorsTokenFile: { name: "doors.tokenFile", variable: "CAIRN_DOORS_TOKEN_FILE", fallback: "", read: filePath },
+  doorsTlsCertificate: { name: "doors.tls.certificate", variable: "CAIRN_DOORS_TLS_CERTIFICATE", fallback: "", read: filePath },
+  doorsTlsKey: { name: "doors.tls.key", variable: "CAIRN_DOORS_TLS_KEY", fallback: "", read: filePath },
+  doorsTlsClientCa: { name: "doors.tls.clientCa", variable: "CAIRN_DOORS_TLS_CLIENT_CA", fallback: "", read: filePath },
   networkListen: { name: "network.listen", variable: "CAIRN_NETWORK_LISTEN", fallback: "auto", read: listenText },
   networkMdns: { name: "network.mdns", variable: "CAIRN_NETWORK_MDNS", fallback: "on", read: readSwitch },
   networkPortMapping: { name: "network.portMapping", variable: "CAIRN_NETWORK_PORT_MAPPING", fallback: "off", read: readSwitch },
@@ -151,9 +183,20 @@ const WANTS: Partial<Record<Key, string>> = {
   workWhen: "always, idle",
   workHours: "all, or hours of the day such as 22-6",
   workWith: CIRCLES.join(", "),
+  workActions: "on, off",
+  workSystem: "a name such as debian-12-ci, of up to 64 letters, digits, dots and hyphens",
   placementPattern: PATTERNS.join(", "),
   placementHealthCheckMs: `milliseconds from ${limits.placement.health.leastMs} to ${limits.placement.health.mostMs}`,
   toolchainsAccept: ACCEPTS.join(", "),
+  doorsHttpListen: "off, or an address and a port such as 127.0.0.1:8337",
+  doorsRedisListen: "off, or an address and a port such as 127.0.0.1:8339",
+  doorsGrpcListen: "off, or an address and a port such as 127.0.0.1:8338",
+  doorsGrpcExecute: "on, off",
+  doorsCcacheSocket: "on, off",
+  doorsTokenFile: "the absolute path of a file",
+  doorsTlsCertificate: "the absolute path of a file in PEM",
+  doorsTlsKey: "the absolute path of a file in PEM",
+  doorsTlsClientCa: "the absolute path of a file in PEM",
   networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, and 0.0.0.0:8080/ws for WebSocket, alone or beside",
   networkMdns: "on, off",
   networkPortMapping: "on, off",
@@ -254,6 +297,17 @@ function listenText(raw: unknown): string | undefined {
   return readListen(text) === undefined ? undefined : text;
 }
 
+function doorListenText(raw: unknown): string | undefined {
+  const text = raw === false ? "off" : String(raw).trim();
+  return readDoorListen(text) === undefined ? undefined : text;
+}
+
+/** An absolute path, or nothing. */
+function filePath(raw: unknown): string | undefined {
+  const text = String(raw).trim();
+  return text === "" || (text.startsWith("/") && !text.includes("\0")) ? text : undefined;
+}
+
 function readSwitch(raw: unknown): string | undefined {
   const text = raw === true ? "on" : raw === false ? "off" : String(raw).trim();
   return text === "on" || text === "off" ? text : undefined;
@@ -300,6 +354,11 @@ function hoursText(raw: unknown): string | undefined {
 export function readHours(text: string): Hours | undefined {
   const [, from, to] = /^(\d{1,2})-(\d{1,2})$/.exec(text)?.map(Number) ?? [];
   return from !== undefined && to !== undefined && from < 24 && to < 24 && from !== to ? { from, to } : undefined;
+}
+
+function readSystem(raw: unknown): string | undefined {
+  const text = String(raw).trim();
+  return /^[\w.-]{0,64}$/.test(text) ? text : undefined;
 }
 
 function readDirectory(raw: unknown): DirectoryKind | "auto" | undefined {

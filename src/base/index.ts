@@ -4,6 +4,7 @@
  * Knows: digests, errors, limits, the log, bounded memory, where a home is, the statements of a network.
  * Does not know: anything that happens.
  */
+export type { AgreementFrame, Certificate, Decision, Said, Vote, VoteKind } from "./agreement.ts";
 export { type AttemptLimits, Attempts } from "./attempts.ts";
 export { type AttestationId, attestationId, ID_TIME_DIGITS, LAST_BOUND } from "./attestation-id.ts";
 export {
@@ -22,6 +23,7 @@ export {
 } from "./config.ts";
 export { type Digest, digestAside, digestOf } from "./digest.ts";
 export { makeDirectories } from "./directories.ts";
+export { isLoopback, readDoorListen } from "./doors.ts";
 export { ed25519FromSeed } from "./ed25519.ts";
 export {
   CairnError,
@@ -53,3 +55,4 @@ export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";
 export { parseSize } from "./sizes.ts";
 export { readStaticPeers, type StaticPeer, usualPort } from "./static-peers.ts";
+export { Turns } from "./turns.ts";

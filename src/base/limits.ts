@@ -16,8 +16,12 @@ export const limits = {
   sourceBytes: 67_108_864,
   /** One stored blob. */
   blobBytes: 2_147_483_648,
+  /** The thread that hashes large blobs while they come ends when none has come for so long. */
+  hashThreadIdleMs: 30_000,
   /** Half of a large blob that has not grown for so long is removed when somebody wants room. */
   unfinishedMs: 60_000,
+  /** Large blobs of which parts are asked for: those known to have been verified as a whole, for how long that is relied on, and passes at once. */
+  verified: { files: 1_024, keptMs: 300_000, passes: 2 },
   /** `cairn doctor` reads blobs for so long, and leaves out larger ones; `--store` reads all. */
   sampleMs: 700,
   sampleBlobBytes: 33_554_432,
@@ -62,6 +66,8 @@ export const limits = {
   logBytes: 8_388_608,
   /** Probing a compiler for its version, directories and parts. */
   probeDeadlineMs: 10_000,
+  /** A compiler that was not understood is looked at again after this: on a busy machine it may have missed the deadline. */
+  compilerAgainMs: 60_000,
   /** Text that a probed compiler may print. */
   probeBytes: 4_194_304,
   /** A preprocessed source that is searched for its place. */
@@ -214,12 +220,16 @@ export const limits = {
   /** An attestation in an envelope, as it is exported, and the signatures in it that are looked at. */
   envelopeBytes: 4_194_304,
   envelopeSignatures: 16,
+  /** A file of several envelopes, one in a line. */
+  bundleBytes: 268_435_456,
   /** Signed results that are kept to be served: all together, of one signer, and of one result. */
   attestations: 200_000,
   attestationsPerSigner: 100_000,
   attestationsPerResult: 8,
   /** Public keys that are kept ready for verifying. */
   publicKeysRemembered: 1_024,
+  /** Signatures that hold and need not be verified again: 100 bytes each. */
+  signaturesRemembered: 32_768,
   /** docs/protocol/exchange.md */
   shareFrameBytes: 1_048_576,
   shareAnswerMs: 2_000,
@@ -405,6 +415,39 @@ export const limits = {
     againFirstMs: 30_000,
     againMostMs: 3_600_000,
   },
+  /** docs/protocol/agreement.md */
+  agreement: {
+    /** With fewer domains none may lie, and admins decide alone. */
+    domainsLeast: 4,
+    /** So long the first view of a ballot lasts, and each that follows by this factor longer, up to the most. */
+    viewMs: 500,
+    viewGrowth: 1.15,
+    viewMostMs: 10_000,
+    /** How soon what others may lack is said again, and by which factor later each time, up to the most, while nothing new is heard. */
+    repeatMs: 60,
+    repeatGrowth: 1.2,
+    repeatMostMs: 5_000,
+    /** Views of one ballot. Only with a quorum that is there and for hours proposes nothing are there so many. */
+    views: 1_024,
+    /** Votes are taken of so many views after the one that this node is in, and kept of so many before it; certificates are kept of all. */
+    viewsAhead: 16,
+    viewsKept: 4,
+    votesPerFrame: 4_096,
+    certificatesPerFrame: 16,
+    valuesPerFrame: 2,
+    /** The votes that go with an epoch: room for those of all domains. */
+    decisionBytes: 20_480,
+    /** How often time is told at most while there is something to decide. */
+    tickMs: 20,
+    /** Who puts a member out waits so long for the domains to decide it before it is told that they have not yet. */
+    decidedWithinMs: 5_000,
+    framesPerSecond: 100,
+    framesAtOnce: 500,
+    framesWaiting: 32,
+    idleMs: 600_000,
+    openMs: 3_000,
+    frameBytes: 1_048_576,
+  },
   /** docs/protocol/placement.md */
   placement: {
     /** Who is asked where a unit should be done has so long to answer; then this node decides. */
@@ -437,6 +480,8 @@ export const limits = {
     /** Slots of one member, units of this node, and slots for one member, that are given away at once. */
     claimMost: 4_096,
     grantsMost: 1_024,
+    /** Who has asked a coordinator within this time shares the slots with all others who have. */
+    askingMs: 1_000,
     /** What is given to a member may not be in what it tells after that for so long. */
     settleMs: 250,
     /** The same for what members were told to send to this node. */
@@ -606,6 +651,38 @@ export const limits = {
     kept: 64,
     approved: 256,
   },
+  /** What tools keep here: docs/doors.md */
+  doors: {
+    /** Rows of all doors together; their keys, and what was said beside them, as JSON. */
+    entries: 500_000,
+    keyBytes: 1_024,
+    metaBytes: 4_096,
+    /** Connections of one door at once; more are closed. */
+    connections: 256,
+    /** A line and headers of a request; a body that is a question and no artifact. */
+    headerBytes: 16_384,
+    questionBytes: 1_048_576,
+    /** Headers have so long to come; all of a request; and anything at all on a connection that is in use, or in none. */
+    headersMs: 10_000,
+    requestMs: 900_000,
+    idleMs: 30_000,
+    keepAliveMs: 60_000,
+    /** A connection of the Redis door on which nobody asks anything. */
+    redisIdleMs: 600_000,
+    /** Commands of the Redis door before the token is shown. */
+    strangerCommands: 16,
+    /** Who sends a body that nobody wants has so long to read why. */
+    lingerMs: 2_000,
+    /** Up to here a blob is read in one go. */
+    smallBytes: 65_536,
+    /** How far back what is compressed by zstd may point, as a power of 2: more than compressors use below their highest levels. */
+    zstdWindowLog: 23,
+    /** Bodies that are unpacked at once, each with such a window. */
+    unpackings: 16,
+    /** The file with the token; one with certificates or a key. */
+    tokenBytes: 4_096,
+    pemBytes: 1_048_576,
+  },
   /** What a user has pinned, and blobs that belong to it. */
   pins: 1_024,
   pinnedBlobs: 65_536,
@@ -635,6 +712,48 @@ export const limits = {
     failedMs: 30_000,
     /** In a full store, copies take the place of what was not used for so long. */
     coldMs: 86_400_000,
+  },
+  /** Files and directories that members have pinned: docs/protocol/replication.md */
+  treeCopies: {
+    /** That a node keeps for others, and blobs that belong to them; and the part of its store that they may take. */
+    trees: 1_024,
+    blobs: 262_144,
+    ofStore: 0.25,
+    /** Of each of these, what those of one domain may take. */
+    ofDomain: 0.5,
+    /** Members that want the same tree here. */
+    claims: 16,
+    /** After its pinner has said last that it wants it. */
+    leaseMs: 2_592_000_000,
+    /** For one attempt; what has come by then is there for the next. */
+    fetchMs: 3_600_000,
+    /** Asked for at once. */
+    batchBytes: 4_194_304,
+    /** What is asked for at once is to come in this time and one more for its bytes, or the attempt is given up. */
+    slowMs: 30_000,
+    leastBytesPerSecond: 262_144,
+    /** Trees that are fetched at once, of one domain each; and how long a member that waits for its turn may be silent. */
+    fetches: 4,
+    turnMs: 10_000,
+    quietEveryMs: 250,
+    /** What is kept is looked at once in such a time, whoever asks for it: whether all of it is there still. */
+    wholeMs: 60_000,
+    /** Blobs that are looked at without a pause, and the pause. */
+    lookAtOnce: 64,
+    lookPauseMs: 5,
+    /** Blobs of what is pinned here that are looked at in a second. */
+    ownLookAtOnce: 1_024,
+    /** Changes of what is kept are written down together, so long after the first; and how often what is over is looked for. */
+    noteMs: 2_000,
+    tidyEveryMs: 60_000,
+    /** An offer is answered at once. */
+    answerMs: 10_000,
+    /** Who is busy for so long is passed over. */
+    busyMs: 600_000,
+    /** Who is fetching is asked again after so long. */
+    askAgainMs: 2_000,
+    /** How often all who are to have it are asked whether they have. */
+    lookEveryMs: 600_000,
   },
   /** A frame by which members look for a way to each other. */
   pathFrameBytes: 1_024,
@@ -673,6 +792,8 @@ export const limits = {
   /** A question to a router: from the first time to the second, doubling, and until it is given up. */
   mapRepeatMs: 250,
   mapAnswerMs: 4_000,
+  /** What a router may say of itself over HTTP. */
+  mapDescriptionBytes: 65_536,
   /** For how long a router is asked to let members in, how soon it is asked again at the earliest, and when it did not do it. */
   mapLeaseS: 7_200,
   mapRenewLeastMs: 60_000,
@@ -705,6 +826,9 @@ export const limits = {
   action: {
     inputs: 60_000,
     outputs: 64,
+    /** Of an action that writes beside its inputs: outputs, directories that stand for all that is in them, and what that may be. */
+    workOutputs: 1_024,
+    workLeft: 65_536,
     variables: 64,
     pathBytes: 4_000,
     /** Of one path; of all paths of inputs and directories together; directories, files and links that come of them. */
@@ -742,6 +866,8 @@ export const limits = {
     members: 3,
     /** While all cores here and all members are busy, a compile waits for so long, and then it is done here all the same. */
     waitMs: 20_000,
+    /** An action that was not worth sending is weighed again after so long a wait for a core. */
+    weighAgainMs: 1_000,
     /** Compiles that are remembered to be nothing for others; members that have used a compiler, with the compiler. */
     failuresRemembered: 4_096,
     /** What nothing was measured of takes so long. */
@@ -752,10 +878,111 @@ export const limits = {
     /** For so many times as long: before what waits for a core. */
     goneTimes: 5,
   },
+  /** docs/protocol/remote-execution.md */
+  remoteExecution: {
+    connections: 256,
+    callsPerConnection: 256,
+    calls: 1_024,
+    /** What has come of requests that are not whole, over all calls; one that is a single message, to come; one that is answered, to end. */
+    unfinishedBytes: 268_435_456,
+    requestMs: 60_000,
+    leftOpenMs: 10_000,
+    /** What of one call may be on its way; with all calls at once no more than above. */
+    windowBytes: 262_144,
+    /** A connection on which nothing came at all; on which nothing has come for so long, and then no answer; without a call. */
+    helloMs: 10_000,
+    keepAliveMs: 60_000,
+    connectionIdleMs: 3_600_000,
+    /** A message; blobs of one batch; what of a blob makes one message. Clients take 4 MiB. */
+    messageBytes: 4_194_304,
+    batchBytes: 4_000_000,
+    /** A result; standard output or error that goes along with it. */
+    resultBytes: 3_145_728,
+    inlineBytes: 65_536,
+    /** A directory; directories of one tree; a whole tree as one message; what of a tree makes one answer. */
+    directoryBytes: 4_194_304,
+    directories: 65_536,
+    treeBytes: 33_554_432,
+    treePageBytes: 1_048_576,
+    /** Digests that are looked at before everything else has a turn. */
+    stepsAtOnce: 256,
+    /** Blobs that are being written; what was written of one waits so long for the rest. */
+    uploads: 256,
+    uploadKeptMs: 120_000,
+    /** A blob of which nothing moves for so long is given up. */
+    idleMs: 60_000,
+    /** An action or command; levels of directories of its inputs; missing inputs that are named. */
+    commandBytes: 2_097_152,
+    depth: 100,
+    missingNamed: 1_024,
+    /** Executions that have not ended; those that can be asked about afterwards, the latest of them, and for so long. */
+    operations: 1_024,
+    operationsEnded: 256,
+    endedKeptMs: 60_000,
+    /** An execution that nobody waits for any more is ended. */
+    abandonedMs: 5_000,
+    /** What an action may use; one that says how long it may take may say less. */
+    action: {
+      cpuMs: 3_600_000,
+      wallMs: 3_600_000,
+      memoryBytes: 34_359_738_368,
+      processes: 1_024,
+      fileBytes: 402_653_184,
+      outputBytes: 402_653_184,
+      printedBytes: 4_194_304,
+    },
+  },
+  /** docs/protocol/tasks.md */
+  task: {
+    patterns: 256,
+    outputs: 64,
+    variables: 64,
+    words: 8_192,
+    /** Files, links and directories; their names together are in memory, and so is the list of them. */
+    inputs: 60_000,
+    depth: 100,
+    /** What is left at outputs; how much of it, and how much may be printed to each stream. */
+    left: 16_384,
+    leftBytes: 268_435_456,
+    printedBytes: 4_194_304,
+    /** What holds all of that. */
+    outcomeBytes: 285_212_672,
+    /** Files that are blobs of their own; those that were not declared one by one from this size on. */
+    apart: 16,
+    apartBytes: 1_048_576,
+    pathBytes: 2_048,
+    targetBytes: 2_048,
+    /** Paths of an earlier run that are remembered, so that what was put there can be told from other files: no fewer than may be left. */
+    placed: 16_384,
+    /** Commands that the asker runs and has not told of; the inputs of all of them, which are in memory. */
+    jobs: 256,
+    jobInputs: 240_000,
+    /** What the asker tells of its run. */
+    reportBytes: 12_582_912,
+    /** Between two looks at whatever else there is to do. */
+    stepsAtOnce: 64,
+    /** Files below /usr/local, which no list of packages names, and what they hold; all that is installed is looked at again after so long. */
+    localFiles: 50_000,
+    localBytes: 2_147_483_648,
+    installedMs: 10_000,
+    /** The first line of a script. */
+    scriptBytes: 256,
+    action: {
+      cpuMs: 3_600_000,
+      wallMs: 3_600_000,
+      memoryBytes: 34_359_738_368,
+      processes: 1_024,
+      fileBytes: 268_435_456,
+      outputBytes: 268_435_456,
+      printedBytes: 4_194_304,
+    },
+  },
   sandbox: {
     /** Jobs at once, and what the reports of all of them may hold; more wait. One action's `most` must fit. */
     jobs: 16,
     reportsBytes: 1_073_741_824,
+    /** Of that, what is kept free for one action with a place to work in, though it may bring more. */
+    workReportBytes: 67_108_864,
     /** Entries of a root that are planned or laid out before everything else has a turn. */
     stepsAtOnce: 256,
     /** Root directories that wait for a job; contents that no job and no toolchain needs now. */
@@ -767,6 +994,11 @@ export const limits = {
     filesWritten: 4_096,
     /** What bubblewrap itself, or the first process, may say about its trouble. */
     troubleBytes: 4_096,
+    /**
+     * What a job holds in memory is looked at for the first time, from one look to the next, and what a look may take to tell apart what processes
+     * share. Others' jobs hold that part of a machine's.
+     */
+    memory: { lookAfterMs: 150, lookEveryMs: 100, lookMs: 1_000, othersPart: 0.5 },
     /** The first run, which shows whether the walls stand. */
     probeMs: 10_000,
   },
@@ -777,6 +1009,9 @@ export const limits = {
     inputs: 20_000,
     pieceBytes: 262_144,
     piecesAtOnce: 1_024,
+    /** Words of a general action; the list of what one has left. */
+    words: 65_536,
+    leftListBytes: 8_388_608,
     detailCharacters: 256,
     /** Jobs of one member that have not ended. */
     jobsPerMember: 64,
@@ -790,6 +1025,10 @@ export const limits = {
     /** An input; all of one job; what of inputs is put together in memory, of all jobs. */
     contentBytes: 33_554_432,
     inputBytes: 268_435_456,
+    /** What goes along with an action because the worker has hardly got it: a content, and all. Contents that a worker is known to have. */
+    alongContentBytes: 131_072,
+    alongBytes: 262_144,
+    knownThere: 32_768,
     assemblingBytes: 134_217_728,
     /** Contents that were asked for come, one after the other, or the job ends. */
     giveMs: 5_000,
@@ -800,6 +1039,11 @@ export const limits = {
     besideMs: 60_000,
     /** A cancelled job ends within this time, and a frame is taken. */
     cancelMs: 10_000,
+    /** What of results waits to be sent, to one member and to all: what would be more is not sent, and while half of it is there nothing is begun. */
+    unsentPerMember: 268_435_456,
+    unsentBytes: 536_870_912,
+    /** A result is sent within this time. */
+    sendMs: 300_000,
     /** A machine whose owner has not built for so long is idle. */
     idleMs: 300_000,
     /** A link as short as this carries bytes as fast as they are compressed. */
@@ -814,5 +1058,122 @@ export const limits = {
       outputBytes: 268_435_456,
       printedBytes: 8_388_608,
     },
+    /** The same of a general action: other programs than compilers reserve addresses by the gigabyte. */
+    mostGeneral: {
+      cpuMs: 3_600_000,
+      wallMs: 1_200_000,
+      memoryBytes: 34_359_738_368,
+      processes: 256,
+      fileBytes: 67_108_864,
+      outputBytes: 67_108_864,
+      printedBytes: 1_048_576,
+    },
+  },
+  /** Audits of a project's build. */
+  audit: {
+    /** Of a project, and that a build may leave; calls of compilers that are remembered. */
+    files: 500_000,
+    calls: 200_000,
+    /** Files that differ and are told of, and those of them for which compilers are asked again. */
+    findings: 2_000,
+    diagnosed: 100,
+    /** And for how long they are. */
+    diagnosingMs: 600_000,
+    /** Larger files are not looked into. */
+    comparedBytes: 268_435_456,
+    /** Of those so much is compared at once. */
+    pieceBytes: 1_048_576,
+    /** What git says of a project's files. */
+    listingBytes: 268_435_456,
+    /** One command that is repeated. */
+    commandMs: 300_000,
+    /** The end of what a build prints. */
+    printedChars: 4_000,
+    /** From being asked to end until it is made to. */
+    patienceMs: 3_000,
+    tellEveryMs: 500,
+  },
+  /** Logs of attestations, and their witnesses: docs/protocol/log.md. */
+  transparency: {
+    /** A note, and signatures of one. */
+    noteBytes: 65_536,
+    noteSignatures: 64,
+    /** Entries of one log: then it is full. 512 MiB of hashes, and twice as much for entries. */
+    entries: 16_777_216,
+    /** Entries that wait to be written; those in one batch; how long they wait for others. */
+    waiting: 65_536,
+    batch: 1_024,
+    batchMs: 1_000,
+    /** How often a log that has grown asks its witnesses, and of how many other domains. */
+    askMs: 2_000,
+    witnesses: 3,
+    /** Who does not witness is left alone for so long. */
+    againMs: 15_000,
+    /** After a start nobody is shown anything for so long, unless all have answered who had witnessed last: 3 days. */
+    awaitMs: 259_200_000,
+    answerMs: 5_000,
+    /** A question with as many hashes as one has at most, and an answer. */
+    frameBytes: 65_536,
+    hashesAtOnce: 1_024,
+    /** Questions that are answered in a minute, to one member, one domain and all; checkpoints heard of that are looked at, from as many. */
+    questions: { perPlace: 240, perGroup: 300, perMinute: 1_200 },
+    looks: { perPlace: 240, perGroup: 480, perMinute: 2_400 },
+    /** When what a member has told last, and was too much, is looked at again. */
+    lookAgainMs: 60_000,
+    /** Checkpoints that were looked at, so that none is twice. */
+    looked: 8_192,
+    /** Hashes of others' entries that a witness keeps, of all logs: 128 MiB. */
+    mirrored: 4_194_304,
+    /** Hashes of a proof: no tree is higher. */
+    proofHashes: 64,
+    /** Logs that are watched; domains whose word of one is kept until it can be compared. */
+    logs: 1_024,
+    heard: 32,
+    /** Checkpoints that are told in one message of gossip. */
+    headsPerMessage: 16,
+    /** The file of a proof. */
+    proofBytes: 262_144,
+  },
+  /** Whom the reader believes: docs/protocol/attestation.md. */
+  trust: {
+    /** Domains that must vouch for a result under the policies team and release. */
+    team: 2,
+    release: 3,
+    /** Domains that make an answer one that was reproduced, and those that must agree before who stands alone is blamed. */
+    reproduced: 2,
+    convicting: 3,
+    /** Of results that enough domains vouch for, one of so many is executed here, too; more of who is not proven. */
+    auditTeam: 50,
+    auditRelease: 20,
+    /** Domains that a summary of who reproduced a result names. */
+    summaryDomains: 32,
+    /** Signers of whom it is known how well they are proven, and pairs of an action and a signer that have counted for it. */
+    proven: 1_024,
+    provenBy: 16_384,
+    /** Members of other domains, one of each, that are asked to execute something at once. */
+    challenged: 8,
+    /** Results of others that wait to be executed here. */
+    verifyWaiting: 256,
+    /** They wait for a moment when nobody builds, but not longer than that. */
+    verifyWithinMs: 10_000,
+    /** All records that wrappers answer from are removed at most so often. */
+    recordsClearedMs: 5_000,
+    /** What cannot be executed is tried so many times, with so long between; then it is not used any more. */
+    verifyAttempts: 3,
+    verifyAgainMs: 10_000,
+    /** Results taken from others that can be executed here when members differ about them. */
+    taken: 128,
+    /** Domains speak about what is disputed one after the other, each so long after the one before. */
+    turnMs: 4_000,
+    /** Actions that are disputed, and signers that are convicted: more are not looked at. */
+    suspicions: 1_024,
+    convicted: 256,
+    /** An evidence, most of which are the statements of the network. */
+    evidenceBytes: 16_777_216,
+    /** Requests whose results wait to be judged again, as more is known of them. */
+    lookedAgain: 65_536,
+    /** What is looked at of an action: attestations of one signer, the newest, and of one domain. */
+    knownPerSigner: 4,
+    knownPerGroup: 16,
   },
 } as const;

@@ -29,13 +29,14 @@ export function readListen(text: string): Listen | undefined {
   const webSockets = parts.filter((part) => part.endsWith(WEBSOCKET));
   const others = parts.filter((part) => !webSockets.includes(part));
   if (parts.length === 0 || webSockets.length > 1 || others.length > 1) return undefined;
-  const webSocket = webSockets.map((part) => readOne(part.slice(0, -WEBSOCKET.length)))[0];
-  const tcp = others.map((part) => (part === "auto" ? part : readOne(part)))[0];
+  const webSocket = webSockets.map((part) => readListenAt(part.slice(0, -WEBSOCKET.length)))[0];
+  const tcp = others.map((part) => (part === "auto" ? part : readListenAt(part)))[0];
   const isRead = (webSocket === undefined) === (webSockets.length === 0) && (tcp === undefined) === (others.length === 0);
   return isRead ? { tcp, webSocket } : undefined;
 }
 
-function readOne(text: string): ListenAt | undefined {
+/** `192.0.2.7:4711`, `[2001:db8::7]:4711`, or either without a port; undefined when it is neither. */
+export function readListenAt(text: string): ListenAt | undefined {
   const [, six, four, digits = "0"] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const [host, port] = [six ?? four ?? "", Number(digits)];
   return isIP(host) === (six === undefined ? 4 : 6) && port < 65_536 ? { host, port } : undefined;
