@@ -9,8 +9,9 @@ import { network, sample, shareable, signer } from "../../test/compliance/shared
 import { digestOf } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import { attest, claimOf, isAttested, PAYLOAD_TYPE, statementOf } from "./attestation.ts";
-import { envelopeOf, readEnvelope } from "./envelope.ts";
+import { readEnvelope } from "./envelope.ts";
 import { isSigned, isSignedEnvelope, keyPairFromSeed } from "./keys.ts";
+import { envelopeOf } from "./sealed.ts";
 import type { Unsigned } from "./shareable.ts";
 
 function attested(unsigned: Unsigned = sample): SharedResult {

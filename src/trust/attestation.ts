@@ -14,7 +14,9 @@ import { isClaim, isShareable, type Unsigned } from "./shareable.ts";
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 export const PREDICATE_TYPE = "https://slsa.dev/provenance/v1";
-export const BUILD_TYPE = "urn:cairn:compile:1";
+const COMPILE_TYPE = "urn:cairn:compile:1";
+const COMMAND_TYPE = "urn:cairn:exec:1";
+export const BUILD_TYPES: ReadonlySet<unknown> = new Set([COMPILE_TYPE, COMMAND_TYPE]);
 /** Before the public key of who signs. */
 const BUILDER = "urn:cairn:attestation-key:";
 
@@ -47,13 +49,13 @@ export function statementOf(network: Digest, { manifest, action, entry, outputs,
     predicateType: PREDICATE_TYPE,
     predicate: {
       buildDefinition: {
-        buildType: BUILD_TYPE,
+        buildType: isOfCommand(outputs) ? COMMAND_TYPE : COMPILE_TYPE,
         externalParameters: { manifest, action, entry },
         internalParameters: { network, toolchain: execution.toolchain },
         resolvedDependencies: [],
       },
       runDetails: {
-        builder: { id: BUILDER + execution.signer },
+        builder: { id: builderOf(execution.signer) },
         metadata: {
           invocationId: action,
           startedOn: new Date(execution.startedAtMs).toISOString(),
@@ -63,6 +65,11 @@ export function statementOf(network: Digest, { manifest, action, entry, outputs,
       },
     },
   });
+}
+
+/** Whether a result is that of a command with declared outputs, which need not be the same each time, and not of a compile. */
+export function isOfCommand(outputs: Claim["outputs"]): boolean {
+  return outputs.some(({ role }) => role === "outcome");
 }
 
 /** Signs what this node executed. Undefined when it is too large to travel; see {@link isShareable}. */
@@ -81,6 +88,11 @@ export function isAttested(network: Digest, shared: SharedResult): boolean {
   // First what costs little. What is not shareable may look like something else in a statement.
   if (!isShareable(shared)) return false;
   return isSignedEnvelope(shared.execution.signer, PAYLOAD_TYPE, Buffer.from(statementOf(network, claimOf(shared))), shared.signature);
+}
+
+/** What is said of a result by whom it names as its signer, whether or not that is so; undefined for what may not travel. */
+export function claimIn(shared: SharedResult): Attestation | undefined {
+  return isShareable(shared) ? { ...claimOf(shared), signature: shared.signature } : undefined;
 }
 
 /** What everybody may know of a result that {@link isAttested}, and its id. */
@@ -119,6 +131,11 @@ function printed(name: string, sha256: Digest): object {
 function cost({ compileMs, cpuMs }: Pick<Claim, "compileMs" | "cpuMs">): object {
   const content = Buffer.from(JSON.stringify({ compileMs, cpuMs })).toString("base64");
   return { name: "cost", content, mediaType: "application/json" };
+}
+
+/** How statements call who signs with that key. */
+export function builderOf(key: Key): string {
+  return BUILDER + key;
 }
 
 /** The key of who signed, from the name of a builder; undefined when it is none of ours. */

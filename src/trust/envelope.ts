@@ -1,25 +1,13 @@
 /**
- * Attestations as files that tools for DSSE and in-toto read, and such files read by themselves: nothing else need be at hand.
+ * Files that hold attestations and summaries, read by themselves: nothing else need be at hand.
  *
  * Knows: DSSE's JSON envelope, and as much of the statement as tells who says what. Does not know: whether the signer is a member of anything.
  */
 import { type Digest, type Key, limits } from "../base/index.ts";
-import type { SharedResult } from "../contracts/index.ts";
-import { BUILD_TYPE, claimOf, PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, signerNamed, statementOf } from "./attestation.ts";
+import { BUILD_TYPES, PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, signerNamed } from "./attestation.ts";
+import { allText, fieldsOf, readSubject, type Subject } from "./fields.ts";
 import { isSignedEnvelope } from "./keys.ts";
-
-/** https://github.com/secure-systems-lab/dsse/blob/master/envelope.md */
-export interface Envelope {
-  /** Base64 */
-  readonly payload: string;
-  readonly payloadType: string;
-  readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
-}
-
-export interface Subject {
-  readonly name: string;
-  readonly digest: Digest;
-}
+import { readSummary, type Summary } from "./summary.ts";
 
 /** What an envelope says, by whom. */
 export interface Attested {
@@ -39,33 +27,26 @@ export type NotAttested = "too-large" | "not-an-envelope" | "other-payload" | "o
 
 export type EnvelopeRead =
   | { readonly kind: "attested"; readonly attested: Attested }
+  | { readonly kind: "summarized"; readonly summary: Summary }
   | { readonly kind: "refused"; readonly why: NotAttested };
-
-/** The envelope of a signed result. To be asked only of what is attested. */
-export function envelopeOf(network: Digest, shared: SharedResult): Envelope {
-  return {
-    payload: Buffer.from(statementOf(network, claimOf(shared))).toString("base64"),
-    payloadType: PAYLOAD_TYPE,
-    signatures: [{ keyid: shared.execution.signer, sig: Buffer.from(shared.signature).toString("base64") }],
-  };
-}
 
 /** Reads an envelope that anybody may have made, and verifies that whom its statement names has signed it. */
 export function readEnvelope(text: string): EnvelopeRead {
   if (Buffer.byteLength(text) > limits.envelopeBytes) return refused("too-large");
-  const envelope = parsed(text);
-  const { payloadType, payload, signatures } = fieldsOf(envelope);
+  const { payloadType, payload, signatures } = fieldsOf(parsed(text));
   const body = bytesOf(payload);
   if (typeof payloadType !== "string" || body === undefined || !Array.isArray(signatures)) return refused("not-an-envelope");
   if (payloadType !== PAYLOAD_TYPE) return refused("other-payload");
-  const attested = readStatement(parsed(body.toString("utf8")));
-  if (attested === undefined) return refused("other-statement");
+  const statement = parsed(body.toString("utf8"));
+  const said = readStatement(statement) ?? readSummary(statement);
+  if (said === undefined) return refused("other-statement");
   // What DSSE calls the key's id is no part of what is signed: the statement itself names the key.
   const signed = signatures.slice(0, limits.envelopeSignatures).some((one) => {
     const signature = bytesOf(fieldsOf(one).sig);
-    return signature !== undefined && isSignedEnvelope(attested.signer, payloadType, body, signature);
+    return signature !== undefined && isSignedEnvelope(said.signer, payloadType, body, signature);
   });
-  return signed ? { kind: "attested", attested } : refused("signature");
+  if (!signed) return refused("signature");
+  return "levels" in said ? { kind: "summarized", summary: said } : { kind: "attested", attested: said };
 }
 
 /** Undefined when it is not one that a node of Cairn makes. */
@@ -73,7 +54,7 @@ function readStatement(statement: unknown): Attested | undefined {
   const { _type, subject, predicateType, predicate } = fieldsOf(statement);
   const { buildDefinition, runDetails } = fieldsOf(predicate);
   const { buildType, externalParameters, internalParameters } = fieldsOf(buildDefinition);
-  if (_type !== STATEMENT_TYPE || predicateType !== PREDICATE_TYPE || buildType !== BUILD_TYPE) return undefined;
+  if (_type !== STATEMENT_TYPE || predicateType !== PREDICATE_TYPE || !BUILD_TYPES.has(buildType)) return undefined;
   const { builder, metadata } = fieldsOf(runDetails);
   const { manifest, action } = fieldsOf(externalParameters);
   const { network, toolchain } = fieldsOf(internalParameters);
@@ -85,20 +66,6 @@ function readStatement(statement: unknown): Attested | undefined {
   if (signer === undefined || !allText(all)) return undefined;
   const known = subjects.filter((one) => one !== undefined);
   return known.length === subjects.length ? { signer, ...all, subjects: known } : undefined;
-}
-
-function readSubject(subject: unknown): Subject | undefined {
-  const { name, digest } = fieldsOf(subject);
-  const { sha256 } = fieldsOf(digest);
-  return typeof name === "string" && typeof sha256 === "string" ? { name, digest: sha256 } : undefined;
-}
-
-function allText<K extends string>(fields: Record<K, unknown>): fields is Record<K, string> {
-  return Object.values(fields).every((one) => typeof one === "string");
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
 /** Undefined for what is not JSON. */

@@ -5,7 +5,8 @@
  */
 import { limits, type Statement } from "../base/index.ts";
 import type { MembershipCodec } from "../contracts/index.ts";
-import type { EpochRule } from "./epoch-rule.ts";
+import { electorateOf } from "./electorate.ts";
+import type { Decided, EpochRule } from "./epoch-rule.ts";
 import { applyOperation, copyState, isAdmin, type State } from "./state.ts";
 import { type Checked, readStatement } from "./statements.ts";
 
@@ -61,17 +62,34 @@ export function readOperations(codec: MembershipCodec, epoch: Checked): readonly
   return checked.length === operations.length ? checked : undefined;
 }
 
+/** Revocations of another domain's members, where domains decide: they wait for the epoch that holds them. Own machines go at once. */
+export function isHeldBack(decided: State, folded: State, { statement: { author, what } }: Checked): boolean {
+  if (what.kind !== "revoke" || electorateOf(decided) === undefined) return false;
+  return folded.members.get(author)?.domain !== folded.members.get(what.member)?.domain;
+}
+
+export interface FoldedEpoch {
+  readonly state: State;
+  readonly decided: Decided;
+}
+
 /**
- * The state after an epoch; undefined when that epoch may not follow, or holds anything that cannot take effect in its place.
+ * The state after an epoch, and who decided it; undefined when that epoch may not follow, or holds anything that cannot take effect in its place.
  */
-export function foldEpoch(rule: EpochRule, before: State, epoch: Checked, operations: readonly Checked[]): State | undefined {
+export function foldEpoch(
+  rule: Pick<EpochRule, "decides">,
+  before: State,
+  epoch: Checked,
+  operations: readonly Checked[],
+): FoldedEpoch | undefined {
   const { what, network } = epoch.statement;
   if (what.kind !== "epoch" || network !== before.network) return undefined;
   if (what.number !== before.epoch.number + 1 || what.previous !== before.epoch.id) return undefined;
-  if (!rule.decides(before, epoch)) return undefined;
+  const decided = rule.decides(before, epoch);
+  if (decided === undefined) return undefined;
   const state = copyState(before, { number: what.number, id: epoch.id });
   for (const operation of operations) if (applyOperation(state, operation, what.number) !== undefined) return undefined;
-  return state;
+  return { state, decided };
 }
 
 /**

@@ -3,13 +3,42 @@
  *
  * Knows: keys, signatures, the rules of membership and of the reader. Does not know: peers, files, clocks, or how statements look as bytes: a codec is given.
  */
-export { attest, attestationOf, isAttested, subjectName, verifiedId } from "./attestation.ts";
-export { type Attested, type Envelope, type EnvelopeRead, envelopeOf, type NotAttested, readEnvelope, type Subject } from "./envelope.ts";
-export { type EpochRule, genesisDomainDecides } from "./epoch-rule.ts";
-export { judge, type Reader, signerIn, type Verdict } from "./judge.ts";
+export { faultyMost, quorumOf } from "./agreement.ts";
+export { AgreementRound, type RoundNews } from "./agreement-round.ts";
+export { attest, attestationOf, claimIn, isAttested, isOfCommand, subjectName, verifiedId } from "./attestation.ts";
+export {
+  type Cosignature,
+  cosign,
+  type Head,
+  isCosigned,
+  isHead,
+  isSameHead,
+  readHead,
+  rootOf,
+  signHead,
+  writeHead,
+} from "./checkpoints.ts";
+export { CompactRange } from "./compact-range.ts";
+export { type Attested, type EnvelopeRead, type NotAttested, readEnvelope } from "./envelope.ts";
+export { epochRule } from "./epoch-rule.ts";
+export { type Convicted, type EvidenceCodec, type EvidenceRead, evidenceOf, type NoEvidence, readEvidence } from "./evidence.ts";
+export { type ForkEvidenceRead, forkEvidenceOf, isForkEvidence, type NoForkEvidence, readForkEvidence } from "./fork-evidence.ts";
+export { compareHead, type Fork, isFork, type KnownLog } from "./forks.ts";
+export { type Ballot, Governance } from "./governance.ts";
+export { type Doubt, domainsOf, judge, type Reader } from "./judge.ts";
 export { invitationKeyPair, isSigned, type KeyPair, keyPairFromSeed, makeIdentity } from "./keys.ts";
+export { type LogEntry, logEntryOf, readLogEntry, writeLogEntry } from "./log-entries.ts";
+export { type LogProofRead, type NoLogProof, readLogProof, writeLogProof } from "./log-proof.ts";
 export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
+export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
 export { keepNames, type NameSaid, nameSaid } from "./names.ts";
-export { admins, type Invitation, isAdmin, type Member, type Refusal, type State } from "./state.ts";
+export { Proven } from "./proven.ts";
+export { type Reproduction, reproduction } from "./reproduced.ts";
+export { attestationEnvelope, type Envelope, envelopeOf, sealed } from "./sealed.ts";
+export { admins, type Invitation, isAdmin, type Member, type Refusal, type State, signerIn } from "./state.ts";
 export { requestToJoin } from "./statements.ts";
+export { type Summary, summaryOf } from "./summary.ts";
+export { type Alone, type Answer, answersOf, differingFrom, type Finding, findingOf, outcomeKey, voter } from "./tally.ts";
+export { openTiles, readBundle, readTile, TILE_WIDTH, type Tile, tileAt, tileHash, tilePath, tileReader, writeBundle } from "./tiles.ts";
+export { HeardHeads, judgeUpdate, type LogUpdate, type Verdict } from "./witness.ts";

@@ -1,68 +1,170 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SharingPolicy } from "../base/index.ts";
-import { judge } from "./judge.ts";
-import { admit, found, machine, START } from "./membership.fixture.ts";
+import type { Attestation } from "../contracts/index.ts";
+import { judge, type Reader } from "./judge.ts";
+import { admit, agree, START } from "./membership.fixture.ts";
 import type { State } from "./state.ts";
+import { attestedBy, executed, executedCommand, type Signer, signerOf, trustWorld } from "./trust.fixture.ts";
 
-const self = machine(1, "self");
-const machines = {
-  self,
-  sister: machine(2, "sister"),
-  guest: machine(3, "guest"),
-  revoked: machine(4, "revoked"),
-  left: machine(5, "left"),
-  stranger: machine(6, "stranger"),
-};
+/** One domain of its own for everybody but `sister`, who shares that of `self`. */
+const world = trustWorld([2, 2, 1, 1, 1]);
+const [[self, sister], [blue, azure], [green], [red], [gold]] = world.signers as [Signer[], Signer[], Signer[], Signer[], Signer[]];
+const people = { self, sister, blue, azure, green, red, gold, ...others() } as Record<string, Signer>;
+const state = withOthers();
 
-/** Everybody but the stranger was admitted, the guest to a domain of its own. */
-function stateOfAll(): State {
-  const membership = found(self);
-  membership.issue(self.keys, { kind: "domain", name: "partner" }, START);
-  admit(membership, self, machines.sister, 2);
-  admit(membership, self, machines.guest, 3, "partner");
-  admit(membership, self, machines.revoked, 4);
-  admit(membership, self, machines.left, 5);
-  membership.issue(self.keys, { kind: "revoke", member: machines.revoked.keys.publicKey }, START);
-  membership.issue(machines.left.keys, { kind: "leave" }, START);
+function others(): Record<string, Signer> {
+  return { revoked: signerOf(50, "d1"), left: signerOf(51, "d1"), provisional: signerOf(52, "d4"), stranger: signerOf(53, "d1") };
+}
+
+function withOthers(): State {
+  const { membership } = world;
+  const { revoked, left, provisional } = people;
+  assert.ok(blue !== undefined && self !== undefined && gold !== undefined);
+  assert.ok(revoked !== undefined && left !== undefined && provisional !== undefined);
+  admit(membership, blue, revoked, 90, "d1");
+  admit(membership, blue, left, 91, "d1");
+  membership.issue(self.keys, { kind: "revoke", member: revoked.keys.publicKey }, START);
+  membership.issue(left.keys, { kind: "leave" }, START);
+  agree(membership, world.signers.flat());
+  admit(membership, gold, provisional, 92, "d4");
   assert.ok(membership.state !== undefined);
   return membership.state;
 }
 
-const state = stateOfAll();
-type Outcome = "believed" | "policy" | "other-domain" | "revoked" | "left" | "stranger";
-const table: Readonly<Record<keyof typeof machines, Readonly<Record<SharingPolicy, Outcome>>>> = {
-  self: { self: "believed", team: "believed", speculative: "believed" },
-  sister: { self: "policy", team: "believed", speculative: "believed" },
-  guest: { self: "policy", team: "other-domain", speculative: "believed" },
-  revoked: { self: "revoked", team: "revoked", speculative: "revoked" },
-  left: { self: "left", team: "left", speculative: "left" },
-  stranger: { self: "stranger", team: "stranger", speculative: "stranger" },
-};
-
-for (const [name, outcomes] of Object.entries(table)) {
-  for (const [policy, outcome] of Object.entries(outcomes)) {
-    test(`policy ${policy}, signed by ${name}: ${outcome}`, () => {
-      const { keys, identity } = machines[name as keyof typeof machines];
-      const verdict = judge({ policy: policy as SharingPolicy, self: self.keys.publicKey, state }, identity.attestationKey);
-      if (outcome === "believed") assert.deepEqual(verdict, { kind: "believed", member: state.members.get(keys.publicKey) });
-      else assert.deepEqual(verdict, { kind: "refused", why: outcome });
-    });
-  }
+function by(name: string, outcome = "good", what = "work", network = state.network): Attestation {
+  const signer = people[name] ?? assert.fail(`who is ${name}?`);
+  return attestedBy(network, signer, executed(what, outcome));
 }
 
+function reader(policy: SharingPolicy, of: Partial<Reader> = {}): Reader {
+  return { policy, self: self?.keys.publicKey ?? "", state, discredited: new Set(), ...of };
+}
+
+/** In words: what is believed, as what, or why not and how far it is from that. */
+function verdictOf(of: Reader, claim: Attestation, known: readonly Attestation[]): string {
+  const verdict = judge(of, claim, () => known);
+  if (verdict.kind === "believed") return `${verdict.tier} by ${verdict.certificate.length}`;
+  return verdict.needed === 0 ? verdict.why : `${verdict.why}: ${verdict.domains} of ${verdict.needed}`;
+}
+
+const POLICIES = ["self", "speculative", "team", "release"] as const;
+/** Who offers what and who else says what (`name` or `name=another outcome`); what each policy makes of it. */
+const TABLE: readonly (readonly [offered: string, known: string, ...verdicts: readonly [string, string, string, string]])[] = [
+  ["self", "", "self by 1", "self by 1", "self by 1", "self by 1"],
+  ["self", "blue=bad green=bad red=bad", "self by 1", "self by 1", "self by 1", "self by 1"],
+  ["sister", "", "policy", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  ["blue", "", "policy", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  ["blue", "azure", "policy", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  ["blue", "self", "policy", "team by 2", "team by 2", "too-few-domains: 2 of 3"],
+  ["blue", "sister", "policy", "team by 2", "team by 2", "too-few-domains: 2 of 3"],
+  ["blue", "green", "policy", "team by 2", "team by 2", "too-few-domains: 2 of 3"],
+  ["blue", "green red", "policy", "team by 2", "team by 2", "release by 3"],
+  ["blue", "azure blue blue", "policy", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  ["blue", "provisional", "policy", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  ["provisional", "", "policy", "speculative by 1", "too-few-domains: 0 of 2", "too-few-domains: 0 of 3"],
+  ["provisional=bad", "blue green red", "policy", "disputed: 0 of 1", "disputed: 0 of 2", "disputed: 0 of 3"],
+  ["provisional=bad", "blue", "policy", "disputed: 0 of 1", "disputed: 0 of 2", "disputed: 0 of 3"],
+  ["blue", "revoked left stranger", "policy", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  ["revoked", "blue green", "revoked", "revoked", "revoked", "revoked"],
+  ["left", "blue green", "left", "left", "left", "left"],
+  ["stranger", "blue green", "stranger", "stranger", "stranger", "stranger"],
+  ["blue", "green=bad", "policy", "disputed: 1 of 1", "disputed: 1 of 2", "disputed: 1 of 3"],
+  ["blue", "azure=bad", "policy", "disputed: 1 of 1", "disputed: 1 of 2", "disputed: 1 of 3"],
+  ["blue", "self=bad", "policy", "own-work-differs: 1 of 1", "own-work-differs: 1 of 2", "own-work-differs: 1 of 3"],
+  ["blue", "green red self=bad", "policy", "own-work-differs: 2 of 1", "own-work-differs: 2 of 2", "own-work-differs: 3 of 3"],
+  ["blue", "green=bad red=bad", "policy", "disputed: 1 of 1", "disputed: 1 of 2", "disputed: 1 of 3"],
+  ["blue", "green red=bad", "policy", "team by 2", "disputed: 2 of 2", "disputed: 2 of 3"],
+  ["blue", "green gold red=bad", "policy", "team by 2", "team by 2", "disputed: 3 of 3"],
+  ["blue", "green red=bad gold=bad", "policy", "not-deterministic: 2 of 1", "not-deterministic: 2 of 2", "not-deterministic: 2 of 3"],
+  ["blue", "green stranger=bad revoked=bad provisional=bad", "policy", "team by 2", "team by 2", "too-few-domains: 2 of 3"],
+];
+
+for (const [offered, known, ...verdicts] of TABLE)
+  for (const [at, policy] of POLICIES.entries())
+    test(`${policy}: offered by ${offered}${known === "" ? "" : `, known of ${known}`}: ${verdicts[at]}`, () => {
+      const others = known.split(" ").flatMap((one) => {
+        const [name = "", outcome] = one.split("=");
+        return name === "" ? [] : [by(name, outcome)];
+      });
+      const [name = "", outcome] = offered.split("=");
+      assert.equal(verdictOf(reader(policy), by(name, outcome), others), verdicts[at]);
+    });
+
+test("one domain is enough where there is no other", () => {
+  const small = trustWorld([3], 200);
+  const [first, second] = small.signers[0] ?? [];
+  assert.ok(first !== undefined && second !== undefined);
+  const claim = attestedBy(small.state.network, second, executed("work", "good"));
+  const of = { ...reader("team"), self: first.keys.publicKey, state: small.state };
+  assert.equal(verdictOf(of, claim, []), "team by 1");
+  assert.equal(verdictOf({ ...of, policy: "speculative" }, claim, []), "team by 1");
+  assert.equal(verdictOf({ ...of, policy: "release" }, claim, []), "too-few-domains: 1 of 3");
+});
+
+test("who contradicts takes the place of one more voice only where there are as many domains", () => {
+  const small = trustWorld([1, 1, 1, 1], 300);
+  const [own, one, two, liar] = small.signers.flat();
+  assert.ok(own !== undefined && one !== undefined && two !== undefined && liar !== undefined);
+  const of = { ...reader("team"), self: own.keys.publicKey, state: small.state };
+  const says = (signer: Signer, outcome: string): Attestation => attestedBy(small.state.network, signer, executed("work", outcome));
+  assert.equal(verdictOf(of, says(one, "good"), [says(two, "good"), says(liar, "bad")]), "disputed: 2 of 2");
+  const three = trustWorld([1, 1, 1], 320);
+  const [, a, b] = three.signers.flat();
+  assert.ok(a !== undefined && b !== undefined);
+  const reads = { ...of, self: "", state: three.state };
+  const [c] = three.signers.flat();
+  const said = (signer: Signer | undefined, outcome: string): Attestation =>
+    attestedBy(three.state.network, signer ?? assert.fail(), executed("work", outcome));
+  assert.equal(verdictOf(reads, said(a, "good"), [said(b, "good"), said(c, "bad")]), "team by 2");
+});
+
+test("whose voice does not count vouches for nothing, and contradicts nobody", () => {
+  const without = (name: string): Reader => reader("team", { discredited: new Set([people[name]?.attestationKey ?? ""]) });
+  assert.equal(verdictOf(without("blue"), by("blue"), [by("green")]), "discredited");
+  assert.equal(verdictOf(without("green"), by("blue"), [by("green")]), "too-few-domains: 1 of 2");
+  assert.equal(verdictOf(without("green"), by("blue"), [by("red"), by("green", "bad")]), "team by 2");
+});
+
+test("what was compiled is not contradicted by who says that it was a command; own work is heard, whatever it says it was", () => {
+  const team = reader("team");
+  const posing = (name: string): Attestation => attestedBy(state.network, people[name] ?? assert.fail(), executedCommand("work", "bad"));
+  assert.equal(verdictOf(team, by("blue"), [by("green"), posing("red"), posing("gold")]), "team by 2");
+  assert.equal(verdictOf(team, posing("red"), [posing("gold"), by("blue"), by("green")]), "not-deterministic: 2 of 2");
+  assert.equal(verdictOf(team, posing("red"), [posing("gold"), by("self")]), "own-work-differs: 2 of 2");
+  assert.equal(verdictOf(team, by("red"), [by("gold"), posing("self")]), "own-work-differs: 2 of 2");
+});
+
+test("what vouches for another action, another entry or another network vouches for nothing", () => {
+  const team = reader("team");
+  assert.equal(verdictOf(team, by("blue"), [by("green", "good", "other work")]), "too-few-domains: 1 of 2");
+  const claim = by("blue");
+  const entry = executed("work", "good");
+  const read = attestedBy(state.network, people.green ?? assert.fail(), { ...entry, entry: { ...entry.entry, absent: [] } });
+  assert.equal(verdictOf(team, claim, [read]), "too-few-domains: 1 of 2", "but it contradicts nothing, either");
+  assert.equal(verdictOf(team, claim, [by("green", "good", "work", claim.action)]), "too-few-domains: 1 of 2");
+});
+
+test("who was put out itself believes by certificate as before", () => {
+  const of = reader("team", { self: people.stranger?.keys.publicKey ?? "" });
+  assert.equal(verdictOf(of, by("blue"), []), "too-few-domains: 1 of 2");
+  assert.equal(verdictOf(of, by("blue"), [by("green")]), "team by 2");
+});
+
 test("a peer key signs no results", () => {
-  const reader = { policy: "speculative", self: self.keys.publicKey, state } as const;
-  assert.deepEqual(judge(reader, machines.sister.keys.publicKey), { kind: "refused", why: "stranger" });
+  const keys = people.blue?.keys ?? assert.fail();
+  const claim = attestedBy(state.network, { sign: keys }, executed("work", "good"));
+  assert.equal(verdictOf(reader("speculative"), claim, []), "stranger");
 });
 
-test("a guest's own domain is its team", () => {
-  const reader = { policy: "team", self: machines.guest.keys.publicKey, state } as const;
-  assert.deepEqual(judge(reader, machines.sister.identity.attestationKey), { kind: "refused", why: "other-domain" });
-  assert.equal(judge(reader, machines.guest.identity.attestationKey).kind, "believed");
-});
-
-test("who was put out itself believes nobody but by speculation", () => {
-  const reader = { policy: "team", self: machines.stranger.keys.publicKey, state } as const;
-  assert.deepEqual(judge(reader, machines.sister.identity.attestationKey), { kind: "refused", why: "other-domain" });
+test("of many answers that one domain has made up, few signatures are looked at", () => {
+  const looked = new Set<Attestation>();
+  const watched = Array.from({ length: 200 }, (_, at) => {
+    const one = by(at % 2 === 0 ? "blue" : "azure", `bad ${at}`);
+    const { signature } = one;
+    return Object.defineProperty({ ...one }, "signature", { get: () => (looked.add(one), signature) });
+  });
+  const known = [...watched, by("red"), by("gold")];
+  assert.equal(verdictOf(reader("team"), by("green"), known), "team by 2");
+  assert.ok(looked.size <= 2, `${looked.size} were verified`);
 });

@@ -1,10 +1,14 @@
 /**
- * Whom this node believes: the rule of the reader.
+ * Whom this node believes: the rule of the reader. One pure function over attestations, membership and policy.
  *
- * Knows: policy, and who belongs to the network. Does not know: signatures; they were checked before (attestation.ts).
+ * Knows: tiers, and that votes are counted by trust domain, never by machine. Does not know: where attestations come from, what lies in the
+ * blobs, or whether the result is one for the request at hand.
  */
-import type { Key, SharingPolicy } from "../base/index.ts";
-import type { Member, State } from "./state.ts";
+import { type Key, limits, type SharingPolicy } from "../base/index.ts";
+import type { Attestation } from "../contracts/index.ts";
+import { isOfCommand, verifiedId } from "./attestation.ts";
+import { type Member, type State, signerIn } from "./state.ts";
+import { answersOf, claimKey, findingOf, outcomeKey, voter } from "./tally.ts";
 
 /** Who judges, and by what. */
 export interface Reader {
@@ -12,41 +16,159 @@ export interface Reader {
   /** The reader's own peer key. */
   readonly self: Key;
   readonly state: State;
+  /** Attestation keys whose voices do not count here, as they were found to have signed what is not so. */
+  readonly discredited: ReadonlySet<Key>;
 }
+
+/** How well a result is vouched for: the policy that it is good enough for. */
+export type Tier = SharingPolicy;
+
+/** Why a result is not believed. */
+export type Doubt =
+  | "stranger" // No member ever had that key.
+  | "revoked"
+  | "left"
+  | "policy" // Nobody else's results are used here.
+  | "discredited" // Its signer was found to have signed what is not so.
+  | "signature" // Whom it names has not signed it.
+  | "too-few-domains"
+  | "disputed" // Another member says that something else came of it.
+  | "not-deterministic" // Two domains each say this, and two each say that.
+  | "own-work-differs"; // This node has executed it, and something else came of it.
 
 export type Verdict =
-  | { readonly kind: "believed"; readonly member: Member }
-  | { readonly kind: "refused"; readonly why: "stranger" | "revoked" | "left" | "policy" | "other-domain" };
+  | {
+      readonly kind: "believed";
+      readonly tier: Tier;
+      readonly member: Member;
+      /** Attestations of one machine of each domain that vouches for it, as many as were needed. */
+      readonly certificate: readonly Attestation[];
+    }
+  | {
+      readonly kind: "refused";
+      readonly why: Doubt;
+      /** How many domains vouch for it, and how many must; both 0 where that was not what mattered. */
+      readonly domains: number;
+      readonly needed: number;
+    };
 
 /**
- * Whether a result is believed that bears the signature of `signer`, an attestation key.
+ * Whether a result is believed. What was not made just now by this process is judged here and nowhere else.
  *
- * Every result that was not made just now by this process is judged here and nowhere else: where several domains must agree, the
- * keys of all who signed the same result will come in here together.
+ * @param claim what was offered, as its signer signed it; whatever a member may have made up
+ * @param known what else this node knows of that request, of any signer and any action; asked only where it matters
  */
-export function judge({ policy, self, state }: Reader, signer: Key): Verdict {
-  const member = signerIn(state, signer);
-  if (member === undefined) return { kind: "refused", why: "stranger" };
-  if (member.standing !== "active") return { kind: "refused", why: member.standing };
-  if (member.key === self) return { kind: "believed", member };
-  if (policy === "self") return { kind: "refused", why: "policy" };
-  const own = state.members.get(self)?.domain;
-  if (policy === "team" && member.domain !== own) return { kind: "refused", why: "other-domain" };
-  return { kind: "believed", member };
+export function judge(reader: Reader, claim: Attestation, known: () => readonly Attestation[]): Verdict {
+  const { policy, self, state, discredited } = reader;
+  const { signer } = claim.execution;
+  const member = signerIn(state, signer); // First what costs little.
+  if (member === undefined) return refused("stranger");
+  if (member.standing !== "active") return refused(member.standing);
+  const isOwn = member.key === self;
+  if (!isOwn && policy === "self") return refused("policy");
+  if (!isOwn && discredited.has(signer)) return refused("discredited");
+  if (!isSignedIn(state, claim)) return refused("signature");
+  if (isOwn) return { kind: "believed", tier: "self", member, certificate: [claim] };
+
+  const needed = domainsNeeded(state, policy);
+  const forTeam = domainsNeeded(state, "team");
+  // All are of one domain, which differs with nobody.
+  if (needed === 1 && forTeam === 1) return { kind: "believed", tier: "team", member, certificate: [claim] };
+
+  const others = known().filter((one) => one.manifest === claim.manifest && one.action === claim.action);
+  const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
+  const certificate = certificateOf(state, claim, heard, Math.max(needed, forTeam));
+  const doubt = contradiction(reader, claim, others.length === 0 ? [] : heard, needed);
+  if (doubt !== undefined) return { kind: "refused", why: doubt, domains: certificate.length, needed };
+  // A provisional member has no voice, and may be believed where one member is enough.
+  const vouching = certificate.length === 0 ? [claim] : certificate;
+  if (vouching.length < needed || (needed > 1 && certificate.length < needed))
+    return { kind: "refused", why: "too-few-domains", domains: certificate.length, needed };
+  return { kind: "believed", tier: tierOf(state, certificate.length), member, certificate: vouching };
 }
 
-/** The member whose attestation key that is or was; undefined for one that no member ever had. */
-export function signerIn(state: State, signer: Key): Member | undefined {
-  return signersOf(state).get(signer);
+/** How many domains must vouch for what this node has not executed. More than there are: its own work alone is believed then. */
+function domainsNeeded(state: State, policy: SharingPolicy): number {
+  switch (policy) {
+    case "self":
+      return Number.POSITIVE_INFINITY;
+    case "speculative":
+      return 1;
+    case "team":
+      return Math.min(limits.trust.team, Math.max(1, domainsOf(state).size));
+    case "release":
+      return limits.trust.release;
+  }
 }
 
-/** Members by their attestation keys. A state that is seen outside its room does not change any more. */
-const signers = new WeakMap<State, ReadonlyMap<Key, Member>>();
+/** Names of the domains that have an active member. */
+export function domainsOf(state: State): ReadonlySet<string> {
+  return new Set([...state.members.values()].flatMap(({ standing, domain }) => (standing === "active" ? [domain] : [])));
+}
 
-function signersOf(state: State): ReadonlyMap<Key, Member> {
-  const known = signers.get(state);
-  if (known !== undefined) return known;
-  const made = new Map([...state.members.values()].map((member) => [member.attestationKey, member]));
-  signers.set(state, made);
-  return made;
+/** Of each domain one attestation of the very same result whose signature holds, at most so many. */
+export function certificateOf(state: State, claim: Attestation, heard: readonly Attestation[], most: number): Attestation[] {
+  const wanted = claimKey(claim);
+  const byDomain = new Map<string, Attestation>();
+  for (const one of heard) {
+    if (byDomain.size >= most) break;
+    const member = voter(state, one.execution.signer);
+    if (member === undefined || byDomain.has(member.domain) || claimKey(one) !== wanted) continue;
+    if (one === claim || isSignedIn(state, one)) byDomain.set(member.domain, one);
+  }
+  return [...byDomain.values()];
+}
+
+/** What speaks against a result of which this node knows other answers, too. Counted first: a signature is looked at only where it matters. */
+export function contradiction(
+  { self, state }: Reader,
+  claim: Attestation,
+  heard: readonly Attestation[],
+  needed: number,
+): Doubt | undefined {
+  const mine = outcomeKey(claim);
+  const byOutcome = Map.groupBy(heard, outcomeKey);
+  if (byOutcome.size <= 1) return undefined;
+  const isOwn = ({ execution }: Attestation): boolean => signerIn(state, execution.signer)?.key === self;
+  for (const [outcome, all] of byOutcome)
+    if (outcome !== mine && all.some((one) => isOwn(one) && isSignedIn(state, one))) return "own-work-differs";
+  // That it is about a command its signer says of itself: what was compiled it cannot contradict so, as no honest machine would say it.
+  const isHeard = ({ outputs }: Attestation): boolean => isOfCommand(claim.outputs) || !isOfCommand(outputs);
+  const answering = [...byOutcome].filter(([, all]) => all.some(isHeard));
+  const voices = answering.map(([outcome, all]) => ({ outcome, domains: voicesOf(state, all) }));
+  const signed: Attestation[] = [];
+  let isContradicted = false;
+  for (const { outcome, domains } of voices.toSorted((a, b) => b.domains.length - a.domains.length)) {
+    // That one stands alone against this answer is enough: how many others do changes nothing.
+    if (outcome !== mine && domains.length < limits.trust.reproduced && isContradicted) continue;
+    const holding = domains.flatMap((all) => all.find((one) => one === claim || isSignedIn(state, one)) ?? []);
+    signed.push(...holding);
+    if (outcome !== mine && holding.length > 0) isContradicted = true;
+  }
+  if (!isContradicted) return undefined;
+  const answers = answersOf(state, signed);
+  if (findingOf(answers).kind === "not-deterministic") return "not-deterministic";
+  const [most] = answers;
+  // Whoever contradicts takes the place of one more voice, as far as there are any. A provisional member's is no answer at all.
+  const enough = Math.max(limits.trust.reproduced, Math.min(needed + 1, domainsOf(state).size - 1));
+  return most?.outcome !== mine || most.byDomain.size < enough ? "disputed" : undefined;
+}
+
+/** What those have signed who may have a voice, those of one domain together. */
+function voicesOf(state: State, attestations: readonly Attestation[]): Attestation[][] {
+  const byDomain = Map.groupBy(attestations, ({ execution }) => voter(state, execution.signer)?.domain);
+  return [...byDomain].flatMap(([domain, all]) => (domain === undefined ? [] : [all]));
+}
+
+function tierOf(state: State, domains: number): Tier {
+  if (domains >= limits.trust.release) return "release";
+  return domains >= domainsNeeded(state, "team") ? "team" : "speculative";
+}
+
+function isSignedIn({ network }: State, attestation: Attestation): boolean {
+  return verifiedId(network, attestation) !== undefined;
+}
+
+function refused(why: Doubt): Verdict {
+  return { kind: "refused", why, domains: 0, needed: 0 };
 }

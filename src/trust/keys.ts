@@ -16,6 +16,7 @@ export type Purpose =
   | "cairn join by peer 1"
   | "cairn gossip 1"
   | "cairn name 1"
+  | "cairn agreement 1"
   | "cairn overlay addresses 1";
 
 export interface KeyPair {
@@ -28,6 +29,12 @@ export interface KeyPair {
    * @see https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
    */
   signEnvelope(payloadType: string, payload: Uint8Array): Uint8Array;
+  /**
+   * Signs what a signed note holds, as it is: see notes.ts.
+   *
+   * @param message begins with `cairn/log/` or `cosignature/v1`, as no purpose and no envelope does (programmer error otherwise)
+   */
+  signNote(message: string): Uint8Array;
 }
 
 /** @param seed 32 secret bytes: the private key of RFC 8032 */
@@ -37,6 +44,10 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
     publicKey: publicBytes.toString("hex"),
     sign: (purpose, content) => sign(null, purposeful(purpose, content), secret),
     signEnvelope: (payloadType, payload) => sign(null, preAuthenticationEncoding(payloadType, payload), secret),
+    signNote: (message) => {
+      if (!/^(cairn\/log\/|cosignature\/v1\n)/.test(message)) throw new RangeError("that is no message of a note");
+      return sign(null, Buffer.from(message), secret);
+    },
   };
 }
 
@@ -53,6 +64,11 @@ export function isSigned(key: Key, purpose: Purpose, content: Uint8Array, signat
 /** The same for {@link KeyPair.signEnvelope}. */
 export function isSignedEnvelope(key: Key, payloadType: string, payload: Uint8Array, signature: Uint8Array): boolean {
   return holds(key, preAuthenticationEncoding(payloadType, payload), signature);
+}
+
+/** The same for {@link KeyPair.signNote}, and for notes of others. */
+export function isSignedNote(key: Key, message: string, signature: Uint8Array): boolean {
+  return holds(key, Buffer.from(message), signature);
 }
 
 /** Binds an attestation key to a peer key: each signs the other, so nobody can claim a key that is not theirs. */
@@ -86,8 +102,22 @@ function preAuthenticationEncoding(payloadType: string, payload: Uint8Array): Bu
 
 function holds(key: Key, content: Uint8Array, signature: Uint8Array): boolean {
   const publicKey = publicKeyOf(key);
-  return publicKey !== undefined && verify(null, content, publicKey, signature);
+  if (publicKey === undefined || signature.length !== SIGNATURE_BYTES) return false;
+  // Keys and signatures are all of one length, so that no two of these are the same bytes.
+  const whole = hash("sha256", Buffer.concat([Buffer.from(key, "hex"), signature, content]), "base64");
+  if (held.has(whole)) return true;
+  if (!verify(null, content, publicKey, signature)) return false;
+  held.set(whole, true);
+  return true;
 }
+
+const SIGNATURE_BYTES = 64;
+
+/**
+ * Signatures that were found to hold: what is passed on, judged, kept and judged again is verified once, which costs as much as hashing it
+ * fifteen times. Those that do not hold are not remembered, for anybody can make them up.
+ */
+const held = new Generations<string, true>(limits.signaturesRemembered);
 
 /** Keys that were used lately, as Node's crypto takes them: making one costs as much as a third of a verification. */
 const publicKeys = new Generations<Key, KeyObject>(limits.publicKeysRemembered);

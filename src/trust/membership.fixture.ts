@@ -4,13 +4,14 @@
 import { hash } from "node:crypto";
 import type { Genesis, Identity, Operation, Statement } from "../base/index.ts";
 import { loadNetworkCodec } from "../wire/index.ts";
-import { genesisDomainDecides } from "./epoch-rule.ts";
+import { electorateOf } from "./electorate.ts";
+import { epochRule } from "./epoch-rule.ts";
 import { type KeyPair, keyPairFromSeed, makeIdentity } from "./keys.ts";
 import { Membership, type MembershipParts } from "./membership.ts";
-import { requestToJoin, signStatement } from "./statements.ts";
+import { requestToJoin, signStatement, withDecision } from "./statements.ts";
 
 export const codec: Awaited<ReturnType<typeof loadNetworkCodec>> = await loadNetworkCodec();
-export const parts: MembershipParts = { codec, rule: genesisDomainDecides };
+export const parts: MembershipParts = { codec, rule: epochRule(codec) };
 
 /** Milliseconds since 1970 at which tests begin. */
 export const START = 1_800_000_000_000;
@@ -22,9 +23,12 @@ export interface Machine {
 }
 
 export function machine(number: number, name = `m${number}`): Machine {
-  const seed = (what: string): Uint8Array => hash("sha256", `${what} ${number}`, "buffer");
-  const keys = keyPairFromSeed(seed("peer"));
-  return { keys, identity: makeIdentity(keys, keyPairFromSeed(seed("attestation")), name) };
+  const keys = keyPairFromSeed(seedOf("peer", number));
+  return { keys, identity: makeIdentity(keys, keyPairFromSeed(seedOf("attestation", number)), name) };
+}
+
+export function seedOf(what: "peer" | "attestation", number: number): Uint8Array {
+  return hash("sha256", `${what} ${number}`, "buffer");
 }
 
 export function secret(number: number): Uint8Array {
@@ -52,6 +56,23 @@ export function signed(
   atMs: number = START,
 ): Uint8Array {
   return signStatement(codec, keys, { network, sequence, atMs, what }).bytes;
+}
+
+/** Decides what waits, as the rule wants it: by one of these machines alone, or by those of them that speak for domains. */
+export function agree(membership: Membership, machines: readonly Machine[]): void {
+  const [first] = machines;
+  const { decided } = membership;
+  const electorate = decided && electorateOf(decided);
+  if (first === undefined || decided === undefined) return;
+  const epoch = electorate === undefined ? void membership.decide(first.keys, START) : membership.propose(first.keys, START);
+  if (electorate === undefined || epoch === undefined) return;
+  const said = { kind: "finalize", view: 1, value: epoch.id } as const;
+  const votes = electorate.voices.flatMap(({ key }, domain) => {
+    const { keys } = machines.find((one) => one.keys.publicKey === key) ?? {};
+    const signature = keys?.sign("cairn agreement 1", codec.encodeVoteBody(membership.network, decided.epoch.id, said));
+    return signature === undefined ? [] : [{ domain, signature }];
+  });
+  membership.merge([withDecision(codec, epoch.bytes, { view: 1, votes })]);
 }
 
 /** Invites and admits in one step; both by `host`. */

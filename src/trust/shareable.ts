@@ -15,7 +15,7 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const MARK = /^\0[CP](?:\/|$)/;
 /** In a statement these words stand for the marks. */
 const RESERVED = /^\$(?:CWD|PROJECT)(?:\/|$)/;
-const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile"]);
+const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile", "outcome"]);
 /** The end of the year 9999: later dates are written with more digits. */
 const LAST_MS = 253_402_300_799_999;
 

@@ -274,3 +274,19 @@ function freeName(state: State, wanted: string): string {
     if (!state.names.has(name)) return name;
   }
 }
+
+/** The member whose attestation key that is or was; undefined for one that no member ever had. */
+export function signerIn(state: State, signer: Key): Member | undefined {
+  return signersOf(state).get(signer);
+}
+
+/** Members by their attestation keys. A state that is seen outside its room does not change any more. */
+const signers = new WeakMap<State, ReadonlyMap<Key, Member>>();
+
+function signersOf(state: State): ReadonlyMap<Key, Member> {
+  const known = signers.get(state);
+  if (known !== undefined) return known;
+  const made = new Map([...state.members.values()].map((member) => [member.attestationKey, member]));
+  signers.set(state, made);
+  return made;
+}

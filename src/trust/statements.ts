@@ -3,7 +3,16 @@
  *
  * Knows: how a statement is signed and named. Does not know: any network's state.
  */
-import { CairnError, type Digest, digestOf, type Identity, type JoinRequest, limits, type Statement } from "../base/index.ts";
+import {
+  CairnError,
+  type Decision,
+  type Digest,
+  digestOf,
+  type Identity,
+  type JoinRequest,
+  limits,
+  type Statement,
+} from "../base/index.ts";
 import type { MembershipCodec } from "../contracts/index.ts";
 import { invitationKeyPair, isIdentity, isSigned, type KeyPair } from "./keys.ts";
 
@@ -14,6 +23,8 @@ export interface Checked {
   /** Signed, as it travels. */
   readonly bytes: Uint8Array;
   readonly statement: Statement;
+  /** Of an epoch that domains agreed on; whether it holds depends on who they are. */
+  readonly decision?: Decision;
 }
 
 /** Why bytes are no statement that anybody made. */
@@ -34,11 +45,19 @@ export function readStatement(codec: MembershipCodec, bytes: Uint8Array): Checke
   });
   if (read === undefined) return { kind: "invalid", why: "malformed" };
   const { signed, statement } = read;
+  const { decision } = signed;
+  if (decision !== undefined && statement.what.kind !== "epoch") return { kind: "invalid", why: "malformed" };
   const most = statement.what.kind === "epoch" ? limits.epochBytes : limits.statementBytes;
   if (bytes.length > most) return { kind: "invalid", why: "too-large" };
   if (!isSigned(statement.author, "cairn statement 1", signed.statement, signed.signature)) return { kind: "invalid", why: "signature" };
   if (!innerHolds(codec, statement)) return { kind: "invalid", why: "inner-signature" };
-  return { kind: "checked", checked: { id: digestOf(signed.statement), bytes, statement } };
+  return { kind: "checked", checked: { id: digestOf(signed.statement), bytes, statement, ...(decision && { decision }) } };
+}
+
+/** The same epoch with the votes that decided it. */
+export function withDecision(codec: MembershipCodec, epoch: Uint8Array, decision: Decision): Uint8Array {
+  const { statement, signature } = codec.decodeSigned(epoch);
+  return codec.encodeSigned({ statement, signature, decision });
 }
 
 export function signStatement(codec: MembershipCodec, keys: KeyPair, statement: Omit<Statement, "author">): Checked {

@@ -1,0 +1,35 @@
+/**
+ * Whether a result is one that independent domains have come to, so that this node may say so to others.
+ *
+ * Knows: the reader's rule, and that its own work is one domain's word like any other here. Does not know: how it is said; see summary.ts.
+ */
+import { limits } from "../base/index.ts";
+import type { Attestation } from "../contracts/index.ts";
+import { verifiedId } from "./attestation.ts";
+import { certificateOf, contradiction, type Doubt, type Reader } from "./judge.ts";
+import { signerIn } from "./state.ts";
+import { domainsToSummarize, type Voucher } from "./summary.ts";
+
+export type Reproduction =
+  | { readonly kind: "reproduced"; readonly vouchers: readonly Voucher[] }
+  /** @property needed how many domains must vouch for it; 0 where that was not what mattered */
+  | { readonly kind: "not-reproduced"; readonly why: Doubt; readonly domains: number; readonly needed: number };
+
+/**
+ * @param claim any attestation of the result
+ * @param known what else this node knows of that request
+ */
+export function reproduction(reader: Reader, claim: Attestation, known: readonly Attestation[]): Reproduction {
+  const { policy, state, discredited } = reader;
+  if (policy === "self") return { kind: "not-reproduced", why: "policy", domains: 0, needed: 0 };
+  if (verifiedId(state.network, claim) === undefined) return { kind: "not-reproduced", why: "signature", domains: 0, needed: 0 };
+  const others = known.filter((one) => one.manifest === claim.manifest && one.action === claim.action);
+  const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
+  const certificate = certificateOf(state, claim, heard, limits.trust.summaryDomains);
+  const needed = domainsToSummarize(policy);
+  const doubt = contradiction(reader, claim, heard, needed) ?? (certificate.length < needed ? "too-few-domains" : undefined);
+  if (doubt !== undefined) return { kind: "not-reproduced", why: doubt, domains: certificate.length, needed };
+  const domainOf = ({ execution }: Attestation): string => signerIn(state, execution.signer)?.domain ?? "";
+  const vouchers = certificate.map((attestation) => ({ domain: domainOf(attestation), attestation }));
+  return { kind: "reproduced", vouchers: vouchers.toSorted((a, b) => (a.domain < b.domain ? -1 : 1)) };
+}
