@@ -30,6 +30,9 @@ const refused: readonly [words: readonly string[], reason: CompileRefusal][] = [
   [["-Xclang", "-fno-pch-timestamp"], "unknown_option"], // gcc has no such option.
   [["-Wa,-a=/x"], "nested_option"],
   [["-Wa,--defsym,@x"], "nested_option"],
+  [["-Wa,--defsym"], "nested_option"],
+  [["-ffile-prefix-map=/p=a=b"], "unknown_option"],
+  [["-Xassembler", "--defsym"], "nested_option"],
   [["-Wp,-D_X,-MD,/x"], "nested_option"],
   [["-frecord-gcc-switches"], "output_option"],
   [["b.c"], "bad_source"],

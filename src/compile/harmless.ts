@@ -84,6 +84,8 @@ class Reader {
         return whole.endsWith("=native") ? "machine_dependent" : /=(help|\?|list)$/.test(whole) ? "mode_option" : undefined;
       case "debug":
         return whole.startsWith("-gsplit-dwarf") ? "output_option" : undefined;
+      case "map":
+        return value.split("=").length === 2 ? undefined : "unknown_option"; // Compilers differ about what else means.
       case "preprocessor":
         return value.split(",").every((part) => /^-[DU]./.test(part)) ? undefined : "nested_option";
       case "assembler":
@@ -126,9 +128,10 @@ function refusalReason(reason: string | undefined, whole: string): CompileRefusa
 
 function assemblerWords(value: string, list: boolean): boolean {
   const words = list ? value.split(",") : [value];
-  return words.every((word, at) =>
-    list && words[at - 1] === "--defsym" ? /^[\w.$]+=\w+$/.test(word) : word === "--defsym" || assemblerArgument(word).kind === "accepted",
-  );
+  return words.every((word, at) => {
+    if (list && words[at - 1] === "--defsym") return /^[\w.$]+=\w+$/.test(word);
+    return word === "--defsym" ? list && at + 1 < words.length : assemblerArgument(word).kind === "accepted";
+  });
 }
 
 function sourceObjection(source: string, named: string | undefined, family: "gcc" | "clang"): Objection | undefined {

@@ -21,4 +21,5 @@ export { type Places, placesAt, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type RemoteCommand, type RemoteObstacle, remoteCommand } from "./remote-command.ts";
 export { type SourceScan, scanSource } from "./scan.ts";
+export { firstToDiffer, type Stage, stageQuestion } from "./stages.ts";
 export { identifiersOf, type TokensOf, tokensOf } from "./tokens.ts";

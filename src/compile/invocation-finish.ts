@@ -50,7 +50,7 @@ export function finish(draft: Draft, responseFiles: readonly string[]): Reading 
     mode,
     output,
     outputs: [
-      ...objects.map((path) => ({ path, role: replaces(draft, path, mode, path === output) ? ("object" as const) : ("written" as const) })),
+      ...objects.map((path) => ({ path, role: replaces(draft, path, basis) ? ("object" as const) : ("written" as const) })),
       ...(depfile === undefined ? [] : [{ path: depfile.path, role: "depfile" as const }]),
     ],
     depfile,
@@ -71,9 +71,13 @@ export function finish(draft: Draft, responseFiles: readonly string[]): Reading 
   return { kind: "compile", invocation };
 }
 
-/** The assembler, and gcc's objcopy, unlink first; clang renames its main output into place. All else is opened and truncated. */
-function replaces({ family }: Draft, path: string, mode: Invocation["mode"], isMain: boolean): boolean {
-  return isMain ? mode === "object" || family === "clang" : family === "gcc" && path.endsWith(".dwo");
+/**
+ * GNU's assembler, and gcc's objcopy, unlink first; clang renames what it compiled into place. All else is opened and truncated, what
+ * clang's own assembler makes of assembly, too.
+ */
+function replaces({ family }: Draft, path: string, { mode, language, output }: Basis): boolean {
+  if (path !== output) return family === "gcc" && path.endsWith(".dwo");
+  return family === "clang" ? !isAssembly(language) : mode === "object";
 }
 
 const modeFlag: Readonly<Record<Invocation["mode"], string>> = { object: "-c", assembly: "-S", syntax: "-fsyntax-only" };
