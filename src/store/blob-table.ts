@@ -97,7 +97,7 @@ export class BlobTable implements Disposable {
   }
 
   /**
-   * Forgets blobs, and every result that names one of them: a hit never points at blobs that cannot be had.
+   * Forgets blobs, and every result and every tool's entry that names one of them: a hit never points at blobs that cannot be had.
    *
    * @returns whether the database did so
    */
@@ -108,6 +108,7 @@ export class BlobTable implements Disposable {
         for (const key of digests.map(toBytes)) {
           this.#sql.forget.run(key);
           this.#sql.forgetResults.run(key);
+          this.#sql.forgetDoorEntries.run(key);
         }
         return true;
       }),
@@ -194,6 +195,7 @@ function statements(database: Database) {
       crc32 = excluded.crc32, used = max(used, excluded.used), checked = excluded.checked`),
     forget: database.statement("DELETE FROM blobs WHERE digest = ?"),
     forgetResults: database.statement("DELETE FROM results WHERE id IN (SELECT result FROM outputs WHERE blob = ?)"),
+    forgetDoorEntries: database.statement("DELETE FROM door_entries WHERE blob = ?"),
     oldest: database.statement(`SELECT lower(hex(digest)), ${COLUMNS} FROM blobs ORDER BY used LIMIT ?`),
     oldestPlain: database.statement(`SELECT lower(hex(digest)), ${COLUMNS} FROM blobs WHERE form = 0 ORDER BY used LIMIT ?`),
     shard: database.statement(`SELECT lower(hex(digest)), ${COLUMNS} FROM blobs WHERE digest >= ? AND digest < ?`),

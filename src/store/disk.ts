@@ -8,16 +8,22 @@
  */
 import { randomInt } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
+import { copyFile, type FileHandle, open } from "node:fs/promises";
 import { zstdDecompressSync } from "node:zlib";
 import { CairnError, type Digest, type Facts, type Log, limits, systemCode } from "../base/index.ts";
-import type { BlobRead, LocalStore, PlainBlob, WholeBlob } from "../contracts/index.ts";
+import type { BlobRead, BlobStreams, Expected, LocalStore, PlainBlob, Range, Received, Sending, WholeBlob } from "../contracts/index.ts";
 import { adoptFile, fileSize, measure, measureFile, readWhole, removeQuietly, type Verified, writeWhole } from "./blob-files.ts";
+import { gather, ROOM_BYTES, readVerified } from "./blob-streams.ts";
 import { type BlobRow, BlobTable } from "./blob-table.ts";
 import type { Database } from "./database.ts";
+import { HashThread } from "./hashing.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type Inspected, Inspection, type InspectionLimits } from "./inspection.ts";
 import { compressedPath, partPath, plainPath, SHARDS, TEMPORARY, temporaryName } from "./layout.ts";
+import { VerifiedFiles } from "./verified-files.ts";
+
+/** What a write to an open file may fail with; the same is no trouble of a connection. */
+const DISK_TROUBLES: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS"]);
 
 export interface DiskStoreParts {
   readonly log: Log;
@@ -38,11 +44,13 @@ export interface DiskStoreOptions {
   readonly rawBytes: number;
 }
 
-export class DiskStore implements LocalStore {
+export class DiskStore implements LocalStore, BlobStreams {
   readonly directory: string;
   readonly #parts: DiskStoreParts;
   readonly #table: BlobTable;
   readonly #housekeeping: Housekeeping;
+  readonly #hashes: HashThread;
+  readonly #verified: VerifiedFiles;
   readonly #startedMs: number;
   #temporaries = 0;
   #failing: string | undefined;
@@ -53,6 +61,8 @@ export class DiskStore implements LocalStore {
     this.#parts = parts;
     this.#startedMs = parts.now();
     this.#table = new BlobTable(parts.database);
+    this.#hashes = new HashThread(parts);
+    this.#verified = new VerifiedFiles(parts);
     this.#housekeeping = new Housekeeping(
       {
         ...parts,
@@ -77,7 +87,12 @@ export class DiskStore implements LocalStore {
   }
 
   has(digest: Digest): Promise<boolean> {
-    return Promise.resolve(this.#here(digest));
+    return Promise.resolve(this.isHere(digest));
+  }
+
+  /** As `has`, at once. */
+  isHere(digest: Digest): boolean {
+    return this.#size(plainPath(this.directory, digest)) !== undefined || this.#size(compressedPath(this.directory, digest)) !== undefined;
   }
 
   async read(digest: Digest, signal?: AbortSignal): Promise<BlobRead> {
@@ -189,12 +204,51 @@ export class DiskStore implements LocalStore {
     try {
       const measured = await this.#copied(path, temporary, signal);
       if (measured.size > limits.blobBytes) throw new CairnError("limit-exceeded", { what: "blob", size: measured.size });
-      const row = this.#table.get(measured.digest);
-      if (row?.crc32 === undefined || !this.#intact(measured.digest, row)) this.adopt(temporary, measured);
+      this.#take(temporary, measured);
       return measured;
     } finally {
       removeQuietly(temporary);
     }
+  }
+
+  /** See {@link BlobStreams.receive}. */
+  async receive(source: AsyncIterable<Uint8Array>, expected: Expected, limitBytes: number, signal: AbortSignal): Promise<Received> {
+    const temporary = this.#temporary();
+    try {
+      const most = Math.min(limitBytes, limits.blobBytes);
+      const gathered = await gather(source, { path: temporary, hashes: this.#hashes }, { ...expected, limitBytes: most }, signal);
+      if (gathered.kind === "small") return await this.#receiveSmall(gathered.bytes, expected);
+      if (gathered.kind !== "file") return gathered;
+      if (expected.digest !== undefined && gathered.digest !== expected.digest) return { kind: "other" };
+      this.#take(temporary, gathered);
+      return { kind: "kept", digest: gathered.digest, size: gathered.size };
+    } catch (error) {
+      if (!isOfDisk(error)) throw error;
+      this.#unwritable(systemCode(error) ?? "", error);
+    } finally {
+      removeQuietly(temporary);
+    }
+  }
+
+  /** See {@link BlobStreams.send}. */
+  async send(digest: Digest, range: Range | undefined, signal: AbortSignal): Promise<Sending | undefined> {
+    // It may be compressed, or go, between the look at it and its opening.
+    const opened = (await this.#openPlain(digest)) ?? (await this.#openPlain(digest));
+    if (opened === undefined) return undefined;
+    const { blob, file } = opened;
+    const damaged = async (): Promise<Error> => {
+      await this.audit(digest); // Finds the damage once more, says so and removes the file.
+      return new CairnError("blob-absent", { digest, why: "it is damaged" });
+    };
+    const bytes = readVerified(file, blob, range, { verified: this.#verified, damaged }, signal);
+    return { size: blob.size, bytes, roomBytes: ROOM_BYTES, [Symbol.asyncDispose]: () => file.close() };
+  }
+
+  async #openPlain(digest: Digest): Promise<{ readonly blob: PlainBlob; readonly file: FileHandle } | undefined> {
+    const path = plainPath(this.directory, digest);
+    const blob = await this.plain(digest);
+    const file = blob === undefined ? undefined : await this.#guardAsync(path, () => open(path, "r"));
+    return blob === undefined || file === undefined ? undefined : { blob, file };
   }
 
   /** Verifies a blob now, in whichever form it lies; a damaged one is removed and forgotten. @returns whether it is here */
@@ -214,7 +268,7 @@ export class DiskStore implements LocalStore {
     const inspection = new Inspection({
       table: this.#table,
       audit: (digest) => this.audit(digest),
-      isHere: (digest) => this.#here(digest),
+      isHere: (digest) => this.isHere(digest),
       met: () => this.#damagedBlobs,
       now: this.#parts.now,
     });
@@ -230,7 +284,13 @@ export class DiskStore implements LocalStore {
 
   /** Bytes of a blob that is here; undefined also where that would have to be found out. */
   sizeOf(digest: Digest): number | undefined {
-    return this.#here(digest) ? (this.#table.get(digest)?.size ?? this.#size(plainPath(this.directory, digest))) : undefined;
+    return this.isHere(digest) ? (this.#table.get(digest)?.size ?? this.#size(plainPath(this.directory, digest))) : undefined;
+  }
+
+  /** Somebody counts on a blob: it is not the next to go. */
+  touch(digest: Digest): void {
+    const row = this.#table.get(digest);
+    if (row !== undefined) this.#table.use(digest, row, this.#parts.now());
   }
 
   /** Whether so many more bytes may be kept for others. */
@@ -253,13 +313,9 @@ export class DiskStore implements LocalStore {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#table[Symbol.dispose]();
-    return Promise.resolve();
-  }
-
-  #here(digest: Digest): boolean {
-    return this.#size(plainPath(this.directory, digest)) !== undefined || this.#size(compressedPath(this.directory, digest)) !== undefined;
+    await this.#hashes[Symbol.asyncDispose]();
   }
 
   /** Whether the file that the table speaks of lies there with its size. Cheap; catches what a power failure truncates. */
@@ -310,6 +366,20 @@ export class DiskStore implements LocalStore {
     const now = this.#parts.now();
     this.#table.put(digest, { ...verified, stored: packed.length, form: "zstd", used: row?.used ?? now, checked: now });
     return bytes;
+  }
+
+  /** Makes a file of ours a blob, where that is not here yet. */
+  #take(temporary: string, measured: Verified): void {
+    const row = this.#table.get(measured.digest);
+    if (row?.crc32 === undefined || !this.#intact(measured.digest, row)) this.adopt(temporary, measured);
+    else this.#table.use(measured.digest, row, this.#parts.now());
+  }
+
+  async #receiveSmall(bytes: Buffer, expected: Expected): Promise<Received> {
+    const verified = await measure(bytes);
+    if (expected.digest !== undefined && verified.digest !== expected.digest) return { kind: "other" };
+    await this.#keep(bytes, verified, undefined);
+    return { kind: "kept", digest: verified.digest, size: verified.size };
   }
 
   async #copied(path: string, temporary: string, signal: AbortSignal): Promise<Verified> {
@@ -400,7 +470,7 @@ export class DiskStore implements LocalStore {
 
   /** A blob that the table knows and the disk does not have: results that name it are forgotten with it. */
   #forgetMissing(digest: Digest): void {
-    if (this.#table.get(digest) !== undefined && !this.#here(digest)) this.#table.forget([digest]);
+    if (this.#table.get(digest) !== undefined && !this.isHere(digest)) this.#table.forget([digest]);
   }
 
   #temporary(): string {
@@ -430,6 +500,11 @@ export class DiskStore implements LocalStore {
     if (system !== "ENOENT" && system !== "ENOTDIR") this.#parts.log.event("warn", "store.unreadable", { path, system });
     return undefined;
   }
+}
+
+/** Whether it is about files of ours, and not about where bytes come from. */
+function isOfDisk(error: unknown): boolean {
+  return error instanceof Error && "path" in error ? systemCode(error) !== undefined : DISK_TROUBLES.has(systemCode(error) ?? "");
 }
 
 function demandFits(bytes: Uint8Array): void {

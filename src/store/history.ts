@@ -3,7 +3,7 @@
  * rows go first.
  */
 import { normalize } from "node:path";
-import { limits } from "../base/index.ts";
+import { type Digest, limits } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import { type Database, numberAt, type Row, textAt } from "./database.ts";
 import { DamagedRow, rowCheck } from "./row-check.ts";
@@ -35,9 +35,21 @@ export class History {
     return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.bySource.get(source)));
   }
 
+  /** Looks at every row: people ask that, seldom. */
+  byAction(action: Digest): HistoryRow | undefined {
+    this.flush();
+    return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.byAction.get(action)));
+  }
+
   latest(): HistoryRow | undefined {
     this.flush();
     return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.latest.get()));
+  }
+
+  /** @param request 64 hex digits */
+  byRequest(request: string): HistoryRow | undefined {
+    this.flush();
+    return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.byRequest.get(Buffer.from(request, "hex"))));
   }
 
   flush(): void {
@@ -68,7 +80,12 @@ function checkOf(row: HistoryRow): number {
 function statements(database: Database) {
   return {
     bySource: database.statement("SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE source = ?"),
+    byAction: database.statement(`SELECT source, lower(hex(request)), at, outcome, body, crc FROM history
+      WHERE json_extract(body, '$.action') = ? ORDER BY at DESC LIMIT 1`),
     latest: database.statement("SELECT source, lower(hex(request)), at, outcome, body, crc FROM history ORDER BY at DESC LIMIT 1"),
+    byRequest: database.statement(
+      "SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
+    ),
     put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
     size: database.statement("SELECT count(*) FROM history"),
     dropOldest: database.statement("DELETE FROM history WHERE source IN (SELECT source FROM history ORDER BY at LIMIT ?)"),

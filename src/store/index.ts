@@ -7,11 +7,15 @@
 export { BoundedIds, type IdBounds } from "./bounded-ids.ts";
 export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
+export { type DoorEntriesOptions, type DoorEntriesParts, SqliteDoorEntries } from "./door-entries.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
 export type { Inspected, InspectionLimits } from "./inspection.ts";
+export { readJson, writeJson, writeText } from "./json-file.ts";
 export { KnownAttestations } from "./known-attestations.ts";
 export { SHARDS } from "./layout.ts";
+export { LogFiles } from "./log-files.ts";
 export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
 export { SqliteShelf, type SqliteShelfParts } from "./shelf.ts";
+export { UnverifiedResults } from "./unverified-results.ts";

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attestationId, digestOf, LAST_BOUND } from "../base/index.ts";
+import { attestationId, digestOf, LAST_BOUND, limits } from "../base/index.ts";
 import type { KnownAttestation } from "../contracts/index.ts";
 import { KnownAttestations } from "./known-attestations.ts";
 import { openStore } from "./store.fixture.ts";
 
 function made(signer: string, atMs: number): KnownAttestation {
   const bytes = Buffer.from(`${signer} ${atMs}`);
-  return { id: attestationId(atMs, `${signer} ${atMs}`, new Uint8Array(0)), signer: digestOf(signer), manifest: digestOf(bytes), bytes };
+  return {
+    id: attestationId(atMs, `${signer} ${atMs}`, new Uint8Array(0)),
+    signer: digestOf(signer),
+    manifest: digestOf(bytes),
+    action: digestOf(bytes),
+    bytes,
+  };
 }
 
 function kept(set: KnownAttestations): string[] {
@@ -51,7 +57,7 @@ test("what is damaged on the disk is not told to others, and may come again", as
   const set = await KnownAttestations.open(opened);
   const [one, other] = [made("a", 1), made("a", 2)];
   set.add([one, other]);
-  opened.database.prepare("UPDATE known_attestations SET body = ? WHERE id = ?").run(Buffer.from("b 1"), Buffer.from(one.id, "hex"));
+  opened.database.prepare("UPDATE attestation_set SET body = ? WHERE id = ?").run(Buffer.from("b 1"), Buffer.from(one.id, "hex"));
   assert.deepEqual(
     set.bodies([one.id, other.id]).map((bytes) => Buffer.from(bytes)),
     [other.bytes],
@@ -59,4 +65,36 @@ test("what is damaged on the disk is not told to others, and may come again", as
   assert.ok(!set.ids.has(one.id));
   assert.equal(set.add([one]), 1);
   assert.equal(set.bodies([one.id]).length, 1);
+});
+
+test("of an action, what each signer has attested last can be had, and nothing that is damaged", async () => {
+  await using opened = openStore();
+  const set = await KnownAttestations.open(opened);
+  const action = digestOf("action");
+  const many = Array.from({ length: 70 }, (_, i) => ({ ...made("a", 1_000 + i), action }));
+  const [first, second] = ["b", "c"].map((signer) => ({ ...made(signer, 1), action }));
+  assert.ok(first !== undefined && second !== undefined);
+  set.add([...many, first, second, made("a", 5_000)]);
+  opened.database.prepare("UPDATE attestation_set SET body = ? WHERE id = ?").run(Buffer.from("z 1"), Buffer.from(second.id, "hex"));
+  const texts = set.of(action, (signer) => signer).map((bytes) => Buffer.from(bytes).toString());
+  assert.deepEqual(
+    texts.toSorted(),
+    [...many.slice(-limits.trust.knownPerSigner), first].map(({ bytes }) => Buffer.from(bytes).toString()).toSorted(),
+  );
+});
+
+test("however many machines speak for one domain, and whatever their keys, the others are heard", async () => {
+  await using opened = openStore();
+  const set = await KnownAttestations.open(opened);
+  const action = digestOf("action");
+  const crowd = Array.from({ length: 200 }, (_, i) => `machine ${i}`);
+  const loud = crowd.flatMap((signer) => Array.from({ length: 10 }, (_, i) => ({ ...made(signer, 5_000 + i), action })));
+  const quiet = ["self", "sister"].map((signer) => ({ ...made(signer, 1), action }));
+  set.add([...loud, ...quiet]);
+  const inCrowd = new Set(crowd.map((signer) => digestOf(signer)));
+  const heard = set.of(action, (signer) => (inCrowd.has(signer) ? "crowd" : signer)).map((bytes) => Buffer.from(bytes).toString());
+  assert.ok(heard.includes("self 1") && heard.includes("sister 1"));
+  assert.equal(heard.length, limits.trust.knownPerGroup + 2);
+  const foreign = set.of(action, (signer) => (inCrowd.has(signer) ? undefined : signer));
+  assert.equal(foreign.length, 2, "who has no voice is not heard");
 });

@@ -57,6 +57,20 @@ export class KnownAttestations {
     return this.#database.attempt("attestations of", false, () => this.#sql.ofManifest.get(toBytes(manifest)) !== undefined);
   }
 
+  /**
+   * Those of one action. Nobody can hide another's voice behind many of its own: of each signer there are the newest, at most
+   * limits.trust.knownPerSigner, and of each group limits.trust.knownPerGroup.
+   *
+   * @param groupOf who has one voice with others; undefined for a signer who has none
+   */
+  of(action: Digest, groupOf: (signer: Key) => string | undefined): Uint8Array[] {
+    const rows = this.#database.attempt("attestations of", [], () => this.#sql.newestOf.all(toBytes(action), limits.trust.knownPerSigner));
+    const groups = Map.groupBy(rows, (row) => groupOf(textAt(row, 1)));
+    groups.delete(undefined);
+    const ids = [...groups.values()].flatMap((group) => group.slice(0, limits.trust.knownPerGroup)).map((row) => textAt(row, 0));
+    return this.bodies(ids);
+  }
+
   /** Keeps what is new, and lets go of what is too much then. @returns how many of them are here that were not */
   add(attestations: readonly KnownAttestation[]): number {
     const added = attestations.filter(({ id, signer }) => this.#known.add(id, signer));
@@ -64,8 +78,8 @@ export class KnownAttestations {
     const kept = added.filter(({ id }) => !gone.has(id));
     const done = this.#database.attempt("keep attestations", false, () =>
       this.#database.transaction(() => {
-        for (const { id, signer, manifest, bytes } of kept)
-          this.#sql.put.run(toBytes(id), toBytes(signer), toBytes(manifest), bytes, crc32(bytes));
+        for (const { id, signer, manifest, action, bytes } of kept)
+          this.#sql.put.run(toBytes(id), toBytes(signer), toBytes(manifest), toBytes(action), bytes, crc32(bytes));
         for (const id of gone) this.#sql.drop.run(toBytes(id));
         return true;
       }),
@@ -111,11 +125,14 @@ export class KnownAttestations {
   #body(id: AttestationId): Uint8Array | undefined {
     const row = this.#sql.body.get(toBytes(id));
     if (row === undefined) return undefined;
-    const body = bytesAt(row, 0);
-    if (crc32(body) === numberAt(row, 1)) return body;
+    return this.#intact(id, bytesAt(row, 0), numberAt(row, 1), textAt(row, 2));
+  }
+
+  #intact(id: AttestationId, body: Uint8Array, crc: number, signer: Key): Uint8Array | undefined {
+    if (crc32(body) === crc) return body;
     // A bit has flipped. Others have it still.
     this.#sql.drop.run(toBytes(id));
-    this.#known.delete(id, textAt(row, 2));
+    this.#known.delete(id, signer);
     return undefined;
   }
 }
@@ -123,10 +140,26 @@ export class KnownAttestations {
 function statements(database: Database) {
   const row = "lower(hex(id)), lower(hex(signer))";
   return {
-    put: database.statement("INSERT OR REPLACE INTO known_attestations (id, signer, manifest, body, crc) VALUES (?, ?, ?, ?, ?)"),
-    body: database.statement("SELECT body, crc, lower(hex(signer)) FROM known_attestations WHERE id = ?"),
-    ofManifest: database.statement("SELECT 1 FROM known_attestations WHERE manifest = ? LIMIT 1"),
-    after: database.statement(`SELECT ${row} FROM known_attestations WHERE id > ? ORDER BY id LIMIT ?`),
-    drop: database.statement("DELETE FROM known_attestations WHERE id = ?"),
+    put: database.statement("INSERT OR REPLACE INTO attestation_set (id, signer, manifest, action, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
+    body: database.statement("SELECT body, crc, lower(hex(signer)) FROM attestation_set WHERE id = ?"),
+    ofManifest: database.statement("SELECT 1 FROM attestation_set WHERE manifest = ? LIMIT 1"),
+    // Each signer's newest come first, so that a group hears all of its signers before it hears one of them twice. From signer to signer by
+    // the index: whoever signs one action a hundred thousand times makes nobody read all of that.
+    newestOf: database.statement(`WITH RECURSIVE
+      voices(signer) AS (
+        SELECT min(signer) FROM attestation_set WHERE action = ?1
+        UNION ALL
+        SELECT (SELECT min(signer) FROM attestation_set WHERE action = ?1 AND signer > voices.signer) FROM voices WHERE voices.signer IS NOT NULL
+      ),
+      newest(signer, place, id) AS (
+        SELECT voices.signer, 1, (SELECT max(id) FROM attestation_set WHERE action = ?1 AND signer = voices.signer)
+        FROM voices WHERE voices.signer IS NOT NULL
+        UNION ALL
+        SELECT newest.signer, place + 1, (SELECT max(id) FROM attestation_set WHERE action = ?1 AND signer = newest.signer AND id < newest.id)
+        FROM newest WHERE newest.id IS NOT NULL AND place < ?2
+      )
+      SELECT lower(hex(id)), lower(hex(signer)) FROM newest WHERE id IS NOT NULL ORDER BY place, id DESC`),
+    after: database.statement(`SELECT ${row} FROM attestation_set WHERE id > ? ORDER BY id LIMIT ?`),
+    drop: database.statement("DELETE FROM attestation_set WHERE id = ?"),
   };
 }

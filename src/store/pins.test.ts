@@ -78,3 +78,18 @@ test("pins outlive the process, and a damaged file is put aside", async () => {
 async function every(digests: readonly string[], store: DiskStore): Promise<boolean> {
   return (await Promise.all(digests.map((digest) => store.has(digest)))).every(Boolean);
 }
+
+test("what several work with is held until the last of them is done", async () => {
+  await using opened = openStore();
+  const { pins } = open(opened);
+  const blob = digestOf("blob");
+  const [first, second] = [pins.hold(), pins.hold()];
+  for (const hold of [first, first, second]) hold.blobs.add(blob);
+  const held: boolean[] = [];
+  for (const hold of [first, first, second]) {
+    hold[Symbol.dispose]();
+    held.push(pins.holdsBlob(blob));
+  }
+  first.blobs.add(blob); // Too late.
+  assert.deepEqual([held, pins.holdsBlob(blob)], [[true, true, false], false]);
+});

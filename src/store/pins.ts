@@ -4,8 +4,9 @@
  * They lie in a file of their own among what must survive the cache being thrown away. Knows: digests. Does not know: what a pin is for,
  * or whether its blobs are here.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { CairnError, type Digest, type Log, limits, reasonOf, systemCode } from "../base/index.ts";
+import { renameSync } from "node:fs";
+import { CairnError, type Digest, type Log, limits, reasonOf } from "../base/index.ts";
+import { readJson, writeJson } from "./json-file.ts";
 
 export interface Pin {
   /** Of the action, of the blob itself, or of the topmost directory. */
@@ -25,7 +26,8 @@ export class Pins {
   readonly #file: string;
   readonly #pins = new Map<Digest, Pin>();
   readonly #blobs = new Set<Digest>();
-  readonly #held = new Set<ReadonlySet<Digest>>();
+  /** By how many each is held. */
+  readonly #held = new Map<Digest, number>();
 
   /** A file that cannot be read is put aside, and said. */
   static open({ log }: { readonly log: Log }, { file }: { readonly file: string }): Pins {
@@ -50,14 +52,13 @@ export class Pins {
 
   /** Whether a blob belongs to a pin, or somebody works with it. */
   holdsBlob(digest: Digest): boolean {
-    return this.#blobs.has(digest) || [...this.#held].some((blobs) => blobs.has(digest));
+    return this.#blobs.has(digest) || this.#held.has(digest);
   }
 
   /** Blobs stay while somebody works with them, until it is disposed of. More may be added meanwhile. */
   hold(): Disposable & { readonly blobs: Set<Digest> } {
-    const blobs = new Set<Digest>();
-    this.#held.add(blobs);
-    return { blobs, [Symbol.dispose]: () => void this.#held.delete(blobs) };
+    const blobs = new Held(this.#held);
+    return { blobs, [Symbol.dispose]: () => blobs.release() };
   }
 
   /** Whether the result of an action is pinned. */
@@ -84,12 +85,7 @@ export class Pins {
   }
 
   #replace(pins: ReadonlyMap<Digest, Pin>): void {
-    try {
-      writeFileSync(`${this.#file}.new`, `${JSON.stringify([...pins.values()])}\n`, { mode: 0o600, flush: true });
-      renameSync(`${this.#file}.new`, this.#file);
-    } catch (error) {
-      throw new CairnError("home-unwritable", { path: this.#file, system: systemCode(error) ?? "" }, error);
-    }
+    writeJson(this.#file, [...pins.values()]);
     this.#pins.clear();
     for (const [root, pin] of pins) this.#pins.set(root, pin);
     this.#gather();
@@ -101,15 +97,36 @@ export class Pins {
   }
 }
 
-function readPins(file: string): Pin[] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
+/** What somebody works with, counted where all of that is counted: many ask what is held, and many hold something. */
+class Held extends Set<Digest> {
+  readonly #counts: Map<Digest, number>;
+  #isReleased = false;
+
+  constructor(counts: Map<Digest, number>) {
+    super();
+    this.#counts = counts;
   }
-  const rows: unknown = JSON.parse(text);
+
+  override add(digest: Digest): this {
+    if (!this.#isReleased && !this.has(digest)) this.#counts.set(digest, (this.#counts.get(digest) ?? 0) + 1);
+    return super.add(digest);
+  }
+
+  /** Counts for nothing from now on. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    for (const digest of this) {
+      const left = (this.#counts.get(digest) ?? 0) - 1;
+      if (left > 0) this.#counts.set(digest, left);
+      else this.#counts.delete(digest);
+    }
+  }
+}
+
+function readPins(file: string): Pin[] {
+  const rows = readJson(file);
+  if (rows === undefined) return [];
   if (!Array.isArray(rows) || !rows.every(isPin)) throw new TypeError("no list of pins");
   return rows;
 }

@@ -106,12 +106,20 @@ export class SqliteIndex implements ResultIndex {
     this.#history.remember(row);
   }
 
+  historyOfAction(action: Digest): HistoryRow | undefined {
+    return this.#history.byAction(action);
+  }
+
   history(source: string): HistoryRow | undefined {
     return this.#history.bySource(source);
   }
 
   latestHistory(): HistoryRow | undefined {
     return this.#history.latest();
+  }
+
+  historyOf(request: string): HistoryRow | undefined {
+    return this.#history.byRequest(request);
   }
 
   count(changes: Readonly<Record<string, number>>): void {

@@ -64,7 +64,7 @@ CREATE TABLE large_files (path TEXT PRIMARY KEY, identity BLOB NOT NULL, digest 
 /**
  * Signatures under entries and the results they lead to: of nodes that executed them. What an entry and its result hold already is not
  * held again; `held` is the digest of that, by which it is seen when it is not what was signed any more (shelf.ts). Beside them the attestations
- * of all members.
+ * of all members, and what tools keep here.
  */
 export const ADDITIONS = `
 CREATE TABLE IF NOT EXISTS attestations (
@@ -86,12 +86,29 @@ CREATE TRIGGER IF NOT EXISTS entry_unattested AFTER DELETE ON entries BEGIN
   DELETE FROM attestations WHERE entry = OLD.id;
 END;
 -- What this node knows of all members' attestations, whether it has their results or not (known-attestations.ts).
-CREATE TABLE IF NOT EXISTS known_attestations (
+CREATE TABLE IF NOT EXISTS attestation_set (
   id BLOB PRIMARY KEY,
   signer BLOB NOT NULL,
   manifest BLOB NOT NULL,
+  action BLOB NOT NULL,
   body BLOB NOT NULL,
   crc INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS known_attestations_manifest ON known_attestations (manifest);
+CREATE INDEX IF NOT EXISTS attestation_set_manifest ON attestation_set (manifest);
+CREATE INDEX IF NOT EXISTS attestation_set_action ON attestation_set (action, signer);
+-- Results that are used on condition that they are executed here soon (unverified-results.ts).
+CREATE TABLE IF NOT EXISTS unverified_results (action BLOB PRIMARY KEY) WITHOUT ROWID;
+-- What tools keep here under keys of their own (door-entries.ts). An evicted blob takes its entries along (blob-table.ts).
+CREATE TABLE IF NOT EXISTS door_entries (
+  id INTEGER PRIMARY KEY,
+  door TEXT NOT NULL,
+  key TEXT NOT NULL,
+  blob BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  meta TEXT NOT NULL,       -- JSON: names and texts
+  at INTEGER NOT NULL,      -- ms since the epoch
+  crc INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS door_entries_key ON door_entries (key, door);
+CREATE INDEX IF NOT EXISTS door_entries_blob ON door_entries (blob);
 `;

@@ -1,0 +1,104 @@
+/**
+ * SqliteDoorEntries: what tools keep here under keys of their own, in the index database.
+ *
+ * Guarantees: what `keep` acknowledged survives a crash of this process; what `find` gives is what was kept, and its blob is here.
+ * An evicted blob takes its entries along (blob-table.ts), so that their bytes count where blobs' bytes do; the rows themselves are
+ * bounded here. Knows: SQL. Does not know: tools, or what the bytes mean.
+ */
+import { CairnError, type Digest, limits } from "../base/index.ts";
+import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
+import { type Database, numberAt, type Row, textAt, toBytes } from "./database.ts";
+import { demandIntact, rowCheck } from "./row-check.ts";
+
+export interface DoorEntriesParts {
+  readonly database: Database;
+  /** Whether a blob lies on this machine. */
+  readonly blobs: { isHere(digest: Digest): boolean };
+}
+
+export interface DoorEntriesOptions {
+  readonly entriesMax: number;
+}
+
+/** What is too much goes so many rows at a time, so that not every `keep` has to look … */
+const TRIM_STEP = 64;
+/** … those whose blobs were not used for the longest time among so many that came first. */
+const TRIM_SAMPLE = 2_000;
+
+export class SqliteDoorEntries implements DoorEntries {
+  readonly #parts: DoorEntriesParts;
+  readonly #options: DoorEntriesOptions;
+  readonly #sql: ReturnType<typeof statements>;
+  /** Undefined until they were counted. */
+  #rows: number | undefined;
+
+  constructor(parts: DoorEntriesParts, options: DoorEntriesOptions = { entriesMax: limits.doors.entries }) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#sql = statements(parts.database);
+    parts.database.onReset(() => {
+      this.#rows = undefined;
+    });
+  }
+
+  find(door: string, key: string): Promise<DoorEntry | undefined> {
+    const found = this.#parts.database.attempt("door entry", undefined, () => this.#find(door, key));
+    return Promise.resolve(found);
+  }
+
+  /** See {@link DoorEntries.keep}. */
+  keep(door: string, key: string, entry: DoorEntry, replace: boolean): "kept" | "same" | "differs" {
+    const meta = JSON.stringify(entry.meta);
+    if (Buffer.byteLength(key) > limits.doors.keyBytes || Buffer.byteLength(meta) > limits.doors.metaBytes)
+      throw new CairnError("limit-exceeded", { what: "door entry", key: key.slice(0, 64) });
+    return this.#parts.database.demand("keep door entry", () => {
+      const known = this.#find(door, key);
+      if (known !== undefined && !replace) return known.blob === entry.blob ? "same" : "differs";
+      this.#put(door, key, entry, meta);
+      return "kept";
+    });
+  }
+
+  forget(door: string, key: string): boolean {
+    const gone = this.#parts.database.attempt("forget door entry", 0, () => this.#sql.forget.run(key, door));
+    this.#rows = undefined;
+    return gone > 0;
+  }
+
+  #find(door: string, key: string): DoorEntry | undefined {
+    const row = this.#sql.get.get(key, door);
+    if (row === undefined) return undefined;
+    const entry = entryFrom(door, key, row);
+    return this.#parts.blobs.isHere(entry.blob) ? entry : undefined;
+  }
+
+  #put(door: string, key: string, { blob, size, at }: DoorEntry, meta: string): void {
+    this.#parts.database.transaction(() => {
+      this.#sql.put.run(door, key, toBytes(blob), size, meta, at, rowCheck(door, key, blob, size, meta, at));
+      this.#rows = (this.#rows ?? numberAt(this.#sql.count.get(), 0)) + 1;
+      if (this.#rows <= this.#options.entriesMax + TRIM_STEP) return;
+      // Evictions and replacements are not counted while they happen.
+      const rows = numberAt(this.#sql.count.get(), 0);
+      this.#rows = rows > this.#options.entriesMax ? rows - this.#sql.trim.run(rows - this.#options.entriesMax) : rows;
+    });
+  }
+}
+
+/** @throws {DamagedRow} */
+function entryFrom(door: string, key: string, row: Row): DoorEntry {
+  const [blob, size, meta, at] = [textAt(row, 0), numberAt(row, 1), textAt(row, 2), numberAt(row, 3)];
+  demandIntact("door_entries", numberAt(row, 4), door, key, blob, size, meta, at);
+  return { blob, size, meta: JSON.parse(meta) as Record<string, string>, at }; // Written by `keep` and nobody else.
+}
+
+function statements(database: Database) {
+  return {
+    get: database.statement("SELECT lower(hex(blob)), size, meta, at, crc FROM door_entries WHERE key = ? AND door = ?"),
+    put: database.statement("INSERT OR REPLACE INTO door_entries (door, key, blob, size, meta, at, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"),
+    forget: database.statement("DELETE FROM door_entries WHERE key = ? AND door = ?"),
+    count: database.statement("SELECT count(*) FROM door_entries"),
+    trim: database.statement(`DELETE FROM door_entries WHERE id IN
+      (SELECT id FROM (SELECT door_entries.id, coalesce(used, at) AS used FROM door_entries LEFT JOIN blobs ON digest = blob
+      ORDER BY door_entries.id LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ?)`),
+  };
+}
