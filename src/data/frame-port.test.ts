@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { type Key, limits } from "../base/index.ts";
 import type { FrameChannel } from "../contracts/index.ts";
+import { loadNetworkCodec } from "../wire/index.ts";
 import { tlsPlanes } from "./data.fixture.ts";
 import { channelOverPort } from "./frame-port.ts";
 import { openShareLane, serveShareLanes } from "./share-lanes.ts";
@@ -17,8 +18,9 @@ async function lane(t: TestContext): Promise<Lane> {
   const [a, b] = await tlsPlanes(t, new Set(), 1, 2);
   assert.ok(a && b);
   const opened = Promise.withResolvers<FrameChannel>();
-  serveShareLanes(b.plane, (key: Key, port) => opened.resolve(channelOverPort(key, port)));
-  const here = channelOverPort(b.key, await openShareLane(a.plane, b.key, t.signal));
+  const codec = await loadNetworkCodec();
+  serveShareLanes({ plane: b.plane, codec }, (key: Key, port) => opened.resolve(channelOverPort(key, port)));
+  const here = channelOverPort(b.key, await openShareLane({ plane: a.plane, codec }, b.key, t.signal));
   const there = await opened.promise;
   assert.deepEqual([here.key, there.key], [b.key, a.key]);
   t.after(() => {

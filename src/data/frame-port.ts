@@ -5,11 +5,12 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import { CairnError, type Key, limits, reasonOf } from "../base/index.ts";
-import type { DataStream, FrameChannel, FrameListener } from "../contracts/index.ts";
+import type { BlobDigests, DataStream, FrameChannel, FrameListener } from "../contracts/index.ts";
 import { ShareSplitter } from "../wire/index.ts";
+import type { BlobHasher } from "./blob-hasher.ts";
 
 type FrameMessage =
-  | { readonly kind: "frame"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "frame"; readonly bytes: Uint8Array<ArrayBuffer>; readonly digests: BlobDigests | undefined }
   /** Frames of so many bytes were passed on: as many more may be sent. */
   | { readonly kind: "taken"; readonly count: number }
   | { readonly kind: "broken"; readonly why: string }
@@ -44,12 +45,12 @@ class FramePort {
   }
 
   /** @returns whether another may follow at once */
-  send(frame: Uint8Array): boolean {
+  send(frame: Uint8Array, digests?: BlobDigests): boolean {
     if (this.#isOver) return false;
     const bytes = ownMemory(frame);
     this.#ahead += bytes.length;
     this.#isFull = this.#ahead >= limits.dataThreadBytes;
-    this.#post({ kind: "frame", bytes }, [bytes.buffer]);
+    this.#post({ kind: "frame", bytes, digests }, [bytes.buffer]);
     return !this.#isFull;
   }
 
@@ -79,7 +80,7 @@ class FramePort {
     if (this.#isOver) return;
     switch (message.kind) {
       case "frame":
-        return this.#listener?.frame(message.bytes);
+        return this.#listener?.frame(message.bytes, message.digests);
       case "taken":
         this.#ahead -= message.count;
         if (!this.#isFull || this.#ahead >= limits.dataThreadBytes) return;
@@ -111,9 +112,9 @@ export function channelOverPort(key: Key, port: MessagePort): FrameChannel {
     send: (frame) => end.send(frame),
     listen: (listener) => {
       end.begin({
-        frame: (bytes) => {
+        frame: (bytes, digests) => {
           end.took(bytes.length);
-          listener.frame(bytes);
+          listener.frame(bytes, digests);
         },
         drained: () => listener.drained(),
         broken: (why) => listener.broken(why),
@@ -124,8 +125,8 @@ export function channelOverPort(key: Key, port: MessagePort): FrameChannel {
   };
 }
 
-/** Joins a stream of this thread with another thread's channel. */
-export function carryFrames({ bytes: stream }: DataStream, port: MessagePort): void {
+/** Joins a stream of this thread with another thread's channel. @param hasher hashes blobs that the stream brings */
+export function carryFrames({ bytes: stream }: DataStream, port: MessagePort, hasher: BlobHasher): void {
   const end = new FramePort(port);
   const splitter = new ShareSplitter();
   /** Written to the stream, which takes no more for now. */
@@ -140,7 +141,7 @@ export function carryFrames({ bytes: stream }: DataStream, port: MessagePort): v
     broken: () => undefined,
     ended: () => void stream.destroy(),
   });
-  const pass = (frame: Uint8Array): void => void (end.send(frame) || stream.pause());
+  const pass = (frame: Uint8Array): void => void (end.send(frame, hasher.digests(frame)) || stream.pause());
   stream
     .on("drain", () => {
       end.took(written);

@@ -25,6 +25,8 @@ export class PartFile {
   /** Whether it held something before. */
   #isOld: boolean;
   #has: ChunkSet;
+  /** Chunks that are being written. */
+  readonly #puts = new Set<Promise<unknown>>();
   #users = 1;
 
   /** A file that is being fetched; made when it is missing. @throws a system error */
@@ -66,8 +68,14 @@ export class PartFile {
   /** Finds which chunks of an earlier attempt are as the list says. */
   async recognise(list: ChunkList): Promise<void> {
     if (!this.#isOld) return;
-    for (let chunk = 0; chunk < this.has.chunks; chunk++)
-      if (!this.has.has(chunk) && isChunk(list, chunk, await this.read(chunk))) this.#came(chunk);
+    const has = this.#has;
+    await Promise.allSettled(this.#puts); // What they overwrite must not have been recognised.
+    for (let chunk = 0; chunk < has.chunks; chunk++) {
+      if (has.has(chunk)) continue;
+      const bytes = await this.read(chunk);
+      if (has !== this.#has) return; // Forgotten meanwhile.
+      if (isChunk(list, chunk, bytes)) this.#came(chunk);
+    }
   }
 
   /** Its bytes, as they lie there. */
@@ -77,10 +85,17 @@ export class PartFile {
     return bytes.subarray(0, bytesRead);
   }
 
-  /** Keeps a chunk that was verified. */
+  /** Keeps a chunk that was verified, unless all is forgotten before it is written. */
   async put(chunk: number, bytes: Uint8Array): Promise<void> {
-    await this.#file.write(bytes, 0, bytes.length, chunk * chunkBytes);
-    this.#came(chunk);
+    const has = this.#has;
+    const writing = this.#file.write(bytes, 0, bytes.length, chunk * chunkBytes);
+    this.#puts.add(writing);
+    try {
+      await writing;
+    } finally {
+      this.#puts.delete(writing);
+    }
+    if (has === this.#has) this.#came(chunk);
   }
 
   /** The chunk list of what lies there. */

@@ -6,22 +6,29 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { Key } from "../base/index.ts";
 import type { DataPlane, DataStream } from "../contracts/index.ts";
+import type { NetworkCodec } from "../wire/index.ts";
+import { BlobHasher } from "./blob-hasher.ts";
 import { carryFrames } from "./frame-port.ts";
+
+export interface LaneParts {
+  readonly plane: DataPlane;
+  readonly codec: NetworkCodec;
+}
 
 const SHARE = "share";
 
 /** @returns the end of the lane that the other thread takes. @throws as {@link DataPlane.open} */
-export async function openShareLane(plane: DataPlane, key: Key, signal: AbortSignal): Promise<MessagePort> {
-  return portOf(await plane.open({ key, service: SHARE, argument: "" }, signal, "tls"));
+export async function openShareLane({ plane, codec }: LaneParts, key: Key, signal: AbortSignal): Promise<MessagePort> {
+  return portOf(await plane.open({ key, service: SHARE, argument: "" }, signal, "tls"), codec);
 }
 
 /** @param opened is given the end of each lane that a member has opened */
-export function serveShareLanes(plane: DataPlane, opened: (key: Key, port: MessagePort) => void): void {
-  plane.serve(SHARE, ({ key }) => Promise.resolve({ kind: "ready", begin: (stream) => opened(key, portOf(stream)) }));
+export function serveShareLanes({ plane, codec }: LaneParts, opened: (key: Key, port: MessagePort) => void): void {
+  plane.serve(SHARE, ({ key }) => Promise.resolve({ kind: "ready", begin: (stream) => opened(key, portOf(stream, codec)) }));
 }
 
-function portOf(stream: DataStream): MessagePort {
+function portOf(stream: DataStream, codec: NetworkCodec): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  carryFrames(stream, port1);
+  carryFrames(stream, port1, new BlobHasher(codec));
   return port2;
 }

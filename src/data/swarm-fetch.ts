@@ -229,6 +229,11 @@ export class SwarmFetch {
       this.#liars.add(key);
       this.#sources.get(key)?.end("its chunk list is wrong");
     }
+    // They were cut off by what somebody else made up.
+    for (const key of this.#lists.contradicting) {
+      this.#liars.delete(key);
+      this.#known.set(key, 0);
+    }
     this.#parts.log.event("warn", "swarm.list-wrong", { digest: this.#digest });
     this.#lists.giveUp();
     this.#listsAsked = 0;

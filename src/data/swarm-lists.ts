@@ -39,6 +39,11 @@ export class SwarmLists {
     return this.#current === undefined ? [] : [...(this.#lists.get(this.#current)?.by ?? [])];
   }
 
+  /** Members that gave something else than the list in use says. */
+  get contradicting(): readonly Key[] {
+    return this.#current === undefined ? [] : [...(this.#lists.get(this.#current)?.contradictedBy ?? [])];
+  }
+
   /** How many lists there are that may be right. */
   get count(): number {
     return this.#lists.size;
