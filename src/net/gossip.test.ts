@@ -8,18 +8,21 @@ import { LinkGossip } from "./gossip.ts";
 import { codec, founded, join, type Node, start, until } from "./network.fixture.ts";
 
 const TOPIC = "news";
+const UNREADABLE = "unreadable";
 const NOTHING: GossipFrame = { topics: undefined, messages: [], graft: [], prune: [], have: [], want: [], given: [] };
 
 interface Talker {
   readonly node: Node;
   readonly gossip: LinkGossip;
   readonly heard: { author: Key; text: string }[];
+  readonly failed: Key[];
   /** Hands a frame to a peer's link, unchecked. */
   readonly say: (to: Talker, frame: Partial<GossipFrame>) => void;
 }
 
 function talker(t: TestContext, node: Node, options: { sequence?: number; lasting?: boolean } = {}): Talker {
   const heard: { author: Key; text: string }[] = [];
+  const failed: Key[] = [];
   const { send, end } = node.network.carryGossip((from, frame) => gossip.received(from, frame));
   const gossip: LinkGossip = new LinkGossip(
     {
@@ -29,6 +32,7 @@ function talker(t: TestContext, node: Node, options: { sequence?: number; lastin
       end,
       sign: (body) => node.keys.sign("cairn gossip 1", body),
       isSigned: (author, body, signature) => isSigned(author, "cairn gossip 1", body, signature),
+      failed: (author) => void failed.push(author),
       now: () => performance.now(),
       random: Math.random,
     },
@@ -36,11 +40,13 @@ function talker(t: TestContext, node: Node, options: { sequence?: number; lastin
   );
   t.after(() => gossip[Symbol.dispose]());
   gossip.subscribe(TOPIC, { lasting: options.lasting === true }, (author, content) => {
-    heard.push({ author, text: Buffer.from(content).toString() });
+    const text = Buffer.from(content).toString();
+    if (text === UNREADABLE) throw new Error(text);
+    heard.push({ author, text });
   });
   for (const peer of node.network.peers()) if (peer.state === "connected") gossip.connected(peer.key);
   node.network.onPeers(({ kind, key }) => gossip[kind](key));
-  return { node, gossip, heard, say: (to, frame) => send(to.node.members.self, { ...NOTHING, ...frame }) };
+  return { node, gossip, heard, failed, say: (to, frame) => send(to.node.members.self, { ...NOTHING, ...frame }) };
 }
 
 async function three(t: TestContext, lasting = false): Promise<[Talker, Talker, Talker]> {
@@ -89,6 +95,21 @@ test("a message reaches members that its author has no link with", { timeout: 20
   });
   assert.equal(c.heard[0]?.author, a.node.members.self);
   assert.ok(b.heard.length > 0);
+});
+
+test("what cannot be read is its author's, and costs nobody a link who has passed it on", { timeout: 20_000 }, async (t) => {
+  const [a, b, c] = await three(t);
+  a.gossip.lost(c.node.members.self);
+  c.gossip.lost(a.node.members.self);
+  await until(t, () => {
+    a.gossip.publish(TOPIC, Buffer.from(UNREADABLE));
+    return c.failed.length > 0;
+  });
+  a.gossip.publish(TOPIC, Buffer.from("go on"));
+  await until(t, () => c.heard.some(({ text }) => text === "go on"));
+  assert.ok([...b.failed, ...c.failed].every((author) => author === a.node.members.self));
+  const ends = [a, b, c].flatMap(({ node }) => node.events.filter(({ name }) => name === "peer.disconnected"));
+  assert.deepEqual(ends, []);
 });
 
 test("nobody can speak for another, or as a stranger, or for another network", { timeout: 20_000 }, async (t) => {

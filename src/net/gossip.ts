@@ -23,6 +23,8 @@ export interface GossipParts {
   readonly end: (peer: Key, why: string) => void;
   readonly sign: (body: Uint8Array) => Uint8Array;
   readonly isSigned: (author: Key, body: Uint8Array, signature: Uint8Array) => boolean;
+  /** What an author said could not be read, or not dealt with. */
+  readonly failed: (author: Key, topic: string, error: unknown) => void;
   /** ms, monotonic */
   readonly now: () => number;
   /** In [0, 1). */
@@ -168,7 +170,13 @@ export class LinkGossip implements Gossip, Disposable {
     if (subscription.lasting) subscription.newest.set(author, sequence);
     this.#received += 1;
     this.#mesh.arrived(from, { id, topic, author, bytes }, given, now);
-    return subscription.listener(author, content);
+    // What a topic's content means is not checked by whoever passes it on: its link must not suffer.
+    try {
+      subscription.listener(author, content);
+    } catch (error) {
+      this.#drop("failed");
+      this.#parts.failed(author, topic, error);
+    }
   }
 
   #drop(why: string): void {

@@ -5,16 +5,16 @@
  */
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
-import { framesOf } from "./frames.ts";
-import type { KeepNetwork } from "./keep.ts";
-import type { MemberStream } from "./member-stream.ts";
+import type { MemberStream, StreamNetwork } from "./member-stream.ts";
+import { answerOnce, askOnce } from "./one-question.ts";
 
 const HOLDERS = "/cairn/holders/1";
 const STREAMS_PER_MEMBER = 4;
 const { frameBytes, answerMs, askedAtOnce, asked, holders: enough } = limits.trees;
+const OPTIONS = { frameBytes, stepMs: answerMs } as const;
 
 export interface HoldersParts {
-  readonly network: KeepNetwork;
+  readonly network: StreamNetwork;
   readonly codec: NetworkCodec;
   readonly log: Log;
   /** Members that are connected, the nearest first. */
@@ -68,37 +68,26 @@ export class Holders {
 
   async #ask(key: Key, blobs: readonly Digest[]): Promise<readonly (number | undefined)[]> {
     const { network, codec, log } = this.#parts;
+    const read = (answer: Uint8Array): readonly (number | undefined)[] => {
+      const sizes = codec.decodeHoldersAnswer(answer);
+      if (sizes.length !== blobs.length) throw new CairnError("frame-invalid", { what: "sizes" });
+      return sizes;
+    };
     try {
-      const { stream } = await network.open(key, HOLDERS, answerMs);
-      const frames = framesOf(stream, frameBytes);
-      try {
-        await frames.write(codec.encodeHoldersQuestion(blobs), answerMs);
-        const answer = await frames.read(answerMs);
-        const sizes = answer === undefined ? [] : codec.decodeHoldersAnswer(answer);
-        if (sizes.length !== blobs.length) throw new CairnError("frame-invalid", { what: "sizes" });
-        await frames.close(answerMs);
-        return sizes;
-      } catch (error) {
-        frames.abort("no answer");
-        throw error;
-      }
+      return await askOnce(network, key, { ...OPTIONS, protocol: HOLDERS, question: codec.encodeHoldersQuestion(blobs), read });
     } catch (error) {
       log.event("info", "holders.not-told", { peer: key, why: reasonOf(error) });
       return [];
     }
   }
 
-  async #serve({ key, stream }: MemberStream): Promise<void> {
+  #serve(stream: MemberStream): Promise<void> {
     const { codec, sizeOf, log } = this.#parts;
-    const frames = framesOf(stream, frameBytes);
-    try {
-      const question = await frames.read(answerMs);
-      if (question === undefined) return frames.abort("nothing asked");
-      await frames.write(codec.encodeHoldersAnswer(codec.decodeHoldersQuestion(question).map(sizeOf)), answerMs);
-      await frames.close(answerMs);
-    } catch (error) {
-      log.event("info", "holders.broken", { peer: key, why: reasonOf(error) });
-      frames.abort("broken");
-    }
+    return answerOnce(stream, {
+      ...OPTIONS,
+      answer: (_, question) => codec.encodeHoldersAnswer(codec.decodeHoldersQuestion(question).map(sizeOf)),
+      log,
+      broken: "holders.broken",
+    });
   }
 }

@@ -3,39 +3,56 @@
  *
  * Knows: one short stream an offer. Does not know: what is worth a copy, or who keeps it.
  */
-import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { KeepItem, KeepVerdict, NetworkCodec } from "../wire/index.ts";
-import { framesOf } from "./frames.ts";
-import type { MemberStream, OpenStream } from "./member-stream.ts";
+import { CairnError, type Key, type Log, limits } from "../base/index.ts";
+import type { KeepItem, KeepTree, KeepVerdict, NetworkCodec } from "../wire/index.ts";
+import type { MemberStream, StreamNetwork } from "./member-stream.ts";
+import { answerOnce, askOnce } from "./one-question.ts";
 
-const KEEP = "/cairn/keep/1";
 /** An offer that has just ended may still be closing. */
 const STREAMS_PER_MEMBER = 2;
 const { frameBytes, offerMs } = limits.replication;
+const OPTIONS = { frameBytes, stepMs: limits.helloDeadlineMs } as const;
+const { answerMs } = limits.treeCopies;
 
-export interface KeepNetwork {
-  serve(protocol: string, most: number, accept: (stream: MemberStream) => void): Promise<void>;
-  readonly open: OpenStream;
+/** What is offered, and how it travels. */
+export interface KeepDialect<Item> {
+  readonly protocol: string;
+  /** How long an answer may take. */
+  readonly answerMs: number;
+  encode(items: readonly Item[]): Uint8Array;
+  /** @throws {CairnError} frame-invalid */
+  decode(bytes: Uint8Array): readonly Item[];
 }
 
-export interface KeepParts {
-  readonly network: KeepNetwork;
-  readonly codec: NetworkCodec;
+export interface KeepParts<Item> {
+  readonly network: StreamNetwork;
+  readonly codec: Pick<NetworkCodec, "encodeKeepAnswer" | "decodeKeepAnswer">;
   readonly log: Log;
+  readonly dialect: KeepDialect<Item>;
   /** Keeps what a member offers, as far as this node wants it. @returns one verdict an item; never rejects */
-  readonly take: (from: Key, items: readonly KeepItem[]) => Promise<readonly KeepVerdict[]>;
+  readonly take: (from: Key, items: readonly Item[]) => Promise<readonly KeepVerdict[]>;
 }
 
-export class Keep {
-  readonly #parts: KeepParts;
+/** Signed results. */
+export function resultOffers({ encodeKeepOffer, decodeKeepOffer }: NetworkCodec): KeepDialect<KeepItem> {
+  return { protocol: "/cairn/keep/1", answerMs: offerMs, encode: encodeKeepOffer, decode: decodeKeepOffer };
+}
 
-  static async start(parts: KeepParts): Promise<Keep> {
+/** Files and directories that are pinned. */
+export function treeOffers({ encodeKeepTrees, decodeKeepTrees }: NetworkCodec): KeepDialect<KeepTree> {
+  return { protocol: "/cairn/keep-trees/1", answerMs, encode: encodeKeepTrees, decode: decodeKeepTrees };
+}
+
+export class Keep<Item> {
+  readonly #parts: KeepParts<Item>;
+
+  static async start<Item>(parts: KeepParts<Item>): Promise<Keep<Item>> {
     const keep = new Keep(parts);
-    await parts.network.serve(KEEP, STREAMS_PER_MEMBER, (stream) => void keep.#serve(stream));
+    await parts.network.serve(parts.dialect.protocol, STREAMS_PER_MEMBER, (stream) => void keep.#serve(stream));
     return keep;
   }
 
-  private constructor(parts: KeepParts) {
+  private constructor(parts: KeepParts<Item>) {
     this.#parts = parts;
   }
 
@@ -45,36 +62,25 @@ export class Keep {
    * @returns one verdict an item, when all is done
    * @throws {CairnError} peer-absent, frame-invalid; and whatever breaks the stream
    */
-  async offer(to: Key, items: readonly KeepItem[]): Promise<KeepVerdict[]> {
-    const { network, codec } = this.#parts;
-    const { stream } = await network.open(to, KEEP, limits.helloDeadlineMs);
-    const frames = framesOf(stream, frameBytes);
-    try {
-      await frames.write(codec.encodeKeepOffer(items), limits.helloDeadlineMs);
-      // The member has so long, and the answer is on its way meanwhile.
-      const answer = await frames.read(offerMs + limits.helloDeadlineMs);
-      const verdicts = answer === undefined ? [] : codec.decodeKeepAnswer(answer);
+  async offer(to: Key, items: readonly Item[]): Promise<KeepVerdict[]> {
+    const { network, codec, dialect } = this.#parts;
+    const read = (answer: Uint8Array): KeepVerdict[] => {
+      const verdicts = codec.decodeKeepAnswer(answer);
       if (verdicts.length !== items.length) throw new CairnError("frame-invalid", { what: "verdicts" });
-      await frames.close(limits.helloDeadlineMs);
       return verdicts;
-    } catch (error) {
-      frames.abort("no answer");
-      throw error;
-    }
+    };
+    // The member has so long, and the answer is on its way meanwhile.
+    const waitMs = dialect.answerMs + limits.helloDeadlineMs;
+    return askOnce(network, to, { ...OPTIONS, protocol: dialect.protocol, question: dialect.encode(items), waitMs, read });
   }
 
-  async #serve({ key, stream }: MemberStream): Promise<void> {
-    const { codec, take, log } = this.#parts;
-    const frames = framesOf(stream, frameBytes);
-    try {
-      const offer = await frames.read(limits.helloDeadlineMs);
-      if (offer === undefined) return frames.abort("nothing offered");
-      const verdicts = await take(key, codec.decodeKeepOffer(offer));
-      await frames.write(codec.encodeKeepAnswer(verdicts), limits.helloDeadlineMs);
-      await frames.close(limits.helloDeadlineMs);
-    } catch (error) {
-      log.event("info", "copies.offer-broken", { peer: key, why: reasonOf(error) });
-      frames.abort("broken");
-    }
+  #serve(stream: MemberStream): Promise<void> {
+    const { codec, dialect, take, log } = this.#parts;
+    return answerOnce(stream, {
+      ...OPTIONS,
+      answer: async (from, offer) => codec.encodeKeepAnswer(await take(from, dialect.decode(offer))),
+      log,
+      broken: "copies.offer-broken",
+    });
   }
 }

@@ -13,3 +13,9 @@ export interface MemberStream {
 
 /** Opens a stream to a member that is connected; see Network.open. */
 export type OpenStream = (key: Key, protocol: string, deadlineMs: number) => Promise<MemberStream>;
+
+/** What a protocol with streams of its own needs of the network. */
+export interface StreamNetwork {
+  serve(protocol: string, most: number, accept: (stream: MemberStream) => void): Promise<void>;
+  readonly open: OpenStream;
+}

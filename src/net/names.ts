@@ -3,18 +3,17 @@
  *
  * Knows: one short stream a question. Does not know: which records stand, or who keeps them.
  */
-import { CairnError, type Key, type Log, limits, reasonOf, type SignedName } from "../base/index.ts";
+import { type Key, type Log, limits, type SignedName } from "../base/index.ts";
 import type { NamesFrame, NetworkCodec } from "../wire/index.ts";
-import { framesOf } from "./frames.ts";
-import type { KeepNetwork } from "./keep.ts";
-import type { MemberStream } from "./member-stream.ts";
+import type { MemberStream, StreamNetwork } from "./member-stream.ts";
+import { answerOnce, askOnce } from "./one-question.ts";
 
 const NAMES = "/cairn/names/1";
 const STREAMS_PER_MEMBER = 4;
-const { frameBytes, answerMs } = limits.names;
+const OPTIONS = { frameBytes: limits.names.frameBytes, stepMs: limits.names.answerMs } as const;
 
 export interface NamesParts {
-  readonly network: KeepNetwork;
+  readonly network: StreamNetwork;
   readonly codec: NetworkCodec;
   readonly log: Log;
   /** Keeps records that hold. @returns all that are kept of a name that is asked for */
@@ -41,33 +40,17 @@ export class Names {
    */
   async tell(to: Key, frame: NamesFrame): Promise<readonly SignedName[]> {
     const { network, codec } = this.#parts;
-    const { stream } = await network.open(to, NAMES, answerMs);
-    const frames = framesOf(stream, frameBytes);
-    try {
-      await frames.write(codec.encodeNamesFrame(frame), answerMs);
-      const answer = await frames.read(answerMs);
-      if (answer === undefined) throw new CairnError("frame-invalid", { what: "no answer" });
-      const { records } = codec.decodeNamesFrame(answer);
-      await frames.close(answerMs);
-      return records;
-    } catch (error) {
-      frames.abort("no answer");
-      throw error;
-    }
+    const read = (answer: Uint8Array): readonly SignedName[] => codec.decodeNamesFrame(answer).records;
+    return askOnce(network, to, { ...OPTIONS, protocol: NAMES, question: codec.encodeNamesFrame(frame), read });
   }
 
-  async #serve({ key, stream }: MemberStream): Promise<void> {
+  #serve(stream: MemberStream): Promise<void> {
     const { codec, take, log } = this.#parts;
-    const frames = framesOf(stream, frameBytes);
-    try {
-      const asked = await frames.read(answerMs);
-      if (asked === undefined) return frames.abort("nothing asked");
-      const records = take(key, codec.decodeNamesFrame(asked));
-      await frames.write(codec.encodeNamesFrame({ name: "", records }), answerMs);
-      await frames.close(answerMs);
-    } catch (error) {
-      log.event("info", "names.broken", { peer: key, why: reasonOf(error) });
-      frames.abort("broken");
-    }
+    return answerOnce(stream, {
+      ...OPTIONS,
+      answer: (from, asked) => codec.encodeNamesFrame({ name: "", records: take(from, codec.decodeNamesFrame(asked)) }),
+      log,
+      broken: "names.broken",
+    });
   }
 }

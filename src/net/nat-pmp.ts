@@ -5,6 +5,7 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import { CairnError, limits } from "../base/index.ts";
+import type { MappedPort, PortMapper } from "./port-mapping.ts";
 
 const PORT = 5351;
 const EXTERNAL_ADDRESS = 0;
@@ -21,24 +22,14 @@ const REFUSALS: Readonly<Record<number, string>> = {
   5: "unsupported operation",
 };
 
-export interface MappedPort {
-  readonly externalPort: number;
-  readonly lifetimeS: number;
-}
+export const natPmp: PortMapper = { name: "NAT-PMP", externalAddress, mapPort };
 
-/** @returns the router's address outside. @throws {CairnError} peer-silent, peer-absent when it refuses */
-export async function externalAddress(router: string): Promise<string> {
+async function externalAddress(router: string): Promise<string> {
   const answer = await ask(router, EXTERNAL_ADDRESS, Buffer.from([0, EXTERNAL_ADDRESS]));
   return answer.subarray(8, 12).join(".");
 }
 
-/**
- * Maps a TCP port of the router to the same one of this machine, or to another where that is taken.
- *
- * @param lifetimeS 0 ends the mapping
- * @throws as {@link externalAddress}
- */
-export async function mapPort(router: string, port: number, lifetimeS: number): Promise<MappedPort> {
+async function mapPort(router: string, port: number, lifetimeS: number): Promise<MappedPort> {
   const question = Buffer.alloc(12);
   question.writeUInt8(MAP_TCP, 1);
   question.writeUInt16BE(port, 4);

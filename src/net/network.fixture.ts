@@ -8,7 +8,7 @@ import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { type Facts, type Host, type Log, limits } from "../base/index.ts";
 import {
-  genesisDomainDecides,
+  epochRule,
   invitationKeyPair,
   type KeyPair,
   keyPairFromSeed,
@@ -26,7 +26,7 @@ import { peerIdOf } from "./peer-id.ts";
 import type { PeerKeeperOptions } from "./peer-keeper.ts";
 
 export const codec: NetworkCodec = await loadNetworkCodec();
-export const parts: MembershipParts = { codec, rule: genesisDomainDecides };
+export const parts: MembershipParts = { codec, rule: epochRule(codec) };
 const LOOPBACK = [["/ip4/127.0.0.1/tcp/0"]];
 const HOUR = 3_600_000;
 

@@ -17,7 +17,7 @@ import { makeLibp2p, type Node } from "./libp2p.ts";
 import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
 import type { MemberStream } from "./member-stream.ts";
-import { externalAddress, mapPort } from "./nat-pmp.ts";
+import { natPmp } from "./nat-pmp.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
@@ -29,6 +29,7 @@ import { Routes } from "./routes.ts";
 import type { Place } from "./scopes.ts";
 import { type AbsentFacts, Seeker } from "./seeker.ts";
 import { Serving } from "./serving.ts";
+import { Upnp } from "./upnp.ts";
 import { WayFinder } from "./way-finder.ts";
 import { type OwnPlace, Whereabouts } from "./whereabouts.ts";
 
@@ -131,7 +132,10 @@ export class Network implements AsyncDisposable {
       links: (): Link[] => this.#links.all(),
       listening: (): string[] => this.listening,
       reached: (): string[] => this.#reachability.announced(),
-      dialable: (key: Key, news: boolean): void => this.#seeker.dialable(key, news),
+      dialable: (key: Key, news: boolean): void => {
+        this.#seeker.dialable(key, news);
+        if (news) this.#wayFinder.paths.heard(key);
+      },
       disturbed: (): void => {
         this.#reachability.forget();
         this.#portMapping?.renew();
@@ -177,7 +181,7 @@ export class Network implements AsyncDisposable {
       listening: () => this.listening,
       changed: () => this.#whereabouts.tellAgain(),
     });
-    const mapping = { ...parts, router: defaultRouter, externalAddress, mapPort, changed: (): void => this.#reachability.soon() };
+    const mapping = { ...parts, router: defaultRouter, mappers: [natPmp, new Upnp()], changed: (): void => this.#reachability.soon() };
     if (options.portMapping) this.#portMapping = new PortMapping({ ...mapping, ports: () => this.#ports() });
   }
 

@@ -33,6 +33,9 @@ export class Paths implements Disposable {
   readonly #parts: PathsParts;
   /** Members with a relayed link, and when the next attempt is. */
   readonly #timers = new Map<Key, NodeJS.Timeout>();
+  /** When a member's own addresses may be dialled again beside its relayed link: whoever tells new ones all the time gains nothing. */
+  readonly #besideAgain = new Map<Key, number>();
+  #isEnding = false;
 
   constructor(parts: PathsParts) {
     this.#parts = parts;
@@ -86,12 +89,20 @@ export class Paths implements Disposable {
     }
   }
 
+  /** Something new is known of where a member is: a relayed link may have become needless, whichever side dialled it. */
+  heard(key: Key): void {
+    const link = this.#parts.linkWith(key);
+    if (link !== undefined && link.facts.relays > 0) void this.#dialBeside(key);
+  }
+
   forget(key: Key): void {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
+    this.#besideAgain.delete(key);
   }
 
   [Symbol.dispose](): void {
+    this.#isEnding = true;
     for (const key of this.#timers.keys()) this.forget(key);
   }
 
@@ -119,16 +130,27 @@ export class Paths implements Disposable {
   }
 
   async #better(link: Link, attempt: number): Promise<void> {
-    const { self, puncher, outbound, host, log } = this.#parts;
+    const { self, puncher, linkWith, log } = this.#parts;
     const { key } = link;
     // Of two sides one is enough: who dialled punches, and the lesser key may change relays; see Links.
     if (link.facts.direction === "outbound") {
       const why = await puncher.punch(link);
       log.event("info", "path.punched", { peer: key, attempt, direct: why === undefined, ...(why !== undefined && { why }) });
-      const known = host(key);
-      if (why !== undefined && attempt > 0 && known !== undefined) await outbound.dial(known, true).catch(() => undefined);
+      if (why === undefined) return;
     }
-    if (self < key && attempt > 0 && this.#parts.linkWith(key) === link) await this.#changeRelay(link);
+    if (attempt === 0) return;
+    await this.#dialBeside(key); // Each side knows addresses of the other: only one of them may be reachable.
+    if (self < key && linkWith(key) === link) await this.#changeRelay(link);
+  }
+
+  /** Tries a member's own addresses while there is a link by a worse way. */
+  async #dialBeside(key: Key): Promise<void> {
+    const known = this.#parts.host(key);
+    if (this.#isEnding || known === undefined || known.addresses.length === 0) return;
+    if (performance.now() < (this.#besideAgain.get(key) ?? 0)) return;
+    this.#besideAgain.set(key, Number.POSITIVE_INFINITY); // One attempt at a time.
+    await this.#parts.outbound.dial(known, true).catch(() => undefined);
+    if (this.#besideAgain.has(key)) this.#besideAgain.set(key, performance.now() + limits.redialSpacingMs);
   }
 
   async #changeRelay(link: Link): Promise<void> {

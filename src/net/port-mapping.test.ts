@@ -12,11 +12,21 @@ function node(t: TestContext, router: { outside: string; isThere: boolean }) {
   const ports = [{ port: 4711, isWebSocket: false }];
   const mapping = new PortMapping({
     router: () => "192.168.1.1",
-    externalAddress: () => (router.isThere ? Promise.resolve(router.outside) : Promise.reject(new CairnError("peer-silent", {}))),
-    mapPort: (_router, port, lifetimeS) => {
-      asked.push(`${port} ${lifetimeS}`);
-      return Promise.resolve({ externalPort: port + 1_000, lifetimeS: lifetimeS / 2 });
-    },
+    mappers: [
+      {
+        name: "a protocol that it does not speak",
+        externalAddress: () => Promise.reject(new CairnError("peer-silent", {})),
+        mapPort: () => Promise.reject(new CairnError("peer-silent", {})),
+      },
+      {
+        name: "one that it does",
+        externalAddress: () => (router.isThere ? Promise.resolve(router.outside) : Promise.reject(new CairnError("peer-silent", {}))),
+        mapPort: (_router, port, lifetimeS) => {
+          asked.push(`${port} ${lifetimeS}`);
+          return Promise.resolve({ externalPort: port + 1_000, lifetimeS: lifetimeS / 2 });
+        },
+      },
+    ],
     ports: () => ports,
     changed: () => void (changes += 1),
     log: silentLog,
@@ -58,4 +68,16 @@ test("a router that is silent, or behind another one, is of no use; it is asked 
   assert.deepEqual(mapping.addresses(), []);
   assert.match(mapping.facts.trouble ?? "", /silent/);
   await mapping[Symbol.asyncDispose]();
+});
+
+test("what was granted is given back, although the router has been silent since", async (t) => {
+  const router = { outside: "203.0.113.9", isThere: true };
+  const { mapping, asked, pass } = node(t, router);
+  mapping.renew();
+  await pass(0);
+  router.isThere = false;
+  await pass((limits.mapLeaseS * 1_000) / 4);
+  assert.deepEqual(mapping.addresses(), []);
+  await mapping[Symbol.asyncDispose]();
+  assert.deepEqual(asked, [`4711 ${limits.mapLeaseS}`, "4711 0"]);
 });

@@ -4,15 +4,36 @@
  * What the router promises is not announced for that: members try it first, see reachability.ts.
  * Knows: ports, leases, when to renew them. Does not know: how a router is asked.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { CairnError, type Log, limits, reasonOf } from "../base/index.ts";
 import { addressAt, type Port } from "./ports.ts";
 import { scopeOf } from "./scopes.ts";
 
+export interface MappedPort {
+  readonly externalPort: number;
+  readonly lifetimeS: number;
+}
+
+/** A way to ask routers. */
+export interface PortMapper {
+  /** For people. */
+  readonly name: string;
+  /** @returns the router's IPv4 address outside. @throws {CairnError} peer-silent, peer-absent when it refuses */
+  externalAddress(router: string): Promise<string>;
+  /**
+   * Maps a TCP port of the router to the same one of this machine, or to another where that is taken.
+   *
+   * @param lifetimeS 0 ends the mapping
+   * @throws as {@link externalAddress}
+   */
+  mapPort(router: string, port: number, lifetimeS: number): Promise<MappedPort>;
+}
+
 export interface PortMappingParts {
   /** The IP address of the router that leads outside; undefined where it is not known. */
   readonly router: () => string | undefined;
-  readonly externalAddress: (router: string) => Promise<string>;
-  readonly mapPort: (router: string, port: number, lifetimeS: number) => Promise<{ externalPort: number; lifetimeS: number }>;
+  /** Tried in this order. */
+  readonly mappers: readonly PortMapper[];
   /** TCP ports of this machine that members need. */
   readonly ports: () => readonly Port[];
   /** There are other mappings than before. */
@@ -29,6 +50,7 @@ export interface PortMappingFacts {
 
 interface Mapped {
   readonly router: string;
+  readonly mapper: PortMapper;
   /** IP address of the router outside. */
   readonly host: string;
   readonly external: Port;
@@ -36,8 +58,10 @@ interface Mapped {
 
 export class PortMapping implements AsyncDisposable {
   readonly #parts: PortMappingParts;
-  /** By port of this machine. */
+  /** Where members can be told to come in, by port of this machine. */
   readonly #mapped = new Map<number, Mapped>();
+  /** What was granted and has not been given back, by port of this machine: also where the router has not answered since. */
+  readonly #granted = new Map<number, Mapped>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
@@ -66,8 +90,9 @@ export class PortMapping implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
     clearTimeout(this.#timer);
-    await this.#round;
-    await Promise.all([...this.#mapped].map(([port, { router }]) => this.#unmap(port, router)));
+    // A router that is slow to answer must not hold up the end.
+    await Promise.race([this.#round, sleep(limits.mapAnswerMs, undefined, { ref: false })]);
+    await Promise.all([...this.#granted].map(([port, mapped]) => this.#unmap(port, mapped)));
   }
 
   async #renew(): Promise<void> {
@@ -93,30 +118,44 @@ export class PortMapping implements AsyncDisposable {
 
   /** @returns ms until that has to be done again */
   async #mapAll(router: string, ports: readonly Port[]): Promise<number> {
-    const { externalAddress, mapPort, log } = this.#parts;
-    const host = await externalAddress(router);
+    const { mapper, host } = await this.#firstThatAnswers(router);
     if (scopeOf(`/ip4/${host}/tcp/1`) !== "global")
       throw new CairnError("peer-absent", { why: `the router is behind another one: ${host}` });
     let shortestS: number = limits.mapLeaseS;
     for (const { port, isWebSocket } of ports) {
-      const { externalPort, lifetimeS } = await mapPort(router, port, limits.mapLeaseS);
+      if (this.#ended) break;
+      const { externalPort, lifetimeS } = await mapper.mapPort(router, port, limits.mapLeaseS);
       const before = this.#mapped.get(port);
       const external = { port: externalPort, isWebSocket };
-      this.#mapped.set(port, { router, host, external });
+      const mapped = { router, mapper, host, external };
+      this.#mapped.set(port, mapped);
+      this.#granted.set(port, mapped);
       shortestS = Math.min(shortestS, lifetimeS);
       if (before?.external.port !== externalPort || before.host !== host)
-        log.event("info", "port.mapped", { router, port, address: addressAt(host, external), lifetimeS });
+        this.#parts.log.event("info", "port.mapped", { router, by: mapper.name, port, address: addressAt(host, external), lifetimeS });
     }
     return Math.max(limits.mapRenewLeastMs, (shortestS * 1_000) / 2); // RFC 6886, section 3.3.
   }
 
-  async #unmap(port: number, router: string): Promise<void> {
-    const { mapPort, log } = this.#parts;
+  async #firstThatAnswers(router: string): Promise<{ mapper: PortMapper; host: string }> {
+    const troubles: string[] = [];
+    for (const mapper of this.#parts.mappers) {
+      try {
+        return { mapper, host: await mapper.externalAddress(router) };
+      } catch (error) {
+        troubles.push(`${mapper.name}: ${reasonOf(error)}`);
+      }
+    }
+    throw new CairnError("peer-absent", { why: troubles.join("; ") });
+  }
+
+  async #unmap(port: number, { router, mapper }: Mapped): Promise<void> {
+    const { log } = this.#parts;
     try {
-      await mapPort(router, port, 0);
+      await mapper.mapPort(router, port, 0);
       log.event("info", "port.unmapped", { router, port });
     } catch (error) {
-      log.event("info", "port.unmap-failed", { router, port, why: reasonOf(error) }); // It ends by itself.
+      log.event("info", "port.unmap-failed", { router, port, why: reasonOf(error) }); // It ends by itself, if it was granted for a time.
     }
   }
 }

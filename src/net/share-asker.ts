@@ -4,13 +4,14 @@
  * Knows: numbers and deadlines. Does not know: what is done with answers.
  */
 import { CairnError, limits } from "../base/index.ts";
+import type { BlobDigests } from "../contracts/index.ts";
 import type { Answer, NetworkCodec, Question } from "../wire/index.ts";
 
 /** A question and who waits for its answer. */
 export interface Asking {
   readonly question: Question;
-  /** Takes a part of the answer. @throws {CairnError} frame-invalid, when it is no answer to that question */
-  part(answer: Answer): void;
+  /** Takes a part of the answer. @param digests see FrameListener @throws {CairnError} frame-invalid, when it is no answer to that question */
+  part(answer: Answer, digests: BlobDigests | undefined): void;
   /** @param why set when there will be no answer, or no more of it */
   ended(why: string | undefined): void;
 }
@@ -77,7 +78,7 @@ export class Asker implements Disposable {
   }
 
   /** @throws {CairnError} frame-invalid when nothing of the kind was asked, or by {@link Asking.part} */
-  take(number: number, answer: Answer): void {
+  take(number: number, answer: Answer, digests: BlobDigests | undefined): void {
     const open = this.#open.get(number);
     if (open === undefined) {
       // Parts of what was cancelled may have been under way.
@@ -89,7 +90,7 @@ export class Asker implements Disposable {
     if (open.heardAt === undefined) this.#parts.began(now - open.askedAt);
     open.heardAt = now;
     if (answer.kind === "blobs") [this.#blobsAt, this.#blobsBegan] = [now, true];
-    open.asking.part(answer);
+    open.asking.part(answer, digests);
     if (!answer.complete) return;
     this.#settle(number);
     open.asking.ended(undefined);

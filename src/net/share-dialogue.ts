@@ -4,7 +4,7 @@
  * Knows: which frame goes next, and when a channel takes no more. Does not know: what else there is to say, or other channels.
  */
 import { CairnError, type Key, limits } from "../base/index.ts";
-import type { FrameChannel, Shelf } from "../contracts/index.ts";
+import type { BlobDigests, FrameChannel, Shelf } from "../contracts/index.ts";
 import type { NetworkCodec, SetCarrier, SummaryFrame } from "../wire/index.ts";
 import { Answerer } from "./share-answerer.ts";
 import { Asker, type Asking } from "./share-asker.ts";
@@ -74,7 +74,7 @@ export class Dialogue {
     });
     this.#answerer = new Answerer({ shelf, codec, budget, ready });
     channel.listen({
-      frame: (bytes) => this.#received(bytes),
+      frame: (bytes, digests) => this.#received(bytes, digests),
       drained: () => this.#drained(),
       broken: offended,
       ended: (why) => this.#ended(why),
@@ -125,11 +125,11 @@ export class Dialogue {
     queueMicrotask(() => this.#pump());
   }
 
-  #received(bytes: Uint8Array): void {
+  #received(bytes: Uint8Array, digests: BlobDigests | undefined): void {
     this.#parts.counts.bytesIn += bytes.length;
     this.#usedAt = this.#parts.now();
     try {
-      this.#handle(bytes);
+      this.#handle(bytes, digests);
     } catch (error) {
       if (error instanceof CairnError) return this.#parts.offended(`${error.code}: ${error.facts.what}`);
       throw error;
@@ -137,7 +137,7 @@ export class Dialogue {
   }
 
   /** @throws {CairnError} frame-invalid */
-  #handle(bytes: Uint8Array): void {
+  #handle(bytes: Uint8Array, digests: BlobDigests | undefined): void {
     const frame = this.#parts.codec.decodeShareFrame(bytes);
     switch (frame.kind) {
       case "summary":
@@ -149,7 +149,7 @@ export class Dialogue {
         return this.#answerer.take(frame.question, frame);
       case "results":
       case "blobs":
-        return this.#asker.take(frame.question, frame);
+        return this.#asker.take(frame.question, frame, digests);
       case "cancel":
         return this.#answerer.cancel(frame.question);
     }

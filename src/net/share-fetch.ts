@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { CairnError, type Digest, digestAside, type Key, limits } from "../base/index.ts";
+import type { BlobDigests } from "../contracts/index.ts";
 import type { Answer, BlobPiece } from "../wire/index.ts";
 import type { Asking } from "./share-asker.ts";
 import { Budget } from "./share-budget.ts";
@@ -31,11 +32,20 @@ type Take = (digest: Digest, bytes: Uint8Array) => Promise<void>;
 /** Up to this, a blob is hashed when all of it is here, by another thread; of a larger one each piece as it comes, for that copies nothing. */
 const HASHED_WHOLE_BYTES = 4_194_304;
 
+/** What a channel that hashes says of a blob with its last piece. */
+interface Hashed {
+  readonly digest: Digest | undefined;
+}
+
 /** A blob that is on its way. */
 class Unfinished {
   readonly wanted: Wanted;
   #bytes: Uint8Array | undefined;
   #hash: Hash | undefined;
+  /** By the channel that has brought all of it. */
+  #digest: Digest | undefined;
+  /** Some of it came over a channel that hashes. */
+  #isHashedElsewhere = false;
   #have = 0;
   /** Whom the bytes so far are from; undefined when from several. */
   #from: Key | undefined;
@@ -52,7 +62,7 @@ class Unfinished {
    * @returns whether it is whole now
    * @throws {CairnError} frame-invalid when the member sends what it must not
    */
-  add(key: Key, { offset, bytes }: Extract<BlobPiece, { absent: false }>): boolean {
+  add(key: Key, { offset, bytes }: Extract<BlobPiece, { absent: false }>, hashed: Hashed | undefined): boolean {
     const { size } = this.wanted;
     const end = offset + bytes.length;
     if (offset !== this.#have || end > size || (end < size && bytes.length !== limits.sharePieceBytes))
@@ -63,8 +73,10 @@ class Unfinished {
     else {
       this.#bytes ??= Buffer.allocUnsafeSlow(size);
       this.#bytes.set(bytes, offset);
-      if (size > HASHED_WHOLE_BYTES) this.#hash = (this.#hash ?? createHash("sha256")).update(bytes);
+      if (hashed !== undefined) this.#isHashedElsewhere = true;
+      else if (size > HASHED_WHOLE_BYTES) this.#hash = (this.#hash ?? createHash("sha256")).update(bytes);
     }
+    this.#digest = hashed?.digest;
     return end === size;
   }
 
@@ -74,9 +86,11 @@ class Unfinished {
    * @property from who sent all of it; undefined when it came from several
    */
   async verify(): Promise<{ readonly bytes: Uint8Array | undefined; readonly from: Key | undefined }> {
-    const [bytes, from, hash] = [this.#bytes ?? NOTHING, this.#from, this.#hash];
-    [this.#have, this.#bytes, this.#hash, this.#from] = [0, undefined, undefined, undefined];
-    const digest = hash === undefined ? await digestAside(bytes) : hash.digest("hex");
+    const [bytes, from, known] = [this.#bytes ?? NOTHING, this.#from, this.#digest];
+    const hash = this.#isHashedElsewhere ? undefined : this.#hash; // Of a part of it, then.
+    [this.#have, this.#bytes, this.#hash, this.#from, this.#digest] = [0, undefined, undefined, undefined, undefined];
+    this.#isHashedElsewhere = false;
+    const digest = known ?? hash?.digest("hex") ?? (await digestAside(bytes));
     return { bytes: digest === this.wanted.digest ? bytes : undefined, from };
   }
 }
@@ -156,14 +170,14 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
     signal.throwIfAborted();
     await take(blob.wanted.digest, bytes);
   };
-  const piece = (part: BlobPiece): void => {
+  const piece = (part: BlobPiece, hashed: Hashed | undefined): void => {
     const blob = blobs[part.index];
     if (blob === undefined || !left.has(blob) || absent.has(blob)) throw new CairnError("frame-invalid", { what: "index" });
     if (part.absent) {
       absent.add(blob);
       return source.missed();
     }
-    if (!blob.add(source.key, part)) return;
+    if (!blob.add(source.key, part, hashed)) return;
     left.delete(blob);
     const keeping = keep(blob);
     keeping.catch(ended.reject);
@@ -171,10 +185,10 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
   };
   const forget = source.ask({
     question: { kind: "want-blobs", blobs: blobs.map(({ wanted, have }) => ({ ...wanted, from: have })) },
-    part: (answer: Answer) => {
+    part: (answer: Answer, digests: BlobDigests | undefined) => {
       if (answer.kind !== "blobs" || (answer.pieces.length === 0 && !answer.complete))
         throw new CairnError("frame-invalid", { what: "answer" });
-      for (const part of answer.pieces) piece(part);
+      for (const [i, part] of answer.pieces.entries()) piece(part, digests && { digest: digests[i] });
       if (answer.complete && left.size > absent.size) throw new CairnError("frame-invalid", { what: "not complete" });
     },
     ended: () => ended.resolve(),

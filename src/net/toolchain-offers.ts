@@ -3,19 +3,19 @@
  *
  * Knows: one short stream a question. Does not know: compilers, or how a toolchain is packed and fetched.
  */
-import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { ToolchainOffer } from "../contracts/index.ts";
 import type { NetworkCodec, ToolchainQuestion } from "../wire/index.ts";
-import { framesOf } from "./frames.ts";
-import type { KeepNetwork } from "./keep.ts";
-import type { MemberStream } from "./member-stream.ts";
+import type { MemberStream, StreamNetwork } from "./member-stream.ts";
+import { answerOnce, askOnce } from "./one-question.ts";
 
 const TOOLCHAINS = "/cairn/toolchains/1";
 const STREAMS_PER_MEMBER = 4;
 const { frameBytes, answerMs, packMs } = limits.toolchains;
+const OPTIONS = { frameBytes, stepMs: answerMs } as const;
 
 export interface ToolchainOffersParts {
-  readonly network: KeepNetwork;
+  readonly network: StreamNetwork;
   readonly codec: NetworkCodec;
   readonly log: Log;
   /** Whether this node's units may go to a member: others need not know its compilers. */
@@ -40,41 +40,22 @@ export class ToolchainOffers {
   /** @returns undefined where the member has no such toolchain, or does not answer */
   async ask(member: Key, question: ToolchainQuestion): Promise<ToolchainOffer | undefined> {
     const { network, codec, log } = this.#parts;
-    const waitMs = question.pack ? packMs : answerMs;
+    const wanted = { question: codec.encodeToolchainQuestion(question), waitMs: question.pack ? packMs : answerMs };
     try {
-      const { stream } = await network.open(member, TOOLCHAINS, answerMs);
-      const frames = framesOf(stream, frameBytes);
-      try {
-        await frames.write(codec.encodeToolchainQuestion(question), answerMs);
-        const answer = await frames.read(waitMs);
-        if (answer === undefined) throw new CairnError("frame-invalid", { what: "no answer" });
-        const offer = codec.decodeToolchainAnswer(answer);
-        await frames.close(answerMs);
-        return offer;
-      } catch (error) {
-        frames.abort("no answer");
-        throw error;
-      }
+      return await askOnce(network, member, { ...OPTIONS, ...wanted, protocol: TOOLCHAINS, read: codec.decodeToolchainAnswer });
     } catch (error) {
       log.event("info", "toolchains.not-told", { peer: member, digest: question.digest, why: reasonOf(error) });
       return undefined;
     }
   }
 
-  async #serve({ key, stream }: MemberStream): Promise<void> {
+  #serve(stream: MemberStream): Promise<void> {
     const { codec, mayWork, offer, log } = this.#parts;
-    const frames = framesOf(stream, frameBytes);
-    try {
-      const asked = await frames.read(answerMs);
-      if (asked === undefined) return frames.abort("nothing asked");
+    const answer = async (from: Key, asked: Uint8Array): Promise<Uint8Array> => {
       const question = codec.decodeToolchainQuestion(asked);
       const signal = AbortSignal.timeout(question.pack ? packMs : answerMs);
-      const answer = mayWork(key) ? await offer(question, signal) : undefined;
-      await frames.write(codec.encodeToolchainAnswer(answer), answerMs);
-      await frames.close(answerMs);
-    } catch (error) {
-      log.event("info", "toolchains.broken", { peer: key, why: reasonOf(error) });
-      frames.abort("broken");
-    }
+      return codec.encodeToolchainAnswer(mayWork(from) ? await offer(question, signal) : undefined);
+    };
+    return answerOnce(stream, { ...OPTIONS, answer, log, broken: "toolchains.broken" });
   }
 }

@@ -3,10 +3,11 @@
  *
  * Knows: what a member may ask for at once, and when it breaks the rules. Does not know: who works, or whether there is a slot.
  */
-import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
-import type { CompileAction, FrameChannel, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
+import { CairnError, type Digest, digestOf, type Key, limits } from "../base/index.ts";
+import type { FrameChannel, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
 import { Allowance } from "./allowance.ts";
+import type { Asked } from "./work-asker.ts";
 import { type Assembling, WorkAssembly } from "./work-assembly.ts";
 import { WorkTalk } from "./work-talk.ts";
 
@@ -14,6 +15,8 @@ export interface WorkAnswererParts {
   readonly codec: NetworkCodec;
   readonly desk: WorkDesk;
   readonly assembling: Assembling;
+  /** Of results, to all members. */
+  readonly unsent: Unsent;
   /** ms, monotonic */
   readonly now: () => number;
   readonly compress: () => boolean;
@@ -22,8 +25,15 @@ export interface WorkAnswererParts {
   readonly ended: (why: string, isOffence: boolean) => void;
 }
 
+/** What is in memory until members have read it. */
+export interface Unsent {
+  bytes: number;
+}
+
 interface Job {
-  readonly action: CompileAction;
+  readonly asked: Asked;
+  /** Contents that came with it, until they are wanted. */
+  along: ReadonlyMap<Digest, Uint8Array>;
   readonly over: AbortController;
   /** Set while contents are to come. */
   bringing: Bringing | undefined;
@@ -46,6 +56,8 @@ export class WorkAnswerer {
   readonly #talk: WorkTalk;
   readonly #jobs = new Map<number, Job>();
   readonly #allowance: Allowance;
+  /** Of results, to this member. */
+  #unsent = 0;
   #last = 0;
   #alive: NodeJS.Timeout | undefined;
 
@@ -74,7 +86,9 @@ export class WorkAnswerer {
   #heard(frame: WorkFrame): void {
     switch (frame.kind) {
       case "ask":
-        return this.#ask(frame.job, frame.action, frame.bytes);
+        return this.#ask(frame, { kind: "compile", action: frame.action });
+      case "act":
+        return this.#ask(frame, { kind: "general", action: frame.action });
       case "give":
         return this.#give(frame.job, frame.pieces);
       case "cancel":
@@ -88,12 +102,13 @@ export class WorkAnswerer {
     }
   }
 
-  #ask(number: number, action: CompileAction, bytes: number): void {
+  #ask({ job: number, along, bytes }: Extract<WorkFrame, { kind: "ask" | "act" }>, asked: Asked): void {
     if (number <= this.#last) throw broken("number");
     if (this.#jobs.size >= work.jobsPerMember) throw broken("jobs");
     this.#pay(1 + bytes / BYTES_PER_ASK, "asks");
     this.#last = number;
-    const job: Job = { action, over: new AbortController(), bringing: undefined };
+    if (this.#isLate) return this.#talk.say(this.#parts.codec.encodeWorkEnd(number, { kind: "busy" }, false));
+    const job: Job = { asked, along, over: new AbortController(), bringing: undefined };
     this.#jobs.set(number, job);
     this.#alive ??= setInterval(() => this.#talk.say(this.#parts.codec.encodeWorkAlive()), work.aliveMs).unref();
     void this.#work(number, job);
@@ -102,7 +117,7 @@ export class WorkAnswerer {
   async #work(number: number, job: Job): Promise<void> {
     const outcome = await this.#outcomeOf(number, job);
     job.bringing = undefined;
-    await this.#tell(number, outcome);
+    await this.#tell(number, job.over.signal.aborted ? { kind: "cancelled" } : outcome);
     this.#jobs.delete(number);
     if (this.#jobs.size > 0) return;
     clearInterval(this.#alive);
@@ -114,8 +129,11 @@ export class WorkAnswerer {
     const { signal } = job.over;
     const bring = (wanted: readonly Digest[], take: (digest: Digest, bytes: Uint8Array) => void): Promise<readonly Digest[]> =>
       this.#bring(number, job, wanted, take);
+    const { asked } = job;
     try {
-      return await this.#parts.desk.compile(this.key, job.action, bring, signal);
+      return asked.kind === "compile"
+        ? await this.#parts.desk.compile(this.key, asked.action, bring, signal)
+        : await this.#parts.desk.act(this.key, asked.action, bring, signal);
     } catch (error) {
       if (signal.aborted) return { kind: "cancelled" };
       if (!(error instanceof CairnError)) this.#parts.failed(error);
@@ -123,15 +141,51 @@ export class WorkAnswerer {
     }
   }
 
+  /** It has not read what was done for it before, or others have not: there may be no room for one more result. */
+  get #isLate(): boolean {
+    return this.#unsent * 2 >= work.unsentPerMember || this.#parts.unsent.bytes * 2 >= work.unsentBytes;
+  }
+
+  /** Whether there is room for a result; to who reads for one always. */
+  #hasRoom(bytes: number): boolean {
+    const fits = this.#parts.unsent.bytes + bytes <= work.unsentBytes;
+    return fits && (this.#unsent === 0 || this.#unsent + bytes <= work.unsentPerMember);
+  }
+
   async #tell(number: number, outcome: Exclude<WorkEnd, { kind: "done" }> | Done): Promise<void> {
-    const { codec, compress } = this.#parts;
+    const { codec, unsent } = this.#parts;
     if (outcome.kind !== "done") return this.#talk.say(codec.encodeWorkEnd(number, outcome, false));
-    const { stdout, stderr, outputs } = outcome;
-    const [body = new Uint8Array(0), ...more] = slices([stdout, stderr, ...outputs.map(({ content }) => content)], work.pieceBytes);
+    const { stdout, stderr, outputs, left = [] } = outcome;
+    const list = codec.encodeWorkLeft(left);
+    const contents = left.flatMap((one) => (one.kind === "file" ? [one.content] : []));
+    const all = [stdout, stderr, ...outputs.map(({ content }) => content), list, ...contents];
+    const bytes = all.reduce((sum, { length }) => sum + length, 0);
+    if (!this.#hasRoom(bytes)) return this.#talk.say(codec.encodeWorkEnd(number, { kind: "busy" }, false));
+    const late = setTimeout(() => this.end("reads too slowly"), work.sendMs).unref();
+    this.#unsent += bytes;
+    unsent.bytes += bytes;
+    try {
+      await this.#send(number, { ...outcome, left }, list, all);
+    } finally {
+      clearTimeout(late);
+      this.#unsent -= bytes;
+      unsent.bytes -= bytes;
+    }
+  }
+
+  /** @param all that it consists of, in the order in which it travels */
+  async #send(number: number, outcome: Required<Done>, list: Uint8Array, all: readonly Uint8Array[]): Promise<void> {
+    const { codec, compress } = this.#parts;
+    const { stdout, stderr, outputs, left } = outcome;
+    const [body = [], ...more] = pieces(all, work.pieceBytes);
     const sizes = { stdoutBytes: stdout.length, stderrBytes: stderr.length };
     const named = outputs.map(({ name, content }) => ({ name, size: content.length }));
-    await this.#talk.send(codec.encodeWorkEnd(number, { ...outcome, ...sizes, outputs: named, body }, compress()));
-    for (const slice of more) if (!(await this.#talk.send(codec.encodeWorkMore(number, slice, compress())))) return;
+    const contentBytes = left.reduce((sum, one) => sum + (one.kind === "file" ? one.content.length : 0), 0);
+    const leftSizes = { listBytes: list.length, contentBytes };
+    await this.#talk.send(
+      codec.encodeWorkEnd(number, { ...outcome, ...sizes, outputs: named, left: leftSizes, body: Buffer.concat(body) }, compress()),
+    );
+    for (const piece of more) if (!(await this.#talk.send(codec.encodeWorkMore(number, Buffer.concat(piece), compress())))) return;
   }
 
   /** @throws {CairnError} limit-exceeded; or the signal's reason */
@@ -141,10 +195,12 @@ export class WorkAnswerer {
     wanted: readonly Digest[],
     take: (digest: Digest, bytes: Uint8Array) => void,
   ): Promise<readonly Digest[]> {
-    const { action, over } = job;
+    const { asked, over } = job;
     over.signal.throwIfAborted();
-    const left = new Set(wanted);
-    const inputs = [...action.inputs.entries()].filter(([, { digest }]) => left.delete(digest));
+    const left = new Set(wanted.filter((digest) => !this.#came(job, digest, take)));
+    job.along = new Map();
+    if (left.size === 0) return [];
+    const inputs = [...asked.action.inputs.entries()].filter(([, { digest }]) => left.delete(digest));
     using assembly = new WorkAssembly(
       { assembling: this.#parts.assembling, take },
       inputs.map(([, { digest }]) => digest),
@@ -166,12 +222,24 @@ export class WorkAnswerer {
     );
     try {
       await promise;
-      return assembly.isComplete ? assembly.absent : wanted;
+      return assembly.isComplete ? assembly.absent : inputs.map(([, { digest }]) => digest);
     } finally {
       clearTimeout(late);
       over.signal.removeEventListener("abort", onAbort);
       job.bringing = undefined;
     }
+  }
+
+  /** Takes a content that came with the action. @returns whether it did @throws {CairnError} frame-invalid */
+  #came({ along }: Job, digest: Digest, take: (digest: Digest, bytes: Uint8Array) => void): boolean {
+    const bytes = along.get(digest);
+    if (bytes === undefined) return false;
+    if (digestOf(bytes) !== digest) {
+      this.#talk.offend("frame-invalid: content");
+      throw broken("content");
+    }
+    take(digest, bytes);
+    return true;
   }
 
   #give(number: number, pieces: readonly WorkPiece[]): void {
@@ -201,12 +269,23 @@ export class WorkAnswerer {
   }
 }
 
-/** The same bytes in one row; only small ones are copied. */
-function slices(buffers: readonly Buffer[], most: number): Uint8Array[] {
-  if (buffers.reduce((sum, { length }) => sum + length, 0) <= most) return [Buffer.concat(buffers)];
-  return buffers.flatMap((buffer) =>
-    Array.from({ length: Math.ceil(buffer.length / most) }, (_, slice) => buffer.subarray(slice * most, (slice + 1) * most)),
-  );
+/** The same bytes in one row, cut into pieces; each is in parts. */
+function pieces(buffers: readonly Uint8Array[], most: number): Uint8Array[][] {
+  const all: Uint8Array[][] = [];
+  let room = 0;
+  for (const buffer of buffers) {
+    for (let at = 0; at < buffer.length; ) {
+      if (room === 0) {
+        all.push([]);
+        room = most;
+      }
+      const part = buffer.subarray(at, at + room);
+      all.at(-1)?.push(part);
+      at += part.length;
+      room -= part.length;
+    }
+  }
+  return all;
 }
 
 function broken(what: string): CairnError {

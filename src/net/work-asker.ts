@@ -3,8 +3,8 @@
  *
  * Knows: who is late, and what must not come. Does not know: what is worth sending, or what a result is worth.
  */
-import { CairnError, type Digest, limits } from "../base/index.ts";
-import type { CompileAction, FrameChannel, OutputFile, WorkerOutcome } from "../contracts/index.ts";
+import { CairnError, type Digest, Generations, limits } from "../base/index.ts";
+import type { CompileAction, FrameChannel, GeneralAction, OutputFile, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkDone, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
 import { WorkTalk } from "./work-talk.ts";
 
@@ -18,16 +18,24 @@ export interface WorkAskerParts {
   readonly ended: (why: string, isOffence: boolean) => void;
 }
 
+/** What is asked for: a compile, or a general action. */
+export type Asked =
+  | { readonly kind: "compile"; readonly action: CompileAction }
+  | { readonly kind: "general"; readonly action: GeneralAction };
+
 interface Job {
-  readonly action: CompileAction;
+  readonly asked: Asked;
   readonly content: Contents;
   readonly resolve: (outcome: WorkerOutcome) => void;
   /** Ends the giving of contents. */
   readonly over: AbortController;
-  readonly timers: NodeJS.Timeout[];
+  /** Runs while somebody waits for it. */
+  readonly late: NodeJS.Timeout;
   isWanted: boolean;
   /** Somebody still waits for it. */
   isAwaited: boolean;
+  /** Set while nobody waits for it, and the worker has not said that it has ended. */
+  ending: NodeJS.Timeout | undefined;
   /** What has come of a result. */
   result: Result | undefined;
 }
@@ -48,6 +56,10 @@ export class WorkAsker {
   readonly #parts: WorkAskerParts;
   readonly #talk: WorkTalk;
   readonly #jobs = new Map<number, Job>();
+  /** Contents that the worker had for what it has done. */
+  readonly #there = new Generations<Digest, true>(work.knownThere);
+  /** It has taken something on: before, it gets to see no contents. */
+  #isWilling = false;
   #number = 0;
   #looking: NodeJS.Timeout | undefined;
   #silentLooks = 0;
@@ -72,25 +84,29 @@ export class WorkAsker {
     this.#talk.end(why);
   }
 
-  /** See {@link Workers.compile}. */
-  async compile(action: CompileAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
+  /** See {@link Workers}. */
+  async ask(asked: Asked, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
     signal.throwIfAborted();
+    const { action } = asked;
     if (!this.isOpen) return { kind: "lost", why: "no link" };
+    const along = await this.#along(action, content, signal);
     if (this.#jobs.size >= work.jobsPerMember) return { kind: "busy" };
+    if (!this.isOpen) return { kind: "lost", why: "no link" };
     const number = this.#number + 1;
-    const ask = this.#parts.codec.encodeWorkAsk(number, action, this.#parts.compress());
+    const ask = this.#encoded(number, asked, along);
     if (ask === undefined) return { kind: "refused", reason: "too_much", detail: "more than travels" };
     this.#number = number;
     const { promise, resolve } = Promise.withResolvers<WorkerOutcome>();
     const late = setTimeout(() => this.#giveUp(number, "not in time"), action.limits.wallMs + work.besideMs).unref();
     const job: Job = {
-      action,
+      asked,
       content,
       resolve,
       over: new AbortController(),
-      timers: [late],
+      late,
       isWanted: false,
       isAwaited: true,
+      ending: undefined,
       result: undefined,
     };
     this.#jobs.set(number, job);
@@ -107,12 +123,40 @@ export class WorkAsker {
     return outcome;
   }
 
+  /** What the worker would ask for anyway, so that it need not: mostly the source. */
+  async #along(action: Asked["action"], content: Contents, signal: AbortSignal): Promise<ReadonlyMap<Digest, Uint8Array>> {
+    const along = new Map<Digest, Uint8Array>();
+    if (!this.#isWilling) return along;
+    let left: number = work.alongBytes;
+    for (const { digest } of action.inputs) {
+      if (this.#there.has(digest) || along.has(digest)) continue;
+      const bytes = await content(digest, signal);
+      signal.throwIfAborted();
+      if (bytes === undefined || bytes.length > work.alongContentBytes) continue;
+      left -= bytes.length;
+      if (left < 0) break;
+      along.set(digest, bytes);
+    }
+    return along;
+  }
+
+  #encoded(number: number, asked: Asked, along: ReadonlyMap<Digest, Uint8Array>): Uint8Array | undefined {
+    const { codec, compress } = this.#parts;
+    const ask =
+      asked.kind === "compile"
+        ? codec.encodeWorkAsk(number, asked.action, along, compress())
+        : codec.encodeWorkAct(number, asked.action, along, compress());
+    return ask === undefined && along.size > 0 ? this.#encoded(number, asked, new Map()) : ask;
+  }
+
   /** @throws {CairnError} frame-invalid */
   #heard(frame: WorkFrame): void {
     this.#silentLooks = 0;
     if (frame.kind === "alive") return;
     const job = this.#jobs.get(frame.job);
     if (job === undefined) throw broken("job");
+    // Results come one behind the other: while some come, the end of another may not be able to.
+    if (frame.kind === "end" || frame.kind === "more") for (const other of this.#jobs.values()) if (!other.isAwaited) this.#awaitEnd(other);
     switch (frame.kind) {
       case "want":
         return this.#want(frame.job, job, frame.inputs);
@@ -121,6 +165,7 @@ export class WorkAsker {
       case "more":
         return this.#more(frame.job, job, frame.body);
       case "ask":
+      case "act":
       case "give":
       case "cancel":
         throw broken(frame.kind);
@@ -129,8 +174,8 @@ export class WorkAsker {
 
   #want(number: number, job: Job, inputs: readonly number[]): void {
     if (job.isWanted || job.result !== undefined) throw broken("want");
-    job.isWanted = true;
-    const digests = inputs.map((at) => job.action.inputs[at]?.digest ?? raise("want"));
+    job.isWanted = this.#isWilling = true;
+    const digests = inputs.map((at) => job.asked.action.inputs[at]?.digest ?? raise("want"));
     this.#give(number, job, digests).catch(() => undefined); // Nobody waits for the job any more, or its contents cannot be read: the worker gives it up.
   }
 
@@ -168,7 +213,7 @@ export class WorkAsker {
       return this.#settle(number, job, { kind: "busy" });
     }
     if (end.kind !== "done") return this.#settle(number, job, end);
-    job.result = { done: end, size: sizeOfResult(end, job.action), parts: [], came: 0 };
+    job.result = { done: end, size: sizeOfResult(end, job.asked), parts: [], came: 0 };
     this.#more(number, job, end.body);
   }
 
@@ -177,8 +222,27 @@ export class WorkAsker {
     if (result === undefined) throw broken("more");
     result.came += body.length;
     if (result.came > result.size || (body.length === 0 && result.size > 0)) throw broken("more");
-    result.parts.push(body);
-    if (result.came === result.size) this.#settle(number, job, outcomeOf(result));
+    if (job.isAwaited) result.parts.push(body);
+    if (result.came < result.size) return;
+    const outcome: WorkerOutcome = job.isAwaited ? this.#outcomeOf(result, job.asked) : { kind: "busy" }; // Which nobody hears.
+    this.#isWilling = true;
+    for (const { digest } of job.asked.action.inputs) this.#there.set(digest, true);
+    this.#settle(number, job, outcome);
+  }
+
+  /** @throws {CairnError} frame-invalid */
+  #outcomeOf({ done, parts }: Result, asked: Asked): WorkerOutcome {
+    const [first = new Uint8Array(0)] = parts;
+    const bytes = parts.length > 1 ? Buffer.concat(parts) : Buffer.from(first.buffer, first.byteOffset, first.byteLength);
+    const { exitCode, stdoutBytes, stderrBytes, used, queuedMs, left = NOTHING_LEFT } = done;
+    let at = 0;
+    const next = (size: number): Buffer => bytes.subarray(at, (at += size));
+    const [stdout, stderr] = [next(stdoutBytes), next(stderrBytes)];
+    const outputs: OutputFile[] = done.outputs.map(({ name, size }) => ({ name, content: next(size), executable: false }));
+    const outcome = { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs } as const;
+    if (asked.kind === "compile") return outcome;
+    const list = next(left.listBytes);
+    return { ...outcome, left: this.#parts.codec.decodeWorkLeft(list, next(left.contentBytes), asked.action.work.outputs) };
   }
 
   #settle(number: number, job: Job, outcome: WorkerOutcome): void {
@@ -190,7 +254,7 @@ export class WorkAsker {
   }
 
   #close(job: Job, outcome: WorkerOutcome): void {
-    for (const timer of job.timers) clearTimeout(timer);
+    for (const timer of [job.late, job.ending]) clearTimeout(timer);
     job.over.abort();
     job.isAwaited = false;
     job.resolve(outcome);
@@ -201,8 +265,14 @@ export class WorkAsker {
     const job = this.#jobs.get(number);
     if (job === undefined || !job.isAwaited) return;
     this.#close(job, { kind: "lost", why });
+    if (job.result !== undefined) job.result.parts.length = 0;
     this.#talk.say(this.#parts.codec.encodeWorkCancel(number));
-    job.timers.push(setTimeout(() => this.#talk.offend("does not end its jobs"), work.cancelMs).unref());
+    this.#awaitEnd(job);
+  }
+
+  #awaitEnd(job: Job): void {
+    clearTimeout(job.ending);
+    job.ending = setTimeout(() => this.#talk.offend("does not end its jobs"), work.cancelMs).unref();
   }
 
   #look(): void {
@@ -219,25 +289,23 @@ export class WorkAsker {
 }
 
 /** @throws {CairnError} frame-invalid when it is not a result of that action */
-function sizeOfResult({ stdoutBytes, stderrBytes, outputs }: WorkDone, { dependencies, limits: most }: CompileAction): number {
-  const declared = dependencies === undefined ? ["object"] : ["object", "dependencies"];
+function sizeOfResult({ stdoutBytes, stderrBytes, outputs, left = NOTHING_LEFT }: WorkDone, asked: Asked): number {
+  const { limits: most } = asked.action;
   const names = outputs.map(({ name }) => name);
-  if (new Set(names).size !== names.length || !names.every((name) => declared.includes(name))) throw broken("outputs");
+  if (new Set(names).size !== names.length || !names.every((name) => declaredBy(asked).includes(name))) throw broken("outputs");
   if (stdoutBytes > most.printedBytes || stderrBytes > most.printedBytes) throw broken("printed");
-  const bytes = outputs.reduce((sum, { size }) => sum + size, 0);
-  if (bytes > most.outputBytes) throw broken("outputs");
-  return bytes + stdoutBytes + stderrBytes;
+  if (asked.kind === "compile" && left !== NOTHING_LEFT) throw broken("left");
+  const bytes = outputs.reduce((sum, { size }) => sum + size, left.contentBytes);
+  if (bytes > most.outputBytes || left.listBytes > work.leftListBytes) throw broken("outputs");
+  return bytes + left.listBytes + stdoutBytes + stderrBytes;
 }
 
-function outcomeOf({ done, parts }: Result): WorkerOutcome {
-  const [first = new Uint8Array(0)] = parts;
-  const bytes = parts.length > 1 ? Buffer.concat(parts) : Buffer.from(first.buffer, first.byteOffset, first.byteLength);
-  const { exitCode, stdoutBytes, stderrBytes, used, queuedMs } = done;
-  let at = 0;
-  const next = (size: number): Buffer => bytes.subarray(at, (at += size));
-  const [stdout, stderr] = [next(stdoutBytes), next(stderrBytes)];
-  const outputs: OutputFile[] = done.outputs.map(({ name, size }) => ({ name, content: next(size), executable: false }));
-  return { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs };
+const NOTHING_LEFT = { listBytes: 0, contentBytes: 0 };
+
+/** Outputs by plain names. */
+function declaredBy(asked: Asked): readonly string[] {
+  if (asked.kind === "general") return [];
+  return asked.action.dependencies === undefined ? ["object"] : ["object", "dependencies"];
 }
 
 function broken(what: string): CairnError {

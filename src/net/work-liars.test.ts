@@ -10,7 +10,7 @@ import type { FrameChannel, WorkDesk } from "../contracts/index.ts";
 import type { WorkDone, WorkFrame } from "../wire/index.ts";
 import { codec, type Node, until } from "./network.fixture.ts";
 import { nodes, noise } from "./share.fixture.ts";
-import { echo, hostileAsker, hostileWorker, Inputs, never, type WorkNode, worker } from "./work.fixture.ts";
+import { echo, generalAction, hostileAsker, hostileWorker, Inputs, never, type WorkNode, worker } from "./work.fixture.ts";
 
 const LONG = { timeout: 15_000 };
 const { work } = limits;
@@ -31,8 +31,8 @@ interface Attack {
 
 const INPUTS = new Inputs("int a;", noise(2, 500_000));
 
-function ask(channel: FrameChannel, job: number, inputs: Inputs = INPUTS): void {
-  channel.send(codec.encodeWorkAsk(job, inputs.action({ source: "hostile.c" }), false) ?? assert.fail("it is too large"));
+function ask(channel: FrameChannel, job: number, inputs: Inputs = INPUTS, along: ReadonlyMap<string, Uint8Array> = new Map()): void {
+  channel.send(codec.encodeWorkAsk(job, inputs.action({ source: "hostile.c" }), along, false) ?? assert.fail("it is too large"));
 }
 
 function give(channel: FrameChannel, job: number, size: number | undefined, bytes: Uint8Array): void {
@@ -92,6 +92,16 @@ const ATTACKS: readonly Attack[] = [
     why: /content/,
   },
   {
+    about: "a content that comes along and is another one",
+    act: (channel) => ask(channel, 1, INPUTS, new Map([[INPUTS.digests[0] ?? "", Buffer.from("int b;")]])),
+    why: /content/,
+  },
+  {
+    about: "too much along",
+    act: (channel) => ask(channel, 1, INPUTS, new Map([[INPUTS.digests[1] ?? "", noise(2, 500_000)]])),
+    why: /along/,
+  },
+  {
     about: "more of a content than was said",
     act: (channel) => ask(channel, 1),
     heard: (frame, channel) => void (frame.kind === "want" && give(channel, 1, 6, Buffer.from("int a; int b;"))),
@@ -134,7 +144,7 @@ async function company(t: TestContext): Promise<{ honest: WorkNode; working: Nod
   const [a, b, c] = await nodes(t, 3);
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
   const honest = await worker(t, a);
-  await worker(t, b, { compile: (...job) => (job[1].source === "endless.c" ? endless(...job) : echo.compile(...job)) });
+  await worker(t, b, { ...echo, compile: (...job) => (job[1].source === "endless.c" ? endless(...job) : echo.compile(...job)) });
   return { honest, working: b, hostile: c };
 }
 
@@ -252,6 +262,34 @@ for (const { about, answer, why } of LIES)
     assert.match(outcome.why, why);
   });
 
+const LEFT = codec.encodeWorkLeft([{ kind: "file", path: "etc/passwd", content: Buffer.from("x"), executable: false }]);
+const LIES_OF_ACTIONS: readonly (readonly [about: string, end: Partial<WorkDone>, why: RegExp])[] = [
+  [
+    "something left that was not declared",
+    { left: { listBytes: LEFT.length, contentBytes: 1 }, body: Buffer.concat([LEFT, Buffer.from("x")]) },
+    /left/,
+  ],
+  ["more than it may leave", { left: { listBytes: 1, contentBytes: work.mostGeneral.outputBytes + 1 } }, /outputs/],
+  ["a list without end", { left: { listBytes: work.leftListBytes + 1, contentBytes: 0 } }, /outputs/],
+  ["an object", { outputs: [{ name: "object", size: 1 }], body: Buffer.from("x") }, /outputs/],
+];
+
+for (const [about, end, why] of LIES_OF_ACTIONS)
+  test(`a general action, answered by a liar: ${about}`, LONG, async (t) => {
+    const [a, b] = await nodes(t, 2);
+    assert.ok(a !== undefined && b !== undefined);
+    const asker = await worker(t, a);
+    await hostileWorker(
+      b,
+      (frame, channel) =>
+        void (frame.kind === "act" && say(channel, frame.job, { ...DONE, outputs: [], stdoutBytes: 0, stderrBytes: 0, ...end })),
+    );
+    const inputs = new Inputs("int a;");
+    const outcome = await asker.work.act(b.members.self, generalAction(inputs), inputs.of, never);
+    assert.ok(outcome.kind === "lost", JSON.stringify(outcome));
+    assert.match(outcome.why, why);
+  });
+
 test("a worker that does not end what is cancelled is let go of", LONG, async (t) => {
   const [a, b] = await nodes(t, 2);
   assert.ok(a !== undefined && b !== undefined);
@@ -276,6 +314,7 @@ test("an honest result of several pieces is whole", LONG, async (t) => {
   const asker = await worker(t, a);
   const object = Buffer.from(noise(9, 1_000_000));
   await worker(t, b, {
+    ...echo,
     compile: async () => ({
       kind: "done",
       exitCode: 0,

@@ -3,7 +3,7 @@
  */
 import type { TestContext } from "node:test";
 import { type Digest, digestOf, type Facts, limits } from "../base/index.ts";
-import type { CompileAction, FrameChannel, WorkDesk } from "../contracts/index.ts";
+import type { BringContents, CompileAction, FrameChannel, GeneralAction, WorkDesk } from "../contracts/index.ts";
 import type { WorkFrame } from "../wire/index.ts";
 import { codec, type Node } from "./network.fixture.ts";
 import { channelOf } from "./share-channel.ts";
@@ -42,6 +42,22 @@ export class Inputs {
   }
 }
 
+/** A general action over some inputs. */
+export function generalAction(inputs: Inputs, more: Partial<GeneralAction> = {}): GeneralAction {
+  return {
+    system: "ef".repeat(32),
+    program: "/usr/bin/env",
+    arguments: ["sh", "-c", "cat a > b"],
+    environment: new Map([["PATH", "/usr/bin"]]),
+    cwd: "/inputs/sub",
+    inputs: inputs.digests.map((digest, i) => ({ path: `/inputs/sub/${i}`, digest, executable: i % 2 === 1 })),
+    directories: ["/inputs/empty"],
+    work: { root: "/inputs", outputs: ["sub/b", "out"], links: [{ path: "/inputs/link", target: "sub/0" }] },
+    limits: limits.work.mostGeneral,
+    ...more,
+  };
+}
+
 export interface WorkNode {
   readonly node: Node;
   readonly key: string;
@@ -51,15 +67,37 @@ export interface WorkNode {
 /** A desk that has nothing, and answers with what it was given. */
 export const echo: WorkDesk = {
   async compile(_from, action, bring, signal) {
-    const parts: Uint8Array[] = [];
-    const wanted = [...new Set(action.inputs.map(({ digest }) => digest))];
-    const absent = wanted.length === 0 ? [] : await bring(wanted, (_digest, bytes) => void parts.push(bytes), signal);
-    if (absent[0] !== undefined) return { kind: "refused", reason: "input_missing", detail: absent[0] };
-    const used = { wallMs: 1, cpuMs: 2, residentBytes: 3 };
-    const outputs = [{ name: "object", content: Buffer.concat(parts), executable: false }];
-    return { kind: "done", exitCode: 0, stdout: Buffer.from("out"), stderr: Buffer.from("err"), outputs, used, queuedMs: 4 };
+    const given = await broughtOf(action, bring, signal);
+    if (typeof given === "string") return { kind: "refused", reason: "input_missing", detail: given };
+    return { ...DONE, outputs: [{ name: "object", content: given, executable: false }] };
+  },
+  async act(_from, action, bring, signal) {
+    const given = await broughtOf(action, bring, signal);
+    if (typeof given === "string") return { kind: "refused", reason: "input_missing", detail: given };
+    return { ...DONE, outputs: [], left: [{ kind: "file", path: action.work.outputs[0] ?? "", content: given, executable: true }] };
   },
 };
+
+const DONE = {
+  kind: "done",
+  exitCode: 0,
+  stdout: Buffer.from("out"),
+  stderr: Buffer.from("err"),
+  used: { wallMs: 1, cpuMs: 2, residentBytes: 3 },
+  queuedMs: 4,
+} as const;
+
+/** All contents of an action in one, or the digest of one that is gone. */
+async function broughtOf(
+  { inputs }: Pick<CompileAction | GeneralAction, "inputs">,
+  bring: BringContents,
+  signal: AbortSignal,
+): Promise<Buffer | Digest> {
+  const parts: Uint8Array[] = [];
+  const wanted = [...new Set(inputs.map(({ digest }) => digest))];
+  const [absent] = wanted.length === 0 ? [] : await bring(wanted, (_digest, bytes) => void parts.push(bytes), signal);
+  return absent ?? Buffer.concat(parts);
+}
 
 export async function worker(t: TestContext, node: Node, desk: WorkDesk = echo): Promise<WorkNode> {
   const log = { event: (_level: string, name: string, facts: Facts = {}) => void node.events.push({ name, facts }) };

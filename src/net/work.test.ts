@@ -4,12 +4,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../base/index.ts";
-import type { WorkDesk } from "../contracts/index.ts";
-import { until } from "./network.fixture.ts";
+import type { GeneralAction, Left, WorkDesk } from "../contracts/index.ts";
+import type { WorkDone } from "../wire/index.ts";
+import { codec, until } from "./network.fixture.ts";
 import { nodes, noise } from "./share.fixture.ts";
-import { echo, Inputs, never, worker } from "./work.fixture.ts";
+import { echo, generalAction, hostileWorker, Inputs, never, worker } from "./work.fixture.ts";
 
 const LONG = { timeout: 20_000 };
+const NOTHING_MADE: WorkDone = {
+  kind: "done",
+  exitCode: 0,
+  stdoutBytes: 0,
+  stderrBytes: 0,
+  outputs: [],
+  used: { wallMs: 1, cpuMs: 1, residentBytes: 1 },
+  queuedMs: 0,
+  body: new Uint8Array(0),
+};
 
 test("contents go there once, in the order of the inputs; outputs come back", LONG, async (t) => {
   const [a, b] = await nodes(t, 2);
@@ -37,6 +48,38 @@ test("contents go there once, in the order of the inputs; outputs come back", LO
   );
 });
 
+test("a general action goes there whole, and what it has left comes back", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  const [large, small] = [Buffer.from(noise(1, 700_000)), Buffer.from("small")];
+  const left: Left[] = [
+    { kind: "directory", path: "out" },
+    { kind: "file", path: "out/large", content: large, executable: false },
+    { kind: "directory", path: "out/in" },
+    { kind: "file", path: "out/in/empty", content: Buffer.alloc(0), executable: true },
+    { kind: "link", path: "out/link", target: "../anywhere" },
+    { kind: "file", path: "sub/b", content: small, executable: true },
+  ];
+  let heard: GeneralAction | undefined;
+  await worker(t, b, {
+    ...echo,
+    act: async (from, action, bring, signal) => {
+      heard = action;
+      const outcome = await echo.act(from, action, bring, signal);
+      return outcome.kind === "done" ? { ...outcome, left } : outcome;
+    },
+  });
+  const inputs = new Inputs("int a;", noise(2, 300_000));
+  const action = generalAction(inputs);
+  const outcome = await asker.work.act(b.members.self, action, inputs.of, never);
+  assert.deepEqual({ ...heard, environment: [...(heard?.environment ?? [])] }, { ...action, environment: [...action.environment] });
+  assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+  assert.deepEqual([outcome.left, outcome.outputs], [left, []]);
+  const gone = await asker.work.act(b.members.self, generalAction(new Inputs("int b;")), async () => undefined, never);
+  assert.ok(gone.kind === "refused" && gone.reason === "input_missing");
+});
+
 test("many at once on one channel, each gets its own", LONG, async (t) => {
   const [a, b] = await nodes(t, 2);
   assert.ok(a !== undefined && b !== undefined);
@@ -52,12 +95,47 @@ test("many at once on one channel, each gets its own", LONG, async (t) => {
   assert.equal(b.events.filter(({ name }) => name === "work.opened").length, 1);
 });
 
+test("who has taken something on gets what it has hardly got along with the next question, and nothing twice", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  const along: number[][] = [];
+  await hostileWorker(b, (frame, channel) => {
+    if (frame.kind === "ask") along.push([...frame.along.values()].map(({ length }) => length));
+    if (frame.kind === "ask" && along.length === 1) channel.send(codec.encodeWorkWant(frame.job, [0, 1]));
+    else if (frame.kind === "ask" || frame.kind === "give") channel.send(codec.encodeWorkEnd(frame.job, NOTHING_MADE, false));
+  });
+  const compile = async (...contents: readonly (string | Uint8Array)[]): Promise<void> => {
+    const inputs = new Inputs(...contents);
+    const outcome = await asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
+    assert.equal(outcome.kind, "done", JSON.stringify(outcome));
+  };
+  await compile("int a;", "int header;");
+  await compile("int ab;", "int header;");
+  await compile("int ab;", "int header;", noise(1, 200_000)); // Too large to go without being wanted.
+  await compile(...Array.from({ length: 5 }, (_, at) => noise(at, 100_000)));
+  assert.deepEqual(along, [[], [7], [], [100_000, 100_000]]);
+});
+
+test("contents that came along are taken, and only the others are asked for", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  await worker(t, b);
+  for (const contents of [["int a;"], ["int b;", ""], [noise(1, 60_000), noise(2, 300_000)]]) {
+    const inputs = new Inputs(...contents);
+    const outcome = await asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
+    assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+    assert.deepEqual(outcome.outputs[0]?.content, Buffer.concat(contents.map((one) => Buffer.from(one))));
+  }
+});
+
 test("what is gone is said to be; other answers arrive as they are", LONG, async (t) => {
   const [a, b] = await nodes(t, 2);
   assert.ok(a !== undefined && b !== undefined);
   let desk: WorkDesk = echo;
   const asker = await worker(t, a);
-  await worker(t, b, { compile: (...job) => desk.compile(...job) });
+  await worker(t, b, { ...echo, compile: (...job) => desk.compile(...job) });
   const inputs = new Inputs("int a;", "int b;");
   const gone = await asker.work.compile(b.members.self, inputs.action(), async () => undefined, never);
   assert.deepEqual(gone, { kind: "refused", reason: "input_missing", detail: inputs.digests[0] });
@@ -66,11 +144,11 @@ test("what is gone is said to be; other answers arrive as they are", LONG, async
     { kind: "killed", limit: "wall" },
     { kind: "refused", reason: "plugin", detail: "-fplugin=\u001b[2Jx" },
   ] as const) {
-    desk = { compile: async () => outcome };
+    desk = { ...echo, compile: async () => outcome };
     const heard = await asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
     assert.deepEqual(heard, "detail" in outcome ? { ...outcome, detail: "-fplugin=?[2Jx" } : outcome);
   }
-  desk = { compile: () => Promise.reject(new Error("something unforeseen")) };
+  desk = { ...echo, compile: () => Promise.reject(new Error("something unforeseen")) };
   assert.deepEqual(await asker.work.compile(b.members.self, inputs.action(), inputs.of, never), { kind: "busy" });
   assert.equal(b.events.filter(({ name }) => name === "work.failed").length, 1);
 });
@@ -81,6 +159,7 @@ test("a cancelled job is ended there; the channel stays", LONG, async (t) => {
   const asker = await worker(t, a);
   let ended = 0;
   await worker(t, b, {
+    ...echo,
     compile: (from, action, bring, signal) =>
       action.source === "slow.c"
         ? new Promise((_, reject) => {
@@ -110,6 +189,7 @@ test("the link goes: the job is lost here, and ended there", LONG, async (t) => 
   let begun = false;
   let isEnded = false;
   await worker(t, b, {
+    ...echo,
     compile: (_from, _action, _bring, signal) => {
       begun = true;
       return new Promise((_, reject) => {

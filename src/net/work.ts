@@ -1,18 +1,18 @@
 /**
- * Work: members that compile for this node, and this node for them, docs/protocol/work.md.
+ * Work: members that compile and run for this node, and this node for them, docs/protocol/work.md.
  *
- * Knows: one channel for each member that is asked, and one for each that asks. Does not know: which member is asked, what is compiled
+ * Knows: one channel for each member that is asked, and one for each that asks. Does not know: which member is asked, what is done
  * for whom, what a result is worth.
  */
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { CompileAction, WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
+import type { CompileAction, GeneralAction, WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
 import { Offences } from "./offences.ts";
 import { channelOf } from "./share-channel.ts";
 import { WorkAnswerer } from "./work-answerer.ts";
-import { type Contents, WorkAsker } from "./work-asker.ts";
+import { type Asked, type Contents, WorkAsker } from "./work-asker.ts";
 
 export const WORK = "/cairn/work/1";
 
@@ -43,6 +43,7 @@ export class Work implements Workers, Disposable {
   readonly #asking = new Map<Key, Promise<WorkAsker>>();
   readonly #answering = new Set<WorkAnswerer>();
   readonly #assembling = { bytes: 0 };
+  readonly #unsent = { bytes: 0 };
   /** Of members that did not keep to the rules, whichever side they were on. */
   readonly #offences: Offences;
   #isOver = false;
@@ -61,7 +62,15 @@ export class Work implements Workers, Disposable {
     this.#offences = new Offences(parts, { pauseMs: limits.shareReopenMs });
   }
 
-  async compile(member: Key, action: CompileAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
+  compile(member: Key, action: CompileAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
+    return this.#ask(member, { kind: "compile", action }, content, signal);
+  }
+
+  act(member: Key, action: GeneralAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
+    return this.#ask(member, { kind: "general", action }, content, signal);
+  }
+
+  async #ask(member: Key, asked: Asked, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
     signal.throwIfAborted();
     let asker: WorkAsker;
     try {
@@ -70,7 +79,7 @@ export class Work implements Workers, Disposable {
       signal.throwIfAborted();
       return { kind: "lost", why: reasonOf(error) };
     }
-    return asker.compile(action, content, signal);
+    return asker.ask(asked, content, signal);
   }
 
   [Symbol.dispose](): void {
@@ -120,7 +129,8 @@ export class Work implements Workers, Disposable {
       this.#ended(answerer, { key, why: because, isOffence, direction: "inbound", openedAt });
     };
     const failed = (error: unknown): void => log.event("error", "work.failed", { peer: key, error: String(error) });
-    const parts = { codec, desk, now, assembling: this.#assembling, compress: () => this.#isLong(key), failed, ended };
+    const counted = { assembling: this.#assembling, unsent: this.#unsent };
+    const parts = { codec, desk, now, ...counted, compress: () => this.#isLong(key), failed, ended };
     const answerer: WorkAnswerer = new WorkAnswerer(parts, channelOf(stream));
     this.#answering.add(answerer);
     log.event("info", "work.opened", { peer: key, direction: "inbound" });

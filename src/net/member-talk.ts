@@ -1,29 +1,40 @@
 /**
- * Words between members about who computes what, on one stream for each two: docs/protocol/placement.md.
+ * Words between members, on one stream for each two and purpose: who computes what (docs/protocol/placement.md), what domains agree on
+ * (docs/protocol/agreement.md).
  *
  * A word may be lost, with its stream or with whoever should hear it: who waits for an answer does not wait for long.
  * Knows: streams, frames, how much a member may say. Does not know: what the words mean.
  */
 import { type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { PlacementFrame } from "../contracts/index.ts";
-import type { NetworkCodec } from "../wire/index.ts";
 import { type Frames, framesOf } from "./frames.ts";
 import { Allowance } from "./gossip-authors.ts";
-import type { KeepNetwork } from "./keep.ts";
-import type { MemberStream } from "./member-stream.ts";
+import type { MemberStream, StreamNetwork } from "./member-stream.ts";
 
-const PLACEMENT = "/cairn/placement/1";
 /** Both may open one at the same time, and one that has ended may still be closing. */
 const STREAMS_PER_MEMBER = 3;
-const { frameBytes, framesAtOnce, framesPerSecond, framesWaiting, idleMs, openMs } = limits.placement;
 
-export interface PlacementTalkParts {
-  readonly network: KeepNetwork;
-  readonly codec: NetworkCodec;
+export interface MemberTalkParts<Frame> {
+  readonly network: StreamNetwork;
   readonly log: Log;
-  readonly hear: (from: Key, frame: PlacementFrame) => void;
+  readonly encode: (frame: Frame) => Uint8Array;
+  /** Throws where a member has sent no such frame. */
+  readonly decode: (bytes: Uint8Array) => Frame;
+  readonly hear: (from: Key, frame: Frame) => void;
   /** ms, monotonic */
   readonly now: () => number;
+}
+
+export interface MemberTalkOptions {
+  readonly protocol: string;
+  readonly frameBytes: number;
+  /** Frames of one member: in a second on average, and at once. */
+  readonly framesPerSecond: number;
+  readonly framesAtOnce: number;
+  /** Frames that wait until a member takes them. */
+  readonly framesWaiting: number;
+  /** A stream on which nothing is said ends; one is opened, or closed, in so long. */
+  readonly idleMs: number;
+  readonly openMs: number;
 }
 
 interface Line {
@@ -33,25 +44,27 @@ interface Line {
   isWriting: boolean;
 }
 
-export class PlacementTalk implements Disposable {
-  readonly #parts: PlacementTalkParts;
+export class MemberTalk<Frame> implements Disposable {
+  readonly #parts: MemberTalkParts<Frame>;
+  readonly #options: MemberTalkOptions;
   readonly #lines = new Map<Key, Line>();
 
-  static async start(parts: PlacementTalkParts): Promise<PlacementTalk> {
-    const talk = new PlacementTalk(parts);
-    await parts.network.serve(PLACEMENT, STREAMS_PER_MEMBER, (stream) => talk.#accept(stream));
+  static async start<Frame>(parts: MemberTalkParts<Frame>, options: MemberTalkOptions): Promise<MemberTalk<Frame>> {
+    const talk = new MemberTalk(parts, options);
+    await parts.network.serve(options.protocol, STREAMS_PER_MEMBER, (stream) => talk.#accept(stream));
     return talk;
   }
 
-  private constructor(parts: PlacementTalkParts) {
+  private constructor(parts: MemberTalkParts<Frame>, options: MemberTalkOptions) {
     this.#parts = parts;
+    this.#options = options;
   }
 
   /** Says something to a member, if it can be reached. */
-  send(to: Key, frame: PlacementFrame): void {
+  send(to: Key, frame: Frame): void {
     const line = this.#lines.get(to) ?? this.#open(to);
-    if (line.waiting.length >= framesWaiting) return; // It does not read.
-    line.waiting.push(this.#parts.codec.encodePlacementFrame(frame));
+    if (line.waiting.length >= this.#options.framesWaiting) return; // It does not read.
+    line.waiting.push(this.#parts.encode(frame));
     void this.#write(to, line);
   }
 
@@ -62,7 +75,8 @@ export class PlacementTalk implements Disposable {
   #open(to: Key): Line {
     const line: Line = { frames: undefined, waiting: [], isWriting: false };
     this.#lines.set(to, line);
-    this.#parts.network.open(to, PLACEMENT, openMs).then(
+    const { protocol, frameBytes, openMs } = this.#options;
+    this.#parts.network.open(to, protocol, openMs).then(
       ({ stream }) => {
         const frames = framesOf(stream, frameBytes);
         if (this.#lines.get(to) === line) line.frames = frames;
@@ -75,7 +89,7 @@ export class PlacementTalk implements Disposable {
   }
 
   #accept({ key, stream }: MemberStream): void {
-    const frames = framesOf(stream, frameBytes);
+    const frames = framesOf(stream, this.#options.frameBytes);
     const before = this.#lines.get(key);
     const line: Line = before ?? { frames, waiting: [], isWriting: false };
     // Both speak on either: the newer one is known to work.
@@ -102,14 +116,15 @@ export class PlacementTalk implements Disposable {
   }
 
   async #read(from: Key, line: Line, frames: Frames): Promise<void> {
-    const { codec, hear, now } = this.#parts;
+    const { decode, hear, now } = this.#parts;
+    const { framesPerSecond, framesAtOnce, idleMs, openMs } = this.#options;
     const allowance = new Allowance(framesPerSecond, framesAtOnce, now());
     try {
       for (;;) {
         const bytes = await frames.read(idleMs);
         if (bytes === undefined) break;
         if (!allowance.take(1, now())) throw new Error("too much said");
-        hear(from, codec.decodePlacementFrame(bytes));
+        hear(from, decode(bytes));
       }
       await frames.close(openMs);
       this.#end(from, line, "closed", frames);
@@ -124,6 +139,6 @@ export class PlacementTalk implements Disposable {
     if (this.#lines.get(key) !== line || (only !== undefined && line.frames !== only)) return;
     this.#lines.delete(key);
     line.frames?.abort(why);
-    this.#parts.log.event("debug", "placement.stream-ended", { peer: key, why });
+    this.#parts.log.event("debug", "talk.stream-ended", { peer: key, protocol: this.#options.protocol, why });
   }
 }
