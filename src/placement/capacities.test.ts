@@ -71,15 +71,18 @@ test("busy, away, silent for long, no member any more", () => {
   capacities.claim("a", FOREVER);
   capacities.lost("a");
   assert.equal(capacities.free("a"), 4);
-  assert.deepEqual(capacities.able("gcc"), ["a"]);
-  assert.deepEqual(capacities.able("clang"), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc" }), ["a"]);
+  assert.deepEqual(capacities.able({ toolchain: "clang" }), []);
   capacities.told({ ...capacity(4), takesToolchains: true });
-  assert.deepEqual(capacities.able("clang"), ["a"]);
+  assert.deepEqual(capacities.able({ toolchain: "clang" }), ["a"]);
+  // What is installed somewhere does not travel.
+  assert.deepEqual(capacities.able({ toolchain: "clang", isGeneral: true }), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc", isGeneral: true }), ["a"]);
   capacities.told(capacity(0, 0));
-  assert.deepEqual(capacities.able("gcc"), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc" }), []);
   capacities.told(capacity(4));
   pass(tellStaleMs);
-  assert.deepEqual(capacities.able("gcc"), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc" }), []);
   assert.equal(capacities.free("a"), 0);
   capacities.told(capacity(4));
   capacities.forget(() => true);

@@ -4,8 +4,8 @@
  * What members tell is late: it was true when they said it. So what this node gives and gets back in the meantime is counted with it.
  * Knows: slots, claims. Does not know: who gives what to whom, or why.
  */
-import { type Digest, type Key, limits } from "../base/index.ts";
-import type { Capacity } from "../contracts/index.ts";
+import { type Key, limits } from "../base/index.ts";
+import type { Capacity, Unit } from "../contracts/index.ts";
 
 const { busyMs, claimMost, phantomMs, settleHereMs, settleMs, tellStaleMs } = limits.placement;
 
@@ -67,11 +67,12 @@ export class Capacities {
     return this.#fresh(member)?.capacity;
   }
 
-  /** Members that do work with a toolchain, whether or not they have room now. */
-  able(toolchain: Digest): Key[] {
+  /** Members that do work like this, whether or not they have room now. What is installed somewhere cannot be fetched as a toolchain can. */
+  able({ toolchain, isGeneral = false }: Pick<Unit, "toolchain" | "isGeneral">): Key[] {
     return [...this.#told.keys()].filter((member) => {
       const capacity = this.of(member);
-      return capacity !== undefined && capacity.slots > 0 && (capacity.takesToolchains || capacity.toolchains.includes(toolchain));
+      if (capacity === undefined || capacity.slots === 0) return false;
+      return (capacity.takesToolchains && !isGeneral) || capacity.toolchains.includes(toolchain);
     });
   }
 

@@ -69,6 +69,12 @@ test("where one unit goes", () => {
       { kind: "here", why: "not-worth" },
     ],
     [
+      "who has waited for long takes what there is",
+      { costMs: 8, waitedMs: 1_000 },
+      [member("a", { expectedMs: 28 })],
+      { kind: "member", member: "a", why: "own-choice" },
+    ],
+    [
       "a slow one is better than a long queue",
       { running: 40 },
       [member("a", { expectedMs: 9_000 })],

@@ -22,6 +22,8 @@ export interface HereFacts {
   /** Compiles that run, this one not among them. */
   readonly running: number;
   readonly cores: number;
+  /** How long it has waited for a core. */
+  readonly waitedMs?: number;
   /** What the unit takes on a core that does nothing else. */
   readonly costMs: number;
 }
@@ -80,9 +82,12 @@ export function best(candidates: readonly Candidate[], hereMs: number): Candidat
   return candidates.filter((one) => hasRoom(one, hereMs)).toSorted((a, b) => doneMs(a) - doneMs(b))[0];
 }
 
-/** A unit too many slows down all that run: each gets its part of the cores. */
-function waitedHereMs({ running, cores, costMs }: HereFacts): number {
-  return costMs * Math.max(1, (running + 1) / Math.max(1, cores));
+/**
+ * A unit too many slows down all that run: each gets its part of the cores. They may be other than it is: what has kept it waiting for so long may
+ * do so for as long again.
+ */
+function waitedHereMs({ running, cores, waitedMs = 0, costMs }: HereFacts): number {
+  return costMs * Math.max(1, (running + 1) / Math.max(1, cores)) + waitedMs;
 }
 
 /** Whether a member takes one more unit, and is done with it sooner than who wants it, also where it has to wait there. */

@@ -2,20 +2,22 @@
  * Answers to members who ask where their units should be done: as the coordinator, by all that is given out here, or as a member that is
  * asked for itself.
  *
- * Knows: slots, and who has been given how many. Does not know: leases, how members ask, or what a unit is.
+ * Knows: slots, who has been given how many, and who asks at the same time. Does not know: leases, how members ask, or what a unit is.
  */
 import { type Key, limits } from "../base/index.ts";
 import type { Able, PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
 import { best, type Candidate } from "./choose.ts";
 
-const { claimMs, grantsMost, reserveMs } = limits.placement;
+const { askingMs, claimMs, grantsMost, reserveMs } = limits.placement;
 
 export interface DeskParts {
   readonly self: Key;
   readonly capacities: Capacities;
   /** Whether a member is there, as far as this node can tell. */
   readonly isLinked: (member: Key) => boolean;
+  /** ms, monotonic */
+  readonly now: () => number;
 }
 
 type Answer = Extract<PlacementFrame, { kind: "answer" }>;
@@ -24,6 +26,8 @@ export class Desk {
   readonly #parts: DeskParts;
   /** Who asked → what it was given and has not said to be done. */
   readonly #grants = new Map<Key, Set<Claim>>();
+  /** Who has asked lately, this node among them, and when. */
+  readonly #asking = new Map<Key, number>();
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -36,11 +40,30 @@ export class Desk {
 
   /** Places what one member asks for in one moment: what takes longest first, or it would be what is waited for at the end. */
   coordinate(from: Key, term: number, questions: readonly PlacementQuestion[]): Answer {
+    const held = (): number => this.#grants.get(from)?.size ?? 0;
     const longest = (question: PlacementQuestion): number => question.able[0]?.expectedMs ?? 0;
     const placed = questions
       .toSorted((a, b) => longest(b) - longest(a))
-      .map((question) => ({ id: question.id, member: this.#grant(from, this.#best(from, question), claimMs) }));
+      .map((question) => {
+        const mayQueue = this.mayQueue(from, held(), question.able);
+        return { id: question.id, member: this.#grant(from, this.#best(from, question, mayQueue), claimMs) };
+      });
     return { kind: "answer", term, placed };
+  }
+
+  /**
+   * Whether a member may have one more place in a queue of those that could do its unit. While several ask, nobody has more than its part of all
+   * places, but for slots that nobody else wants now: so who comes later has a place at each worker, where who has least goes first. Nothing is taken
+   * away. Who asks alone may have all.
+   *
+   * @param held places that it has
+   */
+  mayQueue(from: Key, held: number, able: readonly Pick<Able, "member">[]): boolean {
+    const now = this.#parts.now();
+    this.#asking.set(from, now);
+    for (const [member, at] of this.#asking) if (now - at > askingMs) this.#asking.delete(member);
+    const places = able.reduce((sum, { member }) => sum + 2 * (this.#parts.capacities.of(member)?.slots ?? 0), 0);
+    return this.#asking.size === 1 || held < Math.max(1, Math.floor(places / this.#asking.size));
   }
 
   /** Says for each unit whether this member does it, or else which of those that are named with it. */
@@ -67,12 +90,13 @@ export class Desk {
   lost(peer: Key): void {
     for (const claim of this.#grants.get(peer) ?? []) this.#parts.capacities.release(claim);
     this.#grants.delete(peer);
+    this.#asking.delete(peer);
   }
 
-  #best(from: Key, { able, hereMs }: PlacementQuestion): Key | undefined {
+  #best(from: Key, { able, hereMs }: PlacementQuestion, mayQueue = true): Key | undefined {
     const there = able.filter(({ member }) => member !== from && (member === this.#parts.self || this.#parts.isLinked(member)));
     return best(
-      there.map((one) => this.#candidate(one)),
+      there.map((one) => this.#candidate(one)).filter(({ free }) => mayQueue || free > 0),
       hereMs,
     )?.member;
   }

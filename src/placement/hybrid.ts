@@ -7,6 +7,7 @@
 import type { Key } from "../base/index.ts";
 import { limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, Placement, PlacementFrame, Unit } from "../contracts/index.ts";
+import type { Candidate } from "./choose.ts";
 import { Health } from "./health.ts";
 import type { Lease } from "./lease.ts";
 import { BUSY, type Here, type OwnView } from "./own-view.ts";
@@ -20,6 +21,8 @@ export interface HybridParts {
   readonly questions: Questions;
   readonly lease: Lease;
   readonly send: (to: Key, frame: PlacementFrame) => void;
+  /** Whether this node, which places for all, may have one more place in a queue itself; see Desk. */
+  readonly mayQueue: (held: number, able: readonly Candidate[]) => boolean;
   /** See QuestionsParts. */
   readonly after: (ms: number, what: () => void) => Disposable;
   /** ms, monotonic */
@@ -53,7 +56,10 @@ export class HybridPlacement implements Placement {
     const held = lease.current;
     if (held === undefined) return view.choose(unit, considered, "own-choice");
     const { holder, term } = held;
-    if (holder === self) return view.coordinate(unit, considered);
+    if (holder === self) {
+      const mayQueue = this.#parts.mayQueue(view.away, candidates);
+      return view.coordinate(unit, { hereMs, candidates: candidates.filter(({ free }) => mayQueue || free > 0) });
+    }
     if (!this.#health.isWell(holder)) return view.choose(unit, considered, "coordinator-silent");
     const answered = await questions.ask(holder, term, { able: candidates, hereMs }, signal);
     if (answered.kind === "silent") this.#silent(holder, term);

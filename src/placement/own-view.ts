@@ -4,7 +4,7 @@
  * Knows: capacities, figures, own claims. Does not know: whom else one could ask.
  */
 import { type Digest, type Key, type Log, limits } from "../base/index.ts";
-import type { Placed, PlacedOutcome, PlacedWhy, Unit } from "../contracts/index.ts";
+import type { Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
 import { best, type Candidate, pick, weigh } from "./choose.ts";
 import type { Measured } from "./measured.ts";
@@ -17,8 +17,8 @@ export interface OwnViewParts {
   readonly measured: Measured;
   /** Whether work can be sent to a member now. */
   readonly isLinked: (member: Key) => boolean;
-  /** Whether this node's units may go to a member at all. */
-  readonly mayWork: (member: Key) => boolean;
+  /** Whether a unit of this node's may go to a member at all. */
+  readonly mayWork: (member: Key, unit: Unit) => boolean;
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
   /** In [0, 1). */
@@ -26,10 +26,7 @@ export interface OwnViewParts {
   readonly log: Log;
 }
 
-export interface Here {
-  readonly running: number;
-  readonly cores: number;
-}
+export type Here = Parameters<Placement["place"]>[1];
 
 /** A unit that is worth sending: to these, the best first, as long as they take less than this machine. */
 export interface Worth {
@@ -62,6 +59,11 @@ export class OwnView {
   choose(unit: Unit, { candidates, hereMs }: Worth, why: PlacedWhy): Placed {
     const picked = pick(candidates, hereMs, this.#parts.random);
     return picked === undefined ? BUSY : this.give(unit, picked.member, why);
+  }
+
+  /** Units that members have of this node. */
+  get away(): number {
+    return this.#given.size;
   }
 
   /** The same for who places for others, too, and so knows what they are given. */
@@ -101,10 +103,11 @@ export class OwnView {
     else if (outcome === "busy") capacities.busy(member);
   }
 
-  #candidates({ kind, inputBytes, toolchain }: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
+  #candidates(unit: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
+    const { kind, inputBytes, toolchain } = unit;
     const { self, capacities, measured, isLinked, mayWork, rttMs } = this.#parts;
-    return capacities.able(toolchain).flatMap((member) => {
-      const isOut = member === self || tried.includes(member) || !isLinked(member) || !mayWork(member);
+    return capacities.able(unit).flatMap((member) => {
+      const isOut = member === self || tried.includes(member) || !isLinked(member) || !mayWork(member, unit);
       if (isOut || measured.rests(member, toolchain)) return [];
       const prior = { overheadMs: overheadMs + roundTrips * (rttMs(member) ?? 0) + inputBytes / bytesPerMs };
       return {

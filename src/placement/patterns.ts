@@ -18,8 +18,8 @@ import { Questions } from "./questions.ts";
 
 export interface PatternsParts extends Pick<LeaseParts, "self" | "isLinked" | "linked" | "tell" | "log" | "now"> {
   readonly measured: Measured;
-  /** Whether this node's units may go to a member at all. */
-  readonly mayWork: (member: Key) => boolean;
+  /** Whether a unit of this node's may go to a member at all. */
+  readonly mayWork: (member: Key, unit: Unit) => boolean;
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
   /** Members in the order in which something belongs to them, the same for all. */
@@ -57,7 +57,11 @@ export class Patterns implements Placement {
     this.#desk = new Desk({ ...parts, capacities });
     this.lease = new Lease({ ...parts, inOrder: (members) => parts.order(network, members) }, { top });
     const asking = { ...parts, view: new OwnView({ ...parts, capacities }), questions: this.#questions };
-    this.#hybrid = new HybridPlacement({ ...asking, lease: this.lease });
+    this.#hybrid = new HybridPlacement({
+      ...asking,
+      lease: this.lease,
+      mayQueue: (held, able) => this.#desk.mayQueue(parts.self, held, able),
+    });
     this.#all = {
       hybrid: this.#hybrid,
       mesh: new MeshPlacement(asking),

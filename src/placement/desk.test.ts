@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type Key, limits } from "../base/index.ts";
+import type { PlacementQuestion } from "../contracts/index.ts";
+import { Capacities } from "./capacities.ts";
+import { Desk } from "./desk.ts";
+
+const COORDINATOR = "coordinator";
+const TOOLCHAIN = "gcc";
+
+interface World {
+  readonly desk: Desk;
+  readonly clock: { nowMs: number };
+  /** Asks for some units. @returns who was named, for each */
+  readonly ask: (from: Key, units: number) => (Key | undefined)[];
+}
+
+/** Members that work, with so many slots each. */
+function world(slots: readonly number[]): World {
+  const clock = { nowMs: 1_000 };
+  const now = (): number => clock.nowMs;
+  const capacities = new Capacities({ self: COORDINATOR, now });
+  const workers = slots.map((_, at) => `worker${at}`);
+  for (const [at, member] of workers.entries()) {
+    const own = slots[at] ?? 0;
+    capacities.told({ member, slots: own, free: own, toolchains: [TOOLCHAIN], takesToolchains: false });
+  }
+  const question = (_: unknown, id: number): PlacementQuestion => ({
+    id,
+    hereMs: 60_000,
+    able: workers.map((member) => ({ member, expectedMs: 100 })),
+  });
+  const desk = new Desk({ self: COORDINATOR, capacities, isLinked: () => true, now });
+  const ask: World["ask"] = (from, units) =>
+    desk.coordinate(from, 1, Array.from({ length: units }, question)).placed.map(({ member }) => member);
+  return { desk, clock, ask };
+}
+
+const given = (placed: readonly (Key | undefined)[]): Key[] => placed.filter((member) => member !== undefined);
+
+test("who asks alone may have all slots, and as many places in queues", () => {
+  const { ask } = world([2, 2]);
+  assert.equal(given(ask("a", 100)).length, 8);
+  assert.equal(given(ask("a", 1)).length, 0);
+});
+
+test("who comes later gets what comes free, until both have the same", () => {
+  const { desk, ask } = world([2, 2]);
+  const held = given(ask("a", 100));
+  assert.deepEqual(given(ask("b", 1)), []);
+  for (let turn = 1; turn <= 4; turn++) {
+    desk.release("a", held.splice(0, 1));
+    assert.deepEqual(given(ask("a", 1)), [], `turn ${turn}`);
+    assert.equal(given(ask("b", 1)).length, 1, `turn ${turn}`);
+  }
+  desk.release("a", held.splice(0, 1));
+  assert.equal(given(ask("b", 1)).length, 0);
+  assert.equal(given(ask("a", 1)).length, 1);
+});
+
+test("who has not asked for a while, or is gone, has no part", () => {
+  const { desk, clock, ask } = world([2]);
+  assert.equal(given(ask("a", 2)).length, 2);
+  assert.equal(given(ask("b", 9)).length, 2);
+  clock.nowMs += limits.placement.askingMs + 1;
+  assert.equal(given(ask("b", 9)).length, 0);
+  desk.lost("a");
+  assert.equal(given(ask("b", 9)).length, 2);
+});
+
+test("whoever asks how much in whatever order: free slots are given, and places in queues to who has less than its part", () => {
+  const asks = fc.array(fc.record({ from: fc.constantFrom("a", "b", "c"), units: fc.integer({ min: 1, max: 12 }) }), { maxLength: 30 });
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), asks, (slots, order) => {
+      const { ask } = world(slots);
+      const slotsOfAll = slots.reduce((sum, one) => sum + one, 0);
+      const places = 2 * slotsOfAll;
+      const held = new Map<Key, number>();
+      const asked = new Set<Key>();
+      let all = 0;
+      for (const { from, units } of order) {
+        asked.add(from);
+        const share = asked.size === 1 ? places : Math.max(1, Math.floor(places / asked.size));
+        const before = held.get(from) ?? 0;
+        const got = given(ask(from, units)).length;
+        // A slot that is free is given to whoever asks; a place in a queue to who has less than its part.
+        let expected = 0;
+        while (expected < units && (all + expected < slotsOfAll || (before + expected < share && all + expected < places))) expected++;
+        assert.equal(got, expected);
+        held.set(from, before + got);
+        all += got;
+      }
+    }),
+  );
+});
