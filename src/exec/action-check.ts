@@ -20,7 +20,7 @@ export function checkAction(action: ExecutorAction): Refused | undefined {
   for (const { path, digest } of inputs) if (!/^[0-9a-f]{64}$/.test(digest)) return refused("bad_argument", path);
   for (const name of outputs) if (!isPlainName(name)) return refused("bad_path", name);
   if (new Set(outputs).size !== outputs.length) return refused("bad_argument", "outputs");
-  return checkPaths(action) ?? checkCommand(action) ?? checkLimits(action.limits);
+  return checkPaths(action) ?? checkWork(action) ?? checkCommand(action) ?? checkLimits(action.limits);
 }
 
 /** Every part of a path may be a directory to be made. */
@@ -35,6 +35,22 @@ function checkPaths({ program, cwd, inputs, directories }: ExecutorAction): Refu
   return undefined;
 }
 
+function checkWork({ work, cwd, inputs, directories, outputs }: ExecutorAction): Refused | undefined {
+  if (work === undefined) return undefined;
+  if (outputs.length > 0) return refused("bad_argument", "outputs");
+  if (work.outputs.length > limits.action.workOutputs || work.links.length > limits.action.inputs) return refused("too_much", "outputs");
+  const outside = [cwd, ...directories, ...inputs.map(({ path }) => path), ...work.links.map(({ path }) => path)].find(
+    (path) => path !== work.root && !path.startsWith(`${work.root}/`),
+  );
+  if (outside !== undefined) return refused("bad_path", outside);
+  const odd = work.links.find(
+    ({ path, target }) => !isNormal(path) || target === "" || target.includes("\0") || Buffer.byteLength(target) > limits.action.pathBytes,
+  );
+  if (odd !== undefined) return refused("bad_path", odd.path);
+  const wrong = work.outputs.find((path) => !isNormal(`/${path}`) || path === "");
+  return wrong === undefined ? undefined : refused("bad_path", wrong);
+}
+
 function countParts(path: string): number {
   let parts = 0;
   for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) parts++;
@@ -44,7 +60,7 @@ function countParts(path: string): number {
 /** The kernel bounds all words and variables of a process together, and adds a pointer to each. */
 const WORD_BYTES = 9;
 
-function checkCommand({ program, cwd, arguments: words, outputs, environment }: ExecutorAction): Refused | undefined {
+function checkCommand({ program, cwd, arguments: words, outputs, work, environment }: ExecutorAction): Refused | undefined {
   if (environment.size > limits.action.variables) return refused("too_much", "environment");
   let bytes = 0;
   const isTooMuch = (word: string): boolean => {
@@ -61,7 +77,7 @@ function checkCommand({ program, cwd, arguments: words, outputs, environment }: 
     if (!/^\w+$/.test(name) || value.includes("\0")) return refused("bad_argument", name);
     if (isTooMuch(name) || isTooMuch(value)) return refused("too_much", name);
   }
-  return [program, cwd, ...outputs].some(isTooMuch) ? refused("too_much", "arguments") : undefined;
+  return [program, cwd, ...outputs, ...(work?.outputs ?? [])].some(isTooMuch) ? refused("too_much", "arguments") : undefined;
 }
 
 function checkLimits(wanted: ActionLimits): Refused | undefined {

@@ -6,8 +6,9 @@
  */
 export { type Elf, readElf } from "./elf.ts";
 export { LocalExecutor } from "./local.ts";
+export { Programs } from "./programs.ts";
 export { SandboxExecutor, type SandboxParts } from "./sandbox.ts";
-export { isKept as isSandboxPlace } from "./sandbox-plan.ts";
+export { isKept as isSandboxPlace, workPlaces } from "./sandbox-plan.ts";
 export type { RunAs } from "./sandbox-process.ts";
 export type { SandboxOptions } from "./sandbox-setup.ts";
 export { type Ground, groundHere, type Laid, type LaidFile, layOut, toolchainDigest } from "./toolchain-layout.ts";

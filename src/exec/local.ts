@@ -23,6 +23,7 @@ export class LocalExecutor implements Executor {
   async run(action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
     const refusal = checkAction(action);
     if (refusal !== undefined) return refusal;
+    if (action.work !== undefined) return refused("bad_argument", "no directory to work in is made for own work");
     for (const { path, digest } of action.inputs) {
       const state = this.#files.state(path);
       if (state.kind !== "file" || state.digest !== digest) return refused("input_missing", path);

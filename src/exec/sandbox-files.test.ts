@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { digestOf } from "../base/index.ts";
+import { type Digest, digestOf } from "../base/index.ts";
 import { type Ground, ground, never } from "./executors.fixture.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 
@@ -45,6 +45,32 @@ test("a file of this machine that has changed leaves nothing", async () => {
   assert.deepEqual(names(), []);
   await assert.rejects(files.adopt(own, digestOf("changed"), false, AbortSignal.abort()));
   assert.deepEqual(names(), []);
+});
+
+test("a large content comes from the first file that has it still, and a pipe is not waited for", async () => {
+  await using on = ground();
+  const [pipe, gone, changed, own] = ["pipe", "gone", "changed", "own"].map((name) => join(on.directory, name));
+  assert.ok(pipe !== undefined && gone !== undefined && changed !== undefined && own !== undefined);
+  assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+  writeFileSync(changed, "something else");
+  writeFileSync(own, "large");
+  let places = [pipe, on.directory, gone, changed, own];
+  const blobs = {
+    read: (digest: Digest) => on.store.read(digest),
+    async *places() {
+      yield* places;
+    },
+  };
+  const directory = join(on.directory, "files");
+  const files = new SandboxFiles({ blobs }, { directory, capacityBytes: 8 });
+  const large = digestOf("large");
+  assert.ok(await files.fetchLarge(large, true, never));
+  assert.deepEqual(readdirSync(directory), [`${large}.x`]);
+  places = places.slice(0, -1);
+  assert.equal(await files.fetchLarge(large, false, never), true, "it is here already, under another mode");
+  const stored = on.store.write(Buffer.from("stored"));
+  assert.equal(await files.fetchLarge(stored, false, never), true, "the store has it");
+  assert.equal(await files.fetchLarge(digestOf("nowhere"), false, never), false);
 });
 
 test("a content that does not fit leaves no half of it, and can be had later", async () => {

@@ -18,6 +18,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { copyFile, type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Digest, systemCode } from "../base/index.ts";
@@ -27,8 +28,8 @@ import { Pace } from "./pace.ts";
 /** Where contents come from that are not here yet: verified bytes. */
 export interface Blobs {
   read(digest: Digest, signal?: AbortSignal): Promise<BlobRead>;
-  /** The path of a file with these bytes, where they lie in one. Who reads it verifies them. */
-  place?(digest: Digest): Promise<string | undefined>;
+  /** Paths at which a file with these bytes may lie, the best first. Who reads one verifies it. */
+  places?(digest: Digest): AsyncIterable<string>;
 }
 
 interface Kept {
@@ -62,7 +63,7 @@ export class SandboxFiles {
 
   /** Makes sure that the content is here. @returns false when it is not to be had @throws {Error} of the system */
   async fetch(digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
-    if (this.#hold(digest, executable)) return true;
+    if (this.#hold(digest, executable) || this.#holdTwin(digest, executable)) return true;
     const read = await this.#blobs.read(digest, signal);
     if (read.kind === "miss") return false;
     if (!this.#hold(digest, executable)) this.#write(digest, executable, read.bytes); // Or somebody else was as quick.
@@ -71,16 +72,27 @@ export class SandboxFiles {
 
   /** The same for what may be a hundred megabytes: not all of it in memory, and others get their turn. */
   async fetchLarge(digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
-    const place = await this.#blobs.place?.(digest);
-    return place === undefined ? this.fetch(digest, executable, signal) : this.adopt(place, digest, executable, signal);
+    if (this.#hold(digest, executable)) return true;
+    for await (const place of this.#blobs.places?.(digest) ?? []) {
+      const file = await openFile(place).catch(() => undefined); // Others may have it still.
+      if (file !== undefined && (await this.#adoptOpen(file, digest, executable, signal))) return true;
+    }
+    return this.fetch(digest, executable, signal);
   }
 
-  /** Copies a file of this machine. @returns false when its content is another by now @throws {Error} of the system */
+  /** Copies a file of this machine. @returns false when its content is another by now, or it is no file @throws {Error} of the system */
   async adopt(path: string, digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
-    if (this.#hold(digest, executable)) return true;
+    return this.#hold(digest, executable) || this.#adoptOpen(await openFile(path), digest, executable, signal);
+  }
+
+  /** Closes it. */
+  async #adoptOpen(file: FileHandle, digest: Digest, executable: boolean, signal: AbortSignal): Promise<boolean> {
+    await using opened = file;
+    if (!(await opened.stat()).isFile()) return false;
     const fresh = this.#freshName();
     try {
-      copyFileSync(path, fresh, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      // The file that was opened, whatever lies at its path by now; others get their turn meanwhile.
+      await copyFile(`/proc/self/fd/${opened.fd}`, fresh, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
       const hash = createHash("sha256");
       await pipeline(createReadStream(fresh), hash, { signal });
       if (hash.digest("hex") !== digest) return false;
@@ -148,6 +160,20 @@ export class SandboxFiles {
     return true;
   }
 
+  /** Makes it of the same content under the other mode. @returns false when that is not here either @throws {Error} of the system */
+  #holdTwin(digest: Digest, executable: boolean): boolean {
+    const twin = this.#kept.get(nameOf(digest, !executable));
+    if (twin === undefined) return false;
+    const fresh = this.#freshName();
+    try {
+      copyFileSync(join(this.#directory, nameOf(digest, !executable)), fresh, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      this.#keep(fresh, digest, executable, twin.bytes);
+      return true;
+    } finally {
+      rmSync(fresh, { force: true }); // Half of it, when the disk is full.
+    }
+  }
+
   #freshName(): string {
     return join(this.#directory, `fresh${this.#copies++}`);
   }
@@ -179,6 +205,11 @@ export class SandboxFiles {
 
 /** What makes room is not stopped with the job after which there is too little. */
 const NEVER = new AbortController().signal;
+
+/** A pipe is not waited for. @throws {Error} of the system */
+function openFile(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+}
 
 function nameOf(digest: Digest, executable: boolean): string {
   return executable ? `${digest}.x` : digest;

@@ -54,26 +54,37 @@ const cases: readonly [what: string, call: { number: number; args?: readonly num
   ["ioctl that asks for a size", { number: 16, args: [1, 0x5413] }, ALLOW],
   ["ioctl that types", { number: 16, args: [1, 0x5412] }, EPERM],
   ["a call of tomorrow", { number: 463 }, ENOSYS],
+  ["mmap of a file that others see", { number: 9, args: [0, 4_096, 3, 0x01, 3] }, ALLOW],
+  ["mmap of memory of its own", { number: 9, args: [0, 4_096, 3, 0x22] }, ALLOW],
+  ["mmap of memory that belongs to nobody", { number: 9, args: [0, 4_096, 3, 0x21] }, EPERM],
+  ["the same without a reserve", { number: 9, args: [0, 4_096, 3, 0x4021] }, EPERM],
   ["x32", { number: 0x40000000 + 39 }, KILL],
 ];
 
 for (const [what, call, expected] of cases)
   test(`${what} on x86-64`, () => {
-    const filter = systemCallFilter("x64");
+    const filter = systemCallFilter("x64", true);
     assert.ok(filter);
     assert.equal(decide(filter, { ...call, architecture: X64 }), expected);
   });
 
 test("on aarch64 the numbers are others", () => {
-  const filter = systemCallFilter("arm64");
+  const filter = systemCallFilter("arm64", true);
   assert.ok(filter);
   const on = (number: number, args: readonly number[] = []): number => decide(filter, { architecture: ARM64, number, args });
   assert.deepEqual([on(40), on(165), on(117), on(280), on(97)], [EPERM, ALLOW, EPERM, EPERM, EPERM]); // mount, getrusage, ptrace, bpf, unshare
+  assert.deepEqual([on(222, [0, 1, 3, 0x21]), on(222, [0, 1, 3, 0x22])], [EPERM, ALLOW]);
   assert.deepEqual([on(220, [0x11]), on(220, [0x10000011]), on(198, [1]), on(198, [40])], [ALLOW, EPERM, ALLOW, EPERM]);
 });
 
+test("who is not held to what all processes hold together may share memory", () => {
+  const filter = systemCallFilter("x64", false);
+  assert.ok(filter);
+  assert.equal(decide(filter, { number: 9, args: [0, 4_096, 3, 0x21], architecture: X64 }), ALLOW);
+});
+
 test("every call of another architecture ends the process, and every call ends the program", () => {
-  const filter = systemCallFilter("x64");
+  const filter = systemCallFilter("x64", true);
   assert.ok(filter);
   fc.assert(
     fc.property(fc.nat(0xffffffff), fc.array(fc.nat(0x7fffffff), { maxLength: 6 }), fc.nat(0xffffffff), (number, args, architecture) => {
@@ -85,5 +96,5 @@ test("every call of another architecture ends the process, and every call ends t
 });
 
 test("there is none for a processor that is not known", () => {
-  assert.equal(systemCallFilter("mips"), undefined);
+  assert.equal(systemCallFilter("mips", true), undefined);
 });

@@ -6,10 +6,16 @@
  * newest call known here is absent, too. Pure: an architecture in, bytes out.
  */
 
-/** The filter for this processor, or undefined where there is none. @param architecture as `process.arch` names it */
-export function systemCallFilter(architecture: string): Buffer | undefined {
+/**
+ * The filter for this processor, or undefined where there is none.
+ *
+ * @param architecture as `process.arch` names it
+ * @param isStrict whether memory that several may share without a file is refused, too: it belongs to no process, so whoever looks at what processes
+ *   hold does not see it. Compilers, shells, make and interpreters do without, servers do not
+ */
+export function systemCallFilter(architecture: string, isStrict: boolean): Buffer | undefined {
   const machine = machines[architecture];
-  return machine === undefined ? undefined : assemble(program(machine));
+  return machine === undefined ? undefined : assemble(program(machine, isStrict));
 }
 
 interface Machine {
@@ -109,6 +115,7 @@ const forbidden: readonly (readonly [name: string, x64: number, arm64: number])[
 const clone = [56, 220] as const;
 const clone3 = 435;
 const ioctl = [16, 29] as const;
+const mmap = [9, 222] as const;
 const socketCalls = [
   [41, 198],
   [53, 199],
@@ -122,6 +129,10 @@ const namespaceFlags = 0x7e020000;
 const terminalRequests = [0x5412, 0x541c] as const;
 /** AF_UNIX, AF_INET, AF_INET6: others, such as AF_VSOCK, end outside the network namespace, or in little used code of the kernel. */
 const socketFamilies = [1, 2, 10] as const;
+
+/** MAP_SHARED, which is in MAP_SHARED_VALIDATE, too; MAP_ANONYMOUS */
+const sharedFlag = 0x01;
+const anonymousFlag = 0x20;
 
 const EPERM = 1;
 const ENOSYS = 38;
@@ -141,12 +152,13 @@ const NUMBER_AT = 0;
 const ARCHITECTURE_AT = 4;
 const FIRST_ARGUMENT_AT = 16;
 const SECOND_ARGUMENT_AT = 24;
+const FOURTH_ARGUMENT_AT = 40;
 
 const KILL_PROCESS = 0x80000000;
 const ERROR = 0x00050000;
 const ALLOW = 0x7fff0000;
 
-function program({ audit, column, foreignFrom }: Machine): Line[] {
+function program({ audit, column, foreignFrom }: Machine, isStrict: boolean): Line[] {
   const numbers = forbidden.map((row) => row[column + 1]).filter((number) => typeof number === "number" && number >= 0);
   return [
     { code: LOAD, k: ARCHITECTURE_AT },
@@ -158,6 +170,7 @@ function program({ audit, column, foreignFrom }: Machine): Line[] {
     { code: IF_EQUAL, k: clone3, yes: "absent" },
     { code: IF_EQUAL, k: clone[column], yes: "clone" },
     { code: IF_EQUAL, k: ioctl[column], yes: "ioctl" },
+    ...(isStrict ? [{ code: IF_EQUAL, k: mmap[column], yes: "mmap" }] : []),
     ...socketCalls.map((call) => ({ code: IF_EQUAL, k: call[column], yes: "socket" })),
     ...numbers.map((number) => ({ code: IF_EQUAL, k: Number(number), yes: "forbidden" })),
     { code: RETURN, k: ALLOW },
@@ -168,6 +181,10 @@ function program({ audit, column, foreignFrom }: Machine): Line[] {
     { code: LOAD, k: SECOND_ARGUMENT_AT },
     ...terminalRequests.map((request) => ({ code: IF_EQUAL, k: request, yes: "forbidden" })),
     { code: RETURN, k: ALLOW },
+    { label: "mmap" },
+    { code: LOAD, k: FOURTH_ARGUMENT_AT },
+    { code: IF_ANY_BIT, k: anonymousFlag, no: "allowed" },
+    { code: IF_ANY_BIT, k: sharedFlag, yes: "forbidden", no: "allowed" },
     { label: "socket" },
     { code: LOAD, k: FIRST_ARGUMENT_AT },
     ...socketFamilies.map((family) => ({ code: IF_EQUAL, k: family, yes: "allowed" })),

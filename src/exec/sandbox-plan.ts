@@ -22,6 +22,8 @@ export type Entries = ReadonlyMap<string, Entry>;
 
 /** What the sandbox has for itself; nothing of an action may lie there. */
 export const places = { init: "/init", out: "/out", scratch: "/scratch", dev: "/dev" } as const;
+/** Of an action with a place to work in: where its inputs lie, and what it sees in their place (sandbox/work.c). */
+export const workPlaces = { inputs: "/inputs", work: "/scratch/work" } as const;
 export const devices: readonly string[] = ["/dev/null", "/dev/zero", "/dev/urandom"];
 const KEPT: readonly string[] = [...Object.values(places), "/proc", "/sys"];
 
@@ -114,6 +116,7 @@ export async function planRoot(
   base: Entries,
   signal: AbortSignal,
 ): Promise<{ readonly kind: "planned"; readonly entries: Entries } | Refused> {
+  if (action.work !== undefined && action.work.root !== workPlaces.inputs) return refused("bad_path", action.work.root);
   const plan = new Plan(base);
   const most = base.size + limits.action.entries;
   const pace = new Pace(signal);
@@ -126,6 +129,8 @@ export async function planRoot(
     if (plan.entries.size > most) return refused("too_much", "directories");
     if (pace.isDue(1 + plan.entries.size - before)) await pace.rest();
   }
+  for (const { path, target } of action.work?.links ?? [])
+    if (isKept(path) || !plan.put(path, { kind: "link", target })) return refused("input_conflict", path);
   // By way of a link of the toolchain an input may lie there under another name.
   const decided = [...decisive].find((path) => plan.entries.get(path)?.kind === "file" && !base.has(path));
   if (decided !== undefined) return refused("input_conflict", decided);

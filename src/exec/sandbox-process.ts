@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { limits, systemCode } from "../base/index.ts";
+import { MemoryWatch } from "./sandbox-memory.ts";
 import { devices, places } from "./sandbox-plan.ts";
 
 /** Who runs jobs where the daemon is root: root's files must not be those of the sandbox' own user. */
@@ -17,6 +18,8 @@ export interface RunAs {
 export interface SandboxRun {
   /** Becomes "/", read-only. */
   readonly root: string;
+  /** Directories of this machine that are read-only there, too. */
+  readonly mounts: readonly string[];
   /** Of each of the two places where something may be written. */
   readonly writableBytes: number;
   readonly environment: ReadonlyMap<string, string>;
@@ -25,19 +28,25 @@ export interface SandboxRun {
   /** More of a report ends the run. */
   readonly reportBytes: number;
   readonly wallMs: number;
+  /** What all processes may hold in memory together. */
+  readonly memoryBytes: number;
+  /** Whether memory that belongs to no process is refused. */
+  readonly isStrict: boolean;
 }
 
 export type RunEnd =
   /** Everything that ran is dead; `trouble` is what bubblewrap or the first process complained of. */
   | { readonly kind: "ended"; readonly code: number | undefined; readonly report: Buffer; readonly trouble: string }
   | { readonly kind: "overdue" }
+  | { readonly kind: "memory" }
   | { readonly kind: "excess" };
 
 export interface BubblewrapOptions {
   /** Path of bwrap. */
   readonly program: string;
-  /** File with the filter of system calls. */
+  /** Files with the filter of system calls. */
   readonly filter: string;
+  readonly strictFilter: string;
   readonly runAs: RunAs | undefined;
 }
 
@@ -50,13 +59,14 @@ const FILTER_FD = 3;
  * Every option is a wall; docs/execution.md says which attack each is for.
  * The environment goes by words and not by bubblewrap's own: LD_PRELOAD there would be obeyed outside.
  */
-function walls({ root, writableBytes, environment }: SandboxRun): string[] {
+function walls({ root, mounts, writableBytes, environment }: SandboxRun): string[] {
   const size = String(writableBytes);
   return [
     ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try"],
     ["--disable-userns", "--uid", INSIDE, "--gid", INSIDE, "--hostname", "cairn", "--cap-drop", "ALL"],
     ["--die-with-parent", "--new-session", "--as-pid-1", "--seccomp", String(FILTER_FD)],
     ["--ro-bind", root, "/"],
+    mounts.flatMap((path) => ["--ro-bind", path, path]),
     devices.flatMap((device) => ["--dev-bind", device, device]),
     [places.out, places.scratch].flatMap((place) => ["--perms", "0755", "--size", size, "--tmpfs", place]),
     ["--clearenv"],
@@ -66,16 +76,16 @@ function walls({ root, writableBytes, environment }: SandboxRun): string[] {
 }
 
 /** @throws the signal's reason once everything that ran is dead */
-export async function runBubblewrap({ program, filter, runAs }: BubblewrapOptions, run: SandboxRun, signal: AbortSignal): Promise<RunEnd> {
+export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun, signal: AbortSignal): Promise<RunEnd> {
   signal.throwIfAborted();
   let child: ChildProcess;
   try {
-    child = start({ program, filter, runAs }, run);
+    child = start(options, run);
   } catch (error) {
     // No descriptor is left, or the command line is longer than this machine takes.
     return { kind: "ended", code: undefined, report: Buffer.alloc(0), trouble: systemCode(error) ?? String(error) };
   }
-  let end: "overdue" | "excess" | "aborted" | undefined;
+  let end: "overdue" | "excess" | "memory" | "aborted" | undefined;
   const stop = (why: typeof end): void => {
     end ??= why;
     child.kill("SIGKILL"); // With it dies the first process, and with that one its whole namespace.
@@ -83,6 +93,7 @@ export async function runBubblewrap({ program, filter, runAs }: BubblewrapOption
   const report = collect(child.stdout, run.reportBytes, () => stop("excess"));
   const trouble = collect(child.stderr, limits.sandbox.troubleBytes, () => undefined);
   const timer = setTimeout(() => stop("overdue"), run.wallMs);
+  using _ = new MemoryWatch(child.pid ?? 0, run.memoryBytes, () => stop("memory"));
   const onAbort = (): void => stop("aborted");
   signal.addEventListener("abort", onAbort, { once: true });
   const code = await new Promise<number | undefined>((resolve) => {
@@ -97,13 +108,13 @@ export async function runBubblewrap({ program, filter, runAs }: BubblewrapOption
   clearTimeout(timer);
   signal.removeEventListener("abort", onAbort);
   if (end === "aborted") signal.throwIfAborted();
-  if (end === "overdue" || end === "excess") return { kind: end };
+  if (end === "overdue" || end === "excess" || end === "memory") return { kind: end };
   return { kind: "ended", code, report: Buffer.concat(report), trouble: Buffer.concat(trouble).toString("utf8").trim() };
 }
 
 /** @throws {Error} of the system */
-function start({ program, filter, runAs }: BubblewrapOptions, run: SandboxRun): ChildProcess {
-  const filterFile = openSync(filter, "r"); // One each: bubblewrap reads it to its end.
+function start({ program, filter, strictFilter, runAs }: BubblewrapOptions, run: SandboxRun): ChildProcess {
+  const filterFile = openSync(run.isStrict ? strictFilter : filter, "r"); // One each: bubblewrap reads it to its end.
   try {
     return spawn(program, [...walls(run), ...run.words], {
       cwd: "/",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { readReport } from "./sandbox-report.ts";
+import { limits } from "../base/index.ts";
+import { readReport, reportOverhead } from "./sandbox-report.ts";
 
 function record(tag: number, body: Buffer): Buffer {
   const head = Buffer.alloc(5);
@@ -37,6 +38,7 @@ test("a report is read as it was written", () => {
     stderr: Buffer.from("err"),
     outputs: [{ name: "a", executable: true, content: Buffer.from([7, 8, 9]) }],
     strange: ["b"],
+    left: [],
     tooLarge: false,
   });
 });
@@ -65,4 +67,9 @@ test("every report that is cut off is noticed, and no bytes are more than they a
       );
     }),
   );
+});
+
+test("the largest action that may be asked for has room", () => {
+  const { most, outputs } = limits.action;
+  assert.ok(most.outputBytes + 2 * most.printedBytes + reportOverhead(outputs) <= limits.sandbox.reportsBytes);
 });

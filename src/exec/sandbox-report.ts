@@ -1,10 +1,12 @@
 /**
- * Reads the report of the first process of a sandbox (sandbox/init.c): records of a tag (u8), a length (u32) and bytes.
+ * Reads the report of the first process of a sandbox (sandbox/report.h): records of a tag (u8), a length (u32) and bytes.
  *
  * The report comes from inside the walls: its layout is believed no further than it is checked here.
  * Knows: the layout. Does not know: how it travels.
  */
-import type { OutputFile } from "../contracts/index.ts";
+import { isUtf8 } from "node:buffer";
+import { limits } from "../base/index.ts";
+import type { Left, OutputFile } from "../contracts/index.ts";
 
 export interface SandboxReport {
   /** As wait(2) has it. */
@@ -18,14 +20,18 @@ export interface SandboxReport {
   readonly stderr: Buffer;
   readonly outputs: readonly OutputFile[];
   readonly strange: readonly string[];
+  /** Of a place to work in. */
+  readonly left: readonly Left[];
   /** An output was larger than what is left for all. */
   readonly tooLarge: boolean;
 }
 
 const HEAD_BYTES = 5;
 const STATUS_BYTES = 32;
-const tags = { status: 1, stdout: 2, stderr: 3, output: 4, end: 5 } as const;
+const LEFT_HEAD_BYTES = 4;
+const tags = { status: 1, stdout: 2, stderr: 3, output: 4, end: 5, left: 6 } as const;
 const states = { file: 0, missing: 1, strange: 2, tooLarge: 3 } as const;
+const leftStates = { file: 0, directory: 1, link: 2, strange: 3, tooLarge: 4 } as const;
 const US_PER_MS = 1_000;
 
 /** What it takes beside the content: records and their heads. */
@@ -33,30 +39,30 @@ export function reportOverhead(outputs: number): number {
   return STATUS_BYTES + HEAD_BYTES * (4 + outputs) + 2 * outputs + 2;
 }
 
+interface Told {
+  readonly outputs: OutputFile[];
+  readonly strange: string[];
+  readonly left: Left[];
+  tooLarge: boolean;
+}
+
+interface TaggedRecord {
+  readonly tag: number;
+  readonly body: Buffer;
+}
+
 /**
- * @param names of the declared outputs, in the order in which they were given to init
+ * @param names of the declared outputs, in the order in which they were given to init; or of none, where there was a place to work in
  * @returns undefined when it is cut off or not a report
  */
-export function readReport(bytes: Buffer, names: readonly string[]): SandboxReport | undefined {
+export function readReport(bytes: Buffer, names: readonly string[] | "work"): SandboxReport | undefined {
   const records = recordsOf(bytes);
   const [status, stdout, stderr, ...rest] = records ?? [];
   if (status?.tag !== tags.status || status.body.length !== STATUS_BYTES) return undefined;
   if (stdout?.tag !== tags.stdout || stderr?.tag !== tags.stderr || rest.at(-1)?.tag !== tags.end) return undefined;
   const tooManyFiles = status.body.readUInt32LE(4) !== 0;
-  const told = rest.slice(0, -1);
-  if (told.length !== (tooManyFiles ? 0 : names.length)) return undefined;
-  const outputs: OutputFile[] = [];
-  const strange: string[] = [];
-  let tooLarge = false;
-  for (const [at, { tag, body }] of told.entries()) {
-    const name = names[at];
-    if (tag !== tags.output || body.length < 2 || name === undefined) return undefined;
-    const state = body[0];
-    if (state === states.file) outputs.push({ name, executable: body[1] === 1, content: body.subarray(2) });
-    else if (state === states.strange) strange.push(name);
-    else if (state === states.tooLarge) tooLarge = true;
-    else if (state !== states.missing) return undefined;
-  }
+  const told = names === "work" ? readLeft(rest.slice(0, -1)) : readOutputs(rest.slice(0, -1), tooManyFiles ? [] : names);
+  if (told === undefined) return undefined;
   const number = (offset: number): number => Number(status.body.readBigUInt64LE(offset));
   return {
     waitStatus: status.body.readUInt32LE(0),
@@ -66,14 +72,47 @@ export function readReport(bytes: Buffer, names: readonly string[]): SandboxRepo
     residentBytes: number(24),
     stdout: stdout.body,
     stderr: stderr.body,
-    outputs,
-    strange,
-    tooLarge,
+    ...told,
   };
 }
 
-function recordsOf(bytes: Buffer): { tag: number; body: Buffer }[] | undefined {
-  const records: { tag: number; body: Buffer }[] = [];
+function readOutputs(records: readonly TaggedRecord[], names: readonly string[]): Told | undefined {
+  if (records.length !== names.length) return undefined;
+  const told: Told = { outputs: [], strange: [], left: [], tooLarge: false };
+  for (const [at, { tag, body }] of records.entries()) {
+    const name = names[at];
+    if (tag !== tags.output || body.length < 2 || name === undefined) return undefined;
+    const state = body[0];
+    if (state === states.file) told.outputs.push({ name, executable: body[1] === 1, content: body.subarray(2) });
+    else if (state === states.strange) told.strange.push(name);
+    else if (state === states.tooLarge) told.tooLarge = true;
+    else if (state !== states.missing) return undefined;
+  }
+  return told;
+}
+
+function readLeft(records: readonly TaggedRecord[]): Told | undefined {
+  const told: Told = { outputs: [], strange: [], left: [], tooLarge: records.length > limits.action.workLeft };
+  for (const { tag, body } of records) {
+    if (tag !== tags.left || body.length < LEFT_HEAD_BYTES) return undefined;
+    const end = LEFT_HEAD_BYTES + body.readUInt16LE(2);
+    if (end > body.length) return undefined;
+    const [name, content] = [body.subarray(LEFT_HEAD_BYTES, end), body.subarray(end)];
+    const path = name.toString("utf8");
+    const state = body[0];
+    if (state === leftStates.tooLarge) told.tooLarge = true;
+    // Nobody could ask for what has no name in UTF-8.
+    else if (state === leftStates.strange || !isUtf8(name) || !isUtf8(state === leftStates.link ? content : name)) told.strange.push(path);
+    else if (state === leftStates.file) told.left.push({ kind: "file", path, content, executable: body[1] === 1 });
+    else if (state === leftStates.directory) told.left.push({ kind: "directory", path });
+    else if (state === leftStates.link) told.left.push({ kind: "link", path, target: content.toString("utf8") });
+    else return undefined;
+  }
+  return told;
+}
+
+function recordsOf(bytes: Buffer): TaggedRecord[] | undefined {
+  const records: TaggedRecord[] = [];
   let at = 0;
   while (at < bytes.length) {
     if (bytes.length - at < HEAD_BYTES) return undefined;

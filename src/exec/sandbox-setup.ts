@@ -4,8 +4,8 @@
  *
  * Knows: where programs lie, how the first process is built. Does not know: actions.
  */
-import { accessSync, chmodSync, chownSync, constants, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, isAbsolute, join } from "node:path";
+import { accessSync, chmodSync, chownSync, constants, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, delimiter, dirname, isAbsolute, join } from "node:path";
 import { limits, systemCode } from "../base/index.ts";
 import type { ExecutorLack, Files } from "../contracts/index.ts";
 import { type Blobs, SandboxFiles } from "./sandbox-files.ts";
@@ -14,6 +14,7 @@ import { buildInit } from "./sandbox-init.ts";
 import { basePlan, type Entries } from "./sandbox-plan.ts";
 import { type BubblewrapOptions, type RunAs, runBubblewrap } from "./sandbox-process.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
+import { type SystemView, systemView } from "./sandbox-system.ts";
 import { SandboxToolchains } from "./sandbox-toolchain.ts";
 
 /** What is there once all of it is. */
@@ -23,6 +24,8 @@ export interface SandboxSetup {
   readonly toolchains: SandboxToolchains;
   /** What every root contains. */
   readonly base: Entries;
+  /** The same with what is installed on this machine. */
+  readonly system: SystemView;
   /** For people: which walls there are. */
   readonly walls: string;
 }
@@ -32,6 +35,8 @@ export type Lack = { readonly kind: "unavailable"; readonly reason: ExecutorLack
 export interface SandboxOptions {
   /** Of its own; what is in it is removed. */
   readonly directory: string;
+  /** Marks a new directory as in use, before it gets its name; undefined: nobody looks for directories that are not. */
+  readonly hold?: (directory: string) => void;
   /** Where bwrap is looked for. */
   readonly path: string;
   /** Must be set where the daemon is root. */
@@ -51,16 +56,19 @@ export interface SetupParts {
 
 /** @throws the signal's reason when it is aborted, and nothing else */
 export async function setUp(parts: SetupParts, options: SandboxOptions, signal: AbortSignal): Promise<SandboxSetup | Lack> {
-  const filter = process.platform === "linux" ? systemCallFilter(process.arch) : undefined;
-  if (filter === undefined) return lack("platform", `${process.platform} on ${process.arch}`);
+  const [filter, strict] = [false, true].map((isStrict) =>
+    process.platform === "linux" ? systemCallFilter(process.arch, isStrict) : undefined,
+  );
+  if (filter === undefined || strict === undefined) return lack("platform", `${process.platform} on ${process.arch}`);
   const program = findProgram("bwrap", options.path);
   if (program === undefined) return lack("sandbox_missing", "bubblewrap is not installed");
   try {
     const { directory, runAs } = options;
-    makePlace(directory, runAs);
-    const filterFile = join(directory, "filter");
-    writeFileSync(filterFile, filter, { mode: 0o444 });
-    return await setUpIn(parts, options, { program, filter: filterFile, runAs }, signal);
+    makePlace(options);
+    const bubblewrap = { program, filter: join(directory, "filter"), strictFilter: join(directory, "filter-strict"), runAs };
+    writeFileSync(bubblewrap.filter, filter, { mode: 0o444 });
+    writeFileSync(bubblewrap.strictFilter, strict, { mode: 0o444 });
+    return await setUpIn(parts, options, bubblewrap, signal);
   } catch (error) {
     signal.throwIfAborted();
     return lack("workspace", `${options.directory}: ${systemCode(error) ?? String(error)}`);
@@ -68,12 +76,14 @@ export async function setUp(parts: SetupParts, options: SandboxOptions, signal: 
 }
 
 /** Closed to everybody but this process and who runs jobs: others' sources lie there. */
-function makePlace(directory: string, runAs: RunAs | undefined): void {
-  rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  if (runAs === undefined) return chmodSync(directory, 0o700);
-  chownSync(directory, -1, runAs.gid);
-  chmodSync(directory, 0o710);
+function makePlace({ directory, runAs, hold }: SandboxOptions): void {
+  const making = join(dirname(directory), `.${basename(directory)}`); // Nobody looks there for a directory that is not held.
+  for (const path of [directory, making]) rmSync(path, { recursive: true, force: true });
+  mkdirSync(making, { recursive: true, mode: 0o700 });
+  chmodSync(making, runAs === undefined ? 0o700 : 0o710);
+  if (runAs !== undefined) chownSync(making, -1, runAs.gid);
+  hold?.(making);
+  renameSync(making, directory);
 }
 
 async function setUpIn(
@@ -90,8 +100,11 @@ async function setUpIn(
   const walls = await lookAtWalls(bubblewrap, files, base, join(directory, "probe"), signal);
   if (typeof walls !== "string") return walls;
   const toolchains = new SandboxToolchains({ files: parts.files, kept: files }, base, signal);
-  return { bubblewrap, files, toolchains, base, walls };
+  return { bubblewrap, files, toolchains, base, system: systemView(base), walls };
 }
+
+/** It holds next to nothing. */
+const PROBE_BYTES = 268_435_456;
 
 /** Runs the first process inside, which tells what it finds around itself. */
 async function lookAtWalls(
@@ -103,8 +116,12 @@ async function lookAtWalls(
 ): Promise<string | Lack> {
   const root = new SandboxRoot({ files }, directory);
   await root.layOut(base, signal);
-  const run = { root: directory, writableBytes: 1_048_576, environment: new Map<string, string>(), words: ["walls"] };
-  const end = await runBubblewrap(bubblewrap, { ...run, reportBytes: limits.sandbox.troubleBytes, wallMs: limits.sandbox.probeMs }, signal);
+  const run = { root: directory, mounts: [], writableBytes: 1_048_576, environment: new Map<string, string>(), words: ["walls"] };
+  const end = await runBubblewrap(
+    bubblewrap,
+    { ...run, reportBytes: limits.sandbox.troubleBytes, wallMs: limits.sandbox.probeMs, memoryBytes: PROBE_BYTES, isStrict: true },
+    signal,
+  );
   rmSync(directory, { recursive: true, force: true });
   if (end.kind !== "ended") return lack("sandbox_failed", end.kind);
   if (end.code !== 0) return lackOf(firstLine(end.trouble), directory);

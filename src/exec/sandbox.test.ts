@@ -138,8 +138,12 @@ test("a command line that the system does not take is an end, and leaves no desc
   writeFileSync(filter, "");
   const open = (): number => readdirSync("/proc/self/fd").length;
   const before = open();
-  const run = { root: "/", writableBytes: 1, environment: new Map<string, string>(), words: ["x".repeat(2 ** 20)] };
-  const end = await runBubblewrap({ program: "/bin/true", filter, runAs }, { ...run, reportBytes: 1, wallMs: 60_000 }, never);
+  const run = { mounts: [], root: "/", writableBytes: 1, environment: new Map<string, string>(), words: ["x".repeat(2 ** 20)] };
+  const end = await runBubblewrap(
+    { program: "/bin/true", filter, strictFilter: filter, runAs },
+    { ...run, reportBytes: 1, wallMs: 60_000, memoryBytes: 2 ** 30, isStrict: true },
+    never,
+  );
   assert.equal(end.kind === "ended" && end.trouble, "E2BIG");
   assert.equal(open(), before);
 });

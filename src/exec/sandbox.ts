@@ -7,17 +7,16 @@
 import { rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Digest, type Log, limits, systemCode } from "../base/index.ts";
+import { type Digest, type Log, limits, systemCode, Turns } from "../base/index.ts";
 import type { Executor, ExecutorAction, ExecutorOutcome, Toolchain, Usage } from "../contracts/index.ts";
 import { checkAction, refused } from "./action-check.ts";
 import { Pace } from "./pace.ts";
-import { type Entries, places, planRoot } from "./sandbox-plan.ts";
+import { type Entries, places, planRoot, workPlaces } from "./sandbox-plan.ts";
 import { runBubblewrap } from "./sandbox-process.ts";
 import { readReport, reportOverhead, type SandboxReport } from "./sandbox-report.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
 import { type Lack, type SandboxOptions, type SandboxSetup, type SetupParts, setUp } from "./sandbox-setup.ts";
 import { InputStage } from "./sandbox-stage.ts";
-import { Turns } from "./turns.ts";
 
 export interface SandboxParts extends SetupParts {
   readonly log: Log;
@@ -25,7 +24,7 @@ export interface SandboxParts extends SetupParts {
 
 /** Roots that nobody uses, by what they are made for. */
 interface IdleRoot {
-  readonly toolchain: Digest | undefined;
+  readonly kind: string;
   readonly root: SandboxRoot;
 }
 
@@ -109,7 +108,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
 
   async #run(setup: SandboxSetup, action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
     await using held = new AsyncDisposableStack();
-    held.use(await this.#turns.take(reportBytesOf(action), signal));
+    held.use(await this.#turns.take(heldBytesOf(action), signal));
     held.defer(() => setup.files.shrink());
     let root: SandboxRoot;
     try {
@@ -120,7 +119,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
       signal.throwIfAborted();
       return lackOfSystem(error);
     }
-    held.defer(() => this.#giveBack({ toolchain: action.toolchain?.digest, root }));
+    held.defer(() => this.#giveBack({ kind: kindOf(action), root }));
     return await this.#runIn(setup, root.directory, action, signal); // Not before it has ended may others have what is held.
   }
 
@@ -137,11 +136,14 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
       if (toolchain === undefined) return refused("input_missing", `toolchain ${action.toolchain.digest}`);
       base = held.use(toolchain).entries;
     }
+    if (action.usesSystem === true) base = setup.system.entries;
     const planned = await planRoot(action, base, signal);
     if (planned.kind === "refused") return planned;
     const pace = new Pace(signal);
-    for (const { path, digest, executable } of action.inputs) {
-      if (!(await setup.files.fetch(digest, executable, signal))) return refused("input_missing", path);
+    for (const { path, digest, executable, bytes = 0 } of action.inputs) {
+      const isHere =
+        bytes > LARGE_BYTES ? setup.files.fetchLarge(digest, executable, signal) : setup.files.fetch(digest, executable, signal);
+      if (!(await isHere)) return refused("input_missing", path);
       held.defer(() => setup.files.release(digest, executable));
       if (pace.isDue(1)) await pace.rest();
     }
@@ -155,7 +157,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     entries: Entries,
     signal: AbortSignal,
   ): Promise<SandboxRoot | ExecutorOutcome> {
-    const root = this.#takeRoot(setup, action.toolchain?.digest);
+    const root = this.#takeRoot(setup, kindOf(action));
     try {
       await root.layOut(entries, signal);
       return root;
@@ -167,8 +169,8 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
     }
   }
 
-  #takeRoot(setup: SandboxSetup, toolchain: Digest | undefined): SandboxRoot {
-    const at = this.#idle.findLastIndex((idle) => idle.toolchain === toolchain);
+  #takeRoot(setup: SandboxSetup, kind: string): SandboxRoot {
+    const at = this.#idle.findLastIndex((idle) => idle.kind === kind);
     const [taken] = at < 0 ? [] : this.#idle.splice(at, 1);
     return taken?.root ?? new SandboxRoot({ files: setup.files }, join(this.#options.directory, `root${this.#rootsMade++}`));
   }
@@ -181,17 +183,20 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
   }
 
   async #runIn(setup: SandboxSetup, root: string, action: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
-    const { limits: most, outputs } = action;
+    const { limits: most, outputs, work } = action;
     const startedAt = performance.now();
     const end = await runBubblewrap(
       setup.bubblewrap,
       {
         root,
+        mounts: action.usesSystem === true ? setup.system.mounts : [],
         writableBytes: most.outputBytes,
         environment: new Map([["TMPDIR", places.scratch], ...action.environment]),
         words: wordsOf(action),
         reportBytes: reportBytesOf(action),
         wallMs: most.wallMs,
+        memoryBytes: action.heldBytes ?? most.memoryBytes,
+        isStrict: action.heldBytes !== undefined,
       },
       signal,
     );
@@ -201,8 +206,10 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
         return { kind: "killed", limit: "wall", used: { wallMs, cpuMs: undefined, residentBytes: undefined } };
       case "excess":
         return { kind: "killed", limit: "output", used: { wallMs, cpuMs: undefined, residentBytes: undefined } };
+      case "memory":
+        return { kind: "killed", limit: "memory", used: { wallMs, cpuMs: undefined, residentBytes: undefined } };
       case "ended": {
-        const report = end.code === 0 ? readReport(end.report, outputs) : undefined;
+        const report = end.code === 0 ? readReport(end.report, work === undefined ? outputs : "work") : undefined;
         if (report !== undefined) return outcomeOf(report, action);
         this.#parts.log.event("warn", "sandbox.failed", { code: end.code ?? null, trouble: end.trouble });
         return { kind: "unavailable", reason: "sandbox_failed", detail: end.trouble };
@@ -218,11 +225,26 @@ function lackOfSystem(error: unknown): Lack {
 }
 
 /** What the report of a run may hold. */
-function reportBytesOf({ outputs, limits: most }: ExecutorAction): number {
-  return most.outputBytes + 2 * most.printedBytes + reportOverhead(outputs.length);
+function reportBytesOf({ outputs, work, limits: most }: ExecutorAction): number {
+  const overhead = work === undefined ? reportOverhead(outputs.length) : limits.action.workLeft * LEFT_HEAD_BYTES;
+  return most.outputBytes + 2 * most.printedBytes + overhead;
 }
 
-function wordsOf({ program, arguments: words, cwd, outputs, limits: most }: ExecutorAction): string[] {
+/**
+ * What is kept free for the report of a run. Of own work much may come, and seldom does: if each of its runs waited for as much room as it may
+ * need, two at once would be all.
+ */
+function heldBytesOf(action: ExecutorAction): number {
+  const most = reportBytesOf(action);
+  return action.work === undefined ? most : Math.min(most, limits.sandbox.workReportBytes);
+}
+
+/** Roots of one kind differ little. */
+function kindOf({ toolchain, work, usesSystem = false }: ExecutorAction): string {
+  return `${toolchain?.digest ?? ""} ${usesSystem} ${work !== undefined}`;
+}
+
+function wordsOf({ program, arguments: words, cwd, outputs, work, limits: most }: ExecutorAction): string[] {
   const numbers = [
     Math.ceil(most.cpuMs / 1_000),
     most.memoryBytes,
@@ -233,15 +255,23 @@ function wordsOf({ program, arguments: words, cwd, outputs, limits: most }: Exec
     limits.sandbox.filesWritten,
   ];
   const spelled = words.map((word) => (typeof word === "string" ? word : `${places.out}/${word.output}`));
-  return [...numbers.map(String), cwd, String(outputs.length), ...outputs, program, ...spelled];
+  const run = [program, ...spelled];
+  if (work === undefined) return [...numbers.map(String), cwd, String(outputs.length), ...outputs, ...run];
+  const place = workPlaces.work + cwd.slice(work.root.length);
+  return ["work", ...numbers.map(String), place, String(work.outputs.length), ...work.outputs, ...run];
 }
+
+/** What is larger is copied, and not read. */
+const LARGE_BYTES = 4_194_304;
+/** Of what is left in a place to work in, beside its content: most paths are no longer. */
+const LEFT_HEAD_BYTES = 256;
 
 const SIGKILL = 9;
 const SIGXCPU = 24;
 const SIGXFSZ = 25;
 
 function outcomeOf(report: SandboxReport, { limits: most }: ExecutorAction): ExecutorOutcome {
-  const { waitStatus, wallMs, cpuMs, residentBytes, stdout, stderr, outputs, strange } = report;
+  const { waitStatus, wallMs, cpuMs, residentBytes, stdout, stderr, outputs, strange, left } = report;
   const used: Usage = { wallMs, cpuMs, residentBytes };
   if (report.tooManyFiles) return { kind: "killed", limit: "files", used };
   const signal = waitStatus & 0x7f;
@@ -250,5 +280,5 @@ function outcomeOf(report: SandboxReport, { limits: most }: ExecutorAction): Exe
   if (report.tooLarge || stdout.length > most.printedBytes || stderr.length > most.printedBytes)
     return { kind: "killed", limit: "output", used };
   const exitCode = signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
-  return { kind: "done", exitCode, stdout, stderr, outputs, strange, used };
+  return { kind: "done", exitCode, stdout, stderr, outputs, strange, left, used };
 }
