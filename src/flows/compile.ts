@@ -7,9 +7,20 @@
  */
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Log, limits, reasonOf } from "../base/index.ts";
-import type { PassReason } from "../compile/index.ts";
-import type { Files, LocalStore, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
+import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { actionKey, type PassReason } from "../compile/index.ts";
+import type {
+  Executor,
+  Files,
+  HistoryRow,
+  LocalStore,
+  ManifestEntry,
+  ResultIndex,
+  Sharing,
+  StoredResult,
+  Toolchains,
+  Workers,
+} from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
 import { type Found, find } from "./find.ts";
 import { entryWeight } from "./finished.ts";
@@ -18,11 +29,12 @@ import { Glances } from "./glances.ts";
 import { keep, tokensOfProject } from "./ingest.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
+import { OnceMore } from "./once-more.ts";
 import { type Brought, Others } from "./others.ts";
 import { OwnCompiles, type Run, type Taken } from "./own-compiles.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { bodyOfPassed, type Work } from "./remembered.ts";
+import { bodyOfPassed, questionOf, type Work } from "./remembered.ts";
 import { type Good, type Helpers, Remote } from "./remote.ts";
 import { absolutePath, type CompileQuestion, type RunReport, type Understood } from "./request.ts";
 import { Settling } from "./settling.ts";
@@ -30,6 +42,7 @@ import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
 import { Told } from "./told.ts";
 import { type Understanding, understand } from "./understand.ts";
+import { type UnverifiedMarks, type Verified, Verifying } from "./verifying.ts";
 
 export interface CompileParts {
   readonly files: Files;
@@ -40,6 +53,11 @@ export interface CompileParts {
   readonly sharing: Sharing;
   /** Members that compile for this one; undefined where there is no network, or nothing is to leave this machine. */
   readonly helpers: () => Helpers | undefined;
+  /** What this machine executes on its own account, beside builds. */
+  readonly executor: Executor;
+  readonly unverified: UnverifiedMarks;
+  /** The result of an action does not hold any more, and may have been served before. */
+  readonly recalled: (action: Digest) => void;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -49,19 +67,27 @@ export interface CompileOptions {
   readonly homeDirectory: string;
 }
 
-export type Answer =
-  /** @property validity undefined while a file is too young; asking again a little later gives it */
-  | {
-      readonly kind: "hit";
-      readonly placement: Placement;
-      readonly validity: Validity | undefined;
-      /** The same was answered before, with the same validity. */
-      readonly again: boolean;
-      /** Set for somebody else's result: resolves when it is kept here, with false when it must not be. */
-      readonly kept?: Promise<boolean>;
-    }
-  | Run
-  | { readonly kind: "pass"; readonly reason: PassReason };
+/** What the asker places. */
+export interface Ready {
+  readonly kind: "hit";
+  readonly placement: Placement;
+  /** Undefined while a file is too young; asking again a little later gives it. */
+  readonly validity: Validity | undefined;
+  /** The same was answered before, with the same validity. */
+  readonly again: boolean;
+  /** What {@link CompileFlow.recalls} was when this was found: where it is another by now, nothing lasting may be made of this. */
+  readonly recalls: number;
+  /** Set for somebody else's result: resolves when it is kept here, with false when it must not be. */
+  readonly kept?: Promise<boolean>;
+}
+
+/** What the asker runs. */
+export interface Running extends Run {
+  /** Set while a member does the same: resolves when it is done, and never when nothing came of it. */
+  readonly instead?: Promise<Ready>;
+}
+
+export type Answer = Ready | Running | { readonly kind: "pass"; readonly reason: PassReason };
 
 const ELSEWHERE: readonly Difference[] = [{ kind: "directory", name: "the result names the directory it was made in" }];
 
@@ -72,6 +98,16 @@ const CORES_FOR_BUILDS = Math.max(1, availableParallelism() - 1);
 const SOURCE_NAME = /^[^-].*\.(?:c|cc|cp|cpp|cxx|c\+\+|C|CPP|m|mm|M|i|ii|mi|mii|s|S|sx)$/;
 
 type Hit = Extract<Found, { kind: "hit" }>;
+
+/** What an answer is made of, beside what is known. */
+interface Material extends Pick<Ready, "placement" | "recalls"> {
+  readonly brought: Brought | undefined;
+}
+
+/** What a record can be made of, as long as nothing has been recalled since. */
+interface Lasting extends Pick<Ready, "placement" | "recalls"> {
+  readonly validity: Validity;
+}
 
 export class CompileFlow implements AsyncDisposable {
   readonly #parts: CompileParts;
@@ -86,9 +122,11 @@ export class CompileFlow implements AsyncDisposable {
   readonly #remote: Remote;
   readonly #own: OwnCompiles;
   readonly #settling: Settling;
+  readonly #verifying: Verifying;
   readonly #stop = new AbortController();
   /** ms, monotonic: clocks are set. */
   #askedAt = 0;
+  #recalls = 0;
 
   constructor(parts: CompileParts, options: CompileOptions) {
     this.#parts = parts;
@@ -96,7 +134,21 @@ export class CompileFlow implements AsyncDisposable {
     this.#facts = new SourceFacts(parts);
     this.#told = new Told(parts);
     this.#glances = new Glances(parts);
-    this.#others = new Others({ ...parts, later: this.#later });
+    const look = ({ question }: Understood): Look => this.#look(question);
+    const workers = (): Workers | undefined => parts.helpers()?.workers;
+    this.#verifying = new Verifying({
+      ...parts,
+      facts: this.#facts,
+      told: this.#told,
+      once: new OnceMore({ ...parts, facts: this.#facts, workers, look }),
+      settling: { settle: (...made) => this.#settling.settle(...made) },
+      find: (question, signal) => this.#directHit(question, signal),
+      understand: async (question, signal) => {
+        const understanding = await this.#understand(question, this.#look(question), signal);
+        return understanding.kind === "understood" ? understanding.understood : undefined;
+      },
+    });
+    this.#others = new Others({ ...parts, later: this.#later, verifying: this.#verifying });
     this.#remote = new Remote({
       ...parts,
       facts: this.#facts,
@@ -134,9 +186,28 @@ export class CompileFlow implements AsyncDisposable {
     return this.#later.size;
   }
 
-  /** Of answers given lately some do not hold any more, whatever the files are. */
-  forgetAnswers(): void {
+  /** Rises whenever some result does not hold any more, whatever the files are. */
+  get recalls(): number {
+    return this.#recalls;
+  }
+
+  /**
+   * Results do not hold any more, and are gone from the index.
+   *
+   * @param action whose; undefined: those of many
+   * @returns whether something may have been made of them that answers for long
+   */
+  recall(action: Digest | undefined): boolean {
+    this.#recalls += 1;
+    if (action !== undefined) this.#verifying.tellForgotten(action);
+    if (action !== undefined && this.#verifying.settled(action)) return false;
     this.#answers.clear();
+    return true;
+  }
+
+  /** See {@link Verifying.forgetUnverified}. */
+  forgetUnverified(): void {
+    this.#verifying.forgetUnverified();
   }
 
   /** Stores what waits to be. */
@@ -166,6 +237,7 @@ export class CompileFlow implements AsyncDisposable {
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
     await this.#later.demand(understood.manifest);
+    const recalls = this.#recalls;
     let found = this.#find(understood, look);
     if (found.kind === "presumed") {
       await this.#settling.settle(understood, found.entry, found.result, undefined, signal);
@@ -178,7 +250,7 @@ export class CompileFlow implements AsyncDisposable {
       // The asker has found one of them damaged: reading verifies, and removes what is.
       if (question.why === "blob-missing") for (const output of found.result.outputs) await this.#parts.store.read(output.digest, signal);
       const placement = await placementOf(this.#parts.store, understood, found.result, signal);
-      if (placement !== undefined) return this.#hit(understood, look, found, placement, brought);
+      if (placement !== undefined) return this.#hit(understood, look, found, { placement, brought, recalls });
       // A result whose blobs are gone is no result. Somebody else may have them.
       this.#parts.index.forget(found.entry.action);
       const healed = brought === undefined ? await this.#heal(understood, look, signal) : undefined;
@@ -195,23 +267,33 @@ export class CompileFlow implements AsyncDisposable {
     gone: AbortSignal,
     signal: AbortSignal,
   ): Promise<Answer> {
+    const instead = Promise.withResolvers<Ready>();
+    let kept: string | undefined;
     return this.#remote.answer<Answer>({
       understood,
       look,
       gone,
-      here: () => {
-        const answer = this.#own.begin(understood, look, nearest, signal);
-        return { answer, job: answer.job };
+      here: (why) => {
+        const run = this.#own.begin(understood, look, { nearest, here: why === "kept" ? kept : why === "alone" ? undefined : why }, signal);
+        return { answer: why === "late" ? { ...run, instead: instead.promise } : run, job: run.job };
       },
-      take: (made, by, late) => this.#takeFrom(understood, made, by, late),
-      keptHere: (reason) => this.#told.count({ [`kept_here:${reason}`]: 1 }, understood.question.session),
+      take: async (made, by, late) => {
+        const ready = await this.#takeFrom(understood, made, by, late);
+        if (late && ready !== undefined && isReplaced(ready.placement)) instead.resolve(ready);
+        return late ? undefined : ready;
+      },
+      keptHere: (reason) => {
+        kept = reason;
+        this.#told.count({ [`kept_here:${reason}`]: 1 }, understood.question.session);
+      },
     });
   }
 
   /** What a member made is kept for this node alone, which has not executed it and cannot vouch for it. */
-  async #takeFrom(understood: Understood, { finding, report, look }: Good, by: Work, late: boolean): Promise<Answer | undefined> {
+  async #takeFrom(understood: Understood, { finding, report, look }: Good, by: Work, late: boolean): Promise<Ready | undefined> {
     const { store, index, log } = this.#parts;
     const { entry } = finding;
+    const recalls = this.#recalls;
     const { result, bytes } = await keep(store, understood, report, finding, this.#stop.signal);
     const placement = await placementOf(store, understood, result, this.#stop.signal);
     if (placement === undefined) return undefined;
@@ -224,30 +306,29 @@ export class CompileFlow implements AsyncDisposable {
         return false;
       }
     });
-    // The compiler that was begun here is counted when it ends.
-    if (late) {
-      this.#told.count({ built_elsewhere_late: 1 }, understood.question.session);
-      return undefined;
-    }
-    this.#told.count({ built_elsewhere: 1, stored_bytes: bytes, ...countsOfWork(by) }, understood.question.session);
+    // The compiler that was begun here is a miss.
+    const counts = late ? { built_elsewhere_late: 1 } : { built_elsewhere: 1, stored_bytes: bytes, ...countsOfWork(by) };
+    this.#told.count(counts, understood.question.session);
     const { action, inputs } = entry;
     this.#told.remember(understood, "built_elsewhere", { action, compileMs: result.compileMs, inputs: inputs.length, by });
     log.event("debug", "compile.built-elsewhere", { source: understood.sourcePath, action, member: by.member });
-    return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, kept };
+    return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, recalls, kept };
   }
 
   async #heal(understood: Understood, look: Look, signal: AbortSignal): Promise<Answer | undefined> {
     const brought = await this.#others.bring(look, understood, signal);
     if (brought === undefined) return undefined;
     const { entry, result } = brought;
+    const recalls = this.#recalls;
     const placement = await placementOf(this.#parts.store, understood, result, signal);
     return placement === undefined
       ? undefined
-      : this.#hit(understood, look, { kind: "hit", how: "direct", entry, result }, placement, brought);
+      : this.#hit(understood, look, { kind: "hit", how: "direct", entry, result }, { placement, brought, recalls });
   }
 
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {
     if (question.why !== "no-record" && question.why !== "input-changed") return undefined;
+    const recalls = this.#recalls;
     const answer = this.#answers.find(question.key, look);
     if (answer === undefined) return undefined;
     const { manifest, action, placement, validity, source, body } = answer;
@@ -257,7 +338,7 @@ export class CompileFlow implements AsyncDisposable {
     this.#told.count({ hit_daemon: 1, saved_ms: placement.compileMs }, question.session);
     this.#told.write(question, source, "hit_daemon", body);
     this.#parts.log.event("debug", "compile.hit", { how: "again", source, action });
-    return { kind: "hit", placement, validity, again: true };
+    return { kind: "hit", placement, validity, again: true, recalls };
   }
 
   /** Since somebody built here: without a compile under way, after the last question. ms */
@@ -282,18 +363,41 @@ export class CompileFlow implements AsyncDisposable {
     return true;
   }
 
+  /** Whether a result of somebody else's has waited too long to be executed here. */
+  get isVerifyingOverdue(): boolean {
+    return this.#verifying.isOverdue;
+  }
+
+  /** Executes one result of somebody else's once more, if any waits for that. @returns whether another waits */
+  verifyNext(signal: AbortSignal): Promise<boolean> {
+    return this.#verifying.next(signal);
+  }
+
+  /** See {@link Verifying.speak}. */
+  speak(action: Digest): void {
+    this.#verifying.speak(action);
+  }
+
+  /** See {@link Verifying.verify}. @param row the compile that is meant */
+  async verify(row: HistoryRow, members: readonly Key[], isOthers: boolean, signal: AbortSignal): Promise<Verified | undefined> {
+    const question = questionOf(row);
+    return question && this.#verifying.verify(question, members, isOthers, signal);
+  }
+
   #find(understood: Understood, look: Look): Found {
     return find({ index: this.#parts.index, facts: this.#facts }, look, understood);
   }
 
   /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */
-  async recheck(question: CompileQuestion, signal: AbortSignal): Promise<{ placement: Placement; validity: Validity } | undefined> {
+  async recheck(question: CompileQuestion, signal: AbortSignal): Promise<Lasting | undefined> {
+    const { recalls } = this;
     const found = await this.#directHit(question, signal);
     if (found === undefined) return undefined;
     const { look, understood, entry, result } = found;
+    if (this.#verifying.isUnverified(entry.action)) return undefined;
     const placement = await placementOf(this.#parts.store, understood, result, signal);
     const validity = validityOf(look, understood, entry);
-    return placement === undefined || validity === undefined ? undefined : { placement, validity };
+    return placement === undefined || validity === undefined ? undefined : { placement, validity, recalls };
   }
 
   /** What is known of a question's very inputs, as of now. */
@@ -317,9 +421,10 @@ export class CompileFlow implements AsyncDisposable {
     return this.#own.ran(id, report, signal);
   }
 
-  /** The asker went away without running, or without telling. */
-  abandon(id: bigint): void {
+  /** The asker went away without running, or without telling. @param question set where it was told that a member was first */
+  abandon(id: bigint, question?: CompileQuestion): void {
     this.#own.abandon(id);
+    if (question !== undefined) this.#told.count({ stopped_here: 1 }, question.session);
   }
 
   #understand(question: CompileQuestion, look: Look, signal: AbortSignal): Promise<Understanding> {
@@ -339,12 +444,12 @@ export class CompileFlow implements AsyncDisposable {
     return { kind: "pass", reason };
   }
 
-  #hit(understood: Understood, look: Look, { how, entry, result }: Hit, placement: Placement, brought: Brought | undefined): Answer {
+  #hit(understood: Understood, look: Look, { how, entry, result }: Hit, { placement, brought, recalls }: Material): Answer {
     const { index, log } = this.#parts;
     const from = brought?.from;
     if (how === "direct") index.touch(understood.manifest, entry.action);
-    // The changed inputs lead to the same result from now on.
-    else index.add(understood.manifest, entry, result, new Map());
+    // The changed inputs lead to the same result from now on, as an action of their own: what was signed stays as it was signed.
+    else if (!this.#parts.sharing.isOthers(entry.action)) index.add(understood.manifest, derivedFrom(entry, understood), result, new Map());
     const outcome = from !== undefined ? "hit_peer" : how === "direct" ? "hit_daemon" : "hit_equivalent";
     const traffic: Counts = from === undefined ? {} : countsOf(from);
     const savedMs = Math.max(0, result.compileMs - (from?.tookMs ?? 0));
@@ -352,15 +457,27 @@ export class CompileFlow implements AsyncDisposable {
     const facts = { action: entry.action, compileMs: result.compileMs, inputs: entry.inputs.length, from };
     const body = this.#told.remember(understood, outcome, facts);
     log.event("debug", "compile.hit", { how: from === undefined ? how : "peer", source: understood.sourcePath, action: entry.action });
-    const validity = validityOf(look, understood, entry);
+    const isUnverified = from?.tier === "speculative" || this.#verifying.isUnverified(entry.action);
+    const validity = isUnverified ? undefined : validityOf(look, understood, entry);
     if (validity !== undefined) {
       const { manifest, sourcePath: source, question } = understood;
-      const remember = (): void =>
+      const remember = (): void => {
+        if (recalls !== this.#recalls) return;
         this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, source, body });
+      };
       // What is not kept must not be answered again.
       if (brought === undefined) remember();
       else void brought.kept.then((isKept) => isKept && remember());
     }
-    return { kind: "hit", placement, validity, again: false, ...(brought !== undefined && { kept: brought.kept }) };
+    return { kind: "hit", placement, validity, again: false, recalls, ...(brought !== undefined && { kept: brought.kept }) };
   }
+}
+
+function derivedFrom(entry: ManifestEntry, { manifest }: Understood): ManifestEntry {
+  return { ...entry, action: actionKey(manifest, entry.place, entry.terminal, entry.inputs) };
+}
+
+/** Whether all outputs are new files, so that it does not matter what a compiler that is stopped has left; dependency files it leaves alone. */
+function isReplaced({ outputs }: Placement): boolean {
+  return outputs.every(({ mode, content }) => mode === "replace" || content !== undefined);
 }

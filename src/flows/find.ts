@@ -47,7 +47,7 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
   for (const entry of parts.index.entries(understood.manifest)) {
     const comparison = compare(look, understood, entry);
     if (comparison.differences.length === 0) {
-      const result = parts.index.result(entry.action);
+      const result = resultOf(parts, understood, entry);
       if (result !== undefined) return { kind: "hit", how: "direct", entry, result };
       continue;
     }
@@ -55,16 +55,28 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
     if (nearest === undefined || comparison.differences.length < nearest.length) nearest = comparison.differences;
     if (comparison.changed !== undefined) nearly.push({ entry, changed: comparison.changed });
   }
-  const elsewhere = presumed && parts.index.result(presumed.action);
+  const elsewhere = presumed && resultOf(parts, understood, presumed);
   if (presumed !== undefined && elsewhere !== undefined) return { kind: "presumed", entry: presumed, result: elsewhere };
   for (const { entry, changed } of nearly) {
-    const result = parts.index.result(entry.action);
+    const result = resultOf(parts, understood, entry);
     if (result === undefined || !indistinguishable(parts, understood, entry, result, changed)) continue;
     const now = new Map(changed.map(({ path, after }) => [path, after]));
     const inputs = entry.inputs.map((input) => ({ path: input.path, digest: now.get(input.path) ?? input.digest }));
     return { kind: "hit", how: "equivalent", entry: { ...entry, inputs }, result };
   }
   return { kind: "miss", nearest };
+}
+
+/** What others have sent is in the index, too, and only who asks knows where outputs belong. */
+function resultOf({ index }: FindParts, understood: Understood, { action }: ManifestEntry): StoredResult | undefined {
+  const result = index.result(action);
+  return result !== undefined && belongs(understood, result) ? result : undefined;
+}
+
+/** Whether all outputs of a result are written where this request's are, each once, and nowhere else. */
+export function belongs({ invocation, places }: Understood, { outputs }: StoredResult): boolean {
+  const wanted = new Set(invocation.outputs.map(({ path, role }) => `${role} ${places.portable(path)}`));
+  return outputs.every(({ path, role }) => wanted.delete(`${role} ${path}`));
 }
 
 /** How an entry differs from what is now; it fits where it does not differ. */

@@ -58,7 +58,8 @@ export class CompilesForOthers {
   }
 }
 
-function actionOf(asked: CompileAction, { compiler, toolchain }: Installed): ExecutorAction {
+/** What is to be run: paths and names of outputs are ours. */
+export function actionOf(asked: CompileAction, { compiler, toolchain }: Pick<Installed, "compiler" | "toolchain">): ExecutorAction {
   const { options, mode, source, dependencies, environment, cwd, inputs, directories, limits } = asked;
   const depfile = dependencies === undefined ? [] : depfileArguments(dependencies);
   return {

@@ -30,7 +30,7 @@ const GIFT = /^from:([0-9a-f]{64}):(hits|bytes|tookMs)$/;
 const LABOUR = /^by:([0-9a-f]{64}):(compiles|tookMs|queuedMs|compiledMs)$/;
 
 /** What one hit adds. */
-export function countsOf({ member, bytes, tookMs }: From): Counts {
+export function countsOf({ member, bytes, tookMs }: Pick<From, "member" | "bytes" | "tookMs">): Counts {
   const name = (what: keyof Gifts): string => `from:${member}:${what}`;
   return { peer_bytes: bytes, peer_ms: tookMs, [name("hits")]: 1, [name("bytes")]: bytes, [name("tookMs")]: tookMs };
 }

@@ -3,12 +3,17 @@
  *
  * Knows: the order of things. Does not know: bytes, sockets, databases.
  */
-export { type Answer, CompileFlow, type CompileOptions, type CompileParts } from "./compile.ts";
+export { Actions } from "./actions.ts";
+export { type Answer, CompileFlow, type CompileOptions, type CompileParts, type Ready } from "./compile.ts";
 export type { Difference } from "./differences.ts";
-export { CompilesForOthers, type CompilesForOthersParts, type OthersOutcome } from "./for-others.ts";
+export { CompilesForOthers, type CompilesForOthersParts, type Looked, type OthersOutcome } from "./for-others.ts";
 export { partGifts } from "./givers.ts";
+export { isOfItsAction } from "./others.ts";
 export type { Outcome } from "./own-compiles.ts";
 export type { Placement, PlannedOutput, Validity } from "./plan.ts";
 export type { Helpers } from "./remote.ts";
 export type { CompileQuestion, RunReport } from "./request.ts";
 export { type Counts, Statistics } from "./statistics.ts";
+export { type TaskAnswered, TaskFlow, type TaskKept, type TaskParts, type TaskReport } from "./task.ts";
+export type { SandboxWish, TaskQuestion } from "./task-question.ts";
+export type { Verdict, Verified } from "./verifying.ts";

@@ -79,14 +79,18 @@ export async function keep(
     bytes += content.length;
     outputs.push({ path: understood.places.portable(path), digest, size: content.length, role, template });
   }
-  const result: StoredResult = {
+  return { result: resultOf(outputs, report), bytes };
+}
+
+/** What is kept of a run whose outputs are known. */
+export function resultOf(outputs: readonly ResultOutput[], { stdout, stderr, startNs, endNs, cpuUs }: RunFacts): StoredResult {
+  return {
     outputs,
-    stdout: report.stdout.toString("base64"),
-    stderr: report.stderr.toString("base64"),
-    compileMs: Number((report.endNs - report.startNs) / 1_000_000n),
-    cpuMs: Number(report.cpuUs / 1_000n),
+    stdout: stdout.toString("base64"),
+    stderr: stderr.toString("base64"),
+    compileMs: Number((endNs - startNs) / 1_000_000n),
+    cpuMs: Number(cpuUs / 1_000n),
   };
-  return { result, bytes };
 }
 
 /** @property template the content is a template for dependency files */

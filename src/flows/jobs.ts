@@ -11,6 +11,8 @@ export interface Job {
   readonly ownDepfile: boolean;
   readonly search: Promise<SearchPaths | undefined>;
   readonly differences: readonly Difference[];
+  /** Why it runs here; see Known. */
+  readonly here: string | undefined;
   /** Absolute paths. */
   readonly outputs: readonly string[];
   /** Another compile was to write one of the outputs while this one ran. */

@@ -6,13 +6,14 @@
  */
 import { type Log, limits } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
-import type { ManifestEntry, Offer, Sharing, StoredResult } from "../contracts/index.ts";
-import { compare } from "./find.ts";
+import type { ManifestEntry, Offer, SharedResult, Sharing, StoredResult } from "../contracts/index.ts";
+import { belongs, compare } from "./find.ts";
 import { entryWeight } from "./finished.ts";
 import type { Later } from "./later.ts";
 import type { Look } from "./look.ts";
 import type { From } from "./remembered.ts";
 import type { Understood } from "./request.ts";
+import type { Verifying } from "./verifying.ts";
 
 /** A result of somebody else whose blobs are here now. */
 export interface Brought {
@@ -26,6 +27,7 @@ export interface Brought {
 export interface OthersParts {
   readonly sharing: Sharing;
   readonly later: Pick<Later, "add">;
+  readonly verifying: Pick<Verifying, "expect" | "took" | "giveUp">;
   readonly log: Log;
 }
 
@@ -55,22 +57,29 @@ export class Others {
     const began = performance.now();
     for (const offer of await sharing.find(understood.manifest, signal)) {
       const { entry, result, execution } = offer.shared;
+      const { tier, domains } = offer;
       if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;
       const { complete, bytes } = await sharing.bring(offer, signal);
       if (!complete) continue;
       this.#broughtAt = performance.now();
-      const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs: Math.round(performance.now() - began) };
+      const tookMs = Math.round(performance.now() - began);
+      const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs, tier, domains };
       // The index and a signature in it take as long as all else together, and the asker needs neither.
-      const kept = later.add(understood.manifest, entryWeight(entry), () => Promise.resolve(this.#keep(offer)));
+      const kept = later.add(understood.manifest, entryWeight(entry), () => Promise.resolve(this.#keep(offer, understood)));
       return { entry, result, from, kept };
     }
     return undefined;
   }
 
-  #keep(offer: Offer): boolean {
+  #keep(offer: Offer, understood: Understood): boolean {
+    const { sharing, verifying } = this.#parts;
     try {
-      return this.#parts.sharing.keep(offer);
+      const isKept = verifying.expect(offer) && sharing.keep(offer);
+      if (isKept) verifying.took(understood, offer);
+      else verifying.giveUp(offer.shared.entry.action);
+      return isKept;
     } catch (error) {
+      verifying.giveUp(offer.shared.entry.action);
       this.#parts.log.event("warn", "sharing.not-kept", { action: offer.shared.entry.action, error: String(error) });
       return false;
     }
@@ -78,16 +87,26 @@ export class Others {
 }
 
 /** Whether an offer is about this very request: its outputs are written where this request's would be, and nowhere else. */
-function fits({ manifest, invocation, places }: Understood, { shared }: Offer): boolean {
+function fits(understood: Understood, { shared }: Offer): boolean {
+  const { manifest, invocation, places } = understood;
   const { entry, result } = shared;
-  const wanted = invocation.outputs.map(({ path, role }) => `${role} ${places.portable(path)}`);
-  const given = result.outputs.map(({ path, role }) => `${role} ${path}`);
   return (
     shared.manifest === manifest &&
+    isOfItsAction(shared) &&
+    entry.inputs[0]?.path === places.portable(invocation.source) &&
+    result.outputs.length === invocation.outputs.length &&
+    belongs(understood, result)
+  );
+}
+
+/**
+ * Whether a result of somebody else is one of the action that it names. Whoever takes one in without having asked for it must look: results
+ * are found by their action alone.
+ */
+export function isOfItsAction({ manifest, entry, result }: Pick<SharedResult, "manifest" | "entry" | "result">): boolean {
+  return (
     !entry.presumed &&
     entry.action === actionKey(manifest, entry.place, entry.terminal, entry.inputs) &&
-    entry.inputs[0]?.path === places.portable(invocation.source) &&
-    wanted.toSorted().join("\n") === given.toSorted().join("\n") &&
     result.outputs.every(({ role, template }) => !template || role === "depfile")
   );
 }

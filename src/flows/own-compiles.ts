@@ -32,6 +32,14 @@ export interface Run {
   readonly environment: readonly string[];
 }
 
+/** Why a compiler runs, and does so here. */
+export interface Why {
+  /** How what is known differs; undefined: nothing was found. */
+  readonly nearest: readonly Difference[] | undefined;
+  /** See Known. */
+  readonly here: string | undefined;
+}
+
 export interface NotStored {
   readonly kind: "not-stored";
 }
@@ -108,8 +116,8 @@ export class OwnCompiles {
     this.#parts.ended(id);
   }
 
-  /** The asker is to run the compiler. @param nearest how what is known differs; undefined: nothing was found */
-  begin(understood: Understood, look: Look, nearest: readonly Difference[] | undefined, signal: AbortSignal): Run {
+  /** The asker is to run the compiler. */
+  begin(understood: Understood, look: Look, { nearest, here }: Why, signal: AbortSignal): Run {
     const { invocation, question } = understood;
     const { toolchains, log, told } = this.#parts;
     const ownDepfile = hasHeaders(invocation) && invocation.depfile === undefined;
@@ -118,7 +126,7 @@ export class OwnCompiles {
     told.count({ miss: 1 }, question.session);
     const differences = this.#whyMissed(understood, look, nearest);
     const outputs = invocation.outputs.map(({ path }) => absolutePath(question.cwd, path));
-    const job = this.#jobs.begin({ understood, ownDepfile, search, differences, outputs, contested: false });
+    const job = this.#jobs.begin({ understood, ownDepfile, search, differences, here, outputs, contested: false });
     log.event("debug", "compile.missed", {
       source: understood.sourcePath,
       manifest: understood.manifest,
@@ -185,7 +193,7 @@ export class OwnCompiles {
   }
 
   async #keep({ job, report, finding, validity }: Finished, signal: AbortSignal): Promise<Outcome> {
-    const { understood, differences } = job;
+    const { understood, differences, here } = job;
     const { store, index, sharing } = this.#parts;
     const { entry } = finding;
     const { result, bytes } = await keep(store, understood, report, finding, signal);
@@ -197,7 +205,8 @@ export class OwnCompiles {
     this.#parts.told.count({ stored: 1, stored_bytes: bytes, compile_ms: result.compileMs }, understood.question.session);
     const outputs = result.outputs.map((output) => understood.places.resolve(output.path));
     const { action, inputs } = entry;
-    this.#parts.told.remember(understood, "miss", { action, compileMs: result.compileMs, inputs: inputs.length, outputs, differences });
+    const known = { action, compileMs: result.compileMs, inputs: inputs.length, outputs, differences, here };
+    this.#parts.told.remember(understood, "miss", known);
     const placement = validity === undefined ? undefined : await placementOf(store, understood, result, signal);
     return { kind: "stored", placement, validity };
   }

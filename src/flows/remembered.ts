@@ -4,8 +4,8 @@
  * Knows: how a compile is described. Does not know: when.
  */
 import { basename } from "node:path";
-import type { Key } from "../base/index.ts";
-import type { HistoryRow } from "../contracts/index.ts";
+import type { Key, SharingPolicy } from "../base/index.ts";
+import type { HistoryRow, PlacedWhy } from "../contracts/index.ts";
 import type { Described, Difference } from "./differences.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 
@@ -20,6 +20,15 @@ export interface Known {
   readonly from: From | undefined;
   /** Who compiled it for this node. */
   readonly by: Work | undefined;
+  /** Why it was compiled here, where others might have done it. */
+  readonly here: string | undefined;
+  /** By what the compile can be asked for once more; undefined of one that was passed through. */
+  readonly asked: Asked | undefined;
+}
+
+/** What of a question is no name of it, and not in the row. */
+interface Asked extends Omit<CompileQuestion, "key" | "why" | "session" | "environment"> {
+  readonly environment: readonly (readonly [name: string, value: string])[];
 }
 
 /** Whose work a hit was, who gave it, and what it took to bring it here. */
@@ -30,6 +39,9 @@ export interface From {
   readonly member: string;
   readonly bytes: number;
   readonly tookMs: number;
+  /** How well it was vouched for, and by which domains. */
+  readonly tier: SharingPolicy;
+  readonly domains: readonly string[];
 }
 
 /** A compile that a member did. */
@@ -44,6 +56,8 @@ export interface Work {
   readonly compiledMs: number;
   readonly sentBytes: number;
   readonly bytes: number;
+  /** Why there. */
+  readonly why: PlacedWhy | undefined;
 }
 
 export type Remembered = Described & Known;
@@ -58,6 +72,8 @@ const NOTHING_KNOWN: Known = {
   compileMs: 0,
   from: undefined,
   by: undefined,
+  here: undefined,
+  asked: undefined,
 };
 
 export function describe(understood: Understood): Described {
@@ -70,7 +86,15 @@ export function describe(understood: Understood): Described {
 /** Of a request that was understood. @returns a row's body */
 export function bodyOf(understood: Understood, facts: Partial<Known>): string {
   const outputs = understood.invocation.outputs.map((output) => output.path);
-  return write({ ...describe(understood), ...NOTHING_KNOWN, manifest: understood.manifest, outputs, ...facts });
+  const { key: _, why: __, session: ___, environment, ...question } = understood.question;
+  const asked = { ...question, environment: [...environment] };
+  return write({ ...describe(understood), ...NOTHING_KNOWN, manifest: understood.manifest, outputs, asked, ...facts });
+}
+
+/** The question that a row is about, to be asked once more; undefined where it was passed through. */
+export function questionOf(row: HistoryRow): CompileQuestion | undefined {
+  const { asked } = readRemembered(row);
+  return asked && { ...asked, environment: new Map(asked.environment), key: row.request, why: "no-record", session: "" };
 }
 
 /** Of a request that was passed through. @returns a row's body */

@@ -104,6 +104,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
           ended: (_unit: unknown, _where: Placed, outcome: PlacedOutcome) => void happened.push(`ended ${outcome}`),
         },
         workers: {
+          act: () => assert.fail("it is a compile"),
           compile: async (member, action, content, signal) => {
             const sent = await Promise.all(action.inputs.map(({ digest }) => content(digest, signal)));
             happened.push(`${member}: ${sent.map((bytes) => bytes?.length).join()} ${action.options.join(" ")}`);

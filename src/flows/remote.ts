@@ -11,11 +11,11 @@ import { forgetClosures } from "../compile/index.ts";
 import type { Files, Placed, PlacedOutcome, Placement, ResultIndex, Toolchains, Unit, WorkerOutcome, Workers } from "../contracts/index.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { Look } from "./look.ts";
+import { type Packed, type Parcel, pack } from "./parcel.ts";
 import { readRemembered, type Work } from "./remembered.ts";
-import { kindOf, type LocalReason, remoteAction } from "./remote-action.ts";
-import { actionInputs, type RemoteInputs, remoteInputs } from "./remote-inputs.ts";
+import { kindOf } from "./remote-action.ts";
 import { type Done, type Judged, judge } from "./remote-result.ts";
-import { searchOf, type Understood } from "./request.ts";
+import type { Understood } from "./request.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
 /** Members that work, and who chooses among them; undefined where there is no network. */
@@ -37,13 +37,16 @@ export interface RemoteParts {
   readonly log: Log;
 }
 
+/** Why something is compiled here: there is no network, a core is idle, a member has it for long and may be first, or what `keptHere` was told. */
+export type HereWhy = "alone" | "core_idle" | "late" | "kept";
+
 /** A compile that somebody waits for. `A` is what the one who asked is told. */
 export interface Order<A> {
   readonly understood: Understood;
   /** Begun after it was asked for. */
   readonly look: Look;
   /** Has the asker run the compiler; to be called at most once. @returns the job, too */
-  readonly here: () => { readonly answer: A; readonly job: bigint };
+  readonly here: (why: HereWhy) => { readonly answer: A; readonly job: bigint };
   /** Keeps what a member made. @param late it runs here, too. @returns undefined where that cannot be */
   readonly take: (made: Good, by: Work, late: boolean) => Promise<A | undefined>;
   /** Counts why it is not sent. */
@@ -55,11 +58,8 @@ export interface Order<A> {
 export type Good = Extract<Judged, { kind: "good" }>;
 
 /** What is to be sent. */
-interface Parcel {
+interface Consignment extends Parcel {
   readonly unit: Unit;
-  readonly action: Parameters<Workers["compile"]>[1];
-  readonly inputs: RemoteInputs;
-  readonly search: Awaited<ReturnType<typeof searchOf>>;
 }
 
 /** Between a member and this machine, once both do the same. */
@@ -118,25 +118,26 @@ export class Remote implements Disposable {
   /** Never fails for what happens elsewhere. @throws the reason of `gone` */
   async answer<A>(order: Order<A>): Promise<A> {
     const helpers = this.#parts.helpers();
-    if (helpers === undefined || this.#dispatch.hasIdleCore) return order.here().answer;
+    if (helpers === undefined) return order.here("alone").answer;
+    if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
     try {
       return await this.#place(helpers, order);
     } catch (error) {
       if (order.gone.aborted) throw error;
       this.#parts.log.event("warn", "remote.failed", { source: order.understood.sourcePath, error: reasonOf(error) });
-      return order.here().answer;
+      return order.here("kept").answer;
     }
   }
 
   /** A core that is found idle is taken at once: nothing is awaited in between. */
   async #place<A>(helpers: Helpers, order: Order<A>): Promise<A> {
     const began = performance.now();
-    const here = (): A => order.here().answer;
+    const here = (): A => order.here("kept").answer;
     const parcel = await this.#pack(order);
     let isWorth = parcel !== undefined;
     const tried: Key[] = [];
     for (let waited = false; ; waited = true) {
-      if (this.#dispatch.hasIdleCore) return here();
+      if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
       if (parcel !== undefined && isWorth && tried.length < limits.remote.members) {
         const placed = await helpers.placement.place(parcel.unit, this.#dispatch.here, tried, order.gone);
         if (placed.kind === "member") {
@@ -166,28 +167,25 @@ export class Remote implements Disposable {
   }
 
   /** Undefined where it is nothing for others. */
-  async #pack<A>({ understood, look, keptHere, gone }: Order<A>): Promise<Parcel | undefined> {
-    const { files, facts, toolchains, index } = this.#parts;
-    const keep = (reason: LocalReason, detail: string): undefined => {
+  async #pack<A>({ understood, look, keptHere, gone }: Order<A>): Promise<Consignment | undefined> {
+    const { index } = this.#parts;
+    const keep = ({ reason, detail }: Omit<Extract<Packed, { kind: "local" }>, "kind">): undefined => {
       keptHere(reason);
       this.#parts.log.event("debug", "remote.kept-here", { source: understood.sourcePath, reason, detail });
     };
-    if (this.#failures.has(keyOf(understood, look))) return keep("failed_before", "");
-    const asked = remoteAction(files, understood);
-    if (asked.kind === "local") return keep(asked.reason, asked.detail);
-    const search = await searchOf(toolchains, understood, gone);
+    if (this.#failures.has(keyOf(understood, look))) return keep({ reason: "failed_before", detail: "" });
     const [earlier] = index.entries(understood.manifest);
-    const found = remoteInputs(facts, look, understood, search, earlier);
-    if (found.kind === "local") return keep(found.reason, found.detail);
-    const { inputs } = found;
+    const packed = await pack(this.#parts, understood, look, earlier, gone);
+    if (packed.kind === "local") return keep(packed);
+    const { parcel } = packed;
     const unit: Unit = {
       key: understood.manifest,
       kind: kindOf(understood),
       costMs: this.#costOf(understood, earlier?.action),
-      inputBytes: inputs.bytes,
+      inputBytes: parcel.inputs.bytes,
       toolchain: understood.toolchain.digest,
     };
-    return { unit, action: { ...asked.action, ...actionInputs(inputs) }, inputs, search };
+    return { ...parcel, unit };
   }
 
   #costOf({ sourcePath }: Understood, action: Digest | undefined): number | undefined {
@@ -199,13 +197,13 @@ export class Remote implements Disposable {
   }
 
   /** Resolves when a member has done it, when it has failed there, or when it was begun here because that takes too long. */
-  async #send<A>(helpers: Helpers, order: Order<A>, parcel: Parcel, placed: Extract<Placed, { kind: "member" }>): Promise<Attempt<A>> {
+  async #send<A>(helpers: Helpers, order: Order<A>, parcel: Consignment, placed: Extract<Placed, { kind: "member" }>): Promise<Attempt<A>> {
     const race = new AbortController();
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
     using _ = this.#dispatch.watch(parcel.unit.costMs ?? limits.remote.unknownMs, () => {
       try {
-        const { answer, job } = order.here();
+        const { answer, job } = order.here("late");
         begun = true;
         this.#raced.set(job, race);
         this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member });
@@ -223,7 +221,7 @@ export class Remote implements Disposable {
   async #attempt<A>(
     { workers, placement }: Helpers,
     order: Order<A>,
-    parcel: Parcel,
+    parcel: Consignment,
     placed: Extract<Placed, { kind: "member" }>,
     race: Race,
   ): Promise<Attempt<A>> {
@@ -251,7 +249,7 @@ export class Remote implements Disposable {
     const tookMs = Math.round(performance.now() - began);
     log.event("debug", "remote.ended", { source: order.understood.sourcePath, member, tookMs, sentBytes: sent.bytes, ...factsOf(outcome) });
     if (outcome.kind !== "done") return this.#failed(order, outcome);
-    return this.#taken(order, parcel, outcome, { member, tookMs, sentBytes: sent.bytes }, race);
+    return this.#taken(order, parcel, outcome, { member, tookMs, sentBytes: sent.bytes, why: placed.why }, race);
   }
 
   /** Tells how fast a member is: waiting there, and laying out a compiler for the first time, say nothing of the next one; nor does an error. */
@@ -264,9 +262,9 @@ export class Remote implements Disposable {
 
   async #taken<A>(
     order: Order<A>,
-    parcel: Parcel,
+    parcel: Consignment,
     done: Done,
-    by: Pick<Work, "member" | "tookMs" | "sentBytes">,
+    by: Pick<Work, "member" | "tookMs" | "sentBytes" | "why">,
     race: Race,
   ): Promise<Attempt<A>> {
     const { understood } = order;

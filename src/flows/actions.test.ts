@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { limits } from "../base/index.ts";
+import type { ExecutorAction, ExecutorOutcome, Placed, Unit, WorkerOutcome } from "../contracts/index.ts";
+import { Actions } from "./actions.ts";
+
+const never = new AbortController().signal;
+const QUICK = { timeout: 10_000 };
+const LATER_MS = 60_000;
+const USED = { wallMs: 5, cpuMs: 4, residentBytes: 3 };
+
+const ACTION: ExecutorAction = {
+  program: "/usr/bin/env",
+  arguments: ["sh"],
+  environment: new Map(),
+  cwd: "/inputs",
+  toolchain: undefined,
+  inputs: [{ path: "/inputs/a", digest: "aa".repeat(32), executable: false, bytes: 1 }],
+  directories: [],
+  outputs: [],
+  work: { root: "/inputs", outputs: ["out"], links: [] },
+  usesSystem: true,
+  limits: limits.remoteExecution.action,
+};
+
+function came(by: string, exitCode = 0): ExecutorOutcome & WorkerOutcome {
+  const printed = { stdout: Buffer.from(by), stderr: Buffer.alloc(0) };
+  return { kind: "done", exitCode, ...printed, outputs: [], strange: [], left: [], used: USED, queuedMs: 0 };
+}
+
+/** A machine of one core, and members that do what they are told to. */
+class World {
+  readonly happened: string[] = [];
+  /** How many run or wait here, as placement was told. */
+  readonly asked: number[] = [];
+  /** How runs here end, in their order. */
+  readonly ends: (() => void)[] = [];
+  readonly answers: ((signal: AbortSignal) => Promise<WorkerOutcome>)[] = [];
+  system: string | undefined = "ab";
+  place: (tried: number, waitedMs: number | undefined) => Placed = (tried) => ({ kind: "member", member: `member${tried}` });
+  readonly actions: Actions;
+
+  constructor(t: TestContext) {
+    this.actions = new Actions(
+      {
+        executor: { run: (_action, signal) => this.#run(signal) },
+        system: () => this.system,
+        store: { read: async () => ({ kind: "hit", bytes: Buffer.from("a") }) },
+        log: { event: () => undefined },
+        helpers: () => ({
+          placement: {
+            place: async (unit, here, tried) => {
+              this.asked.push(here.running);
+              assert.deepEqual([unit.isGeneral, unit.toolchain, unit.inputBytes], [true, "ab", 1]);
+              return this.place(tried.length, here.waitedMs);
+            },
+            ended: (_unit: Unit, { kind }, outcome) => void this.happened.push(`${kind} ${outcome}`),
+          },
+          workers: {
+            compile: () => assert.fail("it is no compile"),
+            act: (_member, asked, _content, signal) => {
+              assert.equal(asked.limits.outputBytes, limits.work.mostGeneral.outputBytes);
+              const answer = this.answers.shift() ?? (async () => came("there"));
+              const { promise, reject } = Promise.withResolvers<never>();
+              signal.addEventListener("abort", () => reject(signal.reason as Error));
+              return Promise.race([answer(signal), promise]);
+            },
+          },
+        }),
+      },
+      { cores: 1 },
+    );
+    t.after(() => this.actions[Symbol.dispose]());
+  }
+
+  async run(action = ACTION, signal = never, began = (): void => undefined): Promise<string> {
+    const outcome = await this.actions.run(action, signal, began);
+    return outcome.kind === "done" ? outcome.stdout.toString() : outcome.kind;
+  }
+
+  #run(signal: AbortSignal): Promise<ExecutorOutcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<ExecutorOutcome>();
+    signal.addEventListener("abort", () => {
+      this.happened.push("stopped here");
+      reject(signal.reason as Error);
+    });
+    this.ends.push(() => resolve(came("here")));
+    return promise;
+  }
+}
+
+const lost = async (): Promise<WorkerOutcome> => ({ kind: "lost", why: "no link" });
+const forever = (): Promise<never> => Promise.withResolvers<never>().promise;
+
+test("on an idle core here; otherwise with a member", QUICK, async (t) => {
+  const world = new World(t);
+  let began = 0;
+  const here = world.run(ACTION, never, () => void began++);
+  assert.equal(await world.run(ACTION, never, () => void began++), "there");
+  world.ends[0]?.();
+  assert.equal(await here, "here");
+  assert.equal(began, 2);
+  assert.deepEqual(world.happened, ["member done"]);
+});
+
+test("what is lost or fails goes to others, and in the end here; what failed is not sent again", QUICK, async (t) => {
+  const world = new World(t);
+  const first = world.run();
+  world.answers.push(lost, lost);
+  assert.equal(await world.run(), "there");
+  world.answers.push(async () => came("there", 1));
+  const failing = world.run();
+  while (world.answers.length > 0) await setImmediate(undefined, { signal: t.signal });
+  const again = world.run();
+  world.ends[0]?.();
+  await first;
+  for (const at of [1, 2]) {
+    while (world.ends.length <= at) await setImmediate(undefined, { signal: t.signal });
+    world.ends[at]?.();
+  }
+  assert.deepEqual([await failing, await again], ["here", "here"]);
+  assert.equal(world.happened.filter((what) => what.startsWith("member")).length, 4);
+});
+
+test("what is nothing for others waits for a core here", QUICK, async (t) => {
+  const { work: _, ...noPlace } = ACTION;
+  const [input] = ACTION.inputs;
+  assert.ok(input !== undefined);
+  const large = { ...ACTION, inputs: [{ ...input, bytes: limits.work.contentBytes + 1 }] };
+  for (const [action, system] of [
+    [noPlace, "ab"],
+    [large, "ab"],
+    [ACTION, undefined],
+  ] as const) {
+    const world = new World(t);
+    world.system = system;
+    const both = [world.run(), world.run(action)];
+    world.ends[0]?.();
+    while (world.ends.length < 2) await setImmediate(undefined, { signal: t.signal });
+    world.ends[1]?.();
+    assert.deepEqual(await Promise.all(both), ["here", "here"]);
+  }
+});
+
+/** A world in which a member has an action for so long that it has been begun here, too. */
+async function raced(
+  t: TestContext,
+  answer: (signal: AbortSignal) => Promise<WorkerOutcome>,
+): Promise<{ world: World; outcome: Promise<string> }> {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const world = new World(t);
+  const first = world.run();
+  world.answers.push(answer);
+  const outcome = world.run();
+  while (world.answers.length > 0) await setImmediate(undefined, { signal: t.signal });
+  now = LATER_MS;
+  world.ends[0]?.();
+  await first;
+  while (world.ends.length < 2) await setImmediate(undefined, { signal: t.signal });
+  return { world, outcome };
+}
+
+test("what takes too long is begun here; when that ends first it ends there", QUICK, async (t) => {
+  const { world, outcome } = await raced(t, forever);
+  world.ends[1]?.();
+  assert.equal(await outcome, "here");
+  while (!world.happened.includes("member late")) await setImmediate(undefined, { signal: t.signal });
+});
+
+test("when the member is first all the same, it ends here", QUICK, async (t) => {
+  const answer = Promise.withResolvers<WorkerOutcome>();
+  const { world, outcome } = await raced(t, () => answer.promise);
+  answer.resolve(came("there"));
+  assert.equal(await outcome, "there");
+  assert.ok(world.happened.includes("stopped here"));
+  while (world.actions.running > 0) await setImmediate(undefined, { signal: t.signal });
+});
+
+test("when the member fails after that, what runs here is waited for", QUICK, async (t) => {
+  const answer = Promise.withResolvers<WorkerOutcome>();
+  const { world, outcome } = await raced(t, () => answer.promise);
+  answer.resolve(came("there", 2));
+  await setImmediate(undefined, { signal: t.signal });
+  world.ends[1]?.();
+  assert.equal(await outcome, "here");
+});
+
+test("who waits is counted with those that run: the longer the queue, the more is worth sending", QUICK, async (t) => {
+  const world = new World(t);
+  world.place = () => ({ kind: "here", why: "not-worth" });
+  const stop = new AbortController();
+  const all = [];
+  for (let at = 0; at < 4; at++) {
+    all.push(world.run(ACTION, stop.signal));
+    await setImmediate(undefined, { signal: t.signal });
+  }
+  assert.deepEqual(world.asked, [1, 2, 3]);
+  stop.abort(new Error("nobody waits"));
+  for (const one of all) await assert.rejects(one, /nobody waits/);
+});
+
+test("what was not worth sending is weighed again while it waits, with what it has waited", QUICK, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const world = new World(t);
+  const waits: (number | undefined)[] = [];
+  world.place = (_tried, waitedMs) => {
+    waits.push(waitedMs);
+    return waitedMs === 0 ? { kind: "here", why: "not-worth" } : { kind: "member", member: "member" };
+  };
+  const first = world.run();
+  const second = world.run();
+  while (waits.length === 0) await setImmediate(undefined, { signal: t.signal });
+  await setImmediate(undefined, { signal: t.signal });
+  now = limits.remote.weighAgainMs;
+  t.mock.timers.tick(now);
+  assert.equal(await second, "there");
+  assert.deepEqual(waits, [0, now]);
+  world.ends[0]?.();
+  assert.equal(await first, "here");
+});
+
+test("what nobody waits for ends, there as here, and whoever waits for a core does not", QUICK, async (t) => {
+  const world = new World(t);
+  world.answers.push(forever);
+  const stop = new AbortController();
+  world.place = (tried) => (tried > 0 || world.answers.length === 0 ? { kind: "here", why: "busy" } : { kind: "member", member: "member" });
+  const all = [world.run(ACTION, stop.signal), world.run(ACTION, stop.signal)];
+  while (world.answers.length > 0) await setImmediate(undefined, { signal: t.signal });
+  all.push(world.run(ACTION, stop.signal));
+  await setImmediate(undefined, { signal: t.signal });
+  stop.abort(new Error("nobody waits"));
+  for (const one of all) await assert.rejects(one, /nobody waits/);
+  assert.equal(world.actions.running, 0);
+});

@@ -1,0 +1,54 @@
+/**
+ * An action of a build tool as members are asked for it, and as placement weighs it.
+ *
+ * Knows: which actions are anything for members, what tells one from another. Does not know: members.
+ */
+import { posix } from "node:path";
+import { type Digest, digestOf, limits } from "../base/index.ts";
+import type { ActionLimits, ExecutorAction, GeneralAction, Unit } from "../contracts/index.ts";
+
+const { mostGeneral, inputBytes: mostBytes, contentBytes } = limits.work;
+
+/** Undefined where it is nothing for others: it has no place to work in, or is too large to be sent. */
+export function membersAction(action: ExecutorAction, system: Digest): GeneralAction | undefined {
+  const { program, arguments: words, environment, cwd, inputs, directories, work, usesSystem = false } = action;
+  if (work === undefined || !usesSystem || inputs.length > limits.work.inputs) return undefined;
+  if (bytesOf(action) > mostBytes || inputs.some(({ bytes = 0 }) => bytes > contentBytes)) return undefined;
+  const plain = words.filter((word) => typeof word === "string");
+  if (plain.length < words.length) return undefined;
+  const sent = inputs.map(({ path, digest, executable }) => ({ path, digest, executable }));
+  return { system, program, arguments: plain, environment, cwd, inputs: sent, directories, work, limits: within(action.limits) };
+}
+
+/** What it may use there is at most what members let each other use. */
+function within(wanted: ActionLimits): ActionLimits {
+  const least = (name: keyof ActionLimits): number => Math.min(wanted[name], mostGeneral[name]);
+  return {
+    cpuMs: least("cpuMs"),
+    wallMs: least("wallMs"),
+    memoryBytes: least("memoryBytes"),
+    processes: least("processes"),
+    fileBytes: least("fileBytes"),
+    outputBytes: least("outputBytes"),
+    printedBytes: least("printedBytes"),
+  };
+}
+
+export function unitOf(asked: GeneralAction, action: ExecutorAction): Unit {
+  const { system, arguments: words, environment, cwd, inputs, work } = asked;
+  const text = JSON.stringify([words, [...environment], cwd, inputs, work.outputs, work.links]);
+  return {
+    key: digestOf(text),
+    kind: `action ${posix.basename(words[0] ?? "")}`,
+    costMs: undefined,
+    inputBytes: bytesOf(action),
+    toolchain: system,
+    isGeneral: true,
+  };
+}
+
+/** Of all inputs, each content once. */
+function bytesOf({ inputs }: ExecutorAction): number {
+  const sizes = new Map(inputs.map(({ digest, bytes = 0 }) => [digest, bytes]));
+  return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+}

@@ -1,0 +1,234 @@
+/**
+ * Results of tasks: kept as what was executed is kept, found again, and asked of other members.
+ *
+ * Knows: which blobs a result consists of, who is believed for it. Does not know: how a command runs.
+ */
+import { type Digest, type Log, limits } from "../base/index.ts";
+import { actionKey } from "../compile/index.ts";
+import type {
+  LocalStore,
+  ManifestEntry,
+  Offer,
+  ResultIndex,
+  ResultOutput,
+  Sharing,
+  StoredResult,
+  TaskCodec,
+  TaskLeft,
+  TaskOutcome,
+} from "../contracts/index.ts";
+import { isOfItsAction } from "./others.ts";
+import type { From } from "./remembered.ts";
+import { oddity, type Whole } from "./task-outputs.ts";
+
+export interface TaskResultsParts {
+  readonly store: Pick<LocalStore, "has" | "read" | "write">;
+  readonly index: Pick<ResultIndex, "entries" | "result" | "touch" | "add">;
+  readonly sharing: Sharing;
+  readonly codec: () => Promise<TaskCodec>;
+  readonly log: Log;
+}
+
+/** By what a result is found. */
+export interface TaskKey {
+  readonly key: Digest;
+  /** Of the inputs, whose content is in the key, too. */
+  readonly inputs: Digest;
+  /** As they were declared. */
+  readonly outputs: readonly string[];
+}
+
+/** What came of a task, whole. */
+export interface TaskDone {
+  readonly exitCode: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly left: readonly Whole[];
+}
+
+export interface TaskHit extends TaskDone {
+  /** By which it was found. */
+  readonly key: Digest;
+  /** What the run took, ms. */
+  readonly tookMs: number;
+  /** Whose work it is; undefined: this machine's, or what a member's was when it was kept. */
+  readonly from: From | undefined;
+}
+
+/** When, with what and for how long something ran. */
+export interface TaskRun {
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly cpuMs: number;
+  readonly tools: Digest;
+}
+
+/** What the outcome is called among the outputs of a result; no declared output is. */
+const OUTCOME = "\0P";
+const { apart: mostApart, apartBytes, leftBytes, outcomeBytes } = limits.task;
+
+export class TaskResults {
+  readonly #parts: TaskResultsParts;
+
+  constructor(parts: TaskResultsParts) {
+    this.#parts = parts;
+  }
+
+  /** What is kept here. */
+  async find(wanted: TaskKey, signal: AbortSignal): Promise<TaskHit | undefined> {
+    const { index } = this.#parts;
+    const entry = entryOf(wanted);
+    if (!index.entries(wanted.key).some(({ action }) => action === entry.action)) return undefined;
+    const result = index.result(entry.action);
+    const done = result === undefined ? undefined : await this.#done(wanted, result, signal);
+    if (done === undefined || result === undefined) return undefined;
+    index.touch(wanted.key, entry.action);
+    return { ...done, key: wanted.key, tookMs: result.compileMs, from: undefined };
+  }
+
+  /** What members have, as far as this one believes them; it is kept, and members that ask get it from here. */
+  async ask(wanted: TaskKey, signal: AbortSignal): Promise<TaskHit | undefined> {
+    const { sharing, log } = this.#parts;
+    const beganAt = performance.now();
+    for (const offer of await sharing.find(wanted.key, signal)) {
+      if (!isFor(wanted, offer)) continue;
+      const { complete, bytes } = await sharing.bring(offer, signal);
+      const { result, execution } = offer.shared;
+      const done = complete ? await this.#done(wanted, result, signal) : undefined;
+      if (done === undefined || !sharing.keep(offer)) continue;
+      const tookMs = Math.round(performance.now() - beganAt);
+      const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs, tier: offer.tier, domains: offer.domains };
+      log.event("debug", "task.brought", { key: wanted.key, bytes, tookMs });
+      return { ...done, key: wanted.key, tookMs: result.compileMs, from };
+    }
+    return undefined;
+  }
+
+  /**
+   * Keeps what was executed here.
+   *
+   * @param isShared whether members may have it
+   * @throws {CairnError} home-unwritable, index-corrupt, limit-exceeded; nothing leads to it then
+   */
+  async keep(wanted: TaskKey, done: TaskDone, run: TaskRun, isShared: boolean, signal: AbortSignal): Promise<void> {
+    const { store, index, sharing, codec } = this.#parts;
+    const { encodeTaskOutcome } = await codec();
+    const apart = new Map(chooseApart(done.left, wanted.outputs).map((one) => [one.path, one]));
+    const outputs: ResultOutput[] = [];
+    for (const { path, content } of apart.values()) {
+      const digest = await store.write(content, signal);
+      outputs.push({ path: `\0P/${path}`, digest, size: content.length, role: "object", template: false });
+    }
+    const digests = new Map(outputs.map(({ path, digest }) => [path, digest]));
+    const left = done.left.map((one): TaskLeft => {
+      const digest = digests.get(`\0P/${one.path}`);
+      if (one.kind !== "file" || digest === undefined) return one;
+      return { kind: "apart", path: one.path, executable: one.executable, digest, size: one.content.length };
+    });
+    const isShort = [done.stdout, done.stderr].every(({ length }) => length <= limits.sharedPrintedBytes);
+    const nothing = new Uint8Array();
+    const bytes = encodeTaskOutcome({
+      exitCode: done.exitCode,
+      left,
+      stdout: isShort ? nothing : done.stdout,
+      stderr: isShort ? nothing : done.stderr,
+    });
+    const digest = await store.write(bytes, signal);
+    const result: StoredResult = {
+      outputs: [{ path: OUTCOME, digest, size: bytes.length, role: "outcome", template: false }, ...outputs],
+      stdout: isShort ? Buffer.from(done.stdout).toString("base64") : "",
+      stderr: isShort ? Buffer.from(done.stderr).toString("base64") : "",
+      compileMs: run.endedAtMs - run.startedAtMs,
+      cpuMs: run.cpuMs,
+    };
+    const entry = entryOf(wanted);
+    index.add(wanted.key, entry, result, new Map());
+    const { tools: toolchain, startedAtMs, endedAtMs } = run;
+    if (isShared) sharing.executed(wanted.key, entry, result, { toolchain, startedAtMs, endedAtMs });
+  }
+
+  /** Undefined where some of it cannot be had, or is not what a result of this task may be. */
+  async #done(wanted: TaskKey, result: StoredResult, signal: AbortSignal): Promise<TaskDone | undefined> {
+    const { store, codec, log } = this.#parts;
+    const [outcome] = result.outputs;
+    const read = outcome === undefined ? undefined : await store.read(outcome.digest, signal);
+    if (outcome?.role !== "outcome" || read?.kind !== "hit") return undefined;
+    const { decodeTaskOutcome } = await codec();
+    try {
+      const told = decodeTaskOutcome(read.bytes);
+      const odd = oddity(told.left, wanted.outputs);
+      const left = odd === undefined ? await this.#whole(told, result, signal) : undefined;
+      if (odd !== undefined) log.event("warn", "task.odd", { key: wanted.key, why: odd });
+      if (left === undefined) return undefined;
+      const printed = (inResult: string, apart: Uint8Array): Uint8Array => (inResult === "" ? apart : Buffer.from(inResult, "base64"));
+      return {
+        exitCode: told.exitCode,
+        left,
+        stdout: printed(result.stdout, told.stdout),
+        stderr: printed(result.stderr, told.stderr),
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      log.event("warn", "task.odd", { key: wanted.key, why: String(error) });
+      return undefined;
+    }
+  }
+
+  async #whole({ left }: TaskOutcome, result: StoredResult, signal: AbortSignal): Promise<Whole[] | undefined> {
+    const blobs = new Set(result.outputs.map(({ digest }) => digest));
+    const whole: Whole[] = [];
+    let bytes = 0;
+    for (const one of left) {
+      if (one.kind === "file") bytes += one.content.length;
+      if (one.kind === "apart") bytes += one.size;
+      // Thousands of files may name one blob.
+      if (bytes > leftBytes) return undefined;
+      if (one.kind !== "apart") {
+        whole.push(one);
+        continue;
+      }
+      // What the result does not name was neither brought nor is it kept with it.
+      const read = blobs.has(one.digest) ? await this.#parts.store.read(one.digest, signal) : undefined;
+      if (read?.kind !== "hit" || read.bytes.length !== one.size) return undefined;
+      whole.push({ kind: "file", path: one.path, executable: one.executable, content: read.bytes });
+    }
+    return whole;
+  }
+}
+
+/** By what a result is kept, pinned and asked about. */
+export function taskAction(wanted: Pick<TaskKey, "key" | "inputs">): Digest {
+  return entryOf(wanted).action;
+}
+
+function entryOf({ key, inputs: digest }: Pick<TaskKey, "key" | "inputs">): ManifestEntry {
+  const inputs = [{ path: "\0P", digest }];
+  return {
+    action: actionKey(key, undefined, undefined, inputs),
+    place: undefined,
+    presumed: false,
+    terminal: undefined,
+    inputs,
+    absent: [],
+  };
+}
+
+/**
+ * Whether a member's result may be used for a task. What one domain alone vouches for would have to be executed here as well, soon, and so would
+ * a sample of the others: commands are executed at once then.
+ */
+function isFor(wanted: TaskKey, { shared, tier, isToVerify }: Offer): boolean {
+  if (isToVerify || tier === "speculative") return false;
+  const bytes = shared.result.outputs.reduce((sum, { size }) => sum + size, 0);
+  if (bytes > outcomeBytes + leftBytes) return false; // No task leaves as much; it would all be fetched.
+  return shared.manifest === wanted.key && isOfItsAction(shared) && shared.entry.action === entryOf(wanted).action;
+}
+
+/** Files that are blobs of their own: those that were declared, and then the largest; so that equal ones are kept once, and can be looked for. */
+function chooseApart(left: readonly Whole[], outputs: readonly string[]): Extract<Whole, { readonly kind: "file" }>[] {
+  const files = left.filter((one) => one.kind === "file");
+  const isDeclared = new Set(outputs);
+  const rank = ({ path }: Whole): number => (isDeclared.has(path) ? 0 : 1);
+  const worth = files.filter((one) => one.content.length > 0 && (isDeclared.has(one.path) || one.content.length >= apartBytes));
+  return worth.toSorted((a, b) => rank(a) - rank(b) || b.content.length - a.content.length).slice(0, mostApart);
+}

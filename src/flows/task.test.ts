@@ -1,0 +1,111 @@
+/**
+ * Tasks that whoever asks runs itself: the flow with everything around it made up.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { CairnError, digestOf, silentLog } from "../base/index.ts";
+import { TaskFlow, type TaskParts, type TaskRunIt } from "./task.ts";
+import type { Whole } from "./task-outputs.ts";
+import type { TaskQuestion } from "./task-question.ts";
+
+const { signal } = new AbortController();
+
+interface Around {
+  readonly installed?: readonly string[];
+  /** What a command leaves in the sandbox; there is none without. */
+  readonly left?: readonly Whole[];
+}
+
+/** A machine that knows nothing, with the keys of what it keeps. */
+function flow(kept: string[], { installed = [], left }: Around = {}): TaskFlow {
+  const missing = { kind: "unavailable", reason: "no_namespaces", detail: "none" };
+  const outcome = { kind: "done", exitCode: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), used: { wallMs: 1 }, left };
+  const parts = {
+    store: { has: () => Promise.resolve(true), read: () => Promise.resolve({ kind: "miss" }), write: () => Promise.resolve(digestOf("")) },
+    index: {
+      entries: () => [],
+      history: () => undefined,
+      remember: () => undefined,
+      add: (key: string) => void kept.push(key),
+    },
+    codec: () => Promise.resolve({ encodeTaskOutcome: () => new Uint8Array() }),
+    programs: {
+      find: (name: string) => Promise.resolve([{ path: `/usr/bin/${name}`, where: "system", digest: digestOf(name) }]),
+      installed: () => Promise.resolve({ digest: digestOf(installed.at(0) ?? ""), isTold: false }),
+    },
+    sandbox: {
+      look: () => Promise.resolve(left === undefined ? missing : { kind: "walled" }),
+      run: () => Promise.resolve(outcome),
+    },
+    lend: () => ({ [Symbol.dispose]: () => undefined }),
+    statistics: { count: () => undefined },
+    log: silentLog,
+    now: () => 0,
+  } as unknown as TaskParts;
+  return new TaskFlow(parts, { places: { inputs: "/inputs", work: "/work" } });
+}
+
+function question(t: TestContext, name: string): TaskQuestion {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "cairn-task-")));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  return {
+    root,
+    cwd: root,
+    command: [name],
+    inputs: [],
+    named: [],
+    outputs: [],
+    environment: new Map(),
+    path: "/usr/bin",
+    home: "/home/me",
+    sandbox: "auto",
+    network: false,
+    cacheFailures: false,
+    force: false,
+    umask: 0o22,
+  };
+}
+
+async function told(of: TaskFlow, what: TaskQuestion): Promise<TaskRunIt> {
+  const answer = await of.ask(what, signal);
+  return answer.kind === "run" ? answer : assert.fail("it is to be run");
+}
+
+const RAN = { exitCode: 0, stdout: Buffer.from("hi"), stderr: Buffer.alloc(0), startedAtMs: 1, endedAtMs: 2 };
+
+test("what came of a run is kept once, for that run, and not by a daemon that has begun since and numbers its own", async (t) => {
+  const kept: string[] = [];
+  const [before, after] = [flow(kept), flow(kept)];
+  const run = await told(before, question(t, "make"));
+  const other = await told(after, question(t, "test"));
+  assert.notEqual(run.job, other.job);
+  const isUnknown = (error: unknown): boolean => error instanceof CairnError && error.code === "not-found";
+  await assert.rejects(after.ran({ ...RAN, job: run.job }, signal), isUnknown);
+  assert.deepEqual(kept, []);
+  assert.equal((await after.ran({ ...RAN, job: other.job }, signal)).notKept, "");
+  assert.deepEqual(kept, [other.key]);
+  await assert.rejects(after.ran({ ...RAN, job: other.job }, signal), isUnknown);
+});
+
+test("what ran while something else was installed is not kept", async (t) => {
+  const kept: string[] = [];
+  const installed = ["before"];
+  const of = flow(kept, { installed });
+  const run = await told(of, question(t, "make"));
+  installed[0] = "after";
+  assert.match((await of.ran({ ...RAN, job: run.job }, signal)).notKept, /what is installed changed while it ran/);
+  assert.deepEqual(kept, []);
+});
+
+test("what cannot be placed is kept all the same", async (t) => {
+  const kept: string[] = [];
+  const of = flow(kept, { left: [{ kind: "directory", path: "project/dist" }] });
+  const asked = { ...question(t, "make"), outputs: ["dist"] };
+  mkdirSync(join(asked.root, "dist"));
+  writeFileSync(join(asked.root, "dist/mine"), "precious");
+  await assert.rejects(of.ask(asked, signal), (error) => error instanceof CairnError && /dist\/mine/.test(String(error.facts.why)));
+  assert.equal(kept.length, 1);
+});

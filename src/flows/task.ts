@@ -1,0 +1,434 @@
+/**
+ * Tasks: a command with declared inputs and outputs is answered from what is known, or runs among its inputs alone, or in the checkout by who
+ * asks; and what came of it is kept.
+ *
+ * Knows: the order of these steps. Does not know: how commands run, or how results travel.
+ */
+import { randomUUID } from "node:crypto";
+import { CairnError, type Digest, type Log, limits, reasonOf } from "../base/index.ts";
+import type { Executor, ExecutorLack, ExecutorOutcome, Files, TaskPrograms } from "../contracts/index.ts";
+import type { Difference } from "./differences.ts";
+import type { From } from "./remembered.ts";
+import type { Statistics } from "./statistics.ts";
+import { TaskHistory } from "./task-history.ts";
+import { gatherInputs, type Wanted } from "./task-inputs.ts";
+import { missingOutputs, oddity, placeLeft, readLeft, type Whole } from "./task-outputs.ts";
+import {
+  bareEnvironment,
+  projectPath,
+  sandboxedAction,
+  type TaskQuestion,
+  toolsDigest,
+  type UnderstoodTask,
+  understandTask,
+} from "./task-question.ts";
+import { type TaskDone, type TaskHit, type TaskKey, TaskResults, type TaskResultsParts } from "./task-results.ts";
+
+export interface TaskParts extends TaskResultsParts {
+  readonly index: TaskResultsParts["index"] & ConstructorParameters<typeof TaskHistory>[0]["index"];
+  readonly files: Files;
+  readonly programs: TaskPrograms;
+  readonly sandbox: Pick<Executor, "run"> & {
+    look(): Promise<{ readonly kind: "walled" } | { readonly kind: "unavailable"; readonly reason: ExecutorLack; readonly detail: string }>;
+  };
+  /** Makes contents of inputs known to the sandbox until it is disposed of. */
+  readonly lend: (contents: Iterable<readonly [digest: Digest, path: string]>) => Disposable;
+  readonly statistics: Pick<Statistics, "count">;
+  readonly log: Log;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export interface TaskOptions {
+  /** Where a sandbox has inputs, and what a command sees in their place. */
+  readonly places: { readonly inputs: string; readonly work: string };
+}
+
+/** What is known of a task before anything runs. */
+export interface TaskPlan {
+  readonly kind: "plan";
+  readonly key: Digest;
+  readonly isHit: boolean;
+  readonly where: Where;
+  readonly inputs: number;
+  readonly programs: readonly string[];
+  readonly differences: readonly Difference[];
+}
+
+/** Where a command runs; `why` says why not in a sandbox, where one was not refused. */
+export interface Where {
+  readonly sandboxed: boolean;
+  readonly why: string;
+}
+
+/** What came of it. */
+export interface TaskAnswered extends Pick<TaskDone, "exitCode" | "stdout" | "stderr"> {
+  readonly kind: "answered";
+  readonly how: "hit" | "executed";
+  readonly key: Digest;
+  readonly where: Where;
+  /** What the run took: of a hit, what it took once. */
+  readonly tookMs: number;
+  readonly from: From | undefined;
+  readonly inputs: number;
+  readonly left: readonly string[];
+  /** Why it was not kept; "" where it was. */
+  readonly notKept: string;
+  /** Declared outputs that were not written, by a command that says that it went well. */
+  readonly missing: readonly string[];
+  readonly differences: readonly Difference[];
+}
+
+/** Who asks is to run it in the checkout, and tell. */
+export interface TaskRunIt {
+  readonly kind: "run";
+  /** Of no other run, not even of another process of the daemon: reports come long after. */
+  readonly job: string;
+  readonly key: Digest;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly where: Where;
+  readonly inputs: number;
+  readonly differences: readonly Difference[];
+}
+
+/** What came of a run in the checkout. */
+export interface TaskReport {
+  readonly job: string;
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  /** ms since the epoch */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+export type TaskKept = Pick<TaskAnswered, "notKept" | "missing" | "left">;
+
+interface Job {
+  readonly task: UnderstoodTask;
+  readonly differences: readonly Difference[];
+}
+
+const { jobs: mostJobs, jobInputs: mostJobInputs } = limits.task;
+/** From here on a signal ended it, or a shell says that one did; below are those of commands that could not be started. */
+const SIGNALLED = 128;
+const NOT_STARTED: ReadonlySet<number> = new Set([126, 127]);
+const NS_PER_MS = 1_000_000n;
+
+export class TaskFlow {
+  readonly #parts: TaskParts;
+  readonly #options: TaskOptions;
+  readonly #results: TaskResults;
+  readonly #history: TaskHistory;
+  readonly #jobs = new Map<string, Job>();
+  /** By project: when the last of those is done that put something there. */
+  readonly #placing = new Map<string, Promise<void>>();
+
+  constructor(parts: TaskParts, options: TaskOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#results = new TaskResults(parts);
+    this.#history = new TaskHistory(parts);
+  }
+
+  /** Looks without running or changing anything. @throws {CairnError} as ask */
+  async plan(question: TaskQuestion, signal: AbortSignal): Promise<TaskPlan> {
+    const task = await this.#understand(question, signal);
+    const where = await this.#where(task);
+    const hit = await this.#known(task, where, signal);
+    return {
+      kind: "plan",
+      key: keyOf(task, where),
+      isHit: hit !== undefined,
+      where,
+      inputs: task.inputs.files,
+      programs: task.programs.map(({ path }) => path),
+      differences: hit === undefined ? await this.#history.differences(task, signal) : [],
+    };
+  }
+
+  /**
+   * Answers from what is known, or runs it in a sandbox, or tells who asks to run it.
+   *
+   * @throws {CairnError} usage, limit-exceeded, home-unwritable; the signal's reason, and then nothing of it runs and nothing was placed
+   */
+  async ask(question: TaskQuestion, signal: AbortSignal): Promise<TaskAnswered | TaskRunIt> {
+    const task = await this.#understand(question, signal);
+    const where = await this.#where(task);
+    const hit = (await this.#known(task, where, signal)) ?? (await this.#asked(task, signal));
+    if (hit !== undefined) return this.#answer(task, where, hit, signal);
+    const differences = await this.#history.differences(task, signal);
+    this.#count("miss");
+    this.#parts.log.event("debug", "task.missed", {
+      key: keyOf(task, where),
+      first: differences[0]?.name ?? null,
+      sandboxed: where.sandboxed,
+    });
+    if (where.sandboxed) return this.#execute(task, where, differences, signal);
+    return this.#runIt(task, where, differences);
+  }
+
+  /** What came of a run in the checkout. @throws {CairnError} not-found: nobody was told to run that */
+  async ran({ job: id, ...report }: TaskReport, signal: AbortSignal): Promise<TaskKept> {
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw new CairnError("not-found", { why: "nobody was told to run that" });
+    this.#jobs.delete(id);
+    const { task, differences } = job;
+    const { question, keys } = task;
+    const tookMs = report.endedAtMs - report.startedAtMs;
+    const news = { key: keys.bare, differences, tookMs };
+    let left: readonly Whole[];
+    try {
+      left = await readLeft(question, report.startedAtMs, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const notKept = reasonOf(error);
+      await this.#history.remember(task, { ...news, outcome: "not_stored", detail: notKept }, signal);
+      return { notKept, missing: [], left: [] };
+    }
+    const done = { ...report, left };
+    const changed = task.inputs.all.find((one) => one.kind === "file" && one.changedNs >= BigInt(report.startedAtMs) * NS_PER_MS);
+    const notKept =
+      changed === undefined ? await this.#keep(task, keys.bare, done, { ...report, cpuMs: tookMs }, false, signal) : whileRan(changed.path);
+    await this.#history.remember(task, { ...news, ...outcomeOf(notKept), placed: pathsOf(left) }, signal);
+    return { notKept, missing: missingOf(task, done), left: pathsOf(left) };
+  }
+
+  async #understand(question: TaskQuestion, signal: AbortSignal): Promise<UnderstoodTask> {
+    const { files, programs } = this.#parts;
+    const { command, cwd, root, path } = question;
+    const [name = ""] = command;
+    const found = await programs.find(name, { cwd, root, path }, signal);
+    if (found === undefined) throw new CairnError("usage", { why: `${name}: no such command, or what its first line names is none` });
+    const inputs = await gatherInputs(files, wantedBy(question), signal);
+    return understandTask(question, { inputs, programs: found, installed: await programs.installed(signal) });
+  }
+
+  async #where({ question: { sandbox, network } }: UnderstoodTask): Promise<Where> {
+    if (network) return { sandboxed: false, why: "it may use the network" };
+    if (sandbox === "never") return { sandboxed: false, why: "--sandbox never" };
+    const look = await this.#parts.sandbox.look();
+    if (look.kind === "walled") return { sandboxed: true, why: "" };
+    const why = `this machine has no sandbox: ${look.detail}`;
+    if (sandbox === "always") throw new CairnError("usage", { why, advice: "cairn doctor   tells what is missing" });
+    return { sandboxed: false, why };
+  }
+
+  /** Also without a sandbox here: what came of it in one is as good. */
+  async #known(task: UnderstoodTask, where: Where, signal: AbortSignal): Promise<TaskHit | undefined> {
+    const { keys, question } = task;
+    const wanted = question.network ? [keys.bare] : where.sandboxed ? [keys.sandboxed] : [keys.sandboxed, keys.bare];
+    for (const key of wanted) {
+      const hit = await this.#results.find(keyed(task, key), signal);
+      if (hit !== undefined && (hit.exitCode === 0 || question.cacheFailures)) return hit;
+    }
+    return undefined;
+  }
+
+  async #asked(task: UnderstoodTask, signal: AbortSignal): Promise<TaskHit | undefined> {
+    const { keys, question, installed } = task;
+    if (question.network || !installed.isTold) return undefined;
+    const hit = await this.#results.ask(keyed(task, keys.sandboxed), signal);
+    return hit !== undefined && (hit.exitCode === 0 || question.cacheFailures) ? hit : undefined;
+  }
+
+  async #answer(task: UnderstoodTask, where: Where, hit: TaskHit, signal: AbortSignal): Promise<TaskAnswered> {
+    await this.#place(task, hit.left, signal);
+    this.#count("hit");
+    const { key, from, tookMs } = hit;
+    const outcome = from === undefined ? "direct" : "hit_peer";
+    await this.#history.remember(task, { outcome, key, differences: [], tookMs, from, placed: pathsOf(hit.left) }, signal);
+    this.#parts.log.event("info", "task.hit", { key, tookMs, peer: from?.member ?? null });
+    return { ...hit, ...this.#about(task, key, where, hit), how: "hit", notKept: "", differences: [] };
+  }
+
+  #about(task: UnderstoodTask, key: Digest, where: Where, done: TaskDone) {
+    return {
+      kind: "answered",
+      key,
+      where,
+      inputs: task.inputs.files,
+      left: pathsOf(done.left),
+      missing: missingOf(task, done),
+    } as const;
+  }
+
+  #runIt(task: UnderstoodTask, where: Where, differences: readonly Difference[]): TaskRunIt {
+    const job = randomUUID();
+    this.#jobs.set(job, { task, differences });
+    this.#forgetJobs();
+    const environment = bareEnvironment(task.question);
+    return { kind: "run", job, key: task.keys.bare, environment, where, inputs: task.inputs.files, differences };
+  }
+
+  /** Who asked and has not told for long has gone, most likely: it was stopped, or printed too much. */
+  #forgetJobs(): void {
+    let inputs = [...this.#jobs.values()].reduce((sum, { task }) => sum + task.inputs.all.length, 0);
+    for (const [oldest, { task }] of this.#jobs) {
+      if (this.#jobs.size <= mostJobs && inputs <= mostJobInputs) return;
+      this.#jobs.delete(oldest);
+      inputs -= task.inputs.all.length;
+    }
+  }
+
+  async #execute(task: UnderstoodTask, where: Where, differences: readonly Difference[], signal: AbortSignal): Promise<TaskAnswered> {
+    const { sandbox, now } = this.#parts;
+    const key = task.keys.sandboxed;
+    const startedAtMs = now();
+    const outcome = await this.#lending(task, () => sandbox.run(sandboxedAction(task, this.#options.places), signal));
+    if (outcome.kind !== "done") throw troubleOf(outcome);
+    const left = (outcome.left ?? []).flatMap((one): Whole[] => {
+      const path = projectPath(one.path);
+      return path === undefined ? [] : [{ ...one, path }];
+    });
+    const { exitCode, stdout, stderr, used } = outcome;
+    const done: TaskDone = { exitCode, stdout, stderr, left };
+    const odd = oddity(left, task.question.outputs);
+    if (odd !== undefined) throw new CairnError("usage", { why: odd });
+    const run = { startedAtMs, endedAtMs: now(), cpuMs: used.cpuMs ?? used.wallMs };
+    const isShared = task.installed.isTold;
+    // Before it is placed, which may be refused: who has made room gets it from what is kept.
+    const notKept = await this.#keep(task, key, done, run, isShared, signal);
+    await this.#place(task, left, signal);
+    const tookMs = run.endedAtMs - startedAtMs;
+    await this.#history.remember(task, { ...outcomeOf(notKept), key, differences, tookMs, placed: pathsOf(left) }, signal);
+    this.#parts.log.event("info", "task.executed", { key, exitCode, tookMs, kept: notKept === "" });
+    return { ...done, ...this.#about(task, key, where, done), how: "executed", tookMs, from: undefined, notKept, differences };
+  }
+
+  /** One after the other: two runs of one command write beside the same places. @throws {CairnError} see placeLeft */
+  async #place(task: UnderstoodTask, left: readonly Whole[], signal: AbortSignal): Promise<void> {
+    const { root } = task.question;
+    const place = (this.#placing.get(root) ?? Promise.resolve()).then(() =>
+      placeLeft(task.question, left, this.#history.placed(task), signal),
+    );
+    const done = place.catch(() => undefined);
+    this.#placing.set(root, done);
+    await place.finally(() => {
+      if (this.#placing.get(root) === done) this.#placing.delete(root);
+    });
+  }
+
+  /** The sandbox takes contents of inputs from where they lie. */
+  async #lending<T>(task: UnderstoodTask, work: () => Promise<T>): Promise<T> {
+    using held = new DisposableStack();
+    held.use(this.#parts.lend(contentsOf(task)));
+    return await work();
+  }
+
+  /** @returns why it was not kept; "" where it was */
+  async #keep(
+    task: UnderstoodTask,
+    key: Digest,
+    done: TaskDone,
+    run: { readonly startedAtMs: number; readonly endedAtMs: number; readonly cpuMs: number },
+    isShared: boolean,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { exitCode } = done;
+    if (exitCode >= SIGNALLED || NOT_STARTED.has(exitCode)) return `it ended with exit code ${exitCode}`;
+    if (exitCode !== 0 && !task.question.cacheFailures) return `it failed with exit code ${exitCode} (--cache-failures keeps that, too)`;
+    const [missing] = missingOf(task, done);
+    if (missing !== undefined) return `it has not written the output ${missing}`;
+    const odd = oddity(done.left, task.question.outputs);
+    if (odd !== undefined) return odd;
+    try {
+      const { files } = this.#parts;
+      const again = await gatherInputs(files, wantedBy(task.question), signal);
+      if (again.digest !== task.inputs.digest) return whileRan(firstChanged(task, again.listing));
+      const changed = await this.#changedTools(task, signal);
+      if (changed !== undefined) return `${changed} changed while it ran`;
+      await this.#results.keep(keyed(task, key), done, { ...run, tools: toolsDigest(task) }, isShared, signal);
+      this.#count("put");
+      return "";
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#parts.log.event("warn", "task.not-kept", { key, error: reasonOf(error) });
+      return reasonOf(error);
+    }
+  }
+
+  /** What else is in its key, and is not what it was. */
+  async #changedTools({ question, programs: before, installed }: UnderstoodTask, signal: AbortSignal): Promise<string | undefined> {
+    const { programs } = this.#parts;
+    const { command, cwd, root, path } = question;
+    const now = await programs.find(command[0] ?? "", { cwd, root, path }, signal);
+    const changed = before.find((one, at) => now?.[at]?.path !== one.path || now[at].digest !== one.digest);
+    if (changed !== undefined) return changed.path;
+    return (await programs.installed(signal, true)).digest === installed.digest ? undefined : "what is installed";
+  }
+
+  #count(what: string): void {
+    this.#parts.statistics.count({ [`door:exec:${what}`]: 1 });
+  }
+}
+
+function wantedBy({ root, cwd, inputs: patterns, named, outputs }: TaskQuestion): Wanted {
+  return { root, cwd, patterns, named, outputs };
+}
+
+function keyOf({ keys }: UnderstoodTask, { sandboxed }: Where): Digest {
+  return sandboxed ? keys.sandboxed : keys.bare;
+}
+
+function keyed({ inputs, question }: UnderstoodTask, key: Digest): TaskKey {
+  return { key, inputs: inputs.digest, outputs: question.outputs };
+}
+
+function pathsOf(left: readonly Whole[]): string[] {
+  return left.map(({ path }) => path);
+}
+
+/** A command that failed need not have written anything. */
+function missingOf({ question }: UnderstoodTask, { exitCode, left }: TaskDone): string[] {
+  return exitCode === 0 ? missingOutputs(left, question.outputs) : [];
+}
+
+function outcomeOf(notKept: string): { readonly outcome: string; readonly detail?: string } {
+  return notKept === "" ? { outcome: "miss" } : { outcome: "not_stored", detail: notKept };
+}
+
+function whileRan(path: string): string {
+  return `the input ${path} changed while it ran`;
+}
+
+function firstChanged({ inputs }: UnderstoodTask, listing: string): string {
+  const rows = (text: string): Map<string, string> => new Map(JSON.parse(text) as [string, string][]);
+  const [before, after] = [rows(inputs.listing), rows(listing)];
+  return [...new Set([...before.keys(), ...after.keys()])].find((path) => before.get(path) !== after.get(path)) ?? "";
+}
+
+function* contentsOf({ inputs, programs }: UnderstoodTask): Iterable<readonly [digest: Digest, path: string]> {
+  for (const input of inputs.all) if (input.kind === "file") yield [input.digest, input.source];
+  for (const { digest, path } of programs) yield [digest, path];
+}
+
+/** Why a command did not come to an end of its own. */
+function troubleOf(outcome: Exclude<ExecutorOutcome, { readonly kind: "done" }>): CairnError {
+  const advice = "--sandbox never   runs it in the project itself, without these bounds, and keeps what comes of it to this machine";
+  switch (outcome.kind) {
+    case "killed":
+      return new CairnError("usage", {
+        why: `the sandbox has ended it, which used more than it may have: ${LIMITS[outcome.limit]}`,
+        advice,
+      });
+    case "refused":
+      return outcome.reason === "input_missing"
+        ? new CairnError("usage", { why: `the input ${projectPath(outcome.detail) ?? outcome.detail} changed while it was read` })
+        : new CairnError("usage", {
+            why: `it cannot be run in a sandbox: ${outcome.reason.replaceAll("_", " ")}, ${outcome.detail}`,
+            advice,
+          });
+    case "unavailable":
+      return new CairnError("usage", { why: `the sandbox failed: ${outcome.detail}`, advice: "cairn doctor   tells what is missing" });
+  }
+}
+
+const LIMITS = {
+  wall: "time",
+  cpu: "time of processors",
+  file_size: "one file",
+  output: "outputs, or what it prints",
+  files: "files",
+  memory: "memory",
+} as const;
