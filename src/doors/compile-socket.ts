@@ -5,7 +5,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { CairnError, type Log, limits } from "../base/index.ts";
-import type { CompileFlow, CompileQuestion, Placement, Validity } from "../flows/index.ts";
+import type { CompileFlow, CompileQuestion, Placement, Ready, Validity } from "../flows/index.ts";
 import {
   type CompileRequest,
   type DaemonFrame,
@@ -83,7 +83,8 @@ export class CompileDoor implements AsyncDisposable {
       this.#rechecks.delete(question.key);
       this.#parts.flow.recheck(question, this.#stop.signal).then(
         (checked) => {
-          if (checked !== undefined) this.#parts.records.leave(question.key, checked.placement, checked.validity);
+          if (checked !== undefined && checked.recalls === this.#parts.flow.recalls)
+            this.#parts.records.leave(question.key, checked.placement, checked.validity);
         },
         (error: unknown) => this.#parts.log.event("debug", "compile.recheck-failed", { error: String(error) }),
       );
@@ -118,6 +119,8 @@ class Conversation {
   readonly #splitter = new FrameSplitter();
   #question: CompileQuestion | undefined;
   #job: bigint | undefined;
+  /** What the wrapper was told to take instead of what its compiler makes. */
+  #instead: Ready | undefined;
   readonly #gone = new AbortController();
   #over = false;
 
@@ -150,8 +153,9 @@ class Conversation {
     this.#gone.abort();
     clearTimeout(this.#frameDeadline);
     this.#pending.bytes -= this.#unfinishedBytes;
-    if (this.#job !== undefined) this.#parts.flow.abandon(this.#job);
+    if (this.#job !== undefined) this.#parts.flow.abandon(this.#job, this.#instead && this.#question);
     this.#job = undefined;
+    if (this.#instead !== undefined) this.#placed(this.#instead).catch((error: unknown) => this.#fail(error));
   }
 
   /** Bounds what unfinished frames may take, and how long. */
@@ -187,22 +191,40 @@ class Conversation {
     if (answer.kind === "pass") return this.#end({ kind: "pass", reason: answer.reason });
     if (answer.kind === "run") {
       if (this.#over) return this.#parts.flow.abandon(answer.job);
-      this.#job = answer.job;
-      return this.#send(answer);
+      const { job, args, environment, instead } = answer;
+      this.#job = job;
+      this.#send({ kind: "run", job, rivalled: instead !== undefined, args, environment });
+      if (instead !== undefined) this.#overtake(job, await instead);
+      return;
     }
     const record = this.#parts.records.answer(question.key, answer.placement);
     this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
+    await this.#placed(answer);
+  }
+
+  /** Tells the wrapper that its compiler is not needed any more. It goes away then, or reports all the same. */
+  #overtake(job: bigint, ready: Ready): void {
+    if (this.#over || this.#job !== job || this.#question === undefined) return;
+    const record = this.#parts.records.answer(this.#question.key, ready.placement);
+    if (record === undefined) return;
+    this.#instead = ready;
+    this.#send({ kind: "done", record });
+  }
+
+  /** Leaves a record of what the wrapper was given. */
+  async #placed({ placement, validity, again, recalls, kept }: Ready): Promise<void> {
+    const question = this.#question;
+    if (question === undefined || (await kept) === false || recalls !== this.#parts.flow.recalls) return;
     // Who does not see a record that is there need not be left it again.
-    if ((await answer.kept) === false) return;
-    const unseen = answer.again && question.why === "no-record" && this.#parts.records.has(question.key);
-    if (!unseen) this.#leave(question, answer.placement, answer.validity);
+    const unseen = again && question.why === "no-record" && this.#parts.records.has(question.key);
+    if (!unseen) this.#leave(question, placement, validity);
   }
 
   async #ran(report: RanReport): Promise<void> {
     const question = this.#question;
     if (question === undefined || this.#job === undefined || report.job !== this.#job)
       return this.#end({ kind: "refused", why: "no such job" });
-    this.#job = undefined;
+    this.#job = this.#instead = undefined;
     const taken = await this.#patiently(this.#parts.flow.ran(report.job, report, this.#signal));
     this.#end({ kind: "stored", taken: taken.kind === "taken" });
     const outcome = taken.kind === "taken" ? await taken.outcome : taken;

@@ -5,10 +5,12 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { CairnError, type ErrorCode, type Log, limits } from "../base/index.ts";
-import { text } from "./bodies.ts";
+import { readJson, text } from "./bodies.ts";
 import { answerNetwork, type NetworkControls } from "./control-network.ts";
+import { answerTasks, type TaskControls } from "./control-tasks.ts";
 import { answerToolchains, type ToolchainControls } from "./control-toolchains.ts";
 import { answerTrees, followed, type Tell, type TreeControls } from "./control-trees.ts";
+import { answerTrust, type TrustControls } from "./control-trust.ts";
 import { answerTunnels } from "./control-tunnels.ts";
 import { answerWork, type WorkControls } from "./control-work.ts";
 
@@ -35,18 +37,25 @@ export interface Controls {
   /** The same of the store alone, all of which is read. */
   doctorStore(tell: Tell, signal: AbortSignal): Promise<unknown>;
   stop(): void;
-  /**
-   * Signed results of a compile: of a source or a file, by its path and the digest of its content, or of an action; "" for what is not known.
-   *
-   * @throws {CairnError} network-absent
-   */
-  attestations(question: { readonly file: string; readonly digest: string; readonly action: string }): Promise<unknown>;
+  /** Signed results of a compile. @throws {CairnError} network-absent */
+  attestations(question: ResultNamed): Promise<unknown>;
+  /** Who reproduced such a result, signed by this node. @throws {CairnError} network-absent */
+  summary(question: ResultNamed): Promise<unknown>;
   /** Which member of that network signs with an attestation key; nothing is known of other networks. @throws {CairnError} network-absent */
   signer(key: string, network: string): Promise<unknown>;
   readonly network: NetworkControls;
   readonly trees: TreeControls;
   readonly toolchains: ToolchainControls;
   readonly work: WorkControls;
+  readonly trust: TrustControls;
+  readonly tasks: TaskControls;
+}
+
+/** A source or a file, by its path and the digest of its content, or an action; "" for what is not known. */
+export interface ResultNamed {
+  readonly file: string;
+  readonly digest: string;
+  readonly action: string;
 }
 
 /** What somebody typed, the absolute path that it may be, and the digest that it is or that the file has; "" for what is not known. */
@@ -108,8 +117,12 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       return send(response, 200, await controls.explain(url.searchParams.get("file") ?? ""));
     case "GET /attestations":
       return send(response, 200, await controls.attestations(named(url.searchParams)));
+    case "GET /summary":
+      return send(response, 200, await controls.summary(named(url.searchParams)));
     case "GET /signer":
       return send(response, 200, await controls.signer(url.searchParams.get("key") ?? "", url.searchParams.get("network") ?? ""));
+    case "GET /evidence":
+      return send(response, 200, await controls.trust.evidence());
     case "GET /config":
       return send(response, 200, controls.config());
     case "POST /config":
@@ -119,11 +132,13 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
     case "POST /doctor/store":
       return followed(response, undefined, (_, tell, signal) => controls.doctorStore(tell, signal));
     case "POST /gc":
-      return send(response, 200, await controls.gc(readGc(await readJson(request))));
+      return send(response, 200, await controls.gc(readGc(await readJson(request, BODY_BYTES))));
     case "POST /pin":
-      return followed(response, readPin(await readJson(request)), (question, tell, signal) => controls.pin(question, tell, signal));
+      return followed(response, readPin(await readJson(request, BODY_BYTES)), (question, tell, signal) =>
+        controls.pin(question, tell, signal),
+      );
     case "POST /unpin":
-      return send(response, 200, await controls.unpin(readPin(await readJson(request))));
+      return send(response, 200, await controls.unpin(readPin(await readJson(request, BODY_BYTES))));
     case "GET /pins":
       return send(response, 200, await controls.pins());
     case "POST /stop":
@@ -131,13 +146,16 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
       return controls.stop();
     default: {
       const question = `${request.method} ${url.pathname}`;
-      const body = (): Promise<unknown> => readJson(request);
+      if (url.pathname.startsWith("/task/"))
+        return answerTasks(controls.tasks, question, await readJson(request, limits.task.reportBytes), response);
+      const body = (): Promise<unknown> => readJson(request, BODY_BYTES);
       const answer =
         answerNetwork(controls.network, question, body) ??
         answerTunnels(() => controls.network.tunnels(), question, body) ??
         answerToolchains(controls.toolchains, question, body) ??
         answerWork(controls.work, question);
       if (answer === undefined && url.pathname.startsWith("/tree/")) return answerTrees(controls.trees, question, await body(), response);
+      if (answer === undefined && url.pathname.startsWith("/trust/")) return answerTrust(controls.trust, question, await body(), response);
       if (answer === undefined) return send(response, 404, { error: { code: "usage", path: url.pathname } });
       return send(response, 200, await answer);
     }
@@ -146,7 +164,7 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
 
 const MEETS = /^(network|peer|data|blob|address|tunnel)-/;
 
-function named(query: URLSearchParams): { file: string; digest: string; action: string } {
+function named(query: URLSearchParams): ResultNamed {
   return { file: query.get("file") ?? "", digest: query.get("digest") ?? "", action: query.get("action") ?? "" };
 }
 
@@ -160,23 +178,6 @@ function statusOf(code: ErrorCode): number {
 function send(response: ServerResponse, status: number, body: unknown): void {
   if (response.headersSent) return;
   response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    if (!(chunk instanceof Buffer)) continue;
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES) throw new CairnError("limit-exceeded", { what: "body", bytes });
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString("utf8");
-  try {
-    return text === "" ? {} : (JSON.parse(text) as unknown);
-  } catch (error) {
-    throw new CairnError("usage", { why: "the body is not JSON" }, error);
-  }
 }
 
 function readPin(body: unknown): PinQuestion {

@@ -1,0 +1,44 @@
+/**
+ * Results of Bazel that came by HTTP: given only while all that they name is here, or Bazel would go without what it was told it has. What lies
+ * under such a key and is no result is some other tool's, and given as it is.
+ *
+ * Knows: which entries these are. Does not know: what a result names; see remote-results.ts.
+ */
+import { limits } from "../base/index.ts";
+import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
+import { loadRemoteCodec } from "../wire/index.ts";
+import { RemoteBlobs, type RemoteStore } from "./remote-blobs.ts";
+import { RemoteResults } from "./remote-results.ts";
+
+/** Under what name entries of Bazel are kept, by whichever door they come. */
+const DOOR = "bazel-ac";
+
+export interface BazelResultsParts {
+  readonly store: RemoteStore;
+  readonly entries: DoorEntries;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export class BazelResults {
+  readonly #parts: BazelResultsParts;
+  /** The protobuf library is loaded when the first result is asked for. */
+  #results: Promise<RemoteResults> | undefined;
+
+  constructor(parts: BazelResultsParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether an entry of a door may be given. */
+  async isGivable(door: string, entry: DoorEntry, signal: AbortSignal): Promise<boolean> {
+    if (door !== DOOR || entry.size > limits.remoteExecution.resultBytes) return true;
+    const read = await this.#parts.store.read(entry.blob, signal);
+    this.#results ??= this.#load();
+    return read.kind === "hit" && (await (await this.#results).isWholeOrOther(read.bytes, signal));
+  }
+
+  async #load(): Promise<RemoteResults> {
+    const codec = await loadRemoteCodec();
+    return new RemoteResults({ ...this.#parts, blobs: new RemoteBlobs({ store: this.#parts.store, codec }), codec });
+  }
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { test } from "node:test";
+import { CairnError } from "../base/index.ts";
+import { answerTasks, type TaskControls } from "./control-tasks.ts";
+
+const GOOD = {
+  root: "/project",
+  cwd: "/project/sub",
+  command: ["make"],
+  inputs: ["src"],
+  named: [],
+  outputs: ["out", "../dist/"],
+  environment: { A: "1" },
+  path: "/usr/bin",
+  home: "/home/me",
+  sandbox: "auto",
+  umask: 0o22,
+};
+const REPORT = { job: "one", exitCode: 0, stdout: "aGk=", stderr: "", startedAtMs: 1, endedAtMs: 2 };
+
+/** What a flow behind the door is asked. */
+async function asked(question: string, body: unknown): Promise<unknown> {
+  let heard: unknown;
+  const hear = (what: unknown): Promise<never> => {
+    heard = what;
+    return Promise.resolve({} as never);
+  };
+  const response = { once: () => undefined, writeHead: () => undefined, write: () => true, end: () => undefined, headersSent: true };
+  await answerTasks({ plan: hear, ask: hear, ran: hear } satisfies TaskControls, question, body, response as unknown as ServerResponse);
+  return heard;
+}
+
+test("a question is told with paths below the root", async () => {
+  const { inputs, outputs, environment, network } = (await asked("POST /task/ask", GOOD)) as Record<string, unknown>;
+  assert.deepEqual([inputs, outputs, environment, network], [["src"], ["sub/out", "dist"], new Map([["A", "1"]]), false]);
+  const report = (await asked("POST /task/ran", REPORT)) as Record<string, unknown>;
+  assert.deepEqual(report.stdout, Buffer.from("hi"));
+});
+
+const wrong: readonly (readonly [changes: object, why: RegExp])[] = [
+  [{ root: "project" }, /absolute/],
+  [{ root: "/project/" }, /absolute/],
+  [{ cwd: "/project/../etc" }, /absolute/],
+  [{ cwd: "/projects" }, /does not lie in/],
+  [{ command: [] }, /no command/],
+  [{ command: ["a\0b"] }, /not text/],
+  [{ command: Array.from({ length: 9_000 }, () => "x") }, /at most/],
+  [{ inputs: "src" }, /list/],
+  [{ outputs: ["../../etc"] }, /outside the project/],
+  [{ outputs: ["/etc/passwd"] }, /outside the project/],
+  [{ outputs: ["/projects"] }, /outside the project/],
+  [{ outputs: [".."] }, /whole project/],
+  [{ outputs: ["../.git/hooks/pre-commit"] }, /repository itself/],
+  [{ outputs: ["a", "a/b"] }, /in another/],
+  [{ outputs: ["a", "./a"] }, /twice/],
+  [{ outputs: ["x".repeat(3_000)] }, /too long/],
+  [{ environment: { "A B": "" } }, /no variable/],
+  [{ environment: { A: 1 } }, /no variable/],
+  [{ sandbox: "perhaps" }, /auto, always or never/],
+  [{ umask: -1 }, /whole number/],
+];
+for (const [changes, why] of wrong)
+  test(`${JSON.stringify(changes).slice(0, 60)}: ${why}`, async () => {
+    const isRefused = (error: unknown): boolean => error instanceof CairnError && why.test(String(error.facts.why));
+    await assert.rejects(async () => asked("POST /task/ask", { ...GOOD, ...changes }), isRefused);
+  });
+
+test("a report that is none is refused", async () => {
+  for (const changes of [{ exitCode: 256 }, { startedAtMs: 3 }, { job: 1 }, { stdout: "x".repeat(8_000_000) }])
+    await assert.rejects(async () => asked("POST /task/ran", { ...REPORT, ...changes }), CairnError);
+  await assert.rejects(async () => asked("POST /task/other", REPORT), CairnError);
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as otherWork } from "node:timers/promises";
+import { digestOf, limits } from "../base/index.ts";
+import type { ActionRunner, ExecutorOutcome } from "../contracts/index.ts";
+import type { RemoteCodec } from "../wire/index.ts";
+import { codec } from "./remote.fixture.ts";
+import type { Runnable } from "./remote-actions.ts";
+import { codes, RemoteFailure } from "./remote-failure.ts";
+import { RemoteOperations } from "./remote-operations.ts";
+
+type OperationInit = ReturnType<RemoteCodec["operationOf"]>;
+
+const { operations: mostOpen, operationsEnded: mostEnded, endedKeptMs, abandonedMs } = limits.remoteExecution;
+
+const done: ExecutorOutcome = {
+  kind: "done",
+  exitCode: 0,
+  stdout: Buffer.alloc(0),
+  stderr: Buffer.alloc(0),
+  outputs: [],
+  strange: [],
+  used: { wallMs: 1, cpuMs: undefined, residentBytes: undefined },
+};
+
+const runnable: Runnable = {
+  isShared: true,
+  outputs: [],
+  action: {
+    program: "/usr/bin/env",
+    arguments: ["true"],
+    environment: new Map(),
+    cwd: "/",
+    toolchain: undefined,
+    inputs: [],
+    directories: [],
+    outputs: [],
+    limits: limits.remoteExecution.action,
+  },
+};
+
+/** Operations whose actions are whatever is asked for, and whose results nobody keeps. */
+function operationsOn(run: ActionRunner["run"], told: string[] = []): RemoteOperations {
+  const actions = { read: async () => runnable, result: async () => ({ exitCode: 0 }) };
+  const results = { find: async () => undefined, keep: async () => undefined };
+  const log = { event: (_level: string, event: string) => void told.push(event) };
+  return new RemoteOperations({ runner: { run }, actions, results, codec, log, now: Date.now });
+}
+
+function asked(what: string): Parameters<RemoteOperations["execute"]>[0] {
+  return { instance: "", action: { digest: digestOf(what), size: what.length }, skipCache: false };
+}
+
+/** What a client hears, the last of it last. */
+class Ear {
+  readonly heard: OperationInit[] = [];
+  readonly leave = new AbortController();
+  readonly send = async (operation: OperationInit): Promise<void> => void this.heard.push(operation);
+
+  get name(): string {
+    return this.heard.at(-1)?.name ?? "";
+  }
+
+  get isDone(): boolean {
+    return this.heard.at(-1)?.done === true;
+  }
+}
+
+/** Runs that end when they are told to. */
+class Runs {
+  readonly ends: ((outcome: ExecutorOutcome) => void)[] = [];
+  readonly run = (): Promise<ExecutorOutcome> => new Promise((resolve) => this.ends.push(resolve));
+}
+
+async function until(what: () => boolean, signal: AbortSignal): Promise<void> {
+  while (!what()) await otherWork(undefined, { signal });
+}
+
+function assertGone(operations: RemoteOperations, name: string): Promise<void> {
+  const { send, leave } = new Ear();
+  return assert.rejects(
+    operations.wait(name, send, leave.signal),
+    (error) => error instanceof RemoteFailure && error.code === codes.notFound,
+  );
+}
+
+test("those that have ended keep none from beginning; the latest of them can be asked about", async () => {
+  await using operations = operationsOn(async () => done);
+  const names: string[] = [];
+  for (let i = 0; i < mostOpen + 100; i++) {
+    const ear = new Ear();
+    await operations.execute(asked(`${i}`), ear.send, ear.leave.signal);
+    assert.equal(ear.isDone, true);
+    names.push(ear.name);
+  }
+  const later = new Ear();
+  await operations.wait(names.at(-mostEnded) ?? "", later.send, later.leave.signal);
+  assert.equal(later.isDone, true);
+  await assertGone(operations, names.at(-mostEnded - 1) ?? "");
+});
+
+test("as many as there may be run or wait, and the next is refused", async (t) => {
+  const runs = new Runs();
+  await using operations = operationsOn(runs.run);
+  const ears = Array.from({ length: mostOpen }, () => new Ear());
+  const all = ears.map((ear, i) => operations.execute(asked(`${i}`), ear.send, ear.leave.signal));
+  await until(() => ears.every(({ name }) => name !== ""), t.signal);
+  const one = new Ear();
+  await assert.rejects(operations.execute(asked("one more"), one.send, one.leave.signal), { code: codes.resourceExhausted });
+  for (let i = 0; i < mostOpen; i++) {
+    await until(() => runs.ends.length > i, t.signal);
+    runs.ends[i]?.(done);
+  }
+  await Promise.all(all);
+});
+
+test("one that everybody has left, and that ends before it is stopped, is forgotten like others", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const runs = new Runs();
+  const told: string[] = [];
+  await using operations = operationsOn(runs.run, told);
+  const ear = new Ear();
+  const left = assert.rejects(operations.execute(asked("x"), ear.send, ear.leave.signal));
+  await until(() => runs.ends.length === 1, t.signal);
+  ear.leave.abort(new Error("gone"));
+  await left;
+  runs.ends[0]?.(done);
+  await until(() => told.includes("door.executed"), t.signal);
+  t.mock.timers.tick(abandonedMs);
+  const back = new Ear();
+  await operations.wait(ear.name, back.send, back.leave.signal);
+  assert.equal(back.isDone, true);
+  t.mock.timers.tick(endedKeptMs);
+  await assertGone(operations, ear.name);
+});
+
+test("nobody gets the end of a run that is being stopped for his own", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const runs = new Runs();
+  await using operations = operationsOn(runs.run);
+  const first = new Ear();
+  const left = assert.rejects(operations.execute(asked("x"), first.send, first.leave.signal));
+  await until(() => runs.ends.length === 1, t.signal);
+  first.leave.abort(new Error("gone"));
+  await left;
+  t.mock.timers.tick(abandonedMs);
+  const [second, third] = [new Ear(), new Ear()];
+  const both = [second, third].map((ear) => operations.execute(asked("x"), ear.send, ear.leave.signal));
+  await until(() => runs.ends.length === 2, t.signal);
+  runs.ends[0]?.({ kind: "unavailable", reason: "stopping", detail: "" });
+  await until(() => third.name !== "", t.signal);
+  runs.ends[1]?.(done);
+  await Promise.all(both);
+  assert.equal(second.isDone, true);
+  assert.equal(third.name, second.name);
+  assert.notEqual(second.name, first.name);
+});

@@ -1,0 +1,140 @@
+/**
+ * The action cache of the Remote Execution API: results under the digest of their action, given only while all that they name is here.
+ *
+ * Knows: what a result names. Does not know: connections, or who made a result.
+ */
+import { setImmediate as otherWork } from "node:timers/promises";
+import { CairnError, limits } from "../base/index.ts";
+import type { DoorEntries } from "../contracts/index.ts";
+import type { BlobName, RemoteCodec, RemoteResult } from "../wire/index.ts";
+import type { RemoteBlobs, RemoteStore } from "./remote-blobs.ts";
+import { RemoteFailure } from "./remote-failure.ts";
+
+export interface RemoteResultsParts {
+  readonly entries: DoorEntries;
+  readonly store: Pick<RemoteStore, "writeVerified">;
+  readonly blobs: Pick<RemoteBlobs, "name" | "bytes" | "isHere">;
+  readonly codec: RemoteCodec;
+  readonly now: () => number;
+}
+
+/** What a client would like to have along with a result. */
+export interface Inline {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** Results of Bazel are the same by whichever door they come. */
+const DOOR = "bazel-ac";
+const { resultBytes, treeBytes, inlineBytes, stepsAtOnce } = limits.remoteExecution;
+
+export class RemoteResults {
+  readonly #parts: RemoteResultsParts;
+
+  constructor(parts: RemoteResultsParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns undefined where there is none, or something that it names is not here */
+  async find(instance: string, action: BlobName, inline: Inline, signal: AbortSignal): Promise<RemoteResult | undefined> {
+    const { entries, blobs } = this.#parts;
+    const entry = await entries.find(DOOR, keyOf(instance, action), signal);
+    if (entry === undefined) return undefined;
+    if (entry.size > resultBytes) return undefined;
+    const bytes = await blobs.bytes({ digest: entry.blob, size: entry.size }, resultBytes, signal);
+    if (bytes === undefined) return undefined;
+    const result = await this.#whole(bytes, signal);
+    if (result === undefined) return undefined;
+    if (inline.stdout) result.stdoutRaw = (await this.#printed(result.stdoutDigest, signal)) ?? result.stdoutRaw;
+    if (inline.stderr) result.stderrRaw = (await this.#printed(result.stderrDigest, signal)) ?? result.stderrRaw;
+    return result;
+  }
+
+  /**
+   * Keeps a result in the place of whatever was there.
+   *
+   * @throws {RemoteFailure} invalidArgument, resourceExhausted; {CairnError} as {@link DoorEntries.keep}
+   */
+  async keep(instance: string, action: BlobName, result: RemoteResult): Promise<void> {
+    const { entries, store, codec, now } = this.#parts;
+    this.#names(result);
+    const bytes = codec.writeResult(result);
+    if (bytes.length > resultBytes) throw new RemoteFailure("resourceExhausted", `a result may have ${resultBytes} bytes`);
+    const blob = codec.nameOf(bytes);
+    await store.writeVerified(blob.digest, bytes);
+    entries.keep(DOOR, keyOf(instance, action), { blob: blob.digest, size: blob.size, meta: {}, at: now() }, true);
+  }
+
+  /** Whether bytes are no result, or one of which all is here. */
+  async isWholeOrOther(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.isWhole(this.#parts.codec.readResult(bytes), signal);
+    } catch (error) {
+      if (isOther(error)) return true;
+      throw error;
+    }
+  }
+
+  /** Other tools may keep under such a key, by HTTP, what is no result at all. */
+  async #whole(bytes: Uint8Array, signal: AbortSignal): Promise<RemoteResult | undefined> {
+    try {
+      const result = this.#parts.codec.readResult(bytes);
+      return (await this.isWhole(result, signal)) ? result : undefined;
+    } catch (error) {
+      if (isOther(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether all that a result names is here; it stays for a while then. @throws {CairnError} frame-invalid; {RemoteFailure} */
+  async isWhole(result: RemoteResult, signal: AbortSignal): Promise<boolean> {
+    let looked = 0;
+    for await (const name of this.#named(result, signal)) {
+      if (name === undefined || !this.#parts.blobs.isHere(name)) return false;
+      if (++looked % stepsAtOnce === 0) await otherWork(undefined, { signal });
+    }
+    return true;
+  }
+
+  /** All that a result names, down to the files of its trees, and each tree after those; undefined where a tree is not here. */
+  async *#named(result: RemoteResult, signal: AbortSignal): AsyncGenerator<BlobName | undefined> {
+    const { blobs, codec } = this.#parts;
+    const { files, trees } = this.#names(result);
+    yield* files;
+    for (const tree of trees) {
+      const bytes = await blobs.bytes(tree, treeBytes, signal);
+      if (bytes === undefined) {
+        yield undefined;
+        return;
+      }
+      const { root, children } = codec.readTree(bytes);
+      for (const directory of [root, ...children]) for (const { digest } of directory?.files ?? []) yield blobs.name(digest);
+      yield tree;
+    }
+  }
+
+  /** @throws {RemoteFailure} invalidArgument where something names no blob */
+  #names(result: RemoteResult): { readonly files: readonly BlobName[]; readonly trees: readonly BlobName[] } {
+    const { blobs } = this.#parts;
+    const printed = [result.stdoutDigest, result.stderrDigest].filter((digest) => digest !== undefined);
+    return {
+      files: [...result.outputFiles.map(({ digest }) => blobs.name(digest)), ...printed.map((digest) => blobs.name(digest))],
+      trees: result.outputDirectories.map(({ treeDigest }) => blobs.name(treeDigest)),
+    };
+  }
+
+  async #printed(digest: RemoteResult["stdoutDigest"], signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (digest === undefined) return undefined;
+    const name = this.#parts.blobs.name(digest);
+    return name.size > inlineBytes ? undefined : this.#parts.blobs.bytes(name, inlineBytes, signal);
+  }
+}
+
+/** Whether it says that what was read is no result. */
+function isOther(error: unknown): boolean {
+  return error instanceof RemoteFailure || (error instanceof CairnError && error.code === "frame-invalid");
+}
+
+function keyOf(instance: string, { digest }: BlobName): string {
+  return instance === "" ? digest : `${instance}/${digest}`;
+}
