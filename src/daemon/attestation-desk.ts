@@ -6,8 +6,8 @@
  */
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type AttestationId, type Digest, type Key, type Log, limits } from "../base/index.ts";
-import type { Admission, AttestationSet, IdRanges, KnownAttestation, SharedResult } from "../contracts/index.ts";
-import { attestationOf, type Members, signerIn, verifiedId } from "../trust/index.ts";
+import type { Admission, Attestation, AttestationSet, IdRanges, KnownAttestation, SharedResult } from "../contracts/index.ts";
+import { attestationOf, type Members, signerIn, verifiedId, voter } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 
 /** Where attestations are kept. */
@@ -16,6 +16,8 @@ export interface AttestationStore {
   bodies(ids: readonly AttestationId[]): Uint8Array[];
   /** Whether there is one of a result of that request. */
   knows(manifest: Digest): boolean;
+  /** Those of one action, as far as they are to be looked at. @param groupOf who has one voice with others */
+  of(action: Digest, groupOf: (signer: Key) => string | undefined): Uint8Array[];
   add(attestations: readonly KnownAttestation[]): number;
   keepOnly(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<void>;
 }
@@ -44,6 +46,7 @@ interface Waiting {
 export class AttestationDesk implements AttestationSet, Disposable {
   readonly #parts: AttestationDeskParts;
   readonly #listeners: ((ids: readonly AttestationId[]) => void)[] = [];
+  readonly #readers: ((known: readonly KnownAttestation[]) => void)[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #stop = new AbortController();
   #waitingCount = 0;
@@ -64,6 +67,16 @@ export class AttestationDesk implements AttestationSet, Disposable {
     return this.#parts.known.bodies(ids);
   }
 
+  /** What is known of an action of that request, verified when it was taken in: of each domain as much as matters, and what this node has signed besides. */
+  of(manifest: Digest, action: Digest): Attestation[] {
+    const { known, members, codec } = this.#parts;
+    const { state, self } = members;
+    if (state === undefined) return [];
+    const groupOf = (signer: Key): string | undefined => (signerIn(state, signer)?.key === self ? self : voter(state, signer)?.domain);
+    const all = known.of(action, groupOf).map((bytes) => codec.decodeAttestation(bytes));
+    return all.filter((one) => one.manifest === manifest); // An action is of one request, and whoever says something else of none.
+  }
+
   onOwn(listener: (ids: readonly AttestationId[]) => void): void {
     this.#listeners.push(listener);
   }
@@ -74,9 +87,16 @@ export class AttestationDesk implements AttestationSet, Disposable {
     const own = shared.flatMap((one): KnownAttestation[] => {
       const { id, attestation } = attestationOf(members.network, one);
       const bytes = codec.encodeAttestation(attestation);
-      return bytes === undefined ? [] : [{ id, signer: one.execution.signer, manifest: one.manifest, bytes }];
+      return bytes === undefined ? [] : [{ id, signer: one.execution.signer, manifest: one.manifest, action: one.entry.action, bytes }];
     });
-    if (known.add(own) > 0) for (const listener of this.#listeners) listener(own.map(({ id }) => id));
+    if (known.add(own) === 0) return;
+    for (const listener of this.#listeners) listener(own.map(({ id }) => id));
+    this.#tell(own);
+  }
+
+  /** Calls `listener` with what is known now and was not before. */
+  onKnown(listener: (known: readonly KnownAttestation[]) => void): void {
+    this.#readers.push(listener);
   }
 
   admit(attestations: readonly Uint8Array[], done: (admission: Admission) => void): void {
@@ -98,7 +118,9 @@ export class AttestationDesk implements AttestationSet, Disposable {
       for (let at = 0; at < next.attestations.length && !this.#stop.signal.aborted; at += VERIFIED_AT_ONCE) {
         await otherWork();
         const checked = next.attestations.slice(at, at + VERIFIED_AT_ONCE).map((bytes) => checkAttestation(this.#parts, bytes));
-        total.kept += this.#parts.known.add(checked.flatMap((one) => (one.kind === "good" ? [one.attestation] : [])));
+        const good = checked.flatMap((one) => (one.kind === "good" ? [one.attestation] : []));
+        total.kept += this.#parts.known.add(good);
+        this.#tell(good);
         total.forged += checked.filter(({ kind }) => kind === "forged").length;
         total.unwelcome += checked.filter(({ kind }) => kind === "unwelcome").length;
         if (total.forged > 0) break; // Whoever sent that is not asked again.
@@ -109,6 +131,10 @@ export class AttestationDesk implements AttestationSet, Disposable {
       next.done(total);
     }
     this.#isWorking = false;
+  }
+
+  #tell(known: readonly KnownAttestation[]): void {
+    if (known.length > 0) for (const listener of this.#readers) listener(known);
   }
 
   /** What is not of an active member is no part of the set. */
@@ -134,11 +160,12 @@ export function checkAttestation(
 ): Checked {
   try {
     const attestation = codec.decodeAttestation(bytes);
-    const { signer } = attestation.execution;
+    const { manifest, action, execution } = attestation;
+    const { signer } = execution;
     // First what costs little.
     if (members.state === undefined || signerIn(members.state, signer)?.standing !== "active") return { kind: "unwelcome" };
     const id = verifiedId(members.network, attestation);
-    return id === undefined ? { kind: "forged" } : { kind: "good", attestation: { id, signer, manifest: attestation.manifest, bytes } };
+    return id === undefined ? { kind: "forged" } : { kind: "good", attestation: { id, signer, manifest, action, bytes } };
   } catch {
     return { kind: "forged" }; // Nobody who looks at what is passed on passes that on.
   }

@@ -1,30 +1,52 @@
 /**
  * The composition root: builds everything top to bottom; each part may use only what stands above it.
  */
+import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
-import { availableParallelism, homedir } from "node:os";
-import { type Digest, type Environment, type Home, type Log, loadConfig, readStaticPeers } from "../base/index.ts";
+import { availableParallelism, homedir, totalmem } from "node:os";
+import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
-import { LocalToolchains, SandboxExecutor } from "../exec/index.ts";
-import { CompileFlow, CompilesForOthers, type Helpers, Statistics } from "../flows/index.ts";
-import { DiskStore, FileTable, KnownAttestations, openDatabase, Pins, SqliteIndex, SqliteShelf } from "../store/index.ts";
+import { LocalExecutor, LocalToolchains, Programs, SandboxExecutor, workPlaces } from "../exec/index.ts";
+import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow } from "../flows/index.ts";
+import {
+  DiskStore,
+  FileTable,
+  KnownAttestations,
+  openDatabase,
+  Pins,
+  SqliteDoorEntries,
+  SqliteIndex,
+  SqliteShelf,
+  UnverifiedResults,
+} from "../store/index.ts";
+import { loadTaskCodec } from "../wire/index.ts";
 import { connectionsMax } from "./connections.ts";
 import { NodeControls } from "./controls.ts";
+import { Doors } from "./doors.ts";
 import { FirstSight } from "./first-sight.ts";
+import { GeneralWork } from "./general-work.ts";
 import { Housekeeper } from "./housekeeper.ts";
+import { KeptTrees } from "./kept-trees.ts";
+import { LentContents } from "./lent-contents.ts";
 import { LiveSettings } from "./live-settings.ts";
-import { lockHome } from "./lock.ts";
+import { holdLock } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { isOnBattery } from "./power.ts";
 import { prepareHome } from "./prepare-home.ts";
-import { sandboxOptions } from "./sandbox-home.ts";
+import { sandboxOptions, sandboxPlace } from "./sandbox-home.ts";
+import { removeLeftovers, SandboxHold, setLeftoversAside } from "./sandbox-leftovers.ts";
+import { Seldom } from "./seldom.ts";
 import { ShareControls } from "./share-controls.ts";
 import { SharingService } from "./sharing.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 import { OwnToolchainControls } from "./toolchain-controls.ts";
 import { ToolchainService } from "./toolchain-service.ts";
+import { OwnTrustControls } from "./trust-controls.ts";
 import { WorkShare } from "./work-share.ts";
 import { Worker } from "./worker.ts";
+
+/** What chance is cut into. */
+const CHANCES = 2 ** 32;
 
 export interface DaemonParts {
   readonly log: Log;
@@ -40,13 +62,14 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
   const { config, values } = loadConfig(home.configFile, env);
   const paths = prepareHome(home);
-  stack.use(lockHome(paths.lock));
+  stack.use(holdLock(paths.lock));
   // All of this belonged to a daemon that is no more.
   rmSync(paths.unresponsive, { force: true });
   for (const socket of [paths.compileSocket, paths.controlSocket]) removeStale(socket);
 
   const database = stack.use(openDatabase({ log, now }, { file: paths.database }));
   const pins = Pins.open({ log }, { file: paths.pins });
+  const keptTrees = stack.use(KeptTrees.open({ log, pins, now }, { file: paths.treeCopies }));
   const store = stack.use(
     DiskStore.open(
       { log, now, database, isPinned: (digest) => pins.holdsBlob(digest) },
@@ -56,16 +79,18 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const index = stack.use(SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) }));
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
-  const sandbox = stack.use(new SandboxExecutor({ blobs: store, files, log }, sandboxOptions(home, env)));
+  const hold = stack.use(new SandboxHold());
+  const lent = new LentContents({ store });
+  const sandbox = stack.use(new SandboxExecutor({ blobs: lent, files, log }, sandboxOptions(home, hold, env)));
   const statistics = new Statistics({ index });
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
   const stop = new AbortController();
   stack.defer(() => stop.abort());
-  const firstSight = new FirstSight({ toolchains, log, env, looked: () => worker.changed() });
+  const firstSight = new FirstSight({ toolchains, log, env, looked: () => worker.changed(), now: () => performance.now() });
   const share = new WorkShare(
     {
-      ownRunning: () => flow.running,
+      ownRunning: () => flow.running + actions.running,
       ownIdleMs: () => flow.idleMs,
       isOnBattery,
       hour: () => new Date().getHours(),
@@ -95,18 +120,22 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       },
     ),
   );
+  const general = new GeneralWork(config);
   const worker = new Worker({
     compiles: new CompilesForOthers({ executor: sandbox, toolchains: supply }),
     sandbox,
     share,
     admits: (member) => network.worksFor(member),
+    actsFor: (member) => network.actsFor(member),
+    system: () => general.offered,
     toolchains: () => supply.digests,
+    memoryBytes: Math.floor(totalmem() * limits.sandbox.memory.othersPart),
     log,
     now: () => performance.now(),
   });
-  const recalled = (): void => {
-    records.clear();
-    flow.forgetAnswers();
+  const forgetting = stack.use(new Seldom(() => records.clear(), limits.trust.recordsClearedMs));
+  const recalled = (action?: Digest): void => {
+    if (flow.recall(action)) forgetting.soon();
   };
   // Ends after those who build: what they finish in the end is signed and kept as well.
   const network: NetworkService = stack.use(
@@ -117,7 +146,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         shelf,
         known: () => KnownAttestations.open({ database }),
         local: { store, index, isQuiet: () => flow.quiet },
+        localTrees: { store, pins, kept: keptTrees, isQuiet: () => flow.quiet, capacityBytes: config.storeCapacityBytes },
         recalled,
+        speak: (action) => flow.speak(action),
         desk: worker,
         capacity: {
           now: () => ({ ...worker.capacity(), takesToolchains: supply.takes }),
@@ -142,7 +173,14 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const sharing = stack.use(
     new SharingService(
-      { store, index, log, network: () => network.sharing, isStarting: () => network.isStarting },
+      {
+        store,
+        index,
+        log,
+        network: () => network.sharing,
+        isStarting: () => network.isStarting,
+        random: () => randomInt(CHANCES) / CHANCES,
+      },
       { policy: config.sharingPolicy },
     ),
   );
@@ -150,8 +188,45 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     const { workers, placement } = network;
     return workers === undefined || placement === undefined ? undefined : { workers, placement };
   };
+  const actions: Actions = stack.use(
+    new Actions({ executor: sandbox, helpers, system: () => general.system, store, log }, { cores: availableParallelism() }),
+  );
+  const unverified = new UnverifiedResults({ database });
   const flow: CompileFlow = stack.use(
-    new CompileFlow({ files, toolchains, store, index, statistics, sharing, helpers, log, now }, { homeDirectory: homedir() }),
+    new CompileFlow(
+      {
+        files,
+        toolchains,
+        store,
+        index,
+        statistics,
+        sharing,
+        helpers,
+        executor: new LocalExecutor({ files }),
+        unverified,
+        recalled,
+        log,
+        now,
+      },
+      { homeDirectory: homedir() },
+    ),
+  );
+  flow.forgetUnverified();
+  const tasks = new TaskFlow(
+    {
+      store,
+      index,
+      sharing,
+      codec: loadTaskCodec,
+      files,
+      programs: new Programs({ files, now: () => performance.now() }),
+      sandbox,
+      lend: (contents) => lent.lend(contents),
+      statistics,
+      log,
+      now,
+    },
+    { places: workPlaces },
   );
   const records = new HotRecords(
     { log },
@@ -163,25 +238,44 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     if (works) await worker.look();
     if (works || network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
-  const housekeeper = stack.use(new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, end }, { home, paths }));
+  const sweep = (): void => void removeLeftovers(log, setLeftoversAside(sandboxPlace(home)));
+  const housekeeper = stack.use(
+    new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, sweep, end }, { home, paths }),
+  );
   const compilers = new OwnToolchainControls({
     service: supply,
     findCompilers: () => firstSight.look(stop.signal),
     installed: () => toolchains.installed(),
     nameOf: (member) => network.member(member).name,
+    changed: () => worker.changed(),
     now,
   });
+  const doors = stack.use(
+    new Doors(
+      {
+        store,
+        entries: new SqliteDoorEntries({ database, blobs: store }),
+        execution: { runner: actions, root: workPlaces.inputs },
+        statistics,
+        log,
+        now,
+      },
+      { ccacheSocket: paths.ccacheSocket },
+    ),
+  );
   const settings = new LiveSettings(
     {
       load: () => loadConfig(home.configFile, env),
       changed: (now) => {
         sharedWork.follow(now);
-        network.follow({ pattern: now.placementPattern, healthCheckMs: now.placementHealthCheckMs });
+        void doors.follow(now);
+        network.follow({ pattern: now.placementPattern, healthCheckMs: now.placementHealthCheckMs }, now.workWith);
+        worker.changed();
       },
     },
     { file: home.configFile, values },
   );
-  const sharedWork: ShareControls = new ShareControls({ share, worker, readAgain: () => settings.again() });
+  const sharedWork: ShareControls = new ShareControls({ share, worker, general, readAgain: () => settings.again() });
   const controls = new NodeControls(
     {
       store,
@@ -194,8 +288,11 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       network,
       sharing,
       sandbox,
+      doors,
       toolchains: compilers,
       work: sharedWork,
+      trust: new OwnTrustControls({ index, flow, network }),
+      tasks,
       settings,
       now,
       end: () => end("asked to"),
@@ -206,6 +303,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   stack.use(await ControlDoor.open({ controls, log }, bindable(privateName(paths.controlSocket))));
   stack.use(await CompileDoor.open({ flow, records, log }, bindable(privateName(paths.compileSocket)), connectionsMax()));
   for (const socket of [paths.controlSocket, paths.compileSocket]) stack.use(publish(socket));
+  void doors.follow(config); // Compilers do not wait for libraries that build tools need.
   rmSync(paths.starting, { force: true }); // Not before a wrapper would find this daemon: it would start another one.
   network.begin(); // Builds do not wait for it.
   const built = stack.move();

@@ -3,10 +3,12 @@
  */
 import { accessSync, constants } from "node:fs";
 import { type Config, type Home, limits, type NameRecord } from "../base/index.ts";
-import type { Controls, HotRecords, ToolchainControls } from "../doors/index.ts";
+import type { HistoryRow } from "../contracts/index.ts";
+import type { Controls, HotRecords, ResultNamed, ToolchainControls } from "../doors/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
-import { type CompileFlow, type Counts, partGifts, type Statistics } from "../flows/index.ts";
+import { type CompileFlow, type Counts, partGifts, type Statistics, type TaskFlow } from "../flows/index.ts";
 import type { DiskStore, InspectionLimits, Pins, SqliteIndex } from "../store/index.ts";
+import type { Doors } from "./doors.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { NetworkService } from "./network.ts";
@@ -17,6 +19,7 @@ import type { ShareControls } from "./share-controls.ts";
 import type { SharingService } from "./sharing.ts";
 import { checkStore } from "./store-doctor.ts";
 import { type Tell, Trees } from "./trees.ts";
+import type { OwnTrustControls } from "./trust-controls.ts";
 import { version } from "./version.ts";
 
 export interface ControlParts {
@@ -32,6 +35,9 @@ export interface ControlParts {
   readonly sandbox: SandboxExecutor;
   readonly toolchains: ToolchainControls;
   readonly work: ShareControls;
+  readonly doors: Doors;
+  readonly trust: OwnTrustControls;
+  readonly tasks: TaskFlow;
   readonly settings: LiveSettings;
   readonly now: () => number;
   readonly end: () => void;
@@ -65,7 +71,7 @@ export class NodeControls implements Controls {
     const { stateDir, cacheDir, runDir, binDir, configFile } = options.home;
     const own = [stateDir, cacheDir, runDir, binDir, configFile];
     this.trees = new Trees({ ...parts, network: () => parts.network.trees, named: resolve }, { own });
-    this.#pinning = new Pinning({ ...parts, resolve, trees: this.trees });
+    this.#pinning = new Pinning({ ...parts, resolve, trees: this.trees, copiesOf: (root) => parts.network.copiesOf(root) });
   }
 
   get network(): NetworkService {
@@ -76,17 +82,35 @@ export class NodeControls implements Controls {
     return this.#parts.work;
   }
 
+  get trust(): OwnTrustControls {
+    return this.#parts.trust;
+  }
+
+  get tasks(): TaskFlow {
+    return this.#parts.tasks;
+  }
+
   get toolchains(): ToolchainControls {
     return this.#parts.toolchains;
   }
 
-  /** By what the history knows of `file` as a source, or else by the digest of its content, or by an action. */
-  async attestations({ file, digest, action }: { file: string; digest: string; action: string }): Promise<unknown> {
+  async attestations(question: ResultNamed): Promise<unknown> {
     await this.#parts.flow.catchUp();
     const attestations = await this.#parts.network.attestations();
+    return attestations.find(this.#meant(question));
+  }
+
+  async summary(question: ResultNamed): Promise<unknown> {
+    await this.#parts.flow.catchUp();
+    const summaries = await this.#parts.network.summaries();
+    return summaries.find(this.#meant(question));
+  }
+
+  /** By what the history knows of `file` as a source, or else by the digest of its content, or by an action. */
+  #meant({ file, digest, action }: ResultNamed): { readonly action: string; readonly output: string } {
     const row = file === "" ? undefined : this.#parts.index.history(file);
     const compiled = row === undefined ? undefined : (JSON.parse(row.body) as { readonly action?: string }).action;
-    return attestations.find({ action: compiled ?? action, output: digest });
+    return { action: compiled ?? action, output: digest };
   }
 
   async signer(key: string, network: string): Promise<unknown> {
@@ -113,6 +137,7 @@ export class NodeControls implements Controls {
       hot: records.facts,
       network: this.#parts.network.status(),
       work: this.#parts.work.now,
+      doors: this.#parts.doors.status(),
     };
   }
 
@@ -149,13 +174,14 @@ export class NodeControls implements Controls {
   async explain(file: string): Promise<unknown> {
     await this.#parts.flow.catchUp();
     await this.#parts.housekeeper.takeHits();
-    const row = file === "" ? this.#parts.index.latestHistory() : this.#parts.index.history(file);
+    const row = file === "" ? this.#latest() : this.#parts.index.history(file);
     if (row === undefined) return { found: false };
     const body = JSON.parse(row.body) as Record<string, unknown>;
     const servedAt = this.#parts.housekeeper.lastHit(row.request);
     const served = servedAt !== undefined && servedAt > row.at;
     const outcome = served ? "hit_local" : row.outcome;
     const at = new Date(served ? servedAt : row.at).toISOString();
+    const { asked: _, ...told } = body; // By what it can be asked for once more.
     const from = this.#named(body.from) ?? this.#copied(body.action);
     const by = served ? undefined : this.#worker(body.by);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
@@ -163,7 +189,7 @@ export class NodeControls implements Controls {
     return {
       found: true,
       record: {
-        ...body,
+        ...told,
         differences,
         refused,
         from,
@@ -175,6 +201,14 @@ export class NodeControls implements Controls {
         durationMs: body.compileMs,
       },
     };
+  }
+
+  /** The source that was compiled last, by whomever. */
+  #latest(): HistoryRow | undefined {
+    const { index, housekeeper } = this.#parts;
+    const row = index.latestHistory();
+    const hit = housekeeper.latestHit;
+    return hit === undefined || hit.at <= (row?.at ?? 0) ? row : (index.historyOf(hit.request) ?? row);
   }
 
   /** Whose work a hit was and who gave it, with the names of the machines where they are known. */
@@ -191,7 +225,15 @@ export class NodeControls implements Controls {
     const { index, sharing, network } = this.#parts;
     const entry = index.entries(manifest).find((one) => one.action === action);
     const refused = entry === undefined ? undefined : sharing.refused(manifest, entry.inputs);
-    return refused === undefined ? undefined : { name: network.nameOf(refused.signer), signer: refused.signer, why: refused.why };
+    return refused === undefined
+      ? undefined
+      : {
+          name: network.nameOf(refused.signer),
+          signer: refused.signer,
+          why: refused.why,
+          domains: refused.domains,
+          needed: refused.needed,
+        };
   }
 
   /** Who compiled something for this node. */
@@ -245,6 +287,7 @@ export class NodeControls implements Controls {
       ...[home.stateDir, home.cacheDir, home.runDir].map(writable),
       ...(await this.#checkStore(sample, false, () => undefined, new AbortController().signal)),
       await checkSandbox(this.#parts.sandbox),
+      ...this.#parts.doors.checks(),
     ];
   }
 

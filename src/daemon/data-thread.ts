@@ -126,7 +126,7 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
   const exposures = new Exposures({ plane, log, domainOf: (key) => domains.get(key) });
   const forwards = new Forwards({ plane, log });
   serveMeasurements(plane);
-  serveShareLanes(plane, (key, port) => void daemon.ask("lane", { key, port }, [port]));
+  serveShareLanes({ plane, codec }, (key, port) => void daemon.ask("lane", { key, port }, [port]));
   const fileOf = (digest: Digest, size: number): Promise<string | undefined> => daemon.ask("fileOf", { digest, size });
   const swarm = new Swarm({ plane, codec, log, now, random: Math.random, fileOf });
   const fetching = new Map<Digest, AbortController>();
@@ -156,7 +156,7 @@ async function begin(parent: MessagePort, { seed }: DataThreadOptions): Promise<
     unforward: (name) => forwards.remove(name),
     check: (name) => forwards.check(name),
     measure: ({ key, bytes }) => measure(plane, key, bytes, forever),
-    lane: async (key) => ({ key, port: await openShareLane(plane, key, forever) }),
+    lane: async (key) => ({ key, port: await openShareLane({ plane, codec }, key, forever) }),
     fetch: async (order) => {
       const stop = new AbortController();
       fetching.set(order.digest, stop);

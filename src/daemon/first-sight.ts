@@ -6,7 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import type { Environment, Log } from "../base/index.ts";
+import { type Environment, type Log, limits } from "../base/index.ts";
 import type { Toolchains } from "../contracts/index.ts";
 
 const NAMES = ["cc", "c++", "gcc", "g++", "clang", "clang++"] as const;
@@ -16,32 +16,47 @@ export interface FirstSightParts {
   readonly log: Log;
   /** Of the daemon, whose PATH is that of whoever started it. */
   readonly env: Environment;
-  /** Called when it is known which there are. */
+  /** Called each time that one more is known. */
   readonly looked: () => void;
+  /** Steady clock, ms. */
+  readonly now: () => number;
 }
 
 export class FirstSight {
   readonly #parts: FirstSightParts;
-  #looked: Promise<void> | undefined;
+  /** Those that nobody has looked at, or nobody understood. */
+  #left: readonly string[] | undefined;
+  #nextAt = 0;
+  #looking: Promise<void> = Promise.resolve();
 
   constructor(parts: FirstSightParts) {
     this.#parts = parts;
   }
 
-  /** Looks once; what is found is kept with the digests of files. */
+  /** Looks once at each that it understands, now and then at others; what is found is kept with the digests of files. */
   look(signal: AbortSignal): Promise<void> {
-    this.#looked ??= this.#look(signal);
-    return this.#looked;
+    this.#left ??= compilersOn(this.#parts.env.PATH ?? "");
+    if (this.#left.length > 0 && this.#parts.now() >= this.#nextAt) {
+      this.#nextAt = Number.POSITIVE_INFINITY;
+      this.#looking = this.#look(this.#left, signal);
+    }
+    return this.#looking;
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
-    const { toolchains, log, env, looked } = this.#parts;
-    const began = performance.now();
+  async #look(compilers: readonly string[], signal: AbortSignal): Promise<void> {
+    const { toolchains, log, env, looked, now } = this.#parts;
+    const began = now();
     const environment = new Map(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-    const compilers = compilersOn(env.PATH ?? "");
-    for (const compiler of compilers) await toolchains.identify(compiler, environment, signal);
-    log.event("info", "toolchain.first-sight", { compilers: compilers.length, tookMs: Math.round(performance.now() - began) });
-    looked();
+    const left: string[] = [];
+    for (const compiler of compilers) {
+      const read = await toolchains.identify(compiler, environment, signal);
+      if (read.kind === "unknown" && read.reason === "unknown_compiler") left.push(compiler);
+      else looked();
+    }
+    this.#left = left;
+    this.#nextAt = now() + limits.compilerAgainMs;
+    const understood = compilers.length - left.length;
+    if (understood > 0) log.event("info", "toolchain.first-sight", { compilers: understood, tookMs: Math.round(now() - began) });
   }
 }
 

@@ -5,7 +5,7 @@
  * Knows: when. Does not know: how.
  */
 import { rmSync, statSync } from "node:fs";
-import type { Home, Log } from "../base/index.ts";
+import { type Home, type Log, reasonOf } from "../base/index.ts";
 import type { HitsLog, HotRecords } from "../doors/index.ts";
 import type { CompileFlow, Statistics } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
@@ -15,6 +15,7 @@ import type { HomePaths } from "./prepare-home.ts";
 const TICK_MS = 1_000;
 /** Uses of blobs are noted this often, for eviction is about days; and machines that always build are tidied. */
 const SELDOM_TICKS = 60;
+const SWEEP_TICKS = 3_600;
 const STDERR = 2;
 const TIDY_BUDGET_MS = 20;
 /** Of each tick, for questions to the preprocessor that nobody waits for. */
@@ -32,6 +33,8 @@ export interface HousekeeperParts {
   readonly log: Log;
   /** Called each time when nobody asks. */
   readonly quiet: (signal: AbortSignal) => Promise<void>;
+  /** Called about once an hour, first when nobody has asked for anything. */
+  readonly sweep: () => void;
   readonly end: (why: string) => void;
 }
 
@@ -44,10 +47,14 @@ export class Housekeeper implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   /** Request key → ms since the epoch, in order of time. */
   readonly #lastHits = new Map<string, number>();
+  #latestHit: { readonly request: string; readonly at: number } | undefined;
   readonly #toNote = new Set<string>();
   readonly #stop = new AbortController();
   #ticks = 0;
+  #sweepAtTick = 0;
   #tick: Promise<void> | undefined;
+  /** Results of others that are executed here. */
+  #verifying: { readonly pause: AbortController; readonly ended: Promise<void> } | undefined;
 
   constructor(parts: HousekeeperParts, options: { home: Home; paths: HomePaths }) {
     this.#parts = parts;
@@ -70,6 +77,7 @@ export class Housekeeper implements AsyncDisposable {
     clearInterval(this.#timer);
     this.#stop.abort();
     await this.#tick;
+    await this.#verifying?.ended;
     if (!this.#homeIsThere()) return;
     await this.takeHits();
     await this.#noteUses();
@@ -78,6 +86,11 @@ export class Housekeeper implements AsyncDisposable {
   /** When the wrapper last served this request alone, ms since the epoch. */
   lastHit(request: string): number | undefined {
     return this.#lastHits.get(request);
+  }
+
+  /** The last time that a wrapper served a request alone. */
+  get latestHit(): { readonly request: string; readonly at: number } | undefined {
+    return this.#latestHit;
   }
 
   /** Counts what wrappers noted so far. */
@@ -94,7 +107,9 @@ export class Housekeeper implements AsyncDisposable {
       bySession.set(session, { count: sum.count + 1, savedMs: sum.savedMs + hit.compileMs, tookUs: sum.tookUs + hit.tookUs });
       this.#toNote.add(hit.key);
       this.#lastHits.delete(hit.key);
-      this.#lastHits.set(hit.key, Number(hit.atNs / 1_000_000n));
+      const at = Number(hit.atNs / 1_000_000n);
+      this.#lastHits.set(hit.key, at);
+      if (at > (this.#latestHit?.at ?? 0)) this.#latestHit = { request: hit.key, at };
     }
     for (const [session, { count, savedMs, tookUs }] of bySession)
       statistics.count({ hit_local: count, saved_ms: savedMs, hit_local_us: tookUs }, session);
@@ -118,8 +133,37 @@ export class Housekeeper implements AsyncDisposable {
     if (flow.quiet || seldom || store.isPressed) await store.tidy(TIDY_BUDGET_MS);
     const until = performance.now() + SETTLE_BUDGET_MS;
     while (flow.quiet && performance.now() < until && (await flow.settleNext(this.#stop.signal)));
+    this.#verify();
     if (flow.quiet) await this.#parts.quiet(this.#stop.signal);
+    if (this.#ticks >= this.#sweepAtTick && (flow.quiet || seldom)) {
+      this.#sweepAtTick = this.#ticks + SWEEP_TICKS;
+      this.#parts.sweep();
+    }
     if (seldom) boundLog(this.#log, STDERR); // Last: a full disk ends the tick.
+  }
+
+  /** Goes on beside the ticks: a compile takes as long as it takes. Who builds comes first, unless what was taken has waited too long. */
+  #verify(): void {
+    const { flow, log } = this.#parts;
+    const may = (): boolean => flow.quiet || flow.isVerifyingOverdue;
+    if (this.#verifying !== undefined) {
+      if (!may()) this.#verifying.pause.abort();
+      return;
+    }
+    if (!may()) return;
+    const pause = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, pause.signal]);
+    const work = async (): Promise<void> => {
+      while (may() && !signal.aborted && (await flow.verifyNext(signal)));
+    };
+    const ended = work()
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.event("warn", "housekeeping.failed", { error: reasonOf(error) });
+      })
+      .finally(() => {
+        this.#verifying = undefined;
+      });
+    this.#verifying = { pause, ended };
   }
 
   /** Blobs that only wrappers touch are in use, too. */

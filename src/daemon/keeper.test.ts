@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, silentLog } from "../base/index.ts";
+import { actionKey } from "../compile/index.ts";
 import type { Given, SharedResult } from "../contracts/index.ts";
 import { Keeper, type KeeperParts } from "./keeper.ts";
 
 const FROM = digestOf("a member");
+const MANIFEST = digestOf("manifest");
 const ONE: SharedResult = {
-  manifest: digestOf("manifest"),
-  entry: { action: digestOf("action"), place: undefined, presumed: false, terminal: undefined, inputs: [], absent: [] },
+  manifest: MANIFEST,
+  entry: {
+    action: actionKey(MANIFEST, undefined, undefined, []),
+    place: undefined,
+    presumed: false,
+    terminal: undefined,
+    inputs: [],
+    absent: [],
+  },
   result: {
     outputs: [{ path: "one.o", digest: digestOf("blob"), size: 4, role: "object", template: false }],
     stdout: "",
@@ -43,7 +52,7 @@ function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> =
       blobs: async () => lacking,
     },
     store: { has: async () => false, writeVerified: async () => undefined },
-    index: { add: () => undefined },
+    index: { add: () => undefined, result: () => undefined },
     shelf: { results: (manifest) => shelf.filter((one) => one.manifest === manifest), put: (all) => shelf.push(...all) },
     isBelieved: () => true,
     hasRoom: () => true,
@@ -55,11 +64,15 @@ function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> =
 
 const blobs = ONE.result.outputs.map(({ digest }) => digest);
 
-for (const [about, made, verdict, kept] of [
+const OTHER = digestOf("another manifest");
+
+for (const [about, made, verdict, kept, manifest = MANIFEST] of [
   ["what is offered is fetched and kept", world([ONE]), "kept", 1],
   ["what the member does not have after all is not", world([]), "failed", 0],
   ["a result of which a blob is missing is not", world([ONE], {}, ["x", ...blobs]), "failed", 0],
   ["what this node does not believe is refused", world([ONE], { isBelieved: () => false }), "refused", 0],
+  ["a result under an action that is another's is refused", world([{ ...ONE, manifest: OTHER }]), "refused", 0, OTHER],
+  ["what is here of the action is not replaced", world([ONE], { index: { add: () => undefined, result: () => ONE.result } }), "refused", 0],
   ["there may be no room", world([ONE], { hasRoom: () => false }), "full", 0],
   [
     "whatever breaks is a failure of that one",
@@ -69,7 +82,7 @@ for (const [about, made, verdict, kept] of [
   ],
 ] as const)
   test(about, async () => {
-    assert.deepEqual(await made.keeper.take(FROM, [ITEM]), [verdict]);
+    assert.deepEqual(await made.keeper.take(FROM, [{ ...ITEM, manifest }]), [verdict]);
     assert.equal(made.shelf.length, kept);
   });
 

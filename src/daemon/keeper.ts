@@ -6,13 +6,15 @@
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Exchange, LocalStore, ResultIndex, SharedResult, Shelf, Wish } from "../contracts/index.ts";
+import { isOfItsAction } from "../flows/index.ts";
 import type { KeepItem, KeepVerdict } from "../wire/index.ts";
 
 export interface KeeperParts {
   readonly exchange: Pick<Exchange, "results" | "blobs">;
   readonly store: Pick<LocalStore, "has" | "writeVerified">;
-  readonly index: Pick<ResultIndex, "add">;
+  readonly index: Pick<ResultIndex, "add" | "result">;
   readonly shelf: Pick<Shelf, "results"> & { put(shared: readonly SharedResult[]): number };
+  /** By the reader's rule, and not on condition that it is executed again first: nobody here has asked for it, so nobody here can. */
   readonly isBelieved: (shared: SharedResult) => boolean;
   /** Whether so many more bytes may be kept. */
   readonly hasRoom: (bytes: number) => boolean;
@@ -52,20 +54,26 @@ export class Keeper implements Disposable {
   }
 
   async #keep(from: Key, { manifest, actions }: KeepItem, signal: AbortSignal): Promise<KeepVerdict> {
-    const { exchange, shelf, isBelieved, log } = this.#parts;
+    const { exchange, shelf, log } = this.#parts;
     const here = new Set(shelf.results(manifest).map(({ entry }) => entry.action));
     if (actions.every((action) => here.has(action))) return "kept";
     try {
       const { shared: offered } = await exchange.results(from, manifest, RESULTS_ALONE, signal);
       const missing = offered.filter(({ entry }) => actions.includes(entry.action) && !here.has(entry.action));
       if (missing.length === 0) return "failed";
-      const wanted = missing.filter(isBelieved);
+      const wanted = missing.filter((shared) => this.#isWanted(shared));
       const verdict = wanted.length === 0 ? "refused" : await this.#fetch(from, wanted, signal);
       return verdict === "kept" && wanted.length < missing.length ? "refused" : verdict;
     } catch (error) {
       log.event("info", "copies.not-kept", { peer: from, manifest, why: reasonOf(error) });
       return "failed";
     }
+  }
+
+  /** What is here of an action already stays as it is, whoever offers something else. */
+  #isWanted(shared: SharedResult): boolean {
+    const { index, isBelieved } = this.#parts;
+    return isOfItsAction(shared) && index.result(shared.entry.action) === undefined && isBelieved(shared);
   }
 
   async #fetch(from: Key, wanted: readonly SharedResult[], signal: AbortSignal): Promise<KeepVerdict> {

@@ -5,7 +5,24 @@
  */
 import type { Config, ConfigValue } from "../base/index.ts";
 
-const LIVE: readonly string[] = ["placement.pattern", "placement.healthCheckMs", "work.share", "work.power", "work.when", "work.hours"];
+const LIVE: readonly string[] = [
+  "doors.http.listen",
+  "doors.redis.listen",
+  "doors.ccache.socket",
+  "doors.grpc.listen",
+  "doors.grpc.execute",
+  "doors.tokenFile",
+  "doors.tls.certificate",
+  "doors.tls.key",
+  "doors.tls.clientCa",
+  "placement.pattern",
+  "placement.healthCheckMs",
+  "work.share",
+  "work.with",
+  "work.power",
+  "work.when",
+  "work.hours",
+];
 
 export interface LiveSettingsParts {
   /** As the file and the environment have it now. @throws {CairnError} config-invalid */

@@ -1,12 +1,12 @@
 /**
- * One daemon a home: an SQLite database locked for as long as the process lives. The kernel releases the lock with the process,
- * however that ends, so nothing is ever stale.
+ * Files that one process holds: one daemon a home, one owner a sandbox. Each is an SQLite database that is locked for as long as the
+ * process lives; the kernel releases the lock with the process, however that ends, so nothing is ever stale.
  */
 import { DatabaseSync } from "node:sqlite";
 import { CairnError } from "../base/index.ts";
 
 /** @throws {CairnError} daemon-running when another process holds it, home-unwritable when the file cannot be made */
-export function lockHome(file: string): Disposable {
+export function holdLock(file: string): Disposable {
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(file, { timeout: 0 });

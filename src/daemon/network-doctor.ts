@@ -96,7 +96,7 @@ function checkPortMapping({ portMapping }: NetworkFacts): NetworkCheck[] {
   const { addresses, trouble } = portMapping;
   if (trouble === undefined) return [passed(check, addresses.length > 0 ? addresses.join(" ") : "the router has not answered yet")];
   const advice =
-    "turn on NAT-PMP at the router, or forward TCP to this machine's port there; cairn config set network.portMapping off   asks no more";
+    "turn on NAT-PMP or UPnP at the router, or forward TCP to this machine's port there; cairn config set network.portMapping off   asks no more";
   return [failed(check, `the router does not let members in: ${trouble}`, advice)];
 }
 

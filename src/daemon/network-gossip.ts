@@ -3,7 +3,7 @@
  *
  * Knows: where a node's numbering of its messages begins. Does not know: what is told.
  */
-import type { Log } from "../base/index.ts";
+import { type Log, reasonOf } from "../base/index.ts";
 import { LinkGossip, type Network } from "../net/index.ts";
 import { isSigned, type KeyPair, type Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -45,6 +45,7 @@ export class NetworkGossip implements Disposable {
         },
         sign: (body) => keys.sign("cairn gossip 1", body),
         isSigned: (author, body, signature) => isSigned(author, "cairn gossip 1", body, signature),
+        failed: (author, topic, error) => log.event("warn", "gossip.failed", { author, topic, why: reasonOf(error) }),
         now: () => performance.now(),
         random: Math.random,
       },

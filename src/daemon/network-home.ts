@@ -28,6 +28,16 @@ export class NetworkHome {
     return join(this.#directory, "network.db");
   }
 
+  /** The log of this node's attestations. */
+  get log(): string {
+    return join(this.#directory, "log");
+  }
+
+  /** What it has seen of others' logs. */
+  get witnessed(): string {
+    return join(this.#directory, "witnessed");
+  }
+
   /**
    * Undefined when this node belongs to no network and never tried.
    *

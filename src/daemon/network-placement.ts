@@ -4,8 +4,8 @@
  * Knows: which part hears of what, what is kept on disk. Does not know: how a place is chosen.
  */
 import { type Digest, type Key, type Log, limits, type PlacementPattern } from "../base/index.ts";
-import type { OwnCapacity, Placement, PlacementFrame } from "../contracts/index.ts";
-import { type Network, PlacementTalk, rendezvousOrder } from "../net/index.ts";
+import type { OwnCapacity, Placement, PlacementFrame, Unit } from "../contracts/index.ts";
+import { MemberTalk, type Network, rendezvousOrder } from "../net/index.ts";
 import { Measured, Patterns } from "../placement/index.ts";
 import type { Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -19,8 +19,8 @@ export interface NetworkPlacementParts {
   readonly codec: NetworkCodec;
   readonly kept: { setting(name: string): string | undefined; set(name: string, value: string): void };
   readonly domainOf: (key: Key) => string;
-  /** Whether this node's units may go to a member. */
-  readonly mayWork: (member: Key) => boolean;
+  /** Whether a unit of this node's may go to a member. */
+  readonly mayWork: (member: Key, unit: Unit) => boolean;
   /** What this node can do for others. */
   readonly capacity: OwnCapacity;
   readonly log: Log;
@@ -34,6 +34,7 @@ export interface PlacementSettings {
 
 const LEASE = "coordinator";
 const KEPT_TERM = "placement-term";
+const PROTOCOL = "/cairn/placement/1";
 const KEPT_MEASURED = "placement-measured";
 
 export class NetworkPlacement implements Disposable {
@@ -48,18 +49,17 @@ export class NetworkPlacement implements Disposable {
   static async start(parts: NetworkPlacementParts, settings: PlacementSettings): Promise<NetworkPlacement> {
     const { network, codec, log } = parts;
     let placement: NetworkPlacement | undefined;
-    const talk = await PlacementTalk.start({
-      network,
-      codec,
-      log,
-      hear: (from, frame) => placement?.heard(from, frame),
-      now: () => performance.now(),
-    });
+    const hear = (from: Key, frame: PlacementFrame): void => placement?.heard(from, frame);
+    const { encodePlacementFrame: encode, decodePlacementFrame: decode } = codec;
+    const talk = await MemberTalk.start(
+      { network, log, encode, decode, hear, now: () => performance.now() },
+      { protocol: PROTOCOL, ...limits.placement },
+    );
     placement = new NetworkPlacement(parts, talk, settings);
     return placement;
   }
 
-  private constructor(parts: NetworkPlacementParts, talk: PlacementTalk, { pattern, healthCheckMs }: PlacementSettings) {
+  private constructor(parts: NetworkPlacementParts, talk: MemberTalk<PlacementFrame>, { pattern, healthCheckMs }: PlacementSettings) {
     this.#parts = parts;
     const { network, members, gossip, codec, kept, mayWork, capacity, log } = parts;
     this.#timers.use(talk);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/system/harness.ts";
 import type { Log } from "../base/index.ts";
-import { NetworkState } from "../store/index.ts";
+import { LogFiles, NetworkState } from "../store/index.ts";
+import { KeptTrees } from "./kept-trees.ts";
 import { foundNetwork, NetworkRuntime } from "./network-runtime.ts";
 
 test("a start that fails late closes what had opened: nothing listens any more", async () => {
@@ -30,18 +31,28 @@ test("a start that fails late closes what had opened: nothing listens any more",
       plainPath: never,
       adopt: never,
     },
-    index: { add: never },
+    index: { add: never, forget: never, result: never },
     isQuiet: never,
+  };
+  const localTrees = {
+    store: { has: never, read: never, write: never, sizeOf: never, hasRoom: never, directory: "" },
+    pins: { hold: never, list: never },
+    kept: KeptTrees.open({ log, pins: { hold: never }, now: never }, { file: "/nonexistent/tree-copies.json" }),
+    isQuiet: never,
+    capacityBytes: 0,
   };
   const parts = {
     log,
     local,
+    localTrees,
     kept,
     work: () => ({ jobs: 0, cacheBytes: 0 }),
     shelf,
     known: never,
+    logs: { own: new LogFiles("/nowhere"), mirrors: new LogFiles("/nowhere") },
     recalled: () => undefined,
-    desk: { compile: never },
+    speak: () => undefined,
+    desk: { compile: never, act: never },
     capacity: { now: never, onChange: () => undefined },
     toolchainOffer: () => Promise.resolve(undefined),
   };

@@ -18,7 +18,7 @@ import {
   type StaticPeer,
   type WorkCircle,
 } from "../base/index.ts";
-import type { Discovery, OwnCapacity, SavedPeers, WorkDesk } from "../contracts/index.ts";
+import type { Discovery, OwnCapacity, SavedPeers, Unit, WorkDesk } from "../contracts/index.ts";
 import {
   type Candidate,
   Holders,
@@ -35,15 +35,16 @@ import {
   type ToolchainOffersParts,
 } from "../net/index.ts";
 import {
-  type EpochRule,
-  genesisDomainDecides,
+  epochRule,
   invitationKeyPair,
+  isForkEvidence,
   type KeyPair,
   keyPairFromSeed,
   type Member,
   Members,
   Membership,
   makeIdentity,
+  readEvidence,
   requestToJoin,
   signerIn,
 } from "../trust/index.ts";
@@ -52,17 +53,22 @@ import type { AttestationStore } from "./attestation-desk.ts";
 import { Attestations } from "./attestations.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { NameService } from "./names.ts";
+import { NetworkAgreement } from "./network-agreement.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
+import { describeDeciding, type Revoked, revoke } from "./network-epochs.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
+import { NetworkLog, type NetworkLogParts } from "./network-log.ts";
 import type { EventCounts } from "./network-metrics.ts";
 import { startOverlay } from "./network-overlay.ts";
 import { NetworkPlacement, type PlacementSettings } from "./network-placement.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
+import { type LocalTrees, NetworkTrees } from "./network-trees.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
 import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
+import { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -92,8 +98,13 @@ export interface RuntimeParts {
   readonly work: () => Work;
   readonly shelf: (network: Digest) => KeptShelf;
   readonly known: () => Promise<AttestationStore>;
+  /** Where logs lie. */
+  readonly logs: NetworkLogParts["files"];
   readonly local: LocalCopies;
-  readonly recalled: () => void;
+  readonly localTrees: LocalTrees;
+  readonly recalled: (action?: Digest) => void;
+  /** Members differ about what came of an action: this node is to execute it, too, if it can. */
+  readonly speak: (action: Digest) => void;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
@@ -133,22 +144,25 @@ interface Started {
   readonly network: Network;
   readonly overlay: Overlay;
   readonly gossip: NetworkGossip;
+  readonly agreement: NetworkAgreement;
+  readonly membership: Membership;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
   readonly placement: NetworkPlacement;
   readonly names: NameService;
   readonly trees: TreeNetwork;
+  readonly pinned: NetworkTrees;
   readonly work: NetworkWork;
+  readonly logs: NetworkLog;
   readonly toolchains: ToolchainNetwork;
   readonly codec: NetworkCodec;
   readonly keys: KeyPair;
+  readonly attestationKeys: KeyPair;
   readonly log: Log;
   readonly sources: readonly Discovery[];
   /** All that has to be closed. */
   readonly opened: AsyncDisposable;
 }
-
-const RULE: EpochRule = genesisDomainDecides;
 
 /** Founds a network: its first statement, ready to be kept. */
 export async function foundNetwork(
@@ -160,7 +174,7 @@ export async function foundNetwork(
   const peer = keyPairFromSeed(keys.peerSeed);
   const founder = makeIdentity(peer, keyPairFromSeed(keys.attestationSeed), names.machine);
   const genesis = { kind: "genesis", name: names.name, domain: names.domain, founder, nonce } as const;
-  const membership = Membership.found({ codec, rule: RULE }, peer, genesis, Date.now());
+  const membership = Membership.found({ codec, rule: epochRule(codec) }, peer, genesis, Date.now());
   return { network: membership.network, statements: membership.statements() };
 }
 
@@ -185,11 +199,17 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly placement: NetworkPlacement;
   readonly names: NameService;
   readonly trees: TreeNetwork;
+  /** Copies of what is pinned. */
+  readonly pinned: NetworkTrees;
   readonly work: NetworkWork;
+  readonly logs: NetworkLog;
   readonly toolchains: ToolchainNetwork;
   readonly #overlay: Overlay;
+  readonly #agreement: NetworkAgreement;
+  readonly #membership: Membership;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
+  readonly #attestationKeys: KeyPair;
   readonly #log: Log;
   readonly #mdns: MdnsDiscovery | undefined;
   readonly #opened: AsyncDisposable;
@@ -197,20 +217,21 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, known, local, recalled, desk, capacity, toolchainOffer }: RuntimeParts,
+    { log, kept, work, shelf, known, logs: files, local, localTrees, recalled, speak, desk, capacity, toolchainOffer }: RuntimeParts,
     { identity, listen, mdns, peers, policy, circle, copies, directory, relayCircuits, portMapping, placement: places }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
     const seed = Buffer.from(identity.peerSeed, "hex");
     const keys = keyPairFromSeed(seed);
-    const membership = new Membership({ codec, rule: RULE }, identity.network);
+    const rule = epochRule(codec);
+    const membership = new Membership({ codec, rule }, identity.network);
     const statements = kept.statements();
     for (let at = 0; at < statements.length; at += MERGE_AT_ONCE) {
       membership.merge(statements.slice(at, at + MERGE_AT_ONCE));
       await setImmediate(); // Signatures take time, and builds do not wait.
     }
-    const members = new Members({ membership, codec, rule: RULE, keys, now: Date.now });
+    const members = new Members({ membership, codec, rule, keys, now: Date.now });
     // Kept before anybody else hears of it: listeners are called in turn, and the network's comes later.
     members.onChange(() => kept.keep(membership.statements()));
     let sources: readonly Discovery[] = [];
@@ -240,20 +261,26 @@ export class NetworkRuntime implements AsyncDisposable {
     for (const { port, isWebSocket } of network.listening.flatMap((one) => portOf(one) ?? []))
       kept.set(isWebSocket ? "websocket-port" : "port", String(port));
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
+    const agreement = stack.use(await NetworkAgreement.start({ network, members, membership, codec, keys, kept, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
     const ownShelf = stack.use(shelf(members.network));
     const overlayParts = { network, members, domainOf, discovery: found, shelf: ownShelf, codec, keys, log };
     const overlay = stack.use(await startOverlay(overlayParts, { directory }));
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
+    const ownSigner = attestationKeys.publicKey;
+    const attested = await known();
     const sharingParts = {
       network,
       members,
       codec,
       attestationKeys,
       shelf: ownShelf,
-      known: await known(),
+      known: attested,
       local,
       recalled,
+      speak,
+      kept,
+      statements: () => membership.statements().map(({ bytes }) => bytes),
       missed: (manifest: Digest) => overlay.want(manifest),
       log,
       lanes: tunnels.lanes,
@@ -261,6 +288,23 @@ export class NetworkRuntime implements AsyncDisposable {
     };
     const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies, directory }));
     const present = (): readonly Candidate[] => presentMembers(members, network);
+    const logs = stack.use(
+      await NetworkLog.start({
+        files,
+        network,
+        members,
+        gossip: gossip.gossip,
+        codec,
+        attestationKeys,
+        present,
+        signed: (action) =>
+          attested.of(action, (signer) => (signer === ownSigner ? signer : undefined)).map((bytes) => codec.decodeAttestation(bytes)),
+        forked: (fork) => sharing.convictions.forked(fork),
+        isConvicted: (key) => sharing.convictions.convicted.has(key),
+        log,
+      }),
+    );
+    sharing.onSigned((made) => logs.signed(made));
     const names = stack.use(await NameService.start({ members, network, codec, keys, kept, present, log }));
     const far = (key: Key): number => network.rttMs(key) ?? Number.MAX_SAFE_INTEGER;
     const nearest = (): readonly Key[] =>
@@ -270,9 +314,12 @@ export class NetworkRuntime implements AsyncDisposable {
     const holders = await Holders.start({ network, codec, log, nearest, sizeOf: (digest) => local.store.sizeOf(digest) });
     const isMember = (): boolean => members.standing(members.self) === "active";
     const trees = { isMember, exchange: sharing.exchange, holders: holders.of.bind(holders) };
+    const pinning = { network, self: members.self, id: members.network, present, domainOf, trees, local: localTrees, codec, log };
+    const pinned = stack.use(await NetworkTrees.start(pinning, { copies }));
     const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy }));
     const mayWork = (member: Key): boolean => policy !== "self" && shared.admits(member);
-    const placing = { network, members, gossip, codec, kept, domainOf, mayWork, capacity, log };
+    const mayHave = (member: Key, { isGeneral }: Unit): boolean => mayWork(member) && (isGeneral !== true || shared.isOfOwnDomain(member));
+    const placing = { network, members, gossip, codec, kept, domainOf, mayWork: mayHave, capacity, log };
     const placement = stack.use(await NetworkPlacement.start(placing, places));
     const toolchainOffers = await ToolchainOffers.start({ network, codec, log, mayWork, offer: toolchainOffer });
     const toolchains = {
@@ -280,8 +327,8 @@ export class NetworkRuntime implements AsyncDisposable {
       ask: toolchainOffers.ask.bind(toolchainOffers),
       isOfOwnDomain: (key: Key) => domainOf(key) !== "" && domainOf(key) === domainOf(members.self),
     };
-    const told = { gossip, sharing, names, trees, toolchains };
-    const parts = { members, network, overlay, tunnels, work: shared, placement, codec, keys, log, sources, ...told };
+    const told = { gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };
+    const parts = { members, network, overlay, tunnels, work: shared, placement, codec, keys, attestationKeys, log, sources, ...told };
     const started = { ...parts, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);
@@ -289,8 +336,8 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   private constructor(started: Started) {
-    const { members, network, overlay, gossip, tunnels, sharing, placement, names, trees } = started;
-    const { work, toolchains, codec, keys, log, sources, opened } = started;
+    const { members, network, overlay, gossip, tunnels, sharing, placement, names, trees, pinned } = started;
+    const { work, toolchains, logs, codec, keys, attestationKeys, log, sources, opened } = started;
     this.members = members;
     this.network = network;
     this.gossip = gossip;
@@ -299,11 +346,16 @@ export class NetworkRuntime implements AsyncDisposable {
     this.placement = placement;
     this.names = names;
     this.trees = trees;
+    this.pinned = pinned;
     this.work = work;
+    this.logs = logs;
     this.toolchains = toolchains;
     this.#overlay = overlay;
+    this.#agreement = started.agreement;
+    this.#membership = started.membership;
     this.#codec = codec;
     this.#keys = keys;
+    this.#attestationKeys = attestationKeys;
     this.#log = log;
     this.#opened = opened;
     this.#mdns = sources.find((source) => source instanceof MdnsDiscovery);
@@ -318,6 +370,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const standing = this.members.standing(this.members.self);
     if (standing !== "revoked") return;
     this.#log.event("warn", "network.revoked");
+    this.pinned.letGo();
     await this.tunnels[Symbol.asyncDispose]();
     await this.network[Symbol.asyncDispose]();
   }
@@ -349,14 +402,68 @@ export class NetworkRuntime implements AsyncDisposable {
     });
   }
 
+  /** Who says to have executed an action that this node has a result of, and whether the same came of it. */
+  voices(action: Digest): readonly Voice[] {
+    const { state, self } = this.members;
+    return this.sharing.voices(action).map(({ signer, isSame }) => {
+      const member = state && signerIn(state, signer);
+      return { name: member?.name ?? "", domain: member?.domain ?? "", self: member?.key === self, isSame };
+    });
+  }
+
+  /** Signers whose word does not count here, and the evidence against those that were convicted. */
+  evidence(): object {
+    const { state } = this.members;
+    const { convictions } = this.sharing;
+    const named = (signer: string): object => {
+      const member = state && signerIn(state, signer);
+      return { signer, name: member?.name ?? "", domain: member?.domain ?? "" };
+    };
+    const suspected = [...convictions.discredited].filter((signer) => !convictions.convicted.has(signer));
+    return {
+      convicted: [...convictions.convicted].map((signer) => {
+        const evidence = convictions.evidence(signer) ?? "";
+        const isFork = isForkEvidence(evidence);
+        const read = isFork ? undefined : readEvidence(this.#codec, evidence);
+        return { ...named(signer), action: read?.kind === "convicts" ? read.convicted.action : "", isFork, evidence };
+      }),
+      suspected: suspected.map(named),
+    };
+  }
+
+  /** Members of other domains that are connected, the nearest of each domain, as many as are asked at once. */
+  challengers(): readonly Challenger[] {
+    const { state, self } = this.members;
+    const own = state?.members.get(self)?.domain;
+    const far = (key: Key): number => this.network.rttMs(key) ?? Number.MAX_SAFE_INTEGER;
+    const there = presentMembers(this.members, this.network).filter(({ domain }) => domain !== own);
+    const byDomain = Map.groupBy(
+      there.toSorted((a, b) => far(a.key) - far(b.key)),
+      ({ domain }) => domain,
+    );
+    return [...byDomain.values()]
+      .flatMap(([nearest]) => nearest ?? [])
+      .slice(0, limits.trust.challenged)
+      .map(({ key, domain }) => ({ key, domain, name: state?.members.get(key)?.name ?? "" }));
+  }
+
   /** Signed results, as `cairn attest` tells of them. */
   get attestations(): Attestations {
     return new Attestations({ shelf: this.sharing.shelf, members: this.members });
   }
 
+  /** Who reproduced a result, as `cairn attest export --summary` tells it to others. */
+  get summaries(): Summaries {
+    const { sharing, members } = this;
+    const reproduction = sharing.reproduction.bind(sharing);
+    return new Summaries({ shelf: sharing.shelf, members, reproduction, keys: this.#attestationKeys, now: Date.now });
+  }
+
   membersView(): object {
     const { state, self } = this.members;
-    return state === undefined ? {} : describeMembers(state, self, Date.now(), (key) => this.network.connected(key), this.gossip.presence);
+    if (state === undefined) return {};
+    const members = describeMembers(state, self, Date.now(), (key) => this.network.connected(key), this.gossip.presence);
+    return { ...members, deciding: describeDeciding(this.#membership, this.#agreement.deciding) };
   }
 
   async peersView(): Promise<object> {
@@ -407,6 +514,15 @@ export class NetworkRuntime implements AsyncDisposable {
     return memberCalled(this.members.state, text);
   }
 
+  /**
+   * Puts a member out: at once where this node may decide that or the member is of its own domain, otherwise when the domains have agreed.
+   *
+   * @throws {CairnError} network-refused
+   */
+  revoke(key: Key): Promise<Revoked> {
+    return revoke({ members: this.members, membership: this.#membership, agreement: this.#agreement }, key);
+  }
+
   /** Whether nobody but this node could decide an epoch. */
   get isSoleAdmin(): boolean {
     return soleAdmin(this.members.state, this.members.self);
@@ -439,6 +555,22 @@ export class NetworkRuntime implements AsyncDisposable {
     );
     this.#deciding.unref();
   }
+}
+
+/** A member of another domain that can be asked to execute something. */
+export interface Challenger {
+  readonly key: Key;
+  readonly name: string;
+  readonly domain: string;
+}
+
+/** A member that says to have executed something. */
+export interface Voice {
+  readonly name: string;
+  readonly domain: string;
+  readonly self: boolean;
+  /** Whether what is here came of it. */
+  readonly isSame: boolean;
 }
 
 interface SourceParts {

@@ -1,23 +1,59 @@
 /**
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Digest, type DirectoryKind, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
-import type { BlobSwarm, Directory, Exchange, FrameLanes, LocalStore, ResultIndex, SharedResult, Shelf } from "../contracts/index.ts";
-import { AskingDirectory, type Candidate, Keep, MeshDirectory, type Network, RendezvousDirectory, Share } from "../net/index.ts";
-import { attest, isAttested, judge, type KeyPair, type Members } from "../trust/index.ts";
+import type {
+  BlobSwarm,
+  Directory,
+  Exchange,
+  FrameLanes,
+  KnownAttestation,
+  LocalStore,
+  ResultIndex,
+  SharedResult,
+  Shelf,
+} from "../contracts/index.ts";
+import {
+  AskingDirectory,
+  type Candidate,
+  Keep,
+  MeshDirectory,
+  type Network,
+  RendezvousDirectory,
+  resultOffers,
+  Share,
+} from "../net/index.ts";
+import {
+  attest,
+  claimIn,
+  domainsOf,
+  judge,
+  type KeyPair,
+  type Members,
+  outcomeKey,
+  type Reader,
+  type Reproduction,
+  reproduction,
+  type State,
+  signerIn,
+} from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
+import { Contradictions } from "./contradictions.ts";
+import { Convictions, type EvidenceStore } from "./convictions.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import { presentMembers } from "./present.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
+import { Samples } from "./samples.ts";
 import type { Judged, SharingNetwork, Unsigned } from "./sharing.ts";
 
 /** What copies are kept in, and when there is time for them. */
 export interface LocalCopies {
   readonly store: GrowingStore &
     Pick<LocalStore, "writeVerified"> & { hasRoom(bytes: number): boolean; sizeOf(digest: Digest): number | undefined };
-  readonly index: Pick<ResultIndex, "add">;
+  readonly index: Pick<ResultIndex, "add" | "forget" | "result">;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
 }
@@ -37,11 +73,18 @@ export interface NetworkSharingParts {
   /** No member is known to have results of a request. */
   readonly missed: (manifest: Digest) => void;
   /** Called when results are gone that may have been served before. */
-  readonly recalled: () => void;
+  readonly recalled: (action?: Digest) => void;
+  /** See Verifying.speak. */
+  readonly speak: (action: Digest) => void;
+  readonly kept: EvidenceStore;
+  /** All signed statements of the network. */
+  readonly statements: () => readonly Uint8Array[];
 }
 
 /** A shelf that this node fills. */
 export interface KeptShelf extends Shelf, Disposable {
+  /** Who vouches for a result, as far as this node has kept it. */
+  signersOf(action: Digest): readonly Key[];
   /** Requests with signed results after this one, in order. */
   manifestsAfter(manifest: Digest, most: number): readonly Digest[];
   put(shared: readonly SharedResult[]): number;
@@ -67,18 +110,23 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   readonly #replicator: Replicator;
   readonly #keeper: Keeper;
   readonly #desk: AttestationDesk;
+  readonly #contradictions: Contradictions;
+  readonly convictions: Convictions;
   readonly #parts: NetworkSharingParts;
   readonly #policy: SharingPolicy;
   readonly #stop = new AbortController();
+  readonly #signed: ((made: readonly SharedResult[]) => void)[] = [];
   /** Signers whose results have been recalled. */
   #recalled: ReadonlySet<Key> = new Set();
   #recalling: Promise<void> = Promise.resolve();
+  readonly #samples: Samples;
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
     const desk = new AttestationDesk(parts);
     const share = await Share.start({ ...parts, attestations: desk, now: () => performance.now() });
     const sharing: NetworkSharing = new NetworkSharing(parts, { share, desk }, options, (to, items) => keep.offer(to, items));
-    const keep = await Keep.start({ ...parts, take: (from, items) => sharing.#keeper.take(from, items) });
+    const dialect = resultOffers(parts.codec);
+    const keep = await Keep.start({ ...parts, dialect, take: (from, items) => sharing.#keeper.take(from, items) });
     parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
     parts.members.onChange(() => sharing.#recallSoon());
     sharing.#replicator.begin();
@@ -102,7 +150,37 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#desk = desk;
     this.#policy = policy;
     const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
-    this.#keeper = new Keeper({ ...local, exchange, shelf, isBelieved, hasRoom: (bytes) => copies > 0 && local.store.hasRoom(bytes), log });
+    const { recalled, attestationKeys } = parts;
+    this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, self: attestationKeys.publicKey, recalled, log });
+    this.convictions = new Convictions({
+      ...parts,
+      known: (manifest, action) => desk.of(manifest, action),
+      changed: () => this.#recallSoon(),
+      wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
+    });
+    this.#samples = new Samples(
+      {
+        ...parts,
+        self: attestationKeys.publicKey,
+        known: (manifest, action) => desk.of(manifest, action),
+        discredited: () => this.convictions.discredited,
+      },
+      { policy },
+    );
+    desk.onKnown((known) => this.#heard(known));
+    // Nobody would execute a copy once more before it is used.
+    const isVouchedFor = (shared: SharedResult): boolean => {
+      const judged = this.judge(shared);
+      return judged.kind === "believed" && judged.tier !== "speculative";
+    };
+    this.#keeper = new Keeper({
+      ...local,
+      exchange,
+      shelf,
+      isBelieved: isVouchedFor,
+      hasRoom: (bytes) => copies > 0 && local.store.hasRoom(bytes),
+      log,
+    });
     this.#replicator = new Replicator(
       {
         self: members.self,
@@ -151,6 +229,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#replicator[Symbol.dispose]();
     this.#keeper[Symbol.dispose]();
     this.share[Symbol.dispose]();
+    this.convictions[Symbol.dispose]();
+    this.#contradictions[Symbol.dispose]();
     this.#desk[Symbol.dispose]();
   }
 
@@ -162,27 +242,70 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   keep(made: readonly SharedResult[]): void {
     this.shelf.put(made);
     this.#desk.attested(made);
+    this.#samples.executed(made);
+    for (const listener of this.#signed) listener(made);
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
 
-  admit(signer: Key): Judged {
-    const { state, self } = this.#parts.members;
-    return state === undefined ? { kind: "refused", why: "no-members-known" } : judge({ policy: this.#policy, self, state }, signer);
+  /** Calls `listener` with what this node has signed. */
+  onSigned(listener: (made: readonly SharedResult[]) => void): void {
+    this.#signed.push(listener);
   }
 
   judge(shared: SharedResult): Judged {
-    const verdict = this.admit(shared.execution.signer); // First what costs little.
-    if (verdict.kind === "refused" || isAttested(this.#parts.members.network, shared)) return verdict;
-    return { kind: "refused", why: "signature" };
+    const { state, self } = this.#parts.members;
+    const claim = claimIn(shared);
+    if (state === undefined || claim === undefined)
+      return { kind: "refused", why: state === undefined ? "no-members-known" : "signature", domains: 0, needed: 0 };
+    const verdict = judge(this.#reader(self, state), claim, () => this.#desk.of(claim.manifest, claim.action));
+    if (verdict.kind === "refused") return verdict;
+    const signers = verdict.certificate.map(({ execution }) => execution.signer);
+    const domains = signers.map((signer) => signerIn(state, signer)?.domain ?? "");
+    return { kind: "believed", tier: verdict.tier, domains, oneOf: this.#samples.oneOf(verdict.tier, signers) };
   }
 
-  /** What members signed who were revoked is not used any more. */
+  /** Whether independent domains came to a result, and by which policy; undefined while no members are known. */
+  reproduction(shared: SharedResult): (Reproduction & { readonly policy: SharingPolicy }) | undefined {
+    const { state, self } = this.#parts.members;
+    const claim = claimIn(shared);
+    if (state === undefined || claim === undefined) return undefined;
+    return { ...reproduction(this.#reader(self, state), claim, this.#desk.of(claim.manifest, claim.action)), policy: this.#policy };
+  }
+
+  #reader(self: Key, state: State): Reader {
+    return { policy: this.#policy, self, state, discredited: this.convictions.discredited };
+  }
+
+  isOthers(action: Digest): boolean {
+    const signers = this.shelf.signersOf(action);
+    return signers.length > 0 && !signers.includes(this.#parts.attestationKeys.publicKey);
+  }
+
+  /** Who says to have executed an action of which a result is here, and whether that came of it. */
+  voices(action: Digest): { readonly signer: Key; readonly isSame: boolean }[] {
+    const [first] = this.shelf.ofAction(action).flatMap((shared) => claimIn(shared) ?? []);
+    if (first === undefined) return [];
+    const outcome = outcomeKey(first);
+    return this.#desk.of(first.manifest, action).map((one) => ({ signer: one.execution.signer, isSame: outcomeKey(one) === outcome }));
+  }
+
+  /** More is known of these requests' results. Those of one domain may contradict each other, and are believed all the same. */
+  #heard(known: readonly KnownAttestation[]): void {
+    const { state } = this.#parts.members;
+    if (state === undefined || domainsOf(state).size === 1) return;
+    const byAction = new Map(known.map(({ manifest, action }) => [`${manifest} ${action}`, { manifest, action }]));
+    for (const { manifest, action } of byAction.values()) this.convictions.look(manifest, action);
+    this.#contradictions.look([...new Set(known.map(({ manifest }) => manifest))]);
+  }
+
+  /** What members signed who were revoked, or whose word does not count, is not used any more. */
   #recallSoon(): void {
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
-    const revoked = new Set(members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey));
-    if ([...revoked].every((signer) => this.#recalled.has(signer))) return;
-    this.#recalled = revoked;
-    this.#recalling = this.#recalling.then(() => this.#recall(revoked)).catch(() => undefined); // This node stops.
+    const revoked = members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey);
+    const gone = new Set([...revoked, ...this.convictions.discredited]);
+    if ([...gone].every((signer) => this.#recalled.has(signer))) return;
+    this.#recalled = gone;
+    this.#recalling = this.#recalling.then(() => this.#recall(gone)).catch(() => undefined); // This node stops.
   }
 
   async #recall(signers: ReadonlySet<Key>): Promise<void> {

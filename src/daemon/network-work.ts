@@ -4,7 +4,7 @@
  * Knows: the rule, by trust domains. Does not know: what is compiled, or how it travels.
  */
 import type { Key, Log, SharingPolicy, WorkCircle } from "../base/index.ts";
-import type { WorkDesk, Workers } from "../contracts/index.ts";
+import type { WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
 import { type Network, Work } from "../net/index.ts";
 import type { Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -26,7 +26,7 @@ export class NetworkWork implements Disposable {
   /** For builds: whatever they ask stays within the rule. */
   readonly workers: Workers;
   readonly #members: Members;
-  readonly #circle: WorkCircle;
+  #circle: WorkCircle;
   readonly #work: Work;
 
   static async start(parts: NetworkWorkParts, options: NetworkWorkOptions): Promise<NetworkWork> {
@@ -39,9 +39,9 @@ export class NetworkWork implements Disposable {
     this.#work = work;
     this.workers = {
       compile: (member, action, content, signal) =>
-        policy !== "self" && this.admits(member)
-          ? work.compile(member, action, content, signal)
-          : Promise.resolve({ kind: "refused", reason: "not_shared", detail: "sources stay here" }),
+        policy !== "self" && this.admits(member) ? work.compile(member, action, content, signal) : Promise.resolve(STAYS),
+      act: (member, action, content, signal) =>
+        policy !== "self" && this.isOfOwnDomain(member) ? work.act(member, action, content, signal) : Promise.resolve(STAYS),
     };
   }
 
@@ -49,10 +49,23 @@ export class NetworkWork implements Disposable {
     this.#work[Symbol.dispose]();
   }
 
+  /** From the next job on. */
+  follow(circle: WorkCircle): void {
+    this.#circle = circle;
+  }
+
   /** Whether a member is of the circle within which this node works for others and lets others work. */
   admits(member: Key): boolean {
+    return this.#circle === "network" ? this.#members.standing(member) === "active" : this.isOfOwnDomain(member);
+  }
+
+  /** Whether a member belongs to whom this node belongs to: what it made is used as it is, and it may have made anything. */
+  isOfOwnDomain(member: Key): boolean {
     const { state, self } = this.#members;
     if (this.#members.standing(member) !== "active") return false;
-    return this.#circle === "network" || state?.members.get(member)?.domain === state?.members.get(self)?.domain;
+    const domain = state?.members.get(member)?.domain;
+    return domain !== undefined && domain === state?.members.get(self)?.domain;
   }
 }
+
+const STAYS: WorkerOutcome = { kind: "refused", reason: "not_shared", detail: "sources stay here" };

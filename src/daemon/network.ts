@@ -8,10 +8,10 @@ import { randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
-import { CairnError, type Digest, isName, type Key, type Log, type NameRecord } from "../base/index.ts";
+import { CairnError, type Digest, isName, type Key, type Log, type NameRecord, type WorkCircle } from "../base/index.ts";
 import type { OwnCapacity, Placement, WorkDesk, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
-import { NetworkState } from "../store/index.ts";
+import { LogFiles, NetworkState } from "../store/index.ts";
 import { loadTreeCodec } from "../wire/index.ts";
 import type { AttestationStore } from "./attestation-desk.ts";
 import type { Attestations } from "./attestations.ts";
@@ -19,11 +19,12 @@ import { nameFrom } from "./machine-name.ts";
 import { NetworkHome, type SavedIdentity } from "./network-home.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
 import type { PlacementSettings } from "./network-placement.ts";
-import type { NetworkRuntime, NetworkSettings, RuntimeParts, Signer } from "./network-runtime.ts";
+import type { Challenger, NetworkRuntime, NetworkSettings, RuntimeParts, Signer, Voice } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
 import type { Work } from "./presence.ts";
 import type { SharingNetwork } from "./sharing.ts";
+import type { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 
@@ -44,8 +45,10 @@ export interface NetworkServiceParts {
   /** What this node knows of all members' attestations. */
   readonly known: () => Promise<AttestationStore>;
   readonly local: LocalCopies;
+  readonly localTrees: RuntimeParts["localTrees"];
   /** Called when results are gone that may have been served before. */
-  readonly recalled: () => void;
+  readonly recalled: (action?: Digest) => void;
+  readonly speak: RuntimeParts["speak"];
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
@@ -146,6 +149,31 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#alone(async () => (await this.#required()).runtime.attestations);
   }
 
+  /** @throws {CairnError} network-absent */
+  async summaries(): Promise<Summaries> {
+    return this.#alone(async () => (await this.#required()).runtime.summaries);
+  }
+
+  /** Members of other domains that are there. @throws {CairnError} network-absent */
+  async challengers(): Promise<readonly Challenger[]> {
+    return this.#alone(async () => (await this.#required()).runtime.challengers());
+  }
+
+  /** Signers whose word does not count here. @throws {CairnError} network-absent */
+  async evidence(): Promise<object> {
+    return this.#alone(async () => (await this.#required()).runtime.evidence());
+  }
+
+  /** This node's log, and what it has seen of others'. @throws {CairnError} network-absent */
+  async logs(): Promise<NetworkRuntime["logs"]> {
+    return this.#alone(async () => (await this.#required()).runtime.logs);
+  }
+
+  /** Who says to have executed an action, and what came of it. */
+  voices(action: Digest): readonly Voice[] {
+    return this.#running?.runtime.voices(action) ?? [];
+  }
+
   /** What sharing needs of the network; undefined while this node is in none. */
   get sharing(): SharingNetwork | undefined {
     return this.#running?.runtime.sharing;
@@ -164,6 +192,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** Whether this node works for a member. */
   worksFor(member: Key): boolean {
     return this.#running?.runtime.work.admits(member) === true;
+  }
+
+  /** Whether this node runs general actions for a member. */
+  actsFor(member: Key): boolean {
+    return this.#running?.runtime.work.isOfOwnDomain(member) === true;
   }
 
   init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {
@@ -251,17 +284,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#alone(async () => (await this.#required()).runtime.membersView());
   }
 
-  revoke({ member }: { member: string }): Promise<unknown> {
-    return this.#alone(async () => {
-      const { runtime } = await this.#required();
-      const { members } = runtime;
-      const { key, name } = runtime.called(member);
-      if (key === members.self) throw new CairnError("network-refused", { why: "own-machine" });
-      demand(members.issue({ kind: "revoke", member: key }));
-      // At once, when this node may: a revocation should not wait for others.
-      const decided = members.turn(() => false) === 0 && members.decide();
-      return { revoked: name, key, decided };
-    });
+  async revoke({ member }: { member: string }): Promise<unknown> {
+    const { runtime } = await this.#alone(() => this.#required()); // What domains agree on is waited for while others may ask.
+    const { key, name } = runtime.called(member);
+    if (key === runtime.members.self) throw new CairnError("network-refused", { why: "own-machine" });
+    return { revoked: name, key, ...(await runtime.revoke(key)) };
   }
 
   leave({ force }: { force: boolean }): Promise<unknown> {
@@ -277,6 +304,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
       }
       await this.#stop();
       this.#home.remove();
+      this.#parts.localTrees.kept.only(undefined);
       return { left: members?.state?.name ?? "" };
     });
   }
@@ -321,9 +349,10 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   /** From now on, without a restart. */
-  follow(placement: PlacementSettings): void {
-    this.#settings = { ...this.#settings, placement };
+  follow(placement: PlacementSettings, circle: WorkCircle): void {
+    this.#settings = { ...this.#settings, placement, circle };
     this.#running?.runtime.placement.follow(placement);
+    this.#running?.runtime.work.follow(circle);
   }
 
   /** Who decides where work is done; undefined while this node is in no network. */
@@ -334,6 +363,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** What files and directories are fetched from; undefined while this node is in no network. */
   get trees(): TreeNetwork | undefined {
     return this.#running?.runtime.trees;
+  }
+
+  /** Members that are there and keep a copy of what is pinned here; undefined while this node is in no network. */
+  copiesOf(root: Digest): number | undefined {
+    return this.#running?.runtime.pinned.copies.holders(root);
   }
 
   /** What toolchains of members come from; undefined while this node is in no network. */
@@ -381,7 +415,9 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { NetworkRuntime } = await import("./network-runtime.ts");
     await using stack = new AsyncDisposableStack();
     const kept = stack.use(NetworkState.open(this.#home.database));
-    const runtime = stack.use(await NetworkRuntime.start({ ...this.#parts, log: this.#log, kept }, { ...this.#settings, identity }));
+    const logs = { own: new LogFiles(this.#home.log), mirrors: new LogFiles(this.#home.witnessed) };
+    const parts = { ...this.#parts, log: this.#log, kept, logs };
+    const runtime = stack.use(await NetworkRuntime.start(parts, { ...this.#settings, identity }));
     const started = stack.move();
     this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
     return this.#running;
@@ -397,7 +433,10 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   async #find(): Promise<Running | undefined> {
     if (this.#running !== undefined || this.#ended) return this.#running;
     const identity = this.#home.identity();
-    if (identity === undefined) return undefined;
+    if (identity === undefined) {
+      this.#parts.localTrees.kept.only(undefined);
+      return undefined;
+    }
     const running = await this.#start(identity);
     const { members } = running.runtime;
     if (members.standing(members.self) !== "unknown") return running;

@@ -17,6 +17,8 @@ export interface PinningParts {
   /** What members call a digest; undefined when nobody says, or this node is in no network. */
   readonly resolve: (name: string) => Promise<NameRecord | undefined>;
   readonly trees: Pick<Trees, "pin">;
+  /** Members that are there and keep a file or directory that is pinned here; undefined where this node is in no network. */
+  readonly copiesOf: (root: Digest) => number | undefined;
   /** ms since the epoch */
   readonly now: () => number;
 }
@@ -78,7 +80,11 @@ export class Pinning {
 
   async pins(): Promise<object> {
     const codec = await loadTreeCodec();
-    const rows = this.#parts.pins.list().map(async (pin) => ({ ...described(pin, codec), missing: await this.#missing(pin) }));
+    const rows = this.#parts.pins.list().map(async (pin) => {
+      // Who has results is another matter: they are signed, and copied whether they are pinned or not.
+      const copies = pin.kind === "result" ? undefined : this.#parts.copiesOf(pin.root);
+      return { ...described(pin, codec), missing: await this.#missing(pin), ...(copies === undefined ? {} : { copies }) };
+    });
     return { pins: await Promise.all(rows) };
   }
 

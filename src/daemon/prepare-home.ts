@@ -9,6 +9,8 @@ import { SHARDS } from "../store/index.ts";
 export interface HomePaths {
   readonly compileSocket: string;
   readonly controlSocket: string;
+  /** For ccache's own protocol. */
+  readonly ccacheSocket: string;
   readonly lock: string;
   readonly hot: string;
   readonly hitsLog: string;
@@ -16,6 +18,8 @@ export interface HomePaths {
   readonly starting: string;
   /** What the user has pinned: not in the cache, which may be thrown away. */
   readonly pins: string;
+  /** What is kept because members have pinned it. */
+  readonly treeCopies: string;
   /** What is kept of others' toolchains, and which the user has approved. */
   readonly toolchains: string;
   readonly database: string;
@@ -27,12 +31,14 @@ export function prepareHome(home: Home): HomePaths {
   const paths: HomePaths = {
     compileSocket: join(home.runDir, "cairn.sock"),
     controlSocket: join(home.runDir, "control.sock"),
+    ccacheSocket: join(home.runDir, "ccache.sock"),
     lock: join(home.runDir, "daemon.lock"),
     hot: join(home.runDir, "hot"),
     hitsLog: join(home.runDir, "hits.log"),
     unresponsive: join(home.runDir, "unresponsive"),
     starting: join(home.runDir, "starting"),
     pins: join(home.stateDir, "pins.json"),
+    treeCopies: join(home.stateDir, "tree-copies.json"),
     toolchains: join(home.stateDir, "toolchains.json"),
     database: join(home.cacheDir, "index.db"),
     blobs: join(home.cacheDir, "cas"),

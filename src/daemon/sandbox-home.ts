@@ -3,23 +3,39 @@
  *
  * Knows: the home, who this process is. Does not know: how a sandbox works.
  */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { digestOf, type Environment, type Home, limits } from "../base/index.ts";
 import type { ExecutorLack } from "../contracts/index.ts";
 import type { SandboxExecutor, SandboxOptions } from "../exec/index.ts";
+
+import type { SandboxHold, SandboxPlace } from "./sandbox-leftovers.ts";
 
 /** Nobody: root's own files must not be those of a job's user. */
 const NOBODY = { uid: 65_534, gid: 65_534 };
 /** Root's home is closed to everybody else, jobs included. */
 const ROOTS_PARENT = "/var/cache";
 
-export function sandboxOptions(home: Home, env: Environment): SandboxOptions {
-  const path = env.PATH ?? "/usr/bin:/bin";
-  const { filesBytes } = limits.sandbox;
-  const keep = join(home.cacheDir, "built");
-  if (process.geteuid?.() !== 0) return { directory: join(home.cacheDir, "sandbox"), path, runAs: undefined, filesBytes, keep };
-  const name = `cairn-sandbox-${digestOf(home.cacheDir).slice(0, 12)}`;
-  return { directory: join(ROOTS_PARENT, name), path, runAs: NOBODY, filesBytes, keep };
+/**
+ * Where the sandboxes of this machine's daemons lie that this one may see. `own` begins the names of this home's: others may have a home
+ * of that name too, in a container, so each daemon adds something of its own.
+ */
+export function sandboxPlace(home: Home): SandboxPlace & { readonly own: string } {
+  if (process.geteuid?.() !== 0) return { directory: home.cacheDir, prefix: "sandbox-", own: "sandbox-" };
+  return { directory: ROOTS_PARENT, prefix: "cairn-sandbox-", own: `cairn-sandbox-${digestOf(home.cacheDir).slice(0, 12)}-` };
+}
+
+/** @param hold marks the sandbox as this process's */
+export function sandboxOptions(home: Home, hold: SandboxHold, env: Environment): SandboxOptions {
+  const { directory, own } = sandboxPlace(home);
+  return {
+    directory: join(directory, `${own}${randomBytes(6).toString("hex")}`),
+    hold: (made) => hold.take(made),
+    path: env.PATH ?? "/usr/bin:/bin",
+    runAs: process.geteuid?.() === 0 ? NOBODY : undefined,
+    filesBytes: limits.sandbox.filesBytes,
+    keep: join(home.cacheDir, "built"),
+  };
 }
 
 /** That it is missing is no fault: such a machine uses others' work and does none for them. */

@@ -2,12 +2,14 @@
  * What people ask about work for others, and changes of how much there may be, which take effect at once.
  */
 import type { WorkControls } from "../doors/index.ts";
+import type { GeneralSettings, GeneralWork } from "./general-work.ts";
 import type { ShareOptions, WorkShare } from "./work-share.ts";
 import type { Worker } from "./worker.ts";
 
 export interface ShareControlsParts {
   readonly share: WorkShare;
   readonly worker: Worker;
+  readonly general: Pick<GeneralWork, "follow" | "offeredName">;
   /** Has what the file and the environment say by now told to {@link ShareControls.follow}. @throws {CairnError} config-invalid */
   readonly readAgain: () => void;
 }
@@ -30,15 +32,16 @@ export class ShareControls implements WorkControls {
   }
 
   /** What holds from now on. */
-  follow({ workShare, workPower, workWhen, workHours }: ShareOptions): void {
-    const { share, worker } = this.#parts;
+  follow({ workShare, workPower, workWhen, workHours, workActions, workSystem }: ShareOptions & GeneralSettings): void {
+    const { share, worker, general } = this.#parts;
+    general.follow({ workActions, workSystem });
     share.set({ workShare, workPower, workWhen, workHours });
     worker.changed();
   }
 
   /** Without a look at what this machine can. */
   get now(): object {
-    const { share, worker } = this.#parts;
+    const { share, worker, general } = this.#parts;
     const { workShare, workPower, workWhen, workHours } = share.options;
     const rule = { percent: workShare, power: workPower, when: workWhen, hours: workHours };
     return {
@@ -48,6 +51,7 @@ export class ShareControls implements WorkControls {
       running: worker.running,
       withheld: share.withheld() ?? null,
       lack: worker.lack ?? null,
+      actionsAs: general.offeredName ?? null,
       counts: worker.counts,
     };
   }

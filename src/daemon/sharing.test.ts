@@ -25,15 +25,18 @@ test("what is brought is in the store at once, and in the index when it is kept,
   const stored: Digest[] = [];
   const kept: string[] = [];
   let isRevoked = false;
-  const admit = (): ReturnType<SharingNetwork["admit"]> => (isRevoked ? { kind: "refused", why: "revoked" } : { kind: "believed" });
+  const judge = (): ReturnType<SharingNetwork["judge"]> =>
+    isRevoked
+      ? { kind: "refused", why: "revoked", domains: 0, needed: 0 }
+      : { kind: "believed", tier: "team", domains: ["home"], oneOf: 50 };
   const network: SharingNetwork = {
     exchange: { isOffered: true, whoHas: () => ["member"], results: async () => GIVEN, blobs: async () => assert.fail("it came along") },
     directory: { find: async () => ["member"] },
     shelf: { put: (all) => kept.push(...all.map(() => "shelf")) },
     sign: () => undefined,
     keep: () => undefined,
-    admit,
-    judge: admit,
+    judge,
+    isOthers: () => true,
   };
   await using sharing = new SharingService(
     {
@@ -42,6 +45,7 @@ test("what is brought is in the store at once, and in the index when it is kept,
       log: silentLog,
       network: () => network,
       isStarting: () => false,
+      random: () => 1,
     },
     { policy: "team" },
   );

@@ -30,18 +30,24 @@ export interface SharingNetwork {
   sign(unsigned: Unsigned): SharedResult | undefined;
   /** Puts what this node has executed and signed on the shelf, and tells others of it. */
   keep(made: readonly SharedResult[]): void;
-  /** Whether the reader's rule admits a signer. */
-  admit(signer: Key): Judged;
-  /** Whether it admits who has signed it, and that is whom it names. */
+  /** What the reader's rule says of it. */
   judge(shared: SharedResult): Judged;
+  /** See Sharing. */
+  isOthers(action: Digest): boolean;
 }
 
-export type Judged = { readonly kind: "believed" } | { readonly kind: "refused"; readonly why: string };
+export type Judged =
+  /** @property oneOf of what is vouched for like that, one of so many is to be executed here, too */
+  | { readonly kind: "believed"; readonly tier: SharingPolicy; readonly domains: readonly string[]; readonly oneOf: number }
+  | { readonly kind: "refused"; readonly why: string; readonly domains: number; readonly needed: number };
 
 /** A result that was not believed. */
 export interface Refused {
   readonly signer: Key;
   readonly why: string;
+  /** Domains that vouch for it, and how many must; 0 where that was not what mattered. */
+  readonly domains: number;
+  readonly needed: number;
   /** Digest of its inputs. */
   readonly inputs: Digest;
 }
@@ -57,6 +63,8 @@ export interface SharingParts {
   readonly network: () => SharingNetwork | undefined;
   /** Whether that may change soon by itself: a daemon answers builds before its network runs. */
   readonly isStarting: () => boolean;
+  /** From 0 up to 1: what is drawn must not be foreseen by others. */
+  readonly random: () => number;
 }
 
 /** Members that are asked for one request: a miss must not wait for many. */
@@ -77,7 +85,7 @@ const NOTHING: Given = { shared: [], blobs: new Map(), following: [] };
 
 export class SharingService implements Sharing, AsyncDisposable {
   readonly #parts: SharingParts;
-  readonly #asks: boolean;
+  readonly #policy: SharingPolicy;
   readonly #unsigned: Unsigned[] = [];
   /** Members that took too long → until when they are not asked, ms, monotonic. */
   readonly #slow = new Map<Key, number>();
@@ -93,7 +101,7 @@ export class SharingService implements Sharing, AsyncDisposable {
 
   constructor(parts: SharingParts, options: { readonly policy: SharingPolicy }) {
     this.#parts = parts;
-    this.#asks = options.policy !== "self";
+    this.#policy = options.policy;
     this.#ahead = new Ahead({
       ask: async (from, manifest, signal) => {
         const wish = { alongBytes: limits.aheadEachBytes, have: [], following: limits.aheadMost };
@@ -135,7 +143,7 @@ export class SharingService implements Sharing, AsyncDisposable {
 
   async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
     const network = this.#parts.network();
-    if (network === undefined || !this.#asks) return [];
+    if (network === undefined || this.#policy === "self") return [];
     const foreseen = this.#ahead.take(manifest);
     if (foreseen !== undefined && !this.#isSlow(foreseen.from)) {
       const given = await this.#patiently(foreseen.from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either));
@@ -164,9 +172,14 @@ export class SharingService implements Sharing, AsyncDisposable {
   #offers(network: SharingNetwork, manifest: Digest, given: Given | undefined, giver: Key, holders: readonly Key[]): Offer[] {
     const { shared: all, blobs } = given ?? NOTHING;
     const from = [giver, ...holders.filter((other) => other !== giver)];
-    const believed = all.filter((shared) => shared.manifest === manifest && this.#isBelieved(network, shared));
-    for (const shared of believed) this.#along.set(shared, blobs);
-    return believed.map((shared) => ({ shared, from }));
+    return all.flatMap((shared) => {
+      const believed = shared.manifest === manifest ? this.#believed(network, shared) : undefined;
+      if (believed === undefined) return [];
+      this.#along.set(shared, blobs);
+      const { domains, tier, oneOf } = believed;
+      // By lot: nobody who vouches for it knows whether it is.
+      return [{ shared, from, domains, tier, isToVerify: this.#parts.random() < 1 / oneOf }];
+    });
   }
 
   async bring(offer: Offer, signal: AbortSignal): Promise<{ complete: boolean; bytes: number }> {
@@ -196,11 +209,15 @@ export class SharingService implements Sharing, AsyncDisposable {
   keep({ shared }: Offer): boolean {
     this.#toKeep.delete(shared.manifest);
     const network = this.#parts.network();
-    // Its signature was verified before; whose it is may have been revoked while it waited.
-    if (network === undefined || network.admit(shared.execution.signer).kind === "refused") return false;
+    // Whoever vouches for it may have been revoked while it waited, or contradicted.
+    if (network === undefined || network.judge(shared).kind === "refused") return false;
     this.#parts.index.add(shared.manifest, shared.entry, shared.result, new Map());
     network.shelf.put([shared]);
     return true;
+  }
+
+  isOthers(action: Digest): boolean {
+    return this.#parts.network()?.isOthers(action) ?? false;
   }
 
   /** @returns digests of blobs that could not be had */
@@ -251,15 +268,16 @@ export class SharingService implements Sharing, AsyncDisposable {
     return false;
   }
 
-  #isBelieved(network: SharingNetwork, shared: SharedResult): boolean {
+  #believed(network: SharingNetwork, shared: SharedResult): Extract<Judged, { kind: "believed" }> | undefined {
     const verdict = network.judge(shared);
-    if (verdict.kind === "believed") return true;
+    if (verdict.kind === "believed") return verdict;
     const { action, inputs } = shared.entry;
-    const refused = { signer: shared.execution.signer, why: verdict.why, inputs: inputsOf(inputs) };
+    const { why, domains, needed } = verdict;
+    const refused = { signer: shared.execution.signer, why, domains, needed, inputs: inputsOf(inputs) };
     const others = (this.#refused.get(shared.manifest) ?? []).filter((one) => one.inputs !== refused.inputs);
     this.#refused.set(shared.manifest, [...others.slice(1 - limits.shareResultsPerManifest), refused]);
-    this.#parts.log.event("info", "sharing.refused", { signer: shared.execution.signer, action, why: verdict.why });
-    return false;
+    this.#parts.log.event("info", "sharing.refused", { signer: shared.execution.signer, action, why, domains, needed });
+    return undefined;
   }
 
   /** What comes soon after goes along: together they cost the disk less. Whoever asks something comes before each signature. */

@@ -15,6 +15,8 @@ export interface ToolchainControlParts {
   readonly installed: () => readonly Installed[];
   /** What people call a member; undefined: nobody knows. */
   readonly nameOf: (member: Key) => string | undefined;
+  /** Called when this machine has another toolchain than before, or one less. */
+  readonly changed: () => void;
   /** ms since the epoch */
   readonly now: () => number;
 }
@@ -55,6 +57,7 @@ export class OwnToolchainControls implements ToolchainControls {
     const packs = shelf.list().filter((one) => one.digest === digest);
     for (const { root } of packs) shelf.remove(root, "asked to");
     const disapproved = shelf.disapprove(digest);
+    this.#parts.changed(); // Members send nothing for it any more.
     return Promise.resolve({ digest, removed: packs.length, disapproved });
   }
 

@@ -4,10 +4,10 @@
  * What is on the shelf stays in the store. Knows: which blobs belong to what, when it was used last, how much there may be.
  * Does not know: compilers, members, how a toolchain comes here.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { CairnError, type Digest, type Key, type Log, limits, reasonOf, systemCode } from "../base/index.ts";
+import { renameSync } from "node:fs";
+import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { ToolchainSummary } from "../contracts/index.ts";
-import type { Pins } from "../store/index.ts";
+import { type Pins, readJson, writeJson } from "../store/index.ts";
 
 export interface Shelved extends ToolchainSummary {
   readonly root: Digest;
@@ -149,14 +149,8 @@ export class ToolchainShelf {
   }
 
   #load(): void {
-    let text: string;
-    try {
-      text = readFileSync(this.#file, "utf8");
-    } catch (error) {
-      if (systemCode(error) === "ENOENT") return;
-      throw error;
-    }
-    const state: unknown = JSON.parse(text);
+    const state = readJson(this.#file);
+    if (state === undefined) return;
     if (!isState(state)) throw new TypeError("no list of toolchains");
     for (const { usedAtMs, ...shelved } of state.shelved) this.#put(shelved, usedAtMs);
     for (const digest of state.approved) this.#approved.add(digest);
@@ -173,13 +167,7 @@ export class ToolchainShelf {
 
   #save(): void {
     this.#notedAtMs = this.#parts.now();
-    const state = { shelved: this.list(), approved: [...this.#approved] };
-    try {
-      writeFileSync(`${this.#file}.new`, `${JSON.stringify(state)}\n`, { mode: 0o600, flush: true });
-      renameSync(`${this.#file}.new`, this.#file);
-    } catch (error) {
-      throw new CairnError("home-unwritable", { path: this.#file, system: systemCode(error) ?? "" }, error);
-    }
+    writeJson(this.#file, { shelved: this.list(), approved: [...this.#approved] });
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { CairnError, type Digest, limits } from "../base/index.ts";
-import type { Directory } from "../wire/index.ts";
+import type { Directory, Root } from "../wire/index.ts";
 
 /** All directories below a root, by digest. */
 export type Nodes = ReadonlyMap<Digest, Directory>;
@@ -51,6 +51,13 @@ export function totalsOf(root: Digest, nodes: Nodes): TreeTotals {
 }
 
 const NOTHING: Tally = { files: 0, bytes: 0, entries: 0, height: 0 };
+
+/** All blobs of a tree, each once. */
+export function blobsOf(root: Root, nodes: Nodes): Digest[] {
+  const blobs = new Set<Digest>([root.digest, ...nodes.keys()]);
+  for (const directory of nodes.values()) for (const entry of directory.values()) if (entry.kind === "file") blobs.add(entry.digest);
+  return [...blobs];
+}
 
 /** @throws {CairnError} usage where a directory's file system has not so much room */
 export async function checkRoom(directory: string, bytes: number): Promise<void> {

@@ -11,7 +11,7 @@ import { loadTreeCodec, type Root, type TreeEntry } from "../wire/index.ts";
 import { type FetchCounts, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
 import { type Place, TreePlace } from "./tree-place.ts";
 import { TreePut } from "./tree-put.ts";
-import { checkRoom, type Nodes } from "./tree-totals.ts";
+import { blobsOf, checkRoom } from "./tree-totals.ts";
 
 export interface TreesParts {
   readonly store: DiskStore;
@@ -183,13 +183,6 @@ export class Trees {
       throw new CairnError("not-found", { why: `${text} is neither a CID nor 64 digits, and nobody says what it is` });
     return { digest: record.root, codec: record.codec === "" ? "raw" : record.codec };
   }
-}
-
-/** Each once. */
-function blobsOf(root: Root, nodes: Nodes): Digest[] {
-  const blobs = new Set<Digest>([root.digest, ...nodes.keys()]);
-  for (const directory of nodes.values()) for (const entry of directory.values()) if (entry.kind === "file") blobs.add(entry.digest);
-  return [...blobs];
 }
 
 function kindOf({ codec }: Root): "file" | "directory" {

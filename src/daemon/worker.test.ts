@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { CairnError, type Digest, limits } from "../base/index.ts";
-import type { CompileAction, ExecutorAction, ExecutorOutcome, WorkerOutcome } from "../contracts/index.ts";
+import type { CompileAction, ExecutorAction, ExecutorOutcome, GeneralAction, WorkerOutcome } from "../contracts/index.ts";
 import { Worker, type WorkerParts } from "./worker.ts";
 
 const never = new AbortController().signal;
@@ -52,11 +52,14 @@ class Machine {
       sandbox: {
         look: async () => ({ kind: "walled", walls: "" }),
         stage: (digests) => this.#stage(digests),
-        run: (action, signal) => this.#run(action, signal),
+        run: (action, signal) => this.runs(action, signal),
       },
       share: { slots: () => this.slots, withheld: () => undefined },
       admits: () => true,
+      actsFor: () => true,
+      system: () => undefined,
       toolchains: () => ["00"],
+      memoryBytes: 7,
       log: { event: (_level, name) => void this.events.push(name) },
       now: () => performance.now(),
       ...parts,
@@ -72,12 +75,12 @@ class Machine {
     while ([...this.running.keys()].toSorted().join() !== names.toSorted().join()) await sleep(1, undefined, { signal: t.signal });
   }
 
-  #run({ program }: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> {
+  runs = ({ program }: ExecutorAction, signal: AbortSignal): Promise<ExecutorOutcome> => {
     const { promise, resolve, reject } = Promise.withResolvers<ExecutorOutcome>();
     signal.addEventListener("abort", () => reject(new Error("ended")));
     this.running.set(program, () => resolve(DONE));
     return promise.finally(() => this.running.delete(program));
-  }
+  };
 
   async #stage(digests: Iterable<Digest>): Promise<Awaited<ReturnType<WorkerParts["sandbox"]["stage"]>>> {
     this.held++;
@@ -205,4 +208,43 @@ for (const [about, parts, reason, more] of REFUSED)
     }
     assert.ok(machine.events.filter((name) => name === "work.unable").length <= 1);
     assert.equal(machine.worker.counts.refused, 2);
+  });
+
+const GENERAL: GeneralAction = {
+  system: "ab",
+  program: "/usr/bin/env",
+  arguments: ["sh"],
+  environment: new Map(),
+  cwd: "/inputs",
+  inputs: [],
+  directories: [],
+  work: { root: "/inputs", outputs: ["a", "a"], links: [] },
+  limits: work.mostGeneral,
+};
+
+test("a general action runs where its owner allows it, beside what is installed there; what it left is told once", QUICK, async () => {
+  const left = { kind: "file", path: "a", content: Buffer.from("a"), executable: false } as const;
+  const ran: ExecutorAction[] = [];
+  const machine = new Machine({ system: () => "ab" });
+  machine.runs = async (action) => {
+    ran.push(action);
+    return { ...DONE, outputs: [], left: [left, left] };
+  };
+  const outcome = await machine.worker.act(A, GENERAL, async () => [], never);
+  assert.ok(outcome.kind === "done");
+  assert.deepEqual(outcome.left, [left]);
+  const { system: _, ...same } = GENERAL;
+  assert.deepEqual(ran, [{ ...same, toolchain: undefined, outputs: [], usesSystem: true, heldBytes: 7 }]);
+  assert.deepEqual(machine.worker.capacity().toolchains, ["ab", "00"]);
+});
+
+for (const [about, parts, reason, more] of [
+  ["its owner has not allowed it", {}, "not_shared", {}],
+  ["somebody of another domain", { system: () => "ab", actsFor: () => false }, "not_shared", {}],
+  ["something else is installed here", { system: () => "cd" }, "system_unknown", {}],
+  ["it wants more than it may have", { system: () => "ab" }, "too_much", { limits: { ...work.mostGeneral, processes: 10_000 } }],
+] as const)
+  test(`a general action is refused: ${about}`, QUICK, async () => {
+    const outcome = await new Machine(parts).worker.act(A, { ...GENERAL, ...more }, async () => [], never);
+    assert.equal(outcome.kind === "refused" ? outcome.reason : outcome.kind, reason);
   });

@@ -4,9 +4,20 @@
  * Knows: who is let in, and the steps of a job. Does not know: how jobs come here, or how a sandbox works.
  */
 import { CairnError, type Digest, type Key, type Log, limits } from "../base/index.ts";
-import type { BringContents, CompileAction, ExecutorOutcome, Usage, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
+import type {
+  ActionLimits,
+  BringContents,
+  CompileAction,
+  ExecutorOutcome,
+  GeneralAction,
+  Left,
+  Usage,
+  WorkDesk,
+  WorkerOutcome,
+} from "../contracts/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
-import type { CompilesForOthers } from "../flows/index.ts";
+import type { CompilesForOthers, Looked } from "../flows/index.ts";
+import { executorAction } from "./general-work.ts";
 import type { Withheld, WorkShare } from "./work-share.ts";
 import { WorkSlots } from "./work-slots.ts";
 
@@ -17,7 +28,13 @@ export interface WorkerParts {
   readonly share: Pick<WorkShare, "slots" | "withheld">;
   /** Whether this node works for that member. */
   readonly admits: (member: Key) => boolean;
+  /** Whether it runs general actions for that member. */
+  readonly actsFor: (member: Key) => boolean;
+  /** What general actions find here; undefined: none are run. */
+  readonly system: () => Digest | undefined;
   readonly toolchains: () => readonly Digest[];
+  /** What the processes of one job may hold in memory together. */
+  readonly memoryBytes: number;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
@@ -90,7 +107,9 @@ export class Worker implements WorkDesk {
   /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
   capacity(): { slots: number; free: number; toolchains: readonly Digest[] } {
     const slots = this.#isAble ? this.#parts.share.slots() : 0;
-    return { slots, free: slots - this.#slots.running - this.#slots.waiting, toolchains: slots > 0 ? this.#parts.toolchains() : [] };
+    const system = this.#parts.system();
+    const has = [...(system === undefined ? [] : [system]), ...this.#parts.toolchains()];
+    return { slots, free: slots - this.#slots.running - this.#slots.waiting, toolchains: slots > 0 ? has : [] };
   }
 
   onChange(listener: () => void): void {
@@ -111,10 +130,27 @@ export class Worker implements WorkDesk {
   }
 
   async compile(from: Key, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
-    const startedAt = this.#parts.now();
     const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0 };
+    const look = (): Promise<Looked> => this.#parts.compiles.look(action, from, signal);
+    const may = { admits: this.#parts.admits(from), most: work.most };
+    return this.#attempt(job, action, { ...may, look, bring }, signal);
+  }
+
+  async act(from: Key, action: GeneralAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
+    const job = { from, toolchain: action.system, source: (action.arguments[0] ?? "").slice(0, work.detailCharacters), bytesIn: 0 };
+    const system = this.#parts.system();
+    const look = async (): Promise<Looked | Outcome> =>
+      action.system === system
+        ? { kind: "harmless", action: executorAction(action) }
+        : { kind: "refused", reason: "system_unknown", detail: action.system };
+    const may = { admits: system !== undefined && this.#parts.actsFor(from), most: work.mostGeneral };
+    return this.#attempt(job, action, { ...may, look, bring }, signal);
+  }
+
+  async #attempt(job: Job, action: Wanted, terms: Terms, signal: AbortSignal): Promise<Outcome> {
+    const startedAt = this.#parts.now();
     try {
-      const outcome = await this.#compile(job, action, bring, signal);
+      const outcome = await this.#work(job, action, terms, signal);
       this.#count(job, outcome, this.#parts.now() - startedAt);
       return outcome;
     } catch (error) {
@@ -122,40 +158,41 @@ export class Worker implements WorkDesk {
         this.#cancelled(job, this.#parts.now() - startedAt);
         throw error;
       }
-      this.#parts.log.event("warn", "work.failed", { peer: from, error: String(error) }); // A full disk.
+      this.#parts.log.event("warn", "work.failed", { peer: job.from, error: String(error) }); // A full disk.
       return { kind: "busy" };
     }
   }
 
-  async #compile(job: Job, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
-    const unwilling = await this.#objection(job.from, action);
+  async #work(job: Job, action: Wanted, terms: Terms, signal: AbortSignal): Promise<Outcome> {
+    const unwilling = await this.#objection(action, terms);
     if (unwilling !== undefined) return unwilling;
     const begunAt = this.#parts.now();
     using queue = new DisposableStack();
     if (!this.#enter(job.from, queue)) return { kind: "busy" };
-    const looked = await this.#parts.compiles.look(action, job.from, signal);
-    if (looked.kind === "refused") return looked;
+    const looked = await terms.look();
+    if (looked.kind !== "harmless") return looked;
     this.counts.accepted++;
     this.#parts.log.event("debug", "work.accepted", { peer: job.from, toolchain: job.toolchain, inputs: action.inputs.length });
     await using held = new AsyncDisposableStack();
-    const brought = await this.#bring(job, action, bring, held, signal);
+    const brought = await this.#bring(job, action, terms.bring, held, signal);
     if (brought !== undefined) return brought;
     const slot = await this.#slots.take(job.from, signal);
     if (slot === undefined) return { kind: "busy" };
     held.use(slot);
     queue.dispose();
     const queuedMs = this.#parts.now() - begunAt;
-    return outcomeOf(await this.#parts.sandbox.run(looked.action, signal), queuedMs);
+    const heldBytes = Math.min(action.limits.memoryBytes, this.#parts.memoryBytes);
+    return outcomeOf(await this.#parts.sandbox.run({ ...looked.action, heldBytes }, signal), queuedMs);
   }
 
   /** Why it is not done, whatever else comes. */
-  async #objection(from: Key, action: CompileAction): Promise<Outcome | undefined> {
+  async #objection({ limits: wanted }: Wanted, { admits, most }: Terms): Promise<Outcome | undefined> {
     const withheld = this.#parts.share.withheld();
     if (withheld !== undefined) return notShared(WITHHELD[withheld]);
-    if (!this.#parts.admits(from)) return notShared("not for this member");
+    if (!admits) return notShared("not for this member");
     if (!this.#isAble) await this.look();
     if (!this.#isAble) return notShared("it has no sandbox");
-    const tooMuch = (Object.keys(work.most) as (keyof typeof work.most)[]).find((name) => action.limits[name] > work.most[name]);
+    const tooMuch = (Object.keys(most) as (keyof ActionLimits)[]).find((name) => wanted[name] > most[name]);
     return tooMuch === undefined ? undefined : { kind: "refused", reason: "too_much", detail: tooMuch };
   }
 
@@ -177,7 +214,7 @@ export class Worker implements WorkDesk {
   /** @returns undefined when all contents are here, and held */
   async #bring(
     job: Job,
-    action: CompileAction,
+    action: Wanted,
     bring: BringContents,
     held: AsyncDisposableStack,
     signal: AbortSignal,
@@ -226,7 +263,7 @@ export class Worker implements WorkDesk {
     const facts = { peer: from, toolchain, source, tookMs: Math.round(tookMs), bytesIn };
     switch (outcome.kind) {
       case "done": {
-        const bytesOut = outcome.outputs.reduce((sum, { content }) => sum + content.length, 0);
+        const bytesOut = [...outcome.outputs, ...filesOf(outcome.left)].reduce((sum, { content }) => sum + content.length, 0);
         counts.bytesOut += bytesOut;
         counts.cpuMs += outcome.used.cpuMs ?? 0;
         const { exitCode, queuedMs } = outcome;
@@ -250,13 +287,30 @@ export class Worker implements WorkDesk {
 
 interface Job {
   readonly from: Key;
+  /** Or what is installed here. */
   readonly toolchain: Digest;
+  /** Or the program. */
   readonly source: string;
   bytesIn: number;
 }
 
+/** What compiles and general actions have in common. */
+type Wanted = Pick<CompileAction | GeneralAction, "inputs" | "limits">;
+
+/** How one kind of work is done for one member. */
+interface Terms {
+  readonly admits: boolean;
+  readonly most: ActionLimits;
+  readonly look: () => Promise<Looked | Outcome>;
+  readonly bring: BringContents;
+}
+
 function notShared(detail: string): Outcome {
   return { kind: "refused", reason: "not_shared", detail };
+}
+
+function filesOf(left: readonly Left[] = []): Extract<Left, { kind: "file" }>[] {
+  return left.filter((one) => one.kind === "file");
 }
 
 function usageOf({ cpuMs, residentBytes }: Usage): { cpuMs: number | null; residentBytes: number | null } {
@@ -266,8 +320,9 @@ function usageOf({ cpuMs, residentBytes }: Usage): { cpuMs: number | null; resid
 function outcomeOf(outcome: ExecutorOutcome, queuedMs: number): Outcome {
   switch (outcome.kind) {
     case "done": {
-      const { exitCode, stdout, stderr, outputs, used } = outcome;
-      return { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs };
+      const { exitCode, stdout, stderr, outputs, left, used } = outcome;
+      const done = { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs } as const;
+      return left === undefined ? done : { ...done, left: [...new Map(left.map((one) => [one.path, one])).values()] };
     }
     case "refused":
       return outcome;

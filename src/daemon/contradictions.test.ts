@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as otherWork } from "node:timers/promises";
+import { executed, sharedBy, trustWorld } from "../../test/compliance/trust-world.ts";
+import { digestOf, silentLog } from "../base/index.ts";
+import type { SharedResult } from "../contracts/index.ts";
+import { Contradictions } from "./contradictions.ts";
+
+const world = trustWorld([1, 1, 1], 800);
+const [self, one, other] = world.signers.flat();
+assert.ok(self !== undefined && one !== undefined && other !== undefined);
+
+test("what nobody believable vouches for any more is forgotten, once for each action; what was executed here stays", async () => {
+  const of = (what: string, signer: typeof self): SharedResult => sharedBy(world.state.network, signer, executed(what, "x"));
+  const shelf = [of("own", self), of("own", one), of("believed", one), of("believed", other), of("doubted", one), of("doubted", other)];
+  const [forgotten, recalled] = [[] as string[], [] as string[]];
+  const believed = executed("believed", "x").entry.action;
+  using contradictions = new Contradictions({
+    shelf: { results: (manifest) => shelf.filter((shared) => shared.manifest === manifest) },
+    index: { forget: (action) => void forgotten.push(action) },
+    isBelieved: ({ entry, execution }) => entry.action === believed && execution.signer === other.attestationKey,
+    self: self.attestationKey,
+    recalled: () => void recalled.push("now"),
+    log: silentLog,
+  });
+  contradictions.look([...new Set(shelf.map(({ manifest }) => manifest)), digestOf("unknown")]);
+  assert.deepEqual(forgotten, [], "nobody waits for it");
+  for (let i = 0; i < 10; i++) await otherWork();
+  assert.deepEqual([forgotten, recalled.length], [[executed("doubted", "x").entry.action], 1]);
+});

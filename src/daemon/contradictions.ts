@@ -1,0 +1,69 @@
+/**
+ * Results of others that are here and are not believed any more, because more is known of them than when they came: they are forgotten.
+ *
+ * Knows: what is on the shelf, and the reader's rule. Does not know: why more is known, or who has executed what.
+ */
+import { setImmediate as otherWork } from "node:timers/promises";
+import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import type { ResultIndex, SharedResult, Shelf } from "../contracts/index.ts";
+
+export interface ContradictionsParts {
+  readonly shelf: Pick<Shelf, "results">;
+  readonly index: Pick<ResultIndex, "forget">;
+  /** Whether the reader's rule still holds for it. */
+  readonly isBelieved: (shared: SharedResult) => boolean;
+  /** This node's attestation key: what it has executed itself stays. */
+  readonly self: Key;
+  /** What was answered before may not hold any more. */
+  readonly recalled: (action: Digest) => void;
+  readonly log: Log;
+}
+
+export class Contradictions implements Disposable {
+  readonly #parts: ContradictionsParts;
+  /** Requests of which more is known, who has waited longest first. */
+  readonly #waiting = new Set<Digest>();
+  #isWorking = false;
+  #isOver = false;
+
+  constructor(parts: ContradictionsParts) {
+    this.#parts = parts;
+  }
+
+  /** More is known of results of these requests. Returns at once. */
+  look(manifests: readonly Digest[]): void {
+    for (const manifest of manifests) if (this.#waiting.size < limits.trust.lookedAgain) this.#waiting.add(manifest);
+    if (!this.#isWorking) void this.#work();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#waiting.clear();
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    await otherWork(); // What is told together is looked at together.
+    for (const manifest of this.#waiting) {
+      if (this.#isOver) break;
+      this.#waiting.delete(manifest);
+      try {
+        this.#lookAt(manifest);
+      } catch (error) {
+        this.#parts.log.event("warn", "sharing.not-recalled", { manifest, error: String(error) });
+      }
+      await otherWork();
+    }
+    this.#isWorking = false;
+  }
+
+  #lookAt(manifest: Digest): void {
+    const { shelf, index, isBelieved, self, recalled, log } = this.#parts;
+    for (const [action, vouched] of Map.groupBy(shelf.results(manifest), ({ entry }) => entry.action)) {
+      if (vouched.some(({ execution }) => execution.signer === self) || vouched.some(isBelieved)) continue;
+      index.forget(action);
+      recalled(action);
+      log.event("warn", "sharing.contradicted", { action, manifest, signer: vouched[0]?.execution.signer ?? "" });
+    }
+  }
+}

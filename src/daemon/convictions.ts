@@ -1,0 +1,222 @@
+/**
+ * What follows from members that contradict each other, or themselves: this node's own domain speaks where it can, and who stands alone against
+ * three domains is discredited; for good where this node has executed the action itself and found what they did. Who has shown two histories
+ * of its log is convicted by that alone.
+ *
+ * Knows: the order of it. Does not know: how an action is executed, or how attestations travel.
+ */
+import { CairnError, type Digest, digestOf, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import type { Attestation } from "../contracts/index.ts";
+import {
+  type Answer,
+  answersOf,
+  differingFrom,
+  domainsOf,
+  type EvidenceCodec,
+  evidenceOf,
+  type Finding,
+  type Fork,
+  findingOf,
+  forkEvidenceOf,
+  isForkEvidence,
+  isOfCommand,
+  type Members,
+  outcomeKey,
+  readEvidence,
+  readForkEvidence,
+  signerIn,
+} from "../trust/index.ts";
+
+/** What outlives this process. */
+export interface EvidenceStore {
+  setting(name: string): string | undefined;
+  set(name: string, value: string): void;
+}
+
+export interface ConvictionsParts {
+  readonly members: Pick<Members, "network" | "self" | "state">;
+  readonly codec: EvidenceCodec;
+  readonly kept: EvidenceStore;
+  /** What is known of an action of that request, verified. */
+  readonly known: (manifest: Digest, action: Digest) => readonly Attestation[];
+  /** All signed statements of the network. */
+  readonly statements: () => readonly Uint8Array[];
+  /** This node is to execute that action too, if it can. Returns at once. */
+  readonly speak: (action: Digest) => void;
+  /** Whose voices count is not what it was. */
+  readonly changed: () => void;
+  /** Rejects when the signal aborts. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  readonly log: Log;
+}
+
+const LIST = "convicted";
+
+/** The same for all who know the same domains. */
+function inOrder(action: Digest, domains: readonly string[]): string[] {
+  const place = new Map(domains.map((domain) => [domain, digestOf(`${action} ${domain}`)]));
+  return domains.toSorted((a, b) => ((place.get(a) ?? "") < (place.get(b) ?? "") ? -1 : 1));
+}
+
+/** Whether those who gave that answer say that it is one to a command: all of them do, or none. */
+function isCommands({ byDomain }: Answer): boolean {
+  return [...byDomain.values()].some(({ outputs }) => isOfCommand(outputs));
+}
+
+export class Convictions implements Disposable {
+  readonly #parts: ConvictionsParts;
+  readonly #convicted: Set<Key>;
+  /** Signers that stand alone as far as others say, by action; this node has not executed it. */
+  readonly #suspected = new Map<Digest, readonly Key[]>();
+  /** Actions of which this node waits for its turn to speak. */
+  readonly #disputed = new Set<Digest>();
+  readonly #stop = new AbortController();
+  #discredited: ReadonlySet<Key> = new Set();
+
+  constructor(parts: ConvictionsParts) {
+    this.#parts = parts;
+    this.#convicted = new Set(
+      parts.kept
+        .setting(LIST)
+        ?.split(" ")
+        .filter((key) => this.evidence(key) !== undefined),
+    );
+    this.#discredited = new Set(this.#convicted);
+  }
+
+  /** Attestation keys whose voices do not count. */
+  get discredited(): ReadonlySet<Key> {
+    return this.#discredited;
+  }
+
+  get convicted(): ReadonlySet<Key> {
+    return this.#convicted;
+  }
+
+  /** The evidence against a signer, where this node has some and it holds. */
+  evidence(signer: Key): string | undefined {
+    const { kept, codec } = this.#parts;
+    const text = kept.setting(`evidence ${signer}`);
+    if (text === undefined) return undefined;
+    const shows = isForkEvidence(text) ? readForkEvidence(codec, text).kind === "forked" : readEvidence(codec, text).kind === "convicts";
+    return shows ? text : undefined;
+  }
+
+  /**
+   * Somebody's log has two histories, which nobody but its owner can have made: who that is is convicted.
+   *
+   * @param fork that shows itself @returns whether that is news
+   */
+  forked(fork: Fork): boolean {
+    const { members, statements, log } = this.#parts;
+    const { log: signer } = fork.newer;
+    // Before the evidence is made, which takes a while: who has forked once can do so again and again.
+    if (!this.#isNews(signer)) return false;
+    this.#keep(signer, forkEvidenceOf(members.network, statements(), fork));
+    log.event("warn", "trust.forked", { signer, older: fork.older.size, newer: fork.newer.size });
+    this.#count();
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+
+  /** More is known of what came of an action. */
+  look(manifest: Digest, action: Digest): void {
+    // Who was convicted still speaks here: whoever finds the same is not alone, and it may have been right after all.
+    const all = this.#parts.known(manifest, action);
+    if (new Set(all.map(outcomeKey)).size > 1) this.#judge(manifest, action, all);
+    else if (this.#suspected.delete(action)) this.#count();
+  }
+
+  #judge(manifest: Digest, action: Digest, all: readonly Attestation[]): void {
+    const { state, self } = this.#parts.members;
+    if (state === undefined) return;
+    const answers = answersOf(state, all);
+    const found = findingOf(answers);
+    const own = all.find(({ execution }) => signerIn(state, execution.signer)?.key === self);
+    const mine = own && outcomeKey(own);
+    // A command may print how long it took: who gets something else has not lied. That it is one, everybody says of its own work alone, so
+    // that nobody is excused by it from what others have found.
+    const [most] = answers;
+    const isCommand = most !== undefined && isCommands(most);
+    if (own === undefined ? isCommand : isOfCommand(own.outputs)) return this.#suspect(action, []);
+    if (found.kind === "not-deterministic") this.#parts.log.event("warn", "trust.not-deterministic", { action });
+    else if (own === undefined) this.#speakInTurn(manifest, action);
+    if (found.kind === "settled" && found.outcome === mine) this.#convict(action, found);
+    // However many say otherwise: their results are not what comes of it here.
+    const differing = mine === undefined ? [] : differingFrom(mine, answers);
+    const alone = found.kind === "settled" && found.outcome !== mine && !isCommand ? found.alone : [];
+    this.#suspect(action, [...differing, ...alone.map(({ attestation }) => attestation.execution.signer)]);
+  }
+
+  /** By own work, and by three domains' word. */
+  #convict(action: Digest, found: Extract<Finding, { kind: "settled" }>): void {
+    const { codec, members, statements, log } = this.#parts;
+    for (const [signer, text] of evidenceOf(codec, members.network, statements(), found))
+      if (this.#isNews(signer)) {
+        this.#keep(signer, text);
+        log.event("warn", "trust.convicted", { signer, action, domains: limits.trust.convicting });
+      }
+    this.#count();
+  }
+
+  /** Whether that somebody is to be convicted is news, and there is room for it. */
+  #isNews(signer: Key): boolean {
+    return !this.#convicted.has(signer) && this.#convicted.size < limits.trust.convicted;
+  }
+
+  /** Convicts. Where the evidence is too large or the disk takes none, for as long as this process runs; then others tell of it again. */
+  #keep(signer: Key, evidence: string | undefined): void {
+    const { kept, log } = this.#parts;
+    this.#convicted.add(signer);
+    try {
+      if (evidence === undefined) throw new CairnError("limit-exceeded", { what: "evidence" });
+      kept.set(`evidence ${signer}`, evidence);
+      kept.set(LIST, [...this.#convicted].join(" "));
+    } catch (error) {
+      log.event("warn", "trust.not-kept", { signer, why: reasonOf(error) });
+    }
+  }
+
+  #suspect(action: Digest, signers: readonly Key[]): void {
+    const isNew = !this.#suspected.has(action);
+    if (signers.length === 0) {
+      if (this.#suspected.delete(action)) this.#count();
+      return;
+    }
+    if (this.#suspected.size >= limits.trust.suspicions && isNew) return;
+    if (isNew) this.#parts.log.event("warn", "trust.suspected", { action, signers: signers.length });
+    this.#suspected.set(action, signers);
+    this.#count();
+  }
+
+  #count(): void {
+    const now = new Set([...this.#convicted, ...[...this.#suspected.values()].flat()]);
+    const isSame = now.size === this.#discredited.size && [...now].every((key) => this.#discredited.has(key));
+    this.#discredited = now;
+    if (!isSame) this.#parts.changed();
+  }
+
+  /** Domains speak one after the other, in an order that follows from the action, so that no more do than it takes. */
+  #speakInTurn(manifest: Digest, action: Digest): void {
+    const { members, known, speak, wait, log } = this.#parts;
+    const { state, self } = members;
+    const own = state?.members.get(self)?.domain;
+    if (state === undefined || own === undefined || this.#disputed.has(action) || this.#disputed.size >= limits.trust.suspicions) return;
+    const spoken = new Set(known(manifest, action).flatMap((one) => signerIn(state, one.execution.signer)?.domain ?? []));
+    const silent = [...domainsOf(state)].filter((domain) => !spoken.has(domain) || domain === own);
+    const turn = inOrder(action, silent).indexOf(own);
+    this.#disputed.add(action);
+    void wait(turn * limits.trust.turnMs, this.#stop.signal)
+      .then(() => {
+        const answers = answersOf(state, known(manifest, action));
+        if (findingOf(answers).kind === "agreed" || findingOf(answers).kind === "not-deterministic") return;
+        log.event("info", "trust.speaks", { action, turn });
+        speak(action);
+      })
+      .catch(() => undefined) // This node stops.
+      .finally(() => this.#disputed.delete(action));
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Files and directories that this node keeps because members have pinned them: kept over restarts, in a file of their own.
+ *
+ * What is here stays in the store while a member has a claim on it. Knows: which blobs belong to what, who wants it, for how long.
+ * Does not know: members' domains, how much there may be, how a tree comes here, or who else has it.
+ */
+import { renameSync } from "node:fs";
+import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { type Pins, readJson, writeText } from "../store/index.ts";
+
+/** The same digest may be pinned as a file by one member and as a directory by another: two trees, neither of which is in the other's way. */
+export interface TreeName {
+  readonly root: Digest;
+  readonly codec: "raw" | "directory";
+}
+
+/** That a tree is to be kept. */
+export interface Claim {
+  /** Who has asked for it: who has pinned it, or keeps a copy, too. One claim each. */
+  readonly from: Key;
+  /** Who has pinned it, as `from` says. */
+  readonly pinner: Key;
+  /** Until when, ms since the epoch. */
+  readonly untilMs: number;
+}
+
+export interface KeptTree extends TreeName {
+  /** In which network; members of another one are told nothing of it. */
+  readonly network: Digest;
+  /** Of all its blobs, each once. */
+  readonly bytes: number;
+  readonly blobs: readonly Digest[];
+  /** One at least. */
+  readonly claims: readonly Claim[];
+}
+
+interface Row {
+  readonly kept: KeptTree;
+  readonly held: Disposable;
+  /** Those that were to be written down last. */
+  readonly noted: readonly Claim[];
+}
+
+export interface KeptTreesParts {
+  readonly log: Log;
+  readonly pins: Pick<Pins, "hold">;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+/** Renewals are written down when they make such a difference: the file may have thousands of digests. */
+const NOTE_EVERY_MS = 86_400_000;
+/** Digests that are put into text at once. */
+const PIECE = 1_024;
+const { blobs: mostBlobs, claims: mostClaims, noteMs, tidyEveryMs } = limits.treeCopies;
+
+export class KeptTrees implements AsyncDisposable {
+  readonly #parts: KeptTreesParts;
+  readonly #file: string;
+  readonly #rows = new Map<string, Row>();
+  readonly #tidying: NodeJS.Timeout;
+  /** What is in the file is not what is here. */
+  #isChanged = false;
+  #soon: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** A file that cannot be read is put aside, and said. */
+  static open(parts: KeptTreesParts, { file }: { readonly file: string }): KeptTrees {
+    const trees = new KeptTrees(parts, file);
+    try {
+      const rows: unknown = readJson(file) ?? [];
+      if (!Array.isArray(rows) || !rows.every(isKept)) throw new TypeError("no list of trees");
+      for (const kept of rows) trees.#hold(kept);
+    } catch (error) {
+      parts.log.event("error", "tree-copies.damaged", { file, why: reasonOf(error) });
+      renameSync(file, `${file}.damaged`);
+    }
+    trees.tidy();
+    return trees;
+  }
+
+  private constructor(parts: KeptTreesParts, file: string) {
+    this.#parts = parts;
+    this.#file = file;
+    // Also where nobody asks for the list, as in no network.
+    this.#tidying = setInterval(() => this.tidy(), tidyEveryMs).unref();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#tidying);
+    clearTimeout(this.#soon);
+    await this.flush();
+  }
+
+  /** Those whose time is not up. */
+  list(): readonly KeptTree[] {
+    this.tidy();
+    return this.#all();
+  }
+
+  get(tree: TreeName): KeptTree | undefined {
+    return this.#rows.get(keyOf(tree))?.kept;
+  }
+
+  /** Adds to the claims that there are. @returns whether one more fits */
+  put(tree: Omit<KeptTree, "claims">, by: Claim): boolean {
+    const claims = withClaim(this.get(tree)?.claims ?? [], by);
+    if (claims === undefined) return false;
+    this.#hold({ ...tree, claims });
+    this.#noteSoon();
+    return true;
+  }
+
+  /** Somebody wants it, or wants it for another time than before. @returns whether one more claim fits */
+  renew(tree: TreeName, by: Claim): boolean {
+    const row = this.#rows.get(keyOf(tree));
+    const claims = row && withClaim(row.kept.claims, by);
+    if (row === undefined || claims === undefined) return false;
+    const noted = row.noted.find(({ from, pinner }) => from === by.from && pinner === by.pinner);
+    const isNews = noted === undefined || Math.abs(by.untilMs - noted.untilMs) >= NOTE_EVERY_MS;
+    this.#rows.set(keyOf(tree), { ...row, kept: { ...row.kept, claims }, noted: isNews ? claims : row.noted });
+    if (isNews) this.#noteSoon();
+    return true;
+  }
+
+  /** Who has pinned it does not want it any more, whoever else has said that it does. Others' claims stay. */
+  unclaim(tree: TreeName, pinner: Key): void {
+    const row = this.#rows.get(keyOf(tree));
+    if (row !== undefined) this.#leave(row, (claim) => claim.pinner !== pinner, "not wanted any more");
+  }
+
+  /** It may be evicted like anything else. */
+  remove(tree: TreeName, why: string): void {
+    const row = this.#rows.get(keyOf(tree));
+    if (row !== undefined) this.#leave(row, () => false, why);
+  }
+
+  /** Keeps nothing but what members of one network want; nothing at all without one. */
+  only(network: Digest | undefined): void {
+    for (const { kept } of this.#rows.values()) if (kept.network !== network) this.remove(kept, "not for this network");
+  }
+
+  /** Lets go of what is over. */
+  tidy(): void {
+    for (const row of this.#rows.values()) this.#leave(row, ({ untilMs }) => untilMs > this.#parts.now(), "over");
+    if (this.#isChanged) this.#noteSoon(); // It could not be written, perhaps.
+  }
+
+  /** Until all that has changed so far is on the disk, if it can be. Never rejects. */
+  async flush(): Promise<void> {
+    this.#writing = this.#writing.then(() => (this.#isChanged ? this.#write() : undefined));
+    await this.#writing;
+  }
+
+  #leave({ kept, held, noted }: Row, stays: (claim: Claim) => boolean, why: string): void {
+    const claims = kept.claims.filter(stays);
+    if (claims.length === kept.claims.length) return;
+    this.#noteSoon();
+    if (claims.length > 0) {
+      this.#rows.set(keyOf(kept), { kept: { ...kept, claims }, held, noted });
+      return;
+    }
+    this.#rows.delete(keyOf(kept));
+    held[Symbol.dispose]();
+    this.#parts.log.event("info", "tree-copies.let-go", { root: kept.root, why });
+  }
+
+  #all(): KeptTree[] {
+    return [...this.#rows.values()].map(({ kept }) => kept);
+  }
+
+  #hold(kept: KeptTree): void {
+    const held = this.#parts.pins.hold();
+    for (const blob of kept.blobs) held.blobs.add(blob);
+    this.#rows.get(keyOf(kept))?.held[Symbol.dispose]();
+    this.#rows.set(keyOf(kept), { kept, held, noted: kept.claims });
+  }
+
+  /** What a crash loses is offered again, or is held until its time is up. */
+  #noteSoon(): void {
+    this.#isChanged = true;
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      void this.flush();
+    }, noteMs).unref();
+  }
+
+  async #write(): Promise<void> {
+    this.#isChanged = false;
+    try {
+      await writeText(this.#file, textOf(this.#all()));
+    } catch (error) {
+      this.#isChanged = true;
+      this.#parts.log.event("warn", "tree-copies.not-written", { why: reasonOf(error) });
+    }
+  }
+}
+
+export function keyOf({ root, codec }: TreeName): string {
+  return `${codec} ${root}`;
+}
+
+/** @returns undefined where there are too many: who has pinned it takes the place of one that has heard of it, and nobody else's */
+function withClaim(claims: readonly Claim[], by: Claim): readonly Claim[] | undefined {
+  const others = claims.filter(({ from }) => from !== by.from);
+  if (others.length < mostClaims) return [...others, by];
+  const heard = by.from === by.pinner ? others.findIndex(({ from, pinner }) => from !== pinner) : -1;
+  return heard < 0 ? undefined : [...others.toSpliced(heard, 1), by];
+}
+
+/** In pieces, between which there is time for other things. */
+function* textOf(all: readonly KeptTree[]): Generator<string> {
+  for (const [i, { blobs, ...row }] of all.entries()) {
+    yield `${i === 0 ? "[" : ",\n"}${JSON.stringify(row).slice(0, -1)},"blobs":[`;
+    for (let at = 0; at < blobs.length; at += PIECE) {
+      yield `${at === 0 ? "" : ","}${JSON.stringify(blobs.slice(at, at + PIECE)).slice(1, -1)}`;
+    }
+    yield "]}";
+  }
+  yield all.length === 0 ? "[]\n" : "]\n";
+}
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+function isKept(row: unknown): row is KeptTree {
+  if (typeof row !== "object" || row === null) return false;
+  const { root, codec, network, bytes, blobs, claims } = row as Partial<Record<keyof KeptTree, unknown>>;
+  return (
+    (codec === "raw" || codec === "directory") &&
+    [root, network].every(isDigest) &&
+    Number.isSafeInteger(bytes) &&
+    Array.isArray(blobs) &&
+    blobs.every(isDigest) &&
+    blobs.length <= mostBlobs &&
+    Array.isArray(claims) &&
+    claims.every(isClaim) &&
+    claims.length > 0 &&
+    claims.length <= mostClaims
+  );
+}
+
+function isClaim(claim: unknown): claim is Claim {
+  if (typeof claim !== "object" || claim === null) return false;
+  const { from, pinner, untilMs } = claim as Partial<Record<keyof Claim, unknown>>;
+  return [from, pinner].every(isDigest) && Number.isSafeInteger(untilMs);
+}
+
+function isDigest(value: unknown): boolean {
+  return typeof value === "string" && DIGEST.test(value);
+}

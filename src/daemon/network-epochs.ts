@@ -1,0 +1,67 @@
+/**
+ * Epochs as people are told of them: who decided the newest, who decides the next, what waits; and how a member is put out.
+ *
+ * Knows: what is worth telling. Does not know: how domains agree.
+ */
+import { CairnError, type Key, limits } from "../base/index.ts";
+import type { Members, Membership, State } from "../trust/index.ts";
+import type { Deciding, NetworkAgreement } from "./network-agreement.ts";
+
+/** What came of putting a member out. */
+export interface Revoked {
+  /** Whether an epoch holds it: it is final. */
+  readonly decided: boolean;
+  /** Whether members let go of it already. */
+  readonly inEffect: boolean;
+  /** Domains that agreed; none where an admin decided. */
+  readonly domains: readonly string[];
+  /** Domains that must agree; 0 where an admin decides. */
+  readonly quorum: number;
+}
+
+export function describeDeciding(membership: Membership, { voices, quorum, ballot }: Deciding): object {
+  const { state, decidedBy, fork, undecided } = membership;
+  const nameOf = (key: Key): string => state?.members.get(key)?.name ?? "";
+  return {
+    by: voices.length === 0 ? "admins" : "domains",
+    voices: voices.map(({ domain, key }) => ({ domain, member: nameOf(key) })),
+    quorum,
+    newest:
+      decidedBy?.by === "domains" ? { domains: decidedBy.domains } : { admin: decidedBy === undefined ? "" : nameOf(decidedBy.admin) },
+    undecided,
+    ballot: ballot ?? null,
+    revocations: heldBack(membership).map(nameOf),
+    fork: fork ?? null,
+  };
+}
+
+/** Members that are to be put out once the domains have agreed. */
+function heldBack({ state, intended }: Membership): Key[] {
+  return [...(state?.members.values() ?? [])].flatMap(({ key, standing }) =>
+    standing === "active" && intended?.members.get(key)?.standing === "revoked" ? [key] : [],
+  );
+}
+
+export interface RevokeParts {
+  readonly members: Members;
+  readonly membership: Membership;
+  readonly agreement: NetworkAgreement;
+}
+
+/** @throws {CairnError} network-refused */
+export async function revoke({ members, membership, agreement }: RevokeParts, key: Key): Promise<Revoked> {
+  const { quorum } = agreement.deciding;
+  // Asked again because the first answer came before the decision.
+  if (!heldBack(membership).includes(key)) {
+    const issued = members.issue({ kind: "revoke", member: key });
+    if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
+  }
+  const isOver = (state: State | undefined): boolean => state?.members.get(key)?.standing !== "active";
+  // At once, when this node may: a revocation should not wait for others.
+  if (members.turn(() => false) === 0) members.decide();
+  else if (quorum > 0) await agreement.until(() => isOver(membership.decided), limits.agreement.decidedWithinMs);
+  const decided = isOver(membership.decided);
+  const { decidedBy } = membership;
+  const domains = decided && decidedBy?.by === "domains" ? decidedBy.domains : [];
+  return { decided, inEffect: isOver(membership.state), domains, quorum };
+}

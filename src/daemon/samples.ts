@@ -1,0 +1,64 @@
+/**
+ * How much of what others vouch for is executed here once more: nearly all of who is new, little of who was right for long. What is known of
+ * that outlives the process.
+ *
+ * Knows: when this node has executed something. Does not know: who draws the lots, or how a compile is repeated.
+ */
+import { type Digest, type Key, limits, type SharingPolicy } from "../base/index.ts";
+import type { Attestation, SharedResult } from "../contracts/index.ts";
+import { claimIn, domainsOf, isOfCommand, type Members, Proven } from "../trust/index.ts";
+import type { EvidenceStore } from "./convictions.ts";
+
+export interface SamplesParts {
+  readonly members: Pick<Members, "state">;
+  /** This node's attestation key. */
+  readonly self: Key;
+  readonly kept: EvidenceStore;
+  /** What is known of an action of that request, verified. */
+  readonly known: (manifest: Digest, action: Digest) => readonly Attestation[];
+  /** Attestation keys whose voices do not count. */
+  readonly discredited: () => ReadonlySet<Key>;
+}
+
+const SETTING = "proven";
+
+export class Samples {
+  readonly #parts: SamplesParts;
+  readonly #most: number;
+  readonly #proven: Proven;
+
+  constructor(parts: SamplesParts, options: { readonly policy: SharingPolicy }) {
+    this.#parts = parts;
+    this.#most = options.policy === "release" ? limits.trust.auditRelease : limits.trust.auditTeam;
+    this.#proven = new Proven(parts.kept.setting(SETTING));
+  }
+
+  /** Of results that these vouch for, well enough for `tier`, one of so many is to be executed here, too. */
+  oneOf(tier: SharingPolicy, signers: readonly Key[]): number {
+    if (tier === "speculative") return 1; // One domain alone.
+    return this.#isOfOneDomain ? this.#most : this.#proven.oneOf(signers, this.#most);
+  }
+
+  /** This node has executed these: whoever else has is proven by that, or the contrary. */
+  executed(made: readonly SharedResult[]): void {
+    const { state } = this.#parts.members;
+    if (state === undefined || this.#isOfOneDomain) return;
+    const news = made.map((shared) => {
+      const own = claimIn(shared);
+      // A command may print the time: who gets something else is as right.
+      return own !== undefined && !isOfCommand(own.outputs) && this.#proven.learn(state, own, this.#others(own));
+    });
+    if (news.includes(true)) this.#parts.kept.set(SETTING, this.#proven.toString());
+  }
+
+  /** Whose word does not count makes nobody look more closely, either. */
+  #others({ manifest, action }: Attestation): readonly Attestation[] {
+    const { self, known, discredited } = this.#parts;
+    return known(manifest, action).filter(({ execution }) => execution.signer !== self && !discredited().has(execution.signer));
+  }
+
+  get #isOfOneDomain(): boolean {
+    const { state } = this.#parts.members;
+    return state === undefined || domainsOf(state).size === 1;
+  }
+}

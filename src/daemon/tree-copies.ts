@@ -1,0 +1,201 @@
+/**
+ * Sees to copies of files and directories that are pinned, here or where they came from: asks the members that they belong to whether they
+ * have them, and to fetch them if not. docs/protocol/replication.md
+ *
+ * Knows: what is to be copied, who has said what. Does not know: how members talk, or how trees travel.
+ */
+import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { type Candidate, planCopies, rendezvousOrder } from "../net/index.ts";
+import type { KeepTree, KeepVerdict } from "../wire/index.ts";
+import { keyOf, type TreeName } from "./kept-trees.ts";
+
+export interface TreeCopiesParts {
+  readonly self: Key;
+  /** Members that are there, this node among them. */
+  readonly present: () => readonly Candidate[];
+  /** What is pinned here, and what is kept for members. */
+  readonly trees: () => readonly KeepTree[];
+  /** See Keep.offer. */
+  readonly offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>;
+  /** All who are to have a tree have it, and this node is none of them. */
+  readonly superfluous: (tree: TreeName) => void;
+  readonly isQuiet: () => boolean;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+}
+
+export interface TreeCopiesOptions {
+  /** How many members are to have each; 0: nothing is copied. */
+  readonly copies: number;
+}
+
+interface About {
+  tree: KeepTree;
+  /** Who has said that it keeps it; since all were asked last. */
+  readonly kept: Set<Key>;
+  readonly asked: Set<Key>;
+  /** Who has said nothing else than that it is busy: since when. */
+  readonly busy: Map<Key, number>;
+  /** Who does not take it: until when it is not asked. */
+  readonly unable: Map<Key, number>;
+  notBefore: number;
+}
+
+const TICK_MS = 1_000;
+const { itemsPerOffer, patienceMs, graceMs, fullMs, failedMs } = limits.replication;
+const { askAgainMs, busyMs, lookEveryMs } = limits.treeCopies;
+
+export class TreeCopies implements Disposable {
+  readonly #parts: TreeCopiesParts;
+  readonly #copies: number;
+  /** Who was looked at last comes last. */
+  readonly #known = new Map<string, About>();
+  #timer: NodeJS.Timeout | undefined;
+  #isWorking = false;
+  #workedAt: number;
+
+  constructor(parts: TreeCopiesParts, options: TreeCopiesOptions) {
+    this.#parts = parts;
+    this.#copies = options.copies;
+    this.#workedAt = parts.now();
+  }
+
+  /** Works from now on. */
+  begin(): void {
+    if (this.#copies > 0) this.#timer ??= setInterval(() => void this.tick(), TICK_MS).unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Members that are there and say that they keep it. */
+  holders(root: Digest): number {
+    const present = new Set(this.#parts.present().map(({ key }) => key));
+    const own = [...this.#known.values()].find(({ tree }) => tree.digest === root && this.#isPinned(tree));
+    return [...(own?.kept ?? [])].filter((key) => present.has(key)).length;
+  }
+
+  /** Somebody has come or gone: what belongs to whom may be another matter, once it is sure. */
+  peersChanged(): void {
+    const soon = this.#parts.now() + graceMs;
+    for (const about of this.#known.values()) about.notBefore = Math.min(about.notBefore, soon);
+  }
+
+  /** Does the next piece of work, if it is time for one. Never rejects. */
+  async tick(): Promise<void> {
+    const { now, isQuiet, log } = this.#parts;
+    if (this.#isWorking || (!isQuiet() && now() - this.#workedAt < patienceMs)) return;
+    this.#isWorking = true;
+    try {
+      await this.#letGo();
+      await this.#offerNext();
+    } catch (error) {
+      log.event("warn", "tree-copies.failed", { why: reasonOf(error) });
+    } finally {
+      this.#isWorking = false;
+      this.#workedAt = now();
+    }
+  }
+
+  /** What is not here any more need not be elsewhere. Who is not there now keeps it until its time is up. */
+  async #letGo(): Promise<void> {
+    const trees = new Map(this.#parts.trees().map((tree) => [keyOf(nameOf(tree)), tree]));
+    for (const [key, about] of this.#known) {
+      const tree = trees.get(key);
+      if (tree !== undefined && this.#isPinned(tree) === this.#isPinned(about.tree)) continue;
+      this.#known.delete(key);
+      if (!this.#isPinned(about.tree)) continue;
+      // Copies of copies may be anywhere.
+      const others = this.#parts.present().filter(({ key }) => key !== this.#parts.self);
+      await Promise.all(others.map(({ key }) => this.#ask(key, [{ ...about.tree, leaseS: 0 }])));
+    }
+    for (const [key, tree] of trees) {
+      const about = this.#known.get(key);
+      if (about === undefined)
+        this.#known.set(key, { tree, kept: new Set(), asked: new Set(), busy: new Map(), unable: new Map(), notBefore: 0 });
+      else about.tree = tree;
+    }
+  }
+
+  #isPinned({ pinner }: KeepTree): boolean {
+    return pinner === this.#parts.self;
+  }
+
+  async #offerNext(): Promise<void> {
+    const { now } = this.#parts;
+    const present = this.#parts.present();
+    const offers = new Map<Key, About[]>();
+    const due = [...this.#known].filter(([, { notBefore }]) => notBefore <= now()).slice(0, itemsPerOffer);
+    for (const [key, about] of due) {
+      // However many are asked about again and again, the others have their turn.
+      this.#known.delete(key);
+      this.#known.set(key, about);
+      const to = this.#whom(about, present);
+      if (to.length === 0) this.#done(about, present);
+      for (const key of to) offers.set(key, [...(offers.get(key) ?? []), about]);
+    }
+    await Promise.all([...offers].map(([key, all]) => this.#offer(key, all)));
+  }
+
+  #whom({ tree, asked, unable }: About, present: readonly Candidate[]): readonly Key[] {
+    const { self, now } = this.#parts;
+    for (const [key, until] of unable) if (until <= now()) unable.delete(key);
+    const holders = new Set([self, ...asked]);
+    return planCopies({ digest: tree.digest, self, present, holders, refusing: new Set(unable.keys()), copies: this.#copies }).offerTo;
+  }
+
+  /** Nobody is left to ask for now. Later all are asked again: they may have lost it, and are told that it is wanted still. */
+  #done(about: About, present: readonly Candidate[]): void {
+    const { self, now, superfluous } = this.#parts;
+    const { tree, asked, unable } = about;
+    const nearest = rendezvousOrder(tree.digest, present).slice(0, this.#copies);
+    if (!this.#isPinned(tree) && nearest.length === this.#copies && nearest.every(({ key }) => key !== self && asked.has(key)))
+      return superfluous(nameOf(tree));
+    about.notBefore = Math.min(now() + lookEveryMs, ...unable.values());
+    asked.clear();
+  }
+
+  async #offer(to: Key, all: readonly About[]): Promise<void> {
+    const { log, now } = this.#parts;
+    const verdicts = await this.#ask(
+      to,
+      all.map(({ tree }) => tree),
+    );
+    const counts = { kept: 0, refused: 0, failed: 0, full: 0, busy: 0 };
+    for (const [i, about] of all.entries()) {
+      const verdict = verdicts[i] ?? "failed";
+      counts[verdict]++;
+      if (verdict === "kept") {
+        about.kept.add(to);
+        about.asked.add(to);
+        about.busy.delete(to);
+        continue;
+      }
+      const since = about.busy.get(to) ?? now();
+      if (verdict === "busy" && now() - since < busyMs) {
+        about.busy.set(to, since); // It may have it still, and be looking.
+        about.notBefore = now() + askAgainMs;
+        continue;
+      }
+      about.busy.delete(to);
+      about.kept.delete(to);
+      about.unable.set(to, now() + (verdict === "failed" ? failedMs : fullMs));
+    }
+    log.event("debug", "tree-copies.offered", { peer: to, ...counts });
+  }
+
+  async #ask(to: Key, trees: readonly KeepTree[]): Promise<readonly KeepVerdict[]> {
+    try {
+      return await this.#parts.offer(to, trees);
+    } catch (error) {
+      this.#parts.log.event("info", "tree-copies.not-offered", { peer: to, why: reasonOf(error) });
+      return [];
+    }
+  }
+}
+
+function nameOf({ digest, codec }: KeepTree): TreeName {
+  return { root: digest, codec };
+}
