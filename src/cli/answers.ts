@@ -43,6 +43,8 @@ export interface Summary {
   readonly misses: number;
   /** Compiled by other members for this build. */
   readonly elsewhere: number;
+  /** Of the misses, those that were stopped here because another machine was first. */
+  readonly stopped: number;
   readonly passed: number;
   readonly total: number;
   readonly failed: number;
@@ -77,6 +79,9 @@ export interface Origin {
   readonly rttMs: number | undefined;
   readonly bytes: number;
   readonly tookMs: number;
+  /** The domains that vouch for it, as far as that was asked, and the policy that this is enough for; "" where it is not known. */
+  readonly domains: readonly string[];
+  readonly tier: string;
 }
 
 /** What one member has compiled. */
@@ -96,6 +101,8 @@ export interface Errand {
   readonly compiledMs: number;
   readonly sentBytes: number;
   readonly bytes: number;
+  /** Why there; "" where that is not known. */
+  readonly why: string;
 }
 
 /** What came from one member. */
@@ -110,6 +117,9 @@ export interface Giver {
 export interface Refused {
   readonly name: string;
   readonly why: string;
+  /** Domains that vouch for it, and how many must; 0 where that was not what mattered. */
+  readonly domains: number;
+  readonly needed: number;
 }
 
 export interface Explanation {
@@ -125,6 +135,8 @@ export interface Explanation {
   /** Whose result was there and not used. */
   readonly refused: Refused | undefined;
   readonly by: Errand | undefined;
+  /** Why it was compiled here; "" where nobody else could have. */
+  readonly here: string;
   readonly inputs: number;
   readonly outputs: readonly string[];
 }
@@ -200,6 +212,7 @@ export function summarize(counters: Counters): Summary {
     hits,
     misses: at("miss"),
     elsewhere: at("built_elsewhere"),
+    stopped: at("stopped_here"),
     passed,
     total: hits + at("miss") + at("built_elsewhere") + passed,
     failed: at("compiler_failed"),
@@ -229,10 +242,11 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     reason: reason === "" ? undefined : reason,
     compiler: textIn(record, "compiler"),
     durationMs: numberIn(record, "durationMs"),
-    differences: listIn(record, "differences").map(readDifference),
+    differences: readDifferences(record),
     from: readFrom(field(record, "from")),
     refused: readRefused(field(record, "refused")),
     by: readErrand(field(record, "by")),
+    here: textIn(record, "here"),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
     outputs: listIn(record, "outputs").map((output) => (typeof output === "string" ? output : textIn(output, "path"))),
   };
@@ -250,12 +264,16 @@ function readFrom(value: unknown): Origin | undefined {
     rttMs: optionalNumber(given, "rttMs"),
     bytes: numberIn(value, "bytes"),
     tookMs: numberIn(value, "tookMs"),
+    domains: listIn(value, "domains").filter((one) => typeof one === "string"),
+    tier: textIn(value, "tier"),
   };
 }
 
 function readRefused(value: unknown): Refused | undefined {
   const name = textIn(value, "name") || textIn(value, "signer").slice(0, SHORT_KEY);
-  return name === "" ? undefined : { name, why: textIn(value, "why") };
+  return name === ""
+    ? undefined
+    : { name, why: textIn(value, "why"), domains: numberIn(value, "domains"), needed: numberIn(value, "needed") };
 }
 
 function readErrand(value: unknown): Errand | undefined {
@@ -263,7 +281,7 @@ function readErrand(value: unknown): Errand | undefined {
   if (member === "") return undefined;
   const at = (name: string): number => numberIn(value, name);
   const [tookMs, queuedMs, compiledMs] = [at("tookMs"), at("queuedMs"), at("compiledMs")];
-  return { member, tookMs, queuedMs, compiledMs, sentBytes: at("sentBytes"), bytes: at("bytes") };
+  return { member, tookMs, queuedMs, compiledMs, sentBytes: at("sentBytes"), bytes: at("bytes"), why: textIn(value, "why") };
 }
 
 /** Members that compiled something, who did most first. */
@@ -290,6 +308,10 @@ export function readGivers(answer: unknown): Giver[] {
 
 function optionalNumber(value: unknown, name: string): number | undefined {
   return typeof field(value, name) === "number" ? numberIn(value, name) : undefined;
+}
+
+export function readDifferences(value: unknown): readonly Difference[] {
+  return listIn(value, "differences").map(readDifference);
 }
 
 function readDifference(value: unknown): Difference {

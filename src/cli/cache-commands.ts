@@ -11,6 +11,7 @@ import {
   type Giver,
   type Labourer,
   type Origin,
+  type Refused,
   readCollected,
   readCounters,
   readExplanation,
@@ -19,6 +20,7 @@ import {
   summarize,
 } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
+import { doorLines } from "./door-answers.ts";
 import { bytes, count, counted, duration, indent, share, table } from "./format.ts";
 import { ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 import type { Paint } from "./terminal.ts";
@@ -37,10 +39,18 @@ export async function stats(
   const raw = await control.get("/stats", options.session === undefined ? {} : { session: options.session }, signal);
   if (options.zero === true) await control.post("/stats/zero", {}, signal);
   answer(terminal, options.json, raw, () => [
-    ...statsLines(readCounters(raw), readGivers(raw), readLabourers(raw), terminal.paint),
+    ...allLines(readCounters(raw), readGivers(raw), readLabourers(raw), terminal.paint),
     ...(options.zero === true ? ["", "all counters are zero now"] : []),
   ]);
   return exitCodes.ok;
+}
+
+/** Of compiles, and of what other tools have kept here; of the one that there is. */
+function allLines(counters: Counters, givers: readonly Giver[], workers: readonly Labourer[], paint: Paint): string[] {
+  const doors = doorLines(counters, paint);
+  const { total, failed, errors } = summarize(counters);
+  if (doors.length > 0 && total + failed + errors.length === 0) return doors;
+  return [...statsLines(counters, givers, workers, paint), ...(doors.length === 0 ? [] : ["", ...doors])];
 }
 
 function statsLines(counters: Counters, givers: readonly Giver[], workers: readonly Labourer[], paint: Paint): string[] {
@@ -62,6 +72,7 @@ function statsLines(counters: Counters, givers: readonly Giver[], workers: reado
           ...(found.hitsByPeers === 0 ? [] : [part("by other machines", found.hitsByPeers)]),
         ]),
     [paint.careful("  misses"), count(found.misses), of(found.misses)],
+    ...(found.stopped === 0 ? [] : [["    stopped, another machine was first", count(found.stopped), ""]]),
     ...(found.elsewhere === 0 ? [] : [["  compiled by other machines", count(found.elsewhere), of(found.elsewhere)]]),
     ...(found.passed === 0 ? [] : [["  passed through", count(found.passed), of(found.passed)], ...reasons(found.passes)]),
     ...(found.failed === 0 ? [] : [["failed by themselves", count(found.failed), ""]]),
@@ -140,9 +151,32 @@ const WHY: Readonly<Record<string, string>> = {
   input_modified_during_compile: "a file changed while the compiler ran, or so shortly before that its time does not tell",
 };
 
+/** Why a member was chosen for a compile. */
+const THERE: Readonly<Record<string, string>> = {
+  coordinator: "by the coordinator",
+  "own-choice": "by this machine",
+  "coordinator-silent": "by this machine, as the coordinator did not answer",
+  responsible: "by the member that is responsible for it",
+  claimed: "because it said that it had room",
+};
+
+/** Why a compile was not left to others. */
+const HERE: Readonly<Record<string, string>> = {
+  core_idle: "a core was idle",
+  late: "the machine that had it took too long",
+  busy: "no other machine had room",
+  not_worth: "a core here would be free sooner than another machine would be done",
+  nobody: "no other machine does such work for this one",
+};
+
 /** Why somebody's result is not believed. */
 const REFUSED: Readonly<Record<string, string>> = {
-  "other-domain": "it is of another domain, and sharing.policy is team",
+  policy: "sharing.policy is self",
+  signature: "whom it names has not signed it",
+  discredited: "it was found to have signed what is not so",
+  disputed: "another member says that something else came of it",
+  "not-deterministic": "what comes of it is not always the same: two domains say this, and two say that",
+  "own-work-differs": "this machine has executed it, and something else came of it",
   revoked: "it was revoked",
   left: "it has left the network",
   stranger: "it is no member",
@@ -164,22 +198,36 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     [hit === undefined ? "took" : "compiles in", found.durationMs <= 0 ? "" : duration(found.durationMs)],
     ["work of", found.from?.maker ?? ""],
     ["came from", found.from === undefined ? "" : journey(found.from)],
+    ["vouched for", found.from === undefined ? "" : voucher(found.from)],
     ["compiled by", found.by === undefined ? "" : errand(found.by)],
+    ["chosen", found.by === undefined ? "" : (THERE[found.by.why] ?? found.by.why)],
+    ["done here", kind === "miss" && found.here !== "" ? (HERE[found.here] ?? `not elsewhere: ${found.here.replaceAll("_", " ")}`) : ""],
     ["read", counted(found.inputs, "file")],
     ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
   ].filter(([, value]) => value !== "");
   return [
     paint.bold(found.source),
     `  ${verdict}${why === "" ? "" : `: ${why}`}${found.atMs === 0 ? "" : paint.dim(`  ${duration(Math.max(0, nowMs - found.atMs))} ago`)}`,
-    ...(found.refused === undefined
-      ? []
-      : [`  ${found.refused.name} had this result; it was not taken: ${REFUSED[found.refused.why] ?? found.refused.why}`]),
+    ...(found.refused === undefined ? [] : [`  ${found.refused.name} had this result; it was not taken: ${doubt(found.refused)}`]),
     ...(found.differences.length === 0
       ? []
       : ["", "  differs from the nearest earlier compile in", ...indent(differenceLines(found.differences, paint), 4)]),
     "",
     ...indent(table(facts.map(([name = "", value = ""]) => [paint.dim(name), value]))),
   ];
+}
+
+/** 1 of 2 domains vouches for it */
+function doubt({ why, domains, needed }: Refused): string {
+  if (why !== "too-few-domains") return REFUSED[why] ?? why;
+  return `${domains} of ${needed} domains ${domains === 1 ? "vouches" : "vouch"} for it`;
+}
+
+/** home and partner: enough for sharing.policy team */
+function voucher({ domains, tier }: Origin): string {
+  const by = domains.filter((name) => name !== "").join(" and ");
+  if (by === "") return "";
+  return tier === "speculative" ? `${by}, alone: another domain has yet to execute it` : `${by}: enough for sharing.policy ${tier}`;
 }
 
 /** laptop, 0.4 ms away: 1.2 KiB in 14 ms */

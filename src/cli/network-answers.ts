@@ -4,6 +4,7 @@
  * Knows: the shape of each answer. Does not know: how it travels or how it is shown.
  */
 import { field, listIn, numberIn, textIn } from "./answers.ts";
+import { type EpochFacts, readEpochs } from "./epoch-answers.ts";
 
 /** What a machine says of itself. */
 export interface CapacityRow {
@@ -36,6 +37,7 @@ export interface MemberList {
   readonly name: string;
   readonly members: readonly MemberRow[];
   readonly invitations: readonly { readonly inviter: string; readonly domain: string; readonly expiresAtMs: number }[];
+  readonly epochs: EpochFacts;
 }
 
 export interface PeerRow {
@@ -79,6 +81,7 @@ export interface PeerList {
 export function readMembers(answer: unknown): MemberList {
   return {
     name: textIn(answer, "name"),
+    epochs: readEpochs(answer),
     members: listIn(answer, "members").map((row) => ({
       name: textIn(row, "name"),
       domain: textIn(row, "domain"),

@@ -3,6 +3,7 @@
  */
 import { numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
+import { epochLines, revokedLines } from "./epoch-answers.ts";
 import { type Align, bytes, counted, duration, fittedTable } from "./format.ts";
 import {
   isolationText,
@@ -93,7 +94,8 @@ export async function members(context: Context, options: Json, signal: AbortSign
         `an invitation by ${inviter} into ${domain} is open for ${duration(Math.max(0, expiresAtMs - Date.now()))}`,
     );
     const aligned = fittedTable(head, rows, context.terminal.width, MEMBERS_ALIGN);
-    return [`network ${paint.bold(list.name)}: ${counted(list.members.length, "member")}`, ...aligned, ...open];
+    const title = `network ${paint.bold(list.name)}: ${counted(list.members.length, "member")}`;
+    return [title, ...aligned, ...open, ...epochLines(list.epochs, paint)];
   });
   return exitCodes.ok;
 }
@@ -107,9 +109,7 @@ function capacityCells(presence: PresenceRow): string[] {
 
 export async function revoke(context: Context, member: string, options: Json, signal: AbortSignal): Promise<number> {
   const done = await ask(context, "/network/revoke", { member }, signal);
-  answer(context.terminal, options.json, done, () => [
-    `${context.terminal.paint.good("revoked")}  ${textIn(done, "revoked")}; members who are connected have let go of it already`,
-  ]);
+  answer(context.terminal, options.json, done, () => revokedLines(done, context.terminal.paint));
   return exitCodes.ok;
 }
 

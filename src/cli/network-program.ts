@@ -67,6 +67,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
 
   add("revoke", "put a member out of the network, for good", [
     ["cairn revoke laptop", "members who are connected let go of it within seconds"],
+    ["cairn revoke desktop --json", "with the domains that decided it, where those of a network of four or more agree on such things"],
     ["cairn revoke 3f9ac2", "by the beginning of its key, six digits at least"],
   ])
     .argument("<member>", "a name, or the beginning of a key")

@@ -14,15 +14,14 @@ import { exitCodes } from "./troubles.ts";
 /** Digits of a digest that people are shown. */
 const SHOWN = 16;
 /** Results are copied to other members by themselves, pinned or not. */
-const ALONE =
-  "files and directories stay on this machine, and no other keeps a copy for it: pin them on one that is there when this one is not";
+const COPIED = "members of this machine's network fetch copies in the background (sharing.copies); cairn pins counts them";
 
 export async function pin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
   const { terminal } = context;
   const pinned: unknown[] = [];
   for (const name of names) pinned.push(await followTree(context, "/pin", question(context, name), signal));
   answer(terminal, options.json, { pinned }, () => {
-    if (pinned.some((one) => textIn(one, "kind") !== "result")) terminal.note(terminal.paint.dim(ALONE));
+    if (pinned.some((one) => textIn(one, "kind") !== "result")) terminal.note(terminal.paint.dim(COPIED));
     return pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`);
   });
   return exitCodes.ok;
@@ -49,7 +48,9 @@ export async function pins(context: Context, options: Json, signal: AbortSignal)
           rows.map((row) => {
             const missing = numberIn(row, "missing");
             const state = missing === 0 ? terminal.paint.good("here") : terminal.paint.bad(`${counted(missing, "blob")} missing`);
-            return [textIn(row, "name"), textIn(row, "kind"), called(row), textIn(row, "at"), state];
+            const copies = numberIn(row, "copies");
+            const elsewhere = copies === 0 ? "" : `and at ${counted(copies, "other member")}`;
+            return [textIn(row, "name"), textIn(row, "kind"), called(row), textIn(row, "at"), state, elsewhere];
           }),
         ),
   );

@@ -5,21 +5,30 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { settingNames } from "../base/index.ts";
-import { attestExport, attestShow, attestVerify } from "./attest-commands.ts";
+import { attestShow } from "./attest-commands.ts";
+import { attestExport } from "./attest-export.ts";
+import { attestVerify } from "./attest-verify.ts";
+import { addAudit } from "./audit-program.ts";
 import { cc, env, launcher, run } from "./build-commands.ts";
 import { explain, gc, stats } from "./cache-commands.ts";
 import { type CompletedCommand, completionScript, shells } from "./completion.ts";
 import { configGet, configList, configPath, configSet } from "./config-commands.ts";
+import { connect } from "./connect-command.ts";
+import { tools } from "./connect-tools.ts";
 import type { Context } from "./context.ts";
 import { down, status, up } from "./daemon-commands.ts";
 import { doctor } from "./doctor.ts";
+import { evidenceShow, evidenceVerify } from "./evidence-commands.ts";
+import { addExec } from "./exec-program.ts";
 import { styleHelp, welcome } from "./help.ts";
+import { addLog } from "./log-program.ts";
 import { addNetwork } from "./network-program.ts";
 import { pin, pins, unpin } from "./pin-commands.ts";
 import { readSize } from "./sizes.ts";
 import { addToolchains } from "./toolchain-program.ts";
 import { addTrees } from "./tree-program.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
+import { challenge, verify } from "./verify-commands.ts";
 
 const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", network: "Network", shell: "Shell" } as const;
 
@@ -120,6 +129,8 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .passThroughOptions()
     .action((command) => finish(cc(context, command, signal)));
 
+  addExec((name, about, examples) => add("build", name, about, examples), { context, finish, signal });
+
   add("build", "env", "print the variables that put Cairn in front of the compilers of a shell", [
     ['eval "$(cairn env)"', "in this shell; in ~/.profile for good"],
     ["cairn env --shell fish | source", ""],
@@ -134,6 +145,16 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   ])
     .option("--json", "as JSON")
     .action((options) => finish(launcher(context, options, signal)));
+
+  add("build", "connect", "tell a build tool to use the cache of this machine", [
+    ["cairn connect bazel", "prints the lines for ~/.bazelrc"],
+    ["cairn connect bazel --write", "adds them to the file in this directory"],
+    ["cairn connect ccache --write", "adds them to your own file; also turbo, nx, gradle, bazel-http"],
+  ])
+    .argument("<tool>", tools.map(({ name }) => name).join(", "))
+    .option("--write", "add the lines to the tool's file, here or in your home")
+    .option("--json", "as JSON")
+    .action((tool, options) => finish(connect(context, tool, options, signal)));
 
   add("daemon", "up", "start the daemon (the first compile does that too)", [
     ["cairn up", "in the background"],
@@ -209,8 +230,45 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .option("--json", "as JSON")
     .action((options) => finish(pins(context, options, signal)));
 
+  add("network", "verify", "execute a compile once more here, and compare", [
+    ["cairn verify src/main.c", "its last compile; exit code 1 when something else comes of it, and then it is taken back"],
+    ["cairn verify", "the last compile of all"],
+  ])
+    .argument("[compile]", "a source, or the 64 digits of an action")
+    .option("--json", "as JSON")
+    .action((name, options) => finish(verify(context, name, options, signal)));
+
+  add("network", "challenge", "have members of other domains execute a compile once more, too", [
+    ["cairn challenge src/main.c", "names the first stage that differs; sources leave this machine only where work.with is network"],
+  ])
+    .argument("<compile>", "a source, or the 64 digits of an action")
+    .option("--json", "as JSON")
+    .action((name, options) => finish(challenge(context, name, options, signal)));
+
+  const evidence = add("network", "evidence", "show and check what members were found to have signed that is not so", [
+    ["cairn evidence show", "who was convicted on this machine, and who stands alone"],
+    ["cairn evidence verify laptop.json", "needs no daemon"],
+  ]);
+  evidence
+    .command("show")
+    .description("who was convicted, and by what")
+    .argument("[who]", "a machine, or the beginning of an attestation key")
+    .option("-o, --output <file>", "write the evidence to a file")
+    .option("--json", "as JSON")
+    .addHelpText("after", examplesText(context, [["cairn evidence show laptop --output laptop.json", "for others to check"]]))
+    .action((who, options) => finish(evidenceShow(context, who, options, signal)));
+  evidence
+    .command("verify")
+    .description("check evidence, without a daemon")
+    .argument("<file>", "what cairn evidence show --output has written")
+    .option("--json", "as JSON")
+    .addHelpText("after", examplesText(context, [["cairn evidence verify laptop.json", "exit code 1 where it shows nothing"]]))
+    .action((file, options) => finish(evidenceVerify(context, file, options)));
+
+  addLog((name, about, examples) => add("network", name, about, examples), examplesText, { context, finish, signal });
   addTrees((name, about, examples) => add("cache", name, about, examples), { context, finish, signal });
   addToolchains((name, about, examples) => add("network", name, about, examples), examplesText, { context, finish, signal });
+  addAudit((name, about, examples) => add("build", name, about, examples), examplesText, { context, finish, signal });
   addConfig(context, add, finish, signal);
   addAttest(context, add, finish, signal);
   addNetwork(context, (name, about, examples) => add("network", name, about, examples), finish, signal);
@@ -266,20 +324,27 @@ function addAttest(context: Context, add: Add, finish: (code: number | Promise<n
     ["cairn attest show src/main.c", "who signed its last compile"],
     ["cairn attest verify main.json --subject main.o=build/main.o", "needs no daemon"],
   ]);
-  const part = (name: string, about: string, example: Example): Command => {
+  const part = (name: string, about: string, ...examples: readonly Example[]): Command => {
     const command: Command = attest.command(name);
-    return command.description(about).addHelpText("after", examplesText(context, [example]));
+    return command.description(about).addHelpText("after", examplesText(context, examples));
   };
   part("show", "who signed a compile, and what the signature covers", ["cairn attest show build/main.o", "or the source, or an action"])
     .argument("<file>", "a source, an output, or the 64 digits of an action")
     .option("--json", "as JSON")
     .action((file, options) => finish(attestShow(context, file, options, signal)));
-  part("export", "write an attestation as the DSSE envelope that in-toto tools read", [
-    "cairn attest export src/main.c --output main.json",
-    "",
-  ])
-    .argument("<file>", "a source, an output, or the 64 digits of an action")
+  part(
+    "export",
+    "write attestations as the DSSE envelopes that in-toto tools read, one in a line",
+    ["cairn attest export src/main.c --output main.json", ""],
+    [
+      "cairn attest export --summary build/*.o --output build.intoto.jsonl",
+      "this machine's word that other domains made the same of it, too",
+    ],
+  )
+    .argument("<file...>", "sources, outputs, or the 64 digits of an action")
     .option("--output <path>", "a file; otherwise it is printed")
+    .option("--summary", "who reproduced it (SLSA_BUILD_REPRODUCED), signed by this machine; exit code 1 where too few domains have")
+    .option("--inputs", "with --summary: behind each the attestations that it rests on")
     .option("--json", "as JSON")
     .action((file, options) => finish(attestExport(context, file, options, signal)));
   part("verify", "check envelopes: signature, statement, and files that they are about", [
@@ -305,7 +370,13 @@ function readShell(text: string): (typeof shells)[number] {
 const WORDS: Readonly<Record<string, readonly string[]>> = { completion: shells, config: settingNames };
 
 function completedCommands(program: Command): CompletedCommand[] {
-  const rest: Readonly<Record<string, CompletedCommand["rest"]>> = { run: "command", cc: "command", explain: "files", put: "files" };
+  const rest: Readonly<Record<string, CompletedCommand["rest"]>> = {
+    run: "command",
+    cc: "command",
+    exec: "command",
+    explain: "files",
+    put: "files",
+  };
   return program.commands.map((command) => ({
     name: command.name(),
     about: command.description(),

@@ -55,11 +55,13 @@ function describe({ terminal: { paint } }: Context, now: unknown): string[] {
     textIn(now, "when") === "idle" ? "while its owner does not build" : "beside its owner's builds",
     textIn(now, "hours") === "all" ? "at any hour" : `from ${textIn(now, "hours").replace("-", " to ")} o'clock`,
   ];
+  const actionsAs = textIn(now, "actionsAs");
   const counts = field(now, "counts");
   const done = numberIn(counts, "done");
   const rows = [
     ["shared", lack !== "" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : (withheld ?? shared)],
     ["when", rules.join(", ")],
+    ...(actionsAs === "" ? [] : [["actions", `any program of build tools, for machines of yours that are called ${actionsAs}, too`]]),
     ["now", `${counted(running, "compile")} for others; ${counted(Math.max(0, slots - running), "more", "more")} could run`],
     ["done", `${counted(done, "compile")} since the start, ${duration(numberIn(counts, "cpuMs"))} of processors' time`],
   ];

@@ -1,6 +1,7 @@
 /**
  * Stops a daemon and waits until its process has ended.
  */
+import { readFileSync } from "node:fs";
 import { kill } from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { CairnError, systemCode } from "../base/index.ts";
@@ -11,7 +12,11 @@ const STOP_DEADLINE_MS = 20_000;
 const POLL_MS = 20;
 
 /** @throws {CairnError} daemon-failed when it does not end, daemon-absent when it does not answer */
-export async function stopDaemon(control: Control, { pid, home }: Pick<Status, "pid" | "home">, signal: AbortSignal): Promise<void> {
+export async function stopDaemon(
+  control: Pick<Control, "post">,
+  { pid, home }: Pick<Status, "pid" | "home">,
+  signal: AbortSignal,
+): Promise<void> {
   await control.post("/stop", {}, signal);
   const deadline = AbortSignal.timeout(STOP_DEADLINE_MS);
   while (isAlive(pid)) {
@@ -24,8 +29,18 @@ function isAlive(pid: number): boolean {
   if (pid <= 0) return false;
   try {
     kill(pid, 0);
-    return true;
+    return !hasEnded(pid);
   } catch (error) {
     return systemCode(error) === "EPERM";
+  }
+}
+
+/** Whether it has ended and waits for whoever started it, or for a container's first process, which may take seconds to look. */
+function hasEnded(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.startsWith("Z", stat.lastIndexOf(")") + 2);
+  } catch {
+    return false; // Gone by now, or no Linux: the next look at it tells.
   }
 }

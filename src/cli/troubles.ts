@@ -138,7 +138,11 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     advice: ["--list   shows what is"],
   }),
   "not-found": (facts) => ({ what: fact(facts, "why") }),
-  usage: (facts) => ({ what: fact(facts, "why") || "that makes no sense", exitCode: exitCodes.usage }),
+  usage: (facts) => ({
+    what: fact(facts, "why") || "that makes no sense",
+    advice: facts.advice === undefined ? [] : [fact(facts, "advice")],
+    exitCode: exitCodes.usage,
+  }),
 };
 
 /** Digits of a digest that people are shown. */

@@ -1,0 +1,96 @@
+/**
+ * verify, challenge: a compile executed once more, here and by members of other domains, beside what was said of it before.
+ */
+import { resolve } from "node:path";
+import { field, listIn, numberIn, textIn } from "./answers.ts";
+import { isDigest } from "./attest-commands.ts";
+import { answer, type Context } from "./context.ts";
+import { follow } from "./follow.ts";
+import { counted, indent, table } from "./format.ts";
+import type { Json } from "./network-ask.ts";
+import type { Paint } from "./terminal.ts";
+import { exitCodes } from "./troubles.ts";
+
+/** Digits of an action that people are shown. */
+const SHOWN = 16;
+
+export function verify(context: Context, name: string | undefined, options: Json, signal: AbortSignal): Promise<number> {
+  return execute(context, "/trust/verify", name, options, signal);
+}
+
+export function challenge(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
+  return execute(context, "/trust/challenge", name, options, signal);
+}
+
+async function execute(context: Context, path: string, name: string | undefined, options: Json, signal: AbortSignal): Promise<number> {
+  const { terminal, cwd } = context;
+  const isAction = name !== undefined && isDigest(name);
+  const question = { file: name === undefined || isAction ? "" : resolve(cwd, name), action: isAction ? name : "" };
+  const raw = await follow(context, path, question, (progress) => line(progress), signal);
+  answer(terminal, options.json, raw, () => lines(raw, path === "/trust/challenge", terminal.paint));
+  return isConfirmed(raw) ? exitCodes.ok : exitCodes.failed;
+}
+
+function line(progress: unknown): string {
+  const [source, members] = [textIn(progress, "source"), numberIn(progress, "members")];
+  if (source === "") return "";
+  return `compiling ${source} once more, here${members === 0 ? "" : ` and by ${counted(members, "member")}`}`;
+}
+
+/** Whether somebody has executed it now, and whoever did has found the same, and nobody had said otherwise before. */
+function isConfirmed(raw: unknown): boolean {
+  const verdicts = [field(raw, "here"), ...listIn(raw, "members")].map((one) => textIn(one, "kind"));
+  const voices = listIn(raw, "voices");
+  return verdicts.includes("same") && !verdicts.includes("differs") && voices.every((one) => field(one, "isSame") === true);
+}
+
+function lines(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
+  const members = listIn(raw, "members");
+  const rows = [
+    ["this machine, once more", outcome(field(raw, "here"), paint)],
+    ...members.map((one) => [`${textIn(one, "name")} (${textIn(one, "domain")}), now`, outcome(one, paint)]),
+    ...listIn(raw, "voices").map((one) => {
+      const who = field(one, "self") === true ? "this machine" : `${textIn(one, "name")} (${textIn(one, "domain")})`;
+      return [`${who}, signed before`, field(one, "isSame") === true ? paint.good("the same") : paint.bad("something else")];
+    }),
+  ];
+  return [
+    `${paint.bold(textIn(raw, "source"))}  ${paint.dim(`action ${textIn(raw, "action").slice(0, SHOWN)}…`)}`,
+    ...indent(table(rows.map(([name = "", value = ""]) => [paint.dim(name), value]))),
+    ...(isChallenge && members.length === 0 ? ["  no member of another domain is there to be asked"] : []),
+    ...advice(raw),
+  ];
+}
+
+const NOT_EXECUTED: Readonly<Record<string, string>> = {
+  not_shared: "not executed: sources go to other domains, and others' jobs are done, where work.with is network on both sides",
+  files_changed: "not executed: its files are others than those that were compiled",
+  toolchain_unknown: "not executed: that compiler is not there",
+  failed: "not executed: the compiler ended with an error",
+};
+
+function outcome(verdict: unknown, paint: Paint): string {
+  const kind = textIn(verdict, "kind");
+  if (kind === "same") return paint.good("the same");
+  if (kind === "differs") {
+    const stage = textIn(verdict, "stage");
+    const repeatable = field(verdict, "repeatable");
+    return paint.bad(
+      [
+        "something else",
+        ...(stage === "" ? [] : [`the ${stage} is the first to differ`]),
+        ...(repeatable === true ? ["and that again when it is repeated"] : []),
+        ...(repeatable === false ? ["and yet something else when it is repeated: it is not deterministic"] : []),
+      ].join(", "),
+    );
+  }
+  const [reason, detail] = [textIn(verdict, "reason"), textIn(verdict, "detail")];
+  return paint.careful(NOT_EXECUTED[reason] ?? `not executed: ${reason.replaceAll("_", " ")}${detail === "" ? "" : `: ${detail}`}`);
+}
+
+/** What became of a result that does not come out again. */
+function advice(raw: unknown): string[] {
+  if (textIn(field(raw, "here"), "kind") !== "differs") return [];
+  if (field(raw, "isOthers") !== true) return ["  it was executed here before: look for times, paths or random numbers in what it makes"];
+  return ["  it was somebody else's and is taken back, here and where others hold it: build again what was made of it"];
+}
