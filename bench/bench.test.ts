@@ -9,6 +9,7 @@ import { cold } from "./cold.ts";
 import { findProgram } from "./contenders.ts";
 import { daemon } from "./daemon.ts";
 import { dataPlane } from "./data-plane.ts";
+import { doors } from "./doors.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
@@ -39,6 +40,7 @@ const tiny: Settings = {
   machines: 2,
   objects: 12,
   practised: false,
+  calmMs: 1,
   rttMs: 0,
   artifactBytes: 4_194_304,
   uplinkBytesPerSecond: 8_388_608,
@@ -118,6 +120,9 @@ test("a second machine is measured against ccache with nginx, and equals the com
 });
 
 test("a large artifact is measured, and arrives", async () => check(await swarm(tiny), /in chunks \/ HTTP/));
+
+test("the doors for build tools are measured, and give what was brought", async () =>
+  check(await doors(tiny), /^gRPC: up/, /while 2 clients stream/));
 
 test("medians, quartiles and ratios", () => {
   assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, p25: 2, p75: 4 });

@@ -12,17 +12,18 @@ import type { Project } from "./projects.ts";
 const SETTLE_MS = 1_200;
 
 /** Quiet is what the daemon calls it, and a look more. */
-const CALM = { lookEveryMs: limits.quietMs + 1_500, cpuMs: 15, patienceMs: 180_000 } as const;
+const CALM = { lookEveryMs: limits.quietMs + 1_500, cpuMs: 15 } as const;
 
 /**
  * Waits until what serves a contender in the background has nothing left to do: some work waits for a quiet moment.
+ * @param mostMs then it is gone on with anyway
  * @returns CPU time that it took meanwhile, ms
  */
-export async function calm(contender: Contender): Promise<number> {
+export async function calm(contender: Contender, mostMs: number): Promise<number> {
   const began = contender.backgroundCpuMs();
   if (began === 0) return 0;
   let before = began;
-  for (let waitedMs = 0; waitedMs < CALM.patienceMs; waitedMs += CALM.lookEveryMs) {
+  for (let waitedMs = 0; waitedMs < mostMs; waitedMs += CALM.lookEveryMs) {
     await sleep(CALM.lookEveryMs);
     const now = contender.backgroundCpuMs();
     if (now - before < CALM.cpuMs) break;
@@ -36,6 +37,8 @@ export interface BuildParts {
   readonly project: Project;
   /** Of a build without any cache; undefined only while that one is made. */
   readonly expected: string | undefined;
+  /** See Settings. */
+  readonly calmMs: number;
   /** Others that wrote something else than the compiler, by name; we are not allowed to. */
   readonly wrong: Set<string>;
 }
@@ -68,5 +71,5 @@ export async function build(parts: BuildParts, contender: Contender, jobs: numbe
 /** Builds until everything is in the cache, and waits until that has been digested. */
 export async function fill(parts: BuildParts, contender: Contender, jobs: number): Promise<void> {
   for (let time = 0; time < 2; time++) await build(parts, contender, jobs);
-  await calm(contender);
+  await calm(contender, parts.calmMs);
 }

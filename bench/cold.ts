@@ -57,7 +57,7 @@ async function coldProject(settings: Settings, name: ProjectName): Promise<{ row
     const startCpuMs = (await contender.reset()) + (await meetCompilers(workshop, contender));
     if (contender.name === "cairn") await practice.of(contender);
     const built = await build(parts, contender, JOBS);
-    return { ...built, startCpuMs, afterCpuMs: await calm(contender) };
+    return { ...built, startCpuMs, afterCpuMs: await calm(contender, settings.calmMs) };
   });
   notes.push(...[...parts.wrong].map((other) => `${name}: ${other} wrote other objects than the compiler`));
   const samples = new Map([...measured].map(([contender, all]) => [contender.name, all]));

@@ -10,11 +10,11 @@ import { type Host, type Key, limits, silentLog } from "../src/base/index.ts";
 import type { Roster } from "../src/contracts/index.ts";
 import { NetworkGossip } from "../src/daemon/network-gossip.ts";
 import { Network } from "../src/net/index.ts";
-import { genesisDomainDecides, keyPairFromSeed, Members, Membership, makeIdentity, requestToJoin } from "../src/trust/index.ts";
+import { epochRule, keyPairFromSeed, Members, Membership, makeIdentity, requestToJoin } from "../src/trust/index.ts";
 import { loadNetworkCodec } from "../src/wire/index.ts";
 
 const codec = await loadNetworkCodec();
-const rule = genesisDomainDecides;
+const rule = epochRule(codec);
 const now = (): number => performance.now();
 /** Kept, so that they go on talking. */
 const talking: NetworkGossip[] = [];

@@ -1,5 +1,5 @@
 /**
- * distcc with its server on loopback, as the one to compare with that compiles elsewhere, too. Without its pump mode, which Debian packs apart.
+ * distcc with its server on loopback or elsewhere, as the one to compare with that compiles elsewhere, too. Without its pump mode, which Debian packs apart.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findProgram } from "./contenders.ts";
+import type { Place } from "./places.ts";
 
 const PORT = 36_320;
 const POLL_MS = 20;
@@ -16,23 +17,29 @@ export class Distcc implements AsyncDisposable {
   readonly launcher: string;
   readonly env: Readonly<Record<string, string>>;
 
-  /** Undefined where it is not installed. */
-  static async start(directory: string): Promise<Distcc | undefined> {
+  /** Undefined where it is not installed. @param near from where it is asked */
+  static async start(directory: string, place: Place, near: Place): Promise<Distcc | undefined> {
     const [launcher, server] = [findProgram("distcc"), findProgram("distccd")];
     if (launcher === undefined || server === undefined) return undefined;
     mkdirSync(directory, { recursive: true });
-    const distcc = new Distcc(launcher, server, directory);
-    while (!(await answers())) await sleep(POLL_MS);
+    const distcc = new Distcc(launcher, [...place.prefix, server], directory, { at: place.address, from: near.address });
+    while (!(await answers(place.address))) await sleep(POLL_MS);
     return distcc;
   }
 
-  private constructor(launcher: string, server: string, directory: string) {
+  private constructor(
+    launcher: string,
+    server: readonly string[],
+    directory: string,
+    { at, from }: { readonly at: string; readonly from: string },
+  ) {
     this.launcher = launcher;
     // It must not compile here when something goes wrong: that would be measured as its own work.
-    this.env = { DISTCC_DIR: directory, DISTCC_HOSTS: `127.0.0.1:${PORT}/8`, DISTCC_FALLBACK: "0", DISTCC_VERBOSE: "0" };
-    const where = ["--listen", "127.0.0.1", "--port", String(PORT), "--allow", "127.0.0.1"];
+    this.env = { DISTCC_DIR: directory, DISTCC_HOSTS: `${at}:${PORT}/8`, DISTCC_FALLBACK: "0", DISTCC_VERBOSE: "0" };
+    const where = ["--listen", at, "--port", String(PORT), "--allow", from];
     const how = ["--daemon", "--no-detach", "--jobs", "8", "--enable-tcp-insecure", "--user", "nobody", "--log-file", "/dev/null"];
-    this.#server = spawn(server, [...how, ...where], { stdio: "ignore", env: { PATH: process.env.PATH, TMPDIR: "/tmp" } });
+    const [file = "", ...before] = server;
+    this.#server = spawn(file, [...before, ...how, ...where], { stdio: "ignore", env: { PATH: process.env.PATH, TMPDIR: "/tmp" } });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -42,8 +49,8 @@ export class Distcc implements AsyncDisposable {
   }
 }
 
-async function answers(): Promise<boolean> {
-  const socket = connect(PORT, "127.0.0.1");
+async function answers(address: string): Promise<boolean> {
+  const socket = connect(PORT, address);
   try {
     await once(socket, "connect");
     return true;

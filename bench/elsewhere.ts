@@ -1,18 +1,20 @@
 /**
- * What it costs to have a unit compiled by another machine: a real project's units, each by the compiler alone, by a member over loopback, and
- * by distcc's server where that is installed, by turns.
+ * What it costs to have a unit compiled by another machine: a real project's units, each by the compiler alone, by a member over loopback or a
+ * cable (`--rtt`), and by distcc's server where that is installed, by turns. Before each the source gets another last line, as if somebody had worked
+ * on it.
  *
  * The member that asks has no idle core: every one of them waits for a pipe, which takes no time of a processor.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { digestOf } from "../src/base/index.ts";
 import { areOffered, Crowd } from "./busy.ts";
 import { type CompileCommand, compileCommands } from "./compile-commands.ts";
 import { Distcc } from "./distcc.ts";
 import { Member } from "./machines.ts";
+import { Cable, HERE } from "./places.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -27,15 +29,20 @@ type Way = "alone" | "cairn" | "distcc";
 
 export async function elsewhere(settings: Settings): Promise<Report> {
   const rows: Row[] = [];
-  const notes = ["above: the difference within a pair, median of all units and rounds; the member has the inputs from the first round on"];
+  const notes = [
+    settings.rttMs === 0 ? "over loopback" : `round trip ${settings.rttMs} ms, a packet at a time is delayed in user space, MTU 1500`,
+    "above: the difference within a pair, median of all units and rounds; the member has the headers from the first round on, and no source",
+  ];
   for (const name of settings.projects) rows.push(...(await measureProject(settings, name, notes)));
   return { benchmark: "elsewhere", rows, notes };
 }
 
 async function measureProject(settings: Settings, name: ProjectName, notes: string[]): Promise<Row[]> {
   using workshop = new Workshop();
-  await using builder = new Member(workshop.native, workshop.path("builder"));
-  await using helper = new Member(workshop.native, workshop.path("helper"));
+  await using cable = settings.rttMs === 0 ? undefined : await Cable.lay(workshop.native, settings.rttMs);
+  const { near, far } = cable ?? { near: HERE, far: HERE };
+  await using builder = new Member(workshop.native, workshop.path("builder"), near);
+  await using helper = new Member(workshop.native, workshop.path("helper"), far);
   await Promise.all([builder.start(), helper.start()]);
   await using crowd = await Crowd.gather(builder, workshop.path("crowd"), CROWD); // In a network they would be looked at for sending.
   builder.cairn("init");
@@ -44,7 +51,7 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
     notes.push("the other machine does not compile for others; cairn doctor there says why");
     return [];
   }
-  const distcc = await Distcc.start(workshop.path("distcc"));
+  const distcc = await Distcc.start(workshop.path("distcc"), far, near);
   if (distcc === undefined) notes.push("distcc is not installed");
   const ways: readonly Way[] = distcc === undefined ? ["alone", "cairn"] : ["alone", "cairn", "distcc"];
   try {
@@ -68,7 +75,9 @@ async function measured(
   { builder, distcc }: { readonly builder: Member; readonly distcc: Distcc | undefined },
 ): Promise<{ readonly samples: ReadonlyMap<Way, number[]>; readonly others: number }> {
   const samples = new Map<Way, number[]>(ways.map((way) => [way, []]));
+  let edits = 0;
   const by = async (way: Way, command: CompileCommand): Promise<number> => {
+    appendFileSync(resolve(command.cwd, command.source), `// ${edits++}\n`);
     if (way === "cairn") await builder.node.tell("/gc", { all: true });
     const launcher = { alone: [], cairn: [builder.launcher], distcc: [distcc?.launcher ?? ""] }[way];
     const env = { alone: {}, cairn: builder.env, distcc: distcc?.env ?? {} }[way];

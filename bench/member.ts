@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "../src/base/index.ts";
 import type { Shelf } from "../src/contracts/index.ts";
+import { KeptTrees } from "../src/daemon/kept-trees.ts";
 import { foundNetwork, NetworkRuntime, readInvitation } from "../src/daemon/network-runtime.ts";
 import type { KeptShelf } from "../src/daemon/network-sharing.ts";
-import { KnownAttestations, NetworkState, openDatabase } from "../src/store/index.ts";
+import { KnownAttestations, LogFiles, NetworkState, openDatabase } from "../src/store/index.ts";
 import { HttpClient, objectsShelf, type Served, serveHttp } from "./exchange-side.ts";
 
 /** What members.ts asks for; each is answered with the same `id`. */
@@ -56,6 +57,7 @@ function nowNs(): string {
 const SHELF: KeptShelf = {
   manifests: () => [],
   manifestsAfter: () => [],
+  signersOf: () => [],
   onChange: () => undefined,
   results: () => [],
   following: () => [],
@@ -86,20 +88,26 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
       sizeOf: () => undefined,
       adopt: nothing,
     },
-    index: { add: () => undefined },
+    index: { add: () => undefined, forget: () => undefined, result: () => undefined },
     isQuiet: () => false,
   };
   const database = openDatabase({ log: silentLog, now: Date.now }, { file: join(directory, `${name}-index.db`) });
   const known = (): Promise<KnownAttestations> => KnownAttestations.open({ database });
+  const pins = { hold: nothing, list: () => [] };
+  const store = { ...local.store, read: nothing, write: nothing, directory };
+  const trees = KeptTrees.open({ log: silentLog, pins, now: Date.now }, { file: join(directory, `${name}-trees.json`) });
   const parts = {
     local,
+    localTrees: { store, pins, kept: trees, isQuiet: local.isQuiet, capacityBytes: 0 },
     log: silentLog,
     kept,
     work: () => ({ jobs: 0, cacheBytes: 0 }),
     shelf: () => SHELF,
     known,
+    logs: { own: new LogFiles(join(directory, `${name}-log`)), mirrors: new LogFiles(join(directory, `${name}-witnessed`)) },
     recalled: () => undefined,
-    desk: { compile: nothing },
+    speak: () => undefined,
+    desk: { compile: nothing, act: nothing },
     capacity: { now: () => ({ slots: 0, free: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
     toolchainOffer: () => Promise.resolve(undefined),
   };

@@ -38,6 +38,6 @@ export class Practice {
   async of(contender: Contender): Promise<void> {
     if (this.#parts === undefined) return;
     await build(this.#parts, contender, JOBS);
-    await calm(contender);
+    await calm(contender, this.#parts.calmMs);
   }
 }

@@ -35,6 +35,8 @@ export interface Settings {
   readonly objects: number;
   /** Whether a daemon has built something else before it is measured: in `cold`, `sharing` and `remote`. */
   readonly practised: boolean;
+  /** How long the work that waits for a quiet moment is waited for. */
+  readonly calmMs: number;
   /** Of a packet to the other machine and one back in `remote`; 0: loopback. */
   readonly rttMs: number;
   /** Of the artifact in `swarm`, and of every machine's uplink there. */

@@ -40,7 +40,7 @@ async function projectRows(settings: Settings, name: ProjectName, notes: string[
   await build(parts, first, JOBS);
   const practice = await Practice.prepare(settings, workshop, name);
   await practice.of(first);
-  await calm(first);
+  await calm(first, settings.calmMs);
   notes.push(`${name}: ${practice.note}`);
   const elsewhere = await reference(settings, workshop, project.copyTo(workshop.path("checkout1", "project")));
   if (elsewhere.expected !== parts.expected) {

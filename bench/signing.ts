@@ -48,7 +48,7 @@ async function projectRows(settings: Settings, name: ProjectName): Promise<Row[]
     await meetCompilers(workshop, contender);
     const before = other.backgroundCpuMs();
     const built = await build(parts, contender, JOBS);
-    const allCpuMs = built.cpuMs + (await calm(contender));
+    const allCpuMs = built.cpuMs + (await calm(contender, settings.calmMs));
     return { ...built, allCpuMs, toldCpuMs: other.backgroundCpuMs() - before };
   });
   const [off = [], on = []] = [measured.get(alone), measured.get(sharing)];

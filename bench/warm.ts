@@ -68,7 +68,7 @@ export async function reference(settings: Settings, workshop: Workshop, project:
   settings.progress(`${project.name}: compiling ${project.objects.length} units without a cache`);
   const bare = await enter("none", workshop.native, workshop.path("none"));
   if (bare === undefined) throw new Error("there is always the compiler");
-  const parts = { native: workshop.native, project, wrong: new Set<string>() };
+  const parts = { native: workshop.native, project, calmMs: settings.calmMs, wrong: new Set<string>() };
   await build({ ...parts, expected: undefined }, bare, SCCACHE_JOBS);
   return { ...parts, expected: project.checksum() };
 }
