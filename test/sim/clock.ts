@@ -8,7 +8,8 @@
 const HORIZON_MS = 8_192;
 
 export class SimClock {
-  readonly #slots: (() => void)[][] = Array.from({ length: HORIZON_MS }, () => []);
+  /** Made as they are needed: some simulations are over after a hundred of them. */
+  readonly #slots: (() => void)[][] = [];
   #now = 0;
 
   /** ms since the simulation began */
@@ -19,7 +20,9 @@ export class SimClock {
   /** @param delayMs a whole number, below 8,192; 0 is the next millisecond */
   after(delayMs: number, what: () => void): void {
     if (!(delayMs < HORIZON_MS - 1)) throw new RangeError(`${delayMs} ms are too far away`);
-    this.#slots[(this.#now + 1 + delayMs) % HORIZON_MS]?.push(what);
+    const at = (this.#now + 1 + delayMs) % HORIZON_MS;
+    this.#slots[at] ??= [];
+    this.#slots[at].push(what);
   }
 
   /** Lets so much time pass. */

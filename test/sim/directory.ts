@@ -104,7 +104,7 @@ function checker(): (bytes: Uint8Array) => Checked {
     if (known !== undefined) return known;
     const own = Uint8Array.from(bytes);
     const signer = Buffer.from(own.subarray(0, KEY_BYTES)).toString();
-    const checked: Checked = { kind: "good", attestation: { id: idOf(own), signer, manifest: "", bytes: own } };
+    const checked: Checked = { kind: "good", attestation: { id: idOf(own), signer, manifest: "", action: "", bytes: own } };
     seen.set(start, checked);
     return checked;
   };

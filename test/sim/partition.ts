@@ -119,7 +119,7 @@ function madeBy(codec: NetworkCodec, by: KeyPair, network: string, what: string,
   const { id, attestation }: { id: string; attestation: Attestation } = attestationOf(network, shared);
   const bytes = codec.encodeAttestation(attestation);
   if (bytes === undefined) throw new Error("it can travel");
-  return { id, signer: by.publicKey, manifest: shared.manifest, bytes };
+  return { id, signer: by.publicKey, manifest: shared.manifest, action: shared.entry.action, bytes };
 }
 
 /** All that is asked of a state is who the signers are. */

@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { age, type Ran, type TestNode, writeFiles } from "./harness.ts";
-import { ask, cairn, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 
 interface Shown {
   readonly action: string;
@@ -20,7 +20,7 @@ function checkout(node: TestNode): string {
   return directory;
 }
 
-test("an attestation is shown, exported, and verified here, elsewhere, and without a daemon", MINUTE, async (t) => {
+test("an attestation is shown, exported, and verified here, elsewhere, and without a daemon", PATIENT, async (t) => {
   const [a, b] = await Promise.all([machine(t, "attest-a"), machine(t, "attest-b")]);
   const directory = checkout(a);
   await ask(a, "init", "--machine", "laptop");
@@ -65,7 +65,7 @@ test("an attestation is shown, exported, and verified here, elsewhere, and witho
   assert.equal((await verify(b)).code, 1);
 });
 
-test("what cannot be told is said plainly", MINUTE, async (t) => {
+test("what cannot be told is said plainly", PATIENT, async (t) => {
   const node = await machine(t, "attest-alone");
   const code = async (...args: string[]): Promise<number | null> => (await cairn(node, "attest", ...args)).code;
   await cairn(node, "up");

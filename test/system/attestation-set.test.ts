@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { age, type TestNode, writeFiles } from "./harness.ts";
-import { ask, MINUTE, three, until } from "./network-world.ts";
+import { ask, PATIENT, three, until } from "./network-world.ts";
 
 async function compile(node: TestNode, ...names: string[]): Promise<void> {
   const directory = join(dirname(node.home), "work");
@@ -24,7 +24,7 @@ async function untilKnown(t: TestContext, nodes: readonly TestNode[], count: num
   await until(t, async () => (await Promise.all(nodes.map(known))).every((one) => one === count));
 }
 
-test("what one machine executes all know, also one that was away, and nothing of who is revoked", MINUTE, async (t) => {
+test("what one machine executes all know, also one that was away, and nothing of who is revoked", PATIENT, async (t) => {
   const [a, b, c] = await three(t);
   await compile(a, "one", "two");
   await untilKnown(t, [a, b, c], 2);

@@ -18,7 +18,7 @@ const COMPILE = ["fakecc", "-c", "a.c", "-o", "a.o"];
 const pass: Answer = () => [{ kind: "pass", reason: "test" }];
 const run =
   (args: readonly string[] = [], environment: readonly string[] = []): Answer =>
-  () => [{ kind: "run", job: 77n, args, environment }];
+  () => [{ kind: "run", job: 77n, rivalled: false, args, environment }];
 
 test("DONE: places the outputs and replays", async () => {
   await using world = new World(wrapper.path);

@@ -165,6 +165,11 @@ export class World implements AsyncDisposable {
     });
   }
 
+  /** Says something to all who are connected. */
+  say(frame: DaemonFrame): void {
+    for (const socket of this.#connections) socket.write(writeDaemonFrame(frame));
+  }
+
   /** Stops listening. */
   async silence(): Promise<void> {
     for (const socket of this.#connections) socket.destroy();
@@ -188,8 +193,11 @@ export class World implements AsyncDisposable {
     };
   }
 
-  /** Runs `command` (the wrapper where it is left out) in the project. */
-  async start(args: readonly string[], options: { env?: NodeJS.ProcessEnv; command?: string; umask?: number } = {}): Promise<Ended> {
+  /** Runs `command` (the wrapper where it is left out) in the project. `shown` is called when it has printed a message. */
+  async start(
+    args: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; command?: string; umask?: number; shown?: () => void } = {},
+  ): Promise<Ended> {
     const command = options.command ?? this.wrapper;
     const masked = options.umask === undefined ? undefined : `umask ${options.umask.toString(8)}; exec "$0" "$@"`;
     const child = spawn(masked === undefined ? command : "/bin/sh", masked === undefined ? args : ["-c", masked, command, ...args], {
@@ -199,7 +207,10 @@ export class World implements AsyncDisposable {
     });
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr.push(chunk);
+      options.shown?.();
+    });
     return new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code, signal) =>

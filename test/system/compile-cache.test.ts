@@ -717,27 +717,30 @@ describe("what lies at an output's place", () => {
   after(async () => {
     await node[Symbol.asyncDispose]();
   });
-  const outputs: readonly (readonly [compiler: string, output: string, args: readonly string[]])[] = [
+  const outputs: readonly (readonly [compiler: string, output: string, args: readonly string[], source?: string])[] = [
     ["gcc", "a.o", ["-c"]],
+    ["gcc", "a.o", ["-c"], "a.S"],
     ["gcc", "a.s", ["-S"]],
     ["gcc", "a.su", ["-c", "-fstack-usage"]],
     ["gcc", "a.gcno", ["-c", "--coverage", "-frandom-seed=1"]],
     ["gcc", "a.dwo", ["-c", "-g", "-gsplit-dwarf"]],
     ["gcc", "a.d", ["-c", "-MD"]],
     ["clang-19", "a.o", ["-c"]],
+    ["clang-19", "a.o", ["-c"], "a.S"],
+    ["clang-14", "a.o", ["-c", "-x", "assembler"], "a.S"],
     ["clang-19", "a.s", ["-S"]],
     ["clang-19", "a.su", ["-c", "-fstack-usage"]],
     ["clang-19", "a.gcno", ["-c", "--coverage"]],
     ["clang-19", "a.dwo", ["-c", "-g", "-gsplit-dwarf"]],
     ["clang-19", "a.d", ["-c", "-MD"]],
   ];
-  for (const [compiler, output, args] of outputs) {
-    test(`${compiler} ${args.join(" ")}: ${output}`, async () => {
+  for (const [compiler, output, args, source = "a.c"] of outputs) {
+    test(`${compiler} ${args.join(" ")} ${source}: ${output}`, async () => {
       using directory = temporaryDirectory("places");
       const cwd = directory.path;
-      writeFiles(cwd, { "a.c": c });
+      writeFiles(cwd, { "a.c": c, "a.S": "answer:\n  .long 42\n" });
       await age();
-      const compile = { compiler, args: [...args, "a.c"], cwd, env: {}, volatile: false };
+      const compile = { compiler, args: [...args, source], cwd, env: {}, volatile: false };
       await compileBothWays(node, compile, "miss", "first");
       const earlier: Readonly<Record<string, () => void>> = {
         "a file of others": () => {

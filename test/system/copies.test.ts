@@ -2,12 +2,14 @@
  * Copies of what a machine has built lie on others, and outlive it: real daemons on loopback, killed.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { age, type TestNode } from "./harness.ts";
+import { age, type TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, UNITS } from "./sharing-world.ts";
 
+const FILES = 20;
 const NAMES = ["laptop", "desktop", "ci", "attic", "garage"] as const;
 
 /** Machines by name, all connected with each other. */
@@ -43,6 +45,7 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
   };
   await age();
   await build(at("laptop"), checkoutOf(at("laptop"), "work"));
+  const cid = await pinned(at("laptop"));
   const copies = async (watcher: string): Promise<number> => [...(await offered(at(watcher))).values()].reduce((sum, own) => sum + own, 0);
   // The maker's own, and two or three others' of each: where some have more, others may have less until nothing waits any more.
   await until(t, async () => {
@@ -51,6 +54,10 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
     const all = await offered(at("garage"));
     const own = (await offered(at("laptop"))).get("garage") ?? 0;
     return own + [...all.values()].reduce((sum, some) => sum + some, 0) >= 3 * UNITS.length;
+  });
+  await until(t, async () => {
+    const { pins } = (await ask(at("laptop"), "pins")) as { pins: { copies: number }[] };
+    return (pins[0]?.copies ?? 0) >= 2;
   });
   const holding = [...(await offered(at("garage")))].filter(([name, count]) => count > 0 && name !== "laptop").map(([name]) => name);
   const second = holding[Math.floor(Math.random() * holding.length)] ?? "";
@@ -67,7 +74,24 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
   // Three are left, and each is to have everything.
   t.diagnostic(`built on ${builder}`);
   await until(t, async () => (await copies(builder)) === 2 * UNITS.length);
+
+  // So is what was pinned, and what is kept of it is not evicted.
+  await until(t, () => Promise.resolve(left.every((name) => at(name).events("tree-copies.kept").length > 0)));
+  for (const name of left) await ask(at(name), "gc", "--all");
+  for (const name of others) await at(name).stopDaemon();
+  const target = join(dirname(at(builder).home), "got");
+  await ask(at(builder), "get", cid, target);
+  assert.deepEqual([readFileSync(join(target, "a.txt"), "utf8"), readdirSync(join(target, "many")).length], ["one", FILES]);
 });
+
+/** A directory that one machine has pinned. @returns its CID */
+async function pinned(node: TestNode): Promise<string> {
+  const directory = join(dirname(node.home), "sample");
+  writeFiles(directory, { "a.txt": "one", ...Object.fromEntries(Array.from({ length: FILES }, (_, i) => [`many/${i}`, `file ${i}`])) });
+  const cid = String((await ask(node, "put", directory)).cid);
+  await ask(node, "pin", cid);
+  return cid;
+}
 
 test("a machine where copies are switched off neither gives nor takes any", { timeout: 120_000 }, async (t) => {
   const [a, b] = await Promise.all([machine(t, "copies-a", { CAIRN_SHARING_COPIES: "0" }), machine(t, "copies-b")]);

@@ -63,3 +63,25 @@ test("a source that was never compiled is compared with no other one of its name
   const { outcome, differences } = (await told()) ?? assert.fail("it was there");
   assert.deepEqual([outcome, differences], ["miss", []]);
 });
+
+test("without a file it is the compile that was last, also where no daemon had to be asked", async (t) => {
+  await using node = await TestNode.start("explain-latest");
+  using project = temporaryDirectory("project");
+  const cwd = project.path;
+  writeFiles(cwd, { "a.c": "int a;\n", "b.c": "int b;\n" });
+  const compile = (source: string): Promise<unknown> => node.cc("gcc", ["-c", source], { cwd });
+  const latest = async (): Promise<readonly [unknown, unknown]> => {
+    const { record } = (await node.control("GET", "/explain?file=")) as { readonly record?: { source: unknown; outcome: unknown } };
+    return [record?.source, record?.outcome];
+  };
+  await age(); // So that records of them may be left.
+  for (const source of ["a.c", "b.c"]) await compile(source);
+  assert.deepEqual((await latest())[0], join(cwd, "b.c"));
+  for (;;) {
+    await compile("a.c");
+    const [source, outcome] = await latest();
+    assert.equal(source, join(cwd, "a.c"));
+    if (outcome === "hit_local") return;
+    await sleep(50, undefined, { signal: t.signal });
+  }
+});

@@ -43,15 +43,16 @@ export interface Failovers {
   readonly elsewhere: number;
   /** Objects that were held against the compiler's. */
   readonly compared: number;
-  /** From the coordinator's end until the builder had placed another unit, here or elsewhere; ms, of each round in which one was left. */
+  /** From the coordinator's end until another unit was sent to a member or begun here; ms, of each round in which one was left. Some always wait. */
   readonly placedMs: readonly number[];
-  /** The longest that a unit waited for its place from then on, in each of these rounds; ms. */
+  /** The longest that a unit waited for an answer to where it should be done from then on, in each of these rounds; ms. */
   readonly waitedMs: readonly number[];
 }
 
 const HELPERS = 3;
-const UNITS = 10;
-const AT_ONCE = 6;
+const UNITS = 16;
+/** More than all cores and slots together, so that one is always waiting for a place. */
+const AT_ONCE = 10;
 /** Objects of each round that are held against the compiler's. */
 const COMPARED = 2;
 /** From the first compile until the coordinator goes, at most. */
@@ -93,12 +94,18 @@ export async function failover({ rounds, seed, silently, progress = () => undefi
       else await coordinator.startDaemon();
     }
     found.elsewhere += ((await builder.counters()).built_elsewhere ?? 0) - before;
-    const placed = [...builder.events("placement.sent"), ...builder.events("placement.here")];
-    const after = placed
-      .map(({ at, waitedMs }) => ({ ms: Date.parse(String(at)) - struckAtMs, waitedMs: Number(waitedMs) }))
-      .filter(({ ms }) => ms >= 0);
-    if (after.length === 0) continue; // All units were placed before.
-    const [placedMs, waitedMs] = [Math.min(...after.map(({ ms }) => ms)), Math.max(...after.map((one) => Math.min(one.ms, one.waitedMs)))];
+    const since = (name: string): { ms: number; waitedMs: number }[] =>
+      builder
+        .events(name)
+        .map(({ at, waitedMs }) => ({ ms: Date.parse(String(at)) - struckAtMs, waitedMs: Number(waitedMs) }))
+        .filter(({ ms }) => ms >= 0);
+    const asked = [...since("placement.sent"), ...since("placement.here")];
+    const begun = [...since("placement.sent"), ...since("compile.missed")]; // Who finds a core idle does not ask.
+    if (begun.length === 0) continue; // All units had a place before.
+    const [placedMs, waitedMs] = [
+      Math.min(...begun.map(({ ms }) => ms)),
+      Math.max(0, ...asked.map((one) => Math.min(one.ms, one.waitedMs))),
+    ];
     found.placedMs.push(placedMs);
     found.waitedMs.push(waitedMs);
     progress(

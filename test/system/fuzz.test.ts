@@ -1,5 +1,6 @@
 /**
- * The differential fuzzer, small: seeds that are always the same, and one that never is. `npm run fuzz` is the large one.
+ * The differential fuzzer, small, with seeds that are always the same: what it says depends on the code alone. `npm run fuzz` is the large
+ * one, with seeds that nobody has seen.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,17 +13,18 @@ const EACH_MS = 15_000;
 const runs: readonly { readonly project: string; readonly seed: number; readonly steps: number }[] = [
   { project: "maze-c", seed: 7, steps: 150 },
   { project: "maze-c++", seed: 8, steps: 40 },
-  { project: "maze-c", seed: Date.now() % 1_000_000, steps: 100 },
+  { project: "maze-c", seed: 250_957, steps: 60 },
 ];
 
 for (const { project, seed, steps } of runs) {
   test(`${project}, seed ${seed}: with Cairn and without, the compiler leaves the same`, async () => {
-    const lines: string[] = [];
+    let told = "";
     const deadlineMs = performance.now() + EACH_MS;
-    const tell = (line: string): void => void lines.push(line);
+    // The difference comes first; the steps before it are made again by the seed.
+    const tell = (line: string): void => void (told = `${told}${line}\n`.slice(0, 4_000));
     const [outcome] = await fuzz({ seed, steps, projects: [project], compiler: undefined, deadlineMs, keepGoing: false, tell });
     assert.ok(outcome !== undefined);
-    assert.deepEqual(outcome.wrong.length, 0, lines.join("\n"));
+    assert.equal(outcome.wrong.length, 0, `npm run fuzz -- --project ${project} --seed ${seed} --steps ${steps}\n${told}`);
     if (outcome.totals.steps === steps) assert.ok(mixOf(outcome.totals).hitShare > 0.2, `hits to speak of: ${mixOf(outcome.totals).text}`);
   });
 }

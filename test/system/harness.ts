@@ -3,11 +3,13 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { homeFrom } from "../../src/base/index.ts";
+import { sandboxPlace } from "../../src/daemon/sandbox-home.ts";
 
 export const checkout: string = join(import.meta.dirname, "../..");
 
@@ -146,12 +148,27 @@ export class TestNode implements AsyncDisposable {
     });
   }
 
+  /** Of a door for build tools; the daemon answers before all of them are open. */
+  async doorPort(name: string): Promise<number> {
+    for (let tries = 0; tries < 500; tries++) {
+      const { doors } = (await this.control("GET", "/status")) as { doors: { door: string; port: number; open: boolean }[] };
+      const door = doors.find((one) => one.door === name);
+      if (door?.open === true) return door.port;
+      await sleep(20);
+    }
+    assert.fail(`the door ${name} did not open`);
+  }
+
   async counters(): Promise<Counters> {
     return (await this.control("GET", "/stats")).counters as Counters;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopDaemon();
+    // A daemon that was killed has left it, outside its home where this is root.
+    const { directory, own } = sandboxPlace(homeFrom(this.env, this.home));
+    const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.startsWith(own)) : [];
+    for (const name of names) rmSync(join(directory, name), { recursive: true, force: true });
     this.#directory[Symbol.dispose]();
   }
 }

@@ -111,7 +111,7 @@ const sources = read("src/**/*.ts");
 
 test("the table is read as it is meant", () => {
   assert.deepEqual(house.rooms.get("base"), []);
-  assert.deepEqual(house.rooms.get("cli"), ["base", "wire", "trust"]);
+  assert.deepEqual(house.rooms.get("cli"), ["base", "wire", "trust", "audit"]);
   assert.deepEqual(house.rooms.get("compile"), ["base", "wire", "contracts"]);
   assert.ok(house.rooms.get("daemon")?.includes("flows"));
   assert.ok(house.rooms.get("daemon")?.includes("cli") === false);

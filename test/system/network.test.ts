@@ -13,16 +13,16 @@ import {
   connected,
   invitation,
   listening,
-  MINUTE,
   machine,
   members,
+  PATIENT,
   type Row,
   three,
   until,
   untilConnected,
 } from "./network-world.ts";
 
-test("three machines of one person become one network; keys are their owner's alone", MINUTE, async (t) => {
+test("three machines of one person become one network; keys are their owner's alone", PATIENT, async (t) => {
   const [a, b, c] = await three(t);
   const names = (rows: readonly Row[]): unknown => rows.map(({ name, domain, standing }) => ({ name, domain, standing }));
   const all = ["laptop", "desktop", "ci"].map((name) => ({ name, domain: "home", standing: "active" }));
@@ -38,7 +38,7 @@ test("three machines of one person become one network; keys are their owner's al
   assert.equal(statSync(join(a.home, "state/network")).mode & 0o777, 0o700);
 });
 
-test("an invitation is good once, and only as it was made", MINUTE, async (t) => {
+test("an invitation is good once, and only as it was made", PATIENT, async (t) => {
   const [a, b, c] = await Promise.all([machine(t, "once-a"), machine(t, "once-b"), machine(t, "once-c")]);
   await ask(a, "init");
   const line = await invitation(a);
@@ -60,7 +60,7 @@ test("an invitation is good once, and only as it was made", MINUTE, async (t) =>
   assert.match((await cairn(b, "join", line)).stderr, /belongs to the network home already/);
 });
 
-test("a domain of its own, and who may make one", MINUTE, async (t) => {
+test("a domain of its own, and who may make one", PATIENT, async (t) => {
   const [a, b, c] = await Promise.all([machine(t, "dom-a"), machine(t, "dom-b"), machine(t, "dom-c")]);
   await ask(a, "init", "--domain", "platform", "--machine", "a");
   await ask(b, "join", await invitation(a, "--domain", "partner"), "--machine", "b");
@@ -80,7 +80,7 @@ test("a domain of its own, and who may make one", MINUTE, async (t) => {
   await until(t, async () => (await members(a)).some(({ name, standing }) => name === "c" && standing === "revoked"));
 });
 
-test("who is revoked is cut off everywhere, and stays out", MINUTE, async (t) => {
+test("who is revoked is cut off everywhere, and stays out", PATIENT, async (t) => {
   const [a, b, c] = await three(t);
   await ask(a, "revoke", "ci");
   await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop"), untilConnected(t, c)]);
@@ -110,7 +110,7 @@ test("who is revoked is cut off everywhere, and stays out", MINUTE, async (t) =>
   );
 });
 
-test("a killed daemon comes back by itself; so does a network of which everybody was killed", MINUTE, async (t) => {
+test("a killed daemon comes back by itself; so does a network of which everybody was killed", PATIENT, async (t) => {
   const [a, b, c] = await three(t);
   await b.stopDaemon("SIGKILL");
   await untilConnected(t, a, "ci");
@@ -125,7 +125,7 @@ test("a killed daemon comes back by itself; so does a network of which everybody
   ]);
 });
 
-test("members tell what their machines can do; a goodbye and a kill are known at once", MINUTE, async (t) => {
+test("members tell what their machines can do; a goodbye and a kill are known at once", PATIENT, async (t) => {
   const [a, b, c] = await three(t);
   const presence = async (of: string): Promise<Record<string, unknown> | null> =>
     ((await members(a)).find(({ name }) => name === of) as unknown as { presence: Record<string, unknown> | null }).presence;
@@ -151,7 +151,7 @@ test("members tell what their machines can do; a goodbye and a kill are known at
   await until(t, async () => Number((await presence("ci"))?.cores) > 0 && Number((await presence("desktop"))?.cores) > 0);
 });
 
-test("in no network there is no network socket; after leaving there is none again", MINUTE, async (t) => {
+test("in no network there is no network socket; after leaving there is none again", PATIENT, async (t) => {
   const a = await machine(t, "alone");
   assert.deepEqual(listening(a.pid), []);
   for (const args of [["invite"], ["members"], ["peers"], ["ping", "x"], ["revoke", "x"], ["leave"]]) {
@@ -170,7 +170,7 @@ test("in no network there is no network socket; after leaving there is none agai
   );
 });
 
-test("an address that this machine does not have: said plainly, and the network can still be left", MINUTE, async (t) => {
+test("an address that this machine does not have: said plainly, and the network can still be left", PATIENT, async (t) => {
   const node = await TestNode.start("net-address", { CAIRN_NETWORK_LISTEN: "192.0.2.1:4711" });
   t.after(() => node[Symbol.asyncDispose]());
   for (const args of [["init"], ["members"], ["leave"]]) {
@@ -182,7 +182,7 @@ test("an address that this machine does not have: said plainly, and the network 
   assert.match((await cairn(node, "members")).stderr, /belongs to no network/);
 });
 
-test("the only one who can decide does not leave others behind by mistake", MINUTE, async (t) => {
+test("the only one who can decide does not leave others behind by mistake", PATIENT, async (t) => {
   const [a, b] = await Promise.all([machine(t, "last-a"), machine(t, "last-b")]);
   await ask(a, "init", "--machine", "a");
   await ask(b, "join", await invitation(a, "--domain", "other"), "--machine", "b");

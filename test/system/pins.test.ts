@@ -6,10 +6,10 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { age } from "./harness.ts";
-import { ask, cairn, MINUTE, machine } from "./network-world.ts";
+import { ask, cairn, machine, PATIENT } from "./network-world.ts";
 import { build, checkoutOf, UNITS } from "./sharing-world.ts";
 
-test("a pinned compile hits after the cache was emptied, over a restart, until it is let go of", MINUTE, async (t) => {
+test("a pinned compile hits after the cache was emptied, over a restart, until it is let go of", PATIENT, async (t) => {
   const node = await machine(t, "pins");
   const work = checkoutOf(node, "work");
   await age();
@@ -31,7 +31,7 @@ test("a pinned compile hits after the cache was emptied, over a restart, until i
   assert.match(refused.stderr, /no result and no blob called/);
 });
 
-test("the doctor tells of damaged blobs and of pins that are not whole, until both are mended", MINUTE, async (t) => {
+test("the doctor tells of damaged blobs and of pins that are not whole, until both are mended", PATIENT, async (t) => {
   const node = await machine(t, "doctor-store");
   const file = join(node.home, "..", "kept.txt");
   writeFileSync(file, "kept");

@@ -62,6 +62,7 @@ test("another pattern is followed without a restart, and people are told; a sett
   assert.match((await cairn(first, "peers")).stdout, /each machine places its own work/);
   assert.equal((await cairn(first, "config", "get", "placement.pattern")).stdout, "mesh\n");
   assert.match((await cairn(first, "config", "set", "sharing.copies", "2")).stdout, /when the daemon starts anew/);
+  assert.match((await cairn(first, "config", "set", "work.with", "network")).stdout, /in force now/);
   assert.equal((await cairn(first, "config", "set", "placement.pattern", "none")).code, 2);
   assert.deepEqual(
     first.events("placement.pattern").map(({ pattern }) => pattern),

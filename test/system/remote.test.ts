@@ -8,7 +8,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { age, counted, type Env, run, type TestNode, writeFiles } from "./harness.ts";
-import { cairn, MINUTE, until } from "./network-world.ts";
+import { cairn, PATIENT, until } from "./network-world.ts";
 import { helped, occupy } from "./remote-world.ts";
 import { build, checkoutOf } from "./sharing-world.ts";
 
@@ -47,7 +47,7 @@ async function compare(
   return counted(before, await node.counters());
 }
 
-test("what a busy machine compiles, another does for it: objects, dependency files and warnings as if it were here", MINUTE, async (t) => {
+test("what a busy machine compiles, another does for it: objects, dependency files and warnings as if it were here", PATIENT, async (t) => {
   const [builder] = await helped(t, 1);
   const directory = checkoutOf(builder, "checkout");
   await occupy(t, builder);
@@ -58,6 +58,7 @@ test("what a busy machine compiles, another does for it: objects, dependency fil
   const explained = await cairn(builder, "explain", join(directory, "src/warns.c"));
   assert.match(explained.stdout, /miss, compiled by another machine/);
   assert.match(explained.stdout, /compiled by\s+helper0, in .* of compiling; .* sent, .* came/);
+  assert.match(explained.stdout, /chosen\s+by (?:the coordinator|this machine)/);
   const stats = await cairn(builder, "stats");
   assert.match(stats.stdout, /compiled by other machines\s+3/);
   assert.match(stats.stdout, /compiled by\s+compiles.*\n\s*helper0\s+3/);
@@ -83,7 +84,7 @@ const COMMANDS: readonly { readonly args: string; readonly compiler?: string; re
   { args: "-O1 -I../project11/include -c ../project11/src/unit.c -o out/unit.o" },
 ];
 
-test("options, languages and paths of every kind", MINUTE, async (t) => {
+test("options, languages and paths of every kind", PATIENT, async (t) => {
   const [builder] = await helped(t, 1);
   const files = {
     "include/shape.h": "#pragma once\n#if __has_include(<missing.h>)\n#include <missing.h>\n#endif\nstruct shape { int sides; };\n",
@@ -106,7 +107,7 @@ test("options, languages and paths of every kind", MINUTE, async (t) => {
   }
 });
 
-test("what only this machine can do is done here, and says why", MINUTE, async (t) => {
+test("what only this machine can do is done here, and says why", PATIENT, async (t) => {
   const [builder] = await helped(t, 1);
   const cwd = project(builder, {
     "unit.c": "int unit(void) { return 1; }\n",
@@ -150,7 +151,7 @@ async function underway(t: TestContext, builder: TestNode, cwd: string): Promise
   return { ended };
 }
 
-test("who compiles may die, or hang: the build goes on here", MINUTE, async (t) => {
+test("who compiles may die, or hang: the build goes on here", PATIENT, async (t) => {
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
     const [builder, helper] = await helped(t, 1);
     assert.ok(helper !== undefined);
@@ -170,7 +171,7 @@ test("who compiles may die, or hang: the build goes on here", MINUTE, async (t) 
   }
 });
 
-test("a header that changes while another machine compiles: what it made is not used", MINUTE, async (t) => {
+test("a header that changes while another machine compiles: what it made is not used", PATIENT, async (t) => {
   const [builder] = await helped(t, 1);
   const cwd = project(builder, { "slow.cpp": `#include "value.h"\n${SLOW}`, "value.h": "int value = 1;\n" });
   await occupy(t, builder);
@@ -183,7 +184,7 @@ test("a header that changes while another machine compiles: what it made is not 
   assert.equal((await builder.counters()).built_elsewhere, undefined);
 });
 
-test("a build that is given up ends what others do for it", MINUTE, async (t) => {
+test("a build that is given up ends what others do for it", PATIENT, async (t) => {
   const [builder, helper] = await helped(t, 1);
   assert.ok(helper !== undefined);
   const cwd = project(builder, { "slow.cpp": SLOW });
@@ -197,13 +198,15 @@ test("a build that is given up ends what others do for it", MINUTE, async (t) =>
 
 test(
   "more compiles at once than there are cores: they wait for a core or a member, and hardly more run here than there are cores",
-  MINUTE,
+  PATIENT,
   async (t) => {
     const [builder] = await helped(t, 1);
     const units = Array.from({ length: 5 * availableParallelism() }, (_, at) => `unit${at}`);
-    const cwd = project(builder, Object.fromEntries(units.map((unit, at) => [`${unit}.cpp`, `int ${unit} = ${at};\n${slow(8)}`])));
+    const files = Object.fromEntries(units.map((unit, at) => [`${unit}.cpp`, `int ${unit} = ${at};\n${slow(8)}`]));
+    const cwd = project(builder, { ...files, "slow.cpp": slow(200) });
     const release = await occupy(t, builder);
     await compare(builder, "g++", ["-O0", "-c", "unit0.cpp", "-o", "first.o"], ["first.o"], { cwd }); // Both know the compiler from then on.
+    const { ended } = await underway(t, builder, cwd); // While the member works for nobody here, nothing would wait.
     await release();
     const before = await builder.counters();
     const ran = units.map((unit) => builder.cc("g++", ["-O0", "-c", `${unit}.cpp`, "-o", `${unit}.o`], { cwd }));
@@ -214,7 +217,7 @@ test(
       most = Math.max(most, running);
       isOver = await Promise.race([all.then(() => true), age().then(() => false)]);
     }
-    for (const { code, stderr } of await all) assert.equal(code, 0, stderr);
+    for (const { code, stderr } of [...(await all), await ended]) assert.equal(code, 0, stderr);
     const counts = counted(before, await builder.counters());
     // On a machine that is busy otherwise some wrappers may not have waited for the daemon's first word.
     assert.ok((counts.built_elsewhere ?? 0) > 0 && (counts.miss ?? 0) > 0, JSON.stringify(counts));

@@ -320,8 +320,8 @@ export class Asker implements Disposable {
 export function readRun(frame: Heard): { job: bigint; args: string[] } {
   assert.equal(frame.type, heard.run, `not RUN but 0x${frame.type.toString(16)}: ${frame.payload.toString("latin1")}`);
   const args: string[] = [];
-  let at = 10;
-  for (let count = frame.payload.readUInt16LE(8); count > 0; count--) {
+  let at = 11;
+  for (let count = frame.payload.readUInt16LE(9); count > 0; count--) {
     const length = frame.payload.readUInt32LE(at);
     args.push(frame.payload.subarray(at + 4, at + 4 + length).toString());
     at += 4 + length;

@@ -10,7 +10,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { checkout, type TestNode, writeFiles } from "./harness.ts";
-import { ask, cairn, invitation, MINUTE, machine, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 
 const MIB = 1_048_576;
 const LONG = { timeout: 180_000 };
@@ -109,7 +109,7 @@ test("what is put on one machine is got on another, listed, pinned and called by
   assert.equal(existsSync(join(dirname(desktop.home), "gone")), false);
 });
 
-test("a root that is not here is fetched by pinning it, and a single file has a CID of its bytes", MINUTE, async (t) => {
+test("a root that is not here is fetched by pinning it, and a single file has a CID of its bytes", PATIENT, async (t) => {
   const [laptop, desktop] = await two(t);
   const source = sample(laptop, 0);
   const { cid } = await ask(laptop, "put", source);
@@ -150,7 +150,7 @@ test("what had come before Ctrl-C, or before the daemon was killed, is not fetch
   assertSame(source, target);
 });
 
-test("what a tree cannot tell is refused by name", MINUTE, async (t) => {
+test("what a tree cannot tell is refused by name", PATIENT, async (t) => {
   const node = await machine(t, "tree-c");
   const directory = join(dirname(node.home), "odd");
   mkdirSync(directory);

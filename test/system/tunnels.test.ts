@@ -9,7 +9,7 @@ import net, { type AddressInfo, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import type { TestNode } from "./harness.ts";
-import { ask, cairn, invitation, listening, MINUTE, machine, three, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, listening, machine, PATIENT, three, until, untilConnected } from "./network-world.ts";
 
 async function two(t: TestContext, domain?: string): Promise<[TestNode, TestNode]> {
   const [a, b] = await Promise.all([machine(t, "tun-a"), machine(t, "tun-b")]);
@@ -73,7 +73,7 @@ function fate(port: number): Promise<string> {
   });
 }
 
-test("HTTP with keep-alive and large bodies both ways, many at once; both sides tell what passed", MINUTE, async (t) => {
+test("HTTP with keep-alive and large bodies both ways, many at once; both sides tell what passed", PATIENT, async (t) => {
   const [a, b] = await two(t);
   assert.equal(listening(b.pid).length, 1, "nobody has asked for the data plane yet");
   const target = await listen(t, mirror());
@@ -92,7 +92,7 @@ test("HTTP with keep-alive and large bodies both ways, many at once; both sides 
   assert.match((await cairn(b, "expose")).stdout, new RegExp(`web +127\\.0\\.0\\.1:${target} +domain home +\\d+ +\\d+ connections`));
 });
 
-test("all that a daemon listens on is loopback where its network is", MINUTE, async (t) => {
+test("all that a daemon listens on is loopback where its network is", PATIENT, async (t) => {
   const [a, b] = await two(t);
   await ask(a, "ping", "desktop", "--bytes", "100KB");
   await ask(b, "expose", "1");
@@ -104,7 +104,7 @@ test("all that a daemon listens on is loopback where its network is", MINUTE, as
     );
 });
 
-test("nothing is reachable that is not exposed to who asks; each refusal says why", MINUTE, async (t) => {
+test("nothing is reachable that is not exposed to who asks; each refusal says why", PATIENT, async (t) => {
   const [a, b] = await two(t, "partner");
   const echo = await listen(
     t,
@@ -141,7 +141,7 @@ test("nothing is reachable that is not exposed to who asks; each refusal says wh
   assert.match((await cairn(b, "expose", "--remove", "x")).stderr, /nothing is exposed as x/);
 });
 
-test("what is exposed and forwarded outlives both daemons, wherever the member is afterwards", MINUTE, async (t) => {
+test("what is exposed and forwarded outlives both daemons, wherever the member is afterwards", PATIENT, async (t) => {
   const [a, b] = await two(t);
   const echo = await listen(
     t,
@@ -169,7 +169,7 @@ test("what is exposed and forwarded outlives both daemons, wherever the member i
   assert.equal(await fate(port), "ECONNREFUSED");
 });
 
-test("a member that is revoked in the middle of a transfer is cut off within a second", MINUTE, async (t) => {
+test("a member that is revoked in the middle of a transfer is cut off within a second", PATIENT, async (t) => {
   const [a, b, c] = await three(t);
   const endless = await listen(
     t,
@@ -193,7 +193,8 @@ test("a member that is revoked in the middle of a transfer is cut off within a s
   await ask(a, "revoke", "ci");
   const revokedAt = performance.now();
   t.diagnostic(`the transfer ended ${Math.round((await ended) - revokedAt)} ms after the revocation was confirmed`);
-  assert.match((await cairn(c, "ping", "desktop", "--bytes", "1KB")).stderr, /this machine was revoked/);
+  // What cut it off may have come before word of why.
+  await until(t, async () => (await cairn(c, "ping", "desktop", "--bytes", "1KB")).stderr.includes("this machine was revoked"));
 });
 
 /** Loaded into a daemon before all else: its threads end on a signal, as if they had crashed. */
@@ -201,7 +202,7 @@ const ENDS_THREADS = `data:text/javascript,${encodeURIComponent(
   'process.on("worker", (worker) => process.on("SIGUSR2", () => void worker.terminate()))',
 )}`;
 
-test("a data plane that crashes comes back by itself, with what was forwarded and what was exposed", MINUTE, async (t) => {
+test("a data plane that crashes comes back by itself, with what was forwarded and what was exposed", PATIENT, async (t) => {
   const crashing = { NODE_OPTIONS: `--import=${ENDS_THREADS}` };
   const [a, b] = await Promise.all([machine(t, "tun-a", crashing), machine(t, "tun-b", crashing)]);
   await ask(a, "init", "--machine", "laptop");

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TestNode } from "./harness.ts";
-import { ask, cairn, invitation, MINUTE, machine, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, machine, PATIENT, untilConnected } from "./network-world.ts";
 
 interface Peer {
   readonly name: string;
@@ -17,7 +17,7 @@ async function peers(node: TestNode): Promise<Peer[]> {
   return (await ask(node, "peers")).peers as Peer[];
 }
 
-test("a member that listens for WebSockets alone is joined, pinged, and dialled again after a kill", MINUTE, async (t) => {
+test("a member that listens for WebSockets alone is joined, pinged, and dialled again after a kill", PATIENT, async (t) => {
   const [a, b] = await Promise.all([machine(t, "ws-a", { CAIRN_NETWORK_LISTEN: "127.0.0.1:0/ws" }), machine(t, "ws-b")]);
   await ask(a, "init", "--machine", "laptop");
   await ask(b, "join", await invitation(a), "--machine", "desktop");

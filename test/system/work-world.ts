@@ -146,6 +146,7 @@ export function plainly(cwd: string, source: string, options: readonly string[] 
 
 /** A process: what it is called, its parent, its priority. */
 interface Process {
+  readonly pid: number;
   readonly name: string;
   readonly parent: number;
   readonly nice: number;
@@ -158,7 +159,7 @@ export function descendants(pid: number): Process[] {
     try {
       const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${one}/stat`, "utf8")) ?? [];
       const fields = rest.split(" ").map(Number); // From the third on: proc(5).
-      all.set(Number(one), { name, parent: fields[1] ?? 0, nice: fields[16] ?? 0 });
+      all.set(Number(one), { pid: Number(one), name, parent: fields[1] ?? 0, nice: fields[16] ?? 0 });
     } catch {
       // Ended in between.
     }

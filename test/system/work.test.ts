@@ -9,7 +9,7 @@ import { type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, machine, until } from "./network-world.ts";
 import { Compiler, descendants, invited, plainly, Requester } from "./work-world.ts";
 
-const LONG = { timeout: 90_000 };
+const LONG = { timeout: 180_000 };
 const SOURCES = {
   "shape.h": "#pragma once\n#include <stddef.h>\nstruct shape { size_t sides; };\n",
   "shape.c": '#include <stdio.h>\n#include "shape.h"\nint area(struct shape *s) { int unused; printf("%zu", s->sides); return 0; }\n',

@@ -1,0 +1,31 @@
+/**
+ * The simulation of poison in small: what is assumed holds, and what is beyond does not.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { STRATEGIES, simulatePoison, simulateSlander, tolerated } from "./poison.ts";
+
+const SMALL = { attempts: 8, uses: 3, seed: 7 };
+
+for (const policy of ["team", "release"] as const)
+  for (const strategy of STRATEGIES)
+    test(`${policy}, ${strategy}: no poison is used while ${tolerated(policy)} of the domains are hostile`, () => {
+      const found = simulatePoison({ ...SMALL, policy, strategy, hostileDomains: tolerated(policy) });
+      assert.deepEqual([found.attempts, found.accepted], [SMALL.attempts, 0], `seed ${SMALL.seed}`);
+    });
+
+test("one hostile domain more than is assumed, and poison is used: else the above could not fail", () => {
+  const found = simulatePoison({ ...SMALL, policy: "team", strategy: "colluding", hostileDomains: tolerated("team") + 1 });
+  assert.ok(found.accepted > 0);
+});
+
+test("what is used ten times is executed twice", () => {
+  const found = simulatePoison({ ...SMALL, policy: "team", strategy: "always", hostileDomains: 0, attempts: 5, uses: 10 });
+  assert.ok(found.executions / found.uses <= 0.25, `${found.executions} of ${found.uses}`);
+});
+
+test("slander convicts nobody who is honest, and those who slander", () => {
+  const found = simulateSlander({ accusations: 60, seed: 7 });
+  assert.equal(found.honestConvicted, 0, "seed 7");
+  assert.ok(found.hostileConvicted > 0);
+});

@@ -1,0 +1,220 @@
+/**
+ * `cairn exec` with real daemons and, where this machine has one, the real sandbox: what is answered, what runs, what is left behind.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { checkout, run, type TestNode, writeFiles } from "./harness.ts";
+import { ask, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { untilOffered } from "./sharing-world.ts";
+
+const MAKE =
+  'mkdir -p dist/bin && cat src/*.txt > dist/all && cp src/a.txt dist/bin/run && chmod +x dist/bin/run && ln -s bin/run dist/link; echo "n=$N"; echo told >&2';
+
+interface Told {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The closing line. */
+  readonly said: Record<string, unknown>;
+  readonly all: string;
+}
+
+class Project {
+  readonly path: string;
+  readonly #node: TestNode;
+
+  constructor(node: TestNode, name: string) {
+    this.#node = node;
+    this.path = join(dirname(node.home), name);
+    writeFiles(this.path, { ".git/HEAD": "", "src/a.txt": "hello\n", "src/b.txt": "world\n", "secret.txt": "not declared\n" });
+  }
+
+  write(file: string, content: string): void {
+    writeFiles(this.path, { [file]: content });
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.path, file), "utf8");
+  }
+
+  async exec(...args: string[]): Promise<Told> {
+    const ran = await run(join(checkout, "bin/cairn"), ["exec", "--json", ...args], { cwd: this.path, env: this.#node.env });
+    const lines = ran.stderr.trimEnd().split("\n");
+    const last = lines.pop() ?? "";
+    const said = last.startsWith("{") ? (JSON.parse(last) as Record<string, unknown>) : {};
+    return { ...ran, stderr: lines.join("\n"), said, all: ran.stdout + ran.stderr };
+  }
+
+  /** Outputs that are half there, or were. */
+  leftovers(): string[] {
+    return readdirSync(this.path, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(".cairn-"));
+  }
+}
+
+async function hasSandbox(node: TestNode): Promise<boolean> {
+  const checks = (await node.control("GET", "/doctor")) as unknown as readonly { readonly check: string; readonly detail: string }[];
+  return checks.some(({ check, detail }) => check === "sandbox" && detail.startsWith("runs"));
+}
+
+test("one machine", PATIENT, async (t) => {
+  const node = await machine(t, "exec", { CAIRN_LOG_LEVEL: "debug" });
+  await t.test("what ran once is not run again: outputs, modes, links, printed text and exit code are the same", () => ranOnce(node));
+  await t.test("failures are kept when that is wanted, and nothing is put over what somebody else wrote", () => failures(node));
+  await t.test("without a sandbox what comes of it stays here, and inputs that change meanwhile are noticed", () => bareRuns(node));
+  await t.test("an undeclared file is not there, and a run that is stopped leaves nothing", (part) => stopped(part, node));
+  await t.test("what was removed is a miss, and no home that cannot be had keeps a command from running", () => gone(node));
+});
+
+async function ranOnce(node: TestNode): Promise<void> {
+  const project = new Project(node, "once");
+  const make = (...more: string[]): Promise<Told> => project.exec("--in", "src", "--out", "dist", ...more, "--", "sh", "-c", MAKE);
+  const first = await make("--env", "N=1");
+  assert.deepEqual([first.code, first.said.how, first.said.notKept], [0, "executed", ""], JSON.stringify(first));
+  const looks = (): unknown => [
+    project.read("dist/all"),
+    statSync(join(project.path, "dist/bin/run")).mode & 0o777,
+    readlinkSync(join(project.path, "dist/link")),
+  ];
+  const before = looks();
+  rmSync(join(project.path, "dist"), { recursive: true });
+  const second = await make("--env", "N=1");
+  assert.equal(second.said.how, "hit");
+  assert.deepEqual([second.code, second.stdout, second.stderr, looks()], [0, first.stdout, first.stderr, before]);
+  assert.deepEqual(first.stdout, "n=1\n");
+
+  assert.equal((await make("--env", "N=2")).said.how, "executed", "a declared variable counts");
+  project.write("secret.txt", "changed");
+  assert.equal((await make("--env", "N=2")).said.how, "hit", "what is not declared does not");
+  project.write("src/c.txt", "more\n");
+  const explained = await make("--env", "N=2", "--dry-run");
+  assert.match(explained.stdout, /"isHit": false/);
+  const third = await make("--env", "N=2");
+  assert.deepEqual(third.said.differences, [{ kind: "appeared", name: "src/c.txt" }]);
+  assert.equal(project.read("dist/all"), "hello\nworld\nmore\n");
+  const { record } = await ask(node, "explain", join(project.path, "dist"));
+  assert.equal((record as Record<string, unknown>).outcome, "miss");
+  rmSync(join(project.path, "src/c.txt"));
+  assert.equal((await make("--env", "N=2")).said.how, "hit");
+  assert.equal(project.read("dist/all"), "hello\nworld\n", "nothing of the run before is left in the directory");
+  assert.deepEqual(project.leftovers(), []);
+}
+
+async function failures(node: TestNode): Promise<void> {
+  const project = new Project(node, "failing");
+  const fail = (...more: string[]): Promise<Told> => project.exec("--in", "src", ...more, "--", "sh", "-c", "echo no; exit 3");
+  for (const _ of [1, 2]) assert.deepEqual((await fail()).said.how, "executed");
+  assert.equal((await fail("--cache-failures")).said.how, "executed");
+  const again = await fail("--cache-failures");
+  assert.deepEqual([again.code, again.said.how, again.stdout], [3, "hit", "no\n"]);
+  assert.equal((await fail()).said.how, "executed", "who does not want failures runs it again");
+
+  const make = (...more: string[]): Promise<Told> =>
+    project.exec("--in", "src", "--out", "dist", ...more, "--", "sh", "-c", "mkdir -p dist; date +%N > dist/now");
+  await make();
+  project.write("dist/mine", "precious");
+  const refused = await make();
+  assert.equal(refused.code, 2);
+  assert.match(refused.all, /dist\/mine was not put there by this command/);
+  assert.equal(project.read("dist/mine"), "precious");
+  assert.equal((await make("--force")).code, 0);
+  assert.equal(existsSync(join(project.path, "dist/mine")), false);
+
+  const silent = await project.exec("--in", "src", "--out", "never", "--", "true");
+  assert.deepEqual([silent.code, silent.said.missing], [1, ["never"]]);
+}
+
+async function bareRuns(node: TestNode): Promise<void> {
+  const project = new Project(node, "bare");
+  const bare = (script: string): Promise<Told> =>
+    project.exec("--in", "src", "--out", "out", "--sandbox", "never", "--", "sh", "-c", script);
+  const script = "cat secret.txt src/a.txt > out; pwd";
+  const first = await bare(script);
+  assert.deepEqual([first.stdout, (first.said.where as { sandboxed: boolean }).sandboxed], [`${project.path}\n`, false]);
+  rmSync(join(project.path, "out"));
+  assert.equal((await bare(script)).said.how, "hit");
+  assert.equal(project.read("out"), "not declared\nhello\n");
+  const changed = await bare("cat src/a.txt > out; echo x >> src/b.txt");
+  assert.match(String(changed.said.notKept), /src\/b.txt changed while it ran/);
+  const stale = await bare("true");
+  assert.match(String(stale.said.notKept), /out was there before, and this run has not written it/);
+}
+
+async function stopped(t: TestContext, node: TestNode): Promise<void> {
+  if (!(await hasSandbox(node))) return t.skip("no sandbox here");
+  const project = new Project(node, "stopped");
+  const told = await project.exec("--in", "src", "--", "cat", "secret.txt");
+  assert.deepEqual([told.code, told.said.notKept === ""], [1, false]);
+  assert.match(told.stderr, /No such file/);
+
+  const args = ["exec", "--in", "src", "--out", "dist", "--", "sh", "-c", "mkdir dist; echo half > dist/half; while :; do sleep 1; done"];
+  const missed = (): number => node.events("task.missed").length;
+  const before = missed();
+  const child = spawn(join(checkout, "bin/cairn"), args, { cwd: project.path, env: { ...process.env, ...node.env }, stdio: "ignore" });
+  t.after(() => child.kill("SIGKILL"));
+  await until(t, async () => missed() > before); // From then on it is in the sandbox, or on its way there.
+  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
+  child.kill("SIGINT");
+  assert.equal(await ended, 130);
+  assert.deepEqual([existsSync(join(project.path, "dist")), project.leftovers()], [false, []]);
+}
+
+test(
+  "members get what ran in a sandbox, signed as the run of a command, at another path; what ran without one they do not",
+  PATIENT,
+  async (t: TestContext) => {
+    const alone = { CAIRN_SHARING_COPIES: "0" };
+    const [a, b] = await Promise.all([machine(t, "exec-a", alone), machine(t, "exec-b", alone)]);
+    if (!(await hasSandbox(a))) return t.skip("no sandbox here");
+    await ask(a, "init", "--machine", "laptop");
+    await ask(b, "join", await invitation(a), "--machine", "desktop");
+    await Promise.all([untilConnected(t, a, "desktop"), untilConnected(t, b, "laptop")]);
+    const first = new Project(a, "work");
+    const second = new Project(b, "some/where/else");
+    const make = (project: Project): Promise<Told> =>
+      project.exec("--in", "src", "--out", "dist", "--", "sh", "-c", `${MAKE}; date +%s%N > dist/when`);
+    const bare = (project: Project): Promise<Told> => project.exec("--in", "src", "--sandbox", "never", "--", "sh", "-c", "date");
+    assert.equal((await bare(first)).said.notKept, "");
+    assert.equal((await make(first)).said.notKept, "");
+    await untilOffered(t, b, "laptop", 1);
+    const hit = await make(second);
+    assert.deepEqual([hit.code, hit.said.how, second.read("dist/when")], [0, "hit", first.read("dist/when")], JSON.stringify(hit));
+    assert.ok(lstatSync(join(second.path, "dist/link")).isSymbolicLink());
+    assert.equal((await bare(second)).said.how, "executed");
+    await until(t, async () => ((await ask(b, "explain", join(second.path, "dist"))).record as { outcome: string }).outcome === "hit_peer");
+    const shown = (await ask(a, "attest", "show", join(first.path, "dist"))) as {
+      attestations?: readonly { envelope: { payload: string } }[];
+    };
+    const [envelope] = shown.attestations ?? [];
+    assert.match(Buffer.from(envelope?.envelope.payload ?? "", "base64").toString("utf8"), /"buildType":"urn:cairn:exec:1"/);
+  },
+);
+
+async function gone(node: TestNode): Promise<void> {
+  const project = new Project(node, "gone");
+  const make = (): Promise<Told> => project.exec("--in", "src", "--out", "out", "--", "sh", "-c", "cat src/a.txt > out");
+  await make();
+  await ask(node, "gc", "--all");
+  assert.equal((await make()).said.how, "executed");
+  assert.equal((await make()).said.how, "hit");
+  const slow = project.exec("--in", "src", "--out", "slow", "--", "sh", "-c", "sleep 1; cat src/a.txt > slow");
+  await sleep(800);
+  await node.stopDaemon("SIGKILL");
+  assert.equal((await slow).code, 0, "whenever the daemon ends, the command runs");
+  assert.equal(project.read("slow"), "hello\n");
+
+  const shut = join(project.path, "shut");
+  mkdirSync(shut);
+  writeFiles(shut, { file: "" });
+  const env = { ...node.env, CAIRN_HOME: join(shut, "file/home") };
+  rmSync(join(project.path, "out"));
+  const ran = await run(join(checkout, "bin/cairn"), ["exec", "--in", "src", "--out", "out", "--", "sh", "-c", "cat src/b.txt > out"], {
+    cwd: project.path,
+    env,
+  });
+  assert.deepEqual([ran.code, project.read("out")], [0, "world\n"], ran.stderr);
+  assert.match(ran.stderr, /going on without/);
+}

@@ -1,0 +1,144 @@
+/**
+ * The door for the Remote Execution API on a real daemon: what a client brings outlives the daemon, and real Bazel builds from it where there is one.
+ */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { Client, chunksOf, codec, named, uploadName } from "../../src/doors/remote.fixture.ts";
+import { checkout, run, TestNode, temporaryDirectory } from "./harness.ts";
+
+const DOOR = { CAIRN_DOORS_GRPC_LISTEN: "127.0.0.1" };
+
+test("what a client has brought outlives a daemon that is killed, and is counted", async () => {
+  await using node = await TestNode.start("remote-execution", DOOR);
+  const bytes = randomBytes(3_000_000);
+  const action = named(randomBytes(10));
+  {
+    using client = new Client(await node.doorPort("grpc"));
+    assert.equal(await client.write(chunksOf(uploadName(bytes), bytes)), 3_000_000n);
+    const actionResult = { outputFiles: [{ path: "out", digest: named(bytes) }] };
+    await client.ask(codec.actionCache.UpdateActionResult, { actionDigest: action, actionResult });
+  }
+  await node.stopDaemon("SIGKILL");
+  await node.startDaemon();
+  using client = new Client(await node.doorPort("grpc"));
+  const found = await client.ask(codec.actionCache.GetActionResult, { actionDigest: action });
+  assert.equal(found.outputFiles[0]?.path, "out");
+  assert.deepEqual(await client.read(`blobs/${named(bytes).hash}/3000000`), bytes);
+  const { counters } = (await node.control("GET", "/stats")) as { counters: Record<string, number> };
+  assert.equal(counters["door:bazel:hit"], 1);
+  assert.equal(counters["door:bazel-blobs:sent_bytes"], 3_000_000);
+});
+
+/** TCP ports that a process listens at. */
+function listening(pid: number): number[] {
+  const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)));
+  const rows = ["tcp", "tcp6"].flatMap((kind) => readFileSync(`/proc/${pid}/net/${kind}`, "utf8").split("\n").slice(1));
+  return rows.flatMap((row) => {
+    const [, local = "", , state, , , , , , inode] = row.trim().split(/\s+/);
+    return state === "0A" && own.has(`socket:[${inode}]`) ? [Number.parseInt(local.split(":")[1] ?? "", 16)] : [];
+  });
+}
+
+test("a daemon listens for nobody, unless somebody wants it to; then cairn connect knows where", async () => {
+  await using node = await TestNode.start("remote-execution-off");
+  using directory = temporaryDirectory("connect");
+  const cwd = directory.path;
+  const connect = (...words: string[]): ReturnType<typeof run> =>
+    run(join(checkout, "bin/cairn"), ["connect", ...words], { cwd, env: { ...node.env, HOME: cwd } });
+  assert.deepEqual(listening(node.pid), []);
+  const refused = await connect("bazel");
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /is not open: it is off\n.*cairn config set doors\.grpc\.listen/);
+  await node.stopDaemon();
+  await node.startDaemon(DOOR);
+  const port = await node.doorPort("grpc");
+  assert.deepEqual(listening(node.pid), [port]);
+  writeFileSync(join(cwd, ".bazelrc"), "build -c opt");
+  assert.match((await connect("bazel", "--write")).stdout, /^added to /);
+  assert.match((await connect("bazel", "--write")).stdout, /has all of it already/);
+  assert.equal(
+    readFileSync(join(cwd, ".bazelrc"), "utf8"),
+    `build -c opt\nbuild --remote_cache=grpc://127.0.0.1:${port}\nbuild --remote_local_fallback\n`,
+  );
+});
+
+/** What rules of Debian's Bazel need; where any of it is missing there is nothing to try. */
+const RULES = "/usr/share/bazel/rules";
+
+/** A project of a few rules that need no compiler's own toolchain rules and no network. */
+function project(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "WORKSPACE"), "");
+  const rules = Array.from(
+    { length: 12 },
+    (_, i) => `genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "sort $< > $@")`,
+  );
+  const all = Array.from({ length: 12 }, (_, i) => `":g${i}"`).join(", ");
+  writeFileSync(
+    join(directory, "BUILD"),
+    `${rules.join("\n")}\ngenrule(name = "all", srcs = [${all}], outs = ["all.txt"], cmd = "cat $(SRCS) > $@")\n`,
+  );
+  for (let i = 0; i < 12; i++) writeFileSync(join(directory, `t${i}.txt`), `${i}\nb\na\n`);
+}
+
+class Bazel implements AsyncDisposable {
+  readonly directory: string;
+  readonly #root: string;
+
+  constructor(directory: string) {
+    this.directory = join(directory, "project");
+    this.#root = join(directory, "root");
+    project(this.directory);
+  }
+
+  async #run(...words: string[]): Promise<string> {
+    const overrides = ["cc", "java", "proto"].map((name) => `--override_repository=rules_${name}=${join(RULES, name)}`);
+    const [command = "", ...rest] = words;
+    const options = command === "build" ? overrides : [];
+    const ran = await run("bazel", [`--output_user_root=${this.#root}`, "--max_idle_secs=30", command, ...options, ...rest], {
+      cwd: this.directory,
+    });
+    assert.equal(ran.code, 0, ran.stderr);
+    return ran.stderr;
+  }
+
+  /** @returns how many actions came from the cache, of how many that are actions of the project */
+  async build(port: number, ...options: string[]): Promise<{ hits: number; run: number }> {
+    const told = await this.#run("build", "//:all", `--remote_cache=grpc://127.0.0.1:${port}`, ...options);
+    const count = (pattern: RegExp): number => Number(pattern.exec(told)?.[1] ?? 0);
+    return { hits: count(/(\d+) remote cache hit/), run: count(/(\d+) (?:linux-sandbox|processwrapper-sandbox|local|worker)/) };
+  }
+
+  async clean(): Promise<void> {
+    await this.#run("clean");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#run("shutdown");
+  }
+}
+
+async function withBazel(t: TestContext): Promise<boolean> {
+  const { code } = await run("sh", ["-c", "command -v bazel"], { cwd: "/" });
+  if (code === 0 && existsSync(RULES)) return true;
+  t.skip("Bazel with its rules is not installed here (Debian: bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto)");
+  return false;
+}
+
+test("Bazel: all that was built once comes from the cache, minimal downloads included", { timeout: 180_000 }, async (t) => {
+  if (!(await withBazel(t))) return;
+  using directory = temporaryDirectory("bazel");
+  await using node = await TestNode.start("remote-execution-bazel", DOOR);
+  await using bazel = new Bazel(directory.path);
+  const port = await node.doorPort("grpc");
+  assert.deepEqual(await bazel.build(port), { hits: 0, run: 13 });
+  const made = readFileSync(join(bazel.directory, "bazel-bin/all.txt"), "utf8");
+  await bazel.clean();
+  assert.deepEqual(await bazel.build(port), { hits: 13, run: 0 });
+  assert.equal(readFileSync(join(bazel.directory, "bazel-bin/all.txt"), "utf8"), made);
+  await bazel.clean();
+  assert.deepEqual(await bazel.build(port, "--remote_download_minimal"), { hits: 13, run: 0 });
+});
