@@ -106,6 +106,7 @@ static void limit(int resource, uint64_t most, uint64_t hard) {
 enum { NICE = 5 };
 
 static _Noreturn void run(const struct limits *limits, const char *cwd, char **argv, int out, int err) {
+    const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     limit(RLIMIT_CPU, limits->cpu_s, limits->cpu_s + 1); /* One second between SIGXCPU and SIGKILL. */
     limit(RLIMIT_AS, limits->memory, limits->memory);
     limit(RLIMIT_FSIZE, limits->file_bytes, limits->file_bytes);
@@ -116,7 +117,7 @@ static _Noreturn void run(const struct limits *limits, const char *cwd, char **a
     (void)setpriority(PRIO_PROCESS, 0, NICE);
     landlock();
     if (chdir(cwd) != 0) fail(cwd);
-    if (dup2(out, 1) < 0 || dup2(err, 2) < 0) fail("dup2");
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) fail("dup2");
     if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail("close_range");
     execv(argv[0], argv);
     /* That it cannot be executed is the action's own affair, and told as shells do. */
@@ -139,12 +140,20 @@ static uint64_t inodes(const char *path) {
 
 static int made_too_many(const struct limits *limits) { return inodes(OUT) > limits->files || inodes(SCRATCH) > limits->files; }
 
+static void wake(int signal) { (void)signal; }
+
+/*
+ * Waits a moment, or until a child has ended. Standard input is open for as long as somebody wants this to go on: bubblewrap alone would leave
+ * behind what it was just making when it was killed, and then nobody would end this.
+ */
+static void rest(const sigset_t *waiting) {
+    struct pollfd asker = {.fd = 0, .events = POLLRDHUP};
+    const struct timespec moment = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+    if (ppoll(&asker, 1, &moment, waiting) > 0) _exit(CANNOT_START); /* Everything else dies with the first process. */
+}
+
 /* Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are. */
-static int await(pid_t program, const struct limits *limits, int *status) {
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    const struct timespec while_looking = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+static int await(pid_t program, const struct limits *limits, const sigset_t *waiting, int *status) {
     for (;;) {
         int ended;
         for (pid_t process; (process = waitpid(-1, &ended, WNOHANG)) > 0;)
@@ -153,7 +162,7 @@ static int await(pid_t program, const struct limits *limits, int *status) {
                 return made_too_many(limits) ? TOO_MANY_FILES : WITHIN_LIMITS; /* It may have been quicker than the looks. */
             }
         if (made_too_many(limits)) return TOO_MANY_FILES;
-        sigtimedwait(&child, NULL, &while_looking);
+        rest(waiting);
     }
 }
 
@@ -275,6 +284,8 @@ int main(int argc, char **argv) {
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigset_t before;
+    const struct sigaction waking = {.sa_handler = wake};
+    if (sigaction(SIGCHLD, &waking, NULL) != 0) fail("sigaction");
     sigprocmask(SIG_BLOCK, &child, &before);
     if (works) limits.files += lay_out_work(names, outputs);
     const int out = unnamed();
@@ -290,7 +301,7 @@ int main(int argc, char **argv) {
         run(&limits, cwd, names + outputs, out, err);
     }
     int status = 0;
-    const int verdict = await(program, &limits, &status);
+    const int verdict = await(program, &limits, &before, &status);
     const uint64_t took_us = now_us() - began;
     end_all();
     char byte;

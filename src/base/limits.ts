@@ -994,6 +994,8 @@ export const limits = {
     filesWritten: 4_096,
     /** What bubblewrap itself, or the first process, may say about its trouble. */
     troubleBytes: 4_096,
+    /** A job that was told to end and has not is killed with bubblewrap. */
+    unheardMs: 2_000,
     /**
      * What a job holds in memory is looked at for the first time, from one look to the next, and what a look may take to tell apart what processes
      * share. Others' jobs hold that part of a machine's.

@@ -3,10 +3,10 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { type ExecutorWorld, executorCompliance } from "../../test/compliance/executor.ts";
 import { digestOf } from "../base/index.ts";
-import type { Executor, InputFile } from "../contracts/index.ts";
+import type { Executor, ExecutorAction, InputFile } from "../contracts/index.ts";
 import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn } from "./executors.fixture.ts";
 import { LocalExecutor } from "./local.ts";
 import { SandboxExecutor } from "./sandbox.ts";
@@ -95,14 +95,56 @@ test("a daemon that is killed leaves no job running", async (t) => {
   const sandbox = await sandboxOn(t, on);
   if (sandbox === undefined) return;
   await sandbox[Symbol.asyncDispose]();
-  const program = join(on.directory, "waits");
-  const source = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n";
-  execFileSync("cc", ["-static", "-x", "c", "-", "-o", program], { input: source });
+  const program = programThatWaits(on.directory);
   const fixture = spawn(process.execPath, [join(import.meta.dirname, "sandbox.fixture.ts"), on.directory, program], { stdio: "inherit" });
   await until(t, () => running(on.directory) === 1);
   fixture.kill("SIGKILL");
   await until(t, () => running(on.directory) === 0);
 });
+
+test("a job that is given up is over, whatever of its walls was there", async (t) => {
+  await using on = ground();
+  const sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  await using _ = sandbox;
+  const digest = on.store.write(readFileSync(programThatWaits(on.directory)));
+  const most = {
+    cpuMs: 60_000,
+    wallMs: 60_000,
+    memoryBytes: 2 ** 30,
+    processes: 8,
+    fileBytes: 4_096,
+    outputBytes: 4_096,
+    printedBytes: 4_096,
+  };
+  for (let atMs = 0; atMs < 40; atMs += 0.5) {
+    const action: ExecutorAction = {
+      program: "/project/waits",
+      arguments: [on.directory],
+      environment: new Map(),
+      cwd: "/project",
+      toolchain: undefined,
+      inputs: [{ path: "/project/waits", digest, executable: true }],
+      directories: [],
+      outputs: [],
+      limits: most,
+    };
+    const began = performance.now();
+    const given = new AbortController();
+    const run = sandbox.run(action, given.signal);
+    while (performance.now() - began < atMs) await setImmediate();
+    given.abort();
+    await assert.rejects(run, { name: "AbortError" });
+    assert.equal(running(on.directory), 0);
+  }
+});
+
+function programThatWaits(directory: string): string {
+  const program = join(directory, "waits");
+  const source = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n";
+  execFileSync("cc", ["-static", "-x", "c", "-", "-o", program], { input: source });
+  return program;
+}
 
 /** Jobs whose program was called with this argument. */
 function running(argument: string): number {

@@ -86,10 +86,16 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     return { kind: "ended", code: undefined, report: Buffer.alloc(0), trouble: systemCode(error) ?? String(error) };
   }
   let end: "overdue" | "excess" | "memory" | "aborted" | undefined;
+  let unheard: NodeJS.Timeout | undefined;
   const stop = (why: typeof end): void => {
-    end ??= why;
-    child.kill("SIGKILL"); // With it dies the first process, and with that one its whole namespace.
+    if (end !== undefined) return;
+    end = why;
+    // The first process ends when its input does, and with that one its whole namespace. Bubblewrap is not killed in the middle of
+    // making one: it binds the first process to itself as the last thing it does, and what it had begun before would go on without it.
+    child.stdin?.destroy();
+    unheard = setTimeout(() => child.kill("SIGKILL"), limits.sandbox.unheardMs);
   };
+  child.stdin?.on("error", () => undefined); // Nothing is ever written.
   const report = collect(child.stdout, run.reportBytes, () => stop("excess"));
   const trouble = collect(child.stderr, limits.sandbox.troubleBytes, () => undefined);
   const timer = setTimeout(() => stop("overdue"), run.wallMs);
@@ -106,6 +112,7 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     child.once("close", (exitCode) => resolve(failed ? undefined : (exitCode ?? undefined)));
   });
   clearTimeout(timer);
+  clearTimeout(unheard);
   signal.removeEventListener("abort", onAbort);
   if (end === "aborted") signal.throwIfAborted();
   if (end === "overdue" || end === "excess" || end === "memory") return { kind: end };
@@ -119,7 +126,7 @@ function start({ program, filter, strictFilter, runAs }: BubblewrapOptions, run:
     return spawn(program, [...walls(run), ...run.words], {
       cwd: "/",
       env: {},
-      stdio: ["ignore", "pipe", "pipe", filterFile],
+      stdio: ["pipe", "pipe", "pipe", filterFile],
       ...runAs,
     });
   } finally {
