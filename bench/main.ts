@@ -15,6 +15,7 @@ import { doors } from "./doors.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { exchange } from "./exchange.ts";
 import { gossip } from "./gossip.ts";
+import { judging } from "./judging.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import { type ProjectName, projectNames } from "./projects.ts";
@@ -49,6 +50,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   workers,
   doors,
   reproduced,
+  judging,
 };
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
@@ -72,6 +74,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   workers    eight machines with an eighth of a core each, against one of them
   doors      100 MiB through gRPC against nginx, and memory while 64 clients stream
   reproduced objects of which machines of two domains make the same, verified by their summaries
+  judging    a certificate of three domains, checked by a reader
   all        one after the other
 
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
