@@ -7,8 +7,8 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { digestOf, type Log } from "../base/index.ts";
-import type { BlobRead } from "../contracts/index.ts";
+import { type Digest, digestOf, type Log } from "../base/index.ts";
+import type { BlobRead, ExecutorAction } from "../contracts/index.ts";
 import { FileTable, openDatabase } from "../store/index.ts";
 import { SandboxExecutor } from "./sandbox.ts";
 import type { RunAs } from "./sandbox-process.ts";
@@ -62,4 +62,27 @@ export async function sandboxOn(t: TestContext, on: Ground, filesBytes: number =
   t.skip(`no sandbox here: ${look.reason}: ${look.detail}`);
   await sandbox[Symbol.asyncDispose]();
   return undefined;
+}
+
+/** A job whose program, of this content, waits until it is killed, and was called with the directory. */
+export function waiting(directory: string, digest: Digest): ExecutorAction {
+  return {
+    program: "/project/waits",
+    arguments: [directory],
+    environment: new Map(),
+    cwd: "/project",
+    toolchain: undefined,
+    inputs: [{ path: "/project/waits", digest, executable: true }],
+    directories: [],
+    outputs: [],
+    limits: {
+      cpuMs: 60_000,
+      wallMs: 60_000,
+      memoryBytes: 2 ** 30,
+      processes: 8,
+      fileBytes: 4_096,
+      outputBytes: 4_096,
+      printedBytes: 4_096,
+    },
+  };
 }

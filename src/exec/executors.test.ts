@@ -6,8 +6,8 @@ import { type TestContext, test } from "node:test";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { type ExecutorWorld, executorCompliance } from "../../test/compliance/executor.ts";
 import { digestOf } from "../base/index.ts";
-import type { Executor, ExecutorAction, InputFile } from "../contracts/index.ts";
-import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn } from "./executors.fixture.ts";
+import type { Executor, InputFile } from "../contracts/index.ts";
+import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn, waiting } from "./executors.fixture.ts";
 import { LocalExecutor } from "./local.ts";
 import { SandboxExecutor } from "./sandbox.ts";
 import { LocalToolchains } from "./toolchains.ts";
@@ -108,30 +108,10 @@ test("a job that is given up is over, whatever of its walls was there", async (t
   if (sandbox === undefined) return;
   await using _ = sandbox;
   const digest = on.store.write(readFileSync(programThatWaits(on.directory)));
-  const most = {
-    cpuMs: 60_000,
-    wallMs: 60_000,
-    memoryBytes: 2 ** 30,
-    processes: 8,
-    fileBytes: 4_096,
-    outputBytes: 4_096,
-    printedBytes: 4_096,
-  };
   for (let atMs = 0; atMs < 40; atMs += 0.5) {
-    const action: ExecutorAction = {
-      program: "/project/waits",
-      arguments: [on.directory],
-      environment: new Map(),
-      cwd: "/project",
-      toolchain: undefined,
-      inputs: [{ path: "/project/waits", digest, executable: true }],
-      directories: [],
-      outputs: [],
-      limits: most,
-    };
     const began = performance.now();
     const given = new AbortController();
-    const run = sandbox.run(action, given.signal);
+    const run = sandbox.run(waiting(on.directory, digest), given.signal);
     while (performance.now() - began < atMs) await setImmediate();
     given.abort();
     await assert.rejects(run, { name: "AbortError" });
