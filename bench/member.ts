@@ -106,7 +106,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     known,
     logs: { own: new LogFiles(join(directory, `${name}-log`)), mirrors: new LogFiles(join(directory, `${name}-witnessed`)) },
     recalled: () => undefined,
-    speak: () => undefined,
+    speak: () => false,
     desk: { compile: nothing, act: nothing },
     capacity: { now: () => ({ slots: 0, free: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
     toolchainOffer: () => Promise.resolve(undefined),

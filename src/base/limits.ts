@@ -1167,6 +1167,27 @@ export const limits = {
     taken: 128,
     /** Domains speak about what is disputed one after the other, each so long after the one before. */
     turnMs: 4_000,
+    /** Asking domains to commit before they reveal: docs/protocol/rounds.md. */
+    round: {
+      /** Members, one of each domain, that are asked at once; of one domain one after the other; rounds about one action. */
+      asked: 4,
+      perDomain: 3,
+      rounds: 3,
+      /** Rounds that a node convenes at once, and that it is asked in: by one member, by all. */
+      convened: 4,
+      askedBy: 4,
+      askedByAll: 16,
+      /** Questions that are answered in a minute, of one member and of all. */
+      questions: { perPlace: 240, perMinute: 1_200 },
+      /** Who is asked has so long to execute; what it has found is withheld for so long at most. */
+      commitMs: 30_000,
+      withheldMs: 45_000,
+      /** Every other step of a round. */
+      stepMs: 5_000,
+      frameBytes: 16_384,
+      /** Actions of which it is remembered who repeated others. */
+      remembered: 1_024,
+    },
     /** Actions that are disputed, and signers that are convicted: more are not looked at. */
     suspicions: 1_024,
     convicted: 256,

@@ -6,7 +6,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { CairnError, limits, systemCode } from "../base/index.ts";
-import type { EvidenceRead, ForkEvidenceRead, NoEvidence, NoForkEvidence } from "../trust/index.ts";
+import type { EvidenceRead, ForkEvidenceRead, NoEvidence, NoForkEvidence, NoRoundEvidence, RoundEvidenceRead } from "../trust/index.ts";
 import { field, listIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import type { Json } from "./network-ask.ts";
@@ -57,8 +57,9 @@ function shown(convicted: readonly unknown[], suspected: readonly unknown[], pai
   if (convicted.length + suspected.length === 0) return ["no member was found to have signed what is not so"];
   return [
     ...convicted.map((one) => {
-      const by = field(one, "isFork") === true ? "two histories of its log" : `action ${textIn(one, "action").slice(0, SHOWN)}…`;
-      return line(one, paint.bad(`convicted, by ${by}`));
+      const of = `action ${textIn(one, "action").slice(0, SHOWN)}…`;
+      const by = field(one, "isFalseOpening") === true ? `opening what it had not promised of ${of}` : of;
+      return line(one, paint.bad(`convicted, by ${field(one, "isFork") === true ? "two histories of its log" : by}`));
     }),
     ...suspected.map((one) => line(one, paint.careful("stands alone against three domains; this machine has not executed it"))),
   ];
@@ -76,12 +77,13 @@ const WHY: Readonly<Record<NoEvidence, string>> = {
 
 export async function evidenceVerify({ cwd, terminal }: Context, name: string, options: Json): Promise<number> {
   const file = resolve(cwd, name);
-  const [{ isForkEvidence, readEvidence, readForkEvidence }, { loadNetworkCodec }] = await Promise.all([
+  const [{ isForkEvidence, isRoundEvidence, readEvidence, readForkEvidence, readRoundEvidence }, { loadNetworkCodec }] = await Promise.all([
     import("../trust/index.ts"),
     import("../wire/index.ts"),
   ]);
   const text = textOf(file);
   if (isForkEvidence(text)) return forkVerdict(file, readForkEvidence(await loadNetworkCodec(), text), terminal, options);
+  if (isRoundEvidence(text)) return roundVerdict(file, readRoundEvidence(await loadNetworkCodec(), text), terminal, options);
   const read = readEvidence(await loadNetworkCodec(), text);
   answer(terminal, options.json, { file, ...toldOf(read) }, () => verdict(file, read, terminal.paint));
   return read.kind === "convicts" ? exitCodes.ok : exitCodes.failed;
@@ -109,6 +111,31 @@ function forkVerdict(file: string, read: ForkEvidenceRead, terminal: Context["te
     `  in the network ${networkName} (${network})`,
     `  ${paint.bad(member.name)} (${member.domain}), attestation key ${member.attestationKey}, has signed two checkpoints of its log that no log can have had:`,
     ...checkpoints.map(({ size, root }) => `  of ${size} entries, with the root ${root.slice(0, SHOWN)}…`),
+  ]);
+  return exitCodes.ok;
+}
+
+const WHY_NOT_FALSE: Readonly<Record<NoRoundEvidence, string>> = {
+  "too-large": WHY["too-large"],
+  "not-evidence": WHY["not-evidence"],
+  membership: WHY.membership,
+  "not-a-member": "is about no member of its network",
+  "not-false": "does not hold a commitment and another opening of one signer",
+};
+
+function roundVerdict(file: string, read: RoundEvidenceRead, terminal: Context["terminal"], options: Json): number {
+  const { paint } = terminal;
+  if (read.kind === "refused") {
+    answer(terminal, options.json, { file, ok: false, why: read.why }, () => [`${paint.bad("bad")}  ${file} ${WHY_NOT_FALSE[read.why]}`]);
+    return exitCodes.failed;
+  }
+  const { networkName, member, opening } = read.shown;
+  const { network, round, action } = opening;
+  const convicted = { name: member.name, domain: member.domain, signer: member.attestationKey };
+  answer(terminal, options.json, { file, ok: true, network, networkName, convicted, round, action }, () => [
+    `${paint.good("good")}  ${file}`,
+    `  in the network ${networkName} (${network}), of action ${action}`,
+    `  ${paint.bad(member.name)} (${member.domain}), attestation key ${member.attestationKey}, has signed what it promised in a round, and then opened something else`,
   ]);
   return exitCodes.ok;
 }

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as otherWork, setTimeout as sleep } from "node:timers/promises";
 import { attestedBy, codec, executed, executedCommand, type Signer, trustWorld } from "../../test/compliance/trust-world.ts";
-import { CairnError, type Digest, limits, silentLog } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, type Key, limits, silentLog } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
-import type { Fork } from "../trust/index.ts";
+import { commit, type Fork, logEntryOf } from "../trust/index.ts";
 import { Convictions } from "./convictions.ts";
 
 const world = trustWorld([1, 1, 1, 1, 1], 700);
@@ -30,6 +30,8 @@ class Judge {
   readonly settings: Map<string, string> = new Map<string, string>();
   readonly spoke: Digest[] = [];
   known: Attestation[] = [];
+  /** Attestation keys of who may have repeated others. */
+  repeating: Key[] = [];
   /** How often evidence was made. */
   gathered = 0;
   fails: "disk" | "size" | undefined;
@@ -53,6 +55,7 @@ class Judge {
         return membership.statements().map(({ bytes }) => bytes);
       },
       speak: (action) => void this.spoke.push(action),
+      voices: (all) => all.filter(({ execution }) => !this.repeating.includes(execution.signer)),
       changed: () => void this.changes++,
       wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
       log: silentLog,
@@ -90,6 +93,45 @@ for (const [text, expected] of [
     convictions.look(manifest, entry.action);
     assert.equal(wordOf(convictions), expected);
   });
+
+for (const [text, repeating, expected] of [
+  ["0=x 1=x 2=x 3=y", [2], "discredited nobody, convicted nobody"],
+  ["0=x 1=x 2=x 4=x 3=y", [2], "discredited 3, convicted 3"],
+  ["1=x 2=x 4=x 3=y", [2], "discredited nobody, convicted nobody"],
+  ["0=x 1=x 2=x 3=y 4=y", [4], "discredited 3,4, convicted nobody"], // It excuses, as far as anybody can.
+  ["0=x 1=x 2=x 3=y", [3], "discredited 3, convicted nobody"], // It is not what comes of it here.
+] as const)
+  test(`${text}, where ${repeating.join()} may have repeated others: ${expected}`, () => {
+    const judge = new Judge();
+    judge.known = said(text);
+    judge.repeating = repeating.map((at) => machineAt(at).attestationKey);
+    using convictions = judge.convictions();
+    convictions.look(manifest, entry.action);
+    assert.equal(wordOf(convictions), expected);
+  });
+
+test("who opens what it had not promised is convicted by that, and it outlives the process", () => {
+  const judge = new Judge();
+  const { sign, attestationKey } = machineAt(3);
+  const [promised, told] = said("3=x 3=y");
+  assert.ok(promised !== undefined && told !== undefined);
+  const of = { network: state.network, round: digestOf("round"), action: entry.action };
+  const { commitment } = commit(sign, of, promised, digestOf("nonce"));
+  const result = logEntryOf(state.network, told).statement;
+  const content = Buffer.from(of.network + of.round + of.action + commitment.digest + result + digestOf("nonce"), "hex");
+  const opened = { result, nonce: digestOf("nonce"), signature: sign.sign("cairn round opening 1", content) };
+  using convictions = judge.convictions();
+  convictions.openedFalsely({ ...of, signer: attestationKey, commitment, opened });
+  assert.equal(wordOf(convictions), "discredited 3, convicted 3");
+  using again = judge.convictions();
+  assert.equal(wordOf(again), "discredited 3, convicted 3");
+  judge.settings.set(
+    `evidence ${attestationKey}`,
+    judge.settings.get(`evidence ${attestationKey}`)?.replace(result, commitment.digest) ?? "",
+  );
+  using tampered = judge.convictions();
+  assert.equal(wordOf(tampered), "discredited nobody, convicted nobody");
+});
 
 test("a suspicion ends when another domain finds the same; a conviction does not, and outlives the process", () => {
   const judge = new Judge();

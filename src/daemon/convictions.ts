@@ -14,16 +14,20 @@ import {
   domainsOf,
   type EvidenceCodec,
   evidenceOf,
+  type FalseOpening,
   type Finding,
   type Fork,
   findingOf,
   forkEvidenceOf,
   isForkEvidence,
   isOfCommand,
+  isRoundEvidence,
   type Members,
   outcomeKey,
   readEvidence,
   readForkEvidence,
+  readRoundEvidence,
+  roundEvidenceOf,
   signerIn,
 } from "../trust/index.ts";
 
@@ -41,8 +45,10 @@ export interface ConvictionsParts {
   readonly known: (manifest: Digest, action: Digest) => readonly Attestation[];
   /** All signed statements of the network. */
   readonly statements: () => readonly Uint8Array[];
-  /** This node is to execute that action too, if it can. Returns at once. */
-  readonly speak: (action: Digest) => void;
+  /** It is this node's turn to see that more is said of an action: see rounds.ts. Returns at once. */
+  readonly speak: (action: Digest, manifest: Digest) => void;
+  /** Those of some attestations that are voices of their own, and repeat nobody's. */
+  readonly voices: (all: readonly Attestation[]) => readonly Attestation[];
   /** Whose voices count is not what it was. */
   readonly changed: () => void;
   /** Rejects when the signal aborts. */
@@ -53,7 +59,7 @@ export interface ConvictionsParts {
 const LIST = "convicted";
 
 /** The same for all who know the same domains. */
-function inOrder(action: Digest, domains: readonly string[]): string[] {
+export function inOrder(action: Digest, domains: readonly string[]): string[] {
   const place = new Map(domains.map((domain) => [domain, digestOf(`${action} ${domain}`)]));
   return domains.toSorted((a, b) => ((place.get(a) ?? "") < (place.get(b) ?? "") ? -1 : 1));
 }
@@ -61,6 +67,22 @@ function inOrder(action: Digest, domains: readonly string[]): string[] {
 /** Whether those who gave that answer say that it is one to a command: all of them do, or none. */
 function isCommands({ byDomain }: Answer): boolean {
   return [...byDomain.values()].some(({ outputs }) => isOfCommand(outputs));
+}
+
+/** Whether an evidence, of whatever kind, convicts. */
+function isShowing(codec: EvidenceCodec, text: string): boolean {
+  if (isForkEvidence(text)) return readForkEvidence(codec, text).kind === "forked";
+  if (isRoundEvidence(text)) return readRoundEvidence(codec, text).kind === "opened-falsely";
+  return readEvidence(codec, text).kind === "convicts";
+}
+
+/** What is found of all, and who is blamed by those alone who have repeated nobody: anybody's word excuses. */
+function blaming(all: Finding, counted: Finding): Finding {
+  if (all.kind !== "settled") return all;
+  if (counted.kind !== "settled" || counted.outcome !== all.outcome) return { kind: "disputed" };
+  const signers = new Set(all.alone.map(({ attestation }) => attestation.execution.signer));
+  const alone = counted.alone.filter(({ attestation }) => signers.has(attestation.execution.signer));
+  return alone.length === 0 ? { kind: "disputed" } : { ...counted, alone };
 }
 
 export class Convictions implements Disposable {
@@ -98,8 +120,7 @@ export class Convictions implements Disposable {
     const { kept, codec } = this.#parts;
     const text = kept.setting(`evidence ${signer}`);
     if (text === undefined) return undefined;
-    const shows = isForkEvidence(text) ? readForkEvidence(codec, text).kind === "forked" : readEvidence(codec, text).kind === "convicts";
-    return shows ? text : undefined;
+    return isShowing(codec, text) ? text : undefined;
   }
 
   /**
@@ -134,7 +155,8 @@ export class Convictions implements Disposable {
     const { state, self } = this.#parts.members;
     if (state === undefined) return;
     const answers = answersOf(state, all);
-    const found = findingOf(answers);
+    const counted = answersOf(state, this.#parts.voices(all));
+    const found = blaming(findingOf(answers), findingOf(counted));
     const own = all.find(({ execution }) => signerIn(state, execution.signer)?.key === self);
     const mine = own && outcomeKey(own);
     // A command may print how long it took: who gets something else has not lied. That it is one, everybody says of its own work alone, so
@@ -146,9 +168,19 @@ export class Convictions implements Disposable {
     else if (own === undefined) this.#speakInTurn(manifest, action);
     if (found.kind === "settled" && found.outcome === mine) this.#convict(action, found);
     // However many say otherwise: their results are not what comes of it here.
-    const differing = mine === undefined ? [] : differingFrom(mine, answers);
+    const differing = mine === undefined ? [] : differingFrom(mine, answers, counted);
     const alone = found.kind === "settled" && found.outcome !== mine && !isCommand ? found.alone : [];
     this.#suspect(action, [...differing, ...alone.map(({ attestation }) => attestation.execution.signer)]);
+  }
+
+  /** Who has opened in a round what it had not promised is convicted: nobody but it can have signed both. */
+  openedFalsely(shown: FalseOpening): void {
+    const { statements, log } = this.#parts;
+    const { signer, action } = shown;
+    if (!this.#isNews(signer)) return;
+    this.#keep(signer, roundEvidenceOf(statements(), shown));
+    log.event("warn", "trust.opened-falsely", { signer, action });
+    this.#count();
   }
 
   /** By own work, and by three domains' word. */
@@ -214,7 +246,7 @@ export class Convictions implements Disposable {
         const answers = answersOf(state, known(manifest, action));
         if (findingOf(answers).kind === "agreed" || findingOf(answers).kind === "not-deterministic") return;
         log.event("info", "trust.speaks", { action, turn });
-        speak(action);
+        speak(action, manifest);
       })
       .catch(() => undefined) // This node stops.
       .finally(() => this.#disputed.delete(action));

@@ -38,6 +38,7 @@ import {
   epochRule,
   invitationKeyPair,
   isForkEvidence,
+  isRoundEvidence,
   type KeyPair,
   keyPairFromSeed,
   type Member,
@@ -45,6 +46,7 @@ import {
   Membership,
   makeIdentity,
   readEvidence,
+  readRoundEvidence,
   requestToJoin,
   signerIn,
 } from "../trust/index.ts";
@@ -104,7 +106,7 @@ export interface RuntimeParts {
   readonly localTrees: LocalTrees;
   readonly recalled: (action?: Digest) => void;
   /** Members differ about what came of an action: this node is to execute it, too, if it can. */
-  readonly speak: (action: Digest) => void;
+  readonly speak: (action: Digest) => boolean;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
@@ -423,12 +425,22 @@ export class NetworkRuntime implements AsyncDisposable {
     return {
       convicted: [...convictions.convicted].map((signer) => {
         const evidence = convictions.evidence(signer) ?? "";
-        const isFork = isForkEvidence(evidence);
-        const read = isFork ? undefined : readEvidence(this.#codec, evidence);
-        return { ...named(signer), action: read?.kind === "convicts" ? read.convicted.action : "", isFork, evidence };
+        return { ...named(signer), ...this.#shownBy(evidence), isFork: isForkEvidence(evidence), evidence };
       }),
       suspected: suspected.map(named),
     };
+  }
+
+  /** By which action somebody was convicted, where it was by one. */
+  #shownBy(evidence: string): { readonly action: string; readonly isFalseOpening: boolean } {
+    const isFalseOpening = isRoundEvidence(evidence);
+    if (isForkEvidence(evidence)) return { action: "", isFalseOpening };
+    if (isFalseOpening) {
+      const read = readRoundEvidence(this.#codec, evidence);
+      return { action: read.kind === "opened-falsely" ? read.shown.opening.action : "", isFalseOpening };
+    }
+    const read = readEvidence(this.#codec, evidence);
+    return { action: read.kind === "convicts" ? read.convicted.action : "", isFalseOpening };
   }
 
   /** Members of other domains that are connected, the nearest of each domain, as many as are asked at once. */

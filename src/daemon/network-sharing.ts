@@ -1,9 +1,11 @@
 /**
  * What sharing needs of a network that runs: other members' shelves, this node's signature, and the reader's rule.
  */
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Digest, type DirectoryKind, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import type {
+  Attestation,
   BlobSwarm,
   Directory,
   Exchange,
@@ -21,6 +23,7 @@ import {
   MeshDirectory,
   type Network,
   RendezvousDirectory,
+  RoundTalk,
   resultOffers,
   Share,
 } from "../net/index.ts";
@@ -33,6 +36,7 @@ import {
   type Members,
   outcomeKey,
   type Reader,
+  Repeats,
   type Reproduction,
   reproduction,
   type State,
@@ -46,8 +50,10 @@ import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import { presentMembers } from "./present.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
+import { Rounds } from "./rounds.ts";
 import { Samples } from "./samples.ts";
 import type { Judged, SharingNetwork, Unsigned } from "./sharing.ts";
+import { Withheld } from "./withheld.ts";
 
 /** What copies are kept in, and when there is time for them. */
 export interface LocalCopies {
@@ -75,7 +81,7 @@ export interface NetworkSharingParts {
   /** Called when results are gone that may have been served before. */
   readonly recalled: (action?: Digest) => void;
   /** See Verifying.speak. */
-  readonly speak: (action: Digest) => void;
+  readonly speak: (action: Digest) => boolean;
   readonly kept: EvidenceStore;
   /** All signed statements of the network. */
   readonly statements: () => readonly Uint8Array[];
@@ -120,11 +126,20 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   #recalled: ReadonlySet<Key> = new Set();
   #recalling: Promise<void> = Promise.resolve();
   readonly #samples: Samples;
+  readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
+  readonly #withheld: Withheld;
+  readonly #rounds: Rounds;
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
     const desk = new AttestationDesk(parts);
     const share = await Share.start({ ...parts, attestations: desk, now: () => performance.now() });
-    const sharing: NetworkSharing = new NetworkSharing(parts, { share, desk }, options, (to, items) => keep.offer(to, items));
+    const talk: RoundTalk = await RoundTalk.start({
+      ...parts,
+      takePart: (from, question) => sharing.#rounds.takePart(from, question),
+      now: () => performance.now(),
+    });
+    const talks = { share, desk, talk };
+    const sharing: NetworkSharing = new NetworkSharing(parts, talks, options, (to, items) => keep.offer(to, items));
     const dialect = resultOffers(parts.codec);
     const keep = await Keep.start({ ...parts, dialect, take: (from, items) => sharing.#keeper.take(from, items) });
     parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
@@ -136,7 +151,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   private constructor(
     parts: NetworkSharingParts,
-    { share, desk }: { readonly share: Share; readonly desk: AttestationDesk },
+    { share, desk, talk }: { readonly share: Share; readonly desk: AttestationDesk; readonly talk: RoundTalk },
     options: NetworkSharingOptions,
     offer: ReplicatorParts["offer"],
   ) {
@@ -155,6 +170,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.convictions = new Convictions({
       ...parts,
       known: (manifest, action) => desk.of(manifest, action),
+      speak: (action, manifest) => this.#rounds.speak(action, manifest),
+      voices: (all) => (members.state === undefined ? all : this.#repeats.voices(members.state, all)),
       changed: () => this.#recallSoon(),
       wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
     });
@@ -167,6 +184,22 @@ export class NetworkSharing implements SharingNetwork, Disposable {
       },
       { policy },
     );
+    this.#withheld = new Withheld(
+      { publish: (made) => this.#publish(made), after },
+      { mostMs: limits.trust.round.withheldMs, mostOfOne: 4 },
+    );
+    this.#rounds = new Rounds({
+      ...parts,
+      known: (manifest, action) => desk.of(manifest, action),
+      present: () => presentMembers(members, parts.network),
+      ask: (member, question, asker) => talk.ask(member, question, asker),
+      withheld: this.#withheld,
+      repeats: this.#repeats,
+      heard: (said) => this.#said(said),
+      openedFalsely: (shown) => this.convictions.openedFalsely(shown),
+      random: () => randomBytes(32).toString("hex"),
+      wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
+    });
     desk.onKnown((known) => this.#heard(known));
     // Nobody would execute a copy once more before it is used.
     const isVouchedFor = (shared: SharedResult): boolean => {
@@ -226,6 +259,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   [Symbol.dispose](): void {
     this.#stop.abort();
+    this.#rounds[Symbol.dispose]();
+    this.#withheld[Symbol.dispose](); // What it has found is not lost.
     this.#replicator[Symbol.dispose]();
     this.#keeper[Symbol.dispose]();
     this.share[Symbol.dispose]();
@@ -240,6 +275,11 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   }
 
   keep(made: readonly SharedResult[]): void {
+    const open = this.#withheld.admit(made);
+    if (open.length > 0) this.#publish(open);
+  }
+
+  #publish(made: readonly SharedResult[]): void {
     this.shelf.put(made);
     this.#desk.attested(made);
     this.#samples.executed(made);
@@ -257,7 +297,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined)
       return { kind: "refused", why: state === undefined ? "no-members-known" : "signature", domains: 0, needed: 0 };
-    const verdict = judge(this.#reader(self, state), claim, () => this.#desk.of(claim.manifest, claim.action));
+    const heard = this.#counted(state, claim);
+    if (heard === undefined) return { kind: "refused", why: "too-few-domains", domains: 0, needed: 0 };
+    const verdict = judge(this.#reader(self, state), heard.claim, heard.known);
     if (verdict.kind === "refused") return verdict;
     const signers = verdict.certificate.map(({ execution }) => execution.signer);
     const domains = signers.map((signer) => signerIn(state, signer)?.domain ?? "");
@@ -269,7 +311,20 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const { state, self } = this.#parts.members;
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined) return undefined;
-    return { ...reproduction(this.#reader(self, state), claim, this.#desk.of(claim.manifest, claim.action)), policy: this.#policy };
+    const heard = this.#counted(state, claim);
+    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.#policy };
+    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.#policy };
+  }
+
+  /** A claim and what is known beside it, without those who may have repeated others. */
+  #counted(state: State, claim: Attestation): ReturnType<Repeats["judged"]> {
+    return this.#repeats.judged(state, claim, () => this.#desk.of(claim.manifest, claim.action));
+  }
+
+  /** A member has said that to this node alone; all are to know it. */
+  #said(said: Attestation): void {
+    const bytes = this.#parts.codec.encodeAttestation(said);
+    if (bytes !== undefined) this.#desk.admit([bytes], () => undefined);
   }
 
   #reader(self: Key, state: State): Reader {
@@ -313,4 +368,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#parts.log.event("info", "sharing.recalled", { signers: signers.size, forgotten });
     if (forgotten > 0) this.#parts.recalled();
   }
+}
+
+function after(ms: number, done: () => void): () => void {
+  const timer = setTimeout(done, ms).unref();
+  return () => clearTimeout(timer);
 }

@@ -374,8 +374,8 @@ export class CompileFlow implements AsyncDisposable {
   }
 
   /** See {@link Verifying.speak}. */
-  speak(action: Digest): void {
-    this.#verifying.speak(action);
+  speak(action: Digest): boolean {
+    return this.#verifying.speak(action);
   }
 
   /** See {@link Verifying.verify}. @param row the compile that is meant */

@@ -157,10 +157,11 @@ export class Verifying {
     log.event("info", "verify.given-up", { action });
   }
 
-  /** Members differ about what came of an action: where its result was taken here and its files are still the same, it is executed here soon. */
-  speak(action: Digest): void {
+  /** Members differ about what came of an action: where its result was taken here and its files are still the same, it is executed here soon. @returns whether it is */
+  speak(action: Digest): boolean {
     const taken = this.#taken.get(action);
     if (taken !== undefined) this.#wait({ ...taken, since: 0, dueAt: 0, failed: 0 });
+    return taken !== undefined;
   }
 
   /** Where too many wait, the oldest is not executed. */

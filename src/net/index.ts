@@ -23,6 +23,7 @@ export { portOf } from "./ports.ts";
 export type { ReachFacts } from "./reachability.ts";
 export { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
 export { planCopies } from "./replication-plan.ts";
+export { type RoundAnswer, type RoundAsker, type RoundPart, RoundTalk } from "./round-talk.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";
 export { StreamDuplex } from "./stream-duplex.ts";
 export { ToolchainOffers, type ToolchainOffersParts } from "./toolchain-offers.ts";

@@ -34,7 +34,16 @@ export { type Issued, Membership, type MembershipParts, type Merged } from "./me
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
 export { keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { Proven } from "./proven.ts";
+export { Repeats } from "./repeats.ts";
 export { type Reproduction, reproduction } from "./reproduced.ts";
+export {
+  isRoundEvidence,
+  type NoRoundEvidence,
+  type RoundEvidenceRead,
+  readRoundEvidence,
+  roundEvidenceOf,
+} from "./round-evidence.ts";
+export { commit, type FalseOpening, Round } from "./rounds.ts";
 export { attestationEnvelope, type Envelope, envelopeOf, sealed } from "./sealed.ts";
 export { admins, type Invitation, isAdmin, type Member, type Refusal, type State, signerIn } from "./state.ts";
 export { requestToJoin } from "./statements.ts";

@@ -17,6 +17,8 @@ export type Purpose =
   | "cairn gossip 1"
   | "cairn name 1"
   | "cairn agreement 1"
+  | "cairn round commitment 1"
+  | "cairn round opening 1"
   | "cairn overlay addresses 1";
 
 export interface KeyPair {

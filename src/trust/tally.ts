@@ -113,9 +113,11 @@ export function findingOf(answers: readonly Answer[]): Finding {
  * Signers of anything else than `own`, where that was found by as many domains as it takes to blame somebody; nobody where it was not.
  *
  * Whoever has executed the action itself need not ask how many say otherwise: their results are not what would come of it here.
+ *
+ * @param counted answers by those alone who have repeated nobody's
  */
-export function differingFrom(own: Digest, answers: readonly Answer[]): Key[] {
-  const same = answers.find(({ outcome }) => outcome === own);
+export function differingFrom(own: Digest, answers: readonly Answer[], counted: readonly Answer[] = answers): Key[] {
+  const same = counted.find(({ outcome }) => outcome === own);
   if (same === undefined || same.byDomain.size < limits.trust.convicting) return [];
   return answers.flatMap(({ outcome, bySigner }) => (outcome === own ? [] : [...bySigner.keys()]));
 }

@@ -77,6 +77,7 @@ export {
   encodeWorkCapacity,
 } from "./placement.ts";
 export { decodeReachFrame, encodeReachFrame } from "./reach.ts";
+export { decodeRoundFrame, encodeRoundFrame } from "./round.ts";
 export {
   decodeShareFrame,
   encodeBlobs,

@@ -79,6 +79,7 @@ class Honest {
       known: () => run.known,
       statements: () => run.statements,
       speak: () => this.#speak(),
+      voices: (all) => all,
       changed: () => undefined,
       wait: (ms) => run.wait(ms),
       log: silentLog,

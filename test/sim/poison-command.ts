@@ -3,6 +3,7 @@
  */
 import { same } from "../../bench/statistics.ts";
 import { format, type Report, type Row, row, verdict } from "../../bench/table.ts";
+import { COPIERS, simulateCopying } from "./copying.ts";
 import type { SimOptions } from "./main.ts";
 import { type PoisonOptions, STRATEGIES, simulatePoison, simulateSlander, tolerated } from "./poison.ts";
 
@@ -53,6 +54,18 @@ export function poison(options: SimOptions): boolean {
     ),
   );
   rows.push(row("the same: slanderers convicted", "", same(slander.hostileConvicted)));
+  for (const copier of COPIERS) {
+    const found = simulateCopying({ copier, hasRounds: true, attempts: Math.ceil(attempts / 20), seed: options.seed });
+    if (copier !== "guessing")
+      rows.push(
+        row(`asked in a round, ${copier}: voices that count and have executed nothing, of ${found.copied}`, "", same(found.counted), NONE),
+      );
+    else {
+      const believed = found.wrong - found.discredited;
+      rows.push(row(`asked in a round, guessing: still believed who was wrong, of ${found.wrong}`, "", same(believed), NONE));
+    }
+    rows.push(row("the same: honest machines believed no more", "", same(found.honestDiscredited), NONE));
+  }
   const judged = rows.map((each) => ({ ...each, verdict: verdict(each) }));
   // What lies beyond the assumption is shown, and judged by nobody.
   for (const policy of ["team", "release"] as const) {
@@ -67,6 +80,8 @@ export function poison(options: SimOptions): boolean {
     `10 domains; those that are hostile have a third of all machines, but where it says otherwise; seed ${options.seed}; nobody is banned but by the slandered judge; hostile machines always speak first`,
     "real keys, envelopes and memberships; the reader's rule and the rule of convictions are those of the product",
   ];
+  const before = simulateCopying({ copier: "waiting", hasRounds: false, attempts: Math.min(attempts, 500), seed: options.seed });
+  rows.push(row(`without rounds: voices that count and have executed nothing, of ${before.copied}`, "", same(before.counted)));
   const report: Report = { benchmark: "poison, simulated", rows, notes };
   process.stdout.write(
     options.json

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { COPIERS, simulateCopying } from "./copying.ts";
 import { STRATEGIES, simulatePoison, simulateSlander, tolerated } from "./poison.ts";
 
 const SMALL = { attempts: 8, uses: 3, seed: 7 };
@@ -28,4 +29,19 @@ test("slander convicts nobody who is honest, and those who slander", () => {
   const found = simulateSlander({ accusations: 60, seed: 7 });
   assert.equal(found.honestConvicted, 0, "seed 7");
   assert.ok(found.hostileConvicted > 0);
+});
+
+for (const copier of COPIERS)
+  test(`in a round, ${copier}: who executes nothing gains nothing by what others reveal`, () => {
+    const found = simulateCopying({ copier, hasRounds: true, attempts: 30, seed: 7 });
+    assert.equal(found.honestDiscredited, 0, "seed 7");
+    // Who guesses can be right, and is believed no more where it is not.
+    if (copier === "guessing") assert.ok(found.wrong > 0 && found.discredited === found.wrong);
+    else assert.deepEqual([found.counted, found.discredited], [0, 0], "seed 7");
+  });
+
+test("without rounds every copier counts: else the above could not fail", () => {
+  const found = simulateCopying({ copier: "waiting", hasRounds: false, attempts: 10, seed: 7 });
+  assert.ok(found.copied > 0);
+  assert.equal(found.counted, found.copied);
 });

@@ -180,6 +180,7 @@ function judgeOf(
     known: () => known.attestations,
     statements: () => known.statements,
     speak: () => undefined,
+    voices: (all) => all,
     changed: () => undefined,
     wait: () => new Promise(() => undefined), // Nobody speaks within an accusation.
     log: silentLog,

@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { age, type Env, run, type TestNode } from "./harness.ts";
 import { forgingMember } from "./liar-world.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
-import { build, checkoutOf, UNITS, untilOffered } from "./sharing-world.ts";
+import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
 
 /** No copies are made: what a machine has, it has asked for. */
 const ALONE = { CAIRN_SHARING_COPIES: "0" };
@@ -37,9 +37,10 @@ async function untilAttested(t: TestContext, node: TestNode, count: number): Pro
 }
 
 test("a team's machine uses what two domains vouch for, and says so", PATIENT, async (t) => {
-  const [a, b, c] = await domains(t, ["home", "partner", "third"]);
-  assert.ok(a !== undefined && b !== undefined && c !== undefined);
+  const [a, b, c, d] = await domains(t, ["home", "partner", "third", "fourth"]);
+  assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined);
   const [first, second, third] = [checkoutOf(a, "work"), checkoutOf(b, "some/where/else"), checkoutOf(c, "work")];
+  const fourth = checkoutOf(d, "elsewhere");
   await age();
   assert.deepEqual(await build(a, first), { miss: UNITS.length, stored: UNITS.length });
   await untilOffered(t, b, "home", UNITS.length);
@@ -51,15 +52,26 @@ test("a team's machine uses what two domains vouch for, and says so", PATIENT, a
   await untilOffered(t, c, "partner", UNITS.length);
   await untilAttested(t, c, 2 * UNITS.length);
   assert.deepEqual(await build(c, third), { hit_peer: UNITS.length });
+  change(third); // So it cannot be executed as a sample before somebody asks for it.
   const believed = (await cairn(c, "explain", join(third, "src/main.c"))).stdout;
   assert.match(believed, /vouched for +(home and partner|partner and home): enough for sharing\.policy team/);
 
   await summarized(t, c, third);
 
-  // Somebody says that something else came of it. The third has not executed it yet, and speaks: then three domains agree.
+  await untilOffered(t, d, "partner", UNITS.length);
+  await untilAttested(t, d, 2 * UNITS.length);
+  assert.deepEqual(await build(d, fourth), { hit_peer: UNITS.length });
+  change(fourth);
+
+  // Somebody says that something else came of it. Two have not executed it yet: one asks the other, each promises what it has found before
+  // either tells it, and then four domains agree.
   const forger = await forgingMember(t, a, "evil", a);
   forger.attest();
-  for (const node of [a, b, c])
+  const happened = (event: string): boolean => [c, d].some((node) => node.events(event).length > 0);
+  await until(t, async () => happened("round.convened") && happened("round.asked"));
+  for (const work of [third, fourth]) writeFileSync(join(work, LAST), SOURCES[LAST]);
+  await until(t, async () => happened("round.committed") && happened("round.opened"));
+  for (const node of [a, b, c, d])
     await until(t, async () =>
       ((await ask(node, "evidence", "show")).convicted as { readonly name: string }[]).some(({ name }) => name === "evil"),
     );
@@ -68,7 +80,8 @@ test("a team's machine uses what two domains vouch for, and says so", PATIENT, a
   await c.stopDaemon();
   const shows = await ask(c, "evidence", "verify", file);
   assert.deepEqual([shows.ok, (shows.convicted as { readonly domain: string }).domain], [true, "evil"]);
-  assert.deepEqual((shows.agreeing as { readonly domain: string }[]).map(({ domain }) => domain).toSorted(), ["home", "partner", "third"]);
+  const agreeing = (shows.agreeing as { readonly domain: string }[]).map(({ domain }) => domain);
+  assert.ok(agreeing.length === 3 && agreeing.every((domain) => ["home", "partner", "third", "fourth"].includes(domain)), agreeing.join());
   const text = readFileSync(file, "utf8");
   writeFileSync(
     file,
@@ -76,6 +89,14 @@ test("a team's machine uses what two domains vouch for, and says so", PATIENT, a
   );
   assert.equal((await cairn(c, "evidence", "verify", file)).code, 1);
 });
+
+/** The source of the last unit that is built. */
+const LAST = "src/warns.c";
+
+/** Takes away what its last compile could be repeated with. */
+function change(work: string): void {
+  writeFileSync(join(work, LAST), "int something_else;\n");
+}
 
 /** What a machine that has compiled nothing itself says of those that have, for people without Cairn's network. */
 async function summarized(t: TestContext, node: TestNode, work: string): Promise<void> {
