@@ -1046,6 +1046,11 @@ export const limits = {
     unsentBytes: 536_870_912,
     /** A result is sent within this time. */
     sendMs: 300_000,
+    /** Signatures of results of one worker that are waited for, and for how long; results that a worker has yet to look at again and sign, and for how long. */
+    vouchersAwaited: 128,
+    voucherMs: 600_000,
+    vouching: 64,
+    vouchingMs: 120_000,
     /** A machine whose owner has not built for so long is idle. */
     idleMs: 300_000,
     /** A link as short as this carries bytes as fast as they are compressed. */

@@ -3,6 +3,7 @@
  */
 import type { Digest } from "../base/index.ts";
 import type { ActionLimits, ActionRefusal, InputFile } from "./executor.ts";
+import type { CompilerEnvironment } from "./toolchains.ts";
 
 export interface CompileAction {
   /** One that this machine has, by content. */
@@ -20,6 +21,17 @@ export interface CompileAction {
   readonly inputs: readonly Omit<InputFile, "executable">[];
   readonly directories: readonly string[];
   readonly limits: ActionLimits;
+  /** Set where who compiles it is to sign what comes of it. */
+  readonly request?: CompileRequest;
+}
+
+/** The request that a compile comes from: by what it says, and what it reads, its result is looked for. */
+export interface CompileRequest {
+  /** Of the command line, after the compiler's name. */
+  readonly words: readonly string[];
+  readonly environment: CompilerEnvironment;
+  /** Of the project, as the asker has it. A name: nothing is looked for there. */
+  readonly root: string;
 }
 
 /** Why a compile is not done for others, beside what speaks against any action. */

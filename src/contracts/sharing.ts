@@ -3,6 +3,7 @@
  */
 import type { Digest, Key, SharingPolicy } from "../base/index.ts";
 import type { ManifestEntry, StoredResult } from "./results.ts";
+import type { Voucher } from "./workers.ts";
 
 /** When, by whom and with what a result was made. */
 export interface Execution {
@@ -59,6 +60,13 @@ export interface Sharing {
    * @throws {CairnError} as {@link ResultIndex.add}
    */
   keep(offer: Offer): boolean;
+  /**
+   * A member has executed it for this node: puts the signature of that member into the index with it, and onto the shelf for others. Never throws.
+   *
+   * @param made as it is kept here; the toolchain is the one that was asked for
+   * @returns false when that member has not signed this
+   */
+  vouched(member: Key, made: Pick<SharedResult, "manifest" | "entry" | "result">, toolchain: Digest, voucher: Voucher): boolean;
   /** Whether it is others alone who vouch for what is kept of an action: then it may have to be taken back, by that action. */
   isOthers(action: Digest): boolean;
 }

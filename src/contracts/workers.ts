@@ -19,6 +19,11 @@ export type WorkerOutcome =
       readonly used: Usage;
       /** How long it waited there for its turn, contents of inputs included. */
       readonly queuedMs: number;
+      /**
+       * Set where a signature was asked for: resolves, sooner or later, with that of who executed it, or with nothing. It is not verified.
+       * Never rejects.
+       */
+      readonly voucher?: Promise<Voucher | undefined>;
     }
   /** `not_shared`: it does no such work for others, or not for this member. `system_unknown`: something else is installed there. */
   | { readonly kind: "refused"; readonly reason: CompileRefusal | "not_shared" | "system_unknown"; readonly detail: string }
@@ -27,6 +32,16 @@ export type WorkerOutcome =
   | { readonly kind: "busy" }
   /** The link or its deadline, or what came was not by the protocol. */
   | { readonly kind: "lost"; readonly why: string };
+
+/** What a worker has signed about a result that it has executed; the rest of what it says follows from the result. */
+export interface Voucher {
+  /** The result names its directory, and is one for that place only. */
+  readonly placed: boolean;
+  /** ms since the epoch, by the worker's clock */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly signature: Uint8Array;
+}
 
 export interface Workers {
   /**

@@ -6,8 +6,8 @@ import { rmSync } from "node:fs";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
-import { LocalExecutor, LocalToolchains, Programs, SandboxExecutor, workPlaces } from "../exec/index.ts";
-import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow } from "../flows/index.ts";
+import { LocalExecutor, LocalToolchains, Programs, readOnlyHeaderSearch, SandboxExecutor, workPlaces } from "../exec/index.ts";
+import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness } from "../flows/index.ts";
 import {
   DiskStore,
   FileTable,
@@ -42,6 +42,7 @@ import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 import { OwnToolchainControls } from "./toolchain-controls.ts";
 import { ToolchainService } from "./toolchain-service.ts";
 import { OwnTrustControls } from "./trust-controls.ts";
+import { Vouchers } from "./vouchers.ts";
 import { WorkShare } from "./work-share.ts";
 import { Worker } from "./worker.ts";
 
@@ -121,9 +122,19 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     ),
   );
   const general = new GeneralWork(config);
-  const worker = new Worker({
+  const vouchers = stack.use(
+    new Vouchers({
+      witness: new Witness({ sandbox, searchIn: readOnlyHeaderSearch }),
+      sign: (made) => network.sharing?.vouch(made)?.signature,
+      slot: (from) => worker.leftOver(from),
+      log,
+      now: () => performance.now(),
+    }),
+  );
+  const worker: Worker = new Worker({
     compiles: new CompilesForOthers({ executor: sandbox, toolchains: supply }),
     sandbox,
+    vouchers,
     share,
     admits: (member) => network.worksFor(member),
     actsFor: (member) => network.actsFor(member),

@@ -15,6 +15,7 @@ import type {
   ResultIndex,
   SharedResult,
   Shelf,
+  Voucher,
 } from "../contracts/index.ts";
 import {
   AskingDirectory,
@@ -31,6 +32,7 @@ import {
   attest,
   claimIn,
   domainsOf,
+  isAttested,
   judge,
   type KeyPair,
   type Members,
@@ -281,9 +283,39 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   #publish(made: readonly SharedResult[]): void {
     this.shelf.put(made);
+    this.#tell(made);
+    for (const { manifest } of made) this.#replicator.made(manifest);
+  }
+
+  /** This node has executed and signed it. */
+  #tell(made: readonly SharedResult[]): void {
     this.#desk.attested(made);
     this.#samples.executed(made);
     for (const listener of this.#signed) listener(made);
+  }
+
+  /** Signs what this node has executed for a member, who keeps it, and tells others that it has. */
+  vouch(unsigned: Unsigned): SharedResult | undefined {
+    const shared = this.sign(unsigned);
+    if (shared !== undefined) this.#tell([shared]);
+    return shared;
+  }
+
+  vouched(
+    member: Key,
+    made: Pick<SharedResult, "manifest" | "entry" | "result">,
+    toolchain: Digest,
+    { startedAtMs, endedAtMs, signature }: Voucher,
+  ): SharedResult | undefined {
+    const { members } = this.#parts;
+    const signer = members.state?.members.get(member)?.attestationKey;
+    if (signer === undefined || members.standing(member) !== "active" || this.convictions.discredited.has(signer)) return undefined;
+    const shared = { ...made, execution: { signer, toolchain, startedAtMs, endedAtMs }, signature };
+    return isAttested(members.network, shared) ? shared : undefined;
+  }
+
+  keepOthers(made: readonly SharedResult[]): void {
+    this.shelf.put(made);
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
 

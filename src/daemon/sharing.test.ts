@@ -36,6 +36,9 @@ test("what is brought is in the store at once, and in the index when it is kept,
     sign: () => undefined,
     keep: () => undefined,
     judge,
+    vouch: () => undefined,
+    vouched: () => undefined,
+    keepOthers: () => undefined,
     isOthers: () => true,
   };
   await using sharing = new SharingService(

@@ -18,6 +18,7 @@ import type {
   SharedResult,
   Sharing,
   StoredResult,
+  Voucher,
 } from "../contracts/index.ts";
 import { Ahead } from "./ahead.ts";
 
@@ -30,6 +31,17 @@ export interface SharingNetwork {
   sign(unsigned: Unsigned): SharedResult | undefined;
   /** Puts what this node has executed and signed on the shelf, and tells others of it. */
   keep(made: readonly SharedResult[]): void;
+  /** Signs what this node has executed for a member, who keeps it, and tells others that it has. */
+  vouch(unsigned: Unsigned): SharedResult | undefined;
+  /** A member's signature with the result that it is for; undefined where that member has not signed it, or its word does not count. */
+  vouched(
+    member: Key,
+    made: Pick<SharedResult, "manifest" | "entry" | "result">,
+    toolchain: Digest,
+    voucher: Voucher,
+  ): SharedResult | undefined;
+  /** Puts what members have executed for this node on the shelf. */
+  keepOthers(made: readonly SharedResult[]): void;
   /** What the reader's rule says of it. */
   judge(shared: SharedResult): Judged;
   /** See Sharing. */
@@ -214,6 +226,23 @@ export class SharingService implements Sharing, AsyncDisposable {
     this.#parts.index.add(shared.manifest, shared.entry, shared.result, new Map());
     network.shelf.put([shared]);
     return true;
+  }
+
+  vouched(member: Key, made: Pick<SharedResult, "manifest" | "entry" | "result">, toolchain: Digest, voucher: Voucher): boolean {
+    const { network, index, log } = this.#parts;
+    const { action } = made.entry;
+    try {
+      const running = network();
+      const shared = running?.vouched(member, made, toolchain, voucher);
+      log.event("debug", shared === undefined ? "sharing.voucher-refused" : "sharing.vouched", { peer: member, action });
+      if (running === undefined || shared === undefined) return false;
+      index.add(made.manifest, made.entry, made.result, new Map());
+      running.keepOthers([shared]);
+      return true;
+    } catch (error) {
+      log.event("warn", "sharing.not-kept", { action, error: String(error) });
+      return false;
+    }
   }
 
   isOthers(action: Digest): boolean {

@@ -70,6 +70,13 @@ export class WorkSlots {
     return { [Symbol.dispose]: () => this.#end(from) };
   }
 
+  /** One that nobody waits for. @returns gives it back; undefined when there is none */
+  takeLeftOver(from: Key): Disposable | undefined {
+    if (this.#waiting.size > 0 || this.#running >= this.#parts.slots()) return undefined;
+    this.#begin(from);
+    return { [Symbol.dispose]: () => this.#end(from) };
+  }
+
   #startNext(): void {
     while (this.#waiting.size > 0 && this.#running < this.#parts.slots()) this.#start();
     if (this.#waiting.size === 0) {
@@ -85,9 +92,13 @@ export class WorkSlots {
     const runningOf = ({ from }: Waiting): number => this.#runningOf.get(from) ?? 0;
     const next = others.reduce((least, one) => (runningOf(one) < runningOf(least) ? one : least), first);
     this.#waiting.delete(next);
-    this.#runningOf.set(next.from, runningOf(next) + 1);
-    this.#running++;
     next.start();
+    this.#begin(next.from);
+  }
+
+  #begin(from: Key): void {
+    this.#runningOf.set(from, (this.#runningOf.get(from) ?? 0) + 1);
+    this.#running++;
     this.#parts.changed();
   }
 

@@ -18,12 +18,14 @@ import type {
 import type { SandboxExecutor } from "../exec/index.ts";
 import type { CompilesForOthers, Looked } from "../flows/index.ts";
 import { executorAction } from "./general-work.ts";
+import type { ForSigning, Vouchers } from "./vouchers.ts";
 import type { Withheld, WorkShare } from "./work-share.ts";
 import { WorkSlots } from "./work-slots.ts";
 
 export interface WorkerParts {
   readonly compiles: Pick<CompilesForOthers, "look">;
   readonly sandbox: Pick<SandboxExecutor, "look" | "stage" | "run">;
+  readonly vouchers: Pick<Vouchers, "hasRoom" | "add">;
   /** What this machine's owner allows. */
   readonly share: Pick<WorkShare, "slots" | "withheld">;
   /** Whether this node works for that member. */
@@ -99,6 +101,11 @@ export class Worker implements WorkDesk {
     return this.#slots.running;
   }
 
+  /** A slot that no job wants. */
+  leftOver(from: Key): Disposable | undefined {
+    return this.#slots.takeLeftOver(from);
+  }
+
   /** For people: undefined when it can, or when nobody has looked yet. */
   get lack(): string | undefined {
     return this.#lack?.detail;
@@ -133,7 +140,9 @@ export class Worker implements WorkDesk {
     const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0 };
     const look = (): Promise<Looked> => this.#parts.compiles.look(action, from, signal);
     const may = { admits: this.#parts.admits(from), most: work.most };
-    return this.#attempt(job, action, { ...may, look, bring }, signal);
+    const { request } = action;
+    const asked = request && { ...action, request };
+    return this.#attempt(job, action, { ...may, look, bring, asked }, signal);
   }
 
   async act(from: Key, action: GeneralAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
@@ -174,15 +183,23 @@ export class Worker implements WorkDesk {
     this.counts.accepted++;
     this.#parts.log.event("debug", "work.accepted", { peer: job.from, toolchain: job.toolchain, inputs: action.inputs.length });
     await using held = new AsyncDisposableStack();
+    using running = new DisposableStack();
     const brought = await this.#bring(job, action, terms.bring, held, signal);
     if (brought !== undefined) return brought;
     const slot = await this.#slots.take(job.from, signal);
     if (slot === undefined) return { kind: "busy" };
-    held.use(slot);
+    running.use(slot);
     queue.dispose();
     const queuedMs = this.#parts.now() - begunAt;
-    const heldBytes = Math.min(action.limits.memoryBytes, this.#parts.memoryBytes);
-    return outcomeOf(await this.#parts.sandbox.run({ ...looked.action, heldBytes }, signal), queuedMs);
+    const ran = { ...looked.action, heldBytes: Math.min(action.limits.memoryBytes, this.#parts.memoryBytes) };
+    const startedAtMs = Date.now();
+    const outcome = outcomeOf(await this.#parts.sandbox.run(ran, signal), queuedMs);
+    const endedAtMs = Math.max(startedAtMs, Date.now()); // Clocks are set.
+    const { vouchers } = this.#parts;
+    if (outcome.kind !== "done" || outcome.exitCode !== 0 || terms.asked === undefined || !vouchers.hasRoom) return outcome;
+    running.dispose();
+    const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs };
+    return { ...outcome, voucher: vouchers.add(made, held.move()) };
   }
 
   /** Why it is not done, whatever else comes. */
@@ -303,6 +320,8 @@ interface Terms {
   readonly most: ActionLimits;
   readonly look: () => Promise<Looked | Outcome>;
   readonly bring: BringContents;
+  /** Set where a signature is wanted. */
+  readonly asked?: ForSigning["asked"] | undefined;
 }
 
 function notShared(detail: string): Outcome {

@@ -1,7 +1,14 @@
 /** What compilers print about themselves, read. The texts are theirs, cut to what matters. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readBanner, readExpandedCommand, readHeaderSearch, readLoadedObjects, readSearchDirectories } from "./compiler-text.ts";
+import {
+  readBanner,
+  readExpandedCommand,
+  readHeaderSearch,
+  readLoadedObjects,
+  readOnlyHeaderSearch,
+  readSearchDirectories,
+} from "./compiler-text.ts";
 
 describe("banners", () => {
   const rows: readonly { name: string; text: string; expected: ReturnType<typeof readBanner> }[] = [
@@ -86,4 +93,11 @@ test("the compile step of a driver's plan", () => {
   const plan = 'COLLECT_GCC=gcc\n /usr/lib/gcc/12/cc1 -quiet "-march=skylake" -o /dev/null\n as --64\n';
   assert.equal(readExpandedCommand(plan), ' /usr/lib/gcc/12/cc1 -quiet "-march=skylake" -o /dev/null');
   assert.equal(readExpandedCommand("gcc: fatal error: no input files\n"), undefined);
+});
+
+test("a second list of directories in the words of a command is no list", () => {
+  const list = '#include "..." search starts here:\n#include <...> search starts here:\n /usr/include\nEnd of search list.\n';
+  assert.deepEqual(readOnlyHeaderSearch(list)?.angle, ["/usr/include"]);
+  for (const word of ['-DX=#include "..." search starts here:', "-I#include <...> search starts here:", "-DEND=End of search list."])
+    assert.equal(readOnlyHeaderSearch(`cc1 ${word}\n${list}`), undefined, word);
 });

@@ -50,11 +50,18 @@ export interface HeaderSearch {
   readonly duplicates: string[];
 }
 
+const SEARCH_MARKS = ['#include "..." search starts here:', "#include <...> search starts here:", "End of search list."] as const;
+
+/**
+ * The same of a command that somebody else has chosen, whose words are printed before the list: what could be taken for a second list is none.
+ */
+export function readOnlyHeaderSearch(text: string): HeaderSearch | undefined {
+  return SEARCH_MARKS.every((mark) => text.split(mark).length === 2) ? readHeaderSearch(text) : undefined;
+}
+
 /** Reads the search list that `-E -v` prints (in the C locale). */
 export function readHeaderSearch(text: string): HeaderSearch | undefined {
-  const quoteAt = text.indexOf('#include "..." search starts here:');
-  const angleAt = text.indexOf("#include <...> search starts here:");
-  const endAt = text.indexOf("End of search list.");
+  const [quoteAt = -1, angleAt = -1, endAt = -1] = SEARCH_MARKS.map((mark) => text.indexOf(mark));
   if (quoteAt < 0 || angleAt < quoteAt || endAt < angleAt) return undefined;
   const directories = (from: number, to: number): string[] =>
     text

@@ -12,6 +12,7 @@ import {
   createReadStream,
   linkSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -111,6 +112,12 @@ export class SandboxFiles {
   /** Of content that is held, or 0. */
   bytesOf(digest: Digest): number {
     return this.#kept.get(nameOf(digest, false))?.bytes ?? 0;
+  }
+
+  /** Content that is held, and is no program; undefined: it is not. @throws {Error} of the system */
+  read(digest: Digest): Buffer | undefined {
+    const name = nameOf(digest, false);
+    return (this.#kept.get(name)?.holders ?? 0) > 0 ? readFileSync(join(this.#directory, name)) : undefined;
   }
 
   release(digest: Digest, executable: boolean): void {

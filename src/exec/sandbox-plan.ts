@@ -30,7 +30,7 @@ const KEPT: readonly string[] = [...Object.values(places), "/proc", "/sys"];
 const directory: Entry = { kind: "directory" };
 const mount: Entry = { kind: "mount" };
 /** As the kernel has it. */
-const LINKS_FOLLOWED = 40;
+export const LINKS_FOLLOWED = 40;
 
 /** Entries under construction. */
 export class Plan {

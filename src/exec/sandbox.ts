@@ -17,6 +17,7 @@ import { readReport, reportOverhead, type SandboxReport } from "./sandbox-report
 import { SandboxRoot } from "./sandbox-root.ts";
 import { type Lack, type SandboxOptions, type SandboxSetup, type SetupParts, setUp } from "./sandbox-setup.ts";
 import { InputStage } from "./sandbox-stage.ts";
+import { SandboxView } from "./sandbox-view.ts";
 
 export interface SandboxParts extends SetupParts {
   readonly log: Log;
@@ -56,6 +57,27 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
   async stage(digests: Iterable<Digest>, signal: AbortSignal): Promise<InputStage | Lack> {
     const setup = await this.#ready();
     return "kind" in setup ? setup : InputStage.of(setup.files, digests, signal);
+  }
+
+  /**
+   * What an action would see, whose inputs are held.
+   *
+   * @returns undefined when it cannot be run, for whatever reason @throws {Error} of the system, or the signal's reason
+   */
+  async view(action: ExecutorAction, signal: AbortSignal): Promise<(SandboxView & Disposable) | undefined> {
+    const setup = await this.#ready();
+    if ("kind" in setup || action.toolchain === undefined || checkAction(action) !== undefined) return undefined;
+    const toolchain = await setup.toolchains.take(action.toolchain, signal);
+    if (toolchain === undefined) return undefined;
+    using held = new DisposableStack();
+    held.use(toolchain);
+    const planned = await planRoot(action, toolchain.entries, signal);
+    if (planned.kind === "refused") return undefined;
+    const { files } = setup;
+    const content = (digest: Digest): Buffer | undefined => files.read(digest);
+    const view = new SandboxView({ entries: planned.entries, content, sizeOf: (digest) => files.bytesOf(digest) });
+    const kept = held.move();
+    return Object.assign(view, { [Symbol.dispose]: () => kept.dispose() });
   }
 
   /** Waits until fewer others run, if many do. Who asks says by the signal how long that may be, and bounds how many wait. */

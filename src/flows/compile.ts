@@ -16,9 +16,11 @@ import type {
   LocalStore,
   ManifestEntry,
   ResultIndex,
+  SharedResult,
   Sharing,
   StoredResult,
   Toolchains,
+  Voucher,
   Workers,
 } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
@@ -43,6 +45,7 @@ import type { Counts, Statistics } from "./statistics.ts";
 import { Told } from "./told.ts";
 import { type Understanding, understand } from "./understand.ts";
 import { type UnverifiedMarks, type Verified, Verifying } from "./verifying.ts";
+import { withoutPlace } from "./witness.ts";
 
 export interface CompileParts {
   readonly files: Files;
@@ -289,8 +292,8 @@ export class CompileFlow implements AsyncDisposable {
     });
   }
 
-  /** What a member made is kept for this node alone, which has not executed it and cannot vouch for it. */
-  async #takeFrom(understood: Understood, { finding, report, look }: Good, by: Work, late: boolean): Promise<Ready | undefined> {
+  /** This node has not executed what a member made, and cannot vouch for it: others are offered it once that member has signed it. */
+  async #takeFrom(understood: Understood, { finding, report, look, voucher }: Good, by: Work, late: boolean): Promise<Ready | undefined> {
     const { store, index, log } = this.#parts;
     const { entry } = finding;
     const recalls = this.#recalls;
@@ -306,6 +309,7 @@ export class CompileFlow implements AsyncDisposable {
         return false;
       }
     });
+    if (voucher !== undefined) void this.#vouched(understood, { entry, result }, by.member, voucher, kept);
     // The compiler that was begun here is a miss.
     const counts = late ? { built_elsewhere_late: 1 } : { built_elsewhere: 1, stored_bytes: bytes, ...countsOfWork(by) };
     this.#told.count(counts, understood.question.session);
@@ -313,6 +317,25 @@ export class CompileFlow implements AsyncDisposable {
     this.#told.remember(understood, "built_elsewhere", { action, compileMs: result.compileMs, inputs: inputs.length, by });
     log.event("debug", "compile.built-elsewhere", { source: understood.sourcePath, action, member: by.member });
     return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, recalls, kept };
+  }
+
+  /** What the member signed may be true of every place, where it was only presumed here that it is not. Never rejects. */
+  async #vouched(
+    understood: Understood,
+    { entry, result }: Pick<SharedResult, "entry" | "result">,
+    member: Key,
+    promised: Promise<Voucher | undefined>,
+    kept: Promise<boolean>,
+  ): Promise<void> {
+    const voucher = await promised;
+    if (voucher === undefined || !(await kept)) return;
+    const { sharing, index } = this.#parts;
+    const { manifest, toolchain } = understood;
+    const settled = voucher.placed || !entry.presumed ? { ...entry, presumed: false } : withoutPlace(manifest, entry);
+    if (!sharing.vouched(member, { manifest, entry: settled, result }, toolchain.digest, voucher)) return;
+    // Nobody would take that one back with the signature.
+    if (settled.action !== entry.action) index.forget(entry.action);
+    this.#told.count({ built_elsewhere_signed: 1 }, understood.question.session);
   }
 
   async #heal(understood: Understood, look: Look, signal: AbortSignal): Promise<Answer | undefined> {

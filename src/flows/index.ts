@@ -17,3 +17,4 @@ export { type Counts, Statistics } from "./statistics.ts";
 export { type TaskAnswered, TaskFlow, type TaskKept, type TaskParts, type TaskReport } from "./task.ts";
 export type { SandboxWish, TaskQuestion } from "./task-question.ts";
 export type { Verdict, Verified } from "./verifying.ts";
+export { type Executed, Facts, Witness } from "./witness.ts";

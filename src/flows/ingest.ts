@@ -4,7 +4,7 @@
  *
  * Knows: how a run becomes an entry and a result. Does not know: how the result is found again.
  */
-import type { Digest } from "../base/index.ts";
+import { type Digest, digestOf } from "../base/index.ts";
 import { actionKey, type Depfile, depfileTemplate } from "../compile/index.ts";
 import type { LocalStore, ManifestEntry, ManifestInput, ResultOutput, StoredResult, Tokens } from "../contracts/index.ts";
 import { type Refused, refusedBy } from "./refusal.ts";
@@ -80,6 +80,13 @@ export async function keep(
     outputs.push({ path: understood.places.portable(path), digest, size: content.length, role, template });
   }
   return { result: resultOf(outputs, report), bytes };
+}
+
+/** Outputs as they would be kept. */
+export function outputsOf({ places }: Understood, { files }: Finding): ResultOutput[] {
+  return files.map(({ path, role, content, template }) => {
+    return { path: places.portable(path), digest: digestOf(content), size: content.length, role, template };
+  });
 }
 
 /** What is kept of a run whose outputs are known. */

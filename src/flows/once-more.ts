@@ -5,10 +5,10 @@
  */
 import { digestOf, type Key } from "../base/index.ts";
 import { actionKey, firstToDiffer, type Stage } from "../compile/index.ts";
-import type { CompileAction, Executor, ManifestEntry, ResultOutput, StoredResult, WorkerOutcome, Workers } from "../contracts/index.ts";
+import type { CompileAction, Executor, ManifestEntry, StoredResult, WorkerOutcome, Workers } from "../contracts/index.ts";
 import { outcomeKey } from "../trust/index.ts";
 import { actionOf } from "./for-others.ts";
-import { type Finding, type RunFacts, resultOf } from "./ingest.ts";
+import { type Finding, outputsOf, type RunFacts, resultOf } from "./ingest.ts";
 import type { Look } from "./look.ts";
 import { type Parcel, type ParcelParts, pack } from "./parcel.ts";
 import { judge } from "./remote-result.ts";
@@ -92,7 +92,7 @@ export class OnceMore {
         const path = inputs.paths.get(digest);
         return path === undefined ? undefined : files.content(path, digest);
       };
-      return (await workers()?.compile(member, action, content, signal)) ?? { kind: "lost", why: "no network" };
+      return (await workers()?.compile(member, unsigned(action), content, signal)) ?? { kind: "lost", why: "no network" };
     }
     const { toolchain, question } = understood;
     const outcome = await executor.run(actionOf(action, { compiler: question.compiler, toolchain }), signal);
@@ -105,6 +105,12 @@ export class OnceMore {
         return outcome;
     }
   }
+}
+
+/** Nobody is asked for a signature: what comes of it is held against others' only. */
+function unsigned(action: CompileAction): CompileAction {
+  const { request, ...rest } = action;
+  return request === undefined ? action : rest;
 }
 
 /** Whether the same came of it. */
@@ -120,12 +126,6 @@ function claimed({ outputs, stdout, stderr }: StoredResult): Parameters<typeof o
 /** Whether the very files were compiled that the record speaks of. Its place may be only presumed, and what was printed may be what is wrong. */
 function isSameWork({ manifest }: Understood, known: ManifestEntry, made: ManifestEntry): boolean {
   return known.action === actionKey(manifest, known.place, known.terminal, made.inputs);
-}
-
-function outputsOf({ places }: Understood, { files }: Finding): ResultOutput[] {
-  return files.map(({ path, role, content, template }) => {
-    return { path: places.portable(path), digest: digestOf(content), size: content.length, role, template };
-  });
 }
 
 function reasonFor(outcome: Exclude<WorkerOutcome, { kind: "done" }>): { readonly reason: string; readonly detail: string } {

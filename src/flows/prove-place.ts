@@ -25,11 +25,19 @@ export async function namesPlace(
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   const { question } = understood;
-  const places = placesOf(understood);
-  if (places.some((place) => SPELLED_OTHERWISE.test(place))) return true;
+  if (isSpelledOtherwise(understood)) return true;
   const args = preprocessorArgs(question.argv, readText, ["-E", "-P"]);
   const text = await toolchains.preprocess(question.compiler, args, question.cwd, question.environment, inBackground, signal);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : tellsPlace(understood, text);
+}
+
+/** Whether a preprocessed source names its place, or may. */
+export function tellsPlace(understood: Understood, text: string): boolean {
+  if (isSpelledOtherwise(understood)) return true;
   if (TELLS_CALLER.test(text) || (understood.invocation.family === "clang" && TELLS_CALLER_CLANG.test(text))) return true;
-  return places.some((place) => text.includes(place));
+  return placesOf(understood).some((place) => text.includes(place));
+}
+
+function isSpelledOtherwise(understood: Understood): boolean {
+  return placesOf(understood).some((place) => SPELLED_OTHERWISE.test(place));
 }

@@ -6,8 +6,8 @@
 import { lstatSync } from "node:fs";
 import { limits } from "../base/index.ts";
 import { objection, type RemoteObstacle, remoteCommand } from "../compile/index.ts";
-import type { CompileAction, CompileRefusal, Files } from "../contracts/index.ts";
-import { hasHeaders, type Understood } from "./request.ts";
+import type { CompileAction, CompileRefusal, CompileRequest, Files } from "../contracts/index.ts";
+import { type CompileQuestion, hasHeaders, type Understood } from "./request.ts";
 import { responseReader } from "./understand.ts";
 
 /** Why a compile is not sent to others. */
@@ -37,17 +37,43 @@ export function remoteAction(files: Files, understood: Understood): RemoteAction
   const place = question.environment.get("PWD");
   if (place !== undefined && place !== question.cwd && isSamePlace(place, question.cwd))
     return { kind: "local", reason: "working_directory", detail: place };
-  const environment = new Map(place === question.cwd ? [["PWD", place]] : []);
-  for (const [name, value] of question.environment) {
-    if (SENT.includes(name)) environment.set(name, value);
-    else if (!NOT_SENT.has(name)) return { kind: "local", reason: "environment", detail: name };
-  }
+  const environment = sentEnvironment(question);
+  if (typeof environment === "string") return { kind: "local", reason: "environment", detail: environment };
   const against = objection({ ...asked, environment }, toolchain.family);
   if (against !== undefined) return { kind: "local", ...against };
   return {
     kind: "action",
-    action: { ...asked, environment, cwd: question.cwd, toolchain: toolchain.digest, limits: limits.remote.action },
+    action: {
+      ...asked,
+      environment,
+      cwd: question.cwd,
+      toolchain: toolchain.digest,
+      limits: limits.remote.action,
+      ...(isSignable(understood) && { request: requestOf(understood) }),
+    },
   };
+}
+
+/** The variables that a compile elsewhere gets; or the name of one that keeps it here. */
+export function sentEnvironment({ cwd, environment }: Pick<CompileQuestion, "cwd" | "environment">): Map<string, string> | string {
+  const place = environment.get("PWD");
+  const sent = new Map(place === cwd ? [["PWD", place]] : []);
+  for (const [name, value] of environment) {
+    if (SENT.includes(name)) sent.set(name, value);
+    else if (!NOT_SENT.has(name)) return name;
+  }
+  return sent;
+}
+
+/** Whether who compiles it could understand the request by itself: see witness.ts. */
+function isSignable({ invocation }: Understood): boolean {
+  return invocation.responseFiles.length === 0 && invocation.nativeArgs.length === 0 && invocation.depfile?.headers !== "user";
+}
+
+/** Programs that PATH leads to are the toolchain's content, and where they lie is nobody else's business. */
+function requestOf({ question, projectRoot }: Understood): CompileRequest {
+  const environment = new Map([...question.environment].filter(([name]) => name !== "PATH"));
+  return { words: question.argv.slice(1), environment, root: projectRoot };
 }
 
 /** A name for the working directory that compilers take from PWD. */

@@ -24,16 +24,18 @@ export interface Sent {
   readonly understood: Understood;
   readonly inputs: RemoteInputs;
   readonly search: SearchPaths;
+  /** See Reading. */
+  readonly real?: (path: string) => string;
 }
 
 export type Judged =
-  | { readonly kind: "good"; readonly finding: Finding; readonly report: RunFacts; readonly look: Look }
+  | { readonly kind: "good"; readonly finding: Finding; readonly report: RunFacts; readonly look: Look; readonly voucher: Done["voucher"] }
   /** @property lasting the same would come of it again */
   | { readonly kind: "bad"; readonly reason: string; readonly detail: string; readonly lasting: boolean };
 
 /** @param look begun after the other machine was done */
 export async function judge(facts: SourceFacts, sent: Sent, done: Done, look: Look): Promise<Judged> {
-  const { understood, inputs, search } = sent;
+  const { understood, inputs, search, real } = sent;
   // Errors are those of the compiler here.
   if (done.exitCode !== 0) return bad("failed", `exit code ${done.exitCode}: ${done.stderr.toString("utf8", 0, MESSAGE_SHOWN)}`);
   const strange = messageObstacle(understood.question, [done.stdout, done.stderr], look, (path) => inputs.files.has(path));
@@ -44,13 +46,13 @@ export async function judge(facts: SourceFacts, sent: Sent, done: Done, look: Lo
   if (dependencies === undefined) return bad("dependency_file_unreadable", "");
   const { written, listed } = files;
   const depfile = understood.invocation.depfile === undefined ? undefined : listed;
-  const trace = { understood, report: done, readFromNs: undefined, dependencies, depfile, search, look, written };
+  const trace = { understood, report: done, readFromNs: undefined, dependencies, depfile, search, look, written, ...(real && { real }) };
   const examined = await examine(facts, trace);
   if (examined.kind === "refused") return bad(examined.reason, examined.detail);
   const { finding } = examined;
   const other = difference(inputs, understood, finding.entry);
   if (other !== undefined) return { kind: "bad", reason: "input_differs", detail: other, lasting: false };
-  return { kind: "good", finding, report: reportOf(done), look };
+  return { kind: "good", finding, report: reportOf(done), look, voucher: done.voucher };
 }
 
 function bad(reason: string, detail: string): Judged {

@@ -25,6 +25,8 @@ export interface Reading {
   readonly search: SearchPaths;
   /** Begun after the compiler had ended. */
   readonly look: Look;
+  /** A path without links, where the files are not this machine's. */
+  readonly real?: (path: string) => string;
 }
 
 /** How long one compile may keep the event loop to itself at a stretch. */
@@ -75,7 +77,7 @@ function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
   }
   addLookups(facts, reading, { inputs, absent }, add);
   checkWays(reading, inputs.keys());
-  checkCopies(facts, understood, inputs);
+  checkCopies(facts, reading, inputs);
   return { inputs: [...inputs], absent: [...absent] };
 }
 
@@ -147,12 +149,12 @@ function checkWays({ understood, readFromNs }: Reading, inputs: Iterable<string>
  * Whether two headers under `#pragma once` with the same content are one depends on their times (gcc) or inodes (clang), which are
  * not part of any key.
  */
-function checkCopies(facts: SourceFacts, understood: Understood, inputs: ReadonlyMap<string, Digest>): void {
+function checkCopies(facts: SourceFacts, { understood, real: realOf = realpathSync }: Reading, inputs: ReadonlyMap<string, Digest>): void {
   const first = new Map<Digest, string>();
   for (const [path, digest] of inputs) {
     const at = absolutePath(understood.question.cwd, path);
     if (isOfSystem(at) || facts.scan(at, digest)?.once !== true) continue;
-    const real = realpathSync(at);
+    const real = realOf(at);
     const known = first.get(digest);
     if (known !== undefined && known !== `${normalize(at)}\0${real}`) throw new Refusal("unclear_source", path);
     first.set(digest, `${normalize(at)}\0${real}`);

@@ -3,7 +3,6 @@
  * place, or when nobody waits.
  */
 import { type Digest, type Log, limits } from "../base/index.ts";
-import { actionKey } from "../compile/index.ts";
 import type { Files, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
 import type { Found } from "./find.ts";
 import type { Made } from "./own-compiles.ts";
@@ -11,6 +10,7 @@ import { namesPlace } from "./prove-place.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 import type { Told } from "./told.ts";
 import { responseReader } from "./understand.ts";
+import { withoutPlace } from "./witness.ts";
 
 interface Presumed {
   readonly question: CompileQuestion;
@@ -68,8 +68,7 @@ export class Settling {
     const found = this.#parts.find(understood);
     if (found.kind === "miss" || found.entry.action !== entry.action) return;
     log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
-    const action = named ? entry.action : actionKey(understood.manifest, undefined, entry.terminal, entry.inputs);
-    const settled = { ...entry, action, place: named ? entry.place : undefined, presumed: false };
+    const settled = named ? { ...entry, presumed: false } : withoutPlace(understood.manifest, entry);
     index.add(understood.manifest, settled, result, new Map());
     if (made !== undefined) this.#parts.sharing.executed(understood.manifest, settled, result, made);
     this.#parts.told.count({ [named ? "place_matters" : "place_free"]: 1 }, "");

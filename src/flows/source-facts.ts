@@ -20,14 +20,14 @@ import type { Files } from "../contracts/index.ts";
 export type PathAndDigest = readonly [path: string, digest: Digest];
 
 export class SourceFacts {
-  readonly #files: Files;
+  readonly #files: Pick<Files, "content">;
   readonly #scans = new Generations<Digest, SourceScan>(limits.scanCacheWeight, weightOf);
   readonly #tokens = new Generations<Digest, TokensOf | null>(limits.tokenCacheEntries);
   readonly #macros = new Generations<Digest, MacroBodies>(limits.scanCacheEntries);
   readonly #headers = new Generations<Digest, readonly HeaderMacro[]>(limits.scanCacheEntries);
   readonly #mentions = new Generations<string, boolean>(limits.scanCacheEntries);
 
-  constructor(parts: { files: Files }) {
+  constructor(parts: { files: Pick<Files, "content"> }) {
     this.#files = parts.files;
   }
 

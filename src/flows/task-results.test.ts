@@ -50,6 +50,7 @@ function world() {
     find: () => Promise.resolve(offers),
     bring: () => Promise.resolve({ complete: true, bytes: 1 }),
     keep: () => true,
+    vouched: () => false,
     isOthers: () => false,
   };
   const results = new TaskResults({ store, index, sharing, codec: () => Promise.resolve(codec), log: silentLog });

@@ -4,7 +4,7 @@
  * Knows: what a member may ask for at once, and when it breaks the rules. Does not know: who works, or whether there is a slot.
  */
 import { CairnError, type Digest, digestOf, type Key, limits } from "../base/index.ts";
-import type { FrameChannel, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
+import type { FrameChannel, Voucher, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
 import { Allowance } from "./allowance.ts";
 import type { Asked } from "./work-asker.ts";
@@ -98,6 +98,7 @@ export class WorkAnswerer {
       case "end":
       case "more":
       case "alive":
+      case "voucher":
         throw broken(frame.kind);
     }
   }
@@ -117,11 +118,19 @@ export class WorkAnswerer {
   async #work(number: number, job: Job): Promise<void> {
     const outcome = await this.#outcomeOf(number, job);
     job.bringing = undefined;
-    await this.#tell(number, job.over.signal.aborted ? { kind: "cancelled" } : outcome);
+    const isOver = job.over.signal.aborted;
+    const isTold = await this.#tell(number, isOver ? { kind: "cancelled" } : outcome);
     this.#jobs.delete(number);
+    if (!isOver && outcome.kind === "done" && outcome.voucher !== undefined) void this.#vouch(number, outcome.voucher, isTold);
     if (this.#jobs.size > 0) return;
     clearInterval(this.#alive);
     this.#alive = undefined;
+  }
+
+  /** Behind the result, whenever that is: no job of this stream waits for it. */
+  async #vouch(number: number, promised: Promise<Voucher | undefined>, isTold: boolean): Promise<void> {
+    const voucher = await promised;
+    if (isTold) await this.#talk.send(this.#parts.codec.encodeWorkVoucher(number, voucher));
   }
 
   /** Never rejects. */
@@ -152,20 +161,25 @@ export class WorkAnswerer {
     return fits && (this.#unsent === 0 || this.#unsent + bytes <= work.unsentPerMember);
   }
 
-  async #tell(number: number, outcome: Exclude<WorkEnd, { kind: "done" }> | Done): Promise<void> {
+  /** @returns whether a result has gone, whole */
+  async #tell(number: number, outcome: Exclude<WorkEnd, { kind: "done" }> | Done): Promise<boolean> {
     const { codec, unsent } = this.#parts;
-    if (outcome.kind !== "done") return this.#talk.say(codec.encodeWorkEnd(number, outcome, false));
+    const say = (end: Exclude<WorkEnd, { kind: "done" }>): false => {
+      this.#talk.say(codec.encodeWorkEnd(number, end, false));
+      return false;
+    };
+    if (outcome.kind !== "done") return say(outcome);
     const { stdout, stderr, outputs, left = [] } = outcome;
     const list = codec.encodeWorkLeft(left);
     const contents = left.flatMap((one) => (one.kind === "file" ? [one.content] : []));
     const all = [stdout, stderr, ...outputs.map(({ content }) => content), list, ...contents];
     const bytes = all.reduce((sum, { length }) => sum + length, 0);
-    if (!this.#hasRoom(bytes)) return this.#talk.say(codec.encodeWorkEnd(number, { kind: "busy" }, false));
+    if (!this.#hasRoom(bytes)) return say({ kind: "busy" });
     const late = setTimeout(() => this.end("reads too slowly"), work.sendMs).unref();
     this.#unsent += bytes;
     unsent.bytes += bytes;
     try {
-      await this.#send(number, { ...outcome, left }, list, all);
+      return await this.#send(number, { ...outcome, left }, list, all);
     } finally {
       clearTimeout(late);
       this.#unsent -= bytes;
@@ -174,7 +188,12 @@ export class WorkAnswerer {
   }
 
   /** @param all that it consists of, in the order in which it travels */
-  async #send(number: number, outcome: Required<Done>, list: Uint8Array, all: readonly Uint8Array[]): Promise<void> {
+  async #send(
+    number: number,
+    outcome: Done & Required<Pick<Done, "left">>,
+    list: Uint8Array,
+    all: readonly Uint8Array[],
+  ): Promise<boolean> {
     const { codec, compress } = this.#parts;
     const { stdout, stderr, outputs, left } = outcome;
     const [body = [], ...more] = pieces(all, work.pieceBytes);
@@ -182,10 +201,11 @@ export class WorkAnswerer {
     const named = outputs.map(({ name, content }) => ({ name, size: content.length }));
     const contentBytes = left.reduce((sum, one) => sum + (one.kind === "file" ? one.content.length : 0), 0);
     const leftSizes = { listBytes: list.length, contentBytes };
-    await this.#talk.send(
+    const isSent = await this.#talk.send(
       codec.encodeWorkEnd(number, { ...outcome, ...sizes, outputs: named, left: leftSizes, body: Buffer.concat(body) }, compress()),
     );
-    for (const piece of more) if (!(await this.#talk.send(codec.encodeWorkMore(number, Buffer.concat(piece), compress())))) return;
+    for (const piece of more) if (!(await this.#talk.send(codec.encodeWorkMore(number, Buffer.concat(piece), compress())))) return false;
+    return isSent;
   }
 
   /** @throws {CairnError} limit-exceeded; or the signal's reason */

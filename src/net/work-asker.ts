@@ -4,7 +4,7 @@
  * Knows: who is late, and what must not come. Does not know: what is worth sending, or what a result is worth.
  */
 import { CairnError, type Digest, Generations, limits } from "../base/index.ts";
-import type { CompileAction, FrameChannel, GeneralAction, OutputFile, WorkerOutcome } from "../contracts/index.ts";
+import type { CompileAction, FrameChannel, GeneralAction, OutputFile, Voucher, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkDone, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
 import { WorkTalk } from "./work-talk.ts";
 
@@ -40,6 +40,12 @@ interface Job {
   result: Result | undefined;
 }
 
+/** A signature that the worker may still send. */
+interface Awaited {
+  readonly resolve: (voucher: Voucher | undefined) => void;
+  readonly late: NodeJS.Timeout;
+}
+
 interface Result {
   readonly done: WorkDone;
   /** Of all that is to come. */
@@ -56,6 +62,10 @@ export class WorkAsker {
   readonly #parts: WorkAskerParts;
   readonly #talk: WorkTalk;
   readonly #jobs = new Map<number, Job>();
+  /** Of results that have come, by job, the oldest first. */
+  readonly #vouchers = new Map<number, Awaited>();
+  /** So many words on signatures are to come, whether or not somebody waits for them still. */
+  #owed = 0;
   /** Contents that the worker had for what it has done. */
   readonly #there = new Generations<Digest, true>(work.knownThere);
   /** It has taken something on: before, it gets to see no contents. */
@@ -153,6 +163,7 @@ export class WorkAsker {
   #heard(frame: WorkFrame): void {
     this.#silentLooks = 0;
     if (frame.kind === "alive") return;
+    if (frame.kind === "voucher") return this.#vouched(frame.job, frame.voucher);
     const job = this.#jobs.get(frame.job);
     if (job === undefined) throw broken("job");
     // Results come one behind the other: while some come, the end of another may not be able to.
@@ -224,14 +235,15 @@ export class WorkAsker {
     if (result.came > result.size || (body.length === 0 && result.size > 0)) throw broken("more");
     if (job.isAwaited) result.parts.push(body);
     if (result.came < result.size) return;
-    const outcome: WorkerOutcome = job.isAwaited ? this.#outcomeOf(result, job.asked) : { kind: "busy" }; // Which nobody hears.
+    const outcome: WorkerOutcome = job.isAwaited ? this.#outcomeOf(number, result, job.asked) : { kind: "busy" }; // Which nobody hears.
+    if (job.asked.kind === "compile" && job.asked.action.request !== undefined && result.done.exitCode === 0) this.#owed++;
     this.#isWilling = true;
     for (const { digest } of job.asked.action.inputs) this.#there.set(digest, true);
     this.#settle(number, job, outcome);
   }
 
   /** @throws {CairnError} frame-invalid */
-  #outcomeOf({ done, parts }: Result, asked: Asked): WorkerOutcome {
+  #outcomeOf(number: number, { done, parts }: Result, asked: Asked): WorkerOutcome {
     const [first = new Uint8Array(0)] = parts;
     const bytes = parts.length > 1 ? Buffer.concat(parts) : Buffer.from(first.buffer, first.byteOffset, first.byteLength);
     const { exitCode, stdoutBytes, stderrBytes, used, queuedMs, left = NOTHING_LEFT } = done;
@@ -240,9 +252,32 @@ export class WorkAsker {
     const [stdout, stderr] = [next(stdoutBytes), next(stderrBytes)];
     const outputs: OutputFile[] = done.outputs.map(({ name, size }) => ({ name, content: next(size), executable: false }));
     const outcome = { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs } as const;
-    if (asked.kind === "compile") return outcome;
+    if (asked.kind === "compile")
+      return asked.action.request === undefined || exitCode !== 0 ? outcome : { ...outcome, voucher: this.#voucherOf(number) };
     const list = next(left.listBytes);
     return { ...outcome, left: this.#parts.codec.decodeWorkLeft(list, next(left.contentBytes), asked.action.work.outputs) };
+  }
+
+  /** Resolves with what the worker signs, if it does so in time. */
+  #voucherOf(number: number): Promise<Voucher | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Voucher | undefined>();
+    const late = setTimeout(() => this.#giveUpVoucher(number), work.voucherMs).unref();
+    this.#vouchers.set(number, { resolve, late });
+    if (this.#vouchers.size > work.vouchersAwaited) this.#giveUpVoucher([...this.#vouchers.keys()][0] ?? number);
+    return promise;
+  }
+
+  #giveUpVoucher(number: number, voucher?: Voucher): void {
+    const awaited = this.#vouchers.get(number);
+    this.#vouchers.delete(number);
+    clearTimeout(awaited?.late);
+    awaited?.resolve(voucher);
+  }
+
+  /** @throws {CairnError} frame-invalid */
+  #vouched(number: number, voucher: Voucher | undefined): void {
+    if (--this.#owed < 0) throw broken("voucher");
+    this.#giveUpVoucher(number, voucher);
   }
 
   #settle(number: number, job: Job, outcome: WorkerOutcome): void {
@@ -283,6 +318,7 @@ export class WorkAsker {
     clearInterval(this.#looking);
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();
+    for (const number of this.#vouchers.keys()) this.#giveUpVoucher(number);
     this.#parts.ended(why, isOffence);
     for (const job of jobs) this.#close(job, { kind: "lost", why }); // Last: who waited asks somebody else now.
   }

@@ -76,6 +76,11 @@ const ATTACKS: readonly Attack[] = [
   },
   { about: "a cancel of nothing", act: (channel) => void channel.send(codec.encodeWorkCancel(7)), why: /cancel/ },
   { about: "what only workers say", act: (channel) => void channel.send(codec.encodeWorkAlive()), why: /alive/ },
+  {
+    about: "a signature, which is for workers to give",
+    act: (channel) => void channel.send(codec.encodeWorkVoucher(1, undefined)),
+    why: /voucher/,
+  },
   { about: "contents of no job", act: (channel) => give(channel, 3, 5, Buffer.from("int a")), why: /give/ },
   {
     about: "contents without end that nobody waits for",
@@ -246,6 +251,11 @@ const LIES: readonly Lie[] = [
     why: /cancelled/,
   },
   { about: "what only askers say", answer: (job, channel) => void channel.send(codec.encodeWorkCancel(job)), why: /cancel/ },
+  {
+    about: "a signature that nobody asked for",
+    answer: (job, channel) => void channel.send(codec.encodeWorkVoucher(job, undefined)),
+    why: /voucher/,
+  },
   { about: "noise", answer: (_job, channel) => void channel.send(framed(noise(5, 300))), why: /WorkFrame/ },
   { about: "nothing at all", answer: () => undefined, why: /silent/ },
 ];

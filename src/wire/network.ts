@@ -107,6 +107,7 @@ export {
   encodeWorkEnd,
   encodeWorkGive,
   encodeWorkMore,
+  encodeWorkVoucher,
   encodeWorkWant,
 } from "./work.ts";
 export { decodeWorkLeft, encodeWorkLeft } from "./work-left.ts";

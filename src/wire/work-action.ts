@@ -4,12 +4,13 @@
  * Knows: the bounds of every field. Does not know: frames, whether an action is harmless.
  */
 import { type Digest, limits } from "../base/index.ts";
-import type { ActionLimits, CompileAction, GeneralAction } from "../contracts/index.ts";
+import type { ActionLimits, CompileAction, CompileRequest, GeneralAction } from "../contracts/index.ts";
 import type {
   WorkAction as WorkActionMessage,
   WorkActionSchema,
   WorkGeneral as WorkGeneralMessage,
   WorkGeneralSchema,
+  WorkRequest as WorkRequestMessage,
 } from "./generated/work_pb.ts";
 import { bytesOf, hexOf, type Init, invalid, list } from "./message-fields.ts";
 
@@ -18,7 +19,7 @@ const DIGEST_BYTES = 32;
 const { work } = limits;
 
 export function actionMessage(action: CompileAction, along: ReadonlyMap<Digest, Uint8Array>): Init<typeof WorkActionSchema> {
-  const { toolchain, options, source, mode, dependencies, cwd, directories } = action;
+  const { toolchain, options, source, mode, dependencies, cwd, directories, request } = action;
   return {
     toolchain: bytesOf(toolchain),
     options: [...options],
@@ -30,6 +31,7 @@ export function actionMessage(action: CompileAction, along: ReadonlyMap<Digest, 
     cwd,
     directories: [...directories],
     ...commonMessage(action, along),
+    ...(request && { request: { words: [...request.words], environment: variables(request.environment), root: request.root } }),
   };
 }
 
@@ -49,13 +51,17 @@ export function generalMessage(action: GeneralAction, along: ReadonlyMap<Digest,
   };
 }
 
+function variables(environment: ReadonlyMap<string, string>): { name: string; value: string }[] {
+  return [...environment].map(([name, value]) => ({ name, value }));
+}
+
 /** What both kinds say in the same way. */
 function commonMessage(
   { environment, inputs, limits: wanted }: Pick<CompileAction, "environment" | "inputs" | "limits">,
   along: ReadonlyMap<Digest, Uint8Array>,
 ) {
   return {
-    environment: [...environment].map(([name, value]) => ({ name, value })),
+    environment: variables(environment),
     paths: inputs.map(({ path }) => path),
     digests: bytesOf(inputs.map(({ digest }) => digest).join("")),
     limits: Object.fromEntries(LIMIT_NAMES.map((name) => [name, BigInt(wanted[name])])),
@@ -65,7 +71,7 @@ function commonMessage(
 
 /** @throws {CairnError} frame-invalid */
 export function actionOf(message: WorkActionMessage): { readonly action: CompileAction; readonly along: ReadonlyMap<Digest, Uint8Array> } {
-  const { options, source, assembly, dependencies, cwd, directories } = message;
+  const { options, source, assembly, dependencies, cwd, directories, request } = message;
   const inputs = inputsOf(message);
   const action: CompileAction = {
     toolchain: hexOf(message.toolchain, DIGEST_BYTES),
@@ -82,8 +88,14 @@ export function actionOf(message: WorkActionMessage): { readonly action: Compile
     inputs,
     directories: list(directories, work.inputs),
     limits: limitsOf(message),
+    ...(request && { request: requestOf(request) }),
   };
   return { action, along: alongOf(message, inputs) };
+}
+
+/** @throws {CairnError} frame-invalid */
+function requestOf(message: WorkRequestMessage): CompileRequest {
+  return { words: list(message.words, limits.compilerArguments), environment: environmentOf(message), root: message.root };
 }
 
 /** @throws {CairnError} frame-invalid */

@@ -15,6 +15,7 @@ import {
   encodeWorkEnd,
   encodeWorkGive,
   encodeWorkMore,
+  encodeWorkVoucher,
   encodeWorkWant,
   type WorkEnd,
   type WorkFrame,
@@ -51,7 +52,22 @@ const action: fc.Arbitrary<CompileAction> = fc.record(
       { cpuMs: whole, wallMs: whole, memoryBytes: whole, processes: whole, fileBytes: whole, outputBytes: whole, printedBytes: whole },
       PLAIN,
     ),
+    request: fc.record(
+      {
+        words: fc.array(text, { maxLength: 20 }),
+        environment: fc.array(fc.tuple(text, text), { maxLength: 5 }).map((variables) => new Map(variables)),
+        root: text,
+      },
+      PLAIN,
+    ),
   },
+  {
+    ...PLAIN,
+    requiredKeys: ["toolchain", "options", "source", "mode", "dependencies", "environment", "cwd", "inputs", "directories", "limits"],
+  },
+);
+const voucher = fc.record(
+  { placed: fc.boolean(), startedAtMs: whole, endedAtMs: whole, signature: fc.uint8Array({ minLength: 64, maxLength: 64 }) },
   PLAIN,
 );
 const piece: fc.Arbitrary<WorkPiece> = fc.oneof(
@@ -109,6 +125,10 @@ const frame: fc.Arbitrary<{ readonly sent: Uint8Array; readonly heard: WorkFrame
     heard: { kind: "more" as const, job: number, body },
   })),
   job.map((number) => ({ sent: encodeWorkCancel(number), heard: { kind: "cancel" as const, job: number } })),
+  fc.tuple(job, maybe(voucher)).map(([number, one]) => ({
+    sent: encodeWorkVoucher(number, one),
+    heard: { kind: "voucher" as const, job: number, voucher: one },
+  })),
   fc.constant({ sent: encodeWorkAlive(), heard: { kind: "alive" as const } }),
 );
 

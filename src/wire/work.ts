@@ -4,7 +4,7 @@
  * Knows: frames and the bounds of every field. Does not know: whether a compile is harmless, who may ask, and when.
  */
 import { type Digest, limits } from "../base/index.ts";
-import type { ActionLimit, CompileAction, GeneralAction, Usage, WorkerOutcome } from "../contracts/index.ts";
+import type { ActionLimit, CompileAction, GeneralAction, Usage, Voucher, WorkerOutcome } from "../contracts/index.ts";
 import {
   type Packed as PackedMessage,
   WorkActionSchema,
@@ -14,11 +14,12 @@ import {
   type WorkEndSchema,
   WorkFrameSchema,
   WorkGeneralSchema,
+  type WorkVoucher as WorkVoucherMessage,
 } from "./generated/work_pb.ts";
-import { decodeAny, encode, type Init, invalid, list } from "./message-fields.ts";
+import { decodeAny, encode, type Init, invalid, list, sized } from "./message-fields.ts";
 import { packed, unpacked } from "./packed.ts";
 import { SHARE_LENGTH_BYTES } from "./share.ts";
-import { sizeOf } from "./shared-result.ts";
+import { SIGNATURE_BYTES, sizeOf } from "./shared-result.ts";
 import { actionMessage, actionOf, generalMessage, generalOf, numberOf } from "./work-action.ts";
 
 type Reason = Extract<WorkerOutcome, { kind: "refused" }>["reason"];
@@ -61,6 +62,8 @@ export type WorkFrame =
   | { readonly kind: "end"; readonly job: number; readonly end: WorkEnd }
   | { readonly kind: "more"; readonly job: number; readonly body: Uint8Array }
   | { readonly kind: "cancel"; readonly job: number }
+  /** Undefined where the worker does not sign. */
+  | { readonly kind: "voucher"; readonly job: number; readonly voucher: Voucher | undefined }
   | { readonly kind: "alive" };
 
 const REASONS: ReadonlySet<string> = new Set<Reason>([
@@ -130,6 +133,12 @@ export function encodeWorkMore(job: number, body: Uint8Array, compress: boolean)
 
 export function encodeWorkCancel(job: number): Uint8Array {
   return framed({ job, what: { case: "cancel", value: {} } });
+}
+
+export function encodeWorkVoucher(job: number, voucher: Voucher | undefined): Uint8Array {
+  const { placed = false, startedAtMs = 0, endedAtMs = 0, signature = new Uint8Array(0) } = voucher ?? {};
+  const value = { placed, startedAtMs: BigInt(startedAtMs), endedAtMs: BigInt(endedAtMs), signature };
+  return framed({ job, what: { case: "voucher", value } });
 }
 
 export function encodeWorkAlive(): Uint8Array {
@@ -205,11 +214,23 @@ export function decodeWorkFrame(bytes: Uint8Array): WorkFrame {
       return { kind: "more", job, body: unpacked(what.value, work.pieceBytes) };
     case "cancel":
       return { kind: "cancel", job };
+    case "voucher":
+      return { kind: "voucher", job, voucher: voucherOf(what.value) };
     case "alive":
       return { kind: "alive" };
     case undefined:
       throw invalid("frame");
   }
+}
+
+function voucherOf({ placed, startedAtMs, endedAtMs, signature }: WorkVoucherMessage): Voucher | undefined {
+  if (signature.length === 0) return undefined;
+  return {
+    placed,
+    startedAtMs: numberOf(startedAtMs),
+    endedAtMs: numberOf(endedAtMs),
+    signature: Uint8Array.from(sized(signature, SIGNATURE_BYTES)),
+  };
 }
 
 function piecesOf(message: PackedMessage): WorkPiece[] {

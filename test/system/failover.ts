@@ -117,8 +117,9 @@ export async function failover({ rounds, seed, silently, progress = () => undefi
 
 /** Waits until one of the helpers coordinates for all, and somebody else works for the builder. @returns its name */
 async function otherCoordinator(nodes: ReadonlyMap<string, TestNode>, builder: TestNode): Promise<string> {
+  let answers: readonly (PeersAnswer | undefined)[] = [];
   for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(50)) {
-    const answers = await Promise.all(
+    answers = await Promise.all(
       [...nodes.values()].map((node) => node.control("GET", "/network/peers").catch(() => undefined) as Promise<PeersAnswer | undefined>),
     );
     const [first, ...others] = answers.map((answer) => answer?.placement.coordinator ?? undefined);
@@ -132,7 +133,13 @@ async function otherCoordinator(nodes: ReadonlyMap<string, TestNode>, builder: T
     const workers = answers[0]?.peers.filter(({ name, work }) => name !== first.name && (work?.slots ?? 0) > 0) ?? [];
     if (workers.length > 0 && answers[0]?.peers.every(({ state }) => state === "connected")) return first.name;
   }
-  return assert.fail("no coordinator, or nobody who works for others");
+  return assert.fail(`no coordinator, or nobody who works for others: ${JSON.stringify(answers.map(said))}`);
+}
+
+function said(answer: PeersAnswer | undefined): unknown {
+  return (
+    answer && { coordinator: answer.placement.coordinator, peers: answer.peers.map(({ name, state, work }) => [name, state, work?.slots]) }
+  );
 }
 
 /** Compiles units that nobody has compiled before, some at once; all must end well, and some are held against the compiler's. */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file work.proto.
  */
 export const file_work: GenFile = /*@__PURE__*/
-  fileDesc("Cgp3b3JrLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIvoCCglXb3JrRnJhbWUSCwoDam9iGAEgASgNEicKA2FzaxgCIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuUGFja2VkSAASKgoEd2FudBgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya1dhbnRIABIoCgRnaXZlGAQgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIoCgNlbmQYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLldvcmtFbmRIABIoCgRtb3JlGAYgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIuCgZjYW5jZWwYByABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtDYW5jZWxIABIsCgVhbGl2ZRgIIAEoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0FsaXZlSAASJwoDYWN0GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIAEIGCgR3aGF0IiUKBlBhY2tlZBINCgVwbGFpbhgBIAEoDBIMCgR6c3RkGAIgASgMIt0CCgpXb3JrQWN0aW9uEhEKCXRvb2xjaGFpbhgBIAEoDBIPCgdvcHRpb25zGAIgAygJEg4KBnNvdXJjZRgDIAEoCRIQCghhc3NlbWJseRgEIAEoCBI4CgxkZXBlbmRlbmNpZXMYBSABKAsyIi5jYWlybi5uZXR3b3JrLnYxLldvcmtEZXBlbmRlbmNpZXMSMwoLZW52aXJvbm1lbnQYBiADKAsyHi5jYWlybi5uZXR3b3JrLnYxLldvcmtWYXJpYWJsZRILCgNjd2QYByABKAkSDQoFcGF0aHMYCCADKAkSDwoHZGlnZXN0cxgJIAEoDBITCgtkaXJlY3RvcmllcxgKIAMoCRIsCgZsaW1pdHMYCyABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtMaW1pdHMSKgoFYWxvbmcYDCADKAsyGy5jYWlybi5uZXR3b3JrLnYxLldvcmtBbG9uZyIpCglXb3JrQWxvbmcSDQoFaW5wdXQYASABKA0SDQoFYnl0ZXMYAiABKAwi8AIKC1dvcmtHZW5lcmFsEg4KBnN5c3RlbRgBIAEoDBIPCgdwcm9ncmFtGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIzCgtlbnZpcm9ubWVudBgEIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgsKA2N3ZBgFIAEoCRINCgVwYXRocxgGIAMoCRIPCgdkaWdlc3RzGAcgASgMEhIKCmV4ZWN1dGFibGUYCCADKA0SEwoLZGlyZWN0b3JpZXMYCSADKAkSDAoEcm9vdBgKIAEoCRIPCgdvdXRwdXRzGAsgAygJEikKBWxpbmtzGAwgAygLMhouY2Fpcm4ubmV0d29yay52MS5Xb3JrTGluaxIsCgZsaW1pdHMYDSABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtMaW1pdHMSKgoFYWxvbmcYDiADKAsyGy5jYWlybi5uZXR3b3JrLnYxLldvcmtBbG9uZyIoCghXb3JrTGluaxIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCSI/ChBXb3JrRGVwZW5kZW5jaWVzEgwKBHVzZXIYASABKAgSDgoGdGFyZ2V0GAIgASgJEg0KBXBob255GAMgASgIIisKDFdvcmtWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIpcBCgpXb3JrTGltaXRzEg4KBmNwdV9tcxgBIAEoBBIPCgd3YWxsX21zGAIgASgEEhQKDG1lbW9yeV9ieXRlcxgDIAEoBBIRCglwcm9jZXNzZXMYBCABKAQSEgoKZmlsZV9ieXRlcxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSFQoNcHJpbnRlZF9ieXRlcxgHIAEoBCIaCghXb3JrV2FudBIOCgZpbnB1dHMYASADKA0iOwoMV29ya0NvbnRlbnRzEisKBnBpZWNlcxgBIAMoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya1BpZWNlIkYKCVdvcmtQaWVjZRIRCgRzaXplGAEgASgESACIAQESDgoGYWJzZW50GAIgASgIEg0KBWJ5dGVzGAMgASgMQgcKBV9zaXplIoECCgdXb3JrRW5kEioKBGRvbmUYASABKAsyGi5jYWlybi5uZXR3b3JrLnYxLldvcmtEb25lSAASMAoHcmVmdXNlZBgCIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya1JlZnVzZWRIABIuCgZraWxsZWQYAyABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtLaWxsZWRIABIqCgRidXN5GAQgASgLMhouY2Fpcm4ubmV0d29yay52MS5Xb3JrQnVzeUgAEjQKCWNhbmNlbGxlZBgFIAEoCzIfLmNhaXJuLm5ldHdvcmsudjEuV29ya0NhbmNlbGxlZEgAQgYKBHdoYXQixAIKCFdvcmtEb25lEhEKCWV4aXRfY29kZRgBIAEoDRIUCgxzdGRvdXRfYnl0ZXMYAiABKAQSFAoMc3RkZXJyX2J5dGVzGAMgASgEEi0KB291dHB1dHMYBCADKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtPdXRwdXQSDwoHd2FsbF9tcxgFIAEoARITCgZjcHVfbXMYBiABKAFIAIgBARIbCg5yZXNpZGVudF9ieXRlcxgHIAEoBEgBiAEBEhEKCXF1ZXVlZF9tcxgIIAEoARImCgRib2R5GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWQSEgoKbGVmdF9ieXRlcxgKIAEoBBIaChJsZWZ0X2NvbnRlbnRfYnl0ZXMYCyABKARCCQoHX2NwdV9tc0IRCg9fcmVzaWRlbnRfYnl0ZXMiNwoIV29ya0xlZnQSKwoEbGVmdBgBIAMoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnRPbmUinwEKC1dvcmtMZWZ0T25lEgwKBHBhdGgYASABKAkSLgoEZmlsZRgCIAEoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnRGaWxlSAASOAoJZGlyZWN0b3J5GAMgASgLMiMuY2Fpcm4ubmV0d29yay52MS5Xb3JrTGVmdERpcmVjdG9yeUgAEhAKBnRhcmdldBgEIAEoCUgAQgYKBHdoYXQiMAoMV29ya0xlZnRGaWxlEgwKBHNpemUYASABKAQSEgoKZXhlY3V0YWJsZRgCIAEoCCITChFXb3JrTGVmdERpcmVjdG9yeSIoCgpXb3JrT3V0cHV0EgwKBG5hbWUYASABKAkSDAoEc2l6ZRgCIAEoBCItCgtXb3JrUmVmdXNlZBIOCgZyZWFzb24YASABKAkSDgoGZGV0YWlsGAIgASgJIhsKCldvcmtLaWxsZWQSDQoFbGltaXQYASABKAkiCgoIV29ya0J1c3kiDwoNV29ya0NhbmNlbGxlZCIMCgpXb3JrQ2FuY2VsIgsKCVdvcmtBbGl2ZWIGcHJvdG8z");
+  fileDesc("Cgp3b3JrLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIqwDCglXb3JrRnJhbWUSCwoDam9iGAEgASgNEicKA2FzaxgCIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuUGFja2VkSAASKgoEd2FudBgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya1dhbnRIABIoCgRnaXZlGAQgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIoCgNlbmQYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLldvcmtFbmRIABIoCgRtb3JlGAYgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIuCgZjYW5jZWwYByABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtDYW5jZWxIABIsCgVhbGl2ZRgIIAEoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0FsaXZlSAASJwoDYWN0GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIwCgd2b3VjaGVyGAogASgLMh0uY2Fpcm4ubmV0d29yay52MS5Xb3JrVm91Y2hlckgAQgYKBHdoYXQiJQoGUGFja2VkEg0KBXBsYWluGAEgASgMEgwKBHpzdGQYAiABKAwijQMKCldvcmtBY3Rpb24SEQoJdG9vbGNoYWluGAEgASgMEg8KB29wdGlvbnMYAiADKAkSDgoGc291cmNlGAMgASgJEhAKCGFzc2VtYmx5GAQgASgIEjgKDGRlcGVuZGVuY2llcxgFIAEoCzIiLmNhaXJuLm5ldHdvcmsudjEuV29ya0RlcGVuZGVuY2llcxIzCgtlbnZpcm9ubWVudBgGIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgsKA2N3ZBgHIAEoCRINCgVwYXRocxgIIAMoCRIPCgdkaWdlc3RzGAkgASgMEhMKC2RpcmVjdG9yaWVzGAogAygJEiwKBmxpbWl0cxgLIAEoCzIcLmNhaXJuLm5ldHdvcmsudjEuV29ya0xpbWl0cxIqCgVhbG9uZxgMIAMoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0Fsb25nEi4KB3JlcXVlc3QYDSABKAsyHS5jYWlybi5uZXR3b3JrLnYxLldvcmtSZXF1ZXN0Il8KC1dvcmtSZXF1ZXN0Eg0KBXdvcmRzGAEgAygJEjMKC2Vudmlyb25tZW50GAIgAygLMh4uY2Fpcm4ubmV0d29yay52MS5Xb3JrVmFyaWFibGUSDAoEcm9vdBgDIAEoCSIpCglXb3JrQWxvbmcSDQoFaW5wdXQYASABKA0SDQoFYnl0ZXMYAiABKAwi8AIKC1dvcmtHZW5lcmFsEg4KBnN5c3RlbRgBIAEoDBIPCgdwcm9ncmFtGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIzCgtlbnZpcm9ubWVudBgEIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgsKA2N3ZBgFIAEoCRINCgVwYXRocxgGIAMoCRIPCgdkaWdlc3RzGAcgASgMEhIKCmV4ZWN1dGFibGUYCCADKA0SEwoLZGlyZWN0b3JpZXMYCSADKAkSDAoEcm9vdBgKIAEoCRIPCgdvdXRwdXRzGAsgAygJEikKBWxpbmtzGAwgAygLMhouY2Fpcm4ubmV0d29yay52MS5Xb3JrTGluaxIsCgZsaW1pdHMYDSABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtMaW1pdHMSKgoFYWxvbmcYDiADKAsyGy5jYWlybi5uZXR3b3JrLnYxLldvcmtBbG9uZyIoCghXb3JrTGluaxIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCSI/ChBXb3JrRGVwZW5kZW5jaWVzEgwKBHVzZXIYASABKAgSDgoGdGFyZ2V0GAIgASgJEg0KBXBob255GAMgASgIIisKDFdvcmtWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIpcBCgpXb3JrTGltaXRzEg4KBmNwdV9tcxgBIAEoBBIPCgd3YWxsX21zGAIgASgEEhQKDG1lbW9yeV9ieXRlcxgDIAEoBBIRCglwcm9jZXNzZXMYBCABKAQSEgoKZmlsZV9ieXRlcxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSFQoNcHJpbnRlZF9ieXRlcxgHIAEoBCIaCghXb3JrV2FudBIOCgZpbnB1dHMYASADKA0iOwoMV29ya0NvbnRlbnRzEisKBnBpZWNlcxgBIAMoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya1BpZWNlIkYKCVdvcmtQaWVjZRIRCgRzaXplGAEgASgESACIAQESDgoGYWJzZW50GAIgASgIEg0KBWJ5dGVzGAMgASgMQgcKBV9zaXplIoECCgdXb3JrRW5kEioKBGRvbmUYASABKAsyGi5jYWlybi5uZXR3b3JrLnYxLldvcmtEb25lSAASMAoHcmVmdXNlZBgCIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya1JlZnVzZWRIABIuCgZraWxsZWQYAyABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtLaWxsZWRIABIqCgRidXN5GAQgASgLMhouY2Fpcm4ubmV0d29yay52MS5Xb3JrQnVzeUgAEjQKCWNhbmNlbGxlZBgFIAEoCzIfLmNhaXJuLm5ldHdvcmsudjEuV29ya0NhbmNlbGxlZEgAQgYKBHdoYXQixAIKCFdvcmtEb25lEhEKCWV4aXRfY29kZRgBIAEoDRIUCgxzdGRvdXRfYnl0ZXMYAiABKAQSFAoMc3RkZXJyX2J5dGVzGAMgASgEEi0KB291dHB1dHMYBCADKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtPdXRwdXQSDwoHd2FsbF9tcxgFIAEoARITCgZjcHVfbXMYBiABKAFIAIgBARIbCg5yZXNpZGVudF9ieXRlcxgHIAEoBEgBiAEBEhEKCXF1ZXVlZF9tcxgIIAEoARImCgRib2R5GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWQSEgoKbGVmdF9ieXRlcxgKIAEoBBIaChJsZWZ0X2NvbnRlbnRfYnl0ZXMYCyABKARCCQoHX2NwdV9tc0IRCg9fcmVzaWRlbnRfYnl0ZXMiNwoIV29ya0xlZnQSKwoEbGVmdBgBIAMoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnRPbmUinwEKC1dvcmtMZWZ0T25lEgwKBHBhdGgYASABKAkSLgoEZmlsZRgCIAEoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnRGaWxlSAASOAoJZGlyZWN0b3J5GAMgASgLMiMuY2Fpcm4ubmV0d29yay52MS5Xb3JrTGVmdERpcmVjdG9yeUgAEhAKBnRhcmdldBgEIAEoCUgAQgYKBHdoYXQiMAoMV29ya0xlZnRGaWxlEgwKBHNpemUYASABKAQSEgoKZXhlY3V0YWJsZRgCIAEoCCITChFXb3JrTGVmdERpcmVjdG9yeSJcCgtXb3JrVm91Y2hlchIOCgZwbGFjZWQYASABKAgSFQoNc3RhcnRlZF9hdF9tcxgCIAEoBBITCgtlbmRlZF9hdF9tcxgDIAEoBBIRCglzaWduYXR1cmUYBCABKAwiKAoKV29ya091dHB1dBIMCgRuYW1lGAEgASgJEgwKBHNpemUYAiABKAQiLQoLV29ya1JlZnVzZWQSDgoGcmVhc29uGAEgASgJEg4KBmRldGFpbBgCIAEoCSIbCgpXb3JrS2lsbGVkEg0KBWxpbWl0GAEgASgJIgoKCFdvcmtCdXN5Ig8KDVdvcmtDYW5jZWxsZWQiDAoKV29ya0NhbmNlbCILCglXb3JrQWxpdmViBnByb3RvMw");
 
 /**
  * A frame of the stream between who asks and who works.
@@ -86,6 +86,12 @@ export type WorkFrame = Message<"cairn.network.v1.WorkFrame"> & {
      */
     value: Packed;
     case: "act";
+  } | {
+    /**
+     * @generated from field: cairn.network.v1.WorkVoucher voucher = 10;
+     */
+    value: WorkVoucher;
+    case: "voucher";
   } | { case: undefined; value?: undefined };
 };
 
@@ -191,6 +197,13 @@ export type WorkAction = Message<"cairn.network.v1.WorkAction"> & {
    * @generated from field: repeated cairn.network.v1.WorkAlong along = 12;
    */
   along: WorkAlong[];
+
+  /**
+   * Where the worker's signature is wanted.
+   *
+   * @generated from field: cairn.network.v1.WorkRequest request = 13;
+   */
+  request?: WorkRequest | undefined;
 };
 
 /**
@@ -199,6 +212,39 @@ export type WorkAction = Message<"cairn.network.v1.WorkAction"> & {
  */
 export const WorkActionSchema: GenMessage<WorkAction> = /*@__PURE__*/
   messageDesc(file_work, 2);
+
+/**
+ * The request that a compile comes from, by which its result is looked for.
+ *
+ * @generated from message cairn.network.v1.WorkRequest
+ */
+export type WorkRequest = Message<"cairn.network.v1.WorkRequest"> & {
+  /**
+   * Of the command line, after the compiler's name.
+   *
+   * @generated from field: repeated string words = 1;
+   */
+  words: string[];
+
+  /**
+   * @generated from field: repeated cairn.network.v1.WorkVariable environment = 2;
+   */
+  environment: WorkVariable[];
+
+  /**
+   * Of the project, as the asker has it: a name.
+   *
+   * @generated from field: string root = 3;
+   */
+  root: string;
+};
+
+/**
+ * Describes the message cairn.network.v1.WorkRequest.
+ * Use `create(WorkRequestSchema)` to create a new message.
+ */
+export const WorkRequestSchema: GenMessage<WorkRequest> = /*@__PURE__*/
+  messageDesc(file_work, 3);
 
 /**
  * @generated from message cairn.network.v1.WorkAlong
@@ -222,7 +268,7 @@ export type WorkAlong = Message<"cairn.network.v1.WorkAlong"> & {
  * Use `create(WorkAlongSchema)` to create a new message.
  */
 export const WorkAlongSchema: GenMessage<WorkAlong> = /*@__PURE__*/
-  messageDesc(file_work, 3);
+  messageDesc(file_work, 4);
 
 /**
  * An action of a build tool: any program.
@@ -318,7 +364,7 @@ export type WorkGeneral = Message<"cairn.network.v1.WorkGeneral"> & {
  * Use `create(WorkGeneralSchema)` to create a new message.
  */
 export const WorkGeneralSchema: GenMessage<WorkGeneral> = /*@__PURE__*/
-  messageDesc(file_work, 4);
+  messageDesc(file_work, 5);
 
 /**
  * @generated from message cairn.network.v1.WorkLink
@@ -340,7 +386,7 @@ export type WorkLink = Message<"cairn.network.v1.WorkLink"> & {
  * Use `create(WorkLinkSchema)` to create a new message.
  */
 export const WorkLinkSchema: GenMessage<WorkLink> = /*@__PURE__*/
-  messageDesc(file_work, 5);
+  messageDesc(file_work, 6);
 
 /**
  * @generated from message cairn.network.v1.WorkDependencies
@@ -369,7 +415,7 @@ export type WorkDependencies = Message<"cairn.network.v1.WorkDependencies"> & {
  * Use `create(WorkDependenciesSchema)` to create a new message.
  */
 export const WorkDependenciesSchema: GenMessage<WorkDependencies> = /*@__PURE__*/
-  messageDesc(file_work, 6);
+  messageDesc(file_work, 7);
 
 /**
  * @generated from message cairn.network.v1.WorkVariable
@@ -391,7 +437,7 @@ export type WorkVariable = Message<"cairn.network.v1.WorkVariable"> & {
  * Use `create(WorkVariableSchema)` to create a new message.
  */
 export const WorkVariableSchema: GenMessage<WorkVariable> = /*@__PURE__*/
-  messageDesc(file_work, 7);
+  messageDesc(file_work, 8);
 
 /**
  * @generated from message cairn.network.v1.WorkLimits
@@ -438,7 +484,7 @@ export type WorkLimits = Message<"cairn.network.v1.WorkLimits"> & {
  * Use `create(WorkLimitsSchema)` to create a new message.
  */
 export const WorkLimitsSchema: GenMessage<WorkLimits> = /*@__PURE__*/
-  messageDesc(file_work, 8);
+  messageDesc(file_work, 9);
 
 /**
  * Contents that the worker has not: which inputs of the action, ascending. Once a job.
@@ -457,7 +503,7 @@ export type WorkWant = Message<"cairn.network.v1.WorkWant"> & {
  * Use `create(WorkWantSchema)` to create a new message.
  */
 export const WorkWantSchema: GenMessage<WorkWant> = /*@__PURE__*/
-  messageDesc(file_work, 9);
+  messageDesc(file_work, 10);
 
 /**
  * Pieces of the contents that were wanted, in that order.
@@ -476,7 +522,7 @@ export type WorkContents = Message<"cairn.network.v1.WorkContents"> & {
  * Use `create(WorkContentsSchema)` to create a new message.
  */
 export const WorkContentsSchema: GenMessage<WorkContents> = /*@__PURE__*/
-  messageDesc(file_work, 10);
+  messageDesc(file_work, 11);
 
 /**
  * @generated from message cairn.network.v1.WorkPiece
@@ -507,7 +553,7 @@ export type WorkPiece = Message<"cairn.network.v1.WorkPiece"> & {
  * Use `create(WorkPieceSchema)` to create a new message.
  */
 export const WorkPieceSchema: GenMessage<WorkPiece> = /*@__PURE__*/
-  messageDesc(file_work, 11);
+  messageDesc(file_work, 12);
 
 /**
  * What came of it. Once a job, whatever happened.
@@ -556,7 +602,7 @@ export type WorkEnd = Message<"cairn.network.v1.WorkEnd"> & {
  * Use `create(WorkEndSchema)` to create a new message.
  */
 export const WorkEndSchema: GenMessage<WorkEnd> = /*@__PURE__*/
-  messageDesc(file_work, 12);
+  messageDesc(file_work, 13);
 
 /**
  * @generated from message cairn.network.v1.WorkDone
@@ -629,7 +675,7 @@ export type WorkDone = Message<"cairn.network.v1.WorkDone"> & {
  * Use `create(WorkDoneSchema)` to create a new message.
  */
 export const WorkDoneSchema: GenMessage<WorkDone> = /*@__PURE__*/
-  messageDesc(file_work, 13);
+  messageDesc(file_work, 14);
 
 /**
  * What a general action has left at its outputs, and in those that are directories.
@@ -648,7 +694,7 @@ export type WorkLeft = Message<"cairn.network.v1.WorkLeft"> & {
  * Use `create(WorkLeftSchema)` to create a new message.
  */
 export const WorkLeftSchema: GenMessage<WorkLeft> = /*@__PURE__*/
-  messageDesc(file_work, 14);
+  messageDesc(file_work, 15);
 
 /**
  * @generated from message cairn.network.v1.WorkLeftOne
@@ -690,7 +736,7 @@ export type WorkLeftOne = Message<"cairn.network.v1.WorkLeftOne"> & {
  * Use `create(WorkLeftOneSchema)` to create a new message.
  */
 export const WorkLeftOneSchema: GenMessage<WorkLeftOne> = /*@__PURE__*/
-  messageDesc(file_work, 15);
+  messageDesc(file_work, 16);
 
 /**
  * @generated from message cairn.network.v1.WorkLeftFile
@@ -712,7 +758,7 @@ export type WorkLeftFile = Message<"cairn.network.v1.WorkLeftFile"> & {
  * Use `create(WorkLeftFileSchema)` to create a new message.
  */
 export const WorkLeftFileSchema: GenMessage<WorkLeftFile> = /*@__PURE__*/
-  messageDesc(file_work, 16);
+  messageDesc(file_work, 17);
 
 /**
  * @generated from message cairn.network.v1.WorkLeftDirectory
@@ -725,7 +771,45 @@ export type WorkLeftDirectory = Message<"cairn.network.v1.WorkLeftDirectory"> & 
  * Use `create(WorkLeftDirectorySchema)` to create a new message.
  */
 export const WorkLeftDirectorySchema: GenMessage<WorkLeftDirectory> = /*@__PURE__*/
-  messageDesc(file_work, 17);
+  messageDesc(file_work, 18);
+
+/**
+ * The worker's signature under a result that it has sent. Once a job with a request that is done with exit code 0.
+ *
+ * @generated from message cairn.network.v1.WorkVoucher
+ */
+export type WorkVoucher = Message<"cairn.network.v1.WorkVoucher"> & {
+  /**
+   * The result names its directory.
+   *
+   * @generated from field: bool placed = 1;
+   */
+  placed: boolean;
+
+  /**
+   * @generated from field: uint64 started_at_ms = 2;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * @generated from field: uint64 ended_at_ms = 3;
+   */
+  endedAtMs: bigint;
+
+  /**
+   * None where it does not sign.
+   *
+   * @generated from field: bytes signature = 4;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message cairn.network.v1.WorkVoucher.
+ * Use `create(WorkVoucherSchema)` to create a new message.
+ */
+export const WorkVoucherSchema: GenMessage<WorkVoucher> = /*@__PURE__*/
+  messageDesc(file_work, 19);
 
 /**
  * @generated from message cairn.network.v1.WorkOutput
@@ -747,7 +831,7 @@ export type WorkOutput = Message<"cairn.network.v1.WorkOutput"> & {
  * Use `create(WorkOutputSchema)` to create a new message.
  */
 export const WorkOutputSchema: GenMessage<WorkOutput> = /*@__PURE__*/
-  messageDesc(file_work, 18);
+  messageDesc(file_work, 20);
 
 /**
  * @generated from message cairn.network.v1.WorkRefused
@@ -769,7 +853,7 @@ export type WorkRefused = Message<"cairn.network.v1.WorkRefused"> & {
  * Use `create(WorkRefusedSchema)` to create a new message.
  */
 export const WorkRefusedSchema: GenMessage<WorkRefused> = /*@__PURE__*/
-  messageDesc(file_work, 19);
+  messageDesc(file_work, 21);
 
 /**
  * @generated from message cairn.network.v1.WorkKilled
@@ -786,7 +870,7 @@ export type WorkKilled = Message<"cairn.network.v1.WorkKilled"> & {
  * Use `create(WorkKilledSchema)` to create a new message.
  */
 export const WorkKilledSchema: GenMessage<WorkKilled> = /*@__PURE__*/
-  messageDesc(file_work, 20);
+  messageDesc(file_work, 22);
 
 /**
  * No slot now.
@@ -801,7 +885,7 @@ export type WorkBusy = Message<"cairn.network.v1.WorkBusy"> & {
  * Use `create(WorkBusySchema)` to create a new message.
  */
 export const WorkBusySchema: GenMessage<WorkBusy> = /*@__PURE__*/
-  messageDesc(file_work, 21);
+  messageDesc(file_work, 23);
 
 /**
  * As was asked for.
@@ -816,7 +900,7 @@ export type WorkCancelled = Message<"cairn.network.v1.WorkCancelled"> & {
  * Use `create(WorkCancelledSchema)` to create a new message.
  */
 export const WorkCancelledSchema: GenMessage<WorkCancelled> = /*@__PURE__*/
-  messageDesc(file_work, 22);
+  messageDesc(file_work, 24);
 
 /**
  * @generated from message cairn.network.v1.WorkCancel
@@ -829,7 +913,7 @@ export type WorkCancel = Message<"cairn.network.v1.WorkCancel"> & {
  * Use `create(WorkCancelSchema)` to create a new message.
  */
 export const WorkCancelSchema: GenMessage<WorkCancel> = /*@__PURE__*/
-  messageDesc(file_work, 23);
+  messageDesc(file_work, 25);
 
 /**
  * The worker is there, and works.
@@ -844,5 +928,5 @@ export type WorkAlive = Message<"cairn.network.v1.WorkAlive"> & {
  * Use `create(WorkAliveSchema)` to create a new message.
  */
 export const WorkAliveSchema: GenMessage<WorkAlive> = /*@__PURE__*/
-  messageDesc(file_work, 24);
+  messageDesc(file_work, 26);
 

@@ -1,0 +1,121 @@
+/**
+ * Signatures for what members had executed here: one after the other, and only while a slot is left over that nobody waits for.
+ *
+ * Knows: how many wait, and for how long. Does not know: what may be signed, or how.
+ */
+import type { Key, Log } from "../base/index.ts";
+import { limits, reasonOf } from "../base/index.ts";
+import type { Execution, SharedResult, Voucher } from "../contracts/index.ts";
+import { type Executed, Facts, type Witness } from "../flows/index.ts";
+
+export interface VouchersParts {
+  readonly witness: Pick<Witness, "look">;
+  /** Signs what this node has executed, and tells members; undefined where that cannot travel, or there is no network. */
+  readonly sign: (
+    made: Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> },
+  ) => Voucher["signature"] | undefined;
+  /** A slot that nobody else wants; undefined: there is none. */
+  readonly slot: (from: Key) => Disposable | undefined;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+}
+
+/** A compile that was executed here for a member. */
+export interface ForSigning extends Executed {
+  readonly from: Key;
+  /** ms since the epoch */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+interface Waiting {
+  readonly made: ForSigning;
+  /** Inputs that it needs. */
+  readonly held: AsyncDisposable;
+  readonly since: number;
+  readonly resolve: (voucher: Voucher | undefined) => void;
+}
+
+/** How often it is looked whether a slot is left. */
+const LOOK_MS = 100;
+
+export class Vouchers implements AsyncDisposable {
+  readonly #parts: VouchersParts;
+  readonly #waiting: Waiting[] = [];
+  readonly #facts = new Facts();
+  readonly #stop = new AbortController();
+  #working: Promise<void> | undefined;
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(parts: VouchersParts) {
+    this.#parts = parts;
+  }
+
+  get hasRoom(): boolean {
+    return this.#waiting.length < limits.work.vouching && !this.#stop.signal.aborted;
+  }
+
+  /** Never rejects. @param held is disposed of when it has been looked at, or is not looked at any more */
+  add(made: ForSigning, held: AsyncDisposable): Promise<Voucher | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Voucher | undefined>();
+    this.#waiting.push({ made, held, since: this.#parts.now(), resolve });
+    this.#lookSoon(0);
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#looking);
+    await this.#working;
+    for (const waiting of this.#waiting.splice(0)) await this.#end(waiting, undefined);
+  }
+
+  #lookSoon(ms: number): void {
+    if (this.#stop.signal.aborted) return;
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      this.#working ??= this.#work().finally(() => {
+        this.#working = undefined;
+        if (this.#waiting.length > 0) this.#lookSoon(LOOK_MS);
+      });
+    }, ms).unref();
+  }
+
+  /** Until no slot is left over. Never rejects. */
+  async #work(): Promise<void> {
+    for (let next = this.#waiting[0]; next !== undefined && !this.#stop.signal.aborted; next = this.#waiting[0]) {
+      const isLate = this.#parts.now() - next.since > limits.work.vouchingMs;
+      using slot = isLate ? undefined : this.#parts.slot(next.made.from);
+      if (slot === undefined && !isLate) return;
+      this.#waiting.shift();
+      await this.#end(next, slot === undefined ? undefined : await this.#voucher(next.made));
+    }
+  }
+
+  async #voucher(made: ForSigning): Promise<Voucher | undefined> {
+    const { witness, sign, log } = this.#parts;
+    const facts = { peer: made.from, source: made.asked.source };
+    try {
+      const seen = await witness.look(made, this.#facts, this.#stop.signal);
+      if (seen.kind === "unclear") {
+        log.event("debug", "work.not-signed", { ...facts, why: seen.why.slice(0, limits.work.detailCharacters) });
+        return undefined;
+      }
+      const { manifest, entry, result } = seen;
+      const { startedAtMs, endedAtMs } = made;
+      const signature = sign({ manifest, entry, result, execution: { toolchain: made.asked.toolchain, startedAtMs, endedAtMs } });
+      if (signature === undefined) return undefined;
+      log.event("debug", "work.signed", { ...facts, action: entry.action });
+      return { placed: entry.place !== undefined, startedAtMs, endedAtMs, signature };
+    } catch (error) {
+      if (!this.#stop.signal.aborted) log.event("warn", "work.not-signed", { ...facts, why: reasonOf(error) });
+      return undefined;
+    }
+  }
+
+  async #end({ held, resolve }: Waiting, voucher: Voucher | undefined): Promise<void> {
+    resolve(voucher);
+    await held[Symbol.asyncDispose]();
+  }
+}

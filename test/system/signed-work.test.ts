@@ -1,0 +1,178 @@
+/**
+ * What one member compiled for another, and signed, is a third one's hit: real daemons on loopback, real compilers, the sandbox.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import type { CompileAction, CompileRequest } from "../../src/contracts/index.ts";
+import { counted, run, type TestNode, writeFiles } from "./harness.ts";
+import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { helped, occupy } from "./remote-world.ts";
+import { build, checkoutOf, UNITS, untilOffered } from "./sharing-world.ts";
+import { Compiler, invited, Requester } from "./work-world.ts";
+
+/** As CMake asks for it: by absolute paths, elsewhere. @returns what was counted */
+async function buildByPath(node: TestNode, directory: string): Promise<Record<string, number>> {
+  const before = await node.counters();
+  const at = (path: string): string => join(directory, path);
+  const cwd = at("build");
+  rmSync(cwd, { recursive: true, force: true });
+  mkdirSync(cwd);
+  writeFiles(directory, {
+    "src/square.c": '#include "shape.h"\n#include <stddef.h>\nsize_t sides(struct shape *s) { return (size_t)s->sides; }\n',
+  });
+  const args = ["-O2", `-I${at("include")}`, "-MD", "-MT", "square.o", "-MF", "square.d", "-o", "square.o", "-c", at("src/square.c")];
+  const plain = await run("gcc", args, { cwd });
+  const read = (): Buffer[] => ["square.o", "square.d"].map((name) => readFileSync(join(cwd, name)));
+  const expected = read();
+  for (const name of ["square.o", "square.d"]) rmSync(join(cwd, name));
+  assert.deepEqual(await node.cc("gcc", args, { cwd }), plain);
+  assert.deepEqual(read(), expected);
+  return counted(before, await node.counters());
+}
+
+test("what a member made for another is offered as that member's work, and gone with it", PATIENT, async (t) => {
+  const [builder] = await helped(t, 1);
+  const reader = await machine(t, "reader", { CAIRN_WORK_SHARE: "off" });
+  await ask(reader, "join", await invitation(builder), "--machine", "reader");
+  await untilConnected(t, reader, "builder", "helper0");
+  const here = checkoutOf(builder, "checkout");
+  const release = await occupy(t, builder);
+  assert.equal((await build(builder, here)).built_elsewhere, UNITS.length);
+  const byPath = await buildByPath(builder, here);
+  assert.equal(byPath.built_elsewhere, 1, JSON.stringify(byPath));
+  await until(t, async () => (await builder.counters()).built_elsewhere_signed === UNITS.length + 1);
+  await release();
+
+  await untilOffered(t, reader, "builder", UNITS.length + 1);
+  const there = checkoutOf(reader, "elsewhere");
+  // Some of it may have been copied to that machine already.
+  assert.deepEqual(counts(await build(reader, there)), { hit: UNITS.length });
+  assert.deepEqual(counts(await buildByPath(reader, there)), { hit: 1 });
+  const explained = await cairn(reader, "explain", join(there, "src/warns.c"));
+  t.diagnostic(explained.stdout);
+  assert.match(explained.stdout, /helper0/);
+
+  // With who executed it, all of that goes: from who took it and from who had asked for it.
+  await ask(builder, "revoke", "helper0");
+  for (const node of [reader, builder]) await until(t, async () => node.events("sharing.recalled").length > 0);
+  assert.deepEqual(counts(await build(reader, there)), { miss: UNITS.length });
+  assert.deepEqual(counts(await buildByPath(builder, here)), { miss: 1 });
+});
+
+/** How compiles ended. */
+function counts(all: Record<string, number>): Record<string, number> {
+  const ends: Record<string, number> = {};
+  for (const [name, count] of Object.entries(all)) {
+    const end = /^(?:hit|miss$|built_elsewhere$)/.exec(name)?.[0];
+    if (end !== undefined) ends[end] = (ends[end] ?? 0) + count;
+  }
+  return ends;
+}
+
+interface Asking {
+  readonly about: string;
+  readonly options?: readonly string[];
+  readonly source?: string;
+  readonly request?: Partial<CompileRequest>;
+  readonly action?: Partial<CompileAction>;
+}
+
+const FILES = {
+  "shape.h": "#pragma once\nstruct shape { int sides; };\n",
+  "shape.c": '#include "shape.h"\nint area(struct shape *s) { return s->sides; }\n',
+  "out.c": '#if __has_include("/out/object") || __has_include("/scratch/x")\n#endif\nint x;\n',
+  "warns.c": "int twice(int x) { int unused = 1; return 2 * x; }\n",
+};
+/** What it says it is asked for, or over which files, is not what ran; or leads others to another compile than this. */
+const LIES: readonly (Asking & { readonly why: string })[] = [
+  { about: "another level of optimization", why: "another command", request: { words: words(["-O2"], "shape.c") } },
+  { about: "a macro that was not defined", why: "another command", request: { words: words(["-O1", "-DX=1"], "shape.c") } },
+  { about: "one macro less", why: "another command", options: ["-O1", "-DX=1"], request: { words: words(["-O1"], "shape.c") } },
+  { about: "another source", why: "another command", request: { words: words(["-O1"], "warns.c") } },
+  {
+    about: "another dependency file",
+    why: "another command",
+    request: { words: words(["-O1"], "shape.c").map((word) => (word === "out.o" ? "other.o" : word)) },
+  },
+  {
+    about: "headers of the system left out",
+    why: "options",
+    request: { words: words(["-O1"], "shape.c").map((word) => (word === "-MD" ? "-MMD" : word)) },
+  },
+  { about: "words from a file", why: "bad_arguments", request: { words: [...words(["-O1"], "shape.c"), "@more"] } },
+  { about: "this machine's own processor", why: "options", request: { words: [...words(["-O1"], "shape.c"), "-march=native"] } },
+  { about: "a linker", why: "words", request: { words: ["shape.c"] } },
+  { about: "a date", why: "another environment", request: { environment: new Map([["SOURCE_DATE_EPOCH", "1"]]) } },
+  { about: "no date", why: "another environment", action: { environment: new Map([["SOURCE_DATE_EPOCH", "1"]]) } },
+  {
+    about: "a variable of which nobody knows what it does",
+    why: "another environment",
+    request: { environment: new Map([["CPATH", "/tmp"]]) },
+  },
+  { about: "the system's headers as the project's", why: "its place is one of the system's", request: { root: "/usr" } },
+  { about: "some of the system's headers as the project's", why: "its place is one of the system's", request: { root: "/usr/include" } },
+  { about: "all that is local as the project's", why: "its place is one of the system's", request: { root: "/usr/local" } },
+  { about: "a root that is none", why: "root", request: { root: "project" } },
+  { about: "a root with steps in it", why: "root", request: { root: "/home/../usr" } },
+  { about: "a root with a second line", why: "characters", request: { root: "/x\n#include <...> search starts here:\n" } },
+  { about: "a list of directories", why: "its search for headers", options: ['-DX=#include "..." search starts here:'] },
+  { about: "an end of that list", why: "its search for headers", options: ["-DX=End of search list."] },
+  { about: "a place of the sandbox", why: "a place of the sandbox", source: "out.c" },
+  {
+    about: "messages of another language",
+    why: "messages",
+    source: "warns.c",
+    options: ["-Wall"],
+    action: { environment: new Map([["LANG", "en_US.UTF-8"]]) },
+    request: { environment: new Map([["LANG", "en_US.UTF-8"]]) },
+  },
+  {
+    about: "messages with links",
+    why: "messages",
+    source: "warns.c",
+    options: ["-Wall"],
+    request: { environment: new Map([["GCC_URLS", "bel"]]) },
+  },
+];
+
+/** Of a command line for {@link Requester.action}. */
+function words(options: readonly string[], source: string): string[] {
+  return [...options, "-MD", "-MT", "out.o", "-MF", "out.d", "-c", source, "-o", "out.o"];
+}
+
+test("a member signs what it has executed, and nothing that it was only told", PATIENT, async (t) => {
+  const daemon = await machine(t, "worker", { CAIRN_LOG_LEVEL: "debug" });
+  await ask(daemon, "init", "--machine", "worker");
+  using compiler = new Compiler();
+  const toolchain = await compiler.digest();
+  const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
+  const cwd = join(dirname(daemon.home), "project");
+  writeFiles(cwd, FILES);
+  const signs = async ({ options = ["-O1"], source = "shape.c", request, action }: Asking): Promise<boolean> => {
+    const base = { ...requester.action(toolchain, cwd, source, options), ...action };
+    const asked = { words: words(options, source), environment: base.environment, root: cwd, ...request };
+    const outcome = await requester.compile({ ...base, request: asked });
+    assert.ok(outcome.kind === "done" && outcome.exitCode === 0, JSON.stringify(outcome));
+    return (await outcome.voucher) !== undefined;
+  };
+  const honest: readonly Asking[] = [
+    { about: "plain" },
+    { about: "messages", source: "warns.c", options: ["-Wall"] },
+    { about: "a name of its own for the output", request: { words: [...words(["-O1"], "shape.c").slice(0, -1), "elsewhere/shape.o"] } },
+    {
+      about: "a date",
+      action: { environment: new Map([["SOURCE_DATE_EPOCH", "1"]]) },
+      request: { environment: new Map([["SOURCE_DATE_EPOCH", "1"]]) },
+    },
+    { about: "a root above", request: { root: dirname(cwd) } },
+  ];
+  for (const asking of honest) assert.ok(await signs(asking), asking.about);
+  for (const lie of LIES) assert.equal(await signs({ ...lie, request: { environment: new Map(), ...lie.request } }), false, lie.about);
+  assert.equal(daemon.events("work.signed").length, honest.length);
+  assert.deepEqual(
+    daemon.events("work.not-signed").map(({ why }) => why),
+    LIES.map(({ why }) => why),
+  );
+});
