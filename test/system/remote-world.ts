@@ -13,13 +13,22 @@ import { ask, invitation, machine, until, untilConnected } from "./network-world
 /** gcc and g++, each by two names. */
 const COMPILERS = 4;
 
-/** Two machines of one person: one that builds, with others beside it that compile for it. */
-export async function helped(t: TestContext, helpers: number): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
+/**
+ * Two machines of one person: one that builds, with others beside it that compile for it.
+ *
+ * @param alone what the builder does before it is in a network
+ */
+export async function helped(
+  t: TestContext,
+  helpers: number,
+  alone: (builder: TestNode) => Promise<unknown> = () => Promise.resolve(),
+): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
   const names = Array.from({ length: helpers }, (_, at) => `helper${at}`);
   const [builder, ...nodes] = await Promise.all([
     machine(t, "builder"),
     ...names.map((name) => machine(t, name, { CAIRN_LOG_LEVEL: "debug" })),
   ]);
+  await alone(builder);
   await ask(builder, "init", "--machine", "builder");
   for (const [at, node] of nodes.entries()) await ask(node, "join", await invitation(builder), "--machine", names[at] ?? "");
   await untilConnected(t, builder, ...names);
@@ -38,14 +47,16 @@ export function endPipe(path: string): void {
 /**
  * Gives every core of a machine a compile that does not end: it waits for the writer of a pipe.
  *
+ * @param times so many for each core: with eight even a small unit is worth sending, however slow the others seem; to be called before there are any
  * @returns lets them end
  */
-export async function occupy(t: TestContext, node: TestNode): Promise<() => Promise<void>> {
+export async function occupy(t: TestContext, node: TestNode, times = 1): Promise<() => Promise<void>> {
+  const count = times * availableParallelism();
   const place = temporaryDirectory("occupied"); // It outlives the node's own.
   const directory = place.path;
   const running: ChildProcess[] = [];
   const pipes: string[] = [];
-  for (let core = 0; core < availableParallelism(); core++) {
+  for (let core = 0; core < count; core++) {
     writeFiles(directory, { [`wait${core}.c`]: `#include "pipe${core}.h"\n` });
     const pipe = join(directory, `pipe${core}.h`);
     execFileSync("mkfifo", [pipe]);
@@ -63,7 +74,7 @@ export async function occupy(t: TestContext, node: TestNode): Promise<() => Prom
   t.after(release);
   await until(t, async () => {
     const { jobs } = (await node.control("GET", "/status")) as { jobs: { running: number } };
-    return jobs.running === availableParallelism();
+    return jobs.running === count;
   });
   return release;
 }

@@ -33,13 +33,16 @@ async function buildByPath(node: TestNode, directory: string): Promise<Record<st
 }
 
 test("what a member made for another is offered as that member's work, and gone with it", PATIENT, async (t) => {
-  const [builder] = await helped(t, 1);
+  let release = async (): Promise<void> => undefined;
+  const [builder] = await helped(t, 1, async (node) => {
+    release = await occupy(t, node, 8);
+  });
   const reader = await machine(t, "reader", { CAIRN_WORK_SHARE: "off" });
   await ask(reader, "join", await invitation(builder), "--machine", "reader");
   await untilConnected(t, reader, "builder", "helper0");
   const here = checkoutOf(builder, "checkout");
-  const release = await occupy(t, builder);
-  assert.equal((await build(builder, here)).built_elsewhere, UNITS.length);
+  const first = await build(builder, here);
+  assert.equal(first.built_elsewhere, UNITS.length, JSON.stringify(first));
   const byPath = await buildByPath(builder, here);
   assert.equal(byPath.built_elsewhere, 1, JSON.stringify(byPath));
   await until(t, async () => (await builder.counters()).built_elsewhere_signed === UNITS.length + 1);
