@@ -297,7 +297,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   /** Signs what this node has executed for a member, who keeps it, and tells others that it has. */
   vouch(unsigned: Unsigned): SharedResult | undefined {
     const shared = this.sign(unsigned);
-    if (shared !== undefined) this.#tell([shared]);
+    // Of what it is asked about in a round nobody hears before that is over, whoever has asked for it.
+    if (shared === undefined || this.#withheld.admit([shared]).length === 0) return undefined;
+    this.#tell([shared]);
     return shared;
   }
 
