@@ -46,6 +46,7 @@ export {
   isName,
   type JoinRequest,
   type Key,
+  type NetworkPolicy,
   type Operation,
   type Statement,
 } from "./membership.ts";

@@ -88,6 +88,10 @@ export const limits = {
   /** Members that a network ever had, those who left or were revoked included. */
   members: 10_000,
   domains: 256,
+  /** Domains on trial and policies that wait to be accepted, of one author. */
+  proposals: 5,
+  /** What a network's policy may say: domains that must vouch, one of so many that is executed again; and how often it may change. */
+  policy: { quorumMost: 64, auditMost: 1_000, changes: 65_536 },
   /** Invitations of one member that are neither redeemed nor expired. */
   openInvitations: 5,
   /** The longest that an invitation may be good for. */
@@ -1200,6 +1204,8 @@ export const limits = {
     evidenceBytes: 16_777_216,
     /** Requests whose results wait to be judged again, as more is known of them. */
     lookedAgain: 65_536,
+    /** Requests that are judged again when the policy has changed. */
+    judgedAgain: 4_194_304,
     /** What is looked at of an action: attestations of one signer, the newest, and of one domain. */
     knownPerSigner: 4,
     knownPerGroup: 16,

@@ -4,6 +4,7 @@
  * Keys and ids are lowercase hexadecimal text, signatures are bytes. What statements mean is `trust`'s business, how they look as bytes
  * `wire`'s.
  */
+import type { SharingPolicy, ToolchainsAccept } from "./config.ts";
 import type { Digest } from "./digest.ts";
 
 /** A public Ed25519 key, 64 hex digits. A member is known by its peer key, which is also its libp2p identity. */
@@ -40,6 +41,22 @@ export interface Genesis {
   readonly domain: string;
   readonly founder: Identity;
   readonly nonce: Uint8Array;
+  /** Whether domains are on trial until others accept them; networks of before know nothing of it. */
+  readonly hasTrial?: boolean;
+}
+
+/** What a network has decided for all of its members, each of which may be stricter. What is not said here is left to them. */
+export interface NetworkPolicy {
+  readonly sharing?: SharingPolicy;
+  /** Domains that must vouch for a result, at least. */
+  readonly quorum?: number;
+  /** Of so many results that enough vouch for, one is executed again, at least. */
+  readonly auditOneOf?: number;
+  /** Invitations of one member that are open at once, at most. */
+  readonly openInvitations?: number;
+  readonly toolchains?: ToolchainsAccept;
+  /** From then on new domains are on trial, where the network was founded without that. */
+  readonly hasTrial?: boolean;
 }
 
 export interface Epoch {
@@ -58,7 +75,11 @@ export type Operation =
   | { readonly kind: "invite"; readonly key: Key; readonly domain: string; readonly expiresAtMs: number }
   | { readonly kind: "admit"; readonly request: JoinRequest }
   | { readonly kind: "revoke"; readonly member: Key }
-  | { readonly kind: "leave" };
+  | { readonly kind: "leave" }
+  /** `number`: one more than that of the policy which it replaces, all of it. */
+  | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy }
+  /** What an admin alone may not: `statement` is the id of a domain, or of a policy. */
+  | { readonly kind: "accept"; readonly statement: Digest };
 
 export interface Statement {
   /** Id of the genesis; empty in the genesis itself. */

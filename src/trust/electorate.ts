@@ -27,12 +27,9 @@ export function electorateOf(decided: State): Electorate | undefined {
   return electorate;
 }
 
-function findElectorate({ members, epoch }: State): Electorate | undefined {
-  const byDomain = new Map<string, Key>();
-  const active = [...members.values()].filter(({ standing }) => standing === "active").toSorted((a, b) => a.rank - b.rank);
-  for (const { domain, key } of active) if (!byDomain.has(domain)) byDomain.set(domain, key);
-  if (byDomain.size < limits.agreement.domainsLeast) return undefined;
-  const voices = [...byDomain].map(([domain, key]) => ({ domain, key, order: digestOf(`${epoch.id} ${key}`) }));
+function findElectorate({ council: { speakers }, epoch }: State): Electorate | undefined {
+  if (speakers.size < limits.agreement.domainsLeast) return undefined;
+  const voices = [...speakers].map(([domain, key]) => ({ domain, key, order: digestOf(`${epoch.id} ${key}`) }));
   voices.sort((a, b) => (a.order < b.order ? -1 : 1));
   return { voices: voices.map(({ domain, key }) => ({ domain, key })), quorum: quorumOf(voices.length) };
 }

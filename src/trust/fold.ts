@@ -7,7 +7,7 @@ import { limits, type Statement } from "../base/index.ts";
 import type { MembershipCodec } from "../contracts/index.ts";
 import { electorateOf } from "./electorate.ts";
 import type { Decided, EpochRule } from "./epoch-rule.ts";
-import { applyOperation, copyState, isAdmin, type State } from "./state.ts";
+import { applyOperation, copyState, isAdmin, type State, seated } from "./state.ts";
 import { type Checked, readStatement } from "./statements.ts";
 
 /** What comes first among statements that nobody has ordered: what takes away before what gives. */
@@ -17,8 +17,10 @@ const TURN: Readonly<Record<Statement["what"]["kind"], number>> = {
   revoke: 1,
   leave: 2,
   domain: 3,
-  invite: 4,
-  admit: 5,
+  policy: 4,
+  accept: 5,
+  invite: 6,
+  admit: 7,
 };
 
 export interface Folded {
@@ -62,8 +64,12 @@ export function readOperations(codec: MembershipCodec, epoch: Checked): readonly
   return checked.length === operations.length ? checked : undefined;
 }
 
-/** Revocations of another domain's members, where domains decide: they wait for the epoch that holds them. Own machines go at once. */
+/**
+ * What waits for the epoch that holds it: policy, consent, and, where domains decide, revocations of another domain's members. Own machines go
+ * at once.
+ */
 export function isHeldBack(decided: State, folded: State, { statement: { author, what } }: Checked): boolean {
+  if (what.kind === "policy" || what.kind === "accept") return true;
   if (what.kind !== "revoke" || electorateOf(decided) === undefined) return false;
   return folded.members.get(author)?.domain !== folded.members.get(what.member)?.domain;
 }
@@ -89,7 +95,7 @@ export function foldEpoch(
   if (decided === undefined) return undefined;
   const state = copyState(before, { number: what.number, id: epoch.id });
   for (const operation of operations) if (applyOperation(state, operation, what.number) !== undefined) return undefined;
-  return { state, decided };
+  return { state: seated(state), decided };
 }
 
 /**

@@ -19,6 +19,7 @@ export {
   writeHead,
 } from "./checkpoints.ts";
 export { CompactRange } from "./compact-range.ts";
+export { neededOf } from "./council.ts";
 export { type Attested, type EnvelopeRead, type NotAttested, readEnvelope } from "./envelope.ts";
 export { epochRule } from "./epoch-rule.ts";
 export { type Convicted, type EvidenceCodec, type EvidenceRead, evidenceOf, type NoEvidence, readEvidence } from "./evidence.ts";
@@ -33,6 +34,7 @@ export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
 export { keepNames, type NameSaid, nameSaid } from "./names.ts";
+export { auditUnder, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { Proven } from "./proven.ts";
 export { Repeats } from "./repeats.ts";
 export { type Reproduction, reproduction } from "./reproduced.ts";
@@ -45,9 +47,19 @@ export {
 } from "./round-evidence.ts";
 export { commit, type FalseOpening, Round } from "./rounds.ts";
 export { attestationEnvelope, type Envelope, envelopeOf, sealed } from "./sealed.ts";
-export { admins, type Invitation, isAdmin, type Member, type Refusal, type State, signerIn } from "./state.ts";
+export {
+  admins,
+  countedDomain,
+  type Invitation,
+  isAdmin,
+  type Member,
+  type Proposal,
+  type Refusal,
+  type State,
+  signerIn,
+} from "./state.ts";
 export { requestToJoin } from "./statements.ts";
 export { type Summary, summaryOf } from "./summary.ts";
-export { type Alone, type Answer, answersOf, differingFrom, type Finding, findingOf, outcomeKey, voter } from "./tally.ts";
+export { type Alone, type Answer, answersOf, differingFrom, type Finding, findingOf, outcomeKey, voiceOf, voter } from "./tally.ts";
 export { openTiles, readBundle, readTile, TILE_WIDTH, type Tile, tileAt, tileHash, tilePath, tileReader, writeBundle } from "./tiles.ts";
 export { HeardHeads, judgeUpdate, type LogUpdate, type Verdict } from "./witness.ts";

@@ -7,11 +7,13 @@
 import { type Key, limits, type SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { isOfCommand, verifiedId } from "./attestation.ts";
-import { type Member, type State, signerIn } from "./state.ts";
-import { answersOf, claimKey, findingOf, outcomeKey, voter } from "./tally.ts";
+import { sharingUnder } from "./policy.ts";
+import { countedDomain, type Member, type State, signerIn } from "./state.ts";
+import { answersOf, claimKey, findingOf, outcomeKey, voiceOf } from "./tally.ts";
 
 /** Who judges, and by what. */
 export interface Reader {
+  /** This machine's own; the network's holds where that is stricter. */
   readonly policy: SharingPolicy;
   /** The reader's own peer key. */
   readonly self: Key;
@@ -59,7 +61,8 @@ export type Verdict =
  * @param known what else this node knows of that request, of any signer and any action; asked only where it matters
  */
 export function judge(reader: Reader, claim: Attestation, known: () => readonly Attestation[]): Verdict {
-  const { policy, self, state, discredited } = reader;
+  const { self, state, discredited } = reader;
+  const policy = sharingUnder(state.policy.rules, reader.policy);
   const { signer } = claim.execution;
   const member = signerIn(state, signer); // First what costs little.
   if (member === undefined) return refused("stranger");
@@ -89,6 +92,10 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
 
 /** How many domains must vouch for what this node has not executed. More than there are: its own work alone is believed then. */
 function domainsNeeded(state: State, policy: SharingPolicy): number {
+  return Math.max(state.policy.rules.quorum ?? 0, domainsOfTier(state, policy));
+}
+
+function domainsOfTier(state: State, policy: SharingPolicy): number {
   switch (policy) {
     case "self":
       return Number.POSITIVE_INFINITY;
@@ -101,9 +108,10 @@ function domainsNeeded(state: State, policy: SharingPolicy): number {
   }
 }
 
-/** Names of the domains that have an active member. */
+/** Names of the domains that count and have an active member. */
 export function domainsOf(state: State): ReadonlySet<string> {
-  return new Set([...state.members.values()].flatMap(({ standing, domain }) => (standing === "active" ? [domain] : [])));
+  const active = [...state.members.values()].filter(({ standing }) => standing === "active");
+  return new Set(active.map(({ key }) => countedDomain(state, key)));
 }
 
 /** Of each domain one attestation of the very same result whose signature holds, at most so many. */
@@ -112,9 +120,9 @@ export function certificateOf(state: State, claim: Attestation, heard: readonly 
   const byDomain = new Map<string, Attestation>();
   for (const one of heard) {
     if (byDomain.size >= most) break;
-    const member = voter(state, one.execution.signer);
-    if (member === undefined || byDomain.has(member.domain) || claimKey(one) !== wanted) continue;
-    if (one === claim || isSignedIn(state, one)) byDomain.set(member.domain, one);
+    const domain = voiceOf(state, one.execution.signer);
+    if (domain === undefined || byDomain.has(domain) || claimKey(one) !== wanted) continue;
+    if (one === claim || isSignedIn(state, one)) byDomain.set(domain, one);
   }
   return [...byDomain.values()];
 }
@@ -156,7 +164,7 @@ export function contradiction(
 
 /** What those have signed who may have a voice, those of one domain together. */
 function voicesOf(state: State, attestations: readonly Attestation[]): Attestation[][] {
-  const byDomain = Map.groupBy(attestations, ({ execution }) => voter(state, execution.signer)?.domain);
+  const byDomain = Map.groupBy(attestations, ({ execution }) => voiceOf(state, execution.signer));
   return [...byDomain].flatMap(([domain, all]) => (domain === undefined ? [] : [all]));
 }
 

@@ -7,8 +7,9 @@ import { limits } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { verifiedId } from "./attestation.ts";
 import { certificateOf, contradiction, type Doubt, type Reader } from "./judge.ts";
-import { signerIn } from "./state.ts";
+import { sharingUnder } from "./policy.ts";
 import { domainsToSummarize, type Voucher } from "./summary.ts";
+import { voiceOf } from "./tally.ts";
 
 export type Reproduction =
   | { readonly kind: "reproduced"; readonly vouchers: readonly Voucher[] }
@@ -20,16 +21,18 @@ export type Reproduction =
  * @param known what else this node knows of that request
  */
 export function reproduction(reader: Reader, claim: Attestation, known: readonly Attestation[]): Reproduction {
-  const { policy, state, discredited } = reader;
+  const { state, discredited } = reader;
+  const { rules } = state.policy;
+  const policy = sharingUnder(rules, reader.policy);
   if (policy === "self") return { kind: "not-reproduced", why: "policy", domains: 0, needed: 0 };
   if (verifiedId(state.network, claim) === undefined) return { kind: "not-reproduced", why: "signature", domains: 0, needed: 0 };
   const others = known.filter((one) => one.manifest === claim.manifest && one.action === claim.action);
   const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
   const certificate = certificateOf(state, claim, heard, limits.trust.summaryDomains);
-  const needed = domainsToSummarize(policy);
+  const needed = Math.max(rules.quorum ?? 0, domainsToSummarize(policy));
   const doubt = contradiction(reader, claim, heard, needed) ?? (certificate.length < needed ? "too-few-domains" : undefined);
   if (doubt !== undefined) return { kind: "not-reproduced", why: doubt, domains: certificate.length, needed };
-  const domainOf = ({ execution }: Attestation): string => signerIn(state, execution.signer)?.domain ?? "";
+  const domainOf = ({ execution }: Attestation): string => voiceOf(state, execution.signer) ?? "";
   const vouchers = certificate.map((attestation) => ({ domain: domainOf(attestation), attestation }));
   return { kind: "reproduced", vouchers: vouchers.toSorted((a, b) => (a.domain < b.domain ? -1 : 1)) };
 }

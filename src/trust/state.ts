@@ -4,7 +4,9 @@
  * Knows: the rules, docs/protocol/membership.md. They look at nothing but the state and the operation: no clock, no order of arrival.
  * Does not know: in which order operations are applied; see membership.ts.
  */
-import { type Digest, type JoinRequest, type Key, limits, type Operation, type Statement } from "../base/index.ts";
+import { type Digest, type JoinRequest, type Key, limits, type NetworkPolicy, type Operation, type Statement } from "../base/index.ts";
+import { areEnough, type Council, councilOf } from "./council.ts";
+import { invitationsUnder, isLaxer, NO_RULING, type Ruling } from "./policy.ts";
 import type { Checked } from "./statements.ts";
 
 export interface Member {
@@ -20,6 +22,8 @@ export interface Member {
   /** By the clock of who admitted it, ms since the epoch of Unix. */
   readonly admittedAtMs: number;
   readonly standing: "active" | "revoked" | "left";
+  /** Who has put it out. */
+  readonly endedBy: Key | undefined;
   /** The number of the epoch that admitted it; undefined while it is only provisional. */
   readonly epoch: number | undefined;
   /** The signed admission; of the founder, the genesis. */
@@ -41,8 +45,20 @@ export interface Domain {
   readonly founder: Key;
   /** Once somebody belongs to it, only its own members invite into it. */
   readonly taken: boolean;
+  /** Whether it counts by itself. One on trial does not: what its machines say counts as the first domain's, whose admin made it. */
+  readonly hasVoice: boolean;
   /** The signed statement that made it; of the first domain, the genesis. */
   readonly bytes: Uint8Array;
+}
+
+/** What waits to be accepted. */
+export interface Proposal {
+  readonly by: Key;
+  readonly what:
+    | { readonly kind: "domain"; readonly name: string }
+    | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy };
+  /** Peer keys of those who speak for a domain and have. */
+  readonly accepted: ReadonlySet<Key>;
 }
 
 /** Treated as immutable by everyone but {@link applyOperation}, which changes a copy of its caller's. */
@@ -63,6 +79,13 @@ export interface State {
   readonly invited: Map<Key, readonly Key[]>;
   /** Numbers that each author has used. */
   readonly used: Map<Key, Set<number>>;
+  /** By the id of the statement. */
+  readonly proposals: Map<Digest, Proposal>;
+  policy: Ruling;
+  /** Whether new domains are on trial until others accept them. */
+  hasTrial: boolean;
+  /** As the newest epoch has it. */
+  readonly council: Council;
 }
 
 /** Why an operation changes nothing. */
@@ -86,13 +109,19 @@ export type Refusal =
   | "too-many-members"
   | "member-unknown"
   | "member-gone"
-  | "member-foreign";
+  | "member-foreign"
+  | "policy-changed"
+  | "policy-same"
+  | "too-many-proposals"
+  | "proposal-unknown"
+  | "not-a-speaker"
+  | "accepted-already";
 
 /** @returns undefined when the statement is no genesis */
 export function stateOf(genesis: Checked): State | undefined {
   const { what, author, atMs } = genesis.statement;
   if (what.kind !== "genesis") return undefined;
-  const { founder, domain, name } = what;
+  const { founder, domain, name, hasTrial = false } = what;
   const member: Member = {
     key: author,
     attestationKey: founder.attestationKey,
@@ -102,21 +131,27 @@ export function stateOf(genesis: Checked): State | undefined {
     rank: 0,
     admittedAtMs: atMs,
     standing: "active",
+    endedBy: undefined,
     epoch: 0,
     admission: genesis.bytes,
   };
+  const members = new Map([[author, member]]);
   return {
     network: genesis.id,
     name,
     genesisDomain: domain,
     epoch: { number: 0, id: genesis.id },
-    members: new Map([[author, member]]),
+    members,
     names: new Set([founder.name]),
     keys: new Set([author, founder.attestationKey]),
-    domains: new Map([[domain, { name: domain, founder: author, taken: true, bytes: genesis.bytes }]]),
+    domains: new Map([[domain, { name: domain, founder: author, taken: true, hasVoice: true, bytes: genesis.bytes }]]),
     invitations: new Map(),
     invited: new Map(),
     used: new Map(),
+    proposals: new Map(),
+    policy: NO_RULING,
+    hasTrial,
+    council: councilOf(members, domain, () => true),
   };
 }
 
@@ -131,7 +166,24 @@ export function copyState(state: State, epoch: State["epoch"] = state.epoch): St
     invitations: new Map(state.invitations),
     invited: new Map(state.invited),
     used: new Map([...state.used].map(([key, numbers]) => [key, new Set(numbers)])),
+    proposals: new Map(state.proposals),
   };
+}
+
+/** The same at the end of an epoch: who speaks for whom follows from what it decided. */
+export function seated(state: State): State {
+  return { ...state, council: councilOf(state.members, state.genesisDomain, (domain) => hasVoice(state, domain)) };
+}
+
+function hasVoice({ domains }: State, domain: string): boolean {
+  return domains.get(domain)?.hasVoice === true;
+}
+
+/** The domain as which a member's word counts; "" of who is none. One on trial counts as the first. */
+export function countedDomain(state: State, key: Key): string {
+  const domain = state.members.get(key)?.domain;
+  if (domain === undefined) return "";
+  return hasVoice(state, domain) ? domain : state.genesisDomain;
 }
 
 function isActive(state: State, key: Key): boolean {
@@ -153,12 +205,12 @@ export function admins(state: State): Member[] {
  *
  * @param epoch the number of the epoch that holds the operation, undefined while none does
  */
-export function applyOperation(state: State, { statement, bytes }: Checked, epoch: number | undefined): Refusal | undefined {
+export function applyOperation(state: State, { id, statement, bytes }: Checked, epoch: number | undefined): Refusal | undefined {
   const { author, sequence, what } = statement;
   if (statement.network !== state.network || what.kind === "genesis" || what.kind === "epoch") return "other-network";
   if (!isActive(state, author)) return "not-a-member";
   if (state.used.get(author)?.has(sequence) === true) return "sequence-used";
-  const refusal = applyWhat(state, statement, what, { bytes, epoch });
+  const refusal = applyWhat(state, statement, what, { id, bytes, epoch });
   if (refusal !== undefined) return refusal;
   const used = state.used.get(author) ?? new Set();
   state.used.set(author, used.add(sequence));
@@ -166,6 +218,7 @@ export function applyOperation(state: State, { statement, bytes }: Checked, epoc
 }
 
 interface Origin {
+  readonly id: Digest;
   readonly bytes: Uint8Array;
   readonly epoch: number | undefined;
 }
@@ -173,7 +226,7 @@ interface Origin {
 function applyWhat(state: State, statement: Statement, what: Operation, origin: Origin): Refusal | undefined {
   switch (what.kind) {
     case "domain":
-      return applyDomain(state, statement.author, what.name, origin.bytes);
+      return applyDomain(state, statement.author, what.name, origin);
     case "invite":
       return applyInvite(state, statement, what, origin.bytes);
     case "admit":
@@ -181,17 +234,80 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
     case "revoke":
       return applyRevoke(state, statement.author, what.member);
     case "leave":
-      end(state, statement.author, "left");
+      end(state, statement.author, "left", undefined);
       return undefined;
+    case "policy":
+      return applyPolicy(state, statement.author, what, origin);
+    case "accept":
+      return applyAccept(state, statement.author, what.statement, origin.epoch);
   }
 }
 
-function applyDomain(state: State, author: Key, name: string, bytes: Uint8Array): Refusal | undefined {
+function applyDomain(state: State, author: Key, name: string, { id, bytes, epoch }: Origin): Refusal | undefined {
   if (!isAdmin(state, author)) return "not-an-admin";
   if (state.domains.has(name)) return "domain-exists";
   if (state.domains.size >= limits.domains) return "too-many-domains";
-  state.domains.set(name, { name, founder: author, taken: false, bytes });
+  const refusal = state.hasTrial ? propose(state, id, author, { kind: "domain", name }) : undefined;
+  if (refusal !== undefined) return refusal;
+  state.domains.set(name, { name, founder: author, taken: false, hasVoice: !state.hasTrial, bytes });
+  settle(state, id, epoch);
   return undefined;
+}
+
+function applyPolicy(
+  state: State,
+  author: Key,
+  { number, policy }: Extract<Operation, { kind: "policy" }>,
+  { id, epoch }: Origin,
+): Refusal | undefined {
+  if (!isAdmin(state, author)) return "not-an-admin";
+  // Whoever proposes has seen what it replaces: of two at once one is refused, and says so.
+  if (number !== state.policy.number + 1) return "policy-changed";
+  const { rules } = state.policy;
+  if (!isLaxer(policy, rules)) {
+    if (!isLaxer(rules, policy)) return "policy-same";
+    rule(state, { number, rules: policy, by: author, epoch });
+    return undefined;
+  }
+  const refusal = propose(state, id, author, { kind: "policy", number, policy });
+  if (refusal === undefined) settle(state, id, epoch);
+  return refusal;
+}
+
+function applyAccept(state: State, author: Key, statement: Digest, epoch: number | undefined): Refusal | undefined {
+  const proposal = state.proposals.get(statement);
+  if (proposal === undefined) return "proposal-unknown";
+  if (![...state.council.speakers.values()].includes(author)) return "not-a-speaker";
+  if (proposal.accepted.has(author)) return "accepted-already";
+  state.proposals.set(statement, { ...proposal, accepted: new Set([...proposal.accepted, author]) });
+  settle(state, statement, epoch);
+  return undefined;
+}
+
+function propose(state: State, id: Digest, by: Key, what: Proposal["what"]): Refusal | undefined {
+  const own = [...state.proposals.values()].filter((one) => one.by === by).length;
+  // Of who may give it no word is asked for; nothing of theirs stays here.
+  if (own >= limits.proposals && !areEnough(state.council, new Set([by]))) return "too-many-proposals";
+  state.proposals.set(id, { by, what, accepted: new Set([by]) });
+  return undefined;
+}
+
+/** What enough have accepted takes effect. */
+function settle(state: State, id: Digest, epoch: number | undefined): void {
+  const proposal = state.proposals.get(id);
+  if (proposal === undefined || !areEnough(state.council, proposal.accepted)) return;
+  state.proposals.delete(id);
+  const { by, what } = proposal;
+  if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, by, epoch });
+  const domain = state.domains.get(what.name);
+  if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });
+}
+
+function rule(state: State, ruling: Ruling): void {
+  state.policy = ruling;
+  state.hasTrial ||= ruling.rules.hasTrial === true;
+  // What was proposed in the place of the policy before is about something else now.
+  for (const [id, { what }] of state.proposals) if (what.kind === "policy") state.proposals.delete(id);
 }
 
 function applyInvite(
@@ -203,13 +319,15 @@ function applyInvite(
   const domain = state.domains.get(name);
   if (domain === undefined) return "domain-unknown";
   const own = state.members.get(author)?.domain === name;
-  if (!own && !(isAdmin(state, author) && !domain.taken)) return domain.taken ? "domain-foreign" : "not-an-admin";
+  // Who made it says who comes first: otherwise another admin could take the voice that was meant for somebody.
+  const mayBegin = isAdmin(state, author) && !domain.taken && (!state.hasTrial || domain.founder === author);
+  if (!own && !mayBegin) return domain.taken || isAdmin(state, author) ? "domain-foreign" : "not-an-admin";
   if (state.invitations.has(key)) return "invitation-exists";
   if (expiresAtMs <= atMs || expiresAtMs - atMs > limits.invitationMs) return "invitation-too-long";
   // By the author's own clock: whoever sets it forward to have more of them makes invitations that nobody redeems (see applyAdmit).
   const invited = state.invited.get(author) ?? [];
   const open = invited.filter((one) => isOpen(state.invitations.get(one), atMs));
-  if (open.length >= limits.openInvitations) return "too-many-invitations";
+  if (open.length >= invitationsUnder(state.policy.rules)) return "too-many-invitations";
   state.invited.set(author, [...invited, key]);
   state.invitations.set(key, { key, inviter: author, domain: name, issuedAtMs: atMs, expiresAtMs, redeemedBy: undefined, bytes });
   return undefined;
@@ -236,6 +354,7 @@ function applyAdmit(state: State, statement: Statement, request: JoinRequest, or
     rank: state.members.size,
     admittedAtMs: statement.atMs,
     standing: "active",
+    endedBy: undefined,
     epoch: origin.epoch,
     admission: origin.bytes,
   };
@@ -253,13 +372,13 @@ function applyRevoke(state: State, author: Key, target: Key): Refusal | undefine
   if (member === undefined) return "member-unknown";
   if (member.standing !== "active") return "member-gone";
   if (!isAdmin(state, author) && state.members.get(author)?.domain !== member.domain) return "member-foreign";
-  end(state, target, "revoked");
+  end(state, target, "revoked", author);
   return undefined;
 }
 
-function end(state: State, key: Key, standing: "revoked" | "left"): void {
+function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined): void {
   const member = state.members.get(key);
-  if (member !== undefined) state.members.set(key, { ...member, standing });
+  if (member !== undefined) state.members.set(key, { ...member, standing, endedBy });
 }
 
 function isOpen(invitation: Invitation | undefined, atMs: number): boolean {

@@ -5,7 +5,7 @@
  */
 import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
-import { type Member, type State, signerIn } from "./state.ts";
+import { countedDomain, type Member, type State, signerIn } from "./state.ts";
 
 /** All that two attestations must have in common to vouch for the same result, when and by whom it was made left out. */
 export type ResultClaim = Pick<Attestation, "manifest" | "action" | "entry" | "outputs" | "stdout" | "stderr">;
@@ -73,16 +73,22 @@ export function voter(state: State, signer: Key): Member | undefined {
   return member?.standing === "active" && member.epoch !== undefined ? member : undefined;
 }
 
+/** The domain whose voice that is; undefined of who has none. */
+export function voiceOf(state: State, signer: Key): string | undefined {
+  const member = voter(state, signer);
+  return member && countedDomain(state, member.key);
+}
+
 /** The answers to one action, the one of most domains first. @param attestations all of that action, signatures verified */
 export function answersOf(state: State, attestations: Iterable<Attestation>): Answer[] {
   const answers = new Map<Digest, { readonly byDomain: Map<string, Attestation>; readonly bySigner: Map<Key, Spoken> }>();
   for (const attestation of attestations) {
-    const member = voter(state, attestation.execution.signer);
-    if (member === undefined) continue;
+    const domain = voiceOf(state, attestation.execution.signer);
+    if (domain === undefined) continue;
     const outcome = outcomeKey(attestation);
     const answer = answers.get(outcome) ?? { byDomain: new Map<string, Attestation>(), bySigner: new Map<Key, Spoken>() };
-    if (!answer.byDomain.has(member.domain)) answer.byDomain.set(member.domain, attestation);
-    answer.bySigner.set(attestation.execution.signer, { domain: member.domain, attestation });
+    if (!answer.byDomain.has(domain)) answer.byDomain.set(domain, attestation);
+    answer.bySigner.set(attestation.execution.signer, { domain, attestation });
     answers.set(outcome, answer);
   }
   return [...answers]

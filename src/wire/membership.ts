@@ -13,7 +13,10 @@ import {
   isName,
   type JoinRequest,
   limits,
+  type NetworkPolicy,
+  type SharingPolicy,
   type Statement,
+  type ToolchainsAccept,
 } from "../base/index.ts";
 import type { SignedBytes } from "../contracts/index.ts";
 import { votesOf } from "./agreement.ts";
@@ -25,6 +28,8 @@ import {
   InvitationLineSchema,
   type JoinRequest as JoinRequestMessage,
   JoinRequestSchema,
+  type Policy as PolicyMessage,
+  type PolicySchema,
   SignedStatementSchema,
   type Statement as StatementMessage,
   StatementSchema,
@@ -36,6 +41,9 @@ const LINE_HOSTS = 4;
 const SECRET_BYTES = 16;
 const NONCE_BYTES = 16;
 const SIGNATURE_BYTES = 64;
+/** Their places are numbers in the schema, less one. */
+const SHARING: readonly SharingPolicy[] = ["speculative", "team", "release", "self"];
+const TOOLCHAINS: readonly ToolchainsAccept[] = ["network", "domain", "approved"];
 
 export function encodeStatement(statement: Statement): Uint8Array {
   return encode(StatementSchema, {
@@ -134,8 +142,8 @@ export function joinRequestOf(message: JoinRequestMessage | undefined): JoinRequ
 function whatMessage(what: Statement["what"]): NonNullable<Init<typeof StatementSchema>["what"]> {
   switch (what.kind) {
     case "genesis": {
-      const { name, domain, founder, nonce } = what;
-      return { case: "genesis", value: { name, domain, founder: identityMessage(founder), nonce } };
+      const { name, domain, founder, nonce, hasTrial } = what;
+      return { case: "genesis", value: { name, domain, founder: identityMessage(founder), nonce, rules: hasTrial === true ? 1 : 0 } };
     }
     case "domain":
       return { case: "domain", value: { name: what.name } };
@@ -147,6 +155,10 @@ function whatMessage(what: Statement["what"]): NonNullable<Init<typeof Statement
       return { case: "revoke", value: { member: bytesOf(what.member) } };
     case "leave":
       return { case: "leave", value: {} };
+    case "policy":
+      return { case: "policy", value: policyMessage(what.number, what.policy) };
+    case "accept":
+      return { case: "accept", value: { statement: bytesOf(what.statement) } };
     case "epoch":
       return { case: "epoch", value: { number: what.number, previous: bytesOf(what.previous), operations: [...what.operations] } };
   }
@@ -155,13 +167,15 @@ function whatMessage(what: Statement["what"]): NonNullable<Init<typeof Statement
 function whatOf(what: StatementMessage["what"]): Statement["what"] {
   switch (what.case) {
     case "genesis": {
-      const { name, domain, founder, nonce } = what.value;
+      const { name, domain, founder, nonce, rules } = what.value;
+      if (rules > 1) throw invalid("rules");
       return {
         kind: "genesis",
         name: named(name),
         domain: named(domain),
         founder: identityOf(founder),
         nonce: sized(nonce, NONCE_BYTES),
+        ...(rules === 1 && { hasTrial: true }),
       };
     }
     case "domain":
@@ -176,6 +190,10 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
       return { kind: "revoke", member: hexOf(what.value.member, 32) };
     case "leave":
       return { kind: "leave" };
+    case "policy":
+      return { kind: "policy", ...policyOf(what.value) };
+    case "accept":
+      return { kind: "accept", statement: hexOf(what.value.statement, 32) };
     case "epoch": {
       const { number, previous, operations } = what.value;
       if (number < 1 || number > limits.epochs) throw invalid("number");
@@ -184,6 +202,39 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
     case undefined:
       throw invalid("kind");
   }
+}
+
+function policyMessage(number: number, policy: NetworkPolicy): Init<typeof PolicySchema> {
+  const { sharing, quorum, auditOneOf, openInvitations, toolchains, hasTrial } = policy;
+  return {
+    number,
+    sharing: 1 + (sharing === undefined ? -1 : SHARING.indexOf(sharing)),
+    quorum: quorum ?? 0,
+    auditOneOf: auditOneOf ?? 0,
+    openInvitations: openInvitations ?? 0,
+    toolchains: 1 + (toolchains === undefined ? -1 : TOOLCHAINS.indexOf(toolchains)),
+    trial: hasTrial === true,
+  };
+}
+
+/** @throws {CairnError} frame-invalid */
+function policyOf(message: PolicyMessage): { readonly number: number; readonly policy: NetworkPolicy } {
+  const { number, quorum, auditOneOf, openInvitations, trial } = message;
+  const { quorumMost, auditMost } = limits.policy;
+  const sharing = SHARING[message.sharing - 1];
+  const toolchains = TOOLCHAINS[message.toolchains - 1];
+  const isKnown = (message.sharing === 0 || sharing !== undefined) && (message.toolchains === 0 || toolchains !== undefined);
+  if (!isKnown || number < 1 || number > limits.policy.changes) throw invalid("policy");
+  if (quorum > quorumMost || auditOneOf > auditMost || openInvitations > limits.openInvitations) throw invalid("policy");
+  const policy: NetworkPolicy = {
+    ...(sharing && { sharing }),
+    ...(quorum > 0 && { quorum }),
+    ...(auditOneOf > 0 && { auditOneOf }),
+    ...(openInvitations > 0 && { openInvitations }),
+    ...(toolchains && { toolchains }),
+    ...(trial && { hasTrial: true }),
+  };
+  return { number, policy };
 }
 
 function decisionMessage({ view, votes }: Decision): Init<typeof DecisionSchema> {

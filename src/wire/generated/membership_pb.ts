@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file membership.proto.
  */
 export const file_membership: GenFile = /*@__PURE__*/
-  fileDesc("ChBtZW1iZXJzaGlwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxImUKD1NpZ25lZFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEiwKCGRlY2lzaW9uGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5EZWNpc2lvbiI9CghEZWNpc2lvbhIMCgR2aWV3GAEgASgNEg8KB2RvbWFpbnMYAiADKA0SEgoKc2lnbmF0dXJlcxgDIAMoDCKFAwoJU3RhdGVtZW50Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgNEg0KBWF0X21zGAQgASgEEiwKB2dlbmVzaXMYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLkdlbmVzaXNIABIqCgZkb21haW4YBiABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkRvbWFpbkgAEioKBmludml0ZRgHIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuSW52aXRlSAASKAoFYWRtaXQYCCABKAsyFy5jYWlybi5uZXR3b3JrLnYxLkFkbWl0SAASKgoGcmV2b2tlGAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5SZXZva2VIABIoCgVsZWF2ZRgKIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuTGVhdmVIABIoCgVlcG9jaBgLIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuRXBvY2hIAEIGCgR3aGF0ImwKCElkZW50aXR5EhAKCHBlZXJfa2V5GAEgASgMEhcKD2F0dGVzdGF0aW9uX2tleRgCIAEoDBITCgtjZXJ0aWZpY2F0ZRgDIAEoDBISCgpwb3NzZXNzaW9uGAQgASgMEgwKBG5hbWUYBSABKAkiYwoHR2VuZXNpcxIMCgRuYW1lGAEgASgJEg4KBmRvbWFpbhgCIAEoCRIrCgdmb3VuZGVyGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5JZGVudGl0eRINCgVub25jZRgEIAEoDCIWCgZEb21haW4SDAoEbmFtZRgBIAEoCSI8CgZJbnZpdGUSCwoDa2V5GAEgASgMEg4KBmRvbWFpbhgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgEIjcKBUFkbWl0Ei4KB3JlcXVlc3QYASABKAsyHS5jYWlybi5uZXR3b3JrLnYxLkpvaW5SZXF1ZXN0IogBCgtKb2luUmVxdWVzdBIPCgduZXR3b3JrGAEgASgMEhIKCmludml0YXRpb24YAiABKAwSLAoIaWRlbnRpdHkYAyABKAsyGi5jYWlybi5uZXR3b3JrLnYxLklkZW50aXR5EhUKDWJ5X2ludml0YXRpb24YBCABKAwSDwoHYnlfcGVlchgFIAEoDCIYCgZSZXZva2USDgoGbWVtYmVyGAEgASgMIgcKBUxlYXZlIj0KBUVwb2NoEg4KBm51bWJlchgBIAEoDRIQCghwcmV2aW91cxgCIAEoDBISCgpvcGVyYXRpb25zGAMgAygMIlgKDkludml0YXRpb25MaW5lEg8KB25ldHdvcmsYASABKAwSDgoGc2VjcmV0GAIgASgMEiUKBWhvc3RzGAMgAygLMhYuY2Fpcm4ubmV0d29yay52MS5Ib3N0IisKBEhvc3QSEAoIcGVlcl9rZXkYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJYgZwcm90bzM");
+  fileDesc("ChBtZW1iZXJzaGlwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxImUKD1NpZ25lZFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEiwKCGRlY2lzaW9uGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5EZWNpc2lvbiI9CghEZWNpc2lvbhIMCgR2aWV3GAEgASgNEg8KB2RvbWFpbnMYAiADKA0SEgoKc2lnbmF0dXJlcxgDIAMoDCLdAwoJU3RhdGVtZW50Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgNEg0KBWF0X21zGAQgASgEEiwKB2dlbmVzaXMYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLkdlbmVzaXNIABIqCgZkb21haW4YBiABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkRvbWFpbkgAEioKBmludml0ZRgHIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuSW52aXRlSAASKAoFYWRtaXQYCCABKAsyFy5jYWlybi5uZXR3b3JrLnYxLkFkbWl0SAASKgoGcmV2b2tlGAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5SZXZva2VIABIoCgVsZWF2ZRgKIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuTGVhdmVIABIoCgVlcG9jaBgLIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuRXBvY2hIABIqCgZwb2xpY3kYDCABKAsyGC5jYWlybi5uZXR3b3JrLnYxLlBvbGljeUgAEioKBmFjY2VwdBgNIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuQWNjZXB0SABCBgoEd2hhdCJsCghJZGVudGl0eRIQCghwZWVyX2tleRgBIAEoDBIXCg9hdHRlc3RhdGlvbl9rZXkYAiABKAwSEwoLY2VydGlmaWNhdGUYAyABKAwSEgoKcG9zc2Vzc2lvbhgEIAEoDBIMCgRuYW1lGAUgASgJInIKB0dlbmVzaXMSDAoEbmFtZRgBIAEoCRIOCgZkb21haW4YAiABKAkSKwoHZm91bmRlchgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuSWRlbnRpdHkSDQoFbm9uY2UYBCABKAwSDQoFcnVsZXMYBSABKA0iFgoGRG9tYWluEgwKBG5hbWUYASABKAkiPAoGSW52aXRlEgsKA2tleRgBIAEoDBIOCgZkb21haW4YAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoBCI3CgVBZG1pdBIuCgdyZXF1ZXN0GAEgASgLMh0uY2Fpcm4ubmV0d29yay52MS5Kb2luUmVxdWVzdCKIAQoLSm9pblJlcXVlc3QSDwoHbmV0d29yaxgBIAEoDBISCgppbnZpdGF0aW9uGAIgASgMEiwKCGlkZW50aXR5GAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5JZGVudGl0eRIVCg1ieV9pbnZpdGF0aW9uGAQgASgMEg8KB2J5X3BlZXIYBSABKAwiGAoGUmV2b2tlEg4KBm1lbWJlchgBIAEoDCIHCgVMZWF2ZSKMAQoGUG9saWN5Eg4KBm51bWJlchgBIAEoDRIPCgdzaGFyaW5nGAIgASgNEg4KBnF1b3J1bRgDIAEoDRIUCgxhdWRpdF9vbmVfb2YYBCABKA0SGAoQb3Blbl9pbnZpdGF0aW9ucxgFIAEoDRISCgp0b29sY2hhaW5zGAYgASgNEg0KBXRyaWFsGAcgASgIIhsKBkFjY2VwdBIRCglzdGF0ZW1lbnQYASABKAwiPQoFRXBvY2gSDgoGbnVtYmVyGAEgASgNEhAKCHByZXZpb3VzGAIgASgMEhIKCm9wZXJhdGlvbnMYAyADKAwiWAoOSW52aXRhdGlvbkxpbmUSDwoHbmV0d29yaxgBIAEoDBIOCgZzZWNyZXQYAiABKAwSJQoFaG9zdHMYAyADKAsyFi5jYWlybi5uZXR3b3JrLnYxLkhvc3QiKwoESG9zdBIQCghwZWVyX2tleRgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAliBnByb3RvMw");
 
 /**
  * @generated from message cairn.network.v1.SignedStatement
@@ -158,6 +158,18 @@ export type Statement = Message<"cairn.network.v1.Statement"> & {
      */
     value: Epoch;
     case: "epoch";
+  } | {
+    /**
+     * @generated from field: cairn.network.v1.Policy policy = 12;
+     */
+    value: Policy;
+    case: "policy";
+  } | {
+    /**
+     * @generated from field: cairn.network.v1.Accept accept = 13;
+     */
+    value: Accept;
+    case: "accept";
   } | { case: undefined; value?: undefined };
 };
 
@@ -238,6 +250,13 @@ export type Genesis = Message<"cairn.network.v1.Genesis"> & {
    * @generated from field: bytes nonce = 4;
    */
   nonce: Uint8Array;
+
+  /**
+   * 0: every domain that an admin makes counts; 1: see "Domains on trial".
+   *
+   * @generated from field: uint32 rules = 5;
+   */
+  rules: number;
 };
 
 /**
@@ -384,6 +403,88 @@ export const LeaveSchema: GenMessage<Leave> = /*@__PURE__*/
   messageDesc(file_membership, 10);
 
 /**
+ * The whole of it, in the place of the policy before. What is 0 or empty is left to each machine.
+ *
+ * @generated from message cairn.network.v1.Policy
+ */
+export type Policy = Message<"cairn.network.v1.Policy"> & {
+  /**
+   * One more than that of the policy which it replaces; the first is 1.
+   *
+   * @generated from field: uint32 number = 1;
+   */
+  number: number;
+
+  /**
+   * 1 speculative, 2 team, 3 release, 4 self.
+   *
+   * @generated from field: uint32 sharing = 2;
+   */
+  sharing: number;
+
+  /**
+   * Domains that must vouch for a result.
+   *
+   * @generated from field: uint32 quorum = 3;
+   */
+  quorum: number;
+
+  /**
+   * Of so many results that enough vouch for, one is executed again.
+   *
+   * @generated from field: uint32 audit_one_of = 4;
+   */
+  auditOneOf: number;
+
+  /**
+   * Of one member.
+   *
+   * @generated from field: uint32 open_invitations = 5;
+   */
+  openInvitations: number;
+
+  /**
+   * 1 network, 2 domain, 3 approved.
+   *
+   * @generated from field: uint32 toolchains = 6;
+   */
+  toolchains: number;
+
+  /**
+   * From here on new domains are on trial; for networks that were founded without. Never taken back.
+   *
+   * @generated from field: bool trial = 7;
+   */
+  trial: boolean;
+};
+
+/**
+ * Describes the message cairn.network.v1.Policy.
+ * Use `create(PolicySchema)` to create a new message.
+ */
+export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
+  messageDesc(file_membership, 11);
+
+/**
+ * @generated from message cairn.network.v1.Accept
+ */
+export type Accept = Message<"cairn.network.v1.Accept"> & {
+  /**
+   * Id of a Domain that is on trial, or of a Policy that waits.
+   *
+   * @generated from field: bytes statement = 1;
+   */
+  statement: Uint8Array;
+};
+
+/**
+ * Describes the message cairn.network.v1.Accept.
+ * Use `create(AcceptSchema)` to create a new message.
+ */
+export const AcceptSchema: GenMessage<Accept> = /*@__PURE__*/
+  messageDesc(file_membership, 12);
+
+/**
  * @generated from message cairn.network.v1.Epoch
  */
 export type Epoch = Message<"cairn.network.v1.Epoch"> & {
@@ -412,7 +513,7 @@ export type Epoch = Message<"cairn.network.v1.Epoch"> & {
  * Use `create(EpochSchema)` to create a new message.
  */
 export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
-  messageDesc(file_membership, 11);
+  messageDesc(file_membership, 13);
 
 /**
  * What `cairn invite` prints, after "cairn1-", with four bytes of CRC-32 behind it.
@@ -443,7 +544,7 @@ export type InvitationLine = Message<"cairn.network.v1.InvitationLine"> & {
  * Use `create(InvitationLineSchema)` to create a new message.
  */
 export const InvitationLineSchema: GenMessage<InvitationLine> = /*@__PURE__*/
-  messageDesc(file_membership, 12);
+  messageDesc(file_membership, 14);
 
 /**
  * @generated from message cairn.network.v1.Host
@@ -467,5 +568,5 @@ export type Host = Message<"cairn.network.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_membership, 13);
+  messageDesc(file_membership, 15);
 

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type NetworkPolicy, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
+import { judge } from "./judge.ts";
+import { admit, agree, codec, copyOf, found, machine, START, signed } from "./membership.fixture.ts";
+import { auditUnder, invitationsUnder, isLaxer, sharingUnder, toolchainsUnder } from "./policy.ts";
+import { attestedBy, executed, trustWorld } from "./trust.fixture.ts";
+
+const SHARING: readonly SharingPolicy[] = ["speculative", "team", "release", "self"];
+const TOOLCHAINS: readonly ToolchainsAccept[] = ["network", "domain", "approved"];
+
+const policies: fc.Arbitrary<NetworkPolicy> = fc.record(
+  {
+    sharing: fc.constantFrom(...SHARING),
+    quorum: fc.integer({ min: 1, max: 6 }),
+    auditOneOf: fc.integer({ min: 1, max: 100 }),
+    openInvitations: fc.integer({ min: 1, max: 5 }),
+    toolchains: fc.constantFrom(...TOOLCHAINS),
+    hasTrial: fc.constant(true),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+/** What a machine is held to, each number greater where it is stricter. */
+function held(rules: NetworkPolicy, own: SharingPolicy, toolchains: ToolchainsAccept): number[] {
+  const tier = sharingUnder(rules, own);
+  return [
+    SHARING.indexOf(tier),
+    TOOLCHAINS.indexOf(toolchainsUnder(rules, toolchains)),
+    rules.quorum ?? 0,
+    -auditUnder(rules, tier),
+    -invitationsUnder(rules),
+  ];
+}
+
+test("a machine is never held to less than it says itself, nor to less than the network says", () => {
+  fc.assert(
+    fc.property(policies, fc.constantFrom(...SHARING), fc.constantFrom(...TOOLCHAINS), (rules, own, toolchains) => {
+      const [sharing = -1, accepts = -1] = held(rules, own, toolchains);
+      assert.ok(sharing >= SHARING.indexOf(own) && sharing >= SHARING.indexOf(rules.sharing ?? "speculative"));
+      assert.ok(accepts >= TOOLCHAINS.indexOf(toolchains) && accepts >= TOOLCHAINS.indexOf(rules.toolchains ?? "network"));
+    }),
+  );
+});
+
+test("what is not laxer holds no machine to less, whatever that one says; and of two that differ one at least is laxer", () => {
+  fc.assert(
+    fc.property(policies, policies, fc.constantFrom(...SHARING), fc.constantFrom(...TOOLCHAINS), (next, before, own, toolchains) => {
+      const now = held(next, own, toolchains);
+      const then = held(before, own, toolchains);
+      if (!isLaxer(next, before)) assert.ok(now.every((place, at) => place >= (then[at] ?? 0)));
+      else assert.ok(!isLaxer(before, before));
+    }),
+  );
+});
+
+test("a policy travels as it is", () => {
+  fc.assert(
+    fc.property(policies, fc.integer({ min: 1, max: 65_536 }), (policy, number) => {
+      const founder = machine(1);
+      const what = { kind: "policy", number, policy } as const;
+      const read = codec.decodeStatement(codec.decodeSigned(signed(founder.keys, "00".repeat(32), 1, what)).statement);
+      assert.deepEqual(read.what, what);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("a policy holds from the epoch on that has it, for all who have that epoch", () => {
+  const founder = machine(1);
+  const network = found(founder);
+  const issued = network.issue(founder.keys, { kind: "policy", number: 1, policy: { sharing: "release" } }, START);
+  assert.equal(issued.kind, "issued");
+  assert.deepEqual(network.state?.policy.rules, {}, "nobody has decided it yet");
+  assert.deepEqual(network.intended?.policy.rules, { sharing: "release" });
+  agree(network, [founder]);
+  assert.deepEqual(network.state?.policy, { number: 1, rules: { sharing: "release" }, by: founder.keys.publicKey, epoch: 1 });
+  assert.deepEqual(copyOf(network).state?.policy, network.state?.policy);
+});
+
+test("of two policies at once one stands, and the other one is refused rather than lost", () => {
+  const [founder, second] = [machine(1), machine(2)];
+  const network = found(founder);
+  admit(network, founder, second, 1);
+  agree(network, [founder]);
+  const late = copyOf(network);
+  network.issue(founder.keys, { kind: "policy", number: 1, policy: { quorum: 3 } }, START);
+  agree(network, [founder]);
+  late.issue(second.keys, { kind: "policy", number: 1, policy: { sharing: "release" } }, START);
+  network.merge(late.statements().map(({ bytes }) => bytes));
+  agree(network, [founder]);
+  assert.deepEqual(network.state?.policy.rules, { quorum: 3 });
+  const again = network.issue(second.keys, { kind: "policy", number: 1, policy: { sharing: "release" } }, START);
+  assert.deepEqual(again, { kind: "refused", why: "policy-changed" });
+});
+
+test("a junior admin may make policy stricter alone; laxer only when who speaks for the first domain accepts it", () => {
+  const [founder, junior] = [machine(1), machine(2)];
+  const network = found(founder);
+  admit(network, founder, junior, 1);
+  agree(network, [founder]);
+  network.issue(junior.keys, { kind: "policy", number: 1, policy: { sharing: "release" } }, START);
+  agree(network, [junior]);
+  assert.deepEqual(network.state?.policy.rules, { sharing: "release" });
+  network.issue(junior.keys, { kind: "policy", number: 2, policy: {} }, START);
+  agree(network, [junior]);
+  assert.deepEqual(network.state?.policy.rules, { sharing: "release" });
+  const [id = ""] = network.state?.proposals.keys() ?? [];
+  assert.deepEqual(network.issue(junior.keys, { kind: "accept", statement: id }, START), { kind: "refused", why: "not-a-speaker" });
+  network.issue(founder.keys, { kind: "accept", statement: id }, START);
+  agree(network, [junior]);
+  assert.deepEqual(network.state?.policy.rules, {});
+  assert.equal(network.state?.proposals.size, 0);
+});
+
+test("the reader goes by what the network has decided, and by its own policy where that is stricter", () => {
+  const world = trustWorld([1, 1, 1]);
+  const [[home], [partner], [third]] = world.signers as never as [[Signer], [Signer], [Signer]];
+  const { network } = world.state;
+  const made = executed("a", "x");
+  const claim = attestedBy(network, partner, made);
+  const known = [claim, attestedBy(network, third, made)];
+  const verdict = (policy: SharingPolicy): string => {
+    const state = world.membership.state ?? world.state;
+    const judged = judge({ policy, self: home.keys.publicKey, state, discredited: new Set() }, claim, () => known);
+    return judged.kind === "believed" ? judged.tier : judged.why;
+  };
+  const decide = (number: number, policy: NetworkPolicy): void => {
+    assert.equal(world.membership.issue(home.keys, { kind: "policy", number, policy }, START).kind, "issued");
+    agree(world.membership, [home]);
+  };
+  assert.equal(verdict("team"), "team");
+  assert.equal(verdict("release"), "too-few-domains");
+  decide(1, { sharing: "release" });
+  assert.equal(verdict("team"), "too-few-domains", "the network is stricter");
+  decide(2, { quorum: 3 });
+  assert.equal(verdict("speculative"), "too-few-domains");
+  decide(3, { sharing: "speculative" });
+  assert.equal(verdict("team"), "team");
+  assert.equal(verdict("self"), "policy", "the machine is stricter");
+  decide(4, { sharing: "self" });
+  assert.equal(verdict("speculative"), "policy");
+});
+
+type Signer = ReturnType<typeof trustWorld>["signers"][number][number];

@@ -1,0 +1,61 @@
+/**
+ * The network's policy and a machine's own: whichever is stricter holds, setting by setting.
+ *
+ * Knows: what is stricter than what. Does not know: who may decide a policy, or what a setting does.
+ */
+import { type Key, limits, type NetworkPolicy, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
+
+/** What an epoch has decided. */
+export interface Ruling {
+  /** 0 before the first. */
+  readonly number: number;
+  readonly rules: NetworkPolicy;
+  /** Who proposed it, and in which epoch it took effect; undefined before the first. */
+  readonly by: Key | undefined;
+  readonly epoch: number | undefined;
+}
+
+export const NO_RULING: Ruling = { number: 0, rules: {}, by: undefined, epoch: undefined };
+
+/** The laxest first. */
+const SHARING: readonly SharingPolicy[] = ["speculative", "team", "release", "self"];
+const TOOLCHAINS: readonly ToolchainsAccept[] = ["network", "domain", "approved"];
+
+/** The reader's tier: the network's, or this machine's own where that is stricter. */
+export function sharingUnder({ sharing }: NetworkPolicy, own: SharingPolicy): SharingPolicy {
+  return stricter(SHARING, own, sharing);
+}
+
+export function toolchainsUnder({ toolchains }: NetworkPolicy, own: ToolchainsAccept): ToolchainsAccept {
+  return stricter(TOOLCHAINS, own, toolchains);
+}
+
+/** Of results that enough domains vouch for, one of so many is executed again under that tier. */
+export function auditUnder({ auditOneOf }: NetworkPolicy, tier: SharingPolicy): number {
+  return Math.min(
+    auditOneOf ?? Number.POSITIVE_INFINITY,
+    tier === "release" || tier === "self" ? limits.trust.auditRelease : limits.trust.auditTeam,
+  );
+}
+
+export function invitationsUnder({ openInvitations }: NetworkPolicy): number {
+  return Math.min(openInvitations ?? Number.POSITIVE_INFINITY, limits.openInvitations);
+}
+
+/** Whether anything is allowed under `next` that is not under `before`. */
+export function isLaxer(next: NetworkPolicy, before: NetworkPolicy): boolean {
+  const places = (rules: NetworkPolicy): readonly number[] => [
+    rules.sharing === undefined ? -1 : SHARING.indexOf(rules.sharing),
+    rules.toolchains === undefined ? -1 : TOOLCHAINS.indexOf(rules.toolchains),
+    rules.quorum ?? 0,
+    -(rules.auditOneOf ?? Number.POSITIVE_INFINITY),
+    -(rules.openInvitations ?? Number.POSITIVE_INFINITY),
+    Number(rules.hasTrial === true),
+  ];
+  const held = places(before);
+  return places(next).some((place, at) => place < (held[at] ?? 0));
+}
+
+function stricter<T>(order: readonly T[], own: T, networks: T | undefined): T {
+  return networks !== undefined && order.indexOf(networks) > order.indexOf(own) ? networks : own;
+}
