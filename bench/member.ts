@@ -117,6 +117,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     mdns: false,
     peers: [],
     policy: "self",
+    toolchains: "domain",
     circle: "domain",
     copies: 0,
     directory: "auto",

@@ -61,6 +61,16 @@ export function epochLines(epochs: EpochFacts, paint: Paint): string[] {
   ];
 }
 
+/** What waits for other domains, where anything does. */
+export function waitLine(done: unknown, then: string, paint: Paint): string {
+  const accepted = listIn(done, "accepted").filter((one) => typeof one === "string");
+  const needed = numberIn(done, "needed");
+  if (field(done, "inEffect") === true) return `${paint.good("decided")}  ${then}, for all who have that epoch`;
+  if (field(done, "waits") !== true) return `${paint.careful("asked")}  ${then} when an epoch has it; cairn members tells`;
+  const by = accepted.length === 0 ? "" : ` (${accepted.join(", ")})`;
+  return `${paint.careful("waits")}  ${accepted.length} of ${counted(needed, "domain")} accept it${by}; the others say so with ${paint.name("cairn accept")}`;
+}
+
 /** What came of `cairn revoke`. */
 export function revokedLines(done: unknown, paint: Paint): string[] {
   const name = textIn(done, "revoked");

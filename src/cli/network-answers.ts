@@ -29,6 +29,7 @@ export interface MemberRow {
   readonly self: boolean;
   readonly connected: boolean;
   readonly provisional: boolean;
+  readonly onTrial: boolean;
   readonly invitedBy: string;
   readonly presence: PresenceRow;
 }
@@ -91,6 +92,7 @@ export function readMembers(answer: unknown): MemberList {
       self: field(row, "self") === true,
       connected: field(row, "connected") === true,
       provisional: field(row, "provisional") === true,
+      onTrial: field(row, "onTrial") === true,
       invitedBy: textIn(row, "invitedBy"),
       presence: readPresence(field(row, "presence")),
     })),

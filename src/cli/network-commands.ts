@@ -76,7 +76,8 @@ export async function members(context: Context, options: Json, signal: AbortSign
       if (row.self) return "this machine";
       return row.connected ? paint.good("connected") : paint.careful(row.presence === "goodbye" ? "went down" : "not connected");
     };
-    const remarks = (row: MemberRow): string => [row.admin ? "admin" : "", row.provisional ? "provisional" : ""].filter(Boolean).join(", ");
+    const remarks = (row: MemberRow): string =>
+      [row.admin ? "admin" : "", row.provisional ? "provisional" : "", row.onTrial ? "on trial" : ""].filter(Boolean).join(", ");
     const head = ["name", "domain", "peer key", "state", "cores", "load", "free", "jobs", "cache", "invited by", "role"].map((title) =>
       paint.dim(title),
     );

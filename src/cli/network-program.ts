@@ -8,6 +8,7 @@ import { limits } from "../base/index.ts";
 import type { Context } from "./context.ts";
 import { publishName, resolveName } from "./name-commands.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
+import { accept, policy, proposals, setPolicy } from "./policy-commands.ts";
 import { share } from "./share-commands.ts";
 import { readSize } from "./sizes.ts";
 import { expose, forward, measure } from "./tunnel-commands.ts";
@@ -73,6 +74,30 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .argument("<member>", "a name, or the beginning of a key")
     .option("--json", "as JSON")
     .action((member, options) => finish(revoke(context, member, options, signal)));
+
+  const group = add("policy", "tell or change what the network demands of its machines", [
+    ["cairn policy", "what the network demands, what this machine is configured to, and which of them holds"],
+    ["cairn policy set sharing release", "from the next epoch on; a machine may be stricter, never laxer"],
+    ["cairn policy set quorum own", "takes it back: each machine goes by its own; waits until others accept it, as what is laxer does"],
+  ]);
+  group
+    .command("set")
+    .description("demand something else from the next epoch on")
+    .argument("<setting>", "sharing, quorum, audit, invitations, toolchains or trial")
+    .argument("<value>", "as cairn policy shows it, or own: what each machine says itself")
+    .option("--json", "as JSON")
+    .addHelpText("after", POLICY_HELP)
+    .action((setting, value, options) => finish(setPolicy(context, setting, value, options, signal)));
+  group.option("--json", "as JSON").action((options) => finish(policy(context, options, signal)));
+
+  add("accept", "tell or accept what one admin alone may not give: a voice to a new domain, a laxer policy", [
+    ["cairn accept", "what waits, and who has accepted it"],
+    ["cairn accept partner", "on the machine that speaks for a domain: partner is to count by itself"],
+    ["cairn accept policy", ""],
+  ])
+    .argument("[what]", "a domain, policy, or the beginning of an id")
+    .option("--json", "as JSON")
+    .action((what, options) => finish(what === undefined ? proposals(context, options, signal) : accept(context, what, options, signal)));
 
   add("leave", "leave the network, and forget its keys", [["cairn leave", ""]])
     .option("--force", "even if nobody is left who could decide who belongs to it")
@@ -145,6 +170,16 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
       finish(forward(context, list === true ? undefined : listen, target, options, signal)),
     );
 }
+
+const POLICY_HELP = `
+Settings
+  sharing      speculative, team, release, self   when results of others are used (sharing.policy)
+  quorum       1 to 64                            domains that must vouch for a result
+  audit        1 to 1000                          of so many results that enough vouch for, one is executed again
+  invitations  1 to 5                             invitations of one member that are open
+  toolchains   network, domain, approved          whose toolchains are taken unasked (toolchains.accept)
+  trial        on                                 new domains count when others accept them; cannot be taken back
+`;
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

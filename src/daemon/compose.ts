@@ -175,6 +175,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         relayCircuits: config.networkRelayCircuits,
         peers: readStaticPeers(config.networkPeers) ?? [],
         policy: config.sharingPolicy,
+        toolchains: config.toolchainsAccept,
         circle: config.workWith,
         copies: config.sharingCopies,
         directory: config.sharingDirectory,
@@ -183,17 +184,14 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     ),
   );
   const sharing = stack.use(
-    new SharingService(
-      {
-        store,
-        index,
-        log,
-        network: () => network.sharing,
-        isStarting: () => network.isStarting,
-        random: () => randomInt(CHANCES) / CHANCES,
-      },
-      { policy: config.sharingPolicy },
-    ),
+    new SharingService({
+      store,
+      index,
+      log,
+      network: () => network.sharing,
+      isStarting: () => network.isStarting,
+      random: () => randomInt(CHANCES) / CHANCES,
+    }),
   );
   const helpers = (): Helpers | undefined => {
     const { workers, placement } = network;

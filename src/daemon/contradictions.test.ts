@@ -23,7 +23,7 @@ test("what nobody believable vouches for any more is forgotten, once for each ac
     recalled: () => void recalled.push("now"),
     log: silentLog,
   });
-  contradictions.look([...new Set(shelf.map(({ manifest }) => manifest)), digestOf("unknown")]);
+  void contradictions.look([...new Set(shelf.map(({ manifest }) => manifest)), digestOf("unknown")]);
   assert.deepEqual(forgotten, [], "nobody waits for it");
   for (let i = 0; i < 10; i++) await otherWork();
   assert.deepEqual([forgotten, recalled.length], [[executed("doubted", "x").entry.action], 1]);

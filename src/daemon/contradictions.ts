@@ -23,17 +23,20 @@ export class Contradictions implements Disposable {
   readonly #parts: ContradictionsParts;
   /** Requests of which more is known, who has waited longest first. */
   readonly #waiting = new Set<Digest>();
-  #isWorking = false;
+  #working: Promise<void> | undefined; // Never rejects.
   #isOver = false;
 
   constructor(parts: ContradictionsParts) {
     this.#parts = parts;
   }
 
-  /** More is known of results of these requests. Returns at once. */
-  look(manifests: readonly Digest[]): void {
+  /** More is known of results of these requests, or more is wanted. Begins soon; resolves when nothing waits. */
+  look(manifests: readonly Digest[]): Promise<void> {
     for (const manifest of manifests) if (this.#waiting.size < limits.trust.lookedAgain) this.#waiting.add(manifest);
-    if (!this.#isWorking) void this.#work();
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
   }
 
   [Symbol.dispose](): void {
@@ -42,7 +45,6 @@ export class Contradictions implements Disposable {
   }
 
   async #work(): Promise<void> {
-    this.#isWorking = true;
     await otherWork(); // What is told together is looked at together.
     for (const manifest of this.#waiting) {
       if (this.#isOver) break;
@@ -54,7 +56,6 @@ export class Contradictions implements Disposable {
       }
       await otherWork();
     }
-    this.#isWorking = false;
   }
 
   #lookAt(manifest: Digest): void {

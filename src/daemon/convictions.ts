@@ -10,6 +10,7 @@ import type { Attestation } from "../contracts/index.ts";
 import {
   type Answer,
   answersOf,
+  countedDomain,
   differingFrom,
   domainsOf,
   type EvidenceCodec,
@@ -29,6 +30,7 @@ import {
   readRoundEvidence,
   roundEvidenceOf,
   signerIn,
+  voiceOf,
 } from "../trust/index.ts";
 
 /** What outlives this process. */
@@ -235,9 +237,16 @@ export class Convictions implements Disposable {
   #speakInTurn(manifest: Digest, action: Digest): void {
     const { members, known, speak, wait, log } = this.#parts;
     const { state, self } = members;
-    const own = state?.members.get(self)?.domain;
-    if (state === undefined || own === undefined || this.#disputed.has(action) || this.#disputed.size >= limits.trust.suspicions) return;
-    const spoken = new Set(known(manifest, action).flatMap((one) => signerIn(state, one.execution.signer)?.domain ?? []));
+    const own = state && countedDomain(state, self);
+    if (
+      state === undefined ||
+      own === undefined ||
+      own === "" ||
+      this.#disputed.has(action) ||
+      this.#disputed.size >= limits.trust.suspicions
+    )
+      return;
+    const spoken = new Set(known(manifest, action).flatMap((one) => voiceOf(state, one.execution.signer) ?? []));
     const silent = [...domainsOf(state)].filter((domain) => !spoken.has(domain) || domain === own);
     const turn = inOrder(action, silent).indexOf(own);
     this.#disputed.add(action);

@@ -24,6 +24,7 @@ const WELL: NetworkFacts = {
   portMapping: { addresses: ["/ip4/203.0.113.7/tcp/4711"], trouble: undefined },
   youngestMs: 1_000,
   nowMs: 2_000,
+  policy: { holds: "sharing team (this machine's own)", waits: [] },
 };
 
 test("each trouble is named, alone, with something to do; none is made up", () => {

@@ -32,6 +32,8 @@ export interface NetworkFacts {
   /** When the youngest member was admitted, by the clock of who admitted it, and what time it is here; ms. */
   readonly youngestMs: number;
   readonly nowMs: number;
+  /** What the network's policy comes to here, and what waits for a word of this machine; undefined while nobody is known. */
+  readonly policy: { readonly holds: string; readonly waits: readonly string[] } | undefined;
 }
 
 /** Members that are named one by one. */
@@ -51,6 +53,7 @@ export function checkNetwork(facts: NetworkFacts): NetworkCheck[] {
     checkPeers(facts),
     checkIsolation(facts),
     checkClock(facts),
+    ...checkPolicy(facts),
   ];
 }
 
@@ -115,6 +118,14 @@ function checkMdns({ mdns, neighbours, outward }: NetworkFacts): NetworkCheck {
       `${firewall}; some access points keep their guests apart`,
     );
   return passed("mDNS", mdns.length === 0 ? "not listening on any network" : `on ${where}; members heard there: ${heard}`);
+}
+
+/** Nothing is wrong about what waits: it may be left to wait. */
+function checkPolicy({ policy }: NetworkFacts): NetworkCheck[] {
+  if (policy === undefined) return [];
+  const waits =
+    policy.waits.length === 0 ? "" : `; to be accepted by this machine, or not (cairn accept): ${policy.waits.slice(0, NAMED).join("; ")}`;
+  return [passed("policy", `${policy.holds}${waits}`)];
 }
 
 function checkPeers({ peers, nameOf }: NetworkFacts): NetworkCheck {

@@ -48,8 +48,15 @@ export interface RevokeParts {
   readonly agreement: NetworkAgreement;
 }
 
+/** Decides what waits at once, when this node may: that should not wait for others. Otherwise others are waited for, but not for long. */
+export async function untilDecided({ members, agreement }: RevokeParts, isOver: () => boolean): Promise<void> {
+  if (members.turn(() => false) === 0) members.decide();
+  else await agreement.until(isOver, limits.agreement.decidedWithinMs);
+}
+
 /** @throws {CairnError} network-refused */
-export async function revoke({ members, membership, agreement }: RevokeParts, key: Key): Promise<Revoked> {
+export async function revoke(parts: RevokeParts, key: Key): Promise<Revoked> {
+  const { members, membership, agreement } = parts;
   const { quorum } = agreement.deciding;
   // Asked again because the first answer came before the decision.
   if (!heldBack(membership).includes(key)) {
@@ -57,9 +64,8 @@ export async function revoke({ members, membership, agreement }: RevokeParts, ke
     if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
   }
   const isOver = (state: State | undefined): boolean => state?.members.get(key)?.standing !== "active";
-  // At once, when this node may: a revocation should not wait for others.
-  if (members.turn(() => false) === 0) members.decide();
-  else if (quorum > 0) await agreement.until(() => isOver(membership.decided), limits.agreement.decidedWithinMs);
+  // Where an admin decides, members let go of it before.
+  if (quorum > 0 || members.turn(() => false) === 0) await untilDecided(parts, () => isOver(membership.decided));
   const decided = isOver(membership.decided);
   const { decidedBy } = membership;
   const domains = decided && decidedBy?.by === "domains" ? decidedBy.domains : [];

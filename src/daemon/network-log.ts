@@ -10,6 +10,7 @@ import {
   attestationEnvelope,
   claimIn,
   cosign,
+  countedDomain,
   type Fork,
   type Head,
   type KeyPair,
@@ -189,12 +190,12 @@ export class NetworkLog implements AsyncDisposable {
 }
 
 function activeDomain({ state }: Pick<Members, "state">, member: Key): string | undefined {
-  const known = state?.members.get(member);
-  return known?.standing === "active" ? known.domain : undefined;
+  return state?.members.get(member)?.standing === "active" ? countedDomain(state, member) : undefined;
 }
 
 function domainOfSigner(members: Pick<Members, "state">, key: Key): string | undefined {
-  return activeSigner(members, key)?.domain;
+  const member = activeSigner(members, key);
+  return member && activeDomain(members, member.key);
 }
 
 function activeSigner({ state }: Pick<Members, "state">, key: Key): ReturnType<typeof signerIn> {

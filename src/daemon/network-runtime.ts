@@ -7,6 +7,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import {
+  CairnError,
   type Digest,
   type DirectoryKind,
   type InvitationLine,
@@ -16,6 +17,7 @@ import {
   limits,
   type SharingPolicy,
   type StaticPeer,
+  type ToolchainsAccept,
   type WorkCircle,
 } from "../base/index.ts";
 import type { Discovery, OwnCapacity, SavedPeers, Unit, WorkDesk } from "../contracts/index.ts";
@@ -35,6 +37,7 @@ import {
   type ToolchainOffersParts,
 } from "../net/index.ts";
 import {
+  countedDomain,
   epochRule,
   invitationKeyPair,
   isForkEvidence,
@@ -49,6 +52,7 @@ import {
   readRoundEvidence,
   requestToJoin,
   signerIn,
+  toolchainsUnder,
 } from "../trust/index.ts";
 import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
 import type { AttestationStore } from "./attestation-desk.ts";
@@ -64,6 +68,7 @@ import { NetworkLog, type NetworkLogParts } from "./network-log.ts";
 import type { EventCounts } from "./network-metrics.ts";
 import { startOverlay } from "./network-overlay.ts";
 import { NetworkPlacement, type PlacementSettings } from "./network-placement.ts";
+import { accept, changePolicy, describePolicy, type OwnPolicy, type Proposed, policyLines } from "./network-policy.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { type LocalTrees, NetworkTrees } from "./network-trees.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
@@ -122,6 +127,8 @@ export interface NetworkSettings {
   readonly mdns: boolean;
   readonly peers: readonly StaticPeer[];
   readonly policy: SharingPolicy;
+  /** Whose toolchains are taken. */
+  readonly toolchains: ToolchainsAccept;
   /** With whom work is shared. */
   readonly circle: WorkCircle;
   /** Members that are to have what this node makes; 0: nothing is copied. */
@@ -147,6 +154,7 @@ interface Started {
   readonly overlay: Overlay;
   readonly gossip: NetworkGossip;
   readonly agreement: NetworkAgreement;
+  readonly own: OwnPolicy;
   readonly membership: Membership;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
@@ -175,7 +183,7 @@ export async function foundNetwork(
   const codec = await loadNetworkCodec();
   const peer = keyPairFromSeed(keys.peerSeed);
   const founder = makeIdentity(peer, keyPairFromSeed(keys.attestationSeed), names.machine);
-  const genesis = { kind: "genesis", name: names.name, domain: names.domain, founder, nonce } as const;
+  const genesis = { kind: "genesis", name: names.name, domain: names.domain, founder, nonce, hasTrial: true } as const;
   const membership = Membership.found({ codec, rule: epochRule(codec) }, peer, genesis, Date.now());
   return { network: membership.network, statements: membership.statements() };
 }
@@ -208,6 +216,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly toolchains: ToolchainNetwork;
   readonly #overlay: Overlay;
   readonly #agreement: NetworkAgreement;
+  readonly #own: OwnPolicy;
   readonly #membership: Membership;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
@@ -220,7 +229,20 @@ export class NetworkRuntime implements AsyncDisposable {
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
     { log, kept, work, shelf, known, logs: files, local, localTrees, recalled, speak, desk, capacity, toolchainOffer }: RuntimeParts,
-    { identity, listen, mdns, peers, policy, circle, copies, directory, relayCircuits, portMapping, placement: places }: RuntimeOptions,
+    {
+      identity,
+      listen,
+      mdns,
+      peers,
+      policy,
+      toolchains: accepts,
+      circle,
+      copies,
+      directory,
+      relayCircuits,
+      portMapping,
+      placement: places,
+    }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
     const codec = await loadNetworkCodec();
@@ -242,7 +264,7 @@ export class NetworkRuntime implements AsyncDisposable {
       sources = [...sourcesOf({ log, kept, members, own }, { mdns, peers }), found];
       return sources;
     };
-    const domainOf = (key: Key): string => members.state?.members.get(key)?.domain ?? "";
+    const domainOf = (key: Key): string => (members.state === undefined ? "" : countedDomain(members.state, key));
     const anchors = {
       load: (): string[] => kept.setting("anchors")?.split(" ") ?? [],
       save: (saved: readonly Key[]): void => kept.set("anchors", saved.join(" ")),
@@ -318,8 +340,8 @@ export class NetworkRuntime implements AsyncDisposable {
     const trees = { isMember, exchange: sharing.exchange, holders: holders.of.bind(holders) };
     const pinning = { network, self: members.self, id: members.network, present, domainOf, trees, local: localTrees, codec, log };
     const pinned = stack.use(await NetworkTrees.start(pinning, { copies }));
-    const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy }));
-    const mayWork = (member: Key): boolean => policy !== "self" && shared.admits(member);
+    const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy: () => sharing.policy }));
+    const mayWork = (member: Key): boolean => sharing.policy !== "self" && shared.admits(member);
     const mayHave = (member: Key, { isGeneral }: Unit): boolean => mayWork(member) && (isGeneral !== true || shared.isOfOwnDomain(member));
     const placing = { network, members, gossip, codec, kept, domainOf, mayWork: mayHave, capacity, log };
     const placement = stack.use(await NetworkPlacement.start(placing, places));
@@ -327,9 +349,11 @@ export class NetworkRuntime implements AsyncDisposable {
     const toolchains = {
       trees,
       ask: toolchainOffers.ask.bind(toolchainOffers),
-      isOfOwnDomain: (key: Key) => domainOf(key) !== "" && domainOf(key) === domainOf(members.self),
+      isOfOwnDomain: shared.isOfOwnDomain.bind(shared),
+      accepts: (said: ToolchainsAccept) => toolchainsUnder(members.state?.policy.rules ?? {}, said),
     };
-    const told = { gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };
+    const own = { sharing: policy, toolchains: accepts };
+    const told = { own, gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };
     const parts = { members, network, overlay, tunnels, work: shared, placement, codec, keys, attestationKeys, log, sources, ...told };
     const started = { ...parts, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
@@ -354,6 +378,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.toolchains = toolchains;
     this.#overlay = overlay;
     this.#agreement = started.agreement;
+    this.#own = started.own;
     this.#membership = started.membership;
     this.#codec = codec;
     this.#keys = keys;
@@ -446,7 +471,7 @@ export class NetworkRuntime implements AsyncDisposable {
   /** Members of other domains that are connected, the nearest of each domain, as many as are asked at once. */
   challengers(): readonly Challenger[] {
     const { state, self } = this.members;
-    const own = state?.members.get(self)?.domain;
+    const own = state && countedDomain(state, self);
     const far = (key: Key): number => this.network.rttMs(key) ?? Number.MAX_SAFE_INTEGER;
     const there = presentMembers(this.members, this.network).filter(({ domain }) => domain !== own);
     const byDomain = Map.groupBy(
@@ -518,6 +543,7 @@ export class NetworkRuntime implements AsyncDisposable {
       mdns: this.#mdns?.facts(),
       youngestMs: Math.max(0, ...[...(state?.members.values() ?? [])].map(({ admittedAtMs }) => admittedAtMs)),
       nowMs: Date.now(),
+      policy: state && policyLines(state, self, this.#own),
     });
   }
 
@@ -533,6 +559,23 @@ export class NetworkRuntime implements AsyncDisposable {
    */
   revoke(key: Key): Promise<Revoked> {
     return revoke({ members: this.members, membership: this.#membership, agreement: this.#agreement }, key);
+  }
+
+  /** What the network demands, what holds here and why; and what waits to be accepted. @throws {CairnError} network-absent */
+  policyView(): object {
+    const { state, self } = this.members;
+    if (state === undefined) throw new CairnError("network-absent");
+    return describePolicy(state, self, this.#own);
+  }
+
+  /** @throws {CairnError} usage, network-refused */
+  changePolicy(name: string, value: string): Promise<Proposed> {
+    return changePolicy({ members: this.members, membership: this.#membership, agreement: this.#agreement }, name, value);
+  }
+
+  /** @throws {CairnError} not-found, network-refused */
+  accept(what: string): Promise<Proposed> {
+    return accept({ members: this.members, membership: this.#membership, agreement: this.#agreement }, what);
   }
 
   /** Whether nobody but this node could decide an epoch. */

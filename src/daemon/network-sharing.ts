@@ -42,7 +42,7 @@ import {
   type Reproduction,
   reproduction,
   type State,
-  signerIn,
+  voiceOf,
 } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
@@ -50,6 +50,7 @@ import { Contradictions } from "./contradictions.ts";
 import { Convictions, type EvidenceStore } from "./convictions.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
+import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import { Rounds } from "./rounds.ts";
@@ -121,7 +122,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   readonly #contradictions: Contradictions;
   readonly convictions: Convictions;
   readonly #parts: NetworkSharingParts;
-  readonly #policy: SharingPolicy;
+  readonly #watch: PolicyWatch;
+  readonly #own: SharingPolicy;
   readonly #stop = new AbortController();
   readonly #signed: ((made: readonly SharedResult[]) => void)[] = [];
   /** Signers whose results have been recalled. */
@@ -148,6 +150,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     parts.members.onChange(() => sharing.#recallSoon());
     sharing.#replicator.begin();
     sharing.#recallSoon(); // What a crash had left.
+    sharing.#watch.look();
     return sharing;
   }
 
@@ -165,7 +168,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.exchange = exchange;
     this.directory = this.#directoryOf(options);
     this.#desk = desk;
-    this.#policy = policy;
+    this.#own = policy;
     const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
     const { recalled, attestationKeys } = parts;
     this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, self: attestationKeys.publicKey, recalled, log });
@@ -202,6 +205,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
       random: () => randomBytes(32).toString("hex"),
       wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
     });
+    const again = (manifests: readonly Digest[]): Promise<void> => this.#contradictions.look(manifests);
+    this.#watch = new PolicyWatch({ ...parts, again }, { policy });
     desk.onKnown((known) => this.#heard(known));
     // Nobody would execute a copy once more before it is used.
     const isVouchedFor = (shared: SharedResult): boolean => {
@@ -250,6 +255,10 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     return this.#replicator.facts;
   }
 
+  get policy(): SharingPolicy {
+    return this.#watch.policy;
+  }
+
   /** How many attestations this node knows. */
   get attestations(): number {
     return this.#desk.ids.size;
@@ -263,6 +272,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#stop.abort();
     this.#rounds[Symbol.dispose]();
     this.#withheld[Symbol.dispose](); // What it has found is not lost.
+    this.#watch[Symbol.dispose]();
     this.#replicator[Symbol.dispose]();
     this.#keeper[Symbol.dispose]();
     this.share[Symbol.dispose]();
@@ -336,7 +346,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const verdict = judge(this.#reader(self, state), heard.claim, heard.known);
     if (verdict.kind === "refused") return verdict;
     const signers = verdict.certificate.map(({ execution }) => execution.signer);
-    const domains = signers.map((signer) => signerIn(state, signer)?.domain ?? "");
+    const domains = signers.map((signer) => voiceOf(state, signer) ?? "");
     return { kind: "believed", tier: verdict.tier, domains, oneOf: this.#samples.oneOf(verdict.tier, signers) };
   }
 
@@ -346,8 +356,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined) return undefined;
     const heard = this.#counted(state, claim);
-    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.#policy };
-    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.#policy };
+    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.policy };
+    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.policy };
   }
 
   /** A claim and what is known beside it, without those who may have repeated others. */
@@ -362,7 +372,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   }
 
   #reader(self: Key, state: State): Reader {
-    return { policy: this.#policy, self, state, discredited: this.convictions.discredited };
+    return { policy: this.#own, self, state, discredited: this.convictions.discredited };
   }
 
   isOthers(action: Digest): boolean {
@@ -384,7 +394,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     if (state === undefined || domainsOf(state).size === 1) return;
     const byAction = new Map(known.map(({ manifest, action }) => [`${manifest} ${action}`, { manifest, action }]));
     for (const { manifest, action } of byAction.values()) this.convictions.look(manifest, action);
-    this.#contradictions.look([...new Set(known.map(({ manifest }) => manifest))]);
+    void this.#contradictions.look([...new Set(known.map(({ manifest }) => manifest))]);
   }
 
   /** What members signed who were revoked, or whose word does not count, is not used any more. */

@@ -30,6 +30,7 @@ export function describeMembers(
       admin: isAdmin(state, member.key),
       self: member.key === self,
       connected: isConnected(member.key),
+      onTrial: member.standing === "active" && state.domains.get(member.domain)?.hasVoice === false,
       provisional: member.epoch === undefined, // Until an epoch has decided it.
       invitedBy: member.invitedBy === undefined ? null : (state.members.get(member.invitedBy)?.name ?? null),
       since: new Date(member.admittedAtMs).toISOString(),

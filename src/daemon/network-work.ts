@@ -19,7 +19,8 @@ export interface NetworkWorkParts {
 
 export interface NetworkWorkOptions {
   readonly circle: WorkCircle;
-  readonly policy: SharingPolicy;
+  /** The reader's tier as it is now: who believes nobody lets nobody work. */
+  readonly policy: () => SharingPolicy;
 }
 
 export class NetworkWork implements Disposable {
@@ -39,9 +40,9 @@ export class NetworkWork implements Disposable {
     this.#work = work;
     this.workers = {
       compile: (member, action, content, signal) =>
-        policy !== "self" && this.admits(member) ? work.compile(member, action, content, signal) : Promise.resolve(STAYS),
+        policy() !== "self" && this.admits(member) ? work.compile(member, action, content, signal) : Promise.resolve(STAYS),
       act: (member, action, content, signal) =>
-        policy !== "self" && this.isOfOwnDomain(member) ? work.act(member, action, content, signal) : Promise.resolve(STAYS),
+        policy() !== "self" && this.isOfOwnDomain(member) ? work.act(member, action, content, signal) : Promise.resolve(STAYS),
     };
   }
 

@@ -291,6 +291,20 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return { revoked: name, key, ...(await runtime.revoke(key)) };
   }
 
+  policy(): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.policyView());
+  }
+
+  async setPolicy({ setting, value }: { setting: string; value: string }): Promise<unknown> {
+    const { runtime } = await this.#alone(() => this.#active()); // What others decide is waited for while others may ask.
+    return { setting, value, ...(await runtime.changePolicy(setting, value)) };
+  }
+
+  async accept({ what }: { what: string }): Promise<unknown> {
+    const { runtime } = await this.#alone(() => this.#active());
+    return runtime.accept(what);
+  }
+
   leave({ force }: { force: boolean }): Promise<unknown> {
     return this.#alone(async () => {
       // What cannot be read or started can still be thrown away, by somebody who says so.

@@ -2,11 +2,11 @@
  * Members that are there: this node, and those that it is linked with.
  */
 import type { Candidate, Network } from "../net/index.ts";
-import type { Members } from "../trust/index.ts";
+import { countedDomain, type Members } from "../trust/index.ts";
 
 export function presentMembers(members: Members, network: Network): Candidate[] {
-  const all = members.state?.members;
+  const { state } = members;
   return [members.self, ...members.others()]
     .filter((key) => key === members.self || network.connected(key))
-    .map((key) => ({ key, domain: all?.get(key)?.domain ?? "" }));
+    .map((key) => ({ key, domain: state === undefined ? "" : countedDomain(state, key) }));
 }

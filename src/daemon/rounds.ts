@@ -12,6 +12,7 @@ import {
   answersOf,
   claimIn,
   commit,
+  countedDomain,
   type FalseOpening,
   type Finding,
   findingOf,
@@ -19,7 +20,7 @@ import {
   type Members,
   type Repeats,
   Round,
-  signerIn,
+  signersDomain,
 } from "../trust/index.ts";
 import { inOrder } from "./convictions.ts";
 import type { Withheld, Withholding } from "./withheld.ts";
@@ -237,8 +238,8 @@ export class Rounds implements Disposable {
     const { members, present } = this.#parts;
     const { state, self } = members;
     if (state === undefined) return [];
-    const own = state.members.get(self)?.domain ?? "";
-    const spoken = new Set(this.#known(manifest, action).map(({ execution }) => signerIn(state, execution.signer)?.domain ?? ""));
+    const own = countedDomain(state, self);
+    const spoken = new Set(this.#known(manifest, action).map(({ execution }) => signersDomain(state, execution.signer)));
     const domains = new Set(present().map(({ domain }) => domain));
     return inOrder(
       action,

@@ -4,9 +4,9 @@
  *
  * Knows: when this node has executed something. Does not know: who draws the lots, or how a compile is repeated.
  */
-import { type Digest, type Key, limits, type SharingPolicy } from "../base/index.ts";
+import type { Digest, Key, SharingPolicy } from "../base/index.ts";
 import type { Attestation, SharedResult } from "../contracts/index.ts";
-import { claimIn, domainsOf, isOfCommand, type Members, Proven } from "../trust/index.ts";
+import { auditUnder, claimIn, domainsOf, isOfCommand, type Members, Proven, sharingUnder } from "../trust/index.ts";
 import type { EvidenceStore } from "./convictions.ts";
 
 export interface SamplesParts {
@@ -24,12 +24,12 @@ const SETTING = "proven";
 
 export class Samples {
   readonly #parts: SamplesParts;
-  readonly #most: number;
+  readonly #policy: SharingPolicy;
   readonly #proven: Proven;
 
   constructor(parts: SamplesParts, options: { readonly policy: SharingPolicy }) {
     this.#parts = parts;
-    this.#most = options.policy === "release" ? limits.trust.auditRelease : limits.trust.auditTeam;
+    this.#policy = options.policy;
     this.#proven = new Proven(parts.kept.setting(SETTING));
   }
 
@@ -37,6 +37,12 @@ export class Samples {
   oneOf(tier: SharingPolicy, signers: readonly Key[]): number {
     if (tier === "speculative") return 1; // One domain alone.
     return this.#isOfOneDomain ? this.#most : this.#proven.oneOf(signers, this.#most);
+  }
+
+  /** Of what is vouched for by who is proven. */
+  get #most(): number {
+    const rules = this.#parts.members.state?.policy.rules ?? {};
+    return auditUnder(rules, sharingUnder(rules, this.#policy));
   }
 
   /** This node has executed these: whoever else has is proven by that, or the contrary. */

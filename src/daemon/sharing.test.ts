@@ -35,23 +35,21 @@ test("what is brought is in the store at once, and in the index when it is kept,
     shelf: { put: (all) => kept.push(...all.map(() => "shelf")) },
     sign: () => undefined,
     keep: () => undefined,
+    policy: "team",
     judge,
     vouch: () => undefined,
     vouched: () => undefined,
     keepOthers: () => undefined,
     isOthers: () => true,
   };
-  await using sharing = new SharingService(
-    {
-      store: { has: async () => false, writeVerified: async (digest) => void stored.push(digest) },
-      index: { add: () => void kept.push("index"), entries: () => [], result: () => undefined },
-      log: silentLog,
-      network: () => network,
-      isStarting: () => false,
-      random: () => 1,
-    },
-    { policy: "team" },
-  );
+  await using sharing = new SharingService({
+    store: { has: async () => false, writeVerified: async (digest) => void stored.push(digest) },
+    index: { add: () => void kept.push("index"), entries: () => [], result: () => undefined },
+    log: silentLog,
+    network: () => network,
+    isStarting: () => false,
+    random: () => 1,
+  });
   const [offer] = await sharing.find(MANIFEST, t.signal);
   assert.ok(offer !== undefined);
   assert.deepEqual(await sharing.bring(offer, t.signal), { complete: true, bytes: BLOB.length });

@@ -42,6 +42,8 @@ export interface SharingNetwork {
   ): SharedResult | undefined;
   /** Puts what members have executed for this node on the shelf. */
   keepOthers(made: readonly SharedResult[]): void;
+  /** The reader's tier: this machine's, or the network's where that is stricter. */
+  readonly policy: SharingPolicy;
   /** What the reader's rule says of it. */
   judge(shared: SharedResult): Judged;
   /** See Sharing. */
@@ -97,7 +99,6 @@ const NOTHING: Given = { shared: [], blobs: new Map(), following: [] };
 
 export class SharingService implements Sharing, AsyncDisposable {
   readonly #parts: SharingParts;
-  readonly #policy: SharingPolicy;
   readonly #unsigned: Unsigned[] = [];
   /** Members that took too long → until when they are not asked, ms, monotonic. */
   readonly #slow = new Map<Key, number>();
@@ -111,9 +112,8 @@ export class SharingService implements Sharing, AsyncDisposable {
   readonly #toKeep = new Set<Digest>();
   #signing: Promise<void> | undefined;
 
-  constructor(parts: SharingParts, options: { readonly policy: SharingPolicy }) {
+  constructor(parts: SharingParts) {
     this.#parts = parts;
-    this.#policy = options.policy;
     this.#ahead = new Ahead({
       ask: async (from, manifest, signal) => {
         const wish = { alongBytes: limits.aheadEachBytes, have: [], following: limits.aheadMost };
@@ -155,7 +155,7 @@ export class SharingService implements Sharing, AsyncDisposable {
 
   async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
     const network = this.#parts.network();
-    if (network === undefined || this.#policy === "self") return [];
+    if (network === undefined || network.policy === "self") return [];
     const foreseen = this.#ahead.take(manifest);
     if (foreseen !== undefined && !this.#isSlow(foreseen.from)) {
       const given = await this.#patiently(foreseen.from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either));

@@ -3,7 +3,7 @@
  *
  * Knows: how long an answer is good for. Does not know: what is made of it.
  */
-import { type Digest, type Key, limits } from "../base/index.ts";
+import { type Digest, type Key, limits, type ToolchainsAccept } from "../base/index.ts";
 import type { ToolchainOffer } from "../contracts/index.ts";
 import type { ToolchainQuestion } from "../wire/index.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
@@ -13,6 +13,8 @@ export interface ToolchainNetwork {
   readonly trees: TreeNetwork;
   readonly ask: (member: Key, question: ToolchainQuestion) => Promise<ToolchainOffer | undefined>;
   readonly isOfOwnDomain: (member: Key) => boolean;
+  /** Whose toolchains are taken: what this machine says, or the network where that is stricter now. */
+  readonly accepts: (own: ToolchainsAccept) => ToolchainsAccept;
 }
 
 interface Heard {

@@ -92,7 +92,12 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** Whether toolchains are fetched that nobody here has looked at. */
   get takes(): boolean {
-    return this.#options.accept !== "approved";
+    return this.#accept !== "approved";
+  }
+
+  /** This machine's own word, or the network's where that is stricter. */
+  get #accept(): ToolchainsAccept {
+    return this.#parts.network()?.accepts(this.#options.accept) ?? this.#options.accept;
   }
 
   /** What others wanted, and somebody here would have to approve; newest last. */
@@ -171,7 +176,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const platform = `${process.platform}-${this.#machine}`;
     if (offer.platform !== platform)
       return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${platform}`);
-    const { accept } = this.#options;
+    const accept = this.#accept;
     const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
     if (!isTaken && !this.shelf.approved.has(digest)) {
       this.#want({ ...offer, digest, from: member });

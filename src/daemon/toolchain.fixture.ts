@@ -102,6 +102,7 @@ function networkOf({
 }: MachineOptions): ReturnType<ConstructorParameters<typeof ToolchainService>[0]["network"]> {
   return {
     isOfOwnDomain: (key) => !strangers.has(key),
+    accepts: (own) => own,
     ask: async (key, question) => members.get(key)?.service.offer(question, never),
     trees: {
       isMember: () => true,

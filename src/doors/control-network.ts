@@ -16,6 +16,11 @@ export interface NetworkControls {
   members(): Promise<unknown>;
   /** @param request a name, or the beginning of a key */
   revoke(request: { readonly member: string }): Promise<unknown>;
+  /** What the network demands of its machines, what holds here, what waits to be accepted. */
+  policy(): Promise<unknown>;
+  setPolicy(request: { readonly setting: string; readonly value: string }): Promise<unknown>;
+  /** @param request a domain's name, `policy`, or the beginning of an id */
+  accept(request: { readonly what: string }): Promise<unknown>;
   leave(request: { readonly force: boolean }): Promise<unknown>;
   peers(): Promise<unknown>;
   /** What is wrong, and what to do about it. */
@@ -44,6 +49,12 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
       return controls.members();
     case "POST /network/revoke":
       return readBody().then((body) => controls.revoke({ member: text(body, "member") }));
+    case "GET /network/policy":
+      return controls.policy();
+    case "POST /network/policy-set":
+      return readBody().then((body) => controls.setPolicy({ setting: text(body, "setting"), value: text(body, "value") }));
+    case "POST /network/accept":
+      return readBody().then((body) => controls.accept({ what: text(body, "what") }));
     case "POST /network/leave":
       return readBody().then((body) => controls.leave({ force: field(body, "force") === true }));
     case "GET /network/doctor":

@@ -57,6 +57,7 @@ export {
   type Refusal,
   type State,
   signerIn,
+  signersDomain,
 } from "./state.ts";
 export { requestToJoin } from "./statements.ts";
 export { type Summary, summaryOf } from "./summary.ts";

@@ -6,7 +6,7 @@
  */
 import { type Digest, Generations, type Key } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
-import { type State, signerIn } from "./state.ts";
+import { type State, signersDomain } from "./state.ts";
 import { claimKey, outcomeKey } from "./tally.ts";
 
 interface Revealed {
@@ -42,7 +42,7 @@ export class Repeats {
   isRepeating(state: State, { action, execution }: Pick<Attestation, "action" | "execution">): boolean {
     const revealed = this.#revealed.get(action);
     if (revealed === undefined || revealed.counted.has(execution.signer)) return false;
-    return revealed.asked.has(signerIn(state, execution.signer)?.domain ?? "");
+    return revealed.asked.has(signersDomain(state, execution.signer));
   }
 
   /** Those of them that are voices of their own. */

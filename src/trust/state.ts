@@ -399,6 +399,12 @@ export function signerIn(state: State, signer: Key): Member | undefined {
   return signersOf(state).get(signer);
 }
 
+/** The domain as which that key's word counts; "" of a stranger's. */
+export function signersDomain(state: State, signer: Key): string {
+  const member = signerIn(state, signer);
+  return member === undefined ? "" : countedDomain(state, member.key);
+}
+
 /** Members by their attestation keys. A state that is seen outside its room does not change any more. */
 const signers = new WeakMap<State, ReadonlyMap<Key, Member>>();
 

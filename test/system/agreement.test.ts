@@ -20,6 +20,10 @@ async function deciding(node: TestNode): Promise<Deciding> {
   return (await node.control("GET", "/network/members")).deciding as Deciding;
 }
 
+async function policyNumber(node: TestNode): Promise<unknown> {
+  return (await node.control("GET", "/network/policy")).number;
+}
+
 test("four domains agree on what happens to members, and every machine knows by whom it was decided", PATIENT, async (t) => {
   const nodes = await Promise.all(NAMES.map((name) => machine(t, `agree-${name}`)));
   const [home, ...others] = nodes as [TestNode, TestNode, TestNode, TestNode];
@@ -37,6 +41,18 @@ test("four domains agree on what happens to members, and every machine knows by 
       const { by, newest, undecided } = await deciding(node);
       return by === "domains" && undecided === 0 && (newest.domains?.length ?? 0) >= 3;
     });
+
+  // What makes the network laxer one admin may not, and a fifth domain counts once another has accepted it.
+  const stricter = await ask(home, "policy", "set", "quorum", "3");
+  assert.equal(stricter.waits, false);
+  const [partner] = others;
+  for (const node of nodes) await until(t, async () => (await policyNumber(node)) === 1);
+  await ask(home, "policy", "set", "quorum", "own");
+  await until(t, async () => ((await ask(partner, "policy")).proposals as unknown[]).length === 2);
+  await ask(partner, "accept", "policy");
+  await ask(partner, "accept", "fifth");
+  for (const node of nodes)
+    await until(t, async () => (await policyNumber(node)) === 2 && ((await ask(node, "policy")).proposals as unknown[]).length === 0);
 
   const asked = await ask(home, "revoke", "fourth");
   // On a slow machine the decision may come after the answer.

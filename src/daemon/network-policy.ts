@@ -1,0 +1,268 @@
+/**
+ * The network's policy as people ask for it: what holds on this machine and why, what waits to be accepted; and how either is changed.
+ *
+ * Knows: names and values of settings. Does not know: who may decide; the rules of membership say so.
+ */
+import {
+  CairnError,
+  type Digest,
+  type Key,
+  limits,
+  type NetworkPolicy,
+  type Operation,
+  type SharingPolicy,
+  type ToolchainsAccept,
+} from "../base/index.ts";
+import {
+  countedDomain,
+  type Members,
+  type Membership,
+  neededOf,
+  type Proposal,
+  type State,
+  sharingUnder,
+  toolchainsUnder,
+} from "../trust/index.ts";
+import type { NetworkAgreement } from "./network-agreement.ts";
+import { untilDecided } from "./network-epochs.ts";
+
+/** What this machine is configured to, however lax the network is. */
+export interface OwnPolicy {
+  readonly sharing: SharingPolicy;
+  readonly toolchains: ToolchainsAccept;
+}
+
+/** A setting of the network's policy. */
+interface Setting {
+  readonly name: string;
+  readonly field: keyof NetworkPolicy;
+  /** What it may be; of numbers the least and the most. */
+  readonly values: readonly string[] | { readonly least: number; readonly most: number };
+}
+
+const SETTINGS: readonly Setting[] = [
+  { name: "sharing", field: "sharing", values: ["speculative", "team", "release", "self"] },
+  { name: "quorum", field: "quorum", values: { least: 1, most: limits.policy.quorumMost } },
+  { name: "audit", field: "auditOneOf", values: { least: 1, most: limits.policy.auditMost } },
+  { name: "invitations", field: "openInvitations", values: { least: 1, most: limits.openInvitations } },
+  { name: "toolchains", field: "toolchains", values: ["network", "domain", "approved"] },
+  { name: "trial", field: "hasTrial", values: ["on"] },
+];
+
+/** What takes a demand back: each machine goes by its own. */
+const OWN = "own";
+
+export interface PolicyParts {
+  readonly members: Members;
+  readonly membership: Membership;
+  readonly agreement: NetworkAgreement;
+}
+
+/** What came of a proposal, or of a word for one. */
+export interface Proposed {
+  /** Whether an epoch holds it: then it is in effect for all who have that. */
+  readonly inEffect: boolean;
+  /** Whether others have to accept it first. */
+  readonly waits: boolean;
+  /** Domains that have accepted it, and how many must, or the chair alone. */
+  readonly accepted: readonly string[];
+  readonly needed: number;
+}
+
+export function describePolicy(state: State, self: Key, own: OwnPolicy): object {
+  const { number, by, epoch } = state.policy;
+  return {
+    network: state.name,
+    number,
+    epoch: epoch ?? null,
+    by: by === undefined ? null : nameOf(state, by),
+    settings: SETTINGS.map((setting) => describeSetting(setting, state, own)),
+    proposals: describeProposals(state, self),
+  };
+}
+
+/** What holds here, and whose word that is. */
+function describeSetting({ name, field }: Setting, { policy: { rules }, hasTrial }: State, own: OwnPolicy): object {
+  const networks = field === "hasTrial" ? (hasTrial ? "on" : undefined) : rules[field];
+  const machines = field === "sharing" ? own.sharing : field === "toolchains" ? own.toolchains : undefined;
+  const holds =
+    field === "sharing" ? sharingUnder(rules, own.sharing) : field === "toolchains" ? toolchainsUnder(rules, own.toolchains) : networks;
+  return {
+    name,
+    network: networks ?? null,
+    machine: machines ?? null,
+    holds: holds ?? USUAL[field] ?? "off",
+    from: fromOf(networks, machines, holds),
+  };
+}
+
+/** Whose word it is that holds. */
+function fromOf(networks: unknown, machines: unknown, holds: unknown): string {
+  if (holds === undefined) return "usual";
+  if (machines === undefined) return "decided";
+  if (networks === undefined) return "own";
+  if (networks === machines) return "both";
+  return holds === networks ? "network" : "machine";
+}
+
+/** What holds where nobody says anything. */
+const USUAL: Readonly<Partial<Record<keyof NetworkPolicy, string>>> = {
+  quorum: "as many as the tier wants",
+  auditOneOf: `${limits.trust.auditTeam}, under release ${limits.trust.auditRelease}`,
+  openInvitations: String(limits.openInvitations),
+};
+
+function describeProposals(state: State, self: Key): object[] {
+  const { speakers, chair } = state.council;
+  return [...state.proposals].map(([id, { by, what, accepted }]) => ({
+    id,
+    kind: what.kind,
+    ...(what.kind === "domain" ? { domain: what.name } : { number: what.number, policy: namedRules(what.policy) }),
+    by: nameOf(state, by),
+    accepted: acceptedBy(state, accepted),
+    needed: neededOf(state.council),
+    chair: chair === undefined || speakers.size >= limits.agreement.domainsLeast ? null : nameOf(state, chair),
+    speakers: [...speakers].map(([domain, key]) => ({ domain, member: nameOf(state, key) })),
+    mayAccept: [...speakers.values()].includes(self) && !accepted.has(self),
+  }));
+}
+
+/**
+ * Proposes that the network demand something else of its machines from the next epoch on.
+ *
+ * @throws {CairnError} usage, network-refused
+ */
+export async function changePolicy(parts: PolicyParts, name: string, text: string): Promise<Proposed> {
+  const { members, membership } = parts;
+  const { policy } = membership.intended ?? {};
+  const changed = withSetting(policy?.rules ?? {}, name, text);
+  const number = (policy?.number ?? 0) + 1;
+  const id = issue(members, { kind: "policy", number, policy: changed });
+  return outcome(parts, id, (state) => state.policy.number >= number);
+}
+
+/**
+ * Says that this machine's domain accepts what waits for that.
+ *
+ * @param text a domain's name, `policy`, or the beginning of an id
+ * @throws {CairnError} not-found, network-refused
+ */
+export async function accept(parts: PolicyParts, text: string): Promise<Proposed & { readonly what: string }> {
+  const { members, membership } = parts;
+  const matching = [...(membership.intended?.proposals ?? [])].filter(([id, proposal]) => isCalled(id, proposal, text));
+  const [found, ...others] = matching;
+  if (found === undefined || others.length > 0)
+    throw new CairnError("not-found", {
+      why:
+        found === undefined
+          ? `nothing called ${text} waits to be accepted`
+          : `more than one proposal is meant by ${text}; say the beginning of its id`,
+    });
+  const [id, { what }] = found;
+  issue(members, { kind: "accept", statement: id });
+  const done = await outcome(parts, id, (state) =>
+    what.kind === "domain" ? state.domains.get(what.name)?.hasVoice === true : state.policy.number >= what.number,
+  );
+  return { what: what.kind === "domain" ? `domain ${what.name}` : `policy ${what.number}`, ...done };
+}
+
+function isCalled(id: Digest, { what }: Proposal, text: string): boolean {
+  if (text.length >= ID_DIGITS && id.startsWith(text.toLowerCase())) return true;
+  return what.kind === "domain" ? what.name === text : text === "policy";
+}
+
+const ID_DIGITS = 6;
+
+function issue(members: Members, what: Operation): Digest {
+  const issued = members.issue(what);
+  if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
+  return issued.checked.id;
+}
+
+async function outcome(parts: PolicyParts, id: Digest, isInEffect: (state: State) => boolean): Promise<Proposed> {
+  const { membership } = parts;
+  const isDecided = (): boolean => {
+    const { decided, intended } = membership;
+    // Once an epoch has it, more than that is up to others.
+    return decided !== undefined && (isInEffect(decided) || (intended !== undefined && sameWord(decided, intended, id)));
+  };
+  await untilDecided(parts, isDecided);
+  const { decided, intended } = membership;
+  const waiting = intended?.proposals.get(id);
+  return {
+    inEffect: decided !== undefined && isInEffect(decided),
+    waits: waiting !== undefined,
+    accepted: intended === undefined || waiting === undefined ? [] : acceptedBy(intended, waiting.accepted),
+    needed: intended === undefined ? 0 : neededOf(intended.council),
+  };
+}
+
+function sameWord(decided: State, intended: State, id: Digest): boolean {
+  const [now, then] = [decided, intended].map(({ proposals }) => proposals.get(id));
+  return now !== undefined && then !== undefined && now.accepted.size === then.accepted.size;
+}
+
+/** @throws {CairnError} usage */
+function withSetting(rules: NetworkPolicy, name: string, text: string): NetworkPolicy {
+  const setting = SETTINGS.find((one) => one.name === name);
+  if (setting === undefined)
+    throw new CairnError("usage", {
+      why: `the network's policy has no setting ${name}`,
+      advice: `there are: ${SETTINGS.map((one) => one.name).join(", ")}`,
+    });
+  const { [setting.field]: _, ...others } = rules;
+  if (text === OWN) return others;
+  const { values } = setting;
+  if (!("least" in values)) {
+    if (!values.includes(text)) throw unfit(name, text, [...values, OWN].join(", "));
+    return { ...others, [setting.field]: setting.field === "hasTrial" ? true : text };
+  }
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= values.least && value <= values.most))
+    throw unfit(name, text, `a number from ${values.least} to ${values.most}, or ${OWN}`);
+  return { ...others, [setting.field]: value };
+}
+
+function unfit(name: string, text: string, wanted: string): CairnError {
+  return new CairnError("usage", { why: `${name} cannot be ${text}`, advice: `it is one of: ${wanted}` });
+}
+
+function namedRules(policy: NetworkPolicy): Record<string, string | number> {
+  return Object.fromEntries(
+    SETTINGS.flatMap(({ name, field }) => {
+      const value = policy[field];
+      return value === undefined ? [] : [[name, value === true ? "on" : (value as string | number)]];
+    }),
+  );
+}
+
+function acceptedBy(state: State, accepted: ReadonlySet<Key>): string[] {
+  return [...state.council.speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
+}
+
+function nameOf(state: State, key: Key): string {
+  return state.members.get(key)?.name ?? "";
+}
+
+/** For `cairn doctor --network`: what holds on this machine, and what it could do about what waits. */
+export function policyLines(state: State, self: Key, own: OwnPolicy): { readonly holds: string; readonly waits: readonly string[] } {
+  const { number, rules } = state.policy;
+  const tier = sharingUnder(rules, own.sharing);
+  const why =
+    rules.sharing === undefined
+      ? "this machine's own"
+      : tier === own.sharing
+        ? `this machine's own; the network wants ${rules.sharing}`
+        : `the network's; this machine's own is ${own.sharing}`;
+  const more = Object.entries(namedRules({ ...rules })).filter(([name]) => name !== "sharing" && name !== "trial");
+  const demands = more.map(([name, value]) => `${name} ${value}`).join(", ");
+  const holds = `sharing ${tier} (${why})${demands === "" ? "" : `; the network wants ${demands}`}${number === 0 ? "" : `; policy ${number}`}`;
+  const waits = [...state.proposals.values()]
+    .filter(({ accepted }) => [...state.council.speakers.values()].includes(self) && !accepted.has(self))
+    .map(({ by, what }) =>
+      what.kind === "domain"
+        ? `the domain ${what.name}, made by ${nameOf(state, by)} (${countedDomain(state, by)})`
+        : `policy ${what.number} of ${nameOf(state, by)}`,
+    );
+  return { holds, waits };
+}

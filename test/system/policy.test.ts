@@ -1,0 +1,86 @@
+/**
+ * What a network demands of its machines, among real daemons: decided in an epoch, held by all, and what was taken before is judged by it.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { age, type TestNode } from "./harness.ts";
+import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { build, checkoutOf, UNITS, untilOffered } from "./sharing-world.ts";
+
+interface Told {
+  readonly number: number;
+  readonly settings: readonly { readonly name: string; readonly holds: string; readonly from: string }[];
+  readonly proposals: readonly { readonly kind: string; readonly mayAccept: boolean }[];
+}
+
+async function policyOf(node: TestNode): Promise<Told> {
+  return (await node.control("GET", "/network/policy")) as unknown as Told;
+}
+
+async function untilHeld(t: TestContext, nodes: readonly TestNode[], name: string, holds: string, from: string): Promise<void> {
+  for (const node of nodes)
+    await until(t, async () => {
+      const setting = (await policyOf(node)).settings.find((one) => one.name === name);
+      return setting?.holds === holds && setting.from === from;
+    });
+}
+
+test(
+  "policy is decided for all, what was taken under a laxer one is judged again, and a junior admin loosens nothing alone",
+  PATIENT,
+  async (t) => {
+    const nodes = await Promise.all(
+      ["home", "junior", "partner", "third"].map((name) =>
+        machine(t, `policy-${name}`, { CAIRN_SHARING_COPIES: "0", ...(name === "partner" && { CAIRN_SHARING_POLICY: "self" }) }),
+      ),
+    );
+    const [home, junior, partner, third] = nodes as [TestNode, TestNode, TestNode, TestNode];
+    await ask(home, "init", "--domain", "home", "--machine", "home");
+    await ask(junior, "join", await invitation(home), "--machine", "junior");
+    await ask(partner, "join", await invitation(home, "--domain", "partner"), "--machine", "partner");
+    await ask(third, "join", await invitation(home, "--domain", "third"), "--machine", "third");
+    await untilConnected(t, third, "home", "junior", "partner");
+    await untilConnected(t, home, "junior", "partner", "third");
+
+    const [first, second, last] = [checkoutOf(home, "work"), checkoutOf(partner, "work"), checkoutOf(third, "work")];
+    await age();
+    await build(home, first);
+    await build(partner, second);
+    await untilOffered(t, third, "home", UNITS.length);
+    await untilOffered(t, third, "partner", UNITS.length);
+    await until(t, async () => {
+      const status = (await third.control("GET", "/status")).network as { readonly attestations: number };
+      return status.attestations >= 2 * UNITS.length;
+    });
+    assert.deepEqual(await build(third, last), { hit_peer: UNITS.length });
+
+    const set = await ask(junior, "policy", "set", "sharing", "release");
+    assert.equal(set.waits, false, "any admin may make it stricter");
+    await untilHeld(t, [home, junior, third], "sharing", "release", "network");
+    await untilHeld(t, [partner], "sharing", "self", "machine");
+    const doctor = JSON.parse((await cairn(third, "doctor", "--network", "--json")).stdout) as readonly {
+      readonly check: string;
+      readonly detail: string;
+    }[];
+    assert.match(
+      doctor.find(({ check }) => check === "policy")?.detail ?? "",
+      /sharing release \(the network's; this machine's own is team\)/,
+    );
+    // Two domains vouch for what is here, and three are wanted now.
+    await until(t, async () => third.events("policy.judged-again").length > 0);
+    assert.deepEqual(await build(third, last), { miss: UNITS.length, stored: UNITS.length });
+    const own = await cairn(third, "explain", join(last, "src/main.c"));
+    assert.match(own.stdout, /it was not taken: 2 of 3 domains vouch for it/);
+
+    const asked = await ask(junior, "policy", "set", "sharing", "own");
+    assert.deepEqual([asked.inEffect, asked.waits], [false, true]);
+    await ask(junior, "invite", "--domain", "guest");
+    await until(t, async () => (await policyOf(home)).proposals.filter(({ mayAccept }) => mayAccept).length === 2);
+    assert.notEqual((await cairn(junior, "accept", "policy")).code, 0, "it does not speak for its domain");
+    assert.equal((await ask(home, "accept", "policy")).inEffect, true);
+    await untilHeld(t, [home, junior, third], "sharing", "team", "own");
+    assert.equal((await ask(home, "accept", "guest")).inEffect, true);
+    for (const node of nodes) await until(t, async () => (await policyOf(node)).proposals.length === 0);
+  },
+);
