@@ -197,7 +197,8 @@ const WANTS: Partial<Record<Key, string>> = {
   doorsTlsCertificate: "the absolute path of a file in PEM",
   doorsTlsKey: "the absolute path of a file in PEM",
   doorsTlsClientCa: "the absolute path of a file in PEM",
-  networkListen: "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, and 0.0.0.0:8080/ws for WebSocket, alone or beside",
+  networkListen:
+    "auto, or an address and a port such as 0.0.0.0:4711 or [::]:4711, 0.0.0.0:8080/ws for WebSocket, 0.0.0.0:4711/quic for QUIC (experimental), alone or beside each other",
   networkMdns: "on, off",
   networkPortMapping: "on, off",
   networkRelayCircuits: `a number from 0 to ${limits.circuits}`,

@@ -130,6 +130,24 @@ export const limits = {
   /** A message of a WebSocket, either way, and the headers of the request for one. */
   webSocketMessageBytes: 262_144,
   webSocketHeaderBytes: 8_192,
+  quic: {
+    /** Without a sign of the other side a connection ends, and with it a handshake. The same at both ends. */
+    idleMs: 15_000,
+    keepAliveMs: 4_000,
+    /** What is read of a stream at once, and what is handed over to be sent at once. */
+    pieceBytes: 65_536,
+    /** What a stream holds that nobody reads, and all streams of a connection; then the sender waits. */
+    streamBytes: 524_288,
+    connectionBytes: 33_554_432,
+    /** Kept by the system for a socket, if it allows as much. */
+    socketBytes: 1_048_576,
+    /** Bytes of packets that wait for a socket; above it they are lost, as packets may be. */
+    queuedBytes: 1_048_576,
+    /** What a newcomer may send until its connection is made; its certificate takes some 1,000. */
+    newcomerBytes: 16_384,
+    /** After its end a connection has so long, besides some round trips, to deliver what it was given. */
+    lingerMs: 250,
+  },
   /** A frame between members, and all that wait to be sent to one of them. */
   memberFrameBytes: 524_288,
   memberQueueBytes: 8_388_608,

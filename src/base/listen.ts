@@ -10,29 +10,38 @@ export interface ListenAt {
   readonly port: number;
 }
 
-/** One of both, or both. */
+/** One of them, or several. */
 export interface Listen {
   /** For libp2p's own TCP; `auto`: at every address of this machine. */
   readonly tcp: ListenAt | "auto" | undefined;
   readonly webSocket: ListenAt | undefined;
+  readonly quic: ListenAt | undefined;
 }
 
-const WEBSOCKET = "/ws";
+/** What stands behind an address, after a slash, when it is not for TCP. */
+const ENDINGS: ReadonlyMap<string, keyof Listen> = new Map([
+  ["", "tcp"],
+  ["ws", "webSocket"],
+  ["quic", "quic"],
+]);
 
 /**
- * `auto`, `0.0.0.0:4711`, `[::]:4711`, `0.0.0.0:8080/ws` for WebSocket; or one of the former and one of the latter, with a space or a comma.
+ * `auto`, `0.0.0.0:4711`, `[::]:4711`; `0.0.0.0:8080/ws` for WebSocket; `0.0.0.0:4711/quic` for QUIC; or one of each, with spaces or commas.
  *
  * @returns undefined when it is no such thing
  */
 export function readListen(text: string): Listen | undefined {
   const parts = text.split(/[\s,]+/).filter((part) => part !== "");
-  const webSockets = parts.filter((part) => part.endsWith(WEBSOCKET));
-  const others = parts.filter((part) => !webSockets.includes(part));
-  if (parts.length === 0 || webSockets.length > 1 || others.length > 1) return undefined;
-  const webSocket = webSockets.map((part) => readListenAt(part.slice(0, -WEBSOCKET.length)))[0];
-  const tcp = others.map((part) => (part === "auto" ? part : readListenAt(part)))[0];
-  const isRead = (webSocket === undefined) === (webSockets.length === 0) && (tcp === undefined) === (others.length === 0);
-  return isRead ? { tcp, webSocket } : undefined;
+  const listen: { -readonly [transport in keyof Listen]: Listen[transport] } = { tcp: undefined, webSocket: undefined, quic: undefined };
+  for (const part of parts) {
+    const [, at = "", ending = ""] = /^([^/]+)(?:\/([a-z]+))?$/.exec(part) ?? [];
+    const transport = ENDINGS.get(ending);
+    const where = part === "auto" ? part : readListenAt(at);
+    if (transport === undefined || where === undefined || listen[transport] !== undefined) return undefined;
+    if (where !== "auto") listen[transport] = where;
+    else listen.tcp = where;
+  }
+  return parts.length === 0 ? undefined : listen;
 }
 
 /** `192.0.2.7:4711`, `[2001:db8::7]:4711`, or either without a port; undefined when it is neither. */

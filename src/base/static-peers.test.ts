@@ -22,7 +22,15 @@ test("members and addresses, as people write them", () => {
         ["3f9ac2", "/ip6/2001:db8::7/tcp/80/ws"],
       ],
     ],
+    [
+      "desktop@192.168.1.20:4711/quic ci@build.example:8080/quic",
+      [
+        ["desktop", "/ip4/192.168.1.20/udp/4711/quic-v1"],
+        ["ci", "/dns/build.example/udp/8080/quic-v1"],
+      ],
+    ],
     ["desktop@10.0.0.1/ws", undefined],
+    ["desktop@10.0.0.1/quic", undefined],
     ["desktop@10.0.0.1:80/wss", undefined],
     ["192.168.1.20:4711", undefined],
     ["desktop@", undefined],

@@ -16,7 +16,7 @@ export interface StaticPeer {
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
 /**
- * `desktop@192.168.1.20 ci@build.example:80/ws 3f9ac2@[2001:db8::7]:4711`, or the same with commas.
+ * `desktop@192.168.1.20 ci@build.example:80/ws attic@192.168.1.21:4711/quic 3f9ac2@[2001:db8::7]:4711`, or the same with commas.
  *
  * @returns undefined when a part of it is no such thing
  */
@@ -27,12 +27,13 @@ export function readStaticPeers(text: string): StaticPeer[] | undefined {
 }
 
 function readOne(text: string): StaticPeer | undefined {
-  const [, member, six, other, port = usualPort, ws = ""] =
-    /^([a-z0-9-]+)@(?:\[([^\]]+)\]|([^:/]+))(?::(\d{1,5})(\/ws)?)?$/.exec(text) ?? [];
+  const [, member, six, other, port = usualPort, ending = ""] =
+    /^([a-z0-9-]+)@(?:\[([^\]]+)\]|([^:/]+))(?::(\d{1,5})(\/ws|\/quic)?)?$/.exec(text) ?? [];
   const host = six ?? other;
   if (member === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
+  const at = ending === "/quic" ? `/udp/${port}/quic-v1` : `/tcp/${port}${ending}`;
   const family = SocketAddress.parse(six === undefined ? host : `[${six}]`)?.family;
-  if (six !== undefined) return family === "ipv6" ? { member, address: `/ip6/${six}/tcp/${port}${ws}` } : undefined;
-  if (family === "ipv4") return { member, address: `/ip4/${host}/tcp/${port}${ws}` };
-  return NAME.test(host) && !/^[\d.]+$/.test(host) ? { member, address: `/dns/${host}/tcp/${port}${ws}` } : undefined;
+  if (six !== undefined) return family === "ipv6" ? { member, address: `/ip6/${six}${at}` } : undefined;
+  if (family === "ipv4") return { member, address: `/ip4/${host}${at}` };
+  return NAME.test(host) && !/^[\d.]+$/.test(host) ? { member, address: `/dns/${host}${at}` } : undefined;
 }

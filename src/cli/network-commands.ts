@@ -139,7 +139,7 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
       paint.name(row.name),
       row.domain,
       row.via === "" ? row.address : "",
-      row.via === "" ? row.path : `relayed by ${row.via}`,
+      row.via === "" ? over(row) : `relayed by ${row.via}`,
       row.rttMs === undefined ? "" : `${row.rttMs.toFixed(1)} ms`,
       row.path === "" ? "" : `${bytes(row.bytesIn)} in, ${bytes(row.bytesOut)} out`,
       ...capacityCells(row.presence).slice(0, 2),
@@ -159,6 +159,12 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
     ];
   });
   return exitCodes.ok;
+}
+
+/** How a member is reached, and over what unless it is TCP. */
+function over({ path, address }: PeerRow): string {
+  const transport = address.endsWith("/quic-v1") ? "QUIC" : address.endsWith("/ws") ? "WebSocket" : "";
+  return path === "" || transport === "" ? path : `${path} over ${transport}`;
 }
 
 /** Who says where this machine's compiles are done. */

@@ -25,6 +25,15 @@ test("the setting and the port of the last time become addresses to try in turn"
         ["/ip4/0.0.0.0/tcp/0", "/ip4/192.0.2.1/tcp/80/ws"],
       ],
     ],
+    ["0.0.0.0:4711/quic", "5000", [["/ip4/0.0.0.0/udp/4711/quic-v1"]]],
+    [
+      "[::1]:0/quic 127.0.0.1:4000",
+      undefined,
+      [
+        ["/ip4/127.0.0.1/tcp/4000", "/ip6/::1/udp/7000/quic-v1"],
+        ["/ip4/127.0.0.1/tcp/4000", "/ip6/::1/udp/0/quic-v1"],
+      ],
+    ],
     ["127.0.0.1:0", undefined, [["/ip4/127.0.0.1/tcp/0"]]],
     ["127.0.0.1:0", "5000", [["/ip4/127.0.0.1/tcp/5000"], ["/ip4/127.0.0.1/tcp/0"]]],
     ["192.0.2.1:4000", "5000", [["/ip4/192.0.2.1/tcp/4000"]]],
@@ -33,7 +42,7 @@ test("the setting and the port of the last time become addresses to try in turn"
     ["auto", "5000", [["/ip4/0.0.0.0/tcp/5000", "/ip6/::/tcp/5000"], ["/ip4/0.0.0.0/tcp/5000"], ["/ip4/0.0.0.0/tcp/0"]]],
   ];
   for (const [listen, tcp, wanted] of rows)
-    assert.deepEqual(listenAddresses(listen, { tcp, webSocket: "6000" }), wanted, `${listen} ${tcp}`);
+    assert.deepEqual(listenAddresses(listen, { tcp, webSocket: "6000", quic: "7000" }), wanted, `${listen} ${tcp}`);
 });
 
 test("whatever a machine is called, a name comes of it", () => {
@@ -63,6 +72,7 @@ test("the data plane listens where the network does, beside its port or where it
     ["127.0.0.1:8080/ws", undefined, "127.0.0.1", [8081, 0]],
     ["127.0.0.1:8079 0.0.0.0:8080/ws", "5000", "127.0.0.1", [5000, 0]],
     ["auto 0.0.0.0:8080/ws", undefined, "", [4712, 0]],
+    ["127.0.0.1:4711/quic", undefined, "127.0.0.1", [4712, 0]],
   ];
   for (const [listen, saved, host, ports] of rows) assert.deepEqual(dataListen(listen, saved), { host, ports }, listen);
 });

@@ -27,6 +27,8 @@ export interface NetworkFacts {
   readonly neighbours: number;
   readonly isolation: string | undefined;
   readonly reach: ReachFacts;
+  /** Why this machine does not speak QUIC though its settings ask for it; undefined when it does, or they do not. */
+  readonly quicTrouble: string | undefined;
   /** Undefined when the router is not asked to let members in. */
   readonly portMapping: PortMappingFacts | undefined;
   /** When the youngest member was admitted, by the clock of who admitted it, and what time it is here; ms. */
@@ -47,6 +49,7 @@ export function checkNetwork(facts: NetworkFacts): NetworkCheck[] {
   return [
     checkInterfaces(facts),
     checkListening(facts),
+    ...checkQuic(facts),
     checkReach(facts),
     ...checkPortMapping(facts),
     checkMdns(facts),
@@ -76,6 +79,12 @@ function checkListening({ addresses, outward }: NetworkFacts): NetworkCheck {
   return isInside && outward.length > 0
     ? failed("listening", `only this machine can reach ${addresses.join(" ")}`, "cairn config set network.listen auto   listens everywhere")
     : passed("listening", addresses.join(" "));
+}
+
+function checkQuic({ quicTrouble }: NetworkFacts): NetworkCheck[] {
+  if (quicTrouble === undefined) return [];
+  const advice = "install Cairn with its optional packages, or leave QUIC out of network.listen; TCP and WebSocket go on";
+  return [failed("QUIC", `what speaks it cannot be loaded: ${quicTrouble}`, advice)];
 }
 
 function checkReach({ addresses, reach }: NetworkFacts): NetworkCheck {

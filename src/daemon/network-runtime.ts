@@ -89,6 +89,8 @@ const LISTEN_FIRST_MS = 5_000;
 
 /** Statements that are checked between two looks at whatever else there is to do: some milliseconds. */
 const MERGE_AT_ONCE = 16;
+/** The names under which ports are kept for the next time. */
+const SAVED_AS = { tcp: "port", ws: "websocket-port", quic: "quic-port" } as const;
 
 /** What is kept between two runs. */
 export interface KeptStatements extends SavedPeers {
@@ -274,7 +276,11 @@ export class NetworkRuntime implements AsyncDisposable {
         { roster: members, saved: kept, discoveries, domainOf, anchors, codec, log, now: () => performance.now(), random: Math.random },
         {
           seed,
-          listen: listenAddresses(listen, { tcp: kept.setting("port"), webSocket: kept.setting("websocket-port") }),
+          listen: listenAddresses(listen, {
+            tcp: kept.setting("port"),
+            webSocket: kept.setting("websocket-port"),
+            quic: kept.setting("quic-port"),
+          }),
           links: { ...limits.peerSet, most: limits.peers },
           relay: { circuits: relayCircuits },
           portMapping,
@@ -282,8 +288,7 @@ export class NetworkRuntime implements AsyncDisposable {
       ),
     );
     // Members will look for this node there.
-    for (const { port, isWebSocket } of network.listening.flatMap((one) => portOf(one) ?? []))
-      kept.set(isWebSocket ? "websocket-port" : "port", String(port));
+    for (const { port, speaks } of network.listening.flatMap((one) => portOf(one) ?? [])) kept.set(SAVED_AS[speaks], String(port));
     const gossip = stack.use(new NetworkGossip({ network, members, codec, keys, kept, work, log }));
     const agreement = stack.use(await NetworkAgreement.start({ network, members, membership, codec, keys, kept, log }));
     const tunnels = stack.use(await Tunnels.start({ members, network, codec, log, kept }, { seed, listen }));
@@ -536,6 +541,7 @@ export class NetworkRuntime implements AsyncDisposable {
       standing: this.members.standing(self),
       addresses: network.listening,
       reach: network.reach,
+      quicTrouble: network.quicTrouble,
       portMapping: network.portMapping,
       peers: network.peers(),
       nameOf: (key) => state?.members.get(key)?.name ?? key.slice(0, 12),

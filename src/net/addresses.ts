@@ -151,12 +151,16 @@ function rank(source: string): number {
   return TOLD.includes(source) ? TOLD.indexOf(source) : TOLD.length;
 }
 
-/** What this node can dial and may be told: an IP address or a name, and a TCP port, at which WebSocket may be spoken. */
+/**
+ * What this node may be told, and what it or others can dial: an IP address or a name, and a TCP port, at which WebSocket may be spoken, or a UDP
+ * port for QUIC, which not every node speaks.
+ */
 export function isUsable(address: string): boolean {
   try {
     const [host, port, ...rest] = multiaddr(address).getComponents();
-    const isKnown = rest.length === 0 || (rest.length === 1 && rest[0]?.name === "ws");
-    return isKnown && host !== undefined && /^(ip4|ip6|dns|dns4|dns6)$/.test(host.name) && port?.name === "tcp" && port.value !== "0";
+    const speaks = [port, ...rest].map((part) => part?.name).join("/");
+    const isKnown = /^(tcp|tcp\/ws|udp\/quic-v1)$/.test(speaks);
+    return isKnown && host !== undefined && /^(ip4|ip6|dns|dns4|dns6)$/.test(host.name) && port?.value !== "0";
   } catch {
     return false;
   }

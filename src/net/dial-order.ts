@@ -5,6 +5,7 @@
  */
 import { limits } from "../base/index.ts";
 import type { InterfaceAddress } from "./interfaces.ts";
+import { speaksQuic } from "./ports.ts";
 import { ipOf, isOnLink, scopeOf } from "./scopes.ts";
 
 /** What is known of a member's addresses. */
@@ -17,15 +18,19 @@ export interface Candidates {
 }
 
 /**
- * What was heard last, what worked last, then what is on a network of this machine, then private ranges, then the rest; IPv6 and IPv4
+ * What was heard last, what worked last, then what is on a network of this machine, then private ranges, then the rest, and in the same order what
+ * speaks QUIC, which is for where nothing else gets through; IPv6 and IPv4
  * alternate within each (RFC 8305, section 4), so that a family that leads nowhere costs one pause and not several.
  */
 export function dialOrder({ addresses, heard, good }: Candidates, own: readonly InterfaceAddress[]): string[] {
-  const byNearness = Map.groupBy(addresses, (address) => nearness(address, own));
+  const byNearness = Map.groupBy(addresses, (address) => nearness(address, own) + (speaksQuic(address) ? FARTHEST : 0));
   const ordered = [...byNearness].toSorted(([a], [b]) => a - b).flatMap(([, group]) => alternate(group));
   const first = [heard, good].filter((address) => address !== undefined && addresses.includes(address)) as string[];
   return [...new Set([...first, ...ordered])].slice(0, limits.addressesDialled);
 }
+
+/** More than {@link nearness} ever is. */
+const FARTHEST = 4;
 
 function nearness(address: string, own: readonly InterfaceAddress[]): number {
   const scope = scopeOf(address);

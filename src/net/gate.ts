@@ -27,20 +27,25 @@ export class Gate implements Disposable {
   readonly #familiar = new Set<string>();
   /** Attempts that have not led to a member, from those addresses and from all others: strangers elsewhere keep no member out. */
   readonly #attempts: { readonly familiar: Attempts; readonly strange: Attempts };
+  /** The same where the address is only what a packet says. */
+  readonly #claimed: { readonly familiar: Attempts; readonly strange: Attempts };
   readonly #refusals: Refusals;
 
   constructor(parts: GateParts) {
     this.#refusals = new Refusals(parts, "gate.refused");
     const most = { perPlace: limits.unprovenPerAddress, perMinute: limits.unprovenPerMinute };
     this.#attempts = { familiar: new Attempts(parts, most), strange: new Attempts(parts, most) };
+    this.#claimed = { familiar: new Attempts(parts, most), strange: new Attempts(parts, most) };
   }
 
   /**
    * Asked before a connection costs anything. Attempts that turned out to be a member's do not count, so that colleagues behind
    * one address are not in each other's way.
+   *
+   * @param isClaimed whether the address is only what a packet says: who writes others' addresses on packets keeps nobody out who has a connection
    */
-  denies(ip: string): boolean {
-    const why = this.#attemptsOf(ip).tooMany(ip)
+  denies(ip: string, isClaimed: boolean): boolean {
+    const why = this.#attemptsOf(ip, isClaimed).tooMany(ip)
       ? "too-many-attempts"
       : this.#unprovenLike(ip) >= limits.unprovenConnections
         ? "too-many-unproven"
@@ -99,8 +104,9 @@ export class Gate implements Disposable {
     for (const connection of this.#unproven.keys()) this.#settle(connection);
   }
 
-  #attemptsOf(ip: string): Attempts {
-    return this.#familiar.has(ip) ? this.#attempts.familiar : this.#attempts.strange;
+  #attemptsOf(ip: string, isClaimed: boolean): Attempts {
+    const attempts = isClaimed ? this.#claimed : this.#attempts;
+    return this.#familiar.has(ip) ? attempts.familiar : attempts.strange;
   }
 
   /** Connections that have proved nothing, from familiar addresses if this is one, else from all others. */
@@ -110,7 +116,7 @@ export class Gate implements Disposable {
   }
 
   #welcome(ip: string): void {
-    this.#attemptsOf(ip).takeBack(ip);
+    for (const isClaimed of [false, true]) this.#attemptsOf(ip, isClaimed).takeBack(ip);
     this.#familiar.delete(ip);
     this.#familiar.add(ip);
     for (const eldest of this.#familiar) {

@@ -7,6 +7,7 @@ import type { InterfaceAddress } from "./interfaces.ts";
 import { MdnsDiscovery } from "./mdns.ts";
 import type { MdnsPacket, MulticastParts, OpenMulticast } from "./mdns-sockets.ts";
 import { MdnsTags } from "./mdns-tags.ts";
+import type { TransportName } from "./ports.ts";
 
 const NETWORK = "12".repeat(32);
 const HOUR_MS = 3_600_000;
@@ -49,7 +50,7 @@ interface NodeOptions {
   readonly members?: () => readonly Key[];
   readonly network?: string;
   readonly wallClock?: () => number;
-  readonly isWebSocket?: boolean;
+  readonly speaks?: TransportName;
 }
 
 function node(t: TestContext, wire: Wire, options: NodeOptions): MdnsDiscovery {
@@ -59,7 +60,7 @@ function node(t: TestContext, wire: Wire, options: NodeOptions): MdnsDiscovery {
       self: options.self,
       members: () => members().filter((key) => key !== options.self),
       interfaces: options.interfaces,
-      portAt: () => ({ port: 4_711, isWebSocket: options.isWebSocket === true }),
+      portAt: () => ({ port: 4_711, speaks: options.speaks ?? "tcp" }),
       open: wire.opener(),
       log: silentLog,
       wallClock: options.wallClock ?? ((): number => NOW),
@@ -115,15 +116,19 @@ test("two members of which one comes later find each other at once, and only mem
   for (const secret of [SELF, FRIEND, NETWORK]) assert.ok(!said.includes(secret.slice(0, 16)), "no key and no network on the wire");
 });
 
-test("who listens for WebSockets alone is found where it speaks them", (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const wire = new Wire();
-  const found: Host[] = [];
-  node(t, wire, { self: SELF, interfaces: () => [lan("192.168.1.4")] }).start((hint) => found.push(hint));
-  node(t, wire, { self: FRIEND, interfaces: () => [lan("192.168.1.5")], isWebSocket: true }).start(ignore);
-  t.mock.timers.tick(limits.mdnsFirstMs);
-  assert.deepEqual(found[0], { peerKey: FRIEND, addresses: ["/ip4/192.168.1.5/tcp/4711/ws"] });
-});
+for (const [speaks, address] of [
+  ["ws", "/ip4/192.168.1.5/tcp/4711/ws"],
+  ["quic", "/ip4/192.168.1.5/udp/4711/quic-v1"],
+] as const)
+  test(`who listens for ${speaks} alone is found where it speaks it`, (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const wire = new Wire();
+    const found: Host[] = [];
+    node(t, wire, { self: SELF, interfaces: () => [lan("192.168.1.4")] }).start((hint) => found.push(hint));
+    node(t, wire, { self: FRIEND, interfaces: () => [lan("192.168.1.5")], speaks }).start(ignore);
+    t.mock.timers.tick(limits.mdnsFirstMs);
+    assert.deepEqual(found[0], { peerKey: FRIEND, addresses: [address] });
+  });
 
 test("clocks that are wrong by as much as they may be do not keep members from recognising each other", () => {
   fc.assert(

@@ -15,9 +15,9 @@ import { addressAt, type Port } from "./ports.ts";
 import { isOnLink } from "./scopes.ts";
 
 const SERVICE = "_cairn._tcp.local";
-const WEBSOCKET_SERVICE = "_cairn-ws._tcp.local";
-/** Who listens for WebSockets alone says so in its name. */
-const NAME = /^([0-9a-f]{32})\._cairn(-ws)?\._tcp\.local$/i;
+/** Who listens for WebSockets alone, or for QUIC, says so in its name. */
+const SERVICES = { tcp: SERVICE, ws: "_cairn-ws._tcp.local", quic: "_cairn-quic._udp.local" } as const;
+const NAME = /^([0-9a-f]{32})\._cairn(?:(-ws)?\._tcp|(-quic)\._udp)\.local$/i;
 /** Seconds that others may remember an announcement. */
 const TTL = 120;
 
@@ -160,9 +160,9 @@ export class MdnsDiscovery implements Discovery {
     ear.multicast.send({ questions: [{ name: SERVICE, type: "PTR" }] });
   }
 
-  #announce({ multicast, port: { port, isWebSocket } }: Ear): void {
+  #announce({ multicast, port: { port, speaks } }: Ear): void {
     const tag = this.#tags.of(this.#parts.self);
-    const name = `${tag}.${isWebSocket ? WEBSOCKET_SERVICE : SERVICE}`;
+    const name = `${tag}.${SERVICES[speaks]}`;
     multicast.send({
       answers: [
         { name: SERVICE, type: "PTR", ttl: TTL, data: name },
@@ -213,11 +213,11 @@ export class MdnsDiscovery implements Discovery {
 /** Undefined when a record is anything else. */
 function readAnnouncement(record: unknown): { tag: string; port: Port } | undefined {
   const { type, name, data } = record as { readonly type?: unknown; readonly name?: unknown; readonly data?: unknown };
-  const [, tag, ws] = (typeof name === "string" && NAME.exec(name)) || [];
+  const [, tag, ws, quic] = (typeof name === "string" && NAME.exec(name)) || [];
   if (type !== "SRV" || tag === undefined || typeof data !== "object" || data === null || !("port" in data)) return undefined;
   const { port } = data;
   if (typeof port !== "number" || port <= 0 || port >= 65_536) return undefined;
-  return { tag: tag.toLowerCase(), port: { port, isWebSocket: ws !== undefined } };
+  return { tag: tag.toLowerCase(), port: { port, speaks: quic !== undefined ? "quic" : ws !== undefined ? "ws" : "tcp" } };
 }
 
 function isOurs(question: unknown): boolean {

@@ -22,7 +22,8 @@ import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
 import { PortMapping, type PortMappingFacts } from "./port-mapping.ts";
-import { type Port, portOf } from "./ports.ts";
+import { type Port, portOf, speaksQuic } from "./ports.ts";
+import { chooseQuic } from "./quic-choice.ts";
 import { Reachability, type ReachFacts } from "./reachability.ts";
 import type { RelayOptions } from "./relay.ts";
 import { Routes } from "./routes.ts";
@@ -80,6 +81,7 @@ export interface PeerChange {
 /** What one attempt at listening is made with. */
 interface OwnOptions extends Pick<NetworkOptions, "links" | "relay" | "portMapping"> {
   readonly listen: readonly string[];
+  readonly quicTrouble: string | undefined;
 }
 
 export class Network implements AsyncDisposable {
@@ -98,20 +100,25 @@ export class Network implements AsyncDisposable {
   readonly #reachability: Reachability;
   readonly #portMapping: PortMapping | undefined;
   readonly #listeners: ((change: PeerChange) => void)[] = [];
+  /** Why this node does not speak QUIC though it was to; undefined when it does, or was not. */
+  readonly quicTrouble: string | undefined;
   #hearGossip: (from: Key, frame: GossipFrame) => void = () => undefined;
   #ending = false;
 
   /** @throws {CairnError} network-unavailable when no address can be listened on */
   static async start(parts: NetworkParts, options: NetworkOptions): Promise<Network> {
     const gate = new Gate({ log: parts.log, now: parts.now });
+    const quic = await chooseQuic(options.listen);
+    if (quic.trouble !== undefined) parts.log.event("warn", "network.quic-unavailable", { why: quic.trouble });
     let failure: unknown;
-    for (const listen of options.listen) {
+    for (const wanted of options.listen) {
+      const listen = quic.make === undefined ? wanted.filter((address) => !speaksQuic(address)) : wanted;
       const libp2p = await makeLibp2p(
-        { refuses: (ip) => gate.denies(ip), isFamiliar: (ip) => gate.isFamiliar(ip) },
-        { seed: options.seed, listen },
+        { refuses: (ip, isClaimed) => gate.denies(ip, isClaimed), isFamiliar: (ip) => gate.isFamiliar(ip) },
+        { seed: options.seed, listen, quic: quic.make },
       );
       try {
-        const network = new Network(parts, libp2p, gate, { ...options, listen });
+        const network = new Network(parts, libp2p, gate, { ...options, listen, quicTrouble: quic.trouble });
         await network.#begin();
         return network;
       } catch (error) {
@@ -127,6 +134,7 @@ export class Network implements AsyncDisposable {
     this.#parts = parts;
     this.#libp2p = libp2p;
     this.#gate = gate;
+    this.quicTrouble = options.quicTrouble;
     const whereabouts = {
       ...parts,
       links: (): Link[] => this.#links.all(),
@@ -409,8 +417,10 @@ export class Network implements AsyncDisposable {
   /** TCP ports that members need: the links', and the data plane's once it listens. */
   #ports(): Port[] {
     const { dataPort } = this.reach;
-    const links = this.listening.filter((address) => address.startsWith("/ip4/")).flatMap((address) => portOf(address) ?? []);
-    const all = [...links, ...(dataPort > 0 ? [{ port: dataPort, isWebSocket: false }] : [])];
+    const links = this.listening
+      .filter((address) => address.startsWith("/ip4/") && !speaksQuic(address))
+      .flatMap((address) => portOf(address) ?? []);
+    const all = [...links, ...(dataPort > 0 ? [{ port: dataPort, speaks: "tcp" as const }] : [])];
     return [...new Map(all.map((one) => [one.port, one])).values()];
   }
 

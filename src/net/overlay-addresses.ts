@@ -7,6 +7,7 @@
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { isUsable } from "./addresses.ts";
+import { speaksQuic } from "./ports.ts";
 import { groupedByReach, type Place, toldTo, travels } from "./scopes.ts";
 
 /** What a member has said of its addresses. */
@@ -44,7 +45,9 @@ export class AddressWords {
   /** What this node says of itself; signed anew when its addresses have changed, and now and then. */
   own(): readonly SignedAddresses[] {
     const { listening, wallClock } = this.#parts;
-    const groups = groupedByReach(listening()).slice(0, recordsPerMember);
+    // Members that know nothing of QUIC take only what they understand all of.
+    const [quic, others] = [true, false].map((wanted) => listening().filter((address) => speaksQuic(address) === wanted));
+    const groups = [others, quic].flatMap((some) => groupedByReach(some ?? [])).slice(0, recordsPerMember);
     const text = groups.join(" ");
     const ageMs = wallClock() - (this.#own[0]?.issuedAtMs ?? 0);
     // Negative after somebody has set the clock back.

@@ -3,13 +3,14 @@ import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { CairnError, limits, silentLog } from "../base/index.ts";
 import { PortMapping } from "./port-mapping.ts";
+import type { Port } from "./ports.ts";
 
 /** A node whose router does what `router` says. */
 function node(t: TestContext, router: { outside: string; isThere: boolean }) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const asked: string[] = [];
   let changes = 0;
-  const ports = [{ port: 4711, isWebSocket: false }];
+  const ports: Port[] = [{ port: 4711, speaks: "tcp" }];
   const mapping = new PortMapping({
     router: () => "192.168.1.1",
     mappers: [
@@ -43,7 +44,7 @@ test("ports are mapped, again before the lease ends, and given back at the end",
   mapping.renew();
   await pass(0);
   assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711"]);
-  ports.push({ port: 4712, isWebSocket: true });
+  ports.push({ port: 4712, speaks: "ws" });
   await pass((limits.mapLeaseS * 1_000) / 4);
   assert.deepEqual(mapping.addresses(), ["/ip4/203.0.113.9/tcp/5711", "/ip4/203.0.113.9/tcp/5712/ws"]);
   assert.equal(changes(), 2);

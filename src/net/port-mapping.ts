@@ -122,11 +122,11 @@ export class PortMapping implements AsyncDisposable {
     if (scopeOf(`/ip4/${host}/tcp/1`) !== "global")
       throw new CairnError("peer-absent", { why: `the router is behind another one: ${host}` });
     let shortestS: number = limits.mapLeaseS;
-    for (const { port, isWebSocket } of ports) {
+    for (const { port, speaks } of ports) {
       if (this.#ended) break;
       const { externalPort, lifetimeS } = await mapper.mapPort(router, port, limits.mapLeaseS);
       const before = this.#mapped.get(port);
-      const external = { port: externalPort, isWebSocket };
+      const external = { port: externalPort, speaks };
       const mapped = { router, mapper, host, external };
       this.#mapped.set(port, mapped);
       this.#granted.set(port, mapped);

@@ -7,7 +7,7 @@
  */
 import { type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Probed } from "./dial-back.ts";
-import { addressAt, portOf } from "./ports.ts";
+import { addressAt, portOf, speaksQuic } from "./ports.ts";
 import { ipOf, scopeOf } from "./scopes.ts";
 
 /** A linked member, as seen from here. */
@@ -157,7 +157,9 @@ export class Reachability implements Disposable {
 
   async #ask({ key, addresses, near }: Prober, tried: Map<string, Outcome>, data: Outcome): Promise<void> {
     const candidates = near ? addresses : [...addresses, ...this.#shown(addresses)];
-    const wanted = [...new Set(candidates)].filter((address) => scopeOf(address) !== "loopback").slice(0, limits.probedAddresses);
+    // Many members do not speak QUIC: that they do not come through there says nothing.
+    const isWorthIt = (address: string): boolean => scopeOf(address) !== "loopback" && !speaksQuic(address);
+    const wanted = [...new Set(candidates)].filter(isWorthIt).slice(0, limits.probedAddresses);
     if (wanted.length === 0) return;
     try {
       const probed = await this.#parts.ask(key, wanted, this.#dataPort);
@@ -180,7 +182,7 @@ export class Reachability implements Disposable {
       const ip = ipOf(address);
       const family = address.split("/")[1] ?? "";
       const ports = listening()
-        .filter((one) => one.startsWith(`/${family}/`))
+        .filter((one) => one.startsWith(`/${family}/`) && !speaksQuic(one))
         .flatMap((one) => portOf(one) ?? []);
       return ip === undefined || mine.includes(ip) ? [] : ports.map((port) => addressAt(ip, port));
     });

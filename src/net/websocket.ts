@@ -26,13 +26,13 @@ type DialOptions = Parameters<Transport["dial"]>[1] & { readonly localPort?: num
 
 /** Loads what listens, if one of the addresses wants it. */
 export async function listenerFor(addresses: readonly string[]): Promise<typeof WebSocketListener | undefined> {
-  return addresses.some((address) => portOf(address)?.isWebSocket)
+  return addresses.some((address) => portOf(address)?.speaks === "ws")
     ? (await import("./websocket-listener.ts")).WebSocketListener
     : undefined;
 }
 
 export function webSockets(parts: WebSocketsParts): Transport {
-  const dialFilter = (addresses: Multiaddr[]): Multiaddr[] => addresses.filter((address) => portOf(address.toString())?.isWebSocket);
+  const dialFilter = (addresses: Multiaddr[]): Multiaddr[] => addresses.filter((address) => portOf(address.toString())?.speaks === "ws");
   return {
     [transportSymbol]: true,
     [Symbol.toStringTag]: "cairn/websocket",

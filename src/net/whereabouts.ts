@@ -9,13 +9,13 @@ import type { Discovery, Roster, SavedPeers } from "../contracts/index.ts";
 import { AddressBook, isUsable } from "./addresses.ts";
 import { type Disturbance, type InterfaceAddress, InterfaceWatch, readInterfaces } from "./interfaces.ts";
 import { Inviters } from "./inviters.ts";
-import { type Port, portOf } from "./ports.ts";
+import { type Port, portOf, TRANSPORTS } from "./ports.ts";
 import { ipOf, isOnLink, type Place, placeOf, scopeOf, toldTo, travels } from "./scopes.ts";
 
 /** What sources of hints may ask of this node. */
 export interface OwnPlace {
   interfaces(): readonly InterfaceAddress[];
-  /** The port at which this node listens at an address of its own, of two the one without WebSocket; undefined when it does not. */
+  /** The port at which this node listens at an address of its own, the first of TRANSPORTS that is spoken there; undefined when it does not. */
   portAt(address: InterfaceAddress): Port | undefined;
   /** Keys that are looked for though they are no members as far as this node knows: they may let it in. */
   sought(): readonly Key[];
@@ -103,9 +103,9 @@ export class Whereabouts implements OwnPlace, Disposable {
         .listening()
         .filter((one) => one.startsWith(`/${family}/`))
         .map(portOf);
-      return chosen.find((one) => one?.isWebSocket === wanted.isWebSocket) ?? [];
+      return chosen.find((one) => one?.speaks === wanted.speaks) ?? [];
     });
-    return at.find(({ isWebSocket }) => !isWebSocket) ?? at[0];
+    return TRANSPORTS.flatMap((transport) => at.find(({ speaks }) => speaks === transport) ?? [])[0];
   }
 
   /** Where this node may be looked for, by somebody whose place is not known, as with an invitation. */
