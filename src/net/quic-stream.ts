@@ -52,7 +52,7 @@ export class QuicStream extends AbstractStream {
   override sendData(data: Bytes): SendResult {
     const sentBytes = data.byteLength;
     this.#native.write(data.subarray()).then(
-      () => this.safeDispatchEvent("drain"),
+      () => this.#sent(),
       () => this.#wasReset(), // By the other side, or the connection has ended.
     );
     return { sentBytes, canSendMore: false };
@@ -104,6 +104,13 @@ export class QuicStream extends AbstractStream {
       if (/reset/.test(reasonOf(error))) this.#wasReset();
       else this.log.trace("no more of it: %e", asError(error));
     }
+  }
+
+  /** Who waits to send more hears of it when all is sent: those who are told of each piece would put in more than goes out. */
+  #sent(): void {
+    if (this.writeBufferLength === 0) return void this.safeDispatchEvent("drain");
+    this.writableNeedsDrain = false;
+    this.processSendQueue();
   }
 
   #isFull(): boolean {

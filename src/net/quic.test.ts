@@ -143,6 +143,27 @@ for (const how of ["is paused", "has no reader yet"])
     await until(t, () => read === sent);
   });
 
+test("who puts in more each time that a stream says it has drained fills no buffer", OPTIONS, async (t) => {
+  const { open } = await pair(t);
+  const { near, far } = await open();
+  let read = 0;
+  far.addEventListener("message", ({ data }) => {
+    read += data.byteLength;
+  });
+  const frame = new Uint8Array(limits.memberFrameBytes);
+  const most = 2 * limits.memberQueueBytes;
+  let sent = 0;
+  const more = (): void => {
+    if (sent >= most) return;
+    near.send(frame);
+    sent += frame.length;
+    assert.ok(near.writeBufferLength <= frame.length, `${near.writeBufferLength} bytes wait`);
+  };
+  near.addEventListener("drain", more);
+  more();
+  await until(t, () => read === most);
+});
+
 test("a close lets what was sent arrive, of a stream and of its connection", OPTIONS, async (t) => {
   const { client, open } = await pair(t);
   const { near, far } = await open();
