@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { chooseQuic } from "../src/net/quic-choice.ts";
 import { absent } from "./absent.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
@@ -22,6 +23,7 @@ import { signing } from "./signing.ts";
 import { paired, ratios, spread } from "./statistics.ts";
 import { swarm } from "./swarm.ts";
 import { format, type Report, row, verdict } from "./table.ts";
+import { transports } from "./transports.ts";
 import { warm } from "./warm.ts";
 import { workers } from "./workers.ts";
 
@@ -48,6 +50,7 @@ const tiny: Settings = {
   dataBytes: 1_048_576,
   progress: () => undefined,
 };
+const withoutQuic = (await chooseQuic([["/ip4/127.0.0.1/udp/0/quic-v1"]])).trouble ?? false;
 const withoutNinja = findProgram("ninja") === undefined && "ninja is not installed";
 
 function check(report: Report, ...whats: RegExp[]): void {
@@ -107,6 +110,10 @@ test("memory is measured", async () => check(await memory(tiny), /idle/, /at 20 
 
 test("the data plane is measured", async () =>
   check(await dataPlane(tiny), /data plane \/ raw TLS/, /data plane \/ libp2p Noise/, /requests: data plane on one stream/));
+test("links over QUIC are measured", { skip: withoutQuic }, async () =>
+  check(await transports(tiny), /one stream: QUIC \/ TCP$/, /heap/, /strangers whose packets/),
+);
+
 test("objects from a peer are measured, and arrive", async () => check(await exchange(tiny), /wall \/ HTTP/));
 
 test("a second machine is measured against ccache with nginx, and equals the compiler's", { skip: withoutNinja }, async (t) => {

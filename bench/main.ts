@@ -27,6 +27,7 @@ import { sharing } from "./sharing.ts";
 import { signing } from "./signing.ts";
 import { swarm } from "./swarm.ts";
 import { format, machineFacts, type Report, verdict } from "./table.ts";
+import { transports } from "./transports.ts";
 import { warm } from "./warm.ts";
 import { workers } from "./workers.ts";
 
@@ -40,6 +41,7 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   gossip,
   network,
   "data-plane": dataPlane,
+  transports,
   exchange,
   sharing,
   remote,
@@ -64,6 +66,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   gossip     from one of 20 members to all, and until a killed one is missed
   network    the daemon's start with a network, its memory with 100 links, strangers
   data-plane the data plane on loopback: against raw TLS, against streams of libp2p
+  transports links over QUIC, on loopback: against TCP; strangers over QUIC
   exchange   300 objects from a peer, against HTTP
   sharing    an empty cache beside a member that has built the same
   remote     the same against ccache with nginx as its remote storage

@@ -17,17 +17,17 @@ export interface Settings {
   readonly coldUnits: number;
   /** Manifests in `memory`. */
   readonly manifests: number;
-  /** Questions a round in `daemon`, requests in `data-plane`. */
+  /** Questions a round in `daemon`, requests in `data-plane` and `transports`. */
   readonly questions: number;
   /** Runs in `absent`. */
   readonly runs: number;
   /** Members and messages in `gossip`. */
   readonly members: number;
   readonly messages: number;
-  /** Links of the daemon in `network`, and how long strangers knock. */
+  /** Links of the daemon in `network`, and how long strangers knock there and in `transports`. */
   readonly links: number;
   readonly strangerSeconds: number;
-  /** Bytes of one stream in `data-plane`. */
+  /** Bytes of one stream in `data-plane` and `transports`. */
   readonly dataBytes: number;
   /** In `workers`: so many, each with that part of a core. */
   readonly machines: number;
