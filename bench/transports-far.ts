@@ -10,7 +10,7 @@ import { chooseQuic } from "../src/net/quic-choice.ts";
 /** Protocols: takes everything and says when it has; answers each request. */
 export const SINK = "/bench/sink/1";
 export const ECHO = "/bench/echo/1";
-export const LISTEN: readonly string[] = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
+const LISTEN: readonly string[] = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
 
 export interface Cost {
   /** CPU since the process began. */
