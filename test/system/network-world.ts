@@ -10,7 +10,7 @@ import { checkout, type Env, type Ran, run, TestNode } from "./harness.ts";
 
 const ON_LOOPBACK = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" };
 /** Several daemons start; on a machine that is busy with other things that takes long. */
-export const PATIENT = { timeout: 180_000 };
+export const PATIENT = { timeout: 300_000 };
 
 export async function machine(t: TestContext, name: string, env: Env = {}): Promise<TestNode> {
   const node = await TestNode.start(name, { ...ON_LOOPBACK, ...env });

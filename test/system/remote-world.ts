@@ -10,25 +10,18 @@ import type { TestContext } from "node:test";
 import { type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
 
+/** So much that a member is worth asking even where whatever else this machine does makes the way to it slow. */
+const COMPILES_A_CORE = 8;
 /** gcc and g++, each by two names. */
 const COMPILERS = 4;
 
-/**
- * Two machines of one person: one that builds, with others beside it that compile for it.
- *
- * @param alone what the builder does before it is in a network
- */
-export async function helped(
-  t: TestContext,
-  helpers: number,
-  alone: (builder: TestNode) => Promise<unknown> = () => Promise.resolve(),
-): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
+/** Two machines of one person: one that builds, with others beside it that compile for it. */
+export async function helped(t: TestContext, helpers: number): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
   const names = Array.from({ length: helpers }, (_, at) => `helper${at}`);
   const [builder, ...nodes] = await Promise.all([
     machine(t, "builder"),
     ...names.map((name) => machine(t, name, { CAIRN_LOG_LEVEL: "debug" })),
   ]);
-  await alone(builder);
   await ask(builder, "init", "--machine", "builder");
   for (const [at, node] of nodes.entries()) await ask(node, "join", await invitation(builder), "--machine", names[at] ?? "");
   await untilConnected(t, builder, ...names);
@@ -45,24 +38,24 @@ export function endPipe(path: string): void {
 }
 
 /**
- * Gives every core of a machine a compile that does not end: it waits for the writer of a pipe.
+ * Gives every core of a machine compiles that do not end: they wait for the writer of a pipe. They are for this machine's processor, so that no
+ * member is asked to do them.
  *
- * @param times so many for each core: with eight even a small unit is worth sending, however slow the others seem; to be called before there are any
  * @returns lets them end
  */
-export async function occupy(t: TestContext, node: TestNode, times = 1): Promise<() => Promise<void>> {
-  const count = times * availableParallelism();
+export async function occupy(t: TestContext, node: TestNode): Promise<() => Promise<void>> {
   const place = temporaryDirectory("occupied"); // It outlives the node's own.
   const directory = place.path;
   const running: ChildProcess[] = [];
   const pipes: string[] = [];
-  for (let core = 0; core < count; core++) {
-    writeFiles(directory, { [`wait${core}.c`]: `#include "pipe${core}.h"\n` });
-    const pipe = join(directory, `pipe${core}.h`);
+  const compiles = COMPILES_A_CORE * availableParallelism();
+  for (let at = 0; at < compiles; at++) {
+    writeFiles(directory, { [`wait${at}.c`]: `#include "pipe${at}.h"\n` });
+    const pipe = join(directory, `pipe${at}.h`);
     execFileSync("mkfifo", [pipe]);
     pipes.push(pipe);
     const options = { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" } as const;
-    running.push(spawn(node.client, ["gcc", "-c", `wait${core}.c`, "-o", `wait${core}.o`], options));
+    running.push(spawn(node.client, ["gcc", "-march=native", "-c", `wait${at}.c`, "-o", `wait${at}.o`], options));
   }
   const release = async (): Promise<void> => {
     const waiting = running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
@@ -74,7 +67,7 @@ export async function occupy(t: TestContext, node: TestNode, times = 1): Promise
   t.after(release);
   await until(t, async () => {
     const { jobs } = (await node.control("GET", "/status")) as { jobs: { running: number } };
-    return jobs.running === count;
+    return jobs.running >= compiles / 2; // Some may not have waited for the daemon's word.
   });
   return release;
 }

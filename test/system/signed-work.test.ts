@@ -33,10 +33,8 @@ async function buildByPath(node: TestNode, directory: string): Promise<Record<st
 }
 
 test("what a member made for another is offered as that member's work, and gone with it", PATIENT, async (t) => {
-  let release = async (): Promise<void> => undefined;
-  const [builder] = await helped(t, 1, async (node) => {
-    release = await occupy(t, node, 8);
-  });
+  const [builder] = await helped(t, 1);
+  const release = await occupy(t, builder);
   const reader = await machine(t, "reader", { CAIRN_WORK_SHARE: "off" });
   await ask(reader, "join", await invitation(builder), "--machine", "reader");
   await untilConnected(t, reader, "builder", "helper0");

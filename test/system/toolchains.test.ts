@@ -13,7 +13,7 @@ import { occupy } from "./remote-world.ts";
 
 /** Between two compiles, so that the machine has time to fetch what they need. */
 const BETWEEN_MS = 500;
-const LONG = { timeout: 240_000 };
+const LONG = { timeout: 480_000 };
 const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
 const HIDDEN_DIRECTORIES = ["/usr/lib/gcc", "/usr/lib/llvm-14", "/usr/lib/llvm-19"];
 const HIDDEN_NAMES = /^(?:cc|c\+\+|cpp|as|(?:x86_64-linux-gnu-)?(?:gcc|g\+\+|cpp|as)(?:-\d+)?|clang.*)$/;
