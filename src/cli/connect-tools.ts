@@ -72,6 +72,7 @@ const BAZEL_TRUST = "build --tls_certificate=…   ";
 const BAZEL_SHOW = "build --tls_client_certificate=… --tls_client_key=…   ";
 const BAZEL_TOKEN = 'build --remote_header=authorization="Bearer …"';
 const WITHOUT_DAEMON = "while no daemon runs, builds go on without the cache";
+const NX_WITHOUT_DAEMON = "while no daemon runs, Nx ends with an error, unless NX_SKIP_REMOTE_CACHE=true";
 
 function bazelHttp(at: DoorAddress): ToolWords {
   return {
@@ -107,7 +108,7 @@ function turbo(at: DoorAddress): ToolWords {
 function nx(at: DoorAddress): ToolWords {
   return {
     lines: [`NX_SELF_HOSTED_REMOTE_CACHE_SERVER=${scheme("http", at)}://${authority(at)}/nx`],
-    notes: [...aboutToken(at, "export NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN=…"), ...aboutTls(at)],
+    notes: [...aboutToken(at, "export NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN=…"), ...aboutTls(at), NX_WITHOUT_DAEMON],
   };
 }
 

@@ -6,7 +6,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { test } from "node:test";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { digestOf, limits } from "../base/index.ts";
+import { CairnError, digestOf, limits } from "../base/index.ts";
 import { loadRemoteCodec } from "../wire/index.ts";
 import { NO_TLS, type OpenDoors, openDoors, type Reply, TOKEN } from "./doors.fixture.ts";
 
@@ -192,6 +192,8 @@ test("Nx: what is there stays, whatever comes; every refusal is one of the codes
   assert.ok((await opened.ask("GET", "/nx/v1/cache/1", headers)).body.equals(BYTES));
   const stranger = await opened.ask("GET", "/nx/v1/cache/1");
   assert.deepEqual([stranger.status, stranger.headers["content-type"]], [401, "text/plain"]);
+  opened.entries.find = () => Promise.reject(new CairnError("index-corrupt", {}));
+  assert.deepEqual([(await opened.ask("GET", "/nx/v1/cache/1", headers)).status, (await put(BYTES)).status], [404, 403]);
 });
 
 test("Turborepo and Gradle: what is there stays, and whoever brings something else goes on building", async () => {

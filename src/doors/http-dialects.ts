@@ -41,6 +41,8 @@ export interface Dialect {
   readonly asks?: (entries: DoorEntries, question: Question) => Promise<Answer | undefined>;
   /** Codes that differ from {@link STATUS}. */
   readonly status: Readonly<Partial<Record<Refusal, number>>>;
+  /** The same where something was asked for and not brought. */
+  readonly statusOfReading?: Readonly<Partial<Record<Refusal, number>>>;
 }
 
 /** What a refusal is in HTTP, where the tool has no wish of its own. */
@@ -85,7 +87,8 @@ const DIALECTS: readonly Dialect[] = [
     demandsLength: true,
     echoes: ["x-artifact-duration", "x-artifact-tag"],
   },
-  // Every code that is not among these few ends the user's command with "misconfigured"; 403 is taken for "not stored".
+  // Every code that is not among these few ends the user's command with "misconfigured". 403 is taken for "not stored", but only of a PUT: what
+  // cannot be read is not here.
   {
     ...USUAL,
     name: "nx",
@@ -93,6 +96,7 @@ const DIALECTS: readonly Dialect[] = [
     again: "refused",
     demandsLength: true,
     status: { large: 403, full: 403, length: 403, content: 403, encoding: 403, broken: 403 },
+    statusOfReading: { broken: 404 },
   },
   // 413 is the only code by which a server may keep less than it was sent and not be left alone for the rest of the build.
   {

@@ -159,7 +159,8 @@ export class HttpDoor implements AsyncDisposable {
     this.#parts.book.refused(door, why);
     if (response.headersSent || response.destroyed) return void response.destroy();
     const text = `${TEXTS[why]}\n`;
-    const status = dialect?.status[why] ?? STATUS[why];
+    const own = request.method === "PUT" ? undefined : dialect?.statusOfReading?.[why];
+    const status = own ?? dialect?.status[why] ?? STATUS[why];
     const headers: Record<string, string | number> = { "content-type": "text/plain", "content-length": Buffer.byteLength(text) };
     if (why === "token") headers["www-authenticate"] = 'Bearer realm="cairn", Basic realm="cairn"';
     // A body that nobody will read would stand before the next request.

@@ -81,7 +81,11 @@ function project(directory: string): void {
     join(directory, "BUILD"),
     `${rules.join("\n")}\ngenrule(name = "all", srcs = [${all}], outs = ["all.txt"], cmd = "cat $(SRCS) > $@")\n`,
   );
-  for (let i = 0; i < 12; i++) writeFileSync(join(directory, `t${i}.txt`), `${i}\nb\na\n`);
+  writeSources(directory, "a");
+}
+
+function writeSources(directory: string, word: string): void {
+  for (let i = 0; i < 12; i++) writeFileSync(join(directory, `t${i}.txt`), `${i}\nb\n${word}\n`);
 }
 
 class Bazel implements AsyncDisposable {
@@ -106,8 +110,8 @@ class Bazel implements AsyncDisposable {
   }
 
   /** @returns how many actions came from the cache, of how many that are actions of the project */
-  async build(port: number, ...options: string[]): Promise<{ hits: number; run: number }> {
-    const told = await this.#run("build", "//:all", `--remote_cache=grpc://127.0.0.1:${port}`, ...options);
+  async build(cache: string, ...options: string[]): Promise<{ hits: number; run: number }> {
+    const told = await this.#run("build", "//:all", `--remote_cache=${cache}`, ...options);
     const count = (pattern: RegExp): number => Number(pattern.exec(told)?.[1] ?? 0);
     return { hits: count(/(\d+) remote cache hit/), run: count(/(\d+) (?:linux-sandbox|processwrapper-sandbox|local|worker)/) };
   }
@@ -128,17 +132,32 @@ async function withBazel(t: TestContext): Promise<boolean> {
   return false;
 }
 
-test("Bazel: all that was built once comes from the cache, minimal downloads included", { timeout: 180_000 }, async (t) => {
+test("Bazel: all that was built once comes from the cache, by either door, minimal downloads included", { timeout: 240_000 }, async (t) => {
   if (!(await withBazel(t))) return;
   using directory = temporaryDirectory("bazel");
-  await using node = await TestNode.start("remote-execution-bazel", DOOR);
+  await using node = await TestNode.start("remote-execution-bazel", { ...DOOR, CAIRN_DOORS_HTTP_LISTEN: "127.0.0.1" });
   await using bazel = new Bazel(directory.path);
-  const port = await node.doorPort("grpc");
-  assert.deepEqual(await bazel.build(port), { hits: 0, run: 13 });
-  const made = readFileSync(join(bazel.directory, "bazel-bin/all.txt"), "utf8");
+  const grpc = `grpc://127.0.0.1:${await node.doorPort("grpc")}`;
+  const http = `http://127.0.0.1:${await node.doorPort("http")}/bazel-http`;
+  const made = (): string => readFileSync(join(bazel.directory, "bazel-bin/all.txt"), "utf8");
+  for (const [word, filled, read] of [
+    ["a", grpc, http],
+    ["c", http, grpc],
+  ] as const) {
+    writeSources(bazel.directory, word);
+    assert.deepEqual(await bazel.build(filled), { hits: 0, run: 13 }, filled);
+    const first = made();
+    for (const cache of [read, filled]) {
+      await bazel.clean();
+      assert.deepEqual(await bazel.build(cache), { hits: 13, run: 0 }, `${filled}, then ${cache}`);
+      assert.equal(made(), first);
+    }
+  }
   await bazel.clean();
-  assert.deepEqual(await bazel.build(port), { hits: 13, run: 0 });
-  assert.equal(readFileSync(join(bazel.directory, "bazel-bin/all.txt"), "utf8"), made);
-  await bazel.clean();
-  assert.deepEqual(await bazel.build(port, "--remote_download_minimal"), { hits: 13, run: 0 });
+  assert.deepEqual(await bazel.build(grpc, "--remote_download_minimal"), { hits: 13, run: 0 });
+  const counters = await node.counters();
+  const counts = ["bazel", "bazel-http"].flatMap((door) => ["put", "hit", "refused"].map((what) => counters[`door:${door}:${what}`] ?? 0));
+  assert.deepEqual(counts.slice(0, 3), [13, 39, 0]);
+  // Over HTTP blobs count, too: of each result what it names, and there is one more where something was printed.
+  assert.ok((counts[3] ?? 0) >= 26 && (counts[4] ?? 0) >= 52 && counts[5] === 0, counts.join());
 });
