@@ -7,9 +7,10 @@
  * Knows: limits, Landlock, what the report holds (src/exec/sandbox-report.ts reads it). Does not know: compilers, daemons.
  *
  * With "work" as the first word the program works in a directory that looks like INPUTS and in which it may write; outputs are paths below it.
+ * With "shown" instead, what it prints is also told while it runs.
  *
  * init walls
- * init [work] CPU_S MEMORY PROCESSES FILE_BYTES PRINTED OUTPUTS_BYTES FILES CWD OUTPUT_COUNT OUTPUT... PROGRAM ARGUMENT...
+ * init [work|shown] CPU_S MEMORY PROCESSES FILE_BYTES PRINTED OUTPUTS_BYTES FILES CWD OUTPUT_COUNT OUTPUT... PROGRAM ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -140,6 +141,17 @@ static uint64_t inodes(const char *path) {
 
 static int made_too_many(const struct limits *limits) { return inodes(OUT) > limits->files || inodes(SCRATCH) > limits->files; }
 
+/* What is printed, as files; how much of each has been told, and where they end for who watches: 0 where nobody does. */
+struct printed {
+    int out, err;
+    uint64_t out_told, err_told, most;
+};
+
+static void show(struct printed *printed) {
+    printed->out_told = tell_grown(TAG_SHOWN_STDOUT, printed->out, printed->out_told, printed->most);
+    printed->err_told = tell_grown(TAG_SHOWN_STDERR, printed->err, printed->err_told, printed->most);
+}
+
 static void wake(int signal) { (void)signal; }
 
 /*
@@ -152,8 +164,8 @@ static void rest(const sigset_t *waiting) {
     if (ppoll(&asker, 1, &moment, waiting) > 0) _exit(CANNOT_START); /* Everything else dies with the first process. */
 }
 
-/* Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are. */
-static int await(pid_t program, const struct limits *limits, const sigset_t *waiting, int *status) {
+/* Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are, and what was printed. */
+static int await(pid_t program, const struct limits *limits, struct printed *printed, const sigset_t *waiting, int *status) {
     for (;;) {
         int ended;
         for (pid_t process; (process = waitpid(-1, &ended, WNOHANG)) > 0;)
@@ -162,6 +174,7 @@ static int await(pid_t program, const struct limits *limits, const sigset_t *wai
                 return made_too_many(limits) ? TOO_MANY_FILES : WITHIN_LIMITS; /* It may have been quicker than the looks. */
             }
         if (made_too_many(limits)) return TOO_MANY_FILES;
+        show(printed);
         rest(waiting);
     }
 }
@@ -269,7 +282,8 @@ static int tell_walls(void) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "walls") == 0) return tell_walls();
     struct limits limits;
-    const bool works = argc > 1 && strcmp(argv[1], "work") == 0;
+    const bool shows = argc > 1 && strcmp(argv[1], "shown") == 0;
+    const bool works = shows || (argc > 1 && strcmp(argv[1], "work") == 0);
     const int first = works ? 2 : 1;
     const int head = first + read_limits(argv + first, &limits);
     if (argc < head + 3) fail("too few arguments");
@@ -288,8 +302,7 @@ int main(int argc, char **argv) {
     if (sigaction(SIGCHLD, &waking, NULL) != 0) fail("sigaction");
     sigprocmask(SIG_BLOCK, &child, &before);
     if (works) limits.files += lay_out_work(names, outputs);
-    const int out = unnamed();
-    const int err = unnamed();
+    struct printed printed = {.out = unnamed(), .err = unnamed(), .most = shows ? limits.printed : 0};
     int failed[2];
     if (pipe2(failed, O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe"); /* The filter may refuse memory that is shared. */
     broken = failed[1];
@@ -298,18 +311,18 @@ int main(int argc, char **argv) {
     if (program < 0) fail("fork");
     if (program == 0) {
         sigprocmask(SIG_SETMASK, &before, NULL);
-        run(&limits, cwd, names + outputs, out, err);
+        run(&limits, cwd, names + outputs, printed.out, printed.err);
     }
     int status = 0;
-    const int verdict = await(program, &limits, &before, &status);
+    const int verdict = await(program, &limits, &printed, &before, &status);
     const uint64_t took_us = now_us() - began;
     end_all();
     char byte;
     if (read(failed[0], &byte, 1) == 1) return CANNOT_START;
 
     tell_status(status, verdict, took_us);
-    tell_printed(TAG_STDOUT, out, limits.printed);
-    tell_printed(TAG_STDERR, err, limits.printed);
+    tell_printed(TAG_STDOUT, printed.out, limits.printed);
+    tell_printed(TAG_STDERR, printed.err, limits.printed);
     if (verdict == WITHIN_LIMITS && works) tell_work(names, outputs, limits.output_bytes);
     else if (verdict == WITHIN_LIMITS) tell_outputs(names, outputs, limits.output_bytes);
     tell_head(TAG_END, 0);

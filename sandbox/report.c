@@ -43,6 +43,17 @@ void tell_head(int tag, uint64_t size) {
     tell(head, sizeof head);
 }
 
+uint64_t tell_grown(int tag, int file, uint64_t at, uint64_t most) {
+    while (at < most) {
+        const ssize_t got = pread(file, buffer, most - at < sizeof buffer ? most - at : sizeof buffer, (off_t)at);
+        if (got <= 0) break;
+        tell_head(tag, (uint64_t)got);
+        tell(buffer, (size_t)got);
+        at += (uint64_t)got;
+    }
+    return at;
+}
+
 void tell_content(int file, uint64_t size) {
     for (uint64_t at = 0; at < size;) {
         const uint64_t left = size - at;

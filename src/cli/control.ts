@@ -159,9 +159,10 @@ async function following(
   const response = await answered(socketPath, path, body, signal);
   const status = response.statusCode ?? 0;
   let last = "";
-  for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (last !== "") told(readAnswer({ status, text: last }));
-    last = line;
+  for await (const text of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+    const value = readAnswer({ status, text });
+    if (isLast(value)) last = text;
+    else told(value);
   }
   return readLast({ status, text: last });
 }
@@ -173,6 +174,10 @@ function answered(socketPath: string, path: string, body: string, signal: AbortS
     asking.once("error", reject);
     asking.end(body);
   });
+}
+
+function isLast(value: unknown): boolean {
+  return typeof value === "object" && value !== null && ("done" in value || "error" in value);
 }
 
 /** A daemon that ends in the middle leaves an answer without an end. */

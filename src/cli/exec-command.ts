@@ -59,13 +59,20 @@ export async function exec(context: Context, command: readonly string[], options
 /** @returns undefined where the daemon went away meanwhile: nothing that it has begun is in the checkout, so the command can still run here */
 async function ask({ control, terminal }: Context, question: Question, signal: AbortSignal): Promise<unknown> {
   try {
-    return await control.follow("/task/ask", question, () => undefined, signal);
+    return await control.follow("/task/ask", question, show, signal);
   } catch (error) {
     const isGone = error instanceof CairnError && error.code === "daemon-absent";
     if (!isGone || signal.aborted || question.sandbox === "always") throw error;
-    terminal.note("cairn: the daemon has ended; going on without");
+    terminal.note("cairn: the daemon has ended; the command begins anew without");
     return undefined;
   }
+}
+
+/** What the command prints while it runs in a sandbox. */
+function show(told: unknown): void {
+  const stream = field(told, "shown");
+  if (stream !== "stdout" && stream !== "stderr") return;
+  process[stream].write(Buffer.from(textIn(told, "bytes"), "base64"));
 }
 
 type Question = ReturnType<typeof questionOf>;

@@ -70,6 +70,8 @@ export interface ExecutorAction {
   readonly outputs: readonly string[];
   /** Instead of plain outputs; who has no other place to work in refuses it. */
   readonly work?: ActionWork;
+  /** Of an action with a place to work in: called with what it prints while it runs, where that can be had; the outcome has all of it. */
+  readonly show?: (stream: "stdout" | "stderr", bytes: Buffer) => void;
   /** Whether it may read and run what is installed on this machine. */
   readonly usesSystem?: boolean;
   readonly limits: ActionLimits;

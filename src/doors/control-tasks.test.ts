@@ -38,6 +38,30 @@ test("a question is told with paths below the root", async () => {
   assert.deepEqual(report.stdout, Buffer.from("hi"));
 });
 
+test("what a command prints is said as it comes, and the answer has the rest; all of it where some was taken back", async () => {
+  for (const [final, left] of [
+    ["one two", " two"],
+    ["one", ""],
+    ["ONE two", "ONE two"],
+    ["on", "on"],
+  ] as const) {
+    const lines: unknown[] = [];
+    const write = (line: string): boolean => lines.push(JSON.parse(line)) > 0;
+    const response = { once: () => undefined, writeHead: () => undefined, write, end: () => undefined, headersSent: true };
+    const ask: TaskControls["ask"] = (_, show) => {
+      show("stdout", Buffer.from("one"));
+      return Promise.resolve({ kind: "answered", stdout: Buffer.from(final), stderr: Buffer.from("bad") } as never);
+    };
+    const never = (): Promise<never> => Promise.reject(new Error("not asked"));
+    await answerTasks({ plan: never, ask, ran: never }, "POST /task/ask", GOOD, response as unknown as ServerResponse);
+    const base64 = (text: string): string => Buffer.from(text).toString("base64");
+    assert.deepEqual(lines, [
+      { shown: "stdout", bytes: base64("one") },
+      { done: { kind: "answered", stdout: base64(left), stderr: base64("bad") } },
+    ]);
+  }
+});
+
 const wrong: readonly (readonly [changes: object, why: RegExp])[] = [
   [{ root: "project" }, /absolute/],
   [{ root: "/project/" }, /absolute/],

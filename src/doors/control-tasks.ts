@@ -4,12 +4,13 @@
  * Knows: paths, bodies, what a question must look like. Does not know: where the answers come from.
  */
 
+import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { isAbsolute, join, posix } from "node:path";
 import { CairnError, limits } from "../base/index.ts";
 import type { SandboxWish, TaskFlow, TaskQuestion, TaskReport } from "../flows/index.ts";
 import { count, field, text } from "./bodies.ts";
-import { followed } from "./control-trees.ts";
+import { followed, type Say } from "./control-trees.ts";
 
 export type TaskControls = Pick<TaskFlow, "plan" | "ask" | "ran">;
 
@@ -21,7 +22,7 @@ export function answerTasks(controls: TaskControls, question: string, body: unkn
     case "POST /task/plan":
       return followed(response, readQuestion(body), (asked, _, signal) => controls.plan(asked, signal));
     case "POST /task/ask":
-      return followed(response, readQuestion(body), async (asked, _, signal) => spelled(await controls.ask(asked, signal)));
+      return followed(response, readQuestion(body), (asked, _, signal, say) => asking(controls, asked, say, signal));
     case "POST /task/ran":
       return followed(response, readReport(body), (report, _, signal) => controls.ran(report, signal));
     default:
@@ -29,10 +30,35 @@ export function answerTasks(controls: TaskControls, question: string, body: unkn
   }
 }
 
-function spelled(answer: object): object {
-  if (!("stdout" in answer) || !("stderr" in answer)) return answer;
-  const base64 = (bytes: unknown): string => (bytes instanceof Uint8Array ? Buffer.from(bytes).toString("base64") : "");
-  return { ...answer, stdout: base64(answer.stdout), stderr: base64(answer.stderr) };
+/** What a command prints is said as it comes (`{shown, bytes}`); the answer has what is left of it then. */
+async function asking(controls: TaskControls, question: TaskQuestion, say: Say, signal: AbortSignal): Promise<object> {
+  const said = { stdout: new Said(), stderr: new Said() };
+  const show = (stream: "stdout" | "stderr", bytes: Buffer): void => {
+    said[stream].add(bytes);
+    say({ shown: stream, bytes: bytes.toString("base64") });
+  };
+  const answer = await controls.ask(question, show, signal);
+  if (!("stdout" in answer)) return answer;
+  const left = (stream: "stdout" | "stderr"): string => said[stream].leftOf(answer[stream]).toString("base64");
+  return { ...answer, stdout: left("stdout"), stderr: left("stderr") };
+}
+
+/** What was said of a stream. */
+class Said {
+  readonly #hash = createHash("sha256");
+  #bytes = 0;
+
+  add(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** A command may take back what it printed, as it would in a file: then all of it is said again. */
+  leftOf(whole: Uint8Array): Buffer {
+    const all = Buffer.from(whole.buffer, whole.byteOffset, whole.length);
+    const isBegun = createHash("sha256").update(all.subarray(0, this.#bytes)).digest().equals(this.#hash.digest());
+    return isBegun ? all.subarray(this.#bytes) : all;
+  }
 }
 
 /** @throws {CairnError} usage */

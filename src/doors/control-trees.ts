@@ -10,6 +10,9 @@ import { count, field, text } from "./bodies.ts";
 /** Called with what has been done so far. */
 export type Tell = (progress: object) => void;
 
+/** Sends what is not to wait for the next time that progress is told. */
+export type Say = (news: object) => void;
+
 /** What the command line may ask about files and directories; each answer is sent as JSON. */
 export interface TreeControls {
   /** @param path absolute */
@@ -47,7 +50,7 @@ export function answerTrees(controls: TreeControls, question: string, body: unkn
 export async function followed<T>(
   response: ServerResponse,
   question: T,
-  work: (question: T, tell: Tell, signal: AbortSignal) => Promise<unknown>,
+  work: (question: T, tell: Tell, signal: AbortSignal, say: Say) => Promise<unknown>,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
@@ -58,7 +61,8 @@ export async function followed<T>(
     const tell = (news: object): void => {
       progress = news;
     };
-    line(response, { done: await work(question, tell, gone.signal) });
+    const say = (news: object): void => void (gone.signal.aborted || line(response, news));
+    line(response, { done: await work(question, tell, gone.signal, say) });
     response.end();
   } catch (error) {
     if (gone.signal.aborted) return;

@@ -23,6 +23,8 @@ export interface SandboxRun {
   /** Of each of the two places where something may be written. */
   readonly writableBytes: number;
   readonly environment: ReadonlyMap<string, string>;
+  /** Takes from what comes what is no part of the report. */
+  readonly sift?: (chunk: Buffer) => Buffer;
   /** For the first process. */
   readonly words: readonly string[];
   /** More of a report ends the run. */
@@ -96,7 +98,7 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     unheard = setTimeout(() => child.kill("SIGKILL"), limits.sandbox.unheardMs);
   };
   child.stdin?.on("error", () => undefined); // Nothing is ever written.
-  const report = collect(child.stdout, run.reportBytes, () => stop("excess"));
+  const report = collect(child.stdout, run.reportBytes, () => stop("excess"), run.sift);
   const trouble = collect(child.stderr, limits.sandbox.troubleBytes, () => undefined);
   const timer = setTimeout(() => stop("overdue"), run.wallMs);
   using _ = new MemoryWatch(child.pid ?? 0, run.memoryBytes, () => stop("memory"));
@@ -135,10 +137,16 @@ function start({ program, filter, strictFilter, runAs }: BubblewrapOptions, run:
 }
 
 /** Chunks up to `most` bytes together. */
-function collect(stream: NodeJS.ReadableStream | null, most: number, onExcess: () => void): Buffer[] {
+function collect(
+  stream: NodeJS.ReadableStream | null,
+  most: number,
+  onExcess: () => void,
+  sift: (chunk: Buffer) => Buffer = (chunk) => chunk,
+): Buffer[] {
   const chunks: Buffer[] = [];
   let size = 0;
-  stream?.on("data", (chunk: Buffer) => {
+  stream?.on("data", (came: Buffer) => {
+    const chunk = sift(came);
     size += chunk.length;
     if (size <= most) chunks.push(chunk);
     else onExcess();

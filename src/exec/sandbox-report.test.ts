@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { limits } from "../base/index.ts";
-import { readReport, reportOverhead } from "./sandbox-report.ts";
+import { readReport, reportOverhead, ShownRecords } from "./sandbox-report.ts";
 
 function record(tag: number, body: Buffer): Buffer {
   const head = Buffer.alloc(5);
@@ -67,6 +67,23 @@ test("every report that is cut off is noticed, and no bytes are more than they a
       );
     }),
   );
+});
+
+test("what is shown comes before the report, however it is cut, and no more of it than was said", () => {
+  const told = [record(7, Buffer.from("one")), record(8, Buffer.from("bad")), record(7, Buffer.from("two"))];
+  const all = Buffer.concat([...told, whole]);
+  for (let cut = 0; cut <= all.length; cut++) {
+    const shown: string[] = [];
+    const records = new ShownRecords((stream, bytes) => shown.push(`${stream} ${bytes.toString()}`), 9);
+    const rest = Buffer.concat([records.take(all.subarray(0, cut)), records.take(all.subarray(cut))]);
+    assert.deepEqual(shown, ["stdout one", "stderr bad", "stdout two"]);
+    assert.deepEqual(rest, whole);
+  }
+  const shown: string[] = [];
+  const records = new ShownRecords((_, bytes) => shown.push(bytes.toString()), 8);
+  assert.equal(readReport(records.take(all), ["a", "b"]), undefined);
+  assert.deepEqual(shown, ["one", "bad"]);
+  assert.deepEqual(new ShownRecords(() => assert.fail(), 9).take(record(7, Buffer.alloc(0))), record(7, Buffer.alloc(0)));
 });
 
 test("the largest action that may be asked for has room", () => {

@@ -6,7 +6,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { limits } from "../base/index.ts";
-import type { Left, OutputFile } from "../contracts/index.ts";
+import type { ExecutorAction, Left, OutputFile } from "../contracts/index.ts";
 
 export interface SandboxReport {
   /** As wait(2) has it. */
@@ -29,7 +29,7 @@ export interface SandboxReport {
 const HEAD_BYTES = 5;
 const STATUS_BYTES = 32;
 const LEFT_HEAD_BYTES = 4;
-const tags = { status: 1, stdout: 2, stderr: 3, output: 4, end: 5, left: 6 } as const;
+const tags = { status: 1, stdout: 2, stderr: 3, output: 4, end: 5, left: 6, shownStdout: 7, shownStderr: 8 } as const;
 const states = { file: 0, missing: 1, strange: 2, tooLarge: 3 } as const;
 const leftStates = { file: 0, directory: 1, link: 2, strange: 3, tooLarge: 4 } as const;
 const US_PER_MS = 1_000;
@@ -45,6 +45,43 @@ interface Told {
   readonly left: Left[];
   tooLarge: boolean;
 }
+
+/** What is printed while a program runs comes before the report: who watches is told of it at once, and the rest is left. */
+export class ShownRecords {
+  readonly #show: NonNullable<ExecutorAction["show"]>;
+  #left: Buffer = Buffer.alloc(0);
+  #mostBytes: number;
+  #isOver = false;
+
+  /** @param mostBytes of both streams together; what goes beyond is no such record */
+  constructor(show: NonNullable<ExecutorAction["show"]>, mostBytes: number) {
+    this.#show = show;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** @returns what of it belongs to the report */
+  take(chunk: Buffer): Buffer {
+    if (this.#isOver) return chunk;
+    let bytes = this.#left.length === 0 ? chunk : Buffer.concat([this.#left, chunk]);
+    while (bytes.length >= HEAD_BYTES) {
+      const [tag, size] = [bytes.readUInt8(0), bytes.readUInt32LE(1)];
+      this.#isOver = !SHOWN_TAGS.has(tag) || size === 0 || size > Math.min(this.#mostBytes, MOST_SHOWN_BYTES);
+      if (this.#isOver) return bytes;
+      const end = HEAD_BYTES + size;
+      if (end > bytes.length) break;
+      this.#show(tag === tags.shownStdout ? "stdout" : "stderr", bytes.subarray(HEAD_BYTES, end));
+      this.#mostBytes -= size;
+      bytes = bytes.subarray(end);
+    }
+    this.#left = bytes;
+    return NOTHING;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+/** What the first process tells in one record. */
+const MOST_SHOWN_BYTES = 65_536;
+const SHOWN_TAGS: ReadonlySet<number> = new Set([tags.shownStdout, tags.shownStderr]);
 
 interface TaggedRecord {
   readonly tag: number;

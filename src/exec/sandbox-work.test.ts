@@ -133,6 +133,32 @@ test("what is no action with a place to work in is refused by name", async (t) =
   }
 });
 
+test("what a program prints is shown while it runs, and all of it is in the outcome", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  const shown = { stdout: "", stderr: "" };
+  const ended = new AbortController();
+  const show = (stream: "stdout" | "stderr", bytes: Buffer): void => {
+    shown[stream] += bytes.toString();
+    if (shown.stdout === "begun\n" && shown.stderr === "so it is\n") ended.abort(new Error("seen"));
+  };
+  // It does not end before it was seen.
+  const endless = working(on, "echo begun; echo so it is >&2; sleep 1000", {}, []);
+  await assert.rejects(sandbox.run({ ...endless, show, limits: { ...endless.limits, wallMs: 600_000 } }, ended.signal), /seen/);
+
+  const pieces: Buffer[] = [];
+  const loud = working(on, "head -c 60000 /dev/zero; sleep 0.2; echo more; sleep 0.2", {}, []);
+  const outcome = await sandbox.run({ ...loud, show: (_, bytes) => void pieces.push(Buffer.from(bytes)) }, never);
+  assert.ok(outcome.kind === "done", JSON.stringify(outcome));
+  const seen = Buffer.concat(pieces);
+  assert.ok(seen.length > 0 && outcome.stdout.subarray(0, seen.length).equals(seen));
+  assert.equal(outcome.stdout.length, 60_005);
+
+  const tooMuch = await sandbox.run({ ...working(on, "head -c 200000 /dev/zero", {}, []), show }, never);
+  assert.ok(tooMuch.kind === "killed" && tooMuch.limit === "output", JSON.stringify(tooMuch));
+});
+
 test("many processes each of which holds little hold too much together", async (t) => {
   await using on = ground();
   await using sandbox = await sandboxOn(t, on);

@@ -13,7 +13,7 @@ import { checkAction, refused } from "./action-check.ts";
 import { Pace } from "./pace.ts";
 import { type Entries, places, planRoot, workPlaces } from "./sandbox-plan.ts";
 import { runBubblewrap } from "./sandbox-process.ts";
-import { readReport, reportOverhead, type SandboxReport } from "./sandbox-report.ts";
+import { readReport, reportOverhead, type SandboxReport, ShownRecords } from "./sandbox-report.ts";
 import { SandboxRoot } from "./sandbox-root.ts";
 import { type Lack, type SandboxOptions, type SandboxSetup, type SetupParts, setUp } from "./sandbox-setup.ts";
 import { InputStage } from "./sandbox-stage.ts";
@@ -214,6 +214,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
         mounts: action.usesSystem === true ? setup.system.mounts : [],
         writableBytes: most.outputBytes,
         environment: new Map([["TMPDIR", places.scratch], ...action.environment]),
+        ...(action.show === undefined ? {} : { sift: sifting(action.show, 2 * most.printedBytes) }),
         words: wordsOf(action),
         reportBytes: reportBytesOf(action),
         wallMs: most.wallMs,
@@ -238,6 +239,11 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
       }
     }
   }
+}
+
+function sifting(show: NonNullable<ExecutorAction["show"]>, mostBytes: number): (chunk: Buffer) => Buffer {
+  const shown = new ShownRecords(show, mostBytes);
+  return (chunk) => shown.take(chunk);
 }
 
 const stopping: Lack = { kind: "unavailable", reason: "stopping", detail: "" };
@@ -266,7 +272,7 @@ function kindOf({ toolchain, work, usesSystem = false }: ExecutorAction): string
   return `${toolchain?.digest ?? ""} ${usesSystem} ${work !== undefined}`;
 }
 
-function wordsOf({ program, arguments: words, cwd, outputs, work, limits: most }: ExecutorAction): string[] {
+function wordsOf({ program, arguments: words, cwd, outputs, work, show, limits: most }: ExecutorAction): string[] {
   const numbers = [
     Math.ceil(most.cpuMs / 1_000),
     most.memoryBytes,
@@ -280,7 +286,7 @@ function wordsOf({ program, arguments: words, cwd, outputs, work, limits: most }
   const run = [program, ...spelled];
   if (work === undefined) return [...numbers.map(String), cwd, String(outputs.length), ...outputs, ...run];
   const place = workPlaces.work + cwd.slice(work.root.length);
-  return ["work", ...numbers.map(String), place, String(work.outputs.length), ...work.outputs, ...run];
+  return [show === undefined ? "work" : "shown", ...numbers.map(String), place, String(work.outputs.length), ...work.outputs, ...run];
 }
 
 /** What is larger is copied, and not read. */

@@ -4,10 +4,11 @@
  * Knows: the file system. Does not know: commands, or where contents come from.
  */
 import { constants } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readFile, readlink, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, posix, relative } from "node:path";
-import { CairnError, limits, systemCode } from "../base/index.ts";
+import { CairnError, limits } from "../base/index.ts";
 import type { TaskLeft } from "../contracts/index.ts";
+import { placeOf, refuseForeign, told } from "./task-places.ts";
 import type { TaskQuestion } from "./task-question.ts";
 
 type Where = Pick<TaskQuestion, "root" | "outputs">;
@@ -133,45 +134,6 @@ export async function placeLeft(
   }
 }
 
-/** @throws {CairnError} usage: a link on the way leads out of the project */
-async function placeOf({ root }: Pick<TaskQuestion, "root">, output: string): Promise<string> {
-  const place = join(root, output);
-  const above = dirname(place);
-  // From the root downwards: nothing is made behind a link that leads elsewhere.
-  let at = root;
-  for (const part of posix.dirname(output).split("/")) {
-    at = join(at, part);
-    await mkdir(at).catch((error: unknown) => {
-      if (systemCode(error) !== "EEXIST") throw error;
-    });
-    const real = await realpath(at);
-    if (`${real}/`.startsWith(root === "/" ? root : `${root}/`)) continue;
-    throw new CairnError("usage", { why: `the output ${output} lies outside the project, as ${at} is a link to ${real}` });
-  }
-  return join(await realpath(above), basename(place));
-}
-
-/** @throws {CairnError} usage where something would be lost that no run has made */
-async function refuseForeign(place: string, output: string, isDirectory: boolean, ours: ReadonlySet<string>): Promise<void> {
-  const status = await lstat(place).catch(() => undefined);
-  if (status?.isDirectory() !== true) return;
-  const foreign = isDirectory ? await firstForeign(place, output, ours) : output;
-  if (foreign === undefined) return;
-  throw new CairnError("usage", {
-    why: `${foreign} was not put there by this command, and would be lost with the directory that it is in`,
-    advice: `move it away, or --force to replace ${output} with all that is in it`,
-  });
-}
-
-async function firstForeign(place: string, path: string, ours: ReadonlySet<string>): Promise<string | undefined> {
-  for (const entry of await readdir(place, { withFileTypes: true })) {
-    const below = `${path}/${entry.name}`;
-    const found = entry.isDirectory() ? await firstForeign(join(place, entry.name), below, ours) : ours.has(below) ? undefined : below;
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
 async function write(place: string, one: Whole, umask: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (one.kind === "link") return symlink(one.target, place);
@@ -204,12 +166,4 @@ async function show({ place, grown }: Growing): Promise<void> {
 /** In the same directory, so that it can be renamed. */
 function besides(place: string, what: "part" | "old"): string {
   return join(dirname(place), `.${basename(place)}.cairn-${what}`);
-}
-
-function told(error: unknown): unknown {
-  const system = systemCode(error);
-  if (error instanceof CairnError || system === undefined || system === "ABORT_ERR") return error;
-  const path = error instanceof Error && "path" in error ? String(error.path) : "an output";
-  if (system === "ENOSPC" || system === "EDQUOT" || system === "EROFS") return new CairnError("home-unwritable", { path, system }, error);
-  return new CairnError("usage", { why: `${path} cannot be written: ${system}` }, error);
 }

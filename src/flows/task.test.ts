@@ -2,7 +2,7 @@
  * Tasks that whoever asks runs itself: the flow with everything around it made up.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -70,7 +70,7 @@ function question(t: TestContext, name: string): TaskQuestion {
 }
 
 async function told(of: TaskFlow, what: TaskQuestion): Promise<TaskRunIt> {
-  const answer = await of.ask(what, signal);
+  const answer = await of.ask(what, () => undefined, signal);
   return answer.kind === "run" ? answer : assert.fail("it is to be run");
 }
 
@@ -100,12 +100,35 @@ test("what ran while something else was installed is not kept", async (t) => {
   assert.deepEqual(kept, []);
 });
 
+test("what cannot be placed is told before anything runs; what a first run may write again is no reason", async (t) => {
+  const kept: string[] = [];
+  const of = flow(kept, { left: [{ kind: "file", path: "dist/made", content: Buffer.from("made"), executable: false }] });
+  const rows: [outputs: string[], prepare: (root: string) => void, why: RegExp][] = [
+    [["a/b/made"], (root) => writeFileSync(join(root, "a"), ""), /a is no directory, and the output a\/b\/made would lie in it/],
+    [["a/made"], (root) => symlinkSync("/tmp", join(root, "a")), /lies outside the project/],
+    [["loop/made"], (root) => symlinkSync("loop", join(root, "loop")), /loop cannot be written: ELOOP/],
+  ];
+  for (const [outputs, prepare, why] of rows) {
+    const asked = { ...question(t, "make"), outputs };
+    prepare(asked.root);
+    const isTold = (error: unknown): boolean => error instanceof CairnError && why.test(String(error.facts.why));
+    await assert.rejects(
+      of.ask(asked, () => undefined, signal),
+      isTold,
+    );
+  }
+  assert.deepEqual(kept, []);
+});
+
 test("what cannot be placed is kept all the same", async (t) => {
   const kept: string[] = [];
   const of = flow(kept, { left: [{ kind: "directory", path: "project/dist" }] });
   const asked = { ...question(t, "make"), outputs: ["dist"] };
   mkdirSync(join(asked.root, "dist"));
   writeFileSync(join(asked.root, "dist/mine"), "precious");
-  await assert.rejects(of.ask(asked, signal), (error) => error instanceof CairnError && /dist\/mine/.test(String(error.facts.why)));
+  await assert.rejects(
+    of.ask(asked, () => undefined, signal),
+    (error) => error instanceof CairnError && /dist\/mine/.test(String(error.facts.why)),
+  );
   assert.equal(kept.length, 1);
 });

@@ -6,13 +6,14 @@
  */
 import { randomUUID } from "node:crypto";
 import { CairnError, type Digest, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Executor, ExecutorLack, ExecutorOutcome, Files, TaskPrograms } from "../contracts/index.ts";
+import type { Executor, ExecutorAction, ExecutorLack, ExecutorOutcome, Files, TaskPrograms } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
 import type { From } from "./remembered.ts";
 import type { Statistics } from "./statistics.ts";
 import { TaskHistory } from "./task-history.ts";
 import { gatherInputs, type Wanted } from "./task-inputs.ts";
 import { missingOutputs, oddity, placeLeft, readLeft, type Whole } from "./task-outputs.ts";
+import { demandPlaces } from "./task-places.ts";
 import {
   bareEnvironment,
   projectPath,
@@ -104,6 +105,15 @@ export interface TaskReport {
 
 export type TaskKept = Pick<TaskAnswered, "notKept" | "missing" | "left">;
 
+export type Show = NonNullable<ExecutorAction["show"]>;
+
+/** A task of which nothing is known yet. */
+interface Missed {
+  readonly where: Where;
+  readonly differences: readonly Difference[];
+  readonly show: Show;
+}
+
 interface Job {
   readonly task: UnderstoodTask;
   readonly differences: readonly Difference[];
@@ -150,9 +160,10 @@ export class TaskFlow {
   /**
    * Answers from what is known, or runs it in a sandbox, or tells who asks to run it.
    *
+   * @param show called with what a command prints while it runs in a sandbox; the answer has all of it
    * @throws {CairnError} usage, limit-exceeded, home-unwritable; the signal's reason, and then nothing of it runs and nothing was placed
    */
-  async ask(question: TaskQuestion, signal: AbortSignal): Promise<TaskAnswered | TaskRunIt> {
+  async ask(question: TaskQuestion, show: Show, signal: AbortSignal): Promise<TaskAnswered | TaskRunIt> {
     const task = await this.#understand(question, signal);
     const where = await this.#where(task);
     const hit = (await this.#known(task, where, signal)) ?? (await this.#asked(task, signal));
@@ -164,7 +175,8 @@ export class TaskFlow {
       first: differences[0]?.name ?? null,
       sandboxed: where.sandboxed,
     });
-    if (where.sandboxed) return this.#execute(task, where, differences, signal);
+    if (where.sandboxed) await demandPlaces(task.question, this.#history.placed(task));
+    if (where.sandboxed) return this.#execute(task, { where, differences, show }, signal);
     return this.#runIt(task, where, differences);
   }
 
@@ -271,11 +283,11 @@ export class TaskFlow {
     }
   }
 
-  async #execute(task: UnderstoodTask, where: Where, differences: readonly Difference[], signal: AbortSignal): Promise<TaskAnswered> {
+  async #execute(task: UnderstoodTask, { where, differences, show }: Missed, signal: AbortSignal): Promise<TaskAnswered> {
     const { sandbox, now } = this.#parts;
     const key = task.keys.sandboxed;
     const startedAtMs = now();
-    const outcome = await this.#lending(task, () => sandbox.run(sandboxedAction(task, this.#options.places), signal));
+    const outcome = await this.#lending(task, () => sandbox.run({ ...sandboxedAction(task, this.#options.places), show }, signal));
     if (outcome.kind !== "done") throw troubleOf(outcome);
     const left = (outcome.left ?? []).flatMap((one): Whole[] => {
       const path = projectPath(one.path);

@@ -64,6 +64,7 @@ test("one machine", PATIENT, async (t) => {
   const node = await machine(t, "exec", { CAIRN_LOG_LEVEL: "debug" });
   await t.test("what ran once is not run again: outputs, modes, links, printed text and exit code are the same", () => ranOnce(node));
   await t.test("failures are kept when that is wanted, and nothing is put over what somebody else wrote", () => failures(node));
+  await t.test("what is printed comes whole and in order", (part) => printed(part, node));
   await t.test("without a sandbox what comes of it stays here, and inputs that change meanwhile are noticed", () => bareRuns(node));
   await t.test("an undeclared file is not there, and a run that is stopped leaves nothing", (part) => stopped(part, node));
   await t.test("what was removed is a miss, and no home that cannot be had keeps a command from running", () => gone(node));
@@ -120,6 +121,10 @@ async function failures(node: TestNode): Promise<void> {
   assert.equal(refused.code, 2);
   assert.match(refused.all, /dist\/mine was not put there by this command/);
   assert.equal(project.read("dist/mine"), "precious");
+  project.write("src/a.txt", "another\n");
+  const runs = node.events("task.executed").length;
+  assert.match((await make()).all, /dist\/mine was not put there by this command/);
+  assert.equal((await hasSandbox(node)) ? node.events("task.executed").length : runs, runs, "that is told before anything runs");
   assert.equal((await make("--force")).code, 0);
   assert.equal(existsSync(join(project.path, "dist/mine")), false);
 
@@ -143,6 +148,24 @@ async function bareRuns(node: TestNode): Promise<void> {
   assert.match(String(stale.said.notKept), /out was there before, and this run has not written it/);
 }
 
+/** Some of it while it ran, the rest afterwards. */
+async function printed(t: TestContext, node: TestNode): Promise<void> {
+  if (!(await hasSandbox(node))) return t.skip("no sandbox here");
+  const project = new Project(node, "printing");
+  const print = (script: string): Promise<Told> => project.exec("--in", "src", "--", "sh", "-c", script);
+  const many =
+    "i=0; while [ $i -lt 3000 ]; do echo line $i; echo error $i >&2; i=$((i + 1)); done; head -c 900000 /dev/zero; printf 'the end'";
+  const first = await print(many);
+  const lines = (word: string): string => Array.from({ length: 3_000 }, (_, i) => `${word} ${i}\n`).join("");
+  assert.equal(first.stdout, `${lines("line")}${"\0".repeat(900_000)}the end`);
+  assert.equal(`${first.stderr}\n`, lines("error"));
+  const again = await print(many);
+  assert.deepEqual(
+    [first.said.how, again.said.how, again.stdout === first.stdout, again.stderr === first.stderr],
+    ["executed", "hit", true, true],
+  );
+}
+
 async function stopped(t: TestContext, node: TestNode): Promise<void> {
   if (!(await hasSandbox(node))) return t.skip("no sandbox here");
   const project = new Project(node, "stopped");
@@ -150,12 +173,19 @@ async function stopped(t: TestContext, node: TestNode): Promise<void> {
   assert.deepEqual([told.code, told.said.notKept === ""], [1, false]);
   assert.match(told.stderr, /No such file/);
 
-  const args = ["exec", "--in", "src", "--out", "dist", "--", "sh", "-c", "mkdir dist; echo half > dist/half; while :; do sleep 1; done"];
-  const missed = (): number => node.events("task.missed").length;
-  const before = missed();
-  const child = spawn(join(checkout, "bin/cairn"), args, { cwd: project.path, env: { ...process.env, ...node.env }, stdio: "ignore" });
+  const script = "mkdir dist; echo half > dist/half; echo begun; echo so it is >&2; while :; do sleep 1; done";
+  const args = ["exec", "--in", "src", "--out", "dist", "--", "sh", "-c", script];
+  const options = {
+    cwd: project.path,
+    env: { ...process.env, ...node.env },
+    stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"],
+  };
+  const child = spawn(join(checkout, "bin/cairn"), args, options);
   t.after(() => child.kill("SIGKILL"));
-  await until(t, async () => missed() > before); // From then on it is in the sandbox, or on its way there.
+  let shown = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes: Buffer) => (shown += bytes.toString()));
+  // What it prints is shown while it runs.
+  await until(t, async () => shown.includes("begun\n") && shown.includes("so it is\n"));
   const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
   child.kill("SIGINT");
   assert.equal(await ended, 130);
