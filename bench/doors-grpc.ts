@@ -24,9 +24,13 @@ export class GrpcStore implements Disposable {
     });
   }
 
+  /** What is known of a blob before it is brought: a build tool has it from its build. */
+  digestOf(bytes: Buffer): string {
+    return createHash("sha256").update(bytes).digest("hex");
+  }
+
   /** @returns by which name it can be read */
-  async put(bytes: Buffer): Promise<string> {
-    const digest = createHash("sha256").update(bytes).digest("hex");
+  async put(bytes: Buffer, digest: string): Promise<string> {
     const resourceName = `uploads/${randomUUID()}/blobs/${digest}/${bytes.length}`;
     const { path, requestSerialize, responseDeserialize } = codec.byteStream.Write;
     const answered = Promise.withResolvers<number>();

@@ -102,6 +102,7 @@ export class RemoteStreams {
         if (Number(chunk.writeOffset) !== upload.committed)
           throw new RemoteFailure("invalidArgument", `${upload.committed} bytes of this have come`);
         const more = await upload.take(turn, chunk.data);
+        if (more && !name.isCompressed) letGo(chunk.data); // The store has copied it.
         if (chunk.finishWrite || !more) return { committed: await settled(upload, name), kept: name.blob.size, name: text };
       }
       if (writing === undefined) throw new RemoteFailure("invalidArgument", "nothing was written");
@@ -125,6 +126,21 @@ export class RemoteStreams {
     return name;
   }
 }
+
+/**
+ * Gives the memory of a message back now, and not when V8 looks for it: it lies outside of the heap, and each few MiB of it that are left there make
+ * V8 collect everything. What lies in memory with other things is left.
+ */
+function letGo(data: Uint8Array): void {
+  const { buffer } = data;
+  if (buffer instanceof ArrayBuffer && data.length >= LARGE_BYTES && buffer.byteLength <= data.length + MESSAGE_HEAD_BYTES)
+    buffer.transfer(0);
+}
+
+/** Node keeps smaller ones in one piece of memory. */
+const LARGE_BYTES = 65_536;
+/** What a message has beside its data: the longest name, an offset, lengths. */
+const MESSAGE_HEAD_BYTES = 2_048;
 
 function wholeSize({ isCompressed, blob }: StreamName): number {
   return isCompressed ? -1 : blob.size;

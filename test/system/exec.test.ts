@@ -208,9 +208,15 @@ test(
       project.exec("--in", "src", "--out", "dist", "--", "sh", "-c", `${MAKE}; date +%s%N > dist/when`);
     const bare = (project: Project): Promise<Told> => project.exec("--in", "src", "--sandbox", "never", "--", "sh", "-c", "date");
     assert.equal((await bare(first)).said.notKept, "");
-    assert.equal((await make(first)).said.notKept, "");
-    await untilOffered(t, b, "laptop", 1);
-    const hit = await make(second);
+    let hit: Told | undefined;
+    // A machine that is busy may not answer in time, and then the command runs: the next one is asked for anew.
+    for (let round = 1; hit?.said.how !== "hit" && round <= 10; round++) {
+      for (const project of [first, second]) project.write("src/b.txt", `round ${round}\n`);
+      assert.equal((await make(first)).said.notKept, "");
+      await untilOffered(t, b, "laptop", round);
+      hit = await make(second);
+    }
+    assert.ok(hit !== undefined);
     assert.deepEqual([hit.code, hit.said.how, second.read("dist/when")], [0, "hit", first.read("dist/when")], JSON.stringify(hit));
     assert.ok(lstatSync(join(second.path, "dist/link")).isSymbolicLink());
     assert.equal((await bare(second)).said.how, "executed");
