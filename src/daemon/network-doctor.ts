@@ -153,7 +153,11 @@ function checkPeers({ peers, nameOf }: NetworkFacts): NetworkCheck {
 function checkIsolation({ isolation }: NetworkFacts): NetworkCheck {
   if (isolation === undefined) return passed("isolation", "not cut off");
   return isolation === "few-domains"
-    ? failed("isolation", "members of most domains cannot be reached", "compare cairn members with another machine's, from another place")
+    ? failed(
+        "isolation",
+        "members of most domains cannot be reached, so nothing new of others is used",
+        "compare cairn members with another machine's, from another place",
+      )
     : failed("isolation", "no other member can be reached", "see members");
 }
 

@@ -255,8 +255,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     return this.#replicator.facts;
   }
 
+  /** Who may be cut off from honest members by hostile ones hears neither dispute nor revocation: nothing new of others is used meanwhile. */
   get policy(): SharingPolicy {
-    return this.#watch.policy;
+    return this.#parts.network.isolation === undefined ? this.#watch.policy : "self";
   }
 
   /** How many attestations this node knows. */
@@ -356,8 +357,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined) return undefined;
     const heard = this.#counted(state, claim);
-    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.policy };
-    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.policy };
+    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.#watch.policy };
+    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.#watch.policy };
   }
 
   /** A claim and what is known beside it, without those who may have repeated others. */

@@ -36,6 +36,26 @@ async function untilAttested(t: TestContext, node: TestNode, count: number): Pro
   await until(t, async () => (await attested(node)) >= count);
 }
 
+test("a machine that is cut off from most domains uses nothing new of others until it no longer is", PATIENT, async (t) => {
+  const [a, b, ...others] = await domains(t, ["home", "partner", "third", "fourth"], { CAIRN_SHARING_POLICY: "speculative" });
+  assert.ok(a !== undefined && b !== undefined);
+  const made = await build(a, checkoutOf(a, "work"));
+  assert.equal(made.miss, UNITS.length, JSON.stringify(made));
+  await untilOffered(t, b, "home", UNITS.length);
+  const work = checkoutOf(b, "some/where/else");
+  const [first, second] = [UNITS.slice(0, 1), UNITS.slice(1, 2)];
+  assert.equal((await build(b, work, first)).hit_peer, 1);
+  await Promise.all(others.map((node) => node.stopDaemon("SIGKILL")));
+  await until(t, async () => (await b.control("GET", "/network/peers")).isolation === "few-domains");
+  const cut = await build(b, work, second);
+  assert.deepEqual([cut.hit_peer, cut.miss], [undefined, 1]);
+  assert.equal((await build(b, work, first)).miss, undefined);
+  assert.match((await cairn(b, "status")).stdout, /nothing new of others is used/);
+  await Promise.all(others.map((node) => node.startDaemon()));
+  await until(t, async () => (await b.control("GET", "/network/peers")).isolation === null);
+  assert.equal((await build(b, work, UNITS.slice(2))).hit_peer, 1);
+});
+
 test("a team's machine uses what two domains vouch for, and says so", PATIENT, async (t) => {
   const [a, b, c, d] = await domains(t, ["home", "partner", "third", "fourth"]);
   assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined);
