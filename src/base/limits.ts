@@ -543,6 +543,8 @@ export const limits = {
       listenMs: 2_000,
       /** A term may be so far beyond all that were heard of. */
       leapMost: 1_000_000,
+      /** Terms that an epoch has, where domains agree on it: some hundred for each member of the largest network. */
+      termsOfEpoch: 1_048_576,
     },
     measured: {
       halfLifeMs: 172_800_000,

@@ -6,7 +6,7 @@
 import { type Digest, type Key, type Log, limits, type PlacementPattern } from "../base/index.ts";
 import type { OwnCapacity, Placement, PlacementFrame, Unit } from "../contracts/index.ts";
 import { MemberTalk, type Network, rendezvousOrder } from "../net/index.ts";
-import { Measured, Patterns } from "../placement/index.ts";
+import { Measured, Patterns, type Seats } from "../placement/index.ts";
 import type { Members } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { CapacityTeller } from "./capacity-teller.ts";
@@ -19,6 +19,8 @@ export interface NetworkPlacementParts {
   readonly codec: NetworkCodec;
   readonly kept: { setting(name: string): string | undefined; set(name: string, value: string): void };
   readonly domainOf: (key: Key) => string;
+  /** Whose terms of the lease are whose; docs/protocol/placement.md. */
+  readonly seats: () => Seats;
   /** Whether a unit of this node's may go to a member. */
   readonly mayWork: (member: Key, unit: Unit) => boolean;
   /** What this node can do for others. */
@@ -61,7 +63,7 @@ export class NetworkPlacement implements Disposable {
 
   private constructor(parts: NetworkPlacementParts, talk: MemberTalk<PlacementFrame>, { pattern, healthCheckMs }: PlacementSettings) {
     this.#parts = parts;
-    const { network, members, gossip, codec, kept, mayWork, capacity, log } = parts;
+    const { network, members, gossip, codec, kept, seats, mayWork, capacity, log } = parts;
     this.#timers.use(talk);
     this.#measured = new Measured({ now: Date.now });
     this.#measured.restore(kept.setting(KEPT_MEASURED) ?? "");
@@ -72,6 +74,7 @@ export class NetworkPlacement implements Disposable {
         measured: this.#measured,
         isLinked: (member) => network.connected(member),
         mayWork,
+        seats,
         linked: () => members.others().filter((member) => network.connected(member)),
         rttMs: (member) => network.rttMs(member),
         order: (digest, some) => this.#order(digest, some),
@@ -101,6 +104,7 @@ export class NetworkPlacement implements Disposable {
     network.onPeers(({ kind, key }) => (kind === "connected" ? patterns.connected() : patterns.lost(key)));
     members.onChange(() => {
       patterns.forget((key) => key !== members.self && members.standing(key) !== "active");
+      patterns.seated();
       this.#teller.regroup();
     });
     this.#every(limits.placement.lease.beatMs, () => {

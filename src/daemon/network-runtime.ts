@@ -36,6 +36,7 @@ import {
   ToolchainOffers,
   type ToolchainOffersParts,
 } from "../net/index.ts";
+import type { Seats } from "../placement/index.ts";
 import {
   countedDomain,
   epochRule,
@@ -51,6 +52,7 @@ import {
   readEvidence,
   readRoundEvidence,
   requestToJoin,
+  type State,
   signerIn,
   toolchainsUnder,
 } from "../trust/index.ts";
@@ -202,6 +204,19 @@ export interface Signer {
   readonly self: boolean;
 }
 
+/** Looked at often, and the same for as long as an epoch is the newest. */
+function seatsOf(membership: Membership): () => Seats {
+  let known: { readonly of: State | undefined; readonly seats: Seats } = { of: undefined, seats: { epoch: 0, keys: [] } };
+  return () => {
+    const { decided } = membership;
+    if (decided === undefined || decided === known.of) return known.seats;
+    const isAgreed = decided.council.speakers.size >= limits.agreement.domainsLeast;
+    const active = [...decided.members.values()].filter(({ standing }) => standing === "active");
+    known = { of: decided, seats: { epoch: decided.epoch.number, keys: isAgreed ? active.map(({ key }) => key) : [] } };
+    return known.seats;
+  };
+}
+
 export class NetworkRuntime implements AsyncDisposable {
   readonly members: Members;
   readonly network: Network;
@@ -348,7 +363,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy: () => sharing.policy }));
     const mayWork = (member: Key): boolean => sharing.policy !== "self" && shared.admits(member);
     const mayHave = (member: Key, { isGeneral }: Unit): boolean => mayWork(member) && (isGeneral !== true || shared.isOfOwnDomain(member));
-    const placing = { network, members, gossip, codec, kept, domainOf, mayWork: mayHave, capacity, log };
+    const placing = { network, members, gossip, codec, kept, domainOf, seats: seatsOf(membership), mayWork: mayHave, capacity, log };
     const placement = stack.use(await NetworkPlacement.start(placing, places));
     const toolchainOffers = await ToolchainOffers.start({ network, codec, log, mayWork, offer: toolchainOffer });
     const toolchains = {

@@ -64,7 +64,7 @@ export class HybridPlacement implements Placement {
     const answered = await questions.ask(holder, term, { able: candidates, hereMs }, signal);
     if (answered.kind === "silent") this.#silent(holder, term);
     else this.#health.answered(holder);
-    if (answered.kind === "stale") lease.silent(holder);
+    if (answered.kind === "stale") lease.silent(holder, term);
     if (answered.kind === "none") return BUSY;
     if (answered.kind !== "placed") return view.choose(unit, considered, "coordinator-silent");
     this.#remember(unit, answered.member, { holder, term });
@@ -87,7 +87,7 @@ export class HybridPlacement implements Placement {
     const held = lease.current;
     if (held === undefined || held.holder === self) return;
     const verdict = this.#health.beat(held.holder);
-    if (verdict === "gone") lease.silent(held.holder);
+    if (verdict === "gone") lease.silent(held.holder, held.term);
     else if (verdict === "check") send(held.holder, { kind: "check", term: held.term });
   }
 
@@ -96,7 +96,7 @@ export class HybridPlacement implements Placement {
     const held = this.#parts.lease.current;
     if (held?.holder !== from) return;
     if (held.term === term) this.#health.answered(from);
-    else this.#parts.lease.silent(from);
+    else if (term < held.term) this.#parts.lease.silent(from, held.term); // By a greater one it will be told of.
   }
 
   /** It is looked at once whether it is there again, so that a moment's silence costs a moment. */

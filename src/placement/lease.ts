@@ -1,14 +1,25 @@
 /**
  * The lease of the coordinator: who holds it, until when, and whose turn it is when nobody does.
  *
- * Whoever takes it counts one more than all terms that were heard of; of two holders the one with the greater term stands. Nothing needs
+ * Whoever takes it counts more than all terms that were heard of; of two holders the one with the greater term stands. Nothing needs
  * the lease to be held by one member only: a holder that does not know of its successor is asked by nobody who does, and what it has
  * placed is work that a member does once or twice.
+ *
+ * Where domains agree on epochs, a term names its epoch and, by its place among that epoch's members, its only holder. So no two members hold
+ * one term, whoever can hear whom; and no term of an epoch reaches one of the next, which a part of the network cannot decide alone.
  * Knows: terms, turns, times. Does not know: what a coordinator does, or how words travel.
  */
 import { type Key, type Log, limits } from "../base/index.ts";
 
-const { lapseMs, leapMost, listenMs, renewMs, turnMs } = limits.placement.lease;
+const { lapseMs, leapMost, listenMs, renewMs, termsOfEpoch, turnMs } = limits.placement.lease;
+
+/** Whose terms are whose. */
+export interface Seats {
+  /** The number of the newest epoch. */
+  readonly epoch: number;
+  /** Its members, in an order that all know who have that epoch; empty where domains did not agree on it. */
+  readonly keys: readonly Key[];
+}
 
 export interface LeaseParts {
   readonly self: Key;
@@ -18,6 +29,7 @@ export interface LeaseParts {
   readonly inOrder: (members: readonly Key[]) => readonly Key[];
   /** Members that this node is linked with. */
   readonly linked: () => readonly Key[];
+  readonly seats: () => Seats;
   /** Tells everybody that this node holds the lease. */
   readonly tell: (term: number) => void;
   readonly log: Log;
@@ -41,6 +53,8 @@ export class Lease {
   readonly #words = new Map<Key, Word>();
   /** Holders that do not answer: nothing counts but a later word of theirs. */
   readonly #silent = new Set<Key>();
+  /** Words that cannot be judged yet, or hold no more: one of each member. The epoch may be on its way. */
+  readonly #early = new Map<Key, number>();
   #own: Word | undefined;
   #top: number;
   #vacantSinceMs: number | undefined;
@@ -71,21 +85,30 @@ export class Lease {
     );
   }
 
-  /** A member has said that it holds the lease. A term far beyond all others would leave no room for more: it is not taken. */
+  /** A member has said that it holds the lease. */
   heard(holder: Key, term: number): void {
-    if (holder === this.#parts.self || term > this.#top + leapMost) return;
+    if (holder === this.#parts.self) return;
+    if (!this.#mayHold(holder, term)) return void this.#early.set(holder, term);
+    this.#early.delete(holder);
     const before = this.#words.get(holder);
     if (before !== undefined && term < before.term) return;
     this.#words.set(holder, { term, atMs: this.#parts.now() });
     this.#silent.delete(holder);
-    this.#top = Math.max(this.#top, term);
+    this.#top = Math.max(this.#reached, term);
     this.#look();
   }
 
-  /** A holder does not answer. */
-  silent(holder: Key): void {
-    if (this.#words.has(holder)) this.#silent.add(holder);
+  /** A holder does not answer, or not by that term. It may have told of a greater one since. */
+  silent(holder: Key, term: number): void {
+    if (this.#words.get(holder)?.term === term) this.#silent.add(holder);
     this.#look();
+  }
+
+  /** An epoch was decided: what was told by it already holds now, and a holder goes on by one of its terms. */
+  seated(): void {
+    for (const [holder, term] of this.#early) this.heard(holder, term);
+    const { self } = this.#parts;
+    if (this.#own !== undefined && !this.#mayHold(self, this.#own.term)) this.#take();
   }
 
   connected(): void {
@@ -104,6 +127,7 @@ export class Lease {
       this.#words.delete(holder);
       this.#silent.delete(holder);
     }
+    for (const holder of this.#early.keys()) if (isGone(holder)) this.#early.delete(holder);
     this.#look();
   }
 
@@ -129,10 +153,43 @@ export class Lease {
     }
     if (current !== undefined || this.#vacantSinceMs === undefined || linked().length === 0) return;
     if (now() < Math.max(this.#listenUntilMs, this.#vacantSinceMs + turnMs * this.#turn())) return;
-    this.#own = { term: this.#top + 1, atMs: now() };
-    this.#top += 1;
-    tell(this.#top);
+    this.#take();
+  }
+
+  #take(): void {
+    const { now, tell } = this.#parts;
+    const term = this.#next();
+    this.#own = term === undefined ? undefined : { term, atMs: now() };
+    if (term !== undefined) {
+      this.#top = term;
+      tell(term);
+    }
     this.#look();
+  }
+
+  /** The least term of this node's that is greater than all; undefined where it has none, as one has who is in no epoch yet. */
+  #next(): number | undefined {
+    const { self, seats } = this.#parts;
+    const { epoch, keys } = seats();
+    if (keys.length === 0) return this.#top + 1;
+    const place = keys.indexOf(self);
+    const least = this.#reached + 1 - epoch * termsOfEpoch;
+    const nth = least + ((place - (least % keys.length) + keys.length) % keys.length);
+    return place < 0 || nth >= termsOfEpoch ? undefined : epoch * termsOfEpoch + nth;
+  }
+
+  /** The greatest term that counts: of the epoch, where domains agreed on it. */
+  get #reached(): number {
+    const { epoch, keys } = this.#parts.seats();
+    const isOfEpoch = Math.floor(this.#top / termsOfEpoch) === epoch;
+    return keys.length === 0 || isOfEpoch ? this.#top : epoch * termsOfEpoch - 1;
+  }
+
+  /** Without agreement anybody may hold any, but for one far beyond all others, which would leave no room for more. */
+  #mayHold(holder: Key, term: number): boolean {
+    const { epoch, keys } = this.#parts.seats();
+    if (keys.length === 0) return term <= Math.max(this.#top, epoch * termsOfEpoch) + leapMost;
+    return Math.floor(term / termsOfEpoch) === epoch && keys[(term % termsOfEpoch) % keys.length] === holder;
   }
 
   /** How many come before this node. */

@@ -16,7 +16,7 @@ import { OverlayPlacement } from "./overlay.ts";
 import { type Here, OwnView } from "./own-view.ts";
 import { Questions } from "./questions.ts";
 
-export interface PatternsParts extends Pick<LeaseParts, "self" | "isLinked" | "linked" | "tell" | "log" | "now"> {
+export interface PatternsParts extends Pick<LeaseParts, "self" | "isLinked" | "linked" | "seats" | "tell" | "log" | "now"> {
   readonly measured: Measured;
   /** Whether a unit of this node's may go to a member at all. */
   readonly mayWork: (member: Key, unit: Unit) => boolean;
@@ -131,6 +131,11 @@ export class Patterns implements Placement {
       case "well":
         return this.#hybrid.well(from, frame.term);
     }
+  }
+
+  /** An epoch was decided. */
+  seated(): void {
+    this.lease.seated();
   }
 
   connected(): void {

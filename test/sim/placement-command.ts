@@ -20,6 +20,8 @@ const PATTERNS: readonly PlacementPattern[] = ["hybrid", "mesh", "overlay"];
 export async function placement({ seed, nodes = NODES, json }: SimOptions): Promise<boolean> {
   const killed = await strikeCoordinators({ seed, rounds: ROUNDS, silently: false });
   const cut = await strikeCoordinators({ seed, rounds: PARTITION_ROUNDS, silently: true });
+  const agreed = await strikeCoordinators({ seed, rounds: PARTITION_ROUNDS, silently: false, isAgreed: true });
+  const agreedCut = await strikeCoordinators({ seed, rounds: PARTITION_ROUNDS, silently: true, isAgreed: true });
   const all = [];
   for (const pattern of PATTERNS) all.push({ pattern, ...(await killAllButOne({ seed, schedules: SCHEDULES, nodes, pattern })) });
   const even = [];
@@ -37,6 +39,8 @@ export async function placement({ seed, nodes = NODES, json }: SimOptions): Prom
     rows: [
       ...failoverRows("coordinator killed", killed),
       ...failoverRows("coordinator silently cut off", cut),
+      ...failoverRows("where domains agree on epochs, coordinator killed", agreed),
+      ...failoverRows("where domains agree on epochs, coordinator silently cut off", agreedCut),
       ...all.flatMap(({ pattern, schedules, failedBuilds, units, again }) => [
         row(`${nodes} nodes, all but one killed, ${schedules} schedules, ${pattern}: failed builds`, "", one(failedBuilds)),
         row("… units of the survivor that were placed anew", "%", one((100 * again) / units)),
@@ -54,8 +58,11 @@ export async function placement({ seed, nodes = NODES, json }: SimOptions): Prom
     ],
   };
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${format(report)}\n`);
-  const waited = Math.max(...killed.waitedMs, ...cut.waitedMs);
-  return waited <= PLACE_MOST_MS && killed.failedBuilds + cut.failedBuilds === 0 && all.every(({ failedBuilds }) => failedBuilds === 0);
+  const struck = [killed, cut, agreed, agreedCut];
+  const waited = Math.max(...struck.flatMap(({ waitedMs }) => waitedMs));
+  return (
+    waited <= PLACE_MOST_MS && struck.every(({ failedBuilds }) => failedBuilds === 0) && all.every(({ failedBuilds }) => failedBuilds === 0)
+  );
 }
 
 function failoverRows(what: string, { strikes, waitedMs, takeoverMs, builds, failedBuilds }: Failover): ReturnType<typeof row>[] {

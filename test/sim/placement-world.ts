@@ -7,7 +7,7 @@ import { setImmediate as settled } from "node:timers/promises";
 import { type Digest, digestOf, type Key, limits, type PlacementPattern, silentLog } from "../../src/base/index.ts";
 import type { Capacity, Placed, PlacementFrame, Unit } from "../../src/contracts/index.ts";
 import { rendezvousOrder } from "../../src/net/rendezvous-hash.ts";
-import { Measured, Patterns } from "../../src/placement/index.ts";
+import { Measured, Patterns, type Seats } from "../../src/placement/index.ts";
 import type { Chance } from "../system/fuzz-random.ts";
 import { SimClock } from "./clock.ts";
 
@@ -60,6 +60,7 @@ export class SimNode {
         isLinked,
         linked: () => world.linked(this).map((other) => other.key),
         mayWork: () => true,
+        seats: () => world.seats,
         rttMs: () => LATENCY_MS.least + LATENCY_MS.most,
         order: (digest, members) =>
           rendezvousOrder(
@@ -133,6 +134,8 @@ export class PlacementWorld {
   readonly nodes: SimNode[] = [];
   /** Frames of placement that were sent. */
   frames = 0;
+  /** Who may hold which term; see Lease. */
+  seats: Seats = { epoch: 0, keys: [] };
   readonly #chance: Chance;
   readonly #clock = new SimClock();
   /** Dead node → those whose links with it have ended. */
@@ -148,6 +151,12 @@ export class PlacementWorld {
   /** ms */
   get now(): number {
     return this.#clock.now;
+  }
+
+  /** An epoch is decided that all have: domains agree on it, and each node there is is a member. */
+  agree(): void {
+    this.seats = { epoch: this.seats.epoch + 1, keys: this.nodes.map(({ key }) => key) };
+    for (const { isAlive, patterns } of this.nodes) if (isAlive) patterns.seated();
   }
 
   add(options: NodeOptions): SimNode {

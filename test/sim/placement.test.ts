@@ -22,6 +22,15 @@ test("coordinators fall silent: nobody waits longer than one question may take, 
   assert.equal(failedBuilds, 0, `seed ${SEED}`);
 });
 
+test("the same where domains agree on epochs, and one is decided before each strike", async () => {
+  for (const silently of [false, true]) {
+    const { waitedMs, takeoverMs, failedBuilds } = await strikeCoordinators({ seed: SEED, rounds: 1, silently, isAgreed: true });
+    assert.ok(Math.max(...waitedMs) <= PLACE_MOST_MS, `seed ${SEED}: ${waitedMs.join(" ")} ms`);
+    assert.ok(silently || Math.max(...takeoverMs) < 5_000, `seed ${SEED}: ${takeoverMs.join(" ")} ms`);
+    assert.equal(failedBuilds, 0, `seed ${SEED}`);
+  }
+});
+
 for (const pattern of ["hybrid", "mesh", "overlay"] as const) {
   test(`${pattern}: all but one of 20 nodes are killed at random moments: its build ends with every unit done`, async () => {
     const { failedBuilds, again } = await killAllButOne({ seed: SEED, schedules: 3, nodes: 20, pattern });

@@ -25,12 +25,14 @@ export interface Failover {
 /**
  * Kills the coordinator, or cuts it off silently, again and again while others build.
  *
- * @param settings `rounds`: worlds of 8 nodes, in each of which 5 coordinators go
+ * @param settings `rounds`: worlds of 8 nodes, in each of which 5 coordinators go; `isAgreed`: domains agree on epochs, of which one is decided
+ * before each strike, so that terms have one holder each
  */
 export async function strikeCoordinators(settings: {
   readonly seed: number;
   readonly rounds: number;
   readonly silently: boolean;
+  readonly isAgreed?: boolean;
 }): Promise<Failover> {
   const waitedMs: number[] = [];
   const takeoverMs: number[] = [];
@@ -39,10 +41,18 @@ export async function strikeCoordinators(settings: {
     const chance = new Chance(settings.seed * 65_537 + round);
     const world = new PlacementWorld(chance);
     const nodes = Array.from({ length: 8 }, () => world.add({ pattern: "hybrid", cores: 2, slowness: 1 }));
+    if (settings.isAgreed === true) world.agree();
     await world.run(SETTLED_MS);
     const building = new Map(nodes.map((node) => [node, build(world, node, unitsOf(chance, 400, { least: 40, most: 400 }), 8)]));
     for (let strike = 0; strike < 5; strike++) {
-      await world.run(500 + chance.below(1_000));
+      const strikeMs = 500 + chance.below(1_000);
+      if (settings.isAgreed === true) {
+        // Now and then so soon that not all have heard of the holder's new term.
+        const lateMs = chance.below(strikeMs);
+        await world.run(lateMs);
+        world.agree();
+        await world.run(strikeMs - lateMs);
+      } else await world.run(strikeMs);
       const coordinator = coordinatorOf(world);
       if (coordinator === undefined) continue;
       const atMs = world.now;
