@@ -16,6 +16,8 @@ export interface AttestationStore {
   bodies(ids: readonly AttestationId[]): Uint8Array[];
   /** Whether there is one of a result of that request. */
   knows(manifest: Digest): boolean;
+  /** Who has signed some. */
+  signersOf(manifest: Digest): readonly Key[];
   /** Those of one action, as far as they are to be looked at. @param groupOf who has one voice with others */
   of(action: Digest, groupOf: (signer: Key) => string | undefined): Uint8Array[];
   add(attestations: readonly KnownAttestation[]): number;

@@ -23,6 +23,8 @@ export interface NetworkPlacementParts {
   readonly seats: () => Seats;
   /** Whether a unit of this node's may go to a member. */
   readonly mayWork: (member: Key, unit: Unit) => boolean;
+  /** See OwnViewParts. */
+  readonly hasSpoken: (member: Key, request: Digest) => boolean;
   /** What this node can do for others. */
   readonly capacity: OwnCapacity;
   readonly log: Log;
@@ -63,7 +65,7 @@ export class NetworkPlacement implements Disposable {
 
   private constructor(parts: NetworkPlacementParts, talk: MemberTalk<PlacementFrame>, { pattern, healthCheckMs }: PlacementSettings) {
     this.#parts = parts;
-    const { network, members, gossip, codec, kept, seats, mayWork, capacity, log } = parts;
+    const { network, members, gossip, codec, kept, seats, mayWork, hasSpoken, capacity, log } = parts;
     this.#timers.use(talk);
     this.#measured = new Measured({ now: Date.now });
     this.#measured.restore(kept.setting(KEPT_MEASURED) ?? "");
@@ -75,6 +77,7 @@ export class NetworkPlacement implements Disposable {
         isLinked: (member) => network.connected(member),
         mayWork,
         seats,
+        hasSpoken,
         linked: () => members.others().filter((member) => network.connected(member)),
         rttMs: (member) => network.rttMs(member),
         order: (digest, some) => this.#order(digest, some),

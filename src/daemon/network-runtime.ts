@@ -39,6 +39,7 @@ import {
 import type { Seats } from "../placement/index.ts";
 import {
   countedDomain,
+  domainsOf,
   epochRule,
   invitationKeyPair,
   isForkEvidence,
@@ -363,7 +364,14 @@ export class NetworkRuntime implements AsyncDisposable {
     const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy: () => sharing.policy }));
     const mayWork = (member: Key): boolean => sharing.policy !== "self" && shared.admits(member);
     const mayHave = (member: Key, { isGeneral }: Unit): boolean => mayWork(member) && (isGeneral !== true || shared.isOfOwnDomain(member));
-    const placing = { network, members, gossip, codec, kept, domainOf, seats: seatsOf(membership), mayWork: mayHave, capacity, log };
+    // Where there is one domain it has spoken for all.
+    const hasSpoken = (member: Key, request: Digest): boolean => {
+      const { state } = members;
+      if (state === undefined || domainsOf(state).size === 1) return false;
+      return attested.signersOf(request).some((signer) => signerIn(state, signer)?.domain === domainOf(member));
+    };
+    const rules = { seats: seatsOf(membership), mayWork: mayHave, hasSpoken };
+    const placing = { network, members, gossip, codec, kept, domainOf, ...rules, capacity, log };
     const placement = stack.use(await NetworkPlacement.start(placing, places));
     const toolchainOffers = await ToolchainOffers.start({ network, codec, log, mayWork, offer: toolchainOffer });
     const toolchains = {

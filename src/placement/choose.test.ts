@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Placed } from "../contracts/index.ts";
-import { best, type Candidate, type HereFacts, pick, weigh } from "./choose.ts";
+import { best, type Candidate, type HereFacts, pick, spread, weigh } from "./choose.ts";
 
 const BUSY: HereFacts = { running: 8, cores: 4, costMs: 1_000 };
 
@@ -154,4 +154,27 @@ test("who places for all takes whoever is soonest done", () => {
     [[member("a", { free: 0, expectedMs: 1_000 }), member("b", { free: 1, expectedMs: 9_000 })], "a"],
   ];
   for (const [some, expected] of table) assert.equal(best(some, 10_000)?.member, expected);
+});
+
+test("of those that are about as fast one whose domain has not spoken is chosen, by whoever chooses; and nobody is left out for it", () => {
+  const spoken = fc.uniqueArray(fc.nat(11).map((i) => `member ${i}`));
+  fc.assert(
+    fc.property(candidates, fc.integer({ min: 1, max: 20_000 }), spoken, (some, expectedMs, domains) => {
+      const hasSpoken = (key: string): boolean => domains.includes(key);
+      const alike = some.map((one) => ({ ...one, slots: 4, free: 4, expectedMs, reliability: 1 }));
+      const chosen = best(spread(alike, hasSpoken), 100_000)?.member;
+      assert.equal(chosen === undefined, alike.length === 0);
+      if (chosen !== undefined && alike.some((one) => !hasSpoken(one.member))) assert.equal(hasSpoken(chosen), false);
+      // Who is much faster, or all that there is, is taken all the same; and where all have spoken, or nobody, nothing changes.
+      const [first, ...others] = alike;
+      if (first === undefined) return;
+      const faster = [{ ...first, expectedMs: expectedMs / 2 }, ...others];
+      assert.equal(best(spread(faster, hasSpoken), 100_000)?.member, first.member);
+      for (const all of [true, false])
+        assert.deepEqual(
+          spread(some, () => all),
+          some,
+        );
+    }),
+  );
 });

@@ -52,6 +52,18 @@ export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighe
 }
 
 /**
+ * Where some could say something new of a result, by signing what they executed, and others of whose trust domain somebody has spoken already could
+ * not: of two that are about as fast the first goes first. By time alone, so that who places for others need not know why.
+ *
+ * @param hasSpoken whether the member's domain has
+ */
+export function spread(candidates: readonly Candidate[], hasSpoken: (member: Key) => boolean): Candidate[] {
+  const spoken = new Set(candidates.flatMap(({ member }) => (hasSpoken(member) ? [member] : [])));
+  if (spoken.size === candidates.length) return [...candidates];
+  return candidates.map((one) => (spoken.has(one.member) ? { ...one, expectedMs: AS_FAST * one.expectedMs } : one));
+}
+
+/**
  * One of those that have room, for a node that does not know what others choose at the same time. Of equal ones each is as probable, so that
  * many do not choose the same; who is twice as fast or has twice the room is drawn more often. Two are drawn, and of two that are about as
  * fast the less busy one is taken (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).

@@ -6,7 +6,7 @@
 import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
-import { best, type Candidate, pick, weigh } from "./choose.ts";
+import { best, type Candidate, pick, spread, weigh } from "./choose.ts";
 import type { Measured } from "./measured.ts";
 
 const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
@@ -19,6 +19,8 @@ export interface OwnViewParts {
   readonly isLinked: (member: Key) => boolean;
   /** Whether a unit of this node's may go to a member at all. */
   readonly mayWork: (member: Key, unit: Unit) => boolean;
+  /** Whether the member's trust domain has signed a result of that request already. */
+  readonly hasSpoken: (member: Key, request: Digest) => boolean;
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
   /** In [0, 1). */
@@ -104,6 +106,10 @@ export class OwnView {
   }
 
   #candidates(unit: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
+    return spread(this.#able(unit, costMs, tried), (member) => this.#parts.hasSpoken(member, unit.key));
+  }
+
+  #able(unit: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
     const { kind, inputBytes, toolchain } = unit;
     const { self, capacities, measured, isLinked, mayWork, rttMs } = this.#parts;
     return capacities.able(unit).flatMap((member) => {

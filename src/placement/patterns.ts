@@ -20,6 +20,8 @@ export interface PatternsParts extends Pick<LeaseParts, "self" | "isLinked" | "l
   readonly measured: Measured;
   /** Whether a unit of this node's may go to a member at all. */
   readonly mayWork: (member: Key, unit: Unit) => boolean;
+  /** Whether the member's trust domain has signed a result of that request already. */
+  readonly hasSpoken: (member: Key, request: Digest) => boolean;
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
   /** Members in the order in which something belongs to them, the same for all. */

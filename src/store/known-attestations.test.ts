@@ -98,3 +98,12 @@ test("however many machines speak for one domain, and whatever their keys, the o
   const foreign = set.of(action, (signer) => (inCrowd.has(signer) ? undefined : signer));
   assert.equal(foreign.length, 2, "who has no voice is not heard");
 });
+
+test("who has signed results of a request, whatever they are", async () => {
+  await using opened = openStore();
+  const set = await KnownAttestations.open(opened);
+  const manifest = digestOf("request");
+  set.add([...["a", "a", "b"].map((signer, at) => ({ ...made(signer, at), manifest })), made("c", 9)]);
+  assert.deepEqual(set.signersOf(manifest).toSorted(), [digestOf("a"), digestOf("b")].toSorted());
+  assert.deepEqual(set.signersOf(digestOf("another")), []);
+});

@@ -57,6 +57,14 @@ export class KnownAttestations {
     return this.#database.attempt("attestations of", false, () => this.#sql.ofManifest.get(toBytes(manifest)) !== undefined);
   }
 
+  /** Who has signed results of that request, whatever they are: so many as matter. */
+  signersOf(manifest: Digest): Key[] {
+    const rows = this.#database.attempt("attestations of", [], () =>
+      this.#sql.signersOf.all(toBytes(manifest), limits.trust.knownPerGroup),
+    );
+    return rows.map((row) => textAt(row, 0));
+  }
+
   /**
    * Those of one action. Nobody can hide another's voice behind many of its own: of each signer there are the newest, at most
    * limits.trust.knownPerSigner, and of each group limits.trust.knownPerGroup.
@@ -142,6 +150,8 @@ function statements(database: Database) {
   return {
     put: database.statement("INSERT OR REPLACE INTO attestation_set (id, signer, manifest, action, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
     body: database.statement("SELECT body, crc, lower(hex(signer)) FROM attestation_set WHERE id = ?"),
+    signersOf: database.statement(`SELECT DISTINCT lower(hex(signer)) FROM
+      (SELECT signer FROM attestation_set WHERE manifest = ? LIMIT ?)`),
     ofManifest: database.statement("SELECT 1 FROM attestation_set WHERE manifest = ? LIMIT 1"),
     // Each signer's newest come first, so that a group hears all of its signers before it hears one of them twice. From signer to signer by
     // the index: whoever signs one action a hundred thousand times makes nobody read all of that.

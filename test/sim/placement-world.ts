@@ -61,6 +61,7 @@ export class SimNode {
         linked: () => world.linked(this).map((other) => other.key),
         mayWork: () => true,
         seats: () => world.seats,
+        hasSpoken: () => false,
         rttMs: () => LATENCY_MS.least + LATENCY_MS.most,
         order: (digest, members) =>
           rendezvousOrder(
