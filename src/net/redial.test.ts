@@ -69,3 +69,26 @@ test("dials until it works, again after a loss, and not after being told to forg
   await pass(limits.redialFirstMs);
   assert.equal(dials, before + 2);
 });
+
+test("a connection that is lost before its dial has returned is dialled again", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const dials: ((connected: boolean) => void)[] = [];
+  using redial = new Redial({ dial: () => new Promise((resolve) => dials.push(resolve)), random: () => 0.5, now: () => 0 });
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 4; i++) await Promise.resolve();
+  };
+  redial.want("k", false);
+  t.mock.timers.tick(0);
+  redial.connected("k");
+  redial.lost("k"); // The other side has kept another one, say, which is gone by now, too.
+  dials[0]?.(true);
+  await settle();
+  t.mock.timers.tick(limits.redialMostMs);
+  assert.equal(dials.length, 2);
+  redial.lost("k");
+  redial.connected("k"); // This time it stays.
+  dials[1]?.(true);
+  await settle();
+  t.mock.timers.tick(10 * limits.redialMostMs);
+  assert.equal(dials.length, 2);
+});

@@ -24,6 +24,8 @@ interface Wanted {
   begunAt: number;
   /** Attempts under way. */
   dialling: number;
+  /** It was lost while they are: what comes of them may be the connection that is gone. */
+  isLost: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -61,12 +63,14 @@ export class Redial implements Disposable {
     clearTimeout(wanted.timer);
     wanted.timer = undefined;
     wanted.failures = 0;
+    wanted.isLost = false;
   }
 
   /** The connection is gone: try again soon, but not at the same moment as the other side. */
   lost(key: Key): void {
     const wanted = this.#wanted.get(key) ?? this.#begin(key);
-    if (wanted.timer === undefined && wanted.dialling === 0) this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
+    if (wanted.dialling > 0) wanted.isLost = true;
+    else if (wanted.timer === undefined) this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
   }
 
   forget(key: Key): void {
@@ -84,7 +88,7 @@ export class Redial implements Disposable {
   }
 
   #begin(key: Key): Wanted {
-    const wanted: Wanted = { failures: 0, begunAt: Number.NEGATIVE_INFINITY, dialling: 0, timer: undefined };
+    const wanted: Wanted = { failures: 0, begunAt: Number.NEGATIVE_INFINITY, dialling: 0, isLost: false, timer: undefined };
     this.#wanted.set(key, wanted);
     return wanted;
   }
@@ -105,7 +109,10 @@ export class Redial implements Disposable {
 
   #dialled(key: Key, wanted: Wanted, connected: boolean): void {
     wanted.dialling -= 1;
-    if (connected || this.#wanted.get(key) !== wanted || wanted.timer !== undefined || wanted.dialling > 0) return;
+    if (this.#wanted.get(key) !== wanted || wanted.timer !== undefined || wanted.dialling > 0) return;
+    const isConnected = connected && !wanted.isLost;
+    wanted.isLost = false;
+    if (isConnected) return;
     wanted.failures += 1;
     this.#schedule(key, wanted, pauseMs(wanted.failures, this.#parts.random()));
   }
