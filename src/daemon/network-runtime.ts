@@ -368,7 +368,9 @@ export class NetworkRuntime implements AsyncDisposable {
     const hasSpoken = (member: Key, request: Digest): boolean => {
       const { state } = members;
       if (state === undefined || domainsOf(state).size === 1) return false;
-      return attested.signersOf(request).some((signer) => signerIn(state, signer)?.domain === domainOf(member));
+      const own = domainOf(member);
+      const spoken = attested.signersOf(request).flatMap((signer) => signerIn(state, signer)?.key ?? []);
+      return spoken.some((key) => domainOf(key) === own);
     };
     const rules = { seats: seatsOf(membership), mayWork: mayHave, hasSpoken };
     const placing = { network, members, gossip, codec, kept, domainOf, ...rules, capacity, log };
