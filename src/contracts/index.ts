@@ -57,6 +57,7 @@ export type {
   CompilerEnvironment,
   Installed,
   SearchPaths,
+  SeenFiles,
   Supplied,
   Toolchain,
   ToolchainLayout,

@@ -2,6 +2,7 @@
  * Toolchains: what a compiler really is, by the content of everything it executes and loads.
  */
 import type { Digest, Key } from "../base/index.ts";
+import type { Files } from "./files.ts";
 
 export interface Toolchain {
   readonly family: "gcc" | "clang";
@@ -88,9 +89,14 @@ export interface SearchPaths {
   readonly duplicates: readonly string[];
 }
 
+export type SeenFiles = Pick<Files, "state" | "absent">;
+
 export interface Toolchains {
-  /** @param compiler path of the driver as found on PATH */
-  identify(compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead>;
+  /**
+   * @param compiler path of the driver as found on PATH
+   * @param seen files as the asker sees them, who will look at the same ones
+   */
+  identify(compiler: string, environment: CompilerEnvironment, signal: AbortSignal, seen?: SeenFiles): Promise<ToolchainRead>;
   /**
    * Where this compiler looks for headers.
    * @param args those arguments that bear on it (-I…, -isystem…, --sysroot…, -nostdinc, -m…, -std…, -x language)

@@ -34,6 +34,7 @@ export class CompileDoor implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #sockets = new Set<Socket>();
   readonly #pending: Pending = { bytes: 0 };
+  readonly #waiting = new Waiting();
   readonly #rechecks = new Map<string, NodeJS.Timeout>();
 
   /**
@@ -58,6 +59,7 @@ export class CompileDoor implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#waiting[Symbol.dispose]();
     for (const timer of this.#rechecks.values()) clearTimeout(timer);
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -66,7 +68,13 @@ export class CompileDoor implements AsyncDisposable {
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
     const recheckSoon = (question: CompileQuestion): void => this.#recheckSoon(question);
-    const conversation = new Conversation(this.#parts, { socket, pending: this.#pending, signal: this.#stop.signal, recheckSoon });
+    const conversation = new Conversation(this.#parts, {
+      socket,
+      pending: this.#pending,
+      waiting: this.#waiting,
+      signal: this.#stop.signal,
+      recheckSoon,
+    });
     socket.setTimeout(limits.jobDeadlineMs, () => socket.destroy());
     socket.on("data", (chunk) => conversation.receive(chunk));
     socket.on("error", () => undefined); // "close" follows.
@@ -94,6 +102,31 @@ export class CompileDoor implements AsyncDisposable {
   }
 }
 
+/** Who is told now and then that it is being worked for. One clock serves all, and stops when it has found nobody. */
+class Waiting implements Disposable {
+  readonly #tells = new Set<() => void>();
+  #clock: NodeJS.Timeout | undefined;
+
+  add(tell: () => void): void {
+    this.#tells.add(tell);
+    this.#clock ??= setInterval(() => this.#tick(), WORKING_EVERY_MS);
+  }
+
+  delete(tell: () => void): void {
+    this.#tells.delete(tell);
+  }
+
+  #tick(): void {
+    if (this.#tells.size === 0) this[Symbol.dispose]();
+    for (const tell of this.#tells) tell();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#clock);
+    this.#clock = undefined;
+  }
+}
+
 /** What unfinished frames take, all connections together. */
 interface Pending {
   bytes: number;
@@ -102,6 +135,7 @@ interface Pending {
 interface Connection {
   readonly socket: Socket;
   readonly pending: Pending;
+  readonly waiting: Waiting;
   readonly signal: AbortSignal;
   readonly recheckSoon: (question: CompileQuestion) => void;
 }
@@ -111,6 +145,7 @@ class Conversation {
   readonly #parts: CompileDoorParts;
   readonly #socket: Socket;
   readonly #pending: Pending;
+  readonly #waiting: Waiting;
   readonly #signal: AbortSignal;
   readonly #recheckSoon: (question: CompileQuestion) => void;
   /** Runs while a frame is awaited or unfinished; a wrapper that runs its compiler may be silent for hours. */
@@ -122,12 +157,15 @@ class Conversation {
   /** What the wrapper was told to take instead of what its compiler makes. */
   #instead: Ready | undefined;
   readonly #gone = new AbortController();
+  /** Nothing is under way that somebody who goes would interrupt. */
+  #isAnswered = false;
   #over = false;
 
   constructor(parts: CompileDoorParts, connection: Connection) {
     this.#parts = parts;
     this.#socket = connection.socket;
     this.#pending = connection.pending;
+    this.#waiting = connection.waiting;
     this.#signal = connection.signal;
     this.#recheckSoon = connection.recheckSoon;
     this.#awaitFrame();
@@ -150,7 +188,7 @@ class Conversation {
 
   ended(): void {
     this.#over = true;
-    this.#gone.abort();
+    if (!this.#isAnswered) this.#gone.abort();
     clearTimeout(this.#frameDeadline);
     this.#pending.bytes -= this.#unfinishedBytes;
     if (this.#job !== undefined) this.#parts.flow.abandon(this.#job, this.#instead && this.#question);
@@ -238,11 +276,12 @@ class Conversation {
 
   /** Tells the wrapper now and then that its question is being worked on. */
   async #patiently<T>(work: Promise<T>): Promise<T> {
-    const timer = setInterval(() => this.#send({ kind: "working" }), WORKING_EVERY_MS);
+    const tell = (): void => this.#send({ kind: "working" });
+    this.#waiting.add(tell);
     try {
       return await work;
     } finally {
-      clearInterval(timer);
+      this.#waiting.delete(tell);
     }
   }
 
@@ -252,6 +291,7 @@ class Conversation {
 
   #end(frame: DaemonFrame): void {
     if (this.#over || !this.#socket.writable) return;
+    this.#isAnswered = true;
     this.#socket.write(writeDaemonFrame(frame));
     this.#socket.destroySoon(); // Once it is written, also when the other side never closes.
   }

@@ -3,13 +3,27 @@
  *
  * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
-import { type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
+import { ByteWriter, type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
 
 const UNFINISHED = ".new";
+/** Most records fit. */
+const WRITER_BYTES = 65_536;
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export class HotRecords {
@@ -19,6 +33,7 @@ export class HotRecords {
   readonly #capacityBytes: number;
   /** Placements that are answered again and again are the same objects. */
   readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
+  readonly #writer = new ByteWriter(WRITER_BYTES);
   #inherited = false;
   #bytes = 0;
   #records = 0;
@@ -50,7 +65,7 @@ export class HotRecords {
   answer(key: string, placement: Placement): Buffer | undefined {
     const known = this.#answers.get(placement);
     if (known?.key === key) return known.bytes;
-    const record = writeHotRecord(this.#record(key, placement, NOTHING, true));
+    const record = writeHotRecord(this.#record(key, placement, NOTHING, true), this.#writer);
     if (record === undefined) return undefined;
     const bytes = ownBytes(record);
     this.#answers.set(placement, { key, bytes });
@@ -59,13 +74,13 @@ export class HotRecords {
 
   /** Leaves the answer for the wrapper. A disk that is full only makes the next answer slower. */
   leave(key: string, placement: Placement, validity: Validity): void {
-    const bytes = writeHotRecord(this.#record(key, placement, validity, false));
+    const bytes = writeHotRecord(this.#record(key, placement, validity, false), this.#writer);
     if (bytes === undefined) return;
     const path = this.#path(key);
     const temporary = `${path}.${process.pid}${UNFINISHED}`;
     try {
       this.#write(temporary, bytes);
-      rmSync(path, { force: true }); // ext4 flushes a file that is renamed over another: a millisecond against a few microseconds.
+      if (existsSync(path)) unlinkSync(path); // ext4 flushes a file that is renamed over another: a millisecond against a few microseconds.
       renameSync(temporary, path);
       this.#writing = true;
     } catch (error) {
@@ -99,12 +114,18 @@ export class HotRecords {
   }
 
   #write(path: string, bytes: Buffer): void {
+    let file: number;
     try {
-      writeFileSync(path, bytes, { mode: 0o600 });
+      file = openSync(path, "w", 0o600);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 }); // The first of its kind, or somebody tidied up.
-      writeFileSync(path, bytes, { mode: 0o600 });
+      file = openSync(path, "w", 0o600);
+    }
+    try {
+      writeFileSync(file, bytes);
+    } finally {
+      closeSync(file);
     }
   }
 

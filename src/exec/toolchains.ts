@@ -12,6 +12,7 @@ import type {
   Files,
   Installed,
   SearchPaths,
+  SeenFiles,
   Supplied,
   Toolchain,
   ToolchainRead,
@@ -52,6 +53,16 @@ interface Known extends Installed {
   readonly digests: readonly string[];
 }
 
+function isUnchanged({ toolchain, digests }: Known, seen: SeenFiles): boolean {
+  const { files, absent, earlierOnPath } = toolchain;
+  for (let i = 0; i < files.length; i++) {
+    const state = seen.state(files[i] ?? "");
+    if (state.kind !== "file" || state.digest !== digests[i]) return false;
+  }
+  const isAbsent = (path: string): boolean => seen.absent(path);
+  return absent.every(isAbsent) && earlierOnPath.every(isAbsent);
+}
+
 export class LocalToolchains implements Toolchains, ToolchainSupply {
   readonly #files: Files;
   readonly #log: Log;
@@ -65,10 +76,15 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     this.#log = parts.log;
   }
 
-  async identify(compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead> {
+  async identify(
+    compiler: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+    seen: SeenFiles = this.#files,
+  ): Promise<ToolchainRead> {
     const key = [compiler, ...[...IDENTITY_VARIABLES, ...CONFIG_VARIABLES].map((name) => environment.get(name) ?? "")].join("\0");
     const known = this.#known.get(key);
-    if (known !== undefined && this.#unchanged(known)) return { kind: "toolchain", toolchain: known.toolchain };
+    if (known !== undefined && isUnchanged(known, seen)) return { kind: "toolchain", toolchain: known.toolchain };
     const underway = this.#underway.get(key);
     if (underway !== undefined) return underway;
     const identification = this.#identify(key, compiler, environment, signal).finally(() => this.#underway.delete(key));
@@ -79,13 +95,13 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
   /** Those that have been identified and are still what they were, each once. */
   installed(): Installed[] {
     const byDigest = new Map<string, Installed>();
-    for (const known of this.#known.values()) if (this.#unchanged(known)) byDigest.set(known.toolchain.digest, known);
+    for (const known of this.#known.values()) if (isUnchanged(known, this.#files)) byDigest.set(known.toolchain.digest, known);
     return [...byDigest.values()];
   }
 
   /** Those that have this content, by whatever paths they were called; the one that was identified last comes first. */
   find(digest: Digest): Installed[] {
-    const found = [...this.#known.values()].filter((known) => known.toolchain.digest === digest && this.#unchanged(known));
+    const found = [...this.#known.values()].filter((known) => known.toolchain.digest === digest && isUnchanged(known, this.#files));
     return found.toReversed();
   }
 
@@ -94,15 +110,6 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     return Promise.resolve(
       installed === undefined ? { kind: "absent", why: "no compiler here has this content" } : { kind: "installed", installed },
     );
-  }
-
-  #unchanged(known: Known): boolean {
-    const { files, absent, earlierOnPath } = known.toolchain;
-    for (let i = 0; i < files.length; i++) {
-      const state = this.#files.state(files[i] ?? "");
-      if (state.kind !== "file" || state.digest !== known.digests[i]) return false;
-    }
-    return [...absent, ...earlierOnPath].every((path) => this.#files.absent(path));
   }
 
   async #identify(key: string, compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead> {

@@ -87,10 +87,9 @@ export function compare(look: Look, understood: Understood, entry: ManifestEntry
   if (entry.place !== undefined && entry.place !== understood.place) differences.push({ kind: "directory", name: understood.question.cwd });
   if (entry.terminal !== undefined && entry.terminal !== understood.terminal)
     differences.push({ kind: "terminal", name: "width, colours or language" });
-  for (const portable of entry.absent) {
-    const path = places.resolve(portable);
-    if (look.absent(path)) continue;
-    differences.push({ kind: "appeared", name: path });
+  for (const [i, sought] of look.sought(places, entry.absent).entries()) {
+    if (look.isMissing(sought)) continue;
+    differences.push({ kind: "appeared", name: places.resolve(entry.absent[i] ?? "") });
     if (differences.length >= mostDifferences) return { differences, changed: undefined };
   }
   const onlyContents = differences.length === 0;

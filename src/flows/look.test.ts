@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits, silentLog } from "../base/index.ts";
+import { placesAt } from "../compile/index.ts";
 import type { Files } from "../contracts/index.ts";
 import { FileTable, openDatabase } from "../store/index.ts";
-import { Absences, Glance, Look } from "./look.ts";
+import { Absences, Glance, Look, type Witness } from "./look.ts";
 
 /** Real files, and how many times they were looked at. */
 async function world(
@@ -41,6 +42,12 @@ async function world(
   } finally {
     rmSync(root, { recursive: true });
   }
+}
+
+function witnessOf(look: Look, cwd: string, path: string): Witness | undefined {
+  const [sought] = look.sought(placesAt({ cwd, projectRoot: cwd }), [path]);
+  assert.ok(sought !== undefined);
+  return look.witness(sought);
 }
 
 test("a missing name is looked for once, until its directory changes", async () =>
@@ -78,7 +85,7 @@ test("what links to nothing lead to may appear anywhere", async () =>
 test("a witness is named only while it stands", async () =>
   world(async (root, ask, look) => {
     ask("inc/deep/a.h");
-    assert.equal(look().witness("inc/deep/a.h")?.directory, join(root, "inc"));
+    assert.equal(witnessOf(look(), root, "inc/deep/a.h")?.directory, join(root, "inc"));
     mkdirSync(join(root, "inc/deep"));
-    assert.equal(look().witness("inc/deep/a.h"), undefined);
+    assert.equal(witnessOf(look(), root, "inc/deep/a.h"), undefined);
   }));

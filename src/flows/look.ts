@@ -6,6 +6,7 @@
  */
 import { lstatSync } from "node:fs";
 import { type Digest, digestOf, limits } from "../base/index.ts";
+import type { Places } from "../compile/index.ts";
 import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
 import { absolutePath } from "./request.ts";
 
@@ -17,28 +18,70 @@ export interface Witness extends Fingerprint {
   readonly directory: string;
 }
 
+/** What a glance has found of a witness is noted there: each of some thousand absences asks. */
+export interface Noted extends Witness {
+  glance: number;
+  stands: boolean;
+}
+
+/** A path that may be missing: the same object each time that it is looked for, so that its text is made and hashed once. */
+export interface Sought {
+  readonly path: string; // Absolute.
+  /** What has shown that it is missing, and still does while it is as it was. */
+  witness: Noted | undefined;
+  /** Below the witness's directory; without one, below its own. */
+  name: string;
+}
+
 /** Paths that were missing, kept over questions: each as long as the nearest directory above it that exists has not changed. */
 export class Absences {
-  readonly #witnesses = new Map<string, Witness>();
-  readonly #latest = new Map<string, Witness>();
+  readonly #sought = new Map<string, Sought>();
+  readonly #latest = new Map<string, Noted>();
+  /** By their portable names. */
+  #byPlaces = new WeakMap<Places, Map<string, Sought>>();
 
   /** @param path absolute */
-  witness(path: string): Witness | undefined {
-    return this.#witnesses.get(path);
+  find(path: string): Sought | undefined {
+    return this.#sought.get(path);
+  }
+
+  /** As a manifest names them. */
+  portable(places: Places, cwd: string, paths: readonly string[]): Sought[] {
+    let known = this.#byPlaces.get(places);
+    if (known === undefined || known.size >= limits.placesPathsRemembered) this.#byPlaces.set(places, (known = new Map<string, Sought>()));
+    const found: Sought[] = [];
+    for (const path of paths) {
+      let sought = known.get(path);
+      if (sought === undefined) known.set(path, (sought = this.#seek(absolutePath(cwd, places.resolve(path)))));
+      found.push(sought);
+    }
+    return found;
   }
 
   /** @param directory absolute; its fingerprint was taken before the path was found missing */
-  add(path: string, directory: string, fingerprint: Fingerprint): void {
-    if (this.#witnesses.size >= limits.absencesRemembered) {
-      this.#witnesses.clear();
-      this.#latest.clear();
-    }
+  add(path: string, directory: string, fingerprint: Fingerprint): Sought {
+    const sought = this.#seek(path);
     let witness = this.#latest.get(directory);
     if (witness === undefined || !isSame(witness, fingerprint)) {
-      witness = { directory, fp0: fingerprint.fp0, fp1: fingerprint.fp1 };
+      witness = { directory, fp0: fingerprint.fp0, fp1: fingerprint.fp1, glance: 0, stands: false };
       this.#latest.set(directory, witness);
     }
-    this.#witnesses.set(path, witness);
+    sought.witness = witness;
+    sought.name = nameIn(directory, path);
+    return sought;
+  }
+
+  #seek(path: string): Sought {
+    let sought = this.#sought.get(path);
+    if (sought !== undefined) return sought;
+    if (this.#sought.size >= limits.absencesRemembered) {
+      this.#sought.clear();
+      this.#latest.clear();
+      this.#byPlaces = new WeakMap();
+    }
+    sought = { path, witness: undefined, name: nameIn(parentOf(path), path) };
+    this.#sought.set(path, sought);
+    return sought;
   }
 }
 
@@ -47,13 +90,15 @@ export interface GlanceParts {
   readonly absences: Absences;
 }
 
+let glances = 0;
+
 /** What has been seen, by absolute path. */
 export class Glance {
   readonly #files: Files;
   readonly #absences: Absences;
   readonly #states = new Map<string, FileState>();
   readonly #directories = new Map<string, Fingerprint | undefined>();
-  readonly #standing = new Map<Witness, boolean>();
+  readonly #id = ++glances;
   /** What was found missing; most of it has a witness, and is not looked for again. */
   readonly #gone = new Set<string>();
 
@@ -76,11 +121,18 @@ export class Glance {
     return this.#missing(path, () => this.#files.absent(path));
   }
 
-  /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
-  witness(path: string): Witness | undefined {
-    const witness = this.#standingWitness(path);
-    if (witness !== undefined || this.#gone.has(path)) return witness;
-    return this.absent(path) ? this.#standingWitness(path) : undefined;
+  isMissing(sought: Sought): boolean {
+    return this.#stands(sought) || this.absent(sought.path);
+  }
+
+  /** What shows that it is missing, as long as it stays as it is; undefined where only another look can tell. */
+  witness(sought: Sought): Witness | undefined {
+    const isShown = this.#stands(sought) || (!this.#gone.has(sought.path) && this.absent(sought.path) && this.#stands(sought));
+    return isShown ? sought.witness : undefined;
+  }
+
+  sought(places: Places, cwd: string, paths: readonly string[]): Sought[] {
+    return this.#absences.portable(places, cwd, paths);
   }
 
   /** Undefined where there is none. */
@@ -100,15 +152,10 @@ export class Glance {
    * @param path absolute
    */
   #missing(path: string, look: () => boolean): boolean {
-    if (this.#standingWitness(path) !== undefined || this.#gone.has(path)) return true;
+    if (this.#gone.has(path) || this.#stands(this.#absences.find(path))) return true;
     if (!this.#isMissing(path, look)) return false;
     this.#gone.add(path);
     return true;
-  }
-
-  #standingWitness(path: string): Witness | undefined {
-    const witness = this.#absences.witness(path);
-    return witness !== undefined && this.#stands(witness) ? witness : undefined;
   }
 
   #isMissing(path: string, look: () => boolean): boolean {
@@ -117,7 +164,7 @@ export class Glance {
     const directory = parentOf(path);
     const fingerprint = this.directory(directory);
     if (fingerprint === undefined) {
-      const above = this.#absences.witness(directory);
+      const above = this.#absences.find(directory)?.witness;
       if (above !== undefined) this.#absences.add(path, above.directory, above);
       return true;
     }
@@ -126,13 +173,14 @@ export class Glance {
     return true;
   }
 
-  #stands(witness: Witness): boolean {
-    let stands = this.#standing.get(witness);
-    if (stands === undefined) {
-      const fingerprint = this.directory(witness.directory);
-      stands = fingerprint !== undefined && isSame(fingerprint, witness);
-      this.#standing.set(witness, stands);
-    }
+  #stands(sought: Sought | undefined): boolean {
+    const witness = sought?.witness;
+    if (witness === undefined) return false;
+    if (witness.glance === this.#id) return witness.stands;
+    const fingerprint = this.directory(witness.directory);
+    const stands = fingerprint !== undefined && isSame(fingerprint, witness);
+    witness.glance = this.#id;
+    witness.stands = stands;
     return stands;
   }
 }
@@ -141,6 +189,8 @@ export class Glance {
 export class Look {
   readonly #glance: Glance;
   readonly #cwd: string;
+  /** An entry that fits is asked about twice. */
+  #last: { readonly places: Places; readonly paths: readonly string[]; readonly sought: readonly Sought[] } | undefined;
 
   constructor(glance: Glance, cwd: string) {
     this.#glance = glance;
@@ -167,10 +217,26 @@ export class Look {
     return this.#glance.absent(absolutePath(this.#cwd, path));
   }
 
-  /** What shows that `path` is missing, as long as it stays as it is; undefined where only another look can tell. */
-  witness(path: string): Witness | undefined {
-    return this.#glance.witness(absolutePath(this.#cwd, path));
+  /** Paths that must be missing, as a manifest names them. */
+  sought(places: Places, paths: readonly string[]): readonly Sought[] {
+    if (this.#last?.paths !== paths || this.#last.places !== places)
+      this.#last = { places, paths, sought: this.#glance.sought(places, this.#cwd, paths) };
+    return this.#last.sought;
   }
+
+  isMissing(sought: Sought): boolean {
+    return this.#glance.isMissing(sought);
+  }
+
+  /** What shows that it is missing, as long as it stays as it is; undefined where only another look can tell. */
+  witness(sought: Sought): Witness | undefined {
+    return this.#glance.witness(sought);
+  }
+}
+
+/** Of a path below a directory. */
+export function nameIn(directory: string, path: string): string {
+  return path.slice(directory === "/" ? 1 : directory.length + 1);
 }
 
 /** A link to nothing: what it leads to can appear while the link's own directory stays as it is. */

@@ -164,11 +164,11 @@ export class OwnCompiles {
     if (dependencies === undefined) return this.#refuse(job, "dependency_file_unreadable", "");
     const searchPaths = await search;
     if (searchPaths === undefined) return this.#refuse(job, "unknown_compiler", "its search directories");
-    const again = await this.#parts.toolchains.identify(understood.question.compiler, understood.question.environment, signal);
+    const look = this.#parts.look(understood.question);
+    const again = await this.#parts.toolchains.identify(understood.question.compiler, understood.question.environment, signal, look);
     if (again.kind === "unknown" || again.toolchain.digest !== understood.toolchain.digest)
       return this.#refuse(job, "input_modified_during_compile", "compiler");
 
-    const look = this.#parts.look(understood.question);
     const examined = await examine(this.#parts.facts, {
       understood,
       report,

@@ -5,8 +5,8 @@ import { crc32 } from "node:zlib";
 import { ownBytes } from "../base/index.ts";
 import { type Places, readTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
-import { isUntrusted, type Look, parentOf, type Witness } from "./look.ts";
-import { absolutePath, isOfSystem, type Understood } from "./request.ts";
+import { isUntrusted, type Look, nameIn, parentOf, type Witness } from "./look.ts";
+import { isOfSystem, type Understood } from "./request.ts";
 
 export interface PlannedOutput {
   readonly path: string;
@@ -98,29 +98,39 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   // The entry may be that of a command without them, or with others that said the same.
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
-  const missing = [...entry.absent.map((path) => places.resolve(path)), ...toolchain.absent, ...toolchain.earlierOnPath];
-  return { inputs, absences: absencesOf(look, understood, missing) };
+  return { inputs, absences: absencesOf(look, places, [entry.absent, toolchain.absent, toolchain.earlierOnPath]) };
 }
 
 /**
  * Groups paths that must not exist by the nearest directory that does exist: as long as that directory has not changed,
  * none of them can have appeared. Paths of which that is not certain have a group without a fingerprint.
  */
-function absencesOf(look: Look, { question, places }: Understood, missing: readonly string[]): WatchedAbsence[] {
-  const groups = new Map<Witness | string, string[] | undefined>();
-  for (const path of missing) {
-    const witness = look.witness(path);
-    if (witness !== undefined && !groups.has(witness) && isLeftAlone(witness.directory, places)) groups.set(witness, undefined);
-    const absolute = absolutePath(question.cwd, path);
-    const directory = witness?.directory ?? parentOf(absolute);
-    const key = witness ?? directory;
-    const names = groups.get(key);
-    if (names === undefined && groups.has(key)) continue;
-    const name = absolute.slice(directory === "/" ? 1 : directory.length + 1);
-    if (names === undefined) groups.set(key, [name]);
-    else names.push(name);
+function absencesOf(look: Look, places: Places, missing: readonly (readonly string[])[]): WatchedAbsence[] {
+  const shown = new Map<Witness, string[] | null>(); // Null: the names do not matter.
+  const unsure = new Map<string, string[]>();
+  for (const paths of missing) {
+    for (const sought of look.sought(places, paths)) {
+      const witness = look.witness(sought);
+      if (witness === undefined) {
+        const directory = parentOf(sought.path);
+        add(unsure, directory, nameIn(directory, sought.path));
+        continue;
+      }
+      const names = shown.get(witness);
+      if (names === undefined) shown.set(witness, isLeftAlone(witness.directory, places) ? null : [sought.name]);
+      else names?.push(sought.name);
+    }
   }
-  return [...groups].map(([key, names]) => (typeof key === "string" ? { directory: key, fp0: 0, fp1: 0, names } : { ...key, names }));
+  return [
+    ...[...shown].map(([{ directory, fp0, fp1 }, names]) => ({ directory, fp0, fp1, names: names ?? undefined })),
+    ...[...unsure].map(([directory, names]) => ({ directory, fp0: 0, fp1: 0, names })),
+  ];
+}
+
+function add(groups: Map<string, string[]>, directory: string, name: string): void {
+  const names = groups.get(directory);
+  if (names === undefined) groups.set(directory, [name]);
+  else names.push(name);
 }
 
 /** It changes when packages are installed, and not when something is built: half of all names are looked for in such directories. */

@@ -4,15 +4,17 @@
  * Knows: the order in which that is found out. Does not know: what compilers or options are.
  */
 import { readFileSync } from "node:fs";
-import { limits } from "../base/index.ts";
+import { Generations, limits } from "../base/index.ts";
 import {
   keyEnvironment,
   manifestKey,
   type PassReason,
+  type Places,
   passAtOnce,
   placeDigest,
   placesAt,
   projectRoot,
+  type Reading,
   readInvocation,
   terminalDigest,
 } from "../compile/index.ts";
@@ -29,6 +31,15 @@ export type Understanding =
   | { readonly kind: "understood"; readonly understood: Understood }
   | { readonly kind: "pass"; readonly reason: PassReason; readonly detail?: string | undefined };
 
+interface ReadAt {
+  readonly places: Places;
+  readonly portable: (path: string) => string;
+  readonly reading: Reading;
+}
+
+/** Of working directories, where the project was that a file was compiled of last. */
+const roots = new Generations<string, string>(limits.placesRemembered);
+
 /** @param homeDirectory of the user, which is no project */
 export async function understand(
   { files, toolchains }: UnderstandParts,
@@ -40,19 +51,24 @@ export async function understand(
   const { cwd, argv, environment, compiler } = question;
   const passed = passAtOnce(argv);
   if (passed !== undefined) return passed;
-  const identified = await toolchains.identify(compiler, environment, signal);
+  const identified = await toolchains.identify(compiler, environment, signal, look);
   if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
   const { toolchain } = identified;
 
   const readText = responseReader(files, cwd);
-  // Where the project lies is known only once the source is: a first reading with no places finds it.
-  const first = readInvocation({ argv, environment, family: toolchain.family }, (path) => path, readText);
-  if (first.kind === "pass") return first;
-  const sourcePath = absolutePath(cwd, first.invocation.source);
+  const read = (at: string): ReadAt => {
+    const places = placesAt({ cwd, projectRoot: at });
+    const portable = (path: string): string => places.portable(path);
+    return { places, portable, reading: readInvocation({ argv, environment, family: toolchain.family }, portable, readText) };
+  };
+  // Where the project lies is known only once the source is: mostly where it lay for the last one that was compiled there.
+  const likely = roots.get(cwd) ?? cwd;
+  const first = read(likely);
+  if (first.reading.kind === "pass") return first.reading;
+  const sourcePath = absolutePath(cwd, first.reading.invocation.source);
   const root = projectRoot(sourcePath, (path) => !look.absent(path), homeDirectory);
-  const places = placesAt({ cwd, projectRoot: root });
-  const portable = (path: string): string => places.portable(path);
-  const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, readText);
+  roots.set(cwd, root);
+  const { places, portable, reading } = root === likely ? first : read(root);
   if (reading.kind === "pass") return reading;
   const { invocation } = reading;
 

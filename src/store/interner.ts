@@ -126,11 +126,20 @@ export class Interner {
   }
 }
 
-/** Takes values from memory, and those that are missing from the table in one question. */
+/** Takes values from memory, and those that are missing from the table in one question. Mostly none is. */
 function collect<T>(ids: readonly number[], known: Generations<number, T>, fetch: (missing: string) => void): T[] | undefined {
+  const values: T[] = [];
+  for (const id of ids) {
+    const value = known.get(id);
+    if (value === undefined) break;
+    values.push(value);
+  }
+  return values.length === ids.length ? values : collectFrom(ids, known, fetch);
+}
+
+function collectFrom<T>(ids: readonly number[], known: Generations<number, T>, fetch: (missing: string) => void): T[] | undefined {
   const values: (T | undefined)[] = ids.map((id) => known.get(id));
   const missing = ids.filter((_, index) => values[index] === undefined);
-  if (missing.length === 0) return values.filter((value) => value !== undefined);
   const found = new Map<number, T>();
   for (let from = 0; from < missing.length; from += BATCH) {
     const batch = missing.slice(from, from + BATCH);

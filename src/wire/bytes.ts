@@ -62,6 +62,9 @@ export class ByteReader {
   }
 }
 
+const KEPT_BYTES_MAX = 262_144;
+const LENGTH_TO_COME = "\0\0";
+
 /** Grows as it is written to. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -73,6 +76,13 @@ export class ByteWriter {
 
   get length(): number {
     return this.#at;
+  }
+
+  /** Forgets what was written, and keeps the memory unless it is a lot. */
+  restart(): this {
+    this.#at = 0;
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = Buffer.allocUnsafe(KEPT_BYTES_MAX);
+    return this;
   }
 
   u8(value: number): this {
@@ -123,6 +133,26 @@ export class ByteWriter {
     return this;
   }
 
+  /** Each as {@link text16} writes it. Most texts are ASCII, and hundreds written at once take a tenth of what they take one by one. */
+  texts16(texts: readonly string[]): this {
+    const joined = texts.join(LENGTH_TO_COME);
+    if (texts.length === 0) return this;
+    const start = this.#grow(2);
+    if (this.utf8(joined) !== joined.length) {
+      this.#at = start;
+      for (const text of texts) this.text16(text);
+      return this;
+    }
+    let at = start;
+    for (const { length } of texts) {
+      if (length > 0xffff) throw new CairnError("limit-exceeded", { what: "text", bytes: length });
+      this.#bytes[at] = length & 0xff;
+      this.#bytes[at + 1] = length >> 8;
+      at += 2 + length;
+    }
+    return this;
+  }
+
   /** u32 length and UTF-8 text. */
   text32(text: string): this {
     const lengthAt = this.#grow(4);
@@ -134,6 +164,12 @@ export class ByteWriter {
   /** u32 length and the bytes. */
   block(content: Uint8Array): this {
     return this.u32(content.length).bytes(content);
+  }
+
+  /** Overwrites a u16 that was written before. */
+  patchU16(at: number, value: number): void {
+    if (value > 0xffff) throw new CairnError("limit-exceeded", { what: "text", bytes: value });
+    this.#bytes.writeUInt16LE(value, at);
   }
 
   /** Overwrites a u32 that was written before. */

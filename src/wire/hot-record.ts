@@ -51,52 +51,72 @@ export interface HotRecord {
   readonly stderr: Uint8Array;
 }
 
-/** The record's bytes, or undefined when something in it does not fit the format (a path or count above 65,535). */
-export function writeHotRecord(record: HotRecord): Buffer | undefined {
-  const directories = new Map<string, number>();
-  const directory = (path: string): number => {
-    const known = directories.get(path);
-    if (known !== undefined) return known;
-    directories.set(path, directories.size);
-    return directories.size - 1;
-  };
-  const body = new ByteWriter(64 + record.inputs.length * 40);
-  for (const input of record.inputs) {
-    const slash = input.path.lastIndexOf("/");
-    // "/x" keeps its slash in the name: an empty directory means that the name stands alone.
-    const cut = slash > 0 ? slash : -1;
-    const dir = directory(cut < 0 ? "" : input.path.slice(0, cut));
-    const name = input.path.slice(cut + 1);
-    writeNamed(body, dir, name, input);
-  }
-  for (const absence of record.absences) {
-    body
-      .u16(directory(absence.directory))
-      .u16(Math.min(absence.names?.length ?? UNLISTED, UNLISTED))
-      .u32(absence.fp0)
-      .u32(absence.fp1);
-    for (const name of absence.names ?? []) body.text16(name);
-  }
-  const tooMany = [record.inputs, record.absences, record.outputs].some((list) => list.length > 0xffff) || directories.size > 0xffff;
-  if (tooMany || record.absences.some(({ names }) => names !== undefined && names.length >= UNLISTED)) return undefined;
-  for (const output of record.outputs) writeOutput(body, output);
-  body.block(record.stdout).block(record.stderr);
+/**
+ * The record's bytes, or undefined when something in it does not fit the format (a path or count above 65,535).
+ * @param writer starts anew; the bytes are its own, and hold until it is used again
+ */
+export function writeHotRecord(record: HotRecord, writer: ByteWriter = new ByteWriter()): Buffer | undefined {
+  const { inputs, absences, outputs } = record;
+  const directories = new Directories();
+  const cuts = inputs.map(({ path }) => cutOf(path));
+  const inputsIn = inputs.map(({ path }, i) => directories.number(path.slice(0, cuts[i])));
+  const absencesIn = absences.map(({ directory }) => directories.number(directory));
+  const counts = [inputs.length, absences.length, outputs.length, directories.size];
+  if (counts.some((count) => count > 0xffff) || absences.some(({ names }) => names !== undefined && names.length >= UNLISTED))
+    return undefined;
 
-  const whole = new ByteWriter(HEADER_BYTES + body.length + 4096);
-  whole.bytes(MAGIC).u32(0).u32(0).bytes(Buffer.from(record.key, "hex"));
-  whole.u32(record.validated ? FLAG_VALIDATED : 0).u32(Math.min(record.compileMs, 0xffffffff) >>> 0);
-  whole.u16(record.inputs.length).u16(record.absences.length).u16(record.outputs.length).u16(directories.size);
-  whole.text16(record.storeDirectory);
-  for (const path of directories.keys()) whole.text16(path);
-  whole.bytes(body.view());
-  whole.patchU32(8, whole.length);
-  whole.patchU32(12, crc32(whole.view(16)));
-  return whole.length > limits.frameBytes ? undefined : whole.view();
+  writer.restart().bytes(MAGIC).u32(0).u32(0).bytes(Buffer.from(record.key, "hex"));
+  writer.u32(record.validated ? FLAG_VALIDATED : 0).u32(Math.min(record.compileMs, 0xffffffff) >>> 0);
+  for (const count of counts) writer.u16(count);
+  writer.text16(record.storeDirectory).texts16(directories.all);
+  for (const [i, { path, fp0, fp1 }] of inputs.entries()) {
+    const cut = cuts[i] ?? 0;
+    writeInput(writer, inputsIn[i] ?? 0, cut === 0 ? path : path.slice(cut + 1), fp0, fp1);
+  }
+  for (const [i, { fp0, fp1, names }] of absences.entries()) {
+    writer
+      .u16(absencesIn[i] ?? 0)
+      .u16(names?.length ?? UNLISTED)
+      .u32(fp0)
+      .u32(fp1);
+    if (names !== undefined) writer.texts16(names);
+  }
+  for (const output of outputs) writeOutput(writer, output);
+  writer.block(record.stdout).block(record.stderr);
+
+  writer.patchU32(8, writer.length);
+  writer.patchU32(12, crc32(writer.view(16)));
+  return writer.length > limits.frameBytes ? undefined : writer.view();
 }
 
-function writeNamed(body: ByteWriter, dir: number, name: string, stamp: { fp0: number; fp1: number }): void {
-  const bytes = Buffer.from(name, "utf8");
-  body.u16(dir).u16(bytes.length).u32(stamp.fp0).u32(stamp.fp1).bytes(bytes);
+/** The table of a record's directories, while it grows. */
+class Directories {
+  readonly #numbers = new Map<string, number>();
+
+  get size(): number {
+    return this.#numbers.size;
+  }
+
+  get all(): string[] {
+    return [...this.#numbers.keys()];
+  }
+
+  number(path: string): number {
+    const known = this.#numbers.get(path);
+    if (known !== undefined) return known;
+    this.#numbers.set(path, this.#numbers.size);
+    return this.#numbers.size - 1;
+  }
+}
+
+/** Where a path's directory ends. "/x" keeps its slash in the name: an empty directory means that the name stands alone. */
+function cutOf(path: string): number {
+  return Math.max(0, path.lastIndexOf("/"));
+}
+
+function writeInput(writer: ByteWriter, directory: number, name: string, fp0: number, fp1: number): void {
+  const lengthAt = writer.u16(directory).length;
+  writer.patchU16(lengthAt, writer.u16(0).u32(fp0).u32(fp1).utf8(name));
 }
 
 function writeOutput(body: ByteWriter, output: RecordOutput): void {
