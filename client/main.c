@@ -158,6 +158,12 @@ static bool is_first(struct rival *rival) {
     return kind == DONE;
 }
 
+/* Checks once what nobody has checked. */
+static bool still_holds(struct record *record) {
+    if (!record->validated) record->validated = record_check(record).holds;
+    return record->validated;
+}
+
 static int compile(const struct compiler *compiler, const struct settings *settings, uint64_t began_ns) {
     static struct path run_path;
     static struct request request;
@@ -170,7 +176,11 @@ static int compile(const struct compiler *compiler, const struct settings *setti
 
     struct answer answer = {.kind = NOT_OURS, .record = &record};
     if (outcome == ASK) daemon_ask(&answer, &request, run_directory, &run_path, settings);
-    bool is_done = answer.kind == DONE;
+    if (answer.kind == DONE && !still_holds(&record)) { /* Made from what the daemon remembers of files; now it looks at them. */
+        request_set_why(&request, ANSWER_OUTDATED);
+        daemon_ask(&answer, &request, run_directory, &run_path, settings);
+    }
+    bool is_done = answer.kind == DONE && still_holds(&record);
     if (answer.kind == RUN) {
         struct run run = {.started = false};
         struct race race = {&answer, &request};
@@ -178,11 +188,11 @@ static int compile(const struct compiler *compiler, const struct settings *setti
         compiler_run(&run, compiler, settings, &answer.changes, &request, answer.rivalled ? &rival : NULL);
         if (run.complete) daemon_report(&answer, &run);
         if (run.started && (!run.needless || run.interrupted_by != 0)) return end_as(&run);
-        is_done = run.needless && run.settled;
+        is_done = run.needless && run.settled && still_holds(&record);
         if (!is_done && answer.socket >= 0) sys_close(answer.socket);
     }
     /* While outputs are placed the socket stays open: until then no other compile may think that it has them for itself. */
-    if (is_done && (record.validated || record_check(&record).holds) && outputs_place(&record) == PLACED) {
+    if (is_done && outputs_place(&record) == PLACED) {
         finish_with(&record);
         return 0;
     }

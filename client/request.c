@@ -6,6 +6,8 @@
 #include "frames.h"
 
 #define AT_WHY 7 /* Behind the frame's header and the version. */
+#define AT_FLAGS 8
+#define FLAG_CHECKS 1 /* Holds a DONE that is not validated against the files, and asks again where it is outdated. */
 #define AT_KEY 9
 #define AT_SESSION 41
 #define AT_HASHED 49
@@ -51,6 +53,7 @@ bool request_make(struct request *request, const struct compiler *compiler, cons
     uint8_t *at = store_u32(request->frame, (uint32_t)(size - FRAME_HEADER_BYTES));
     *at++ = FRAME_COMPILE;
     store_u16(at, PROTOCOL_VERSION);
+    request->frame[AT_FLAGS] = FLAG_CHECKS;
     store_u64(request->frame + AT_SESSION, settings->session);
 
     at = request->frame + AT_HASHED;

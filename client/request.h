@@ -15,6 +15,7 @@ enum why {
     BLOB_DAMAGED = 2,
     RECORD_UNREADABLE = 3,
     RECORD_UNUSABLE = 4,
+    ANSWER_OUTDATED = 5,
 };
 
 struct request {

@@ -30,6 +30,8 @@ export interface Files {
    * @param visit is given the content whenever it was read
    */
   state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState;
+  /** What `path` held when it was last looked at, where that need not be looked at again before it is believed: by who checks its stat. */
+  remembered(path: string): FileState | undefined;
   /** Hashes a large file piecemeal, so that the `state` that follows is cheap. Does nothing for small or known files. */
   prepare(path: string, signal: AbortSignal): Promise<void>;
   /** The content, when it still has that digest. */

@@ -29,7 +29,14 @@ async function leftAfter(t: TestContext, recalledMeanwhile: number): Promise<num
   const flow = {
     recalls: 0,
     answer: (): Promise<Ready> => {
-      const ready: Ready = { kind: "hit", placement, validity: { inputs: [], absences: [] }, again: false, recalls: flow.recalls };
+      const ready: Ready = {
+        kind: "hit",
+        placement,
+        validity: { inputs: [], absences: [] },
+        again: false,
+        isChecked: true,
+        recalls: flow.recalls,
+      };
       flow.recalls += recalledMeanwhile;
       return Promise.resolve(ready);
     },

@@ -235,9 +235,17 @@ class Conversation {
       if (instead !== undefined) this.#overtake(job, await instead);
       return;
     }
+    if (!answer.isChecked && answer.validity !== undefined) return this.#endUnchecked(question.key, answer, answer.validity);
     const record = this.#parts.records.answer(question.key, answer.placement);
     this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
     await this.#placed(answer);
+  }
+
+  /** Both the wrapper and who comes after it hold the record against the files. */
+  #endUnchecked(key: string, { placement, recalls }: Ready, validity: Validity): void {
+    const record = this.#parts.records.unchecked(key, placement, validity);
+    this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
+    if (record !== undefined && recalls === this.#parts.flow.recalls) this.#parts.records.leaveBytes(key, record);
   }
 
   /** Tells the wrapper that its compiler is not needed any more. It goes away then, or reports all the same. */

@@ -72,10 +72,19 @@ export class HotRecords {
     return bytes;
   }
 
+  /** The answer for one who checks what makes it valid; the same that is left for others. */
+  unchecked(key: string, placement: Placement, validity: Validity): Buffer | undefined {
+    const record = writeHotRecord(this.#record(key, placement, validity, false), this.#writer);
+    return record && ownBytes(record);
+  }
+
   /** Leaves the answer for the wrapper. A disk that is full only makes the next answer slower. */
   leave(key: string, placement: Placement, validity: Validity): void {
     const bytes = writeHotRecord(this.#record(key, placement, validity, false), this.#writer);
-    if (bytes === undefined) return;
+    if (bytes !== undefined) this.leaveBytes(key, bytes);
+  }
+
+  leaveBytes(key: string, bytes: Buffer): void {
     const path = this.#path(key);
     const temporary = `${path}.${process.pid}${UNFINISHED}`;
     try {

@@ -43,6 +43,10 @@ export class SandboxView implements Files {
     return { kind: "file", digest: entry.digest, size: this.#parts.sizeOf(entry.digest), fingerprint: UNTOLD, changedNs: 0n };
   }
 
+  remembered(path: string): FileState {
+    return this.state(path); // Nothing here changes.
+  }
+
   prepare(): Promise<void> {
     return Promise.resolve();
   }

@@ -78,6 +78,8 @@ export interface Ready {
   readonly validity: Validity | undefined;
   /** The same was answered before, with the same validity. */
   readonly again: boolean;
+  /** Otherwise it is made from memory: it holds where files are what the validity says. */
+  readonly isChecked: boolean;
   /** What {@link CompileFlow.recalls} was when this was found: where it is another by now, nothing lasting may be made of this. */
   readonly recalls: number;
   /** Set for somebody else's result: resolves when it is kept here, with false when it must not be. */
@@ -105,6 +107,8 @@ type Hit = Extract<Found, { kind: "hit" }>;
 /** What an answer is made of, beside what is known. */
 interface Material extends Pick<Ready, "placement" | "recalls"> {
   readonly brought: Brought | undefined;
+  /** Set where the answer is made from memory. */
+  readonly fromMemory?: Validity;
 }
 
 /** What a record can be made of, as long as nothing has been recalled since. */
@@ -233,10 +237,13 @@ export class CompileFlow implements AsyncDisposable {
    */
   async answer(question: CompileQuestion, gone: AbortSignal, signal: AbortSignal): Promise<Answer> {
     this.#askedAt = performance.now();
-    let look = new Look(await this.#glances.next(), question.cwd);
-    const again = await this.#answerAgain(question, look);
+    if (question.why === "outdated") this.#takeBack(question);
+    const again = this.#answers.has(question.key) ? await this.#answerAgain(question, await this.#next(question)) : undefined;
     if (again !== undefined) return again;
-    const understanding = await this.#understand(question, look, signal);
+    const memory = question.checks === true && question.why === "no-record" ? await this.#fromMemory(question, signal) : undefined;
+    if (memory?.answer !== undefined) return memory.answer;
+    let look = await this.#next(question);
+    const understanding = await this.#understand(question, look, signal, memory?.understood);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
     await this.#later.demand(understood.manifest);
@@ -316,7 +323,7 @@ export class CompileFlow implements AsyncDisposable {
     const { action, inputs } = entry;
     this.#told.remember(understood, "built_elsewhere", { action, compileMs: result.compileMs, inputs: inputs.length, by });
     log.event("debug", "compile.built-elsewhere", { source: understood.sourcePath, action, member: by.member });
-    return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, recalls, kept };
+    return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, isChecked: true, recalls, kept };
   }
 
   /** What the member signed may be true of every place, where it was only presumed here that it is not. Never rejects. */
@@ -349,6 +356,31 @@ export class CompileFlow implements AsyncDisposable {
       : this.#hit(understood, look, { kind: "hit", how: "direct", entry, result }, { placement, brought, recalls });
   }
 
+  /**
+   * The answer by what is remembered of files, without a look at any: whoever asked looks at them all, as for a hot record.
+   * Where that gives none, at least the question may have been understood.
+   */
+  async #fromMemory(question: CompileQuestion, signal: AbortSignal): Promise<{ answer?: Answer; understood?: Understood }> {
+    const look = new Look(this.#glances.fromMemory(), question.cwd);
+    const understanding = await this.#understand(question, look, signal);
+    if (understanding.kind === "pass") return {};
+    const { understood } = understanding;
+    await this.#later.demand(understood.manifest);
+    const recalls = this.#recalls;
+    const found = this.#find(understood, look);
+    if (found.kind !== "hit" || found.how !== "direct" || this.#verifying.isUnverified(found.entry.action)) return { understood };
+    const fromMemory = validityOf(look, understood, found.entry);
+    const placement = fromMemory && (await placementOf(this.#parts.store, understood, found.result, signal));
+    if (fromMemory === undefined || placement === undefined) return { understood };
+    return { answer: this.#hit(understood, look, found, { placement, brought: undefined, recalls, fromMemory }), understood };
+  }
+
+  /** What was answered from memory was no hit. */
+  #takeBack({ key, session }: CompileQuestion): void {
+    const answer = this.#answers.take(key);
+    if (answer?.isChecked === false) this.#told.count({ hit_daemon: -1, saved_ms: -answer.placement.compileMs }, session);
+  }
+
   async #answerAgain(question: CompileQuestion, look: Look): Promise<Answer | undefined> {
     if (question.why !== "no-record" && question.why !== "input-changed") return undefined;
     const recalls = this.#recalls;
@@ -361,7 +393,7 @@ export class CompileFlow implements AsyncDisposable {
     this.#told.count({ hit_daemon: 1, saved_ms: placement.compileMs }, question.session);
     this.#told.write(question, source, "hit_daemon", body);
     this.#parts.log.event("debug", "compile.hit", { how: "again", source, action });
-    return { kind: "hit", placement, validity, again: true, recalls };
+    return { kind: "hit", placement, validity, again: true, isChecked: true, recalls };
   }
 
   /** Since somebody built here: without a compile under way, after the last question. ms */
@@ -450,8 +482,12 @@ export class CompileFlow implements AsyncDisposable {
     if (question !== undefined) this.#told.count({ stopped_here: 1 }, question.session);
   }
 
-  #understand(question: CompileQuestion, look: Look, signal: AbortSignal): Promise<Understanding> {
-    return understand(this.#parts, this.#options.homeDirectory, question, look, signal);
+  #understand(question: CompileQuestion, look: Look, signal: AbortSignal, before?: Understood): Promise<Understanding> {
+    return understand(this.#parts, this.#options.homeDirectory, question, look, signal, before);
+  }
+
+  async #next(question: CompileQuestion): Promise<Look> {
+    return new Look(await this.#glances.next(), question.cwd);
   }
 
   #look(question: CompileQuestion): Look {
@@ -467,7 +503,7 @@ export class CompileFlow implements AsyncDisposable {
     return { kind: "pass", reason };
   }
 
-  #hit(understood: Understood, look: Look, { how, entry, result }: Hit, { placement, brought, recalls }: Material): Answer {
+  #hit(understood: Understood, look: Look, { how, entry, result }: Hit, { placement, brought, recalls, fromMemory }: Material): Answer {
     const { index, log } = this.#parts;
     const from = brought?.from;
     if (how === "direct") index.touch(understood.manifest, entry.action);
@@ -481,18 +517,19 @@ export class CompileFlow implements AsyncDisposable {
     const body = this.#told.remember(understood, outcome, facts);
     log.event("debug", "compile.hit", { how: from === undefined ? how : "peer", source: understood.sourcePath, action: entry.action });
     const isUnverified = from?.tier === "speculative" || this.#verifying.isUnverified(entry.action);
-    const validity = isUnverified ? undefined : validityOf(look, understood, entry);
+    const validity = isUnverified ? undefined : (fromMemory ?? validityOf(look, understood, entry));
+    const isChecked = fromMemory === undefined;
     if (validity !== undefined) {
       const { manifest, sourcePath: source, question } = understood;
       const remember = (): void => {
         if (recalls !== this.#recalls) return;
-        this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, source, body });
+        this.#answers.remember(question.key, { manifest, action: entry.action, placement, validity, isChecked, source, body });
       };
       // What is not kept must not be answered again.
       if (brought === undefined) remember();
       else void brought.kept.then((isKept) => isKept && remember());
     }
-    return { kind: "hit", placement, validity, again: false, recalls, ...(brought !== undefined && { kept: brought.kept }) };
+    return { kind: "hit", placement, validity, again: false, isChecked, recalls, ...(brought !== undefined && { kept: brought.kept }) };
   }
 }
 

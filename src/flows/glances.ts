@@ -23,6 +23,11 @@ export class Glances {
     return new Glance({ files: this.#files, absences: this.#absences });
   }
 
+  /** Of what was seen before: see {@link GlanceOptions}. */
+  fromMemory(): Glance {
+    return new Glance({ files: this.#files, absences: this.#absences }, { fromMemory: true });
+  }
+
   /** For all who ask at about this time. */
   next(): Promise<Glance> {
     this.#gathered += 1;

@@ -8,11 +8,11 @@ import { limits, silentLog } from "../base/index.ts";
 import { placesAt } from "../compile/index.ts";
 import type { Files } from "../contracts/index.ts";
 import { FileTable, openDatabase } from "../store/index.ts";
-import { Absences, Glance, Look, type Witness } from "./look.ts";
+import { Absences, Glance, type GlanceOptions, Look, type Witness } from "./look.ts";
 
 /** Real files, and how many times they were looked at. */
 async function world(
-  run: (root: string, ask: (path: string) => { absent: boolean; looks: number }, look: () => Look) => Promise<void>,
+  run: (root: string, ask: (path: string) => { absent: boolean; looks: number }, look: (options?: GlanceOptions) => Look) => Promise<void>,
 ): Promise<void> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "cairn-look-")));
   try {
@@ -21,6 +21,7 @@ async function world(
     let looks = 0;
     const files: Files = {
       state: (path, visit) => table.state(path, visit),
+      remembered: (path) => table.remembered(path),
       prepare: async (path, signal) => table.prepare(path, signal),
       content: (path, digest) => table.content(path, digest),
       fingerprint: (path) => table.fingerprint(path),
@@ -30,7 +31,7 @@ async function world(
       },
     };
     const absences = new Absences();
-    const look = (): Look => new Look(new Glance({ files, absences }), root);
+    const look = (options?: GlanceOptions): Look => new Look(new Glance({ files, absences }, options), root);
     const ask = (path: string): { absent: boolean; looks: number } => {
       looks = 0;
       const absent = look().absent(path);
@@ -89,3 +90,26 @@ test("a witness is named only while it stands", async () =>
     mkdirSync(join(root, "inc/deep"));
     assert.equal(witnessOf(look(), root, "inc/deep/a.h"), undefined);
   }));
+
+test("a glance from memory believes what was seen, and looks at what was not", async () =>
+  world(async (root, _, look) => {
+    writeFileSync(join(root, "a.h"), "old");
+    await sleep(2 * limits.racyWindowMs);
+    assert.equal(look().state("a.h").kind, "file");
+    assert.equal(look().absent("inc/b.h"), true);
+    writeFileSync(join(root, "a.h"), "newer");
+    writeFileSync(join(root, "inc/b.h"), "");
+    writeFileSync(join(root, "inc/c.h"), "");
+    const memory = look({ fromMemory: true });
+    const [b, c] = memory.sought(placesAt({ cwd: root, projectRoot: root }), ["inc/b.h", "inc/c.h"]);
+    assert.ok(b !== undefined && c !== undefined);
+    assert.equal(size(memory, "a.h"), 3);
+    assert.deepEqual([memory.isMissing(b), memory.isMissing(c)], [true, false]);
+    assert.equal(size(look(), "a.h"), 5);
+    assert.equal(look().absent("inc/b.h"), false);
+  }));
+
+function size(look: Look, path: string): number | undefined {
+  const state = look.state(path);
+  return state.kind === "file" ? state.size : undefined;
+}

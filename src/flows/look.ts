@@ -45,10 +45,15 @@ export class Absences {
     return this.#sought.get(path);
   }
 
+  /** @param directory absolute */
+  latest(directory: string): Fingerprint | undefined {
+    return this.#latest.get(directory);
+  }
+
   /** As a manifest names them. */
   portable(places: Places, cwd: string, paths: readonly string[]): Sought[] {
     let known = this.#byPlaces.get(places);
-    if (known === undefined || known.size >= limits.placesPathsRemembered) this.#byPlaces.set(places, (known = new Map<string, Sought>()));
+    if (known === undefined) this.#byPlaces.set(places, (known = new Map<string, Sought>()));
     const found: Sought[] = [];
     for (const path of paths) {
       let sought = known.get(path);
@@ -90,6 +95,11 @@ export interface GlanceParts {
   readonly absences: Absences;
 }
 
+export interface GlanceOptions {
+  /** What was seen before is believed: for an answer that whoever gets it holds against the files. */
+  readonly fromMemory: boolean;
+}
+
 let glances = 0;
 
 /** What has been seen, by absolute path. */
@@ -98,20 +108,22 @@ export class Glance {
   readonly #absences: Absences;
   readonly #states = new Map<string, FileState>();
   readonly #directories = new Map<string, Fingerprint | undefined>();
+  readonly #fromMemory: boolean;
   readonly #id = ++glances;
   /** What was found missing; most of it has a witness, and is not looked for again. */
   readonly #gone = new Set<string>();
 
-  constructor(parts: GlanceParts) {
+  constructor(parts: GlanceParts, { fromMemory }: GlanceOptions = { fromMemory: false }) {
     this.#files = parts.files;
     this.#absences = parts.absences;
+    this.#fromMemory = fromMemory;
   }
 
   /** @param visit is given the content if it has to be read */
   state(path: string, visit?: (content: Buffer, digest: Digest) => void): FileState {
     let state = this.#states.get(path);
     if (state === undefined) {
-      state = this.#files.state(path, visit);
+      state = (this.#fromMemory ? this.#files.remembered(path) : undefined) ?? this.#files.state(path, visit);
       this.#states.set(path, state);
     }
     return state;
@@ -177,7 +189,7 @@ export class Glance {
     const witness = sought?.witness;
     if (witness === undefined) return false;
     if (witness.glance === this.#id) return witness.stands;
-    const fingerprint = this.directory(witness.directory);
+    const fingerprint = this.#fromMemory ? this.#absences.latest(witness.directory) : this.directory(witness.directory);
     const stands = fingerprint !== undefined && isSame(fingerprint, witness);
     witness.glance = this.#id;
     witness.stands = stands;

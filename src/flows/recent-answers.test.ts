@@ -56,7 +56,7 @@ for (const [what, holds, change] of cases) {
       };
       const placement = { outputs: [], stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), compileMs: 1 };
       const answers = new RecentAnswers();
-      answers.remember(KEY, { manifest: KEY, action: KEY, placement, validity, source: "a.c", body: "{}" });
+      answers.remember(KEY, { manifest: KEY, action: KEY, placement, validity, isChecked: true, source: "a.c", body: "{}" });
       assert.ok(answers.find(KEY, look()));
       change(root);
       await sleep(2 * limits.racyWindowMs);

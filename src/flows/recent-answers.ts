@@ -11,6 +11,8 @@ export interface RecentAnswer {
   readonly action: Digest;
   readonly placement: Placement;
   readonly validity: Validity;
+  /** Otherwise it was made from memory. */
+  readonly isChecked: boolean;
   /** For `explain`. */
   readonly source: string;
   readonly body: string;
@@ -25,6 +27,17 @@ export class RecentAnswers {
 
   clear(): void {
     this.#answers.clear();
+  }
+
+  has(request: Digest): boolean {
+    return this.#answers.has(request);
+  }
+
+  /** Forgets it. */
+  take(request: Digest): RecentAnswer | undefined {
+    const answer = this.#answers.get(request);
+    this.#answers.delete(request);
+    return answer;
   }
 
   /** Undefined unless all is as it was. */

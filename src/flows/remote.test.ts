@@ -41,6 +41,8 @@ class MemoryFiles implements Files {
     return { kind: "file", digest, size: text.length, fingerprint: { fp0: 1, fp1: 1 }, changedNs: 0n };
   }
 
+  remembered(): undefined {}
+
   prepare(): Promise<void> {
     return Promise.resolve();
   }

@@ -10,7 +10,9 @@ export interface CompileQuestion {
   /** Names the exact request, byte for byte; 64 hex digits. */
   readonly key: Digest;
   /** Why the asker could not answer alone: see docs/protocol/compile-socket.md. */
-  readonly why: "no-record" | "input-changed" | "blob-missing" | "record-unreadable" | "record-unusable";
+  readonly why: "no-record" | "input-changed" | "blob-missing" | "record-unreadable" | "record-unusable" | "outdated";
+  /** The asker holds an answer that was made from memory against the files, and asks again where it is outdated. */
+  readonly checks?: boolean;
   /** Hex; "" where the request belongs to no session. */
   readonly session: string;
   readonly stderrIsTerminal: boolean;

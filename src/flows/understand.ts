@@ -40,13 +40,17 @@ interface ReadAt {
 /** Of working directories, where the project was that a file was compiled of last. */
 const roots = new Generations<string, string>(limits.placesRemembered);
 
-/** @param homeDirectory of the user, which is no project */
+/**
+ * @param homeDirectory of the user, which is no project
+ * @param before how the same question was understood a moment ago, by what was remembered of files
+ */
 export async function understand(
   { files, toolchains }: UnderstandParts,
   homeDirectory: string,
   question: CompileQuestion,
   look: Look,
   signal: AbortSignal,
+  before?: Understood,
 ): Promise<Understanding> {
   const { cwd, argv, environment, compiler } = question;
   const passed = passAtOnce(argv);
@@ -54,6 +58,9 @@ export async function understand(
   const identified = await toolchains.identify(compiler, environment, signal, look);
   if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
   const { toolchain } = identified;
+
+  if (before?.toolchain === toolchain && before.projectRoot === projectRoot(before.sourcePath, (path) => !look.absent(path), homeDirectory))
+    return { kind: "understood", understood: before };
 
   const readText = responseReader(files, cwd);
   const read = (at: string): ReadAt => {

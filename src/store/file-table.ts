@@ -71,6 +71,10 @@ export class FileTable implements Files {
     return isSame(stat, known, path) ? known.state : this.#read(path, visit);
   }
 
+  remembered(path: string): FileState | undefined {
+    return this.#known.get(path)?.state;
+  }
+
   async prepare(path: string, signal: AbortSignal): Promise<void> {
     const now = this.#now();
     const descriptor = openLarge(path);

@@ -15,16 +15,17 @@ interface KnownInput {
   readonly next: KnownInput | undefined;
 }
 
-/** Inputs and absent paths remembered in memory, of each kind: about 300 bytes each. */
+/** Inputs remembered in memory, and absent paths: about 300 bytes each. Of paths a project of a hundred files has thousands. */
 const REMEMBERED = 8_192;
+const PATHS_REMEMBERED = 16_384;
 /** Different paths of one content that are remembered: the empty file has many. */
 const SAME_CONTENT_MAX = 16;
 
 export class Interner {
   readonly #inputById = new Generations<number, ManifestInput>(REMEMBERED);
   readonly #inputByDigest = new Generations<Digest, KnownInput>(REMEMBERED);
-  readonly #pathById = new Generations<number, PortablePath>(REMEMBERED);
-  readonly #pathIds = new Generations<PortablePath, number>(REMEMBERED);
+  readonly #pathById = new Generations<number, PortablePath>(PATHS_REMEMBERED);
+  readonly #pathIds = new Generations<PortablePath, number>(PATHS_REMEMBERED);
   readonly #sql: ReturnType<typeof statements>;
 
   constructor(database: Database) {

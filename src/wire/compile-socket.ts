@@ -11,12 +11,14 @@ export const protocolVersion = 3;
 const TYPE = { compile: 0x01, ran: 0x02, working: 0x80, done: 0x81, run: 0x82, pass: 0x83, stored: 0x84, refused: 0x85 } as const;
 
 /** Why the wrapper could not answer alone; the order is the wire's. */
-export const askReasons = ["no-record", "input-changed", "blob-missing", "record-unreadable", "record-unusable"] as const;
+export const askReasons = ["no-record", "input-changed", "blob-missing", "record-unreadable", "record-unusable", "outdated"] as const;
 export type AskReason = (typeof askReasons)[number];
 
 export interface CompileRequest {
   readonly version: number;
   readonly why: AskReason;
+  /** It looks at files itself where it is told what to look at, and asks again where they are others. */
+  readonly checks: boolean;
   /** 64 hex digits */
   readonly key: string;
   readonly session: bigint;
@@ -117,7 +119,7 @@ function readCompile(payload: Buffer): CompileRequest {
   // Another version may have laid out all that follows differently.
   if (version !== protocolVersion) return { ...EMPTY_REQUEST, version };
   const why = askReasons[reader.u8()] ?? "record-unusable";
-  reader.u8();
+  const checks = (reader.u8() & 1) !== 0;
   const key = reader.bytes(32).toString("hex");
   const session = reader.u64();
   const terminals = reader.u8();
@@ -140,12 +142,13 @@ function readCompile(payload: Buffer): CompileRequest {
   reader.end();
   const stderrIsTerminal = (terminals & 1) !== 0;
   const stdoutIsTerminal = (terminals & 2) !== 0;
-  return { version, why, key, session, stderrIsTerminal, stdoutIsTerminal, columns, cwd, compiler, argv, environment, exact };
+  return { version, why, checks, key, session, stderrIsTerminal, stdoutIsTerminal, columns, cwd, compiler, argv, environment, exact };
 }
 
 const EMPTY_REQUEST: CompileRequest = {
   version: 0,
   why: "record-unusable",
+  checks: false,
   key: "",
   session: 0n,
   stderrIsTerminal: false,

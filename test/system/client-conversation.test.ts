@@ -32,9 +32,20 @@ test("DONE: places the outputs and replays", async () => {
   assert.ok(!existsSync(join(world.run, "hits.log"))); // The daemon knows of this one.
 });
 
-test("DONE: a record that does not claim to be validated is checked", async () => {
+test("DONE: a record that does not claim to be validated is checked, and asked about once more where it is outdated", async () => {
   await using world = new World(wrapper.path);
-  await world.listen(({ key }) => [{ kind: "done", record: world.record(key, { inputs: [{ path: "a.c", fp0: 1, fp1: 1 }] }) }]);
+  const outdated = (key: string): Buffer => world.record(key, { inputs: [{ path: "a.c", fp0: 1, fp1: 1 }] });
+  const asked: string[] = [];
+  await world.listen(({ key, why, checks }) => {
+    asked.push(`${why} ${checks}`);
+    return [{ kind: "done", record: why === "outdated" ? world.record(key) : outdated(key) }];
+  });
+  await world.start(COMPILE);
+  assert.equal(world.output(), "from the store\n");
+  assert.deepEqual(asked, ["no-record true", "outdated true"]);
+
+  world.forgetCompiles();
+  await world.listen(({ key }) => [{ kind: "done", record: outdated(key) }]);
   await world.start(COMPILE);
   assert.equal(world.output(), "compiled\n");
 });

@@ -64,6 +64,19 @@ const hazards: readonly Hazard[] = [
     ],
   },
   {
+    name: "a header edited and new ones found, for a request that is new: what is remembered of them is outdated",
+    files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "late/h.h": "#define H 1\n", "early/other.h": "" },
+    args: ["-Iearly", "-Ilate", "-c", "a.c", "-o", "a.o"],
+    steps: [
+      { args: ["-o", "a.o", "-Iearly", "-Ilate", "-c", "a.c"], expect: "hit" },
+      { files: { "late/h.h": "#define H 2\n" }, args: ["-Iearly", "-o", "a.o", "-Ilate", "-c", "a.c"], expect: "miss" },
+      { files: { "late/h.h": "#define H 1\n" }, args: ["-Iearly", "-Ilate", "-o", "a.o", "-c", "a.c"], expect: "hit" },
+      { files: { "early/h.h": "#define H 3\n" }, args: ["-c", "-Iearly", "-Ilate", "a.c", "-o", "a.o"], expect: "miss" },
+      { files: { "early/h.h": null }, args: ["-c", "-o", "a.o", "-Iearly", "-Ilate", "a.c"], expect: "hit" },
+      { files: { "late/h.h": null }, args: ["-c", "a.c", "-o", "a.o", "-Iearly", "-Ilate"], expect: "failed" },
+    ],
+  },
+  {
     name: "a header touched",
     files: { "a.c": '#include "h.h"\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
     args: ["-c", "a.c"],
