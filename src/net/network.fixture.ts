@@ -39,6 +39,13 @@ export interface Node {
   readonly seed: Uint8Array;
 }
 
+/** What lasts as long as a test, or as a command that does what a test does. */
+export interface Stage {
+  /** Called at the end, what was begun last first. */
+  after(end: () => unknown): void;
+  readonly signal: AbortSignal;
+}
+
 export function seedOf(number: number): Uint8Array {
   return Buffer.alloc(32, number);
 }
@@ -50,7 +57,7 @@ export function founded(number: number): Membership {
 }
 
 export async function start(
-  t: TestContext,
+  t: Stage,
   number: number,
   membership: Membership,
   saved: Map<string, Host> = new Map(),
@@ -86,7 +93,7 @@ export async function start(
 }
 
 /** Waits for something that must come true; the test's own timeout is the limit. */
-export async function until(t: TestContext, what: () => boolean): Promise<void> {
+export async function until(t: Pick<Stage, "signal">, what: () => boolean): Promise<void> {
   while (!what()) await sleep(5, undefined, { signal: t.signal });
 }
 

@@ -2,7 +2,7 @@
  * Rounds over real streams: in which order things are said, and what becomes of who says something else.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { attestedBy, executed, trustWorld } from "../../test/compliance/trust-world.ts";
 import { limits } from "../base/index.ts";
 import type { Commitment, Opening, RoundFrame, RoundQuestion } from "../contracts/index.ts";
@@ -34,7 +34,7 @@ function partner(): { readonly takePart: () => RoundPart; begun: number; ended: 
   return one;
 }
 
-async function two(t: Parameters<typeof start>[0]): Promise<[Node, Node]> {
+async function two(t: TestContext): Promise<[Node, Node]> {
   const a = await start(t, 1, founded(1));
   const b = await join(t, 2, a);
   await until(t, () => a.network.connected(b.members.self));

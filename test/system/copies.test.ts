@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { age, type TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, UNITS } from "./sharing-world.ts";
@@ -13,7 +13,7 @@ const FILES = 20;
 const NAMES = ["laptop", "desktop", "ci", "attic", "garage"] as const;
 
 /** Machines by name, all connected with each other. */
-async function network(t: Parameters<typeof machine>[0], env: Record<string, string> = {}): Promise<Map<string, TestNode>> {
+async function network(t: TestContext, env: Record<string, string> = {}): Promise<Map<string, TestNode>> {
   const nodes = new Map<string, TestNode>();
   for (const name of NAMES) nodes.set(name, await machine(t, `copies-${name}`, env));
   const [first, ...others] = [...nodes];

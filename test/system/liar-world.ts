@@ -2,14 +2,13 @@
  * A member of this process that lies about results, among real daemons: it was invited like anybody else.
  */
 import assert from "node:assert/strict";
-import type { TestContext } from "node:test";
 import type { AttestationId, Key } from "../../src/base/index.ts";
 import type { AttestationSet, SharedResult } from "../../src/contracts/index.ts";
 import { Share } from "../../src/net/index.ts";
-import { codec, parts, seedOf, start } from "../../src/net/network.fixture.ts";
+import { codec, parts, type Stage, seedOf, start } from "../../src/net/network.fixture.ts";
 import { ALONE, MemoryShelf, Street } from "../../src/net/share.fixture.ts";
 import { BoundedIds } from "../../src/store/index.ts";
-import { attest, attestationOf, keyPairFromSeed, Membership, makeIdentity, requestToJoin } from "../../src/trust/index.ts";
+import { attest, attestationOf, type KeyPair, keyPairFromSeed, Membership, makeIdentity, requestToJoin } from "../../src/trust/index.ts";
 import type { TestNode } from "./harness.ts";
 import { invitation, members as membersOf, until } from "./network-world.ts";
 
@@ -22,11 +21,15 @@ export interface Forger {
   attest(): void;
 }
 
-/** Knows of one attestation at most, its own, and wants to know of no other. */
-class OneAttestation implements AttestationSet {
-  readonly #known = new BoundedIds({ most: 1, perSigner: 1 });
+/** Knows of its own attestations, so many at most, and wants to know of no other. */
+class OwnAttestations implements AttestationSet {
+  readonly #known: BoundedIds;
   readonly #bodies = new Map<AttestationId, Uint8Array>();
   readonly #listeners: ((ids: readonly AttestationId[]) => void)[] = [];
+
+  constructor(most: number) {
+    this.#known = new BoundedIds({ most, perSigner: most });
+  }
 
   get ids(): AttestationSet["ids"] {
     return this.#known.ids;
@@ -52,19 +55,40 @@ class OneAttestation implements AttestationSet {
   }
 }
 
+/** A member of this process that tells others what it likes. */
+export interface Pretender {
+  readonly network: string;
+  readonly keys: KeyPair;
+  readonly shelf: MemoryShelf;
+  readonly attestations: OwnAttestations;
+  readonly share: Share;
+  readonly signal: AbortSignal;
+}
+
+/** What somebody has executed, with its blobs. */
+export interface Honest {
+  readonly shared: SharedResult;
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a forger would have others take for the compiler's object. */
+export const POISON: Buffer = Buffer.from("what no compiler has written");
+
 /**
- * Joins by an invitation of `host` as the first machine of a domain, called like it; takes what `victim` has executed, and signs it with another object.
+ * Joins by an invitation of `host` as the first machine of a domain, called like it.
+ *
+ * @param number of its keys; two of one process have different ones @param most what it says at most
  */
-export async function forgingMember(t: TestContext, host: TestNode, name: string, victim: TestNode): Promise<Forger> {
+export async function pretender(t: Stage, host: TestNode, name: string, number: number, most: number): Promise<Pretender> {
   const line = codec.readInvitationLine(await invitation(host, "--domain", name)) ?? assert.fail("no invitation");
-  const node = await start(t, 77, new Membership(parts, line.network));
-  const keys = keyPairFromSeed(seedOf(177));
+  const node = await start(t, number, new Membership(parts, line.network));
+  const keys = keyPairFromSeed(seedOf(100 + number));
   const joined = await node.network.join(line, requestToJoin(codec, node.keys, makeIdentity(node.keys, keys, name), line), t.signal);
   assert.deepEqual(joined, { kind: "welcome" });
   // A provisional member has no voice.
   await until(t, async () => (await membersOf(host)).some((row) => row.name === name && !row.provisional));
   const shelf = new MemoryShelf();
-  const attestations = new OneAttestation();
+  const attestations = new OwnAttestations(most);
   const lanes = new Street().lanesOf(node.members.self);
   const log = { event: () => undefined };
   const share = await Share.start({
@@ -77,27 +101,44 @@ export async function forgingMember(t: TestContext, host: TestNode, name: string
     now: () => performance.now(),
   });
   t.after(() => share[Symbol.dispose]());
-  const { members } = await victim.control("GET", "/network/members");
-  const from = (members as { readonly self: boolean; readonly key: Key }[]).find(({ self }) => self)?.key ?? assert.fail("nobody");
-  const [manifest] = (await manifestsOf(victim)) as [string];
-  await until(t, async () => share.whoHas(manifest).includes(from));
-  const { shared } = await share.results(from, manifest, ALONE, t.signal);
-  const [honest] = shared;
-  assert.ok(honest !== undefined);
-  const object = Buffer.from("what no compiler has written");
-  const outputs = honest.result.outputs.map((one) => {
-    return one.role === "object" ? { ...one, ...shelf.hold(object) } : one;
-  });
-  const { blobs } = await share.results(from, manifest, { ...ALONE, alongBytes: 100_000 }, t.signal);
-  for (const bytes of blobs.values()) shelf.hold(bytes);
-  const { signer: _, ...execution } = honest.execution;
-  const forged = attest(keys, line.network, { ...honest, result: { ...honest.result, outputs }, execution });
-  assert.ok(forged !== undefined);
-  return { object, offer: () => shelf.put(forged), attest: () => attestations.say(line.network, forged) };
+  return { network: line.network, keys, shelf, attestations, share, signal: t.signal };
 }
 
-/** Requests of which a machine has signed results, as it tells people. */
-async function manifestsOf(node: TestNode): Promise<readonly string[]> {
-  const { record } = (await node.control("GET", "/explain")) as { readonly record: { readonly manifest: string } };
-  return [record.manifest];
+/** What a machine has executed of a request, as it gives it to members. */
+export async function takenFrom({ share, signal }: Pretender, victim: TestNode, manifest: string): Promise<Honest> {
+  const { members } = await victim.control("GET", "/network/members");
+  const from = (members as { readonly self: boolean; readonly key: Key }[]).find(({ self }) => self)?.key ?? assert.fail("nobody");
+  await until({ signal }, async () => share.whoHas(manifest).includes(from));
+  const { shared, blobs } = await share.results(from, manifest, { ...ALONE, alongBytes: 100_000 }, signal);
+  const [honest] = shared;
+  assert.ok(honest !== undefined);
+  return { shared: honest, blobs };
+}
+
+/** The same as honest results are, but for the object, and by another signer. */
+export function forgedBy({ network, keys, shelf }: Pretender, { shared, blobs }: Honest): SharedResult {
+  const outputs = shared.result.outputs.map((one) => (one.role === "object" ? { ...one, ...shelf.hold(POISON) } : one));
+  for (const bytes of blobs.values()) shelf.hold(bytes);
+  const { signer: _, ...execution } = shared.execution;
+  return attest(keys, network, { ...shared, result: { ...shared.result, outputs }, execution }) ?? assert.fail("it is not shareable");
+}
+
+/**
+ * Joins by an invitation of `host` as the first machine of a domain, called like it; takes what `victim` has executed last, and signs it with
+ * another object.
+ */
+export async function forgingMember(t: Stage, host: TestNode, name: string, victim: TestNode): Promise<Forger> {
+  const liar = await pretender(t, host, name, 77, 1);
+  const forged = forgedBy(liar, await takenFrom(liar, victim, await lastManifest(victim)));
+  return {
+    object: POISON,
+    offer: () => liar.shelf.put(forged),
+    attest: () => liar.attestations.say(liar.network, forged),
+  };
+}
+
+/** The request of which a machine has compiled something last, as it tells people. */
+export async function lastManifest(victim: TestNode): Promise<string> {
+  const { record } = (await victim.control("GET", "/explain")) as { readonly record: { readonly manifest: string } };
+  return record.manifest;
 }

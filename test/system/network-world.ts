@@ -6,13 +6,14 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Stage } from "../../src/net/network.fixture.ts";
 import { checkout, type Env, type Ran, run, TestNode } from "./harness.ts";
 
 const ON_LOOPBACK = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" };
 /** Several daemons start; on a machine that is busy with other things that takes long. */
 export const PATIENT = { timeout: 300_000 };
 
-export async function machine(t: TestContext, name: string, env: Env = {}): Promise<TestNode> {
+export async function machine(t: Pick<Stage, "after">, name: string, env: Env = {}): Promise<TestNode> {
   const node = await TestNode.start(name, { ...ON_LOOPBACK, ...env });
   t.after(() => node[Symbol.asyncDispose]());
   return node;
@@ -51,11 +52,11 @@ export async function connected(node: TestNode): Promise<string[]> {
 }
 
 /** Waits for something that must come true; the test's own timeout is the limit. */
-export async function until(t: TestContext, what: () => Promise<boolean>): Promise<void> {
+export async function until(t: Pick<Stage, "signal">, what: () => Promise<boolean>): Promise<void> {
   while (!(await what().catch(() => false))) await sleep(25, undefined, { signal: t.signal });
 }
 
-export async function untilConnected(t: TestContext, node: TestNode, ...names: string[]): Promise<void> {
+export async function untilConnected(t: Stage, node: TestNode, ...names: string[]): Promise<void> {
   await until(t, async () => (await connected(node)).join() === names.toSorted().join());
 }
 

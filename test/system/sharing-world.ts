@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { TestContext } from "node:test";
+import type { Stage } from "../../src/net/network.fixture.ts";
 import { counted, run, type TestNode, writeFiles } from "./harness.ts";
 import { until } from "./network-world.ts";
 
@@ -48,7 +48,7 @@ interface Sharing {
 }
 
 /** Waits until a machine has heard that another one has so many results. */
-export async function untilOffered(t: TestContext, node: TestNode, by: string, most: number): Promise<void> {
+export async function untilOffered(t: Stage, node: TestNode, by: string, most: number): Promise<void> {
   await until(t, async () => {
     const peers = (await node.control("GET", "/network/peers")).peers as Sharing[];
     return (peers.find(({ name }) => name === by)?.sharing?.manifests ?? 0) >= most;
