@@ -172,6 +172,7 @@ const HERE: Readonly<Record<string, string>> = {
 /** Why somebody's result is not believed. */
 const REFUSED: Readonly<Record<string, string>> = {
   policy: "sharing.policy is self",
+  "cut-off": "members of most domains could not be reached, and it is of another domain",
   signature: "whom it names has not signed it",
   discredited: "it was found to have signed what is not so",
   disputed: "another member says that something else came of it",

@@ -160,6 +160,6 @@ function readPresence(answer: unknown): PresenceRow {
 /** Why a node must be thought to be cut off, for people. */
 export function isolationText(isolation: string): string {
   return isolation === "few-domains"
-    ? "cut off: members of most domains cannot be reached, which may be somebody's doing; nothing new of others is used until they can"
+    ? "cut off: members of most domains cannot be reached, which may be somebody's doing; nothing new of other domains is used until they can"
     : "cut off: no other member can be reached";
 }

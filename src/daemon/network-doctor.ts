@@ -155,7 +155,7 @@ function checkIsolation({ isolation }: NetworkFacts): NetworkCheck {
   return isolation === "few-domains"
     ? failed(
         "isolation",
-        "members of most domains cannot be reached, so nothing new of others is used",
+        "members of most domains cannot be reached, so nothing new of other domains is used",
         "compare cairn members with another machine's, from another place",
       )
     : failed("isolation", "no other member can be reached", "see members");

@@ -361,8 +361,13 @@ export class NetworkRuntime implements AsyncDisposable {
     const trees = { isMember, exchange: sharing.exchange, holders: holders.of.bind(holders) };
     const pinning = { network, self: members.self, id: members.network, present, domainOf, trees, local: localTrees, codec, log };
     const pinned = stack.use(await NetworkTrees.start(pinning, { copies }));
-    const shared = stack.use(await NetworkWork.start({ network, members, desk, codec, log }, { circle, policy: () => sharing.policy }));
-    const mayWork = (member: Key): boolean => sharing.policy !== "self" && shared.admits(member);
+    const shared = stack.use(
+      await NetworkWork.start(
+        { network, members, desk, codec, log },
+        { circle, policy: () => sharing.policy, isCutOff: () => network.isolation !== undefined },
+      ),
+    );
+    const mayWork = (member: Key): boolean => shared.mayWork(member);
     const mayHave = (member: Key, { isGeneral }: Unit): boolean => mayWork(member) && (isGeneral !== true || shared.isOfOwnDomain(member));
     // Where there is one domain it has spoken for all.
     const hasSpoken = (member: Key, request: Digest): boolean => {

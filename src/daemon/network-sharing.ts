@@ -42,6 +42,7 @@ import {
   type Reproduction,
   reproduction,
   type State,
+  signerIn,
   voiceOf,
 } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -169,7 +170,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.directory = this.#directoryOf(options);
     this.#desk = desk;
     this.#own = policy;
-    const isBelieved = (shared: SharedResult): boolean => this.judge(shared).kind === "believed";
+    const isBelieved = (shared: SharedResult): boolean => this.#judge(shared).kind === "believed";
     const { recalled, attestationKeys } = parts;
     this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, self: attestationKeys.publicKey, recalled, log });
     this.convictions = new Convictions({
@@ -255,9 +256,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     return this.#replicator.facts;
   }
 
-  /** Who may be cut off from honest members by hostile ones hears neither dispute nor revocation: nothing new of others is used meanwhile. */
   get policy(): SharingPolicy {
-    return this.#parts.network.isolation === undefined ? this.#watch.policy : "self";
+    return this.#watch.policy;
   }
 
   /** How many attestations this node knows. */
@@ -337,7 +337,17 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#signed.push(listener);
   }
 
+  /**
+   * What is new: who may be cut off from honest members by hostile ones hears neither dispute nor revocation, and takes only what machines of its
+   * own domain made. What is here already is judged without that, or a quiet night would take it away.
+   */
   judge(shared: SharedResult): Judged {
+    const { members, network } = this.#parts;
+    const isOut = network.isolation !== undefined && !isOfOwnDomain(members, shared.execution.signer);
+    return isOut ? { kind: "refused", why: "cut-off", domains: 0, needed: 0 } : this.#judge(shared);
+  }
+
+  #judge(shared: SharedResult): Judged {
     const { state, self } = this.#parts.members;
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined)
@@ -357,8 +367,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined) return undefined;
     const heard = this.#counted(state, claim);
-    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.#watch.policy };
-    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.#watch.policy };
+    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.policy };
+    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.policy };
   }
 
   /** A claim and what is known beside it, without those who may have repeated others. */
@@ -418,4 +428,10 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 function after(ms: number, done: () => void): () => void {
   const timer = setTimeout(done, ms).unref();
   return () => clearTimeout(timer);
+}
+
+/** Whether an attestation key belongs to whom this node belongs to. */
+function isOfOwnDomain({ state, self }: Members, signer: Key): boolean {
+  const domain = state && signerIn(state, signer)?.domain;
+  return domain !== undefined && domain === state?.members.get(self)?.domain;
 }

@@ -21,12 +21,15 @@ export interface NetworkWorkOptions {
   readonly circle: WorkCircle;
   /** The reader's tier as it is now: who believes nobody lets nobody work. */
   readonly policy: () => SharingPolicy;
+  /** Whether this node must be thought to be cut off: then only machines of its own domain work for it. */
+  readonly isCutOff: () => boolean;
 }
 
 export class NetworkWork implements Disposable {
   /** For builds: whatever they ask stays within the rule. */
   readonly workers: Workers;
   readonly #members: Members;
+  readonly #options: NetworkWorkOptions;
   #circle: WorkCircle;
   readonly #work: Work;
 
@@ -34,15 +37,16 @@ export class NetworkWork implements Disposable {
     return new NetworkWork(await Work.start({ ...parts, now: () => performance.now() }), parts, options);
   }
 
-  private constructor(work: Work, { members }: NetworkWorkParts, { circle, policy }: NetworkWorkOptions) {
+  private constructor(work: Work, { members }: NetworkWorkParts, options: NetworkWorkOptions) {
     this.#members = members;
-    this.#circle = circle;
+    this.#options = options;
+    this.#circle = options.circle;
     this.#work = work;
     this.workers = {
       compile: (member, action, content, signal) =>
-        policy() !== "self" && this.admits(member) ? work.compile(member, action, content, signal) : Promise.resolve(STAYS),
+        this.mayWork(member) ? work.compile(member, action, content, signal) : Promise.resolve(STAYS),
       act: (member, action, content, signal) =>
-        policy() !== "self" && this.isOfOwnDomain(member) ? work.act(member, action, content, signal) : Promise.resolve(STAYS),
+        this.mayWork(member) && this.isOfOwnDomain(member) ? work.act(member, action, content, signal) : Promise.resolve(STAYS),
     };
   }
 
@@ -53,6 +57,12 @@ export class NetworkWork implements Disposable {
   /** From the next job on. */
   follow(circle: WorkCircle): void {
     this.#circle = circle;
+  }
+
+  /** Whether a member may work for this node now. */
+  mayWork(member: Key): boolean {
+    const { policy, isCutOff } = this.#options;
+    return policy() !== "self" && this.admits(member) && (this.isOfOwnDomain(member) || !isCutOff());
   }
 
   /** Whether a member is of the circle within which this node works for others and lets others work. */

@@ -36,7 +36,7 @@ async function untilAttested(t: TestContext, node: TestNode, count: number): Pro
   await until(t, async () => (await attested(node)) >= count);
 }
 
-test("a machine that is cut off from most domains uses nothing new of others until it no longer is", PATIENT, async (t) => {
+test("a machine that is cut off from most domains uses nothing new of other domains until it no longer is", PATIENT, async (t) => {
   const [a, b, ...others] = await domains(t, ["home", "partner", "third", "fourth"], { CAIRN_SHARING_POLICY: "speculative" });
   assert.ok(a !== undefined && b !== undefined);
   const made = await build(a, checkoutOf(a, "work"));
@@ -50,7 +50,7 @@ test("a machine that is cut off from most domains uses nothing new of others unt
   const cut = await build(b, work, second);
   assert.deepEqual([cut.hit_peer, cut.miss], [undefined, 1]);
   assert.equal((await build(b, work, first)).miss, undefined);
-  assert.match((await cairn(b, "status")).stdout, /nothing new of others is used/);
+  assert.match((await cairn(b, "status")).stdout, /nothing new of other domains is used/);
   await Promise.all(others.map((node) => node.startDaemon()));
   await until(t, async () => (await b.control("GET", "/network/peers")).isolation === null);
   assert.equal((await build(b, work, UNITS.slice(2))).hit_peer, 1);
