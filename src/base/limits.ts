@@ -543,8 +543,10 @@ export const limits = {
       listenMs: 2_000,
       /** A term may be so far beyond all that were heard of. */
       leapMost: 1_000_000,
-      /** Terms that an epoch has, where domains agree on it: some hundred for each member of the largest network. */
-      termsOfEpoch: 1_048_576,
+      /** Terms that an epoch has, where domains agree on it: whoever leaps as far as it may, again and again, does not come to their end. */
+      termsOfEpoch: 34_359_738_368,
+      /** How far beyond all that were heard of a term of an epoch may be, for each of its members. */
+      leapOfSeat: 64,
     },
     measured: {
       halfLifeMs: 172_800_000,

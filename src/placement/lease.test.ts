@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { digestOf, type Key, limits, silentLog } from "../base/index.ts";
 import { Lease, type Seats } from "./lease.ts";
 
-const { lapseMs, termsOfEpoch } = limits.placement.lease;
+const { lapseMs, leapOfSeat, termsOfEpoch } = limits.placement.lease;
 const KEYS: readonly Key[] = ["a", "b", "c", "d", "e"].map((name) => digestOf(name));
 
 interface Node {
@@ -51,7 +51,7 @@ const steps = fc.array(
     fc.record({ kind: fc.constant("pass" as const), ms: fc.constantFrom(1_000, 6_000, 60_000) }),
     fc.record({ kind: fc.constant("move" as const), at: fc.nat(4), half: fc.nat(1) }),
     fc.record({ kind: fc.constant("epoch" as const), half: fc.nat(1) }),
-    fc.record({ kind: fc.constant("lie" as const), at: fc.nat(4), term: fc.nat(6 * termsOfEpoch) }),
+    fc.record({ kind: fc.constant("lie" as const), at: fc.nat(4), term: fc.integer({ min: 0, max: 6 * termsOfEpoch }) }),
   ),
   { maxLength: 25 },
 );
@@ -132,4 +132,44 @@ test("a word by an epoch that is still on its way counts when it has come; a lat
   assert.deepEqual(late.lease.current, { holder: early.key, term });
   late.lease.silent(early.key, term);
   assert.notDeepEqual(late.lease.current, { holder: early.key, term });
+});
+
+test("whoever tells of the last term of an epoch leaves room for others; who is far behind comes to the holder's term step by step", () => {
+  const { nodes, pass } = world();
+  const [liar, other] = nodes as [Node, Node];
+  const last = 5 * termsOfEpoch - 1;
+  const own = last - ((((last % termsOfEpoch) % KEYS.length) - KEYS.indexOf(liar.key) + KEYS.length) % KEYS.length);
+  for (const node of nodes) if (node !== liar) for (let at = 0; at < 1_000; at++) node.lease.heard(liar.key, own);
+  assert.ok(other.lease.top <= 4 * termsOfEpoch + 1_000 * leapOfSeat * KEYS.length);
+  liar.half = 1;
+  for (const { lease } of nodes) lease.lost();
+  pass(2 * lapseMs);
+  const { current } = other.lease;
+  assert.ok(current !== undefined && current.holder !== liar.key, "somebody takes it when it is silent");
+  const far = nodes.find(({ key }) => key === KEYS[2]) as Node;
+  const gap = 10 * leapOfSeat * KEYS.length;
+  const term = 4 * termsOfEpoch + 2 + KEYS.length * Math.floor((other.lease.top - 4 * termsOfEpoch + gap) / KEYS.length);
+  far.half = 0;
+  let words = 0;
+  for (; other.lease.current?.term !== term && words < 100; words++) other.lease.heard(far.key, term);
+  assert.ok(words > 1 && words <= 11, `${words} words`);
+});
+
+test("a greater term of an epoch that is over, or one that has lapsed, does not keep a member's later word from counting", () => {
+  const { nodes, pass } = world();
+  const [one, other] = nodes as [Node, Node];
+  const [old = 0, next = 0] = [4, 5].map((epoch) => epoch * termsOfEpoch + KEYS.indexOf(one.key));
+  for (const node of nodes) node.seats = { epoch: 5, keys: KEYS };
+  other.lease.heard(one.key, next + KEYS.length);
+  other.seats = { epoch: 4, keys: KEYS }; // What was decided before stands after all.
+  other.lease.heard(one.key, old);
+  assert.equal(other.lease.current?.term, old);
+  for (const node of nodes) node.seats = { epoch: 6, keys: [one.key] };
+  one.half = 1;
+  const later = 6 * termsOfEpoch + 9;
+  other.lease.heard(one.key, later);
+  pass(2 * lapseMs);
+  one.half = 0;
+  other.lease.heard(one.key, later - 1);
+  assert.equal(other.lease.current?.term, later - 1);
 });

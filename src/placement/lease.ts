@@ -11,7 +11,7 @@
  */
 import { type Key, type Log, limits } from "../base/index.ts";
 
-const { lapseMs, leapMost, listenMs, renewMs, termsOfEpoch, turnMs } = limits.placement.lease;
+const { lapseMs, leapMost, leapOfSeat, listenMs, renewMs, termsOfEpoch, turnMs } = limits.placement.lease;
 
 /** Whose terms are whose. */
 export interface Seats {
@@ -88,10 +88,14 @@ export class Lease {
   /** A member has said that it holds the lease. */
   heard(holder: Key, term: number): void {
     if (holder === this.#parts.self) return;
-    if (!this.#mayHold(holder, term)) return void this.#early.set(holder, term);
+    if (!this.#mayHold(holder, term)) {
+      // Whoever was away while many were counted comes to it step by step, as the holder repeats it.
+      if (this.#isSeats(holder, term)) this.#top = this.#farthest;
+      return void this.#early.set(holder, term);
+    }
     this.#early.delete(holder);
     const before = this.#words.get(holder);
-    if (before !== undefined && term < before.term) return;
+    if (before !== undefined && term < before.term && this.#counts(holder, before)) return;
     this.#words.set(holder, { term, atMs: this.#parts.now() });
     this.#silent.delete(holder);
     this.#top = Math.max(this.#reached, term);
@@ -185,11 +189,28 @@ export class Lease {
     return keys.length === 0 || isOfEpoch ? this.#top : epoch * termsOfEpoch - 1;
   }
 
-  /** Without agreement anybody may hold any, but for one far beyond all others, which would leave no room for more. */
+  /** Without agreement anybody may hold any; never one far beyond all others, which would leave no room for more. */
   #mayHold(holder: Key, term: number): boolean {
     const { epoch, keys } = this.#parts.seats();
     if (keys.length === 0) return term <= Math.max(this.#top, epoch * termsOfEpoch) + leapMost;
+    return this.#isSeats(holder, term) && term <= this.#farthest;
+  }
+
+  /** Where domains agreed on the epoch: whether the term is of it, and that member's. */
+  #isSeats(holder: Key, term: number): boolean {
+    const { epoch, keys } = this.#parts.seats();
     return Math.floor(term / termsOfEpoch) === epoch && keys[(term % termsOfEpoch) % keys.length] === holder;
+  }
+
+  /** The greatest term of the epoch that is believed now. */
+  get #farthest(): number {
+    const { epoch, keys } = this.#parts.seats();
+    return Math.min(this.#reached + leapOfSeat * keys.length, (epoch + 1) * termsOfEpoch - 1);
+  }
+
+  /** Whether an earlier word of a member is one that a later one must not fall behind: it has not lapsed, and is not of an epoch that is over. */
+  #counts(holder: Key, { term, atMs }: Word): boolean {
+    return this.#parts.now() - atMs < lapseMs && this.#mayHold(holder, term);
   }
 
   /** How many come before this node. */
