@@ -9,10 +9,12 @@ import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index
 import type { Attestation, Opening, RoundDecline, RoundFrame, RoundQuestion, SharedResult } from "../contracts/index.ts";
 import type { Candidate, RoundAnswer, RoundAsker, RoundPart } from "../net/index.ts";
 import {
+  addsVoice,
   answersOf,
   claimIn,
   commit,
   countedDomain,
+  countsFor,
   type FalseOpening,
   type Finding,
   findingOf,
@@ -174,7 +176,7 @@ export class Rounds implements Disposable {
     const { present, members } = this.#parts;
     try {
       for (const { key } of present()
-        .filter((one) => one.domain === domain)
+        .filter((one) => one.domain === domain && members.state !== undefined && countsFor(members.state, one.key, members.self))
         .slice(0, perDomain)) {
         const signer = members.state?.members.get(key)?.attestationKey;
         if (signer !== undefined && round.book.ask(signer) && (await this.#askMember(round, domain, key, signer))) return;
@@ -239,8 +241,13 @@ export class Rounds implements Disposable {
     const { state, self } = members;
     if (state === undefined) return [];
     const own = countedDomain(state, self);
-    const spoken = new Set(this.#known(manifest, action).map(({ execution }) => signersDomain(state, execution.signer)));
-    const domains = new Set(present().map(({ domain }) => domain));
+    const spoken = new Set(
+      this.#known(manifest, action)
+        .filter(({ execution }) => addsVoice(state, execution.signer, self))
+        .map(({ execution }) => signersDomain(state, execution.signer)),
+    );
+    // Of a domain on trial nobody could add a voice.
+    const domains = new Set(present().flatMap(({ key, domain }) => (countsFor(state, key, self) ? [domain] : [])));
     return inOrder(
       action,
       [...domains].filter((domain) => domain !== own && domain !== "" && !spoken.has(domain)),

@@ -50,6 +50,7 @@ export { attestationEnvelope, type Envelope, envelopeOf, sealed } from "./sealed
 export {
   admins,
   countedDomain,
+  countsFor,
   type Invitation,
   isAdmin,
   type Member,
@@ -61,6 +62,17 @@ export {
 } from "./state.ts";
 export { requestToJoin } from "./statements.ts";
 export { type Summary, summaryOf } from "./summary.ts";
-export { type Alone, type Answer, answersOf, differingFrom, type Finding, findingOf, outcomeKey, voiceOf, voter } from "./tally.ts";
+export {
+  type Alone,
+  type Answer,
+  addsVoice,
+  answersOf,
+  differingFrom,
+  type Finding,
+  findingOf,
+  outcomeKey,
+  voiceOf,
+  voter,
+} from "./tally.ts";
 export { openTiles, readBundle, readTile, TILE_WIDTH, type Tile, tileAt, tileHash, tilePath, tileReader, writeBundle } from "./tiles.ts";
 export { HeardHeads, judgeUpdate, type LogUpdate, type Verdict } from "./witness.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { judge, type Reader } from "./judge.ts";
-import { admit, agree, START } from "./membership.fixture.ts";
+import { admit, agree, found, START } from "./membership.fixture.ts";
 import type { State } from "./state.ts";
 import { attestedBy, executed, executedCommand, type Signer, signerOf, trustWorld } from "./trust.fixture.ts";
 
@@ -167,4 +167,39 @@ test("of many answers that one domain has made up, few signatures are looked at"
   const known = [...watched, by("red"), by("gold")];
   assert.equal(verdictOf(reader("team"), by("green"), known), "team by 2");
   assert.ok(looked.size <= 2, `${looked.size} were verified`);
+});
+
+test("who is on trial vouches for nothing outside its own domain, and may contradict others", () => {
+  const [founder, junior, mate, onTrial, sister, partner] = ["home", "home", "home", "trial", "trial", "partner"].map((domain, at) =>
+    signerOf(400 + at, domain),
+  ) as [Signer, Signer, Signer, Signer, Signer, Signer];
+  const network = found(founder, "home", { hasTrial: true });
+  admit(network, founder, junior, 1);
+  admit(network, founder, mate, 2);
+  agree(network, [founder]);
+  network.issue(junior.keys, { kind: "domain", name: "trial" }, START);
+  admit(network, junior, onTrial, 3, "trial");
+  agree(network, [founder]);
+  admit(network, onTrial, sister, 4);
+  agree(network, [founder]);
+  const says = (signer: Signer, outcome = "good"): Attestation => attestedBy(network.network, signer, executed("work", outcome));
+  const verdict = (self: Signer, policy: SharingPolicy, claim: Attestation, ...known: Attestation[]): string =>
+    verdictOf({ policy, self: self.keys.publicKey, state: network.state ?? state, discredited: new Set() }, claim, known);
+  assert.equal(verdict(founder, "speculative", says(onTrial)), "too-few-domains: 0 of 1", "one domain alone has a voice");
+  assert.equal(verdict(founder, "team", says(onTrial), says(sister)), "too-few-domains: 0 of 1");
+  assert.equal(verdict(founder, "team", says(onTrial), says(mate)), "team by 1", "a machine of the first domain says so");
+  assert.equal(verdict(founder, "team", says(mate)), "team by 1");
+  assert.equal(verdict(sister, "team", says(onTrial)), "team by 1", "its own domain goes by it");
+  network.issue(founder.keys, { kind: "domain", name: "partner" }, START);
+  admit(network, founder, partner, 5, "partner");
+  agree(network, [founder]);
+  assert.equal(verdict(founder, "speculative", says(onTrial)), "too-few-domains: 0 of 1");
+  for (const reader of [founder, junior]) {
+    assert.equal(verdict(reader, "team", says(onTrial), says(partner)), "too-few-domains: 1 of 2", "not in the first domain's name");
+    assert.equal(verdict(reader, "team", says(partner), says(onTrial)), "too-few-domains: 1 of 2");
+    assert.equal(verdict(reader, "team", says(partner), says(onTrial), says(mate)), "team by 2");
+  }
+  assert.equal(verdict(founder, "speculative", says(mate), says(onTrial, "bad")), "disputed: 1 of 1");
+  assert.equal(verdict(founder, "speculative", says(onTrial, "bad"), says(mate), says(partner)), "disputed: 0 of 1");
+  assert.equal(verdict(sister, "team", says(onTrial), says(partner)), "team by 2");
 });

@@ -8,8 +8,8 @@ import { type Key, limits, type SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { isOfCommand, verifiedId } from "./attestation.ts";
 import { sharingUnder } from "./policy.ts";
-import { countedDomain, type Member, type State, signerIn } from "./state.ts";
-import { answersOf, claimKey, findingOf, outcomeKey, voiceOf } from "./tally.ts";
+import { countedDomain, countsFor, type Member, type State, signerIn } from "./state.ts";
+import { addsVoice, answersOf, claimKey, findingOf, outcomeKey, voiceOf } from "./tally.ts";
 
 /** Who judges, and by what. */
 export interface Reader {
@@ -75,16 +75,17 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
 
   const needed = domainsNeeded(state, policy);
   const forTeam = domainsNeeded(state, "team");
+  const counts = countsFor(state, member.key, self);
   // All are of one domain, which differs with nobody.
-  if (needed === 1 && forTeam === 1) return { kind: "believed", tier: "team", member, certificate: [claim] };
+  if (counts && needed === 1 && forTeam === 1) return { kind: "believed", tier: "team", member, certificate: [claim] };
 
   const others = known().filter((one) => one.manifest === claim.manifest && one.action === claim.action);
   const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
-  const certificate = certificateOf(state, claim, heard, Math.max(needed, forTeam));
+  const certificate = certificateOf(state, claim, heard, { reader: self, most: Math.max(needed, forTeam) });
   const doubt = contradiction(reader, claim, others.length === 0 ? [] : heard, needed);
   if (doubt !== undefined) return { kind: "refused", why: doubt, domains: certificate.length, needed };
   // A provisional member has no voice, and may be believed where one member is enough.
-  const vouching = certificate.length === 0 ? [claim] : certificate;
+  const vouching = certificate.length === 0 && counts ? [claim] : certificate;
   if (vouching.length < needed || (needed > 1 && certificate.length < needed))
     return { kind: "refused", why: "too-few-domains", domains: certificate.length, needed };
   return { kind: "believed", tier: tierOf(state, certificate.length), member, certificate: vouching };
@@ -114,14 +115,24 @@ export function domainsOf(state: State): ReadonlySet<string> {
   return new Set(active.map(({ key }) => countedDomain(state, key)));
 }
 
-/** Of each domain one attestation of the very same result whose signature holds, at most so many. */
-export function certificateOf(state: State, claim: Attestation, heard: readonly Attestation[], most: number): Attestation[] {
+/**
+ * Of each domain one attestation of the very same result whose signature holds, at most so many.
+ *
+ * @param options `reader`: for whom; undefined where it is told to others
+ */
+export function certificateOf(
+  state: State,
+  claim: Attestation,
+  heard: readonly Attestation[],
+  { reader, most }: { readonly reader: Key | undefined; readonly most: number },
+): Attestation[] {
   const wanted = claimKey(claim);
   const byDomain = new Map<string, Attestation>();
   for (const one of heard) {
     if (byDomain.size >= most) break;
     const domain = voiceOf(state, one.execution.signer);
     if (domain === undefined || byDomain.has(domain) || claimKey(one) !== wanted) continue;
+    if (!addsVoice(state, one.execution.signer, reader)) continue;
     if (one === claim || isSignedIn(state, one)) byDomain.set(domain, one);
   }
   return [...byDomain.values()];
@@ -143,7 +154,7 @@ export function contradiction(
   // That it is about a command its signer says of itself: what was compiled it cannot contradict so, as no honest machine would say it.
   const isHeard = ({ outputs }: Attestation): boolean => isOfCommand(claim.outputs) || !isOfCommand(outputs);
   const answering = [...byOutcome].filter(([, all]) => all.some(isHeard));
-  const voices = answering.map(([outcome, all]) => ({ outcome, domains: voicesOf(state, all) }));
+  const voices = answering.map(([outcome, all]) => ({ outcome, domains: voicesOf(state, all, self) }));
   const signed: Attestation[] = [];
   let isContradicted = false;
   for (const { outcome, domains } of voices.toSorted((a, b) => b.domains.length - a.domains.length)) {
@@ -154,7 +165,7 @@ export function contradiction(
     if (outcome !== mine && holding.length > 0) isContradicted = true;
   }
   if (!isContradicted) return undefined;
-  const answers = answersOf(state, signed);
+  const answers = answersOf(state, signed, self);
   if (findingOf(answers).kind === "not-deterministic") return "not-deterministic";
   const [most] = answers;
   // Whoever contradicts takes the place of one more voice, as far as there are any. A provisional member's is no answer at all.
@@ -162,10 +173,11 @@ export function contradiction(
   return most?.outcome !== mine || most.byDomain.size < enough ? "disputed" : undefined;
 }
 
-/** What those have signed who may have a voice, those of one domain together. */
-function voicesOf(state: State, attestations: readonly Attestation[]): Attestation[][] {
+/** What those have signed who may have a voice, those of one domain together; whoever adds a voice for that reader goes first. */
+function voicesOf(state: State, attestations: readonly Attestation[], reader: Key): Attestation[][] {
+  const last = ({ execution }: Attestation): number => Number(!addsVoice(state, execution.signer, reader));
   const byDomain = Map.groupBy(attestations, ({ execution }) => voiceOf(state, execution.signer));
-  return [...byDomain].flatMap(([domain, all]) => (domain === undefined ? [] : [all]));
+  return [...byDomain].flatMap(([domain, all]) => (domain === undefined ? [] : [all.toSorted((a, b) => last(a) - last(b))]));
 }
 
 function tierOf(state: State, domains: number): Tier {

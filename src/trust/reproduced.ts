@@ -28,7 +28,7 @@ export function reproduction(reader: Reader, claim: Attestation, known: readonly
   if (verifiedId(state.network, claim) === undefined) return { kind: "not-reproduced", why: "signature", domains: 0, needed: 0 };
   const others = known.filter((one) => one.manifest === claim.manifest && one.action === claim.action);
   const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
-  const certificate = certificateOf(state, claim, heard, limits.trust.summaryDomains);
+  const certificate = certificateOf(state, claim, heard, { reader: undefined, most: limits.trust.summaryDomains });
   const needed = Math.max(rules.quorum ?? 0, domainsToSummarize(policy));
   const doubt = contradiction(reader, claim, heard, needed) ?? (certificate.length < needed ? "too-few-domains" : undefined);
   if (doubt !== undefined) return { kind: "not-reproduced", why: doubt, domains: certificate.length, needed };

@@ -186,6 +186,18 @@ export function countedDomain(state: State, key: Key): string {
   return hasVoice(state, domain) ? domain : state.genesisDomain;
 }
 
+/**
+ * Whether a member's word adds a voice for that reader. One of a domain on trial does for readers of its own domain alone: whoever made it
+ * would give away the first domain's voice with it.
+ *
+ * @param reader undefined where all readers are to come to the same
+ */
+export function countsFor(state: State, key: Key, reader: Key | undefined): boolean {
+  const domain = state.members.get(key)?.domain;
+  if (domain === undefined) return false;
+  return hasVoice(state, domain) || (reader !== undefined && state.members.get(reader)?.domain === domain);
+}
+
 function isActive(state: State, key: Key): boolean {
   return state.members.get(key)?.standing === "active";
 }

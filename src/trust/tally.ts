@@ -5,7 +5,7 @@
  */
 import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
-import { countedDomain, type Member, type State, signerIn } from "./state.ts";
+import { countedDomain, countsFor, type Member, type State, signerIn } from "./state.ts";
 
 /** All that two attestations must have in common to vouch for the same result, when and by whom it was made left out. */
 export type ResultClaim = Pick<Attestation, "manifest" | "action" | "entry" | "outputs" | "stdout" | "stderr">;
@@ -20,9 +20,9 @@ interface Spoken {
 export interface Answer {
   /** Digest of what the compiler wrote and printed. */
   readonly outcome: Digest;
-  /** By domain, one attestation of it. */
+  /** By domain, one attestation of it: of who adds a voice. */
   readonly byDomain: ReadonlyMap<string, Attestation>;
-  /** Of each signer of it, one. */
+  /** Of each signer of it, one; also of a domain on trial. */
   readonly bySigner: ReadonlyMap<Key, Spoken>;
 }
 
@@ -79,15 +79,26 @@ export function voiceOf(state: State, signer: Key): string | undefined {
   return member && countedDomain(state, member.key);
 }
 
-/** The answers to one action, the one of most domains first. @param attestations all of that action, signatures verified */
-export function answersOf(state: State, attestations: Iterable<Attestation>): Answer[] {
+/** Whether a signer that may have a voice adds one for that reader; see {@link countsFor}. */
+export function addsVoice(state: State, signer: Key, reader: Key | undefined): boolean {
+  const member = voter(state, signer);
+  return member !== undefined && countsFor(state, member.key, reader);
+}
+
+/**
+ * The answers to one action, the one of most domains first.
+ *
+ * @param attestations all of that action, signatures verified
+ * @param reader for whom; undefined where all are to find the same
+ */
+export function answersOf(state: State, attestations: Iterable<Attestation>, reader?: Key): Answer[] {
   const answers = new Map<Digest, { readonly byDomain: Map<string, Attestation>; readonly bySigner: Map<Key, Spoken> }>();
   for (const attestation of attestations) {
     const domain = voiceOf(state, attestation.execution.signer);
     if (domain === undefined) continue;
     const outcome = outcomeKey(attestation);
     const answer = answers.get(outcome) ?? { byDomain: new Map<string, Attestation>(), bySigner: new Map<Key, Spoken>() };
-    if (!answer.byDomain.has(domain)) answer.byDomain.set(domain, attestation);
+    if (!answer.byDomain.has(domain) && addsVoice(state, attestation.execution.signer, reader)) answer.byDomain.set(domain, attestation);
     answer.bySigner.set(attestation.execution.signer, { domain, attestation });
     answers.set(outcome, answer);
   }
