@@ -138,7 +138,7 @@ export async function changePolicy(parts: PolicyParts, name: string, text: strin
   const changed = withSetting(policy?.rules ?? {}, name, text);
   const number = (policy?.number ?? 0) + 1;
   const id = issue(members, { kind: "policy", number, policy: changed });
-  return outcome(parts, id, (state) => state.policy.number >= number);
+  return outcome(parts, id, fateOf(id, number));
 }
 
 /**
@@ -161,7 +161,7 @@ export async function accept(parts: PolicyParts, text: string): Promise<Proposed
   const [id, { what }] = found;
   issue(members, { kind: "accept", statement: id });
   const done = await outcome(parts, id, (state) =>
-    what.kind === "domain" ? state.domains.get(what.name)?.hasVoice === true : state.policy.number >= what.number,
+    what.kind === "domain" ? (state.domains.get(what.name)?.hasVoice === true ? "in-effect" : "open") : fateOf(id, what.number)(state),
   );
   return { what: what.kind === "domain" ? `domain ${what.name}` : `policy ${what.number}`, ...done };
 }
@@ -179,18 +179,29 @@ function issue(members: Members, what: Operation): Digest {
   return issued.checked.id;
 }
 
-async function outcome(parts: PolicyParts, id: Digest, isInEffect: (state: State) => boolean): Promise<Proposed> {
+/** What became of a statement, as far as it is decided. `replaced`: another one has taken its place. */
+type Fate = "open" | "in-effect" | "replaced";
+
+/** That of a policy of that number, by what is decided. */
+export function fateOf(id: Digest, number: number): (state: Pick<State, "policy">) => Fate {
+  return ({ policy }) => (policy.statement === id ? "in-effect" : policy.number >= number ? "replaced" : "open");
+}
+
+/** @throws {CairnError} network-refused: another policy was decided in its place */
+async function outcome(parts: PolicyParts, id: Digest, fate: (state: State) => Fate): Promise<Proposed> {
   const { membership } = parts;
   const isDecided = (): boolean => {
     const { decided, intended } = membership;
     // Once an epoch has it, more than that is up to others.
-    return decided !== undefined && (isInEffect(decided) || (intended !== undefined && sameWord(decided, intended, id)));
+    return decided !== undefined && (fate(decided) !== "open" || (intended !== undefined && sameWord(decided, intended, id)));
   };
   await untilDecided(parts, isDecided);
   const { decided, intended } = membership;
+  const became = decided === undefined ? "open" : fate(decided);
+  if (became === "replaced") throw new CairnError("network-refused", { why: "policy-changed" });
   const waiting = intended?.proposals.get(id);
   return {
-    inEffect: decided !== undefined && isInEffect(decided),
+    inEffect: became === "in-effect",
     waits: waiting !== undefined,
     accepted: intended === undefined || waiting === undefined ? [] : acceptedBy(intended, waiting.accepted),
     needed: intended === undefined ? 0 : neededOf(intended.council),

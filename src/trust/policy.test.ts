@@ -75,7 +75,9 @@ test("a policy holds from the epoch on that has it, for all who have that epoch"
   assert.deepEqual(network.state?.policy.rules, {}, "nobody has decided it yet");
   assert.deepEqual(network.intended?.policy.rules, { sharing: "release" });
   agree(network, [founder]);
-  assert.deepEqual(network.state?.policy, { number: 1, rules: { sharing: "release" }, by: founder.keys.publicKey, epoch: 1 });
+  const { id: statement } = issued.kind === "issued" ? issued.checked : { id: "" };
+  const rules = { sharing: "release" };
+  assert.deepEqual(network.state?.policy, { number: 1, rules, statement, by: founder.keys.publicKey, epoch: 1 });
   assert.deepEqual(copyOf(network).state?.policy, network.state?.policy);
 });
 

@@ -3,19 +3,21 @@
  *
  * Knows: what is stricter than what. Does not know: who may decide a policy, or what a setting does.
  */
-import { type Key, limits, type NetworkPolicy, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
+import { type Digest, type Key, limits, type NetworkPolicy, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
 
 /** What an epoch has decided. */
 export interface Ruling {
   /** 0 before the first. */
   readonly number: number;
   readonly rules: NetworkPolicy;
+  /** Id of the statement that proposed it; undefined before the first. */
+  readonly statement: Digest | undefined;
   /** Who proposed it, and in which epoch it took effect; undefined before the first. */
   readonly by: Key | undefined;
   readonly epoch: number | undefined;
 }
 
-export const NO_RULING: Ruling = { number: 0, rules: {}, by: undefined, epoch: undefined };
+export const NO_RULING: Ruling = { number: 0, rules: {}, statement: undefined, by: undefined, epoch: undefined };
 
 /** The laxest first. */
 const SHARING: readonly SharingPolicy[] = ["speculative", "team", "release", "self"];

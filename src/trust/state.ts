@@ -278,7 +278,7 @@ function applyPolicy(
   const { rules } = state.policy;
   if (!isLaxer(policy, rules)) {
     if (!isLaxer(rules, policy)) return "policy-same";
-    rule(state, { number, rules: policy, by: author, epoch });
+    rule(state, { number, rules: policy, statement: id, by: author, epoch });
     return undefined;
   }
   const refusal = propose(state, id, author, { kind: "policy", number, policy });
@@ -310,7 +310,7 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
   if (proposal === undefined || !areEnough(state.council, proposal.accepted)) return;
   state.proposals.delete(id);
   const { by, what } = proposal;
-  if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, by, epoch });
+  if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
   if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });
 }
