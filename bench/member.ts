@@ -57,6 +57,7 @@ function nowNs(): string {
 const SHELF: KeptShelf = {
   manifests: () => [],
   manifestsAfter: () => [],
+  manifestsToJudge: () => [],
   signersOf: () => [],
   onChange: () => undefined,
   results: () => [],

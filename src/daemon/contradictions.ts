@@ -39,6 +39,11 @@ export class Contradictions implements Disposable {
     return this.#working;
   }
 
+  /** The same at once for one request, whatever else waits. */
+  now(manifest: Digest): void {
+    if (!this.#isOver) this.#lookAt(manifest);
+  }
+
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#waiting.clear();

@@ -97,6 +97,7 @@ export interface KeptShelf extends Shelf, Disposable {
   signersOf(action: Digest): readonly Key[];
   /** Requests with signed results after this one, in order. */
   manifestsAfter(manifest: Digest, most: number): readonly Digest[];
+  manifestsToJudge(manifest: Digest, most: number): readonly Digest[];
   put(shared: readonly SharedResult[]): number;
   ofAction(action: Digest): readonly SharedResult[];
   ofOutput(blob: Digest): readonly SharedResult[];
@@ -206,7 +207,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
       random: () => randomBytes(32).toString("hex"),
       wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
     });
-    const again = (manifests: readonly Digest[]): Promise<void> => this.#contradictions.look(manifests);
+    const again = (manifest: Digest): void => this.#contradictions.now(manifest);
     this.#watch = new PolicyWatch({ ...parts, again }, { policy });
     desk.onKnown((known) => this.#heard(known));
     // Nobody would execute a copy once more before it is used.

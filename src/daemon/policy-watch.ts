@@ -10,9 +10,10 @@ import { type Members, sharingUnder } from "../trust/index.ts";
 export interface PolicyWatchParts {
   readonly members: Pick<Members, "state" | "onChange">;
   readonly kept: { setting(name: string): string | undefined; set(name: string, value: string): void };
-  readonly shelf: { manifestsAfter(manifest: Digest, most: number): readonly Digest[] };
-  /** Judges what is here for these requests once more. */
-  readonly again: (manifests: readonly Digest[]) => Promise<void>;
+  /** The next after that one, in order. Throws where they cannot be read. */
+  readonly shelf: { manifestsToJudge(manifest: Digest, most: number): readonly Digest[] };
+  /** Judges what is here for a request once more, now. */
+  readonly again: (manifest: Digest) => void;
   readonly log: Log;
 }
 
@@ -61,22 +62,32 @@ export class PolicyWatch implements Disposable {
     return `${this.policy} ${this.#parts.members.state?.policy.rules.quorum ?? 0}`;
   }
 
-  /** Only what was judged to the end is kept as such: a crash begins anew. */
+  /** Only what was judged to the end is kept as such: a crash begins anew, and so does the next start after a failure. */
   async #judge(): Promise<void> {
     const { shelf, again, kept, log } = this.#parts;
     this.#isJudging = true;
     const held = this.#held;
     try {
       let judged = 0;
+      let failed = "";
       await otherWork();
       for (let last: Digest = ""; !this.#isOver && judged < limits.trust.judgedAgain; ) {
-        const some = shelf.manifestsAfter(last, AT_ONCE);
+        const some = shelf.manifestsToJudge(last, AT_ONCE);
         if (some.length === 0) break;
-        await again(some);
-        judged += some.length;
+        for (const manifest of some) {
+          if (this.#isOver) return;
+          try {
+            again(manifest);
+            judged++;
+          } catch (error) {
+            failed ||= String(error);
+          }
+          await otherWork();
+        }
         last = some.at(-1) ?? last;
       }
       if (this.#isOver) return;
+      if (failed !== "") return log.event("warn", "policy.not-judged", { error: failed });
       kept.set(SETTING, held);
       log.event("info", "policy.judged-again", { requests: judged, held });
     } catch (error) {

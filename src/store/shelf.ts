@@ -67,6 +67,12 @@ export class SqliteShelf implements Shelf, Disposable {
     return rows.map((row) => textAt(row, 0));
   }
 
+  /** The same for who must not take a failing database for the end. @throws {CairnError} */
+  manifestsToJudge(manifest: Digest, most: number): Digest[] {
+    const rows = this.#parts.database.demand("manifests", () => this.#sql.manifestsAfter.all(toBytes(manifest), most));
+    return rows.map((row) => textAt(row, 0));
+  }
+
   following(manifest: Digest, most: number): Digest[] {
     const rows = this.#parts.database.attempt("following", [], () => this.#sql.following.all(toBytes(manifest), most));
     return rows.map((row) => textAt(row, 0));
