@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket, Socket } from "node:dgram";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -157,7 +157,49 @@ test("one place has no more attempts than many, and each so many bytes until a c
   await until(t, () => bytes() > most);
 });
 
-test("an attempt has its time; then nothing of it passes, and its place is free when it is forgotten inside", async (t) => {
+test("one first packet buys a few more of its name and so many bytes, also beside a connection that is made", OPTIONS, async (t) => {
+  const one = await world(t);
+  const visitor = await udp(t);
+  const send = async (packet: Buffer): Promise<void> => {
+    for (let again = 0; again < 50; again++) visitor.send(packet, one.port, "127.0.0.1");
+    await settled(t, one);
+  };
+  await send(long(INITIAL, "destination", "source"));
+  const firsts = one.came.length;
+  assert.ok(firsts > 1 && firsts < 6, `${firsts} packets`);
+  const inner = one.came[0]?.port ?? 0;
+  assert.ok(one.doorman.made(inner));
+  await send(long(INITIAL, "destination", "source"));
+  assert.equal(one.came.length, firsts, "none once it is made");
+
+  await send(long(INITIAL, "another-one", "source-2"));
+  assert.ok(one.came.length > firsts && one.came.length <= 2 * firsts);
+  const back = once(visitor, "message");
+  one.answer(long(HANDSHAKE, "source-2", "given-name"), inner);
+  await back;
+  await send(long(HANDSHAKE, "given-name", "source-2"));
+  const bytes = one.came.reduce((sum, { packet }) => sum + packet.length, 0);
+  assert.ok(bytes <= 2 * limits.quic.newcomerBytes, `${bytes} bytes`);
+  assert.ok(one.came.length > 2 * firsts);
+});
+
+test("who cannot be given a socket is forgotten, and may come again", OPTIONS, async (t) => {
+  const one = await world(t);
+  const visitor = await udp(t);
+  const bind = t.mock.method(Socket.prototype, "bind", function fail(this: Socket) {
+    process.nextTick(() => this.emit("error", new Error("too many open files")));
+    return this;
+  });
+  visitor.send(long(INITIAL, "destination", "source"), one.port, "127.0.0.1");
+  await until(t, () => bind.mock.callCount() === 1);
+  bind.mock.restore();
+  await settled(t, one);
+  assert.equal(one.came.length, 0);
+  visitor.send(long(INITIAL, "destination", "source"), one.port, "127.0.0.1");
+  await until(t, () => one.came.length === 1);
+});
+
+test("an attempt has its time; then nothing of it passes, and its place is free when it is forgotten inside", OPTIONS, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const newcomers = new Newcomers(() => false);
   const inside = await udp(t);

@@ -40,6 +40,10 @@ interface Attempt {
   timer: NodeJS.Timeout;
   /** Late ones have no names any more; made ones keep them for what was on its way. */
   state: "begun" | "made" | "late";
+  /** Bytes of it that may still come until it is made, and after that with long headers. */
+  budget: number;
+  /** Packets that may still name what the visitor chose at first: inside, each can begin a handshake anew. */
+  firsts: number;
 }
 
 /** Where packets come from, and the socket that stands for it inside. */
@@ -50,8 +54,6 @@ interface Visitor {
   readonly port: number;
   readonly socket: Socket;
   readonly attempts: Set<Attempt>;
-  /** Bytes that may still come as long as no connection is made. */
-  budget: number;
   /** Packets that came before the socket was ready. */
   waiting: Buffer[] | undefined;
   innerPort: number;
@@ -71,6 +73,8 @@ const LOOPBACK = "127.0.0.1";
 const FIRST_BYTES = 1_200;
 const FIRST_NAME_BYTES = 8;
 const MOST_NAME_BYTES = 20;
+/** The first one, and as often as it is sent again in the time that an attempt has: twice, two at a time. */
+const FIRSTS = 5;
 
 export class QuicDoorman {
   readonly #parts: QuicDoormanParts;
@@ -122,38 +126,36 @@ export class QuicDoorman {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const visitor of this.#byInnerPort.values()) {
-      for (const attempt of visitor.attempts) this.#settle(visitor, attempt);
-      this.#forget(visitor);
-    }
+    for (const visitor of this.#visitors.values()) this.#drop(visitor);
     this.#socket.close();
   }
 
   #came(packet: Buffer, { address, port }: RemoteInfo): void {
     const from = `${address} ${port}`;
     const visitor = this.#visitors.get(from);
-    if (isShort(packet)) return visitor === undefined ? undefined : this.#pass(visitor, packet);
+    if (isShort(packet)) return visitor === undefined ? undefined : this.#passShort(visitor, packet);
     const header = longHeader(packet);
     if (header === undefined) return;
     const { destination } = header;
     const known = [...(visitor?.attempts ?? [])].find(({ first, given }) => destination === first || destination === given);
-    if (visitor !== undefined && known !== undefined) return known.state === "late" ? undefined : this.#pass(visitor, packet);
+    if (visitor !== undefined && known !== undefined) return this.#passLong(visitor, known, { packet, destination });
     if (!header.isFirst) return;
     const ip = address.replace(/%.*$/, "");
     const place = this.#parts.refuses(ip) ? undefined : this.#parts.newcomers.admit(ip);
     if (place === undefined) return;
     const welcome = visitor ?? this.#meet(ip, port, address);
-    this.#begin(welcome, header, place);
-    this.#pass(welcome, packet);
+    this.#passLong(welcome, this.#begin(welcome, header, place), { packet, destination });
   }
 
   /** @param address with its zone */
   #meet(ip: string, port: number, address: string): Visitor {
     const socket = createSocket({ type: "udp4", recvBufferSize: socketBytes, sendBufferSize: socketBytes });
     const from = `${address} ${port}`;
-    const visitor: Visitor = { from, ip, port, socket, attempts: new Set(), budget: 0, waiting: [], innerPort: 0, connections: 0 };
+    const visitor: Visitor = { from, ip, port, socket, attempts: new Set(), waiting: [], innerPort: 0, connections: 0 };
     this.#visitors.set(from, visitor);
-    socket.on("error", () => undefined); // A packet is lost.
+    socket.on("error", () => {
+      if (visitor.waiting !== undefined) this.#drop(visitor); // Nothing stands for it inside, and nothing will. Otherwise a packet is lost.
+    });
     socket.on("message", (packet) => {
       const header = isShort(packet) ? undefined : longHeader(packet);
       if (header !== undefined)
@@ -161,38 +163,55 @@ export class QuicDoorman {
       if (!this.#isClosed) send(this.#socket, packet, port, address);
     });
     socket.bind({ address: LOOPBACK, port: 0, exclusive: true }, () => {
-      if (this.#isClosed) return void socket.close();
       visitor.innerPort = socket.address().port;
       this.#byInnerPort.set(visitor.innerPort, visitor);
-      socket.connect(this.#innerPort, LOOPBACK, () => {
-        for (const packet of visitor.waiting ?? []) send(socket, packet);
-        visitor.waiting = undefined;
-      });
+      socket.connect(this.#innerPort, LOOPBACK);
+    });
+    socket.once("connect", () => {
+      for (const packet of visitor.waiting ?? []) send(socket, packet);
+      visitor.waiting = undefined;
     });
     return visitor;
   }
 
-  #begin(visitor: Visitor, { destination, source }: LongHeader, place: Disposable): void {
-    visitor.budget += newcomerBytes;
+  #begin(visitor: Visitor, { destination, source }: LongHeader, place: Disposable): Attempt {
     const late = (): void => {
       if (attempt.state === "made") return this.#settle(visitor, attempt);
       // None of its packets pass any more. Inside, it ends only when it has been silent for long, and has its place until then.
       attempt.state = "late";
-      if (visitor.connections === 0) visitor.budget = 0;
       attempt.timer = setTimeout(() => this.#settle(visitor, attempt), idleMs).unref();
     };
     const timer = setTimeout(late, limits.helloDeadlineMs).unref();
-    const attempt: Attempt = { first: destination, own: source, given: undefined, place, timer, state: "begun" };
+    const names = { first: destination, own: source, given: undefined };
+    const attempt: Attempt = { ...names, place, timer, state: "begun", budget: newcomerBytes, firsts: FIRSTS };
     visitor.attempts.add(attempt);
+    return attempt;
+  }
+
+  /** Whichever connection it belongs to; before there is one, an attempt pays for it. */
+  #passShort(visitor: Visitor, packet: Buffer): void {
+    if (visitor.connections === 0) {
+      const payer = [...visitor.attempts].find(({ state, budget }) => state === "begun" && budget >= packet.length);
+      if (payer === undefined) return;
+      payer.budget -= packet.length;
+    }
+    this.#pass(visitor, packet);
+  }
+
+  /** Paid for by its attempt, whatever connections the visitor has. */
+  #passLong(visitor: Visitor, attempt: Attempt, { packet, destination }: { readonly packet: Buffer; readonly destination: string }): void {
+    if (attempt.state === "late" || attempt.budget < packet.length) return;
+    if (destination === attempt.first) {
+      if (attempt.state === "made" || attempt.firsts === 0) return;
+      attempt.firsts--;
+    }
+    attempt.budget -= packet.length;
+    this.#pass(visitor, packet);
   }
 
   #pass(visitor: Visitor, packet: Buffer): void {
-    if (visitor.connections === 0) {
-      visitor.budget -= packet.length;
-      if (visitor.budget < 0) return;
-    }
     if (visitor.waiting === undefined) send(visitor.socket, packet);
-    else visitor.waiting.push(packet); // As many as the budget allows.
+    else visitor.waiting.push(packet); // As many as the budgets allow.
   }
 
   #settle(visitor: Visitor, attempt: Attempt): void {
@@ -202,13 +221,19 @@ export class QuicDoorman {
     this.#perhapsForget(visitor);
   }
 
+  #drop(visitor: Visitor): void {
+    for (const attempt of visitor.attempts) this.#settle(visitor, attempt);
+    this.#forget(visitor);
+  }
+
   #perhapsForget(visitor: Visitor): void {
     if (visitor.connections === 0 && visitor.attempts.size === 0) this.#forget(visitor);
   }
 
   #forget(visitor: Visitor): void {
-    if (!this.#byInnerPort.delete(visitor.innerPort)) return;
+    if (this.#visitors.get(visitor.from) !== visitor) return;
     this.#visitors.delete(visitor.from);
+    this.#byInnerPort.delete(visitor.innerPort); // It has none before its socket is bound.
     visitor.socket.close();
   }
 }

@@ -89,7 +89,9 @@ export class QuicListener extends TypedEventEmitter<ListenerEvents> implements L
 
   #came(native: NativeConnection): void {
     const { refusesMade } = this.#parts;
-    const origin = this.#doorman?.made(portOf(native.remoteMultiaddr())?.port ?? 0);
+    const from = native.remoteMultiaddr();
+    // Ports are each address's own, and all of 127.0.0.0/8 gets to where QUIC is spoken.
+    const origin = from.startsWith("/ip4/127.0.0.1/") ? this.#doorman?.made(portOf(from)?.port ?? 0) : undefined;
     if (origin === undefined || this.#ending.signal.aborted || refusesMade(origin.ip)) {
       origin?.[Symbol.dispose]();
       return native.abort();
