@@ -35,6 +35,12 @@ test("what was just heard, then what answered, before all others; but only while
   assert.deepEqual(order([here4, far4], undefined, dns), [here4, far4]);
 });
 
+test("what speaks QUIC comes last, whatever was heard or answered there", () => {
+  const [quic, quicHere] = ["/ip4/203.0.113.7/udp/1/quic-v1", "/ip4/192.168.1.7/udp/1/quic-v1"];
+  assert.deepEqual(order([quic, quicHere, far4, here4], undefined, quic), [here4, far4, quic, quicHere]);
+  assert.deepEqual(order([quic, quicHere, far4, here4], quic, far4), [far4, here4, quic, quicHere]);
+});
+
 test("each address once, none made up, none lost below the limit", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...ALL)), fc.option(fc.constantFrom(...ALL), { nil: undefined }), (addresses, good) => {

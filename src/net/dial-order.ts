@@ -18,15 +18,16 @@ export interface Candidates {
 }
 
 /**
- * What was heard last, what worked last, then what is on a network of this machine, then private ranges, then the rest, and in the same order what
- * speaks QUIC, which is for where nothing else gets through; IPv6 and IPv4
+ * What was heard last, what worked last, then what is on a network of this machine, then private ranges, then the rest, and after all of these in
+ * the same order what speaks QUIC, which is for where nothing else gets through, even where it has worked; IPv6 and IPv4
  * alternate within each (RFC 8305, section 4), so that a family that leads nowhere costs one pause and not several.
  */
 export function dialOrder({ addresses, heard, good }: Candidates, own: readonly InterfaceAddress[]): string[] {
   const byNearness = Map.groupBy(addresses, (address) => nearness(address, own) + (speaksQuic(address) ? FARTHEST : 0));
   const ordered = [...byNearness].toSorted(([a], [b]) => a - b).flatMap(([, group]) => alternate(group));
   const first = [heard, good].filter((address) => address !== undefined && addresses.includes(address)) as string[];
-  return [...new Set([...first, ...ordered])].slice(0, limits.addressesDialled);
+  const [others, quic] = [false, true].map((wanted) => [...first, ...ordered].filter((address) => speaksQuic(address) === wanted));
+  return [...new Set([...(others ?? []), ...(quic ?? [])])].slice(0, limits.addressesDialled);
 }
 
 /** More than {@link nearness} ever is. */
