@@ -63,8 +63,8 @@ export class ControlClient implements Control {
     try {
       using socket = reachable(this.#options.socket);
       const heard = (line: unknown): void => {
-        silent.refresh();
         told(line);
+        silent.refresh(); // Who reads what is told may pause for long, and the daemon is not silent for that.
       };
       return await following(socket.path, path, JSON.stringify(body), heard, AbortSignal.any([signal, silence.signal]));
     } catch (error) {

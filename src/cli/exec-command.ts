@@ -56,23 +56,33 @@ export async function exec(context: Context, command: readonly string[], options
   return textIn(said, "kind") === "run" ? runHere(context, question, said, options, signal) : answered(context, said, options);
 }
 
-/** @returns undefined where the daemon went away meanwhile: nothing that it has begun is in the checkout, so the command can still run here */
+/**
+ * @returns undefined where the daemon went away meanwhile: nothing that it has begun is in the checkout, so the command can still run here.
+ * Not where what was printed cannot be taken back: a file would have it twice
+ */
 async function ask({ control, terminal }: Context, question: Question, signal: AbortSignal): Promise<unknown> {
+  let isPast = false;
+  const shown = (told: unknown): void => {
+    const stream = show(told);
+    isPast ||= stream !== undefined && !process[stream].isTTY;
+  };
   try {
-    return await control.follow("/task/ask", question, show, signal);
+    return await control.follow("/task/ask", question, shown, signal);
   } catch (error) {
-    const isGone = error instanceof CairnError && error.code === "daemon-absent";
-    if (!isGone || signal.aborted || question.sandbox === "always") throw error;
+    // A daemon that is only silent may still run the command.
+    const isGone = error instanceof CairnError && error.code === "daemon-absent" && error.facts.why !== "silent";
+    if (!isGone || isPast || signal.aborted || question.sandbox === "always") throw error;
     terminal.note("cairn: the daemon has ended; the command begins anew without");
     return undefined;
   }
 }
 
-/** What the command prints while it runs in a sandbox. */
-function show(told: unknown): void {
+/** What the command prints while it runs in a sandbox. @returns where something was written to */
+function show(told: unknown): "stdout" | "stderr" | undefined {
   const stream = field(told, "shown");
-  if (stream !== "stdout" && stream !== "stderr") return;
+  if (stream !== "stdout" && stream !== "stderr") return undefined;
   process[stream].write(Buffer.from(textIn(told, "bytes"), "base64"));
+  return stream;
 }
 
 type Question = ReturnType<typeof questionOf>;
@@ -191,9 +201,16 @@ async function report({ control }: Context, job: string, ran: CommandRun, signal
 }
 
 function answered(context: Context, said: unknown, options: ExecOptions): number {
-  process.stdout.write(Buffer.from(textIn(said, "stdout"), "base64"));
-  process.stderr.write(Buffer.from(textIn(said, "stderr"), "base64"));
-  return close(context, said, options);
+  let isWrong = false;
+  for (const stream of ["stdout", "stderr"] as const) {
+    const isTaken = field(said, "takenBack") !== undefined && listIn(said, "takenBack").includes(stream);
+    if (isTaken && !process[stream].isTTY) isWrong = true;
+    else process[stream].write(Buffer.from(textIn(said, stream), "base64"));
+  }
+  const exitCode = close(context, said, options);
+  if (!isWrong) return exitCode;
+  context.terminal.note("cairn: the command took back what it had printed, which was written already; what it printed at the end is not");
+  return exitCode === exitCodes.ok ? exitCodes.failed : exitCode;
 }
 
 /** One line, or JSON, on standard error: standard output is the command's. */
@@ -202,7 +219,7 @@ function close({ terminal }: Context, said: unknown, options: ExecOptions): numb
   const exitCode = missing.length > 0 ? exitCodes.failed : numberIn(said, "exitCode");
   for (const output of missing) terminal.note(`cairn: the command went well and has not written ${output}; nothing was kept`);
   if (options.json === true) {
-    const { stdout: _, stderr: __, environment: ___, job: ____, kind: _____, ...told } = said as Record<string, unknown>;
+    const { stdout: _, stderr: __, environment: ___, job: ____, kind: _____, takenBack: ______, ...told } = said as Record<string, unknown>;
     terminal.note(JSON.stringify({ ...told, exitCode }));
   } else if (options.quiet !== true) terminal.note(`cairn: ${closingLine(said)}`);
   return exitCode;

@@ -57,7 +57,7 @@ test("what a command prints is said as it comes, and the answer has the rest; al
     const base64 = (text: string): string => Buffer.from(text).toString("base64");
     assert.deepEqual(lines, [
       { shown: "stdout", bytes: base64("one") },
-      { done: { kind: "answered", stdout: base64(left), stderr: base64("bad") } },
+      { done: { kind: "answered", stdout: base64(left), stderr: base64("bad"), ...(left === final ? { takenBack: ["stdout"] } : {}) } },
     ]);
   }
 });

@@ -39,8 +39,10 @@ async function asking(controls: TaskControls, question: TaskQuestion, say: Say, 
   };
   const answer = await controls.ask(question, show, signal);
   if (!("stdout" in answer)) return answer;
-  const left = (stream: "stdout" | "stderr"): string => said[stream].leftOf(answer[stream]).toString("base64");
-  return { ...answer, stdout: left("stdout"), stderr: left("stderr") };
+  const [stdout, stderr] = [said.stdout.leftOf(answer.stdout), said.stderr.leftOf(answer.stderr)];
+  const takenBack = [...(stdout.isAnew ? ["stdout"] : []), ...(stderr.isAnew ? ["stderr"] : [])];
+  const left = { stdout: stdout.bytes.toString("base64"), stderr: stderr.bytes.toString("base64") };
+  return { ...answer, ...left, ...(takenBack.length === 0 ? {} : { takenBack }) };
 }
 
 /** What was said of a stream. */
@@ -53,11 +55,11 @@ class Said {
     this.#bytes += bytes.length;
   }
 
-  /** A command may take back what it printed, as it would in a file: then all of it is said again. */
-  leftOf(whole: Uint8Array): Buffer {
+  /** A command may take back what it printed, as it would in a file: then all of it is said again, and that it is. */
+  leftOf(whole: Uint8Array): { readonly bytes: Buffer; readonly isAnew: boolean } {
     const all = Buffer.from(whole.buffer, whole.byteOffset, whole.length);
     const isBegun = createHash("sha256").update(all.subarray(0, this.#bytes)).digest().equals(this.#hash.digest());
-    return isBegun ? all.subarray(this.#bytes) : all;
+    return { bytes: isBegun ? all.subarray(this.#bytes) : all, isAnew: !isBegun };
   }
 }
 
