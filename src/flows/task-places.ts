@@ -10,30 +10,20 @@ import { CairnError, systemCode } from "../base/index.ts";
 import type { TaskQuestion } from "./task-question.ts";
 
 /**
- * Finds out before a command runs what would be found out when its outputs are placed, and changes nothing.
+ * Finds out before a command runs what would be found out when its outputs are placed, and changes nothing. What a directory has may be what the
+ * command is about to write again: nothing of it is taken for somebody else's yet.
  *
- * @param placed paths that earlier runs have put there. Where there was none, what a directory has may be what the command writes again: nothing
- * of it is taken for somebody else's yet
  * @throws {CairnError} usage where something is in the way, home-unwritable where nothing can be written
  */
-export async function demandPlaces(
-  { root, outputs, force }: Pick<TaskQuestion, "root" | "outputs" | "force">,
-  placed: ReadonlySet<string>,
-): Promise<void> {
+export async function demandPlaces({ root, outputs }: Pick<TaskQuestion, "root" | "outputs">): Promise<void> {
   try {
     for (const output of outputs) {
       const above = await nearestAbove(root, output);
       await access(above, constants.W_OK | constants.X_OK);
-      if (hasAny(placed, output) && !force) await refuseForeign(join(root, output), output, true, placed);
     }
   } catch (error) {
     throw told(error);
   }
-}
-
-function hasAny(placed: ReadonlySet<string>, output: string): boolean {
-  for (const path of placed) if (path === output || path.startsWith(`${output}/`)) return true;
-  return false;
 }
 
 /** The last directory on the way to an output that is there. */
@@ -41,16 +31,23 @@ async function nearestAbove(root: string, output: string): Promise<string> {
   let [at, last] = [root, root];
   for (const part of posix.dirname(output).split("/")) {
     at = join(at, part);
-    const status = await stat(at).catch((error: unknown) => {
-      if (systemCode(error) !== "ENOENT") throw error;
-      return undefined;
-    });
-    if (status === undefined) return last;
+    const status = await unlessMissing(stat(at));
+    if (status === undefined) {
+      if ((await unlessMissing(lstat(at))) === undefined) return last;
+      throw new CairnError("usage", { why: `${at} is a link to what is not there, and the output ${output} would lie in it` });
+    }
     await demandInside(root, at, output);
     if (!status.isDirectory()) throw new CairnError("usage", { why: `${at} is no directory, and the output ${output} would lie in it` });
     last = at;
   }
   return last;
+}
+
+async function unlessMissing<T>(looking: Promise<T>): Promise<T | undefined> {
+  return await looking.catch((error: unknown) => {
+    if (systemCode(error) !== "ENOENT") throw error;
+    return undefined;
+  });
 }
 
 /** @throws {CairnError} usage */

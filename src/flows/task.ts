@@ -175,7 +175,7 @@ export class TaskFlow {
       first: differences[0]?.name ?? null,
       sandboxed: where.sandboxed,
     });
-    if (where.sandboxed) await demandPlaces(task.question, this.#history.placed(task));
+    if (where.sandboxed) await demandPlaces(task.question);
     if (where.sandboxed) return this.#execute(task, { where, differences, show }, signal);
     return this.#runIt(task, where, differences);
   }

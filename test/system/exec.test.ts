@@ -122,10 +122,10 @@ async function failures(node: TestNode): Promise<void> {
   assert.match(refused.all, /dist\/mine was not put there by this command/);
   assert.equal(project.read("dist/mine"), "precious");
   project.write("src/a.txt", "another\n");
-  const runs = node.events("task.executed").length;
   assert.match((await make()).all, /dist\/mine was not put there by this command/);
-  assert.equal((await hasSandbox(node)) ? node.events("task.executed").length : runs, runs, "that is told before anything runs");
-  assert.equal((await make("--force")).code, 0);
+  const forced = await make("--force");
+  assert.equal(forced.code, 0);
+  if (await hasSandbox(node)) assert.equal(forced.said.how, "hit", "what could not be placed was kept");
   assert.equal(existsSync(join(project.path, "dist/mine")), false);
 
   const silent = await project.exec("--in", "src", "--out", "never", "--", "true");
