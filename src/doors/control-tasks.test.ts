@@ -19,6 +19,8 @@ const GOOD = {
 };
 const REPORT = { job: "one", exitCode: 0, stdout: "aGk=", stderr: "", startedAtMs: 1, endedAtMs: 2 };
 
+const events = { once: () => undefined, on: () => undefined, off: () => undefined };
+
 /** What a flow behind the door is asked. */
 async function asked(question: string, body: unknown): Promise<unknown> {
   let heard: unknown;
@@ -26,7 +28,7 @@ async function asked(question: string, body: unknown): Promise<unknown> {
     heard = what;
     return Promise.resolve({} as never);
   };
-  const response = { once: () => undefined, writeHead: () => undefined, write: () => true, end: () => undefined, headersSent: true };
+  const response = { ...events, writeHead: () => undefined, write: () => true, end: () => undefined, headersSent: true };
   await answerTasks({ plan: hear, ask: hear, ran: hear } satisfies TaskControls, question, body, response as unknown as ServerResponse);
   return heard;
 }
@@ -47,7 +49,7 @@ test("what a command prints is said as it comes, and the answer has the rest; al
   ] as const) {
     const lines: unknown[] = [];
     const write = (line: string): boolean => lines.push(JSON.parse(line)) > 0;
-    const response = { once: () => undefined, writeHead: () => undefined, write, end: () => undefined, headersSent: true };
+    const response = { ...events, writeHead: () => undefined, write, end: () => undefined, headersSent: true };
     const ask: TaskControls["ask"] = (_, show) => {
       show("stdout", Buffer.from("one"));
       return Promise.resolve({ kind: "answered", stdout: Buffer.from(final), stderr: Buffer.from("bad") } as never);
@@ -59,6 +61,37 @@ test("what a command prints is said as it comes, and the answer has the rest; al
       { shown: "stdout", bytes: base64("one") },
       { done: { kind: "answered", stdout: base64(left), stderr: base64("bad"), ...(left === final ? { takenBack: ["stdout"] } : {}) } },
     ]);
+  }
+});
+
+test("while whoever listens is slow, what is printed is gathered; the answer or the end of it has the rest", async () => {
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  for (const isDone of [true, false]) {
+    const lines: unknown[] = [];
+    let drained = (): void => undefined;
+    const response = {
+      ...events,
+      on: (_: string, listener: () => void) => void (drained = listener),
+      writeHead: () => undefined,
+      write: (line: string): boolean => lines.push(JSON.parse(line)) > 0,
+      end: () => undefined,
+      headersSent: true,
+      writableNeedDrain: true,
+    };
+    const ask: TaskControls["ask"] = (_, show) => {
+      for (const letter of "one") show("stdout", Buffer.from(letter));
+      assert.deepEqual(lines, []);
+      drained();
+      for (const letter of "two") show("stdout", Buffer.from(letter));
+      if (!isDone) return Promise.reject(new CairnError("usage", { why: "killed" }));
+      return Promise.resolve({ kind: "answered", stdout: Buffer.from("onetwo"), stderr: Buffer.alloc(0) } as never);
+    };
+    const never = (): Promise<never> => Promise.reject(new Error("not asked"));
+    await answerTasks({ plan: never, ask, ran: never }, "POST /task/ask", GOOD, response as unknown as ServerResponse);
+    const rest = isDone
+      ? [{ done: { kind: "answered", stdout: base64("two"), stderr: "" } }]
+      : [{ shown: "stdout", bytes: base64("two") }, { error: { code: "usage", why: "killed" } }];
+    assert.deepEqual(lines, [{ shown: "stdout", bytes: base64("one") }, ...rest]);
   }
 });
 

@@ -22,7 +22,7 @@ export function answerTasks(controls: TaskControls, question: string, body: unkn
     case "POST /task/plan":
       return followed(response, readQuestion(body), (asked, _, signal) => controls.plan(asked, signal));
     case "POST /task/ask":
-      return followed(response, readQuestion(body), (asked, _, signal, say) => asking(controls, asked, say, signal));
+      return followed(response, readQuestion(body), (asked, _, signal, say) => asking(controls, asked, { response, say }, signal));
     case "POST /task/ran":
       return followed(response, readReport(body), (report, _, signal) => controls.ran(report, signal));
     default:
@@ -30,20 +30,44 @@ export function answerTasks(controls: TaskControls, question: string, body: unkn
   }
 }
 
-/** What a command prints is said as it comes (`{shown, bytes}`); the answer has what is left of it then. */
-async function asking(controls: TaskControls, question: TaskQuestion, say: Say, signal: AbortSignal): Promise<object> {
+interface Listener {
+  readonly response: ServerResponse;
+  readonly say: Say;
+}
+
+/**
+ * What a command prints is said as it comes (`{shown, bytes}`); the answer has what is left of it then. While whoever listens is slower than that,
+ * it is gathered: a line for each byte would fill this process's memory.
+ */
+async function asking(controls: TaskControls, question: TaskQuestion, { response, say }: Listener, signal: AbortSignal): Promise<object> {
   const said = { stdout: new Said(), stderr: new Said() };
-  const show = (stream: "stdout" | "stderr", bytes: Buffer): void => {
-    said[stream].add(bytes);
-    say({ shown: stream, bytes: bytes.toString("base64") });
+  const waiting: Record<Stream, Buffer[]> = { stdout: [], stderr: [] };
+  const flush = (): void => {
+    for (const stream of ["stdout", "stderr"] as const) {
+      const bytes = Buffer.concat(waiting[stream].splice(0));
+      if (bytes.length === 0) continue;
+      said[stream].add(bytes);
+      say({ shown: stream, bytes: bytes.toString("base64") });
+    }
   };
-  const answer = await controls.ask(question, show, signal);
+  const show = (stream: Stream, bytes: Buffer): void => {
+    waiting[stream].push(Buffer.from(bytes));
+    if (!response.writableNeedDrain) flush();
+  };
+  response.on("drain", flush);
+  const answer = await controls.ask(question, show, signal).catch((error: unknown) => {
+    flush(); // There is no answer that has it.
+    throw error;
+  });
+  response.off("drain", flush);
   if (!("stdout" in answer)) return answer;
   const [stdout, stderr] = [said.stdout.leftOf(answer.stdout), said.stderr.leftOf(answer.stderr)];
   const takenBack = [...(stdout.isAnew ? ["stdout"] : []), ...(stderr.isAnew ? ["stderr"] : [])];
   const left = { stdout: stdout.bytes.toString("base64"), stderr: stderr.bytes.toString("base64") };
   return { ...answer, ...left, ...(takenBack.length === 0 ? {} : { takenBack }) };
 }
+
+type Stream = "stdout" | "stderr";
 
 /** What was said of a stream. */
 class Said {
