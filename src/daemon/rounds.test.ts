@@ -8,7 +8,7 @@ import { setImmediate as otherWork } from "node:timers/promises";
 import { executed, type Signer, sharedBy, trustWorld } from "../../test/compliance/trust-world.ts";
 import { type Digest, type Key, limits, silentLog } from "../base/index.ts";
 import type { Attestation, Opening, RoundQuestion, SharedResult } from "../contracts/index.ts";
-import type { RoundAnswer, RoundAsker } from "../net/index.ts";
+import type { RoundAnswer, RoundAsker, RoundPart } from "../net/index.ts";
 import { claimIn, commit, type FalseOpening, logEntryOf, Repeats } from "../trust/index.ts";
 import { Rounds } from "./rounds.ts";
 import { Withheld } from "./withheld.ts";
@@ -101,6 +101,7 @@ class Neighbour {
     if (found === undefined || !asker.committed(found.commitment)) return { kind: "out", why: "" };
     this.#street.events.push(`${other.at} promised`);
     await asker.revealing;
+    await part.revealed();
     return { kind: "opening", ...found.opening };
   }
 }
@@ -227,14 +228,42 @@ test("a node is asked about what is disputed alone, and of that about so much at
   assert.ok(asker !== undefined && asked !== undefined);
   const question = (what: string): RoundQuestion => ({ round: randomBytes(32).toString("hex"), manifest, action: what });
   const from = machineAt(0).keys.publicKey;
-  const parts = Array.from({ length: limits.trust.round.askedByAll }, () => asked.rounds.takePart(from, question(action)));
+  const { askedBy, askedByAll } = limits.trust.round;
+  const ofOne = Array.from({ length: askedBy }, () => asked.rounds.takePart(from, question(action)));
+  const more = asked.rounds.takePart(from, question(action));
+  assert.equal("kind" in more && more.why, "busy");
+  const parts = Array.from({ length: askedByAll - askedBy }, (_, at) => asked.rounds.takePart(`other ${at}`, question(action)));
+  parts.push(...ofOne);
   assert.ok(parts.every((part) => !("kind" in part)));
   assert.equal(asked.asked, 1); // Once is enough for all.
-  const over = asked.rounds.takePart(from, question(action));
+  const over = asked.rounds.takePart("another", question(action));
   assert.equal("kind" in over && over.why, "busy");
   const alone = new Neighbour(new Street(), 2);
   const nothing = alone.rounds.takePart(from, question(action));
   assert.equal("kind" in nothing && nothing.why, "not-disputed");
+});
+
+test("who convenes hears nothing while another's round about the same is closed", async () => {
+  const { nodes } = dispute([0, 1, 2]);
+  const [, asked] = nodes;
+  assert.ok(asked !== undefined);
+  const partIn = (at: number): RoundPart => {
+    const question = { round: randomBytes(32).toString("hex"), manifest, action };
+    const part = asked.rounds.takePart(machineAt(at).keys.publicKey, question);
+    return "kind" in part ? assert.fail(part.why) : part;
+  };
+  const [hasty, other] = [partIn(0), partIn(2)];
+  asked.execute("x");
+  assert.ok((await hasty.found) !== undefined && (await other.found) !== undefined);
+  const told: string[] = [];
+  const first = hasty.revealed().then(() => told.push("hasty"));
+  for (let turn = 0; turn < 8; turn++) await otherWork();
+  assert.deepEqual(told, []);
+  // Now that somebody waits for an answer, nobody else can begin.
+  const late = asked.rounds.takePart(machineAt(3).keys.publicKey, { round: randomBytes(32).toString("hex"), manifest, action });
+  assert.equal("kind" in late && late.why, "busy");
+  await Promise.all([first, other.revealed()]);
+  assert.deepEqual(told, ["hasty"]);
 });
 
 /** An opening that speaks of that commitment, signed by the second machine. */

@@ -50,7 +50,7 @@ export interface RoundsParts {
   readonly log: Log;
 }
 
-const { asked: ASKED, askedByAll, commitMs, convened, perDomain, rounds: ROUNDS } = limits.trust.round;
+const { asked: ASKED, askedBy, askedByAll, commitMs, convened, perDomain, rounds: ROUNDS } = limits.trust.round;
 /** Who has not heard of a dispute yet is asked again so many times, with so long between. */
 const AGAIN = 10;
 const AGAIN_MS = 1_000;
@@ -71,7 +71,8 @@ export class Rounds implements Disposable {
   readonly #convening = new Set<Digest>();
   /** Actions that are executed for a round. */
   readonly #executing = new Set<Digest>();
-  #takingPart = 0;
+  /** In how many rounds of whom this node takes part. */
+  readonly #takingPart = new Map<Key, number>();
   readonly #stop = new AbortController();
 
   constructor(parts: RoundsParts) {
@@ -100,10 +101,12 @@ export class Rounds implements Disposable {
     const own = this.#known(manifest, action).find(({ execution }) => execution.signer === attestationKeys.publicKey);
     if (own !== undefined) return this.#declined(from, action, "spoken", own);
     if (this.#finding(manifest, action).kind !== "disputed") return this.#declined(from, action, "not-disputed");
-    if (this.#takingPart >= askedByAll) return this.#declined(from, action, "busy");
+    const ofOne = this.#takingPart.get(from) ?? 0;
+    const ofAll = [...this.#takingPart.values()].reduce((sum, count) => sum + count, 0);
+    if (ofOne >= askedBy || ofAll >= askedByAll) return this.#declined(from, action, "busy");
     const withholding = this.#execute(action);
-    if (withholding === undefined) return this.#declined(from, action, "unable");
-    this.#takingPart++;
+    if (typeof withholding === "string") return this.#declined(from, action, withholding);
+    this.#takingPart.set(from, ofOne + 1);
     log.event("info", "round.asked", { action, peer: from });
     const promise = (shared: SharedResult | undefined): ReturnType<typeof commit> | undefined => {
       const attestation = shared && claimIn(shared);
@@ -113,8 +116,11 @@ export class Rounds implements Disposable {
     };
     return {
       found: withholding.found.then(promise),
+      revealed: () => withholding.revealed(),
       [Symbol.dispose]: () => {
-        this.#takingPart--;
+        const left = (this.#takingPart.get(from) ?? 1) - 1;
+        if (left === 0) this.#takingPart.delete(from);
+        else this.#takingPart.set(from, left);
         withholding[Symbol.dispose]();
         log.event("info", "round.revealed", { action, peer: from });
       },
@@ -150,7 +156,10 @@ export class Rounds implements Disposable {
     const revealing = Promise.withResolvers<void>();
     const waiting = new Map(domains.map((domain) => [domain, Promise.withResolvers<void>()]));
     const round = { question, book, revealing: revealing.promise, ready: (domain: string) => waiting.get(domain)?.resolve() };
-    using own = this.#known(manifest, action).some(({ execution }) => this.#isOwn(execution.signer)) ? undefined : this.#execute(action);
+    const executing = this.#known(manifest, action).some(({ execution }) => this.#isOwn(execution.signer))
+      ? "unable"
+      : this.#execute(action);
+    using own = typeof executing === "string" ? undefined : executing;
     log.event("info", "round.convened", { action, domains: domains.length });
     const answers = domains.map((domain) => this.#askDomain(round, domain));
     const deadline = new AbortController();
@@ -222,17 +231,18 @@ export class Rounds implements Disposable {
     return true;
   }
 
-  /** Undefined where it cannot be executed here. What comes of it is withheld until that is disposed of. */
-  #execute(action: Digest): Withholding | undefined {
+  /** What comes of it is withheld until that is disposed of. @returns why not, where it is not executed here for this round */
+  #execute(action: Digest): Withholding | "busy" | "unable" {
     const { withheld, speak } = this.#parts;
-    if (!withheld.has(action)) this.#executing.delete(action);
+    for (const one of this.#executing) if (!withheld.has(one)) this.#executing.delete(one);
     const withholding = withheld.withhold(action);
+    if (withholding === undefined) return "busy";
     if (this.#executing.has(action) || speak(action)) {
       this.#executing.add(action);
       return withholding;
     }
     withholding[Symbol.dispose]();
-    return undefined;
+    return "unable";
   }
 
   /** Domains that are there, and of which nobody has said anything of an action, in the order in which they are to. */

@@ -26,6 +26,7 @@ function world(): { readonly withheld: Withheld; readonly told: SharedResult[]; 
 test("what comes of an action is withheld until everybody is done with it, whatever it was executed for", async () => {
   const { withheld, told } = world();
   const [first, second] = [withheld.withhold(made("a").entry.action), withheld.withhold(made("a").entry.action)];
+  assert.ok(first !== undefined && second !== undefined);
   const [held, other] = [made("a"), made("b")];
   assert.deepEqual(withheld.admit([held, other]), [other]);
   assert.deepEqual([await first.found, await second.found], [held, held]);
@@ -41,17 +42,14 @@ test("nothing is withheld for longer than agreed, nor without bounds, nor when t
   const { withheld, told, ring } = world();
   const { action } = made("a").entry;
   const late = withheld.withhold(action);
-  assert.deepEqual(
-    withheld.admit([1, 2, 3].map((at) => made("a", at))).map(({ execution }) => execution.startedAtMs),
-    [3],
-  );
+  assert.deepEqual(withheld.admit([1, 2, 3].map((at) => made("a", at))), []); // The third says what the others do.
   ring();
   assert.deepEqual([told.length, withheld.has(action)], [2, false]);
-  late[Symbol.dispose]();
+  late?.[Symbol.dispose]();
   assert.equal(told.length, 2);
   const never = withheld.withhold(action);
   ring();
-  assert.equal(await never.found, undefined);
+  assert.equal(await never?.found, undefined);
   withheld.withhold(action);
   withheld.admit([made("a")]);
   withheld[Symbol.dispose]();

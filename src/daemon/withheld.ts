@@ -15,9 +15,9 @@ export interface WithheldParts {
 }
 
 export interface WithheldOptions {
-  /** Nothing is withheld for longer, whatever others do. */
+  /** For one round nothing is withheld for longer, whatever others do; after so long no further one begins. */
   readonly mostMs: number;
-  /** Signed results that are withheld of one action; more are told. */
+  /** Signed results that are kept of one action; more say the same, and are dropped. */
   readonly mostOfOne: number;
 }
 
@@ -25,13 +25,23 @@ export interface WithheldOptions {
 export interface Withholding extends Disposable {
   /** What was found; undefined where all was over before. */
   readonly found: Promise<SharedResult | undefined>;
+  /** Its round is revealed. Resolves when those of all others who asked are, too, or are over. */
+  revealed(): Promise<void>;
+}
+
+interface Holder {
+  readonly found: PromiseWithResolvers<SharedResult | undefined>;
+  isRevealed: boolean;
+  endTimer: () => void;
 }
 
 interface Action {
-  readonly holders: Set<object>;
+  readonly holders: Set<Holder>;
   readonly made: SharedResult[];
-  readonly found: PromiseWithResolvers<SharedResult | undefined>;
-  readonly endTimer: () => void;
+  readonly allRevealed: PromiseWithResolvers<void>;
+  /** Nobody else can ask any more. */
+  isLate: boolean;
+  endTimer: () => void;
 }
 
 export class Withheld implements Disposable {
@@ -48,17 +58,28 @@ export class Withheld implements Disposable {
     return this.#actions.has(action);
   }
 
-  /** From now on what comes of it is withheld, until all who asked are done with it. */
-  withhold(action: Digest): Withholding {
-    const holder = {};
+  /**
+   * From now on what comes of it is withheld, until all who asked are done with it.
+   *
+   * @returns undefined where somebody has revealed already, or it is withheld for too long: nobody could keep it from this round
+   */
+  withhold(action: Digest): Withholding | undefined {
     const known = this.#actions.get(action) ?? this.#begin(action);
+    if (known.isLate) return undefined;
+    const holder: Holder = { found: Promise.withResolvers(), isRevealed: false, endTimer: () => undefined };
     known.holders.add(holder);
+    if (known.made[0] !== undefined) holder.found.resolve(known.made[0]);
+    const end = (): void => this.#end(action, known, holder);
+    holder.endTimer = this.#parts.after(this.#options.mostMs, end);
     return {
-      found: known.found.promise,
-      [Symbol.dispose]: () => {
-        known.holders.delete(holder);
-        if (known.holders.size === 0) this.#tell(action, known);
+      found: holder.found.promise,
+      revealed: () => {
+        holder.isRevealed = true;
+        known.isLate = true;
+        look(known);
+        return known.allRevealed.promise;
       },
+      [Symbol.dispose]: end,
     };
   }
 
@@ -66,9 +87,9 @@ export class Withheld implements Disposable {
   admit(made: readonly SharedResult[]): SharedResult[] {
     return made.filter((shared) => {
       const held = this.#actions.get(shared.entry.action);
-      if (held === undefined || held.made.length >= this.#options.mostOfOne) return true;
-      held.made.push(shared);
-      held.found.resolve(shared);
+      if (held === undefined) return true;
+      if (held.made.length < this.#options.mostOfOne) held.made.push(shared);
+      for (const { found } of held.holders) found.resolve(shared);
       return false;
     });
   }
@@ -82,18 +103,41 @@ export class Withheld implements Disposable {
     const held: Action = {
       holders: new Set(),
       made: [],
-      found: Promise.withResolvers(),
-      endTimer: this.#parts.after(this.#options.mostMs, () => this.#tell(action, held)),
+      allRevealed: Promise.withResolvers(),
+      isLate: false,
+      endTimer: () => undefined,
     };
+    const late = (): void => {
+      held.isLate = true;
+    };
+    held.endTimer = this.#parts.after(this.#options.mostMs, late);
     this.#actions.set(action, held);
     return held;
+  }
+
+  #end(action: Digest, held: Action, holder: Holder): void {
+    if (!held.holders.delete(holder)) return;
+    release(holder);
+    if (held.holders.size === 0) this.#tell(action, held);
+    else look(held);
   }
 
   #tell(action: Digest, held: Action): void {
     if (this.#actions.get(action) !== held) return;
     this.#actions.delete(action);
     held.endTimer();
-    held.found.resolve(undefined);
+    for (const holder of held.holders) release(holder);
+    held.holders.clear();
+    look(held);
     if (held.made.length > 0) this.#parts.publish(held.made);
   }
+}
+
+function release(holder: Holder): void {
+  holder.endTimer();
+  holder.found.resolve(undefined);
+}
+
+function look({ holders, allRevealed }: Action): void {
+  if ([...holders].every(({ isRevealed }) => isRevealed)) allRevealed.resolve();
 }

@@ -27,6 +27,7 @@ function partner(): { readonly takePart: () => RoundPart; begun: number; ended: 
       one.begun++;
       return {
         found: Promise.resolve({ commitment: COMMITMENT, opening: OPENING }),
+        revealed: () => Promise.resolve(),
         [Symbol.dispose]: () => void one.ended++,
       };
     },

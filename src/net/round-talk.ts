@@ -26,6 +26,8 @@ export interface RoundAsker {
 export interface RoundPart extends Disposable {
   /** Undefined where it could not be executed. */
   readonly found: Promise<{ readonly commitment: Commitment; readonly opening: Opening } | undefined>;
+  /** It is to be told. Resolves when it may be: when no other round about that action is still closed. */
+  revealed(): Promise<void>;
 }
 
 export interface RoundTalkParts {
@@ -68,7 +70,7 @@ export class RoundTalk {
       if (first?.kind !== "commitment" || !asker.committed(first)) return out(frames, "no commitment that counts");
       await asker.revealing;
       await this.#write(frames, { kind: "reveal" });
-      const told = await this.#read(frames, stepMs);
+      const told = await this.#read(frames, withheldMs);
       if (told?.kind !== "opening") return out(frames, "no opening");
       return await said(frames, told);
     } catch (error) {
@@ -95,11 +97,14 @@ export class RoundTalk {
   /** What was found is published at the end, whatever ends it. */
   async #takePart(frames: Frames, part: RoundPart): Promise<void> {
     using _ = part;
-    const found = await part.found;
+    // It is over when the stream is, also while this node executes.
+    const asked = this.#read(frames, withheldMs);
+    const found = await Promise.race([part.found, asked.then(() => undefined)]);
     if (found === undefined) return;
     await this.#write(frames, { kind: "commitment", ...found.commitment });
-    const asked = await this.#read(frames, withheldMs);
-    if (asked?.kind === "reveal") await this.#write(frames, { kind: "opening", ...found.opening });
+    if ((await asked)?.kind !== "reveal") return;
+    await part.revealed();
+    await this.#write(frames, { kind: "opening", ...found.opening });
   }
 
   #write(frames: Frames, frame: RoundFrame): Promise<void> {
