@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type NetworkPolicy, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
 import { judge } from "./judge.ts";
-import { admit, agree, codec, copyOf, found, machine, START, signed } from "./membership.fixture.ts";
+import { admit, agree, codec, copyOf, found, type Machine, machine, START, signed } from "./membership.fixture.ts";
 import { auditUnder, invitationsUnder, isLaxer, sharingUnder, toolchainsUnder } from "./policy.ts";
 import { attestedBy, executed, trustWorld } from "./trust.fixture.ts";
 
@@ -146,3 +146,41 @@ test("the reader goes by what the network has decided, and by its own policy whe
 });
 
 type Signer = ReturnType<typeof trustWorld>["signers"][number][number];
+
+test("what a member proposed ends with its membership: nobody can accept it any more", () => {
+  const [founder, junior] = [machine(1), machine(2)];
+  const network = found(founder, "home", { hasTrial: true });
+  admit(network, founder, junior, 1);
+  network.issue(founder.keys, { kind: "policy", number: 1, policy: { sharing: "release" } }, START);
+  agree(network, [founder]);
+  const policy = network.issue(junior.keys, { kind: "policy", number: 2, policy: {} }, START);
+  const domain = network.issue(junior.keys, { kind: "domain", name: "own" }, START);
+  assert.ok(policy.kind === "issued" && domain.kind === "issued");
+  agree(network, [founder]);
+  assert.equal(network.state?.proposals.size, 2);
+  network.issue(founder.keys, { kind: "revoke", member: junior.keys.publicKey }, START);
+  agree(network, [founder]);
+  for (const { id } of [policy.checked, domain.checked])
+    assert.deepEqual(network.issue(founder.keys, { kind: "accept", statement: id }, START), { kind: "refused", why: "proposal-unknown" });
+  assert.deepEqual(network.state?.policy.rules, { sharing: "release" });
+});
+
+test("what enough have accepted takes effect also where it became enough only because there are fewer domains", () => {
+  const people = [1, 2, 3, 4].map((number) => machine(number)) as [Machine, Machine, Machine, Machine];
+  const [founder, ...partners] = people;
+  const network = found(founder);
+  for (const [at, partner] of partners.entries()) {
+    network.issue(founder.keys, { kind: "domain", name: `d${at}` }, START);
+    admit(network, founder, partner, at, `d${at}`);
+  }
+  network.issue(founder.keys, { kind: "policy", number: 1, policy: { quorum: 2 } }, START);
+  agree(network, people);
+  assert.equal(network.issue(founder.keys, { kind: "policy", number: 2, policy: {} }, START).kind, "issued");
+  agree(network, people);
+  assert.deepEqual(network.state?.policy.rules, { quorum: 2 }, "one of four domains is not enough");
+  network.issue(partners[2].keys, { kind: "leave" }, START);
+  agree(network, people);
+  assert.deepEqual(network.state?.policy.rules, {}, "of three domains the chair is");
+  assert.equal(network.state?.proposals.size, 0);
+  assert.deepEqual(copyOf(network).state?.policy, network.state?.policy);
+});

@@ -170,8 +170,14 @@ export function copyState(state: State, epoch: State["epoch"] = state.epoch): St
   };
 }
 
-/** The same at the end of an epoch: who speaks for whom follows from what it decided. */
+/** The same at the end of an epoch: who speaks for whom follows from what it decided, and with them what of that which waits is enough. */
 export function seated(state: State): State {
+  const next = withCouncil(state);
+  for (const id of next.proposals.keys()) settle(next, id, next.epoch.number);
+  return withCouncil(next);
+}
+
+function withCouncil(state: State): State {
   return { ...state, council: councilOf(state.members, state.genesisDomain, (domain) => hasVoice(state, domain)) };
 }
 
@@ -288,7 +294,7 @@ function applyPolicy(
 
 function applyAccept(state: State, author: Key, statement: Digest, epoch: number | undefined): Refusal | undefined {
   const proposal = state.proposals.get(statement);
-  if (proposal === undefined) return "proposal-unknown";
+  if (proposal === undefined || !isActive(state, proposal.by)) return "proposal-unknown";
   if (![...state.council.speakers.values()].includes(author)) return "not-a-speaker";
   if (proposal.accepted.has(author)) return "accepted-already";
   state.proposals.set(statement, { ...proposal, accepted: new Set([...proposal.accepted, author]) });
@@ -307,7 +313,7 @@ function propose(state: State, id: Digest, by: Key, what: Proposal["what"]): Ref
 /** What enough have accepted takes effect. */
 function settle(state: State, id: Digest, epoch: number | undefined): void {
   const proposal = state.proposals.get(id);
-  if (proposal === undefined || !areEnough(state.council, proposal.accepted)) return;
+  if (proposal === undefined || !isActive(state, proposal.by) || !areEnough(state.council, proposal.accepted)) return;
   state.proposals.delete(id);
   const { by, what } = proposal;
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
@@ -390,7 +396,9 @@ function applyRevoke(state: State, author: Key, target: Key): Refusal | undefine
 
 function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined): void {
   const member = state.members.get(key);
-  if (member !== undefined) state.members.set(key, { ...member, standing, endedBy });
+  if (member === undefined) return;
+  state.members.set(key, { ...member, standing, endedBy });
+  for (const [id, { by, what }] of state.proposals) if (by === key && what.kind === "policy") state.proposals.delete(id);
 }
 
 function isOpen(invitation: Invitation | undefined, atMs: number): boolean {
