@@ -390,6 +390,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const own = { sharing: policy, toolchains: accepts };
     const told = { own, gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };
     const parts = { members, network, overlay, tunnels, work: shared, placement, codec, keys, attestationKeys, log, sources, ...told };
+    stack.defer(() => sharing.endRounds()); // First of all.
     const started = { ...parts, opened: stack.move() };
     const runtime = new NetworkRuntime(started);
     runtime.#decideSoon(LISTEN_FIRST_MS);

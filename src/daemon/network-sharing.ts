@@ -272,8 +272,7 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   [Symbol.dispose](): void {
     this.#stop.abort();
-    this.#rounds[Symbol.dispose]();
-    this.#withheld[Symbol.dispose](); // What it has found is not lost.
+    this.endRounds();
     this.#watch[Symbol.dispose]();
     this.#replicator[Symbol.dispose]();
     this.#keeper[Symbol.dispose]();
@@ -281,6 +280,12 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.convictions[Symbol.dispose]();
     this.#contradictions[Symbol.dispose]();
     this.#desk[Symbol.dispose]();
+  }
+
+  /** What this node has found is told while all are there who are to hear it: its log, too. */
+  endRounds(): void {
+    this.#rounds[Symbol.dispose]();
+    this.#withheld[Symbol.dispose]();
   }
 
   sign(unsigned: Unsigned): SharedResult | undefined {

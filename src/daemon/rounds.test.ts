@@ -186,6 +186,28 @@ test("who is late is out of the round, and what it says then does not count", { 
   assert.deepEqual(repeatingFor(convener, street), [2]);
 });
 
+test("who is slow is counted where nobody has told anything before it", { timeout: 60_000 }, async () => {
+  for (const isSilent of [true, false]) {
+    const { street } = dispute([1]);
+    const { sign } = machineAt(1);
+    // The one has promised nothing, and the other does not tell what it has promised.
+    const ask: Ask = async (_, { round }, asker) => {
+      const promised = claimIn(made(1, "x")) ?? assert.fail("not shareable");
+      if (!isSilent)
+        asker.committed(commit(sign, { network: state.network, round, action }, promised, randomBytes(32).toString("hex")).commitment);
+      await asker.revealing;
+      return { kind: "out", why: "" };
+    };
+    const convener = new Neighbour(street, 0, ask);
+    convener.rounds.speak(action, manifest);
+    await until(() => convener.asked === 1);
+    convener.isOver = true;
+    for (let turn = 0; turn < 32; turn++) await otherWork();
+    street.say(made(1, "x"));
+    assert.deepEqual(repeatingFor(convener, street), []);
+  }
+});
+
 test("who has spoken before says so, and counts", { timeout: 60_000 }, async () => {
   const { street, nodes } = dispute([0, 1]);
   const [convener, early] = nodes;

@@ -61,8 +61,12 @@ type Declined = Extract<RoundFrame, { kind: "declined" }>;
 interface Convened {
   readonly question: RoundQuestion;
   readonly book: Round;
+  /** Aborts when it is closed, or this node stops. */
+  readonly closed: AbortSignal;
   /** Resolves when what was promised may be told. */
   readonly revealing: Promise<void>;
+  /** Signers that have opened what they had promised. */
+  readonly opened: Set<Key>;
   readonly ready: (domain: string) => void;
 }
 
@@ -155,29 +159,34 @@ export class Rounds implements Disposable {
     const book = new Round({ network: members.network, round: question.round, action });
     const revealing = Promise.withResolvers<void>();
     const waiting = new Map(domains.map((domain) => [domain, Promise.withResolvers<void>()]));
-    const round = { question, book, revealing: revealing.promise, ready: (domain: string) => waiting.get(domain)?.resolve() };
+    const deadline = new AbortController();
+    const closed = AbortSignal.any([deadline.signal, this.#stop.signal]);
+    const ready = (domain: string): void => waiting.get(domain)?.resolve();
+    const round = { question, book, closed, revealing: revealing.promise, opened: new Set<Key>(), ready };
     const executing = this.#known(manifest, action).some(({ execution }) => this.#isOwn(execution.signer))
       ? "unable"
       : this.#execute(action);
     using own = typeof executing === "string" ? undefined : executing;
     log.event("info", "round.convened", { action, domains: domains.length });
     const answers = domains.map((domain) => this.#askDomain(round, domain));
-    const deadline = new AbortController();
-    const signal = AbortSignal.any([deadline.signal, this.#stop.signal]);
-    const all = Promise.all([own?.found, ...[...waiting.values()].map(({ promise }) => promise)]);
-    await Promise.race([all, this.#parts.wait(commitMs, signal).catch(() => undefined)]);
-    deadline.abort();
+    let hasFound = false;
+    const finding = own?.found.then((shared) => {
+      hasFound = shared !== undefined;
+    });
+    const all = Promise.all([finding, ...[...waiting.values()].map(({ promise }) => promise)]);
+    await Promise.race([all, this.#parts.wait(commitMs, closed).catch(() => undefined)]);
     book.close();
+    deadline.abort();
     const { length: committed } = book.committed;
     log.event("info", "round.closed", { action, committed, others: domains.length - committed });
     // What nobody tells nobody can repeat.
-    if (committed > 0 || own !== undefined) {
-      const spoken = this.#known(manifest, action).map(({ execution }) => execution.signer);
-      repeats.reveal(action, domains, spoken);
-    }
+    const signers = (): Key[] => this.#known(manifest, action).map(({ execution }) => execution.signer);
+    const takeBack = committed > 0 || hasFound ? repeats.reveal(action, domains, signers()) : undefined;
     own?.[Symbol.dispose]();
     revealing.resolve();
     await Promise.all(answers);
+    const hasTold = (signer: Key): boolean => book.committed.includes(signer) || (own !== undefined && this.#isOwn(signer));
+    if (round.opened.size === 0 && !hasFound && !signers().some(hasTold)) takeBack?.();
   }
 
   /** One member of a domain after the other, until one promises something. */
@@ -196,7 +205,8 @@ export class Rounds implements Disposable {
   }
 
   /** @returns whether nobody else of its domain need be asked */
-  async #askMember({ question, book, revealing, ready }: Convened, domain: string, key: Key, signer: Key): Promise<boolean> {
+  async #askMember(round: Convened, domain: string, key: Key, signer: Key): Promise<boolean> {
+    const { question, book, closed, revealing, ready } = round;
     const { ask, heard } = this.#parts;
     const asker: RoundAsker = {
       committed: (commitment) => {
@@ -204,23 +214,25 @@ export class Rounds implements Disposable {
         if (counts) ready(domain);
         return counts;
       },
+      closed,
       revealing,
     };
-    for (let count = 0; count < AGAIN; count++) {
+    for (let count = 0; count < AGAIN && !closed.aborted; count++) {
       const answer = await ask(key, question, asker);
-      if (answer.kind === "opening") return this.#open(question, book, signer, answer);
+      if (answer.kind === "opening") return this.#open(round, signer, answer);
       if (answer.kind === "declined" && answer.attestation !== undefined) heard(answer.attestation);
       if (answer.kind === "out" || answer.why === "spoken") return book.committed.includes(signer) || answer.kind === "declined";
       if (answer.why !== "not-disputed") return false;
-      await this.#parts.wait(AGAIN_MS, this.#stop.signal);
+      await this.#parts.wait(AGAIN_MS, closed).catch(() => undefined);
     }
     return false;
   }
 
-  #open({ action, manifest }: RoundQuestion, book: Round, signer: Key, opening: Opening): true {
+  #open({ question: { action, manifest }, book, opened }: Convened, signer: Key, opening: Opening): true {
     const { repeats, heard, openedFalsely, log } = this.#parts;
     const verdict = opening.attestation.manifest === manifest ? book.opens(signer, opening) : undefined;
     if (verdict?.kind === "counts") {
+      opened.add(signer);
       repeats.opened(action, signer);
       log.event("info", "round.opened", { action, signer });
       heard(opening.attestation);

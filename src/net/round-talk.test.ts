@@ -17,6 +17,7 @@ const QUESTION: RoundQuestion = { round: DIGEST, manifest: DIGEST, action: DIGES
 const COMMITMENT: Commitment = { digest: DIGEST, signature: new Uint8Array(64).fill(1) };
 const OPENING: Opening = { nonce: DIGEST, attestation, signature: new Uint8Array(64).fill(2) };
 const ROUND = "/cairn/round/1";
+const OPEN = new AbortController().signal;
 
 /** Takes part in every round, and knows how often it began and ended. */
 function partner(): { readonly takePart: () => RoundPart; begun: number; ended: number } {
@@ -53,6 +54,7 @@ test("what was promised is told when it is asked for, and not before", { timeout
   const promised: Commitment[] = [];
   const asked = talk.ask(b.members.self, QUESTION, {
     committed: (commitment) => promised.push(commitment) > 0,
+    closed: OPEN,
     revealing: revealing.promise,
   });
   await until(t, () => promised.length === 1);
@@ -64,9 +66,34 @@ test("what was promised is told when it is asked for, and not before", { timeout
   await until(t, () => other.ended === 1);
 
   // A commitment that does not count: nothing is told, and it is over for both.
-  assert.equal((await talk.ask(b.members.self, QUESTION, { committed: () => false, revealing: revealing.promise })).kind, "out");
+  assert.equal(
+    (await talk.ask(b.members.self, QUESTION, { committed: () => false, closed: OPEN, revealing: revealing.promise })).kind,
+    "out",
+  );
   await until(t, () => other.ended === 2);
-  assert.equal((await talk.ask("cd".repeat(32), QUESTION, { committed: () => true, revealing: revealing.promise })).kind, "out");
+  assert.equal(
+    (await talk.ask("cd".repeat(32), QUESTION, { committed: () => true, closed: OPEN, revealing: revealing.promise })).kind,
+    "out",
+  );
+});
+
+test("who has promised nothing is waited for no longer than until the round is closed", { timeout: 60_000 }, async (t) => {
+  const [a, b] = await two(t);
+  let ended = 0;
+  const slow: RoundPart = { found: new Promise(() => undefined), revealed: () => Promise.resolve(), [Symbol.dispose]: () => void ended++ };
+  let begun = 0;
+  const takePart = (): RoundPart => {
+    begun++;
+    return slow;
+  };
+  await RoundTalk.start({ network: b.network, codec, log, now: () => 0, takePart });
+  const talk = await RoundTalk.start({ network: a.network, codec, log, now: () => 0, takePart: () => assert.fail("nobody asks it") });
+  const closing = new AbortController();
+  const asked = talk.ask(b.members.self, QUESTION, { committed: () => true, closed: closing.signal, revealing: Promise.resolve() });
+  await until(t, () => begun === 1);
+  closing.abort();
+  assert.equal((await asked).kind, "out");
+  await until(t, () => ended === 1); // Nor does who executes keep the place of a round that is over.
 });
 
 test("whoever says something else is out, on either side", { timeout: 60_000 }, async (t) => {
@@ -98,7 +125,7 @@ test("whoever says something else is out, on either side", { timeout: 60_000 }, 
   const asking = await RoundTalk.start({ network, codec, log, now: () => 0, takePart: () => assert.fail("nobody asks it") });
   for (const said of [[], [{ kind: "opening", ...OPENING }], [{ kind: "commitment", ...COMMITMENT }]] as const) {
     answers = said;
-    const asked = asking.ask(a.members.self, QUESTION, { committed: () => true, revealing: Promise.resolve() });
+    const asked = asking.ask(a.members.self, QUESTION, { committed: () => true, closed: OPEN, revealing: Promise.resolve() });
     assert.equal((await asked).kind, "out");
   }
 });
@@ -112,7 +139,7 @@ test("a member's questions are answered so often in a minute, and no more", { ti
   };
   await RoundTalk.start({ network: b.network, codec, log, now: () => 0, takePart });
   const talk = await RoundTalk.start({ network: a.network, codec, log, now: () => 0, takePart });
-  const asker = { committed: () => true, revealing: Promise.resolve() };
+  const asker = { committed: () => true, closed: OPEN, revealing: Promise.resolve() };
   while ((await talk.ask(b.members.self, QUESTION, asker)).kind === "declined");
   assert.equal(asked, limits.trust.round.questions.perPlace);
 });

@@ -18,6 +18,8 @@ type Declined = Extract<RoundFrame, { kind: "declined" }>;
 export interface RoundAsker {
   /** @returns whether it counts: nothing more is asked of whose does not */
   committed(commitment: Commitment): boolean;
+  /** Aborts when nothing that is promised counts any more. */
+  readonly closed: AbortSignal;
   /** Resolves when what was promised may be told. */
   readonly revealing: Promise<void>;
 }
@@ -61,13 +63,20 @@ export class RoundTalk {
   /** Asks a member to take part, and waits to the end. Never rejects: whoever breaks off is out. */
   async ask(member: Key, question: RoundQuestion, asker: RoundAsker): Promise<RoundAnswer> {
     let frames: Frames | undefined;
+    let isPromised = false;
+    const late = (): void => {
+      if (!isPromised) frames?.abort("it is closed");
+    };
+    asker.closed.addEventListener("abort", late);
     try {
       const { stream } = await this.#parts.network.open(member, ROUND, stepMs);
       frames = framesOf(stream, frameBytes);
+      if (asker.closed.aborted) return out(frames, "it is closed");
       await this.#write(frames, { kind: "ask", ...question });
       const first = await this.#read(frames, commitMs);
       if (first?.kind === "declined") return await said(frames, first);
       if (first?.kind !== "commitment" || !asker.committed(first)) return out(frames, "no commitment that counts");
+      isPromised = true;
       await asker.revealing;
       await this.#write(frames, { kind: "reveal" });
       const told = await this.#read(frames, withheldMs);
@@ -75,6 +84,8 @@ export class RoundTalk {
       return await said(frames, told);
     } catch (error) {
       return out(frames, reasonOf(error));
+    } finally {
+      asker.closed.removeEventListener("abort", late);
     }
   }
 

@@ -24,13 +24,19 @@ export class Repeats {
     this.#revealed = new Generations(most);
   }
 
-  /** Something about an action is about to be revealed. @param spoken signers that have said something before */
-  reveal(action: Digest, domains: Iterable<string>, spoken: Iterable<Key>): void {
+  /** Something about an action is about to be revealed. @param spoken signers that have said something before @returns takes that back: nobody has told anything */
+  reveal(action: Digest, domains: Iterable<string>, spoken: Iterable<Key>): () => void {
     const before = this.#revealed.get(action);
     const asked = new Set([...(before?.asked ?? []), ...domains]);
     // Who had spoken before the first reveal has repeated nobody; who has since, is of no asked domain or has repeated.
     const early = [...spoken].filter((signer) => before === undefined || before.counted.has(signer));
-    this.#revealed.set(action, { asked, counted: new Set([...(before?.counted ?? []), ...early]) });
+    const now = { asked, counted: new Set([...(before?.counted ?? []), ...early]) };
+    this.#revealed.set(action, now);
+    return () => {
+      if (this.#revealed.get(action) !== now) return;
+      if (before === undefined) this.#revealed.delete(action);
+      else this.#revealed.set(action, before);
+    };
   }
 
   /** A signer has opened what it had promised before. */
