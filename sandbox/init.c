@@ -164,8 +164,18 @@ static void rest(const sigset_t *waiting) {
     if (ppoll(&asker, 1, &moment, waiting) > 0) _exit(CANNOT_START); /* Everything else dies with the first process. */
 }
 
-/* Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are, and what was printed. */
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/*
+ * Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are, and what was printed: that no more
+ * often where many processes end, each of which wakes this one.
+ */
 static int await(pid_t program, const struct limits *limits, struct printed *printed, const sigset_t *waiting, int *status) {
+    uint64_t shown_us = 0;
     for (;;) {
         int ended;
         for (pid_t process; (process = waitpid(-1, &ended, WNOHANG)) > 0;)
@@ -174,7 +184,11 @@ static int await(pid_t program, const struct limits *limits, struct printed *pri
                 return made_too_many(limits) ? TOO_MANY_FILES : WITHIN_LIMITS; /* It may have been quicker than the looks. */
             }
         if (made_too_many(limits)) return TOO_MANY_FILES;
-        show(printed);
+        const uint64_t at_us = now_us();
+        if (at_us - shown_us >= LOOK_EVERY_MS * 1000) {
+            show(printed);
+            shown_us = at_us;
+        }
         rest(waiting);
     }
 }
@@ -250,12 +264,6 @@ static void tell_outputs(char **names, int count, uint64_t most) {
     for (int i = 0; i < count; i++) most = tell_output(directory, names[i], most);
 }
 
-static uint64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Returns how many words it has read. */
 static int read_limits(char **words, struct limits *limits) {
     uint64_t *const fields[] = {&limits->cpu_s,   &limits->memory,       &limits->processes, &limits->file_bytes,
@@ -320,6 +328,7 @@ int main(int argc, char **argv) {
     char byte;
     if (read(failed[0], &byte, 1) == 1) return CANNOT_START;
 
+    show(&printed); /* Of a job that is refused nobody sees the rest otherwise. */
     tell_status(status, verdict, took_us);
     tell_printed(TAG_STDOUT, printed.out, limits.printed);
     tell_printed(TAG_STDERR, printed.err, limits.printed);

@@ -108,7 +108,16 @@ test("a job that is given up is over, whatever of its walls was there", async (t
   if (sandbox === undefined) return;
   await using _ = sandbox;
   const digest = on.store.write(readFileSync(programThatWaits(on.directory)));
-  for (let atMs = 0; atMs < 40; atMs += 0.5) {
+  const full = new AbortController();
+  const started = performance.now();
+  const whole = sandbox.run(waiting(on.directory, digest), full.signal);
+  await Promise.all([
+    assert.rejects(whole, { name: "AbortError" }),
+    until(t, () => running(on.directory) === 1, 1).then(() => full.abort()),
+  ]);
+  const startMs = performance.now() - started;
+  for (let step = 0; step < 80; step++) {
+    const atMs = (step * 2 * startMs) / 80;
     const began = performance.now();
     const given = new AbortController();
     const run = sandbox.run(waiting(on.directory, digest), given.signal);
@@ -138,8 +147,8 @@ function running(argument: string): number {
   return commands.filter((command) => command.startsWith("/project/waits\0") && command.includes(argument)).length;
 }
 
-async function until(t: TestContext, isSo: () => boolean): Promise<void> {
-  while (!isSo()) await setTimeout(20, undefined, { signal: t.signal });
+async function until(t: TestContext, isSo: () => boolean, everyMs = 20): Promise<void> {
+  while (!isSo()) await setTimeout(everyMs, undefined, { signal: t.signal });
 }
 
 test("two inputs of one content are two files, as compilers tell files apart", async (t) => {

@@ -95,6 +95,8 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     // The first process ends when its input does, and with that one its whole namespace. Bubblewrap is not killed in the middle of
     // making one: it binds the first process to itself as the last thing it does, and what it had begun before would go on without it.
     child.stdin?.destroy();
+    // But a machine that swaps cannot wait: a first process that bubblewrap has not bound to itself yet still sees its input closed.
+    if (why === "memory") child.kill("SIGKILL");
     unheard = setTimeout(() => child.kill("SIGKILL"), limits.sandbox.unheardMs);
   };
   child.stdin?.on("error", () => undefined); // Nothing is ever written.
