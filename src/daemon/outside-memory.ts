@@ -10,8 +10,9 @@ import { getHeapStatistics, setFlagsFromString } from "node:v8";
 
 /** By how much memory may grow, %: while there is little outside of the heap, and else, which is as the daemon was started. */
 const GROWING = { little: 150, much: 30 } as const;
-/** Little is what one client or a few have on the way. */
-const LITTLE_BYTES = 33_554_432;
+/** Little is what one client or a few have on the way. What lies between is what it was before, or each collection would change it. */
+const LITTLE_BYTES = 16_777_216;
+const MUCH_BYTES = 50_331_648;
 
 let isWatching = false;
 
@@ -22,7 +23,8 @@ export function countOutsideMemoryWithHeap(): void {
   setFlagsFromString("--external-memory-accounted-in-global-limit");
   let growing: number = GROWING.much;
   const choose = (): void => {
-    const wanted = getHeapStatistics().external_memory <= LITTLE_BYTES ? GROWING.little : GROWING.much;
+    const bytes = getHeapStatistics().external_memory;
+    const wanted = bytes <= LITTLE_BYTES ? GROWING.little : bytes > MUCH_BYTES ? GROWING.much : growing;
     if (wanted !== growing) setFlagsFromString(`--heap-growing-percent=${wanted}`);
     growing = wanted;
   };
