@@ -7,6 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import { actionKey, type PassReason } from "../compile/index.ts";
 import type {
@@ -338,6 +339,8 @@ export class CompileFlow implements AsyncDisposable {
     if (voucher === undefined || !(await kept)) return;
     const { sharing, index } = this.#parts;
     const { manifest, toolchain } = understood;
+    // It may have been forgotten meanwhile, or another may have taken its place.
+    if (!isDeepStrictEqual(contentsOf(index.result(entry.action)), contentsOf(result))) return;
     const settled = voucher.placed || !entry.presumed ? { ...entry, presumed: false } : withoutPlace(manifest, entry);
     if (!sharing.vouched(member, { manifest, entry: settled, result }, toolchain.digest, voucher)) return;
     // Nobody would take that one back with the signature.
@@ -531,6 +534,11 @@ export class CompileFlow implements AsyncDisposable {
     }
     return { kind: "hit", placement, validity, again: false, isChecked, recalls, ...(brought !== undefined && { kept: brought.kept }) };
   }
+}
+
+/** What two results have in common that are the same. */
+function contentsOf(result: StoredResult | undefined): unknown {
+  return result && [result.stdout, result.stderr, result.outputs.map(({ path, role, digest, size }) => [path, role, digest, size])];
 }
 
 function derivedFrom(entry: ManifestEntry, { manifest }: Understood): ManifestEntry {
