@@ -1072,11 +1072,19 @@ export const limits = {
     unsentBytes: 536_870_912,
     /** A result is sent within this time. */
     sendMs: 300_000,
-    /** Signatures of results of one worker that are waited for, and for how long; results that a worker has yet to look at again and sign, and for how long. */
+    /** Signatures of results of one worker that are waited for, and for how long. */
     vouchersAwaited: 128,
     voucherMs: 600_000,
+    /** Results that a worker has yet to look at again and sign: of all members and of one, what is in memory and on disk for them, and for how long. */
     vouching: 64,
+    vouchingPerMember: 24,
+    vouchingBytes: 268_435_456,
     vouchingMs: 120_000,
+    /** What is signed for one member: so many at once, and so many a second on average. */
+    vouchedBurst: 240,
+    vouchedPerSecond: 4,
+    /** Results that members executed for this node and signed: so many are told apart from what others offer. */
+    askedForRemembered: 100_000,
     /** A machine whose owner has not built for so long is idle. */
     idleMs: 300_000,
     /** A link as short as this carries bytes as fast as they are compressed. */
@@ -1228,6 +1236,8 @@ export const limits = {
     lookedAgain: 65_536,
     /** Requests that are judged again when the policy has changed. */
     judgedAgain: 4_194_304,
+    /** What a node executed is signed so often for others, and not once more. */
+    vouchedPerAction: 2,
     /** What is looked at of an action: attestations of one signer, the newest, and of one domain. */
     knownPerSigner: 4,
     knownPerGroup: 16,

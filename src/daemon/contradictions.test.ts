@@ -12,13 +12,22 @@ assert.ok(self !== undefined && one !== undefined && other !== undefined);
 
 test("what nobody believable vouches for any more is forgotten, once for each action; what was executed here stays", async () => {
   const of = (what: string, signer: typeof self): SharedResult => sharedBy(world.state.network, signer, executed(what, "x"));
-  const shelf = [of("own", self), of("own", one), of("believed", one), of("believed", other), of("doubted", one), of("doubted", other)];
+  const shelf = [
+    of("own", self),
+    of("own", one),
+    of("believed", one),
+    of("believed", other),
+    of("doubted", one),
+    of("doubted", other),
+    of("asked", one),
+  ];
   const [forgotten, recalled] = [[] as string[], [] as string[]];
   const believed = executed("believed", "x").entry.action;
   using contradictions = new Contradictions({
     shelf: { results: (manifest) => shelf.filter((shared) => shared.manifest === manifest) },
     index: { forget: (action) => void forgotten.push(action) },
     isBelieved: ({ entry, execution }) => entry.action === believed && execution.signer === other.attestationKey,
+    isAskedFor: ({ entry }) => entry.action === executed("asked", "x").entry.action,
     self: self.attestationKey,
     recalled: () => void recalled.push("now"),
     log: silentLog,

@@ -12,6 +12,8 @@ export interface ContradictionsParts {
   readonly index: Pick<ResultIndex, "forget">;
   /** Whether the reader's rule still holds for it. */
   readonly isBelieved: (shared: SharedResult) => boolean;
+  /** Whether it was executed for this node, which took it from who executed it, and nothing but too few others speaks against it. */
+  readonly isAskedFor: (shared: SharedResult) => boolean;
   /** This node's attestation key: what it has executed itself stays. */
   readonly self: Key;
   /** What was answered before may not hold any more. */
@@ -64,9 +66,9 @@ export class Contradictions implements Disposable {
   }
 
   #lookAt(manifest: Digest): void {
-    const { shelf, index, isBelieved, self, recalled, log } = this.#parts;
+    const { shelf, index, isBelieved, isAskedFor, self, recalled, log } = this.#parts;
     for (const [action, vouched] of Map.groupBy(shelf.results(manifest), ({ entry }) => entry.action)) {
-      if (vouched.some(({ execution }) => execution.signer === self) || vouched.some(isBelieved)) continue;
+      if (vouched.some(({ execution }) => execution.signer === self) || vouched.some(isBelieved) || vouched.some(isAskedFor)) continue;
       index.forget(action);
       recalled(action);
       log.event("warn", "sharing.contradicted", { action, manifest, signer: vouched[0]?.execution.signer ?? "" });

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Digest, type DirectoryKind, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import { type Digest, type DirectoryKind, Generations, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import type {
   Attestation,
   BlobSwarm,
@@ -135,6 +135,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
   readonly #withheld: Withheld;
   readonly #rounds: Rounds;
+  /** Who executed what for this node, and signed it. */
+  readonly #askedFor = new Generations<string, true>(limits.work.askedForRemembered);
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
     const desk = new AttestationDesk(parts);
@@ -172,8 +174,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#desk = desk;
     this.#own = policy;
     const isBelieved = (shared: SharedResult): boolean => this.#judge(shared).kind === "believed";
+    const isAskedFor = (shared: SharedResult): boolean => this.#isAskedFor(shared);
     const { recalled, attestationKeys } = parts;
-    this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, self: attestationKeys.publicKey, recalled, log });
+    this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, isAskedFor, self: attestationKeys.publicKey, recalled, log });
     this.convictions = new Convictions({
       ...parts,
       known: (manifest, action) => desk.of(manifest, action),
@@ -313,11 +316,18 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   /** Signs what this node has executed for a member, who keeps it, and tells others that it has. */
   vouch(unsigned: Unsigned): SharedResult | undefined {
-    const shared = this.sign(unsigned);
+    const shared = this.#isSignedEnough(unsigned) ? undefined : this.sign(unsigned);
     // Of what it is asked about in a round nobody hears before that is over, whoever has asked for it.
     if (shared === undefined || this.#withheld.admit([shared]).length === 0) return undefined;
     this.#tell([shared]);
     return shared;
+  }
+
+  /** Once more says nothing new, and pushes something else out of what is known of this node. */
+  #isSignedEnough({ manifest, entry }: Unsigned): boolean {
+    const self = this.#parts.attestationKeys.publicKey;
+    const own = this.#desk.of(manifest, entry.action).filter(({ execution }) => execution.signer === self);
+    return own.length >= limits.trust.vouchedPerAction;
   }
 
   vouched(
@@ -333,7 +343,14 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     return isAttested(members.network, shared) ? shared : undefined;
   }
 
+  /** Nobody differs, and its signer is in good standing: it was good enough when it came, whatever the policy wants of others' results. */
+  #isAskedFor(shared: SharedResult): boolean {
+    const judged = this.#askedFor.has(askedForKey(shared)) ? this.#judge(shared) : undefined;
+    return judged?.kind === "refused" && judged.why === "too-few-domains";
+  }
+
   keepOthers(made: readonly SharedResult[]): void {
+    for (const shared of made) this.#askedFor.set(askedForKey(shared), true);
     this.shelf.put(made);
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
@@ -429,6 +446,10 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     this.#parts.log.event("info", "sharing.recalled", { signers: signers.size, forgotten });
     if (forgotten > 0) this.#parts.recalled();
   }
+}
+
+function askedForKey({ entry, execution }: SharedResult): string {
+  return `${entry.action} ${execution.signer}`;
 }
 
 function after(ms: number, done: () => void): () => void {

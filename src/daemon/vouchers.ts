@@ -1,12 +1,13 @@
 /**
  * Signatures for what members had executed here: one after the other, and only while a slot is left over that nobody waits for.
  *
- * Knows: how many wait, and for how long. Does not know: what may be signed, or how.
+ * Knows: how many wait, how large they are, and for how long. Does not know: what may be signed, or how.
  */
 import type { Key, Log } from "../base/index.ts";
-import { limits, reasonOf } from "../base/index.ts";
+import { Generations, limits, reasonOf } from "../base/index.ts";
 import type { Execution, SharedResult, Voucher } from "../contracts/index.ts";
 import { type Executed, Facts, type Witness } from "../flows/index.ts";
+import { Allowance } from "../net/index.ts";
 
 export interface VouchersParts {
   readonly witness: Pick<Witness, "look">;
@@ -27,12 +28,16 @@ export interface ForSigning extends Executed {
   /** ms since the epoch */
   readonly startedAtMs: number;
   readonly endedAtMs: number;
+  /** Of its inputs, which are held for it. */
+  readonly inputBytes: number;
 }
 
 interface Waiting {
   readonly made: ForSigning;
   /** Inputs that it needs. */
   readonly held: AsyncDisposable;
+  /** What is kept for it until it has been looked at. */
+  readonly bytes: number;
   readonly since: number;
   readonly resolve: (voucher: Voucher | undefined) => void;
 }
@@ -43,6 +48,11 @@ const LOOK_MS = 100;
 export class Vouchers implements AsyncDisposable {
   readonly #parts: VouchersParts;
   readonly #waiting: Waiting[] = [];
+  /** Of each member, those that wait or are being looked at. */
+  readonly #countOf = new Map<Key, number>();
+  #count = 0;
+  #bytes = 0;
+  readonly #allowances = new Generations<Key, Allowance>(limits.peers);
   readonly #facts = new Facts();
   readonly #stop = new AbortController();
   #working: Promise<void> | undefined;
@@ -52,14 +62,21 @@ export class Vouchers implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  get hasRoom(): boolean {
-    return this.#waiting.length < limits.work.vouching && !this.#stop.signal.aborted;
+  /** Whether that one may wait, too. */
+  hasRoom(made: ForSigning): boolean {
+    const { vouching, vouchingPerMember, vouchingBytes } = limits.work;
+    if (this.#stop.signal.aborted || this.#count >= vouching || (this.#countOf.get(made.from) ?? 0) >= vouchingPerMember) return false;
+    return this.#bytes + bytesOf(made) <= vouchingBytes;
   }
 
   /** Never rejects. @param held is disposed of when it has been looked at, or is not looked at any more */
   add(made: ForSigning, held: AsyncDisposable): Promise<Voucher | undefined> {
     const { promise, resolve } = Promise.withResolvers<Voucher | undefined>();
-    this.#waiting.push({ made, held, since: this.#parts.now(), resolve });
+    const bytes = bytesOf(made);
+    this.#waiting.push({ made, held, bytes, since: this.#parts.now(), resolve });
+    this.#countOf.set(made.from, (this.#countOf.get(made.from) ?? 0) + 1);
+    this.#count++;
+    this.#bytes += bytes;
     this.#lookSoon(0);
     return promise;
   }
@@ -96,6 +113,10 @@ export class Vouchers implements AsyncDisposable {
   async #voucher(made: ForSigning): Promise<Voucher | undefined> {
     const { witness, sign, log } = this.#parts;
     const facts = { peer: made.from, source: made.asked.source };
+    if (!this.#allowanceOf(made.from).take(1, this.#parts.now())) {
+      log.event("debug", "work.not-signed", { ...facts, why: "too many" });
+      return undefined;
+    }
     try {
       const seen = await witness.look(made, this.#facts, this.#stop.signal);
       if (seen.kind === "unclear") {
@@ -114,8 +135,29 @@ export class Vouchers implements AsyncDisposable {
     }
   }
 
-  async #end({ held, resolve }: Waiting, voucher: Voucher | undefined): Promise<void> {
+  /** Each signature is kept and told to all: nobody has so many made that others fall out. */
+  #allowanceOf(member: Key): Allowance {
+    const known = this.#allowances.get(member);
+    if (known !== undefined) return known;
+    const { vouchedBurst: burst, vouchedPerSecond: perSecond } = limits.work;
+    const allowance = new Allowance({ burst, perSecond }, this.#parts.now());
+    this.#allowances.set(member, allowance);
+    return allowance;
+  }
+
+  async #end({ made, held, bytes, resolve }: Waiting, voucher: Voucher | undefined): Promise<void> {
     resolve(voucher);
+    this.#count--;
+    this.#bytes -= bytes;
+    const left = (this.#countOf.get(made.from) ?? 1) - 1;
+    if (left > 0) this.#countOf.set(made.from, left);
+    else this.#countOf.delete(made.from);
     await held[Symbol.asyncDispose]();
   }
+}
+
+/** What is held for it: a part of a buffer holds all of it. */
+function bytesOf({ done: { stdout, stderr, outputs }, inputBytes }: ForSigning): number {
+  const buffers = new Set([stdout, stderr, ...outputs.map(({ content }) => content)].map(({ buffer }) => buffer));
+  return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, inputBytes);
 }

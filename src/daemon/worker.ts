@@ -137,7 +137,7 @@ export class Worker implements WorkDesk {
   }
 
   async compile(from: Key, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
-    const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0 };
+    const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0, heldBytes: 0 };
     const look = (): Promise<Looked> => this.#parts.compiles.look(action, from, signal);
     const may = { admits: this.#parts.admits(from), most: work.most };
     const { request } = action;
@@ -146,7 +146,13 @@ export class Worker implements WorkDesk {
   }
 
   async act(from: Key, action: GeneralAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
-    const job = { from, toolchain: action.system, source: (action.arguments[0] ?? "").slice(0, work.detailCharacters), bytesIn: 0 };
+    const job = {
+      from,
+      toolchain: action.system,
+      source: (action.arguments[0] ?? "").slice(0, work.detailCharacters),
+      bytesIn: 0,
+      heldBytes: 0,
+    };
     const system = this.#parts.system();
     const look = async (): Promise<Looked | Outcome> =>
       action.system === system
@@ -196,9 +202,11 @@ export class Worker implements WorkDesk {
     const outcome = outcomeOf(await this.#parts.sandbox.run(ran, signal), queuedMs);
     const endedAtMs = Math.max(startedAtMs, Date.now()); // Clocks are set.
     const { vouchers } = this.#parts;
-    if (outcome.kind !== "done" || outcome.exitCode !== 0 || terms.asked === undefined || !vouchers.hasRoom) return outcome;
+    if (outcome.kind !== "done" || outcome.exitCode !== 0 || terms.asked === undefined) return outcome;
+    const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs, inputBytes: job.heldBytes };
+    // Whoever asked waits for one, and is told at once that none comes.
+    if (!vouchers.hasRoom(made)) return { ...outcome, voucher: Promise.resolve(undefined) };
     running.dispose();
-    const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs };
     return { ...outcome, voucher: vouchers.add(made, held.move()) };
   }
 
@@ -255,6 +263,7 @@ export class Worker implements WorkDesk {
         return error.facts.what === "assembling" ? { kind: "busy" } : { kind: "refused", reason: "too_much", detail: "inputs" };
       }
     }
+    job.heldBytes = stage.bytes;
     return stage.bytes > work.inputBytes ? { kind: "refused", reason: "too_much", detail: "inputs" } : undefined;
   }
 
@@ -309,6 +318,8 @@ interface Job {
   /** Or the program. */
   readonly source: string;
   bytesIn: number;
+  /** Of all inputs, once they are here. */
+  heldBytes: number;
 }
 
 /** What compiles and general actions have in common. */

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { limits, silentLog } from "../base/index.ts";
+import { type ForSigning, Vouchers } from "./vouchers.ts";
+
+const { vouchingBytes, vouchingPerMember, vouching, vouchedBurst } = limits.work;
+const held = { [Symbol.asyncDispose]: async () => undefined };
+const nothing = Buffer.alloc(0);
+
+function made(from: string, inputBytes: number, content: Buffer = nothing): ForSigning {
+  const outputs = content.length === 0 ? [] : [{ name: "o", content }];
+  const done = { kind: "done", exitCode: 0, stdout: nothing, stderr: nothing, outputs, used: {}, queuedMs: 0 };
+  return { from, asked: { source: "a.c" }, done, inputBytes, startedAtMs: 0, endedAtMs: 0 } as unknown as ForSigning;
+}
+
+function vouchers(slot: () => Disposable | undefined, looked: () => void = () => undefined): Vouchers {
+  const look = async (): Promise<{ kind: "unclear"; why: string }> => {
+    looked();
+    return { kind: "unclear", why: "" };
+  };
+  return new Vouchers({ witness: { look }, sign: () => undefined, slot, log: silentLog, now: () => 0 });
+}
+
+test("what waits is bounded in all: by what it holds, and of each member in number", async () => {
+  await using full = vouchers(() => undefined);
+  assert.ok(!full.hasRoom(made("one", vouchingBytes + 1)));
+  void full.add(made("one", vouchingBytes - 1_000), held);
+  assert.ok(full.hasRoom(made("other", 900)));
+  const part = Buffer.from(new ArrayBuffer(2_000), 0, 10);
+  assert.ok(!full.hasRoom(made("other", 0, part)), "all of a buffer is held for a part of it");
+
+  await using many = vouchers(() => undefined);
+  for (let i = 0; i < vouchingPerMember; i++) void many.add(made("one", 0), held);
+  assert.deepEqual([many.hasRoom(made("one", 0)), many.hasRoom(made("other", 0))], [false, true]);
+  for (let i = vouchingPerMember; i < vouching; i++) void many.add(made(`${i}`, 0), held);
+  assert.ok(!many.hasRoom(made("other", 0)));
+});
+
+test("what has been looked at leaves its room; one member has so many signed at once", async () => {
+  let looks = 0;
+  await using busy = vouchers(
+    () => ({ [Symbol.dispose]: () => undefined }),
+    () => void looks++,
+  );
+  for (let i = 0; i < vouchedBurst + 5; i++) {
+    assert.ok(busy.hasRoom(made("one", vouchingBytes)));
+    await busy.add(made("one", vouchingBytes), held);
+    await Promise.resolve();
+  }
+  assert.equal(looks, vouchedBurst);
+  await busy.add(made("other", 0), held);
+  assert.equal(looks, vouchedBurst + 1);
+});
