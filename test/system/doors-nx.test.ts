@@ -71,7 +71,9 @@ test("Nx: another checkout gets what the first has built, and nothing that the d
       said,
     );
     if (code !== 0) assert.match(said, /Unauthorized: a token is needed: doors\.tokenFile/);
-    assert.deepEqual(doorsOf(counted(before, await node.counters())), counts, said);
+    const found = doorsOf(counted(before, await node.counters()));
+    // Nx ends at the first refusal: it may not have asked for the other target by then.
+    assert.deepEqual(found, code !== 0 && found.refused === 1 ? { refused: 1 } : counts, said);
     for (const directory of directories) assert.deepEqual(builtIn(directory), Array(2).fill(code === 0 ? "built" : "nothing"), what);
   }
 });
