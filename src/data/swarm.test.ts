@@ -114,7 +114,7 @@ for (const chunks of [1, 9.3])
 test("those who fetch the same blob give each other what they have", LONG, async (t) => {
   const [seeder, ...others] = await nodes(t, 5);
   assert.ok(seeder !== undefined);
-  const blob = blobOf(24);
+  const blob = blobOf(96); // So much that they have met long before the end, on a quick machine too.
   hold(seeder, blob);
   // They are told of the seeder only.
   const fetched = await Promise.all(others.map((node) => node.get(blob, [seeder.key])));
