@@ -12,7 +12,7 @@ import type { Project } from "./projects.ts";
 const SETTLE_MS = 1_200;
 
 /** Quiet is what the daemon calls it, and a look more. */
-const CALM = { lookEveryMs: limits.quietMs + 1_500, cpuMs: 15 } as const;
+const CALM = { lookEveryMs: limits.quietMs + 1_500, cpuMs: 40 } as const;
 
 /**
  * Waits until what serves a contender in the background has nothing left to do: some work waits for a quiet moment.
