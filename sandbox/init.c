@@ -41,7 +41,7 @@
 #define LOOK_EVERY_MS 50
 
 enum { OUTPUT_FILE, OUTPUT_MISSING, OUTPUT_STRANGE, OUTPUT_TOO_LARGE };
-enum { WITHIN_LIMITS, TOO_MANY_FILES };
+enum { WITHIN_LIMITS, TOO_MANY_FILES, GIVEN_UP };
 
 struct limits {
     uint64_t cpu_s, memory, processes, file_bytes, printed, output_bytes, files;
@@ -157,11 +157,13 @@ static void wake(int signal) { (void)signal; }
 /*
  * Waits a moment, or until a child has ended. Standard input is open for as long as somebody wants this to go on: bubblewrap alone would leave
  * behind what it was just making when it was killed, and then nobody would end this.
+ *
+ * Returns whether somebody still does.
  */
-static void rest(const sigset_t *waiting) {
+static bool rest(const sigset_t *waiting) {
     struct pollfd asker = {.fd = 0, .events = POLLRDHUP};
     const struct timespec moment = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
-    if (ppoll(&asker, 1, &moment, waiting) > 0) _exit(CANNOT_START); /* Everything else dies with the first process. */
+    return ppoll(&asker, 1, &moment, waiting) <= 0;
 }
 
 static uint64_t now_us(void) {
@@ -189,7 +191,7 @@ static int await(pid_t program, const struct limits *limits, struct printed *pri
             show(printed);
             shown_us = at_us;
         }
-        rest(waiting);
+        if (!rest(waiting)) return GIVEN_UP;
     }
 }
 
@@ -328,7 +330,8 @@ int main(int argc, char **argv) {
     char byte;
     if (read(failed[0], &byte, 1) == 1) return CANNOT_START;
 
-    show(&printed); /* Of a job that is refused nobody sees the rest otherwise. */
+    show(&printed); /* Of a job that is refused or given up nobody sees the rest otherwise. */
+    if (verdict == GIVEN_UP) return CANNOT_START;
     tell_status(status, verdict, took_us);
     tell_printed(TAG_STDOUT, printed.out, limits.printed);
     tell_printed(TAG_STDERR, printed.err, limits.printed);

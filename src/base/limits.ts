@@ -1024,9 +1024,9 @@ export const limits = {
     unheardMs: 2_000,
     /**
      * What a job holds in memory is looked at for the first time, from one look to the next, and what a look may take to tell apart what processes
-     * share. Others' jobs hold that part of a machine's.
+     * share. Others' jobs hold that part of a machine's. A job that holds too much has so long to end by itself.
      */
-    memory: { lookAfterMs: 150, lookEveryMs: 100, lookMs: 1_000, othersPart: 0.5 },
+    memory: { lookAfterMs: 150, lookEveryMs: 100, lookMs: 1_000, othersPart: 0.5, unheardMs: 100 },
     /** The first run, which shows whether the walls stand. */
     probeMs: 10_000,
   },

@@ -92,12 +92,11 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
   const stop = (why: typeof end): void => {
     if (end !== undefined) return;
     end = why;
-    // The first process ends when its input does, and with that one its whole namespace. Bubblewrap is not killed in the middle of
-    // making one: it binds the first process to itself as the last thing it does, and what it had begun before would go on without it.
+    // When its input ends, the first process ends everything else, tells what that had printed until then, and ends. Bubblewrap is not killed in
+    // the middle of making one: it binds the first process to itself as the last thing it does, and what it had begun before would go on without it.
     child.stdin?.destroy();
-    // But a machine that swaps cannot wait: a first process that bubblewrap has not bound to itself yet still sees its input closed.
-    if (why === "memory") child.kill("SIGKILL");
-    unheard = setTimeout(() => child.kill("SIGKILL"), limits.sandbox.unheardMs);
+    // A machine that swaps cannot wait for long: a first process that bubblewrap has not bound to itself yet still sees its input closed.
+    unheard = setTimeout(() => child.kill("SIGKILL"), why === "memory" ? limits.sandbox.memory.unheardMs : limits.sandbox.unheardMs);
   };
   child.stdin?.on("error", () => undefined); // Nothing is ever written.
   const report = collect(child.stdout, run.reportBytes, () => stop("excess"), run.sift);

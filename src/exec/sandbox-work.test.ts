@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { digestOf } from "../base/index.ts";
 import type { ExecutorAction, ExecutorOutcome, Left } from "../contracts/index.ts";
 import { type Ground, ground, never, sandboxOn } from "./executors.fixture.ts";
@@ -158,6 +161,35 @@ test("what a program prints is shown while it runs, and all of it is in the outc
   const tooMuch = await sandbox.run({ ...working(on, "head -c 200000 /dev/zero", {}, []), show }, never);
   assert.ok(tooMuch.kind === "killed" && tooMuch.limit === "output", JSON.stringify(tooMuch));
 });
+
+test("of what is given up everything is shown that it had printed by then", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on);
+  if (sandbox === undefined) return;
+  // Given up as soon as it has printed, and so mostly before anybody has looked what it printed: in none of the rounds it must be lost.
+  for (let round = 0; round < 5; round++) {
+    const shown: Buffer[] = [];
+    const isOver = new AbortController();
+    const mark = `1000.${process.pid}${round}`;
+    const action = working(on, `echo late; exec sleep ${mark}`, {}, []);
+    const run = sandbox.run({ ...action, show: (_, bytes) => void shown.push(bytes) }, isOver.signal);
+    while (!isRunning(`sleep\0${mark}\0`)) await setTimeout(1, undefined, { signal: t.signal });
+    isOver.abort();
+    await assert.rejects(run, { name: "AbortError" });
+    assert.equal(Buffer.concat(shown).toString(), "late\n");
+    assert.equal(isRunning(`sleep\0${mark}\0`), false);
+  }
+});
+
+function isRunning(command: string): boolean {
+  return readdirSync("/proc").some((entry) => {
+    try {
+      return /^\d+$/.test(entry) && readFileSync(join("/proc", entry, "cmdline"), "latin1") === command;
+    } catch {
+      return false; // It has ended meanwhile.
+    }
+  });
+}
 
 test("many processes each of which holds little hold too much together", async (t) => {
   await using on = ground();
