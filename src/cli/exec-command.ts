@@ -266,7 +266,15 @@ function planLines(plan: unknown, command: readonly string[]): string[] {
     `  inputs   ${counted(numberIn(plan, "inputs"), "file")}`,
     `  programs ${listIn(plan, "programs").map(String).join(", ")}`,
     ...readDifferences(plan).map((one) => `  ${differenceText(one)}`),
+    ...inTheWay(field(plan, "inTheWay")),
   ];
+}
+
+function inTheWay(told: unknown): string[] {
+  const [why, advice] = [textIn(told, "why"), textIn(told, "advice")];
+  if (why === "") return [];
+  const line = field(told, "isCertain") === true ? `  refused  ${why}` : `  careful  ${why}, unless the command writes it again`;
+  return [line, ...(advice === "" ? [] : [`    ${advice}`])];
 }
 
 function readVariables(said: unknown): Record<string, string> {

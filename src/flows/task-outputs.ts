@@ -8,7 +8,7 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, 
 import { basename, dirname, join, posix, relative } from "node:path";
 import { CairnError, limits } from "../base/index.ts";
 import type { TaskLeft } from "../contracts/index.ts";
-import { placeOf, refuseForeign, told } from "./task-places.ts";
+import { demandPlaces, placeAhead, placeOf, refuseForeign, told } from "./task-places.ts";
 import type { TaskQuestion } from "./task-question.ts";
 
 type Where = Pick<TaskQuestion, "root" | "outputs">;
@@ -107,19 +107,15 @@ export async function placeLeft(
   placed: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { root, outputs, force } = question;
-  const ours = new Set([...placed, ...left.map(({ path }) => path)]);
+  const { outputs } = question;
+  const ours = oursOf(left, placed);
   const growing: Growing[] = [];
   try {
     for (const output of outputs) {
-      const own = left.filter(({ path }) => path === output || path.startsWith(`${output}/`));
+      const own = leftAt(left, output);
       if (own.length === 0) continue;
       const place = await placeOf(question, output);
-      if (!force) await refuseForeign(place, output, own[0]?.kind === "directory", ours);
-      const within = relative(root, place);
-      const out = own.find((one) => one.kind === "link" && leadsOut(within + one.path.slice(output.length), one.target));
-      if (out !== undefined)
-        throw new CairnError("usage", { why: `${out.path} would be a link that leads out of the project from ${within}` });
+      await refuse(question, { output, place, own }, ours);
       const grown = besides(place, "part");
       growing.push({ output, place, grown });
       await rm(grown, { recursive: true, force: true }); // What a crash has left.
@@ -132,6 +128,44 @@ export async function placeLeft(
   } finally {
     for (const { grown } of growing) await rm(grown, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/** Finds out what {@link placeLeft} would refuse, and changes nothing. @throws {CairnError} as placeLeft */
+export async function demandRoom(
+  question: Pick<TaskQuestion, "root" | "outputs" | "force">,
+  left: readonly Whole[],
+  placed: ReadonlySet<string>,
+): Promise<void> {
+  await demandPlaces(question);
+  try {
+    for (const output of question.outputs) {
+      const own = leftAt(left, output);
+      if (own.length > 0) await refuse(question, { output, place: await placeAhead(question.root, output), own }, oursOf(left, placed));
+    }
+  } catch (error) {
+    throw told(error);
+  }
+}
+
+function leftAt(left: readonly Whole[], output: string): Whole[] {
+  return left.filter(({ path }) => path === output || path.startsWith(`${output}/`));
+}
+
+function oursOf(left: readonly Whole[], placed: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...placed, ...left.map(({ path }) => path)]);
+}
+
+/** @throws {CairnError} usage where what was left cannot be put there */
+async function refuse(
+  { root, force }: Pick<TaskQuestion, "root" | "force">,
+  { output, place, own }: { readonly output: string; readonly place: string; readonly own: readonly Whole[] },
+  ours: ReadonlySet<string>,
+): Promise<void> {
+  if (!force) await refuseForeign(place, output, own[0]?.kind === "directory", ours);
+  const within = relative(root, place);
+  const out = own.find((one) => one.kind === "link" && leadsOut(within + one.path.slice(output.length), one.target));
+  if (out === undefined) return;
+  throw new CairnError("usage", { why: `${out.path} would be a link that leads out of the project from ${within}` });
 }
 
 async function write(place: string, one: Whole, umask: number, signal: AbortSignal): Promise<void> {

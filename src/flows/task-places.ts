@@ -5,7 +5,7 @@
  */
 import { constants } from "node:fs";
 import { access, lstat, mkdir, readdir, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, posix } from "node:path";
+import { basename, dirname, join, posix, relative } from "node:path";
 import { CairnError, systemCode } from "../base/index.ts";
 import type { TaskQuestion } from "./task-question.ts";
 
@@ -24,6 +24,12 @@ export async function demandPlaces({ root, outputs }: Pick<TaskQuestion, "root" 
   } catch (error) {
     throw told(error);
   }
+}
+
+/** Where an output would lie, behind the links on the way to it; nothing is made. @throws {CairnError} usage: something is in the way */
+export async function placeAhead(root: string, output: string): Promise<string> {
+  const above = await nearestAbove(root, output);
+  return join(await realpath(above), relative(above, join(root, output)));
 }
 
 /** The last directory on the way to an output that is there. */
@@ -83,6 +89,19 @@ export async function refuseForeign(place: string, output: string, isDirectory: 
     why: `${foreign} was not put there by this command, and would be lost with the directory that it is in`,
     advice: `move it away, or --force to replace ${output} with all that is in it`,
   });
+}
+
+/**
+ * The same before it is known what a command leaves: what lies there and no run of it has put there may be what it is about to write again.
+ *
+ * @throws {CairnError} usage
+ */
+export async function refuseUnknown({ root, outputs }: Pick<TaskQuestion, "root" | "outputs">, ours: ReadonlySet<string>): Promise<void> {
+  try {
+    for (const output of outputs) await refuseForeign(await placeAhead(root, output), output, true, ours);
+  } catch (error) {
+    throw told(error);
+  }
 }
 
 async function firstForeign(place: string, path: string, ours: ReadonlySet<string>): Promise<string | undefined> {

@@ -2,7 +2,7 @@
  * Tasks that whoever asks runs itself: the flow with everything around it made up.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -116,8 +116,25 @@ test("what cannot be placed is told before anything runs; what a first run may w
       of.ask(asked, () => undefined, signal),
       isTold,
     );
+    const { inTheWay } = await of.plan(asked, signal);
+    assert.match(inTheWay?.why ?? "", why);
+    assert.equal(inTheWay?.isCertain, true);
   }
   assert.deepEqual(kept, []);
+});
+
+test("what lies where a directory is to be put is told before, and that the command may write it again", async (t) => {
+  const [alone, bare] = [flow([], { left: [] }), flow([])];
+  const asked = { ...question(t, "make"), outputs: ["new/dist", "dist"] };
+  assert.equal((await alone.plan(asked, signal)).inTheWay, undefined);
+  mkdirSync(join(asked.root, "dist"));
+  writeFileSync(join(asked.root, "dist/mine"), "precious");
+  const { inTheWay } = await alone.plan(asked, signal);
+  assert.match(inTheWay?.why ?? "", /dist\/mine was not put there by this command/);
+  assert.equal(inTheWay?.isCertain, false);
+  assert.equal((await alone.plan({ ...asked, force: true }, signal)).inTheWay, undefined);
+  assert.equal((await bare.plan(asked, signal)).inTheWay, undefined, "in the checkout it writes there by itself");
+  assert.deepEqual(readdirSync(asked.root), ["dist"]);
 });
 
 test("what cannot be placed is kept all the same", async (t) => {

@@ -12,8 +12,8 @@ import type { From } from "./remembered.ts";
 import type { Statistics } from "./statistics.ts";
 import { TaskHistory } from "./task-history.ts";
 import { gatherInputs, type Wanted } from "./task-inputs.ts";
-import { missingOutputs, oddity, placeLeft, readLeft, type Whole } from "./task-outputs.ts";
-import { demandPlaces } from "./task-places.ts";
+import { demandRoom, missingOutputs, oddity, placeLeft, readLeft, type Whole } from "./task-outputs.ts";
+import { demandPlaces, refuseUnknown } from "./task-places.ts";
 import {
   bareEnvironment,
   projectPath,
@@ -54,6 +54,15 @@ export interface TaskPlan {
   readonly inputs: number;
   readonly programs: readonly string[];
   readonly differences: readonly Difference[];
+  readonly inTheWay: InTheWay | undefined;
+}
+
+/** Why the outputs could not be put where they belong. */
+export interface InTheWay {
+  readonly why: string;
+  readonly advice: string;
+  /** Otherwise it depends on what the command leaves. */
+  readonly isCertain: boolean;
 }
 
 /** Where a command runs; `why` says why not in a sandbox, where one was not refused. */
@@ -154,7 +163,25 @@ export class TaskFlow {
       inputs: task.inputs.files,
       programs: task.programs.map(({ path }) => path),
       differences: hit === undefined ? await this.#history.differences(task, signal) : [],
+      inTheWay: await this.#inTheWay(task, where, hit),
     };
+  }
+
+  /** What the run would be refused with, or what is in its place and may be lost. */
+  async #inTheWay(task: UnderstoodTask, { sandboxed }: Where, hit: TaskHit | undefined): Promise<InTheWay | undefined> {
+    if (hit === undefined && !sandboxed) return undefined; // It writes there by itself.
+    const placed = this.#history.placed(task);
+    let isCertain = true;
+    try {
+      await (hit === undefined ? demandPlaces(task.question) : demandRoom(task.question, hit.left, placed));
+      isCertain = false;
+      if (hit === undefined && !task.question.force) await refuseUnknown(task.question, placed);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof CairnError)) throw error;
+      const { path, system, why = `${path} cannot be written: ${system}`, advice = "" } = error.facts;
+      return { why: String(why), advice: String(advice), isCertain };
+    }
   }
 
   /**

@@ -123,6 +123,10 @@ async function failures(node: TestNode): Promise<void> {
   assert.equal(project.read("dist/mine"), "precious");
   project.write("src/a.txt", "another\n");
   assert.match((await make()).all, /dist\/mine was not put there by this command/);
+  if (await hasSandbox(node)) {
+    const { isHit, inTheWay } = JSON.parse((await make("--dry-run")).stdout) as { isHit: boolean; inTheWay: { isCertain: boolean } };
+    assert.deepEqual([isHit, inTheWay.isCertain], [true, true]);
+  }
   const forced = await make("--force");
   assert.equal(forced.code, 0);
   if (await hasSandbox(node)) assert.equal(forced.said.how, "hit", "what could not be placed was kept");
