@@ -51,7 +51,7 @@ export {
   type Statement,
 } from "./membership.ts";
 export type { NameRecord, SignedName } from "./names.ts";
-export { ownBytes } from "./own-bytes.ts";
+export { giveBack, ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";
 export { parseSize } from "./sizes.ts";

@@ -118,7 +118,8 @@ export interface Exchange {
   /**
    * Fetches blobs from members that may have them, and hands over each whose digest is right.
    *
-   * @param take keeps a blob; fetching goes on when it resolves. Large ones may be kept without it
+   * @param take keeps a blob; fetching goes on when it resolves, and the bytes are gone then: who needs them longer copies them. Large
+   * ones may be kept without it
    * @param kept is told of each that was, and how many bytes of it members gave this time
    * @returns those that could not be had
    */

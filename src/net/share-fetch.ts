@@ -4,7 +4,7 @@
  * Knows: what is unfinished, and how much of it there may be. Does not know: streams, or where blobs are kept.
  */
 import { createHash, type Hash } from "node:crypto";
-import { CairnError, type Digest, digestAside, type Key, limits } from "../base/index.ts";
+import { CairnError, type Digest, digestAside, giveBack, type Key, limits } from "../base/index.ts";
 import type { BlobDigests } from "../contracts/index.ts";
 import type { Answer, BlobPiece } from "../wire/index.ts";
 import type { Asking } from "./share-asker.ts";
@@ -96,6 +96,7 @@ class Unfinished {
 }
 
 const NOTHING = new Uint8Array(0);
+const DONE = Promise.resolve();
 
 export class Fetcher {
   readonly #source: (key: Key) => Source | undefined;
@@ -169,26 +170,36 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
     source.finished();
     signal.throwIfAborted();
     await take(blob.wanted.digest, bytes);
+    // Of one that came in a single piece this is the frame's memory, in which there may be others.
+    if (!isSmall(blob.wanted)) giveBack(bytes.buffer);
   };
-  const piece = (part: BlobPiece, hashed: Hashed | undefined): void => {
+  /** @returns settles when the piece's memory is not needed any more */
+  const piece = (part: BlobPiece, hashed: Hashed | undefined): Promise<void> => {
     const blob = blobs[part.index];
     if (blob === undefined || !left.has(blob) || absent.has(blob)) throw new CairnError("frame-invalid", { what: "index" });
     if (part.absent) {
       absent.add(blob);
-      return source.missed();
+      source.missed();
+      return DONE;
     }
-    if (!blob.add(source.key, part, hashed)) return;
+    if (!blob.add(source.key, part, hashed)) return DONE;
     left.delete(blob);
     const keeping = keep(blob);
     keeping.catch(ended.reject);
     kept.push(keeping);
+    return keeping;
   };
   const forget = source.ask({
     question: { kind: "want-blobs", blobs: blobs.map(({ wanted, have }) => ({ ...wanted, from: have })) },
     part: (answer: Answer, digests: BlobDigests | undefined) => {
       if (answer.kind !== "blobs" || (answer.pieces.length === 0 && !answer.complete))
         throw new CairnError("frame-invalid", { what: "answer" });
-      for (const [i, part] of answer.pieces.entries()) piece(part, digests && { digest: digests[i] });
+      const uses = answer.pieces.map((part, i) => piece(part, digests && { digest: digests[i] }));
+      // Where keeping one fails it is not known who looks at it still.
+      Promise.all(uses).then(
+        () => giveBackAll(answer.pieces),
+        () => undefined,
+      );
       if (answer.complete && left.size > absent.size) throw new CairnError("frame-invalid", { what: "not complete" });
     },
     ended: () => ended.resolve(),
@@ -206,6 +217,11 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
     signal.removeEventListener("abort", abort);
   }
   return { absent: [...left], wrong };
+}
+
+/** Frames have memory of their own, and pieces are views of them. */
+function giveBackAll(pieces: readonly BlobPiece[]): void {
+  for (const piece of pieces) if (!piece.absent) giveBack(piece.bytes.buffer);
 }
 
 /** Small blobs together, each larger one for itself. */
