@@ -122,6 +122,15 @@ export interface Refused {
   readonly needed: number;
 }
 
+/** What others' results have to be worth now, for that project. */
+export interface Demand {
+  readonly sharing: string;
+  /** Whose word that is. */
+  readonly from: string;
+  /** The project's, where it is its word. */
+  readonly file: string;
+}
+
 export interface Explanation {
   readonly source: string;
   /** ms since the epoch, 0 when unknown */
@@ -134,6 +143,8 @@ export interface Explanation {
   readonly from: Origin | undefined;
   /** Whose result was there and not used. */
   readonly refused: Refused | undefined;
+  /** Undefined outside networks. */
+  readonly policy: Demand | undefined;
   readonly by: Errand | undefined;
   /** Why it was compiled here; "" where nobody else could have. */
   readonly here: string;
@@ -245,6 +256,7 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     differences: readDifferences(record),
     from: readFrom(field(record, "from")),
     refused: readRefused(field(record, "refused")),
+    policy: readDemand(field(record, "policy")),
     by: readErrand(field(record, "by")),
     here: textIn(record, "here"),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,
@@ -267,6 +279,11 @@ function readFrom(value: unknown): Origin | undefined {
     domains: listIn(value, "domains").filter((one) => typeof one === "string"),
     tier: textIn(value, "tier"),
   };
+}
+
+function readDemand(value: unknown): Demand | undefined {
+  const sharing = textIn(value, "sharing");
+  return sharing === "" ? undefined : { sharing, from: textIn(value, "from"), file: textIn(value, "file") };
 }
 
 function readRefused(value: unknown): Refused | undefined {

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { CairnError } from "../base/index.ts";
 import {
   type Counters,
+  type Demand,
   type Difference,
   type Errand,
   type Explanation,
@@ -167,11 +168,12 @@ const HERE: Readonly<Record<string, string>> = {
   busy: "no other machine had room",
   not_worth: "a core here would be free sooner than another machine would be done",
   nobody: "no other machine does such work for this one",
+  project_policy: "its project wants only what was executed here",
 };
 
 /** Why somebody's result is not believed. */
 const REFUSED: Readonly<Record<string, string>> = {
-  policy: "sharing.policy is self",
+  policy: "only what was executed here is used",
   "cut-off": "members of most domains could not be reached, and it is of another domain",
   signature: "whom it names has not signed it",
   discredited: "it was found to have signed what is not so",
@@ -199,6 +201,7 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     [hit === undefined ? "took" : "compiles in", found.durationMs <= 0 ? "" : duration(found.durationMs)],
     ["work of", found.from?.maker ?? ""],
     ["came from", found.from === undefined ? "" : journey(found.from)],
+    ["policy", found.policy === undefined ? "" : demand(found.policy)],
     ["vouched for", found.from === undefined ? "" : voucher(found.from)],
     ["compiled by", found.by === undefined ? "" : errand(found.by)],
     ["chosen", found.by === undefined ? "" : (THERE[found.by.why] ?? found.by.why)],
@@ -222,6 +225,12 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
 function doubt({ why, domains, needed }: Refused): string {
   if (why !== "too-few-domains") return REFUSED[why] ?? why;
   return `${domains} of ${needed} domains ${domains === 1 ? "vouches" : "vouch"} for it`;
+}
+
+/** release, as /work/.cairn.json demands */
+function demand({ sharing, from, file }: Demand): string {
+  if (from === "project") return `${sharing}, as ${file} demands`;
+  return `${sharing}, as ${from === "network" ? "the network demands" : "this machine is set to"}`;
 }
 
 /** home and partner: enough for sharing.policy team */

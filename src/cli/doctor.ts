@@ -200,9 +200,9 @@ function checkPath({ env, home }: Context): Check {
     : passed("PATH", "this shell calls the compilers directly; cairn run or cairn env change that");
 }
 
-async function checkDaemon({ control }: Context, path: "/doctor" | "/network/doctor", signal: AbortSignal): Promise<Check[]> {
+async function checkDaemon({ control, cwd }: Context, path: "/doctor" | "/network/doctor", signal: AbortSignal): Promise<Check[]> {
   try {
-    const checks = readChecks(await control.get(path, {}, signal));
+    const checks = readChecks(await control.get(path, path === "/network/doctor" ? { directory: cwd } : {}, signal));
     return [passed("daemon", "answers"), ...checks];
   } catch (error) {
     const { what, advice } = explainTrouble(error);

@@ -23,8 +23,13 @@ export async function askNetwork(
   return withDaemon(context, () => context.control.post(path, body, signal, deadlineMs), signal);
 }
 
-export async function lookNetwork(context: Context, path: string, signal: AbortSignal): Promise<unknown> {
-  return withDaemon(context, () => context.control.get(path, {}, signal), signal);
+export async function lookNetwork(
+  context: Context,
+  path: string,
+  signal: AbortSignal,
+  query: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
+  return withDaemon(context, () => context.control.get(path, query, signal), signal);
 }
 
 /** Troubles after which this machine is in no network, as before: nothing has begun that a daemon would go on with. */

@@ -76,7 +76,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .action((member, options) => finish(revoke(context, member, options, signal)));
 
   const group = add("policy", "tell or change what the network demands of its machines", [
-    ["cairn policy", "what the network demands, what this machine is configured to, and which of them holds"],
+    ["cairn policy", "what the network and this project (.cairn.json) demand, what this machine is configured to, and which of them holds"],
     ["cairn policy set sharing release", "from the next epoch on; a machine may be stricter, never laxer"],
     ["cairn policy set quorum own", "takes it back: each machine goes by its own; waits until others accept it, as what is laxer does"],
   ]);

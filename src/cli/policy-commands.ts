@@ -12,7 +12,7 @@ import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
 
 export async function policy(context: Context, options: Json, signal: AbortSignal): Promise<number> {
-  const told = await look(context, "/network/policy", signal);
+  const told = await look(context, "/network/policy", signal, { directory: context.cwd });
   const { paint, width } = context.terminal;
   answer(context.terminal, options.json, told, () => {
     const number = numberIn(told, "number");
@@ -28,7 +28,12 @@ export async function policy(context: Context, options: Json, signal: AbortSigna
       WHY[textIn(row, "from")] ?? "",
     ]);
     const head = ["setting", "holds here", "network", "this machine", "why"].map((title) => paint.dim(title));
-    return [`network ${paint.bold(textIn(told, "network"))}: ${by}`, ...fittedTable(head, rows, width), ...proposalLines(told, paint)];
+    return [
+      `network ${paint.bold(textIn(told, "network"))}: ${by}`,
+      ...fittedTable(head, rows, width),
+      ...projectLines(field(told, "project"), paint),
+      ...proposalLines(told, paint),
+    ];
   });
   return exitCodes.ok;
 }
@@ -52,6 +57,15 @@ export async function accept(context: Context, what: string, options: Json, sign
   const done = await ask(context, "/network/accept", { what }, signal);
   answer(context.terminal, options.json, done, () => [waitLine(done, textIn(done, "what"), context.terminal.paint)]);
   return exitCodes.ok;
+}
+
+/** What the project demands in which somebody asks. */
+function projectLines(project: unknown, paint: Paint): string[] {
+  const file = textIn(project, "file");
+  if (file === "") return [];
+  const trouble = textIn(project, "trouble");
+  const why = trouble === "" ? "" : `: ${trouble}, and so nothing is used but what was executed here`;
+  return [`${paint.name(file)} demands sharing ${paint.bold(textIn(project, "sharing"))} of all who build this project${why}`];
 }
 
 function proposalLines(told: unknown, paint: Paint): string[] {
@@ -84,4 +98,5 @@ const WHY: Readonly<Record<string, string>> = {
   machine: "this machine is stricter",
   own: "the network says nothing",
   decided: "the network says so",
+  project: "the project is stricter",
 };

@@ -45,8 +45,15 @@ export interface Sharing {
   /**
    * What others have for a request. Resolves at once, with nothing, when nobody says that there is something; a node that does not answer
    * in time has nothing. Never rejects but for `signal`.
+   *
+   * @param project what the project demands for which it is asked
    */
-  find(manifest: Digest, signal: AbortSignal): Promise<readonly Offer[]>;
+  find(manifest: Digest, project: SharingPolicy | undefined, signal: AbortSignal): Promise<readonly Offer[]>;
+  /**
+   * Whether what is kept here of a request is good enough for a project that demands this: own work is, and what others vouch for well enough.
+   * What machine and network demand has been seen to already.
+   */
+  mayUse(manifest: Digest, entry: ManifestEntry, project: SharingPolicy | undefined): boolean;
   /**
    * Brings an offer's blobs into the store.
    *

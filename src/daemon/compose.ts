@@ -160,6 +160,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         localTrees: { store, pins, kept: keptTrees, isQuiet: () => flow.quiet, capacityBytes: config.storeCapacityBytes },
         recalled,
         speak: (action) => flow.speak(action),
+        projectOf: (path) => flow.projectOf(path),
         desk: worker,
         capacity: {
           now: () => ({ ...worker.capacity(), takesToolchains: supply.takes }),
@@ -237,9 +238,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     },
     { places: workPlaces },
   );
-  const records = new HotRecords(
+  const records = HotRecords.open(
     { log },
-    { directory: paths.hot, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
+    { directory: paths.hot, kindFile: paths.hotKind, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
   );
   const hits = new HitsLog(paths.hitsLog);
   const quiet = async (signal: AbortSignal): Promise<void> => {

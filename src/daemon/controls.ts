@@ -186,12 +186,14 @@ export class NodeControls implements Controls {
     const by = served ? undefined : this.#worker(body.by);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
     const refused = outcome === "miss" ? this.#refused(body) : undefined;
+    const policy = this.#parts.network.tierFor(this.#parts.flow.projectOf(row.source));
     return {
       found: true,
       record: {
         ...told,
         differences,
         refused,
+        policy,
         from,
         by,
         source: row.source,

@@ -13,6 +13,7 @@ import {
   type SharingPolicy,
   type ToolchainsAccept,
 } from "../base/index.ts";
+import type { ProjectPolicy } from "../flows/index.ts";
 import {
   countedDomain,
   type Members,
@@ -69,30 +70,46 @@ export interface Proposed {
   readonly needed: number;
 }
 
-export function describePolicy(state: State, self: Key, own: OwnPolicy): object {
+/** What is demanded of a compile by whom, as far as it is about results of others. */
+export type ProjectWord = Pick<ProjectPolicy, "sharing" | "by" | "trouble">;
+
+const NO_WORD: ProjectWord = { sharing: undefined, by: "", trouble: "" };
+
+/** The reader's tier for a project, and whose word that is: the project's only where neither the network nor the machine says the same. */
+export function tierFor({ policy: { rules } }: State, own: OwnPolicy, { sharing, by, trouble }: ProjectWord): object {
+  const holds = sharingUnder(rules, own.sharing, sharing);
+  const from = holds === sharingUnder(rules, own.sharing) ? fromOf(rules.sharing, own.sharing, holds) : "project";
+  return { sharing: holds, from, file: from === "project" ? by : "", trouble };
+}
+
+/** @param project of the directory in which somebody asks */
+export function describePolicy(state: State, self: Key, own: OwnPolicy, project: ProjectWord = NO_WORD): object {
   const { number, by, epoch } = state.policy;
   return {
     network: state.name,
     number,
     epoch: epoch ?? null,
     by: by === undefined ? null : nameOf(state, by),
-    settings: SETTINGS.map((setting) => describeSetting(setting, state, own)),
+    settings: SETTINGS.map((setting) => describeSetting(setting, state, own, project)),
+    project: project.by === "" ? null : { file: project.by, sharing: project.sharing, trouble: project.trouble },
     proposals: describeProposals(state, self),
   };
 }
 
 /** What holds here, and whose word that is. */
-function describeSetting({ name, field }: Setting, { policy: { rules }, hasTrial }: State, own: OwnPolicy): object {
+function describeSetting({ name, field }: Setting, { policy: { rules }, hasTrial }: State, own: OwnPolicy, project: ProjectWord): object {
   const networks = field === "hasTrial" ? (hasTrial ? "on" : undefined) : rules[field];
   const machines = field === "sharing" ? own.sharing : field === "toolchains" ? own.toolchains : undefined;
   const holds =
     field === "sharing" ? sharingUnder(rules, own.sharing) : field === "toolchains" ? toolchainsUnder(rules, own.toolchains) : networks;
+  const here = field === "sharing" ? sharingUnder(rules, own.sharing, project.sharing) : holds;
   return {
     name,
     network: networks ?? null,
     machine: machines ?? null,
-    holds: holds ?? USUAL[field] ?? "off",
-    from: fromOf(networks, machines, holds),
+    ...(field === "sharing" && { project: project.sharing ?? null }),
+    holds: here ?? USUAL[field] ?? "off",
+    from: here === holds ? fromOf(networks, machines, holds) : "project",
   };
 }
 
@@ -256,15 +273,22 @@ function nameOf(state: State, key: Key): string {
 }
 
 /** For `cairn doctor --network`: what holds on this machine, and what it could do about what waits. */
-export function policyLines(state: State, self: Key, own: OwnPolicy): { readonly holds: string; readonly waits: readonly string[] } {
+export function policyLines(
+  state: State,
+  self: Key,
+  own: OwnPolicy,
+  project: ProjectWord = NO_WORD,
+): { readonly holds: string; readonly waits: readonly string[] } {
   const { number, rules } = state.policy;
-  const tier = sharingUnder(rules, own.sharing);
+  const tier = sharingUnder(rules, own.sharing, project.sharing);
   const why =
-    rules.sharing === undefined
-      ? "this machine's own"
-      : tier === own.sharing
-        ? `this machine's own; the network wants ${rules.sharing}`
-        : `the network's; this machine's own is ${own.sharing}`;
+    tier !== sharingUnder(rules, own.sharing)
+      ? `${project.by} demands it${project.trouble === "" ? "" : `, as ${project.trouble}`}`
+      : rules.sharing === undefined
+        ? "this machine's own"
+        : tier === own.sharing
+          ? `this machine's own; the network wants ${rules.sharing}`
+          : `the network's; this machine's own is ${own.sharing}`;
   const more = Object.entries(namedRules({ ...rules })).filter(([name]) => name !== "sharing" && name !== "trial");
   const demands = more.map(([name, value]) => `${name} ${value}`).join(", ");
   const holds = `sharing ${tier} (${why})${demands === "" ? "" : `; the network wants ${demands}`}${number === 0 ? "" : `; policy ${number}`}`;

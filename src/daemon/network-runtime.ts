@@ -71,7 +71,16 @@ import { NetworkLog, type NetworkLogParts } from "./network-log.ts";
 import type { EventCounts } from "./network-metrics.ts";
 import { startOverlay } from "./network-overlay.ts";
 import { NetworkPlacement, type PlacementSettings } from "./network-placement.ts";
-import { accept, changePolicy, describePolicy, type OwnPolicy, type Proposed, policyLines } from "./network-policy.ts";
+import {
+  accept,
+  changePolicy,
+  describePolicy,
+  type OwnPolicy,
+  type ProjectWord,
+  type Proposed,
+  policyLines,
+  tierFor,
+} from "./network-policy.ts";
 import { type KeptShelf, type LocalCopies, NetworkSharing } from "./network-sharing.ts";
 import { type LocalTrees, NetworkTrees } from "./network-trees.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, membersCalled, soleAdmin } from "./network-views.ts";
@@ -564,7 +573,8 @@ export class NetworkRuntime implements AsyncDisposable {
     return { ...metrics, copies: sharing.copies, overlay: this.#overlay.facts };
   }
 
-  doctorView(): NetworkCheck[] {
+  /** @param project of where somebody asks; undefined where that is not known */
+  doctorView(project?: ProjectWord): NetworkCheck[] {
     const { state, self } = this.members;
     const { network } = this;
     return checkNetwork({
@@ -580,7 +590,7 @@ export class NetworkRuntime implements AsyncDisposable {
       mdns: this.#mdns?.facts(),
       youngestMs: Math.max(0, ...[...(state?.members.values() ?? [])].map(({ admittedAtMs }) => admittedAtMs)),
       nowMs: Date.now(),
-      policy: state && policyLines(state, self, this.#own),
+      policy: state && policyLines(state, self, this.#own, project),
     });
   }
 
@@ -599,10 +609,16 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   /** What the network demands, what holds here and why; and what waits to be accepted. @throws {CairnError} network-absent */
-  policyView(): object {
+  policyView(project?: ProjectWord): object {
     const { state, self } = this.members;
     if (state === undefined) throw new CairnError("network-absent");
-    return describePolicy(state, self, this.#own);
+    return describePolicy(state, self, this.#own, project);
+  }
+
+  /** The reader's tier for a project, and whose word that is; undefined while nobody is known. */
+  tierFor(project: ProjectWord): object | undefined {
+    const { state } = this.members;
+    return state && tierFor(state, this.#own, project);
   }
 
   /** @throws {CairnError} usage, network-refused */

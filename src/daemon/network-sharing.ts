@@ -364,24 +364,24 @@ export class NetworkSharing implements SharingNetwork, Disposable {
    * What is new: who may be cut off from honest members by hostile ones hears neither dispute nor revocation, and takes only what machines of its
    * own domain made. What is here already is judged without that, or a quiet night would take it away.
    */
-  judge(shared: SharedResult): Judged {
+  judge(shared: SharedResult, project?: SharingPolicy): Judged {
     const { members, network } = this.#parts;
     const isOut = network.isolation !== undefined && !isOfOwnDomain(members, shared.execution.signer);
-    return isOut ? { kind: "refused", why: "cut-off", domains: 0, needed: 0 } : this.#judge(shared);
+    return isOut ? { kind: "refused", why: "cut-off", domains: 0, needed: 0 } : this.#judge(shared, project);
   }
 
-  #judge(shared: SharedResult): Judged {
+  #judge(shared: SharedResult, project?: SharingPolicy): Judged {
     const { state, self } = this.#parts.members;
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined)
       return { kind: "refused", why: state === undefined ? "no-members-known" : "signature", domains: 0, needed: 0 };
     const heard = this.#counted(state, claim);
     if (heard === undefined) return { kind: "refused", why: "too-few-domains", domains: 0, needed: 0 };
-    const verdict = judge(this.#reader(self, state), heard.claim, heard.known);
+    const verdict = judge({ ...this.#reader(self, state), project }, heard.claim, heard.known);
     if (verdict.kind === "refused") return verdict;
     const signers = verdict.certificate.map(({ execution }) => execution.signer);
     const domains = signers.map((signer) => voiceOf(state, signer) ?? "");
-    return { kind: "believed", tier: verdict.tier, domains, oneOf: this.#samples.oneOf(verdict.tier, signers) };
+    return { kind: "believed", tier: verdict.tier, domains, oneOf: this.#samples.oneOf(verdict.tier, signers, project) };
   }
 
   /** Whether independent domains came to a result, and by which policy; undefined while no members are known. */
@@ -412,6 +412,14 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   isOthers(action: Digest): boolean {
     const signers = this.shelf.signersOf(action);
     return signers.length > 0 && !signers.includes(this.#parts.attestationKeys.publicKey);
+  }
+
+  kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[] {
+    if (!this.isOthers(action)) return [];
+    return this.shelf.ofAction(action).map((shared) => {
+      const isAskedFor = project !== "self" && this.#isAskedFor(shared);
+      return { shared, judged: isAskedFor ? ASKED_FOR : this.#judge(shared, project) };
+    });
   }
 
   /** Who says to have executed an action of which a result is here, and whether that came of it. */
@@ -447,6 +455,9 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     if (forgotten > 0) this.#parts.recalled();
   }
 }
+
+/** Whoever let somebody work for it believes that one. */
+const ASKED_FOR: Judged = { kind: "believed", tier: "speculative", domains: [], oneOf: 1 };
 
 function askedForKey({ entry, execution }: SharedResult): string {
   return `${entry.action} ${execution.signer}`;

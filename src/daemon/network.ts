@@ -11,6 +11,7 @@ import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { CairnError, type Digest, isName, type Key, type Log, type NameRecord, type WorkCircle } from "../base/index.ts";
 import type { OwnCapacity, Placement, WorkDesk, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
+import type { ProjectPolicy } from "../flows/index.ts";
 import { LogFiles, NetworkState } from "../store/index.ts";
 import { loadTreeCodec } from "../wire/index.ts";
 import type { AttestationStore } from "./attestation-desk.ts";
@@ -49,6 +50,8 @@ export interface NetworkServiceParts {
   /** Called when results are gone that may have been served before. */
   readonly recalled: (action?: Digest) => void;
   readonly speak: RuntimeParts["speak"];
+  /** What the project demands that a file belongs to. */
+  readonly projectOf: (path: string) => ProjectPolicy;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
@@ -291,8 +294,17 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return { revoked: name, key, ...(await runtime.revoke(key)) };
   }
 
-  policy(): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.policyView());
+  policy({ directory }: { directory: string }): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.policyView(this.#projectAt(directory)));
+  }
+
+  /** The reader's tier for a project, and whose word that is; undefined while no network runs. */
+  tierFor(project: ProjectPolicy): object | undefined {
+    return this.#running?.runtime.tierFor(project);
+  }
+
+  #projectAt(directory: string): ProjectPolicy | undefined {
+    return directory === "" ? undefined : this.#parts.projectOf(`${directory}/.`);
   }
 
   async setPolicy({ setting, value }: { setting: string; value: string }): Promise<unknown> {
@@ -328,8 +340,8 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   /** @throws {CairnError} network-absent, or why the network does not start */
-  doctor(): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.doctorView());
+  doctor({ directory }: { directory: string }): Promise<unknown> {
+    return this.#alone(async () => (await this.#required()).runtime.doctorView(this.#projectAt(directory)));
   }
 
   async ping({ member }: { member: string }): Promise<unknown> {

@@ -13,6 +13,8 @@ export interface HomePaths {
   readonly ccacheSocket: string;
   readonly lock: string;
   readonly hot: string;
+  /** What records in `hot` look out for: see HotRecords. */
+  readonly hotKind: string;
   readonly hitsLog: string;
   readonly unresponsive: string;
   readonly starting: string;
@@ -34,6 +36,7 @@ export function prepareHome(home: Home): HomePaths {
     ccacheSocket: join(home.runDir, "ccache.sock"),
     lock: join(home.runDir, "daemon.lock"),
     hot: join(home.runDir, "hot"),
+    hotKind: join(home.runDir, "hot-kind"),
     hitsLog: join(home.runDir, "hits.log"),
     unresponsive: join(home.runDir, "unresponsive"),
     starting: join(home.runDir, "starting"),

@@ -34,15 +34,16 @@ export class Samples {
   }
 
   /** Of results that these vouch for, well enough for `tier`, one of so many is to be executed here, too. */
-  oneOf(tier: SharingPolicy, signers: readonly Key[]): number {
+  oneOf(tier: SharingPolicy, signers: readonly Key[], project?: SharingPolicy): number {
     if (tier === "speculative") return 1; // One domain alone.
-    return this.#isOfOneDomain ? this.#most : this.#proven.oneOf(signers, this.#most);
+    const most = this.#most(project);
+    return this.#isOfOneDomain ? most : this.#proven.oneOf(signers, most);
   }
 
   /** Of what is vouched for by who is proven. */
-  get #most(): number {
+  #most(project: SharingPolicy | undefined): number {
     const rules = this.#parts.members.state?.policy.rules ?? {};
-    return auditUnder(rules, sharingUnder(rules, this.#policy));
+    return auditUnder(rules, sharingUnder(rules, this.#policy, project));
   }
 
   /** This node has executed these: whoever else has is proven by that, or the contrary. */

@@ -21,27 +21,34 @@ const SHARED: SharedResult = {
 };
 const GIVEN: Given = { shared: [SHARED], blobs: new Map([[digestOf(BLOB), BLOB]]), following: [] };
 
+/** A network in which everything works, but for what the test is about. */
+function networkWith(parts: Partial<SharingNetwork>): SharingNetwork {
+  return {
+    exchange: { isOffered: true, whoHas: () => ["member"], results: async () => GIVEN, blobs: async () => assert.fail("it came along") },
+    directory: { find: async () => ["member"] },
+    shelf: { put: () => 0 },
+    sign: () => undefined,
+    keep: () => undefined,
+    policy: "team",
+    judge: () => BELIEVED,
+    vouch: () => undefined,
+    vouched: () => undefined,
+    keepOthers: () => undefined,
+    isOthers: () => true,
+    kept: () => [],
+    ...parts,
+  };
+}
+
+const BELIEVED = { kind: "believed", tier: "team", domains: ["home"], oneOf: 50 } as const;
+
 test("what is brought is in the store at once, and in the index when it is kept, unless its signer has been revoked", async (t) => {
   const stored: Digest[] = [];
   const kept: string[] = [];
   let isRevoked = false;
   const judge = (): ReturnType<SharingNetwork["judge"]> =>
-    isRevoked
-      ? { kind: "refused", why: "revoked", domains: 0, needed: 0 }
-      : { kind: "believed", tier: "team", domains: ["home"], oneOf: 50 };
-  const network: SharingNetwork = {
-    exchange: { isOffered: true, whoHas: () => ["member"], results: async () => GIVEN, blobs: async () => assert.fail("it came along") },
-    directory: { find: async () => ["member"] },
-    shelf: { put: (all) => kept.push(...all.map(() => "shelf")) },
-    sign: () => undefined,
-    keep: () => undefined,
-    policy: "team",
-    judge,
-    vouch: () => undefined,
-    vouched: () => undefined,
-    keepOthers: () => undefined,
-    isOthers: () => true,
-  };
+    isRevoked ? { kind: "refused", why: "revoked", domains: 0, needed: 0 } : BELIEVED;
+  const network = networkWith({ shelf: { put: (all) => kept.push(...all.map(() => "shelf")) }, judge });
   await using sharing = new SharingService({
     store: { has: async () => false, writeVerified: async (digest) => void stored.push(digest) },
     index: { add: () => void kept.push("index"), entries: () => [], result: () => undefined },
@@ -50,7 +57,7 @@ test("what is brought is in the store at once, and in the index when it is kept,
     isStarting: () => false,
     random: () => 1,
   });
-  const [offer] = await sharing.find(MANIFEST, t.signal);
+  const [offer] = await sharing.find(MANIFEST, undefined, t.signal);
   assert.ok(offer !== undefined);
   assert.deepEqual(await sharing.bring(offer, t.signal), { complete: true, bytes: BLOB.length });
   assert.deepEqual([stored, kept], [[digestOf(BLOB)], []]);
@@ -62,7 +69,48 @@ test("what is brought is in the store at once, and in the index when it is kept,
   assert.deepEqual(kept, ["index", "shelf"], "a signature is kept beside what it is about");
   assert.equal(sharing.refused(MANIFEST, []), undefined);
   isRevoked = true;
-  assert.deepEqual(await sharing.find(MANIFEST, t.signal), []);
+  assert.deepEqual(await sharing.find(MANIFEST, undefined, t.signal), []);
   assert.equal(sharing.refused(MANIFEST, [])?.why, "revoked", "who had it and was not believed is remembered");
   assert.equal(sharing.refused(MANIFEST, [{ path: "a.c", digest: MANIFEST }]), undefined, "but not of other inputs");
+});
+
+/** In the index here and on the shelf, by somebody who is believed for such a project or not. */
+function keptBy(isBelieved: boolean): ReturnType<SharingNetwork["kept"]> {
+  return [{ shared: SHARED, judged: isBelieved ? BELIEVED : { kind: "refused", why: "too-few-domains", domains: 2, needed: 3 } }];
+}
+
+for (const [about, project, network, isStarting, expected] of [
+  ["no project that demands anything", undefined, networkWith({ kept: () => keptBy(false) }), false, true],
+  ["own work", "release", networkWith({}), false, true],
+  ["what others vouch for well enough", "release", networkWith({ kept: () => keptBy(true) }), false, true],
+  ["what one of two is believed for", "release", networkWith({ kept: () => [...keptBy(false), ...keptBy(true)] }), false, true],
+  ["what others vouch for too little", "release", networkWith({ kept: () => keptBy(false) }), false, false],
+  ["whatever is there before it is known whose it is", "release", undefined, true, false],
+  ["whatever is there, in no network", "release", undefined, false, true],
+] as const)
+  test(`a strict project ${expected ? "uses" : "does not use"} ${about}`, async () => {
+    await using sharing = new SharingService({
+      store: { has: async () => false, writeVerified: async () => undefined },
+      index: { add: () => undefined, entries: () => [], result: () => undefined },
+      log: silentLog,
+      network: () => network,
+      isStarting: () => isStarting,
+      random: () => 1,
+    });
+    assert.equal(sharing.mayUse(MANIFEST, SHARED.entry, project), expected);
+    const isToTell = !expected && network !== undefined;
+    assert.equal(sharing.refused(MANIFEST, [])?.needed, isToTell ? 3 : undefined, "why is remembered");
+  });
+
+test("a project that wants own work alone asks nobody, whatever the machine would believe", async (t) => {
+  const network = networkWith({ directory: { find: () => assert.fail("somebody was asked") } });
+  await using sharing = new SharingService({
+    store: { has: async () => false, writeVerified: async () => undefined },
+    index: { add: () => undefined, entries: () => [], result: () => undefined },
+    log: silentLog,
+    network: () => network,
+    isStarting: () => false,
+    random: () => 1,
+  });
+  assert.deepEqual(await sharing.find(MANIFEST, "self", t.signal), []);
 });

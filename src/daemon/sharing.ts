@@ -44,8 +44,10 @@ export interface SharingNetwork {
   keepOthers(made: readonly SharedResult[]): void;
   /** The reader's tier: this machine's, or the network's where that is stricter. */
   readonly policy: SharingPolicy;
-  /** What the reader's rule says of it. */
-  judge(shared: SharedResult): Judged;
+  /** What the reader's rule says of it, for a project that demands this. */
+  judge(shared: SharedResult, project?: SharingPolicy): Judged;
+  /** What is here of others for an action that this node has not executed itself, and what the reader's rule says of it for such a project. */
+  kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[];
   /** See Sharing. */
   isOthers(action: Digest): boolean;
 }
@@ -153,20 +155,33 @@ export class SharingService implements Sharing, AsyncDisposable {
     return this.#refused.get(manifest)?.find((one) => one.inputs === wanted);
   }
 
-  async find(manifest: Digest, signal: AbortSignal): Promise<Offer[]> {
+  mayUse(manifest: Digest, entry: ManifestEntry, project: SharingPolicy | undefined): boolean {
+    if (project === undefined) return true;
     const network = this.#parts.network();
-    if (network === undefined || network.policy === "self") return [];
+    // Whose work something is can be told as soon as the network runs; out of one, nobody's is taken.
+    if (network === undefined) return !this.#parts.isStarting();
+    const others = network.kept(entry.action, project);
+    if (others.length === 0 || others.some(({ judged }) => judged.kind === "believed")) return true;
+    for (const { shared, judged } of others) if (judged.kind === "refused") this.#refuse({ ...shared, manifest, entry }, judged, project);
+    return false;
+  }
+
+  async find(manifest: Digest, project: SharingPolicy | undefined, signal: AbortSignal): Promise<Offer[]> {
+    const network = this.#parts.network();
+    if (network === undefined || network.policy === "self" || project === "self") return [];
+    const believed = (given: Given | undefined, giver: Key, all: readonly Key[]): Offer[] =>
+      this.#offers(network, { manifest, project }, given, giver, all);
     const foreseen = this.#ahead.take(manifest);
     if (foreseen !== undefined && !this.#isSlow(foreseen.from)) {
       const given = await this.#patiently(foreseen.from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either));
-      const offers = this.#offers(network, manifest, given, foreseen.from, []);
+      const offers = believed(given, foreseen.from, []);
       if (offers.length > 0) return offers;
     }
     const holders = (await network.directory.find(manifest, signal)).filter((key) => !this.#isSlow(key));
     const wish = { alongBytes: ALONG_BYTES, have: this.#outputsOf(manifest), following: limits.aheadFirst };
     for (const holder of holders.slice(0, ASKED_MOST)) {
       const given = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, wish, either));
-      const offers = this.#offers(network, manifest, given, holder, holders);
+      const offers = believed(given, holder, holders);
       if (offers.length === 0) continue;
       this.#ahead.follow(holder, given?.following ?? []);
       return offers;
@@ -181,11 +196,17 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   /** What is believed of what a member has given. */
-  #offers(network: SharingNetwork, manifest: Digest, given: Given | undefined, giver: Key, holders: readonly Key[]): Offer[] {
+  #offers(
+    network: SharingNetwork,
+    { manifest, project }: { readonly manifest: Digest; readonly project: SharingPolicy | undefined },
+    given: Given | undefined,
+    giver: Key,
+    holders: readonly Key[],
+  ): Offer[] {
     const { shared: all, blobs } = given ?? NOTHING;
     const from = [giver, ...holders.filter((other) => other !== giver)];
     return all.flatMap((shared) => {
-      const believed = shared.manifest === manifest ? this.#believed(network, shared) : undefined;
+      const believed = shared.manifest === manifest ? this.#believed(network, shared, project) : undefined;
       if (believed === undefined) return [];
       this.#along.set(shared, blobs);
       const { domains, tier, oneOf } = believed;
@@ -297,16 +318,30 @@ export class SharingService implements Sharing, AsyncDisposable {
     return false;
   }
 
-  #believed(network: SharingNetwork, shared: SharedResult): Extract<Judged, { kind: "believed" }> | undefined {
-    const verdict = network.judge(shared);
+  #believed(
+    network: SharingNetwork,
+    shared: SharedResult,
+    project: SharingPolicy | undefined,
+  ): Extract<Judged, { kind: "believed" }> | undefined {
+    const verdict = network.judge(shared, project);
     if (verdict.kind === "believed") return verdict;
+    this.#refuse(shared, verdict, project);
+    return undefined;
+  }
+
+  #refuse(shared: SharedResult, { why, domains, needed }: Extract<Judged, { kind: "refused" }>, project: SharingPolicy | undefined): void {
     const { action, inputs } = shared.entry;
-    const { why, domains, needed } = verdict;
     const refused = { signer: shared.execution.signer, why, domains, needed, inputs: inputsOf(inputs) };
     const others = (this.#refused.get(shared.manifest) ?? []).filter((one) => one.inputs !== refused.inputs);
     this.#refused.set(shared.manifest, [...others.slice(1 - limits.shareResultsPerManifest), refused]);
-    this.#parts.log.event("info", "sharing.refused", { signer: shared.execution.signer, action, why, domains, needed });
-    return undefined;
+    this.#parts.log.event("info", "sharing.refused", {
+      signer: shared.execution.signer,
+      action,
+      why,
+      domains,
+      needed,
+      project: project ?? "",
+    });
   }
 
   /** What comes soon after goes along: together they cost the disk less. Whoever asks something comes before each signature. */

@@ -16,15 +16,15 @@ export interface NetworkControls {
   members(): Promise<unknown>;
   /** @param request a name, or the beginning of a key */
   revoke(request: { readonly member: string }): Promise<unknown>;
-  /** What the network demands of its machines, what holds here, what waits to be accepted. */
-  policy(): Promise<unknown>;
+  /** What the network demands of its machines, what holds here, what waits to be accepted. @param request `directory` in a project, or "" */
+  policy(request: { readonly directory: string }): Promise<unknown>;
   setPolicy(request: { readonly setting: string; readonly value: string }): Promise<unknown>;
   /** @param request a domain's name, `policy`, or the beginning of an id */
   accept(request: { readonly what: string }): Promise<unknown>;
   leave(request: { readonly force: boolean }): Promise<unknown>;
   peers(): Promise<unknown>;
-  /** What is wrong, and what to do about it. */
-  doctor(): Promise<unknown>;
+  /** What is wrong, and what to do about it. @param request as for `policy` */
+  doctor(request: { readonly directory: string }): Promise<unknown>;
   ping(request: { readonly member: string }): Promise<unknown>;
   /** @param request `root` a CID or 64 digits */
   publishName(request: { readonly name: string; readonly root: string; readonly expiresMs: number }): Promise<unknown>;
@@ -34,8 +34,13 @@ export interface NetworkControls {
   tunnels(): Promise<TunnelControls>;
 }
 
-/** Undefined when the path is none of these. */
-export function answerNetwork(controls: NetworkControls, question: string, readBody: () => Promise<unknown>): Promise<unknown> | undefined {
+/** Undefined when the path is none of these. @param directory in which somebody asks, or "" */
+export function answerNetwork(
+  controls: NetworkControls,
+  question: string,
+  readBody: () => Promise<unknown>,
+  directory: string,
+): Promise<unknown> | undefined {
   switch (question) {
     case "POST /network/init":
       return readBody().then((body) =>
@@ -50,7 +55,7 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
     case "POST /network/revoke":
       return readBody().then((body) => controls.revoke({ member: text(body, "member") }));
     case "GET /network/policy":
-      return controls.policy();
+      return controls.policy({ directory });
     case "POST /network/policy-set":
       return readBody().then((body) => controls.setPolicy({ setting: text(body, "setting"), value: text(body, "value") }));
     case "POST /network/accept":
@@ -58,7 +63,7 @@ export function answerNetwork(controls: NetworkControls, question: string, readB
     case "POST /network/leave":
       return readBody().then((body) => controls.leave({ force: field(body, "force") === true }));
     case "GET /network/doctor":
-      return controls.doctor();
+      return controls.doctor({ directory });
     case "GET /network/peers":
       return controls.peers();
     case "POST /network/ping":

@@ -150,7 +150,7 @@ async function respond(controls: Controls, request: IncomingMessage, response: S
         return answerTasks(controls.tasks, question, await readJson(request, limits.task.reportBytes), response);
       const body = (): Promise<unknown> => readJson(request, BODY_BYTES);
       const answer =
-        answerNetwork(controls.network, question, body) ??
+        answerNetwork(controls.network, question, body, url.searchParams.get("directory") ?? "") ??
         answerTunnels(() => controls.network.tunnels(), question, body) ??
         answerToolchains(controls.toolchains, question, body) ??
         answerWork(controls.work, question);

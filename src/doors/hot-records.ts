@@ -24,7 +24,15 @@ import { ByteWriter, type HotRecord, readHotRecordBlobs, writeHotRecord } from "
 const UNFINISHED = ".new";
 /** Most records fit. */
 const WRITER_BYTES = 65_536;
+/** Changes when records have to look out for more than those that lie there. 2: for the file in which a project says whom it believes. */
+const KIND = "2";
 const NOTHING: Validity = { inputs: [], absences: [] };
+
+export interface HotRecordsOptions {
+  readonly directory: string;
+  readonly storeDirectory: string;
+  readonly capacityBytes: number;
+}
 
 export class HotRecords {
   readonly #log: Log;
@@ -39,7 +47,17 @@ export class HotRecords {
   #records = 0;
   #writing = true;
 
-  constructor(parts: { log: Log }, options: { directory: string; storeDirectory: string; capacityBytes: number }) {
+  /** What a daemon has left that did not know what to look out for goes at once. */
+  static open(parts: { log: Log }, options: HotRecordsOptions & { readonly kindFile: string }): HotRecords {
+    const records = new HotRecords(parts, options);
+    if (!existsSync(options.kindFile) || readFileSync(options.kindFile, "utf8") !== KIND) {
+      records.clear();
+      writeFileSync(options.kindFile, KIND, { mode: 0o600 });
+    }
+    return records;
+  }
+
+  constructor(parts: { log: Log }, options: HotRecordsOptions) {
     this.#log = parts.log;
     this.#directory = options.directory;
     this.#storeDirectory = options.storeDirectory;

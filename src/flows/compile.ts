@@ -36,6 +36,7 @@ import { OnceMore } from "./once-more.ts";
 import { type Brought, Others } from "./others.ts";
 import { OwnCompiles, type Run, type Taken } from "./own-compiles.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
+import { type ProjectPolicy, projectPolicyOf } from "./project-policy.ts";
 import { RecentAnswers } from "./recent-answers.ts";
 import { bodyOfPassed, questionOf, type Work } from "./remembered.ts";
 import { type Good, type Helpers, Remote } from "./remote.ts";
@@ -442,8 +443,13 @@ export class CompileFlow implements AsyncDisposable {
     return question && this.#verifying.verify(question, members, isOthers, signal);
   }
 
+  /** What the project demands that a file belongs to. @param path absolute */
+  projectOf(path: string): ProjectPolicy {
+    return projectPolicyOf(this.#parts.files, new Look(this.#glances.now(), "/"), path, this.#options.homeDirectory);
+  }
+
   #find(understood: Understood, look: Look): Found {
-    return find({ index: this.#parts.index, facts: this.#facts }, look, understood);
+    return find({ ...this.#parts, facts: this.#facts }, look, understood);
   }
 
   /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */

@@ -6,7 +6,7 @@
  */
 import type { Digest } from "../base/index.ts";
 import type { Invocation } from "../compile/index.ts";
-import type { FileState, ManifestEntry, ResultIndex, StoredResult } from "../contracts/index.ts";
+import type { FileState, ManifestEntry, ResultIndex, Sharing, StoredResult } from "../contracts/index.ts";
 import { type Difference, mostDifferences } from "./differences.ts";
 import { directoryDigest, type Look } from "./look.ts";
 import { absolutePath, hasHeaders, type Understood } from "./request.ts";
@@ -17,6 +17,7 @@ const LINE_ROOTS = ["__LINE__", "__PRETTY_FUNCTION__", "__builtin_LINE", "__buil
 
 export interface FindParts {
   readonly index: ResultIndex;
+  readonly sharing: Pick<Sharing, "mayUse">;
   readonly facts: SourceFacts;
 }
 
@@ -67,10 +68,11 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
   return { kind: "miss", nearest };
 }
 
-/** What others have sent is in the index, too, and only who asks knows where outputs belong. */
-function resultOf({ index }: FindParts, understood: Understood, { action }: ManifestEntry): StoredResult | undefined {
-  const result = index.result(action);
-  return result !== undefined && belongs(understood, result) ? result : undefined;
+/** What others have sent is in the index, too, and only who asks knows where outputs belong, and how much its project wants to be vouched for. */
+function resultOf({ index, sharing }: FindParts, understood: Understood, entry: ManifestEntry): StoredResult | undefined {
+  const result = index.result(entry.action);
+  if (result === undefined || !belongs(understood, result)) return undefined;
+  return sharing.mayUse(understood.manifest, entry, understood.project.sharing) ? result : undefined;
 }
 
 /** Whether all outputs of a result are written where this request's are, each once, and nowhere else. */

@@ -11,6 +11,7 @@ export { partGifts } from "./givers.ts";
 export { isOfItsAction } from "./others.ts";
 export type { Outcome } from "./own-compiles.ts";
 export type { Placement, PlannedOutput, Validity } from "./plan.ts";
+export type { ProjectPolicy } from "./project-policy.ts";
 export type { Helpers } from "./remote.ts";
 export type { CompileQuestion, RunReport } from "./request.ts";
 export { type Counts, Statistics } from "./statistics.ts";

@@ -55,7 +55,7 @@ export class Others {
   async bring(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
     const { sharing, later } = this.#parts;
     const began = performance.now();
-    for (const offer of await sharing.find(understood.manifest, signal)) {
+    for (const offer of await sharing.find(understood.manifest, understood.project.sharing, signal)) {
       const { entry, result, execution } = offer.shared;
       const { tier, domains } = offer;
       if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;

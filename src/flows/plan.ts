@@ -86,7 +86,7 @@ function renderTemplate(bytes: Buffer, understood: Understood): string | undefin
 
 /** Undefined while a file is too young for its stat to be believed. */
 export function validityOf(look: Look, understood: Understood, entry: ManifestEntry): Validity | undefined {
-  const { places, toolchain } = understood;
+  const { places, toolchain, project } = understood;
   const inputs: WatchedInput[] = [];
   const watch = (path: string): boolean => {
     const fingerprint = look.fingerprint(path);
@@ -98,7 +98,10 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   // The entry may be that of a command without them, or with others that said the same.
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
-  return { inputs, absences: absencesOf(look, places, [entry.absent, toolchain.absent, toolchain.earlierOnPath]) };
+  // Whose work may be used follows from what the project says: for another answer somebody has to ask.
+  const unsaid = project.files.filter((path) => look.absent(path));
+  for (const path of project.files) if (!unsaid.includes(path) && !watch(path)) return undefined;
+  return { inputs, absences: absencesOf(look, places, [entry.absent, toolchain.absent, toolchain.earlierOnPath, unsaid]) };
 }
 
 /**

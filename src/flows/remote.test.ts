@@ -6,6 +6,7 @@ import { type Digest, digestOf, type Key, silentLog } from "../base/index.ts";
 import { placesAt, readInvocation } from "../compile/index.ts";
 import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
 import { Absences, Glance, Look } from "./look.ts";
+import { NO_PROJECT } from "./project-policy.ts";
 import { Remote } from "./remote.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
@@ -158,6 +159,7 @@ function understoodOf(): Understood {
     invocation: reading.invocation,
     places: placesAt({ cwd: CWD, projectRoot: CWD }),
     projectRoot: CWD,
+    project: NO_PROJECT,
     manifest: DIGEST,
     place: DIGEST,
     terminal: DIGEST,

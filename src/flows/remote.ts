@@ -120,6 +120,10 @@ export class Remote implements Disposable {
     const helpers = this.#parts.helpers();
     if (helpers === undefined) return order.here("alone").answer;
     if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
+    if (order.understood.project.sharing === "self") {
+      order.keptHere("project_policy");
+      return order.here("kept").answer;
+    }
     try {
       return await this.#place(helpers, order);
     } catch (error) {

@@ -4,6 +4,7 @@
 import { type Digest, limits } from "../base/index.ts";
 import { type Invocation, isPreprocessed, type Places } from "../compile/index.ts";
 import type { CompilerEnvironment, SearchPaths, Toolchain, Toolchains } from "../contracts/index.ts";
+import type { ProjectPolicy } from "./project-policy.ts";
 
 /** What a door hands over. */
 export interface CompileQuestion {
@@ -32,6 +33,7 @@ export interface Understood {
   readonly invocation: Invocation;
   readonly places: Places;
   readonly projectRoot: string;
+  readonly project: ProjectPolicy;
   readonly manifest: Digest;
   readonly place: Digest;
   readonly terminal: Digest;

@@ -4,7 +4,7 @@
  * Knows: everything that may change what comes of a command; what is left out of a key here is a claim that it cannot. No I/O.
  */
 import { posix } from "node:path";
-import { type Digest, digestOf, limits } from "../base/index.ts";
+import { type Digest, digestOf, limits, type SharingPolicy } from "../base/index.ts";
 import type { ExecutorAction, TaskProgram, TaskSystem } from "../contracts/index.ts";
 import type { TaskInputs } from "./task-inputs.ts";
 
@@ -46,6 +46,8 @@ export interface UnderstoodTask {
   readonly programs: readonly TaskProgram[];
   /** See TaskPrograms.installed. */
   readonly installed: TaskSystem;
+  /** What the project demands of others' results; no part of the keys. */
+  readonly project?: SharingPolicy | undefined;
   /** Of what comes of it among its inputs alone; of what comes of it in the checkout. */
   readonly keys: { readonly sandboxed: Digest; readonly bare: Digest };
 }
@@ -60,7 +62,7 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 export function understandTask(
   question: TaskQuestion,
-  found: { readonly inputs: TaskInputs; readonly programs: readonly TaskProgram[]; readonly installed: TaskSystem },
+  found: Pick<UnderstoodTask, "inputs" | "programs" | "installed" | "project">,
 ): UnderstoodTask {
   const { command, root, cwd, outputs, environment, path, home, network } = question;
   const { inputs, programs, installed } = found;

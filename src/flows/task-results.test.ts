@@ -52,6 +52,7 @@ function world() {
     keep: () => true,
     vouched: () => false,
     isOthers: () => false,
+    mayUse: () => true,
   };
   const results = new TaskResults({ store, index, sharing, codec: () => Promise.resolve(codec), log: silentLog });
   return { results, blobs, kept, executed, offers, store };

@@ -3,7 +3,7 @@
  *
  * Knows: which blobs a result consists of, who is believed for it. Does not know: how a command runs.
  */
-import { type Digest, type Log, limits } from "../base/index.ts";
+import { type Digest, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
 import type {
   LocalStore,
@@ -36,6 +36,8 @@ export interface TaskKey {
   readonly inputs: Digest;
   /** As they were declared. */
   readonly outputs: readonly string[];
+  /** What the project demands of others' results. */
+  readonly project?: SharingPolicy | undefined;
 }
 
 /** What came of a task, whole. */
@@ -76,9 +78,10 @@ export class TaskResults {
 
   /** What is kept here. */
   async find(wanted: TaskKey, signal: AbortSignal): Promise<TaskHit | undefined> {
-    const { index } = this.#parts;
+    const { index, sharing } = this.#parts;
     const entry = entryOf(wanted);
     if (!index.entries(wanted.key).some(({ action }) => action === entry.action)) return undefined;
+    if (!sharing.mayUse(wanted.key, entry, wanted.project)) return undefined;
     const result = index.result(entry.action);
     const done = result === undefined ? undefined : await this.#done(wanted, result, signal);
     if (done === undefined || result === undefined) return undefined;
@@ -90,7 +93,7 @@ export class TaskResults {
   async ask(wanted: TaskKey, signal: AbortSignal): Promise<TaskHit | undefined> {
     const { sharing, log } = this.#parts;
     const beganAt = performance.now();
-    for (const offer of await sharing.find(wanted.key, signal)) {
+    for (const offer of await sharing.find(wanted.key, wanted.project, signal)) {
       if (!isFor(wanted, offer)) continue;
       const { complete, bytes } = await sharing.bring(offer, signal);
       const { result, execution } = offer.shared;

@@ -32,6 +32,7 @@ function flow(kept: string[], { installed = [], left }: Around = {}): TaskFlow {
       add: (key: string) => void kept.push(key),
     },
     codec: () => Promise.resolve({ encodeTaskOutcome: () => new Uint8Array() }),
+    files: { state: () => ({ kind: "absent" }) },
     programs: {
       find: (name: string) => Promise.resolve([{ path: `/usr/bin/${name}`, where: "system", digest: digestOf(name) }]),
       installed: () => Promise.resolve({ digest: digestOf(installed.at(0) ?? ""), isTold: false }),

@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto";
 import { CairnError, type Digest, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Executor, ExecutorAction, ExecutorLack, ExecutorOutcome, Files, TaskPrograms } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
+import { projectPolicy } from "./project-policy.ts";
 import type { From } from "./remembered.ts";
 import type { Statistics } from "./statistics.ts";
 import { TaskHistory } from "./task-history.ts";
@@ -240,7 +241,8 @@ export class TaskFlow {
     const found = await programs.find(name, { cwd, root, path }, signal);
     if (found === undefined) throw new CairnError("usage", { why: `${name}: no such command, or what its first line names is none` });
     const inputs = await gatherInputs(files, wantedBy(question), signal);
-    return understandTask(question, { inputs, programs: found, installed: await programs.installed(signal) });
+    const project = projectPolicy(files, files, [root]).sharing;
+    return understandTask(question, { inputs, programs: found, installed: await programs.installed(signal), project });
   }
 
   async #where({ question: { sandbox, network } }: UnderstoodTask): Promise<Where> {
@@ -410,8 +412,8 @@ function keyOf({ keys }: UnderstoodTask, { sandboxed }: Where): Digest {
   return sandboxed ? keys.sandboxed : keys.bare;
 }
 
-function keyed({ inputs, question }: UnderstoodTask, key: Digest): TaskKey {
-  return { key, inputs: inputs.digest, outputs: question.outputs };
+function keyed({ inputs, question, project }: UnderstoodTask, key: Digest): TaskKey {
+  return { key, inputs: inputs.digest, outputs: question.outputs, project };
 }
 
 function pathsOf(left: readonly Whole[]): string[] {

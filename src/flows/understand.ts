@@ -20,6 +20,7 @@ import {
 } from "../compile/index.ts";
 import type { Files, Toolchains } from "../contracts/index.ts";
 import type { Look } from "./look.ts";
+import { type ProjectPolicy, projectPolicy } from "./project-policy.ts";
 import { absolutePath, type CompileQuestion, type Understood } from "./request.ts";
 
 export interface UnderstandParts {
@@ -59,8 +60,12 @@ export async function understand(
   if (identified.kind === "unknown") return { kind: "pass", reason: identified.reason };
   const { toolchain } = identified;
 
-  if (before?.toolchain === toolchain && before.projectRoot === projectRoot(before.sourcePath, (path) => !look.absent(path), homeDirectory))
-    return { kind: "understood", understood: before };
+  const rootOf = (path: string): string => projectRoot(path, (at) => !look.absent(at), homeDirectory);
+  // Of the source, and of where it is compiled: what a build generates may lie anywhere.
+  const project = (root: string): ProjectPolicy =>
+    projectPolicy(files, look, `${cwd}/`.startsWith(`${root}/`) ? [root] : [root, rootOf(`${cwd}/.`)]);
+  if (before?.toolchain === toolchain && before.projectRoot === rootOf(before.sourcePath))
+    return { kind: "understood", understood: { ...before, project: project(before.projectRoot) } };
 
   const readText = responseReader(files, cwd);
   const read = (at: string): ReadAt => {
@@ -73,7 +78,7 @@ export async function understand(
   const first = read(likely);
   if (first.reading.kind === "pass") return first.reading;
   const sourcePath = absolutePath(cwd, first.reading.invocation.source);
-  const root = projectRoot(sourcePath, (path) => !look.absent(path), homeDirectory);
+  const root = rootOf(sourcePath);
   roots.set(cwd, root);
   const { places, portable, reading } = root === likely ? first : read(root);
   if (reading.kind === "pass") return reading;
@@ -88,6 +93,7 @@ export async function understand(
     invocation,
     places,
     projectRoot: root,
+    project: project(root),
     manifest: manifestKey({ toolchain, invocation, environment, native, nesting: places.nesting }, portable),
     place: placeDigest(cwd, root, environment),
     terminal: terminalDigest(question, environment),

@@ -36,6 +36,7 @@ import type {
 } from "../contracts/index.ts";
 import { outputsOf, resultOf } from "./ingest.ts";
 import { Absences, Glance, Look } from "./look.ts";
+import { NO_PROJECT } from "./project-policy.ts";
 import { tellsPlace } from "./prove-place.ts";
 import { sentEnvironment } from "./remote-action.ts";
 import { localeFiles } from "./remote-messages.ts";
@@ -177,6 +178,7 @@ function understandAgain(
     invocation,
     places,
     projectRoot: root,
+    project: NO_PROJECT,
     manifest: manifestKey({ toolchain, invocation, environment, native: "", nesting: places.nesting }, portable),
     place: placeDigest(cwd, root, environment),
     terminal: terminalDigest(question, environment),

@@ -35,6 +35,7 @@ export { type Issued, Membership, type MembershipParts, type Merged } from "./me
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
 export { keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { auditUnder, sharingUnder, toolchainsUnder } from "./policy.ts";
+export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
 export { Proven } from "./proven.ts";
 export { Repeats } from "./repeats.ts";
 export { type Reproduction, reproduction } from "./reproduced.ts";

@@ -15,6 +15,8 @@ import { addsVoice, answersOf, claimKey, findingOf, outcomeKey, voiceOf } from "
 export interface Reader {
   /** This machine's own; the network's holds where that is stricter. */
   readonly policy: SharingPolicy;
+  /** That of the project for which it is asked; the others hold where they are stricter. */
+  readonly project?: SharingPolicy | undefined;
   /** The reader's own peer key. */
   readonly self: Key;
   readonly state: State;
@@ -62,7 +64,7 @@ export type Verdict =
  */
 export function judge(reader: Reader, claim: Attestation, known: () => readonly Attestation[]): Verdict {
   const { self, state, discredited } = reader;
-  const policy = sharingUnder(state.policy.rules, reader.policy);
+  const policy = sharingUnder(state.policy.rules, reader.policy, reader.project);
   const { signer } = claim.execution;
   const member = signerIn(state, signer); // First what costs little.
   if (member === undefined) return refused("stranger");

@@ -44,6 +44,45 @@ test("a machine is never held to less than it says itself, nor to less than the 
   );
 });
 
+test("a project makes machines stricter and nothing else", () => {
+  fc.assert(
+    fc.property(policies, fc.constantFrom(...SHARING), fc.constantFrom(...SHARING), (rules, own, project) => {
+      const without = SHARING.indexOf(sharingUnder(rules, own));
+      assert.equal(SHARING.indexOf(sharingUnder(rules, own, project)), Math.max(without, SHARING.indexOf(project)));
+    }),
+  );
+});
+
+test("what is used under a stricter project, machine or network is used under a laxer one, too", () => {
+  const world = trustWorld([2, 2, 1, 1]);
+  const everybody = world.signers.flat();
+  const [reader] = everybody;
+  assert.ok(reader !== undefined);
+  const said = fc.record({ who: fc.constantFrom(...everybody.slice(1)), isGood: fc.boolean() });
+  const tiers = fc.constantFrom(...SHARING);
+  const rules = fc.record({ sharing: tiers, quorum: fc.integer({ min: 1, max: 4 }) }, { requiredKeys: [], noNullPrototype: true });
+  let used = 0;
+  fc.assert(
+    fc.property(fc.array(said, { minLength: 1, maxLength: 6 }), rules, tiers, tiers, tiers, (voices, ruled, own, stricter, laxer) => {
+      const attested = voices.map(({ who, isGood }) => attestedBy(world.state.network, who, executed("work", isGood ? "good" : "bad")));
+      const [claim] = attested;
+      assert.ok(claim !== undefined);
+      const state = { ...world.state, policy: { ...world.state.policy, rules: ruled } };
+      const isUsed = (policy: SharingPolicy, project: SharingPolicy | undefined): boolean =>
+        judge({ policy, project, self: reader.keys.publicKey, state, discredited: new Set() }, claim, () => attested).kind === "believed";
+      const isStricter = SHARING.indexOf(stricter) >= SHARING.indexOf(laxer);
+      const [strict, lax] = isStricter ? [stricter, laxer] : [laxer, stricter];
+      if (isUsed(own, strict)) {
+        used += 1;
+        assert.ok(isUsed(own, lax) && isUsed(own, undefined), "the project's");
+      }
+      if (isUsed(strict, own)) assert.ok(isUsed(lax, own), "the machine's");
+    }),
+    { numRuns: 300 },
+  );
+  assert.ok(used > 10, "some of it is used at all");
+});
+
 test("what is not laxer holds no machine to less, whatever that one says; and of two that differ one at least is laxer", () => {
   fc.assert(
     fc.property(policies, policies, fc.constantFrom(...SHARING), fc.constantFrom(...TOOLCHAINS), (next, before, own, toolchains) => {

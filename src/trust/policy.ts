@@ -1,5 +1,5 @@
 /**
- * The network's policy and a machine's own: whichever is stricter holds, setting by setting.
+ * The network's policy, a project's and a machine's own: whichever is strictest holds, setting by setting.
  *
  * Knows: what is stricter than what. Does not know: who may decide a policy, or what a setting does.
  */
@@ -23,9 +23,13 @@ export const NO_RULING: Ruling = { number: 0, rules: {}, statement: undefined, b
 const SHARING: readonly SharingPolicy[] = ["speculative", "team", "release", "self"];
 const TOOLCHAINS: readonly ToolchainsAccept[] = ["network", "domain", "approved"];
 
-/** The reader's tier: the network's, or this machine's own where that is stricter. */
-export function sharingUnder({ sharing }: NetworkPolicy, own: SharingPolicy): SharingPolicy {
-  return stricter(SHARING, own, sharing);
+/** The reader's tier: the network's, or this machine's own where that is stricter, or the project's where that is. */
+export function sharingUnder({ sharing }: NetworkPolicy, own: SharingPolicy, project?: SharingPolicy): SharingPolicy {
+  return stricter(SHARING, stricter(SHARING, own, sharing), project);
+}
+
+export function isSharingPolicy(value: unknown): value is SharingPolicy {
+  return SHARING.some((policy) => policy === value);
 }
 
 export function toolchainsUnder({ toolchains }: NetworkPolicy, own: ToolchainsAccept): ToolchainsAccept {
@@ -58,6 +62,6 @@ export function isLaxer(next: NetworkPolicy, before: NetworkPolicy): boolean {
   return places(next).some((place, at) => place < (held[at] ?? 0));
 }
 
-function stricter<T>(order: readonly T[], own: T, networks: T | undefined): T {
-  return networks !== undefined && order.indexOf(networks) > order.indexOf(own) ? networks : own;
+function stricter<T>(order: readonly T[], own: T, others: T | undefined): T {
+  return others !== undefined && order.indexOf(others) > order.indexOf(own) ? others : own;
 }
