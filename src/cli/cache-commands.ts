@@ -227,7 +227,7 @@ function doubt({ why, domains, needed }: Refused): string {
   return `${domains} of ${needed} domains ${domains === 1 ? "vouches" : "vouch"} for it`;
 }
 
-/** release, as /work/.cairn.json demands */
+/** release, as ~/shop/.cairn.json demands */
 function demand({ sharing, from, file }: Demand): string {
   if (from === "project") return `${sharing}, as ${file} demands`;
   return `${sharing}, as ${from === "network" ? "the network demands" : "this machine is set to"}`;
