@@ -37,6 +37,8 @@ export const limits = {
   absencesRemembered: 65_536,
   /** Directories whose compiles' paths are remembered, and paths of each. */
   placesRemembered: 8,
+  /** Places whose names are known to messages. */
+  messagePlacesRemembered: 256,
   placesPathsRemembered: 8_192,
   /** Paths at which compilers look for headers, remembered over compiles. */
   lookupsRemembered: 65_536,

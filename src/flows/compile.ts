@@ -25,13 +25,14 @@ import type {
   Workers,
 } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
-import { type Found, find } from "./find.ts";
+import { compare, type Found, find } from "./find.ts";
 import { entryWeight } from "./finished.ts";
 import { countsOf, countsOfWork } from "./givers.ts";
 import { Glances } from "./glances.ts";
 import { keep, tokensOfProject } from "./ingest.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
+import { MovedMessages, type Printed } from "./moved-messages.ts";
 import { OnceMore } from "./once-more.ts";
 import { type Brought, Others } from "./others.ts";
 import { OwnCompiles, type Run, type Taken } from "./own-compiles.ts";
@@ -131,6 +132,7 @@ export class CompileFlow implements AsyncDisposable {
   readonly #remote: Remote;
   readonly #own: OwnCompiles;
   readonly #settling: Settling;
+  readonly #messages: MovedMessages;
   readonly #verifying: Verifying;
   readonly #stop = new AbortController();
   /** ms, monotonic: clocks are set. */
@@ -142,6 +144,7 @@ export class CompileFlow implements AsyncDisposable {
     this.#options = options;
     this.#facts = new SourceFacts(parts);
     this.#told = new Told(parts);
+    this.#messages = new MovedMessages(parts);
     this.#glances = new Glances(parts);
     const look = ({ question }: Understood): Look => this.#look(question);
     const workers = (): Workers | undefined => parts.helpers()?.workers;
@@ -256,6 +259,10 @@ export class CompileFlow implements AsyncDisposable {
       look = this.#look(question); // Files may have changed meanwhile.
       found = this.#find(understood, look);
     }
+    if (found.kind === "miss" && found.printed.length > 0) {
+      const moved = await this.#moveMessages(understood, found.printed, signal);
+      if (moved !== undefined) ({ look, found } = moved);
+    }
     const brought = found.kind === "hit" ? undefined : await this.#others.bring(look, understood, signal);
     if (brought !== undefined) found = { kind: "hit", how: "direct", entry: brought.entry, result: brought.result };
     if (found.kind === "hit") {
@@ -269,6 +276,24 @@ export class CompileFlow implements AsyncDisposable {
       return healed ?? this.#make(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], gone, signal);
     }
     return this.#make(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, gone, signal);
+  }
+
+  /** A result whose messages name the place in which it was made, made one of this place. */
+  async #moveMessages(
+    understood: Understood,
+    printed: readonly Printed[],
+    signal: AbortSignal,
+  ): Promise<{ readonly look: Look; readonly found: Found } | undefined> {
+    for (const one of printed) {
+      const moved = await this.#messages.move(understood, one, signal);
+      if (moved === undefined) continue;
+      const look = this.#look(understood.question); // Files may have changed meanwhile.
+      if (compare(look, understood, moved.entry).differences.length > 0) return undefined;
+      this.#parts.index.add(understood.manifest, moved.entry, moved.result, new Map());
+      this.#told.count({ messages_moved: 1 }, understood.question.session);
+      return { look, found: { kind: "hit", how: "direct", ...moved } };
+    }
+    return undefined;
   }
 
   /** It is nowhere: somebody has to compile it. */
@@ -491,8 +516,10 @@ export class CompileFlow implements AsyncDisposable {
     if (question !== undefined) this.#told.count({ stopped_here: 1 }, question.session);
   }
 
-  #understand(question: CompileQuestion, look: Look, signal: AbortSignal, before?: Understood): Promise<Understanding> {
-    return understand(this.#parts, this.#options.homeDirectory, question, look, signal, before);
+  async #understand(question: CompileQuestion, look: Look, signal: AbortSignal, before?: Understood): Promise<Understanding> {
+    const understanding = await understand(this.#parts, this.#options.homeDirectory, question, look, signal, before);
+    if (understanding.kind === "understood") this.#messages.saw(understanding.understood);
+    return understanding;
   }
 
   async #next(question: CompileQuestion): Promise<Look> {

@@ -9,11 +9,15 @@ import type { Invocation } from "../compile/index.ts";
 import type { FileState, ManifestEntry, ResultIndex, Sharing, StoredResult } from "../contracts/index.ts";
 import { type Difference, mostDifferences } from "./differences.ts";
 import { directoryDigest, type Look } from "./look.ts";
+import type { Printed } from "./moved-messages.ts";
 import { absolutePath, hasHeaders, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What can bring a line or column into an output by way of a macro. */
 const LINE_ROOTS = ["__LINE__", "__PRETTY_FUNCTION__", "__builtin_LINE", "__builtin_COLUMN", "__COUNTER__"];
+
+/** Of one request, made in so many places. */
+const PRINTED_MOST = 4;
 
 export interface FindParts {
   readonly index: ResultIndex;
@@ -25,8 +29,11 @@ export type Found =
   | { readonly kind: "hit"; readonly how: "direct" | "equivalent"; readonly entry: ManifestEntry; readonly result: StoredResult }
   /** An entry that fits but for its place, which is only presumed to matter. */
   | { readonly kind: "presumed"; readonly entry: ManifestEntry; readonly result: StoredResult }
-  /** @property nearest how the nearest entry differs; undefined where nothing is known of this request */
-  | { readonly kind: "miss"; readonly nearest: readonly Difference[] | undefined };
+  /**
+   * @property nearest how the nearest entry differs; undefined where nothing is known of this request
+   * @property printed entries that fit but for their place, where the compiler has printed something
+   */
+  | { readonly kind: "miss"; readonly nearest: readonly Difference[] | undefined; readonly printed: readonly Printed[] };
 
 /** An input whose content is no longer what the entry names. */
 interface Changed {
@@ -44,6 +51,7 @@ interface Comparison {
 export function find(parts: FindParts, look: Look, understood: Understood): Found {
   let nearest: Difference[] | undefined;
   let presumed: ManifestEntry | undefined;
+  const printed: Printed[] = [];
   const nearly: { entry: ManifestEntry; changed: Changed[] }[] = [];
   for (const entry of parts.index.entries(understood.manifest)) {
     const comparison = compare(look, understood, entry);
@@ -52,7 +60,10 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
       if (result !== undefined) return { kind: "hit", how: "direct", entry, result };
       continue;
     }
-    if (entry.presumed && comparison.differences.length === 1 && comparison.differences[0]?.kind === "directory") presumed ??= entry;
+    if (comparison.differences.length === 1 && comparison.differences[0]?.kind === "directory") {
+      if (entry.presumed) presumed ??= entry;
+      else if (entry.terminal !== undefined && printed.length < PRINTED_MOST) printed.push(...withResult(parts, understood, entry));
+    }
     if (nearest === undefined || comparison.differences.length < nearest.length) nearest = comparison.differences;
     if (comparison.changed !== undefined) nearly.push({ entry, changed: comparison.changed });
   }
@@ -65,7 +76,12 @@ export function find(parts: FindParts, look: Look, understood: Understood): Foun
     const inputs = entry.inputs.map((input) => ({ path: input.path, digest: now.get(input.path) ?? input.digest }));
     return { kind: "hit", how: "equivalent", entry: { ...entry, inputs }, result };
   }
-  return { kind: "miss", nearest };
+  return { kind: "miss", nearest, printed };
+}
+
+function withResult(parts: FindParts, understood: Understood, entry: ManifestEntry): Printed[] {
+  const result = resultOf(parts, understood, entry);
+  return result === undefined ? [] : [{ entry, result }];
 }
 
 /** What others have sent is in the index, too, and only who asks knows where outputs belong, and how much its project wants to be vouched for. */

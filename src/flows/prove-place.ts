@@ -25,7 +25,7 @@ export async function namesPlace(
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   const { question } = understood;
-  if (isSpelledOtherwise(understood)) return true;
+  if (isSpelledOtherwise(placesOf(understood))) return true;
   const args = preprocessorArgs(question.argv, readText, ["-E", "-P"]);
   const text = await toolchains.preprocess(question.compiler, args, question.cwd, question.environment, inBackground, signal);
   return text === undefined ? undefined : tellsPlace(understood, text);
@@ -33,11 +33,12 @@ export async function namesPlace(
 
 /** Whether a preprocessed source names its place, or may. */
 export function tellsPlace(understood: Understood, text: string): boolean {
-  if (isSpelledOtherwise(understood)) return true;
+  if (isSpelledOtherwise(placesOf(understood))) return true;
   if (TELLS_CALLER.test(text) || (understood.invocation.family === "clang" && TELLS_CALLER_CLANG.test(text))) return true;
   return placesOf(understood).some((place) => text.includes(place));
 }
 
-function isSpelledOtherwise(understood: Understood): boolean {
-  return placesOf(understood).some((place) => SPELLED_OTHERWISE.test(place));
+/** Whether a compiler may write one of these paths in another way. */
+export function isSpelledOtherwise(places: readonly string[]): boolean {
+  return places.some((place) => SPELLED_OTHERWISE.test(place));
 }

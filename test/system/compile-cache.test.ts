@@ -508,6 +508,80 @@ const hazards: readonly Hazard[] = [
     steps: [{ expect: "hit" }],
   },
   {
+    name: "a warning in another checkout names that one's source",
+    files: {
+      "a/Makefile": "",
+      "a/src/a.c": "int f(void) { int unused; return 0; }\n",
+      "b/Makefile": "",
+      "b/src/a.c": "int f(void) { int unused; return 0; }\n",
+    },
+    args: ["-Wall", "-c", "%DIR%/src/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "hit" },
+      { directory: "b", expect: "hit" },
+      { directory: "a", expect: "hit" },
+    ],
+  },
+  {
+    name: "coloured warnings in another checkout, where its headers are included",
+    files: {
+      "a/Makefile": "",
+      "a/h.h": "static int g(void) { return 1; }\n",
+      "a/a.c": '#include "h.h"\nint f(void) { return 1; }\n',
+      "b/Makefile": "",
+      "b/h.h": "static int g(void) { return 1; }\n",
+      "b/a.c": '#include "h.h"\nint f(void) { return 1; }\n',
+    },
+    args: ["-fdiagnostics-color=always", "-Wall", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "hit" },
+    ],
+  },
+  {
+    name: "a warning about a line that names another checkout",
+    files: {
+      "a/Makefile": "",
+      "a/a.c": "int f(void) { int unused; /* see %TOP%/a/a.c */ return 0; }\n",
+      "b/Makefile": "",
+      "b/a.c": "int f(void) { int unused; /* see %TOP%/a/a.c */ return 0; }\n",
+    },
+    args: ["-Wall", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "b", expect: "miss" },
+    ],
+  },
+  {
+    name: "a warning of a source whose code knows its own name's length",
+    files: {
+      "a/Makefile": "",
+      "a/a.c": "int f(void) { int unused; return sizeof __FILE__; }\n",
+      "longer/Makefile": "",
+      "longer/a.c": "int f(void) { int unused; return sizeof __FILE__; }\n",
+    },
+    args: ["-Wall", "-O2", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "longer", expect: "miss" },
+    ],
+  },
+  {
+    name: "warnings of a certain width in another checkout",
+    files: {
+      "a/Makefile": "",
+      "a/a.c": "int f(void) { int unused; return 0; }\n",
+      "longer/Makefile": "",
+      "longer/a.c": "int f(void) { int unused; return 0; }\n",
+    },
+    args: ["-Wall", "-fmessage-length=40", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "a", expect: "miss" },
+      { directory: "longer", expect: "miss" },
+    ],
+  },
+  {
     name: "coloured warnings are repeated",
     files: { "a.c": "int f(void) { int unused; return 1; }\n" },
     args: ["-fdiagnostics-color=always", "-Wall", "-c", "a.c"],
@@ -783,7 +857,8 @@ describe("what lies at an output's place", () => {
 
 async function play(node: TestNode, hazard: Hazard): Promise<void> {
   using directory = temporaryDirectory("case");
-  writeFiles(directory.path, hazard.files);
+  const files = Object.entries(hazard.files).map(([name, content]) => [name, content.replace("%TOP%", directory.path)] as const);
+  writeFiles(directory.path, Object.fromEntries(files));
   await age();
   const first: Step = { expect: hazard.first ?? "miss" };
   // Tables whose steps name their directories have no step of their own at first.

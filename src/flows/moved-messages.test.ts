@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { moved, movesBetween } from "./moved-messages.ts";
+
+const moves = movesBetween(["/opt/a/tree/build", "/opt/a/tree", "/opt/a/tree/build"], ["/srv/ci-7/build", "/srv/ci-7", "/srv/ci-7/build"]);
+
+for (const [about, text, expected] of [
+  ["a warning", "/opt/a/tree/src/x.c:3:1: warning: unused\n", "/srv/ci-7/src/x.c:3:1: warning: unused\n"],
+  [
+    "a list of includes",
+    "In file included from /opt/a/tree/src/x.c:3,\n                 from /opt/a/tree/build/y.h:1:\n",
+    "In file included from /srv/ci-7/src/x.c:3,\n                 from /srv/ci-7/build/y.h:1:\n",
+  ],
+  ["quotes and colours", "\x1b[01m\x1b[K/opt/a/tree/x.c\x1b[m ‘/opt/a/tree’", "\x1b[01m\x1b[K/srv/ci-7/x.c\x1b[m ‘/srv/ci-7’"],
+  ["nothing of a place", "x.c: In function ‘f’:\n", "x.c: In function ‘f’:\n"],
+  ["a directory that is called likewise", "/opt/a/tree2/x.c:3", undefined],
+  ["another that ends likewise", "/mnt/opt/a/tree/x.c:3", undefined],
+  ["the end of a sentence, or of a name", "see /opt/a/tree.", undefined],
+] as const)
+  test(`messages with ${about} are ${expected === undefined ? "left alone" : "those of another place"}`, () => {
+    assert.ok(moves);
+    const there = moved(Buffer.from(text).toString("base64"), moves);
+    assert.equal(there && Buffer.from(there, "base64").toString(), expected);
+  });
+
+for (const [about, from, to] of [
+  ["a build directory of its own", ["/a/build", "/a", ""], ["/b-build", "/b", ""]],
+  ["a build in its sources", ["/a", "/a", ""], ["/b/build", "/b", ""]],
+  ["a working directory of another name", ["/a", "/a", ""], ["/b", "/b", "/link"]],
+  ["no place at all", ["/a", "/a", ""], ["/", "/", ""]],
+] as const)
+  test(`a place with ${about} is not like the other`, () => {
+    assert.equal(movesBetween(from, to), undefined);
+  });

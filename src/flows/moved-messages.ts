@@ -1,0 +1,169 @@
+/**
+ * Results that depend on where their checkout lies by nothing but their messages: a warning names its source, and a build gives sources by their
+ * absolute paths. In another checkout the same compiler prints the same, with that checkout's name instead.
+ *
+ * Knows: when that is certain. Does not know: how entries are found. Everything here leans to "no": then the compiler runs.
+ */
+import { normalize } from "node:path";
+import { type Digest, Generations, limits } from "../base/index.ts";
+import { actionKey, placeDigest } from "../compile/index.ts";
+import type { Files, LocalStore, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
+import { isSpelledOtherwise, namesPlace } from "./prove-place.ts";
+import { readRemembered } from "./remembered.ts";
+import { absolutePath, type Understood } from "./request.ts";
+import { responseReader } from "./understand.ts";
+
+export interface MovedMessagesParts {
+  readonly files: Files;
+  readonly toolchains: Toolchains;
+  readonly store: LocalStore;
+  readonly index: ResultIndex;
+  readonly sharing: Pick<Sharing, "isOthers">;
+}
+
+/** An entry, and what it leads to. */
+export interface Printed {
+  readonly entry: ManifestEntry;
+  readonly result: StoredResult;
+}
+
+/** The names of a place, in an order that is the same for each. */
+type Names = readonly [cwd: string, projectRoot: string, pwd: string];
+
+/** Messages of a certain width, or with paths in a form of their own. */
+const SHAPES_MESSAGES = /^-f(?:message-length|diagnostics-format|diagnostics-add-output|diagnostics-parseable|no-diagnostics-show)/;
+/** What may stand before a path, so that it begins there: nothing, what is no part of a name, a change of colour, an opening quote in UTF-8. */
+const BEFORE = /(?:^|[^\w/.~+\-\x80-\xff]|\p{Cc}\[[\d;]*[Km]|\xe2\x80[\x98\x9c])$/u;
+/** The same behind it. */
+const BEHIND = /^(?:$|[^\w.~+\-\x80-\xff]|\xe2\x80[\x99\x9d])/;
+/** Whatever of it {@link BEFORE} has to see. */
+const BEFORE_MOST = 16;
+
+export class MovedMessages {
+  readonly #parts: MovedMessagesParts;
+  readonly #places = new Generations<Digest, Names | null>(limits.messagePlacesRemembered);
+  /** Actions whose source was seen not to name its place. */
+  readonly #free = new Generations<Digest, true>(limits.proofsWaiting);
+
+  constructor(parts: MovedMessagesParts) {
+    this.#parts = parts;
+  }
+
+  /** Somebody compiles there. */
+  saw(understood: Understood): void {
+    if (!this.#places.get(understood.place)) this.#places.set(understood.place, namesOf(understood));
+  }
+
+  /**
+   * The same for the place of a request, whose files are those of the entry: who has asked the compiler has to look at them again.
+   * @returns undefined where the compiler has to run
+   */
+  async move(understood: Understood, printed: Printed, signal: AbortSignal): Promise<Printed | undefined> {
+    const { entry, result } = printed;
+    const { question, invocation } = understood;
+    if (question.stderrIsTerminal || question.stdoutIsTerminal || invocation.hidesPaths) return undefined;
+    if (invocation.keyArgs.some((arg) => SHAPES_MESSAGES.test(arg)) || this.#parts.sharing.isOthers(entry.action)) return undefined;
+    const from = this.#placeOf(understood, entry);
+    const moves = from && movesBetween(from, namesOf(understood));
+    if (from === undefined || moves === undefined || isSpelledOtherwise(from)) return undefined;
+    const [stdout, stderr] = [moved(result.stdout, moves), moved(result.stderr, moves)];
+    if (stdout === undefined || stderr === undefined) return undefined;
+    if (this.#isQuoted(understood, entry, from) || (await this.#isWritten(result, from, signal))) return undefined;
+    if (!(await this.#isFree(understood, entry.action, signal))) return undefined;
+    const action = actionKey(understood.manifest, understood.place, entry.terminal, entry.inputs);
+    this.#free.set(action, true);
+    return { entry: { ...entry, action, place: understood.place }, result: { ...result, stdout, stderr } };
+  }
+
+  /** Where an entry was made. */
+  #placeOf(understood: Understood, { action, place }: ManifestEntry): Names | undefined {
+    if (place === undefined) return undefined;
+    let names = this.#places.get(place);
+    if (names === undefined) {
+      names = this.#remembered(understood, action, place) ?? null;
+      this.#places.set(place, names);
+    }
+    return names ?? undefined;
+  }
+
+  /** By the history, which knows where the source was: its project's root is as far above it as this one's is. */
+  #remembered({ sourcePath, projectRoot }: Understood, action: Digest, place: Digest): Names | undefined {
+    const row = this.#parts.index.historyOfAction(action);
+    const asked = row && readRemembered(row).asked;
+    const below = normalize(sourcePath).slice(projectRoot.length);
+    if (row === undefined || asked === undefined || !row.source.endsWith(below)) return undefined;
+    const root = row.source.slice(0, -below.length);
+    const environment = new Map(asked.environment);
+    return placeDigest(asked.cwd, root, environment) === place ? [asked.cwd, root, environment.get("PWD") ?? ""] : undefined;
+  }
+
+  /** Whether a source names the place: compilers quote lines, and in another checkout with the same line it stays as it is. */
+  #isQuoted({ question, places }: Understood, { inputs }: ManifestEntry, from: Names): boolean {
+    return inputs.some(({ path, digest }) => {
+      if (path.startsWith("/")) return false; // What no checkout changes, and every one of them reads.
+      const content = this.#parts.files.content(absolutePath(question.cwd, places.resolve(path)), digest);
+      return content === undefined || from.some((name) => name !== "" && content.includes(name));
+    });
+  }
+
+  /** Whether something besides the messages names the place. */
+  async #isWritten({ outputs }: StoredResult, from: Names, signal: AbortSignal): Promise<boolean> {
+    for (const { digest, template } of outputs) {
+      if (template) continue;
+      const read = await this.#parts.store.read(digest, signal);
+      if (read.kind === "miss" || from.some((name) => name !== "" && read.bytes.includes(name))) return true;
+    }
+    return false;
+  }
+
+  async #isFree(understood: Understood, action: Digest, signal: AbortSignal): Promise<boolean> {
+    if (this.#free.get(action) === true) return true;
+    const { files, toolchains } = this.#parts;
+    const readText = responseReader(files, understood.question.cwd);
+    if ((await namesPlace(toolchains, understood, readText, false, signal)) !== false) return false;
+    this.#free.set(action, true);
+    return true;
+  }
+}
+
+function namesOf({ question, projectRoot }: Understood): Names {
+  return [question.cwd, projectRoot, question.environment.get("PWD") ?? ""];
+}
+
+/** The names of one place with those of the other; undefined where places are nested or named otherwise there. */
+export function movesBetween(from: Names, to: Names): ReadonlyMap<string, string> | undefined {
+  const moves = new Map<string, string>();
+  for (const [i, name] of from.entries()) {
+    const other = to[i] ?? "";
+    if ((name === "") !== (other === "") || [name, other].some((one) => one === "/")) return undefined;
+    if (name === "") continue;
+    if ((moves.get(name) ?? other) !== other) return undefined;
+    moves.set(name, other);
+  }
+  // Where one lies below the other, it must be the same way below it there.
+  for (const [name, other] of moves)
+    for (const [above, otherAbove] of moves) if (below(name, above) !== below(other, otherAbove)) return undefined;
+  return moves;
+}
+
+/** The part of a path below another one; undefined where it is not. */
+function below(path: string, above: string): string | undefined {
+  return path === above || path.startsWith(`${above}/`) ? path.slice(above.length) : undefined;
+}
+
+/**
+ * What was printed, with the places' other names.
+ * @param printed base64
+ * @returns undefined where it cannot be told whether a name is that of the place
+ */
+export function moved(printed: string, moves: ReadonlyMap<string, string>): string | undefined {
+  const text = Buffer.from(printed, "base64").toString("latin1"); // Byte for byte.
+  const names = [...moves.keys()].toSorted((one, other) => other.length - one.length);
+  let isClear = true;
+  const there = text.replace(new RegExp(names.map((name) => name.replaceAll(/\W/g, "\\$&")).join("|"), "g"), (name, at: number) => {
+    const behind = text.slice(at + name.length, at + name.length + BEFORE_MOST);
+    isClear &&= BEFORE.test(text.slice(Math.max(0, at - BEFORE_MOST), at)) && BEHIND.test(behind);
+    return moves.get(name) ?? name;
+  });
+  return isClear ? Buffer.from(there, "latin1").toString("base64") : undefined;
+}
