@@ -982,6 +982,10 @@ export const limits = {
     targetBytes: 2_048,
     /** Paths of an earlier run that are remembered, so that what was put there can be told from other files: no fewer than may be left. */
     placed: 16_384,
+    /** Of a question, as JSON, by which a command can be run once more; a longer one is not remembered. */
+    askedBytes: 65_536,
+    /** Commands of which not always the same comes. */
+    unshared: 1_024,
     /** Commands that the asker runs and has not told of; the inputs of all of them, which are in memory. */
     jobs: 256,
     jobInputs: 240_000,

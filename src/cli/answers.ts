@@ -145,6 +145,8 @@ export interface Explanation {
   readonly refused: Refused | undefined;
   /** Undefined outside networks. */
   readonly policy: Demand | undefined;
+  /** What differed when a command was executed more than once; "" where it may be shared. */
+  readonly unshared: string;
   readonly by: Errand | undefined;
   /** Why it was compiled here; "" where nobody else could have. */
   readonly here: string;
@@ -257,6 +259,7 @@ export function readExplanation(answer: unknown): Explanation | undefined {
     from: readFrom(field(record, "from")),
     refused: readRefused(field(record, "refused")),
     policy: readDemand(field(record, "policy")),
+    unshared: textIn(record, "unshared"),
     by: readErrand(field(record, "by")),
     here: textIn(record, "here"),
     inputs: typeof inputs === "number" ? inputs : listIn(record, "inputs").length,

@@ -213,6 +213,9 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     paint.bold(found.source),
     `  ${verdict}${why === "" ? "" : `: ${why}`}${found.atMs === 0 ? "" : paint.dim(`  ${duration(Math.max(0, nowMs - found.atMs))} ago`)}`,
     ...(found.refused === undefined ? [] : [`  ${found.refused.name} had this result; it was not taken: ${doubt(found.refused)}`]),
+    ...(found.unshared === ""
+      ? []
+      : [`  not shared: not always the same comes of it (${found.unshared}); cairn verify ends that when it finds the same`]),
     ...(found.differences.length === 0
       ? []
       : ["", "  differs from the nearest earlier compile in", ...indent(differenceLines(found.differences, paint), 4)]),

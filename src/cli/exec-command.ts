@@ -241,11 +241,16 @@ function closingLine(said: unknown): string {
     notKept !== ""
       ? `not kept: ${notKept}`
       : field(where, "sandboxed") === true
-        ? "kept"
+        ? unsharedText(said)
         : "kept for this machine alone, as it may have read what was not declared";
   const hint =
     field(where, "sandboxed") === true && numberIn(said, "exitCode") !== 0 ? "; it saw only what --in names, and what is installed" : "";
   return `miss: ran ${place} for ${duration(tookMs)}, ${fate}${why}${hint}`;
+}
+
+function unsharedText(said: unknown): string {
+  const unshared = textIn(said, "unshared");
+  return unshared === "" ? "kept" : `kept for this machine alone, as not always the same comes of it (${unshared})`;
 }
 
 function differenceText({ kind, name: whole }: Difference): string {

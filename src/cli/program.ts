@@ -230,18 +230,20 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .option("--json", "as JSON")
     .action((options) => finish(pins(context, options, signal)));
 
-  add("network", "verify", "execute a compile once more here, and compare", [
+  add("network", "verify", "execute a compile or a command once more here, and compare", [
     ["cairn verify src/main.c", "its last compile; exit code 1 when something else comes of it, and then it is taken back"],
-    ["cairn verify", "the last compile of all"],
+    ["cairn verify dist", "what cairn exec has made: which file differs, and where first"],
+    ["cairn verify", "the last of all"],
   ])
-    .argument("[compile]", "a source, or the 64 digits of an action")
+    .argument("[result]", "a source, an output of cairn exec, or the 64 digits of an action")
     .option("--json", "as JSON")
     .action((name, options) => finish(verify(context, name, options, signal)));
 
   add("network", "challenge", "have members of other domains execute a compile once more, too", [
     ["cairn challenge src/main.c", "names the first stage that differs; sources leave this machine only where work.with is network"],
+    ["cairn challenge dist", "commands go to machines of the own domain with the same work.system, where work.actions is on"],
   ])
-    .argument("<compile>", "a source, or the 64 digits of an action")
+    .argument("<result>", "a source, an output of cairn exec, or the 64 digits of an action")
     .option("--json", "as JSON")
     .action((name, options) => finish(challenge(context, name, options, signal)));
 

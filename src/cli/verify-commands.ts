@@ -1,5 +1,5 @@
 /**
- * verify, challenge: a compile executed once more, here and by members of other domains, beside what was said of it before.
+ * verify, challenge: a compile or a command executed once more, here and by other members, beside what was said of it before.
  */
 import { resolve } from "node:path";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
@@ -34,7 +34,7 @@ async function execute(context: Context, path: string, name: string | undefined,
 function line(progress: unknown): string {
   const [source, members] = [textIn(progress, "source"), numberIn(progress, "members")];
   if (source === "") return "";
-  return `compiling ${source} once more, here${members === 0 ? "" : ` and by ${counted(members, "member")}`}`;
+  return `${field(progress, "isCommand") === true ? "running" : "compiling"} ${source} once more, here${members === 0 ? "" : ` and by ${counted(members, "member")}`}`;
 }
 
 /** Whether somebody has executed it now, and whoever did has found the same, and nobody had said otherwise before. */
@@ -46,9 +46,10 @@ function isConfirmed(raw: unknown): boolean {
 
 function lines(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
   const members = listIn(raw, "members");
+  const isCommand = field(raw, "isCommand") === true;
   const rows = [
-    ["this machine, once more", outcome(field(raw, "here"), paint)],
-    ...members.map((one) => [`${textIn(one, "name")} (${textIn(one, "domain")}), now`, outcome(one, paint)]),
+    ["this machine, once more", outcome(field(raw, "here"), isCommand, paint)],
+    ...members.map((one) => [`${textIn(one, "name")} (${textIn(one, "domain")}), now`, outcome(one, isCommand, paint)]),
     ...listIn(raw, "voices").map((one) => {
       const who = field(one, "self") === true ? "this machine" : `${textIn(one, "name")} (${textIn(one, "domain")})`;
       return [`${who}, signed before`, field(one, "isSame") === true ? paint.good("the same") : paint.bad("something else")];
@@ -57,9 +58,47 @@ function lines(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
   return [
     `${paint.bold(textIn(raw, "source"))}  ${paint.dim(`action ${textIn(raw, "action").slice(0, SHOWN)}…`)}`,
     ...indent(table(rows.map(([name = "", value = ""]) => [paint.dim(name), value]))),
-    ...(isChallenge && members.length === 0 ? ["  no member of another domain is there to be asked"] : []),
+    ...differenceLines(field(raw, "here"), "this machine", paint),
+    ...members.flatMap((one) => differenceLines(one, textIn(one, "name"), paint)),
+    ...(isChallenge ? whoWasAsked(raw) : []),
     ...advice(raw),
   ];
+}
+
+/** Who could be asked, and what their word is worth. */
+function whoWasAsked(raw: unknown): string[] {
+  const isNobody = listIn(raw, "members").length === 0;
+  if (field(raw, "isCommand") !== true) return isNobody ? ["  no member of another domain is there to be asked"] : [];
+  return [
+    ...(isNobody ? ["  no other machine of this domain is there to be asked"] : []),
+    "  commands are run by machines of the own domain alone: what they find is no independent vote",
+  ];
+}
+
+/** Of a command: where what came of it now parts from what is kept. */
+function differenceLines(verdict: unknown, who: string, paint: Paint): string[] {
+  return listIn(verdict, "differences").flatMap((one) => {
+    const [before, after] = [textIn(one, "before"), textIn(one, "after")];
+    const lines = before === "" && after === "" ? [] : [`    ${paint.dim("kept")}  ${before}`, `    ${paint.dim("now")}   ${after}`];
+    return [`  ${paint.dim(`${who}:`)} ${differenceText(one)}`, ...lines];
+  });
+}
+
+function differenceText(difference: unknown): string {
+  const [what, path] = [textIn(difference, "what"), textIn(difference, "path")];
+  const place = field(difference, "byte") === undefined ? `line ${numberIn(difference, "line")}` : `byte ${numberIn(difference, "byte")}`;
+  const texts: Readonly<Record<string, string>> = {
+    "exit-code": "another exit code",
+    missing: `${path} was not left`,
+    new: `${path} was left, too`,
+    kind: `${path} is something else`,
+    executable: `${path} may be executed in one of both alone`,
+    link: `${path} leads elsewhere`,
+    content: `${path}, from ${place} on`,
+    stdout: `it prints something else, from ${place} on`,
+    stderr: `it prints something else to standard error, from ${place} on`,
+  };
+  return texts[what] ?? `${what} ${path}`;
 }
 
 const NOT_EXECUTED: Readonly<Record<string, string>> = {
@@ -67,11 +106,15 @@ const NOT_EXECUTED: Readonly<Record<string, string>> = {
   files_changed: "not executed: its files are others than those that were compiled",
   toolchain_unknown: "not executed: that compiler is not there",
   failed: "not executed: the compiler ended with an error",
+  no_sandbox: "not executed: there is no sandbox (cairn doctor)",
+  system_unset: "not executed: commands go to machines with the same name in work.system, and this one has none",
+  system_unknown: "not executed: its work.system is another one",
+  too_large: "not executed: it, or its inputs, are too large to be sent",
 };
 
-function outcome(verdict: unknown, paint: Paint): string {
+function outcome(verdict: unknown, isCommand: boolean, paint: Paint): string {
   const kind = textIn(verdict, "kind");
-  if (kind === "same") return paint.good("the same");
+  if (kind === "same") return paint.good(listIn(verdict, "differences").length === 0 ? "the same" : "the same, but for what it printed");
   if (kind === "differs") {
     const stage = textIn(verdict, "stage");
     const repeatable = field(verdict, "repeatable");
@@ -85,12 +128,23 @@ function outcome(verdict: unknown, paint: Paint): string {
     );
   }
   const [reason, detail] = [textIn(verdict, "reason"), textIn(verdict, "detail")];
+  if (isCommand && reason === "not_shared") return paint.careful("not executed: it runs no commands for others (work.actions)");
   return paint.careful(NOT_EXECUTED[reason] ?? `not executed: ${reason.replaceAll("_", " ")}${detail === "" ? "" : `: ${detail}`}`);
 }
 
 /** What became of a result that does not come out again. */
 function advice(raw: unknown): string[] {
   if (textIn(field(raw, "here"), "kind") !== "differs") return [];
+  if (field(raw, "isCommand") === true) return commandAdvice(raw);
   if (field(raw, "isOthers") !== true) return ["  it was executed here before: look for times, paths or random numbers in what it makes"];
   return ["  it was somebody else's and is taken back, here and where others hold it: build again what was made of it"];
+}
+
+function commandAdvice(raw: unknown): string[] {
+  const isTakenBack = field(raw, "isOthers") === true;
+  const isRefuted = isTakenBack && field(field(raw, "here"), "repeatable") === true;
+  return [
+    ...(isTakenBack ? ["  it was somebody else's and is not used any more: run it again, and what was made of it"] : []),
+    ...(isRefuted ? [] : ["  what comes of it stays on this machine from now on; cairn verify ends that when it finds the same"]),
+  ];
 }

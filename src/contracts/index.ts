@@ -52,7 +52,7 @@ export type {
 export type { Commitment, Opening, RoundDecline, RoundFrame, RoundQuestion } from "./rounds.ts";
 export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, Shelf, Wish } from "./sharing.ts";
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
-export type { TaskCodec, TaskLeft, TaskOutcome, TaskProgram, TaskPrograms, TaskSystem } from "./tasks.ts";
+export type { CommandMarks, TaskCodec, TaskLeft, TaskOutcome, TaskProgram, TaskPrograms, TaskSystem } from "./tasks.ts";
 export type {
   CompilerEnvironment,
   Installed,

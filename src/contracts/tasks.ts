@@ -61,3 +61,12 @@ export interface TaskPrograms {
    */
   installed(signal: AbortSignal, isFresh?: boolean): Promise<TaskSystem>;
 }
+
+/** Commands of which not always the same comes; outlives the process. */
+export interface CommandMarks {
+  /** What differed, as it was noted; undefined of a command that may be shared. */
+  why(command: Digest): string | undefined;
+  /** @param at ms since the epoch */
+  add(command: Digest, why: string, at: number): void;
+  delete(command: Digest): void;
+}

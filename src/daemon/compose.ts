@@ -17,6 +17,7 @@ import {
   SqliteDoorEntries,
   SqliteIndex,
   SqliteShelf,
+  UnsharedCommands,
   UnverifiedResults,
 } from "../store/index.ts";
 import { loadTaskCodec } from "../wire/index.ts";
@@ -232,6 +233,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       programs: new Programs({ files, now: () => performance.now() }),
       sandbox,
       lend: (contents) => lent.lend(contents),
+      workers: () => helpers()?.workers,
+      system: () => general.system,
+      unshared: new UnsharedCommands({ database }),
       statistics,
       log,
       now,
@@ -301,7 +305,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       doors,
       toolchains: compilers,
       work: sharedWork,
-      trust: new OwnTrustControls({ index, flow, network }),
+      trust: new OwnTrustControls({ index, flow, tasks, network }),
       tasks,
       settings,
       now,

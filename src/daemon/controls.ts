@@ -181,7 +181,7 @@ export class NodeControls implements Controls {
     const served = servedAt !== undefined && servedAt > row.at;
     const outcome = served ? "hit_local" : row.outcome;
     const at = new Date(served ? servedAt : row.at).toISOString();
-    const { asked: _, ...told } = body; // By what it can be asked for once more.
+    const { asked: _, task: __, ...told } = body; // By what it can be asked for once more.
     const from = this.#named(body.from) ?? this.#copied(body.action);
     const by = served ? undefined : this.#worker(body.by);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
@@ -194,6 +194,7 @@ export class NodeControls implements Controls {
         differences,
         refused,
         policy,
+        unshared: this.#parts.tasks.unsharedFor(row),
         from,
         by,
         source: row.source,

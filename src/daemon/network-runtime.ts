@@ -517,16 +517,27 @@ export class NetworkRuntime implements AsyncDisposable {
   challengers(): readonly Challenger[] {
     const { state, self } = this.members;
     const own = state && countedDomain(state, self);
-    const far = (key: Key): number => this.network.rttMs(key) ?? Number.MAX_SAFE_INTEGER;
-    const there = presentMembers(this.members, this.network).filter(({ domain }) => domain !== own);
     const byDomain = Map.groupBy(
-      there.toSorted((a, b) => far(a.key) - far(b.key)),
+      this.#nearestFirst().filter(({ domain }) => domain !== own),
       ({ domain }) => domain,
     );
-    return [...byDomain.values()]
-      .flatMap(([nearest]) => nearest ?? [])
-      .slice(0, limits.trust.challenged)
-      .map(({ key, domain }) => ({ key, domain, name: state?.members.get(key)?.name ?? "" }));
+    return this.#asked([...byDomain.values()].flatMap(([nearest]) => nearest ?? []));
+  }
+
+  /** Other machines of this one's own domain that are connected, the nearest of them: whom commands may be sent to. */
+  colleagues(): readonly Challenger[] {
+    const { self } = this.members;
+    return this.#asked(this.#nearestFirst().filter(({ key }) => key !== self && this.work.isOfOwnDomain(key)));
+  }
+
+  #nearestFirst(): readonly Candidate[] {
+    const far = (key: Key): number => this.network.rttMs(key) ?? Number.MAX_SAFE_INTEGER;
+    return presentMembers(this.members, this.network).toSorted((a, b) => far(a.key) - far(b.key));
+  }
+
+  #asked(members: readonly Candidate[]): readonly Challenger[] {
+    const { state } = this.members;
+    return members.slice(0, limits.trust.challenged).map(({ key, domain }) => ({ key, domain, name: state?.members.get(key)?.name ?? "" }));
   }
 
   /** Signed results, as `cairn attest` tells of them. */

@@ -162,6 +162,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#alone(async () => (await this.#required()).runtime.challengers());
   }
 
+  /** Other machines of this one's own domain that are there. @throws {CairnError} network-absent */
+  async colleagues(): Promise<readonly Challenger[]> {
+    return this.#alone(async () => (await this.#required()).runtime.colleagues());
+  }
+
   /** Signers whose word does not count here. @throws {CairnError} network-absent */
   async evidence(): Promise<object> {
     return this.#alone(async () => (await this.#required()).runtime.evidence());

@@ -6,16 +6,19 @@
 import { CairnError, type Key } from "../base/index.ts";
 import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import type { CompileNamed, Tell } from "../doors/index.ts";
-import type { CompileFlow } from "../flows/index.ts";
+import { type CompileFlow, isOfTask, type TaskFlow, type TaskVerified, type Verified } from "../flows/index.ts";
 import type { NetworkLog } from "./network-log.ts";
 import type { Challenger, Voice } from "./network-runtime.ts";
 
 export interface TrustControlsParts {
   readonly index: Pick<ResultIndex, "history" | "historyOfAction" | "latestHistory">;
   readonly flow: Pick<CompileFlow, "catchUp" | "verify">;
+  readonly tasks: Pick<TaskFlow, "verify">;
   readonly network: {
     /** Members of other domains that are there, one of each domain first. @throws {CairnError} network-absent */
     challengers(): Promise<readonly Challenger[]>;
+    /** Other machines of this one's domain that are there. @throws {CairnError} network-absent */
+    colleagues(): Promise<readonly Challenger[]>;
     /** Who says to have executed that action, and what came of it; nobody without a network. */
     voices(action: string): readonly Voice[];
     /** @throws {CairnError} network-absent */
@@ -33,16 +36,19 @@ export class OwnTrustControls {
   }
 
   async verify(compile: CompileNamed, challenge: boolean, tell: Tell, signal: AbortSignal): Promise<object> {
-    const { flow, network } = this.#parts;
+    const { flow, tasks, network } = this.#parts;
     await flow.catchUp();
     const row = this.#row(compile);
-    const asked = challenge ? await network.challengers() : [];
-    tell({ source: row.source, members: asked.length });
+    const isCommand = isOfTask(row);
+    // Nobody runs commands for other domains.
+    const asked = !challenge ? [] : isCommand ? await network.colleagues() : await network.challengers();
+    tell({ source: row.source, members: asked.length, isCommand });
     const { action, by } = JSON.parse(row.body) as { readonly action?: string; readonly by?: object };
     const voices = action === undefined ? [] : network.voices(action);
     // What a member made for this machine alone, nobody has signed.
     const isOthers = by !== undefined || (voices.length > 0 && !voices.some(({ self }) => self));
-    const verified = await flow.verify(
+    const verifying = isCommand ? tasks : flow;
+    const verified: Verified | TaskVerified | undefined = await verifying.verify(
       row,
       asked.map(({ key }) => key),
       isOthers,
@@ -54,6 +60,7 @@ export class OwnTrustControls {
     return {
       ...verified,
       isOthers,
+      isCommand,
       members: verified.members.map((one) => ({ ...one, name: of(one.member)?.name ?? "", domain: of(one.member)?.domain ?? "" })),
       voices: verified.action === action ? voices : [],
     };

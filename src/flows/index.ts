@@ -16,6 +16,8 @@ export type { Helpers } from "./remote.ts";
 export type { CompileQuestion, RunReport } from "./request.ts";
 export { type Counts, Statistics } from "./statistics.ts";
 export { type TaskAnswered, TaskFlow, type TaskKept, type TaskParts, type TaskReport } from "./task.ts";
+export { isOfTask } from "./task-history.ts";
 export type { SandboxWish, TaskQuestion } from "./task-question.ts";
+export type { TaskVerdict, TaskVerified } from "./task-verifying.ts";
 export type { Verdict, Verified } from "./verifying.ts";
 export { type Executed, Facts, Witness } from "./witness.ts";

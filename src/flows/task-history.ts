@@ -5,11 +5,11 @@
  */
 import { posix } from "node:path";
 import { type Digest, limits } from "../base/index.ts";
-import type { LocalStore, ResultIndex } from "../contracts/index.ts";
+import type { HistoryRow, LocalStore, ResultIndex } from "../contracts/index.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
 import { type From, type Remembered, readRemembered } from "./remembered.ts";
 import { compareListings } from "./task-inputs.ts";
-import { toolsDigest, type UnderstoodTask } from "./task-question.ts";
+import { type TaskQuestion, toolsDigest, type UnderstoodTask } from "./task-question.ts";
 import { taskAction } from "./task-results.ts";
 
 export interface TaskHistoryParts {
@@ -35,6 +35,13 @@ interface RememberedTask extends Remembered {
   /** Blob with the listing of the inputs. */
   readonly listing: Digest;
   readonly placed: readonly string[];
+  /** By what it can be run once more; undefined where that is too long, and in rows of versions that did not remember it. */
+  readonly task: AskedTask | undefined;
+}
+
+/** A question as JSON has it. */
+interface AskedTask extends Omit<TaskQuestion, "environment"> {
+  readonly environment: readonly (readonly [name: string, value: string])[];
 }
 
 /** Outputs by which a task can be asked about. */
@@ -87,6 +94,7 @@ export class TaskHistory {
       here: undefined,
       asked: undefined,
       listing: inputs.digest,
+      task: askedBy(task.question),
     };
     try {
       // Without it the next miss is explained less well.
@@ -101,6 +109,11 @@ export class TaskHistory {
     }
   }
 
+  /** Whether the last that is remembered of it led to that action. */
+  isAbout(task: UnderstoodTask, action: Digest): boolean {
+    return this.#before(task)?.action === action;
+  }
+
   #before(task: UnderstoodTask): RememberedTask | undefined {
     const [name = ""] = namesOf(task);
     return this.#row(name);
@@ -110,8 +123,25 @@ export class TaskHistory {
   #row(name: string): RememberedTask | undefined {
     const row = this.#parts.index.history(name);
     const body = row === undefined ? undefined : (readRemembered(row) as Partial<RememberedTask> & Remembered);
-    return body?.listing === undefined || body.placed === undefined ? undefined : { ...body, listing: body.listing, placed: body.placed };
+    if (body?.listing === undefined || body.placed === undefined) return undefined;
+    return { ...body, listing: body.listing, placed: body.placed, task: body.task };
   }
+}
+
+/** Whether a row is about a task, and not about a compile. */
+export function isOfTask(row: HistoryRow): boolean {
+  return "listing" in readRemembered(row);
+}
+
+/** The question that a row is about, to be asked once more. */
+export function questionOfTask(row: HistoryRow): TaskQuestion | undefined {
+  const { task } = readRemembered(row) as Partial<RememberedTask>;
+  return task && { ...task, environment: new Map(task.environment) };
+}
+
+function askedBy({ environment, ...question }: TaskQuestion): AskedTask | undefined {
+  const asked = { ...question, environment: [...environment] };
+  return Buffer.byteLength(JSON.stringify(asked)) > limits.task.askedBytes ? undefined : asked;
 }
 
 /** By its outputs, the first of them; one without is known by what is run, and where. */

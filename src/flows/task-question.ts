@@ -84,6 +84,12 @@ export function understandTask(
   return { question, ...found, keys: { sandboxed, bare } };
 }
 
+/** A command in its checkout, whatever its inputs are. */
+export function commandKey({ root, cwd, command, environment, outputs }: TaskQuestion): Digest {
+  const variables = [...environment].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return digestOf(JSON.stringify(["cairn.command", root, cwd, command, variables, outputs.toSorted()]));
+}
+
 /** By what a result says which programs made it. */
 export function toolsDigest({ programs, installed }: Pick<UnderstoodTask, "programs" | "installed">): Digest {
   return digestOf(JSON.stringify(["cairn.task.tools", programs.map(({ digest }) => digest), installed.digest]));

@@ -20,6 +20,7 @@ import type {
 import { isOfItsAction } from "./others.ts";
 import type { From } from "./remembered.ts";
 import { oddity, type Whole } from "./task-outputs.ts";
+import type { UnderstoodTask } from "./task-question.ts";
 
 export interface TaskResultsParts {
   readonly store: Pick<LocalStore, "has" | "read" | "write">;
@@ -197,6 +198,11 @@ export class TaskResults {
     }
     return whole;
   }
+}
+
+/** By what a result of a task is found. */
+export function keyed({ inputs, question, project }: UnderstoodTask, key: Digest): TaskKey {
+  return { key, inputs: inputs.digest, outputs: question.outputs, project };
 }
 
 /** By what a result is kept, pinned and asked about. */

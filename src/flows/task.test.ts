@@ -41,6 +41,7 @@ function flow(kept: string[], { installed = [], left }: Around = {}): TaskFlow {
       look: () => Promise.resolve(left === undefined ? missing : { kind: "walled" }),
       run: () => Promise.resolve(outcome),
     },
+    unshared: { why: () => undefined },
     lend: () => ({ [Symbol.dispose]: () => undefined }),
     statistics: { count: () => undefined },
     log: silentLog,

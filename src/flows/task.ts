@@ -5,45 +5,33 @@
  * Knows: the order of these steps. Does not know: how commands run, or how results travel.
  */
 import { randomUUID } from "node:crypto";
-import { CairnError, type Digest, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Executor, ExecutorAction, ExecutorLack, ExecutorOutcome, Files, TaskPrograms } from "../contracts/index.ts";
+import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import type { CommandMarks, ExecutorLack, Files, HistoryRow, ResultIndex, TaskPrograms } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
 import { projectPolicy } from "./project-policy.ts";
 import type { From } from "./remembered.ts";
 import type { Statistics } from "./statistics.ts";
-import { TaskHistory } from "./task-history.ts";
+import { questionOfTask, TaskHistory } from "./task-history.ts";
 import { gatherInputs, type Wanted } from "./task-inputs.ts";
 import { demandRoom, missingOutputs, oddity, placeLeft, readLeft, type Whole } from "./task-outputs.ts";
 import { demandPlaces, refuseUnknown } from "./task-places.ts";
-import {
-  bareEnvironment,
-  projectPath,
-  sandboxedAction,
-  type TaskQuestion,
-  toolsDigest,
-  type UnderstoodTask,
-  understandTask,
-} from "./task-question.ts";
-import { type TaskDone, type TaskHit, type TaskKey, TaskResults, type TaskResultsParts } from "./task-results.ts";
+import { bareEnvironment, type TaskQuestion, toolsDigest, type UnderstoodTask, understandTask } from "./task-question.ts";
+import { keyed, type TaskDone, type TaskHit, TaskResults, type TaskResultsParts } from "./task-results.ts";
+import { type Show, TaskRuns, type TaskRunsOptions, type TaskRunsParts, type TaskStopped } from "./task-runs.ts";
+import { type TaskVerified, TaskVerifying } from "./task-verifying.ts";
 
-export interface TaskParts extends TaskResultsParts {
-  readonly index: TaskResultsParts["index"] & ConstructorParameters<typeof TaskHistory>[0]["index"];
+export interface TaskParts extends TaskResultsParts, TaskRunsParts {
+  readonly index: TaskResultsParts["index"] & ConstructorParameters<typeof TaskHistory>[0]["index"] & Pick<ResultIndex, "forget">;
   readonly files: Files;
   readonly programs: TaskPrograms;
-  readonly sandbox: Pick<Executor, "run"> & {
+  readonly sandbox: TaskRunsParts["sandbox"] & {
     look(): Promise<{ readonly kind: "walled" } | { readonly kind: "unavailable"; readonly reason: ExecutorLack; readonly detail: string }>;
   };
-  /** Makes contents of inputs known to the sandbox until it is disposed of. */
-  readonly lend: (contents: Iterable<readonly [digest: Digest, path: string]>) => Disposable;
+  readonly unshared: CommandMarks;
   readonly statistics: Pick<Statistics, "count">;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
-}
-
-export interface TaskOptions {
-  /** Where a sandbox has inputs, and what a command sees in their place. */
-  readonly places: { readonly inputs: string; readonly work: string };
 }
 
 /** What is known of a task before anything runs. */
@@ -85,6 +73,8 @@ export interface TaskAnswered extends Pick<TaskDone, "exitCode" | "stdout" | "st
   readonly left: readonly string[];
   /** Why it was not kept; "" where it was. */
   readonly notKept: string;
+  /** What differed when it was executed before: it is kept for this machine alone; "" where nothing is known of that. */
+  readonly unshared: string;
   /** Declared outputs that were not written, by a command that says that it went well. */
   readonly missing: readonly string[];
   readonly differences: readonly Difference[];
@@ -115,8 +105,6 @@ export interface TaskReport {
 
 export type TaskKept = Pick<TaskAnswered, "notKept" | "missing" | "left">;
 
-export type Show = NonNullable<ExecutorAction["show"]>;
-
 /** A task of which nothing is known yet. */
 interface Missed {
   readonly where: Where;
@@ -137,18 +125,37 @@ const NS_PER_MS = 1_000_000n;
 
 export class TaskFlow {
   readonly #parts: TaskParts;
-  readonly #options: TaskOptions;
+  readonly #runs: TaskRuns;
   readonly #results: TaskResults;
   readonly #history: TaskHistory;
+  readonly #verifying: TaskVerifying;
   readonly #jobs = new Map<string, Job>();
   /** By project: when the last of those is done that put something there. */
   readonly #placing = new Map<string, Promise<void>>();
 
-  constructor(parts: TaskParts, options: TaskOptions) {
+  constructor(parts: TaskParts, options: TaskRunsOptions) {
     this.#parts = parts;
-    this.#options = options;
+    this.#runs = new TaskRuns(parts, options);
     this.#results = new TaskResults(parts);
     this.#history = new TaskHistory(parts);
+    this.#verifying = new TaskVerifying({
+      ...parts,
+      runs: this.#runs,
+      results: this.#results,
+      history: this.#history,
+      understand: (question, signal, isFresh) => this.#understand(question, signal, isFresh),
+    });
+  }
+
+  /** See {@link TaskVerifying.verify}. */
+  verify(row: HistoryRow, members: readonly Key[], isOthers: boolean, signal: AbortSignal): Promise<TaskVerified> {
+    return this.#verifying.verify(row, members, isOthers, signal);
+  }
+
+  /** What differed when the command of a row was executed more than once: what comes of it stays here. */
+  unsharedFor(row: HistoryRow): string | undefined {
+    const question = questionOfTask(row);
+    return question && this.#verifying.unsharedFor(question);
   }
 
   /** Looks without running or changing anything. @throws {CairnError} as ask */
@@ -234,7 +241,7 @@ export class TaskFlow {
     return { notKept, missing: missingOf(task, done), left: pathsOf(left) };
   }
 
-  async #understand(question: TaskQuestion, signal: AbortSignal): Promise<UnderstoodTask> {
+  async #understand(question: TaskQuestion, signal: AbortSignal, isFresh = false): Promise<UnderstoodTask> {
     const { files, programs } = this.#parts;
     const { command, cwd, root, path } = question;
     const [name = ""] = command;
@@ -242,7 +249,7 @@ export class TaskFlow {
     if (found === undefined) throw new CairnError("usage", { why: `${name}: no such command, or what its first line names is none` });
     const inputs = await gatherInputs(files, wantedBy(question), signal);
     const project = projectPolicy(files, files, [root]).sharing;
-    return understandTask(question, { inputs, programs: found, installed: await programs.installed(signal), project });
+    return understandTask(question, { inputs, programs: found, installed: await programs.installed(signal, isFresh), project });
   }
 
   async #where({ question: { sandbox, network } }: UnderstoodTask): Promise<Where> {
@@ -268,7 +275,7 @@ export class TaskFlow {
 
   async #asked(task: UnderstoodTask, signal: AbortSignal): Promise<TaskHit | undefined> {
     const { keys, question, installed } = task;
-    if (question.network || !installed.isTold) return undefined;
+    if (question.network || !installed.isTold || this.#verifying.unsharedFor(question) !== undefined) return undefined;
     const hit = await this.#results.ask(keyed(task, keys.sandboxed), signal);
     return hit !== undefined && (hit.exitCode === 0 || question.cacheFailures) ? hit : undefined;
   }
@@ -291,6 +298,7 @@ export class TaskFlow {
       inputs: task.inputs.files,
       left: pathsOf(done.left),
       missing: missingOf(task, done),
+      unshared: this.#verifying.unsharedFor(task.question) ?? "",
     } as const;
   }
 
@@ -313,25 +321,18 @@ export class TaskFlow {
   }
 
   async #execute(task: UnderstoodTask, { where, differences, show }: Missed, signal: AbortSignal): Promise<TaskAnswered> {
-    const { sandbox, now } = this.#parts;
     const key = task.keys.sandboxed;
-    const startedAtMs = now();
-    const outcome = await this.#lending(task, () => sandbox.run({ ...sandboxedAction(task, this.#options.places), show }, signal));
-    if (outcome.kind !== "done") throw troubleOf(outcome);
-    const left = (outcome.left ?? []).flatMap((one): Whole[] => {
-      const path = projectPath(one.path);
-      return path === undefined ? [] : [{ ...one, path }];
-    });
-    const { exitCode, stdout, stderr, used } = outcome;
-    const done: TaskDone = { exitCode, stdout, stderr, left };
+    const ran = await this.#runs.here(task, show, signal);
+    if (ran.kind !== "ran") throw troubleOf(ran);
+    const { done, startedAtMs, endedAtMs } = ran;
+    const { left, exitCode } = done;
     const odd = oddity(left, task.question.outputs);
     if (odd !== undefined) throw new CairnError("usage", { why: odd });
-    const run = { startedAtMs, endedAtMs: now(), cpuMs: used.cpuMs ?? used.wallMs };
-    const isShared = task.installed.isTold;
+    const isShared = task.installed.isTold && this.#verifying.unsharedFor(task.question) === undefined;
     // Before it is placed, which may be refused: who has made room gets it from what is kept.
-    const notKept = await this.#keep(task, key, done, run, isShared, signal);
+    const notKept = await this.#keep(task, key, done, ran, isShared, signal);
     await this.#place(task, left, signal);
-    const tookMs = run.endedAtMs - startedAtMs;
+    const tookMs = endedAtMs - startedAtMs;
     await this.#history.remember(task, { ...outcomeOf(notKept), key, differences, tookMs, placed: pathsOf(left) }, signal);
     this.#parts.log.event("info", "task.executed", { key, exitCode, tookMs, kept: notKept === "" });
     return { ...done, ...this.#about(task, key, where, done), how: "executed", tookMs, from: undefined, notKept, differences };
@@ -348,13 +349,6 @@ export class TaskFlow {
     await place.finally(() => {
       if (this.#placing.get(root) === done) this.#placing.delete(root);
     });
-  }
-
-  /** The sandbox takes contents of inputs from where they lie. */
-  async #lending<T>(task: UnderstoodTask, work: () => Promise<T>): Promise<T> {
-    using held = new DisposableStack();
-    held.use(this.#parts.lend(contentsOf(task)));
-    return await work();
   }
 
   /** @returns why it was not kept; "" where it was */
@@ -412,10 +406,6 @@ function keyOf({ keys }: UnderstoodTask, { sandboxed }: Where): Digest {
   return sandboxed ? keys.sandboxed : keys.bare;
 }
 
-function keyed({ inputs, question, project }: UnderstoodTask, key: Digest): TaskKey {
-  return { key, inputs: inputs.digest, outputs: question.outputs, project };
-}
-
 function pathsOf(left: readonly Whole[]): string[] {
   return left.map(({ path }) => path);
 }
@@ -439,29 +429,21 @@ function firstChanged({ inputs }: UnderstoodTask, listing: string): string {
   return [...new Set([...before.keys(), ...after.keys()])].find((path) => before.get(path) !== after.get(path)) ?? "";
 }
 
-function* contentsOf({ inputs, programs }: UnderstoodTask): Iterable<readonly [digest: Digest, path: string]> {
-  for (const input of inputs.all) if (input.kind === "file") yield [input.digest, input.source];
-  for (const { digest, path } of programs) yield [digest, path];
-}
-
 /** Why a command did not come to an end of its own. */
-function troubleOf(outcome: Exclude<ExecutorOutcome, { readonly kind: "done" }>): CairnError {
+function troubleOf(stopped: TaskStopped): CairnError {
   const advice = "--sandbox never   runs it in the project itself, without these bounds, and keeps what comes of it to this machine";
-  switch (outcome.kind) {
-    case "killed":
-      return new CairnError("usage", {
-        why: `the sandbox has ended it, which used more than it may have: ${LIMITS[outcome.limit]}`,
-        advice,
-      });
-    case "refused":
-      return outcome.reason === "input_missing"
-        ? new CairnError("usage", { why: `the input ${projectPath(outcome.detail) ?? outcome.detail} changed while it was read` })
-        : new CairnError("usage", {
-            why: `it cannot be run in a sandbox: ${outcome.reason.replaceAll("_", " ")}, ${outcome.detail}`,
-            advice,
-          });
-    case "unavailable":
-      return new CairnError("usage", { why: `the sandbox failed: ${outcome.detail}`, advice: "cairn doctor   tells what is missing" });
+  if (stopped.kind === "killed") {
+    const why = `the sandbox has ended it, which used more than it may have: ${LIMITS[stopped.limit]}`;
+    return new CairnError("usage", { why, advice });
+  }
+  const { reason, detail } = stopped;
+  switch (reason) {
+    case "input_missing":
+      return new CairnError("usage", { why: `the input ${detail} changed while it was read` });
+    case "no_sandbox":
+      return new CairnError("usage", { why: `the sandbox failed: ${detail}`, advice: "cairn doctor   tells what is missing" });
+    default:
+      return new CairnError("usage", { why: `it cannot be run in a sandbox: ${reason.replaceAll("_", " ")}, ${detail}`, advice });
   }
 }
 

@@ -18,4 +18,5 @@ export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
 export { SqliteShelf, type SqliteShelfParts } from "./shelf.ts";
+export { UnsharedCommands } from "./unshared-commands.ts";
 export { UnverifiedResults } from "./unverified-results.ts";

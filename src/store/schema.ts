@@ -98,6 +98,8 @@ CREATE INDEX IF NOT EXISTS attestation_set_manifest ON attestation_set (manifest
 CREATE INDEX IF NOT EXISTS attestation_set_action ON attestation_set (action, signer);
 -- Results that are used on condition that they are executed here soon (unverified-results.ts).
 CREATE TABLE IF NOT EXISTS unverified_results (action BLOB PRIMARY KEY) WITHOUT ROWID;
+-- Commands of which not always the same comes (unshared-commands.ts); \`at\` is ms since the epoch.
+CREATE TABLE IF NOT EXISTS unshared_commands (command BLOB PRIMARY KEY, why TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 -- What tools keep here under keys of their own (door-entries.ts). An evicted blob takes its entries along (blob-table.ts).
 CREATE TABLE IF NOT EXISTS door_entries (
   id INTEGER PRIMARY KEY,

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkout, run, type TestNode, writeFiles } from "./harness.ts";
-import { ask, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 import { untilOffered } from "./sharing-world.ts";
 
 const MAKE =
@@ -67,6 +67,9 @@ test("one machine", PATIENT, async (t) => {
   await t.test("what is printed comes whole and in order", (part) => printed(part, node));
   await t.test("without a sandbox what comes of it stays here, and inputs that change meanwhile are noticed", () => bareRuns(node));
   await t.test("an undeclared file is not there, and a run that is stopped leaves nothing", (part) => stopped(part, node));
+  await t.test("what ran once is run once more and compared; of which not always the same comes, that is said", (part) =>
+    verified(part, node),
+  );
   await t.test("what was removed is a miss, and no home that cannot be had keeps a command from running", () => gone(node));
 });
 
@@ -196,12 +199,58 @@ async function stopped(t: TestContext, node: TestNode): Promise<void> {
   assert.deepEqual([existsSync(join(project.path, "dist")), project.leftovers()], [false, []]);
 }
 
+async function verified(t: TestContext, node: TestNode): Promise<void> {
+  if (!(await hasSandbox(node))) return t.skip("no sandbox here");
+  const project = new Project(node, "verified");
+  const make = (out: string, script: string): Promise<Told> => project.exec("--in", "src", "--out", out, "--", "sh", "-c", script);
+  const verify = async (out: string): Promise<Verified> => {
+    const ran = await cairn(node, "verify", join(project.path, out), "--json");
+    return { code: ran.code, ...(JSON.parse(ran.stdout) as Omit<Verified, "code">) };
+  };
+  await make("dist", MAKE);
+  const steady = await verify("dist");
+  assert.deepEqual([steady.code, steady.here], [0, { kind: "same", differences: [] }]);
+  await make("now", "cat src/a.txt > now; date +%s%N >> now");
+  const action = String(((await ask(node, "explain", join(project.path, "now"))).record as Record<string, unknown>).action);
+  const first = project.read("now");
+  const unsteady = await verify("now");
+  const [difference] = unsteady.here.differences;
+  assert.deepEqual([unsteady.code, unsteady.here.kind, unsteady.here.repeatable], [1, "differs", false]);
+  assert.deepEqual([unsteady.action, difference?.path, difference?.line, `hello\n${difference?.before}\n`], [action, "now", 2, first]);
+  const { record } = await ask(node, "explain", join(project.path, "now"));
+  assert.equal((record as Record<string, unknown>).unshared, "now, line 2");
+  assert.equal(JSON.stringify(record).includes('"umask"'), false, "by what it can be asked for is nobody's answer");
+  const again = await make("now", "cat src/a.txt > now; date +%s%N >> now");
+  assert.deepEqual([again.said.how, again.said.unshared, project.read("now")], ["hit", "now, line 2", first]);
+  project.write("src/c.txt", "more\n");
+  const changed = await cairn(node, "verify", join(project.path, "dist"), "--json");
+  assert.equal(changed.code, 1);
+  assert.match(changed.stdout + changed.stderr, /as its inputs are now is here: new: src\/c.txt/);
+}
+
+interface Challenged {
+  readonly isOthers: boolean;
+  readonly here: Verified["here"];
+  readonly members: readonly { readonly name: string; readonly kind: string; readonly reason?: string }[];
+}
+
+interface Verified {
+  readonly code: number | null;
+  readonly action: string;
+  readonly here: {
+    readonly kind: string;
+    readonly repeatable?: boolean;
+    readonly differences: readonly { readonly path: string; readonly line?: number; readonly before?: string }[];
+  };
+}
+
 test(
   "members get what ran in a sandbox, signed as the run of a command, at another path; what ran without one they do not",
   PATIENT,
   async (t: TestContext) => {
     const alone = { CAIRN_SHARING_COPIES: "0" };
-    const [a, b] = await Promise.all([machine(t, "exec-a", alone), machine(t, "exec-b", alone)]);
+    const runs = { ...alone, CAIRN_WORK_SYSTEM: "image-1" };
+    const [a, b] = await Promise.all([machine(t, "exec-a", runs), machine(t, "exec-b", { ...runs, CAIRN_WORK_ACTIONS: "on" })]);
     if (!(await hasSandbox(a))) return t.skip("no sandbox here");
     await ask(a, "init", "--machine", "laptop");
     await ask(b, "join", await invitation(a), "--machine", "desktop");
@@ -212,24 +261,46 @@ test(
       project.exec("--in", "src", "--out", "dist", "--", "sh", "-c", `${MAKE}; date +%s%N > dist/when`);
     const bare = (project: Project): Promise<Told> => project.exec("--in", "src", "--sandbox", "never", "--", "sh", "-c", "date");
     assert.equal((await bare(first)).said.notKept, "");
-    let hit: Told | undefined;
+    let [ran, hit]: (Told | undefined)[] = [];
     // A machine that is busy may not answer in time, and then the command runs: the next one is asked for anew.
     for (let round = 1; hit?.said.how !== "hit" && round <= 10; round++) {
       for (const project of [first, second]) project.write("src/b.txt", `round ${round}\n`);
-      assert.equal((await make(first)).said.notKept, "");
+      ran = await make(first);
+      assert.equal(ran.said.notKept, "");
       await untilOffered(t, b, "laptop", round);
       hit = await make(second);
     }
-    assert.ok(hit !== undefined);
+    assert.ok(hit !== undefined && ran !== undefined);
+    assert.deepEqual([hit.stdout, hit.stderr, hit.stdout.length > 0], [ran.stdout, ran.stderr, true], "what it printed is there, too");
     assert.deepEqual([hit.code, hit.said.how, second.read("dist/when")], [0, "hit", first.read("dist/when")], JSON.stringify(hit));
     assert.ok(lstatSync(join(second.path, "dist/link")).isSymbolicLink());
     assert.equal((await bare(second)).said.how, "executed");
-    await until(t, async () => ((await ask(b, "explain", join(second.path, "dist"))).record as { outcome: string }).outcome === "hit_peer");
+    interface Explained {
+      readonly record: { readonly outcome: string; readonly from?: { readonly name: string; readonly giver?: { readonly name: string } } };
+    }
+    const explain = async (): Promise<Explained["record"]> =>
+      ((await ask(b, "explain", join(second.path, "dist"))) as unknown as Explained).record;
+    await until(t, async () => (await explain()).outcome === "hit_peer");
+    const { from } = await explain();
+    assert.deepEqual([from?.name, from?.giver?.name], ["laptop", "laptop"]);
     const shown = (await ask(a, "attest", "show", join(first.path, "dist"))) as {
       attestations?: readonly { envelope: { payload: string } }[];
     };
     const [envelope] = shown.attestations ?? [];
     assert.match(Buffer.from(envelope?.envelope.payload ?? "", "base64").toString("utf8"), /"buildType":"urn:cairn:exec:1"/);
+
+    const steady = join(first.path, "steady");
+    await first.exec("--in", "src", "--out", "steady", "--", "sh", "-c", "cat src/a.txt > steady");
+    // A machine that is busy does it the next time.
+    await until(t, async () => {
+      const { members } = (await ask(a, "challenge", steady)) as unknown as Challenged;
+      return members.length === 1 && members[0]?.name === "desktop" && members[0].kind === "same";
+    });
+    const { isOthers, here, members } = JSON.parse((await cairn(b, "challenge", join(second.path, "dist"), "--json")).stdout) as Challenged;
+    const [asked] = members;
+    // It is others' work, and says what time it is: it comes out otherwise each time, and who may not be asked says so.
+    assert.deepEqual([isOthers, here.kind, here.repeatable, asked?.reason], [true, "differs", false, "not_shared"]);
+    assert.equal((await explain()).outcome, "recalled");
   },
 );
 

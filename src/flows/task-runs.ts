@@ -1,0 +1,111 @@
+/**
+ * Runs tasks among their inputs alone, on this machine or on a member's.
+ *
+ * Knows: how a task becomes an action of a sandbox, and what of an outcome is the project's. Does not know: why it is run, or what becomes of it.
+ */
+import type { Digest, Key } from "../base/index.ts";
+import type { ActionLimit, Executor, ExecutorAction, ExecutorOutcome, Files, WorkerOutcome, Workers } from "../contracts/index.ts";
+import { membersAction } from "./general-unit.ts";
+import type { Whole } from "./task-outputs.ts";
+import { projectPath, sandboxedAction, type UnderstoodTask } from "./task-question.ts";
+import type { TaskDone } from "./task-results.ts";
+
+export interface TaskRunsParts {
+  readonly sandbox: Pick<Executor, "run">;
+  /** Makes contents of inputs known to the sandbox until it is disposed of. */
+  readonly lend: (contents: Iterable<readonly [digest: Digest, path: string]>) => Disposable;
+  readonly files: Pick<Files, "content">;
+  /** Undefined while this node is in no network. */
+  readonly workers: () => Workers | undefined;
+  /** What members must have installed to be asked; undefined: nobody is. */
+  readonly system: () => Digest | undefined;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export interface TaskRunsOptions {
+  /** Where a sandbox has inputs, and what a command sees in their place. */
+  readonly places: { readonly inputs: string; readonly work: string };
+}
+
+export interface TaskRan {
+  readonly kind: "ran";
+  readonly done: TaskDone;
+  /** ms since the epoch, by this machine's clock */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly cpuMs: number;
+}
+
+/** It did not come to an end of its own. */
+export type TaskStopped =
+  | { readonly kind: "killed"; readonly limit: ActionLimit }
+  | { readonly kind: "not-run"; readonly reason: string; readonly detail: string };
+
+export type Show = NonNullable<ExecutorAction["show"]>;
+
+export class TaskRuns {
+  readonly #parts: TaskRunsParts;
+  readonly #options: TaskRunsOptions;
+
+  constructor(parts: TaskRunsParts, options: TaskRunsOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** @throws the signal's reason, and then nothing of it runs */
+  async here(task: UnderstoodTask, show: Show | undefined, signal: AbortSignal): Promise<TaskRan | TaskStopped> {
+    const { sandbox, lend, now } = this.#parts;
+    // The sandbox takes contents of inputs from where they lie.
+    using _ = lend(contentsOf(task));
+    const action = sandboxedAction(task, this.#options.places);
+    const startedAtMs = now();
+    return this.#ranBy(await sandbox.run(show === undefined ? action : { ...action, show }, signal), startedAtMs);
+  }
+
+  /** Once more by a member that has the same installed. @throws the signal's reason */
+  async by(member: Key, task: UnderstoodTask, signal: AbortSignal): Promise<TaskRan | TaskStopped> {
+    const { workers, system, now, files } = this.#parts;
+    const installed = system();
+    if (installed === undefined) return { kind: "not-run", reason: "system_unset", detail: "" };
+    const asked = membersAction(sandboxedAction(task, this.#options.places), installed);
+    if (asked === undefined) return { kind: "not-run", reason: "too_large", detail: "" };
+    const paths = new Map(contentsOf(task));
+    const content = async (digest: Digest): Promise<Uint8Array | undefined> => {
+      const path = paths.get(digest);
+      return path === undefined ? undefined : files.content(path, digest);
+    };
+    const startedAtMs = now();
+    const outcome = (await workers()?.act(member, asked, content, signal)) ?? { kind: "lost" as const, why: "no network" };
+    return this.#ranBy(outcome, startedAtMs);
+  }
+
+  #ranBy(outcome: ExecutorOutcome | WorkerOutcome, startedAtMs: number): TaskRan | TaskStopped {
+    switch (outcome.kind) {
+      case "done": {
+        const { exitCode, stdout, stderr, used } = outcome;
+        const left = (outcome.left ?? []).flatMap((one): Whole[] => {
+          const path = projectPath(one.path);
+          return path === undefined ? [] : [{ ...one, path }];
+        });
+        const done = { exitCode, stdout, stderr, left };
+        return { kind: "ran", done, startedAtMs, endedAtMs: this.#parts.now(), cpuMs: used.cpuMs ?? used.wallMs };
+      }
+      case "killed":
+        return { kind: "killed", limit: outcome.limit };
+      case "refused":
+        return { kind: "not-run", reason: outcome.reason, detail: projectPath(outcome.detail) ?? outcome.detail };
+      case "unavailable":
+        return { kind: "not-run", reason: "no_sandbox", detail: outcome.detail };
+      case "busy":
+        return { kind: "not-run", reason: "busy", detail: "" };
+      case "lost":
+        return { kind: "not-run", reason: "lost", detail: outcome.why };
+    }
+  }
+}
+
+function* contentsOf({ inputs, programs }: UnderstoodTask): Iterable<readonly [digest: Digest, path: string]> {
+  for (const input of inputs.all) if (input.kind === "file") yield [input.digest, input.source];
+  for (const { digest, path } of programs) yield [digest, path];
+}

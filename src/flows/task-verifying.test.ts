@@ -1,0 +1,248 @@
+/**
+ * What follows from executing a command once more: everything around it in memory, its inputs are one text.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CairnError, type Digest, digestOf, silentLog } from "../base/index.ts";
+import type { HistoryRow } from "../contracts/index.ts";
+import { TaskHistory } from "./task-history.ts";
+import { type TaskQuestion, type UnderstoodTask, understandTask } from "./task-question.ts";
+import { keyed, type TaskDone, type TaskHit, taskAction } from "./task-results.ts";
+import type { TaskStopped } from "./task-runs.ts";
+import { TaskVerifying } from "./task-verifying.ts";
+
+const { signal } = new AbortController();
+
+const QUESTION: TaskQuestion = {
+  root: "/project",
+  cwd: "/project",
+  command: ["make"],
+  inputs: ["src"],
+  named: [],
+  outputs: ["out"],
+  environment: new Map([["N", "1"]]),
+  path: "/usr/bin",
+  home: "/home/me",
+  sandbox: "auto",
+  network: false,
+  cacheFailures: false,
+  force: false,
+  umask: 0o22,
+};
+
+function done(content: string, stdout = ""): TaskDone {
+  const left = [{ kind: "file" as const, path: "out", content: Buffer.from(content), executable: false }];
+  return { exitCode: 0, stdout: Buffer.from(stdout), stderr: Buffer.alloc(0), left };
+}
+
+/** A machine whose runs lead to `outcomes`, one after the other. */
+class World {
+  /** What is in the input. */
+  text = "text";
+  readonly kept = new Map<Digest, TaskHit>();
+  readonly signed: Digest[] = [];
+  readonly marks = new Map<Digest, string>();
+  readonly rows = new Map<string, HistoryRow>();
+  readonly outcomes: (TaskDone | TaskStopped)[];
+  readonly history: TaskHistory;
+  readonly verifying: TaskVerifying;
+  now = 1_000;
+
+  constructor(outcomes: (TaskDone | TaskStopped)[]) {
+    this.outcomes = outcomes;
+    const index = {
+      history: (source: string) => this.rows.get(source),
+      remember: (row: HistoryRow) => void this.rows.set(row.source, row),
+      forget: (action: Digest) => {
+        this.kept.delete(action);
+        this.signed.splice(0, this.signed.length, ...this.signed.filter((one) => one !== action));
+      },
+    };
+    const store = {
+      has: () => Promise.resolve(true),
+      read: () => Promise.resolve({ kind: "miss" as const }),
+      write: () => Promise.resolve(digestOf("")),
+    };
+    const now = (): number => this.now;
+    const run = () => {
+      const next = this.outcomes.shift() ?? assert.fail("it ran too often");
+      return Promise.resolve("kind" in next ? next : { kind: "ran" as const, done: next, startedAtMs: 1, endedAtMs: 2, cpuMs: 1 });
+    };
+    this.history = new TaskHistory({ store, index, now });
+    this.verifying = new TaskVerifying({
+      runs: { here: run, by: run },
+      results: {
+        find: ({ key, inputs }) => Promise.resolve(this.kept.get(taskAction({ key, inputs }))),
+        keep: ({ key, inputs }, what, { startedAtMs, endedAtMs }, isShared) => {
+          const action = taskAction({ key, inputs });
+          this.kept.set(action, { ...what, key, tookMs: endedAtMs - startedAtMs, from: undefined });
+          if (isShared) this.signed.push(action);
+          return Promise.resolve();
+        },
+      },
+      history: this.history,
+      index,
+      unshared: {
+        why: (command) => this.marks.get(command),
+        add: (command, why) => void this.marks.set(command, why),
+        delete: (command) => void this.marks.delete(command),
+      },
+      understand: () => Promise.resolve(this.task()),
+      statistics: { count: () => undefined },
+      log: silentLog,
+      now,
+    });
+  }
+
+  task(): UnderstoodTask {
+    const listing = JSON.stringify([["src/a", `f ${digestOf(this.text)}`]]);
+    const inputs = { all: [], files: 1, listing, digest: digestOf(listing) };
+    return understandTask(QUESTION, { inputs, programs: [], installed: { digest: digestOf("installed"), isTold: true } });
+  }
+
+  get action(): Digest {
+    const { keys, inputs } = this.task();
+    return taskAction({ key: keys.sandboxed, inputs: inputs.digest });
+  }
+
+  /** @returns the row of a run that led to that */
+  async ran(what: TaskDone, isOwn = true): Promise<HistoryRow> {
+    const task = this.task();
+    this.kept.set(this.action, { ...what, key: task.keys.sandboxed, tookMs: 5, from: undefined });
+    if (isOwn) this.signed.push(this.action);
+    await this.history.remember(task, { outcome: "miss", key: task.keys.sandboxed, differences: [], tookMs: 5 }, signal);
+    return this.row;
+  }
+
+  get row(): HistoryRow {
+    return this.rows.get("/project/out") ?? assert.fail("nothing is remembered");
+  }
+
+  content(): string | undefined {
+    const [first] = this.kept.get(this.action)?.left ?? [];
+    return first?.kind === "file" ? Buffer.from(first.content).toString() : undefined;
+  }
+}
+
+test("what comes out again is the same, also where it printed something else", async () => {
+  const world = new World([done("made", "took 1 ms"), done("made", "took 2 ms")]);
+  const row = await world.ran(done("made", "took 1 ms"));
+  for (const differing of [0, 1]) {
+    const { here, source, action } = await world.verifying.verify(row, [], false, signal);
+    assert.deepEqual([here.kind, source, action], ["same", "/project/out", world.action]);
+    assert.equal("differences" in here && here.differences.length, differing);
+  }
+  assert.deepEqual([world.marks.size, world.signed], [0, [world.action]]);
+});
+
+test("own work of which not always the same comes stays here: no member gets it, and the next run is a hit", async () => {
+  for (const [first, second, repeatable] of [
+    ["two", "three", false],
+    ["two", "two", true],
+  ] as const) {
+    const world = new World([done(first), done(second)]);
+    const row = await world.ran(done("one"));
+    const { here } = await world.verifying.verify(row, [], false, signal);
+    assert.deepEqual(here, {
+      kind: "differs",
+      repeatable,
+      differences: [{ what: "content", path: "out", line: 1, before: "one", after: "two" }],
+    });
+    assert.deepEqual([world.signed, world.content(), world.verifying.unsharedFor(QUESTION)], [[], "one", "out, line 1"]);
+  }
+});
+
+test("what comes out the same again is shared again", async () => {
+  const world = new World([done("two"), done("three"), done("one")]);
+  const row = await world.ran(done("one"));
+  await world.verifying.verify(row, [], false, signal);
+  await world.verifying.verify(row, [], false, signal);
+  assert.deepEqual([world.verifying.unsharedFor(QUESTION), world.signed], [undefined, [world.action]]);
+});
+
+test("others' work that comes out again is signed here, too; which does not is taken back, and what comes out here is signed", async () => {
+  const confirmed = new World([done("theirs")]);
+  await confirmed.verifying.verify(await confirmed.ran(done("theirs"), false), [], true, signal);
+  assert.deepEqual([confirmed.signed, confirmed.content()], [[confirmed.action], "theirs"]);
+
+  const refuted = new World([done("mine"), done("mine")]);
+  await refuted.verifying.verify(await refuted.ran(done("theirs"), false), [], true, signal);
+  assert.deepEqual([refuted.signed, refuted.content(), refuted.row.outcome], [[refuted.action], "mine", "recalled"]);
+  assert.equal(refuted.verifying.unsharedFor(QUESTION), undefined, "here it is always the same");
+
+  const unsteady = new World([done("mine"), done("yours")]);
+  await unsteady.verifying.verify(await unsteady.ran(done("theirs"), false), [], true, signal);
+  assert.deepEqual([unsteady.signed, unsteady.content(), unsteady.row.outcome], [[], undefined, "recalled"]);
+  assert.equal(unsteady.verifying.unsharedFor(QUESTION), "out, line 1");
+});
+
+test("what a member finds changes nothing", async () => {
+  const world = new World([done("theirs"), { kind: "not-run", reason: "system_unknown", detail: "" }, done("mine")]);
+  const row = await world.ran(done("mine"));
+  const { members, here } = await world.verifying.verify(row, ["one", "other"], false, signal);
+  assert.deepEqual(
+    members.map(({ kind, member }) => [kind, member]),
+    [
+      ["differs", "one"],
+      ["not-executed", "other"],
+    ],
+  );
+  assert.deepEqual([here.kind, world.signed, world.marks.size], ["same", [world.action], 0]);
+});
+
+test("who was ended, or finds other inputs, says nothing of what was to come out", async () => {
+  const stopped: readonly TaskStopped[] = [
+    { kind: "killed", limit: "wall" },
+    { kind: "not-run", reason: "input_missing", detail: "src/a" },
+    { kind: "not-run", reason: "no_sandbox", detail: "none" },
+  ];
+  for (const one of stopped) {
+    const world = new World([one]);
+    const row = await world.ran(done("made"));
+    assert.equal((await world.verifying.verify(row, [], false, signal)).here.kind, "not-executed");
+    assert.deepEqual([world.content(), world.marks.size], ["made", 0]);
+  }
+});
+
+test("who asks about other inputs than there are now, or about what was not asked for like that, is told", async () => {
+  const rejects = (world: World, row: HistoryRow, why: RegExp): Promise<void> =>
+    assert.rejects(
+      world.verifying.verify(row, [], false, signal),
+      (error) => error instanceof CairnError && error.code === "not-found" && why.test(String(error.facts.why)),
+    );
+  const world = new World([]);
+  const row = await world.ran(done("made"));
+  const { task: _, ...older } = JSON.parse(row.body) as Record<string, unknown>;
+  await rejects(world, { ...row, body: JSON.stringify(older) }, /how .* was asked for is not remembered/);
+  world.text = "changed";
+  await rejects(world, row, /as its inputs are now is here: changed/);
+  world.text = "text";
+  world.kept.clear();
+  await rejects(world, row, /it is not kept any more/);
+  const { key, inputs } = keyed(world.task(), world.task().keys.bare);
+  world.kept.set(taskAction({ key, inputs }), { ...done("made"), key, tookMs: 1, from: undefined });
+  await rejects(world, row, /without a sandbox/);
+});
+
+test("what was taken of others is executed when nobody builds; what cannot be is tried again, and then left", async () => {
+  const world = new World([done("theirs"), { kind: "killed", limit: "wall" }]);
+  assert.equal(await world.verifying.next(signal), false);
+  await world.ran(done("theirs"), false);
+  world.verifying.took(world.task());
+  assert.equal(await world.verifying.next(signal), false);
+  assert.deepEqual([world.outcomes.length, world.signed], [1, [world.action]]);
+
+  world.verifying.took(world.task());
+  await world.verifying.next(signal);
+  assert.equal(world.outcomes.length, 0, "it was ended");
+  await world.verifying.next(signal);
+  world.now += 3_600_000;
+  world.outcomes.push(done("mine"), done("mine"));
+  await world.verifying.next(signal);
+  assert.deepEqual([world.content(), world.row.outcome], ["mine", "recalled"]);
+
+  world.verifying.took(world.task());
+  world.text = "changed meanwhile";
+  for (let tries = 0; tries < 10; tries++, world.now += 3_600_000) assert.equal(await world.verifying.next(signal), false);
+  assert.equal(world.outcomes.length, 0);
+});
