@@ -984,6 +984,8 @@ export const limits = {
     placed: 16_384,
     /** Of a question, as JSON, by which a command can be run once more; a longer one is not remembered. */
     askedBytes: 65_536,
+    /** What took longer for others is not executed once more when nobody builds, but at once where it was drawn to be. */
+    sampledMs: 600_000,
     /** Commands of which not always the same comes. */
     unshared: 1_024,
     /** Commands that the asker runs and has not told of; the inputs of all of them, which are in memory. */

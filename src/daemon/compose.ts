@@ -254,7 +254,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   };
   const sweep = (): void => void removeLeftovers(log, setLeftoversAside(sandboxPlace(home)));
   const housekeeper = stack.use(
-    new Housekeeper({ store, index, statistics, flow, records, hits, log, quiet, sweep, end }, { home, paths }),
+    new Housekeeper({ store, index, statistics, flow, tasks, records, hits, log, quiet, sweep, end }, { home, paths }),
   );
   const compilers = new OwnToolchainControls({
     service: supply,

@@ -2,42 +2,28 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type Home, silentLog } from "../base/index.ts";
 import { Housekeeper, type HousekeeperParts } from "./housekeeper.ts";
 import type { HomePaths } from "./prepare-home.ts";
 
-test("while something is executed once more the house is kept, and who builds ends that", async (t) => {
+/** A house whose ticks are the test's. */
+function house(t: TestContext, flow: object, tasks: object) {
   const runDir = mkdtempSync(join(tmpdir(), "cairn-housekeeper-"));
   t.after(() => rmSync(runDir, { recursive: true, force: true }));
   const compileSocket = join(runDir, "socket");
   writeFileSync(compileSocket, "");
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const [seen, flow] = [
-    { drained: 0, begun: 0, ended: 0 },
-    {
-      quiet: true,
-      isVerifyingOverdue: false,
-      settleNext: () => Promise.resolve(false),
-      verifyNext: (signal: AbortSignal) => {
-        seen.begun += 1;
-        return new Promise<boolean>((_, reject) =>
-          signal.addEventListener("abort", () => {
-            seen.ended += 1;
-            reject(new Error("it was ended"));
-          }),
-        );
-      },
-    },
-  ];
   const nothing = (): void => undefined;
+  const drained = { times: 0 };
   const parts = {
-    flow,
+    flow: Object.assign(flow, { settleNext: () => Promise.resolve(false) }),
+    tasks,
     store: { isPressed: false, tidy: nothing },
     index: { flush: nothing, tidy: nothing },
     records: { inherit: nothing },
-    hits: { drain: () => Promise.resolve((seen.drained++, [])) },
+    hits: { drain: () => Promise.resolve((drained.times++, [])) },
     statistics: {},
     log: silentLog,
     quiet: () => Promise.resolve(),
@@ -50,19 +36,66 @@ test("while something is executed once more the house is kept, and who builds en
     t.mock.timers.tick(1_000);
     for (let turns = 0; turns < 20; turns++) await otherWork();
   };
+  return { housekeeper, tick, drained };
+}
+
+/** Something that goes on until it is ended. */
+function lasting() {
+  const seen = { begun: 0, ended: 0 };
+  const verifyNext = (signal: AbortSignal): Promise<boolean> => {
+    seen.begun += 1;
+    return new Promise<boolean>((_, reject) =>
+      signal.addEventListener("abort", () => {
+        seen.ended += 1;
+        reject(new Error("it was ended"));
+      }),
+    );
+  };
+  return { seen, verifyNext };
+}
+
+const NONE = { verifyNext: () => Promise.resolve(false), isIdle: true };
+
+test("while something is executed once more the house is kept, and who builds ends that", async (t) => {
+  const { seen, verifyNext } = lasting();
+  const flow = { quiet: true, isVerifyingOverdue: false, verifyNext };
+  const { housekeeper, tick, drained } = house(t, flow, NONE);
   for (let ticks = 0; ticks < 3; ticks++) await tick();
-  assert.deepEqual(seen, { drained: 3, begun: 1, ended: 0 });
+  assert.deepEqual([seen, drained.times], [{ begun: 1, ended: 0 }, 3]);
   flow.quiet = false;
   flow.isVerifyingOverdue = true;
   await tick();
   assert.equal(seen.ended, 0, "it has waited for too long");
   flow.isVerifyingOverdue = false;
   await tick();
-  assert.deepEqual([seen.begun, seen.ended], [1, 1]);
+  assert.deepEqual(seen, { begun: 1, ended: 1 });
   await tick();
   flow.quiet = true;
   await tick();
-  assert.deepEqual([seen.begun, seen.ended], [2, 1]);
+  assert.deepEqual(seen, { begun: 2, ended: 1 });
   await housekeeper[Symbol.asyncDispose]();
   assert.equal(seen.ended, 2);
+});
+
+test("commands of others are executed after compiles, while nobody builds or waits for a command", async (t) => {
+  const { seen, verifyNext } = lasting();
+  const compiles = { left: 2 };
+  const flow = { quiet: true, isVerifyingOverdue: false, verifyNext: () => Promise.resolve(--compiles.left > 0) };
+  const tasks = { isIdle: true, verifyNext };
+  const { housekeeper, tick } = house(t, flow, tasks);
+  await tick();
+  assert.deepEqual([seen, compiles.left], [{ begun: 1, ended: 0 }, 0]);
+  tasks.isIdle = false;
+  await tick();
+  assert.deepEqual(seen, { begun: 1, ended: 1 });
+  await tick();
+  assert.equal(seen.begun, 1);
+  tasks.isIdle = true;
+  await tick();
+  assert.equal(seen.begun, 2);
+  flow.quiet = false;
+  flow.isVerifyingOverdue = true;
+  await tick();
+  assert.deepEqual(seen, { begun: 2, ended: 2 });
+  await housekeeper[Symbol.asyncDispose]();
 });

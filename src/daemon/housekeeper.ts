@@ -7,7 +7,7 @@
 import { rmSync, statSync } from "node:fs";
 import { type Home, type Log, reasonOf } from "../base/index.ts";
 import type { HitsLog, HotRecords } from "../doors/index.ts";
-import type { CompileFlow, Statistics } from "../flows/index.ts";
+import type { CompileFlow, Statistics, TaskFlow } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
 import { boundLog } from "./own-log.ts";
 import type { HomePaths } from "./prepare-home.ts";
@@ -28,6 +28,7 @@ export interface HousekeeperParts {
   readonly index: SqliteIndex;
   readonly statistics: Statistics;
   readonly flow: CompileFlow;
+  readonly tasks: Pick<TaskFlow, "verifyNext" | "isIdle">;
   readonly records: HotRecords;
   readonly hits: HitsLog;
   readonly log: Log;
@@ -55,6 +56,8 @@ export class Housekeeper implements AsyncDisposable {
   #tick: Promise<void> | undefined;
   /** Results of others that are executed here. */
   #verifying: { readonly pause: AbortController; readonly ended: Promise<void> } | undefined;
+  /** Commands of others, which take long: only while nobody asks for anything. */
+  #areTasksNext = false;
 
   constructor(parts: HousekeeperParts, options: { home: Home; paths: HomePaths }) {
     this.#parts = parts;
@@ -144,8 +147,9 @@ export class Housekeeper implements AsyncDisposable {
 
   /** Goes on beside the ticks: a compile takes as long as it takes. Who builds comes first, unless what was taken has waited too long. */
   #verify(): void {
-    const { flow, log } = this.#parts;
-    const may = (): boolean => flow.quiet || flow.isVerifyingOverdue;
+    const { flow, tasks, log } = this.#parts;
+    const isIdle = (): boolean => flow.quiet && tasks.isIdle;
+    const may = (): boolean => (this.#areTasksNext ? isIdle() : flow.quiet || flow.isVerifyingOverdue);
     if (this.#verifying !== undefined) {
       if (!may()) this.#verifying.pause.abort();
       return;
@@ -155,6 +159,8 @@ export class Housekeeper implements AsyncDisposable {
     const signal = AbortSignal.any([this.#stop.signal, pause.signal]);
     const work = async (): Promise<void> => {
       while (may() && !signal.aborted && (await flow.verifyNext(signal)));
+      this.#areTasksNext = true;
+      while (may() && !signal.aborted && (await tasks.verifyNext(signal)));
     };
     const ended = work()
       .catch((error: unknown) => {
@@ -162,6 +168,7 @@ export class Housekeeper implements AsyncDisposable {
       })
       .finally(() => {
         this.#verifying = undefined;
+        this.#areTasksNext = false;
       });
     this.#verifying = { pause, ended };
   }

@@ -153,9 +153,17 @@ test("a member's result is taken where it is one of this task, and vouched for w
   ];
   for (const [why, offer] of refused) {
     offers.splice(0, offers.length, offer);
-    assert.equal(await results.ask(wanted, signal), undefined, why);
+    assert.equal(await results.ask(wanted, false, signal), undefined, why);
   }
   offers.splice(0, offers.length, ...refused.map(([, offer]) => offer), offerOf({ outputs: [good] }));
-  const hit = await results.ask(wanted, signal);
-  assert.deepEqual([hit?.left.map(({ path }) => path), hit?.from?.tier, blobs.size > 0], [["a"], "team", true]);
+  const asked = await results.ask(wanted, false, signal);
+  const [hit, isSample] = [asked?.hit, asked?.isSample];
+  assert.deepEqual([hit?.left.map(({ path }) => path), hit?.from?.tier, isSample, blobs.size > 0], [["a"], "team", false, true]);
+  const takes = async (offer: Offer): Promise<unknown> => {
+    offers.splice(0, offers.length, offer);
+    return (await results.ask(wanted, true, signal))?.isSample;
+  };
+  assert.equal(await takes(offerOf({ outputs: [good] }, { isToVerify: true })), true, "who can execute it later uses it before");
+  assert.equal(await takes(offerOf({ outputs: [good] }, { isToVerify: true, tier: "speculative" })), undefined);
+  assert.equal(await takes(offerOf({ outputs: [good], compileMs: limits.task.sampledMs + 1 }, { isToVerify: true })), undefined);
 });

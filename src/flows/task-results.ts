@@ -68,7 +68,7 @@ export interface TaskRun {
 
 /** What the outcome is called among the outputs of a result; no declared output is. */
 const OUTCOME = "\0P";
-const { apart: mostApart, apartBytes, leftBytes, outcomeBytes } = limits.task;
+const { apart: mostApart, apartBytes, leftBytes, outcomeBytes, sampledMs } = limits.task;
 
 export class TaskResults {
   readonly #parts: TaskResultsParts;
@@ -90,12 +90,20 @@ export class TaskResults {
     return { ...done, key: wanted.key, tookMs: result.compileMs, from: undefined };
   }
 
-  /** What members have, as far as this one believes them; it is kept, and members that ask get it from here. */
-  async ask(wanted: TaskKey, signal: AbortSignal): Promise<TaskHit | undefined> {
+  /**
+   * What members have, as far as this one believes them; it is kept, and members that ask get it from here.
+   *
+   * @param maySample whether what was drawn to be executed here, too, may be used before
+   */
+  async ask(
+    wanted: TaskKey,
+    maySample: boolean,
+    signal: AbortSignal,
+  ): Promise<{ readonly hit: TaskHit; readonly isSample: boolean } | undefined> {
     const { sharing, log } = this.#parts;
     const beganAt = performance.now();
     for (const offer of await sharing.find(wanted.key, wanted.project, signal)) {
-      if (!isFor(wanted, offer)) continue;
+      if (!isFor(wanted, offer, maySample)) continue;
       const { complete, bytes } = await sharing.bring(offer, signal);
       const { result, execution } = offer.shared;
       const done = complete ? await this.#done(wanted, result, signal) : undefined;
@@ -103,7 +111,7 @@ export class TaskResults {
       const tookMs = Math.round(performance.now() - beganAt);
       const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs, tier: offer.tier, domains: offer.domains };
       log.event("debug", "task.brought", { key: wanted.key, bytes, tookMs });
-      return { ...done, key: wanted.key, tookMs: result.compileMs, from };
+      return { hit: { ...done, key: wanted.key, tookMs: result.compileMs, from }, isSample: offer.isToVerify };
     }
     return undefined;
   }
@@ -223,11 +231,11 @@ function entryOf({ key, inputs: digest }: Pick<TaskKey, "key" | "inputs">): Mani
 }
 
 /**
- * Whether a member's result may be used for a task. What one domain alone vouches for would have to be executed here as well, soon, and so would
- * a sample of the others: commands are executed at once then.
+ * Whether a member's result may be used for a task. What one domain alone vouches for would have to be executed here as well, soon: that is done at
+ * once. So is a sample of the others where nobody could do it later.
  */
-function isFor(wanted: TaskKey, { shared, tier, isToVerify }: Offer): boolean {
-  if (isToVerify || tier === "speculative") return false;
+function isFor(wanted: TaskKey, { shared, tier, isToVerify }: Offer, maySample: boolean): boolean {
+  if (tier === "speculative" || (isToVerify && !(maySample && shared.result.compileMs <= sampledMs))) return false;
   const bytes = shared.result.outputs.reduce((sum, { size }) => sum + size, 0);
   if (bytes > outcomeBytes + leftBytes) return false; // No task leaves as much; it would all be fetched.
   return shared.manifest === wanted.key && isOfItsAction(shared) && shared.entry.action === entryOf(wanted).action;

@@ -224,15 +224,18 @@ test("who asks about other inputs than there are now, or about what was not aske
   await rejects(world, row, /without a sandbox/);
 });
 
+/** Two domains vouch for it. */
+const TAKEN = { from: { signer: "s", member: "m", bytes: 1, tookMs: 1, tier: "team" as const, domains: ["one", "other"] } };
+
 test("what was taken of others is executed when nobody builds; what cannot be is tried again, and then left", async () => {
   const world = new World([done("theirs"), { kind: "killed", limit: "wall" }]);
   assert.equal(await world.verifying.next(signal), false);
   await world.ran(done("theirs"), false);
-  world.verifying.took(world.task());
+  world.verifying.took(world.task(), TAKEN);
   assert.equal(await world.verifying.next(signal), false);
   assert.deepEqual([world.outcomes.length, world.signed], [1, [world.action]]);
 
-  world.verifying.took(world.task());
+  world.verifying.took(world.task(), TAKEN);
   await world.verifying.next(signal);
   assert.equal(world.outcomes.length, 0, "it was ended");
   await world.verifying.next(signal);
@@ -241,8 +244,22 @@ test("what was taken of others is executed when nobody builds; what cannot be is
   await world.verifying.next(signal);
   assert.deepEqual([world.content(), world.row.outcome], ["mine", "recalled"]);
 
-  world.verifying.took(world.task());
+  world.verifying.took(world.task(), TAKEN);
   world.text = "changed meanwhile";
   for (let tries = 0; tries < 10; tries++, world.now += 3_600_000) assert.equal(await world.verifying.next(signal), false);
   assert.equal(world.outcomes.length, 0);
+});
+
+test("what is not deterministic is taken back where several domains vouch for it, and is of use within one", async () => {
+  for (const [domains, isUsed] of [
+    [["one", "other"], false],
+    [["one"], true],
+  ] as const) {
+    const world = new World([done("mine"), done("yours")]);
+    await world.ran(done("theirs"), false);
+    world.verifying.took(world.task(), { from: { ...TAKEN.from, domains } });
+    await world.verifying.next(signal);
+    const [why, row] = [world.verifying.unsharedFor(QUESTION), world.row.outcome];
+    assert.deepEqual([world.content(), why, row], isUsed ? ["theirs", undefined, "miss"] : [undefined, "out, line 1", "recalled"]);
+  }
 });

@@ -48,6 +48,8 @@ export interface TaskVerified {
 interface Waiting {
   readonly question: TaskQuestion;
   readonly action: Digest;
+  /** Whether more than one domain vouches for it. */
+  readonly isOfSeveral: boolean;
   /** ms since the epoch */
   readonly dueAt: number;
   readonly failed: number;
@@ -71,10 +73,11 @@ export class TaskVerifying {
   }
 
   /** Somebody else's result was used, and is to be executed here when nobody builds. Where too many wait, the oldest is not. */
-  took(task: UnderstoodTask): void {
+  took(task: UnderstoodTask, { from }: Pick<TaskHit, "from">): void {
     const action = actionOf(task);
+    const isOfSeveral = from !== undefined && from.domains.length > 1;
     this.#waiting.delete(action); // It waits behind the others.
-    this.#waiting.set(action, { question: task.question, action, dueAt: this.#parts.now(), failed: 0 });
+    this.#waiting.set(action, { question: task.question, action, isOfSeveral, dueAt: this.#parts.now(), failed: 0 });
     const [oldest] = this.#waiting.keys();
     if (this.#waiting.size > verifyWaiting && oldest !== undefined) this.#waiting.delete(oldest);
   }
@@ -99,14 +102,14 @@ export class TaskVerifying {
     return this.#next() !== undefined;
   }
 
-  async #isExecuted({ question, action }: Waiting, signal: AbortSignal): Promise<boolean> {
+  async #isExecuted({ question, action, isOfSeveral }: Waiting, signal: AbortSignal): Promise<boolean> {
     const { understand, results, log } = this.#parts;
     try {
       const task = await understand(question, signal);
       if (actionOf(task) !== action) return false;
       const known = await results.find(keptAs(task, task.keys.sandboxed), signal);
       if (known === undefined) return true; // It was removed, or taken back: nobody uses it.
-      return (await this.#verify(task, known, true, signal)).kind !== "not-executed";
+      return (await this.#verify(task, known, { isOthers: true, bars: isOfSeveral }, signal)).kind !== "not-executed";
     } catch (error) {
       signal.throwIfAborted();
       log.event("warn", "verify.failed", { action, error: reasonOf(error) });
@@ -129,7 +132,7 @@ export class TaskVerifying {
       if (theirs.kind !== "ran") asked.push({ member, ...notExecuted(theirs) });
       else asked.push({ member, ...verdictOn(compareOutcomes(known, theirs.done), undefined) });
     }
-    const here = await this.#verify(task, known, isOthers, signal);
+    const here = await this.#verify(task, known, { isOthers, bars: true }, signal);
     return { action: actionOf(task), source: row.source, here, members: asked };
   }
 
@@ -159,7 +162,16 @@ export class TaskVerifying {
     throw unknown(row.source, first === undefined ? kept : `${first}${more.length === 0 ? "" : `, and ${more.length} more`}`);
   }
 
-  async #verify(task: UnderstoodTask, known: TaskHit, isOthers: boolean, signal: AbortSignal): Promise<TaskVerdict> {
+  /**
+   * @param doubt `bars`: whether what is not deterministic is not shared any more: in one domain nobody lies, and reports of tests that have times in
+   * them are of use there
+   */
+  async #verify(
+    task: UnderstoodTask,
+    known: TaskHit,
+    { isOthers, bars }: { readonly isOthers: boolean; readonly bars: boolean },
+    signal: AbortSignal,
+  ): Promise<TaskVerdict> {
     const { runs, unshared, statistics, log } = this.#parts;
     const facts = { action: actionOf(task) };
     const first = await runs.here(task, undefined, signal);
@@ -184,7 +196,7 @@ export class TaskVerifying {
     if (repeatable && isOthers) {
       await this.#recall(task, signal);
       if (isWhole(task, first)) await this.#keep(task, first, signal);
-    } else await this.#bar(task, { known, isOthers, differences }, signal);
+    } else if (bars) await this.#bar(task, { known, isOthers, differences }, signal);
     return verdictOn(differences, repeatable);
   }
 

@@ -130,6 +130,8 @@ export class TaskFlow {
   readonly #history: TaskHistory;
   readonly #verifying: TaskVerifying;
   readonly #jobs = new Map<string, Job>();
+  /** Commands that somebody waits for. */
+  #running = 0;
   /** By project: when the last of those is done that put something there. */
   readonly #placing = new Map<string, Promise<void>>();
 
@@ -150,6 +152,16 @@ export class TaskFlow {
   /** See {@link TaskVerifying.verify}. */
   verify(row: HistoryRow, members: readonly Key[], isOthers: boolean, signal: AbortSignal): Promise<TaskVerified> {
     return this.#verifying.verify(row, members, isOthers, signal);
+  }
+
+  /** See {@link TaskVerifying.next}. */
+  verifyNext(signal: AbortSignal): Promise<boolean> {
+    return this.#verifying.next(signal);
+  }
+
+  /** Whether nobody waits for a command in a sandbox. */
+  get isIdle(): boolean {
+    return this.#running === 0;
   }
 
   /** What differed when the command of a row was executed more than once: what comes of it stays here. */
@@ -201,7 +213,7 @@ export class TaskFlow {
   async ask(question: TaskQuestion, show: Show, signal: AbortSignal): Promise<TaskAnswered | TaskRunIt> {
     const task = await this.#understand(question, signal);
     const where = await this.#where(task);
-    const hit = (await this.#known(task, where, signal)) ?? (await this.#asked(task, signal));
+    const hit = (await this.#known(task, where, signal)) ?? (await this.#asked(task, where, signal));
     if (hit !== undefined) return this.#answer(task, where, hit, signal);
     const differences = await this.#history.differences(task, signal);
     this.#count("miss");
@@ -273,11 +285,12 @@ export class TaskFlow {
     return undefined;
   }
 
-  async #asked(task: UnderstoodTask, signal: AbortSignal): Promise<TaskHit | undefined> {
+  async #asked(task: UnderstoodTask, { sandboxed }: Where, signal: AbortSignal): Promise<TaskHit | undefined> {
     const { keys, question, installed } = task;
     if (question.network || !installed.isTold || this.#verifying.unsharedFor(question) !== undefined) return undefined;
-    const hit = await this.#results.ask(keyed(task, keys.sandboxed), signal);
-    return hit !== undefined && (hit.exitCode === 0 || question.cacheFailures) ? hit : undefined;
+    const asked = await this.#results.ask(keyed(task, keys.sandboxed), sandboxed, signal);
+    if (asked?.isSample === true) this.#verifying.took(task, asked.hit);
+    return asked !== undefined && (asked.hit.exitCode === 0 || question.cacheFailures) ? asked.hit : undefined;
   }
 
   async #answer(task: UnderstoodTask, where: Where, hit: TaskHit, signal: AbortSignal): Promise<TaskAnswered> {
@@ -322,7 +335,8 @@ export class TaskFlow {
 
   async #execute(task: UnderstoodTask, { where, differences, show }: Missed, signal: AbortSignal): Promise<TaskAnswered> {
     const key = task.keys.sandboxed;
-    const ran = await this.#runs.here(task, show, signal);
+    this.#running++;
+    const ran = await this.#runs.here(task, show, signal).finally(() => this.#running--);
     if (ran.kind !== "ran") throw troubleOf(ran);
     const { done, startedAtMs, endedAtMs } = ran;
     const { left, exitCode } = done;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { age, type Env, run, type TestNode } from "./harness.ts";
+import { age, checkout, type Env, run, type TestNode } from "./harness.ts";
 import { forgingMember } from "./liar-world.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
@@ -159,6 +159,42 @@ test("a compile is executed once more here, and by members of other domains that
   assert.equal(answer.name, "partner");
   const unknown = await cairn(a, "verify", join(work, "src/shape.c"));
   assert.deepEqual([unknown.code, /no compile of .*shape\.c is remembered here/.test(unknown.stderr)], [1, true]);
+});
+
+test("what two domains vouch for of a command a third one uses at once, and executes it when nobody builds", PATIENT, async (t) => {
+  const names = ["home", "partner", "third"];
+  const nodes = await domains(t, names, { CAIRN_LOG_LEVEL: "debug" });
+  const works = nodes.map((node) => checkoutOf(node, "work"));
+  const args = ["exec", "--json", "--in", "src", "--out", "all", "--", "sh", "-c", "cat src/*.c > all; echo made"];
+  const exec = async (at: number): Promise<Record<string, unknown>> => {
+    const ran = await run(join(checkout, "bin/cairn"), args, { cwd: works[at] ?? "", env: nodes[at]?.env ?? {} });
+    assert.deepEqual([ran.code, ran.stdout], [0, "made\n"], ran.stderr);
+    return JSON.parse(ran.stderr) as Record<string, unknown>;
+  };
+  const [, , third] = nodes;
+  assert.ok(third !== undefined);
+  let said: Record<string, unknown> = {};
+  // A machine that is busy may not answer in time, and then the command runs: the next one is asked for anew.
+  for (let round = 1; said.how !== "hit" && round <= 10; round++) {
+    for (const work of works) writeFileSync(join(work, "src/round.c"), `int round = ${round};\n`);
+    for (const at of [0, 1]) {
+      const before = await attested(third);
+      const { how, where } = await exec(at);
+      if (!(where as { readonly sandboxed: boolean }).sandboxed) return t.skip("no sandbox here");
+      assert.equal(how, "executed", "one domain's word is not enough");
+      await untilAttested(t, third, before + 1);
+    }
+    await untilOffered(t, third, "partner", round);
+    said = await exec(2);
+  }
+  assert.deepEqual([said.how, (said.from as { readonly domains: readonly string[] }).domains.toSorted()], ["hit", ["home", "partner"]]);
+  await until(t, async () => third.events("verify.same").length === 1);
+  const { record } = await ask(third, "explain", join(works[2] ?? "", "all"));
+  assert.equal((record as { readonly outcome: string }).outcome, "hit_peer");
+  await until(t, async () => {
+    const voices = (await ask(third, "verify", join(works[2] ?? "", "all"))).voices as readonly { readonly isSame: boolean }[];
+    return voices.length === names.length && voices.every(({ isSame }) => isSame);
+  });
 });
 
 test("what one domain made up is found out by who executes it too, and taken back by all who hold it", PATIENT, async (t) => {
