@@ -289,8 +289,9 @@ export class TaskFlow {
     const { keys, question, installed } = task;
     if (question.network || !installed.isTold || this.#verifying.unsharedFor(question) !== undefined) return undefined;
     const asked = await this.#results.ask(keyed(task, keys.sandboxed), sandboxed, signal);
-    if (asked?.isSample === true) this.#verifying.took(task, asked.hit);
-    return asked !== undefined && (asked.hit.exitCode === 0 || question.cacheFailures) ? asked.hit : undefined;
+    if (asked === undefined || (asked.hit.exitCode !== 0 && !question.cacheFailures)) return undefined;
+    if (asked.isSample) this.#verifying.took(task, asked.hit);
+    return asked.hit;
   }
 
   async #answer(task: UnderstoodTask, where: Where, hit: TaskHit, signal: AbortSignal): Promise<TaskAnswered> {

@@ -217,6 +217,12 @@ async function verified(t: TestContext, node: TestNode): Promise<void> {
   const [difference] = unsteady.here.differences;
   assert.deepEqual([unsteady.code, unsteady.here.kind, unsteady.here.repeatable], [1, "differs", false]);
   assert.deepEqual([unsteady.action, difference?.path, difference?.line, `hello\n${difference?.before}\n`], [action, "now", 2, first]);
+  const shown = await cairn(node, "verify", join(project.path, "now"));
+  assert.match(shown.stdout, /not deterministic\n.*now, from line 2 on\n.*kept.*\n.*now /);
+  assert.match(
+    (await cairn(node, "explain", join(project.path, "now"))).stdout,
+    /not shared: not always the same comes of it \(now, line 2\)/,
+  );
   const { record } = await ask(node, "explain", join(project.path, "now"));
   assert.equal((record as Record<string, unknown>).unshared, "now, line 2");
   assert.equal(JSON.stringify(record).includes('"umask"'), false, "by what it can be asked for is nobody's answer");
