@@ -18,7 +18,7 @@ export class Practice {
   /** @param measured is not what is built */
   static async prepare(settings: Settings, workshop: Workshop, measured: ProjectName): Promise<Practice> {
     if (!settings.practised) return new Practice(undefined);
-    const root = workshop.path("practice", "project");
+    const root = workshop.path("practice", measured, "project");
     const project = Project.make(measured === "lua" ? "mbedtls" : "lua", root, UNITS);
     mkdirSync(`${root}/.git`);
     return new Practice(await reference(settings, workshop, project));
