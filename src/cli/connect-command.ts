@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CairnError, systemCode } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
-import { type DoorAddress, type Tool, tools } from "./connect-tools.ts";
+import { type DoorAddress, type Tool, type ToolWords, tools } from "./connect-tools.ts";
 import { answer, type Context } from "./context.ts";
 import { exitCodes } from "./troubles.ts";
 
@@ -15,9 +15,6 @@ export interface ConnectOptions {
   readonly write?: true | undefined;
   readonly json?: true | undefined;
 }
-
-/** Where words belong that no file takes. */
-const ENVIRONMENT = "the environment of your builds";
 
 /** Ports that are proposed where a door is not open; see the daemon's doors. */
 const PORTS = { http: 8337, grpc: 8338 } as const;
@@ -29,9 +26,10 @@ export async function connect(context: Context, name: string, options: ConnectOp
   if (tool === undefined)
     throw new CairnError("usage", { why: `nothing is known of ${name}`, advice: `there are: ${tools.map((one) => one.name).join(", ")}` });
   const at = await addressOf(context, tool, signal);
-  const { lines, notes, json } = tool.words(at);
-  const file = placeOf(context, tool);
-  const added = options.write !== true ? [] : json === undefined ? addLines(file, lines) : addFields(file, json);
+  const words = tool.words(at);
+  const { lines, notes } = words;
+  const file = placeOf(context, tool.name, tool.file);
+  const added = options.write === true ? add(file, words) : [];
   answer(terminal, options.json, { tool: name, file, lines, notes, added }, () => {
     if (options.write !== true) return [...lines, ...notes.map((note) => terminal.paint.dim(`# ${note}`))];
     const told = added.length === 0 ? `${file} has all of it already` : `added to ${file}:`;
@@ -40,9 +38,8 @@ export async function connect(context: Context, name: string, options: ConnectOp
   return exitCodes.ok;
 }
 
-/** The tool's file. @throws {CairnError} usage where it has none, or there is no home */
-function placeOf({ cwd, env }: Context, { name, file }: Tool): string {
-  if (file === undefined) return ENVIRONMENT;
+/** A file of a tool. @throws {CairnError} usage where there is no home */
+function placeOf({ cwd, env }: Context, name: string, file: string): string {
   if (!file.startsWith("~/")) return join(cwd, file);
   if (env.HOME === undefined) throw new CairnError("usage", { why: `${name} keeps its settings in ${file}, and HOME is not set` });
   return join(env.HOME, file.slice(2));
@@ -79,16 +76,32 @@ function reachable(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
+/** @returns what was not there before. @throws {CairnError} usage */
+function add(file: string, { lines, json, toml }: ToolWords): readonly string[] {
+  if (json !== undefined) return addFields(file, json);
+  return toml === undefined ? addLines(file, lines) : addTable(file, toml);
+}
+
+/** A whole table at the end of a file; one that is there already belongs to whoever wrote it. @throws {CairnError} usage */
+function addTable(file: string, { table, lines }: Required<ToolWords>["toml"]): readonly string[] {
+  const before = textOf(file);
+  const known = new Set(before.split("\n").map((line) => line.trim()));
+  if (!known.has(table)) return append(file, before, [table, ...lines]);
+  if (lines.every((line) => known.has(line))) return [];
+  throw new CairnError("usage", { why: `${file} has ${table} already`, advice: `put into it by hand: ${lines.join(", ")}` });
+}
+
 /** Those lines that a file does not have yet, after they have been added. @throws {CairnError} usage */
 function addLines(file: string, lines: readonly string[]): readonly string[] {
-  if (file === ENVIRONMENT)
-    throw new CairnError("usage", { why: "these are variables of the environment", advice: "put the lines into your shell's profile" });
   const before = textOf(file);
   const known = new Set(before.split("\n").map((line) => line.trim()));
   const missing = lines.filter((line) => !known.has(line));
-  if (missing.length === 0) return [];
-  write(file, `${before === "" || before.endsWith("\n") ? before : `${before}\n`}${missing.join("\n")}\n`);
-  return missing;
+  return missing.length === 0 ? [] : append(file, before, missing);
+}
+
+function append(file: string, before: string, lines: readonly string[]): readonly string[] {
+  write(file, `${before === "" || before.endsWith("\n") ? before : `${before}\n`}${lines.join("\n")}\n`);
+  return lines;
 }
 
 /** Those fields of a file of JSON that are not as wanted, after they have been written. @throws {CairnError} usage */

@@ -24,29 +24,91 @@ export interface ToolWords {
   readonly notes: readonly string[];
   /** What the lines say, where the tool's file is JSON. */
   readonly json?: Readonly<Record<string, string>>;
+  /** The same as one table of a file of TOML, where the lines are for the environment. */
+  readonly toml?: { readonly table: string; readonly lines: readonly string[] };
+}
+
+/** Where a tool may have been told of a cache before, by whomever. */
+export interface Told {
+  /** As {@link Tool.file}. */
+  readonly files: readonly string[];
+  /** Finds the address in such a file. */
+  readonly address: RegExp;
+  readonly variables: readonly string[];
 }
 
 export interface Tool {
   readonly name: string;
   /** The door that it knocks at. */
   readonly door: "http" | "grpc";
-  /** In the directory of a project, or with `~/` in the user's; undefined where the words are for the environment. */
-  readonly file: string | undefined;
+  /** In the directory of a project, or with `~/` in the user's. */
+  readonly file: string;
   readonly words: (at: DoorAddress) => ToolWords;
+  readonly told: Told;
 }
 
 /** The user's own: what lies in a project is others' as well, who may have no daemon. */
 const BAZELRC = "~/.bazelrc";
 
 export const tools: readonly Tool[] = [
-  { name: "bazel", door: "grpc", file: BAZELRC, words: bazel },
-  { name: "bazel-http", door: "http", file: BAZELRC, words: bazelHttp },
-  { name: "ccache", door: "http", file: "~/.config/ccache/ccache.conf", words: ccache },
-  { name: "sccache", door: "http", file: undefined, words: sccache },
-  { name: "turbo", door: "http", file: ".turbo/config.json", words: turbo },
-  { name: "nx", door: "http", file: ".env", words: nx },
-  { name: "gradle", door: "http", file: "~/.gradle/init.d/cairn.gradle", words: gradle },
+  { name: "bazel", door: "grpc", file: BAZELRC, words: bazel, told: toldBazel(/^[^#\n]*--remote_cache=(grpcs?:\/\/[^\s"']+)/m) },
+  { name: "bazel-http", door: "http", file: BAZELRC, words: bazelHttp, told: toldBazel(/^[^#\n]*--remote_cache=(https?:\/\/[^\s"']+)/m) },
+  {
+    name: "ccache",
+    door: "http",
+    file: "~/.config/ccache/ccache.conf",
+    words: ccache,
+    told: {
+      files: ["~/.config/ccache/ccache.conf", "~/.ccache/ccache.conf"],
+      address: /^\s*(?:remote|secondary)_storage\s*=\s*([^\s|]+)/m,
+      variables: ["CCACHE_REMOTE_STORAGE", "CCACHE_SECONDARY_STORAGE"],
+    },
+  },
+  {
+    name: "sccache",
+    door: "http",
+    file: "~/.config/sccache/config",
+    words: sccache,
+    told: {
+      files: ["~/.config/sccache/config"],
+      address: /^\s*(?:endpoint|url)\s*=\s*["']([^"'\s]+)/m,
+      variables: ["SCCACHE_WEBDAV_ENDPOINT", "SCCACHE_REDIS_ENDPOINT", "SCCACHE_REDIS"],
+    },
+  },
+  {
+    name: "turbo",
+    door: "http",
+    file: ".turbo/config.json",
+    words: turbo,
+    told: { files: [".turbo/config.json"], address: /"apiUrl"\s*:\s*"([^"\s]+)"/, variables: ["TURBO_API"] },
+  },
+  {
+    name: "nx",
+    door: "http",
+    file: ".env",
+    words: nx,
+    told: {
+      files: [".env"],
+      address: /^\s*(?:export\s+)?NX_SELF_HOSTED_REMOTE_CACHE_SERVER=["']?([^\s"']+)/m,
+      variables: ["NX_SELF_HOSTED_REMOTE_CACHE_SERVER"],
+    },
+  },
+  {
+    name: "gradle",
+    door: "http",
+    file: "~/.gradle/init.d/cairn.gradle",
+    words: gradle,
+    told: {
+      files: ["~/.gradle/init.d/cairn.gradle", "settings.gradle", "settings.gradle.kts"],
+      address: /HttpBuildCache[^{]*\{[^}]*?url\s*=\s*(?:uri\()?["']([^"'\s]+)/,
+      variables: [],
+    },
+  },
 ];
+
+function toldBazel(address: RegExp): Told {
+  return { files: [BAZELRC, ".bazelrc"], address, variables: [] };
+}
 
 function authority({ host, port }: DoorAddress): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -89,8 +151,10 @@ function ccache(at: DoorAddress): ToolWords {
 }
 
 function sccache(at: DoorAddress): ToolWords {
+  const endpoint = `${scheme("http", at)}://${authority(at)}`;
   return {
-    lines: [`export SCCACHE_WEBDAV_ENDPOINT=${scheme("http", at)}://${authority(at)}`, "export SCCACHE_WEBDAV_KEY_PREFIX=sccache"],
+    lines: [`export SCCACHE_WEBDAV_ENDPOINT=${endpoint}`, "export SCCACHE_WEBDAV_KEY_PREFIX=sccache"],
+    toml: { table: "[cache.webdav]", lines: [`endpoint = "${endpoint}"`, 'key_prefix = "sccache"'] },
     notes: [...aboutToken(at, "export SCCACHE_WEBDAV_TOKEN=…"), ...aboutTls(at), "sccache --stop-server   first, where one runs already"],
   };
 }

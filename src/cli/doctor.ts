@@ -6,9 +6,10 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { loadConfig, systemCode } from "../base/index.ts";
-import { type Check, numberIn, readChecks } from "./answers.ts";
+import { type Check, field, listIn, numberIn, readChecks, textIn } from "./answers.ts";
 import { findCompilers, findOnPath } from "./compilers.ts";
 import { answer, type Context } from "./context.ts";
+import { checkLeads, type DoorAt, leads } from "./door-reach.ts";
 import { follow } from "./follow.ts";
 import { bytes, count, counted, foldedTable, indent } from "./format.ts";
 import { clientState, compilersDirectory, wrapperPath } from "./launcher.ts";
@@ -54,7 +55,28 @@ async function checkAll(context: Context, signal: AbortSignal): Promise<Check[]>
     checkClient(context),
     checkPath(context),
     ...(await checkDaemon(context, "/doctor", signal)),
+    ...(await checkTools(context, signal)),
   ];
+}
+
+/** Whether what build tools were told of a cache leads to this machine's daemon. */
+async function checkTools(context: Context, signal: AbortSignal): Promise<Check[]> {
+  const all = leads(context);
+  if (all.length === 0) return [];
+  return checkLeads(all, await doorsOf(context, signal));
+}
+
+async function doorsOf({ control }: Context, signal: AbortSignal): Promise<DoorAt[] | undefined> {
+  try {
+    return listIn(await control.get("/status", {}, signal), "doors").map((door) => ({
+      door: textIn(door, "door"),
+      host: textIn(door, "host"),
+      port: numberIn(door, "port"),
+      open: field(door, "open") === true,
+    }));
+  } catch {
+    return undefined; // Said in its own line.
+  }
 }
 
 function lines({ terminal }: Context, checks: readonly Check[], failed: number): string[] {
