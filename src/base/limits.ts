@@ -703,6 +703,8 @@ export const limits = {
     lingerMs: 2_000,
     /** Up to here a blob is read in one go. */
     smallBytes: 65_536,
+    /** Pieces of bodies over HTTP that the store has not taken yet, over all clients. */
+    passingBytes: 33_554_432,
     /** How far back what is compressed by zstd may point, as a power of 2: more than compressors use below their highest levels. */
     zstdWindowLog: 23,
     /** Bodies that are unpacked at once, each with such a window. */
@@ -911,8 +913,10 @@ export const limits = {
     connections: 256,
     callsPerConnection: 256,
     calls: 1_024,
-    /** What has come of requests that are not whole, over all calls; one that is a single message, to come; one that is answered, to end. */
-    unfinishedBytes: 268_435_456,
+    /** What messages may take up that are not whole or in hand, over all calls; those up to here do not count. */
+    arrivingBytes: 100_663_296,
+    smallBytes: 32_768,
+    /** A request that is a single message, to come; one that is answered, to end. */
     requestMs: 60_000,
     leftOpenMs: 10_000,
     /** What of one call may be on its way; with all calls at once no more than above. */

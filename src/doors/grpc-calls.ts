@@ -15,6 +15,7 @@ import {
   status as statuses,
 } from "@grpc/grpc-js";
 import { type Log, limits, reasonOf } from "../base/index.ts";
+import type { Arrival } from "./grpc-arrivals.ts";
 import { TokenCheck } from "./listening.ts";
 import { codes, failureOf, RemoteFailure } from "./remote-failure.ts";
 
@@ -24,6 +25,7 @@ export interface GrpcCallsParts {
   readonly stop: AbortSignal;
   /** Called where somebody asks for what there cannot be. */
   readonly refused: (why: string) => void;
+  readonly requests: { arrivalOf(metadata: Metadata): Arrival | undefined };
 }
 
 interface AnyCall {
@@ -84,8 +86,9 @@ export class GrpcCalls {
   ): handleClientStreamingCall<Request, Response> {
     return (call, respond) => {
       void this.#run(call, async (signal) => {
-        using idle = new Idle(idleMs);
-        return await answer(received(call, idle, AbortSignal.any([signal, idle.signal])), signal);
+        const arrival = this.#parts.requests.arrivalOf(call.metadata);
+        using idle = new Idle(idleMs, () => arrival?.isHeld === true);
+        return await answer(received(call, { idle, arrival }, AbortSignal.any([signal, idle.signal])), signal);
       }).then((end) => {
         if (end.kind === "answered") respond(null, end.answer);
         else respond(statusOf(end.failure));
@@ -129,9 +132,13 @@ class Idle implements Disposable {
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(ms: number | undefined) {
+  /** @param isHeld whether it could not move, which is nobody's fault */
+  constructor(ms: number | undefined, isHeld: () => boolean = () => false) {
     if (ms === undefined) return;
-    this.#timer = setTimeout(() => this.#stop.abort(new RemoteFailure("deadlineExceeded", `nothing moved for ${ms} ms`)), ms);
+    this.#timer = setTimeout(() => {
+      if (isHeld()) this.moved();
+      else this.#stop.abort(new RemoteFailure("deadlineExceeded", `nothing moved for ${ms} ms`));
+    }, ms);
     this.#timer.unref();
   }
 
@@ -178,7 +185,11 @@ class Sender<Response> {
 /**
  * The messages of a call. The library reads sixteen ahead, whatever their size; here it reads the next but one when the last has been looked at.
  */
-async function* received<Request>(call: ServerReadableStream<Request, unknown>, idle: Idle, signal: AbortSignal): AsyncGenerator<Request> {
+async function* received<Request>(
+  call: ServerReadableStream<Request, unknown>,
+  { idle, arrival }: { readonly idle: Idle; readonly arrival: Arrival | undefined },
+  signal: AbortSignal,
+): AsyncGenerator<Request> {
   // oxlint-disable-next-line no-underscore-dangle -- Node's own name of what a stream reads by.
   const read = call._read.bind(call);
   let owed: (() => void) | undefined;
@@ -192,6 +203,7 @@ async function* received<Request>(call: ServerReadableStream<Request, unknown>, 
     const next = await orAborted(messages.next(), signal);
     if (next.done === true) return;
     yield next.value;
+    arrival?.taken();
     idle.moved();
     owed?.();
     owed = undefined;

@@ -6,33 +6,49 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
+import { silentLog } from "../base/index.ts";
+import { GrpcCalls } from "./grpc-calls.ts";
 import { GrpcRequests, type GrpcRequestsOptions } from "./grpc-requests.ts";
 import { codec } from "./remote.fixture.ts";
-import { codes } from "./remote-failure.ts";
+import { codes, RemoteFailure } from "./remote-failure.ts";
 
 const roomy: GrpcRequestsOptions = {
   calls: 1_000,
-  unfinishedBytes: 2 ** 30,
+  arrivingBytes: 2 ** 30,
+  smallBytes: 100,
+  messageBytes: 2 ** 22,
   requestMs: 2 ** 30,
   leftOpenMs: 2 ** 30,
   windowBytes: 262_144,
 };
+
+/** A write to which this is the answer, whatever comes. */
+const REFUSED = "/test/Refused";
 
 interface Ground extends AsyncDisposable {
   readonly session: ClientHttp2Session;
   readonly refusals: string[];
 }
 
-/** A server that knows how to say what is missing, and writes of which it takes nothing. */
+/** A server that knows how to say what is missing, that reads writes and keeps nothing of them, and refuses others at once. */
 async function ground(options: Partial<GrpcRequestsOptions>): Promise<Ground> {
   const refusals: string[] = [];
-  const requests = new GrpcRequests({ refused: (why) => void refusals.push(why) }, { ...roomy, ...options });
-  const server = new grpc.Server({ interceptors: [requests.interceptor] });
-  const nothing: grpc.handleUnaryCall<unknown, unknown> = (_call, respond) => respond(null, { missingBlobDigests: [] });
-  const refusal: grpc.handleClientStreamingCall<unknown, unknown> = (_call, respond) =>
-    respond({ code: grpc.status.ABORTED, details: "no" });
-  server.addService(codec.contents, { FindMissingBlobs: nothing });
-  server.addService(codec.byteStream, { Write: refusal });
+  const refused = (why: string): void => void refusals.push(why);
+  const requests = new GrpcRequests({ refused }, { ...roomy, ...options });
+  const calls = new GrpcCalls({ log: silentLog, stop: new AbortController().signal, refused, requests });
+  const server = new grpc.Server({ interceptors: [requests.interceptor], "grpc.max_receive_message_length": roomy.messageBytes });
+  const missing = calls.unary(async () => ({ missingBlobDigests: [] }));
+  const read = calls.gathered(async (messages: AsyncIterable<unknown>) => {
+    let count = 0;
+    for await (const _ of messages) count++;
+    return { committedSize: BigInt(count) };
+  });
+  const refuse = calls.gathered(async () => {
+    throw new RemoteFailure("aborted", "no");
+  });
+  server.addService(codec.contents, { FindMissingBlobs: missing });
+  server.addService(codec.byteStream, { Write: read });
+  server.addService({ Refused: { ...codec.byteStream.Write, path: REFUSED } }, { Refused: refuse });
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const listener = createServer((socket) => injector.injectConnection(socket.on("error", () => undefined)));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
@@ -50,22 +66,33 @@ async function ground(options: Partial<GrpcRequestsOptions>): Promise<Ground> {
   };
 }
 
-/** What a message of 1,000 bytes begins with that names an instance, and nothing else. */
-const NAME = Buffer.from([0x0a, 0xe5, 0x07]);
+const { FindMissingBlobs } = codec.contents;
+const { Write } = codec.byteStream;
 
-/** A call with that much of a message of 1,000 bytes, whose request does not end. */
+/** A message in a frame, with that much in it that nobody looks at. */
+function frameOf(path: string, bytes: number): Buffer {
+  const message =
+    path === Write.path
+      ? Write.requestSerialize({ data: Buffer.alloc(bytes) })
+      : FindMissingBlobs.requestSerialize({ instanceName: "x".repeat(bytes) });
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** A call with a message of which the end is kept back, and whose request does not end. */
 class HalfCall {
   readonly stream: ClientHttp2Stream;
   /** The status, and that the stream is closed. */
   readonly ended: Promise<number>;
+  readonly #rest: Buffer;
 
-  constructor({ session }: Ground, bytes: number, path = codec.contents.FindMissingBlobs.path) {
+  constructor({ session }: Ground, path = FindMissingBlobs.path, { bytes = 1_000, kept = 100 } = {}) {
     const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
     this.stream = session.request(headers, { endStream: false });
-    const frame = Buffer.alloc(5 + 1_000);
-    frame.writeUInt32BE(1_000, 1);
-    NAME.copy(frame, 5);
-    this.stream.write(frame.subarray(0, 5 + bytes));
+    const frame = frameOf(path, bytes);
+    this.stream.write(frame.subarray(0, -kept));
+    this.#rest = frame.subarray(-kept);
     let status = Number.NaN;
     const look = (from: { readonly [name: string]: unknown }): void => {
       if (from["grpc-status"] !== undefined) status = Number(from["grpc-status"]);
@@ -74,6 +101,16 @@ class HalfCall {
     this.stream.on("error", () => undefined); // It closes next.
     this.stream.resume();
     this.ended = new Promise((resolve) => this.stream.once("close", () => resolve(status)));
+  }
+
+  /** Whether all that was written could be sent: nobody hears of more than a window that is not read. */
+  get isRead(): boolean {
+    return this.stream.writableLength === 0;
+  }
+
+  /** What was kept back of the message. */
+  whole(): void {
+    this.stream.write(this.#rest);
   }
 }
 
@@ -86,7 +123,7 @@ function settled({ session }: Ground): Promise<void> {
 async function ask({ session }: Ground): Promise<number> {
   const stream = session.request({
     ":method": "POST",
-    ":path": codec.contents.FindMissingBlobs.path,
+    ":path": FindMissingBlobs.path,
     "content-type": "application/grpc",
     te: "trailers",
   });
@@ -104,9 +141,9 @@ async function ask({ session }: Ground): Promise<number> {
 
 test("calls are counted before their messages are whole", async () => {
   await using on = await ground({ calls: 3 });
-  const halves = Array.from({ length: 3 }, () => new HalfCall(on, 10));
+  const halves = Array.from({ length: 3 }, () => new HalfCall(on));
   await settled(on);
-  assert.equal(await new HalfCall(on, 10).ended, codes.unavailable);
+  assert.equal(await new HalfCall(on).ended, codes.unavailable);
   assert.equal(on.refusals.length, 1);
   halves[0]?.stream.close(constants.NGHTTP2_CANCEL);
   await halves[0]?.ended;
@@ -114,55 +151,101 @@ test("calls are counted before their messages are whole", async () => {
   assert.equal(await ask(on), codes.ok);
 });
 
-test("beyond what may have come of requests in all, the one that stands still goes, not the one that comes", async () => {
-  await using on = await ground({ unfinishedBytes: 5_000 });
-  const halves: HalfCall[] = [];
-  for (let i = 0; i < 6; i++) {
-    halves.push(new HalfCall(on, 900));
+/** More than one call may have on its way unheard. */
+const LARGE_BYTES = 1_000_000;
+
+function largeCall(on: Ground, path: string = FindMissingBlobs.path): HalfCall {
+  return new HalfCall(on, path, { bytes: LARGE_BYTES });
+}
+
+/** Waits until so many are read, and looks whether it stays at that. */
+async function demandRead(on: Ground, calls: readonly HalfCall[], count: number, signal: AbortSignal): Promise<void> {
+  const read = (): number => calls.filter(({ isRead }) => isRead).length;
+  while (read() < count) {
+    signal.throwIfAborted();
     await settled(on);
   }
-  assert.equal(await halves[0]?.ended, codes.unavailable);
-  halves[1]?.stream.write(Buffer.alloc(50));
-  await settled(on);
-  halves.push(new HalfCall(on, 900));
-  assert.equal(await halves[2]?.ended, codes.unavailable);
-  assert.equal(halves[1]?.stream.closed, false);
-  assert.equal(await ask(on), codes.ok);
-  assert.equal(on.refusals.length, 2);
-});
+  for (let i = 0; i < 20; i++) await settled(on);
+  assert.equal(read(), count);
+}
 
-test("a message that is whole takes room until its request has ended", async () => {
-  await using on = await ground({ unfinishedBytes: 5_000 });
-  const wholes: HalfCall[] = [];
-  for (let i = 0; i < 5; i++) {
-    wholes.push(new HalfCall(on, 1_000));
-    await settled(on);
-  }
-  assert.equal(await wholes[0]?.ended, codes.unavailable);
-  wholes[1]?.stream.end();
-  assert.equal(await wholes[1]?.ended, codes.ok);
-});
+for (const [what, path] of [
+  ["requests of one message", FindMissingBlobs.path],
+  ["streams", Write.path],
+] as const)
+  test(`${what}: so much of them comes at a time, the others wait, and all get through`, { timeout: 60_000 }, async (t) => {
+    await using on = await ground({ arrivingBytes: 3.5 * LARGE_BYTES });
+    for (let left = Array.from({ length: 10 }, () => largeCall(on, path)); left.length > 0; ) {
+      await demandRead(on, left, Math.min(3, left.length), t.signal);
+      assert.equal(await ask(on), codes.ok); // Small ones do not wait.
+      const ready = left.filter(({ isRead }) => isRead);
+      for (const call of ready) {
+        call.whole();
+        call.stream.end();
+        assert.equal(await call.ended, codes.ok);
+      }
+      left = left.filter((call) => !ready.includes(call));
+    }
+    assert.deepEqual(on.refusals, []);
+  });
 
-test("what came whole, or went, takes no room", async () => {
-  await using on = await ground({ unfinishedBytes: 5_000 });
-  for (let i = 0; i < 20; i++) {
-    assert.equal(await ask(on), codes.ok);
-    const half = new HalfCall(on, 900);
-    await settled(on);
-    half.stream.close(constants.NGHTTP2_CANCEL);
-    await half.ended;
-    await settled(on);
+test("a message of a stream takes room until it was looked at, one of a request until that has ended", { timeout: 60_000 }, async (t) => {
+  await using on = await ground({ arrivingBytes: 1.5 * LARGE_BYTES });
+  for (const [path, isStream] of [
+    [FindMissingBlobs.path, false],
+    [Write.path, true],
+  ] as const) {
+    const first = largeCall(on, path);
+    await demandRead(on, [first], 1, t.signal);
+    const next = largeCall(on, path);
+    await demandRead(on, [next], 0, t.signal);
+    first.whole();
+    await demandRead(on, [next], isStream ? 1 : 0, t.signal);
+    first.stream.end();
+    assert.equal(await first.ended, codes.ok);
+    await demandRead(on, [next], 1, t.signal);
+    next.stream.close(constants.NGHTTP2_CANCEL);
+    await next.ended;
   }
   assert.deepEqual(on.refusals, []);
 });
 
+test("who waits for others is not late, and whoever goes makes room", { timeout: 60_000 }, async (t) => {
+  await using on = await ground({ arrivingBytes: 1.5 * LARGE_BYTES, requestMs: 50 });
+  const first = largeCall(on, Write.path); // Only requests of one message have so long.
+  await demandRead(on, [first], 1, t.signal);
+  const second = largeCall(on);
+  let hasEnded = false;
+  void second.ended.then(() => (hasEnded = true));
+  const small = new HalfCall(on, FindMissingBlobs.path, { bytes: 50, kept: 10 });
+  assert.equal(await small.ended, codes.deadlineExceeded); // It came later, and waits for nobody.
+  assert.equal(hasEnded, false);
+  first.stream.close(constants.NGHTTP2_CANCEL);
+  assert.equal(await second.ended, codes.deadlineExceeded); // It has so long from now on.
+  assert.equal(on.refusals.length, 2);
+});
+
+test("who has been answered, or gone, while he waited is in nobody's way", { timeout: 60_000 }, async (t) => {
+  await using on = await ground({ arrivingBytes: 1.5 * LARGE_BYTES, leftOpenMs: 20 });
+  const first = largeCall(on);
+  await demandRead(on, [first], 1, t.signal);
+  const waiting = [largeCall(on, REFUSED), largeCall(on), largeCall(on, REFUSED)];
+  assert.equal(await waiting[0]?.ended, codes.aborted);
+  waiting[1]?.stream.close(constants.NGHTTP2_CANCEL);
+  assert.equal(await waiting[2]?.ended, codes.aborted);
+  const last = largeCall(on);
+  await demandRead(on, [last], 0, t.signal);
+  first.stream.close(constants.NGHTTP2_CANCEL);
+  await demandRead(on, [last], 1, t.signal);
+});
+
 test("a request that does not come to an end is told so, and its stream is closed", async () => {
   await using on = await ground({ requestMs: 20 });
-  assert.equal(await new HalfCall(on, 900).ended, codes.deadlineExceeded);
-  assert.equal(await new HalfCall(on, 0).ended, codes.deadlineExceeded);
+  assert.equal(await new HalfCall(on).ended, codes.deadlineExceeded);
+  assert.equal(await new HalfCall(on, FindMissingBlobs.path, { bytes: 10, kept: 17 }).ended, codes.deadlineExceeded); // Nothing at all.
 });
 
 test("who has had an answer and does not end is cut off", async () => {
   await using on = await ground({ leftOpenMs: 20 });
-  assert.equal(await new HalfCall(on, 900, codec.byteStream.Write.path).ended, codes.aborted);
+  assert.equal(await new HalfCall(on, REFUSED).ended, codes.aborted);
 });

@@ -1,5 +1,5 @@
 /**
- * Requests of gRPC from their first byte on: how many there are at once, how long they take to come, and what has come of those that are not whole.
+ * Requests of gRPC from their first byte on: how many there are at once, how long they take to come, and what has come of them.
  *
  * The library tells of a request when all of it has come, and keeps what has come of a message until its stream is closed, whatever was answered.
  * Knows: the library's streams. Does not know: methods, or what a call is answered with.
@@ -7,18 +7,23 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
 import {
+  type Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
   type ServerListener,
   status as statuses,
 } from "@grpc/grpc-js";
+import { Turns } from "../base/index.ts";
+import { Arrival } from "./grpc-arrivals.ts";
 
 export interface GrpcRequestsOptions {
   /** Calls at once. */
   readonly calls: number;
-  /** What may have come of requests, or of messages of a stream, that are not whole, over all calls. */
-  readonly unfinishedBytes: number;
+  /** What messages may take up that are not whole, or that somebody was given, over all calls; who needs more waits. Small ones do not count. */
+  readonly arrivingBytes: number;
+  readonly smallBytes: number;
+  readonly messageBytes: number;
   /** From the first byte of a request to its last, where it is one message. */
   readonly requestMs: number;
   /** From an answer until a client that has not ended its request is cut off. */
@@ -27,72 +32,77 @@ export interface GrpcRequestsOptions {
   readonly windowBytes: number;
 }
 
-/** What has come of a message that nobody has been given yet. */
-interface Unfinished {
-  readonly drop: () => void;
-  bytes: number;
-}
-
 export class GrpcRequests {
-  /** The first is the one of which nothing has come for the longest. */
-  readonly #unfinished = new Set<Unfinished>();
+  readonly #shares: Turns;
+  /** By what the library hands on to whoever answers. */
+  readonly #arrivals = new WeakMap<Metadata, Arrival>();
   readonly #refused: (why: string) => void;
   readonly #options: GrpcRequestsOptions;
   readonly #widened = new WeakSet<Http2Session>();
   #calls = 0;
-  #bytes = 0;
 
   /** Must be the first of all interceptors. */
-  readonly interceptor: ServerInterceptor = ({ requestStream }, call) =>
-    new ServerInterceptingCall(call, { start: (next) => next(this.#listener(call, requestStream)) });
+  readonly interceptor: ServerInterceptor = ({ requestStream }, call) => {
+    const stream = streamOf(call);
+    const timer = new Timer();
+    const { requestMs } = this.#options;
+    const late = (): void => this.#end({ call, stream }, statuses.DEADLINE_EXCEEDED, `a request has ${requestMs} ms to come`);
+    const run = (): void => void (!requestStream && timer.set(requestMs, late));
+    // Who waits for others is not late.
+    const arrival = new Arrival({ stream, shares: this.#shares, held: (isHeld) => (isHeld ? timer.clear() : run()) }, this.#options);
+    return new ReadingCall(call, arrival, this.#listener({ call, stream, arrival, timer, run }));
+  };
 
   /** @param parts `refused` is called where somebody sends more, or more slowly, than is taken */
   constructor(parts: { readonly refused: (why: string) => void }, options: GrpcRequestsOptions) {
     this.#refused = parts.refused;
     this.#options = options;
+    this.#shares = new Turns({ jobs: Number.POSITIVE_INFINITY, bytes: options.arrivingBytes });
   }
 
-  #listener(call: ServerInterceptingCallInterface, isStream: boolean): ServerListener {
-    const stream = streamOf(call);
-    const { calls: mostCalls, requestMs, leftOpenMs } = this.#options;
-    const end = (code: statuses, details: string): void => {
-      this.#refused(details);
-      call.sendStatus({ code, details, metadata: null });
-      stream.close(constants.NGHTTP2_NO_ERROR);
-    };
-    const unfinished = { bytes: 0, drop: () => end(statuses.UNAVAILABLE, "too much has come of requests that are not whole") };
-    let timer: NodeJS.Timeout | undefined;
-    let [isCounted, isOver] = [false, false];
+  /** What comes of a call, by what it was begun with. */
+  arrivalOf(metadata: Metadata): Arrival | undefined {
+    return this.#arrivals.get(metadata);
+  }
+
+  #end({ call, stream }: Pick<Request, "call" | "stream">, code: statuses, details: string): void {
+    this.#refused(details);
+    call.sendStatus({ code, details, metadata: null });
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  #listener({ call, stream, arrival, timer, run }: Request): ServerListener {
+    const { calls: mostCalls, leftOpenMs } = this.#options;
+    let isCounted = false;
     return {
       onReceiveMetadata: (metadata, proceed) => {
-        if (this.#calls >= mostCalls) return end(statuses.UNAVAILABLE, `${mostCalls} calls at once, and no more`);
+        if (this.#calls >= mostCalls) return this.#end({ call, stream }, statuses.UNAVAILABLE, `${mostCalls} calls at once, and no more`);
         this.#calls++;
         isCounted = true;
         this.#widen(stream.session);
-        stream.on("data", (data: Buffer) => void (!isOver && this.#came(unfinished, data.length)));
+        this.#arrivals.set(metadata, arrival);
+        stream.on("data", (data: Buffer) => arrival.came(data));
         stream.once("close", () => {
-          clearTimeout(timer);
-          this.#settle(unfinished);
+          timer.clear();
+          arrival.end();
         });
-        if (!isStream)
-          timer = setTimeout(() => end(statuses.DEADLINE_EXCEEDED, `a request has ${requestMs} ms to come`), requestMs).unref();
+        run();
         proceed(metadata);
       },
       onReceiveMessage: (message, proceed) => {
-        if (isStream) this.#settle(unfinished); // Otherwise the library keeps it until the request has ended.
+        arrival.given();
         proceed(message);
       },
       onReceiveHalfClose: (proceed) => {
-        clearTimeout(timer);
-        this.#settle(unfinished);
+        timer.clear();
         proceed();
       },
       // It has its answer, or the client has gone.
       onCancel: () => {
-        isOver = true;
+        arrival.answered();
         if (isCounted) this.#calls--;
-        clearTimeout(timer);
-        if (!stream.closed) timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), leftOpenMs).unref();
+        timer.clear();
+        if (!stream.closed) timer.set(leftOpenMs, () => stream.close(constants.NGHTTP2_NO_ERROR));
       },
     };
   }
@@ -104,23 +114,43 @@ export class GrpcRequests {
     session.setLocalWindowSize(this.#options.windowBytes);
     session.settings({ initialWindowSize: this.#options.windowBytes });
   }
+}
 
-  #came(unfinished: Unfinished, bytes: number): void {
-    unfinished.bytes += bytes;
-    this.#bytes += bytes;
-    this.#unfinished.delete(unfinished);
-    this.#unfinished.add(unfinished);
-    const [stillest] = this.#unfinished;
-    if (this.#bytes <= this.#options.unfinishedBytes || stillest === undefined) return;
-    this.#settle(stillest);
-    stillest.drop();
+/** One call: what it is answered by, where it comes from, and until when. */
+interface Request {
+  readonly call: ServerInterceptingCallInterface;
+  readonly stream: ServerHttp2Stream;
+  readonly arrival: Arrival;
+  readonly timer: Timer;
+  /** Begins, or begins again, the time that the request has. */
+  readonly run: () => void;
+}
+
+/** A call that is read from when there is room for what comes. */
+class ReadingCall extends ServerInterceptingCall {
+  readonly #arrival: Arrival;
+
+  constructor(call: ServerInterceptingCallInterface, arrival: Arrival, listener: ServerListener) {
+    super(call, { start: (next) => next(listener) });
+    this.#arrival = arrival;
   }
 
-  /** Somebody has been given it, or nobody keeps it any more. */
-  #settle(unfinished: Unfinished): void {
-    this.#unfinished.delete(unfinished);
-    this.#bytes -= unfinished.bytes;
-    unfinished.bytes = 0;
+  override startRead(): void {
+    this.#arrival.wants(() => super.startRead());
+  }
+}
+
+/** At most one thing that happens later, and keeps no process alive. */
+class Timer {
+  #timer: NodeJS.Timeout | undefined;
+
+  set(ms: number, then: () => void): void {
+    this.clear();
+    this.#timer = setTimeout(then, ms).unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
   }
 }
 

@@ -11,6 +11,7 @@ import type { BlobRead, BlobStreams, DoorEntries, DoorEntry, Range, Received } f
 import type { DoorBook } from "./door-book.ts";
 import type { Dialect, Refusal, Target } from "./http-dialects.ts";
 import { contentRange, readRange } from "./http-ranges.ts";
+import { PassingBodies } from "./passing.ts";
 import { pour } from "./pour.ts";
 import { Unpacking } from "./unpacking.ts";
 
@@ -54,6 +55,7 @@ const ZSTD_FROM_BYTES = 1_024;
 export class HttpArtifacts {
   readonly #parts: HttpArtifactsParts;
   readonly #unpacking = new Unpacking();
+  readonly #bodies = new PassingBodies();
 
   constructor(parts: HttpArtifactsParts) {
     this.#parts = parts;
@@ -141,7 +143,8 @@ export class HttpArtifacts {
     if (dialect.again === "refused" && (await this.#find(dialect, target, signal)) !== undefined) return refused("differs");
     if (request.headers.expect !== undefined) response.writeContinue();
     const size = isPacked ? sizeIn(request.headers["x-digest-sizebytes"]) : length;
-    const body = request.iterator({ destroyOnReturn: false }); // Where it is refused, the request is still to be answered.
+    // Where it is refused, the request is still to be answered.
+    using body = this.#bodies.pass(request.iterator({ destroyOnReturn: false }), signal);
     const received = await this.#receive(isPacked ? this.#unpacking.unpack(body, signal) : body, target, size, signal);
     if (received.kind === "large") return refused("large");
     if (received.kind !== "kept") return refused("content");

@@ -74,15 +74,15 @@ export class RemoteDoor implements AsyncDisposable {
     this.#streams = new RemoteStreams({ store, codec, blobs: this.#blobs, uploads: this.#uploads });
     this.#operations = parts.execution === undefined ? undefined : this.#executing(parts.execution);
     const refused = (why: string): void => parts.book.refused(DOOR, why);
-    const { interceptor } = new GrpcRequests({ refused }, limits.remoteExecution);
+    const requests = new GrpcRequests({ refused }, limits.remoteExecution);
     this.#server = new grpc.Server({
       "grpc.max_receive_message_length": messageBytes,
       "grpc.max_concurrent_streams": callsPerConnection,
       "grpc.max_connection_idle_ms": connectionIdleMs,
       "grpc.keepalive_time_ms": keepAliveMs,
-      interceptors: token === undefined ? [interceptor] : [interceptor, tokenDemanded(token, () => refused("no token, or another"))],
+      interceptors: [requests.interceptor, ...(token === undefined ? [] : [tokenDemanded(token, () => refused("no token, or another"))])],
     });
-    this.#serve(new GrpcCalls({ log, stop: this.#stop.signal, refused }));
+    this.#serve(new GrpcCalls({ log, stop: this.#stop.signal, refused, requests }));
     // The library would not bound connections, nor tell with whom no TLS came about.
     const injector = this.#server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
     const begin = (socket: Socket): void => {
