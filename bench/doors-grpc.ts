@@ -77,8 +77,8 @@ function framed(message: Uint8Array, more = 0): Buffer {
   return frame;
 }
 
-/** What stands before the bytes of a message, which follow as they lie in memory. */
-function headOf(message: Uint8Array, dataBytes: number): Buffer {
+/** What stands before the bytes that a message ends with, which follow as they lie in memory. */
+export function headOf(message: Uint8Array, dataBytes: number): Buffer {
   const length: number[] = [];
   for (let rest = dataBytes; rest > 0 || length.length === 0; rest >>>= 7) length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
   return framed(Buffer.concat([message, Buffer.from([DATA_TAG, ...length])]), dataBytes);

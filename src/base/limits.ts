@@ -914,7 +914,7 @@ export const limits = {
     callsPerConnection: 256,
     calls: 1_024,
     /** What messages may take up that are not whole or in hand, over all calls; those up to here do not count. */
-    arrivingBytes: 100_663_296,
+    arrivingBytes: 67_108_864,
     smallBytes: 32_768,
     /** A request that is a single message, to come; one that is answered, to end. */
     requestMs: 60_000,
