@@ -24,6 +24,17 @@ bubblewrap   the sandbox in which the compiles of others run
 procps       processes that a test may have left behind
 '
 
+# Real clients of the doors for build tools. They are large: where they cannot be had, the rest is enough, and their tests are skipped.
+optional='
+bazel-bootstrap    a real Bazel: 40 MB to fetch with all that belongs to it, and 116 MB of Java where there is none
+bazel-rules-cc     rules that Bazel loads for every project, as files, so that it fetches nothing
+bazel-rules-java   the same
+bazel-rules-proto  the same
+bazel-skylib       a library of Bazel for rules
+bazel-platforms    names of processors and systems for Bazel
+gradle             a real Gradle: 64 MB to fetch
+'
+
 usage() {
   cat <<'EOF'
 usage: scripts/install-packages.sh [--print | --yes | --help]
@@ -34,6 +45,7 @@ usage: scripts/install-packages.sh [--print | --yes | --help]
   --help     this text
 
 Installs only what is missing; when nothing is, it touches neither the system nor the network.
+Of what is listed apart, whatever cannot be had is a warning.
 It needs root: run it as root or through sudo. To refuse, answer no; the tests that need
 a missing tool are then skipped and say so.
 EOF
@@ -59,29 +71,39 @@ installed() {
   [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-missing=
-listing=
-while read -r name why; do
-  if [ -n "$name" ] && ! installed "$name"; then
-    missing="$missing $name"
-    listing="$listing$(printf '  %-12s %s' "$name" "$why")
-"
-  fi
-done <<EOF
-$packages
+# What of a list is missing here, a line each.
+missing_of() {
+  while read -r name why; do
+    if [ -n "$name" ] && ! installed "$name"; then printf '  %-17s %s\n' "$name" "$why"; fi
+  done <<EOF
+$1
 EOF
+}
 
-if [ -z "$missing" ]; then
+# The names in such lines, one after the other.
+names_of() {
+  printf '%s\n' "$1" | while read -r name _; do [ -z "$name" ] || printf ' %s' "$name"; done
+}
+
+needed=$(missing_of "$packages")
+wanted=$(missing_of "$optional")
+if [ -z "$needed$wanted" ]; then
   echo "install-packages: everything is installed."
   exit 0
 fi
 
-printf 'The tests and benchmarks use these Debian packages, which are missing here:\n%s' "$listing"
-printf 'Would run:\n  apt-get update\n  apt-get install --yes --no-install-recommends%s\n' "$missing"
+echo 'The tests and benchmarks use these Debian packages, which are missing here:'
+[ -z "$needed" ] || printf '%s\n' "$needed"
+[ -z "$wanted" ] || printf ' and, if they can be had:\n%s\n' "$wanted"
+echo 'Would run:'
+echo '  apt-get update'
+[ -z "$needed" ] || echo "  apt-get install --yes --no-install-recommends$(names_of "$needed")"
+[ -z "$wanted" ] || echo "  apt-get install --yes --no-install-recommends$(names_of "$wanted")"
 [ "$mode" = print ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "install-packages: this needs root:  sudo sh scripts/install-packages.sh" >&2
+  [ -z "$needed" ] && exit 0 # The tests of what is missing are skipped.
   exit 1
 fi
 if [ "$mode" = ask ]; then
@@ -94,29 +116,37 @@ if [ "$mode" = ask ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
+apt-get update -qq || [ -z "$needed" ]
 
 # Another release of Debian may not have every version: what it lacks is named and left out.
-available=
-for name in $missing; do
-  if apt-cache show "$name" >/dev/null 2>&1; then
-    available="$available $name"
-  else
-    echo "install-packages: this release has no package $name; the tests that need it will be skipped." >&2
-  fi
-done
-if [ -n "$available" ]; then
-  # nginx would be started as a service, now and at each boot: the benchmark runs one of its own.
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    trap 'rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-  fi
-  # Word splitting is wanted: one argument a package.
-  # shellcheck disable=SC2086
-  apt-get install --yes --no-install-recommends $available
-  case $available in
-    *nginx*) systemctl disable --quiet nginx 2>/dev/null || true ;;
-  esac
+available_of() {
+  for name in $(names_of "$1"); do
+    if apt-cache show "$name" >/dev/null 2>&1; then
+      printf ' %s' "$name"
+    else
+      echo "install-packages: this release has no package $name; the tests that need it will be skipped." >&2
+    fi
+  done
+}
+
+# Word splitting is wanted: one argument a package.
+# shellcheck disable=SC2086
+install() {
+  [ -z "$1" ] || apt-get install --yes --no-install-recommends $1
+}
+
+# nginx would be started as a service, now and at each boot: the benchmark runs one of its own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
 fi
+available=$(available_of "$needed")
+install "$available"
+case $available in
+  *nginx*) systemctl disable --quiet nginx 2>/dev/null || true ;;
+esac
+optional_available=$(available_of "$wanted")
+install "$optional_available" ||
+  echo "install-packages: warning:$optional_available could not be installed; the tests that need them will be skipped." >&2
