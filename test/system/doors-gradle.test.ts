@@ -49,7 +49,7 @@ test("Gradle: another checkout gets what the first has built, and nothing of it 
     assert.equal(ran.code, 0, ran.stdout + ran.stderr);
     assert.match(ran.stdout, new RegExp(`1 actionable task: ${from}`), checkout);
     const out = join(cwd, "build/out.txt");
-    assert.equal(existsSync(out) ? readFileSync(out, "utf8") : "", input.trim().split("\n").sort().join("\n"));
+    assert.equal(existsSync(out) ? readFileSync(out, "utf8") : "", input.trim().split("\n").toSorted().join("\n"));
     const counters = await node.counters();
     const own = Object.entries(counters).filter(([name, by]) => /^door:gradle:(?:hit|miss|put|refused)$/.test(name) && by > 0);
     assert.deepEqual(Object.fromEntries(own.map(([name, by]) => [name.slice("door:gradle:".length), by])), counts, checkout);
