@@ -123,6 +123,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     copies: 0,
     directory: "auto",
     relayCircuits: 256,
+    halfLifeMs: 172_800_000,
     placement: { pattern: "hybrid", healthCheckMs: 1_000 },
     portMapping: false,
   });

@@ -57,6 +57,8 @@ export interface Config {
   readonly sharingCopies: number;
   /** How members are found that have results; docs/protocol/directory.md. */
   readonly sharingDirectory: DirectoryKind | "auto";
+  /** After which what was seen of a member counts half, as the user wrote it; see readHalfLife. */
+  readonly reputationHalfLife: string;
   /** Of this machine's cores, in percent, that others may use where its owner's builds leave them; 0: none. */
   readonly workShare: number;
   /** Whether it does so on its battery, too. */
@@ -120,6 +122,7 @@ const SETTINGS = {
   sharingPolicy: { name: "sharing.policy", variable: "CAIRN_SHARING_POLICY", fallback: "team" as SharingPolicy, read: readPolicy },
   sharingCopies: { name: "sharing.copies", variable: "CAIRN_SHARING_COPIES", fallback: 3, read: readCopies },
   sharingDirectory: { name: "sharing.directory", variable: "CAIRN_SHARING_DIRECTORY", fallback: "auto", read: readDirectory },
+  reputationHalfLife: { name: "reputation.halfLife", variable: "CAIRN_REPUTATION_HALF_LIFE", fallback: "48h", read: halfLifeText },
   workShare: { name: "work.share", variable: "CAIRN_WORK_SHARE", fallback: 100, read: readShare },
   workPower: { name: "work.power", variable: "CAIRN_WORK_POWER", fallback: "mains", read: oneOf(["mains", "any"]) },
   workWhen: { name: "work.when", variable: "CAIRN_WORK_WHEN", fallback: "always", read: oneOf(["always", "idle"]) },
@@ -178,6 +181,7 @@ const WANTS: Partial<Record<Key, string>> = {
   sharingPolicy: POLICIES.join(", "),
   sharingCopies: "a number of machines from 0 to 8",
   sharingDirectory: DIRECTORIES.join(", "),
+  reputationHalfLife: "a time from 1m to 365d, such as 48h",
   workShare: "a percentage of this machine's cores such as 50%, on, off",
   workPower: "mains, any",
   workWhen: "always, idle",
@@ -355,6 +359,21 @@ function hoursText(raw: unknown): string | undefined {
 export function readHours(text: string): Hours | undefined {
   const [, from, to] = /^(\d{1,2})-(\d{1,2})$/.exec(text)?.map(Number) ?? [];
   return from !== undefined && to !== undefined && from < 24 && to < 24 && from !== to ? { from, to } : undefined;
+}
+
+function halfLifeText(raw: unknown): string | undefined {
+  const text = String(raw).trim();
+  return readHalfLife(text) === undefined ? undefined : text;
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `48h`, `90m`, `7d`; ms, undefined for anything else. */
+export function readHalfLife(text: string): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,6})\s?([mhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (UNITS_MS[unit] ?? Number.NaN);
+  const { halfLifeLeastMs, halfLifeMostMs } = limits.reputation;
+  return ms >= halfLifeLeastMs && ms <= halfLifeMostMs ? ms : undefined;
 }
 
 function readSystem(raw: unknown): string | undefined {

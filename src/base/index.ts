@@ -15,6 +15,7 @@ export {
   type Hours,
   loadConfig,
   type PlacementPattern,
+  readHalfLife,
   readHours,
   type SharingPolicy,
   settingNames,

@@ -551,7 +551,6 @@ export const limits = {
       leapOfSeat: 64,
     },
     measured: {
-      halfLifeMs: 172_800_000,
       /** Observations that count at most: what is new must show. */
       recentMost: 32,
       /** One observation, and what it cost. */
@@ -567,6 +566,34 @@ export const limits = {
       /** How often what was measured is put on disk. */
       saveEveryMs: 60_000,
     },
+  },
+  /** docs/protocol/placement.md, "Reputation" */
+  reputation: {
+    /** What is left to who has the worst of names, or was found to lie: it may be the only one that has something. */
+    floor: 0.1,
+    /** Good observations of each kind that an unknown member is taken to have earned; of being there, in hours. */
+    priorOf: { work: 4, fetch: 4, checked: 4, thereHours: 24 },
+    /** What it matters that a member has given hits, and how many are half of what can be earned. */
+    contributed: 0.2,
+    contributedAt: 20,
+    /** What came out otherwise here is worth so many that came out the same; what was not there, so much of what was not answered. */
+    wrongWeighs: 4,
+    missedWeighs: 0.25,
+    /** Members, kinds of work of each, and characters of one. */
+    membersMost: 512,
+    kindsMost: 8,
+    kindCharacters: 64,
+    /** Who is there is looked at so often; and longer than twice that nobody has looked. */
+    lookEveryMs: 600_000,
+    saveEveryMs: 60_000,
+    /** A clock may be set back by so much. */
+    aheadMs: 3_600_000,
+    /** What answering takes beside the way there, and how far away is who was never measured. */
+    answerMs: 5,
+    unknownRttMs: 100,
+    /** Of a setting. */
+    halfLifeLeastMs: 60_000,
+    halfLifeMostMs: 31_536_000_000,
   },
   presence: {
     /** What a machine does is told when it has changed, but not more often; and now and then when nothing has. */

@@ -60,6 +60,22 @@ export interface PeerRow {
   readonly presence: PresenceRow;
   /** Of what it does for others; undefined where it does nothing, or nothing is known. */
   readonly work: { readonly slots: number; readonly free: number } | undefined;
+  /** Undefined where the daemon keeps none. */
+  readonly reputation: ReputationRow | undefined;
+}
+
+/** What was seen of a member: shares from 0 to 1, but for `hits`. */
+export interface ReputationRow {
+  /** What it comes to, where somebody is asked for results and for work. */
+  readonly forFetch: number;
+  readonly forWork: number;
+  readonly isDiscredited: boolean;
+  readonly work: number;
+  readonly kinds: readonly (readonly [kind: string, share: number])[];
+  readonly fetch: number;
+  readonly accuracy: number;
+  readonly presence: number;
+  readonly hits: number;
 }
 
 /** Who decides where work is done. */
@@ -127,6 +143,7 @@ export function readPeers(answer: unknown): PeerList {
         why: textIn(row, "why"),
         presence: readPresence(field(row, "presence")),
         work: readWork(field(row, "work")),
+        reputation: readReputation(field(row, "reputation")),
       };
     }),
   };
@@ -140,6 +157,23 @@ function readPlacement(answer: unknown): PlacementRow {
 function readWork(answer: unknown): PeerRow["work"] {
   const slots = numberIn(answer, "slots");
   return slots === 0 ? undefined : { slots, free: Math.max(0, numberIn(answer, "free")) };
+}
+
+function readReputation(answer: unknown): ReputationRow | undefined {
+  const seen = field(answer, "seen");
+  if (seen === undefined) return undefined;
+  const kinds = Object.entries(field(seen, "kinds") ?? {});
+  return {
+    forFetch: numberIn(answer, "forFetch"),
+    forWork: numberIn(answer, "forWork"),
+    isDiscredited: field(answer, "discredited") === true,
+    work: numberIn(seen, "work"),
+    kinds: kinds.flatMap(([kind, share]) => (typeof share === "number" ? [[kind, share] as const] : [])),
+    fetch: numberIn(seen, "fetch"),
+    accuracy: numberIn(seen, "accuracy"),
+    presence: numberIn(seen, "presence"),
+    hits: numberIn(seen, "hits"),
+  };
 }
 
 function readPresence(answer: unknown): PresenceRow {

@@ -124,11 +124,16 @@ export async function leave(context: Context, options: Json & { readonly force?:
   return exitCodes.ok;
 }
 
-export async function peers(context: Context, options: Json, signal: AbortSignal): Promise<number> {
+export async function peers(
+  context: Context,
+  options: Json & { readonly reputation?: true | undefined },
+  signal: AbortSignal,
+): Promise<number> {
   const raw = await look(context, "/network/peers", signal);
   const { paint } = context.terminal;
   answer(context.terminal, options.json, raw, () => {
     const list = readPeers(raw);
+    if (options.reputation === true) return reputationLines(list.peers, context.terminal);
     const state = (row: PeerRow): string =>
       list.standing !== "active"
         ? paint.careful("has let go of this machine")
@@ -159,6 +164,35 @@ export async function peers(context: Context, options: Json, signal: AbortSignal
     ];
   });
   return exitCodes.ok;
+}
+
+/** What this machine has seen of each member; a dash where it has seen nothing that would say so. */
+function reputationLines(rows: readonly PeerRow[], { paint, width }: Context["terminal"]): string[] {
+  if (rows.length === 0) return ["no other members"];
+  const head = ["name", "domain", "asked", "given work", "in time", "gave", "came out the same", "there", "hits", ""].map((title) =>
+    paint.dim(title),
+  );
+  const cells = rows.map(({ name, domain, reputation }) => [
+    paint.name(name),
+    domain,
+    ...(reputation === undefined
+      ? ["", "", "", "", "", "", "", ""]
+      : [
+          paint.bold(reputation.forFetch.toFixed(2)),
+          paint.bold(reputation.forWork.toFixed(2)),
+          ...[reputation.work, reputation.fetch, reputation.accuracy, reputation.presence].map((part) => `${(100 * part).toFixed(0)} %`),
+          reputation.hits.toFixed(1),
+          reputation.isDiscredited ? paint.bad("its word does not count: cairn evidence show") : "",
+        ]),
+  ]);
+  const kinds = rows.flatMap(({ name, reputation }) =>
+    (reputation?.kinds ?? []).map(([kind, part]) => `${name}, ${kind}: ${(100 * part).toFixed(0)} % in time`),
+  );
+  return [
+    "what this machine has seen of the others lately; 1 is the best of names, and who is unknown has a good one",
+    ...fittedTable(head, cells, width),
+    ...kinds,
+  ];
 }
 
 /** How a member is reached, and over what unless it is TCP. */

@@ -123,7 +123,11 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--json", "as JSON")
     .action((text, options) => finish(resolveName(context, text, options, signal)));
 
-  add("peers", "tell how the other members are reached", [["cairn peers", "address, round trip, bytes, and what is wrong"]])
+  add("peers", "tell how the other members are reached", [
+    ["cairn peers", "address, round trip, bytes, and what is wrong"],
+    ["cairn peers --reputation", "what this machine has seen of them lately, which says whom it asks first"],
+  ])
+    .option("--reputation", "what was seen of them, and what it comes to")
     .option("--json", "as JSON")
     .action((options) => finish(peers(context, options, signal)));
 

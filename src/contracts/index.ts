@@ -39,6 +39,7 @@ export type { LogAnswer, LogFork, LogQuestion, SignedCheckpoint } from "./logs.t
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, SignedBytes, Standing } from "./network.ts";
 export type { Capacity, OwnCapacity, Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "./placement.ts";
 export type { Able, PlacementFrame, PlacementQuestion } from "./placement-talk.ts";
+export type { Observation, Reputations } from "./reputation.ts";
 export type {
   HistoryRow,
   ManifestEntry,

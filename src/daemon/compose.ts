@@ -4,7 +4,7 @@
 import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { availableParallelism, homedir, totalmem } from "node:os";
-import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readStaticPeers } from "../base/index.ts";
+import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
 import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
 import { LocalExecutor, LocalToolchains, Programs, readOnlyHeaderSearch, SandboxExecutor, workPlaces } from "../exec/index.ts";
 import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness } from "../flows/index.ts";
@@ -182,6 +182,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         copies: config.sharingCopies,
         directory: config.sharingDirectory,
         placement: { pattern: config.placementPattern, healthCheckMs: config.placementHealthCheckMs },
+        halfLifeMs: readHalfLife(config.reputationHalfLife) ?? 0,
       },
     ),
   );

@@ -4,7 +4,7 @@
  * Knows: which part hears of what, what is kept on disk. Does not know: how a place is chosen.
  */
 import { type Digest, type Key, type Log, limits, type PlacementPattern } from "../base/index.ts";
-import type { OwnCapacity, Placement, PlacementFrame, Unit } from "../contracts/index.ts";
+import type { OwnCapacity, Placement, PlacementFrame, Reputations, Unit } from "../contracts/index.ts";
 import { MemberTalk, type Network, rendezvousOrder } from "../net/index.ts";
 import { Measured, Patterns, type Seats } from "../placement/index.ts";
 import type { Members } from "../trust/index.ts";
@@ -27,6 +27,7 @@ export interface NetworkPlacementParts {
   readonly hasSpoken: (member: Key, request: Digest) => boolean;
   /** What this node can do for others. */
   readonly capacity: OwnCapacity;
+  readonly reputations: Reputations;
   readonly log: Log;
 }
 
@@ -34,6 +35,11 @@ export interface PlacementSettings {
   readonly pattern: PlacementPattern;
   /** How often a node with work to place checks whether the coordinator answers. */
   readonly healthCheckMs: number;
+}
+
+/** After which what was measured counts half. */
+export interface Fading {
+  readonly halfLifeMs: number;
 }
 
 const LEASE = "coordinator";
@@ -50,7 +56,7 @@ export class NetworkPlacement implements Disposable {
   #checks: NodeJS.Timeout;
   #keptTerm: number;
 
-  static async start(parts: NetworkPlacementParts, settings: PlacementSettings): Promise<NetworkPlacement> {
+  static async start(parts: NetworkPlacementParts, settings: PlacementSettings & Fading): Promise<NetworkPlacement> {
     const { network, codec, log } = parts;
     let placement: NetworkPlacement | undefined;
     const hear = (from: Key, frame: PlacementFrame): void => placement?.heard(from, frame);
@@ -63,11 +69,15 @@ export class NetworkPlacement implements Disposable {
     return placement;
   }
 
-  private constructor(parts: NetworkPlacementParts, talk: MemberTalk<PlacementFrame>, { pattern, healthCheckMs }: PlacementSettings) {
+  private constructor(
+    parts: NetworkPlacementParts,
+    talk: MemberTalk<PlacementFrame>,
+    { pattern, healthCheckMs, halfLifeMs }: PlacementSettings & Fading,
+  ) {
     this.#parts = parts;
     const { network, members, gossip, codec, kept, seats, mayWork, hasSpoken, capacity, log } = parts;
     this.#timers.use(talk);
-    this.#measured = new Measured({ now: Date.now });
+    this.#measured = new Measured({ now: Date.now, reputations: parts.reputations }, { halfLifeMs });
     this.#measured.restore(kept.setting(KEPT_MEASURED) ?? "");
     this.#keptTerm = Number(kept.setting(KEPT_TERM) ?? 0);
     this.#patterns = new Patterns(

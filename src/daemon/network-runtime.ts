@@ -87,6 +87,7 @@ import { describeMembers, describeMetrics, describePeers, memberCalled, membersC
 import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
+import { ReputationKeeper } from "./reputation-keeper.ts";
 import { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
@@ -155,6 +156,8 @@ export interface NetworkSettings {
   readonly portMapping: boolean;
   /** Who decides where work is done. */
   readonly placement: PlacementSettings;
+  /** After which what was seen of a member counts half. */
+  readonly halfLifeMs: number;
 }
 
 export interface RuntimeOptions extends NetworkSettings {
@@ -169,6 +172,7 @@ interface Started {
   readonly gossip: NetworkGossip;
   readonly agreement: NetworkAgreement;
   readonly own: OwnPolicy;
+  readonly reputations: ReputationKeeper;
   readonly membership: Membership;
   readonly tunnels: Tunnels;
   readonly sharing: NetworkSharing;
@@ -244,6 +248,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly #overlay: Overlay;
   readonly #agreement: NetworkAgreement;
   readonly #own: OwnPolicy;
+  readonly #reputations: ReputationKeeper;
   readonly #membership: Membership;
   readonly #codec: NetworkCodec;
   readonly #keys: KeyPair;
@@ -269,6 +274,7 @@ export class NetworkRuntime implements AsyncDisposable {
       relayCircuits,
       portMapping,
       placement: places,
+      halfLifeMs,
     }: RuntimeOptions,
   ): Promise<NetworkRuntime> {
     await using stack = new AsyncDisposableStack(); // A failed start closes what had opened.
@@ -323,6 +329,19 @@ export class NetworkRuntime implements AsyncDisposable {
     const attestationKeys = keyPairFromSeed(Buffer.from(identity.attestationSeed, "hex"));
     const ownSigner = attestationKeys.publicKey;
     const attested = await known();
+    const reputations: ReputationKeeper = stack.use(
+      new ReputationKeeper(
+        {
+          members,
+          isThere: (key) => network.connected(key) || gossip.presence.of(key)?.kind === "here",
+          isDiscredited: (key) => sharing.convictions.discredited.has(members.state?.members.get(key)?.attestationKey ?? ""),
+          kept,
+          log,
+          now: Date.now,
+        },
+        { halfLifeMs },
+      ),
+    );
     const sharingParts = {
       network,
       members,
@@ -334,13 +353,14 @@ export class NetworkRuntime implements AsyncDisposable {
       recalled,
       speak,
       kept,
+      reputations,
       statements: () => membership.statements().map(({ bytes }) => bytes),
       missed: (manifest: Digest) => overlay.want(manifest),
       log,
       lanes: tunnels.lanes,
       swarm: tunnels.swarm,
     };
-    const sharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies, directory }));
+    const sharing: NetworkSharing = stack.use(await NetworkSharing.start(sharingParts, { policy, copies, directory }));
     const present = (): readonly Candidate[] => presentMembers(members, network);
     const logs = stack.use(
       await NetworkLog.start({
@@ -387,8 +407,8 @@ export class NetworkRuntime implements AsyncDisposable {
       return spoken.some((key) => domainOf(key) === own);
     };
     const rules = { seats: seatsOf(membership), mayWork: mayHave, hasSpoken };
-    const placing = { network, members, gossip, codec, kept, domainOf, ...rules, capacity, log };
-    const placement = stack.use(await NetworkPlacement.start(placing, places));
+    const placing = { network, members, gossip, codec, kept, domainOf, ...rules, capacity, reputations, log };
+    const placement = stack.use(await NetworkPlacement.start(placing, { ...places, halfLifeMs }));
     const toolchainOffers = await ToolchainOffers.start({ network, codec, log, mayWork, offer: toolchainOffer });
     const toolchains = {
       trees,
@@ -397,7 +417,7 @@ export class NetworkRuntime implements AsyncDisposable {
       accepts: (said: ToolchainsAccept) => toolchainsUnder(members.state?.policy.rules ?? {}, said),
     };
     const own = { sharing: policy, toolchains: accepts };
-    const told = { own, gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };
+    const told = { own, reputations, gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };
     const parts = { members, network, overlay, tunnels, work: shared, placement, codec, keys, attestationKeys, log, sources, ...told };
     stack.defer(() => sharing.endRounds()); // First of all.
     const started = { ...parts, opened: stack.move() };
@@ -424,6 +444,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.#overlay = overlay;
     this.#agreement = started.agreement;
     this.#own = started.own;
+    this.#reputations = started.reputations;
     this.#membership = started.membership;
     this.#codec = codec;
     this.#keys = keys;
@@ -567,7 +588,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const { placement } = this;
     const peers = views.map((view, i) => {
       const key = facts[i]?.key ?? "";
-      return { ...view, data: traffic.get(key) ?? null, work: placement.slotsOf(key) };
+      return { ...view, data: traffic.get(key) ?? null, work: placement.slotsOf(key), reputation: this.#reputations.describe(key) };
     });
     const isolation = this.network.isolation ?? null;
     return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, placement: this.placementView(), peers };

@@ -12,6 +12,8 @@ import type {
   FrameLanes,
   KnownAttestation,
   LocalStore,
+  Observation,
+  Reputations,
   ResultIndex,
   SharedResult,
   Shelf,
@@ -29,6 +31,7 @@ import {
   Share,
 } from "../net/index.ts";
 import {
+  askingOrder,
   attest,
   claimIn,
   domainsOf,
@@ -87,6 +90,7 @@ export interface NetworkSharingParts {
   /** See Verifying.speak. */
   readonly speak: (action: Digest) => boolean;
   readonly kept: EvidenceStore;
+  readonly reputations: Reputations;
   /** All signed statements of the network. */
   readonly statements: () => readonly Uint8Array[];
 }
@@ -407,6 +411,19 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   #reader(self: Key, state: State): Reader {
     return { policy: this.#own, self, state, discredited: this.convictions.discredited };
+  }
+
+  askFirst(holders: readonly Key[]): readonly Key[] {
+    if (holders.length < 2) return holders;
+    const { network, reputations } = this.#parts;
+    return askingOrder(
+      holders.map((key) => ({ key, rttMs: network.rttMs(key), weight: reputations.forFetch(key) })),
+      Math.random,
+    );
+  }
+
+  observe(member: Key, what: Observation): void {
+    this.#parts.reputations.observe(member, what);
   }
 
   isOthers(action: Digest): boolean {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attestedBy, executed, executedCommand, type Signer, sharedBy, trustWorld } from "../../test/compliance/trust-world.ts";
 import { limits } from "../base/index.ts";
-import type { SharedResult } from "../contracts/index.ts";
+import type { Observation, SharedResult } from "../contracts/index.ts";
 import { Samples } from "./samples.ts";
 
 const { state, signers } = trustWorld([1, 1, 1], 900);
@@ -12,7 +12,12 @@ const BOTH = [a.attestationKey, b.attestationKey];
 const WORKS = ["work", "more work", "other work"];
 
 /** This machine, of which others have said `said`. */
-function samples(said: readonly (readonly [Signer, string])[], discredited: readonly Signer[] = [], settings = new Map<string, string>()) {
+function samples(
+  said: readonly (readonly [Signer, string])[],
+  discredited: readonly Signer[] = [],
+  settings = new Map<string, string>(),
+  observed: (readonly [member: string, what: Observation])[] = [],
+) {
   const parts = {
     members: { state },
     self: self.attestationKey,
@@ -22,6 +27,7 @@ function samples(said: readonly (readonly [Signer, string])[], discredited: read
         [...said, [self, "x"] as const].map(([signer, outcome]) => attestedBy(state.network, signer, executed(what, outcome))),
       ),
     discredited: () => new Set(discredited.map(({ attestationKey }) => attestationKey)),
+    reputations: { observe: (member: string, what: Observation) => void observed.push([member, what]) },
   };
   return new Samples(parts, { policy: "team" });
 }
@@ -48,6 +54,18 @@ test("whose word does not count changes nothing, whatever it says", () => {
   assert.equal(settings.size, 0);
 });
 
+test("whether somebody was right is a word about its reputation, once for each action", () => {
+  const observed: (readonly [string, Observation])[] = [];
+  const said = [[a, "x"] as const, [a, "x"] as const, [b, "y"] as const];
+  const of = samples(said, [], new Map(), observed);
+  of.executed([OWN]);
+  of.executed([OWN]);
+  assert.deepEqual(observed, [
+    [a.keys.publicKey, { kind: "checked", isSame: true }],
+    [b.keys.publicKey, { kind: "checked", isSame: false }],
+  ]);
+});
+
 test("what commands print says nothing of who ran them", () => {
   const settings = new Map([["proven", `${a.attestationKey}:9`]]);
   const proven = samples(
@@ -67,7 +85,14 @@ test("in a network of one domain it is a small sample", () => {
   const settings = new Map<string, string>();
   const kept = { setting: (name: string) => settings.get(name), set: (name: string, value: string) => void settings.set(name, value) };
   const of = new Samples(
-    { members: { state: alone }, self: self.attestationKey, kept, known: () => [], discredited: () => new Set() },
+    {
+      members: { state: alone },
+      self: self.attestationKey,
+      kept,
+      known: () => [],
+      discredited: () => new Set(),
+      reputations: { observe: () => undefined },
+    },
     { policy: "release" },
   );
   assert.equal(of.oneOf("team", BOTH), limits.trust.auditRelease);

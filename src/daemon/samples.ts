@@ -4,9 +4,20 @@
  *
  * Knows: when this node has executed something. Does not know: who draws the lots, or how a compile is repeated.
  */
-import type { Digest, Key, SharingPolicy } from "../base/index.ts";
-import type { Attestation, SharedResult } from "../contracts/index.ts";
-import { auditUnder, claimIn, domainsOf, isOfCommand, type Members, Proven, sharingUnder } from "../trust/index.ts";
+import { type Digest, Generations, type Key, limits, type SharingPolicy } from "../base/index.ts";
+import type { Attestation, Reputations, SharedResult } from "../contracts/index.ts";
+import {
+  auditUnder,
+  claimIn,
+  domainsOf,
+  isOfCommand,
+  type Members,
+  outcomeKey,
+  Proven,
+  type State,
+  sharingUnder,
+  signerIn,
+} from "../trust/index.ts";
 import type { EvidenceStore } from "./convictions.ts";
 
 export interface SamplesParts {
@@ -18,6 +29,7 @@ export interface SamplesParts {
   readonly known: (manifest: Digest, action: Digest) => readonly Attestation[];
   /** Attestation keys whose voices do not count. */
   readonly discredited: () => ReadonlySet<Key>;
+  readonly reputations: Pick<Reputations, "observe">;
 }
 
 const SETTING = "proven";
@@ -26,6 +38,8 @@ export class Samples {
   readonly #parts: SamplesParts;
   readonly #policy: SharingPolicy;
   readonly #proven: Proven;
+  /** By action and signer, what has been compared: who says the same once more has not executed it once more. */
+  readonly #compared = new Generations<string, true>(limits.trust.provenBy);
 
   constructor(parts: SamplesParts, options: { readonly policy: SharingPolicy }) {
     this.#parts = parts;
@@ -49,13 +63,29 @@ export class Samples {
   /** This node has executed these: whoever else has is proven by that, or the contrary. */
   executed(made: readonly SharedResult[]): void {
     const { state } = this.#parts.members;
-    if (state === undefined || this.#isOfOneDomain) return;
+    if (state === undefined) return;
     const news = made.map((shared) => {
       const own = claimIn(shared);
       // A command may print the time: who gets something else is as right.
-      return own !== undefined && !isOfCommand(own.outputs) && this.#proven.learn(state, own, this.#others(own));
+      if (own === undefined || isOfCommand(own.outputs)) return false;
+      const others = this.#others(own);
+      this.#compare(state, own, others);
+      return !this.#isOfOneDomain && this.#proven.learn(state, own, others);
     });
     if (news.includes(true)) this.#parts.kept.set(SETTING, this.#proven.toString());
+  }
+
+  /** What somebody's name is worth follows from it, too. */
+  #compare(state: State, own: Attestation, others: readonly Attestation[]): void {
+    const outcome = outcomeKey(own);
+    for (const other of others) {
+      const { signer } = other.execution;
+      const member = signerIn(state, signer);
+      const pair = `${own.manifest} ${own.action} ${signer}`;
+      if (member === undefined || this.#compared.has(pair)) continue;
+      this.#compared.set(pair, true);
+      this.#parts.reputations.observe(member.key, { kind: "checked", isSame: outcomeKey(other) === outcome });
+    }
   }
 
   /** Whose word does not count makes nobody look more closely, either. */

@@ -36,6 +36,8 @@ function networkWith(parts: Partial<SharingNetwork>): SharingNetwork {
     keepOthers: () => undefined,
     isOthers: () => true,
     kept: () => [],
+    askFirst: (holders) => holders,
+    observe: () => undefined,
     ...parts,
   };
 }

@@ -13,6 +13,7 @@ import type {
   LocalStore,
   ManifestEntry,
   ManifestInput,
+  Observation,
   Offer,
   ResultIndex,
   SharedResult,
@@ -50,6 +51,10 @@ export interface SharingNetwork {
   kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[];
   /** See Sharing. */
   isOthers(action: Digest): boolean;
+  /** Members that may have something, in the order in which to ask them. */
+  askFirst(holders: readonly Key[]): readonly Key[];
+  /** Something that a member did. */
+  observe(member: Key, what: Observation): void;
 }
 
 export type Judged =
@@ -177,10 +182,11 @@ export class SharingService implements Sharing, AsyncDisposable {
       const offers = believed(given, foreseen.from, []);
       if (offers.length > 0) return offers;
     }
-    const holders = (await network.directory.find(manifest, signal)).filter((key) => !this.#isSlow(key));
+    const holders = network.askFirst((await network.directory.find(manifest, signal)).filter((key) => !this.#isSlow(key)));
     const wish = { alongBytes: ALONG_BYTES, have: this.#outputsOf(manifest), following: limits.aheadFirst };
     for (const holder of holders.slice(0, ASKED_MOST)) {
       const given = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, wish, either));
+      network.observe(holder, { kind: "fetch", outcome: given === undefined ? "failed" : given.shared.length === 0 ? "missed" : "gave" });
       const offers = believed(given, holder, holders);
       if (offers.length === 0) continue;
       this.#ahead.follow(holder, given?.following ?? []);
@@ -228,6 +234,7 @@ export class SharingService implements Sharing, AsyncDisposable {
       const missing = await this.#fetch(network, offer, brought, either);
       return missing.length === 0;
     });
+    network.observe(nearest, complete === true ? { kind: "hit" } : { kind: "fetch", outcome: complete === false ? "missed" : "failed" });
     this.#along.delete(shared); // They are in the store now, or of no use.
     if (complete === true) this.#toKeep.add(shared.manifest);
     this.#parts.log.event("debug", "sharing.brought", {

@@ -2,22 +2,40 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { limits } from "../base/index.ts";
+import type { Observation, Reputations } from "../contracts/index.ts";
 import { Measured } from "./measured.ts";
 
-const { halfLifeMs, refusedMs, restFirstMs, rowsMost } = limits.placement.measured;
+const { refusedMs, restFirstMs, rowsMost } = limits.placement.measured;
 const PRIOR = { overheadMs: 20 };
+const halfLifeMs = 172_800_000;
 
-function world(): { measured: Measured; pass: (ms: number) => void; again: () => Measured } {
+interface World {
+  readonly measured: Measured;
+  readonly pass: (ms: number) => void;
+  readonly again: () => Measured;
+  /** What was told of members, in order. */
+  readonly told: (readonly [member: string, what: Observation])[];
+  /** Of members that are not as reliable as can be. */
+  readonly reliable: Map<string, number>;
+}
+
+function world(): World {
   let now = 1e12;
-  const make = (): Measured => new Measured({ now: () => now });
-  const measured = make();
-  return { measured, pass: (ms) => (now += ms), again: make };
+  const told: World["told"] = [];
+  const reliable = new Map<string, number>();
+  const reputations: Reputations = {
+    observe: (member, what) => told.push([member, what]),
+    forWork: (member) => reliable.get(member) ?? 1,
+    forFetch: () => 1,
+  };
+  const make = (): Measured => new Measured({ now: () => now, reputations }, { halfLifeMs });
+  return { measured: make(), pass: (ms) => (now += ms), again: make, told, reliable };
 }
 
 test("nothing measured: as fast as this machine, and what sending takes", () => {
   const { measured } = world();
   assert.equal(measured.expected("a", "c++ -O2", 1_000, PRIOR), 1_020);
-  assert.equal(measured.reliability("a"), 1);
+  assert.equal(measured.reliability("a", "c++ -O2"), 1);
   assert.equal(measured.rests("a", "gcc"), false);
 });
 
@@ -65,34 +83,56 @@ test("no figure is below 0 or without end, whatever was measured", () => {
   );
 });
 
-test("who loses units counts for less, rests longer each time, and is forgiven by doing well and by time", () => {
+test("who loses units rests longer each time, and is forgiven by doing well", () => {
   const { measured, pass } = world();
-  measured.lost("a");
+  measured.lost("a", "c");
   assert.ok(measured.rests("a", "gcc"));
   pass(restFirstMs);
   assert.ok(!measured.rests("a", "gcc"));
-  measured.lost("a");
+  measured.lost("a", "c");
   pass(restFirstMs);
   assert.ok(measured.rests("a", "gcc"));
-  const low = measured.reliability("a");
-  assert.ok(low < 0.6, String(low));
   measured.done("a", "c", 1_000, 1_000);
   assert.ok(!measured.rests("a", "gcc"));
-  assert.ok(measured.reliability("a") > low);
-  pass(20 * halfLifeMs);
-  assert.ok(measured.reliability("a") > 0.99);
-  measured.lost("a");
+  measured.lost("a", "c");
   pass(-3_600_000); // A clock that is set back keeps nobody away.
   assert.ok(!measured.rests("a", "gcc"));
 });
 
-test("late is half as bad as lost, and shows how slow the member is", () => {
+test("late shows how slow a member is, and keeps nobody away", () => {
   const { measured } = world();
   measured.late("a", "c", 1_000, 9_000);
-  measured.lost("b");
-  assert.ok(measured.reliability("a") > measured.reliability("b"));
   assert.ok(!measured.rests("a", "gcc"));
   assert.ok(measured.expected("a", "c", 1_000, PRIOR) > 2_000);
+});
+
+test("what a member does is told, and how long it was expected to take once it has been measured", () => {
+  const { measured, told } = world();
+  measured.done("a", "c", 1_000, 3_000);
+  for (let i = 0; i < 40; i++) measured.done("a", "c", 1_000, 3_000);
+  measured.done("a", "c", 1_000, 9_000);
+  measured.late("a", "c", 1_000, 9_000);
+  measured.lost("a", "c");
+  measured.refused("a", "gcc");
+  const [first, last, late, lost] = [told[0], told.at(-3), told.at(-2), told.at(-1)];
+  assert.deepEqual(
+    first,
+    ["a", { kind: "work", work: "c", outcome: "done", expectedMs: 3_000, tookMs: 3_000 }],
+    "nothing was expected before",
+  );
+  assert.ok(last?.[1].kind === "work" && last[1].outcome === "done" && Math.abs(last[1].expectedMs - 3_000) < 300);
+  assert.deepEqual(late, ["a", { kind: "work", work: "c", outcome: "late" }]);
+  assert.deepEqual(lost, ["a", { kind: "work", work: "c", outcome: "lost" }]);
+});
+
+test("who is not reliable is expected to take longer, and never longer than twice", () => {
+  const { measured, reliable } = world();
+  for (let i = 0; i < 40; i++) for (const member of ["a", "b"]) measured.done(member, "c", 1_000, 1_000);
+  const before = measured.expected("a", "c", 1_000, PRIOR);
+  reliable.set("a", 0.25);
+  assert.equal(measured.expected("a", "c", 1_000, PRIOR), 1.75 * before);
+  assert.equal(measured.expected("b", "c", 1_000, PRIOR), before);
+  assert.equal(measured.reliability("a", "c"), 0.25);
 });
 
 test("who does no such work is not asked again for a while, for that toolchain", () => {
@@ -100,7 +140,7 @@ test("who does no such work is not asked again for a while, for that toolchain",
   measured.refused("a", "gcc");
   assert.ok(measured.rests("a", "gcc"));
   assert.ok(!measured.rests("a", "clang"));
-  assert.equal(measured.reliability("a"), 1);
+  assert.equal(measured.reliability("a", "c++ -O2"), 1);
   pass(refusedMs);
   assert.ok(!measured.rests("a", "gcc"));
   measured.refused("a", "gcc");
@@ -111,7 +151,6 @@ test("who does no such work is not asked again for a while, for that toolchain",
 test("what was measured outlives the daemon, is bounded, and nonsense is no trouble", () => {
   const { measured, again } = world();
   for (let i = 0; i < 2 * rowsMost; i++) measured.done(`m${i}`, "c", 1_000, 4_000);
-  measured.lost("a");
   assert.ok(measured.isChanged);
   const text = measured.save();
   assert.ok(!measured.isChanged);
@@ -120,6 +159,8 @@ test("what was measured outlives the daemon, is bounded, and nonsense is no trou
   later.restore(text);
   const last = `m${2 * rowsMost - 1}`;
   assert.equal(later.expected(last, "c", 1_000, PRIOR), measured.expected(last, "c", 1_000, PRIOR));
-  assert.equal(later.reliability("a"), measured.reliability("a"));
+  const before = again();
+  before.restore(`${text.slice(0, -1)},"trust":[["a",1,1,1]]}`); // As versions before kept it.
+  assert.equal(before.expected(last, "c", 1_000, PRIOR), measured.expected(last, "c", 1_000, PRIOR));
   for (const bad of ["", "{", "[]", '{"rows":7}', '{"rows":[["a",-1,0,0,0,0,0],["b"],null],"trust":[["a","x",1,1]]}']) again().restore(bad);
 });

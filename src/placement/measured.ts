@@ -1,11 +1,12 @@
 /**
- * What has been measured of members: how long they take for work of each kind, and how often they let one down.
+ * What has been measured of members: how long they take for work of each kind, and who is left alone for a while because it let this one down.
  *
- * Knows: figures that fade with time. Does not know: who is there, or what is to be done.
+ * Knows: figures that fade with time. Does not know: who is there, what is to be done, or what else a member is known for; it tells what it sees.
  */
 import { type Key, limits } from "../base/index.ts";
+import type { Reputations } from "../contracts/index.ts";
 
-const { costMost, halfLifeMs, kindCharacters, recentMost, restFirstMs, restMostMs, rowsMost, refusedMs } = limits.placement.measured;
+const { costMost, kindCharacters, recentMost, restFirstMs, restMostMs, rowsMost, refusedMs } = limits.placement.measured;
 
 /** Sums of a linear regression of time taken over cost, each observation with the weight that is left of it. */
 interface Row {
@@ -17,13 +18,10 @@ interface Row {
   atMs: number;
 }
 
-interface Trust {
-  done: number;
-  failed: number;
-  atMs: number;
+interface Rest {
   /** Failures since the last success. */
-  inRow: number;
-  restsUntilMs: number;
+  readonly inRow: number;
+  readonly untilMs: number;
 }
 
 /** What was said of a member before it has been measured. */
@@ -38,23 +36,23 @@ const ALL = "";
 const HERE = "here";
 /** Weight of what is believed of a member of which nothing is known. */
 const PRIOR_WEIGHT = 1;
-/** Good answers that an unknown member is taken to have given. */
-const PRIOR_DONE = 2;
-/** Late is half as bad as lost: the answer may still be of use. */
-const FAILURES = { lost: 1, late: 0.5 } as const;
 
 export class Measured {
   readonly #now: () => number;
+  readonly #reputations: Reputations;
+  readonly #halfLifeMs: number;
   /** Key of the member and kind → figures, those that were used last at the end. */
   readonly #rows = new Map<string, Row>();
-  readonly #trust = new Map<Key, Trust>();
+  readonly #rests = new Map<Key, Rest>();
   /** Member and toolchain → until when it is not asked again. */
   readonly #refused = new Map<string, number>();
   #isChanged = false;
 
   /** @param parts `now`: ms since the epoch: what is kept outlives the daemon */
-  constructor(parts: { readonly now: () => number }) {
+  constructor(parts: { readonly now: () => number; readonly reputations: Reputations }, options: { readonly halfLifeMs: number }) {
     this.#now = parts.now;
+    this.#reputations = parts.reputations;
+    this.#halfLifeMs = options.halfLifeMs;
   }
 
   /** Whether there is something that {@link save} has not told of yet. */
@@ -64,20 +62,18 @@ export class Measured {
 
   /** A member has done something. @param costMs what it takes here */
   done(member: Key, kind: string, costMs: number, tookMs: number): void {
+    // Of who was never measured nothing was expected.
+    const expectedMs = this.#rows.has(rowName(member, ALL)) ? this.#line(member, kind, costMs, { overheadMs: 0 }) : tookMs;
+    this.#reputations.observe(member, { kind: "work", work: kind, outcome: "done", expectedMs, tookMs });
     this.#observe(rowName(member, kind), costMs, tookMs);
     this.#observe(rowName(member, ALL), costMs, tookMs);
-    const trust = this.#trustOf(member);
-    trust.done += 1;
-    trust.inRow = 0;
-    trust.restsUntilMs = 0;
-    this.#isChanged = true;
+    this.#rests.delete(member);
   }
 
   /** A member has not done something in time: it takes at least as long as has been waited. */
   late(member: Key, kind: string, costMs: number, waitedMs: number): void {
     this.#observe(rowName(member, kind), costMs, waitedMs);
-    this.#trustOf(member).failed += FAILURES.late;
-    this.#isChanged = true;
+    this.#reputations.observe(member, { kind: "work", work: kind, outcome: "late" });
   }
 
   /** This machine has done something itself. @param tookMs of one core */
@@ -86,12 +82,12 @@ export class Measured {
   }
 
   /** A member has let this one down. It is left alone for a while, longer each time until it does well. */
-  lost(member: Key): void {
-    const trust = this.#trustOf(member);
-    trust.failed += FAILURES.lost;
-    this.#isChanged = true;
-    trust.inRow += 1;
-    trust.restsUntilMs = this.#now() + Math.min(restMostMs, restFirstMs * 2 ** (trust.inRow - 1));
+  lost(member: Key, kind: string): void {
+    this.#reputations.observe(member, { kind: "work", work: kind, outcome: "lost" });
+    const inRow = (this.#rests.get(member)?.inRow ?? 0) + 1;
+    this.#rests.delete(member);
+    this.#rests.set(member, { inRow, untilMs: this.#now() + Math.min(restMostMs, restFirstMs * 2 ** (inRow - 1)) });
+    trim(this.#rests, rowsMost);
   }
 
   /** A member does not do such work: the next unit would be refused like this one. */
@@ -113,7 +109,7 @@ export class Measured {
     // A clock that was set back must not keep anybody away for longer than was meant.
     const isSoon = (until: number, most: number): boolean => until > now && until <= now + most;
     const untilMs = this.#refused.get(rowName(member, toolchain)) ?? 0;
-    return isSoon(untilMs, refusedMs) || isSoon(this.#trust.get(member)?.restsUntilMs ?? 0, restMostMs);
+    return isSoon(untilMs, refusedMs) || isSoon(this.#rests.get(member)?.untilMs ?? 0, restMostMs);
   }
 
   /** What one unit of a kind takes here, on average; undefined: none has been done. */
@@ -124,25 +120,26 @@ export class Measured {
 
   /**
    * How long a member is expected to take, all that belongs to it included: what is known of the kind, before that of the member, before
-   * that of nobody.
+   * that of nobody. Who lets others down takes so much longer: what it was given has to be done again.
    *
    * @param costMs what it takes here
    * @returns ms
    */
-  expected(member: Key, kind: string, costMs: number, { overheadMs }: Prior): number {
+  expected(member: Key, kind: string, costMs: number, prior: Prior): number {
+    return this.#line(member, kind, costMs, prior) * (2 - this.reliability(member, kind));
+  }
+
+  /** When all goes well. */
+  #line(member: Key, kind: string, costMs: number, { overheadMs }: Prior): number {
     const own = { overheadMs, slowness: 1 };
     const ofMember = fit(this.#faded(rowName(member, ALL)), costMs, own);
     const ofKind = fit(this.#faded(rowName(member, kind)), costMs, ofMember);
     return ofKind.overheadMs + ofKind.slowness * costMs;
   }
 
-  /** Of what the member takes on, the share that it does; above 0, at most 1. */
-  reliability(member: Key): number {
-    const trust = this.#trust.get(member);
-    if (trust === undefined) return 1;
-    const left = fading(this.#now() - trust.atMs);
-    const [done, failed] = [PRIOR_DONE + left * trust.done, left * trust.failed];
-    return done / (done + failed);
+  /** Of what the member takes on, the share that it is expected to do; above 0, at most 1. */
+  reliability(member: Key, kind: string): number {
+    return this.#reputations.forWork(member, kind);
   }
 
   /** For {@link restore}, after a restart. */
@@ -153,17 +150,13 @@ export class Measured {
       ...[weight, cost, took, costCost, costTook].map((sum) => Number(sum.toPrecision(6))),
       Math.round(atMs),
     ]);
-    const trust = [...this.#trust].map(([member, { done, failed, atMs }]) => [member, done, failed, Math.round(atMs)]);
-    return JSON.stringify({ rows, trust });
+    return JSON.stringify({ rows });
   }
 
   /** Takes back what {@link save} said; what makes no sense is left out. */
   restore(text: string): void {
-    const { rows, trust } = parse(text);
-    for (const [name, weight, cost, took, costCost, costTook, atMs] of rows.filter(isLine(6)).slice(-rowsMost))
+    for (const [name, weight, cost, took, costCost, costTook, atMs] of rowsIn(text).filter(isRow).slice(-rowsMost))
       if (weight > 0) this.#rows.set(name, { weight, cost, took, costCost, costTook, atMs });
-    for (const [member, done, failed, atMs] of trust.filter(isLine(3)).slice(-rowsMost))
-      this.#trust.set(member, { done, failed, atMs, inRow: 0, restsUntilMs: 0 });
   }
 
   #observe(name: string, costMs: number, tookMs: number): void {
@@ -188,7 +181,7 @@ export class Measured {
   #faded(name: string): Row | undefined {
     const row = this.#rows.get(name);
     if (row === undefined) return undefined;
-    const left = fading(this.#now() - row.atMs);
+    const left = 2 ** (-Math.max(0, this.#now() - row.atMs) / this.#halfLifeMs);
     return {
       weight: left * row.weight,
       cost: left * row.cost,
@@ -197,17 +190,6 @@ export class Measured {
       costTook: left * row.costTook,
       atMs: row.atMs,
     };
-  }
-
-  #trustOf(member: Key): Trust {
-    const now = this.#now();
-    const before = this.#trust.get(member) ?? { done: 0, failed: 0, atMs: now, inRow: 0, restsUntilMs: 0 };
-    const left = fading(now - before.atMs);
-    const trust = { ...before, done: left * before.done, failed: left * before.failed, atMs: now };
-    this.#trust.delete(member);
-    this.#trust.set(member, trust);
-    trim(this.#trust, rowsMost);
-    return trust;
   }
 }
 
@@ -234,10 +216,6 @@ function fit(row: Row | undefined, costMs: number, before: Line): Line {
   return overheadMs >= 0 ? { overheadMs, slowness } : { overheadMs: 0, slowness: cost > 0 ? took / cost : before.slowness };
 }
 
-function fading(ageMs: number): number {
-  return 2 ** (-Math.max(0, ageMs) / halfLifeMs);
-}
-
 function rowName(member: string, what: string): string {
   return `${member} ${what.slice(0, kindCharacters)}`;
 }
@@ -249,24 +227,24 @@ function trim(map: Map<string, unknown>, most: number): void {
   }
 }
 
-function parse(text: string): { rows: unknown[]; trust: unknown[] } {
+function rowsIn(text: string): unknown[] {
   try {
     const value: unknown = JSON.parse(text);
-    const listAt = (name: string): unknown[] => {
-      const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-      return Array.isArray(found) ? found : [];
-    };
-    return { rows: listAt("rows"), trust: listAt("trust") };
+    const rows: unknown = typeof value === "object" && value !== null ? Reflect.get(value, "rows") : undefined;
+    return Array.isArray(rows) ? rows : [];
   } catch {
-    return { rows: [], trust: [] }; // Measured anew, then.
+    return []; // Measured anew, then.
   }
 }
 
-/** A name and so many numbers that are none below 0. */
-function isLine(numbers: number) {
-  return (line: unknown): line is [string, number, number, number, number, number, number] =>
+/** A name and numbers that are none below 0. */
+function isRow(line: unknown): line is [string, number, number, number, number, number, number] {
+  return (
     Array.isArray(line) &&
     typeof line[0] === "string" &&
-    line.length === numbers + 1 &&
-    line.slice(1).every((value) => typeof value === "number" && Number.isFinite(value) && value >= 0);
+    line.length === ROW_LENGTH &&
+    line.slice(1).every((value) => typeof value === "number" && Number.isFinite(value) && value >= 0)
+  );
 }
+
+const ROW_LENGTH = 7;

@@ -100,7 +100,7 @@ export class OwnView {
     const costMs = this.#costOf(unit);
     if (outcome === "done") measured.done(member, kind, costMs, tookMs);
     else if (outcome === "late") measured.late(member, kind, costMs, tookMs);
-    else if (outcome === "lost") measured.lost(member);
+    else if (outcome === "lost") measured.lost(member, kind);
     else if (outcome === "refused") measured.refused(member, unit.toolchain);
     else if (outcome === "busy") capacities.busy(member);
   }
@@ -121,7 +121,7 @@ export class OwnView {
         slots: capacities.of(member)?.slots ?? 0,
         free: capacities.free(member),
         expectedMs: measured.expected(member, kind, costMs, prior),
-        reliability: measured.reliability(member),
+        reliability: measured.reliability(member, kind),
       };
     });
   }

@@ -39,6 +39,7 @@ export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts"
 export { Proven } from "./proven.ts";
 export { Repeats } from "./repeats.ts";
 export { type Reproduction, reproduction } from "./reproduced.ts";
+export { askingOrder, Reputation, type Weights } from "./reputation.ts";
 export {
   isRoundEvidence,
   type NoRoundEvidence,

@@ -8,6 +8,7 @@ import { type Digest, digestOf, type Key, limits, type PlacementPattern, silentL
 import type { Capacity, Placed, PlacementFrame, Unit } from "../../src/contracts/index.ts";
 import { rendezvousOrder } from "../../src/net/rendezvous-hash.ts";
 import { Measured, Patterns, type Seats } from "../../src/placement/index.ts";
+import { Reputation } from "../../src/trust/index.ts";
 import type { Chance } from "../system/fuzz-random.ts";
 import { SimClock } from "./clock.ts";
 
@@ -18,6 +19,7 @@ const LATENCY_MS = { least: 1, most: 4 };
 /** From the death of a member until its links have ended. */
 const CLOSE_MS = { least: 1, most: 30 };
 const FOREVER_MS = 1e12;
+const FADING = { halfLifeMs: 172_800_000 };
 /** More delay than a simulated clock takes goes in pieces. */
 const PIECE_MS = 4_000;
 
@@ -52,11 +54,12 @@ export class SimNode {
     this.#world = world;
     this.key = key;
     this.options = options;
+    const now = (): number => world.now;
     const isLinked = (member: Key): boolean => world.linked(this).some((other) => other.key === member);
     this.patterns = new Patterns(
       {
         self: key,
-        measured: new Measured({ now: () => world.now }),
+        measured: new Measured({ now, reputations: new Reputation({ now, isDiscredited: () => false }, FADING) }, FADING),
         isLinked,
         linked: () => world.linked(this).map((other) => other.key),
         mayWork: () => true,
