@@ -88,7 +88,8 @@ function drawing(seed: number): () => number {
 for (const [about, weights, forWork, forFetch] of [
   ["nothing", after(), [1, 1], [0.8, 0.8]],
   ["work in time, and nothing else", after(...times(50, DONE)), [1, 1], [0.8, 0.8]],
-  ["work that takes four times as long as expected", after(...times(50, SLOW)), [0.2, 0.35], [0.8, 0.8]],
+  ["work that takes four times as long as expected", after(...times(50, SLOW)), [0.5, 0.6], [0.8, 0.8]],
+  ["work that takes half as long again as expected", after(...times(50, { ...DONE, tookMs: 150 })), [1, 1], [0.8, 0.8]],
   ["work that is late", after(...times(50, LATE)), [0.5, 0.6], [0.8, 0.8]],
   ["work that is lost", after(...times(50, LOST)), [floor, floor], [0.8, 0.8]],
   ["one unit that is lost", after(LOST), [0.5, 0.7], [0.8, 0.8]],

@@ -57,9 +57,10 @@ function addedBy(what: Observation): readonly (readonly [about: string, added: S
   }
 }
 
-/** In time is as good as can be; twice as late, half as good. */
+/** In time is as good as can be, and so is what others need that are busy now and then; twice as long as that, half as good. */
 function promptness({ expectedMs, tookMs }: { readonly expectedMs: number; readonly tookMs: number }): number {
-  return tookMs > expectedMs ? Math.max(0, expectedMs) / tookMs : 1;
+  const inTimeMs = limits.remote.lateTimes * Math.max(0, expectedMs);
+  return tookMs > inTimeMs ? inTimeMs / tookMs : 1;
 }
 
 function workOf(kind: string): string {
