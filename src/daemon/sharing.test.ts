@@ -76,6 +76,18 @@ test("what is brought is in the store at once, and in the index when it is kept,
   assert.equal(sharing.refused(MANIFEST, [{ path: "a.c", digest: MANIFEST }]), undefined, "but not of other inputs");
 });
 
+/** Where nothing is kept and nothing comes. */
+function over(network: SharingNetwork | undefined, isStarting: boolean): SharingService {
+  return new SharingService({
+    store: { has: async () => false, writeVerified: async () => undefined },
+    index: { add: () => undefined, entries: () => [], result: () => undefined },
+    log: silentLog,
+    network: () => network,
+    isStarting: () => isStarting,
+    random: () => 1,
+  });
+}
+
 /** In the index here and on the shelf, by somebody who is believed for such a project or not. */
 function keptBy(isBelieved: boolean): ReturnType<SharingNetwork["kept"]> {
   return [{ shared: SHARED, judged: isBelieved ? BELIEVED : { kind: "refused", why: "too-few-domains", domains: 2, needed: 3 } }];
@@ -91,14 +103,7 @@ for (const [about, project, network, isStarting, expected] of [
   ["whatever is there, in no network", "release", undefined, false, true],
 ] as const)
   test(`a strict project ${expected ? "uses" : "does not use"} ${about}`, async () => {
-    await using sharing = new SharingService({
-      store: { has: async () => false, writeVerified: async () => undefined },
-      index: { add: () => undefined, entries: () => [], result: () => undefined },
-      log: silentLog,
-      network: () => network,
-      isStarting: () => isStarting,
-      random: () => 1,
-    });
+    await using sharing = over(network, isStarting);
     assert.equal(sharing.mayUse(MANIFEST, SHARED.entry, project), expected);
     const isToTell = !expected && network !== undefined;
     assert.equal(sharing.refused(MANIFEST, [])?.needed, isToTell ? 3 : undefined, "why is remembered");
@@ -106,13 +111,6 @@ for (const [about, project, network, isStarting, expected] of [
 
 test("a project that wants own work alone asks nobody, whatever the machine would believe", async (t) => {
   const network = networkWith({ directory: { find: () => assert.fail("somebody was asked") } });
-  await using sharing = new SharingService({
-    store: { has: async () => false, writeVerified: async () => undefined },
-    index: { add: () => undefined, entries: () => [], result: () => undefined },
-    log: silentLog,
-    network: () => network,
-    isStarting: () => false,
-    random: () => 1,
-  });
+  await using sharing = over(network, false);
   assert.deepEqual(await sharing.find(MANIFEST, "self", t.signal), []);
 });
