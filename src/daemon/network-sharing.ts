@@ -369,9 +369,15 @@ export class NetworkSharing implements SharingNetwork, Disposable {
    * own domain made. What is here already is judged without that, or a quiet night would take it away.
    */
   judge(shared: SharedResult, project?: SharingPolicy): Judged {
-    const { members, network } = this.#parts;
-    const isOut = network.isolation !== undefined && !isOfOwnDomain(members, shared.execution.signer);
+    const { network } = this.#parts;
+    const isOut = network.isolation !== undefined && !this.#isOfOwnDomain(shared.execution.signer);
     return isOut ? { kind: "refused", why: "cut-off", domains: 0, needed: 0 } : this.#judge(shared, project);
+  }
+
+  #isOfOwnDomain(signer: Key): boolean {
+    const { members } = this.#parts;
+    const member = members.state && signerIn(members.state, signer);
+    return member !== undefined && members.isOfOwnDomain(member.key);
   }
 
   #judge(shared: SharedResult, project?: SharingPolicy): Judged {
@@ -483,10 +489,4 @@ function askedForKey({ entry, execution }: SharedResult): string {
 function after(ms: number, done: () => void): () => void {
   const timer = setTimeout(done, ms).unref();
   return () => clearTimeout(timer);
-}
-
-/** Whether an attestation key belongs to whom this node belongs to. */
-function isOfOwnDomain({ state, self }: Members, signer: Key): boolean {
-  const domain = state && signerIn(state, signer)?.domain;
-  return domain !== undefined && domain === state?.members.get(self)?.domain;
 }

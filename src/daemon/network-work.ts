@@ -72,10 +72,7 @@ export class NetworkWork implements Disposable {
 
   /** Whether a member belongs to whom this node belongs to: what it made is used as it is, and it may have made anything. */
   isOfOwnDomain(member: Key): boolean {
-    const { state, self } = this.#members;
-    if (this.#members.standing(member) !== "active") return false;
-    const domain = state?.members.get(member)?.domain;
-    return domain !== undefined && domain === state?.members.get(self)?.domain;
+    return this.#members.isOfOwnDomain(member);
   }
 }
 

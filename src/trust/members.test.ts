@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { limits } from "../base/index.ts";
 import { invitationKeyPair } from "./keys.ts";
 import { Members } from "./members.ts";
-import { copyOf, found, HOUR, type Machine, machine, parts, START, secret } from "./membership.fixture.ts";
+import { admit, copyOf, found, HOUR, type Machine, machine, parts, START, secret } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
 import { requestToJoin } from "./statements.ts";
 
@@ -115,4 +115,16 @@ test("listeners hear of what is new, and of nothing else", () => {
   for (let number = 2; number <= limits.openInvitations; number++) invite(members, number);
   assert.equal(members.issue({ kind: "domain", name: "home" }).kind, "refused");
   assert.equal(heard.length, 1 + limits.openInvitations);
+});
+
+test("who belongs to whom this node belongs to is an active member of the same domain", () => {
+  const membership = found(founder);
+  const members = membersOf(membership, founder);
+  admit(membership, founder, second, 1, "home");
+  membership.issue(founder.keys, { kind: "domain", name: "partner" }, START);
+  admit(membership, founder, guest, 2, "partner");
+  const own = (): boolean[] => [founder, second, guest, machine(9)].map(({ keys }) => members.isOfOwnDomain(keys.publicKey));
+  assert.deepEqual(own(), [true, true, false, false]);
+  membership.issue(founder.keys, { kind: "revoke", member: second.keys.publicKey }, START);
+  assert.deepEqual(own(), [true, false, false, false]);
 });

@@ -41,6 +41,12 @@ export class Members implements Roster {
     return this.state?.members.get(key)?.standing ?? "unknown";
   }
 
+  /** Whether a member belongs to whom this node belongs to. */
+  isOfOwnDomain(key: Key): boolean {
+    const domain = this.standing(key) === "active" ? this.state?.members.get(key)?.domain : undefined;
+    return domain !== undefined && domain === this.state?.members.get(this.self)?.domain;
+  }
+
   others(): Key[] {
     return [...(this.state?.members.values() ?? [])]
       .filter(({ key, standing }) => standing === "active" && key !== this.self)
