@@ -7,6 +7,7 @@ import { bundle } from "../scripts/bundle.ts";
 import { CommandLine } from "../scripts/command-line.ts";
 import { isInside, runInside, whyNoNamespaces } from "../test/system/lab-namespaces.ts";
 import { absent } from "./absent.ts";
+import { batches } from "./batches.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
@@ -50,10 +51,14 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   sandbox,
   elsewhere,
   workers,
+  batches,
   doors,
   reproduced,
   judging,
 };
+
+/** Those that have a machine at the other end of a cable. */
+const FAR = ["remote", "elsewhere", "batches"];
 
 const HELP = `usage: npm run bench -- BENCHMARK [options]
 
@@ -75,6 +80,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   sandbox    a compile in the sandbox, above the same command without
   elsewhere  a unit that another machine compiles, against distcc
   workers    eight machines with an eighth of a core each, against one of them
+  batches    small units that a machine far away compiles, in a row
   doors      100 MiB through gRPC against nginx, and memory while 64 clients stream
   reproduced objects of which machines of two domains make the same, verified by their summaries
   judging    a certificate of three domains, checked by a reader
@@ -85,7 +91,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   --rounds N       interleaved rounds   [7]
   --units N        units of a project   [24 in cold, checkout and sandbox, all in warm]
   --practised      cold, sharing, remote: with daemons that have built something else before
-  --rtt MS         of the way to the other machine in remote and elsewhere, in namespaces of its own   [0: loopback]
+  --rtt MS         of the way to the other machine in remote, elsewhere and batches, in namespaces of its own   [0: loopback]
   --artifact MIB   size of the artifact in swarm   [256]
   --uplink MIB     a second, of each machine in swarm   [16]
   --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests, 8 members and 100 messages, 32 MiB
@@ -123,7 +129,7 @@ const names = name === "all" ? Object.keys(BENCHMARKS) : [name];
 if (names.some((one) => BENCHMARKS[one] === undefined)) line.fail(name === "" ? "which benchmark?" : `there is no benchmark ${name}`);
 
 const rttMs = line.whole("rtt", values.rtt, 0);
-if (rttMs > 0 && name !== "remote" && name !== "elsewhere") line.fail("--rtt belongs to remote and elsewhere");
+if (rttMs > 0 && !FAR.includes(name)) line.fail(`--rtt belongs to ${FAR.join(", ")}`);
 
 const projects = values.project ?? (values.quick ? ["lua", "leveldb"] : ["lua", "mbedtls", "abseil"]);
 const settings: Settings = {

@@ -109,7 +109,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     recalled: () => undefined,
     speak: () => false,
     desk: { compile: nothing, act: nothing },
-    capacity: { now: () => ({ slots: 0, free: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
+    capacity: { now: () => ({ slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
     toolchainOffer: () => Promise.resolve(undefined),
   };
   const started = await NetworkRuntime.start(parts, {

@@ -496,6 +496,8 @@ export const limits = {
     overheadMs: 20,
     roundTrips: 3,
     bytesPerMs: 100_000,
+    /** Expected work that one member has of this node, where as many units are sent as bridge a long way. */
+    underWayMs: 30_000,
     /** What a unit takes of which nothing is known. */
     unknownCostMs: 1_000,
     /** A slot that was given away and of which nothing is heard is free again; so is one that somebody was told to come to. */
@@ -1086,8 +1088,8 @@ export const limits = {
     asksPerSecond: 500,
     asksBurst: 1_000,
     /** Jobs whose contents come or that wait for their turn: of one member, and of all; and how long they may wait once all is here. */
-    waitingPerMember: 16,
-    waiting: 64,
+    waitingPerMember: 48,
+    waiting: 128,
     queueMs: 2_000,
     /** An input; all of one job; what of inputs is put together in memory, of all jobs. */
     contentBytes: 33_554_432,

@@ -7,6 +7,8 @@ import type { Key } from "../base/index.ts";
 export interface Able {
   readonly member: Key;
   readonly expectedMs: number;
+  /** Of these, the time on the way, there and back. */
+  readonly travelMs: number;
 }
 
 export interface PlacementQuestion {

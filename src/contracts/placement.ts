@@ -10,6 +10,8 @@ export interface Capacity {
   readonly slots: number;
   /** Of them, those in which nothing runs; below 0: as many jobs wait for one. */
   readonly free: number;
+  /** Jobs that it lets wait for a slot: as many as slots, and more where its jobs are short. */
+  readonly queue: number;
   /** Those that it has, by content. */
   readonly toolchains: readonly Digest[];
   /** Whether it would fetch one that it does not have. */
@@ -49,8 +51,10 @@ export type PlacedWhy =
   | "responsible" // By the member that is responsible for the key.
   | "claimed"; // A member said that it has room when it was asked.
 
-/** Where something is to be done. `why` is always told by who places. */
-export type Placed = ({ readonly kind: "here" } | { readonly kind: "member"; readonly member: Key }) & { readonly why?: PlacedWhy };
+/** Where something is to be done, and how long it is on its way, there and back. `why` is always told by who places. */
+export type Placed = ({ readonly kind: "here" } | { readonly kind: "member"; readonly member: Key; readonly travelMs?: number }) & {
+  readonly why?: PlacedWhy;
+};
 
 /**
  * What came of it: `busy` and `refused` cost little and say nothing about reliability; `lost` and `late` do. `cancelled`: nobody waits for it any more.

@@ -27,7 +27,7 @@ test("tells what it does when it changes, all changes of a moment together; noth
     now += ms;
     t.mock.timers.tick(ms);
   };
-  let own = { slots: 0, free: 0, toolchains: [GCC], takesToolchains: false };
+  let own = { slots: 0, free: 0, queue: 0, toolchains: [GCC], takesToolchains: false };
   let changed = (): void => undefined;
   const ownCapacity: OwnCapacity = {
     now: () => own,
@@ -48,7 +48,7 @@ test("tells what it does when it changes, all changes of a moment together; noth
   pass(tellRefreshMs);
   assert.equal(told.length, 0);
 
-  own = { ...own, slots: 4, free: 4 };
+  own = { ...own, slots: 4, free: 4, queue: 4 };
   changed();
   pass(0);
   assert.deepEqual(told, [own]);
@@ -68,8 +68,8 @@ test("tells what it does when it changes, all changes of a moment together; noth
   assert.deepEqual(heard.at(-1), { member: SELF, ...own });
 
   const other = digestOf("other");
-  hear(other, codec.encodeWorkCapacity({ slots: 2, free: 1, toolchains: [], takesToolchains: true }));
-  assert.deepEqual(heard.at(-1), { member: other, slots: 2, free: 1, toolchains: [], takesToolchains: true });
+  hear(other, codec.encodeWorkCapacity({ slots: 2, free: 1, queue: 2, toolchains: [], takesToolchains: true }));
+  assert.deepEqual(heard.at(-1), { member: other, slots: 2, free: 1, queue: 2, toolchains: [], takesToolchains: true });
 
   teller.goodbye();
   assert.equal(told.at(-1)?.slots, 0);

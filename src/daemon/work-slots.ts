@@ -1,13 +1,15 @@
 /**
  * Slots for others' jobs: as many as this machine's owner leaves them, given to the member for whom the fewest run.
  *
- * Knows: who runs, who waits, and for how long. Does not know: what a job is, or why there are so many slots.
+ * Knows: who runs, who waits, for how long, and how long a job has a slot. Does not know: what a job is, or why there are so many slots.
  */
 import { type Key, limits } from "../base/index.ts";
 
 export interface WorkSlotsParts {
   /** How many jobs of others may run now. */
   readonly slots: () => number;
+  /** ms, monotonic */
+  readonly now: () => number;
   /** Called after each change of what runs. */
   readonly changed: () => void;
 }
@@ -16,6 +18,11 @@ interface Waiting {
   readonly from: Key;
   readonly start: () => void;
 }
+
+const { queueMs, waitingPerMember } = limits.work;
+/** Jobs by which it is judged how long one has a slot, and how many there must have been. */
+const JUDGED_MOST = 32;
+const JUDGED_LEAST = 8;
 
 /** How often it is looked whether the user's own builds have left a slot, while somebody waits for one. */
 const LOOK_MS = 25;
@@ -26,6 +33,8 @@ export class WorkSlots {
   readonly #runningOf = new Map<Key, number>();
   #running = 0;
   #looking: NodeJS.Timeout | undefined;
+  /** How long the latest jobs had a slot; ms. */
+  readonly #tookMs: number[] = [];
 
   constructor(parts: WorkSlotsParts) {
     this.#parts = parts;
@@ -39,9 +48,18 @@ export class WorkSlots {
     return this.#running;
   }
 
-  /** Whether one more may wait: as many as run. @param coming jobs of that member that do not run yet, wherever they are */
+  /**
+   * So many may wait: as many as run. Where jobs are short, as many as get a slot within half of the time that one waits at most, so that members who
+   * are far away can have the next ones here before the last ones have come back to them. A power of two: it is told to all when it changes.
+   */
+  get queue(): number {
+    const most = Math.min(this.#inTime / 2, waitingPerMember);
+    return Math.max(this.#parts.slots(), most < 1 ? 0 : 2 ** Math.floor(Math.log2(most)));
+  }
+
+  /** Whether one more may wait: who is told how many may is not told that it was one too many because others took longer since. @param coming jobs of that member that do not run yet, wherever they are */
   hasRoom(from: Key, coming: number): boolean {
-    const most = 2 * this.#parts.slots();
+    const most = this.#parts.slots() + Math.max(this.queue, this.#inTime);
     return this.#running + this.#waiting.size < most && (this.#runningOf.get(from) ?? 0) + coming < most;
   }
 
@@ -56,7 +74,7 @@ export class WorkSlots {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const waiting: Waiting = { from, start: () => resolve(true) };
     const onAbort = (): void => reject(signal.reason);
-    const late = setTimeout(() => resolve(false), limits.work.queueMs).unref();
+    const late = setTimeout(() => resolve(false), queueMs).unref();
     signal.addEventListener("abort", onAbort, { once: true });
     this.#waiting.add(waiting);
     this.#startNext();
@@ -67,7 +85,14 @@ export class WorkSlots {
       signal.removeEventListener("abort", onAbort);
       this.#waiting.delete(waiting);
     }
-    return { [Symbol.dispose]: () => this.#end(from) };
+    const beganMs = this.#parts.now();
+    return {
+      [Symbol.dispose]: () => {
+        this.#tookMs.push(this.#parts.now() - beganMs);
+        if (this.#tookMs.length > JUDGED_MOST) this.#tookMs.shift();
+        this.#end(from);
+      },
+    };
   }
 
   /** One that nobody waits for. @returns gives it back; undefined when there is none */
@@ -75,6 +100,13 @@ export class WorkSlots {
     if (this.#waiting.size > 0 || this.#running >= this.#parts.slots()) return undefined;
     this.#begin(from);
     return { [Symbol.dispose]: () => this.#end(from) };
+  }
+
+  /** Jobs that get a slot within the time that one waits at most, when they take as long as those before them. */
+  get #inTime(): number {
+    if (this.#tookMs.length < JUDGED_LEAST) return 0;
+    const usualMs = this.#tookMs.toSorted((a, b) => a - b)[this.#tookMs.length >> 1] ?? 0;
+    return Math.floor((this.#parts.slots() * queueMs) / Math.max(1, usualMs));
   }
 
   #startNext(): void {

@@ -133,7 +133,35 @@ test("when the owner builds, others wait, and then hear that it is busy", QUICK,
   machine.running.get("1")?.();
   assert.equal((await first).kind, "done");
   assert.deepEqual(await second, { kind: "busy" });
-  assert.deepEqual(machine.worker.capacity(), { slots: 0, free: 0, toolchains: [] });
+  assert.deepEqual(machine.worker.capacity(), { slots: 0, free: 0, queue: 0, toolchains: [] });
+});
+
+test("where jobs are short as many may wait as get a slot soon, and where they are long as many as run", QUICK, async (t) => {
+  let now = 0;
+  const machine = new Machine({ now: () => now });
+  const done = async (tookMs: number): Promise<void> => {
+    const job = machine.compile(A, "one");
+    await machine.untilRunning(t, "one");
+    now += tookMs;
+    machine.running.get("one")?.();
+    assert.equal((await job).kind, "done");
+  };
+  await machine.worker.look();
+  const queues: number[] = [machine.worker.capacity().queue];
+  for (const tookMs of [100, 1, 1_900]) {
+    for (let i = 0; i < 32; i++) await done(tookMs);
+    queues.push(machine.worker.capacity().queue);
+  }
+  // Two slots, 2 s: 40 jobs of 100 ms, of which half are told of; of those of 1 ms as many as a member may have; of those of 1.9 s two.
+  assert.deepEqual(queues, [2, 16, 32, 2]);
+  for (let i = 0; i < 32; i++) await done(100);
+  const jobs = Array.from({ length: 2 + 16 }, (_, i) => machine.compile(A, `job${i}`));
+  await machine.untilRunning(t, "job0", "job1");
+  for (let i = 0; i < jobs.length; i++) {
+    while (!machine.running.has(`job${i}`)) await sleep(1, undefined, { signal: t.signal });
+    machine.running.get(`job${i}`)?.();
+  }
+  for (const outcome of await Promise.all(jobs)) assert.equal(outcome.kind, "done");
 });
 
 test("who claims inputs and never sends them keeps only itself from working", QUICK, async (t) => {

@@ -7,6 +7,7 @@ import { CairnError, type Digest, type Key, type Log, limits } from "../base/ind
 import type {
   ActionLimits,
   BringContents,
+  Capacity,
   CompileAction,
   ExecutorOutcome,
   GeneralAction,
@@ -94,7 +95,7 @@ export class Worker implements WorkDesk {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#slots = new WorkSlots({ slots: () => parts.share.slots(), changed: () => this.changed() });
+    this.#slots = new WorkSlots({ slots: () => parts.share.slots(), now: parts.now, changed: () => this.changed() });
   }
 
   get running(): number {
@@ -112,11 +113,12 @@ export class Worker implements WorkDesk {
   }
 
   /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
-  capacity(): { slots: number; free: number; toolchains: readonly Digest[] } {
+  capacity(): Omit<Capacity, "member" | "takesToolchains"> {
     const slots = this.#isAble ? this.#parts.share.slots() : 0;
     const system = this.#parts.system();
     const has = [...(system === undefined ? [] : [system]), ...this.#parts.toolchains()];
-    return { slots, free: slots - this.#slots.running - this.#slots.waiting, toolchains: slots > 0 ? has : [] };
+    const free = slots - this.#slots.running - this.#slots.waiting;
+    return { slots, free, queue: slots > 0 ? this.#slots.queue : 0, toolchains: slots > 0 ? has : [] };
   }
 
   onChange(listener: () => void): void {

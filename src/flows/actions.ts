@@ -143,7 +143,7 @@ export class Actions implements ActionRunner, Disposable {
   async #send(helpers: Helpers, order: Order, placed: There): Promise<ExecutorOutcome | undefined> {
     const { action, unit, signal, began } = order;
     using race = new Race(signal);
-    const expectedMs = unit.costMs ?? unknownMs;
+    const expectedMs = (unit.costMs ?? unknownMs) + (placed.travelMs ?? 0);
     using _ = this.#dispatch.watch(expectedMs, () => {
       this.#parts.log.event("info", "actions.late", { peer: placed.member, kind: unit.kind });
       race.begin((stop) => this.#here(action, unit, began, stop));

@@ -205,7 +205,7 @@ export class Remote implements Disposable {
     const race = new AbortController();
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
-    using _ = this.#dispatch.watch(parcel.unit.costMs ?? limits.remote.unknownMs, () => {
+    using _ = this.#dispatch.watch((parcel.unit.costMs ?? limits.remote.unknownMs) + (placed.travelMs ?? 0), () => {
       try {
         const { answer, job } = order.here("late");
         begun = true;

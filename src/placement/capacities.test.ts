@@ -10,11 +10,11 @@ const FOREVER = 1e9;
 
 function world(): { capacities: Capacities; pass: (ms: number) => void } {
   let now = 1_000;
-  return { capacities: new Capacities({ self: "self", now: () => now }), pass: (ms) => (now += ms) };
+  return { capacities: new Capacities({ self: "self", rttMs: () => 0, now: () => now }), pass: (ms) => (now += ms) };
 }
 
 function capacity(free: number, slots = 8): Capacity {
-  return { member: "a", slots, free, toolchains: ["gcc"], takesToolchains: false };
+  return { member: "a", slots, free, queue: slots, toolchains: ["gcc"], takesToolchains: false };
 }
 
 test("what was given is subtracted at once, and counted once when the member tells of it", () => {

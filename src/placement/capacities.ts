@@ -16,6 +16,8 @@ interface Told {
 
 export interface CapacitiesParts {
   readonly self: Key;
+  /** The last round trip to a member; undefined: none yet. */
+  readonly rttMs: (member: Key) => number | undefined;
   /** ms, monotonic */
   readonly now: () => number;
 }
@@ -80,12 +82,18 @@ export class Capacities {
   free(member: Key): number {
     const told = this.#fresh(member);
     if (told === undefined) return 0;
-    if (this.#isBusy(member)) return -told.capacity.slots;
+    if (this.#isBusy(member)) return -told.capacity.queue;
     const claims = [...this.#live(member)];
     const unseen = claims.filter(({ atMs }) => !this.#isSeen(atMs, told)).length;
     const released = this.#released.get(member)?.length ?? 0;
     const { slots, free } = told.capacity;
     return Math.min(free - unseen + released, slots - claims.length);
+  }
+
+  /** What a member can do at once, and what of it is free now. */
+  room(member: Key): { readonly slots: number; readonly free: number; readonly queue: number } {
+    const { slots, queue } = this.of(member) ?? { slots: 0, queue: 0 };
+    return { slots, queue, free: this.free(member) };
   }
 
   /** Counts a slot of a member as given away until it is released, or `forMs` have passed. */
@@ -111,7 +119,7 @@ export class Capacities {
     const told = this.#told.get(member);
     if (told === undefined || !this.#isSeen(atMs, told)) return;
     const released = this.#released.get(member) ?? [];
-    if (released.length < told.capacity.slots) released.push(this.#parts.now());
+    if (released.length < told.capacity.slots + told.capacity.queue) released.push(this.#parts.now());
     this.#released.set(member, released);
   }
 
@@ -132,9 +140,11 @@ export class Capacities {
     return told !== undefined && this.#parts.now() - told.atMs < tellStaleMs ? told : undefined;
   }
 
-  /** Whether a member had what was given to it then when it told: what was given just before had not arrived. */
+  /** Whether a member had what was given to it then when it told: what was given just before had not arrived, and what it tells takes its time as well. */
   #isSeen(givenAtMs: number, { capacity, atMs }: Told): boolean {
-    return givenAtMs <= atMs - (capacity.member === this.#parts.self ? settleHereMs : settleMs);
+    const { self, rttMs } = this.#parts;
+    const { member } = capacity;
+    return givenAtMs <= atMs - (member === self ? settleHereMs : settleMs + (rttMs(member) ?? 0));
   }
 
   #isBusy(member: Key): boolean {

@@ -1,20 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { limits } from "../base/index.ts";
 import type { Placed } from "../contracts/index.ts";
-import { best, type Candidate, type HereFacts, pick, spread, weigh } from "./choose.ts";
+import { best, type Candidate, depth, type HereFacts, pick, spread, weigh } from "./choose.ts";
 
 const BUSY: HereFacts = { running: 8, cores: 4, costMs: 1_000 };
 
 function member(name: string, facts: Partial<Candidate> = {}): Candidate {
-  return { member: name, slots: 4, free: 4, expectedMs: 1_100, reliability: 1, ...facts };
+  return { member: name, slots: 4, queue: 4, free: 4, expectedMs: 1_100, travelMs: 0, reliability: 1, ...facts };
 }
 
 const candidate = fc.record({
   member: fc.nat().map((i) => `member ${i}`),
   slots: fc.integer({ min: 1, max: 64 }),
   free: fc.integer({ min: -64, max: 64 }),
+  queue: fc.nat({ max: 64 }),
   expectedMs: fc.integer({ min: 1, max: 20_000 }),
+  travelMs: fc.constantFrom(0, 1),
   reliability: fc.double({ min: 0.05, max: 1, noNaN: true }),
 });
 const candidates = fc.uniqueArray(candidate, { selector: ({ member: key }) => key, maxLength: 12 });
@@ -84,6 +87,45 @@ test("where one unit goes", () => {
     ["who fails nine times in ten is not worth it", {}, [member("a", { reliability: 0.1 })], { kind: "here", why: "not-worth" }],
   ];
   for (const [what, facts, some, placed] of table) assert.deepEqual(choose({ ...BUSY, ...facts }, some, first), placed, what);
+});
+
+test("how many may wait at a member, or be on their way", () => {
+  const table: [what: string, slots: number, queue: number, workMs: number, travelMs: number, depth: number][] = [
+    ["the way costs nothing", 2, 48, 100, 0, 2],
+    ["a way that is short beside the work", 2, 48, 100, 40, 2],
+    ["as long as the work: each slot needs one more", 2, 48, 100, 100, 4],
+    ["three times as long", 2, 48, 100, 300, 8],
+    ["long work over the same way", 2, 48, 5_000, 300, 2],
+    ["who lets no more wait", 2, 2, 100, 300, 2],
+    ["who lets some wait", 2, 5, 100, 300, 5],
+    ["no more work than counts as much", 4, 48, 2_000, 20_000, 11],
+    ["as many as it does at once in any case", 16, 48, 20_000, 20_000, 16],
+  ];
+  for (const [what, slots, queue, workMs, travelMs, found] of table)
+    assert.equal(depth({ slots, queue, travelMs, expectedMs: workMs + travelMs }), found, what);
+});
+
+test("no slot is empty for a round trip, as far as a member lets units wait and the work under way is bounded", () => {
+  const ms = fc.integer({ min: 1, max: 20_000 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 64, max: 512 }), ms, ms, (slots, queue, workMs, travelMs) => {
+      const waiting = depth({ slots, queue, travelMs, expectedMs: workMs + travelMs });
+      const underWayMs = (slots + waiting) * workMs;
+      assert.ok(waiting >= slots && waiting <= queue);
+      assert.ok(waiting === slots || underWayMs <= limits.placement.underWayMs);
+      const isBounded = waiting === queue || underWayMs + workMs > limits.placement.underWayMs;
+      // What is under way lasts all slots until an answer to what ended first has brought the next.
+      assert.ok(isBounded || (slots + waiting) * workMs >= slots * (workMs + travelMs));
+    }),
+  );
+});
+
+test("over a long way a queue costs no more than what is left of it on arrival", () => {
+  const far = { expectedMs: 400, travelMs: 300, queue: 16, slots: 2 };
+  const here = { running: 11, cores: 2, costMs: 100 }; // 600 ms.
+  const chosen = (free: number): Placed => choose(here, [member("a", { ...far, free })], () => 0);
+  for (const free of [2, 0, -4]) assert.equal(chosen(free).kind, "member", String(free));
+  assert.equal(choose({ ...here, running: 6 }, [member("a", { ...far, free: 2 })], () => 0).why, "not-worth");
 });
 
 test("whoever is chosen was named, has room, and is expected to be done before this machine is", () => {

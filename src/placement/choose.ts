@@ -3,17 +3,21 @@
  *
  * Knows: figures. Does not know: where they come from, clocks, members that are not named.
  */
-import type { Key } from "../base/index.ts";
+import { type Key, limits } from "../base/index.ts";
 import type { PlacedWhy } from "../contracts/index.ts";
 
 /** A member that could do a unit, and what is expected of it. */
 export interface Candidate {
   readonly member: Key;
   readonly slots: number;
-  /** Slots in which nothing runs; below 0: as many wait there for one. A member lets as many wait as it does at once. */
+  /** Slots in which nothing runs; below 0: as many wait there for one, or are on their way. */
   readonly free: number;
+  /** Jobs that it lets wait for a slot. */
+  readonly queue: number;
   /** From sending the unit to having what came of it, when it need not wait there. */
   readonly expectedMs: number;
+  /** Of these, the time on the way, there and back: no slot is taken meanwhile. */
+  readonly travelMs: number;
   /** Of what it takes on, the share that it does: above 0, at most 1. */
   readonly reliability: number;
 }
@@ -104,7 +108,7 @@ function waitedHereMs({ running, cores, waitedMs = 0, costMs }: HereFacts): numb
 
 /** Whether a member takes one more unit, and is done with it sooner than who wants it, also where it has to wait there. */
 export function hasRoom(candidate: Candidate, hereMs: number): boolean {
-  return candidate.free > -candidate.slots && isWorth(soonMs(candidate), candidate.reliability, hereMs);
+  return candidate.free > -depth(candidate) && isWorth(soonMs(candidate), candidate.reliability, hereMs);
 }
 
 /** When it fails, the time is lost, and it has still to be done here. */
@@ -113,11 +117,24 @@ function isWorth(expectedMs: number, reliability: number, hereMs: number): boole
 }
 
 /**
- * With a wait for a slot where there is none: of so many that began at any time the first ends after its part of one, the second after twice
- * that.
+ * Units that may wait at a member for a slot, or be on their way to one: as many as it does at once, and where the way is long as many more as
+ * its slots do in the meantime, so that none of them is empty until the next unit has come. These only as long as it lets them wait, and
+ * no more than `limits.placement.underWayMs` of work are under way there.
  */
-function soonMs({ slots, free, expectedMs }: Candidate): number {
-  return free > 0 ? expectedMs : expectedMs * (1 + (1 - free) / (slots + 1));
+export function depth({ slots, queue, expectedMs, travelMs }: Pick<Candidate, "slots" | "queue" | "expectedMs" | "travelMs">): number {
+  const workMs = Math.max(1, expectedMs - travelMs);
+  const bridging = slots + Math.floor((slots * travelMs) / workMs);
+  const bounded = Math.floor(limits.placement.underWayMs / workMs) - slots;
+  return Math.max(slots, Math.min(bridging, bounded, queue));
+}
+
+/**
+ * With a wait for a slot where there is none: of so many that began at any time the first ends after its part of one, the second after twice
+ * that. What passes on the way is not waited for once more.
+ */
+function soonMs({ slots, free, expectedMs, travelMs }: Candidate): number {
+  const waitMs = ((expectedMs - travelMs) * (1 - free)) / (slots + 1);
+  return free > 0 ? expectedMs : expectedMs + Math.max(0, waitMs - travelMs);
 }
 
 function weightOf(candidate: Candidate): number {

@@ -20,16 +20,16 @@ interface World {
 function world(slots: readonly number[]): World {
   const clock = { nowMs: 1_000 };
   const now = (): number => clock.nowMs;
-  const capacities = new Capacities({ self: COORDINATOR, now });
+  const capacities = new Capacities({ rttMs: () => 0, self: COORDINATOR, now });
   const workers = slots.map((_, at) => `worker${at}`);
   for (const [at, member] of workers.entries()) {
     const own = slots[at] ?? 0;
-    capacities.told({ member, slots: own, free: own, toolchains: [TOOLCHAIN], takesToolchains: false });
+    capacities.told({ member, slots: own, free: own, queue: own, toolchains: [TOOLCHAIN], takesToolchains: false });
   }
   const question = (_: unknown, id: number): PlacementQuestion => ({
     id,
     hereMs: 60_000,
-    able: workers.map((member) => ({ member, expectedMs: 100 })),
+    able: workers.map((member) => ({ member, expectedMs: 100, travelMs: 0 })),
   });
   const desk = new Desk({ self: COORDINATOR, capacities, isLinked: () => true, now });
   const ask: World["ask"] = (from, units) =>

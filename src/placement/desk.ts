@@ -7,7 +7,7 @@
 import { type Key, limits } from "../base/index.ts";
 import type { Able, PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
-import { best, type Candidate } from "./choose.ts";
+import { best, type Candidate, depth } from "./choose.ts";
 
 const { askingMs, claimMs, grantsMost, reserveMs } = limits.placement;
 
@@ -58,11 +58,11 @@ export class Desk {
    *
    * @param held places that it has
    */
-  mayQueue(from: Key, held: number, able: readonly Pick<Able, "member">[]): boolean {
+  mayQueue(from: Key, held: number, able: readonly Able[]): boolean {
     const now = this.#parts.now();
     this.#asking.set(from, now);
     for (const [member, at] of this.#asking) if (now - at > askingMs) this.#asking.delete(member);
-    const places = able.reduce((sum, { member }) => sum + 2 * (this.#parts.capacities.of(member)?.slots ?? 0), 0);
+    const places = able.map((one) => this.#candidate(one)).reduce((sum, one) => sum + one.slots + depth(one), 0);
     return this.#asking.size === 1 || held < Math.max(1, Math.floor(places / this.#asking.size));
   }
 
@@ -102,9 +102,8 @@ export class Desk {
   }
 
   /** As this node knows a member that somebody else could send to. */
-  #candidate({ member, expectedMs }: Able): Candidate {
-    const { capacities } = this.#parts;
-    return { member, expectedMs, slots: capacities.of(member)?.slots ?? 0, free: capacities.free(member), reliability: 1 };
+  #candidate(able: Able): Candidate {
+    return { ...able, ...this.#parts.capacities.room(able.member), reliability: 1 };
   }
 
   #grant(from: Key, member: Key | undefined, forMs: number): Key | undefined {

@@ -13,13 +13,15 @@ import type { Lease } from "./lease.ts";
 import { BUSY, type Here, type OwnView } from "./own-view.ts";
 import type { Questions } from "./questions.ts";
 
-const { claimMost, frameMembers } = limits.placement;
+const { answerMs, claimMost, frameMembers } = limits.placement;
 
 export interface HybridParts {
   readonly self: Key;
   readonly view: OwnView;
   readonly questions: Questions;
   readonly lease: Lease;
+  /** The last round trip to a member; undefined: none yet. */
+  readonly rttMs: (member: Key) => number | undefined;
   readonly send: (to: Key, frame: PlacementFrame) => void;
   /** Whether this node, which places for all, may have one more place in a queue itself; see Desk. */
   readonly mayQueue: (held: number, able: readonly Candidate[]) => boolean;
@@ -49,7 +51,7 @@ export class HybridPlacement implements Placement {
 
   async place(unit: Unit, here: Here, tried: readonly Key[], signal: AbortSignal): Promise<Placed> {
     signal.throwIfAborted();
-    const { self, view, questions, lease } = this.#parts;
+    const { self, view, questions, lease, rttMs } = this.#parts;
     const considered = view.consider(unit, here, tried);
     if (considered.kind === "here") return considered.placed;
     const { candidates, hereMs } = considered;
@@ -60,6 +62,8 @@ export class HybridPlacement implements Placement {
       const mayQueue = this.#parts.mayQueue(view.away, candidates);
       return view.coordinate(unit, { hereMs, candidates: candidates.filter(({ free }) => mayQueue || free > 0) });
     }
+    // Its answer would come too late, each time: who is as far away is as well as silent, and no worse for it.
+    if ((rttMs(holder) ?? 0) >= answerMs) return view.choose(unit, considered, "own-choice");
     if (!this.#health.isWell(holder)) return view.choose(unit, considered, "coordinator-silent");
     const answered = await questions.ask(holder, term, { able: candidates, hereMs }, signal);
     if (answered.kind === "silent") this.#silent(holder, term);
@@ -68,7 +72,7 @@ export class HybridPlacement implements Placement {
     if (answered.kind === "none") return BUSY;
     if (answered.kind !== "placed") return view.choose(unit, considered, "coordinator-silent");
     this.#remember(unit, answered.member, { holder, term });
-    return view.give(unit, answered.member, "coordinator");
+    return view.give(unit, answered.member, "coordinator", candidates);
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {

@@ -33,7 +33,7 @@ export class MeshPlacement implements Placement {
     const placed = view.choose(unit, considered, "own-choice");
     if (placed.kind === "member") return placed;
     const member = await this.#announce(candidates.slice(0, announceMost), hereMs, signal);
-    return member === undefined ? placed : view.give(unit, member, "claimed");
+    return member === undefined ? placed : view.give(unit, member, "claimed", candidates);
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
@@ -42,8 +42,8 @@ export class MeshPlacement implements Placement {
 
   /** Tells some members of a unit: the first that has room gets it. */
   async #announce(candidates: readonly Candidate[], hereMs: number, signal: AbortSignal): Promise<Key | undefined> {
-    const claims = candidates.map(async ({ member, expectedMs }) => {
-      const answered = await this.#parts.questions.ask(member, 0, { able: [{ member, expectedMs }], hereMs }, signal);
+    const claims = candidates.map(async (one) => {
+      const answered = await this.#parts.questions.ask(one.member, 0, { able: [one], hereMs }, signal);
       return answered.kind === "placed" ? answered.member : Promise.reject(new Error("no room"));
     });
     return Promise.any(claims).catch(() => {

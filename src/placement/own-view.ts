@@ -7,7 +7,7 @@ import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
 import { best, type Candidate, pick, spread, weigh } from "./choose.ts";
-import type { Measured } from "./measured.ts";
+import type { Measured, Prior } from "./measured.ts";
 
 const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
 
@@ -60,7 +60,7 @@ export class OwnView {
   /** Chooses among candidates by what this node knows. */
   choose(unit: Unit, { candidates, hereMs }: Worth, why: PlacedWhy): Placed {
     const picked = pick(candidates, hereMs, this.#parts.random);
-    return picked === undefined ? BUSY : this.give(unit, picked.member, why);
+    return picked === undefined ? BUSY : this.give(unit, picked.member, why, [picked]);
   }
 
   /** Units that members have of this node. */
@@ -71,11 +71,11 @@ export class OwnView {
   /** The same for who places for others, too, and so knows what they are given. */
   coordinate(unit: Unit, { candidates, hereMs }: Worth): Placed {
     const found = best(candidates, hereMs);
-    return found === undefined ? BUSY : this.give(unit, found.member, "coordinator");
+    return found === undefined ? BUSY : this.give(unit, found.member, "coordinator", [found]);
   }
 
-  /** Sends a unit to a member: one slot less there, from now on. */
-  give(unit: Unit, member: Key, why: PlacedWhy): Placed {
+  /** Sends a unit to one of those that could do it: one slot less there, from now on. */
+  give(unit: Unit, member: Key, why: PlacedWhy, candidates: readonly Candidate[]): Placed {
     const name = nameOf(unit.key, member);
     this.#release(name);
     this.#given.set(name, this.#parts.capacities.claim(member, claimMs));
@@ -83,7 +83,8 @@ export class OwnView {
       if (this.#given.size <= claimMost) break;
       this.#release(eldest);
     }
-    return { kind: "member", member, why };
+    const { travelMs = 0 } = candidates.find((one) => one.member === member) ?? {};
+    return { kind: "member", member, why, travelMs };
   }
 
   /** See Placement.ended. */
@@ -116,14 +117,26 @@ export class OwnView {
       const isOut = member === self || tried.includes(member) || !isLinked(member) || !mayWork(member, unit);
       if (isOut || measured.rests(member, toolchain)) return [];
       const prior = { overheadMs: overheadMs + roundTrips * (rttMs(member) ?? 0) + inputBytes / bytesPerMs };
+      const expectedMs = measured.expected(member, kind, costMs, prior);
       return {
         member,
-        slots: capacities.of(member)?.slots ?? 0,
-        free: capacities.free(member),
-        expectedMs: measured.expected(member, kind, costMs, prior),
+        ...capacities.room(member),
+        expectedMs,
+        travelMs: this.#travelMs(unit, member, prior, expectedMs),
         reliability: measured.reliability(member, kind),
       };
     });
+  }
+
+  /**
+   * On the way, there and back: what was measured beside the work itself, less what that costs on any way; at least one round trip, and not more than
+   * is taken for it before anything was measured.
+   */
+  #travelMs({ kind }: Unit, member: Key, prior: Prior, expectedMs: number): number {
+    const { measured, rttMs } = this.#parts;
+    const roundTripMs = rttMs(member) ?? 0;
+    const besideMs = measured.expected(member, kind, 0, prior) - overheadMs;
+    return Math.min(expectedMs, roundTrips * roundTripMs, Math.max(roundTripMs, besideMs));
   }
 
   #costOf({ kind, costMs }: Unit): number {

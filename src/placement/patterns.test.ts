@@ -64,7 +64,7 @@ test("who is asked by a lease that it does not hold says so and places nothing; 
   const holder = nodes.find(({ key }) => key === nodes[0]?.patterns.coordinator?.holder);
   const asker = nodes.find((node) => node !== holder);
   assert.ok(holder !== undefined && asker !== undefined);
-  const able = nodes.filter((node) => node !== asker).map(({ key }) => ({ member: key, expectedMs: 10 }));
+  const able = nodes.filter((node) => node !== asker).map(({ key }) => ({ member: key, expectedMs: 10, travelMs: 0 }));
   const said: PlacementFrame[] = [];
   const term = holder.patterns.coordinator?.term ?? 0;
   holder.hear = (frame) => said.push(frame);

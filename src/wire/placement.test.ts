@@ -16,7 +16,9 @@ const PLAIN = { noNullPrototype: true } as const;
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const term = fc.nat();
 const id = fc.nat();
-const able = fc.array(fc.record({ member: key, expectedMs: fc.nat() }, PLAIN), { maxLength: limits.placement.ableMost });
+const able = fc.array(fc
+  .record({ member: key, expectedMs: fc.nat(), travelMs: fc.nat() }, PLAIN)
+  .map((one) => ({ ...one, travelMs: Math.min(one.travelMs, one.expectedMs) })), { maxLength: limits.placement.ableMost });
 const questions = fc.array(fc.record({ id, hereMs: fc.nat(), able }, PLAIN), { maxLength: 8 });
 const placed = fc.array(fc.record({ id, member: fc.option(key, { nil: undefined }) }, PLAIN), { maxLength: 8 });
 const frame: fc.Arbitrary<PlacementFrame> = fc.oneof(
@@ -35,6 +37,7 @@ test("capacities and leases are heard as they were told", () => {
     {
       slots: fc.constant(8),
       free: fc.integer({ min: -16, max: 8 }),
+      queue: fc.integer({ min: 8, max: 64 }),
       toolchains: fc.array(key, { maxLength: 8 }),
       takesToolchains: fc.boolean(),
     },
@@ -57,12 +60,12 @@ test("whatever bytes come, they are understood or refused, and what is too much 
     }),
   );
   const member = "ab".repeat(32);
-  const many = Array.from({ length: limits.placement.ableMost + 1 }, () => ({ member, expectedMs: 1 }));
+  const many = Array.from({ length: limits.placement.ableMost + 1 }, () => ({ member, expectedMs: 1, travelMs: 0 }));
   assert.throws(
     () => decodePlacementFrame(encodePlacementFrame({ kind: "ask", term: 1, questions: [{ id: 1, hereMs: 1, able: many }] })),
     refused,
   );
-  assert.throws(() => decodeWorkCapacity(encodeWorkCapacity({ slots: 1, free: 2, toolchains: [], takesToolchains: false })), refused);
+  assert.throws(() => decodeWorkCapacity(encodeWorkCapacity({ slots: 1, free: 2, queue: 1, toolchains: [], takesToolchains: false })), refused);
   assert.throws(() => decodeCoordinatorLease(encodeCoordinatorLease(0)), refused);
   assert.throws(() => decodePlacementFrame(encodePlacementFrame({ kind: "check", term: Number.MAX_SAFE_INTEGER })), refused);
 });

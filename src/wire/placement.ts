@@ -18,11 +18,12 @@ const { ableMost, frameBytes, frameMembers, questionsPerFrame, slots: slotsMost,
 const KEY_BYTES = 32;
 const U32_MOST = 2 ** 32 - 1;
 
-export function encodeWorkCapacity({ slots, free, toolchains, takesToolchains }: Omit<Capacity, "member">): Uint8Array {
+export function encodeWorkCapacity({ slots, free, queue, toolchains, takesToolchains }: Omit<Capacity, "member">): Uint8Array {
   const told = toolchains.slice(0, toolchainsMost).map(bytesOf);
   return encode(WorkCapacitySchema, {
     slots: Math.min(slots, slotsMost),
     free: Math.max(-slotsMost, Math.min(free, slotsMost)),
+    queue: Math.min(queue, slotsMost),
     toolchains: told,
     takesToolchains,
   });
@@ -30,9 +31,10 @@ export function encodeWorkCapacity({ slots, free, toolchains, takesToolchains }:
 
 /** @throws {CairnError} frame-invalid */
 export function decodeWorkCapacity(bytes: Uint8Array): Omit<Capacity, "member"> {
-  const { slots, free, toolchains, takesToolchains } = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
-  if (slots > slotsMost || free > slots) throw invalid("slots");
-  return { slots, free, toolchains: list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES)), takesToolchains };
+  const { slots, free, queue, toolchains, takesToolchains } = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
+  if (slots > slotsMost || free > slots || queue > slotsMost) throw invalid("slots");
+  const told = list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES));
+  return { slots, free, queue: Math.max(slots, queue), toolchains: told, takesToolchains };
 }
 
 export function encodeCoordinatorLease(term: number): Uint8Array {
@@ -91,7 +93,11 @@ function questionMessage({ id, hereMs, able }: PlacementQuestion): Init<typeof P
   return {
     id,
     hereMs: msOf(hereMs),
-    able: able.map(({ member, expectedMs }) => ({ member: bytesOf(member), expectedMs: msOf(expectedMs) })),
+    able: able.map(({ member, expectedMs, travelMs }) => ({
+      member: bytesOf(member),
+      expectedMs: msOf(expectedMs),
+      travelMs: msOf(travelMs),
+    })),
   };
 }
 
@@ -100,7 +106,12 @@ function msOf(ms: number): number {
 }
 
 function questionOf({ id, hereMs, able }: PlacementQuestionMessage): PlacementQuestion {
-  return { id, hereMs, able: list(able, ableMost).map(({ member, expectedMs }) => ({ member: hexOf(member, KEY_BYTES), expectedMs })) };
+  const named = list(able, ableMost).map(({ member, expectedMs, travelMs }) => ({
+    member: hexOf(member, KEY_BYTES),
+    expectedMs,
+    travelMs: Math.min(travelMs, expectedMs),
+  }));
+  return { id, hereMs, able: named };
 }
 
 function memberOf(bytes: Uint8Array): Key | undefined {

@@ -101,6 +101,7 @@ export class SimNode {
       member: this.key,
       slots: cores,
       free: cores - this.running - this.#waiting.length,
+      queue: cores,
       toolchains: [TOOLCHAIN],
       takesToolchains: false,
     };

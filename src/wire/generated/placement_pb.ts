@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file placement.proto.
  */
 export const file_placement: GenFile = /*@__PURE__*/
-  fileDesc("Cg9wbGFjZW1lbnQucHJvdG8SEGNhaXJuLm5ldHdvcmsudjEiWQoMV29ya0NhcGFjaXR5Eg0KBXNsb3RzGAEgASgNEgwKBGZyZWUYAiABKBESEgoKdG9vbGNoYWlucxgDIAMoDBIYChB0YWtlc190b29sY2hhaW5zGAQgASgIIiAKEENvb3JkaW5hdG9yTGVhc2USDAoEdGVybRgBIAEoBCKYAgoOUGxhY2VtZW50RnJhbWUSLQoDYXNrGAEgASgLMh4uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBc2tIABIzCgZhbnN3ZXIYAiABKAsyIS5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudEFuc3dlckgAEjUKB3JlbGVhc2UYAyABKAsyIi5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudFJlbGVhc2VIABIxCgVjaGVjaxgEIAEoCzIgLmNhaXJuLm5ldHdvcmsudjEuUGxhY2VtZW50Q2hlY2tIABIwCgR3ZWxsGAUgASgLMiAuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRDaGVja0gAQgYKBHdoYXQiVAoMUGxhY2VtZW50QXNrEgwKBHRlcm0YASABKAQSNgoJcXVlc3Rpb25zGAIgAygLMiMuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRRdWVzdGlvbiJfChFQbGFjZW1lbnRRdWVzdGlvbhIKCgJpZBgBIAEoDRItCgRhYmxlGAIgAygLMh8uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBYmxlEg8KB2hlcmVfbXMYAyABKA0iNAoNUGxhY2VtZW50QWJsZRIOCgZtZW1iZXIYASABKAwSEwoLZXhwZWN0ZWRfbXMYAiABKA0iUgoPUGxhY2VtZW50QW5zd2VyEgwKBHRlcm0YASABKAQSMQoGcGxhY2VkGAIgAygLMiEuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRQbGFjZWQiLQoPUGxhY2VtZW50UGxhY2VkEgoKAmlkGAEgASgNEg4KBm1lbWJlchgCIAEoDCIxChBQbGFjZW1lbnRSZWxlYXNlEgwKBHRlcm0YASABKAQSDwoHbWVtYmVycxgCIAMoDCIeCg5QbGFjZW1lbnRDaGVjaxIMCgR0ZXJtGAEgASgEYgZwcm90bzM");
+  fileDesc("Cg9wbGFjZW1lbnQucHJvdG8SEGNhaXJuLm5ldHdvcmsudjEiaAoMV29ya0NhcGFjaXR5Eg0KBXNsb3RzGAEgASgNEgwKBGZyZWUYAiABKBESEgoKdG9vbGNoYWlucxgDIAMoDBIYChB0YWtlc190b29sY2hhaW5zGAQgASgIEg0KBXF1ZXVlGAUgASgNIiAKEENvb3JkaW5hdG9yTGVhc2USDAoEdGVybRgBIAEoBCKYAgoOUGxhY2VtZW50RnJhbWUSLQoDYXNrGAEgASgLMh4uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBc2tIABIzCgZhbnN3ZXIYAiABKAsyIS5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudEFuc3dlckgAEjUKB3JlbGVhc2UYAyABKAsyIi5jYWlybi5uZXR3b3JrLnYxLlBsYWNlbWVudFJlbGVhc2VIABIxCgVjaGVjaxgEIAEoCzIgLmNhaXJuLm5ldHdvcmsudjEuUGxhY2VtZW50Q2hlY2tIABIwCgR3ZWxsGAUgASgLMiAuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRDaGVja0gAQgYKBHdoYXQiVAoMUGxhY2VtZW50QXNrEgwKBHRlcm0YASABKAQSNgoJcXVlc3Rpb25zGAIgAygLMiMuY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRRdWVzdGlvbiJfChFQbGFjZW1lbnRRdWVzdGlvbhIKCgJpZBgBIAEoDRItCgRhYmxlGAIgAygLMh8uY2Fpcm4ubmV0d29yay52MS5QbGFjZW1lbnRBYmxlEg8KB2hlcmVfbXMYAyABKA0iRwoNUGxhY2VtZW50QWJsZRIOCgZtZW1iZXIYASABKAwSEwoLZXhwZWN0ZWRfbXMYAiABKA0SEQoJdHJhdmVsX21zGAMgASgNIlIKD1BsYWNlbWVudEFuc3dlchIMCgR0ZXJtGAEgASgEEjEKBnBsYWNlZBgCIAMoCzIhLmNhaXJuLm5ldHdvcmsudjEuUGxhY2VtZW50UGxhY2VkIi0KD1BsYWNlbWVudFBsYWNlZBIKCgJpZBgBIAEoDRIOCgZtZW1iZXIYAiABKAwiMQoQUGxhY2VtZW50UmVsZWFzZRIMCgR0ZXJtGAEgASgEEg8KB21lbWJlcnMYAiADKAwiHgoOUGxhY2VtZW50Q2hlY2sSDAoEdGVybRgBIAEoBGIGcHJvdG8z");
 
 /**
  * The content of a topic that begins with "capacity/": what a member does for others.
@@ -47,6 +47,13 @@ export type WorkCapacity = Message<"cairn.network.v1.WorkCapacity"> & {
    * @generated from field: bool takes_toolchains = 4;
    */
   takesToolchains: boolean;
+
+  /**
+   * Jobs that it lets wait for a slot; fewer than slots: as many as these.
+   *
+   * @generated from field: uint32 queue = 5;
+   */
+  queue: number;
 };
 
 /**
@@ -198,6 +205,13 @@ export type PlacementAble = Message<"cairn.network.v1.PlacementAble"> & {
    * @generated from field: uint32 expected_ms = 2;
    */
   expectedMs: number;
+
+  /**
+   * Of these, the time on the way, there and back.
+   *
+   * @generated from field: uint32 travel_ms = 3;
+   */
+  travelMs: number;
 };
 
 /**
