@@ -4,7 +4,7 @@ import { limits } from "../base/index.ts";
 import type { GossipItem, GossipMessage } from "./gossip-item.ts";
 import { GossipMesh } from "./gossip-mesh.ts";
 
-const { beatMs, meshLeast, meshMost, publishMost, testMs } = limits.gossip;
+const { beatMs, meshLeast, meshMost, publishMost, testMs, wantMs } = limits.gossip;
 const TOPIC = "news";
 
 interface Sent {
@@ -159,4 +159,22 @@ test("what it remembers is bounded", () => {
   mesh.beat(2);
   assert.equal(mesh.knows("0"), false);
   assert.ok(mesh.knows(String(2 * limits.gossip.seenMost - 1)));
+});
+
+test("what does not come of who was asked for it is asked of the others that have it, each once", () => {
+  const asked = (sent: readonly Sent[]): string[] =>
+    sent.flatMap(({ peer, item }) => (item.kind === "want" ? [`${peer} ${item.ids.join()}`] : []));
+  const { mesh, sent } = meshWith(3, { lasting: true });
+  for (const peer of ["a0", "z1", "a2"]) mesh.told(peer, { kind: "have", ids: ["1", "2"] }, 0);
+  assert.deepEqual(asked(sent), ["a0 1,2"]);
+  mesh.arrived("a0", message("1"), [], 1);
+  mesh.lost("a0", 2); // Its link has been replaced by another: what was on its way is gone.
+  assert.deepEqual(asked(sent), ["a0 1,2", "z1 2"]);
+  mesh.beat(2 + wantMs - 1);
+  assert.equal(asked(sent).length, 2);
+  mesh.beat(2 + wantMs);
+  mesh.beat(2 + 2 * wantMs);
+  assert.deepEqual(asked(sent).slice(2), ["a2 2"]);
+  mesh.told("z1", { kind: "have", ids: ["2"] }, 3 + 2 * wantMs); // Nobody is left: from now on it is news again.
+  assert.deepEqual(asked(sent).slice(3), ["z1 2"]);
 });

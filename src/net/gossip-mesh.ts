@@ -44,6 +44,15 @@ interface Recent<Message> {
   tested: Key | undefined;
 }
 
+/** A message that was asked for. */
+interface Wanted {
+  /** Who was asked, and until when the answer may take. */
+  asked: Key;
+  until: number;
+  /** Who has it, too: asked next, each once. */
+  readonly others: Set<Key>;
+}
+
 export class GossipMesh<Message extends GossipMessage> {
   readonly #parts: GossipMeshParts<Message>;
   readonly #topics = new Map<string, GossipTopic>();
@@ -55,8 +64,8 @@ export class GossipMesh<Message extends GossipMessage> {
   readonly #recent = new Map<string, Recent<Message>>();
   /** Topics of which the last message of each author is kept → author → id. */
   readonly #lasting = new Map<string, Map<Key, string>>();
-  /** Ids that were asked for → until when the answer may take. */
-  readonly #wanted = new Map<string, number>();
+  /** Ids that were asked for. */
+  readonly #wanted = new Map<string, Wanted>();
 
   constructor(parts: GossipMeshParts<Message>) {
     this.#parts = parts;
@@ -87,9 +96,12 @@ export class GossipMesh<Message extends GossipMessage> {
     this.#tellTopics([peer]);
   }
 
-  lost(peer: Key): void {
+  /** What it was asked for is asked of others: they tell only once what they have. */
+  lost(peer: Key, now: number): void {
     this.#peers.delete(peer);
     for (const topic of this.#topics.values()) topic.forget(peer);
+    for (const { others } of this.#wanted.values()) others.delete(peer);
+    this.#askOthers(({ asked }) => asked === peer, now);
   }
 
   /** Peers with which the topic's messages are exchanged eagerly. */
@@ -257,7 +269,7 @@ export class GossipMesh<Message extends GossipMessage> {
   }
 
   #forget(now: number): void {
-    for (const [id, until] of this.#wanted) if (until <= now) this.#wanted.delete(id);
+    this.#askOthers(({ until }) => until <= now, now);
     for (const [id, at] of this.#seen) {
       if (now - at < seenMs && this.#seen.size <= seenMost) break;
       if (!this.#isLast(this.#recent.get(id)?.message)) this.#seen.delete(id);
@@ -287,10 +299,30 @@ export class GossipMesh<Message extends GossipMessage> {
   }
 
   #heardOf(from: Key, ids: readonly string[], now: number): void {
+    for (const id of ids) if (this.#wanted.get(id)?.asked !== from) this.#wanted.get(id)?.others.add(from);
     const news = ids.filter((id) => !this.#seen.has(id) && !this.#wanted.has(id)).slice(0, wantsWaiting - this.#wanted.size);
     if (news.length === 0) return;
-    for (const id of news) this.#wanted.set(id, now + wantMs);
+    for (const id of news) this.#wanted.set(id, { asked: from, until: now + wantMs, others: new Set() });
     this.#parts.send(from, { kind: "want", ids: news });
+  }
+
+  /** Asks the next ones for what has not come; what nobody else has is forgotten, until somebody tells of it. */
+  #askOthers(isOver: (wanted: Wanted) => boolean, now: number): void {
+    const asks = new Map<Key, string[]>();
+    for (const [id, wanted] of this.#wanted) {
+      if (!isOver(wanted)) continue;
+      const [next] = wanted.others;
+      if (next === undefined) {
+        this.#wanted.delete(id);
+        continue;
+      }
+      wanted.others.delete(next);
+      wanted.asked = next;
+      wanted.until = now + wantMs;
+      asks.set(next, [...(asks.get(next) ?? []), id]);
+    }
+    for (const [peer, ids] of asks)
+      for (let at = 0; at < ids.length; at += idsAtOnce) this.#parts.send(peer, { kind: "want", ids: ids.slice(at, at + idsAtOnce) });
   }
 
   #tellTopics(peers: Iterable<Key>): void {

@@ -116,7 +116,7 @@ export class LinkGossip implements Gossip, Disposable {
   lost(peer: Key): void {
     this.#allowances.delete(peer);
     this.#outbox.lost(peer);
-    this.#mesh.lost(peer);
+    this.#mesh.lost(peer, this.#parts.now());
   }
 
   /** @throws {CairnError} frame-invalid when a message makes no sense: then the link should end */
