@@ -1,6 +1,6 @@
 /**
- * Small units in a row, all of them compiled by one machine over a cable of so many ms (`--rtt`): how many a second, and for how much of the time that
- * they might have been compiling its slots did. The machine that asks has no idle core, and more units than the other has room for.
+ * Small units in a row, all of them compiled by one machine over a cable of so many ms (`--rtt`): how many a second, and for how much of the time its
+ * slots had one. The machine that asks has no idle core, and more units than the other has room for.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,10 +23,10 @@ const FUNCTIONS = 3;
 
 interface Round {
   readonly perSecond: number;
-  /** Of the time of all slots. */
-  readonly compiling: number;
-  /** Of one unit, there. */
-  readonly compileMs: number;
+  /** Of the time of all slots, that in which they had one. */
+  readonly taken: number;
+  /** How long one unit had a slot, on average. */
+  readonly slotMs: number;
   readonly elsewhere: number;
 }
 
@@ -50,7 +50,7 @@ export async function batches(settings: Settings): Promise<Report> {
   const slots = peers[0]?.work?.slots ?? 0;
   const found: Round[] = [];
   for (let at = 0; at <= settings.rounds; at++) {
-    found.push(await round(builder, slots, workshop.path(`round${at}`), `round${at}`));
+    found.push(await round({ builder, helper, slots }, workshop.path(`round${at}`), `round${at}`));
     settings.progress(`round ${at} of ${settings.rounds}: ${JSON.stringify(found.at(-1))}`);
   }
   const counted = found.slice(1);
@@ -61,39 +61,41 @@ export async function batches(settings: Settings): Promise<Report> {
     benchmark: "batches",
     rows: [
       row(`${title}: units`, "a second", spread(of("perSecond"))),
-      row(`${title}: of their time, compiling`, "x", spread(of("compiling"))),
-      row("one unit, compiling there", "ms", spread(of("compileMs"))),
+      row(`${title}: of their time, with a unit`, "x", spread(of("taken"))),
+      row("one unit has a slot for", "ms", spread(of("slotMs"))),
     ],
     notes,
   };
 }
 
-async function round(builder: Member, slots: number, directory: string, name: string): Promise<Round> {
+async function round(
+  { builder, helper, slots }: { readonly builder: Member; readonly helper: Member; readonly slots: number },
+  directory: string,
+  name: string,
+): Promise<Round> {
   mkdirSync(directory);
   const waiting = Array.from({ length: UNITS }, (_, at) => `unit${at}.c`);
   for (const [at, file] of waiting.entries()) writeFileSync(join(directory, file), sourceOf(`${name}_${at}`));
-  const before = await countersOf(builder);
+  const before = ended(helper).length;
   const began = performance.now();
   const work = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) await compile(builder, directory, file);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   const tookMs = performance.now() - began;
-  const after = await countersOf(builder);
-  const elsewhere = after.units - before.units;
-  const compilingMs = after.ms - before.ms;
+  const slotsMs = ended(helper).slice(before);
+  const takenMs = slotsMs.reduce((sum, ms) => sum + ms, 0);
   return {
     perSecond: (UNITS * 1_000) / tookMs,
-    compiling: compilingMs / (slots * tookMs),
-    compileMs: compilingMs / Math.max(1, elsewhere),
-    elsewhere,
+    taken: takenMs / (slots * tookMs),
+    slotMs: takenMs / Math.max(1, slotsMs.length),
+    elsewhere: slotsMs.length,
   };
 }
 
-/** Units that others have compiled so far, and the time for which they did. */
-async function countersOf({ node }: Member): Promise<{ readonly units: number; readonly ms: number }> {
-  const { counters } = (await node.ask("/stats")) as { counters: Record<string, number> };
-  return { units: counters.built_elsewhere ?? 0, ms: counters.elsewhere_ms ?? 0 };
+/** Of each unit that a machine has done for others, how long it had a slot; ms. */
+function ended({ node }: Member): number[] {
+  return node.events("work.ended").map(({ tookMs, queuedMs }) => Number(tookMs) - Number(queuedMs));
 }
 
 async function compile(builder: Member, cwd: string, file: string): Promise<void> {

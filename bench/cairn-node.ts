@@ -65,7 +65,7 @@ export class CairnNode implements AsyncDisposable {
       daemon.once("exit", (code, signal) => reject(new Error(`the daemon ended with ${code ?? signal}: ${this.#log}`)));
     });
     daemon.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      this.#log = (this.#log + chunk).slice(-65_536);
+      this.#log = (this.#log + chunk).slice(-262_144);
       if (this.#awaited !== undefined && this.#log.includes(this.#awaited.text)) this.#awaited.found();
     });
     await Promise.race([this.logged('"daemon.listening"'), ended]);
@@ -79,6 +79,12 @@ export class CairnNode implements AsyncDisposable {
       this.#awaited = { text, found };
     });
     this.#awaited = undefined;
+  }
+
+  /** What the daemon has logged of one event lately. */
+  events(name: string): Record<string, unknown>[] {
+    const lines = this.#log.split("\n").filter((line) => line.startsWith("{") && line.includes(`"event":"${name}"`));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   signal(signal: NodeJS.Signals): void {
