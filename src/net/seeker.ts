@@ -179,7 +179,8 @@ export class Seeker implements Disposable {
     if (this.#ending || links.has(key) || roster.standing(key) !== "active") return true;
     try {
       await reach(key);
-      return true;
+      // A connection that is there may be the one whose link has ended, which goes a moment later.
+      return links.has(key) || this.#keeper.chooses;
     } catch (error) {
       const why = reasonOf(error);
       this.#troubles.set(key, why);
