@@ -16,9 +16,12 @@ const PLAIN = { noNullPrototype: true } as const;
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const term = fc.nat();
 const id = fc.nat();
-const able = fc.array(fc
-  .record({ member: key, expectedMs: fc.nat(), travelMs: fc.nat() }, PLAIN)
-  .map((one) => ({ ...one, travelMs: Math.min(one.travelMs, one.expectedMs) })), { maxLength: limits.placement.ableMost });
+const able = fc.array(
+  fc
+    .record({ member: key, expectedMs: fc.nat(), travelMs: fc.nat() }, PLAIN)
+    .map((one) => ({ ...one, travelMs: Math.min(one.travelMs, one.expectedMs) })),
+  { maxLength: limits.placement.ableMost },
+);
 const questions = fc.array(fc.record({ id, hereMs: fc.nat(), able }, PLAIN), { maxLength: 8 });
 const placed = fc.array(fc.record({ id, member: fc.option(key, { nil: undefined }) }, PLAIN), { maxLength: 8 });
 const frame: fc.Arbitrary<PlacementFrame> = fc.oneof(
@@ -65,7 +68,10 @@ test("whatever bytes come, they are understood or refused, and what is too much 
     () => decodePlacementFrame(encodePlacementFrame({ kind: "ask", term: 1, questions: [{ id: 1, hereMs: 1, able: many }] })),
     refused,
   );
-  assert.throws(() => decodeWorkCapacity(encodeWorkCapacity({ slots: 1, free: 2, queue: 1, toolchains: [], takesToolchains: false })), refused);
+  assert.throws(
+    () => decodeWorkCapacity(encodeWorkCapacity({ slots: 1, free: 2, queue: 1, toolchains: [], takesToolchains: false })),
+    refused,
+  );
   assert.throws(() => decodeCoordinatorLease(encodeCoordinatorLease(0)), refused);
   assert.throws(() => decodePlacementFrame(encodePlacementFrame({ kind: "check", term: Number.MAX_SAFE_INTEGER })), refused);
 });
