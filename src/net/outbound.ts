@@ -87,6 +87,8 @@ export class Outbound {
     // Two attempts to dial may have led to one connection, and two hellos on it would be in each other's way.
     const said = this.#greetings.get(connection) ?? this.#greet(connection, key);
     this.#greetings.set(connection, said);
+    // Left open it would be found there by every attempt from now on, of both sides, and never become a link.
+    said.catch((error: unknown) => connection.abort(error instanceof Error ? error : new Error(reasonOf(error))));
     return said;
   }
 
