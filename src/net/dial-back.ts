@@ -11,6 +11,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { Attempts, CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec, ReachFrame } from "../wire/index.ts";
+import { abortConnection } from "./abort-connection.ts";
 import { isUsable } from "./addresses.ts";
 import { framesOf, openFrames } from "./frames.ts";
 import type { Gate } from "./gate.ts";
@@ -146,7 +147,7 @@ export class DialBack {
       await frames.close(limits.probeDialMs);
       await frames.read(limits.probeDialMs); // Until the other side has closed, too: it has read the number.
     } finally {
-      connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) }).catch(() => connection.abort(new Error("over")));
+      connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) }).catch(() => abortConnection(connection, new Error("over")));
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Connection } from "@libp2p/interface";
 import { Attempts, type Key, type Log, limits, Refusals } from "../base/index.ts";
+import { abortConnection } from "./abort-connection.ts";
 import { ipOf } from "./newcomers.ts";
 
 export interface GateParts {
@@ -81,13 +82,13 @@ export class Gate implements Disposable {
   /** Ends a connection that broke the rules, at once. */
   refuse(connection: Connection, why: string): void {
     this.#refusals.add(why, ipOf(connection.remoteAddr));
-    connection.abort(new Error(why));
+    abortConnection(connection, new Error(why));
   }
 
   /** The same once the other side has had the time to read why. */
   refuseSoon(connection: Connection, why: string): void {
     this.#refusals.add(why, ipOf(connection.remoteAddr));
-    connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) }).catch(() => connection.abort(new Error(why)));
+    connection.close({ signal: AbortSignal.timeout(limits.linkFlushMs) }).catch(() => abortConnection(connection, new Error(why)));
   }
 
   /** Ends every connection whose member is no longer one. */

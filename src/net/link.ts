@@ -8,6 +8,7 @@ import type { Connection } from "@libp2p/interface";
 import { CairnError, type Host, type Key, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { GossipFrame, MemberFrame, NetworkCodec } from "../wire/index.ts";
+import { abortConnection } from "./abort-connection.ts";
 import { type Frames } from "./frames.ts";
 import { Pulse } from "./pulse.ts";
 import type { Route } from "./routes.ts";
@@ -201,7 +202,7 @@ export class Link {
     this.#ended.resolve(why);
     if (this.#retired) return;
     this.#frames.abort(why);
-    this.connection.abort(new Error(why));
+    abortConnection(this.connection, new Error(why));
   }
 
   async #leave(): Promise<void> {

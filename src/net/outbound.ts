@@ -8,6 +8,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
+import { abortConnection } from "./abort-connection.ts";
 import { type AddressBook, INVITATION } from "./addresses.ts";
 import { race } from "./dial-race.ts";
 import { type Frames, openFrames } from "./frames.ts";
@@ -88,7 +89,7 @@ export class Outbound {
     const said = this.#greetings.get(connection) ?? this.#greet(connection, key);
     this.#greetings.set(connection, said);
     // Left open it would be found there by every attempt from now on, of both sides, and never become a link.
-    said.catch((error: unknown) => connection.abort(error instanceof Error ? error : new Error(reasonOf(error))));
+    said.catch((error: unknown) => abortConnection(connection, error instanceof Error ? error : new Error(reasonOf(error))));
     return said;
   }
 
@@ -135,7 +136,7 @@ export class Outbound {
     const parts = {
       attempt: (address: string, signal: AbortSignal): Promise<Connection> =>
         libp2p.services.dialler.dial(multiaddr(`${address}/p2p/${peer.toString()}`), signal),
-      discard: (late: Connection): void => late.abort(new Error("another address was quicker")),
+      discard: (late: Connection): void => abortConnection(late, new Error("another address was quicker")),
     };
     return race(parts, host.addresses, limits.dialStaggerMs, AbortSignal.timeout(limits.dialDeadlineMs));
   }
