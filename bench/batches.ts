@@ -18,7 +18,7 @@ const CROWD = 32;
 /** Units of a round, and how many are asked for at once. */
 const UNITS = 60;
 const AT_ONCE = 30;
-/** Of one unit: about a tenth of a second for a compiler. */
+/** Of one unit: some hundredths of a second for a compiler with a core of its own, a tenth and more on a busy machine. */
 const FUNCTIONS = 3;
 
 interface Round {
