@@ -52,10 +52,14 @@ test("a value of any bytes and any size comes back, however it was cut on its wa
 
 test("clients are told what they ask before they begin", async () => {
   await using opened = await openDoors();
-  const asked = [["PING"], ["SELECT", "0"], ["CLIENT", "SETINFO", "LIB-NAME", "x"], ["COMMAND", "DOCS"], ["ECHO", "x"], ["HELLO", "3"]];
+  const asked = [["PING"], ["SELECT", "0"], ["CLIENT", "SETINFO", "LIB-NAME", "x"], ["COMMAND", "DOCS"], ["ECHO", "x"], ["HELLO", "4"]];
   const hello = "-NOPROTO unsupported protocol version\r\n";
   assert.equal(await said(opened, ...asked), `+PONG\r\n+OK\r\n+OK\r\n*0\r\n$1\r\nx\r\n${hello}+OK\r\n`);
   assert.match(await said(opened, ["HELLO", "2"], ["INFO"]), /^\*10\r\n\$6\r\nserver\r\n.*redis_version/s);
+  // In the newer protocol nothing is written otherwise, and so are pairs.
+  const [one, two] = [await said(opened, ["HELLO", "3"], ["GET", KEY]), await said(opened, ["HELLO", "3"], ["HELLO", "2"], ["GET", KEY])];
+  assert.match(one, /^%5\r\n\$6\r\nserver\r\n.*\r\n:3\r\n.*\r\n_\r\n\+OK\r\n$/s);
+  assert.match(two, /^%5\r\n.*\r\n\*10\r\n.*\r\n\$-1\r\n\+OK\r\n$/s);
   assert.match(await said(opened, ["SELECT", "1"], ["FLUSHALL"]), /^-ERR DB index.*-ERR unknown command 'FLUSHALL'/s);
 });
 

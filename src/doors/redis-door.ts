@@ -87,6 +87,8 @@ class Conversation {
   #isAdmitted: boolean;
   /** Commands that came before the token. */
   #strange = 0;
+  /** RESP; what differs for us is how nothing and pairs are written. */
+  #protocol: 2 | 3 = 2;
 
   constructor(parts: RedisDoorParts, client: Client) {
     this.#parts = parts;
@@ -145,7 +147,7 @@ class Conversation {
     const entry = await this.#find(key);
     await using sending = entry === undefined ? undefined : await store.send(entry.blob, undefined, signal);
     book.note(DOOR, sending === undefined ? "miss" : "hit", key, sending?.size);
-    if (sending === undefined) return await this.#say("$-1\r\n");
+    if (sending === undefined) return await this.#say(this.#nothing);
     await this.#say(`$${sending.size}\r\n`);
     if (await pour(sending.bytes, socket)) await this.#say("\r\n");
   }
@@ -162,7 +164,7 @@ class Conversation {
     for (let read = command === "SETEX" ? 4 : 3; read < count; read++) options.push(await this.#reader.text(WORD_BYTES));
     const wish = readOptions(options);
     if (wish === undefined || received.kind !== "kept") return this.#say("-ERR syntax error\r\n");
-    if (wish.isNew && (await this.#find(key)) !== undefined) return this.#say("$-1\r\n");
+    if (wish.isNew && (await this.#find(key)) !== undefined) return this.#say(this.#nothing);
     const meta: Record<string, string> = wish.lifeMs === undefined ? {} : { expires: String(now() + wish.lifeMs) };
     entries.keep(DOOR, key, { blob: received.digest, size, meta, at: now() }, true);
     book.note(DOOR, "put", key, size);
@@ -181,12 +183,19 @@ class Conversation {
     return entry !== undefined && Number(entry.meta.expires ?? Number.POSITIVE_INFINITY) <= now() ? undefined : entry;
   }
 
-  /** `HELLO [2 [AUTH user token] …]` */
-  #hello([version = "2", auth = "", , token]: readonly string[]): string {
-    if (version !== "2") return "-NOPROTO unsupported protocol version\r\n";
+  get #nothing(): string {
+    return this.#protocol === 3 ? "_\r\n" : "$-1\r\n";
+  }
+
+  /** `HELLO [2|3 [AUTH user token] …]` */
+  #hello([version = String(this.#protocol), auth = "", , token]: readonly string[]): string {
+    if (version !== "2" && version !== "3") return "-NOPROTO unsupported protocol version\r\n";
     if (auth.toUpperCase() === "AUTH" && !this.#admit(token)) return WRONG_TOKEN;
     if (!this.#isAdmitted) return "-NOAUTH HELLO must be called with the client already authenticated\r\n";
-    return array(["server", "redis", "version", "7.0.0", "proto", 2, "mode", "standalone", "role", "master"]);
+    this.#protocol = version === "3" ? 3 : 2;
+    const pairs = { server: "redis", version: "7.0.0", proto: this.#protocol, mode: "standalone", role: "master" };
+    const said = array(Object.entries(pairs).flat());
+    return this.#protocol === 3 ? said.replace(/^\*\d+/, `%${Object.keys(pairs).length}`) : said;
   }
 
   #admit(token: string | undefined): boolean {

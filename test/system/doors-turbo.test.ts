@@ -10,7 +10,7 @@ const turbo = toolOfTests("turbo");
 const skip = turbo === undefined ? notInstalled("turbo") : false;
 
 /** @returns how many tasks came from the cache, of how many */
-async function build(directory: string, port: number): Promise<string> {
+async function build(directory: string, port: number, ...options: readonly string[]): Promise<string> {
   const env = {
     TURBO_API: `http://127.0.0.1:${port}/turbo`,
     TURBO_TEAM: "cairn",
@@ -21,7 +21,10 @@ async function build(directory: string, port: number): Promise<string> {
     npm_config_update_notifier: "false",
     HOME: directory,
   };
-  const ran = await run(turbo ?? "", ["run", "build", "--no-daemon", "--cache=remote:rw", "--ui=stream"], { cwd: directory, env });
+  const ran = await run(turbo ?? "", ["run", "build", "--no-daemon", "--cache=remote:rw", "--ui=stream", ...options], {
+    cwd: directory,
+    env,
+  });
   assert.equal(ran.code, 0, ran.stdout + ran.stderr);
   return /Cached:\s+(\d+ cached, \d+ total)/.exec(ran.stdout)?.[1] ?? ran.stdout;
 }
@@ -30,14 +33,15 @@ test("Turborepo: another checkout gets what the first has built, signatures incl
   await using node = await TestNode.start("doors-turbo", { CAIRN_DOORS_HTTP_LISTEN: "127.0.0.1" });
   const port = await node.doorPort("http");
   const found: string[] = [];
-  for (const checkout of ["first", "second"]) {
+  // The third asks first what it may ask.
+  for (const [checkout, ...options] of [["first"], ["second"], ["third", "--preflight"]] as const) {
     using directory = temporaryDirectory(`turbo-${checkout}`);
     const config = { tasks: { build: { outputs: ["dist/**"] } }, remoteCache: { signature: true } };
     writeWorkspace(directory.path, { "turbo.json": config });
-    found.push(await build(directory.path, port));
+    found.push(await build(directory.path, port, ...options));
     assert.deepEqual(builtIn(directory.path), ["built", "built"], checkout);
   }
-  assert.deepEqual(found, ["0 cached, 2 total", "2 cached, 2 total"]);
+  assert.deepEqual(found, ["0 cached, 2 total", "2 cached, 2 total", "2 cached, 2 total"]);
   const counters = await node.counters();
-  assert.deepEqual([counters["door:turbo:put"], counters["door:turbo:hit"], counters["door:turbo:refused"] ?? 0], [2, 2, 0]);
+  assert.deepEqual([counters["door:turbo:put"], counters["door:turbo:hit"], counters["door:turbo:refused"] ?? 0], [2, 4, 0]);
 });
