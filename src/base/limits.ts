@@ -37,6 +37,12 @@ export const limits = {
   absencesRemembered: 65_536,
   /** Directories whose compiles' paths are remembered, and paths of each. */
   placesRemembered: 8,
+  /** Units of another checkout for which answers are laid out ahead: at all, at first, and that nobody has used yet. */
+  laidOutUnits: 8_192,
+  laidOutFirst: 32,
+  laidOutUnused: 1_024,
+  /** Checkouts in which answers are laid out at the same time. */
+  laidOutCheckouts: 16,
   /** Places whose names are known to messages. */
   messagePlacesRemembered: 256,
   placesPathsRemembered: 8_192,

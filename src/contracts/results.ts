@@ -91,6 +91,10 @@ export interface ResultIndex extends Disposable {
   history(source: string): HistoryRow | undefined;
   /** That of a source whose last compile led to that action. */
   historyOfAction(action: Digest): HistoryRow | undefined;
+  /** Sources that were compiled, by the end of their paths. */
+  sourcesEnding(end: string, most: number): string[];
+  /** Sources below a directory, in the order in which they were compiled last. */
+  sourcesBelow(directory: string, most: number): string[];
   /** Of all sources, what was compiled last. */
   latestHistory(): HistoryRow | undefined;
   /** Of the source that was last compiled by this request. @param request 64 hex digits */

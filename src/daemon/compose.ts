@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
-import { CompileDoor, ControlDoor, HitsLog, HotRecords } from "../doors/index.ts";
+import { CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import { LocalExecutor, LocalToolchains, Programs, readOnlyHeaderSearch, SandboxExecutor, workPlaces } from "../exec/index.ts";
 import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness } from "../flows/index.ts";
 import {
@@ -247,6 +247,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     { log },
     { directory: paths.hot, kindFile: paths.hotKind, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
   );
+  const ahead = stack.use(new RecordsAhead({ flow, records, log }));
   const hits = new HitsLog(paths.hitsLog);
   const quiet = async (signal: AbortSignal): Promise<void> => {
     const works = share.withheld() === undefined && network.hasCompany;
@@ -255,7 +256,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   };
   const sweep = (): void => void removeLeftovers(log, setLeftoversAside(sandboxPlace(home)));
   const housekeeper = stack.use(
-    new Housekeeper({ store, index, statistics, flow, tasks, records, hits, log, quiet, sweep, end }, { home, paths }),
+    new Housekeeper({ store, index, statistics, flow, tasks, records, hits, ahead, log, quiet, sweep, end }, { home, paths }),
   );
   const compilers = new OwnToolchainControls({
     service: supply,
@@ -316,7 +317,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
 
   stack.use(await ControlDoor.open({ controls, log }, bindable(privateName(paths.controlSocket))));
-  stack.use(await CompileDoor.open({ flow, records, log }, bindable(privateName(paths.compileSocket)), connectionsMax()));
+  stack.use(await CompileDoor.open({ flow, records, ahead, log }, bindable(privateName(paths.compileSocket)), connectionsMax()));
   for (const socket of [paths.controlSocket, paths.compileSocket]) stack.use(publish(socket));
   void doors.follow(config); // Compilers do not wait for libraries that build tools need.
   rmSync(paths.starting, { force: true }); // Not before a wrapper would find this daemon: it would start another one.

@@ -6,7 +6,7 @@
  */
 import { rmSync, statSync } from "node:fs";
 import { type Home, type Log, reasonOf } from "../base/index.ts";
-import type { HitsLog, HotRecords } from "../doors/index.ts";
+import type { HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import type { CompileFlow, Statistics, TaskFlow } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
 import { boundLog } from "./own-log.ts";
@@ -31,6 +31,7 @@ export interface HousekeeperParts {
   readonly tasks: Pick<TaskFlow, "verifyNext" | "isIdle">;
   readonly records: HotRecords;
   readonly hits: HitsLog;
+  readonly ahead: Pick<RecordsAhead, "served">;
   readonly log: Log;
   /** Called each time when nobody asks. */
   readonly quiet: (signal: AbortSignal) => Promise<void>;
@@ -112,6 +113,7 @@ export class Housekeeper implements AsyncDisposable {
       this.#lastHits.delete(hit.key);
       const at = Number(hit.atNs / 1_000_000n);
       this.#lastHits.set(hit.key, at);
+      this.#parts.ahead.served(hit.key, at);
       if (at > (this.#latestHit?.at ?? 0)) this.#latestHit = { request: hit.key, at };
     }
     for (const [session, { count, savedMs, tookUs }] of bySession)

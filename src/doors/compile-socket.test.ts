@@ -10,6 +10,7 @@ import type { CompileFlow, Placement, Ready } from "../flows/index.ts";
 import { protocolVersion } from "../wire/index.ts";
 import { CompileDoor } from "./compile-socket.ts";
 import type { HotRecords } from "./hot-records.ts";
+import type { RecordsAhead } from "./records-ahead.ts";
 
 /** What a wrapper asks that has no arguments and no environment: docs/protocol/compile-socket.md. */
 function question(): Buffer {
@@ -43,8 +44,9 @@ async function leftAfter(t: TestContext, recalledMeanwhile: number): Promise<num
   };
   let left = 0;
   const records = { answer: () => Buffer.from("record"), leave: () => left++ } as unknown as HotRecords;
+  const ahead = { failed: () => undefined, follow: () => Promise.resolve() } as unknown as RecordsAhead;
   const path = join(directory, "socket");
-  const door = await CompileDoor.open({ flow: flow as unknown as CompileFlow, records, log: silentLog }, path, 4);
+  const door = await CompileDoor.open({ flow: flow as unknown as CompileFlow, records, ahead, log: silentLog }, path, 4);
   const socket = connect(path);
   const answered = Promise.withResolvers<void>();
   socket.on("close", () => answered.resolve());

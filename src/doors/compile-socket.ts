@@ -5,7 +5,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { CairnError, type Log, limits } from "../base/index.ts";
-import type { CompileFlow, CompileQuestion, Placement, Ready, Validity } from "../flows/index.ts";
+import type { CompileFlow, CompileQuestion, Placement, Ready, Unit, Validity } from "../flows/index.ts";
 import {
   type CompileRequest,
   type DaemonFrame,
@@ -16,6 +16,7 @@ import {
   writeDaemonFrame,
 } from "../wire/index.ts";
 import type { HotRecords } from "./hot-records.ts";
+import type { RecordsAhead } from "./records-ahead.ts";
 
 /** Below the wrapper's patience for a first frame (300 ms), so that slow work is not taken for death. */
 const WORKING_EVERY_MS = 80;
@@ -25,6 +26,7 @@ const RECHECK_AFTER_MS = 4 * limits.racyWindowMs;
 export interface CompileDoorParts {
   readonly flow: CompileFlow;
   readonly records: HotRecords;
+  readonly ahead: RecordsAhead;
   readonly log: Log;
 }
 
@@ -225,6 +227,7 @@ class Conversation {
     if (this.#question !== undefined) return this.#end({ kind: "refused", why: "one question a connection" });
     const question: CompileQuestion = { ...request, session: request.session === 0n ? "" : request.session.toString(16).padStart(16, "0") };
     this.#question = question;
+    if (question.why !== "no-record") this.#parts.ahead.failed(question.key);
     const answer = await this.#patiently(this.#parts.flow.answer(question, this.#gone.signal, this.#signal));
     if (answer.kind === "pass") return this.#end({ kind: "pass", reason: answer.reason });
     if (answer.kind === "run") {
@@ -235,10 +238,16 @@ class Conversation {
       if (instead !== undefined) this.#overtake(job, await instead);
       return;
     }
+    if (question.why === "no-record" && answer.unit !== undefined) this.#follow(answer.unit);
     if (!answer.isChecked && answer.validity !== undefined) return this.#endUnchecked(question.key, answer, answer.validity);
     const record = this.#parts.records.answer(question.key, answer.placement);
     this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
     await this.#placed(answer);
+  }
+
+  /** Once the answer is on its way. */
+  #follow(unit: Unit): void {
+    setImmediate(() => void this.#parts.ahead.follow(unit));
   }
 
   /** Both the wrapper and who comes after it hold the record against the files. */

@@ -24,6 +24,7 @@ import type {
   Voucher,
   Workers,
 } from "../contracts/index.ts";
+import { Checkouts, type Elsewhere, type Unit } from "./checkouts.ts";
 import type { Difference } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
 import { entryWeight } from "./finished.ts";
@@ -85,6 +86,8 @@ export interface Ready {
   readonly isChecked: boolean;
   /** What {@link CompileFlow.recalls} was when this was found: where it is another by now, nothing lasting may be made of this. */
   readonly recalls: number;
+  /** Unset where the same was answered a moment ago. */
+  readonly unit?: Unit;
   /** Set for somebody else's result: resolves when it is kept here, with false when it must not be. */
   readonly kept?: Promise<boolean>;
 }
@@ -117,7 +120,11 @@ interface Material extends Pick<Ready, "placement" | "recalls"> {
 /** What a record can be made of, as long as nothing has been recalled since. */
 interface Lasting extends Pick<Ready, "placement" | "recalls"> {
   readonly validity: Validity;
+  readonly action: Digest;
 }
+
+/** Answers questions that nobody has asked yet: what is seen of files on behalf of one holds for the next. */
+export type Foresee = (question: CompileQuestion, signal: AbortSignal) => Promise<Lasting | undefined>;
 
 export class CompileFlow implements AsyncDisposable {
   readonly #parts: CompileParts;
@@ -133,6 +140,7 @@ export class CompileFlow implements AsyncDisposable {
   readonly #own: OwnCompiles;
   readonly #settling: Settling;
   readonly #messages: MovedMessages;
+  readonly #checkouts: Checkouts;
   readonly #verifying: Verifying;
   readonly #stop = new AbortController();
   /** ms, monotonic: clocks are set. */
@@ -145,6 +153,7 @@ export class CompileFlow implements AsyncDisposable {
     this.#facts = new SourceFacts(parts);
     this.#told = new Told(parts);
     this.#messages = new MovedMessages(parts);
+    this.#checkouts = new Checkouts(parts);
     this.#glances = new Glances(parts);
     const look = ({ question }: Understood): Look => this.#look(question);
     const workers = (): Workers | undefined => parts.helpers()?.workers;
@@ -479,22 +488,42 @@ export class CompileFlow implements AsyncDisposable {
 
   /** The answer to a question once more, without counting it: for files that were too young to be believed the first time. */
   async recheck(question: CompileQuestion, signal: AbortSignal): Promise<Lasting | undefined> {
+    return this.#lasting(this.#look(question), question, signal);
+  }
+
+  /** For some ms: files change. */
+  foreseer(): Foresee {
+    const glance = this.#glances.now();
+    return (question, signal) => this.#lasting(new Look(glance, question.cwd), question, signal);
+  }
+
+  /** See {@link Checkouts.elsewhere}. */
+  elsewhere(unit: Unit): Elsewhere | undefined {
+    return this.#checkouts.elsewhere(unit);
+  }
+
+  /** Somebody has used what was foreseen. */
+  rememberUsed(row: HistoryRow): void {
+    this.#parts.index.remember(row);
+  }
+
+  async #lasting(look: Look, question: CompileQuestion, signal: AbortSignal): Promise<Lasting | undefined> {
     const { recalls } = this;
-    const found = await this.#directHit(question, signal);
+    const found = await this.#directHit(question, signal, look);
     if (found === undefined) return undefined;
-    const { look, understood, entry, result } = found;
+    const { understood, entry, result } = found;
     if (this.#verifying.isUnverified(entry.action)) return undefined;
     const placement = await placementOf(this.#parts.store, understood, result, signal);
     const validity = validityOf(look, understood, entry);
-    return placement === undefined || validity === undefined ? undefined : { placement, validity, recalls };
+    return placement === undefined || validity === undefined ? undefined : { placement, validity, recalls, action: entry.action };
   }
 
   /** What is known of a question's very inputs, as of now. */
   async #directHit(
     question: CompileQuestion,
     signal: AbortSignal,
+    look: Look = this.#look(question),
   ): Promise<{ look: Look; understood: Understood; entry: ManifestEntry; result: StoredResult } | undefined> {
-    const look = this.#look(question);
     const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return undefined;
     const { understood } = understanding;
@@ -565,7 +594,18 @@ export class CompileFlow implements AsyncDisposable {
       if (brought === undefined) remember();
       else void brought.kept.then((isKept) => isKept && remember());
     }
-    return { kind: "hit", placement, validity, again: false, isChecked, recalls, ...(brought !== undefined && { kept: brought.kept }) };
+    const { manifest, sourcePath, projectRoot } = understood;
+    const unit: Unit = { manifest, sourcePath, projectRoot };
+    return {
+      kind: "hit",
+      placement,
+      validity,
+      again: false,
+      isChecked,
+      recalls,
+      unit,
+      ...(brought !== undefined && { kept: brought.kept }),
+    };
   }
 }
 

@@ -108,6 +108,6 @@ export function readRemembered(row: HistoryRow): Remembered {
   return JSON.parse(row.body) as Remembered;
 }
 
-function write(remembered: Remembered): string {
+export function write(remembered: Remembered): string {
   return JSON.stringify(remembered);
 }

@@ -41,6 +41,22 @@ export class History {
     return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.byAction.get(action)));
   }
 
+  /** Looks at every row's key. */
+  ending(end: string, most: number): string[] {
+    this.flush();
+    return this.#sources(() => this.#sql.ending.all(-[...end].length, end, most));
+  }
+
+  /** In the order in which they were compiled. */
+  below(directory: string, most: number): string[] {
+    this.flush();
+    return this.#sources(() => this.#sql.below.all(`${directory}/`, `${directory}0`, most)); // What follows a slash is a zero.
+  }
+
+  #sources(ask: () => Row[]): string[] {
+    return this.#database.attempt("history", [], () => ask().map((row) => textAt(row, 0)));
+  }
+
   latest(): HistoryRow | undefined {
     this.flush();
     return this.#database.attempt("history", undefined, () => rowFrom(this.#sql.latest.get()));
@@ -86,6 +102,8 @@ function statements(database: Database) {
     byRequest: database.statement(
       "SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
     ),
+    ending: database.statement("SELECT source FROM history WHERE substr(source, ?) = ? LIMIT ?"),
+    below: database.statement("SELECT source FROM history WHERE source > ? AND source < ? ORDER BY at LIMIT ?"),
     put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
     size: database.statement("SELECT count(*) FROM history"),
     dropOldest: database.statement("DELETE FROM history WHERE source IN (SELECT source FROM history ORDER BY at LIMIT ?)"),

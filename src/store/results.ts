@@ -114,6 +114,14 @@ export class SqliteIndex implements ResultIndex {
     return this.#history.bySource(source);
   }
 
+  sourcesEnding(end: string, most: number): string[] {
+    return this.#history.ending(end, most);
+  }
+
+  sourcesBelow(directory: string, most: number): string[] {
+    return this.#history.below(directory, most);
+  }
+
   latestHistory(): HistoryRow | undefined {
     return this.#history.latest();
   }

@@ -3,7 +3,7 @@
  *
  * Knows: the bytes. Does not know: sockets, compilers.
  */
-import { CairnError, limits } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, limits } from "../base/index.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 export const protocolVersion = 3;
@@ -160,6 +160,24 @@ const EMPTY_REQUEST: CompileRequest = {
   environment: new Map(),
   exact: false,
 };
+
+/** What a request is known by, whoever makes it. @param request of which all strings are UTF-8 */
+export function requestKey(
+  request: Pick<CompileRequest, "stderrIsTerminal" | "stdoutIsTerminal" | "columns" | "cwd" | "compiler" | "argv" | "environment">,
+): Digest {
+  const { stderrIsTerminal, stdoutIsTerminal, columns, cwd, compiler, argv, environment } = request;
+  const writer = new ByteWriter();
+  writer
+    .u8((stderrIsTerminal ? 1 : 0) | (stdoutIsTerminal ? 2 : 0))
+    .u8(0)
+    .u16(columns);
+  const assignments = [...environment].map(([name, value]) => `${name}=${value}`);
+  writer.text32(cwd).text32(compiler).u32(argv.length);
+  for (const argument of argv) writer.text32(argument);
+  writer.u32(assignments.length);
+  for (const assignment of assignments) writer.text32(assignment);
+  return digestOf(writer.view());
+}
 
 function list(reader: ByteReader, item: () => string): string[] {
   const count = reader.u32();

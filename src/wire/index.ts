@@ -19,6 +19,7 @@ export {
   type RanReport,
   readWrapperFrame,
   type WrapperFrame,
+  requestKey,
   writeDaemonFrame,
 } from "./compile-socket.ts";
 export type { Capacity, GossipFrame, Presence } from "./gossip.ts";
