@@ -16,10 +16,10 @@ export type { WorkControls } from "./control-work.ts";
 export { DoorBook, type DoorSeen } from "./door-book.ts";
 export { HitsLog } from "./hits-log.ts";
 export { HotRecords } from "./hot-records.ts";
-export { RecordsAhead, type RecordsAheadParts } from "./records-ahead.ts";
 export { type ArtifactStore, HttpArtifacts } from "./http-artifacts.ts";
 export { HttpDoor } from "./http-door.ts";
 export type { DoorTls, OpenAt } from "./listening.ts";
+export { RecordsAhead, type RecordsAheadParts } from "./records-ahead.ts";
 export { RedisDoor } from "./redis-door.ts";
 
 export type { RemoteStore } from "./remote-blobs.ts";

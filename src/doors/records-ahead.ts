@@ -4,7 +4,7 @@
  * Knows: how far it has come with each checkout, how much may be in vain. Does not know: when an answer is right.
  */
 import { setImmediate } from "node:timers/promises";
-import { type Digest, Generations, type Log, limits } from "../base/index.ts";
+import { type Digest, Generations, type Log, limits, reasonOf } from "../base/index.ts";
 import type { CompileFlow, Elsewhere, Foresee, Unit } from "../flows/index.ts";
 import { requestKey } from "../wire/index.ts";
 import type { HotRecords } from "./hot-records.ts";
@@ -44,8 +44,10 @@ interface Laid {
 
 export class RecordsAhead implements Disposable {
   readonly #parts: RecordsAheadParts;
-  /** By the project's root; null where nothing like it was built elsewhere. */
-  readonly #checkouts = new Generations<string, Laying | null>(limits.laidOutCheckouts);
+  /** By the project's root. */
+  readonly #checkouts = new Generations<string, Laying>(limits.laidOutCheckouts);
+  /** Roots of which nothing was built elsewhere. */
+  readonly #others = new Generations<string, true>(limits.laidOutUnits);
   /** By request: what nobody has used yet. */
   readonly #laid = new Generations<Digest, Laid>(limits.laidOutUnits);
   readonly #telling = new Map<Laying, NodeJS.Timeout>();
@@ -57,7 +59,7 @@ export class RecordsAhead implements Disposable {
 
   /** Somebody was answered who had no record. Never rejects. */
   async follow(unit: Unit): Promise<void> {
-    const laying = this.#layingFor(unit);
+    const laying = this.#safely(() => this.#layingFor(unit));
     const at = laying?.elsewhere.find(unit);
     if (laying === undefined || at === undefined || at < laying.next - UNDER_WAY) return;
     // The build has come so far, and what was laid out was in its way.
@@ -84,9 +86,11 @@ export class RecordsAhead implements Disposable {
     this.#laid.delete(request);
     const { laying, at, action } = laid;
     laying.used += 1;
-    const question = laying.elsewhere.question(at, requestKey);
-    const row = question && laying.elsewhere.remembered(at, question, action, atMs);
-    if (row !== undefined) this.#parts.flow.rememberUsed(row);
+    this.#safely(() => {
+      const question = laying.elsewhere.question(at, requestKey);
+      const row = question && laying.elsewhere.remembered(at, question, action, atMs);
+      if (row !== undefined) this.#parts.flow.rememberUsed(row);
+    });
     void this.#run(laying);
   }
 
@@ -99,14 +103,16 @@ export class RecordsAhead implements Disposable {
   }
 
   #layingFor(unit: Unit): Laying | undefined {
-    let laying = this.#checkouts.get(unit.projectRoot);
-    if (laying === undefined) {
-      const elsewhere = this.#parts.flow.elsewhere(unit);
-      const none = { next: 0, until: 0, depth: limits.laidOutFirst / 2, laid: 0, used: 0, running: false };
-      laying = elsewhere === undefined ? null : { elsewhere, ...none };
-      this.#checkouts.set(unit.projectRoot, laying);
+    const known = this.#checkouts.get(unit.projectRoot);
+    if (known !== undefined || this.#others.has(unit.projectRoot)) return known;
+    const elsewhere = this.#parts.flow.elsewhere(unit);
+    if (elsewhere === undefined) {
+      this.#others.set(unit.projectRoot, true);
+      return undefined;
     }
-    return laying ?? undefined;
+    const laying: Laying = { elsewhere, next: 0, until: 0, depth: limits.laidOutFirst / 2, laid: 0, used: 0, running: false };
+    this.#checkouts.set(unit.projectRoot, laying);
+    return laying;
   }
 
   /** In slices, so that questions are answered in between. */
@@ -124,7 +130,7 @@ export class RecordsAhead implements Disposable {
       }
     } catch (error) {
       laying.until = laying.next;
-      if (!this.#stop.signal.aborted) this.#parts.log.event("warn", "records-ahead.failed", { error: String(error) });
+      this.#failed(error);
     } finally {
       laying.running = false;
     }
@@ -149,6 +155,20 @@ export class RecordsAhead implements Disposable {
     this.#laid.set(question.key, { laying, at, action: foreseen.action });
     laying.laid += 1;
     this.#tellLater(laying);
+  }
+
+  /** Nobody has asked for it: whoever does is answered without it. */
+  #safely<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#stop.signal.aborted) this.#parts.log.event("warn", "records-ahead.failed", { error: reasonOf(error) });
   }
 
   #tellLater(laying: Laying): void {

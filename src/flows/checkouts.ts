@@ -6,7 +6,7 @@
  */
 import { type Digest, limits } from "../base/index.ts";
 import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
-import { questionOf, readRemembered, type Remembered, write } from "./remembered.ts";
+import { questionOf, type Remembered, readRemembered, write } from "./remembered.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 
 /** What was compiled, and where. */

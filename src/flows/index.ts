@@ -4,7 +4,7 @@
  * Knows: the order of things. Does not know: bytes, sockets, databases.
  */
 export { Actions } from "./actions.ts";
-export type { Elsewhere, Unit } from "./checkouts.ts";
+export { Checkouts, type Elsewhere, type Unit } from "./checkouts.ts";
 export { type Answer, CompileFlow, type CompileOptions, type CompileParts, type Foresee, type Ready } from "./compile.ts";
 export type { Difference } from "./differences.ts";
 export { CompilesForOthers, type CompilesForOthersParts, type Looked, type OthersOutcome } from "./for-others.ts";

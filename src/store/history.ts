@@ -44,7 +44,7 @@ export class History {
   /** Looks at every row's key. */
   ending(end: string, most: number): string[] {
     this.flush();
-    return this.#sources(() => this.#sql.ending.all(-[...end].length, end, most));
+    return this.#sources(() => this.#sql.ending.all(end, end, most));
   }
 
   /** In the order in which they were compiled. */
@@ -102,7 +102,7 @@ function statements(database: Database) {
     byRequest: database.statement(
       "SELECT source, lower(hex(request)), at, outcome, body, crc FROM history WHERE request = ? ORDER BY at DESC LIMIT 1",
     ),
-    ending: database.statement("SELECT source FROM history WHERE substr(source, ?) = ? LIMIT ?"),
+    ending: database.statement("SELECT source FROM history WHERE substr(source, -length(?)) = ? LIMIT ?"),
     below: database.statement("SELECT source FROM history WHERE source > ? AND source < ? ORDER BY at LIMIT ?"),
     put: database.statement("INSERT OR REPLACE INTO history (source, request, at, outcome, body, crc) VALUES (?, ?, ?, ?, ?, ?)"),
     size: database.statement("SELECT count(*) FROM history"),

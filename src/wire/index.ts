@@ -18,8 +18,8 @@ export {
   protocolVersion,
   type RanReport,
   readWrapperFrame,
-  type WrapperFrame,
   requestKey,
+  type WrapperFrame,
   writeDaemonFrame,
 } from "./compile-socket.ts";
 export type { Capacity, GossipFrame, Presence } from "./gossip.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { age, counted, TestNode, temporaryDirectory, run, writeFiles } from "./harness.ts";
+import { age, counted, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 const UNITS = 8;
 /** Of what follows the first unit, so many are thought to be asked for already. */
