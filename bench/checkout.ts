@@ -40,6 +40,12 @@ async function checkoutProject(settings: Settings, name: ProjectName, notes: str
   const root = workshop.path("checkout0", "project");
   // Debug information and __FILE__ name the checkout otherwise, and no two could share anything.
   const project = Project.make(name, root, settings.coldUnits, `-ffile-prefix-map=${root}=.`);
+  if (project.objects.some((object) => object.includes(root))) {
+    notes.push(
+      `${name}: its objects are named by their sources' absolute paths, so that commands of two checkouts ask for different things: not measured`,
+    );
+    return [];
+  }
   await using stack = new AsyncDisposableStack();
   const contenders: Contender[] = [];
   for (const wanted of CONTENDERS) {
