@@ -12,6 +12,9 @@ import { type Known, who } from "./signers.ts";
 import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
 
+/** What is said of what was only received. */
+export const NOT_EXECUTED = "a tool has left it there: nobody says that anything was executed";
+
 /** Digits of a key or digest that people are shown. */
 const SHOWN = 16;
 
@@ -64,15 +67,29 @@ function lines(one: unknown, paint: Paint): string[] {
   const signer = field(one, "signer");
   const rows = [
     ["signed by", who(textIn(one, "key"), signer === null ? undefined : namedSigner(signer))],
-    ["executed", `${textIn(one, "startedAt")}, in ${duration(numberIn(one, "tookMs"))}`],
-    ["compiler", `${textIn(one, "toolchain").slice(0, SHOWN)}…, by its content`],
-    ["covers", `${counted(numberIn(one, "inputs"), "file")} read, ${counted(numberIn(one, "absent"), "path")} that must not exist`],
+    ...(field(one, "received") === true ? receivedRows(one) : executedRows(one)),
     ...listIn(one, "outputs").map((output, at) => [
       at === 0 ? "outputs" : "",
       `${textIn(output, "path")}  ${bytes(numberIn(output, "size"))}  ${textIn(output, "digest").slice(0, SHOWN)}…`,
     ]),
   ];
   return [paint.bold(`action ${textIn(one, "action")}`), ...indent(table(rows.map(([name = "", value = ""]) => [paint.dim(name), value])))];
+}
+
+function executedRows(one: unknown): string[][] {
+  return [
+    ["executed", `${textIn(one, "startedAt")}, in ${duration(numberIn(one, "tookMs"))}`],
+    ["compiler", `${textIn(one, "toolchain").slice(0, SHOWN)}…, by its content`],
+    ["covers", `${counted(numberIn(one, "inputs"), "file")} read, ${counted(numberIn(one, "absent"), "path")} that must not exist`],
+  ];
+}
+
+function receivedRows(one: unknown): string[][] {
+  const [first] = listIn(one, "outputs");
+  return [
+    ["received", `${textIn(one, "startedAt")}, at the door ${textIn(first, "path")}`],
+    ["executed", `not claimed: ${NOT_EXECUTED}`],
+  ];
 }
 
 function namedSigner(signer: unknown): Known {

@@ -86,6 +86,7 @@ const LACKS: Readonly<Record<string, string>> = {
   disputed: "members differ about what comes of it; cairn challenge has it executed once more",
   "not-deterministic": "it does not come out the same: cairn audit flags tells why",
   "own-work-differs": "what was made here differs from what others say",
+  received: "a tool has left it at a door: nobody says to have executed it",
   "no-outputs": "it has written no file",
 };
 

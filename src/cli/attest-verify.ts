@@ -4,8 +4,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { CairnError, type Digest, digestOf, limits, systemCode } from "../base/index.ts";
-import type { Attested, EnvelopeRead, Summary } from "../trust/index.ts";
-import { digestOfFile } from "./attest-commands.ts";
+import type { Attested, EnvelopeRead, Received, Summary } from "../trust/index.ts";
+import { digestOfFile, NOT_EXECUTED } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { counted } from "./format.ts";
 import type { Json } from "./network-ask.ts";
@@ -26,6 +26,7 @@ interface Checked {
   /** Why it shows nothing; empty where its signature holds. */
   readonly why: string;
   readonly attested?: Attested;
+  readonly received?: Received;
   readonly summary?: Summary;
   /** Of the attestations that a summary rests on, those that are among the files, and say so. */
   readonly inputsHere?: number;
@@ -90,11 +91,12 @@ async function check(
   signal: AbortSignal,
 ): Promise<Checked> {
   if (read.kind === "refused") return { file, ok: false, why: WHY[read.why], signer: undefined, subjects: [] };
-  const said = read.kind === "attested" ? read.attested : read.summary;
+  const said = saidIn(read);
   const signer = await signerOf(context, said, signal);
   const subjects = wanted.map((pair) => checkSubject(context.cwd, said, pair));
   const isGood = (signer === undefined || signer.standing === "active") && subjects.every(({ ok }) => ok);
   if (read.kind === "attested") return { file, ok: isGood, why: "", attested: read.attested, signer, subjects };
+  if (read.kind === "received") return { file, ok: isGood, why: "", received: read.received, signer, subjects };
   const { summary } = read;
   const inputs = summary.inputs.flatMap(({ digest, signer: by }) => {
     const input = attestations.get(digest);
@@ -102,6 +104,11 @@ async function check(
   });
   const why = inputs.includes(false) ? "rests on an attestation that says something else" : "";
   return { file, ok: isGood && why === "", why, summary, inputsHere: inputs.length, signer, subjects };
+}
+
+function saidIn(read: Exclude<EnvelopeRead, { kind: "refused" }>): Attested | Received | Summary {
+  if (read.kind === "attested") return read.attested;
+  return read.kind === "received" ? read.received : read.summary;
 }
 
 function saysTheSame(input: Attested, { network, action, subjects }: Summary): boolean {
@@ -130,7 +137,7 @@ function readPair(text: string): Pair {
 }
 
 function namesIt(read: Found["read"], { name }: Pair): boolean {
-  return read.kind !== "refused" && called(read.kind === "attested" ? read.attested : read.summary, name).length > 0;
+  return read.kind !== "refused" && called(saidIn(read), name).length > 0;
 }
 
 /** A subject is called by its whole name, or by the last part of it where only one has that. */
@@ -166,22 +173,15 @@ function readText(path: string): string | undefined {
   }
 }
 
-function verdict({ file, ok, why, attested, summary, inputsHere = 0, signer, subjects }: Checked, paint: Paint): string[] {
-  const said = attested ?? summary;
+function verdict(checked: Checked, paint: Paint): string[] {
+  const { file, ok, why, attested, received, summary, signer, subjects } = checked;
+  const said = attested ?? received ?? summary;
   if (said === undefined) return [`${paint.bad("bad")}  ${file} ${why}`];
   const known =
     signer === undefined ? paint.dim("  no daemon here knows this key: the signature holds, but whose it is, you must know") : "";
-  const head =
-    summary === undefined
-      ? [`  signed by ${who(said.signer, signer)}, ${attested?.finishedOn.replaceAll(CONTROL, "?")}`]
-      : [
-          `  ${paint.bold(summary.levels.join(", "))}: the same in ${counted(summary.domains.length, "domain")}: ${summary.domains.join(", ")}`,
-          `  verified by ${who(said.signer, signer)}, ${summary.verifiedOn}, policy ${summary.policy}`,
-          `  rests on ${counted(summary.inputs.length, "attestation")}, of which ${inputsHere === summary.inputs.length ? "all hold and are" : `${inputsHere} ${inputsHere === 1 ? "is" : "are"}`} here`,
-        ];
   return [
     `${ok ? paint.good("good") : paint.bad("bad")}  ${file}${why === "" ? "" : ` ${why}`}`,
-    ...head,
+    ...headOf(checked, paint),
     ...(known === "" ? [] : [known]),
     ...said.subjects.map(
       ({ name, digest }) => `  ${name.replaceAll(CONTROL, "?")}  ${paint.dim(`${digest.slice(0, SHOWN).replaceAll(CONTROL, "?")}…`)}`,
@@ -189,5 +189,22 @@ function verdict({ file, ok, why, attested, summary, inputsHere = 0, signer, sub
     ...subjects.map(
       (one) => `  ${one.ok ? paint.good("same") : paint.bad("not the same")}  ${one.path}${one.why === "" ? "" : `: ${one.why}`}`,
     ),
+  ];
+}
+
+/** What is said, by whom. */
+function headOf({ attested, received, summary, inputsHere = 0, signer }: Checked, paint: Paint): string[] {
+  if (attested !== undefined) return [`  signed by ${who(attested.signer, signer)}, ${attested.finishedOn.replaceAll(CONTROL, "?")}`];
+  if (received !== undefined) {
+    const [door, on] = [received.door, received.receivedOn].map((text) => text.replaceAll(CONTROL, "?"));
+    return [`  received by ${who(received.signer, signer)} at its door ${door}, ${on}`, `  ${paint.bold(NOT_EXECUTED)}`];
+  }
+  if (summary === undefined) return [];
+  const { levels, domains, signer: by, verifiedOn, policy, inputs } = summary;
+  const here = inputsHere === inputs.length ? "all hold and are" : `${inputsHere} ${inputsHere === 1 ? "is" : "are"}`;
+  return [
+    `  ${paint.bold(levels.join(", "))}: the same in ${counted(domains.length, "domain")}: ${domains.join(", ")}`,
+    `  verified by ${who(by, signer)}, ${verifiedOn}, policy ${policy}`,
+    `  rests on ${counted(inputs.length, "attestation")}, of which ${here} here`,
   ];
 }

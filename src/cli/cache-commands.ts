@@ -176,6 +176,7 @@ const HERE: Readonly<Record<string, string>> = {
 const REFUSED: Readonly<Record<string, string>> = {
   policy: "only what was executed here is used",
   "cut-off": "members of most domains could not be reached, and it is of another domain",
+  received: "a tool has left it at a door there: such things are taken of machines of the own domain, as policy and doors.share say",
   signature: "whom it names has not signed it",
   discredited: "it was found to have signed what is not so",
   disputed: "another member says that something else came of it",

@@ -35,9 +35,9 @@ export interface ResultOutput {
   readonly size: number;
   /**
    * `object`: replaced; `written` and `depfile`: overwritten in place; see docs/protocol/hot-record.md. `outcome`: what came of a command and is
-   * no file; see docs/protocol/tasks.md.
+   * no file; see docs/protocol/tasks.md. `received`: nobody here has made it, a tool has left it at a door; see docs/protocol/attestation.md.
    */
-  readonly role: "object" | "written" | "depfile" | "outcome";
+  readonly role: "object" | "written" | "depfile" | "outcome" | "received";
   /** The blob is not the file itself but the template from which it is written for each checkout; see compile/depfile.ts. */
   readonly template: boolean;
 }

@@ -5,7 +5,7 @@
  */
 import type { Digest, Key } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { envelopeOf, type Members, signerIn, subjectName } from "../trust/index.ts";
+import { envelopeOf, isReceipt, type Members, signerIn, subjectName } from "../trust/index.ts";
 import type { KeptShelf } from "./network-sharing.ts";
 
 export interface AttestationsParts {
@@ -44,6 +44,7 @@ export class Attestations {
     return {
       action: entry.action,
       key: execution.signer,
+      received: isReceipt(result.outputs),
       signer: this.signer(execution.signer) ?? null,
       toolchain: execution.toolchain,
       startedAt: new Date(execution.startedAtMs).toISOString(),

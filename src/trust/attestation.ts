@@ -8,6 +8,7 @@
 import { type AttestationId, attestationId, type Digest, digestOf, type Key } from "../base/index.ts";
 import type { Attestation, Execution, ManifestEntry, SharedResult } from "../contracts/index.ts";
 import { isSignedEnvelope, type KeyPair } from "./keys.ts";
+import { isReceipt, RECEIPT_TYPE } from "./receipts.ts";
 import { isClaim, isShareable, type Unsigned } from "./shareable.ts";
 
 /** What DSSE calls the type of what is signed. */
@@ -40,31 +41,50 @@ export function claimOf({ manifest, entry, result, execution }: Unsigned): Claim
 }
 
 /** The in-toto statement about a result, byte for byte what is signed. */
-export function statementOf(network: Digest, { manifest, action, entry, outputs, stdout, stderr, execution, ...costs }: Claim): string {
+export function statementOf(network: Digest, claim: Claim): string {
+  const isReceived = isReceipt(claim.outputs);
   return JSON.stringify({
     _type: STATEMENT_TYPE,
-    subject: outputs.map(({ path, digest, role, size, template }) => {
+    subject: claim.outputs.map(({ path, digest, role, size, template }) => {
       return { name: subjectName(path), digest: { sha256: digest }, annotations: { role, size, template } };
     }),
-    predicateType: PREDICATE_TYPE,
-    predicate: {
-      buildDefinition: {
-        buildType: isOfCommand(outputs) ? COMMAND_TYPE : COMPILE_TYPE,
-        externalParameters: { manifest, action, entry },
-        internalParameters: { network, toolchain: execution.toolchain },
-        resolvedDependencies: [],
-      },
-      runDetails: {
-        builder: { id: builderOf(execution.signer) },
-        metadata: {
-          invocationId: action,
-          startedOn: new Date(execution.startedAtMs).toISOString(),
-          finishedOn: new Date(execution.endedAtMs).toISOString(),
-        },
-        byproducts: [printed("stdout", stdout), printed("stderr", stderr), cost(costs)],
-      },
-    },
+    predicateType: isReceived ? RECEIPT_TYPE : PREDICATE_TYPE,
+    predicate: isReceived ? received(network, claim) : provenance(network, claim),
   });
+}
+
+function provenance(network: Digest, { manifest, action, entry, outputs, stdout, stderr, execution, ...costs }: Claim): object {
+  return {
+    buildDefinition: {
+      buildType: isOfCommand(outputs) ? COMMAND_TYPE : COMPILE_TYPE,
+      externalParameters: { manifest, action, entry },
+      internalParameters: { network, toolchain: execution.toolchain },
+      resolvedDependencies: [],
+    },
+    runDetails: {
+      builder: { id: builderOf(execution.signer) },
+      metadata: {
+        invocationId: action,
+        startedOn: new Date(execution.startedAtMs).toISOString(),
+        finishedOn: new Date(execution.endedAtMs).toISOString(),
+      },
+      byproducts: [printed("stdout", stdout), printed("stderr", stderr), cost(costs)],
+    },
+  };
+}
+
+/** All else of a receipt is always the same; see isReceiptShaped. */
+function received(network: Digest, { manifest, action, entry, outputs, stdout, execution }: Claim): object {
+  return {
+    door: outputs[0]?.path ?? "",
+    key: manifest,
+    action,
+    entry,
+    network,
+    receiver: { id: builderOf(execution.signer) },
+    receivedOn: new Date(execution.endedAtMs).toISOString(),
+    said: { digest: { sha256: stdout } },
+  };
 }
 
 /** Whether a result is that of a command with declared outputs, which need not be the same each time, and not of a compile. */
@@ -72,7 +92,7 @@ export function isOfCommand(outputs: Claim["outputs"]): boolean {
   return outputs.some(({ role }) => role === "outcome");
 }
 
-/** Signs what this node executed. Undefined when it is too large to travel; see {@link isShareable}. */
+/** Signs what this node executed, or received. Undefined when it is too large to travel; see {@link isShareable}. */
 export function attest(
   keys: KeyPair,
   network: Digest,

@@ -7,6 +7,7 @@ import { type Digest, type Key, limits } from "../base/index.ts";
 import { BUILD_TYPES, PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, signerNamed } from "./attestation.ts";
 import { allText, fieldsOf, readSubject, type Subject } from "./fields.ts";
 import { isSignedEnvelope } from "./keys.ts";
+import { RECEIPT_TYPE } from "./receipts.ts";
 import { readSummary, type Summary } from "./summary.ts";
 
 /** What an envelope says, by whom. */
@@ -22,11 +23,20 @@ export interface Attested {
   readonly subjects: readonly Subject[];
 }
 
+/** What an envelope says was received, and by whom: nobody says that it was executed. */
+export interface Received extends Pick<Attested, "signer" | "network" | "manifest" | "action" | "subjects"> {
+  /** At which a tool has left it. */
+  readonly door: string;
+  /** ISO 8601, by the signer's clock */
+  readonly receivedOn: string;
+}
+
 /** Why an envelope shows nothing. */
 export type NotAttested = "too-large" | "not-an-envelope" | "other-payload" | "other-statement" | "signature";
 
 export type EnvelopeRead =
   | { readonly kind: "attested"; readonly attested: Attested }
+  | { readonly kind: "received"; readonly received: Received }
   | { readonly kind: "summarized"; readonly summary: Summary }
   | { readonly kind: "refused"; readonly why: NotAttested };
 
@@ -38,7 +48,7 @@ export function readEnvelope(text: string): EnvelopeRead {
   if (typeof payloadType !== "string" || body === undefined || !Array.isArray(signatures)) return refused("not-an-envelope");
   if (payloadType !== PAYLOAD_TYPE) return refused("other-payload");
   const statement = parsed(body.toString("utf8"));
-  const said = readStatement(statement) ?? readSummary(statement);
+  const said = readStatement(statement) ?? readReceipt(statement) ?? readSummary(statement);
   if (said === undefined) return refused("other-statement");
   // What DSSE calls the key's id is no part of what is signed: the statement itself names the key.
   const signed = signatures.slice(0, limits.envelopeSignatures).some((one) => {
@@ -46,6 +56,7 @@ export function readEnvelope(text: string): EnvelopeRead {
     return signature !== undefined && isSignedEnvelope(said.signer, payloadType, body, signature);
   });
   if (!signed) return refused("signature");
+  if ("door" in said) return { kind: "received", received: said };
   return "levels" in said ? { kind: "summarized", summary: said } : { kind: "attested", attested: said };
 }
 
@@ -61,11 +72,29 @@ function readStatement(statement: unknown): Attested | undefined {
   const { startedOn, finishedOn } = fieldsOf(metadata);
   const { id } = fieldsOf(builder);
   const signer = typeof id === "string" ? signerNamed(id) : undefined;
-  const subjects = Array.isArray(subject) && subject.length <= limits.sharedOutputs ? subject.map(readSubject) : [undefined];
+  const subjects = readSubjects(subject);
   const all = { network, manifest, action, toolchain, startedOn, finishedOn };
-  if (signer === undefined || !allText(all)) return undefined;
+  return signer === undefined || subjects === undefined || !allText(all) ? undefined : { signer, ...all, subjects };
+}
+
+/** The same for a receipt. */
+function readReceipt(statement: unknown): Received | undefined {
+  const { _type, subject, predicateType, predicate } = fieldsOf(statement);
+  if (_type !== STATEMENT_TYPE || predicateType !== RECEIPT_TYPE) return undefined;
+  const { door, key: manifest, action, network, receiver, receivedOn } = fieldsOf(predicate);
+  const { id } = fieldsOf(receiver);
+  const signer = typeof id === "string" ? signerNamed(id) : undefined;
+  const subjects = readSubjects(subject);
+  const all = { network, manifest, action, door, receivedOn };
+  return signer === undefined || subjects === undefined || !allText(all) ? undefined : { signer, ...all, subjects };
+}
+
+/** Undefined where one is none. */
+function readSubjects(subject: unknown): readonly Subject[] | undefined {
+  if (!Array.isArray(subject) || subject.length > limits.sharedOutputs) return undefined;
+  const subjects = subject.map(readSubject);
   const known = subjects.filter((one) => one !== undefined);
-  return known.length === subjects.length ? { signer, ...all, subjects: known } : undefined;
+  return known.length === subjects.length ? known : undefined;
 }
 
 /** Undefined for what is not JSON. */

@@ -20,7 +20,7 @@ export {
 } from "./checkpoints.ts";
 export { CompactRange } from "./compact-range.ts";
 export { neededOf } from "./council.ts";
-export { type Attested, type EnvelopeRead, type NotAttested, readEnvelope } from "./envelope.ts";
+export { type Attested, type EnvelopeRead, type NotAttested, type Received, readEnvelope } from "./envelope.ts";
 export { epochRule } from "./epoch-rule.ts";
 export { type Convicted, type EvidenceCodec, type EvidenceRead, evidenceOf, type NoEvidence, readEvidence } from "./evidence.ts";
 export { type ForkEvidenceRead, forkEvidenceOf, isForkEvidence, type NoForkEvidence, readForkEvidence } from "./fork-evidence.ts";
@@ -37,6 +37,7 @@ export { keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { auditUnder, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
 export { Proven } from "./proven.ts";
+export { isReceipt, NO_TOOLCHAIN } from "./receipts.ts";
 export { Repeats } from "./repeats.ts";
 export { type Reproduction, reproduction } from "./reproduced.ts";
 export { askingOrder, Reputation, type Weights } from "./reputation.ts";

@@ -8,6 +8,7 @@ import { type Key, limits, type SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { isOfCommand, verifiedId } from "./attestation.ts";
 import { sharingUnder } from "./policy.ts";
+import { isReceipt, takesReceiptsOf } from "./receipts.ts";
 import { countedDomain, countsFor, type Member, type State, signerIn } from "./state.ts";
 import { addsVoice, answersOf, claimKey, findingOf, outcomeKey, voiceOf } from "./tally.ts";
 
@@ -22,6 +23,8 @@ export interface Reader {
   readonly state: State;
   /** Attestation keys whose voices do not count here, as they were found to have signed what is not so. */
   readonly discredited: ReadonlySet<Key>;
+  /** Whether receipts of the reader's own domain are taken although this machine's policy wants more domains than one; see receipts.ts. */
+  readonly takesReceipts?: boolean;
 }
 
 /** How well a result is vouched for: the policy that it is good enough for. */
@@ -35,6 +38,7 @@ export type Doubt =
   | "policy" // Nobody else's results are used here.
   | "discredited" // Its signer was found to have signed what is not so.
   | "signature" // Whom it names has not signed it.
+  | "received" // Its signer has only received it from a tool, and receipts of that signer are not taken here.
   | "too-few-domains"
   | "disputed" // Another member says that something else came of it.
   | "not-deterministic" // Two domains each say this, and two each say that.
@@ -77,11 +81,17 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
 
   const needed = domainsNeeded(state, policy);
   const forTeam = domainsNeeded(state, "team");
+  if (isReceipt(claim.outputs)) {
+    const everywhere = domainsNeeded(state, state.policy.rules.sharing ?? "speculative");
+    if (!takesReceiptsOf({ ...reader, takesOwnDomains: reader.takesReceipts === true }, member, { here: needed, everywhere }))
+      return refused("received");
+    return { kind: "believed", tier: tierOf(state, 1), member, certificate: [claim] };
+  }
   const counts = countsFor(state, member.key, self);
   // All are of one domain, which differs with nobody.
   if (counts && needed === 1 && forTeam === 1) return { kind: "believed", tier: "team", member, certificate: [claim] };
 
-  const others = known().filter((one) => one.manifest === claim.manifest && one.action === claim.action);
+  const others = known().filter((one) => one.manifest === claim.manifest && one.action === claim.action && !isReceipt(one.outputs));
   const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
   const certificate = certificateOf(state, claim, heard, { reader: self, most: Math.max(needed, forTeam) });
   const doubt = contradiction(reader, claim, others.length === 0 ? [] : heard, needed);

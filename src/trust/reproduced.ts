@@ -8,6 +8,7 @@ import type { Attestation } from "../contracts/index.ts";
 import { verifiedId } from "./attestation.ts";
 import { certificateOf, contradiction, type Doubt, type Reader } from "./judge.ts";
 import { sharingUnder } from "./policy.ts";
+import { isReceipt } from "./receipts.ts";
 import { domainsToSummarize, type Voucher } from "./summary.ts";
 import { voiceOf } from "./tally.ts";
 
@@ -26,7 +27,8 @@ export function reproduction(reader: Reader, claim: Attestation, known: readonly
   const policy = sharingUnder(rules, reader.policy);
   if (policy === "self") return { kind: "not-reproduced", why: "policy", domains: 0, needed: 0 };
   if (verifiedId(state.network, claim) === undefined) return { kind: "not-reproduced", why: "signature", domains: 0, needed: 0 };
-  const others = known.filter((one) => one.manifest === claim.manifest && one.action === claim.action);
+  if (isReceipt(claim.outputs)) return { kind: "not-reproduced", why: "received", domains: 0, needed: 0 };
+  const others = known.filter((one) => one.manifest === claim.manifest && one.action === claim.action && !isReceipt(one.outputs));
   const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
   const certificate = certificateOf(state, claim, heard, { reader: undefined, most: limits.trust.summaryDomains });
   const needed = Math.max(rules.quorum ?? 0, domainsToSummarize(policy));

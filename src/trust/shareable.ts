@@ -4,8 +4,9 @@
  * Knows: limits, and the shape of every field. Does not know: what paths mean: whether an output belongs where its path says can be told
  * only by who asked for it.
  */
-import { limits } from "../base/index.ts";
-import type { Attestation, Execution, ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
+import { digestOf, limits } from "../base/index.ts";
+import type { Attestation, Execution, ManifestEntry, ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
+import { isReceipt, isReceiptShaped } from "./receipts.ts";
 
 /** A result without a signature. */
 export type Unsigned = Omit<SharedResult, "signature">;
@@ -15,7 +16,8 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const MARK = /^\0[CP](?:\/|$)/;
 /** In a statement these words stand for the marks. */
 const RESERVED = /^\$(?:CWD|PROJECT)(?:\/|$)/;
-const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile", "outcome"]);
+const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile", "outcome", "received"]);
+const NOTHING = digestOf("");
 /** The end of the year 9999: later dates are written with more digits. */
 const LAST_MS = 253_402_300_799_999;
 
@@ -32,7 +34,8 @@ export function isShareable({ manifest, entry, result, execution }: Unsigned): b
     inputs.every(isInput) &&
     absent.every(isPath) &&
     result.outputs.every(isOutput) &&
-    isPrinted(result)
+    isPrinted(result) &&
+    (!isReceipt(result.outputs) || (isReceiptShaped({ ...result, execution }) && isBlank(entry) && result.stderr === ""))
   );
 }
 
@@ -44,8 +47,14 @@ export function isClaim(claim: Omit<Attestation, "signature">): boolean {
     [manifest, action, entry, stdout, stderr].every((one) => DIGEST.test(one)) &&
     isExecution(execution) &&
     outputs.every(isOutput) &&
-    [compileMs, cpuMs].every(isDuration)
+    [compileMs, cpuMs].every(isDuration) &&
+    (!isReceipt(outputs) || (isReceiptShaped(claim) && stderr === NOTHING))
   );
+}
+
+/** Nothing was read, so nothing leads to it but its key. */
+function isBlank({ place, presumed, terminal, inputs, absent }: ManifestEntry): boolean {
+  return place === undefined && !presumed && terminal === undefined && inputs.length === 0 && absent.length === 0;
 }
 
 function isExecution({ signer, toolchain, startedAtMs, endedAtMs }: Execution): boolean {

@@ -5,6 +5,7 @@
  */
 import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
+import { isReceipt } from "./receipts.ts";
 import { countedDomain, countsFor, type Member, type State, signerIn } from "./state.ts";
 
 /** All that two attestations must have in common to vouch for the same result, when and by whom it was made left out. */
@@ -86,7 +87,7 @@ export function addsVoice(state: State, signer: Key, reader: Key | undefined): b
 }
 
 /**
- * The answers to one action, the one of most domains first.
+ * The answers to one action, the one of most domains first. Who has only received something answers nothing.
  *
  * @param attestations all of that action, signatures verified
  * @param reader for whom; undefined where all are to find the same
@@ -95,7 +96,7 @@ export function answersOf(state: State, attestations: Iterable<Attestation>, rea
   const answers = new Map<Digest, { readonly byDomain: Map<string, Attestation>; readonly bySigner: Map<Key, Spoken> }>();
   for (const attestation of attestations) {
     const domain = voiceOf(state, attestation.execution.signer);
-    if (domain === undefined) continue;
+    if (domain === undefined || isReceipt(attestation.outputs)) continue;
     const outcome = outcomeKey(attestation);
     const answer = answers.get(outcome) ?? { byDomain: new Map<string, Attestation>(), bySigner: new Map<Key, Spoken>() };
     if (!answer.byDomain.has(domain) && addsVoice(state, attestation.execution.signer, reader)) answer.byDomain.set(domain, attestation);

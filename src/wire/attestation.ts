@@ -6,14 +6,15 @@
 import { digestOf, limits } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { AttestationSchema } from "./generated/attestation-set_pb.ts";
-import { bytesOf, decode, encode, hexOf, list, sized } from "./message-fields.ts";
+import { bytesOf, decode, encode, hexOf, invalid, list, sized } from "./message-fields.ts";
 import { duration, outputMessage, outputOf, SIGNATURE_BYTES, time } from "./shared-result.ts";
 
 const NOTHING_PRINTED = digestOf("");
 
-/** Undefined when it is larger than one that travels. */
+/** Undefined when it is larger than one that travels, or a receipt, which nobody is told of who has not asked. */
 export function encodeAttestation(attestation: Attestation): Uint8Array | undefined {
   const { manifest, action, entry, outputs, stdout, stderr, compileMs, cpuMs, execution, signature } = attestation;
+  if (isReceived(outputs)) return undefined;
   const bytes = encode(AttestationSchema, {
     manifest: bytesOf(manifest),
     action: bytesOf(action),
@@ -32,14 +33,16 @@ export function encodeAttestation(attestation: Attestation): Uint8Array | undefi
   return bytes.length <= limits.attestationBytes ? bytes : undefined;
 }
 
-/** @throws {CairnError} frame-invalid: not an attestation, larger than one that travels, or not encoded canonically */
+/** @throws {CairnError} frame-invalid: not an attestation, larger than one that travels, not encoded canonically, or a receipt */
 export function decodeAttestation(bytes: Uint8Array): Attestation {
   const message = decode(AttestationSchema, bytes, limits.attestationBytes);
+  const outputs = list(message.outputs, limits.sharedOutputs).map(outputOf);
+  if (isReceived(outputs)) throw invalid("role");
   return {
     manifest: hexOf(message.manifest, 32),
     action: hexOf(message.action, 32),
     entry: hexOf(message.entry, 32),
-    outputs: list(message.outputs, limits.sharedOutputs).map(outputOf),
+    outputs,
     stdout: message.stdout === undefined ? NOTHING_PRINTED : hexOf(message.stdout, 32),
     stderr: message.stderr === undefined ? NOTHING_PRINTED : hexOf(message.stderr, 32),
     compileMs: duration(message.compileMs),
@@ -52,4 +55,9 @@ export function decodeAttestation(bytes: Uint8Array): Attestation {
     },
     signature: sized(message.signature, SIGNATURE_BYTES),
   };
+}
+
+/** Nobody says of it that it was executed: it is no voice in anything that attestations are for. */
+function isReceived(outputs: Attestation["outputs"]): boolean {
+  return outputs.some(({ role }) => role === "received");
 }

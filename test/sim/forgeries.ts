@@ -9,7 +9,7 @@ import type { Attestation, SharedResult } from "../../src/contracts/index.ts";
 import { checkAttestation } from "../../src/daemon/attestation-desk.ts";
 import { attest, attestationOf, claimIn, judge, type KeyPair, type Reader, type State } from "../../src/trust/index.ts";
 import { admit, agree, codec, copyOf, HOUR, START, signed } from "../../src/trust/membership.fixture.ts";
-import { attestedBy, executed, type Signer, sharedBy, signerOf, trustWorld } from "../../src/trust/trust.fixture.ts";
+import { attestedBy, executed, received, type Signer, sharedBy, signerOf, trustWorld } from "../../src/trust/trust.fixture.ts";
 import { Chance, stepSeed } from "../system/fuzz-random.ts";
 
 /** What the hostile members say and show. */
@@ -18,6 +18,8 @@ interface Attempt {
   readonly offered: SharedResult;
   /** What was passed on to the reader, as bytes. */
   readonly heard: readonly Uint8Array[];
+  /** What has got past who takes attestations in, as if one that is older or broken had. */
+  readonly slipped?: readonly Attestation[];
   /** Another state than that of the network: what hostile statements have made of it. */
   readonly state?: State;
 }
@@ -27,11 +29,15 @@ interface Case {
   readonly random: Chance;
   readonly good: Made;
   readonly poison: Made;
+  /** The poison, left by a tool at a door. */
+  readonly left: Made;
   /** Who owns too few domains, and whom they would like to have on their side. */
   readonly villain: Signer;
   readonly accomplice: Signer;
   readonly victim: Signer;
   readonly other: Signer;
+  /** Another machine of the reader's domain. */
+  readonly sister: Signer;
 }
 
 type Made = ReturnType<typeof executed>;
@@ -88,7 +94,8 @@ const USURPED: readonly State[] = [
 const signedBefore = new Generations<string, SharedResult>(4_096);
 
 function by(signer: Signer, made: Made, network = NETWORK): SharedResult {
-  const key = `${signer.attestationKey} ${made.manifest} ${made.result.outputs[0]?.digest} ${network}`;
+  const [first] = made.result.outputs;
+  const key = `${signer.attestationKey} ${made.manifest} ${first?.digest} ${first?.role} ${network}`;
   const known = signedBefore.get(key);
   if (known !== undefined) return known;
   const shared = sharedBy(network, signer, made);
@@ -352,17 +359,61 @@ const KINDS: Readonly<Record<string, (one: Case) => Attempt>> = {
   "an epoch of its own": inState(4, ({ poison }) => [said(PROVISIONAL, poison), said(REVOKED, poison)]),
 };
 
+/** Receipts: nobody's word about what comes of an action. */
+const RECEIPTS: typeof KINDS = {
+  "a receipt of its own": ({ villain, left }) => ({ offered: by(villain, left), heard: [] }),
+  "an honest member's receipt": ({ victim, left }) => ({ offered: by(victim, left), heard: [] }),
+  "the same receipt of every domain": ({ villain, victim, other, sister, left }) => ({
+    offered: by(victim, left),
+    heard: [],
+    slipped: [villain, other, sister].map((one) => said(one, left)),
+  }),
+  "a receipt of the reader's domain, where two must vouch for it": ({ sister, left }) => ({ offered: by(sister, left), heard: [] }),
+  "receipts as voices for what it has executed": ({ villain, victim, other, sister, poison, left }) => ({
+    offered: by(villain, poison),
+    heard: [],
+    slipped: [victim, other, sister].map((one) => said(one, left)),
+  }),
+  "a receipt as an execution": ({ villain, victim, poison, left }) => ({
+    offered: by(villain, poison),
+    heard: [bytesOf({ ...attestationLike(poison, by(victim, poison)), signature: by(victim, left).signature })],
+  }),
+  "an execution as a receipt of the reader's domain": ({ sister, good, left }) => ({
+    offered: { ...by(sister, left), signature: by(sister, good).signature },
+    heard: [],
+  }),
+  "on the way: a receipt called an object": ({ villain, victim, poison, left }) => {
+    const honest = by(victim, left);
+    const outputs = honest.result.outputs.map((one) => ({ ...one, role: "object" as const }));
+    const claim = claimIn({ ...honest, result: { ...honest.result, outputs } });
+    return {
+      offered: { ...honest, result: { ...honest.result, outputs } },
+      heard: [bytesOf(said(villain, poison))],
+      slipped: claim ? [claim] : [],
+    };
+  },
+  "on the way: an object called a receipt": ({ villain, victim, poison, left }) => {
+    const honest = by(victim, poison);
+    const posing = { ...left, execution: honest.execution, signature: honest.signature };
+    return { offered: posing, heard: [bytesOf(said(villain, poison))] };
+  },
+  "a receipt with an object beside it": ({ sister, left, poison }) => {
+    const outputs = [...left.result.outputs, ...poison.result.outputs];
+    return { offered: { ...by(sister, left), result: { ...left.result, outputs } }, heard: [] };
+  },
+};
+
 function flipped(bytes: Buffer, random: Chance): Buffer {
   const at = random.below(bytes.length);
   bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8));
   return bytes;
 }
 
-export const forgeryKinds: readonly string[] = Object.keys(KINDS);
+export const forgeryKinds: readonly string[] = [...Object.keys(KINDS), ...Object.keys(RECEIPTS)];
 
 /** Whether one attempt of a kind was believed: the same with the same seed and number. */
 export function forge(kind: string, seed: number, number: number): boolean {
-  const make = KINDS[kind];
+  const make = KINDS[kind] ?? RECEIPTS[kind];
   if (make === undefined) throw new Error(`no forgery ${kind}`);
   const random = new Chance(stepSeed(seed, number));
   const what = `work ${random.below(64)}`;
@@ -373,6 +424,8 @@ export function forge(kind: string, seed: number, number: number): boolean {
     random,
     good: executed(what, "good"),
     poison: executed(what, "poison"),
+    left: received(what, "poison"),
+    sister: WORLD.signers[0]?.[1] ?? STRANGER,
     villain: hostile[villain] ?? STRANGER,
     accomplice: hostile[(villain + 1) % hostile.length] ?? STRANGER,
     victim: random.pick(honest[at] ?? []),
@@ -382,15 +435,15 @@ export function forge(kind: string, seed: number, number: number): boolean {
 }
 
 /** As a node does with what it hears and with what it is offered. */
-function isBelieved({ offered, heard, state = LATER }: Attempt): boolean {
+function isBelieved({ offered, heard, slipped = [], state = LATER }: Attempt, takesReceipts = false): boolean {
   const claim = claimIn(offered);
   if (claim === undefined) return false;
   const members = { network: NETWORK, state };
   const known = heard
     .filter((bytes) => checkAttestation({ codec, members }, bytes).kind === "good")
     .map((bytes) => codec.decodeAttestation(bytes));
-  const reader: Reader = { policy: "team", self: FOUNDER?.keys.publicKey ?? "", state, discredited: new Set() };
-  return judge(reader, claim, () => known).kind === "believed";
+  const reader: Reader = { policy: "team", self: FOUNDER?.keys.publicKey ?? "", state, discredited: new Set(), takesReceipts };
+  return judge(reader, claim, () => [...known, ...slipped]).kind === "believed";
 }
 
 /** That the same poison is believed when two domains really sign it: what is counted above could be otherwise. */
@@ -408,4 +461,10 @@ export function isHonestBelieved(): boolean {
   const good = executed("work", "good");
   const { attestation } = attestationOf(NETWORK, by(other, good));
   return isBelieved({ offered: by(victim, good), heard: [bytesOf(attestation)] });
+}
+
+/** That a receipt of the reader's domain is taken where its owner says so: the signatures of those that are refused are good, too. */
+export function isReceiptTaken(): boolean {
+  const sister = WORLD.signers[0]?.[1];
+  return sister !== undefined && isBelieved({ offered: by(sister, received("work", "good")), heard: [] }, true);
 }
