@@ -108,6 +108,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     logs: { own: new LogFiles(join(directory, `${name}-log`)), mirrors: new LogFiles(join(directory, `${name}-witnessed`)) },
     recalled: () => undefined,
     speak: () => false,
+    doorsShare: () => "policy" as const,
     desk: { compile: nothing, act: nothing },
     capacity: { now: () => ({ slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
     toolchainOffer: () => Promise.resolve(undefined),

@@ -30,6 +30,8 @@ export interface Hours {
 }
 /** Who decides where work is done; docs/protocol/placement.md. */
 export type PlacementPattern = "hybrid" | "mesh" | "overlay";
+/** What doors have to do with other machines of the own trust domain; docs/doors.md. */
+export type DoorsShare = "off" | "policy" | "domain";
 /** Whose toolchains are taken without asking the user; docs/protocol/toolchains.md. */
 export type ToolchainsAccept = "domain" | "network" | "approved";
 
@@ -91,6 +93,8 @@ export interface Config {
   readonly doorsGrpcExecute: "on" | "off";
   /** Whether there is a socket for ccache's own protocol. */
   readonly doorsCcacheSocket: "on" | "off";
+  /** Whether what tools leave at doors goes to other machines of the own trust domain, and when theirs is taken here. */
+  readonly doorsShare: DoorsShare;
   /** A file with the token that tools have to show at doors; "": none. */
   readonly doorsTokenFile: string;
   /** Files in PEM: what doors show, its key, and who vouches for clients; "": none. */
@@ -159,6 +163,7 @@ const SETTINGS = {
   doorsGrpcListen: { name: "doors.grpc.listen", variable: "CAIRN_DOORS_GRPC_LISTEN", fallback: "off", read: doorListenText },
   doorsGrpcExecute: { name: "doors.grpc.execute", variable: "CAIRN_DOORS_GRPC_EXECUTE", fallback: "off", read: readSwitch },
   doorsCcacheSocket: { name: "doors.ccache.socket", variable: "CAIRN_DOORS_CCACHE_SOCKET", fallback: "off", read: readSwitch },
+  doorsShare: { name: "doors.share", variable: "CAIRN_DOORS_SHARE", fallback: "policy", read: oneOf(["off", "policy", "domain"]) },
   doorsTokenFile: { name: "doors.tokenFile", variable: "CAIRN_DOORS_TOKEN_FILE", fallback: "", read: filePath },
   doorsTlsCertificate: { name: "doors.tls.certificate", variable: "CAIRN_DOORS_TLS_CERTIFICATE", fallback: "", read: filePath },
   doorsTlsKey: { name: "doors.tls.key", variable: "CAIRN_DOORS_TLS_KEY", fallback: "", read: filePath },
@@ -197,6 +202,7 @@ const WANTS: Partial<Record<Key, string>> = {
   doorsGrpcListen: "off, or an address and a port such as 127.0.0.1:8338",
   doorsGrpcExecute: "on, off",
   doorsCcacheSocket: "on, off",
+  doorsShare: "off, policy, domain",
   doorsTokenFile: "the absolute path of a file",
   doorsTlsCertificate: "the absolute path of a file in PEM",
   doorsTlsKey: "the absolute path of a file in PEM",

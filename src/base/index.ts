@@ -12,6 +12,7 @@ export {
   type ConfigValue,
   checkSetting,
   type DirectoryKind,
+  type DoorsShare,
   type Hours,
   loadConfig,
   type PlacementPattern,

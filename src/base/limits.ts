@@ -744,6 +744,16 @@ export const limits = {
     zstdWindowLog: 23,
     /** Bodies that are unpacked at once, each with such a window. */
     unpackings: 16,
+    /** What tools have left here and is yet to be signed for other machines; what is asked of those at once. */
+    unsigned: 4_096,
+    asking: 256,
+    /** Other machines have so long to answer; then, to send what they have, by its size … */
+    answerMs: 1_000,
+    bringLeastMs: 5_000,
+    bringMostMs: 30_000,
+    bringBytesPerSecond: 4_194_304,
+    /** … and of one entry so much is brought. */
+    bringBytes: 2_147_483_648,
     /** The file with the token; one with certificates or a key. */
     tokenBytes: 4_096,
     pemBytes: 1_048_576,

@@ -10,6 +10,8 @@ import type { Paint } from "./terminal.ts";
 interface DoorRow {
   readonly door: string;
   readonly hits: number;
+  /** Of these, what tools have left at other machines. */
+  readonly others: number;
   readonly misses: number;
   readonly puts: number;
   readonly refused: number;
@@ -23,18 +25,21 @@ const NAME = /^door:([^:]+):/;
 export function doorLines(counters: Counters, paint: Paint): string[] {
   const rows = doorRows(counters);
   if (rows.length === 0) return [];
-  const heading = ["through the doors", "hits", "", "misses", "kept", "refused", "sent", "received"].map((text) => paint.dim(text));
-  const lines = rows.map(({ door, hits, misses, puts, refused, sentBytes, keptBytes }) => [
+  const heading = ["through the doors", "hits", "", "of others", "misses", "kept", "refused", "sent", "received"].map((text) =>
+    paint.dim(text),
+  );
+  const lines = rows.map(({ door, hits, others, misses, puts, refused, sentBytes, keptBytes }) => [
     door,
     count(hits),
     share(hits, hits + misses),
+    count(others),
     count(misses),
     count(puts),
     count(refused),
     bytes(sentBytes),
     bytes(keptBytes),
   ]);
-  return table([heading, ...lines], ["left", "right", "right", "right", "right", "right", "right", "right"]);
+  return table([heading, ...lines], ["left", "right", "right", "right", "right", "right", "right", "right", "right"]);
 }
 
 function doorRows(counters: Counters): DoorRow[] {
@@ -42,6 +47,15 @@ function doorRows(counters: Counters): DoorRow[] {
   return [...doors].toSorted().map((door) => {
     const at = (what: string): number => counters[`door:${door}:${what}`] ?? 0;
     const [hits, misses, puts] = [at("hit"), at("miss"), at("put")];
-    return { door, hits, misses, puts, refused: at("refused"), sentBytes: at("sent_bytes"), keptBytes: at("kept_bytes") };
+    return {
+      door,
+      hits,
+      others: at("others"),
+      misses,
+      puts,
+      refused: at("refused"),
+      sentBytes: at("sent_bytes"),
+      keptBytes: at("kept_bytes"),
+    };
   });
 }

@@ -12,6 +12,8 @@ export interface DoorEntry {
   readonly meta: Readonly<Record<string, string>>;
   /** When it came, ms since the epoch. */
   readonly at: number;
+  /** What the machine is called where a tool has left it; undefined: it was left here. */
+  readonly from?: string;
 }
 
 export interface DoorEntries {

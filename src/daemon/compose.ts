@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
-import { CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
+import { BazelResults, CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import { LocalExecutor, LocalToolchains, Programs, readOnlyHeaderSearch, SandboxExecutor, workPlaces } from "../exec/index.ts";
 import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness } from "../flows/index.ts";
 import {
@@ -34,6 +34,7 @@ import { holdLock } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { isOnBattery } from "./power.ts";
 import { prepareHome } from "./prepare-home.ts";
+import { Receipts } from "./receipts.ts";
 import { sandboxOptions, sandboxPlace } from "./sandbox-home.ts";
 import { removeLeftovers, SandboxHold, setLeftoversAside } from "./sandbox-leftovers.ts";
 import { Seldom } from "./seldom.ts";
@@ -161,6 +162,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         localTrees: { store, pins, kept: keptTrees, isQuiet: () => flow.quiet, capacityBytes: config.storeCapacityBytes },
         recalled,
         speak: (action) => flow.speak(action),
+        doorsShare: () => receipts.share,
         projectOf: (path) => flow.projectOf(path),
         desk: worker,
         capacity: {
@@ -195,6 +197,24 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       isStarting: () => network.isStarting,
       random: () => randomInt(CHANCES) / CHANCES,
     }),
+  );
+  const doorEntries = new SqliteDoorEntries({ database, blobs: store });
+  const bazelResults = new BazelResults({ store, entries: doorEntries, now });
+  const receipts: Receipts = stack.use(
+    new Receipts(
+      {
+        entries: doorEntries,
+        store,
+        index,
+        network: () => network.receipts,
+        isStarting: () => network.isStarting,
+        named: (door, entry, signal) => bazelResults.named(door, entry, signal),
+        nameOf: (signer) => network.nameOf(signer),
+        log,
+        now: () => performance.now(),
+      },
+      { share: config.doorsShare },
+    ),
   );
   const helpers = (): Helpers | undefined => {
     const { workers, placement } = network;
@@ -270,7 +290,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     new Doors(
       {
         store,
-        entries: new SqliteDoorEntries({ database, blobs: store }),
+        entries: receipts,
+        shared: () => receipts.shared,
         execution: { runner: actions, root: workPlaces.inputs },
         statistics,
         log,
@@ -284,6 +305,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       load: () => loadConfig(home.configFile, env),
       changed: (now) => {
         sharedWork.follow(now);
+        receipts.follow(now.doorsShare);
         void doors.follow(now);
         network.follow({ pattern: now.placementPattern, healthCheckMs: now.placementHealthCheckMs }, now.workWith);
         worker.changed();

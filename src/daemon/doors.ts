@@ -36,12 +36,15 @@ import type { Statistics } from "../flows/index.ts";
 import { loadRemoteCodec } from "../wire/index.ts";
 import { readTls, type TlsSettings } from "./door-tls.ts";
 import { countOutsideMemoryWithHeap } from "./outside-memory.ts";
+import type { SharedDoors } from "./receipts.ts";
 import { bindable, privateName, publish, removeStale } from "./socket-path.ts";
 import { version } from "./version.ts";
 
 export interface DoorsParts {
   readonly store: ArtifactStore & RemoteStore;
   readonly entries: DoorEntries;
+  /** How what is left here is shared; undefined in no network. */
+  readonly shared?: () => SharedDoors | undefined;
   /** Where actions of build tools run. */
   readonly execution: RemoteExecutor;
   readonly statistics: Pick<Statistics, "count">;
@@ -149,7 +152,9 @@ export class Doors implements AsyncDisposable {
   }
 
   checks(): DoorCheck[] {
-    return [...this.#doors.map(checkOpen), ...this.#book.seen().map((seen) => checkSeen(seen, this.#parts.now()))];
+    const shared = this.#doors.length === 0 ? undefined : this.#parts.shared?.();
+    const sharing = shared === undefined ? [] : [checkShared(shared)];
+    return [...this.#doors.map(checkOpen), ...sharing, ...this.#book.seen().map((seen) => checkSeen(seen, this.#parts.now()))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -264,6 +269,29 @@ function checkOpen({ name, host, opened, why }: Door): DoorCheck {
       ? "cairn config set doors.ccache.socket off   closes it for good"
       : `cairn config set doors.${name}.listen 127.0.0.1:${DOORS[name].port}   or another address, or off`;
   return { check, ok: false, detail: `not open: ${why}`, advice };
+}
+
+function checkShared({ kind, brought, signed }: SharedDoors): DoorCheck {
+  const check = "doors and other machines";
+  const moved = `since the start ${signed} entries were signed for them, and ${brought} came from them`;
+  switch (kind) {
+    case "off":
+      return {
+        check,
+        ok: true,
+        detail: "nothing that tools leave here goes to other machines, and nothing of theirs is taken (doors.share off)",
+      };
+    case "taken":
+      return { check, ok: true, detail: `what tools leave here is for all machines of this domain; ${moved}` };
+    case "not-taken":
+      return {
+        check,
+        ok: true,
+        detail: `nothing that tools have left at other machines is taken: it was received, not executed, and more domains than one are wanted; ${moved}`,
+        advice:
+          "cairn config set doors.share domain   takes what machines of this domain have, unless the network demands more (cairn policy)",
+      };
+  }
 }
 
 function checkSeen({ door, requests, refused, lastAt, lastRefusal }: DoorSeen, now: number): DoorCheck {

@@ -7,6 +7,7 @@ import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Exchange, LocalStore, ResultIndex, SharedResult, Shelf, Wish } from "../contracts/index.ts";
 import { isOfItsAction } from "../flows/index.ts";
+import { isReceipt } from "../trust/index.ts";
 import type { KeepItem, KeepVerdict } from "../wire/index.ts";
 
 export interface KeeperParts {
@@ -73,7 +74,9 @@ export class Keeper implements Disposable {
   /** What is here of an action already stays as it is, whoever offers something else. */
   #isWanted(shared: SharedResult): boolean {
     const { index, isBelieved } = this.#parts;
-    return isOfItsAction(shared) && index.result(shared.entry.action) === undefined && isBelieved(shared);
+    return (
+      isOfItsAction(shared) && !isReceipt(shared.result.outputs) && index.result(shared.entry.action) === undefined && isBelieved(shared)
+    );
   }
 
   async #fetch(from: Key, wanted: readonly SharedResult[], signal: AbortSignal): Promise<KeepVerdict> {

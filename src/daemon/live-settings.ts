@@ -11,6 +11,7 @@ const LIVE: readonly string[] = [
   "doors.ccache.socket",
   "doors.grpc.listen",
   "doors.grpc.execute",
+  "doors.share",
   "doors.tokenFile",
   "doors.tls.certificate",
   "doors.tls.key",

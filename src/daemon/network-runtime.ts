@@ -10,6 +10,7 @@ import {
   CairnError,
   type Digest,
   type DirectoryKind,
+  type DoorsShare,
   type InvitationLine,
   type JoinRequest,
   type Key,
@@ -127,6 +128,7 @@ export interface RuntimeParts {
   readonly recalled: (action?: Digest) => void;
   /** Members differ about what came of an action: this node is to execute it, too, if it can. */
   readonly speak: (action: Digest) => boolean;
+  readonly doorsShare: () => DoorsShare;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
@@ -260,7 +262,22 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** @throws {CairnError} network-unavailable, network-damaged */
   static async start(
-    { log, kept, work, shelf, known, logs: files, local, localTrees, recalled, speak, desk, capacity, toolchainOffer }: RuntimeParts,
+    {
+      log,
+      kept,
+      work,
+      shelf,
+      known,
+      logs: files,
+      local,
+      localTrees,
+      recalled,
+      speak,
+      doorsShare,
+      desk,
+      capacity,
+      toolchainOffer,
+    }: RuntimeParts,
     {
       identity,
       listen,
@@ -352,6 +369,7 @@ export class NetworkRuntime implements AsyncDisposable {
       local,
       recalled,
       speak,
+      doorsShare,
       kept,
       reputations,
       statements: () => membership.statements().map(({ bytes }) => bytes),

@@ -3,7 +3,16 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Digest, type DirectoryKind, Generations, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import {
+  type Digest,
+  type DirectoryKind,
+  type DoorsShare,
+  Generations,
+  type Key,
+  type Log,
+  limits,
+  type SharingPolicy,
+} from "../base/index.ts";
 import type {
   Attestation,
   BlobSwarm,
@@ -36,6 +45,8 @@ import {
   claimIn,
   domainsOf,
   isAttested,
+  isKin,
+  isReceipt,
   judge,
   type KeyPair,
   type Members,
@@ -46,6 +57,7 @@ import {
   reproduction,
   type State,
   signerIn,
+  takesReceipts,
   voiceOf,
 } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -56,6 +68,7 @@ import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
+import type { ReceiptNetwork } from "./receipts.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import { Rounds } from "./rounds.ts";
 import { Samples } from "./samples.ts";
@@ -89,6 +102,8 @@ export interface NetworkSharingParts {
   readonly recalled: (action?: Digest) => void;
   /** See Verifying.speak. */
   readonly speak: (action: Digest) => boolean;
+  /** How doors share what tools leave there. */
+  readonly doorsShare: () => DoorsShare;
   readonly kept: EvidenceStore;
   readonly reputations: Reputations;
   /** All signed statements of the network. */
@@ -117,7 +132,7 @@ export interface NetworkSharingOptions {
   readonly directory: DirectoryKind | "auto";
 }
 
-export class NetworkSharing implements SharingNetwork, Disposable {
+export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposable {
   readonly share: Share;
   /** The same, but for large blobs. */
   readonly exchange: Exchange;
@@ -144,7 +159,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
     const desk = new AttestationDesk(parts);
-    const share = await Share.start({ ...parts, attestations: desk, now: () => performance.now() });
+    const shelfFor = (member: Key): Shelf => shownTo(parts.shelf, (shared) => sharing.#mayHave(member, shared));
+    const share = await Share.start({ ...parts, shelfFor, attestations: desk, now: () => performance.now() });
     const talk: RoundTalk = await RoundTalk.start({
       ...parts,
       takePart: (from, question) => sharing.#rounds.takePart(from, question),
@@ -311,6 +327,27 @@ export class NetworkSharing implements SharingNetwork, Disposable {
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
 
+  /** Receipts are told to nobody: who wants one asks, and is of the own domain. */
+  keepReceipts(receipts: readonly SharedResult[]): void {
+    this.shelf.put(receipts);
+  }
+
+  get takesReceipts(): boolean {
+    const { state, self } = this.#parts.members;
+    return state !== undefined && this.#parts.doorsShare() !== "off" && takesReceipts(this.#reader(self, state));
+  }
+
+  isKin(key: Key): boolean {
+    const { state, self } = this.#parts.members;
+    const member = state?.members.get(key);
+    return state !== undefined && member?.standing === "active" && isKin({ self, state }, member);
+  }
+
+  /** What tools leave here is for machines of the own domain alone, and for none where doors do not share. */
+  #mayHave(member: Key, { result }: SharedResult): boolean {
+    return !isReceipt(result.outputs) || (this.#parts.doorsShare() !== "off" && this.isKin(member));
+  }
+
   /** This node has executed and signed it. */
   #tell(made: readonly SharedResult[]): void {
     this.#desk.attested(made);
@@ -416,7 +453,8 @@ export class NetworkSharing implements SharingNetwork, Disposable {
   }
 
   #reader(self: Key, state: State): Reader {
-    return { policy: this.#own, self, state, discredited: this.convictions.discredited };
+    const ownReceipts = this.#parts.doorsShare() === "domain";
+    return { policy: this.#own, self, state, discredited: this.convictions.discredited, takesReceipts: ownReceipts };
   }
 
   askFirst(holders: readonly Key[]): readonly Key[] {
@@ -481,6 +519,17 @@ export class NetworkSharing implements SharingNetwork, Disposable {
 
 /** Whoever let somebody work for it believes that one. */
 const ASKED_FOR: Judged = { kind: "believed", tier: "speculative", domains: [], oneOf: 1 };
+
+/** What a member gets to see of the shelf. */
+function shownTo(shelf: Shelf, isShown: (shared: SharedResult) => boolean): Shelf {
+  return {
+    manifests: () => shelf.manifests(),
+    onChange: (listener) => shelf.onChange(listener),
+    results: (manifest) => shelf.results(manifest).filter(isShown),
+    following: (manifest, most) => shelf.following(manifest, most),
+    blob: (digest, signal) => shelf.blob(digest, signal),
+  };
+}
 
 function askedForKey({ entry, execution }: SharedResult): string {
   return `${entry.action} ${execution.signer}`;

@@ -24,6 +24,7 @@ import type { Challenger, NetworkRuntime, NetworkSettings, RuntimeParts, Signer,
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
 import type { Work } from "./presence.ts";
+import type { ReceiptNetwork } from "./receipts.ts";
 import type { SharingNetwork } from "./sharing.ts";
 import type { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";
@@ -50,6 +51,7 @@ export interface NetworkServiceParts {
   /** Called when results are gone that may have been served before. */
   readonly recalled: (action?: Digest) => void;
   readonly speak: RuntimeParts["speak"];
+  readonly doorsShare: RuntimeParts["doorsShare"];
   /** What the project demands that a file belongs to. */
   readonly projectOf: (path: string) => ProjectPolicy;
   /** Who does what members ask for. */
@@ -184,6 +186,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   /** What sharing needs of the network; undefined while this node is in none. */
   get sharing(): SharingNetwork | undefined {
+    return this.#running?.runtime.sharing;
+  }
+
+  /** What doors need of it to share what tools leave there; the same. */
+  get receipts(): ReceiptNetwork | undefined {
     return this.#running?.runtime.sharing;
   }
 

@@ -21,6 +21,7 @@ import type {
   StoredResult,
   Voucher,
 } from "../contracts/index.ts";
+import { isReceipt } from "../trust/index.ts";
 import { Ahead } from "./ahead.ts";
 
 /** What a network does for it while this node is in one. Loaded with the network's libraries; see network-runtime.ts. */
@@ -212,7 +213,9 @@ export class SharingService implements Sharing, AsyncDisposable {
     const { shared: all, blobs } = given ?? NOTHING;
     const from = [giver, ...holders.filter((other) => other !== giver)];
     return all.flatMap((shared) => {
-      const believed = shared.manifest === manifest ? this.#believed(network, shared, project) : undefined;
+      // What was only received is for who asks for that: see receipts.ts.
+      const isAnswer = shared.manifest === manifest && !isReceipt(shared.result.outputs);
+      const believed = isAnswer ? this.#believed(network, shared, project) : undefined;
       if (believed === undefined) return [];
       this.#along.set(shared, blobs);
       const { domains, tier, oneOf } = believed;
@@ -379,7 +382,7 @@ function inputsOf(inputs: readonly ManifestInput[]): Digest {
 }
 
 /** @throws the signal's reason, when it aborts first */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });

@@ -6,7 +6,7 @@
  */
 import { limits } from "../base/index.ts";
 import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
-import { loadRemoteCodec } from "../wire/index.ts";
+import { type BlobName, loadRemoteCodec } from "../wire/index.ts";
 import { RemoteBlobs, type RemoteStore } from "./remote-blobs.ts";
 import { RemoteResults } from "./remote-results.ts";
 
@@ -35,6 +35,14 @@ export class BazelResults {
     const read = await this.#parts.store.read(entry.blob, signal);
     this.#results ??= this.#load();
     return read.kind === "hit" && (await (await this.#results).isWholeOrOther(read.bytes, signal));
+  }
+
+  /** Blobs that an entry of a door names, all of which are here, as far as they can be told to others; undefined where one is not. */
+  async named(door: string, entry: DoorEntry, signal: AbortSignal): Promise<readonly BlobName[] | undefined> {
+    if (door !== DOOR || entry.size > limits.remoteExecution.resultBytes) return [];
+    const read = await this.#parts.store.read(entry.blob, signal);
+    this.#results ??= this.#load();
+    return read.kind === "hit" ? (await this.#results).blobsIn(read.bytes, signal) : undefined;
   }
 
   async #load(): Promise<RemoteResults> {

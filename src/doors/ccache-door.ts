@@ -109,7 +109,7 @@ export class CcacheDoor implements AsyncDisposable {
     const { store, entries, book } = this.#parts;
     const entry = await entries.find(DOOR, key, signal);
     await using sending = entry === undefined ? undefined : await store.send(entry.blob, undefined, signal);
-    book.note(DOOR, sending === undefined ? "miss" : "hit", key, sending?.size);
+    book.note(DOOR, sending === undefined ? "miss" : "hit", key, sending?.size, entry?.from);
     if (sending === undefined) return await say(NOOP, socket);
     await say(Buffer.concat([OK, numberOf(sending.size)]), socket);
     await pour(sending.bytes, socket);

@@ -35,12 +35,13 @@ export class DoorBook {
     this.#parts = parts;
   }
 
-  /** @param bytes of content, sent or kept */
-  note(door: string, event: Exclude<DoorEvent, "refused">, key: string, bytes = 0): void {
+  /** @param bytes of content, sent or kept @param from the machine where a tool has left it; "": this one */
+  note(door: string, event: Exclude<DoorEvent, "refused">, key: string, bytes = 0, from = ""): void {
     this.#at(door).lastRefusal = "";
     const moved = event === "hit" ? { [`door:${door}:sent_bytes`]: bytes } : event === "put" ? { [`door:${door}:kept_bytes`]: bytes } : {};
-    this.#parts.statistics.count({ [`door:${door}:${event}`]: 1, ...moved });
-    this.#parts.log.event("debug", `door.${event}`, { door, key, bytes });
+    const others = event === "hit" && from !== "" ? { [`door:${door}:others`]: 1 } : {};
+    this.#parts.statistics.count({ [`door:${door}:${event}`]: 1, ...moved, ...others });
+    this.#parts.log.event("debug", `door.${event}`, { door, key, bytes, ...(from === "" ? {} : { from }) });
   }
 
   refused(door: string, why: string): void {

@@ -107,7 +107,7 @@ export class HttpArtifacts {
     if (size <= limits.doors.smallBytes && !isPacked) {
       const read = size === 0 ? EMPTY_READ : await store.read(blob, signal);
       if (read.kind === "miss") return false;
-      book.note(dialect.name, "hit", nameOf(target), range?.length ?? size);
+      book.note(dialect.name, "hit", nameOf(target), range?.length ?? size, entry.from);
       response
         .writeHead(status, headers)
         .end(range === undefined ? read.bytes : read.bytes.subarray(range.from, range.from + range.length));
@@ -115,7 +115,7 @@ export class HttpArtifacts {
     }
     await using sending = await store.send(blob, range, signal);
     if (sending === undefined) return false;
-    book.note(dialect.name, "hit", nameOf(target), range?.length ?? size);
+    book.note(dialect.name, "hit", nameOf(target), range?.length ?? size, entry.from);
     response.writeHead(status, headers);
     if (await pour(isPacked ? compressed(sending.bytes) : sending.bytes, response)) response.end();
     return true;

@@ -146,7 +146,7 @@ class Conversation {
     const { socket, signal } = this.#client;
     const entry = await this.#find(key);
     await using sending = entry === undefined ? undefined : await store.send(entry.blob, undefined, signal);
-    book.note(DOOR, sending === undefined ? "miss" : "hit", key, sending?.size);
+    book.note(DOOR, sending === undefined ? "miss" : "hit", key, sending?.size, entry?.from);
     if (sending === undefined) return await this.#say(this.#nothing);
     await this.#say(`$${sending.size}\r\n`);
     if (await pour(sending.bytes, socket)) await this.#say("\r\n");

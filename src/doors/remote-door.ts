@@ -163,10 +163,10 @@ export class RemoteDoor implements AsyncDisposable {
       GetActionResult: calls.unary(async (asked: Get, signal) => {
         const action = this.#blobs.name(asked.actionDigest);
         const inline = { stdout: asked.inlineStdout, stderr: asked.inlineStderr };
-        const result = await this.#results.find(asked.instanceName, action, inline, signal);
-        book.note(DOOR, result === undefined ? "miss" : "hit", action.digest);
-        if (result === undefined) throw new RemoteFailure("notFound", "no result of this action is here with all that it names");
-        return result;
+        const found = await this.#results.find(asked.instanceName, action, inline, signal);
+        book.note(DOOR, found === undefined ? "miss" : "hit", action.digest, 0, found?.from);
+        if (found === undefined) throw new RemoteFailure("notFound", "no result of this action is here with all that it names");
+        return found.result;
       }),
       UpdateActionResult: calls.unary(async ({ instanceName, actionDigest, actionResult }: Update) => {
         if (actionResult === undefined) throw new RemoteFailure("invalidArgument", "there is no result");

@@ -70,7 +70,7 @@ export class RemoteOperations implements AsyncDisposable {
     const { results, actions, codec } = this.#parts;
     const found = skipCache ? undefined : await results.find(instance, action, { stdout: false, stderr: false }, signal);
     if (found !== undefined) {
-      const response = { result: found, cachedResult: true, status: { code: codes.ok } };
+      const response = { result: found.result, cachedResult: true, status: { code: codes.ok } };
       return send(codec.operationOf(`operations/${randomUUID()}`, action, codec.ExecutionStage.COMPLETED, response));
     }
     const key = `${instance}/${action.digest}`;

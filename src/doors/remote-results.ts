@@ -24,6 +24,12 @@ export interface Inline {
   readonly stderr: boolean;
 }
 
+export interface FoundResult {
+  readonly result: RemoteResult;
+  /** See {@link DoorEntry.from}. */
+  readonly from: string | undefined;
+}
+
 /** Results of Bazel are the same by whichever door they come. */
 const DOOR = "bazel-ac";
 const { resultBytes, treeBytes, inlineBytes, stepsAtOnce } = limits.remoteExecution;
@@ -36,7 +42,7 @@ export class RemoteResults {
   }
 
   /** @returns undefined where there is none, or something that it names is not here */
-  async find(instance: string, action: BlobName, inline: Inline, signal: AbortSignal): Promise<RemoteResult | undefined> {
+  async find(instance: string, action: BlobName, inline: Inline, signal: AbortSignal): Promise<FoundResult | undefined> {
     const { entries, blobs } = this.#parts;
     const entry = await entries.find(DOOR, keyOf(instance, action), signal);
     if (entry === undefined) return undefined;
@@ -47,7 +53,7 @@ export class RemoteResults {
     if (result === undefined) return undefined;
     if (inline.stdout) result.stdoutRaw = (await this.#printed(result.stdoutDigest, signal)) ?? result.stdoutRaw;
     if (inline.stderr) result.stderrRaw = (await this.#printed(result.stderrDigest, signal)) ?? result.stderrRaw;
-    return result;
+    return { result, from: entry.from };
   }
 
   /**
@@ -73,6 +79,23 @@ export class RemoteResults {
       if (isOther(error)) return true;
       throw error;
     }
+  }
+
+  /** Blobs that a result names, as far as they can be told to others; none of what is no result, and undefined where one is not here. */
+  async blobsIn(bytes: Uint8Array, signal: AbortSignal): Promise<readonly BlobName[] | undefined> {
+    const names: BlobName[] = [];
+    let looked = 0;
+    try {
+      for await (const name of this.#named(this.#parts.codec.readResult(bytes), signal)) {
+        if (name === undefined || !this.#parts.blobs.isHere(name)) return undefined;
+        if (names.length <= limits.sharedOutputs) names.push(name);
+        if (++looked % stepsAtOnce === 0) await otherWork(undefined, { signal });
+      }
+    } catch (error) {
+      if (!isOther(error)) throw error;
+      return [];
+    }
+    return names;
   }
 
   /** Other tools may keep under such a key, by HTTP, what is no result at all. */

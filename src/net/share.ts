@@ -36,6 +36,8 @@ export interface ShareNetwork {
 export interface ShareParts {
   readonly network: ShareNetwork;
   readonly shelf: Shelf;
+  /** What of it a member may see; without it, all. */
+  readonly shelfFor?: (member: Key) => Shelf;
   readonly attestations: AttestationSet;
   readonly codec: NetworkCodec;
   readonly log: Log;
@@ -201,7 +203,8 @@ export class Share implements Exchange, Disposable {
 
   #adopt(channel: FrameChannel, direction: "inbound" | "outbound"): void {
     const { key } = channel;
-    const { shelf, codec, now, log, lanes } = this.#parts;
+    const { shelf: whole, shelfFor, codec, now, log, lanes } = this.#parts;
+    const shelf = shelfFor?.(key) ?? whole;
     if (this.#isOver) return channel.end("this node stops");
     this.#members.get(key)?.end("replaced");
     this.#summaries.forget(key);

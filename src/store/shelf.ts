@@ -35,6 +35,10 @@ export interface SqliteShelfOptions {
 
 /** Requests that led to the same output and are looked at: an empty file has many. */
 const MANIFESTS_OF_OUTPUT = 16;
+/** Rows in which what was put after a result is looked for: what tools leave at doors may lie between. */
+const FOLLOWING_ROWS = 1_024;
+/** Where an execution names its compiler, a receipt has zeros; it is told to nobody who has not asked for it. */
+const EXECUTED = "toolchain <> zeroblob(32)";
 /** Rows looked at in one step of recalling: forgetting so many results takes some 10 ms. */
 const RECALL_STEP = 64;
 /** Where there are too many, those used least lately go among so many that were put first, … */
@@ -67,9 +71,9 @@ export class SqliteShelf implements Shelf, Disposable {
     return rows.map((row) => textAt(row, 0));
   }
 
-  /** The same for who must not take a failing database for the end. @throws {CairnError} */
+  /** The same, receipts too, for who must not take a failing database for the end. @throws {CairnError} */
   manifestsToJudge(manifest: Digest, most: number): Digest[] {
-    const rows = this.#parts.database.demand("manifests", () => this.#sql.manifestsAfter.all(toBytes(manifest), most));
+    const rows = this.#parts.database.demand("manifests", () => this.#sql.allAfter.all(toBytes(manifest), most));
     return rows.map((row) => textAt(row, 0));
   }
 
@@ -283,9 +287,12 @@ function statements(database: Database) {
     setNetwork: database.statement("INSERT INTO attested_network (network) VALUES (?)"),
     manifests: database.statement(`SELECT DISTINCT ${named("manifest")} FROM attestations`),
     manifestsAfter: database.statement(`SELECT DISTINCT ${named("manifest")} FROM entries WHERE manifest > ?
+      AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id AND ${EXECUTED}) ORDER BY manifest LIMIT ?`),
+    allAfter: database.statement(`SELECT DISTINCT ${named("manifest")} FROM entries WHERE manifest > ?
       AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id) ORDER BY manifest LIMIT ?`),
-    following: database.statement(`SELECT ${named("manifest")} FROM attestations
-      WHERE entry > (SELECT max(id) FROM entries WHERE manifest = ?) GROUP BY entry ORDER BY entry LIMIT ?`),
+    following: database.statement(`SELECT ${named("manifest")} FROM attestations,
+      (SELECT max(id) AS last FROM entries WHERE manifest = ?)
+      WHERE entry > last AND entry <= last + ${FOLLOWING_ROWS} AND ${EXECUTED} GROUP BY entry ORDER BY entry LIMIT ?`),
     ofManifest: database.statement(`SELECT entries.id, ${named("action")}, ${named("signer")}, ${named("held")}, ${named("toolchain")},
       started, ended, compile_ms, cpu_ms, signature, attestations.crc FROM entries
       JOIN results ON results.id = entries.result JOIN attestations ON attestations.entry = entries.id WHERE entries.manifest = ?`),

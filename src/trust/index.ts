@@ -26,7 +26,7 @@ export { type Convicted, type EvidenceCodec, type EvidenceRead, evidenceOf, type
 export { type ForkEvidenceRead, forkEvidenceOf, isForkEvidence, type NoForkEvidence, readForkEvidence } from "./fork-evidence.ts";
 export { compareHead, type Fork, isFork, type KnownLog } from "./forks.ts";
 export { type Ballot, Governance } from "./governance.ts";
-export { type Doubt, domainsOf, judge, type Reader } from "./judge.ts";
+export { type Doubt, domainsOf, judge, type Reader, takesReceipts } from "./judge.ts";
 export { invitationKeyPair, isSigned, type KeyPair, keyPairFromSeed, makeIdentity } from "./keys.ts";
 export { type LogEntry, logEntryOf, readLogEntry, writeLogEntry } from "./log-entries.ts";
 export { type LogProofRead, type NoLogProof, readLogProof, writeLogProof } from "./log-proof.ts";
@@ -37,7 +37,7 @@ export { keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { auditUnder, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
 export { Proven } from "./proven.ts";
-export { isReceipt, NO_TOOLCHAIN } from "./receipts.ts";
+export { isKin, isReceipt, NO_TOOLCHAIN } from "./receipts.ts";
 export { Repeats } from "./repeats.ts";
 export { type Reproduction, reproduction } from "./reproduced.ts";
 export { askingOrder, Reputation, type Weights } from "./reputation.ts";

@@ -8,7 +8,7 @@ import { type Key, limits, type SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { isOfCommand, verifiedId } from "./attestation.ts";
 import { sharingUnder } from "./policy.ts";
-import { isReceipt, takesReceiptsOf } from "./receipts.ts";
+import { isKin, isReceipt } from "./receipts.ts";
 import { countedDomain, countsFor, type Member, type State, signerIn } from "./state.ts";
 import { addsVoice, answersOf, claimKey, findingOf, outcomeKey, voiceOf } from "./tally.ts";
 
@@ -82,9 +82,7 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
   const needed = domainsNeeded(state, policy);
   const forTeam = domainsNeeded(state, "team");
   if (isReceipt(claim.outputs)) {
-    const everywhere = domainsNeeded(state, state.policy.rules.sharing ?? "speculative");
-    if (!takesReceiptsOf({ ...reader, takesOwnDomains: reader.takesReceipts === true }, member, { here: needed, everywhere }))
-      return refused("received");
+    if (!isKin(reader, member) || !takesReceipts(reader)) return refused("received");
     return { kind: "believed", tier: tierOf(state, 1), member, certificate: [claim] };
   }
   const counts = countsFor(state, member.key, self);
@@ -101,6 +99,15 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
   if (vouching.length < needed || (needed > 1 && certificate.length < needed))
     return { kind: "refused", why: "too-few-domains", domains: certificate.length, needed };
   return { kind: "believed", tier: tierOf(state, certificate.length), member, certificate: vouching };
+}
+
+/** Whether receipts of the reader's own domain are taken: where one domain is enough, or where the owner says so and nobody else demands more. */
+export function takesReceipts({ state, policy, project, takesReceipts: isWanted }: Omit<Reader, "self" | "discredited">): boolean {
+  const { rules } = state.policy;
+  const held = sharingUnder(rules, policy, project);
+  if (held === "self") return false;
+  const demanded = sharingUnder(rules, "speculative", project);
+  return domainsNeeded(state, held) === 1 || (isWanted === true && domainsNeeded(state, demanded) === 1);
 }
 
 /** How many domains must vouch for what this node has not executed. More than there are: its own work alone is believed then. */

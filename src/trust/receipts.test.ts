@@ -166,11 +166,7 @@ test("in a network of one domain, that one's are taken where policy is content w
   assert.equal(verdictOf({ ...of, self: "" }, claim), "received", "whoever was put out has no domain");
   const { state } = alone.membership;
   assert.ok(state !== undefined);
-  assert.equal(
-    verdictOf({ ...of, state }, receipt(guest, "good", state.network)),
-    "received",
-    "not admitted yet",
-  );
+  assert.equal(verdictOf({ ...of, state }, receipt(guest, "good", state.network)), "received", "not admitted yet");
 });
 
 test("what the network demands of all machines no owner can undo", () => {

@@ -33,18 +33,7 @@ export function isReceiptShaped({
   return hasNames && isBlank && outputs.every(({ role, template }) => role === "received" && !template);
 }
 
-/**
- * Whether a reader takes that member's receipts.
- *
- * @param needed how many domains must vouch for a result by the reader's policy, and how many by the network's alone
- */
-export function takesReceiptsOf(
-  { self, state, takesOwnDomains }: { readonly self: Key; readonly state: State; readonly takesOwnDomains: boolean },
-  member: Member,
-  needed: { readonly here: number; readonly everywhere: number },
-): boolean {
-  const own = state.members.get(self)?.domain;
-  // Who was let in a moment ago may be several at once.
-  if (member.domain !== own || member.epoch === undefined) return false;
-  return needed.here === 1 || (takesOwnDomains && needed.everywhere === 1);
+/** Whether a member is of the reader's trust domain, by an epoch: who was let in a moment ago may be several at once. */
+export function isKin({ self, state }: { readonly self: Key; readonly state: State }, member: Member): boolean {
+  return member.domain === state.members.get(self)?.domain && member.epoch !== undefined;
 }

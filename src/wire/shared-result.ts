@@ -12,7 +12,13 @@ export const SIGNATURE_BYTES = 64;
 /** Of a Date, in ms. */
 const MOST_TIME = 8_640_000_000_000_000n;
 
-const ROLES = { object: Role.OBJECT, written: Role.WRITTEN, depfile: Role.DEPFILE, outcome: Role.OUTCOME, received: Role.RECEIVED } as const;
+const ROLES = {
+  object: Role.OBJECT,
+  written: Role.WRITTEN,
+  depfile: Role.DEPFILE,
+  outcome: Role.OUTCOME,
+  received: Role.RECEIVED,
+} as const;
 
 export function encodeSharedResult(shared: SharedResult): Uint8Array {
   const { manifest, entry, result, execution, signature } = shared;

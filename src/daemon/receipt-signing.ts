@@ -1,0 +1,125 @@
+/**
+ * Signs what tools leave at doors, off the path of those who leave it: soon, many together, and the last of what comes under one key.
+ *
+ * Knows: what waits. Does not know: doors, or who asks for it.
+ */
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { type Digest, type Log, limits } from "../base/index.ts";
+import type { DoorEntry, ResultIndex, SharedResult } from "../contracts/index.ts";
+import { type DoorKey, manifestOf, type NamedBlob, receiptOf } from "./receipt-form.ts";
+import type { Unsigned } from "./sharing.ts";
+
+/** What a network does for it while this node is in one. */
+export interface SigningNetwork {
+  /** Undefined where it is too large to travel. */
+  sign(unsigned: Unsigned): SharedResult | undefined;
+  /** Puts what this node has signed on the shelf. */
+  keepReceipts(receipts: readonly SharedResult[]): void;
+}
+
+export interface ReceiptSigningParts {
+  readonly index: Pick<ResultIndex, "add">;
+  /** Undefined while this node is in no network. */
+  readonly network: () => SigningNetwork | undefined;
+  /** Whether that may change soon by itself. */
+  readonly isStarting: () => boolean;
+  /** Blobs that an entry of a door speaks of, all of which are here; undefined where one is not. */
+  readonly named: (door: string, entry: DoorEntry, signal: AbortSignal) => Promise<readonly NamedBlob[] | undefined>;
+  /** Whether all that a receipt names is here. */
+  readonly isWhole: (shared: SharedResult) => boolean;
+  readonly log: Log;
+}
+
+interface Left extends DoorKey {
+  readonly entry: DoorEntry;
+}
+
+const AT_ONCE = 64;
+const EVERY_MS = 250;
+
+export class ReceiptSigning implements AsyncDisposable {
+  readonly #parts: ReceiptSigningParts;
+  /** By what it is found. */
+  readonly #waiting = new Map<Digest, Left>();
+  readonly #stop = new AbortController();
+  #working: Promise<void> | undefined; // Never rejects.
+  #signed = 0;
+
+  constructor(parts: ReceiptSigningParts) {
+    this.#parts = parts;
+  }
+
+  /** How many were signed. */
+  get signed(): number {
+    return this.#signed;
+  }
+
+  /** A tool has left something here. Returns at once. */
+  left(left: Left): void {
+    const { network, isStarting, log } = this.#parts;
+    if (network() === undefined && !isStarting()) return;
+    const manifest = manifestOf(left);
+    // What came under the same key before need not be signed any more.
+    this.#waiting.delete(manifest);
+    if (this.#waiting.size >= limits.doors.unsigned) return this.#notShared(left, "too-many-wait");
+    this.#waiting.set(manifest, left);
+    this.#working ??= this.#work()
+      .catch((error: unknown) => log.event("warn", "sharing.not-signed", { error: String(error) }))
+      .finally(() => {
+        this.#working = undefined;
+      });
+  }
+
+  /** It was deleted before it was signed. */
+  forget(manifest: Digest): void {
+    this.#waiting.delete(manifest);
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    const { network: running, isStarting } = this.#parts;
+    while (this.#waiting.size > 0) {
+      await sleep(EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined); // At the end, all at once.
+      const network = running();
+      if (network !== undefined) await this.#sign(network);
+      else if (!isStarting() || this.#stop.signal.aborted) return this.clear();
+    }
+  }
+
+  async #sign(network: SigningNetwork): Promise<void> {
+    const signed: SharedResult[] = [];
+    for (const [manifest, left] of [...this.#waiting].slice(0, AT_ONCE)) {
+      await setImmediate(); // Whoever asks something comes first.
+      const unsigned = await this.#receiptOf(left);
+      // Something else may have come under that key meanwhile, or it was deleted.
+      if (this.#waiting.get(manifest) !== left) continue;
+      this.#waiting.delete(manifest);
+      const shared = unsigned && network.sign(unsigned);
+      if (shared === undefined || !this.#parts.isWhole(shared)) continue;
+      this.#parts.index.add(manifest, shared.entry, shared.result, new Map());
+      signed.push(shared);
+    }
+    network.keepReceipts(signed);
+    this.#signed += signed.length;
+  }
+
+  async #receiptOf(left: Left): Promise<Unsigned | undefined> {
+    // At the end, too.
+    const others = await this.#parts.named(left.door, left.entry, AbortSignal.timeout(limits.doors.bringMostMs)).catch(() => undefined);
+    const receipt = others && receiptOf(left, left.entry, others);
+    if (receipt === undefined) this.#notShared(left, others === undefined ? "not-whole" : "too-many-blobs");
+    return receipt;
+  }
+
+  #notShared({ door, key }: Left, why: string): void {
+    this.#parts.log.event("info", "door.not-shared", { door, key, why });
+  }
+}

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type Digest, type DoorsShare, digestOf, type Facts, type Key, limits } from "../base/index.ts";
+import type { DoorEntry, SharedResult } from "../contracts/index.ts";
+import { DiskStore, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
+import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
+import { executed, received, type Signer, sharedBy, trustWorld } from "../trust/trust.fixture.ts";
+import { manifestOf, receiptOf } from "./receipt-form.ts";
+import { type ReceiptNetwork, Receipts } from "./receipts.ts";
+
+const own = trustWorld([3], 700);
+const several = trustWorld([2, 1], 720);
+
+interface Machine extends AsyncDisposable {
+  readonly key: Key;
+  readonly receipts: Receipts;
+  readonly store: DiskStore;
+  readonly shelf: SqliteShelf;
+  readonly events: { readonly name: string; readonly facts: Facts }[];
+  /** What it goes by; a test may change it. */
+  readonly reader: { state: State; policy: Reader["policy"] };
+  /** In place of what it would answer. */
+  answer: (() => Promise<readonly SharedResult[]>) | undefined;
+  isOnline: boolean;
+  asked: number;
+  /** A tool leaves something. */
+  leave(door: string, key: string, content: string, meta?: DoorEntry["meta"], replace?: boolean): Promise<string>;
+  /** What a tool finds. */
+  find(door: string, key: string): Promise<string | undefined>;
+}
+
+interface Options {
+  readonly share?: DoorsShare;
+  readonly named?: readonly { readonly digest: Digest; readonly size: number }[] | "not-here";
+}
+
+let at = 1_800_000_000_000;
+
+/** Real stores, shelves, keys and rules; only the wires between the machines are not. */
+function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machine[], options: Options = {}): Machine {
+  const directory = mkdtempSync(join(tmpdir(), "cairn-receipts-"));
+  const events: Machine["events"] = [];
+  const log = { event: (_level: string, name: string, facts: Facts = {}): void => void events.push({ name, facts }) };
+  const now = (): number => at;
+  const database = openDatabase({ log, now }, { file: join(directory, "index.db") });
+  const store = DiskStore.open({ log, now, database }, { directory: join(directory, "cas"), capacityBytes: 1e9, rawBytes: 1e9 });
+  const index = SqliteIndex.open({ log, now, database });
+  const shelf = new SqliteShelf({ now, database, index, blobs: store }, { network: world.state.network });
+  const entries = new SqliteDoorEntries({ database, blobs: store });
+  const key = signer.keys.publicKey;
+  const reader = { state: world.state, policy: "team" as Reader["policy"] };
+  const rule = (): Reader => ({ ...reader, self: key, discredited: new Set(), takesReceipts: receipts.share === "domain" });
+  const others = (): Machine[] => all.filter((one) => one.key !== key && one.isOnline);
+  const whoHas = (manifest: Digest): Key[] => {
+    const has = (one: Machine): boolean => one.answer !== undefined || one.shelf.results(manifest).length > 0;
+    return others().flatMap((one) => (has(one) ? [one.key] : []));
+  };
+  const network: ReceiptNetwork = {
+    exchange: {
+      isOffered: true,
+      whoHas,
+      async results(from, manifest, _wish, signal) {
+        const peer = others().find((one) => one.key === from);
+        if (peer === undefined) return { shared: [], blobs: new Map(), following: [] };
+        peer.asked += 1;
+        const given = peer.answer === undefined ? Promise.resolve(peer.shelf.results(manifest)) : peer.answer();
+        return { shared: await Promise.race([given, aborted(signal)]), blobs: new Map(), following: [] };
+      },
+      async blobs(from, wanted, take) {
+        const missing: Digest[] = [];
+        for (const { digest } of wanted) {
+          const read = await others()
+            .find((one) => one.key === from[0])
+            ?.store.read(digest);
+          if (read?.kind === "hit") await take(digest, read.bytes);
+          else missing.push(digest);
+        }
+        return missing;
+      },
+    },
+    directory: { find: (manifest) => Promise.resolve(whoHas(manifest)) },
+    shelf,
+    sign: (unsigned) => attest(signer.sign, world.state.network, unsigned),
+    keepReceipts: (made) => void shelf.put(made),
+    get takesReceipts() {
+      return takesReceipts(rule());
+    },
+    isKin: (member) => {
+      const known = reader.state.members.get(member);
+      return known !== undefined && isKin({ self: key, state: reader.state }, known);
+    },
+    judge: (shared) => {
+      const claim = claimIn(shared);
+      const verdict = claim === undefined ? undefined : judge(rule(), claim, () => []);
+      if (verdict?.kind === "believed") return { kind: "believed", tier: verdict.tier, domains: [], oneOf: 1 };
+      return { kind: "refused", why: verdict?.why ?? "signature", domains: 0, needed: 0 };
+    },
+  };
+  const receipts = new Receipts(
+    {
+      entries,
+      store,
+      index,
+      network: () => network,
+      isStarting: () => false,
+      named: () => Promise.resolve(options.named === "not-here" ? undefined : (options.named ?? [])),
+      nameOf: (by) => signerIn(world.state, by)?.name,
+      log,
+      now: () => performance.now(),
+    },
+    { share: options.share ?? "policy" },
+  );
+  const made: Machine = {
+    key,
+    receipts,
+    store,
+    shelf,
+    events,
+    reader,
+    answer: undefined,
+    isOnline: true,
+    asked: 0,
+    async leave(door, name, content, meta = {}, replace = false) {
+      const bytes = Buffer.from(content);
+      const entry = { blob: await store.write(bytes), size: bytes.length, meta, at: (at += 1_000) };
+      const kept = receipts.keep(door, name, entry, replace);
+      const manifest = manifestOf({ door, key: name });
+      const isSigned = (): boolean => shelf.results(manifest).some(({ execution }) => execution.endedAtMs === entry.at);
+      const isDone = (): boolean => isSigned() || events.some(({ name: event }) => event === "door.not-shared");
+      while (kept === "kept" && receipts.share !== "off" && !isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
+      return kept;
+    },
+    async find(door, name) {
+      const entry = await receipts.find(door, name, t.signal);
+      const read = entry && (await store.read(entry.blob));
+      return read?.kind === "hit" ? `${read.bytes.toString()}${entry?.from === undefined ? "" : ` from ${entry.from}`}` : undefined;
+    },
+    async [Symbol.asyncDispose]() {
+      await receipts[Symbol.asyncDispose]();
+      shelf[Symbol.dispose]();
+      index[Symbol.dispose]();
+      await store[Symbol.asyncDispose]();
+      database[Symbol.dispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  all.push(made);
+  t.after(() => made[Symbol.asyncDispose]());
+  return made;
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }));
+}
+
+function machines(t: TestContext, world: typeof own, ...options: Options[]): Machine[] {
+  const all: Machine[] = [];
+  for (const [place, signer] of world.signers.flat().entries()) machineOf(t, signer, world, all, options[place]);
+  return all;
+}
+
+function nobody(): never {
+  return assert.fail("nobody is there");
+}
+
+test("what was left at one machine is found at another, with what was said beside it, and then it is there", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody()] = machines(t, own);
+  assert.equal(await b.find("turbo", "team/1"), undefined);
+  assert.equal(a.asked, 0, "nobody who has nothing is asked");
+  await a.leave("turbo", "team/1", "artifact", { "x-artifact-tag": "a tag" });
+  assert.equal(await b.find("turbo", "team/1"), "artifact from m700");
+  assert.deepEqual((await b.receipts.find("turbo", "team/1", t.signal))?.meta, { "x-artifact-tag": "a tag" });
+  assert.equal(a.asked, 1);
+  assert.equal(await b.find("gradle", "team/1"), undefined, "at another door");
+  a.isOnline = false;
+  assert.equal(await c.find("turbo", "team/1"), "artifact from m700", "by who has it from there, signed by who received it");
+  assert.deepEqual([b.receipts.shared?.brought, b.receipts.shared?.signed], [1, 0]);
+});
+
+test("several that want the same wait for the same, and whoever goes away takes nothing from them", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  await a.leave("nx", "1", "artifact");
+  const gone = new AbortController();
+  const leaving = b.receipts.find("nx", "1", gone.signal);
+  const staying = Array.from({ length: 8 }, () => b.find("nx", "1"));
+  setImmediate(() => gone.abort());
+  await Promise.allSettled([leaving]);
+  assert.deepEqual([...new Set(await Promise.all(staying))], ["artifact from m700"]);
+  assert.equal(a.asked, 1);
+});
+
+test("of what may be overwritten the newest is taken; what may not be stays, whoever had it first", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody()] = machines(t, own);
+  await a.leave("ccache", "key", "old", {}, true);
+  await b.leave("ccache", "key", "newer", {}, true);
+  assert.equal(await c.find("ccache", "key"), "newer from m701");
+  await c.leave("ccache", "key", "own", {}, true);
+  assert.equal(await c.find("ccache", "key"), "own");
+  assert.equal(await a.find("ccache", "key"), "old", "what is here goes before what others have");
+  await a.leave("nx", "key", "first");
+  assert.equal(await b.find("nx", "key"), "first from m700");
+  assert.equal(await b.leave("nx", "key", "second"), "differs");
+  assert.equal(await b.leave("nx", "key", "first"), "same");
+  assert.ok(b.receipts.forget("nx", "key"));
+  a.isOnline = false;
+  assert.equal(await b.find("nx", "key"), undefined, "it was deleted here");
+});
+
+test("whoever is revoked has left nothing that is still given, and neither has who needs more than one domain", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  await a.leave("nx", "1", "artifact");
+  assert.equal(await b.find("nx", "1"), "artifact from m700");
+  for (const policy of ["release", "self"] as const) {
+    b.reader.policy = policy;
+    assert.equal(await b.find("nx", "1"), undefined, policy);
+  }
+  b.reader.policy = "team";
+  assert.equal(await b.find("nx", "1"), "artifact from m700");
+  const revoked = own.state.members.get(a.key) ?? nobody();
+  b.reader.state = { ...own.state, members: new Map([...own.state.members, [a.key, { ...revoked, standing: "revoked", endedBy: b.key }]]) };
+  assert.equal(await b.find("nx", "1"), undefined);
+});
+
+test("another domain is not asked, and the own one only where its owner says so", async (t) => {
+  const [a = nobody(), b = nobody(), stranger = nobody()] = machines(t, several, {}, {}, { share: "domain" });
+  await a.leave("nx", "1", "artifact");
+  assert.equal(await stranger.find("nx", "1"), undefined);
+  assert.deepEqual(stranger.events.find(({ name }) => name === "door.not-taken")?.facts, { door: "nx", key: "1", why: "received" });
+  assert.equal(await b.find("nx", "1"), undefined);
+  assert.equal(b.receipts.shared?.kind, "not-taken");
+  assert.equal(a.asked, 0);
+  b.receipts.follow("domain");
+  assert.equal(await b.find("nx", "1"), "artifact from m720");
+  b.receipts.follow("off");
+  assert.equal(await b.find("nx", "1"), undefined);
+  assert.equal(b.receipts.shared?.kind, "off");
+  await b.leave("nx", "2", "mine");
+  assert.equal(await b.find("nx", "2"), "mine");
+  assert.deepEqual(b.shelf.results(manifestOf({ door: "nx", key: "2" })), []);
+});
+
+test("what names blobs that are not here, or too many, is not signed", async (t) => {
+  const named = Array.from({ length: limits.sharedOutputs }, (_, i) => ({ digest: digestOf(`${i}`), size: 1 }));
+  const [a = nobody(), b = nobody()] = machines(t, own, { named: "not-here" }, { named });
+  await a.leave("bazel-ac", "1", "result");
+  await b.leave("bazel-ac", "1", "result");
+  const why = (of: Machine): unknown => of.events.find(({ name }) => name === "door.not-shared")?.facts.why;
+  assert.deepEqual([why(a), why(b)], ["not-whole", "too-many-blobs"]);
+  assert.deepEqual([...a.shelf.manifests(), ...b.shelf.manifests()], []);
+});
+
+test("a machine of the own domain that lies or does not answer costs a miss, and no more", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  const [signer = nobody()] = own.signers[0] ?? [];
+  const content = Buffer.from("artifact");
+  const entry = { blob: await a.store.write(content), size: content.length, meta: {}, at };
+  const { network } = own.state;
+  const receipt = (of: Partial<DoorEntry>, door = "nx", key = "1", others: Parameters<typeof receiptOf>[2] = []): SharedResult =>
+    attest(signer.sign, network, receiptOf({ door, key }, { ...entry, ...of }, others) ?? nobody()) ?? nobody();
+  const good = receipt({});
+  const execution = sharedBy(network, signer, executed("work", "good"));
+  const table: readonly (readonly [string, SharedResult])[] = [
+    ["another key", receipt({}, "nx", "2")],
+    ["another door", receipt({}, "gradle")],
+    ["a blob that it does not have", receipt({ blob: digestOf("nothing") })],
+    ["another size", receipt({ size: content.length + 1 })],
+    ["a blob beside it that it does not have", receipt({}, "nx", "1", [{ digest: digestOf("nothing"), size: 5 }])],
+    ["a header that no tool says", receipt({ meta: { "set-cookie": "a=b" } })],
+    ["a header with a line break", receipt({ meta: { "x-artifact-tag": "a\r\nb: c" } })],
+    ["an action that the key does not lead to", { ...sharedBy(network, signer, received("work", "good")), manifest: good.manifest }],
+    ["an execution", { ...execution, manifest: good.manifest }],
+    ["no signature", { ...good, signature: Buffer.alloc(64) }],
+    ["more than may be brought", receipt({ size: limits.blobBytes }, "nx", "1", [{ digest: digestOf("more"), size: limits.blobBytes }])],
+  ];
+  for (const [what, shared] of table) {
+    a.answer = () => Promise.resolve([shared]);
+    assert.equal(await b.find("nx", "1"), undefined, what);
+    assert.deepEqual(b.shelf.manifests(), [], what);
+  }
+  a.answer = () => Promise.reject(new Error("gone"));
+  assert.equal(await b.find("nx", "1"), undefined);
+  a.answer = () => Promise.resolve([good]);
+  assert.equal(await b.find("nx", "1"), "artifact from m700");
+  a.answer = () => new Promise(() => undefined);
+  assert.equal(await b.find("nx", "3"), undefined, "it does not answer");
+  const { asked } = a;
+  assert.equal(await b.find("nx", "4"), undefined);
+  assert.equal(a.asked, asked, "it is left alone for a while");
+});
+
+test("what was left last before the end is signed as well", async (t) => {
+  const [a = nobody()] = machines(t, own);
+  const blob = await a.store.write(Buffer.from("artifact"));
+  a.receipts.keep("nx", "1", { blob, size: 8, meta: {}, at }, false);
+  await a.receipts[Symbol.asyncDispose]();
+  assert.equal(a.shelf.results(manifestOf({ door: "nx", key: "1" })).length, 1);
+});
