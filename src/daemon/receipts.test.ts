@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { executed, received, type Signer, sharedBy, trustWorld } from "../../test/compliance/trust-world.ts";
 import { type Digest, type DoorsShare, digestOf, type Facts, type Key, limits } from "../base/index.ts";
 import type { DoorEntry, SharedResult } from "../contracts/index.ts";
 import { DiskStore, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
-import { executed, received, type Signer, sharedBy, trustWorld } from "../trust/trust.fixture.ts";
 import { manifestOf, receiptOf } from "./receipt-form.ts";
 import { type ReceiptNetwork, Receipts } from "./receipts.ts";
 
@@ -130,7 +130,8 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       const manifest = manifestOf({ door, key: name });
       const isSigned = (): boolean => shelf.results(manifest).some(({ execution }) => execution.endedAtMs === entry.at);
       const isDone = (): boolean => isSigned() || events.some(({ name: event }) => event === "door.not-shared");
-      while (kept === "kept" && receipts.share !== "off" && !isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
+      if (kept !== "kept" || receipts.share === "off") return kept;
+      while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
       return kept;
     },
     async find(door, name) {

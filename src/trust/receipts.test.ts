@@ -119,8 +119,10 @@ test("no execution bears the signature of a receipt, and no receipt that of an e
   fc.assert(
     fc.property(outputs, fc.boolean(), fc.constantFrom(...(["object", "outcome", "received"] as const)), (all, isBlank, role) => {
       const made = isBlank ? received("work", "good") : executed("work", "good");
-      const written = all.map((one) => ({ ...one, digest: digestOf(one.content), size: one.content.length, template: false }) as const);
-      const like = { ...made, result: { ...made.result, outputs: written.map(({ content: _, ...one }) => one) } };
+      const written = all.map(
+        ({ content, ...one }) => ({ ...one, digest: digestOf(content), size: content.length, template: false }) as const,
+      );
+      const like = { ...made, result: { ...made.result, outputs: written } };
       const at = { signer: sister.attestationKey, toolchain: isBlank ? "0".repeat(64) : digestOf("gcc"), startedAtMs: 5, endedAtMs: 5 };
       if (!isShareable({ ...like, execution: at })) return;
       signed += 1;
@@ -139,13 +141,17 @@ test("those who keep the set of attestations take a receipt for none", () => {
   assert.equal(codec.encodeAttestation(receipt(sister)), undefined);
 });
 
+function times(count: number, verdict: string): string[] {
+  return Array.from({ length: count }, () => verdict);
+}
+
 /** Whose receipt it is; what each policy makes of it, and what it makes of it where the owner takes those of the own domain. */
 const POLICIES = ["self", "speculative", "team", "release"] as const;
 const TABLE: readonly (readonly [string, Signer, readonly string[], readonly string[]])[] = [
-  ["the reader's own", self, Array(4).fill("self by 1"), Array(4).fill("self by 1")],
-  ["a sister's", sister, ["policy", "speculative by 1", "received", "received"], ["policy", ...Array(3).fill("speculative by 1")]],
-  ["another domain's", blue, ["policy", ...Array(3).fill("received")], ["policy", ...Array(3).fill("received")]],
-  ["a stranger's", guest, Array(4).fill("stranger"), Array(4).fill("stranger")],
+  ["the reader's own", self, times(4, "self by 1"), times(4, "self by 1")],
+  ["a sister's", sister, ["policy", "speculative by 1", "received", "received"], ["policy", ...times(3, "speculative by 1")]],
+  ["another domain's", blue, ["policy", ...times(3, "received")], ["policy", ...times(3, "received")]],
+  ["a stranger's", guest, times(4, "stranger"), times(4, "stranger")],
 ];
 
 for (const [whose, by, alike, taking] of TABLE)

@@ -129,7 +129,7 @@ async function resultAt(node: TestNode, action: ReturnType<typeof named>): Promi
   using client = new Client(await node.doorPort("grpc"));
   const result: RemoteResult | undefined = await client
     .ask(codec.actionCache.GetActionResult, { actionDigest: action })
-    .catch((error: { code: number }) => (error.code === 5 ? undefined : assert.fail(String(error))));
+    .catch((error: unknown) => (error instanceof Error && "code" in error && error.code === 5 ? undefined : assert.fail(String(error))));
   if (result === undefined) return undefined;
   const digests = [result.stdoutDigest, ...result.outputFiles.map(({ digest }) => digest)];
   const contents: string[] = [];
