@@ -60,7 +60,7 @@ export const tools: readonly Tool[] = [
     words: ccache,
     told: {
       files: ["~/.config/ccache/ccache.conf", "~/.ccache/ccache.conf"],
-      address: /^\s*(?:remote|secondary)_storage\s*=\s*([^\s|]+)/m,
+      address: /^[ \t]*(?:remote|secondary)_storage[ \t]*=[ \t]*([^\s|]+)/m,
       variables: ["CCACHE_REMOTE_STORAGE", "CCACHE_SECONDARY_STORAGE"],
     },
   },
@@ -71,7 +71,7 @@ export const tools: readonly Tool[] = [
     words: sccache,
     told: {
       files: ["~/.config/sccache/config"],
-      address: /^\s*(?:endpoint|url)\s*=\s*["']([^"'\s]+)/m,
+      address: /^[ \t]*(?:endpoint|url)[ \t]*=[ \t]*["']([^"'\s]+)/m,
       variables: ["SCCACHE_WEBDAV_ENDPOINT", "SCCACHE_REDIS_ENDPOINT", "SCCACHE_REDIS"],
     },
   },
@@ -80,7 +80,7 @@ export const tools: readonly Tool[] = [
     door: "http",
     file: ".turbo/config.json",
     words: turbo,
-    told: { files: [".turbo/config.json"], address: /"apiUrl"\s*:\s*"([^"\s]+)"/, variables: ["TURBO_API"] },
+    told: { files: [".turbo/config.json"], address: /"apiUrl"[ \t]*:[ \t]*"([^"\s]+)"/, variables: ["TURBO_API"] },
   },
   {
     name: "nx",
@@ -89,7 +89,7 @@ export const tools: readonly Tool[] = [
     words: nx,
     told: {
       files: [".env"],
-      address: /^\s*(?:export\s+)?NX_SELF_HOSTED_REMOTE_CACHE_SERVER=["']?([^\s"']+)/m,
+      address: /^[ \t]*(?:export[ \t]+)?NX_SELF_HOSTED_REMOTE_CACHE_SERVER=["']?([^\s"']+)/m,
       variables: ["NX_SELF_HOSTED_REMOTE_CACHE_SERVER"],
     },
   },
@@ -100,7 +100,7 @@ export const tools: readonly Tool[] = [
     words: gradle,
     told: {
       files: ["~/.gradle/init.d/cairn.gradle", "settings.gradle", "settings.gradle.kts"],
-      address: /HttpBuildCache[^{]*\{[^}]*?url\s*=\s*(?:uri\()?["']([^"'\s]+)/,
+      address: /HttpBuildCache[^{}]{0,200}\{[^{}]{0,400}?url[ \t]*=[ \t]*(?:uri\()?["']([^"'\s]+)/,
       variables: [],
     },
   },

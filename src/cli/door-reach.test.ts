@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -45,9 +46,20 @@ test("a tool that was told of no cache is not spoken of; a variable comes before
   assert.deepEqual(leads({ cwd: place.cwd, env }), [{ tool: "ccache", by: "CCACHE_REMOTE_STORAGE", address: "http://127.0.0.1:2/ccache" }]);
 });
 
+test("a checkout that holds anything else under those names is soon done with", (t) => {
+  const { home: HOME, cwd } = home(t);
+  symlinkSync("/dev/zero", join(cwd, ".env"));
+  write(join(cwd, "settings.gradle"), "HttpBuildCache {".repeat(4_000));
+  write(join(cwd, ".bazelrc"), "\n".repeat(65_000));
+  write(join(cwd, ".turbo/config.json"), " ".repeat(10_000_000));
+  execFileSync("mkfifo", [join(HOME, ".bazelrc")]);
+  assert.deepEqual(leads({ cwd, env: { HOME } }), []);
+});
+
 const CASES: readonly (readonly [tool: string, address: string, ok: boolean, detail: RegExp])[] = [
   ["turbo", "http://127.0.0.1:8337/turbo", true, /where the daemon answers/],
   ["turbo", "http://localhost:8337/turbo", true, /where the daemon answers/],
+  ["turbo", "http://[::1]:8337/turbo", false, /the door listens at 127\.0\.0\.1 alone/],
   ["sccache", "http://127.0.0.1:8337", true, /where the daemon answers/],
   ["nx", "http://127.0.0.1:8337/turbo", false, /nx is served below \/nx/],
   ["nx", "http://127.0.0.1:9000/nx", false, /the door for http is at 8337/],

@@ -3,7 +3,9 @@
  *
  * Knows: files and variables of tools (connect-tools.ts), sockets. Does not know: what a tool says once it is there; the daemon counts that.
  */
-import { readFileSync } from "node:fs";
+
+import { lookup } from "node:dns/promises";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { createConnection } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -32,8 +34,10 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Files of tools are small. */
-const FILE_MOST_BYTES = 1_048_576;
+/** Files of tools are small; a checkout may hold anything under their names. */
+const FILE_MOST_BYTES = 65_536;
+/** No link out of a checkout is followed to a pipe that waits for ever. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 const KNOCK_MS = 1_000;
 const DOOR_OF: Readonly<Record<string, string>> = {
   "http:": "http",
@@ -74,11 +78,17 @@ function leadOf({ name, told }: Tool, { cwd, env }: Surroundings): Lead | undefi
 }
 
 function textOf(file: string): string {
+  let descriptor: number | undefined;
   try {
-    const bytes = readFileSync(file);
-    return bytes.length > FILE_MOST_BYTES ? "" : bytes.toString("utf8");
+    descriptor = openSync(file, READ_FLAGS);
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile() || stats.size > FILE_MOST_BYTES) return "";
+    const bytes = Buffer.alloc(stats.size);
+    return bytes.toString("utf8", 0, readSync(descriptor, bytes));
   } catch {
     return ""; // There is none, or it is not for us.
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -104,7 +114,10 @@ async function checkLead(lead: Lead, doors: readonly DoorAt[] | undefined, knock
     return { check, ok: true, detail: `${lead.by} names a cache that is none of this machine's doors`, advice: undefined };
   const where = `${lead.by} leads to ${plain(url)}`;
   if (!isHere(url)) return { check, ok: true, detail: `${where}, which is not this machine`, advice: undefined };
-  const wrong = whyNot(lead, url, door, doors) ?? ((await knock(url)) ? undefined : "nobody takes connections there");
+  const wrong =
+    whyNot(lead, url, door, doors) ??
+    (await elsewhere(url, door, doors)) ??
+    ((await knock(url)) ? undefined : "nobody takes connections there");
   if (wrong === undefined) return { check, ok: true, detail: `${where}, where the daemon answers`, advice: undefined };
   const advice = `cairn connect ${lead.tool}   tells what belongs into ${lead.by}`;
   return { check, ok: false, detail: `${where}: ${wrong}`, advice: doors === undefined ? "cairn up" : advice };
@@ -121,6 +134,15 @@ function whyNot({ tool }: Lead, url: URL, door: string, doors: readonly DoorAt[]
   return `${tool} is served below /${tool}`;
 }
 
+/** Whether the port is that of another address of this machine, where somebody else may listen. */
+async function elsewhere(url: URL, door: string, doors: readonly DoorAt[] | undefined): Promise<string | undefined> {
+  const host = doors?.find((one) => one.door === door)?.host;
+  if (host === undefined || url.protocol === "crsh:" || host === "0.0.0.0" || host === "::") return undefined;
+  const asked = hostOf(url);
+  const found = await lookup(asked, { all: true }).catch(() => []);
+  return found.some(({ address }) => address === host) ? undefined : `the door listens at ${host} alone`;
+}
+
 /** Without name and password. */
 function plain(url: URL): string {
   const { protocol, host, pathname } = url;
@@ -133,12 +155,17 @@ function portOf({ protocol, port }: URL): number {
 
 function isHere({ protocol, hostname }: URL): boolean {
   if (protocol === "crsh:" || hostname === "localhost") return true;
-  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const host = hostOf({ hostname });
   return isLoopback(host) || Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host));
 }
 
+/** An IPv6 address without its brackets. */
+function hostOf({ hostname }: Pick<URL, "hostname">): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
 function knocks(url: URL): Promise<boolean> {
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const host = hostOf(url);
   return new Promise((resolve) => {
     const socket = url.protocol === "crsh:" ? createConnection({ path: url.pathname }) : createConnection({ host, port: portOf(url) });
     const end = (reached: boolean): void => {

@@ -58,6 +58,7 @@ test("clients are told what they ask before they begin", async () => {
   assert.match(await said(opened, ["HELLO", "2"], ["INFO"]), /^\*10\r\n\$6\r\nserver\r\n.*redis_version/s);
   // In the newer protocol nothing is written otherwise, and so are pairs.
   const [one, two] = [await said(opened, ["HELLO", "3"], ["GET", KEY]), await said(opened, ["HELLO", "3"], ["HELLO", "2"], ["GET", KEY])];
+  assert.match(await said(opened, ["HELLO", "3"], ["CONFIG", "GET", "save"]), /\r\n%0\r\n\+OK\r\n$/);
   assert.match(one, /^%5\r\n\$6\r\nserver\r\n.*\r\n:3\r\n.*\r\n_\r\n\+OK\r\n$/s);
   assert.match(two, /^%5\r\n.*\r\n\*10\r\n.*\r\n\$-1\r\n\+OK\r\n$/s);
   assert.match(await said(opened, ["SELECT", "1"], ["FLUSHALL"]), /^-ERR DB index.*-ERR unknown command 'FLUSHALL'/s);

@@ -137,7 +137,9 @@ class Conversation {
       case "UNLINK":
         return this.#say(`:${words.filter((word) => this.#parts.entries.forget(DOOR, word)).length}\r\n`);
       default:
-        return this.#say(FIXED[command]?.(words) ?? `-ERR unknown command '${command.replaceAll(/[^\w]/g, "").slice(0, 32)}'\r\n`);
+        return this.#say(
+          FIXED[command]?.(words, this.#protocol) ?? `-ERR unknown command '${command.replaceAll(/[^\w]/g, "").slice(0, 32)}'\r\n`,
+        );
     }
   }
 
@@ -193,9 +195,7 @@ class Conversation {
     if (auth.toUpperCase() === "AUTH" && !this.#admit(token)) return WRONG_TOKEN;
     if (!this.#isAdmitted) return "-NOAUTH HELLO must be called with the client already authenticated\r\n";
     this.#protocol = version === "3" ? 3 : 2;
-    const pairs = { server: "redis", version: "7.0.0", proto: this.#protocol, mode: "standalone", role: "master" };
-    const said = array(Object.entries(pairs).flat());
-    return this.#protocol === 3 ? said.replace(/^\*\d+/, `%${Object.keys(pairs).length}`) : said;
+    return pairs({ server: "redis", version: "7.0.0", proto: this.#protocol, mode: "standalone", role: "master" }, this.#protocol);
   }
 
   #admit(token: string | undefined): boolean {
@@ -210,13 +210,13 @@ const OK = "+OK\r\n";
 const WRONG_TOKEN = "-WRONGPASS invalid username-password pair\r\n";
 
 /** What clients ask before they begin, and what they hear. */
-const FIXED: Readonly<Record<string, (words: readonly string[]) => string>> = {
+const FIXED: Readonly<Record<string, (words: readonly string[], protocol: 2 | 3) => string>> = {
   PING: ([word]) => (word === undefined ? "+PONG\r\n" : bulk(word)),
   ECHO: ([word = ""]) => bulk(word),
   SELECT: ([database]) => (database === "0" ? OK : "-ERR DB index is out of range\r\n"),
   CLIENT: ([part = ""]) => (part.toUpperCase() === "ID" ? ":1\r\n" : OK),
   COMMAND: () => array([]),
-  CONFIG: () => array([]),
+  CONFIG: (_words, protocol) => pairs({}, protocol),
   INFO: () => bulk("# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n"),
 };
 
@@ -226,6 +226,12 @@ function bulk(text: string): string {
 
 function array(items: readonly (string | number)[]): string {
   return `*${items.length}\r\n${items.map((item) => (typeof item === "number" ? `:${item}\r\n` : bulk(item))).join("")}`;
+}
+
+/** The newer protocol has a word for pairs; in the older one they are a list. */
+function pairs(all: Readonly<Record<string, string | number>>, protocol: 2 | 3): string {
+  const list = array(Object.entries(all).flat());
+  return protocol === 3 ? list.replace(/^\*\d+/, `%${Object.keys(all).length}`) : list;
 }
 
 /** Undefined where there is one that is not kept to. */
