@@ -12,7 +12,7 @@ import { codec, type Node, until } from "./network.fixture.ts";
 import { nodes, noise } from "./share.fixture.ts";
 import { echo, generalAction, hostileAsker, hostileWorker, Inputs, never, type WorkNode, worker } from "./work.fixture.ts";
 
-const LONG = { timeout: 15_000 };
+const LONG = { timeout: 60_000 };
 const { work } = limits;
 
 /** Ends when it is cancelled, and not before. */
