@@ -166,10 +166,20 @@ export async function sharer(
   node: Node,
   shelf: MemoryShelf = new MemoryShelf(),
   lanes: FrameLanes = new Street().lanesOf(node.members.self),
+  shelfFor: (member: Key) => Shelf = () => shelf,
 ): Promise<Sharer> {
   const log = { event: (_level: string, name: string, facts = {}) => void node.events.push({ name, facts }) };
   const attestations = new MemoryAttestations();
-  const share = await Share.start({ network: node.network, shelf, attestations, codec, log, lanes, now: () => performance.now() });
+  const share = await Share.start({
+    network: node.network,
+    shelf,
+    shelfFor,
+    attestations,
+    codec,
+    log,
+    lanes,
+    now: () => performance.now(),
+  });
   t.after(() => share[Symbol.dispose]());
   return { node, key: node.members.self, shelf, attestations, share };
 }

@@ -59,6 +59,24 @@ test("results that are asked for together travel together", LONG, async (t) => {
   assert.equal(facts?.missed, 1);
 });
 
+test("a member is given what it may see, and nothing along with the rest", LONG, async (t) => {
+  const [first, second, third] = await nodes(t, 3);
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  const [whole, shown] = [new MemoryShelf(), new MemoryShelf()];
+  const { digest, size } = whole.hold(noise(1, 1_000));
+  const plain = resultOf("hidden");
+  const hidden = { ...plain, result: { ...plain.result, outputs: plain.result.outputs.map((output) => ({ ...output, digest, size })) } };
+  const shelfFor = (member: Digest): MemoryShelf => (member === second.members.self ? whole : shown);
+  const a = await sharer(t, first, whole, undefined, shelfFor);
+  const [b, c] = [await sharer(t, second), await sharer(t, third)];
+  whole.put(hidden);
+  await until(t, () => [b, c].every(({ share }) => share.whoHas(hidden.manifest).length === 1));
+  const ask = (by: Sharer): Promise<Given> => by.share.results(a.key, hidden.manifest, { ...ALONE, alongBytes: 9_999 }, t.signal);
+  const [given, nothing] = [await ask(b), await ask(c)];
+  assert.deepEqual([given.shared.length, given.blobs.size], [1, 1]);
+  assert.deepEqual([nothing.shared.length, nothing.blobs.size], [0, 0]);
+});
+
 test("small blobs, a large one and small questions side by side", LONG, async (t) => {
   const [a, b] = pair(await sharers(t, 2));
   const small = Array.from({ length: 300 }, (_, i) => a.shelf.hold(noise(i, 1_024 + ((i * 7_919) % 64_512))));

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { network, sample, shareable } from "../../test/compliance/shared-results.ts";
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { attest, isAttested, type KeyPair, keyPairFromSeed } from "../trust/index.ts";
+import { attest, isAttested, type KeyPair, keyPairFromSeed, NO_TOOLCHAIN } from "../trust/index.ts";
 import { numberAt } from "./database.ts";
 import { SqliteIndex } from "./results.ts";
 import { SqliteShelf, type SqliteShelfOptions } from "./shelf.ts";
@@ -124,6 +124,29 @@ test("what the index holds no longer as it was signed is not served, and its sig
   assert.equal(both.shelf.results(third.manifest).length, 1);
   assert.equal(rows(opened), 1);
   assert.deepEqual(both.shelf.manifests(), [third.manifest]);
+});
+
+test("receipts are among what is told and judged, and not among what is copied or foretold", async () => {
+  await using opened = openStore();
+  const both = openShelf(opened);
+  const output = { path: "turbo", digest: digestOf("artifact"), size: 8, role: "received", template: false } as const;
+  const receipt = (name: string): SharedResult => {
+    const { action } = entryOf(name);
+    return signed(name, me, {
+      entry: { action, place: undefined, presumed: false, terminal: undefined, inputs: [], absent: [] },
+      result: { outputs: [output], stdout: "", stderr: "", compileMs: 0, cpuMs: 0 },
+      execution: { signer: me.publicKey, toolchain: NO_TOOLCHAIN, startedAtMs: 5, endedAtMs: 5 },
+    });
+  };
+  const [a, left, b] = [signed("a"), receipt("left"), signed("b")];
+  keep(both, a, left, b);
+  const sorted = (all: readonly SharedResult[]): Digest[] => all.map(({ manifest }) => manifest).toSorted();
+  assert.deepEqual(both.shelf.manifests().toSorted(), sorted([a, left, b]));
+  assert.deepEqual(both.shelf.manifestsToJudge("", 9), sorted([a, left, b]));
+  assert.deepEqual(both.shelf.manifestsAfter("", 9), sorted([a, b]));
+  assert.deepEqual(both.shelf.following(a.manifest, 9), [b.manifest]);
+  assert.ok(both.shelf.results(left.manifest).every((one) => isAttested(network, one)));
+  assert.equal(both.shelf.results(left.manifest).length, 1);
 });
 
 test("results come most recently used first", async () => {
