@@ -9,7 +9,8 @@ import { type TestContext, test } from "node:test";
 import { digestOf } from "../../src/base/index.ts";
 import { Client, chunksOf, codec, named, uploadName } from "../../src/doors/remote.fixture.ts";
 import type { RemoteResult } from "../../src/wire/index.ts";
-import type { TestNode } from "./harness.ts";
+import { Bazel, withBazel } from "./bazel-world.ts";
+import { type TestNode, temporaryDirectory } from "./harness.ts";
 import { ask, cairn, invitation, machine, members, PATIENT, until, untilConnected } from "./network-world.ts";
 import { untilOffered } from "./sharing-world.ts";
 
@@ -153,6 +154,26 @@ test("a result of a build tool comes with all that it names, or is a miss", PATI
   await a.stopDaemon();
   assert.deepEqual((await resultAt(b, action))?.contents, contents);
   assert.equal(await resultAt(b, named(randomBytes(10))), undefined);
+});
+
+test("Bazel: what was built with one machine's door comes from another's, over gRPC and over HTTP", PATIENT, async (t) => {
+  if (!(await withBazel(t))) return;
+  const [a, b] = await pair(t);
+  using directory = temporaryDirectory("receipts-bazel");
+  await using bazel = new Bazel(directory.path);
+  const grpc = async (node: TestNode): Promise<string> => `grpc://127.0.0.1:${await node.doorPort("grpc")}`;
+  assert.deepEqual(await bazel.build(await grpc(a)), { hits: 0, run: 13 });
+  const { made } = bazel;
+  await untilOffered(t, b, "laptop", 13);
+  await bazel.clean();
+  assert.deepEqual(await bazel.build(await grpc(b)), { hits: 13, run: 0 });
+  assert.equal(bazel.made, made);
+  const brought = (): number => b.events("door.hit").filter(({ door, from }) => door === "bazel" && from === "laptop").length;
+  assert.equal(brought(), 13);
+  await a.stopDaemon();
+  await bazel.clean();
+  assert.deepEqual(await bazel.build(`http://127.0.0.1:${await b.doorPort("http")}/bazel-http`), { hits: 13, run: 0 });
+  assert.equal(bazel.made, made);
 });
 
 test("other domains get none of it, and the own only as policy and the owner say", PATIENT, async (t) => {

@@ -4,13 +4,14 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { headOf } from "../../bench/doors-grpc.ts";
 import { limits } from "../../src/base/index.ts";
 import { Client, chunksOf, codec, named, uploadName } from "../../src/doors/remote.fixture.ts";
+import { Bazel, withBazel, writeSources } from "./bazel-world.ts";
 import { checkout, run, TestNode, temporaryDirectory } from "./harness.ts";
 
 const DOOR = { CAIRN_DOORS_GRPC_LISTEN: "127.0.0.1" };
@@ -164,73 +165,6 @@ test("a daemon listens for nobody, unless somebody wants it to; then cairn conne
   );
 });
 
-/** What rules of Debian's Bazel need; where any of it is missing there is nothing to try. */
-const RULES = "/usr/share/bazel/rules";
-
-/** A project of a few rules that need no compiler's own toolchain rules and no network. */
-function project(directory: string): void {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "WORKSPACE"), "");
-  const rules = Array.from(
-    { length: 12 },
-    (_, i) => `genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "sort $< > $@")`,
-  );
-  const all = Array.from({ length: 12 }, (_, i) => `":g${i}"`).join(", ");
-  writeFileSync(
-    join(directory, "BUILD"),
-    `${rules.join("\n")}\ngenrule(name = "all", srcs = [${all}], outs = ["all.txt"], cmd = "cat $(SRCS) > $@")\n`,
-  );
-  writeSources(directory, "a");
-}
-
-function writeSources(directory: string, word: string): void {
-  for (let i = 0; i < 12; i++) writeFileSync(join(directory, `t${i}.txt`), `${i}\nb\n${word}\n`);
-}
-
-class Bazel implements AsyncDisposable {
-  readonly directory: string;
-  readonly #root: string;
-
-  constructor(directory: string) {
-    this.directory = join(directory, "project");
-    this.#root = join(directory, "root");
-    project(this.directory);
-  }
-
-  async #run(...words: string[]): Promise<string> {
-    const overrides = ["cc", "java", "proto"].map((name) => `--override_repository=rules_${name}=${join(RULES, name)}`);
-    const [command = "", ...rest] = words;
-    const options = command === "build" ? overrides : [];
-    const ran = await run("bazel", [`--output_user_root=${this.#root}`, "--max_idle_secs=30", command, ...options, ...rest], {
-      cwd: this.directory,
-    });
-    assert.equal(ran.code, 0, ran.stderr);
-    return ran.stderr;
-  }
-
-  /** @returns how many actions came from the cache, of how many that are actions of the project */
-  async build(cache: string, ...options: string[]): Promise<{ hits: number; run: number }> {
-    const told = await this.#run("build", "//:all", `--remote_cache=${cache}`, ...options);
-    const count = (pattern: RegExp): number => Number(pattern.exec(told)?.[1] ?? 0);
-    return { hits: count(/(\d+) remote cache hit/), run: count(/(\d+) (?:linux-sandbox|processwrapper-sandbox|local|worker)/) };
-  }
-
-  async clean(): Promise<void> {
-    await this.#run("clean");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#run("shutdown");
-  }
-}
-
-async function withBazel(t: TestContext): Promise<boolean> {
-  const { code } = await run("sh", ["-c", "command -v bazel"], { cwd: "/" });
-  if (code === 0 && existsSync(RULES)) return true;
-  t.skip("Bazel with its rules is not installed here (Debian: bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto)");
-  return false;
-}
-
 test("Bazel: all that was built once comes from the cache, by either door, minimal downloads included", { timeout: 240_000 }, async (t) => {
   if (!(await withBazel(t))) return;
   using directory = temporaryDirectory("bazel");
@@ -238,18 +172,17 @@ test("Bazel: all that was built once comes from the cache, by either door, minim
   await using bazel = new Bazel(directory.path);
   const grpc = `grpc://127.0.0.1:${await node.doorPort("grpc")}`;
   const http = `http://127.0.0.1:${await node.doorPort("http")}/bazel-http`;
-  const made = (): string => readFileSync(join(bazel.directory, "bazel-bin/all.txt"), "utf8");
   for (const [word, filled, read] of [
     ["a", grpc, http],
     ["c", http, grpc],
   ] as const) {
     writeSources(bazel.directory, word);
     assert.deepEqual(await bazel.build(filled), { hits: 0, run: 13 }, filled);
-    const first = made();
+    const first = bazel.made;
     for (const cache of [read, filled]) {
       await bazel.clean();
       assert.deepEqual(await bazel.build(cache), { hits: 13, run: 0 }, `${filled}, then ${cache}`);
-      assert.equal(made(), first);
+      assert.equal(bazel.made, first);
     }
   }
   await bazel.clean();
