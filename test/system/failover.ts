@@ -6,7 +6,8 @@
  * Knows: what must be true. Does not know: how a place is found.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { quantile } from "../../bench/statistics.ts";
@@ -64,7 +65,12 @@ const LOUD = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_LOG_LEVEL: "debug" };
 
 interface PeersAnswer {
   readonly placement: { readonly coordinator: { readonly name: string; readonly term: number } | null };
-  readonly peers: readonly { readonly name: string; readonly state: string; readonly work: { readonly slots: number } | null }[];
+  readonly peers: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly why?: string;
+    readonly work: { readonly slots: number } | null;
+  }[];
 }
 
 export async function failover({ rounds, seed, silently, progress = () => undefined }: FailoverOptions): Promise<Failovers> {
@@ -72,14 +78,19 @@ export async function failover({ rounds, seed, silently, progress = () => undefi
   const chance = new Chance(seed);
   const names = ["builder", ...Array.from({ length: HELPERS }, (_, i) => `helper${i}`)];
   const nodes = new Map<string, TestNode>();
-  for (const name of names) nodes.set(name, stack.use(await TestNode.start(`failover-${name}`, LOUD)));
+  const logs = mkdtempSync(join(tmpdir(), "cairn-failover-logs-"));
+  for (const name of names) {
+    const node = stack.use(await TestNode.start(`failover-${name}`, LOUD));
+    node.transcribe(join(logs, `${name}.log`));
+    nodes.set(name, node);
+  }
   const of = (name: string): TestNode => nodes.get(name) ?? assert.fail(`no machine ${name}`);
   const builder = of("builder");
   await ask(builder, "init", "--machine", "builder");
   for (const name of names.slice(1)) await ask(of(name), "join", await invitation(builder), "--machine", name);
   const found = { units: 0, elsewhere: 0, compared: 0, placedMs: [] as number[], waitedMs: [] as number[] };
   for (let round = 0; round < rounds; round++) {
-    const coordinator = of(await otherCoordinator(nodes, builder));
+    const coordinator = of(await otherCoordinator(nodes, builder, logs));
     const before = (await builder.counters()).built_elsewhere ?? 0;
     const strike = 50 + chance.below(LATEST_MS);
     const building = compileAll(builder, `round${seed}-${round}`, found);
@@ -112,11 +123,12 @@ export async function failover({ rounds, seed, silently, progress = () => undefi
       `${round + 1} of ${rounds}: struck after ${strike} ms; the next place came ${placedMs} ms later, the longest wait for one was ${waitedMs} ms`,
     );
   }
+  rmSync(logs, { recursive: true });
   return { rounds, ...found };
 }
 
 /** Waits until one of the helpers coordinates for all, and somebody else works for the builder. @returns its name */
-async function otherCoordinator(nodes: ReadonlyMap<string, TestNode>, builder: TestNode): Promise<string> {
+async function otherCoordinator(nodes: ReadonlyMap<string, TestNode>, builder: TestNode, logs: string): Promise<string> {
   let answers: readonly (PeersAnswer | undefined)[] = [];
   for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(50)) {
     answers = await Promise.all(
@@ -133,12 +145,17 @@ async function otherCoordinator(nodes: ReadonlyMap<string, TestNode>, builder: T
     const workers = answers[0]?.peers.filter(({ name, work }) => name !== first.name && (work?.slots ?? 0) > 0) ?? [];
     if (workers.length > 0 && answers[0]?.peers.every(({ state }) => state === "connected")) return first.name;
   }
-  return assert.fail(`no coordinator, or nobody who works for others: ${JSON.stringify(answers.map(said))}`);
+  return assert.fail(
+    `no coordinator, or nobody who works for others: ${JSON.stringify(answers.map(said))}; what they logged is in ${logs}`,
+  );
 }
 
 function said(answer: PeersAnswer | undefined): unknown {
   return (
-    answer && { coordinator: answer.placement.coordinator, peers: answer.peers.map(({ name, state, work }) => [name, state, work?.slots]) }
+    answer && {
+      coordinator: answer.placement.coordinator,
+      peers: answer.peers.map(({ name, state, why, work }) => [name, state, why, work?.slots]),
+    }
   );
 }
 

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -66,6 +66,7 @@ export class TestNode implements AsyncDisposable {
   readonly #within: readonly string[];
   #daemon: ChildProcess | undefined;
   #log = "";
+  #transcript: string | undefined;
 
   /** @param within a command that runs the command behind it somewhere else, such as in a network namespace */
   static async start(name: string, env: Env = {}, within: readonly string[] = []): Promise<TestNode> {
@@ -107,6 +108,7 @@ export class TestNode implements AsyncDisposable {
     await new Promise<void>((resolve, reject) => {
       daemon.stderr.on("data", (chunk: string) => {
         this.#log += chunk;
+        if (this.#transcript !== undefined) appendFileSync(this.#transcript, chunk);
         if (this.#log.includes('"daemon.listening"')) resolve();
         if (this.#log.length > 1_000_000) this.#log = this.#log.slice(-100_000);
       });
@@ -118,6 +120,11 @@ export class TestNode implements AsyncDisposable {
   events(name: string): Record<string, unknown>[] {
     const lines = this.#log.split("\n").filter((line) => line.includes(`"event":"${name}"`));
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** What daemons log here from now on is added to a file, too, which outlives the test. */
+  transcribe(file: string): void {
+    this.#transcript = file;
   }
 
   /** Ends the daemon and waits for it. */
