@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
@@ -78,6 +78,38 @@ test("whatever else a revoked member has open beside its link ends, too", { time
   a.members.issue({ kind: "revoke", member: b.members.self });
   await until(t, () => held[0]?.connection.status !== "open");
 });
+
+test("a visit that came to nothing leaves no connection that is taken for the way to the member", { timeout: 60_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  await until(t, () => a.network.connected(b.members.self));
+  const visited = a.network.visit({ peerKey: b.members.self, addresses: b.network.addresses }, "/cairn/not-served-yet/1", 3_600_000);
+  await assert.rejects(visited, /protocol/i);
+  await linkAnew(t, a, b);
+});
+
+test("connections that a member has left over make room for those that it makes now", { timeout: 60_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a);
+  await b.network[Symbol.asyncDispose]();
+  await until(t, () => !a.network.connected(b.members.self));
+  const hello = { kind: "member", network: a.members.network, proof: b.members.proof() } as const;
+  for (let count = 0; count < 2 * limits.connectionsPerPeer; count++)
+    assert.deepEqual(await sayHello(await dialler(t, b.seed, a), codec, hello), { kind: "welcome" }, `connection ${count}`);
+});
+
+/** Ends the link of two and waits for the next. */
+async function linkAnew(t: TestContext, a: Node, b: Node): Promise<void> {
+  const lost = [a, b].map(
+    ({ network }) =>
+      new Promise<void>((resolve) => {
+        network.onPeers(({ kind }) => kind === "lost" && resolve());
+      }),
+  );
+  a.network.carryGossip(() => undefined).end(b.members.self, "to see it come back");
+  await Promise.all(lost);
+  await until(t, () => a.network.connected(b.members.self) && b.network.connected(a.members.self));
+}
 
 test("who was let in elsewhere brings the proof along", { timeout: 20_000 }, async (t) => {
   const a = await start(t, 1, founded(1));

@@ -295,8 +295,8 @@ export class Network implements AsyncDisposable {
    *
    * @throws when the member cannot be reached, or does not serve the protocol, or not in time
    */
-  async visit(host: Host, protocol: string, deadlineMs: number): Promise<MemberStream> {
-    return this.#open(host.peerKey, await this.#outbound.visit(host), protocol, deadlineMs);
+  visit(host: Host, protocol: string, deadlineMs: number): Promise<MemberStream> {
+    return this.#outbound.visit(host, (connection) => this.#open(host.peerKey, connection, protocol, deadlineMs));
   }
 
   /** Where a peer is, as its end of a connection shows. */

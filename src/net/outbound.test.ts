@@ -31,10 +31,28 @@ test("a connection on which no hello was answered is not kept: each attempt has 
   };
   const outbound = new Outbound(parts as OutboundParts);
   for (let attempt = 1; attempt <= 2; attempt++) {
-    await assert.rejects(outbound.dial(HOST, false), /not in time/);
+    await assert.rejects(outbound.dial(HOST), /not in time/);
     assert.deepEqual(
       made.map(({ status }) => status),
       Array.from({ length: attempt }, () => "aborted"),
     );
   }
+});
+
+test("while a member is dialled it is not dialled once more at the same addresses", async () => {
+  const dialled: string[] = [];
+  const answer = Promise.withResolvers<Connection>();
+  const dial = (address: { toString(): string }): Promise<Connection> => {
+    dialled.push(address.toString().replace(/\/p2p\/.*/, ""));
+    return answer.promise;
+  };
+  const parts = { libp2p: { services: { dialler: { dial } } } } as unknown as OutboundParts;
+  const outbound = new Outbound(parts);
+  const elsewhere = { peerKey: PEER, addresses: ["/ip4/127.0.0.1/tcp/2"] };
+  const dials = [HOST, HOST, elsewhere, elsewhere].map((host) => outbound.dial(host));
+  assert.deepEqual(dialled, [...HOST.addresses, ...elsewhere.addresses]);
+  answer.reject(new Error("nobody there"));
+  for (const { status } of await Promise.allSettled(dials)) assert.equal(status, "rejected");
+  await assert.rejects(outbound.dial(HOST));
+  assert.equal(dialled.length, 3);
 });

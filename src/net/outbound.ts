@@ -5,7 +5,17 @@
  */
 import type { Connection } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { CairnError, type Host, type InvitationLine, type JoinRequest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import {
+  asError,
+  CairnError,
+  type Host,
+  type InvitationLine,
+  type JoinRequest,
+  type Key,
+  type Log,
+  limits,
+  reasonOf,
+} from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { abortConnection } from "./abort-connection.ts";
@@ -17,7 +27,7 @@ import { sayHello } from "./handshake.ts";
 import type { Inviters } from "./inviters.ts";
 import type { Node } from "./libp2p.ts";
 import { MEMBER } from "./link.ts";
-import { OVERLAY } from "./overlay-streams.ts";
+import type { MemberStream } from "./member-stream.ts";
 import { peerIdOf } from "./peer-id.ts";
 
 export interface OutboundParts {
@@ -35,6 +45,8 @@ export type JoinOutcome = { readonly kind: "welcome" } | { readonly kind: "refus
 
 export class Outbound {
   readonly #greetings = new WeakMap<Connection, Promise<void>>();
+  /** Dials under way that are to become links, the latest to each member. */
+  readonly #dials = new Map<Key, { readonly addresses: readonly string[]; readonly linked: Promise<void> }>();
   readonly #parts: OutboundParts;
 
   constructor(parts: OutboundParts) {
@@ -62,42 +74,50 @@ export class Outbound {
     throw new CairnError("peer-unreachable", { hosts: line.hosts.length, why: trouble });
   }
 
-  /**
-   * @param beside whether another connection may be there already, by a worse way
-   * @throws when the member cannot be reached at that address, or does not want this node
-   */
-  async dial(host: Host, beside: boolean): Promise<void> {
-    const connection = await this.#connect(host, beside);
-    // The other side was quicker, and opens the link.
-    if (connection.direction === "outbound") await this.greet(connection, host.peerKey);
+  /** Links this node with a member. @throws when it cannot be reached at any of these addresses, or does not want this node */
+  dial(host: Host): Promise<void> {
+    const { peerKey, addresses } = host;
+    const underWay = this.#dials.get(peerKey);
+    // Another one at the same addresses would only be in its way, and of one peer so many connections are taken and no more.
+    if (underWay !== undefined && addresses.every((one) => underWay.addresses.includes(one))) return underWay.linked;
+    const linked = this.#connect(host).then((connection) => this.greet(connection, peerKey));
+    const dial = { addresses, linked };
+    this.#dials.set(peerKey, dial);
+    const over = (): void => void (this.#dials.get(peerKey) === dial && this.#dials.delete(peerKey));
+    linked.then(over, over);
+    return linked;
   }
 
   /**
-   * A connection with a member for a question or two, which never becomes a link. The caller ends it.
+   * A stream to a member on a connection of its own, for a question or two, which never becomes a link. The caller ends it.
    *
-   * @throws as dial
+   * @throws as dial; and when the member does not serve the protocol, or not in time
    */
-  async visit(host: Host): Promise<Connection> {
-    const connection = await this.#connect(host, true);
-    await this.#prove(connection, host.peerKey);
-    return connection;
+  async visit(host: Host, open: (connection: Connection) => Promise<MemberStream>): Promise<MemberStream> {
+    const connection = await this.#connect(host);
+    return orNothing(
+      connection,
+      this.#prove(connection, host.peerKey).then(() => open(connection)),
+    );
   }
 
   /** Makes a link of a connection to a member, however it came about. @throws when the member does not want this node */
   greet(connection: Connection, key: Key): Promise<void> {
     // Two attempts to dial may have led to one connection, and two hellos on it would be in each other's way.
-    const said = this.#greetings.get(connection) ?? this.#greet(connection, key);
+    const said = this.#greetings.get(connection) ?? orNothing(connection, this.#greet(connection, key));
     this.#greetings.set(connection, said);
-    // Left open it would be found there by every attempt from now on, of both sides, and never become a link.
-    said.catch((error: unknown) => abortConnection(connection, error instanceof Error ? error : new Error(reasonOf(error))));
     return said;
   }
 
   /** @throws when the host does not answer */
   async #joinAt(host: Host, { network }: InvitationLine, request: JoinRequest): Promise<JoinOutcome> {
+    const connection = await this.#connect(host);
+    return orNothing(connection, this.#joinOver(connection, host, { network, request }));
+  }
+
+  async #joinOver(connection: Connection, host: Host, asked: { network: string; request: JoinRequest }): Promise<JoinOutcome> {
     const { gate, book, codec } = this.#parts;
-    const connection = await this.#connect(host, false);
-    const answer = await sayHello(connection, codec, { kind: "join", network, request });
+    const answer = await sayHello(connection, codec, { kind: "join", ...asked });
     if (answer.kind === "refused") {
       gate.refuse(connection, answer.reason);
       return answer;
@@ -125,14 +145,10 @@ export class Outbound {
     gate.prove(connection, key);
   }
 
-  /** The connection that is there, or a new one to the first address that answers. */
-  async #connect(host: Host, beside: boolean): Promise<Connection> {
-    const { libp2p, gate } = this.#parts;
+  /** A new connection, to the first address that answers. What is there already may be for something else, or left over. */
+  #connect(host: Host): Promise<Connection> {
+    const { libp2p } = this.#parts;
     const peer = peerIdOf(host.peerKey);
-    const there = libp2p
-      .getConnections(peer)
-      .find((connection) => connection.status === "open" && gate.provenBy(connection) !== undefined && !isVisit(connection));
-    if (there !== undefined && !beside) return there;
     const parts = {
       attempt: (address: string, signal: AbortSignal): Promise<Connection> =>
         libp2p.services.dialler.dial(multiaddr(`${address}/p2p/${peer.toString()}`), signal),
@@ -148,8 +164,12 @@ export class Outbound {
   }
 }
 
-/** Whether somebody is here for a question only. */
-function isVisit({ streams }: Connection): boolean {
-  const has = (protocol: string): boolean => streams.some((stream) => stream.protocol === protocol);
-  return has(OVERLAY) && !has(MEMBER);
+/** What comes of a connection; nobody keeps one of which nothing came. */
+async function orNothing<T>(connection: Connection, outcome: Promise<T>): Promise<T> {
+  try {
+    return await outcome;
+  } catch (error) {
+    abortConnection(connection, asError(error));
+    throw error;
+  }
 }

@@ -50,7 +50,7 @@ export class Paths implements Disposable {
     const { host, outbound } = this.#parts;
     const known = host(key);
     if (known === undefined) return this.#relayed(key);
-    const direct = outbound.dial(known, false);
+    const direct = outbound.dial(known);
     const linked = direct.then(
       () => "linked",
       () => "failed",
@@ -149,7 +149,7 @@ export class Paths implements Disposable {
     if (this.#isEnding || known === undefined || known.addresses.length === 0) return;
     if (performance.now() < (this.#besideAgain.get(key) ?? 0)) return;
     this.#besideAgain.set(key, Number.POSITIVE_INFINITY); // One attempt at a time.
-    await this.#parts.outbound.dial(known, true).catch(() => undefined);
+    await this.#parts.outbound.dial(known).catch(() => undefined);
     if (this.#besideAgain.has(key)) this.#besideAgain.set(key, performance.now() + limits.redialSpacingMs);
   }
 

@@ -73,17 +73,29 @@ export class Serving {
 
   #opened(connection: Connection): void {
     const { libp2p, gate } = this.#parts;
+    this.#tell("connection.opened", connection);
     gate.opened(connection);
-    if (libp2p.getConnections(connection.remotePeer).length >= limits.connectionsPerPeer) gate.refuse(connection, "too-many-connections");
+    const all = libp2p.getConnections(connection.remotePeer);
+    if (all.length < limits.connectionsPerPeer) return;
+    // What a member has left over keeps its next link from coming about no longer than until that is tried.
+    const leftOver = all.find((one) => one !== connection && one.streams.length === 0 && gate.provenBy(one) !== undefined);
+    if (leftOver !== undefined) gate.refuse(leftOver, "unused");
+    else gate.refuse(connection, "too-many-connections");
   }
 
   #closed(connection: Connection): void {
     const { libp2p, gate, ended } = this.#parts;
+    this.#tell("connection.closed", connection);
     const key = gate.provenBy(connection);
     gate.closed(connection);
     if (key !== undefined) return ended(key);
     // libp2p remembers everybody who ever spoke; strangers come without end.
     libp2p.peerStore.delete(connection.remotePeer).catch(() => undefined);
+  }
+
+  #tell(event: string, { id, remotePeer, remoteAddr, direction }: Connection): void {
+    const peer = keyOf(remotePeer) ?? remotePeer.toString();
+    this.#parts.log.event("debug", event, { peer, connection: id, address: remoteAddr.toString(), direction });
   }
 }
 
