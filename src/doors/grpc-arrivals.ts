@@ -11,7 +11,7 @@ import type { Turns } from "../base/index.ts";
 export interface ArrivalOptions {
   /** Messages up to here come without a share. */
   readonly smallBytes: number;
-  /** Longer ones are refused by the library. */
+  /** Nobody has a share for longer ones. */
   readonly messageBytes: number;
 }
 
@@ -30,6 +30,9 @@ export class Arrival {
   readonly #over = new AbortController();
   /** Called when it begins to wait, and when it goes on. */
   readonly #held: (isHeld: boolean) => void;
+  /** Called at the head of a message that is too long. */
+  readonly #tooLong: () => void;
+  #goesOn: (() => void) | undefined;
   /** Those that have begun and are needed still, the oldest first. */
   readonly #messages: Message[] = [];
   readonly #head: Buffer = Buffer.alloc(HEAD_BYTES);
@@ -40,18 +43,34 @@ export class Arrival {
   #isWanted = false;
 
   constructor(
-    parts: { readonly stream: Readable; readonly shares: Turns; readonly held: (isHeld: boolean) => void },
+    parts: {
+      readonly stream: Readable;
+      readonly shares: Turns;
+      readonly held: (isHeld: boolean) => void;
+      readonly tooLong: () => void;
+    },
     options: ArrivalOptions,
   ) {
     this.#stream = parts.stream;
     this.#shares = parts.shares;
     this.#held = parts.held;
+    this.#tooLong = parts.tooLong;
     this.#options = options;
   }
 
   /** Whether it waits for others to be done. */
   get isHeld(): boolean {
     return this.#isHeld;
+  }
+
+  /** Whether nothing that comes of it is of use any more. */
+  get isOver(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  /** @param then called each time when it need not wait any more */
+  onGoesOn(then: () => void): void {
+    this.#goesOn = then;
   }
 
   /** The next bytes, which the library has. */
@@ -103,7 +122,8 @@ export class Arrival {
     const { smallBytes, messageBytes } = this.#options;
     const message: Message = { share: undefined };
     this.#messages.push(message);
-    if (this.#left > smallBytes && this.#left <= messageBytes) void this.#hold(message, this.#left);
+    if (this.#left > messageBytes) this.#tooLong();
+    else if (this.#left > smallBytes) void this.#hold(message, this.#left);
   }
 
   async #hold(message: Message, bytes: number): Promise<void> {
@@ -115,6 +135,7 @@ export class Arrival {
     message.share = share;
     this.#isHeld = false;
     this.#held(false);
+    this.#goesOn?.();
     if (this.#isWanted) this.#stream.resume();
   }
 }

@@ -14,7 +14,7 @@ import {
   type ServerWritableStream,
   status as statuses,
 } from "@grpc/grpc-js";
-import { type Log, limits, reasonOf } from "../base/index.ts";
+import { type Log, reasonOf } from "../base/index.ts";
 import type { Arrival } from "./grpc-arrivals.ts";
 import { TokenCheck } from "./listening.ts";
 import { codes, failureOf, RemoteFailure } from "./remote-failure.ts";
@@ -28,6 +28,13 @@ export interface GrpcCallsParts {
   readonly requests: { arrivalOf(metadata: Metadata): Arrival | undefined };
 }
 
+export interface GrpcCallsOptions {
+  /** Calls at once. */
+  readonly calls: number;
+  /** A call on which nothing moves for so long, although it may, is given up. */
+  readonly idleMs: number;
+}
+
 interface AnyCall {
   on(event: "cancelled", listener: () => void): unknown;
   getPath(): string;
@@ -36,16 +43,17 @@ interface AnyCall {
 type End<T> = { readonly kind: "answered"; readonly answer: T } | { readonly kind: "failed"; readonly failure: RemoteFailure };
 
 const REFUSALS: ReadonlySet<number> = new Set([codes.invalidArgument, codes.outOfRange, codes.resourceExhausted]);
-const { idleMs, calls: mostCalls } = limits.remoteExecution;
 /** Messages of one call that have not been sent, or not been looked at; one may have 4 MiB. */
 const MOST_WAITING = 2;
 
 export class GrpcCalls {
   readonly #parts: GrpcCallsParts;
+  readonly #options: GrpcCallsOptions;
   #running = 0;
 
-  constructor(parts: GrpcCallsParts) {
+  constructor(parts: GrpcCallsParts, options: GrpcCallsOptions) {
     this.#parts = parts;
+    this.#options = options;
   }
 
   unary<Request, Response>(answer: (request: Request, signal: AbortSignal) => Promise<Response>): handleUnaryCall<Request, Response> {
@@ -64,7 +72,7 @@ export class GrpcCalls {
   ): handleServerStreamingCall<Request, Response> {
     return (call) => {
       void this.#run(call, async (signal) => {
-        using idle = new Idle(isSteady ? idleMs : undefined);
+        using idle = new Idle(isSteady ? this.#options.idleMs : undefined);
         const both = AbortSignal.any([signal, idle.signal]);
         const sender = new Sender(call, both);
         const send = async (response: Response): Promise<void> => {
@@ -87,7 +95,8 @@ export class GrpcCalls {
     return (call, respond) => {
       void this.#run(call, async (signal) => {
         const arrival = this.#parts.requests.arrivalOf(call.metadata);
-        using idle = new Idle(idleMs, () => arrival?.isHeld === true);
+        using idle = new Idle(this.#options.idleMs, () => arrival?.isHeld === true);
+        arrival?.onGoesOn(() => idle.moved());
         return await answer(received(call, { idle, arrival }, AbortSignal.any([signal, idle.signal])), signal);
       }).then((end) => {
         if (end.kind === "answered") respond(null, end.answer);
@@ -97,6 +106,7 @@ export class GrpcCalls {
   }
 
   async #run<T>(call: AnyCall, work: (signal: AbortSignal) => Promise<T>): Promise<End<T>> {
+    const { calls: mostCalls } = this.#options;
     const gone = new AbortController();
     call.on("cancelled", () => gone.abort(new RemoteFailure("cancelled", "the client has gone")));
     const signal = AbortSignal.any([gone.signal, this.#parts.stop]);
@@ -130,27 +140,35 @@ function statusOf({ code, message, status }: RemoteFailure): { code: number; det
 /** Ends what has not moved for a while. */
 class Idle implements Disposable {
   readonly #stop = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #ms: number | undefined;
+  readonly #isHeld: () => boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
-  /** @param isHeld whether it could not move, which is nobody's fault */
+  /** @param isHeld whether it cannot move, which is nobody's fault */
   constructor(ms: number | undefined, isHeld: () => boolean = () => false) {
-    if (ms === undefined) return;
-    this.#timer = setTimeout(() => {
-      if (isHeld()) this.moved();
-      else this.#stop.abort(new RemoteFailure("deadlineExceeded", `nothing moved for ${ms} ms`));
-    }, ms);
-    this.#timer.unref();
+    this.#ms = ms;
+    this.#isHeld = isHeld;
+    this.moved();
   }
 
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
 
+  /** It did, or it may from now on. */
   moved(): void {
-    this.#timer?.refresh();
+    clearTimeout(this.#timer);
+    if (this.#ms !== undefined && !this.#isOver) this.#timer = setTimeout(() => this.#look(), this.#ms).unref();
+  }
+
+  #look(): void {
+    if (this.#isHeld()) this.moved();
+    else this.#stop.abort(new RemoteFailure("deadlineExceeded", `nothing moved for ${this.#ms} ms`));
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     clearTimeout(this.#timer);
   }
 }

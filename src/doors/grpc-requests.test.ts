@@ -1,24 +1,26 @@
 /** Requests that do not come to an end, as somebody sends them who writes HTTP/2 himself. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type OutgoingHttpHeaders } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import * as grpc from "@grpc/grpc-js";
 import { silentLog } from "../base/index.ts";
-import { GrpcCalls } from "./grpc-calls.ts";
+import { GrpcCalls, type GrpcCallsOptions } from "./grpc-calls.ts";
 import { GrpcRequests, type GrpcRequestsOptions } from "./grpc-requests.ts";
 import { codec } from "./remote.fixture.ts";
 import { codes, RemoteFailure } from "./remote-failure.ts";
 
-const roomy: GrpcRequestsOptions = {
+const roomy: GrpcRequestsOptions & GrpcCallsOptions = {
   calls: 1_000,
   arrivingBytes: 2 ** 30,
   smallBytes: 100,
   messageBytes: 2 ** 22,
   requestMs: 2 ** 30,
   leftOpenMs: 2 ** 30,
+  idleMs: 2 ** 30,
   windowBytes: 262_144,
 };
 
@@ -31,11 +33,12 @@ interface Ground extends AsyncDisposable {
 }
 
 /** A server that knows how to say what is missing, that reads writes and keeps nothing of them, and refuses others at once. */
-async function ground(options: Partial<GrpcRequestsOptions>): Promise<Ground> {
+async function ground(options: Partial<typeof roomy>): Promise<Ground> {
   const refusals: string[] = [];
   const refused = (why: string): void => void refusals.push(why);
-  const requests = new GrpcRequests({ refused }, { ...roomy, ...options });
-  const calls = new GrpcCalls({ log: silentLog, stop: new AbortController().signal, refused, requests });
+  const all = { ...roomy, ...options };
+  const requests = new GrpcRequests({ refused }, all);
+  const calls = new GrpcCalls({ log: silentLog, stop: new AbortController().signal, refused, requests }, all);
   const server = new grpc.Server({ interceptors: [requests.interceptor], "grpc.max_receive_message_length": roomy.messageBytes });
   const missing = calls.unary(async () => ({ missingBlobDigests: [] }));
   const read = calls.gathered(async (messages: AsyncIterable<unknown>) => {
@@ -46,8 +49,10 @@ async function ground(options: Partial<GrpcRequestsOptions>): Promise<Ground> {
   const refuse = calls.gathered(async () => {
     throw new RemoteFailure("aborted", "no");
   });
+  const wait = calls.answers(false, (_request, _send, signal) => once(signal, "abort").then(() => undefined));
   server.addService(codec.contents, { FindMissingBlobs: missing });
   server.addService(codec.byteStream, { Write: read });
+  server.addService(codec.execution, { WaitExecution: wait });
   server.addService({ Refused: { ...codec.byteStream.Write, path: REFUSED } }, { Refused: refuse });
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const listener = createServer((socket) => injector.injectConnection(socket.on("error", () => undefined)));
@@ -68,14 +73,22 @@ async function ground(options: Partial<GrpcRequestsOptions>): Promise<Ground> {
 
 const { FindMissingBlobs } = codec.contents;
 const { Write } = codec.byteStream;
+const { WaitExecution } = codec.execution;
 
 /** A message in a frame, with that much in it that nobody looks at. */
 function frameOf(path: string, bytes: number): Buffer {
-  const message =
-    path === Write.path
-      ? Write.requestSerialize({ data: Buffer.alloc(bytes) })
-      : FindMissingBlobs.requestSerialize({ instanceName: "x".repeat(bytes) });
+  const text = "x".repeat(bytes);
+  if (path === Write.path) return framed(Write.requestSerialize({ data: Buffer.alloc(bytes) }));
+  return framed(
+    path === WaitExecution.path
+      ? WaitExecution.requestSerialize({ name: text })
+      : FindMissingBlobs.requestSerialize({ instanceName: text }),
+  );
+}
+
+function framed(message: Buffer, isCompressed = false): Buffer {
   const head = Buffer.alloc(5);
+  head.writeUInt8(Number(isCompressed));
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
@@ -120,12 +133,13 @@ function settled({ session }: Ground): Promise<void> {
 }
 
 /** An ordinary call: one whole message, in which there is nothing. */
-async function ask({ session }: Ground): Promise<number> {
+async function ask({ session }: Ground, frame = framed(Buffer.alloc(0)), more: OutgoingHttpHeaders = {}): Promise<number> {
   const stream = session.request({
     ":method": "POST",
     ":path": FindMissingBlobs.path,
     "content-type": "application/grpc",
     te: "trailers",
+    ...more,
   });
   const ended = new Promise<number>((resolve) => {
     const look = (from: { readonly [name: string]: unknown }): void => {
@@ -135,7 +149,7 @@ async function ask({ session }: Ground): Promise<number> {
   });
   stream.on("error", () => undefined);
   stream.resume();
-  stream.end(Buffer.alloc(5));
+  stream.end(frame);
   return ended;
 }
 
@@ -223,6 +237,50 @@ test("who waits for others is not late, and whoever goes makes room", { timeout:
   first.stream.close(constants.NGHTTP2_CANCEL);
   assert.equal(await second.ended, codes.deadlineExceeded); // It has so long from now on.
   assert.equal(on.refusals.length, 2);
+});
+
+test("who has waited has all of the time that nothing may move from then on", { timeout: 20_000 }, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  await using on = await ground({ arrivingBytes: 1.5 * LARGE_BYTES, idleMs: 1_000 });
+  const first = largeCall(on);
+  await demandRead(on, [first], 1, t.signal);
+  const second = largeCall(on, Write.path);
+  await demandRead(on, [second], 0, t.signal);
+  t.mock.timers.tick(999);
+  first.stream.close(constants.NGHTTP2_CANCEL);
+  await demandRead(on, [second], 1, t.signal);
+  t.mock.timers.tick(999);
+  await settled(on);
+  second.whole();
+  second.stream.end();
+  assert.equal(await second.ended, codes.ok);
+
+  const idle = largeCall(on, Write.path);
+  await demandRead(on, [idle], 1, t.signal);
+  t.mock.timers.tick(1_000);
+  idle.stream.end();
+  assert.equal(await idle.ended, codes.deadlineExceeded);
+});
+
+test("what asks for a stream of answers is small, and in nobody's way while that goes on", { timeout: 60_000 }, async (t) => {
+  await using on = await ground({ arrivingBytes: 1.5 * LARGE_BYTES });
+  assert.equal(await largeCall(on, WaitExecution.path).ended, codes.resourceExhausted);
+  const whole = new HalfCall(on, WaitExecution.path, { bytes: 101 });
+  whole.whole();
+  assert.equal(await whole.ended, codes.resourceExhausted);
+  const small = new HalfCall(on, WaitExecution.path, { bytes: 90, kept: 10 });
+  small.whole();
+  await demandRead(on, [largeCall(on)], 1, t.signal);
+  assert.deepEqual([small.stream.closed, on.refusals.length], [false, 2]);
+});
+
+test("messages that the library would unpack are refused before it does", async () => {
+  await using on = await ground({});
+  const message = FindMissingBlobs.requestSerialize({ instanceName: "x".repeat(LARGE_BYTES) });
+  const frame = framed(gzipSync(message), true);
+  assert.equal(await ask(on, frame, { "grpc-encoding": "gzip" }), grpc.status.UNIMPLEMENTED);
+  assert.equal(on.refusals.length, 1);
+  assert.equal(await ask(on, undefined, { "grpc-encoding": "identity" }), codes.ok);
 });
 
 test("who has been answered, or gone, while he waited is in nobody's way", { timeout: 60_000 }, async (t) => {

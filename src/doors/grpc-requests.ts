@@ -7,7 +7,7 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
 import {
-  type Metadata,
+  Metadata,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
@@ -23,6 +23,7 @@ export interface GrpcRequestsOptions {
   /** What messages may take up that are not whole, or that somebody was given, over all calls; who needs more waits. Small ones do not count. */
   readonly arrivingBytes: number;
   readonly smallBytes: number;
+  /** Longer messages are refused; so are longer ones than small ones that ask for a stream of answers: it may go on for hours, and with it a share. */
   readonly messageBytes: number;
   /** From the first byte of a request to its last, where it is one message. */
   readonly requestMs: number;
@@ -42,14 +43,18 @@ export class GrpcRequests {
   #calls = 0;
 
   /** Must be the first of all interceptors. */
-  readonly interceptor: ServerInterceptor = ({ requestStream }, call) => {
+  readonly interceptor: ServerInterceptor = ({ requestStream, responseStream }, call) => {
     const stream = streamOf(call);
     const timer = new Timer();
     const { requestMs } = this.#options;
+    const messageBytes = responseStream ? this.#options.smallBytes : this.#options.messageBytes;
     const late = (): void => this.#end({ call, stream }, statuses.DEADLINE_EXCEEDED, `a request has ${requestMs} ms to come`);
+    const tooLong = (): void =>
+      this.#end({ call, stream }, statuses.RESOURCE_EXHAUSTED, `such a message has ${messageBytes} bytes at most`);
     const run = (): void => void (!requestStream && timer.set(requestMs, late));
     // Who waits for others is not late.
-    const arrival = new Arrival({ stream, shares: this.#shares, held: (isHeld) => (isHeld ? timer.clear() : run()) }, this.#options);
+    const held = (isHeld: boolean): void => (isHeld ? timer.clear() : run());
+    const arrival = new Arrival({ stream, shares: this.#shares, held, tooLong }, { ...this.#options, messageBytes });
     return new ReadingCall(call, arrival, this.#listener({ call, stream, arrival, timer, run }));
   };
 
@@ -65,9 +70,9 @@ export class GrpcRequests {
     return this.#arrivals.get(metadata);
   }
 
-  #end({ call, stream }: Pick<Request, "call" | "stream">, code: statuses, details: string): void {
+  #end({ call, stream }: Pick<Request, "call" | "stream">, code: statuses, details: string, metadata: Metadata | null = null): void {
     this.#refused(details);
-    call.sendStatus({ code, details, metadata: null });
+    call.sendStatus({ code, details, metadata });
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
@@ -77,6 +82,9 @@ export class GrpcRequests {
     return {
       onReceiveMetadata: (metadata, proceed) => {
         if (this.#calls >= mostCalls) return this.#end({ call, stream }, statuses.UNAVAILABLE, `${mostCalls} calls at once, and no more`);
+        const encoding = encodingOf(call);
+        // The library unpacks a message as soon as it has it, whatever room there is.
+        if (encoding !== PLAIN) return this.#end({ call, stream }, statuses.UNIMPLEMENTED, `no grpc-encoding ${encoding} here`, PLAIN_ONLY);
         this.#calls++;
         isCounted = true;
         this.#widen(stream.session);
@@ -91,6 +99,7 @@ export class GrpcRequests {
       },
       onReceiveMessage: (message, proceed) => {
         arrival.given();
+        if (arrival.isOver) return;
         proceed(message);
       },
       onReceiveHalfClose: (proceed) => {
@@ -115,6 +124,10 @@ export class GrpcRequests {
     session.settings({ initialWindowSize: this.#options.windowBytes });
   }
 }
+
+const PLAIN = "identity";
+const PLAIN_ONLY = new Metadata();
+PLAIN_ONLY.set("grpc-accept-encoding", PLAIN);
 
 /** One call: what it is answered by, where it comes from, and until when. */
 interface Request {
@@ -159,4 +172,11 @@ function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
   const { stream } = call as { readonly stream?: unknown };
   if (!(stream instanceof Duplex)) throw new TypeError("a call of gRPC has no stream");
   return stream as ServerHttp2Stream;
+}
+
+/** By what messages may be compressed. The library takes it from what it shows. */
+function encodingOf(call: ServerInterceptingCallInterface): string {
+  const { incomingEncoding } = call as { readonly incomingEncoding?: unknown };
+  if (typeof incomingEncoding !== "string") throw new TypeError("a call of gRPC has no encoding");
+  return incomingEncoding;
 }

@@ -82,7 +82,7 @@ export class RemoteDoor implements AsyncDisposable {
       "grpc.keepalive_time_ms": keepAliveMs,
       interceptors: [requests.interceptor, ...(token === undefined ? [] : [tokenDemanded(token, () => refused("no token, or another"))])],
     });
-    this.#serve(new GrpcCalls({ log, stop: this.#stop.signal, refused, requests }));
+    this.#serve(new GrpcCalls({ log, stop: this.#stop.signal, refused, requests }, limits.remoteExecution));
     // The library would not bound connections, nor tell with whom no TLS came about.
     const injector = this.#server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
     const begin = (socket: Socket): void => {
