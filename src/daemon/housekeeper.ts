@@ -150,7 +150,7 @@ export class Housekeeper implements AsyncDisposable {
   /** Goes on beside the ticks: a compile takes as long as it takes. Who builds comes first, unless what was taken has waited too long. */
   #verify(): void {
     const { flow, tasks, log } = this.#parts;
-    const isIdle = (): boolean => flow.quiet && tasks.isIdle;
+    const isIdle = (): boolean => flow.quiet && tasks.isIdle && !flow.isVerifyingOverdue;
     const may = (): boolean => (this.#areTasksNext ? isIdle() : flow.quiet || flow.isVerifyingOverdue);
     if (this.#verifying !== undefined) {
       if (!may()) this.#verifying.pause.abort();

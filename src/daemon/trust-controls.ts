@@ -47,19 +47,16 @@ export class OwnTrustControls {
     const voices = action === undefined ? [] : network.voices(action);
     // What a member made for this machine alone, nobody has signed.
     const isOthers = by !== undefined || (voices.length > 0 && !voices.some(({ self }) => self));
-    const verifying = isCommand ? tasks : flow;
-    const verified: Verified | TaskVerified | undefined = await verifying.verify(
-      row,
-      asked.map(({ key }) => key),
-      isOthers,
-      signal,
-    );
+    const members = asked.map(({ key }) => key);
+    const verified: Verified | TaskVerified | undefined = isCommand
+      ? await tasks.verify(row, members, signal)
+      : await flow.verify(row, members, isOthers, signal);
     if (verified === undefined)
       throw new CairnError("not-found", { why: `no result of ${row.source} as it is now is here`, advice: COMPILE_IT });
     const of = (key: Key): Challenger | undefined => asked.find((one) => one.key === key);
     return {
-      ...verified,
       isOthers,
+      ...verified,
       isCommand,
       members: verified.members.map((one) => ({ ...one, name: of(one.member)?.name ?? "", domain: of(one.member)?.domain ?? "" })),
       voices: verified.action === action ? voices : [],

@@ -41,6 +41,7 @@ class World {
   text = "text";
   readonly kept = new Map<Digest, TaskHit>();
   readonly signed: Digest[] = [];
+  readonly theirs = new Set<Digest>();
   readonly marks = new Map<Digest, string>();
   readonly rows = new Map<string, HistoryRow>();
   readonly outcomes: (TaskDone | TaskStopped)[];
@@ -55,6 +56,7 @@ class World {
       remember: (row: HistoryRow) => void this.rows.set(row.source, row),
       forget: (action: Digest) => {
         this.kept.delete(action);
+        this.theirs.delete(action);
         this.signed.splice(0, this.signed.length, ...this.signed.filter((one) => one !== action));
       },
     };
@@ -82,6 +84,7 @@ class World {
       },
       history: this.history,
       index,
+      sharing: { isOthers: (action) => this.theirs.has(action) && !this.signed.includes(action) },
       unshared: {
         why: (command) => this.marks.get(command),
         add: (command, why) => void this.marks.set(command, why),
@@ -110,6 +113,7 @@ class World {
     const task = this.task();
     this.kept.set(this.action, { ...what, key: task.keys.sandboxed, tookMs: 5, from: undefined });
     if (isOwn) this.signed.push(this.action);
+    else this.theirs.add(this.action);
     await this.history.remember(task, { outcome: "miss", key: task.keys.sandboxed, differences: [], tookMs: 5 }, signal);
     return this.row;
   }
@@ -128,7 +132,7 @@ test("what comes out again is the same, also where it printed something else", a
   const world = new World([done("made", "took 1 ms"), done("made", "took 2 ms")]);
   const row = await world.ran(done("made", "took 1 ms"));
   for (const differing of [0, 1]) {
-    const { here, source, action } = await world.verifying.verify(row, [], false, signal);
+    const { here, source, action } = await world.verifying.verify(row, [], signal);
     assert.deepEqual([here.kind, source, action], ["same", "/project/out", world.action]);
     assert.equal("differences" in here && here.differences.length, differing);
   }
@@ -142,7 +146,7 @@ test("own work of which not always the same comes stays here: no member gets it,
   ] as const) {
     const world = new World([done(first), done(second)]);
     const row = await world.ran(done("one"));
-    const { here } = await world.verifying.verify(row, [], false, signal);
+    const { here } = await world.verifying.verify(row, [], signal);
     assert.deepEqual(here, {
       kind: "differs",
       repeatable,
@@ -155,23 +159,23 @@ test("own work of which not always the same comes stays here: no member gets it,
 test("what comes out the same again is shared again", async () => {
   const world = new World([done("two"), done("three"), done("one")]);
   const row = await world.ran(done("one"));
-  await world.verifying.verify(row, [], false, signal);
-  await world.verifying.verify(row, [], false, signal);
+  await world.verifying.verify(row, [], signal);
+  await world.verifying.verify(row, [], signal);
   assert.deepEqual([world.verifying.unsharedFor(QUESTION), world.signed], [undefined, [world.action]]);
 });
 
 test("others' work that comes out again is signed here, too; which does not is taken back, and what comes out here is signed", async () => {
   const confirmed = new World([done("theirs")]);
-  await confirmed.verifying.verify(await confirmed.ran(done("theirs"), false), [], true, signal);
+  await confirmed.verifying.verify(await confirmed.ran(done("theirs"), false), [], signal);
   assert.deepEqual([confirmed.signed, confirmed.content()], [[confirmed.action], "theirs"]);
 
   const refuted = new World([done("mine"), done("mine")]);
-  await refuted.verifying.verify(await refuted.ran(done("theirs"), false), [], true, signal);
+  await refuted.verifying.verify(await refuted.ran(done("theirs"), false), [], signal);
   assert.deepEqual([refuted.signed, refuted.content(), refuted.row.outcome], [[refuted.action], "mine", "recalled"]);
   assert.equal(refuted.verifying.unsharedFor(QUESTION), undefined, "here it is always the same");
 
   const unsteady = new World([done("mine"), done("yours")]);
-  await unsteady.verifying.verify(await unsteady.ran(done("theirs"), false), [], true, signal);
+  await unsteady.verifying.verify(await unsteady.ran(done("theirs"), false), [], signal);
   assert.deepEqual([unsteady.signed, unsteady.content(), unsteady.row.outcome], [[], undefined, "recalled"]);
   assert.equal(unsteady.verifying.unsharedFor(QUESTION), "out, line 1");
 });
@@ -179,7 +183,7 @@ test("others' work that comes out again is signed here, too; which does not is t
 test("what a member finds changes nothing", async () => {
   const world = new World([done("theirs"), { kind: "not-run", reason: "system_unknown", detail: "" }, done("mine")]);
   const row = await world.ran(done("mine"));
-  const { members, here } = await world.verifying.verify(row, ["one", "other"], false, signal);
+  const { members, here } = await world.verifying.verify(row, ["one", "other"], signal);
   assert.deepEqual(
     members.map(({ kind, member }) => [kind, member]),
     [
@@ -199,15 +203,68 @@ test("who was ended, or finds other inputs, says nothing of what was to come out
   for (const one of stopped) {
     const world = new World([one]);
     const row = await world.ran(done("made"));
-    assert.equal((await world.verifying.verify(row, [], false, signal)).here.kind, "not-executed");
+    assert.equal((await world.verifying.verify(row, [], signal)).here.kind, "not-executed");
     assert.deepEqual([world.content(), world.marks.size], ["made", 0]);
   }
+});
+
+test("a command that a signal has ended, or that could not be started, says nothing, unless that was known of it", async () => {
+  for (const exitCode of [126, 127, 137]) {
+    const end = { ...done("half"), exitCode };
+    for (const [outcomes, isOwn] of [
+      [[end, end], false],
+      [[done("other"), end], false],
+      [[end, end], true],
+    ] as const) {
+      const world = new World([...outcomes]);
+      const { here } = await world.verifying.verify(await world.ran(done("made"), isOwn), [], signal);
+      assert.deepEqual(here, { kind: "not-executed", reason: "ended", detail: `exit code ${exitCode}` });
+      assert.deepEqual([world.content(), world.marks.size, world.signed.length], ["made", 0, Number(isOwn)]);
+    }
+    const known = new World([end]);
+    assert.equal((await known.verifying.verify(await known.ran(end, false), [], signal)).here.kind, "same");
+    assert.deepEqual(known.signed, [], "nothing like that is kept");
+  }
+});
+
+test("whose work it is, is asked of the inputs as they are now", async () => {
+  for (const isOwn of [true, false]) {
+    const world = new World(isOwn ? [done("mine"), done("mine")] : [done("true"), done("true")]);
+    await world.ran(done("first"), isOwn);
+    world.text = "changed";
+    const row = await world.ran(done("second"), !isOwn);
+    world.text = "text";
+    const { here, isOthers, action } = await world.verifying.verify(row, [], signal);
+    assert.deepEqual([here.kind, isOthers, action], ["differs", !isOwn, world.action]);
+    if (isOwn) assert.deepEqual([world.content(), world.signed.includes(world.action)], ["first", false], "it is barred, not recalled");
+    else assert.deepEqual([world.content(), world.signed.includes(world.action)], ["true", true], "theirs is taken back");
+    assert.equal(world.marks.size, Number(isOwn));
+  }
+});
+
+test("what was executed here since it was taken is no sample any more; who is interrupted waits behind the others", async () => {
+  const world = new World([]);
+  await world.ran(done("theirs"), false);
+  world.verifying.took(world.task(), TAKEN);
+  world.signed.push(world.action);
+  assert.equal(await world.verifying.next(signal), false);
+  assert.equal(world.content(), "theirs");
+
+  world.text = "one";
+  await world.ran(done("theirs"), false);
+  world.verifying.took(world.task(), TAKEN);
+  const interrupted = AbortSignal.abort(new Error("somebody builds"));
+  world.outcomes.push({ kind: "killed", limit: "wall" });
+  await assert.rejects(world.verifying.next(interrupted), /somebody builds/);
+  world.outcomes.push(done("theirs"));
+  assert.equal(await world.verifying.next(signal), false);
+  assert.equal(world.signed.includes(world.action), true);
 });
 
 test("who asks about other inputs than there are now, or about what was not asked for like that, is told", async () => {
   const rejects = (world: World, row: HistoryRow, why: RegExp): Promise<void> =>
     assert.rejects(
-      world.verifying.verify(row, [], false, signal),
+      world.verifying.verify(row, [], signal),
       (error) => error instanceof CairnError && error.code === "not-found" && why.test(String(error.facts.why)),
     );
   const world = new World([]);
@@ -235,6 +292,7 @@ test("what was taken of others is executed when nobody builds; what cannot be is
   assert.equal(await world.verifying.next(signal), false);
   assert.deepEqual([world.outcomes.length, world.signed], [1, [world.action]]);
 
+  world.signed.length = 0;
   world.verifying.took(world.task(), TAKEN);
   await world.verifying.next(signal);
   assert.equal(world.outcomes.length, 0, "it was ended");

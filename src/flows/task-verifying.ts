@@ -5,7 +5,7 @@
  * Knows: what follows from a second execution: nobody is accused, a command may be what differs. Does not know: who is believed, or how it runs.
  */
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { CommandMarks, HistoryRow, ResultIndex } from "../contracts/index.ts";
+import type { CommandMarks, HistoryRow, ResultIndex, Sharing } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
 import type { Statistics } from "./statistics.ts";
 import { compareOutcomes, isInPrintAlone, type OutcomeDifference } from "./task-differences.ts";
@@ -20,6 +20,7 @@ export interface TaskVerifyingParts {
   readonly results: Pick<TaskResults, "find" | "keep">;
   readonly history: Pick<TaskHistory, "differences" | "remember" | "isAbout">;
   readonly index: Pick<ResultIndex, "forget">;
+  readonly sharing: Pick<Sharing, "isOthers">;
   readonly unshared: CommandMarks;
   /** What a question means as files are now. @param isFresh what is installed is looked at again @throws {CairnError} usage, limit-exceeded */
   readonly understand: (question: TaskQuestion, signal: AbortSignal, isFresh?: boolean) => Promise<UnderstoodTask>;
@@ -40,6 +41,8 @@ export type TaskVerdict =
 export interface TaskVerified {
   readonly action: Digest;
   readonly source: string;
+  /** Whether others alone had executed what was known: what does not come out again was taken back then. */
+  readonly isOthers: boolean;
   readonly here: TaskVerdict;
   readonly members: readonly (TaskVerdict & { readonly member: Key })[];
 }
@@ -88,11 +91,14 @@ export class TaskVerifying {
     return undefined;
   }
 
-  /** Executes one that waits. Where it is aborted, that one waits on. @returns whether another waits */
+  /** Executes one that waits. Where it is aborted, that one waits on, behind the others. @returns whether another waits */
   async next(signal: AbortSignal): Promise<boolean> {
     const next = this.#next();
     if (next === undefined) return false;
-    const isDone = await this.#isExecuted(next, signal);
+    const isDone = await this.#isExecuted(next, signal).catch((error: unknown) => {
+      if (this.#waiting.delete(next.action)) this.#waiting.set(next.action, next);
+      throw error;
+    });
     if (this.#waiting.get(next.action) === next) {
       const failed = next.failed + 1;
       this.#waiting.delete(next.action);
@@ -103,12 +109,13 @@ export class TaskVerifying {
   }
 
   async #isExecuted({ question, action, isOfSeveral }: Waiting, signal: AbortSignal): Promise<boolean> {
-    const { understand, results, log } = this.#parts;
+    const { understand, results, sharing, log } = this.#parts;
     try {
       const task = await understand(question, signal);
       if (actionOf(task) !== action) return false;
       const known = await results.find(keptAs(task, task.keys.sandboxed), signal);
-      if (known === undefined) return true; // It was removed, or taken back: nobody uses it.
+      // It was removed or taken back, and nobody uses it; or it was executed here meanwhile.
+      if (known === undefined || !sharing.isOthers(action)) return true;
       return (await this.#verify(task, known, { isOthers: true, bars: isOfSeveral }, signal)).kind !== "not-executed";
     } catch (error) {
       signal.throwIfAborted();
@@ -121,19 +128,20 @@ export class TaskVerifying {
    * Executes it here and by members, now.
    *
    * @param row the run that is meant
-   * @param isOthers whether somebody else has executed what is known: what does not come out again is taken back then
    * @throws {CairnError} not-found: nothing is known of these inputs, or of how it was asked for; the signal's reason
    */
-  async verify(row: HistoryRow, members: readonly Key[], isOthers: boolean, signal: AbortSignal): Promise<TaskVerified> {
+  async verify(row: HistoryRow, members: readonly Key[], signal: AbortSignal): Promise<TaskVerified> {
     const { task, known } = await this.#known(row, signal);
+    // Of the inputs as they are now: the row may be about others.
+    const isOthers = this.#parts.sharing.isOthers(actionOf(task));
     const asked: TaskVerified["members"][number][] = [];
     for (const member of members) {
-      const theirs = await this.#parts.runs.by(member, task, signal);
+      const theirs = ended(known, await this.#parts.runs.by(member, task, signal));
       if (theirs.kind !== "ran") asked.push({ member, ...notExecuted(theirs) });
       else asked.push({ member, ...verdictOn(compareOutcomes(known, theirs.done), undefined) });
     }
     const here = await this.#verify(task, known, { isOthers, bars: true }, signal);
-    return { action: actionOf(task), source: row.source, here, members: asked };
+    return { action: actionOf(task), source: row.source, isOthers, here, members: asked };
   }
 
   /** What is kept of the very inputs that are there now. */
@@ -174,7 +182,7 @@ export class TaskVerifying {
   ): Promise<TaskVerdict> {
     const { runs, unshared, statistics, log } = this.#parts;
     const facts = { action: actionOf(task) };
-    const first = await runs.here(task, undefined, signal);
+    const first = ended(known, await runs.here(task, undefined, signal));
     if (first.kind !== "ran") return this.#notExecuted(task, first, signal);
     const differences = compareOutcomes(known, first.done);
     if (isInPrintAlone(differences)) {
@@ -184,10 +192,11 @@ export class TaskVerifying {
       const wasBarred = unshared.why(command) !== undefined;
       if (wasBarred) unshared.delete(command);
       // What was printed is signed as well: nobody is contradicted by another time.
-      if (differences.length === 0 && (isOthers || wasBarred)) await this.#keep(task, first, signal);
+      const isNews = differences.length === 0 && (isOthers || wasBarred);
+      if (isNews && isOfUse(first) && (await this.#isSame(task, signal))) await this.#keep(task, first, signal);
       return verdictOn(differences, undefined);
     }
-    const second = await runs.here(task, undefined, signal);
+    const second = ended(known, await runs.here(task, undefined, signal));
     if (second.kind !== "ran") return this.#notExecuted(task, second, signal); // Nobody knows which of them is right.
     if (!(await this.#isSame(task, signal))) return this.#notExecuted(task, CHANGED, signal);
     const repeatable = isInPrintAlone(compareOutcomes(first.done, second.done));
@@ -195,7 +204,7 @@ export class TaskVerifying {
     log.event("warn", repeatable ? "verify.refuted" : "verify.unrepeatable", { ...facts, first: nameOf(differences) });
     if (repeatable && isOthers) {
       await this.#recall(task, signal);
-      if (isWhole(task, first)) await this.#keep(task, first, signal);
+      if (isOfUse(first) && isWhole(task, first)) await this.#keep(task, first, signal);
     } else if (bars) await this.#bar(task, { known, isOthers, differences }, signal);
     return verdictOn(differences, repeatable);
   }
@@ -261,6 +270,18 @@ export class TaskVerifying {
   }
 }
 
+/** What a machine ran out of may have ended it: that says nothing of the command, unless the same was known of it. */
+function ended(known: TaskHit, ran: TaskRan | TaskStopped): TaskRan | TaskStopped {
+  if (ran.kind !== "ran" || isOfUse(ran) || ran.done.exitCode === known.exitCode) return ran;
+  return { kind: "not-run", reason: "ended", detail: `exit code ${ran.done.exitCode}` };
+}
+
+function isOfUse({ done }: TaskRan): boolean {
+  return done.exitCode < UNUSABLE;
+}
+
+/** From here on it could not be started, or a signal ended it, as shells say it. */
+const UNUSABLE = 126;
 const CHANGED = { kind: "not-run", reason: "files_changed", detail: "" } as const;
 
 /** Whether it is what a run of it would keep. */

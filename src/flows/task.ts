@@ -150,8 +150,8 @@ export class TaskFlow {
   }
 
   /** See {@link TaskVerifying.verify}. */
-  verify(row: HistoryRow, members: readonly Key[], isOthers: boolean, signal: AbortSignal): Promise<TaskVerified> {
-    return this.#verifying.verify(row, members, isOthers, signal);
+  verify(row: HistoryRow, members: readonly Key[], signal: AbortSignal): Promise<TaskVerified> {
+    return this.#verifying.verify(row, members, signal);
   }
 
   /** See {@link TaskVerifying.next}. */
@@ -289,9 +289,10 @@ export class TaskFlow {
     const { keys, question, installed } = task;
     if (question.network || !installed.isTold || this.#verifying.unsharedFor(question) !== undefined) return undefined;
     const asked = await this.#results.ask(keyed(task, keys.sandboxed), sandboxed, signal);
-    if (asked === undefined || (asked.hit.exitCode !== 0 && !question.cacheFailures)) return undefined;
+    if (asked === undefined) return undefined;
+    // It is kept, also where who asks now does not want it.
     if (asked.isSample) this.#verifying.took(task, asked.hit);
-    return asked.hit;
+    return asked.hit.exitCode === 0 || question.cacheFailures ? asked.hit : undefined;
   }
 
   async #answer(task: UnderstoodTask, where: Where, hit: TaskHit, signal: AbortSignal): Promise<TaskAnswered> {
