@@ -1,70 +1,101 @@
 /**
- * A small project that real Bazel builds, where it is installed with its rules.
+ * Real Bazel without a network, as Debian has it: projects of rules that need nothing but a compiler and a shell, and a server that can be killed.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
-import { run } from "./harness.ts";
+import { kill } from "node:process";
+import { writeFiles } from "./harness.ts";
 
-/** What rules of Debian's Bazel need; where any of it is missing there is nothing to try. */
+const PROGRAM = "/usr/bin/bazel";
 const RULES = "/usr/share/bazel/rules";
+const BUILD_MS = 900_000;
 
-/** A project of a few rules that need no compiler's own toolchain rules and no network. */
-function project(directory: string): void {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "WORKSPACE"), "");
-  const rules = Array.from(
-    { length: 12 },
-    (_, i) => `genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "sort $< > $@")`,
-  );
-  const all = Array.from({ length: 12 }, (_, i) => `":g${i}"`).join(", ");
-  writeFileSync(
-    join(directory, "BUILD"),
-    `${rules.join("\n")}\ngenrule(name = "all", srcs = [${all}], outs = ["all.txt"], cmd = "cat $(SRCS) > $@")\n`,
-  );
-  writeSources(directory, "a");
-}
+/** @returns why there is nothing to try, or false */
+export const withoutBazel: string | false =
+  !(existsSync(PROGRAM) && existsSync(RULES)) &&
+  "Bazel with its rules is not installed here (Debian: bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto)";
 
-export function writeSources(directory: string, word: string): void {
-  for (let i = 0; i < 12; i++) writeFileSync(join(directory, `t${i}.txt`), `${i}\nb\n${word}\n`);
+export interface Built {
+  readonly code: number | null;
+  /** What Bazel has said. */
+  readonly told: string;
+  /** Actions that a cache has answered, that ran here, and that ran where the cache is. */
+  readonly hits: number;
+  readonly local: number;
+  readonly remote: number;
 }
 
 export class Bazel implements AsyncDisposable {
+  /** The project's. */
   readonly directory: string;
-  readonly #root: string;
+  readonly #place: string;
 
-  constructor(directory: string) {
-    this.directory = join(directory, "project");
-    this.#root = join(directory, "root");
-    project(this.directory);
+  /** @param place a directory that is the project's, Bazel's, and the user's home */
+  constructor(place: string, files: Readonly<Record<string, string>>) {
+    this.#place = place;
+    this.directory = join(place, "project");
+    writeFiles(this.directory, { WORKSPACE: "", ".bazelignore": ".rules_cc\n", ".bazelrc": this.#overrides(), ...files });
+    this.#adaptRules();
   }
 
-  async #run(...words: string[]): Promise<string> {
-    const overrides = ["cc", "java", "proto"].map((name) => `--override_repository=rules_${name}=${join(RULES, name)}`);
-    const [command = "", ...rest] = words;
-    const options = command === "build" ? overrides : [];
-    const ran = await run("bazel", [`--output_user_root=${this.#root}`, "--max_idle_secs=30", command, ...options, ...rest], {
-      cwd: this.directory,
-    });
-    assert.equal(ran.code, 0, ran.stderr);
-    return ran.stderr;
+  #overrides(): string {
+    const places = { cc: join(this.directory, ".rules_cc"), java: join(RULES, "java"), proto: join(RULES, "proto") };
+    const lines = Object.entries(places).map(([name, path]) => `build --override_repository=rules_${name}=${path}\n`);
+    return lines.join("");
   }
 
-  /** @returns how many actions came from the cache, of how many that are actions of the project */
-  async build(cache: string, ...options: string[]): Promise<{ hits: number; run: number }> {
-    const told = await this.#run("build", "//:all", `--remote_cache=${cache}`, ...options);
-    const count = (pattern: RegExp): number => Number(pattern.exec(told)?.[1] ?? 0);
-    return { hits: count(/(\d+) remote cache hit/), run: count(/(\d+) (?:linux-sandbox|processwrapper-sandbox|local|worker)/) };
+  /** Debian's rules for C++ are newer than its Bazel: the one symbol that it lacks is put in words that it knows. */
+  #adaptRules(): void {
+    const copy = join(this.directory, ".rules_cc");
+    cpSync(join(RULES, "cc"), copy, { recursive: true, dereference: true });
+    for (const name of readdirSync(copy, { recursive: true, encoding: "utf8" }).filter((one) => one.endsWith(".bzl"))) {
+      const text = readFileSync(join(copy, name), "utf8");
+      if (!text.includes("use_cpp_toolchain")) continue;
+      const known = text
+        .replaceAll(', "use_cpp_toolchain"', "")
+        .replaceAll("use_cpp_toolchain()", '["@bazel_tools//tools/cpp:toolchain_type"]');
+      writeFileSync(join(copy, name), known);
+    }
   }
 
-  /** What the last build has made. */
-  get made(): string {
-    return readFileSync(join(this.directory, "bazel-bin/all.txt"), "utf8");
+  async build(...options: string[]): Promise<Built> {
+    const { code, told } = await this.#run("build", "//...", ...options);
+    const processes = /\d+ process(?:es)?: (.*)\./.exec(told)?.[1]?.split(", ") ?? [];
+    const count = (kind: RegExp): number => Number(processes.map((one) => kind.exec(one)?.[1]).find((one) => one !== undefined) ?? 0);
+    return {
+      code,
+      told,
+      hits: count(/^(\d+) remote cache hit$/),
+      local: count(/^(\d+) (?:linux-sandbox|processwrapper-sandbox|local|worker)$/),
+      remote: count(/^(\d+) remote$/),
+    };
   }
 
+  /** Forgets all that was built. */
   async clean(): Promise<void> {
-    await this.#run("clean");
+    const { code, told } = await this.#run("clean");
+    if (code !== 0) throw new Error(told);
+  }
+
+  /** As a crash would, in the middle of whatever it does. */
+  killServer(): void {
+    kill(Number(readFileSync(join(this.#place, "base/server/server.pid.txt"), "utf8")), "SIGKILL");
+  }
+
+  /** What was built, links followed. */
+  made(name: string): Buffer {
+    return readFileSync(join(this.directory, "bazel-bin", name));
+  }
+
+  #run(...words: string[]): Promise<{ code: number | null; told: string }> {
+    const own = [`--output_user_root=${join(this.#place, "root")}`, `--output_base=${join(this.#place, "base")}`, "--max_idle_secs=60"];
+    mkdirSync(join(this.#place, "base"), { recursive: true });
+    return new Promise((resolve) => {
+      const options = { cwd: this.directory, env: { ...process.env, HOME: this.#place }, timeout: BUILD_MS, maxBuffer: 2 ** 26 };
+      const child = execFile(PROGRAM, [...own, ...words], options, (_error, _stdout, told) => resolve({ code: child.exitCode, told }));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,9 +103,59 @@ export class Bazel implements AsyncDisposable {
   }
 }
 
-export async function withBazel(t: TestContext): Promise<boolean> {
-  const { code } = await run("sh", ["-c", "command -v bazel"], { cwd: "/" });
-  if (code === 0 && existsSync(RULES)) return true;
-  t.skip("Bazel with its rules is not installed here (Debian: bazel-bootstrap bazel-rules-cc bazel-rules-java bazel-rules-proto)");
-  return false;
+/** For each unit a library of C++ and a sorted list, and a program of all of them whose output is built, too: about six actions a unit. */
+export function unitsOfCpp(count: number): Record<string, string> {
+  const units = Array.from({ length: count }, (_, i) => i);
+  const rules = units.map(
+    (i) => `cc_library(name = "l${i}", srcs = ["u${i}.cc"])
+genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "sort -n $< > $@")
+`,
+  );
+  const all = units.map((i) => `":l${i}"`).join(", ");
+  return {
+    ...Object.fromEntries(
+      units.map((i) => [`u${i}.cc`, `#include <string>\nstd::string u${i}() { return std::string(${(i % 7) + 1}, 'a'); }\n`]),
+    ),
+    ...Object.fromEntries(units.map((i) => [`t${i}.txt`, `${i}\n${i % 7}\n${(i * 7919) % 1_000}\n`])),
+    "main.cc": `#include <iostream>
+#include <string>
+${units.map((i) => `std::string u${i}();\n`).join("")}int main() { std::cout << (${units.map((i) => `u${i}()`).join(" + ")}).size() << std::endl; }
+`,
+    BUILD: `${rules.join("")}cc_binary(name = "main", srcs = ["main.cc"], deps = [${all}])
+genrule(name = "run", tools = [":main"], outs = ["out.txt"], cmd = "$(location :main) > $@")
+`,
+  };
+}
+
+/** What `out.txt` of {@link unitsOfCpp} says. */
+export function sizeOfUnits(count: number): string {
+  return `${Array.from({ length: count }, (_, i) => (i % 7) + 1).reduce((sum, size) => sum + size, 0)}\n`;
+}
+
+const LISTS = 12;
+/** Of {@link lists}: each that is sorted, and the one that is made of them. */
+export const ACTIONS = LISTS + 1;
+
+/** Lists that are sorted, and put together. */
+export function lists(word: string): Record<string, string> {
+  const names = Array.from({ length: LISTS }, (_, i) => i);
+  const rules = names.map((i) => `genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "sort $< > $@")\n`);
+  const all = names.map((i) => `":g${i}"`).join(", ");
+  return {
+    ...Object.fromEntries(names.map((i) => [`t${i}.txt`, `${i}\nb\n${word}\n`])),
+    BUILD: `${rules.join("")}genrule(name = "all", srcs = [${all}], outs = ["all.txt"], cmd = "cat $(SRCS) > $@")\n`,
+  };
+}
+
+/** What comes of {@link lists}, in `all.txt`. */
+export function sorted(word: string): string {
+  return Array.from({ length: LISTS }, (_, i) => [`${i}`, "b", word].toSorted().join("\n"))
+    .join("\n")
+    .concat("\n");
+}
+
+/** It went well, and of its actions so many came from where, or ran where. */
+export function assertBuilt(built: Built, expected: { readonly hits?: number; readonly local?: number; readonly remote?: number }): void {
+  const { code, hits, local, remote, told } = built;
+  assert.deepEqual({ code, hits, local, remote }, { code: 0, hits: 0, local: 0, remote: 0, ...expected }, told);
 }
