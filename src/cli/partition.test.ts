@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { learn, readDurations } from "./durations.ts";
 import { split } from "./partition.ts";
 import { readReport } from "./test-reports.ts";
-import { spellTests } from "./test-tools.ts";
+import { spellTests, type TestTool, testsIn } from "./test-tools.ts";
 
 const tests = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 6 }), { maxLength: 40 });
 const durations = fc.dictionary(fc.string({ minLength: 1, maxLength: 6 }), fc.nat(10_000)).map((found) => new Map(Object.entries(found)));
@@ -115,6 +115,16 @@ const reports: readonly (readonly [what: string, text: string, found: Readonly<R
     '{"Action":"run","Package":"m/a","Test":"T"}\n{"Action":"pass","Package":"m/a","Test":"T","Elapsed":9}\nnoise\n{"Action":"pass","Package":"m/a","Elapsed":0.25}\n{"Action":"skip","Package":"m/b","Elapsed":0}',
     { "m/a": 250 },
   ],
+  [
+    "go, and what it did not run again",
+    '{"Action":"output","Package":"m/a","Output":"ok  \\tm/a\\t(cached)\\n"}\n{"Action":"pass","Package":"m/a","Elapsed":0}\n{"Action":"output","Package":"m/b","Output":"ok  \\tm/b\\t0.5s\\n"}\n{"Action":"pass","Package":"m/b","Elapsed":0.5}',
+    { "m/b": 500 },
+  ],
+  [
+    "go, and nothing of it ran again",
+    '{"Action":"output","Package":"m/a","Output":"ok  \\tm/a\\t(cached)\\n"}\n{"Action":"pass","Package":"m/a","Elapsed":0}',
+    {},
+  ],
   ["something else", "hello", undefined],
   ["JSON of something else", '{"a":1}', undefined],
 ];
@@ -165,6 +175,27 @@ test("what was learned is written down, halfway to what was seen last; what is n
     assert.equal(readFileSync(file, "utf8"), wrong);
   }
 });
+
+const printed: readonly (readonly [what: string, tool: TestTool, text: string, tests: readonly string[]])[] = [
+  ["vitest", "vitest", '[\n  {\n    "file": "/p/src/a.test.ts"\n  },\n  {\n    "file": "/p/src/a.test.ts"\n  }\n]\n', ["src/a.test.ts"]],
+  [
+    "vitest, whose configuration says something first",
+    "vitest",
+    '[plugin] hello\n\u001b[33m[x]\u001b[0m\n[\n  {\n    "file": "/p/src/a.test.ts"\n  }\n]\n',
+    ["src/a.test.ts"],
+  ],
+  ["jest, the same", "jest", '[plugin] hello\n["/p/b.test.js","/p/c.test.js"]\n', ["b.test.js", "c.test.js"]],
+  ["ctest, the same", "ctest", '{what?}\n{\n  "tests" : [ { "name" : "unit" } ]\n}\n', ["unit"]],
+  [
+    "pytest",
+    "pytest",
+    "tests/test_a.py::test_one\ntests/test_a.py::test_two\ntests/test_b.py: 3\n\n5 tests collected\n",
+    ["tests/test_a.py", "tests/test_b.py"],
+  ],
+  ["go", "go", "m/a\nm/b\n", ["m/a", "m/b"]],
+];
+for (const [what, tool, text, expected] of printed)
+  test(`tests that a runner lists: ${what}`, () => assert.deepEqual(testsIn(tool, text, "/p"), expected));
 
 test("CTest gets a pattern that matches the tests and no others", () => {
   const [pattern = ""] = spellTests("ctest", ["a.b", "c+"]);

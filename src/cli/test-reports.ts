@@ -88,20 +88,30 @@ function readJest(value: unknown, place: ReportPlace): Map<string, number> {
   return found;
 }
 
-/** One object a line; those without a test are of a package. @returns undefined where none is */
+/** One object a line; those without a test are of a package, and one whose tests did not run took no time. @returns undefined where none is */
 function readGo(text: string): Map<string, number> | undefined {
   const found = new Map<string, number>();
+  const cached = new Set<string>();
+  let isGo = false;
   for (const line of text.split("\n")) {
-    if (line.trim() === "") continue;
-    try {
-      const { Action: action, Package: name, Test: test, Elapsed: elapsed } = JSON.parse(line) as Record<string, unknown>;
-      if (typeof name === "string" && test === undefined && (action === "pass" || action === "fail"))
-        add(found, name, Number(elapsed) * MS_PER_S);
-    } catch {
-      // What programs print stands in between.
-    }
+    const { Action: action, Package: name, Test: test, Elapsed: elapsed, Output: output } = objectOf(line);
+    if (typeof name !== "string" || test !== undefined) continue;
+    if (action === "output" && /^ok\s.*\t\(cached\)/.test(String(output))) cached.add(name);
+    if (action !== "pass" && action !== "fail") continue;
+    isGo = true;
+    if (!cached.has(name)) add(found, name, Number(elapsed) * MS_PER_S);
   }
-  return found.size === 0 ? undefined : found;
+  return isGo ? found : undefined;
+}
+
+/** What programs print stands in between. */
+function objectOf(line: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
 }
 
 function named(path: string, { cwd, exists }: ReportPlace): string {

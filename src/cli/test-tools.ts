@@ -39,16 +39,31 @@ const TOOLS: Readonly<Record<TestTool, Tool>> = {
   },
 };
 
-/** Runners print remarks before what they were asked for. */
-function json(printed: string, start: string): unknown {
-  return JSON.parse(printed.slice(printed.indexOf(start)));
+/** Runners, and files that configure them, print remarks before what was asked for, some of which begin like it. @throws where there is none */
+function json(printed: string, start: "[" | "{"): unknown {
+  const lines = [...printed.matchAll(/^[[{]/gm)].filter(([sign]) => sign === start);
+  for (const { index } of lines.slice(0, REMARKS)) {
+    try {
+      return JSON.parse(printed.slice(index));
+    } catch {
+      // A remark, then.
+    }
+  }
+  throw new SyntaxError("nothing of what was printed is JSON to the end");
 }
+
+const REMARKS = 1_000;
 
 const PRINTED_BYTES = 67_108_864;
 
+/** What the runner lists by what it has printed, each once. @throws where that is none of its lists */
+export function testsIn(tool: TestTool, printed: string, cwd: string): string[] {
+  return [...new Set(TOOLS[tool].read(printed, cwd))];
+}
+
 /** All tests of the runner, in the directory `cwd`. @throws {CairnError} usage: it cannot be run, or says something else */
 export async function listTests(tool: TestTool, cwd: string, signal: AbortSignal): Promise<string[]> {
-  const { list, read } = TOOLS[tool];
+  const { list } = TOOLS[tool];
   const [program, ...args] = list;
   const { printed, trouble } = await new Promise<{ printed: string; trouble: string }>((resolve) => {
     execFile(program, args, { cwd, signal, maxBuffer: PRINTED_BYTES }, (error, stdout, stderr) =>
@@ -57,7 +72,7 @@ export async function listTests(tool: TestTool, cwd: string, signal: AbortSignal
   });
   signal.throwIfAborted();
   try {
-    const tests = [...new Set(read(printed, cwd))];
+    const tests = testsIn(tool, printed, cwd);
     if (tests.length > 0) return tests;
   } catch {
     // Told below.
