@@ -3,13 +3,23 @@
  *
  *     npm test                  all stages
  *     npm test -- format types  only these
+ *     npm test -- units --part 2/4 --report FILE
  *
  * Knows: which commands check what. Does not know: what they find.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { exit, hrtime, kill, stderr, stdout } from "node:process";
+import { CommandLine } from "./command-line.ts";
+
+const HELP = `usage: npm test -- [STAGE...] [options]
+
+Stages: format, types, lint, unused, house, units, system; all of them where none is named.
+
+  --part 2/4      of units and system the second of four parts, as cairn partition makes them of how long they took before
+  --report FILE   of units or of system, whichever is run alone, as JUnit's XML; cairn partition --learn FILE learns from it
+`;
 
 const ROOT: string = join(import.meta.dirname, "..");
 const HOUSE = "test/system/house.test.ts";
@@ -22,17 +32,26 @@ interface Stage {
   readonly command: readonly [string, ...string[]];
 }
 
-function stages(): Stage[] {
+interface Wishes {
+  readonly part: string | undefined;
+  /** Absolute. */
+  readonly report: string | undefined;
+}
+
+function stages({ part, report }: Wishes): Stage[] {
+  const reports = report === undefined ? [] : ["--test-reporter=junit", `--test-reporter-destination=${report}`];
   const test = (atOnce: number, ...files: string[]): [string, ...string[]] => [
     process.execPath,
     "--test",
     `--test-concurrency=${atOnce}`,
     `--test-reporter=${join(ROOT, "scripts/test-reporter.ts")}`,
     "--test-reporter-destination=stdout",
+    ...(files[0] === HOUSE ? [] : reports),
     ...files,
   ];
-  const units = globSync("{src,scripts,bench,test/sim}/**/*.test.ts", { cwd: ROOT }).toSorted();
-  const system = globSync("test/system/**/*.test.ts", { cwd: ROOT }).filter((file) => file !== HOUSE);
+  const own = (files: readonly string[]): string[] => (part === undefined ? files.toSorted() : partOf(part, files));
+  const units = own(globSync("{src,scripts,bench,test/sim}/**/*.test.ts", { cwd: ROOT }));
+  const system = own(globSync("test/system/**/*.test.ts", { cwd: ROOT }).filter((file) => file !== HOUSE));
   return [
     { name: "format", about: "biome", command: ["biome", "check", "--error-on-warnings", "."] },
     { name: "types", about: "tsc", command: ["tsc"] },
@@ -41,8 +60,17 @@ function stages(): Stage[] {
     { name: "house", about: "the arrows of ARCHITECTURE.md", command: test(1, HOUSE) },
     // Many of them wait for something, so that two cores have room for three.
     { name: "units", about: `${units.length} files`, command: test(3, ...units) },
-    { name: "system", about: `${system.length} files, each with daemons of its own`, command: test(2, ...system.toSorted()) },
+    { name: "system", about: `${system.length} files, each with daemons of its own`, command: test(2, ...system) },
   ];
+}
+
+/** Those files whose tests one of several machines runs. Ends the process where there are none. */
+function partOf(part: string, files: readonly string[]): string[] {
+  const input = files.join("\n");
+  const listed = spawnSync(join(ROOT, "bin/cairn"), ["partition", part, "--from", "-"], { cwd: ROOT, input, encoding: "utf8" });
+  stderr.write(listed.stderr);
+  const own = listed.stdout.split("\n").filter((name) => name !== "");
+  return listed.status === 0 && own.length > 0 ? own : line.fail(`no tests are in part ${part}`);
 }
 
 /** @returns the exit code; 124 when the time ran out */
@@ -84,13 +112,16 @@ function elapsedMs(since: bigint): number {
   return Number((hrtime.bigint() - since) / 1_000_000n);
 }
 
-const wanted = process.argv.slice(2);
-const all = stages();
+const line = new CommandLine("npm test", HELP);
+const { values, positionals: wanted } = line.read({
+  allowPositionals: true,
+  options: { part: { type: "string" }, report: { type: "string" } },
+});
+if (values.report !== undefined && !(wanted.length === 1 && (wanted[0] === "units" || wanted[0] === "system")))
+  line.fail("--report is of units or of system, whichever is run alone");
+const all = stages({ part: values.part, report: values.report === undefined ? undefined : resolve(values.report) });
 const unknown = wanted.filter((name) => !all.some((stage) => stage.name === name));
-if (unknown.length > 0) {
-  stderr.write(`There is no stage ${unknown.join(", ")}; there are ${all.map((stage) => stage.name).join(", ")}.\n`);
-  exit(2);
-}
+if (unknown.length > 0) line.fail(`there is no stage ${unknown.join(", ")}`);
 
 const began = hrtime.bigint();
 const summary: string[] = [];
