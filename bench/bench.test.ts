@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chooseQuic } from "../src/net/quic-choice.ts";
+import { withoutBazel } from "../test/system/bazel.ts";
 import { absent } from "./absent.ts";
+import { artifact } from "./artifact.ts";
+import { bazel } from "./bazel.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { findProgram } from "./contenders.ts";
@@ -41,6 +44,7 @@ const tiny: Settings = {
   links: 2,
   machines: 2,
   objects: 12,
+  actions: 6,
   practised: false,
   calmMs: 1,
   rttMs: 0,
@@ -130,6 +134,21 @@ test("a large artifact is measured, and arrives", async () => check(await swarm(
 
 test("the doors for build tools are measured, and give what was brought", async () =>
   check(await doors(tiny), /^gRPC: up/, /while 2 clients stream/));
+
+test("memory while one artifact comes and goes by each door is measured", async () =>
+  check(
+    await artifact(tiny),
+    ...["HTTP", "gRPC", "Redis", "ccache's socket"].map((door) => new RegExp(`^${door}: memory while one artifact`)),
+  ));
+
+test("a project that Bazel builds is measured, and comes from the cache", { skip: withoutBazel }, async () => {
+  const { rows } = await bazel(tiny);
+  const hits = rows.filter(({ what }) => what.startsWith("hits of actions, hot"));
+  assert.deepEqual(
+    hits.map(({ median }) => median),
+    [100, 100],
+  );
+});
 
 test("medians, quartiles and ratios", () => {
   assert.deepEqual(spread([4, 1, 3, 2, 5]), { median: 3, p25: 2, p75: 4 });

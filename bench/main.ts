@@ -7,7 +7,9 @@ import { bundle } from "../scripts/bundle.ts";
 import { CommandLine } from "../scripts/command-line.ts";
 import { isInside, runInside, whyNoNamespaces } from "../test/system/lab-namespaces.ts";
 import { absent } from "./absent.ts";
+import { artifact } from "./artifact.ts";
 import { batches } from "./batches.ts";
+import { bazel } from "./bazel.ts";
 import { checkout } from "./checkout.ts";
 import { cold } from "./cold.ts";
 import { daemon } from "./daemon.ts";
@@ -53,6 +55,8 @@ const BENCHMARKS: Readonly<Record<string, (settings: Settings) => Promise<Report
   workers,
   batches,
   doors,
+  artifact,
+  bazel,
   reproduced,
   judging,
 };
@@ -82,6 +86,8 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   workers    eight machines with an eighth of a core each, against one of them
   batches    small units that a machine far away compiles, in a row
   doors      100 MiB through gRPC against nginx, and memory while 64 clients stream
+  artifact   memory while one large artifact comes and goes by each door
+  bazel      a project that real Bazel builds through the gRPC door: hits of its actions
   reproduced objects of which machines of two domains make the same, verified by their summaries
   judging    a certificate of three domains, checked by a reader
   all        one after the other
@@ -92,7 +98,8 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   --units N        units of a project   [24 in cold, checkout and sandbox, all in warm]
   --practised      cold, sharing, remote: with daemons that have built something else before
   --rtt MS         of the way to the other machine in remote, elsewhere and batches, in namespaces of its own   [0: loopback]
-  --artifact MIB   size of the artifact in swarm   [256]
+  --artifact MIB   size of the artifact in swarm and artifact   [256]
+  --actions N      of the project in bazel, about   [600]
   --uplink MIB     a second, of each machine in swarm   [16]
   --quick          3 rounds, lua and leveldb, -j2, 2,000 manifests, 8 members and 100 messages, 32 MiB
   --json           machine, rows and verdicts as JSON
@@ -119,6 +126,7 @@ const { values, positionals } = line.read({
     practised: { type: "boolean", default: false },
     rtt: { type: "string", default: "0" },
     artifact: { type: "string" },
+    actions: { type: "string" },
     uplink: { type: "string", default: "16" },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -146,6 +154,7 @@ const settings: Settings = {
   links: values.quick ? 20 : 100,
   machines: 8,
   objects: 300,
+  actions: positive("actions", values.actions ?? (values.quick ? "60" : "600")),
   practised: values.practised,
   rttMs,
   calmMs: CALM_MS,

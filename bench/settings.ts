@@ -33,13 +33,15 @@ export interface Settings {
   readonly machines: number;
   /** Objects in `exchange`. */
   readonly objects: number;
+  /** About so many of the project in `bazel`. */
+  readonly actions: number;
   /** Whether a daemon has built something else before it is measured: in `cold`, `sharing` and `remote`. */
   readonly practised: boolean;
   /** How long the work that waits for a quiet moment is waited for. */
   readonly calmMs: number;
   /** Of a packet to the other machine and one back in `remote`; 0: loopback. */
   readonly rttMs: number;
-  /** Of the artifact in `swarm`, and of every machine's uplink there. */
+  /** Of the artifact in `swarm` and in `artifact`, and of every machine's uplink in `swarm`. */
   readonly artifactBytes: number;
   readonly uplinkBytesPerSecond: number;
   /** Tells how far it is. */

@@ -103,7 +103,7 @@ export class Bazel implements AsyncDisposable {
   }
 }
 
-/** For each unit a library of C++ and a sorted list, and a program of all of them whose output is built, too: about six actions a unit. */
+/** For each unit a library of C++ and a sorted list, and a program of all of them whose output is built, too: five actions a unit. */
 export function unitsOfCpp(count: number): Record<string, string> {
   const units = Array.from({ length: count }, (_, i) => i);
   const rules = units.map(
