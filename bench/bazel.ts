@@ -1,7 +1,7 @@
 /**
  * A project that real Bazel builds through the gRPC door: how many of its actions come from the cache, and how long that takes.
  */
-import { Bazel, type Built, sizeOfUnits, unitsOfCpp, withoutBazel } from "../test/system/bazel.ts";
+import { Bazel, type Built, sizeOfUnits, unitsOfCpp, withoutBazel } from "../test/system/bazel-world.ts";
 import { CairnNode } from "./cairn-node.ts";
 import { portOf } from "./doors.ts";
 import { type Settings, Workshop } from "./settings.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chooseQuic } from "../src/net/quic-choice.ts";
-import { withoutBazel } from "../test/system/bazel.ts";
+import { withoutBazel } from "../test/system/bazel-world.ts";
 import { absent } from "./absent.ts";
 import { artifact } from "./artifact.ts";
 import { bazel } from "./bazel.ts";

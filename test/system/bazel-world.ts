@@ -134,7 +134,7 @@ export function sizeOfUnits(count: number): string {
 
 const LISTS = 12;
 /** Of {@link lists}: each that is sorted, and the one that is made of them. */
-export const ACTIONS = LISTS + 1;
+export const ACTIONS: number = LISTS + 1;
 
 /** Lists that are sorted, and put together. */
 export function lists(word: string): Record<string, string> {
