@@ -8,6 +8,7 @@ import { framesOf } from "./frames.ts";
 import { sayHello } from "./handshake.ts";
 import { makeLibp2p } from "./libp2p.ts";
 import { codec, dialler, founded, join, type Node, seedOf, start, until } from "./network.fixture.ts";
+import { Paths, type PathsParts } from "./paths.ts";
 import { peerIdOf } from "./peer-id.ts";
 import { CIRCUIT, RELAY } from "./relay.ts";
 
@@ -136,4 +137,21 @@ test("whoever asks where it is seen is told, and listens to what is said", { tim
   assert.ok(localPort !== undefined);
   const bytes = await framesOf(await connection.newStream("/cairn/whoami/1"), limits.pathFrameBytes).read(5_000);
   assert.equal(codec.decodeSeen(bytes ?? Buffer.alloc(0)), `/ip4/127.0.0.1/tcp/${localPort}`);
+});
+
+test("while a member is looked for through others it is not looked for once more", async () => {
+  const searches: PromiseWithResolvers<undefined>[] = [];
+  const find = (): Promise<undefined> => {
+    searches.push(Promise.withResolvers<undefined>());
+    return searches.at(-1)?.promise ?? assert.fail();
+  };
+  using paths = new Paths({ host: () => undefined, circuits: { find } } as unknown as PathsParts);
+  const attempts = ["b", "b", "c"].map((key) => assert.rejects(paths.reach(key), /no member relays/));
+  assert.equal(searches.length, 2); // One a member.
+  for (const { resolve } of searches) resolve(undefined);
+  await Promise.all(attempts);
+  const later = assert.rejects(paths.reach("b"), /no member relays/);
+  searches[2]?.resolve(undefined);
+  await later;
+  assert.equal(searches.length, 3);
 });

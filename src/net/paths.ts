@@ -35,6 +35,8 @@ export class Paths implements Disposable {
   readonly #timers = new Map<Key, NodeJS.Timeout>();
   /** When a member's own addresses may be dialled again beside its relayed link: whoever tells new ones all the time gains nothing. */
   readonly #besideAgain = new Map<Key, number>();
+  /** Attempts under way to reach members through others. */
+  readonly #relaying = new Map<Key, Promise<void>>();
   #isEnding = false;
 
   constructor(parts: PathsParts) {
@@ -106,7 +108,14 @@ export class Paths implements Disposable {
     for (const key of this.#timers.keys()) this.forget(key);
   }
 
-  async #relayed(key: Key): Promise<void> {
+  /** One attempt at a time: each that comes through is one more connection, and of one peer so many are taken and no more. */
+  #relayed(key: Key): Promise<void> {
+    const underWay = this.#relaying.get(key) ?? this.#relay(key).finally(() => this.#relaying.delete(key));
+    this.#relaying.set(key, underWay);
+    return underWay;
+  }
+
+  async #relay(key: Key): Promise<void> {
     const { circuits, outbound } = this.#parts;
     const found = await circuits.find(key);
     if (found === undefined) throw new CairnError("peer-unreachable", { why: "no member relays to it" });
