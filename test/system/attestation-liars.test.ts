@@ -19,7 +19,7 @@ import { age, TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, until } from "./network-world.ts";
 
 const bounds = limits.attestationSet;
-const LONG = { timeout: 180_000 };
+const LONG = { timeout: 300_000 };
 const LISTEN = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_SHARING_COPIES: "0" };
 /** Resident memory of the daemon may grow by so much under all of them together, bytes. */
 const GROWTH_BYTES = 160 * 1024 ** 2;
