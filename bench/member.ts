@@ -91,6 +91,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     },
     index: { add: () => undefined, forget: () => undefined, result: () => undefined },
     isQuiet: () => false,
+    works: { memberOf: () => undefined, members: () => [], of: () => [], delete: () => undefined },
   };
   const database = openDatabase({ log: silentLog, now: Date.now }, { file: join(directory, `${name}-index.db`) });
   const known = (): Promise<KnownAttestations> => KnownAttestations.open({ database });

@@ -1140,8 +1140,6 @@ export const limits = {
     /** What is signed for one member: so many at once, and so many a second on average. */
     vouchedBurst: 240,
     vouchedPerSecond: 4,
-    /** Results that members executed for this node and signed: so many are told apart from what others offer. */
-    askedForRemembered: 100_000,
     /** A machine whose owner has not built for so long is idle. */
     idleMs: 300_000,
     /** A link as short as this carries bytes as fast as they are compressed. */

@@ -169,7 +169,8 @@ const HERE: Readonly<Record<string, string>> = {
   busy: "no other machine had room",
   not_worth: "a core here would be free sooner than another machine would be done",
   nobody: "no other machine does such work for this one",
-  project_policy: "its project wants only what was executed here",
+  policy: "more domains must vouch for it than this machine and another one",
+  project_policy: "its project wants more domains to vouch for it than this machine and another one",
 };
 
 /** Why somebody's result is not believed. */

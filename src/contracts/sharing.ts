@@ -38,6 +38,9 @@ export interface Offer {
   readonly isToVerify: boolean;
 }
 
+/** See {@link Sharing.wordOf}. */
+export type WordOf = Pick<Offer, "tier" | "isToVerify">;
+
 /** What the flows ask for. Without a network there is an implementation that offers nothing. */
 export interface Sharing {
   /** This node has executed it: it is signed, kept and announced later. Returns at once and never throws. */
@@ -76,6 +79,19 @@ export interface Sharing {
   vouched(member: Key, made: Pick<SharedResult, "manifest" | "entry" | "result">, toolchain: Digest, voucher: Voucher): boolean;
   /** Whether it is others alone who vouch for what is kept of an action: then it may have to be taken back, by that action. */
   isOthers(action: Digest): boolean;
+  /** Whether anybody's word about what was executed for this node alone can be enough for a project that demands this. */
+  mayHelp(project: SharingPolicy | undefined): boolean;
+  /**
+   * What the word of a member is good for that has executed something for this node alone, and whether that is to be executed here, by lot.
+   * Undefined: it is not used.
+   */
+  wordOf(member: Key, project: SharingPolicy | undefined): WordOf | undefined;
+  /** What is about to be kept of an action rests on the word of a member. @returns false where that could not be written: it must not be kept */
+  restsOn(action: Digest, member: Key): boolean;
+  /** What is about to be kept of an action is the same as what is kept of another one: whatever that rests on, this does. */
+  restsOnThat(action: Digest, other: Digest): boolean;
+  /** What is kept of an action was executed here: the same came of it, or something else. To be called before it is forgotten. */
+  checked(action: Digest, isSame: boolean): void;
 }
 
 /** What is wanted of a member besides its results for a request. */

@@ -12,6 +12,7 @@ import {
   DiskStore,
   FileTable,
   KnownAttestations,
+  MembersWorks,
   openDatabase,
   Pins,
   SqliteDoorEntries,
@@ -80,6 +81,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     ),
   );
   const index = stack.use(SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) }));
+  const works = new MembersWorks({ database });
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
   const hold = stack.use(new SandboxHold());
@@ -158,7 +160,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         work,
         shelf,
         known: () => KnownAttestations.open({ database }),
-        local: { store, index, isQuiet: () => flow.quiet },
+        local: { store, index, works, isQuiet: () => flow.quiet },
         localTrees: { store, pins, kept: keptTrees, isQuiet: () => flow.quiet, capacityBytes: config.storeCapacityBytes },
         recalled,
         speak: (action) => flow.speak(action),
@@ -192,6 +194,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     new SharingService({
       store,
       index,
+      works,
       log,
       network: () => network.sharing,
       isStarting: () => network.isStarting,

@@ -33,6 +33,7 @@ test("a start that fails late closes what had opened: nothing listens any more",
     },
     index: { add: never, forget: never, result: never },
     isQuiet: never,
+    works: { memberOf: never, members: never, of: never, delete: never },
   };
   const localTrees = {
     store: { has: never, read: never, write: never, sizeOf: never, hasRoom: never, directory: "" },

@@ -415,7 +415,9 @@ export class NetworkRuntime implements AsyncDisposable {
       ),
     );
     const mayWork = (member: Key): boolean => shared.mayWork(member);
-    const mayHave = (member: Key, { isGeneral }: Unit): boolean => mayWork(member) && (isGeneral !== true || shared.isOfOwnDomain(member));
+    // Where its word is not good enough it may be asked in a dispute, and not for work.
+    const mayHave = (member: Key, { isGeneral }: Unit): boolean =>
+      mayWork(member) && sharing.wordOf(member, undefined) !== undefined && (isGeneral !== true || shared.isOfOwnDomain(member));
     // Where there is one domain it has spoken for all.
     const hasSpoken = (member: Key, request: Digest): boolean => {
       const { state } = members;

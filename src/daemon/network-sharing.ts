@@ -7,7 +7,6 @@ import {
   type Digest,
   type DirectoryKind,
   type DoorsShare,
-  Generations,
   type Key,
   type Log,
   limits,
@@ -50,6 +49,7 @@ import {
   judge,
   type KeyPair,
   type Members,
+  mayAnybodyWork,
   outcomeKey,
   type Reader,
   Repeats,
@@ -59,6 +59,7 @@ import {
   signerIn,
   takesReceipts,
   voiceOf,
+  workersWord,
 } from "../trust/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
@@ -72,14 +73,16 @@ import type { ReceiptNetwork } from "./receipts.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import { Rounds } from "./rounds.ts";
 import { Samples } from "./samples.ts";
-import type { Judged, SharingNetwork, Unsigned } from "./sharing.ts";
+import type { Judged, SharingNetwork, Unsigned, Word } from "./sharing.ts";
 import { Withheld } from "./withheld.ts";
+import { type KeptWorks, WorkersWords } from "./workers-words.ts";
 
 /** What copies are kept in, and when there is time for them. */
 export interface LocalCopies {
   readonly store: GrowingStore &
     Pick<LocalStore, "writeVerified"> & { hasRoom(bytes: number): boolean; sizeOf(digest: Digest): number | undefined };
   readonly index: Pick<ResultIndex, "add" | "forget" | "result">;
+  readonly works: KeptWorks;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
 }
@@ -154,8 +157,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
   readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
   readonly #withheld: Withheld;
   readonly #rounds: Rounds;
-  /** Who executed what for this node, and signed it. */
-  readonly #askedFor = new Generations<string, true>(limits.work.askedForRemembered);
+  readonly #words: WorkersWords;
 
   static async start(parts: NetworkSharingParts, options: NetworkSharingOptions): Promise<NetworkSharing> {
     const desk = new AttestationDesk(parts);
@@ -214,6 +216,13 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
       },
       { policy },
     );
+    this.#words = new WorkersWords({
+      ...local,
+      isBelieved: (action) => shelf.ofAction(action).some(isBelieved),
+      wordOf: (member) => this.wordOf(member, undefined),
+      recalled,
+      log,
+    });
     this.#withheld = new Withheld(
       { publish: (made) => this.#publish(made), after },
       { mostMs: limits.trust.round.withheldMs, mostOfOne: 4 },
@@ -384,14 +393,40 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     return isAttested(members.network, shared) ? shared : undefined;
   }
 
-  /** Nobody differs, and its signer is in good standing: it was good enough when it came, whatever the policy wants of others' results. */
-  #isAskedFor(shared: SharedResult): boolean {
-    const judged = this.#askedFor.has(askedForKey(shared)) ? this.#judge(shared) : undefined;
-    return judged?.kind === "refused" && judged.why === "too-few-domains";
+  /** Nobody differs, and it was executed for this node by who has signed it: that one's word is good enough. */
+  #isAskedFor(shared: SharedResult, project?: SharingPolicy): boolean {
+    const { members, local } = this.#parts;
+    const member = local.works.memberOf(shared.entry.action);
+    if (member === undefined || this.wordOf(member, project) === undefined) return false;
+    if (members.state === undefined || signerIn(members.state, shared.execution.signer)?.key !== member) return false;
+    const judged = this.#judge(shared);
+    return judged.kind === "refused" && judged.why === "too-few-domains";
+  }
+
+  mayHelp(project: SharingPolicy | undefined): boolean {
+    const { self, state } = this.#parts.members;
+    return state !== undefined && mayAnybodyWork({ ...this.#reader(self, state), project });
+  }
+
+  wordOf(member: Key, project: SharingPolicy | undefined): Word | undefined {
+    const { self, state } = this.#parts.members;
+    const signer = state?.members.get(member)?.attestationKey;
+    if (state === undefined || signer === undefined || this.#words.isRefuted(member)) return undefined;
+    const word = workersWord({ ...this.#reader(self, state), project }, member);
+    if (word === "none") return undefined;
+    const tier = word === "sampled" ? "team" : "speculative";
+    return { tier, oneOf: this.#samples.oneOf(tier, [signer], project) };
+  }
+
+  checkedWork(member: Key, action: Digest, isSame: boolean): void {
+    // Of what was signed the sample tells.
+    if (this.shelf.signersOf(action).length === 0) this.observe(member, { kind: "checked", isSame });
+    if (isSame) return;
+    this.#words.refute(member);
+    this.#recallSoon();
   }
 
   keepOthers(made: readonly SharedResult[]): void {
-    for (const shared of made) this.#askedFor.set(askedForKey(shared), true);
     this.shelf.put(made);
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
@@ -478,8 +513,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
   kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[] {
     if (!this.isOthers(action)) return [];
     return this.shelf.ofAction(action).map((shared) => {
-      const isAskedFor = project !== "self" && this.#isAskedFor(shared);
-      return { shared, judged: isAskedFor ? ASKED_FOR : this.#judge(shared, project) };
+      return { shared, judged: this.#isAskedFor(shared, project) ? ASKED_FOR : this.#judge(shared, project) };
     });
   }
 
@@ -502,6 +536,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
 
   /** What members signed who were revoked, or whose word does not count, is not used any more. */
   #recallSoon(): void {
+    this.#recalling = this.#recalling.then(() => this.#words.recall(this.#stop.signal)).catch(() => undefined); // This node stops.
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
     const revoked = members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey);
     const gone = new Set([...revoked, ...this.convictions.discredited]);
@@ -517,7 +552,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
   }
 }
 
-/** Whoever let somebody work for it believes that one. */
+/** Somebody has worked for this node, whose word is good enough. */
 const ASKED_FOR: Judged = { kind: "believed", tier: "speculative", domains: [], oneOf: 1 };
 
 /** What a member gets to see of the shelf. */
@@ -529,10 +564,6 @@ function shownTo(shelf: Shelf, isShown: (shared: SharedResult) => boolean): Shel
     following: (manifest, most) => shelf.following(manifest, most),
     blob: (digest, signal) => shelf.blob(digest, signal),
   };
-}
-
-function askedForKey({ entry, execution }: SharedResult): string {
-  return `${entry.action} ${execution.signer}`;
 }
 
 function after(ms: number, done: () => void): () => void {

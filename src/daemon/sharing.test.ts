@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf, silentLog } from "../base/index.ts";
 import type { Given, SharedResult } from "../contracts/index.ts";
-import { type SharingNetwork, SharingService } from "./sharing.ts";
+import { type SharingNetwork, type SharingParts, SharingService } from "./sharing.ts";
 
 const BLOB = Buffer.from("object");
 const MANIFEST = digestOf("manifest");
@@ -36,11 +36,16 @@ function networkWith(parts: Partial<SharingNetwork>): SharingNetwork {
     keepOthers: () => undefined,
     isOthers: () => true,
     kept: () => [],
+    mayHelp: () => true,
+    wordOf: () => undefined,
+    checkedWork: () => undefined,
     askFirst: (holders) => holders,
     observe: () => undefined,
     ...parts,
   };
 }
+
+const NO_WORKS = { memberOf: () => undefined, add: () => true, delete: () => undefined };
 
 const BELIEVED = { kind: "believed", tier: "team", domains: ["home"], oneOf: 50 } as const;
 
@@ -54,6 +59,7 @@ test("what is brought is in the store at once, and in the index when it is kept,
   await using sharing = new SharingService({
     store: { has: async () => false, writeVerified: async (digest) => void stored.push(digest) },
     index: { add: () => void kept.push("index"), entries: () => [], result: () => undefined },
+    works: NO_WORKS,
     log: silentLog,
     network: () => network,
     isStarting: () => false,
@@ -77,10 +83,11 @@ test("what is brought is in the store at once, and in the index when it is kept,
 });
 
 /** Where nothing is kept and nothing comes. */
-function over(network: SharingNetwork | undefined, isStarting: boolean): SharingService {
+function over(network: SharingNetwork | undefined, isStarting: boolean, works: SharingParts["works"] = NO_WORKS): SharingService {
   return new SharingService({
     store: { has: async () => false, writeVerified: async () => undefined },
     index: { add: () => undefined, entries: () => [], result: () => undefined },
+    works,
     log: silentLog,
     network: () => network,
     isStarting: () => isStarting,
@@ -113,4 +120,44 @@ test("a project that wants own work alone asks nobody, whatever the machine woul
   const network = networkWith({ directory: { find: () => assert.fail("somebody was asked") } });
   await using sharing = over(network, false);
   assert.deepEqual(await sharing.find(MANIFEST, "self", t.signal), []);
+});
+
+/** Works of one member, whose word is good for every project but a strict one. */
+function ofOneMember() {
+  const kept = new Map<Digest, string>();
+  const checked: [string, boolean][] = [];
+  const works = {
+    memberOf: (action: Digest) => kept.get(action),
+    add: (action: Digest, member: string) => kept.set(action, member).size > 0,
+    delete: (action: Digest) => void kept.delete(action),
+  };
+  const network = networkWith({
+    isOthers: () => false,
+    wordOf: (_, project) => (project === "release" ? undefined : { tier: "team", oneOf: 50 }),
+    checkedWork: (member, _, isSame) => void checked.push([member, isSame]),
+  });
+  return { sharing: over(network, false, works), checked };
+}
+
+test("what one member made for this node is no own work, until it is executed here, too", async () => {
+  const { sharing, checked } = ofOneMember();
+  await using _ = sharing;
+  const { entry, result, execution } = SHARED;
+  const derived = { ...entry, action: digestOf("the same, wherever its checkout lies") };
+  assert.deepEqual(sharing.wordOf("member", "team"), { tier: "team", isToVerify: false });
+  assert.equal(sharing.wordOf("member", "release"), undefined);
+  assert.ok(sharing.restsOn(entry.action, "member") && sharing.restsOnThat(derived.action, entry.action));
+  for (const one of [entry, derived]) {
+    assert.equal(sharing.isOthers(one.action), true);
+    assert.deepEqual([sharing.mayUse(MANIFEST, one, "team"), sharing.mayUse(MANIFEST, one, "release")], [true, false]);
+    sharing.checked(one.action, one === entry);
+  }
+  assert.deepEqual(checked, [
+    ["member", true],
+    ["member", false],
+  ]);
+  sharing.executed(MANIFEST, entry, result, execution);
+  assert.deepEqual([sharing.isOthers(entry.action), sharing.mayUse(MANIFEST, entry, "release")], [false, true]);
+  sharing.checked(entry.action, false);
+  assert.equal(checked.length, 2, "that was this node's own");
 });

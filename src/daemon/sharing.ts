@@ -20,6 +20,7 @@ import type {
   Sharing,
   StoredResult,
   Voucher,
+  WordOf,
 } from "../contracts/index.ts";
 import { isReceipt } from "../trust/index.ts";
 import { Ahead } from "./ahead.ts";
@@ -52,16 +53,31 @@ export interface SharingNetwork {
   kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[];
   /** See Sharing. */
   isOthers(action: Digest): boolean;
+  /** See Sharing. */
+  mayHelp(project: SharingPolicy | undefined): boolean;
+  /** As a verdict: one of so many is to be executed here, too; undefined where it is not used. */
+  wordOf(member: Key, project: SharingPolicy | undefined): Word | undefined;
+  /** A result that a member had executed for this node alone was executed here. */
+  checkedWork(member: Key, action: Digest, isSame: boolean): void;
   /** Members that may have something, in the order in which to ask them. */
   askFirst(holders: readonly Key[]): readonly Key[];
   /** Something that a member did. */
   observe(member: Key, what: Observation): void;
 }
 
+export type Word = Pick<Extract<Judged, { kind: "believed" }>, "tier" | "oneOf">;
+
 export type Judged =
   /** @property oneOf of what is vouched for like that, one of so many is to be executed here, too */
   | { readonly kind: "believed"; readonly tier: SharingPolicy; readonly domains: readonly string[]; readonly oneOf: number }
   | { readonly kind: "refused"; readonly why: string; readonly domains: number; readonly needed: number };
+
+/** What rests on the word of one member. */
+export interface Works {
+  memberOf(action: Digest): Key | undefined;
+  add(action: Digest, member: Key): boolean;
+  delete(action: Digest): void;
+}
 
 /** A result that was not believed. */
 export interface Refused {
@@ -80,6 +96,7 @@ export type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonl
 export interface SharingParts {
   readonly store: Pick<LocalStore, "has" | "writeVerified">;
   readonly index: Pick<ResultIndex, "add" | "entries" | "result">;
+  readonly works: Works;
   readonly log: Log;
   /** Undefined while this node is in no network. */
   readonly network: () => SharingNetwork | undefined;
@@ -145,7 +162,8 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   executed(manifest: Digest, entry: ManifestEntry, result: StoredResult, execution: Omit<Execution, "signer">): void {
-    const { network, isStarting } = this.#parts;
+    const { network, isStarting, works } = this.#parts;
+    works.delete(entry.action);
     if ((network() === undefined && !isStarting()) || this.#unsigned.length >= limits.unsignedResults) return;
     this.#unsigned.push({ manifest, entry, result, execution });
     this.#signing ??= this.#sign()
@@ -167,9 +185,15 @@ export class SharingService implements Sharing, AsyncDisposable {
     // Whose work something is can be told as soon as the network runs; out of one, nobody's is taken.
     if (network === undefined) return !this.#parts.isStarting();
     const others = network.kept(entry.action, project);
-    if (others.length === 0 || others.some(({ judged }) => judged.kind === "believed")) return true;
+    if (others.length === 0) return this.#isOwnOrAskedFor(network, entry.action, project);
+    if (others.some(({ judged }) => judged.kind === "believed")) return true;
     for (const { shared, judged } of others) if (judged.kind === "refused") this.#refuse({ ...shared, manifest, entry }, judged, project);
     return false;
+  }
+
+  #isOwnOrAskedFor(network: SharingNetwork, action: Digest, project: SharingPolicy): boolean {
+    const member = this.#parts.works.memberOf(action);
+    return member === undefined || network.wordOf(member, project) !== undefined;
   }
 
   async find(manifest: Digest, project: SharingPolicy | undefined, signal: AbortSignal): Promise<Offer[]> {
@@ -260,13 +284,15 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   vouched(member: Key, made: Pick<SharedResult, "manifest" | "entry" | "result">, toolchain: Digest, voucher: Voucher): boolean {
-    const { network, index, log } = this.#parts;
+    const { network, index, works, log } = this.#parts;
     const { action } = made.entry;
     try {
       const running = network();
       const shared = running?.vouched(member, made, toolchain, voucher);
       log.event("debug", shared === undefined ? "sharing.voucher-refused" : "sharing.vouched", { peer: member, action });
       if (running === undefined || shared === undefined) return false;
+      const isOwn = index.result(action) !== undefined && !this.isOthers(action);
+      if (!isOwn && !works.add(action, member)) return false;
       index.add(made.manifest, made.entry, made.result, new Map());
       running.keepOthers([shared]);
       return true;
@@ -277,7 +303,31 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   isOthers(action: Digest): boolean {
-    return this.#parts.network()?.isOthers(action) ?? false;
+    const { works, network } = this.#parts;
+    return works.memberOf(action) !== undefined || (network()?.isOthers(action) ?? false);
+  }
+
+  mayHelp(project: SharingPolicy | undefined): boolean {
+    return this.#parts.network()?.mayHelp(project) ?? false;
+  }
+
+  wordOf(member: Key, project: SharingPolicy | undefined): WordOf | undefined {
+    const word = this.#parts.network()?.wordOf(member, project);
+    return word && { tier: word.tier, isToVerify: this.#parts.random() < 1 / word.oneOf };
+  }
+
+  restsOn(action: Digest, member: Key): boolean {
+    return this.#parts.works.add(action, member);
+  }
+
+  restsOnThat(action: Digest, other: Digest): boolean {
+    const member = this.#parts.works.memberOf(other);
+    return member === undefined || this.#parts.works.add(action, member);
+  }
+
+  checked(action: Digest, isSame: boolean): void {
+    const member = this.#parts.works.memberOf(action);
+    if (member !== undefined) this.#parts.network()?.checkedWork(member, action, isSame);
   }
 
   /** @returns digests of blobs that could not be had */

@@ -22,6 +22,7 @@ import type {
   StoredResult,
   Toolchains,
   Voucher,
+  WordOf,
   Workers,
 } from "../contracts/index.ts";
 import { Checkouts, type Elsewhere, type Unit } from "./checkouts.ts";
@@ -34,7 +35,7 @@ import { keep, tokensOfProject } from "./ingest.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
 import { MovedMessages, type Printed } from "./moved-messages.ts";
-import { OnceMore } from "./once-more.ts";
+import { isSameOutcome, OnceMore } from "./once-more.ts";
 import { type Brought, Others } from "./others.ts";
 import { OwnCompiles, type Run, type Taken } from "./own-compiles.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
@@ -337,21 +338,15 @@ export class CompileFlow implements AsyncDisposable {
 
   /** This node has not executed what a member made, and cannot vouch for it: others are offered it once that member has signed it. */
   async #takeFrom(understood: Understood, { finding, report, look, voucher }: Good, by: Work, late: boolean): Promise<Ready | undefined> {
-    const { store, index, log } = this.#parts;
+    const { store, sharing, log } = this.#parts;
     const { entry } = finding;
     const recalls = this.#recalls;
+    const word = sharing.wordOf(by.member, understood.project.sharing);
+    if (word === undefined) return undefined; // What is demanded has changed meanwhile, or what is known of that member.
     const { result, bytes } = await keep(store, understood, report, finding, this.#stop.signal);
     const placement = await placementOf(store, understood, result, this.#stop.signal);
     if (placement === undefined) return undefined;
-    const kept = this.#later.add(understood.manifest, entryWeight(entry), async () => {
-      try {
-        index.add(understood.manifest, entry, result, tokensOfProject(this.#facts, understood, entry));
-        return true;
-      } catch (error) {
-        log.event("warn", "compile.not-stored", { source: understood.sourcePath, reason: "storing_failed", detail: reasonOf(error) });
-        return false;
-      }
-    });
+    const kept = this.#later.add(understood.manifest, entryWeight(entry), async () => this.#keepWork(understood, entry, result, by, word));
     if (voucher !== undefined) void this.#vouched(understood, { entry, result }, by.member, voucher, kept);
     // The compiler that was begun here is a miss.
     const counts = late ? { built_elsewhere_late: 1 } : { built_elsewhere: 1, stored_bytes: bytes, ...countsOfWork(by) };
@@ -359,7 +354,30 @@ export class CompileFlow implements AsyncDisposable {
     const { action, inputs } = entry;
     this.#told.remember(understood, "built_elsewhere", { action, compileMs: result.compileMs, inputs: inputs.length, by });
     log.event("debug", "compile.built-elsewhere", { source: understood.sourcePath, action, member: by.member });
-    return { kind: "hit", placement, validity: validityOf(look, understood, entry), again: false, isChecked: true, recalls, kept };
+    const validity = word.tier === "speculative" ? undefined : validityOf(look, understood, entry);
+    return { kind: "hit", placement, validity, again: false, isChecked: true, recalls, kept };
+  }
+
+  /** With whose word it rests on. @returns false where it must not be kept */
+  #keepWork(understood: Understood, entry: ManifestEntry, result: StoredResult, { member }: Work, { tier, isToVerify }: WordOf): boolean {
+    const { index, sharing, log } = this.#parts;
+    const { action } = entry;
+    const offer = { shared: { entry, result }, tier, isToVerify };
+    try {
+      const here = index.result(action);
+      // Its own work this node keeps.
+      if (here !== undefined && !sharing.isOthers(action)) return isSameOutcome(here, result);
+      const isGood = sharing.wordOf(member, understood.project.sharing) !== undefined;
+      if (isGood && sharing.restsOn(action, member) && this.#verifying.expect(offer)) {
+        index.add(understood.manifest, entry, result, tokensOfProject(this.#facts, understood, entry));
+        this.#verifying.took(understood, offer);
+        return true;
+      }
+    } catch (error) {
+      log.event("warn", "compile.not-stored", { source: understood.sourcePath, reason: "storing_failed", detail: reasonOf(error) });
+    }
+    this.#verifying.giveUp(action);
+    return false;
   }
 
   /** What the member signed may be true of every place, where it was only presumed here that it is not. Never rejects. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type Digest, digestOf, type Key, silentLog } from "../base/index.ts";
+import { type Digest, digestOf, type Key, type SharingPolicy, silentLog } from "../base/index.ts";
 import { placesAt, readInvocation } from "../compile/index.ts";
 import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
 import { Absences, Glance, Look } from "./look.ts";
@@ -78,7 +78,7 @@ interface World {
   running: number;
   /** What members answer, one after the other. */
   readonly answers: (() => Promise<WorkerOutcome>)[];
-  readonly order: (gone?: AbortSignal) => Promise<string>;
+  readonly order: (gone?: AbortSignal, project?: SharingPolicy) => Promise<string>;
 }
 
 /** A machine all of whose cores have something to do, and members that have room. */
@@ -101,6 +101,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
       running: () => made.running,
       look: lookNow,
       log: silentLog,
+      sharing: { mayHelp: (project) => project !== "release" },
       helpers: () => ({
         placement: {
           place: (_unit, _here, tried) => Promise.resolve(next(tried)),
@@ -118,9 +119,9 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
         },
       }),
     }),
-    order: (gone = new AbortController().signal) =>
+    order: (gone = new AbortController().signal, project) =>
       made.remote.answer({
-        understood: understoodOf(),
+        understood: understoodOf(project),
         look: lookNow(),
         here: () => ({ answer: "here", job: 1n }),
         take: (_good, by, late) => Promise.resolve(late ? undefined : `by ${by.member}, ${by.sentBytes} bytes there, ${by.bytes} back`),
@@ -132,7 +133,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
   return made;
 }
 
-function understoodOf(): Understood {
+function understoodOf(sharing?: SharingPolicy): Understood {
   const argv = ["gcc", "-O2", "-c", "unit.c", "-o", "unit.o"];
   const environment = new Map<string, string>();
   const reading = readInvocation(
@@ -159,7 +160,7 @@ function understoodOf(): Understood {
     invocation: reading.invocation,
     places: placesAt({ cwd: CWD, projectRoot: CWD }),
     projectRoot: CWD,
-    project: NO_PROJECT,
+    project: { ...NO_PROJECT, sharing },
     manifest: DIGEST,
     place: DIGEST,
     terminal: DIGEST,
@@ -238,6 +239,13 @@ test("what takes too long is begun here, and ends there when the compiler here h
   assert.equal(await answer, "here");
   made.remote.ended(1n);
   while (!made.happened.includes("ended late")) await setImmediate();
+});
+
+test("where one member's word is not enough nobody is asked", async (t) => {
+  const made = world(t);
+  assert.equal(await made.order(undefined, "release"), "here");
+  assert.deepEqual(made.happened, ["kept here: project_policy"]);
+  assert.match(await made.order(undefined, "team"), /^by member0/);
 });
 
 test("who has gone is not waited for, neither there", async (t) => {

@@ -8,7 +8,18 @@
 import { availableParallelism } from "node:os";
 import { type Digest, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import { forgetClosures } from "../compile/index.ts";
-import type { Files, Placed, PlacedOutcome, Placement, ResultIndex, Toolchains, Unit, WorkerOutcome, Workers } from "../contracts/index.ts";
+import type {
+  Files,
+  Placed,
+  PlacedOutcome,
+  Placement,
+  ResultIndex,
+  Sharing,
+  Toolchains,
+  Unit,
+  WorkerOutcome,
+  Workers,
+} from "../contracts/index.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { Look } from "./look.ts";
 import { type Packed, type Parcel, pack } from "./parcel.ts";
@@ -30,6 +41,7 @@ export interface RemoteParts {
   readonly facts: SourceFacts;
   readonly index: Pick<ResultIndex, "entries" | "result" | "history">;
   readonly helpers: () => Helpers | undefined;
+  readonly sharing: Pick<Sharing, "mayHelp">;
   /** Compiles that run here. */
   readonly running: () => number;
   /** A look that begins now. */
@@ -120,8 +132,9 @@ export class Remote implements Disposable {
     const helpers = this.#parts.helpers();
     if (helpers === undefined) return order.here("alone").answer;
     if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
-    if (order.understood.project.sharing === "self") {
-      order.keptHere("project_policy");
+    const { sharing: demand } = order.understood.project;
+    if (!this.#parts.sharing.mayHelp(demand)) {
+      order.keptHere(this.#parts.sharing.mayHelp(undefined) ? "project_policy" : "policy");
       return order.here("kept").answer;
     }
     try {

@@ -60,7 +60,7 @@ export class Settling {
     made: Made | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { toolchains, index, log } = this.#parts;
+    const { toolchains, index, sharing, log } = this.#parts;
     const readText = responseReader(this.#parts.files, understood.question.cwd);
     const named = await namesPlace(toolchains, understood, readText, made !== undefined, signal);
     if (named === undefined) return;
@@ -69,8 +69,9 @@ export class Settling {
     if (found.kind === "miss" || found.entry.action !== entry.action) return;
     log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
     const settled = named ? { ...entry, presumed: false } : withoutPlace(understood.manifest, entry);
+    if (settled.action !== entry.action && !sharing.restsOnThat(settled.action, entry.action)) return;
     index.add(understood.manifest, settled, result, new Map());
-    if (made !== undefined) this.#parts.sharing.executed(understood.manifest, settled, result, made);
+    if (made !== undefined) sharing.executed(understood.manifest, settled, result, made);
     this.#parts.told.count({ [named ? "place_matters" : "place_free"]: 1 }, "");
   }
 }

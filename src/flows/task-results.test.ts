@@ -53,6 +53,11 @@ function world() {
     vouched: () => false,
     isOthers: () => false,
     mayUse: () => true,
+    mayHelp: () => false,
+    wordOf: () => undefined,
+    restsOn: () => true,
+    restsOnThat: () => true,
+    checked: () => undefined,
   };
   const results = new TaskResults({ store, index, sharing, codec: () => Promise.resolve(codec), log: silentLog });
   return { results, blobs, kept, executed, offers, store };

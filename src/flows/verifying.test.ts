@@ -40,6 +40,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
   const marked = new Set<string>();
   const history = new Map<string, { readonly outcome: string; readonly body: string }>();
   const [signed, settled, forgotten] = [[] as ManifestEntry[], [] as ManifestEntry[], [] as string[]];
+  const checked: boolean[] = [];
   const parts = {
     once: { execute: () => Promise.resolve(comes.length > 1 ? comes.shift() : comes[0]), stageOf: () => Promise.resolve(undefined) },
     index: {
@@ -48,7 +49,11 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
       history: (source: string) => history.get(source),
     },
     store: { write: (content: Buffer) => Promise.resolve(digestOf(content)) },
-    sharing: { executed: (_: string, entry: ManifestEntry) => void signed.push(entry) },
+    sharing: {
+      executed: (_: string, entry: ManifestEntry) => void signed.push(entry),
+      isOthers: () => false,
+      checked: (_: string, isSame: boolean) => void checked.push(isSame),
+    },
     settling: { settle: (_: unknown, entry: ManifestEntry) => Promise.resolve(void settled.push(entry)) },
     told: {
       count: () => undefined,
@@ -68,7 +73,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
     now: () => clock.ms,
   } as unknown as VerifyingParts;
   const verifying: Verifying = new Verifying(parts);
-  return { verifying, parts, clock, marked, signed, settled, forgotten, history };
+  return { verifying, parts, clock, marked, signed, settled, forgotten, checked, history };
 }
 
 const signal = new AbortController().signal;
@@ -86,6 +91,26 @@ test("what is refuted by a compile of the very action is signed under it, so tha
   const { verifying, signed, forgotten } = verifier(entryOf(PLACE_FREE), made(entryOf(PLACE_FREE), "ours"));
   await verifying.verify(understood.question, [], true, signal);
   assert.deepEqual([forgotten, signed], [[PLACE_FREE], [entryOf(PLACE_FREE)]]);
+});
+
+test("whose work it was is told what came of it here, but not where not always the same does", async () => {
+  const free = entryOf(PLACE_FREE);
+  for (const [comes, expected] of [
+    [["theirs"], [true]],
+    [["ours"], [false]],
+    [["ours", "something else"], []],
+  ] as const) {
+    const { verifying, checked } = verifier(free, ...comes.map((object) => made(free, object)));
+    await verifying.verify(understood.question, [], true, signal);
+    assert.deepEqual(checked, expected, comes.join());
+  }
+});
+
+test("what was only presumed to depend on its place is not settled by being executed once more", async () => {
+  const presumed = entryOf(IN_PLACE, HERE, true);
+  const { verifying, signed, settled } = verifier(presumed, made(presumed, "theirs"));
+  await verifying.verify(understood.question, [], true, signal);
+  assert.deepEqual([signed, settled], [[], [presumed]]);
 });
 
 test("what only may depend on its place is signed when that is known", async () => {

@@ -36,7 +36,7 @@ export interface VerifyingParts {
   readonly unverified: UnverifiedMarks;
   readonly store: LocalStore;
   readonly facts: SourceFacts;
-  readonly sharing: Pick<Sharing, "executed">;
+  readonly sharing: Pick<Sharing, "checked" | "executed" | "isOthers">;
   readonly settling: Pick<Settling, "settle">;
   readonly told: Pick<Told, "count" | "remember" | "write">;
   readonly find: (question: CompileQuestion, signal: AbortSignal) => Promise<KnownResult | undefined>;
@@ -76,6 +76,11 @@ interface Taken {
   readonly result: StoredResult;
 }
 
+/** What of an offer is asked here. */
+interface Taking extends Pick<Offer, "tier" | "isToVerify"> {
+  readonly shared: Pick<Offer["shared"], "entry" | "result">;
+}
+
 interface Waiting extends Taken {
   /** ms since the epoch, both: since when it waits, and when it is tried next. */
   readonly since: number;
@@ -106,7 +111,7 @@ export class Verifying {
   }
 
   /** A result of somebody else's is about to be kept. @returns false where it must not be, as nobody would know that it is to be executed here */
-  expect({ shared, tier }: Offer): boolean {
+  expect({ shared, tier }: Taking): boolean {
     const { action } = shared.entry;
     if (tier !== "speculative") return true;
     if (!this.#parts.unverified.add(action)) return false;
@@ -115,7 +120,7 @@ export class Verifying {
   }
 
   /** It was kept. Where it is to be executed here, that is when nobody builds. */
-  took({ question, sourcePath }: Pick<Understood, "question" | "sourcePath">, { shared, isToVerify }: Offer): void {
+  took({ question, sourcePath }: Pick<Understood, "question" | "sourcePath">, { shared, isToVerify }: Taking): void {
     const { entry, result } = shared;
     const taken = { question, source: sourcePath, entry, result };
     this.#taken.set(entry.action, taken);
@@ -225,7 +230,7 @@ export class Verifying {
     const { entry, understood } = known;
     const asked: Verified["members"][number][] = [];
     for (const member of members) asked.push({ member, ...(await this.#ask(known, member, signal)) });
-    const here = await this.#verify(known, isOthers, signal);
+    const here = await this.#verify(known, isOthers || this.#parts.sharing.isOthers(entry.action), signal);
     return { action: entry.action, source: understood.sourcePath, here, members: asked };
   }
 
@@ -238,7 +243,7 @@ export class Verifying {
   }
 
   async #verify(known: KnownResult, isOthers: boolean, signal: AbortSignal): Promise<Verdict> {
-    const { once, log, told } = this.#parts;
+    const { once, sharing, log, told } = this.#parts;
     const { understood, entry, result } = known;
     const facts = { source: understood.sourcePath, action: entry.action };
     const first = await once.execute(understood, entry, undefined, signal);
@@ -247,6 +252,7 @@ export class Verifying {
       told.count({ verified: 1 }, "");
       log.event("debug", "verify.same", facts);
       this.settled(entry.action);
+      sharing.checked(entry.action, true);
       if (isOthers) await this.#vouch(known, first.outcome, signal);
       return { kind: "same" };
     }
@@ -255,6 +261,7 @@ export class Verifying {
     const repeatable = isSameOutcome(first.outcome.result, second.outcome.result);
     told.count({ [repeatable ? "verify_refuted" : "verify_unrepeatable"]: 1 }, "");
     log.event("warn", repeatable ? "verify.refuted" : "verify.unrepeatable", facts);
+    if (repeatable) sharing.checked(entry.action, false);
     if (isOthers) await this.#recall(known, repeatable ? first.outcome : undefined, signal);
     return { kind: "differs", repeatable, stage: undefined };
   }
@@ -287,8 +294,8 @@ export class Verifying {
     const { index, store, facts, sharing, settling, now, log } = this.#parts;
     try {
       const isSame = finding.entry.action === known.action;
-      // Who has executed it first has found out that it depends on its place.
-      const entry = isSame ? { ...finding.entry, presumed: false } : finding.entry;
+      // Who has executed and signed it first has found out that it depends on its place.
+      const entry = isSame && !known.presumed ? { ...finding.entry, presumed: false } : finding.entry;
       const { result } = await keep(store, understood, report, finding, signal);
       const endedAtMs = now();
       const startedAtMs = Math.max(0, endedAtMs - result.compileMs);

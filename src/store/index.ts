@@ -14,6 +14,7 @@ export { readJson, writeJson, writeText } from "./json-file.ts";
 export { KnownAttestations } from "./known-attestations.ts";
 export { SHARDS } from "./layout.ts";
 export { LogFiles } from "./log-files.ts";
+export { MembersWorks } from "./members-works.ts";
 export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";

@@ -98,6 +98,12 @@ CREATE INDEX IF NOT EXISTS attestation_set_manifest ON attestation_set (manifest
 CREATE INDEX IF NOT EXISTS attestation_set_action ON attestation_set (action, signer);
 -- Results that are used on condition that they are executed here soon (unverified-results.ts).
 CREATE TABLE IF NOT EXISTS unverified_results (action BLOB PRIMARY KEY) WITHOUT ROWID;
+-- Results that a member has executed for this node alone (members-works.ts).
+CREATE TABLE IF NOT EXISTS members_works (action BLOB PRIMARY KEY, member BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS members_works_member ON members_works (member);
+CREATE TRIGGER IF NOT EXISTS work_gone AFTER DELETE ON results BEGIN
+  DELETE FROM members_works WHERE action = OLD.action;
+END;
 -- Commands of which not always the same comes (unshared-commands.ts); \`at\` is ms since the epoch.
 CREATE TABLE IF NOT EXISTS unshared_commands (command BLOB PRIMARY KEY, why TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 -- What tools keep here under keys of their own (door-entries.ts). An evicted blob takes its entries along (blob-table.ts).

@@ -79,3 +79,4 @@ export {
 } from "./tally.ts";
 export { openTiles, readBundle, readTile, TILE_WIDTH, type Tile, tileAt, tileHash, tilePath, tileReader, writeBundle } from "./tiles.ts";
 export { HeardHeads, judgeUpdate, type LogUpdate, type Verdict } from "./witness.ts";
+export { mayAnybodyWork, type WorkersWord, workersWord } from "./workers-word.ts";

@@ -111,7 +111,7 @@ export function takesReceipts({ state, policy, project, takesReceipts: isWanted 
 }
 
 /** How many domains must vouch for what this node has not executed. More than there are: its own work alone is believed then. */
-function domainsNeeded(state: State, policy: SharingPolicy): number {
+export function domainsNeeded(state: State, policy: SharingPolicy): number {
   return Math.max(state.policy.rules.quorum ?? 0, domainsOfTier(state, policy));
 }
 
