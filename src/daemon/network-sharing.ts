@@ -3,15 +3,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type Digest,
-  type DirectoryKind,
-  type DoorsShare,
-  type Key,
-  type Log,
-  limits,
-  type SharingPolicy,
-} from "../base/index.ts";
+import { type Digest, type DirectoryKind, type DoorsShare, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import type {
   Attestation,
   BlobSwarm,

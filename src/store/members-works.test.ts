@@ -34,7 +34,10 @@ test("whose work a result is goes with the result, and is known after a restart"
   await opened.reopen();
   const again = new MembersWorks(opened);
   const all = [ONE, OTHER].toSorted();
-  assert.deepEqual([again.of(FIRST, "", 9), again.of(FIRST, all[0] ?? "", 9), again.of(FIRST, "", 1)], [all, all.slice(1), all.slice(0, 1)]);
+  assert.deepEqual(
+    [again.of(FIRST, "", 9), again.of(FIRST, all[0] ?? "", 9), again.of(FIRST, "", 1)],
+    [all, all.slice(1), all.slice(0, 1)],
+  );
   index().forget(OTHER);
   again.delete(ONE);
   assert.deepEqual([again.memberOf(OTHER), again.memberOf(ONE), again.members()], [undefined, undefined, [SECOND]]);

@@ -50,7 +50,9 @@ export class MembersWorks {
 function statements(database: Database) {
   const named = (blob: string): string => `lower(hex(${blob}))`;
   return {
-    tidy: database.statement("DELETE FROM members_works WHERE NOT EXISTS (SELECT 1 FROM results WHERE results.action = members_works.action)"),
+    tidy: database.statement(
+      "DELETE FROM members_works WHERE NOT EXISTS (SELECT 1 FROM results WHERE results.action = members_works.action)",
+    ),
     memberOf: database.statement(`SELECT ${named("member")} FROM members_works WHERE action = ?`),
     // One step of the index a member, however many works each has.
     members: database.statement(`WITH RECURSIVE next (member) AS (SELECT min(member) FROM members_works

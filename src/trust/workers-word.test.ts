@@ -24,7 +24,12 @@ interface Demands {
   readonly project?: SharingPolicy | undefined;
 }
 
-function reader(of: State, self: Signer | undefined, { machine, network = {}, project }: Demands, discredited: readonly Key[] = []): Reader {
+function reader(
+  of: State,
+  self: Signer | undefined,
+  { machine, network = {}, project }: Demands,
+  discredited: readonly Key[] = [],
+): Reader {
   const under = { ...of, policy: { ...of.policy, rules: network } };
   return { policy: machine, project, self: self?.keys.publicKey ?? "", state: under, discredited: new Set(discredited) };
 }

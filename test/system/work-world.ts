@@ -66,10 +66,22 @@ export class Compiler implements Disposable {
 }
 
 /** A node of this process, invited by a daemon. @param options of `cairn invite` */
-export async function invited(t: TestContext, by: TestNode, number: number, ...options: string[]): Promise<Node> {
+export function invited(t: TestContext, by: TestNode, number: number, ...options: string[]): Promise<Node> {
+  return invitedWith(t, by, number, () => undefined, ...options);
+}
+
+/** The same. @param begin is given the node before it meets anybody */
+export async function invitedWith(
+  t: TestContext,
+  by: TestNode,
+  number: number,
+  begin: (node: Node) => void,
+  ...options: string[]
+): Promise<Node> {
   const line = codec.readInvitationLine(await invitation(by, ...options));
   assert.ok(line !== undefined);
   const node = await start(t, number, new Membership(parts, line.network));
+  begin(node);
   const identity = makeIdentity(node.keys, keyPairFromSeed(seedOf(ATTESTATION_SEEDS + number)), `member-${number}`);
   const outcome = await node.network.join(line, requestToJoin(codec, node.keys, identity, line), t.signal);
   assert.deepEqual(outcome, { kind: "welcome" });

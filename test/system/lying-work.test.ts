@@ -1,0 +1,143 @@
+/**
+ * A member that works for others and lies about what comes of it: real daemons on loopback, real compilers; the liar is of this process, and was
+ * invited like anybody else.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { CompileAction, OutputFile, WorkDesk } from "../../src/contracts/index.ts";
+import { CapacityTeller } from "../../src/daemon/capacity-teller.ts";
+import { NetworkGossip } from "../../src/daemon/network-gossip.ts";
+import { codec, type Node } from "../../src/net/network.fixture.ts";
+import { worker } from "../../src/net/work.fixture.ts";
+import { run, type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { ask, cairn, machine, PATIENT, until } from "./network-world.ts";
+import { occupy } from "./remote-world.ts";
+import { checkoutOf, UNITS } from "./sharing-world.ts";
+import { Compiler, invited, invitedWith } from "./work-world.ts";
+
+const POISON = Buffer.from("what no compiler has written");
+const SLOTS = 8;
+
+/** What the compiler writes, but for the object. The inputs lie on this machine, where the action says. */
+function lieAbout(scratch: string, { cwd, source, options, dependencies }: CompileAction): OutputFile[] {
+  const [object, listed] = [join(scratch, "object.o"), join(scratch, "object.d")];
+  const args = ["-MD", "-MF", listed, "-MT", dependencies?.target ?? "x", "-c", source, "-o", object];
+  execFileSync("/usr/bin/gcc", [...options, ...args], { cwd, stdio: "pipe" });
+  return [
+    { name: "object", content: POISON, executable: false },
+    ...(dependencies === undefined ? [] : [{ name: "dependencies", content: readFileSync(listed), executable: false }]),
+  ];
+}
+
+/** Invites a member that tells others that it has room, and gives whoever asks {@link POISON}. @returns how often it was asked */
+async function lyingWorker(t: TestContext, by: TestNode, toolchain: string): Promise<{ readonly asked: () => number }> {
+  let asked = 0;
+  const scratch = temporaryDirectory("liar");
+  t.after(() => scratch[Symbol.dispose]());
+  const desk: WorkDesk = {
+    act: () => assert.fail("it is a compile"),
+    async compile(_from, action, bring, signal) {
+      asked++;
+      const wanted = [...new Set(action.inputs.map(({ digest }) => digest))];
+      await bring(wanted, () => undefined, signal);
+      const used = { wallMs: 1, cpuMs: 1, residentBytes: 1 };
+      const nothing = Buffer.alloc(0);
+      return { kind: "done", exitCode: 0, stdout: nothing, stderr: nothing, outputs: lieAbout(scratch.path, action), used, queuedMs: 0 };
+    },
+  };
+  await worker(t, await invitedWith(t, by, 2, (node) => tellCapacity(t, node, toolchain)), desk);
+  return { asked: () => asked };
+}
+
+function tellCapacity(t: TestContext, { network, members, keys }: Node, toolchain: string): void {
+  const kept = new Map<string, string>();
+  const gossip = new NetworkGossip({
+    network,
+    members,
+    codec,
+    keys,
+    kept: { setting: (name) => kept.get(name), set: (name, value) => void kept.set(name, value) },
+    work: () => ({ jobs: 0, cacheBytes: 0 }),
+    log: { event: () => undefined },
+  });
+  const teller = new CapacityTeller({
+    gossip: gossip.gossip,
+    codec,
+    self: members.self,
+    members: () => members.others().length + 1,
+    own: {
+      now: () => ({ slots: SLOTS, free: SLOTS, queue: 0, toolchains: [toolchain], takesToolchains: false }),
+      onChange: () => undefined,
+    },
+    heard: () => undefined,
+    now: () => performance.now(),
+  });
+  t.after(() => {
+    teller.goodbye();
+    gossip[Symbol.dispose]();
+  });
+}
+
+async function untilOffers(t: TestContext, node: TestNode): Promise<void> {
+  await until(t, async () => {
+    const { peers } = (await node.control("GET", "/network/peers")) as { peers: { work: { slots: number } | null }[] };
+    return peers.some(({ work }) => (work?.slots ?? 0) === SLOTS);
+  });
+}
+
+/** Compiles a unit. @returns the object, and what the compiler alone writes */
+async function compile(node: TestNode, cwd: string, unit: string): Promise<{ readonly object: Buffer; readonly plain: Buffer }> {
+  const args = ["-O1", "-Iinclude", "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
+  const read = (): Buffer => readFileSync(join(cwd, `out/${unit}.o`));
+  await run("gcc", args, { cwd });
+  const plain = read();
+  rmSync(join(cwd, `out/${unit}.o`));
+  assert.equal((await node.cc("gcc", args, { cwd })).code, 0);
+  return { object: read(), plain };
+}
+
+/** Which of them are the liar's. */
+async function poisoned(node: TestNode, cwd: string): Promise<string[]> {
+  const lies: string[] = [];
+  for (const unit of UNITS) {
+    const { object, plain } = await compile(node, cwd, unit);
+    if (object.equals(POISON)) lies.push(unit);
+    else assert.deepEqual(object, plain, unit);
+  }
+  return lies;
+}
+
+test("a worker that lies: nobody under release asks it; a team finds it out, and takes back all that it made", PATIENT, async (t) => {
+  const builder = await machine(t, "builder", { CAIRN_LOG_LEVEL: "debug" });
+  await ask(builder, "init", "--machine", "builder");
+  using compiler = new Compiler();
+  await invited(t, builder, 1, "--domain", "partner"); // So who has never been right here is looked at closely.
+  const { asked } = await lyingWorker(t, builder, await compiler.digest());
+  await untilOffers(t, builder);
+  const release = await occupy(t, builder);
+  const [strict, lax] = [checkoutOf(builder, "strict"), checkoutOf(builder, "lax")];
+
+  writeFiles(strict, { ".cairn.json": '{"sharing": "release"}' });
+  assert.deepEqual([await poisoned(builder, strict), asked()], [[], 0]);
+  const why = await cairn(builder, "explain", join(strict, "src/main.c"));
+  assert.match(why.stdout, /wants more domains to vouch for it than this machine and another one/);
+
+  // What the project has executed itself now is of no use here.
+  for (const unit of UNITS) writeFiles(lax, { [`src/${unit}.c`]: `${readFileSync(join(lax, `src/${unit}.c`), "utf8")}int lax;\n` });
+  const lies = await poisoned(builder, lax);
+  assert.ok(lies.length > 0 && asked() > 0, "it is used");
+  writeFiles(lax, { ".cairn.json": '{"sharing": "release"}' });
+  assert.deepEqual(await poisoned(builder, lax), [], "but not where the same is built for who demands more");
+  rmSync(join(lax, ".cairn.json"));
+
+  await release();
+  await until(t, async () => builder.events("verify.refuted").length > 0);
+  await until(t, async () => builder.events("work.recalled").length > 0 || builder.events("verify.refuted").length === lies.length);
+  const before = asked();
+  const again = await occupy(t, builder);
+  assert.deepEqual([await poisoned(builder, lax), asked()], [[], before], "neither used nor asked any more");
+  await again();
+});
