@@ -90,8 +90,12 @@ export interface Sharing {
   restsOn(action: Digest, member: Key): boolean;
   /** What is about to be kept of an action is the same as what is kept of another one: whatever that rests on, this does. */
   restsOnThat(action: Digest, other: Digest): boolean;
-  /** What is kept of an action was executed here: the same came of it, or something else. To be called before it is forgotten. */
-  checked(action: Digest, isSame: boolean): void;
+  /**
+   * A result of an action was executed here: the same came of it, or something else. To be called before it is forgotten.
+   *
+   * @param member who had executed it for this node alone; undefined: on whomever what is kept rests
+   */
+  checked(action: Digest, isSame: boolean, member?: Key): void;
 }
 
 /** What is wanted of a member besides its results for a request. */

@@ -415,6 +415,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     if (this.shelf.signersOf(action).length === 0) this.observe(member, { kind: "checked", isSame });
     if (isSame) return;
     this.#words.refute(member);
+    this.#parts.log.event("warn", "work.refuted", { member, action });
     this.#recallSoon();
   }
 

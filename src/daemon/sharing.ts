@@ -325,9 +325,9 @@ export class SharingService implements Sharing, AsyncDisposable {
     return member === undefined || this.#parts.works.add(action, member);
   }
 
-  checked(action: Digest, isSame: boolean): void {
-    const member = this.#parts.works.memberOf(action);
-    if (member !== undefined) this.#parts.network()?.checkedWork(member, action, isSame);
+  checked(action: Digest, isSame: boolean, member?: Key): void {
+    const by = member ?? this.#parts.works.memberOf(action);
+    if (by !== undefined) this.#parts.network()?.checkedWork(by, action, isSame);
   }
 
   /** @returns digests of blobs that could not be had */

@@ -362,7 +362,7 @@ export class CompileFlow implements AsyncDisposable {
   #keepWork(understood: Understood, entry: ManifestEntry, result: StoredResult, { member }: Work, { tier, isToVerify }: WordOf): boolean {
     const { index, sharing, log } = this.#parts;
     const { action } = entry;
-    const offer = { shared: { entry, result }, tier, isToVerify };
+    const offer = { shared: { entry, result }, tier, isToVerify, member };
     try {
       const here = index.result(action);
       // Its own work this node keeps.

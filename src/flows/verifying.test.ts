@@ -40,7 +40,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
   const marked = new Set<string>();
   const history = new Map<string, { readonly outcome: string; readonly body: string }>();
   const [signed, settled, forgotten] = [[] as ManifestEntry[], [] as ManifestEntry[], [] as string[]];
-  const checked: boolean[] = [];
+  const checked: string[] = [];
   const parts = {
     once: { execute: () => Promise.resolve(comes.length > 1 ? comes.shift() : comes[0]), stageOf: () => Promise.resolve(undefined) },
     index: {
@@ -52,7 +52,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
     sharing: {
       executed: (_: string, entry: ManifestEntry) => void signed.push(entry),
       isOthers: () => false,
-      checked: (_: string, isSame: boolean) => void checked.push(isSame),
+      checked: (_: string, isSame: boolean, member = "") => void checked.push(`${isSame ? "the same" : "another"} ${member}`.trim()),
     },
     settling: { settle: (_: unknown, entry: ManifestEntry) => Promise.resolve(void settled.push(entry)) },
     told: {
@@ -96,14 +96,23 @@ test("what is refuted by a compile of the very action is signed under it, so tha
 test("whose work it was is told what came of it here, but not where not always the same does", async () => {
   const free = entryOf(PLACE_FREE);
   for (const [comes, expected] of [
-    [["theirs"], [true]],
-    [["ours"], [false]],
+    [["theirs"], ["the same"]],
+    [["ours"], ["another"]],
     [["ours", "something else"], []],
   ] as const) {
     const { verifying, checked } = verifier(free, ...comes.map((object) => made(free, object)));
     await verifying.verify(understood.question, [], true, signal);
     assert.deepEqual(checked, expected, comes.join());
   }
+});
+
+test("whose sample differs is told, although what this node has executed meanwhile lies where that was", async () => {
+  const { verifying, checked } = verifier(entryOf(PLACE_FREE), made(entryOf(PLACE_FREE), "ours"));
+  const offer = { ...offerOf(PLACE_FREE, "team"), member: "worker" };
+  assert.ok(verifying.expect(offer));
+  verifying.took(understood, offer);
+  await verifying.next(signal);
+  assert.deepEqual(checked, ["another worker"]);
 });
 
 test("what was only presumed to depend on its place is not settled by being executed once more", async () => {

@@ -20,6 +20,8 @@ export interface KnownResult {
   readonly understood: Understood;
   readonly entry: ManifestEntry;
   readonly result: StoredResult;
+  /** Who had executed it for this node alone, where that is known of this very result. */
+  readonly member?: Key | undefined;
 }
 
 /** Actions whose results are used on condition that they are soon executed here; outlives the process. */
@@ -74,10 +76,13 @@ interface Taken {
   readonly source: string;
   readonly entry: ManifestEntry;
   readonly result: StoredResult;
+  readonly member: Key | undefined;
 }
 
 /** What of an offer is asked here. */
 interface Taking extends Pick<Offer, "tier" | "isToVerify"> {
+  /** Who has executed it for this node alone. */
+  readonly member?: Key;
   readonly shared: Pick<Offer["shared"], "entry" | "result">;
 }
 
@@ -120,9 +125,9 @@ export class Verifying {
   }
 
   /** It was kept. Where it is to be executed here, that is when nobody builds. */
-  took({ question, sourcePath }: Pick<Understood, "question" | "sourcePath">, { shared, isToVerify }: Taking): void {
+  took({ question, sourcePath }: Pick<Understood, "question" | "sourcePath">, { shared, isToVerify, member }: Taking): void {
     const { entry, result } = shared;
-    const taken = { question, source: sourcePath, entry, result };
+    const taken = { question, source: sourcePath, entry, result, member };
     this.#taken.set(entry.action, taken);
     const now = this.#parts.now();
     if (isToVerify) this.#wait({ ...taken, since: now, dueAt: now, failed: 0 });
@@ -204,13 +209,13 @@ export class Verifying {
     return this.#next() !== undefined;
   }
 
-  async #isExecuted({ question, entry, result }: Waiting, signal: AbortSignal): Promise<boolean> {
+  async #isExecuted({ question, entry, result, member }: Waiting, signal: AbortSignal): Promise<boolean> {
     const { understand, log } = this.#parts;
     try {
       const understood = await understand(question, signal);
       if (understood === undefined) return false;
       // The record may have been taken back since; whether the files are still the same shows when they are compiled.
-      return (await this.#verify({ understood, entry, result }, true, signal)).kind !== "not-executed";
+      return (await this.#verify({ understood, entry, result, member }, true, signal)).kind !== "not-executed";
     } catch (error) {
       signal.throwIfAborted();
       log.event("warn", "verify.failed", { action: entry.action, error: reasonOf(error) });
@@ -244,7 +249,7 @@ export class Verifying {
 
   async #verify(known: KnownResult, isOthers: boolean, signal: AbortSignal): Promise<Verdict> {
     const { once, sharing, log, told } = this.#parts;
-    const { understood, entry, result } = known;
+    const { understood, entry, result, member } = known;
     const facts = { source: understood.sourcePath, action: entry.action };
     const first = await once.execute(understood, entry, undefined, signal);
     if (first.kind === "not-executed") return this.#notExecuted(known, first, signal);
@@ -252,7 +257,7 @@ export class Verifying {
       told.count({ verified: 1 }, "");
       log.event("debug", "verify.same", facts);
       this.settled(entry.action);
-      sharing.checked(entry.action, true);
+      sharing.checked(entry.action, true, member);
       if (isOthers) await this.#vouch(known, first.outcome, signal);
       return { kind: "same" };
     }
@@ -261,7 +266,7 @@ export class Verifying {
     const repeatable = isSameOutcome(first.outcome.result, second.outcome.result);
     told.count({ [repeatable ? "verify_refuted" : "verify_unrepeatable"]: 1 }, "");
     log.event("warn", repeatable ? "verify.refuted" : "verify.unrepeatable", facts);
-    if (repeatable) sharing.checked(entry.action, false);
+    if (repeatable) sharing.checked(entry.action, false, member);
     if (isOthers) await this.#recall(known, repeatable ? first.outcome : undefined, signal);
     return { kind: "differs", repeatable, stage: undefined };
   }
