@@ -123,6 +123,7 @@ export async function failover({ rounds, seed, silently, progress = () => undefi
       `${round + 1} of ${rounds}: struck after ${strike} ms; the next place came ${placedMs} ms later, the longest wait for one was ${waitedMs} ms`,
     );
   }
+  for (const node of nodes.values()) node.transcribe(undefined);
   rmSync(logs, { recursive: true });
   return { rounds, ...found };
 }

@@ -122,8 +122,8 @@ export class TestNode implements AsyncDisposable {
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  /** What daemons log here from now on is added to a file, too, which outlives the test. */
-  transcribe(file: string): void {
+  /** What daemons log here from now on is added to a file, too, which outlives the test; to none any more where it is undefined. */
+  transcribe(file: string | undefined): void {
     this.#transcript = file;
   }
 
