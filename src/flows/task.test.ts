@@ -6,10 +6,12 @@ import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { CairnError, digestOf, silentLog } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, silentLog } from "../base/index.ts";
+import type { Offer } from "../contracts/index.ts";
 import { TaskFlow, type TaskParts, type TaskRunIt } from "./task.ts";
 import type { Whole } from "./task-outputs.ts";
 import type { TaskQuestion } from "./task-question.ts";
+import { taskAction } from "./task-results.ts";
 
 const { signal } = new AbortController();
 
@@ -17,10 +19,12 @@ interface Around {
   readonly installed?: readonly string[];
   /** What a command leaves in the sandbox; there is none without. */
   readonly left?: readonly Whole[];
+  /** What is otherwise than on such a machine. */
+  readonly more?: object;
 }
 
 /** A machine that knows nothing, with the keys of what it keeps. */
-function flow(kept: string[], { installed = [], left }: Around = {}): TaskFlow {
+function flow(kept: string[], { installed = [], left, more = {} }: Around = {}): TaskFlow {
   const missing = { kind: "unavailable", reason: "no_namespaces", detail: "none" };
   const outcome = { kind: "done", exitCode: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), used: { wallMs: 1 }, left };
   const parts = {
@@ -46,6 +50,7 @@ function flow(kept: string[], { installed = [], left }: Around = {}): TaskFlow {
     statistics: { count: () => undefined },
     log: silentLog,
     now: () => 0,
+    ...more,
   } as unknown as TaskParts;
   return new TaskFlow(parts, { places: { inputs: "/inputs", work: "/work" } });
 }
@@ -151,3 +156,65 @@ test("what cannot be placed is kept all the same", async (t) => {
   );
   assert.equal(kept.length, 1);
 });
+
+test("a failure that was drawn to be executed here is, also where who asked did not want it", async (t) => {
+  const kept: Offer[] = [];
+  let runs = 0;
+  const failed = { kind: "done", exitCode: 1, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), used: { wallMs: 1 }, left: [] };
+  const of = flow([], {
+    left: [],
+    more: {
+      store: { has: async () => true, read: async () => ({ kind: "hit", bytes: Buffer.alloc(0) }), write: async () => digestOf("") },
+      codec: async () => ({ decodeTaskOutcome: () => ({ exitCode: 1, left: [], stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }) }),
+      index: {
+        entries: () => kept.map(({ shared }) => shared.entry),
+        result: () => kept[0]?.shared.result,
+        history: () => undefined,
+        remember: () => undefined,
+        touch: () => undefined,
+        add: () => undefined,
+      },
+      programs: {
+        find: async (name: string) => [{ path: `/usr/bin/${name}`, where: "system", digest: digestOf(name) }],
+        installed: async () => ({ digest: digestOf("installed"), isTold: true }),
+      },
+      sharing: {
+        find: async (key: Digest) => [drawn(key)],
+        bring: async () => ({ complete: true, bytes: 1 }),
+        keep: (offer: Offer) => kept.push(offer) > 0,
+        mayUse: () => true,
+        isOthers: () => true,
+        executed: () => undefined,
+      },
+      sandbox: {
+        look: async () => ({ kind: "walled" }),
+        run: async () => {
+          runs++;
+          return failed;
+        },
+      },
+    },
+  });
+  const answer = await of.ask(question(t, "make"), () => undefined, signal);
+  assert.deepEqual([answer.kind === "answered" && answer.how, kept.length, runs], ["executed", 1, 1]);
+  assert.equal(await of.verifyNext(signal), false);
+  assert.equal(runs, 2);
+});
+
+/** What a member says of a command without inputs: that it failed. */
+function drawn(key: Digest): Offer {
+  const inputs = digestOf("[]");
+  const entry = {
+    action: taskAction({ key, inputs }),
+    place: undefined,
+    presumed: false,
+    terminal: undefined,
+    inputs: [{ path: "\0P", digest: inputs }],
+    absent: [],
+  };
+  const outcome = { path: "\0P", digest: digestOf("outcome"), size: 1, role: "outcome", template: false } as const;
+  const result = { outputs: [outcome], stdout: "", stderr: "", compileMs: 1, cpuMs: 1 };
+  const execution = { signer: digestOf("signer"), toolchain: digestOf("tools"), startedAtMs: 0, endedAtMs: 1 };
+  const shared = { manifest: key, entry, result, execution, signature: new Uint8Array(64) };
+  return { shared, from: [digestOf("member")], domains: ["one", "other"], tier: "team", isToVerify: true };
+}
