@@ -53,12 +53,17 @@ export class TaskRuns {
     this.#options = options;
   }
 
-  /** @throws the signal's reason, and then nothing of it runs */
-  async here(task: UnderstoodTask, show: Show | undefined, signal: AbortSignal): Promise<TaskRan | TaskStopped> {
+  /** @param more `wallMs`: a shorter time than commands have @throws the signal's reason, and then nothing of it runs */
+  async here(
+    task: UnderstoodTask,
+    { show, wallMs }: { readonly show?: Show; readonly wallMs?: number },
+    signal: AbortSignal,
+  ): Promise<TaskRan | TaskStopped> {
     const { sandbox, lend, now } = this.#parts;
     // The sandbox takes contents of inputs from where they lie.
     using _ = lend(contentsOf(task));
-    const action = sandboxedAction(task, this.#options.places);
+    const whole = sandboxedAction(task, this.#options.places);
+    const action = wallMs === undefined ? whole : { ...whole, limits: { ...whole.limits, wallMs } };
     const startedAtMs = now();
     return this.#ranBy(await sandbox.run(show === undefined ? action : { ...action, show }, signal), startedAtMs);
   }

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CairnError, type Digest, digestOf, silentLog } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, limits, silentLog } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import { TaskHistory } from "./task-history.ts";
 import { type TaskQuestion, type UnderstoodTask, understandTask } from "./task-question.ts";
@@ -42,6 +42,8 @@ class World {
   readonly kept = new Map<Digest, TaskHit>();
   readonly signed: Digest[] = [];
   readonly theirs = new Set<Digest>();
+  /** How long each run here may take. */
+  readonly bounds: (number | undefined)[] = [];
   readonly marks = new Map<Digest, string>();
   readonly rows = new Map<string, HistoryRow>();
   readonly outcomes: (TaskDone | TaskStopped)[];
@@ -72,7 +74,13 @@ class World {
     };
     this.history = new TaskHistory({ store, index, now });
     this.verifying = new TaskVerifying({
-      runs: { here: run, by: run },
+      runs: {
+        here: (_task, { wallMs }) => {
+          this.bounds.push(wallMs);
+          return run();
+        },
+        by: run,
+      },
       results: {
         find: ({ key, inputs }) => Promise.resolve(this.kept.get(taskAction({ key, inputs }))),
         keep: ({ key, inputs }, what, { startedAtMs, endedAtMs }, isShared) => {
@@ -136,7 +144,7 @@ test("what comes out again is the same, also where it printed something else", a
     assert.deepEqual([here.kind, source, action], ["same", "/project/out", world.action]);
     assert.equal("differences" in here && here.differences.length, differing);
   }
-  assert.deepEqual([world.marks.size, world.signed], [0, [world.action]]);
+  assert.deepEqual([world.marks.size, world.signed, world.bounds], [0, [world.action], [undefined, undefined]]);
 });
 
 test("own work of which not always the same comes stays here: no member gets it, and the next run is a hit", async () => {
@@ -317,6 +325,7 @@ test("what is not deterministic is taken back where several domains vouch for it
     await world.ran(done("theirs"), false);
     world.verifying.took(world.task(), { from: { ...TAKEN.from, domains } });
     await world.verifying.next(signal);
+    assert.deepEqual(world.bounds, [limits.task.sampledMs, limits.task.sampledMs]);
     const [why, row] = [world.verifying.unsharedFor(QUESTION), world.row.outcome];
     assert.deepEqual([world.content(), why, row], isUsed ? ["theirs", undefined, "miss"] : [undefined, "out, line 1", "recalled"]);
   }

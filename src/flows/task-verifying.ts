@@ -59,6 +59,8 @@ interface Waiting {
 }
 
 const { verifyWaiting, verifyAttempts, verifyAgainMs } = limits.trust;
+/** What is said to have taken longer is not used as a sample. */
+const SAMPLED = { wallMs: limits.task.sampledMs };
 const RUN_IT = "run it again with cairn exec, or put back what has changed, and then look once more";
 
 export class TaskVerifying {
@@ -116,7 +118,7 @@ export class TaskVerifying {
       const known = await results.find(keptAs(task, task.keys.sandboxed), signal);
       // It was removed or taken back, and nobody uses it; or it was executed here meanwhile.
       if (known === undefined || !sharing.isOthers(action)) return true;
-      return (await this.#verify(task, known, { isOthers: true, bars: isOfSeveral }, signal)).kind !== "not-executed";
+      return (await this.#verify(task, known, { isOthers: true, bars: isOfSeveral, bounds: SAMPLED }, signal)).kind !== "not-executed";
     } catch (error) {
       signal.throwIfAborted();
       log.event("warn", "verify.failed", { action, error: reasonOf(error) });
@@ -140,7 +142,7 @@ export class TaskVerifying {
       if (theirs.kind !== "ran") asked.push({ member, ...notExecuted(theirs) });
       else asked.push({ member, ...verdictOn(compareOutcomes(known, theirs.done), undefined) });
     }
-    const here = await this.#verify(task, known, { isOthers, bars: true }, signal);
+    const here = await this.#verify(task, known, { isOthers, bars: true, bounds: {} }, signal);
     return { action: actionOf(task), source: row.source, isOthers, here, members: asked };
   }
 
@@ -172,17 +174,17 @@ export class TaskVerifying {
 
   /**
    * @param doubt `bars`: whether what is not deterministic is not shared any more: in one domain nobody lies, and reports of tests that have times in
-   * them are of use there
+   * them are of use there; `bounds`: of each run
    */
   async #verify(
     task: UnderstoodTask,
     known: TaskHit,
-    { isOthers, bars }: { readonly isOthers: boolean; readonly bars: boolean },
+    { isOthers, bars, bounds }: { readonly isOthers: boolean; readonly bars: boolean; readonly bounds: { readonly wallMs?: number } },
     signal: AbortSignal,
   ): Promise<TaskVerdict> {
     const { runs, unshared, statistics, log } = this.#parts;
     const facts = { action: actionOf(task) };
-    const first = ended(known, await runs.here(task, undefined, signal));
+    const first = ended(known, await runs.here(task, bounds, signal));
     if (first.kind !== "ran") return this.#notExecuted(task, first, signal);
     const differences = compareOutcomes(known, first.done);
     if (isInPrintAlone(differences)) {
@@ -196,7 +198,7 @@ export class TaskVerifying {
       if (isNews && isOfUse(first) && (await this.#isSame(task, signal))) await this.#keep(task, first, signal);
       return verdictOn(differences, undefined);
     }
-    const second = ended(known, await runs.here(task, undefined, signal));
+    const second = ended(known, await runs.here(task, bounds, signal));
     if (second.kind !== "ran") return this.#notExecuted(task, second, signal); // Nobody knows which of them is right.
     if (!(await this.#isSame(task, signal))) return this.#notExecuted(task, CHANGED, signal);
     const repeatable = isInPrintAlone(compareOutcomes(first.done, second.done));

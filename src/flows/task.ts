@@ -338,7 +338,7 @@ export class TaskFlow {
   async #execute(task: UnderstoodTask, { where, differences, show }: Missed, signal: AbortSignal): Promise<TaskAnswered> {
     const key = task.keys.sandboxed;
     this.#running++;
-    const ran = await this.#runs.here(task, show, signal).finally(() => this.#running--);
+    const ran = await this.#runs.here(task, { show }, signal).finally(() => this.#running--);
     if (ran.kind !== "ran") throw troubleOf(ran);
     const { done, startedAtMs, endedAtMs } = ran;
     const { left, exitCode } = done;
