@@ -28,7 +28,7 @@ export async function dependenciesOf(
   const depfile = file && parseDepfile(file.content.toString("utf8"));
   if (!hasHeaders(invocation)) return { dependencies: [], depfile };
   if (invocation.depfile?.headers === "user") {
-    const args = preprocessorArgs(question.argv, responseReader(files, question.cwd), ["-M"]);
+    const args = preprocessorArgs(question.argv, responseReader(files, understood), ["-M"]);
     const text = await toolchains.dependencies(question.compiler, args, question.cwd, question.environment, signal);
     const all = parseDepfile(text ?? "")?.dependencies;
     // What the compile itself has read must be on the list: a header may have gone since.

@@ -119,7 +119,7 @@ export class MovedMessages {
   async #isFree(understood: Understood, action: Digest, signal: AbortSignal): Promise<boolean> {
     if (this.#free.get(action) === true) return true;
     const { files, toolchains } = this.#parts;
-    const readText = responseReader(files, understood.question.cwd);
+    const readText = responseReader(files, understood);
     if ((await namesPlace(toolchains, understood, readText, false, signal)) !== false) return false;
     this.#free.set(action, true);
     return true;

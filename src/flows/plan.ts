@@ -7,6 +7,7 @@ import { type Places, readTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
 import { isUntrusted, type Look, nameIn, parentOf, type Witness } from "./look.ts";
 import { isOfSystem, type Understood } from "./request.ts";
+import { isAsRead } from "./understand.ts";
 
 export interface PlannedOutput {
   readonly path: string;
@@ -97,6 +98,7 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   for (const input of entry.inputs) if (!watch(places.resolve(input.path))) return undefined;
   // The entry may be that of a command without them, or with others that said the same.
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
+  if (!isAsRead(understood, look)) return undefined;
   for (const path of toolchain.files) if (!watch(path)) return undefined;
   // Whose work may be used follows from what the project says: for another answer somebody has to ask.
   const unsaid = project.files.filter((path) => look.absent(path));

@@ -31,7 +31,7 @@ const NOT_SENT = new Set(
 
 export function remoteAction(files: Files, understood: Understood): RemoteAction {
   const { question, invocation, toolchain } = understood;
-  const read = remoteCommand(question.argv, invocation, responseReader(files, question.cwd), hasHeaders(invocation));
+  const read = remoteCommand(question.argv, invocation, responseReader(files, understood), hasHeaders(invocation));
   if (read.kind === "local") return read;
   const { asked } = read;
   const place = question.environment.get("PWD");

@@ -166,6 +166,7 @@ function understoodOf(sharing?: SharingPolicy): Understood {
     terminal: DIGEST,
     keyEnvironment: [],
     sourcePath: `${CWD}/unit.c`,
+    responses: new Map(),
   };
 }
 

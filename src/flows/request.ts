@@ -41,6 +41,8 @@ export interface Understood {
   readonly keyEnvironment: readonly string[];
   /** The source's absolute path. */
   readonly sourcePath: string;
+  /** Response files as the command names them, and what was read there: the key is that of these options. */
+  readonly responses: ReadonlyMap<string, Digest>;
 }
 
 /** A file that was changed this short before a compile began may have been changed after: clocks of file systems are coarse. */

@@ -70,6 +70,9 @@ function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
     if (inputs.size > limits.inputs) throw new Refusal("too_large", "inputs");
   };
   for (const path of [invocation.source, ...reading.dependencies, ...invocation.responseFiles]) add(path);
+  // Other options than those of the key may have been read.
+  const changed = [...understood.responses].find(([path, digest]) => inputs.get(path) !== digest);
+  if (changed !== undefined) throw new Refusal("input_modified_during_compile", changed[0]);
   for (const file of invocation.inputFiles) {
     if (!look.absent(file.path)) add(file.path);
     else if (file.optional) absent.add(file.path);

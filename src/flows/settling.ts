@@ -61,7 +61,7 @@ export class Settling {
     signal: AbortSignal,
   ): Promise<void> {
     const { toolchains, index, sharing, log } = this.#parts;
-    const readText = responseReader(this.#parts.files, understood.question.cwd);
+    const readText = responseReader(this.#parts.files, understood);
     const named = await namesPlace(toolchains, understood, readText, made !== undefined, signal);
     if (named === undefined) return;
     // The preprocessor must have read what the entry speaks of.

@@ -3,8 +3,7 @@
  *
  * Knows: the order in which that is found out. Does not know: what compilers or options are.
  */
-import { readFileSync } from "node:fs";
-import { Generations, limits } from "../base/index.ts";
+import { type Digest, Generations, limits } from "../base/index.ts";
 import {
   keyEnvironment,
   manifestKey,
@@ -31,6 +30,8 @@ export interface UnderstandParts {
 export type Understanding =
   | { readonly kind: "understood"; readonly understood: Understood }
   | { readonly kind: "pass"; readonly reason: PassReason; readonly detail?: string | undefined };
+
+type ReadText = (path: string) => string | undefined;
 
 interface ReadAt {
   readonly places: Places;
@@ -64,14 +65,15 @@ export async function understand(
   // Of the source, and of where it is compiled: what a build generates may lie anywhere.
   const project = (root: string): ProjectPolicy =>
     projectPolicy(files, look, `${cwd}/`.startsWith(`${root}/`) ? [root] : [root, rootOf(`${cwd}/.`)]);
-  if (before?.toolchain === toolchain && before.projectRoot === rootOf(before.sourcePath))
+  if (before?.toolchain === toolchain && before.projectRoot === rootOf(before.sourcePath) && isAsRead(before, look))
     return { kind: "understood", understood: { ...before, project: project(before.projectRoot) } };
 
-  const readText = responseReader(files, cwd);
+  const responses = new Responses(files, look, cwd);
   const read = (at: string): ReadAt => {
     const places = placesAt({ cwd, projectRoot: at });
     const portable = (path: string): string => places.portable(path);
-    return { places, portable, reading: readInvocation({ argv, environment, family: toolchain.family }, portable, readText) };
+    const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, responses.readText);
+    return { places, portable, reading: responses.changed ?? reading };
   };
   // Where the project lies is known only once the source is: mostly where it lay for the last one that was compiled there.
   const likely = roots.get(cwd) ?? cwd;
@@ -99,15 +101,48 @@ export async function understand(
     terminal: terminalDigest(question, environment),
     keyEnvironment: keyEnvironment(environment, portable),
     sourcePath,
+    responses: responses.read,
   };
   return { kind: "understood", understood };
 }
 
-/** Reads response files of a compiler that works in `cwd`. */
-export function responseReader(files: Files, cwd: string): (path: string) => string | undefined {
+/** Whether response files still hold what the command was understood by. */
+export function isAsRead({ responses }: Pick<Understood, "responses">, look: Look): boolean {
+  return [...responses].every(([path, digest]) => {
+    const state = look.state(path);
+    return state.kind === "file" && state.digest === digest;
+  });
+}
+
+/** The response files of a command that was understood, as they were then: what was written there since is another command's. */
+export function responseReader(files: Files, { question, responses }: Pick<Understood, "question" | "responses">): ReadText {
   return (path) => {
-    const file = absolutePath(cwd, path);
-    const state = files.state(file);
-    return state.kind !== "file" || state.size > limits.frameBytes ? undefined : readFileSync(file, "utf8");
+    const digest = responses.get(path);
+    return digest && files.content(absolutePath(question.cwd, path), digest)?.toString("utf8");
+  };
+}
+
+/** Response files of a command that is being understood: what is read is what the look has seen, for that is what is watched later. */
+class Responses {
+  readonly #files: Files;
+  readonly #look: Look;
+  readonly #cwd: string;
+  readonly read: Map<string, Digest> = new Map();
+  /** Set once one of them was written anew meanwhile: what the options are is not known. */
+  changed: Extract<Reading, { kind: "pass" }> | undefined;
+
+  constructor(files: Files, look: Look, cwd: string) {
+    this.#files = files;
+    this.#look = look;
+    this.#cwd = cwd;
+  }
+
+  readonly readText: ReadText = (path) => {
+    const state = this.#look.state(path);
+    if (state.kind !== "file" || state.size > limits.frameBytes) return undefined;
+    const content = this.#files.content(absolutePath(this.#cwd, path), state.digest);
+    if (content === undefined) this.changed ??= { kind: "pass", reason: "response_file", detail: path };
+    else this.read.set(path, state.digest);
+    return content?.toString("utf8");
   };
 }

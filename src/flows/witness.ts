@@ -184,6 +184,7 @@ function understandAgain(
     terminal: terminalDigest(question, environment),
     keyEnvironment: keyEnvironment(environment, portable),
     sourcePath: absolutePath(cwd, invocation.source),
+    responses: new Map(),
   };
 }
 
