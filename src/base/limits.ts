@@ -37,7 +37,7 @@ export const limits = {
   absencesRemembered: 65_536,
   /** Directories whose compiles' paths are remembered, and paths of each. */
   placesRemembered: 8,
-  /** Units of another checkout for which answers are laid out ahead: at all, at first, and that nobody has used yet. */
+  /** Units of another checkout for which answers are laid out ahead: at all, at first, and of all checkouts that nobody has used yet. */
   laidOutUnits: 8_192,
   laidOutFirst: 32,
   laidOutUnused: 1_024,

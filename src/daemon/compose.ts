@@ -270,7 +270,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     { log },
     { directory: paths.hot, kindFile: paths.hotKind, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
   );
-  const ahead = stack.use(new RecordsAhead({ flow, records, log }));
+  const ahead = stack.use(new RecordsAhead({ flow, records, log, now: () => performance.now() }));
   const hits = new HitsLog(paths.hitsLog);
   const quiet = async (signal: AbortSignal): Promise<void> => {
     const works = share.withheld() === undefined && network.hasCompany;

@@ -44,7 +44,11 @@ async function leftAfter(t: TestContext, recalledMeanwhile: number): Promise<num
   };
   let left = 0;
   const records = { answer: () => Buffer.from("record"), leave: () => left++ } as unknown as HotRecords;
-  const ahead = { failed: () => undefined, follow: () => Promise.resolve() } as unknown as RecordsAhead;
+  const ahead = {
+    question: () => ({ [Symbol.dispose]: () => undefined }),
+    failed: () => undefined,
+    follow: () => Promise.resolve(),
+  } as unknown as RecordsAhead;
   const path = join(directory, "socket");
   const door = await CompileDoor.open({ flow: flow as unknown as CompileFlow, records, ahead, log: silentLog }, path, 4);
   const socket = connect(path);

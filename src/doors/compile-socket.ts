@@ -4,8 +4,8 @@
  * Knows: frames, connections, deadlines. Does not know: what an answer means.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { CairnError, type Log, limits } from "../base/index.ts";
-import type { CompileFlow, CompileQuestion, Placement, Ready, Unit, Validity } from "../flows/index.ts";
+import { CairnError, type Digest, type Log, limits } from "../base/index.ts";
+import type { Answer, CompileFlow, CompileQuestion, Placement, Ready, Unit, Validity } from "../flows/index.ts";
 import {
   type CompileRequest,
   type DaemonFrame,
@@ -228,7 +228,7 @@ class Conversation {
     const question: CompileQuestion = { ...request, session: request.session === 0n ? "" : request.session.toString(16).padStart(16, "0") };
     this.#question = question;
     if (question.why !== "no-record") this.#parts.ahead.failed(question.key);
-    const answer = await this.#patiently(this.#parts.flow.answer(question, this.#gone.signal, this.#signal));
+    const answer = await this.#answer(question);
     if (answer.kind === "pass") return this.#end({ kind: "pass", reason: answer.reason });
     if (answer.kind === "run") {
       if (this.#over) return this.#parts.flow.abandon(answer.job);
@@ -238,16 +238,21 @@ class Conversation {
       if (instead !== undefined) this.#overtake(job, await instead);
       return;
     }
-    if (question.why === "no-record" && answer.unit !== undefined) this.#follow(answer.unit);
+    if (question.why === "no-record" && answer.unit !== undefined) this.#follow(answer.unit, question.key);
     if (!answer.isChecked && answer.validity !== undefined) return this.#endUnchecked(question.key, answer, answer.validity);
     const record = this.#parts.records.answer(question.key, answer.placement);
     this.#end(record === undefined ? { kind: "pass", reason: "too_large" } : { kind: "done", record });
     await this.#placed(answer);
   }
 
+  async #answer(question: CompileQuestion): Promise<Answer> {
+    using _ = this.#parts.ahead.question();
+    return await this.#patiently(this.#parts.flow.answer(question, this.#gone.signal, this.#signal));
+  }
+
   /** Once the answer is on its way. */
-  #follow(unit: Unit): void {
-    setImmediate(() => void this.#parts.ahead.follow(unit));
+  #follow(unit: Unit, request: Digest): void {
+    setImmediate(() => void this.#parts.ahead.follow(unit, request));
   }
 
   /** Both the wrapper and who comes after it hold the record against the files. */

@@ -1,39 +1,32 @@
 /**
  * Hot records that are laid out before anybody asks: a build in a checkout that is new here asks for what was asked in another one, in that order.
  *
- * Knows: how far it has come with each checkout, how much may be in vain. Does not know: when an answer is right.
+ * Knows: when there is time for it, and how much of it may lie there. Does not know: when an answer is right.
  */
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { type Digest, Generations, type Log, limits, reasonOf } from "../base/index.ts";
-import type { CompileFlow, Elsewhere, Foresee, Unit } from "../flows/index.ts";
+import type { CompileFlow, Foresee, Unit } from "../flows/index.ts";
 import { requestKey } from "../wire/index.ts";
 import type { HotRecords } from "./hot-records.ts";
+import { Laying } from "./laying.ts";
 
-/** Questions are answered at least so often. */
-const SLICE_MS = 10;
 /** What is seen of files is seen anew so often: who uses a record looks himself. */
 const SEEN_MS = 100;
-/** Of what comes next, so many are asked for already: builds compile some at a time. */
-const UNDER_WAY = 2;
+/** Questions may be open for long, where members are asked. */
+const YIELDED_MS = 20;
 /** How long after the last hit it is told what came of it. */
 const TOLD_AFTER_MS = 10_000;
+/** What was found out of a checkout is, after so long without a question: the next build begins anew. */
+const PAUSE_MS = 60_000;
+/** Where the same was built is looked for in the whole history. */
+const LOOKED_MS = 1_000;
 
 export interface RecordsAheadParts {
   readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "recalls" | "rememberUsed">;
   readonly records: Pick<HotRecords, "has" | "leave">;
   readonly log: Log;
-}
-
-/** A checkout in which records are laid out. */
-interface Laying {
-  readonly elsewhere: Elsewhere;
-  /** The next unit, and the first that is too far. */
-  next: number;
-  until: number;
-  depth: number;
-  laid: number;
-  used: number;
-  running: boolean;
+  /** ms, monotonic */
+  readonly now: () => number;
 }
 
 interface Laid {
@@ -46,26 +39,41 @@ export class RecordsAhead implements Disposable {
   readonly #parts: RecordsAheadParts;
   /** By the project's root. */
   readonly #checkouts = new Generations<string, Laying>(limits.laidOutCheckouts);
-  /** Roots of which nothing was built elsewhere. */
-  readonly #others = new Generations<string, true>(limits.laidOutUnits);
-  /** By request: what nobody has used yet. */
-  readonly #laid = new Generations<Digest, Laid>(limits.laidOutUnits);
+  /** Roots of which nothing was built elsewhere, and when that was found. */
+  readonly #others = new Generations<string, number>(limits.laidOutUnits);
+  /** By request: what nobody has used yet, of all checkouts. */
+  readonly #laid = new Map<Digest, Laid>();
   readonly #telling = new Map<Laying, NodeJS.Timeout>();
   readonly #stop = new AbortController();
+  /** Questions that have no answer yet, and when there is none. */
+  #open = 0;
+  #quiet = Promise.withResolvers<void>();
+  #lookedAt: number | undefined;
 
   constructor(parts: RecordsAheadParts) {
     this.#parts = parts;
   }
 
+  /** Somebody asks: until it is disposed of, whatever nobody has asked for waits. */
+  question(): Disposable {
+    this.#open += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#open -= 1;
+        if (this.#open > 0) return;
+        this.#quiet.resolve();
+        this.#quiet = Promise.withResolvers();
+      },
+    };
+  }
+
   /** Somebody was answered who had no record. Never rejects. */
-  async follow(unit: Unit): Promise<void> {
+  async follow(unit: Unit, request: Digest): Promise<void> {
     const laying = this.#safely(() => this.#layingFor(unit));
     const at = laying?.elsewhere.find(unit);
-    if (laying === undefined || at === undefined || at < laying.next - UNDER_WAY) return;
-    // The build has come so far, and what was laid out was in its way.
-    if (at >= laying.until - UNDER_WAY) laying.depth = Math.min(laying.depth * 2, limits.laidOutUnits);
-    laying.next = Math.max(laying.next, at + 1 + UNDER_WAY);
-    laying.until = Math.max(laying.until, Math.min(at + 1 + laying.depth, laying.elsewhere.size));
+    if (laying === undefined || at === undefined) return;
+    const wrong = laying.asked(at, request);
+    if (wrong !== undefined) this.#laid.delete(wrong);
     await this.#run(laying);
   }
 
@@ -74,9 +82,7 @@ export class RecordsAhead implements Disposable {
     const laid = this.#laid.get(request);
     if (laid === undefined) return;
     this.#laid.delete(request);
-    const { laying } = laid;
-    laying.until = laying.next;
-    laying.depth = limits.laidOutFirst;
+    laid.laying.failed(laid.at);
   }
 
   /** A wrapper has used a record. @param atMs since the epoch */
@@ -85,10 +91,9 @@ export class RecordsAhead implements Disposable {
     if (laid === undefined) return;
     this.#laid.delete(request);
     const { laying, at, action } = laid;
-    laying.used += 1;
+    laying.used(at);
     this.#safely(() => {
-      const question = laying.elsewhere.question(at, requestKey);
-      const row = question && laying.elsewhere.remembered(at, question, action, atMs);
+      const row = laying.elsewhere.remembered(at, request, requestKey, action, atMs);
       if (row !== undefined) this.#parts.flow.rememberUsed(row);
     });
     void this.#run(laying);
@@ -103,46 +108,59 @@ export class RecordsAhead implements Disposable {
   }
 
   #layingFor(unit: Unit): Laying | undefined {
-    const known = this.#checkouts.get(unit.projectRoot);
-    if (known !== undefined || this.#others.has(unit.projectRoot)) return known;
+    const now = this.#parts.now();
+    const root = unit.projectRoot;
+    const known = this.#checkouts.get(root);
+    if (known !== undefined && (known.running || now - known.askedAt < PAUSE_MS)) {
+      known.askedAt = now;
+      return known;
+    }
+    const isLately = (at: number | undefined, ms: number): boolean => at !== undefined && now - at < ms;
+    if (isLately(this.#others.get(root), PAUSE_MS) || isLately(this.#lookedAt, LOOKED_MS)) return undefined;
+    this.#lookedAt = now;
+    for (const [request, { laying }] of this.#laid) if (!isLately(laying.askedAt, PAUSE_MS)) this.#laid.delete(request);
     const elsewhere = this.#parts.flow.elsewhere(unit);
     if (elsewhere === undefined) {
-      this.#others.set(unit.projectRoot, true);
+      this.#checkouts.delete(root);
+      this.#others.set(root, now);
       return undefined;
     }
-    const laying: Laying = { elsewhere, next: 0, until: 0, depth: limits.laidOutFirst / 2, laid: 0, used: 0, running: false };
-    this.#checkouts.set(unit.projectRoot, laying);
+    const laying = new Laying(elsewhere, now);
+    this.#checkouts.set(root, laying);
     return laying;
   }
 
-  /** In slices, so that questions are answered in between. */
   async #run(laying: Laying): Promise<void> {
     if (laying.running) return;
     laying.running = true;
     try {
       while (this.#mayGoOn(laying)) {
         const foresee = this.#parts.flow.foreseer();
-        const ends = performance.now() + SEEN_MS;
-        while (this.#mayGoOn(laying) && performance.now() < ends) {
-          await this.#slice(laying, foresee);
-          await setImmediate();
+        const ends = this.#parts.now() + SEEN_MS;
+        while (this.#mayGoOn(laying) && this.#parts.now() < ends) {
+          await this.#letOthersGoFirst();
+          await this.#lay(laying, laying.take(), foresee);
         }
       }
     } catch (error) {
-      laying.until = laying.next;
+      laying.end();
       this.#failed(error);
     } finally {
       laying.running = false;
     }
   }
 
-  async #slice(laying: Laying, foresee: Foresee): Promise<void> {
-    const ends = performance.now() + SLICE_MS;
-    while (this.#mayGoOn(laying) && performance.now() < ends) await this.#lay(laying, laying.next++, foresee);
+  #mayGoOn(laying: Laying): boolean {
+    return laying.mayGoOn && this.#laid.size < limits.laidOutUnused && !this.#stop.signal.aborted;
   }
 
-  #mayGoOn(laying: Laying): boolean {
-    return laying.next < laying.until && laying.laid - laying.used < limits.laidOutUnused && !this.#stop.signal.aborted;
+  /** An answer takes several turns, which nothing is to come between that nobody has asked for. */
+  async #letOthersGoFirst(): Promise<void> {
+    const ends = this.#parts.now() + YIELDED_MS;
+    do {
+      if (this.#open > 0) await Promise.race([this.#quiet.promise, sleep(YIELDED_MS, undefined, { ref: false })]);
+      await setImmediate();
+    } while (this.#open > 0 && this.#parts.now() < ends);
   }
 
   async #lay(laying: Laying, at: number, foresee: Foresee): Promise<void> {
@@ -152,8 +170,8 @@ export class RecordsAhead implements Disposable {
     const foreseen = await foresee(question, this.#stop.signal);
     if (foreseen === undefined || foreseen.recalls !== flow.recalls) return;
     records.leave(question.key, foreseen.placement, foreseen.validity);
+    laying.put(at, question.key);
     this.#laid.set(question.key, { laying, at, action: foreseen.action });
-    laying.laid += 1;
     this.#tellLater(laying);
   }
 
@@ -178,7 +196,7 @@ export class RecordsAhead implements Disposable {
 
   #tell(laying: Laying): void {
     this.#telling.delete(laying);
-    const { elsewhere, laid, used } = laying;
-    this.#parts.log.event("info", "records-ahead.laid-out", { checkout: elsewhere.to, like: elsewhere.from, laid, used });
+    const { elsewhere, facts } = laying;
+    this.#parts.log.event("info", "records-ahead.laid-out", { checkout: elsewhere.to, like: elsewhere.from, ...facts });
   }
 }

@@ -21,6 +21,15 @@ type History = Pick<ResultIndex, "history" | "sourcesEnding" | "sourcesBelow">;
 const CHECKOUTS_MOST = 8;
 /** Of them, those that are looked at whole. */
 const COMPARED_MOST = 3;
+/** Variables that only name a place, or where headers are. What another one names may be executed, and nobody has asked for that. */
+const MAY_MOVE = new Set(["PWD", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH"]);
+/** What may stand before a path, so that it begins there: nothing, what is no part of a name, an option. */
+const BEFORE =
+  /(?:^|[^\w/.~+\-\x80-\uffff]|(?:^|[\s"'])-(?:[ILBFo]|M[FTQ]|i(?:system|quote|dirafter|nclude|macros|prefix|withprefix|sysroot)))$/;
+/** What goes on with a name behind it. */
+const GOES_ON = /^[\w.~+\-\x80-\uffff]/;
+/** Whatever of it {@link BEFORE} has to see. */
+const BEFORE_MOST = 16;
 
 export class Checkouts {
   readonly #index: History;
@@ -34,6 +43,7 @@ export class Checkouts {
     const below = sourcePath.slice(projectRoot.length);
     if (!sourcePath.startsWith(`${projectRoot}/`) || below.includes("/../")) return undefined;
     const rows = this.#index.sourcesEnding(below, CHECKOUTS_MOST).flatMap((source) => this.#index.history(source) ?? []);
+    const roots = [projectRoot, ...rows.map(({ source }) => source.slice(0, -below.length))];
     // Of one that was built lately there may be little more than this.
     const all = rows
       .filter((row) => row.source !== sourcePath && readRemembered(row).manifest === manifest)
@@ -41,9 +51,16 @@ export class Checkouts {
       .slice(0, COMPARED_MOST)
       .map(({ source }) => source.slice(0, -below.length))
       .filter((from) => from !== "" && from !== projectRoot)
-      .map((from) => ({ from, sources: this.#index.sourcesBelow(from, limits.laidOutUnits) }));
+      .map((from) => ({ from, sources: this.#sourcesOf(from, roots) }));
     const [most] = all.toSorted((one, other) => other.sources.length - one.sources.length);
     return most && new Elsewhere(this.#index, most.from, projectRoot, most.sources);
+  }
+
+  /** But for those of checkouts that lie in that one. */
+  #sourcesOf(from: string, roots: readonly string[]): string[] {
+    const others = roots.filter((root) => root.startsWith(`${from}/`));
+    const sources = this.#index.sourcesBelow(from, limits.laidOutUnits);
+    return sources.filter((source) => !others.some((root) => source.startsWith(`${root}/`)));
   }
 }
 
@@ -74,27 +91,41 @@ export class Elsewhere {
     return this.#at.get(sourcePath.slice(this.to.length));
   }
 
-  /** The request for the unit, as it would be made here; undefined where it cannot be told. */
+  /** The request for the unit, as it would be made here; undefined where it cannot be told, or what is executed would be another checkout's. */
   question(at: number, keyOf: KeyOf): CompileQuestion | undefined {
     const row = this.#row(at);
     const asked = row && questionOf(row);
     if (asked === undefined) return undefined;
     this.#isExact ??= keyOf(asked) === row?.request; // Of one; of the others it is seen when nobody uses what was made of them.
     if (!this.#isExact) return undefined;
-    const [cwd, compiler] = [this.#moved(asked.cwd), this.#moved(asked.compiler)];
+    if (this.#moved(asked.compiler) !== asked.compiler) return undefined;
     const argv = asked.argv.map((arg) => this.#moved(arg));
     const environment = new Map([...asked.environment].map(([name, value]) => [name, this.#moved(value)]));
-    const question: CompileQuestion = { ...asked, cwd, compiler, argv, environment };
+    for (const [name, value] of environment) if (!MAY_MOVE.has(name) && value !== asked.environment.get(name)) return undefined;
+    const question: CompileQuestion = { ...asked, cwd: this.#moved(asked.cwd), argv, environment };
     return { ...question, key: keyOf(question) };
   }
 
-  /** What is remembered of the unit, once somebody here has used what was made of its request. */
-  remembered(at: number, question: CompileQuestion, action: Digest, usedAt: number): HistoryRow | undefined {
+  /**
+   * What is remembered of the unit, once somebody here has used what was made of its request.
+   * @returns undefined where more is known of it by now, here or there
+   */
+  remembered(at: number, request: Digest, keyOf: KeyOf, action: Digest, usedAt: number): HistoryRow | undefined {
     const row = this.#row(at);
-    if (row === undefined) return undefined;
-    const there = JSON.parse(this.#moved(row.body)) as Remembered;
+    if (row === undefined || this.question(at, keyOf)?.key !== request) return undefined;
+    const source = this.to + row.source.slice(this.from.length);
+    if ((this.#index.history(source)?.at ?? 0) > usedAt) return undefined;
+    const there = this.#movedWithin(readRemembered(row)) as Remembered;
     const body = write({ ...there, action, differences: [], detail: undefined, from: undefined, by: undefined, here: undefined });
-    return { source: this.to + row.source.slice(this.from.length), request: question.key, at: usedAt, outcome: "hit_ahead", body };
+    return { source, request, at: usedAt, outcome: "hit_ahead", body };
+  }
+
+  /** Of a value of JSON. */
+  #movedWithin(value: unknown): unknown {
+    if (typeof value === "string") return this.#moved(value);
+    if (Array.isArray(value)) return value.map((one) => this.#movedWithin(one));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.#movedWithin(one)]));
   }
 
   #row(at: number): HistoryRow | undefined {
@@ -102,9 +133,17 @@ export class Elsewhere {
     return source === undefined ? undefined : this.#index.history(source);
   }
 
-  /** The same text with this checkout's name, where it is not the beginning of another. */
+  /** The same text with this checkout's name, where it is not a part of another. */
   #moved(text: string): string {
-    if (!text.includes(this.from)) return text;
-    return text.split(this.from).reduce((before, behind) => before + (/^[\w.~+-]/.test(behind) ? this.from : this.to) + behind);
+    let moved = "";
+    let from = 0;
+    for (let at = text.indexOf(this.from); at >= 0; at = text.indexOf(this.from, at + 1)) {
+      const behind = at + this.from.length;
+      if (at < from || GOES_ON.test(text.slice(behind, behind + 1)) || !BEFORE.test(text.slice(Math.max(0, at - BEFORE_MOST), at)))
+        continue;
+      moved += text.slice(from, at) + this.to;
+      from = behind;
+    }
+    return moved + text.slice(from);
   }
 }
