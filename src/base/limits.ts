@@ -182,6 +182,8 @@ export const limits = {
     /** Of them, those that it chooses itself where there are more; the others come by themselves. */
     outbound: 75,
     attempts: 8,
+    /** An attempt from which no link has come: dialling, a hello and opening a stream have had their time. */
+    attemptMs: 20_000,
     /** Members beyond the most, for whom there is room for a while only: somebody who has just joined needs to hear who else there is. */
     guests: 8,
     guestMs: 10_000,
@@ -373,10 +375,16 @@ export const limits = {
     /** Peers that hear in each beat what messages there were, and beats in which a message's id is told. */
     lazyPeers: 2,
     lazyBeats: 2,
-    /** Ids in one item; ids that were asked for and did not come yet; how long they may take. */
+    /**
+     * Ids in one item; ids that were asked for and did not come yet, and how many of them because one peer told of them first; how long they
+     * may take; how many peers are asked, of how many that have it.
+     */
     idsAtOnce: 512,
-    wantsWaiting: 2_048,
+    wantsWaiting: 16_384,
+    wantsOfOne: 2_048,
     wantMs: 3_000,
+    wantAsks: 3,
+    wantOthers: 16,
     /** Ids that are remembered, so that no message is passed on twice. */
     seenMost: 32_768,
     seenMs: 300_000,
@@ -1105,7 +1113,7 @@ export const limits = {
     asksBurst: 1_000,
     /** Jobs whose contents come or that wait for their turn: of one member, and of all; and how long they may wait once all is here. */
     waitingPerMember: 48,
-    waiting: 128,
+    waiting: 192,
     queueMs: 2_000,
     /** An input; all of one job; what of inputs is put together in memory, of all jobs. */
     contentBytes: 33_554_432,

@@ -4,7 +4,7 @@ import { limits } from "../base/index.ts";
 import type { GossipItem, GossipMessage } from "./gossip-item.ts";
 import { GossipMesh } from "./gossip-mesh.ts";
 
-const { beatMs, meshLeast, meshMost, publishMost, testMs, wantMs } = limits.gossip;
+const { beatMs, meshLeast, meshMost, publishMost, testMs, wantAsks, wantMs, wantsOfOne, wantsWaiting } = limits.gossip;
 const TOPIC = "news";
 
 interface Sent {
@@ -161,20 +161,57 @@ test("what it remembers is bounded", () => {
   assert.ok(mesh.knows(String(2 * limits.gossip.seenMost - 1)));
 });
 
+const asked = (sent: readonly Sent[]): string[] =>
+  sent.flatMap(({ peer, item }) => (item.kind === "want" ? [`${peer} ${item.ids.join()}`] : []));
+
 test("what does not come of who was asked for it is asked of the others that have it, each once", () => {
-  const asked = (sent: readonly Sent[]): string[] =>
-    sent.flatMap(({ peer, item }) => (item.kind === "want" ? [`${peer} ${item.ids.join()}`] : []));
   const { mesh, sent } = meshWith(3, { lasting: true });
   for (const peer of ["a0", "z1", "a2"]) mesh.told(peer, { kind: "have", ids: ["1", "2"] }, 0);
   assert.deepEqual(asked(sent), ["a0 1,2"]);
   mesh.arrived("a0", message("1"), [], 1);
   mesh.lost("a0", 2); // Its link has been replaced by another: what was on its way is gone.
-  assert.deepEqual(asked(sent), ["a0 1,2", "z1 2"]);
+  assert.deepEqual(asked(sent), ["a0 1,2", "a2 2"]);
   mesh.beat(2 + wantMs - 1);
   assert.equal(asked(sent).length, 2);
   mesh.beat(2 + wantMs);
   mesh.beat(2 + 2 * wantMs);
-  assert.deepEqual(asked(sent).slice(2), ["a2 2"]);
+  assert.deepEqual(asked(sent).slice(2), ["z1 2"]);
   mesh.told("z1", { kind: "have", ids: ["2"] }, 3 + 2 * wantMs); // Nobody is left: from now on it is news again.
   assert.deepEqual(asked(sent).slice(3), ["z1 2"]);
+});
+
+test("two that tell of the same invented message again and again are asked for it once each, and it is forgotten", () => {
+  const { mesh, sent } = meshWith(2);
+  for (let round = 0; round < 2; round++) {
+    const now = round * wantMs;
+    for (const peer of ["a0", "z1"]) mesh.told(peer, { kind: "have", ids: ["invented"] }, now);
+    mesh.beat(now + wantMs);
+  }
+  assert.deepEqual(asked(sent), ["a0 invented", "z1 invented"]);
+  mesh.told("a0", { kind: "have", ids: ["invented"] }, 2 * wantMs);
+  assert.equal(asked(sent).length, 3); // It was forgotten, so that it is news.
+});
+
+test("what a few did not give is not asked of everybody", () => {
+  const { mesh, sent, names } = meshWith(10);
+  for (const peer of names) mesh.told(peer, { kind: "have", ids: ["invented"] }, 0);
+  for (let now = wantMs; now < 20 * wantMs; now += wantMs) mesh.beat(now);
+  assert.equal(asked(sent).length, wantAsks);
+  assert.equal(new Set(asked(sent)).size, wantAsks);
+});
+
+test("whoever tells of how many messages that there are not, what others tell of is asked for", () => {
+  const { mesh, sent } = meshWith(2);
+  const invent = (round: number): void => {
+    const ids = Array.from({ length: wantsOfOne }, (_, at) => `invented ${round} ${at}`);
+    mesh.told("a0", { kind: "have", ids }, 0);
+  };
+  for (let round = 0; round < wantsWaiting / wantsOfOne + 1; round++) invent(round);
+  mesh.told("z1", { kind: "have", ids: ["true"] }, 0);
+  assert.deepEqual(asked(sent).at(-1), "z1 true");
+  const ids = (): number => sent.reduce((sum, { item }) => sum + (item.kind === "want" ? item.ids.length : 0), 0);
+  assert.equal(ids(), wantsOfOne + 1);
+  mesh.beat(wantMs); // What was not given is no more, and there is room again.
+  invent(0);
+  assert.equal(ids(), 2 * wantsOfOne + 1);
 });

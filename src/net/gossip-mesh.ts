@@ -21,7 +21,10 @@ const {
   seenMs,
   testMs,
   trusted,
+  wantAsks,
   wantMs,
+  wantOthers,
+  wantsOfOne,
   wantsWaiting,
 } = limits.gossip;
 
@@ -46,10 +49,11 @@ interface Recent<Message> {
 
 /** A message that was asked for. */
 interface Wanted {
-  /** Who was asked, and until when the answer may take. */
-  asked: Key;
+  /** Who was asked, each once: the first because it told of the message, the last one now. */
+  readonly asked: Key[];
+  /** Until when the answer may take. */
   until: number;
-  /** Who has it, too: asked next, each once. */
+  /** Who has it, too, and was not asked. */
   readonly others: Set<Key>;
 }
 
@@ -66,6 +70,8 @@ export class GossipMesh<Message extends GossipMessage> {
   readonly #lasting = new Map<string, Map<Key, string>>();
   /** Ids that were asked for. */
   readonly #wanted = new Map<string, Wanted>();
+  /** Peer → how many of these because it told of them first. */
+  readonly #begun = new Map<Key, number>();
 
   constructor(parts: GossipMeshParts<Message>) {
     this.#parts = parts;
@@ -101,7 +107,7 @@ export class GossipMesh<Message extends GossipMessage> {
     this.#peers.delete(peer);
     for (const topic of this.#topics.values()) topic.forget(peer);
     for (const { others } of this.#wanted.values()) others.delete(peer);
-    this.#askOthers(({ asked }) => asked === peer, now);
+    this.#askOthers(({ asked }) => asked.at(-1) === peer, now);
   }
 
   /** Peers with which the topic's messages are exchanged eagerly. */
@@ -131,7 +137,7 @@ export class GossipMesh<Message extends GossipMessage> {
   arrived(from: Key, message: Message, given: readonly Key[], now: number): void {
     const topic = this.#topics.get(message.topic);
     if (topic === undefined || this.#seen.has(message.id)) return;
-    this.#wanted.delete(message.id);
+    this.#endWant(message.id);
     const recent = this.#keep(message, now);
     recent.holders.add(from);
     const served = from === message.author ? given : [];
@@ -142,7 +148,7 @@ export class GossipMesh<Message extends GossipMessage> {
 
   /** A message that nobody here wants, and that is not to be looked at again. */
   ignore(id: string, now: number): void {
-    this.#wanted.delete(id);
+    this.#endWant(id);
     this.#seen.set(id, now);
   }
 
@@ -299,25 +305,45 @@ export class GossipMesh<Message extends GossipMessage> {
   }
 
   #heardOf(from: Key, ids: readonly string[], now: number): void {
-    for (const id of ids) if (this.#wanted.get(id)?.asked !== from) this.#wanted.get(id)?.others.add(from);
-    const news = ids.filter((id) => !this.#seen.has(id) && !this.#wanted.has(id)).slice(0, wantsWaiting - this.#wanted.size);
+    for (const id of ids) {
+      const wanted = this.#wanted.get(id);
+      if (wanted !== undefined && wanted.others.size < wantOthers && !wanted.asked.includes(from)) wanted.others.add(from);
+    }
+    const begun = this.#begun.get(from) ?? 0;
+    const room = Math.min(wantsOfOne - begun, wantsWaiting - this.#wanted.size);
+    const news = [...new Set(ids)].filter((id) => !this.#seen.has(id) && !this.#wanted.has(id)).slice(0, room);
     if (news.length === 0) return;
-    for (const id of news) this.#wanted.set(id, { asked: from, until: now + wantMs, others: new Set() });
+    for (const id of news) this.#wanted.set(id, { asked: [from], until: now + wantMs, others: new Set() });
+    this.#begun.set(from, begun + news.length);
     this.#parts.send(from, { kind: "want", ids: news });
   }
 
-  /** Asks the next ones for what has not come; what nobody else has is forgotten, until somebody tells of it. */
+  /** The id came, or is not waited for any more. */
+  #endWant(id: string): void {
+    const [first] = this.#wanted.get(id)?.asked ?? [];
+    if (first === undefined) return;
+    this.#wanted.delete(id);
+    const left = (this.#begun.get(first) ?? 1) - 1;
+    if (left > 0) this.#begun.set(first, left);
+    else this.#begun.delete(first);
+  }
+
+  /**
+   * Asks others for what has not come, chosen by chance, so that nobody is sure to be asked before them by telling early. What nobody else has,
+   * and what a few did not give, is forgotten until somebody tells of it.
+   */
   #askOthers(isOver: (wanted: Wanted) => boolean, now: number): void {
     const asks = new Map<Key, string[]>();
     for (const [id, wanted] of this.#wanted) {
       if (!isOver(wanted)) continue;
-      const [next] = wanted.others;
-      if (next === undefined) {
-        this.#wanted.delete(id);
+      const others = [...wanted.others];
+      const next = others[Math.floor(this.#parts.random() * others.length)];
+      if (next === undefined || wanted.asked.length >= wantAsks) {
+        this.#endWant(id);
         continue;
       }
       wanted.others.delete(next);
-      wanted.asked = next;
+      wanted.asked.push(next);
       wanted.until = now + wantMs;
       asks.set(next, [...(asks.get(next) ?? []), id]);
     }

@@ -41,6 +41,7 @@ test("whatever happens: never more than it may have, never anybody twice, never 
         set.know(known);
         let nowMs = 0;
         const trying: string[] = [];
+        const begunMs = new Map<string, number>();
         const linked: string[] = [];
         const came = new Set<string>();
         for (const { do: what, ...rest } of steps) {
@@ -66,9 +67,13 @@ test("whatever happens: never more than it may have, never anybody twice, never 
               set.lost(dropped, nowMs);
             }
           }
+          const late = trying.filter((key) => nowMs - (begunMs.get(key) ?? nowMs) >= OPTIONS.attemptMs);
+          for (const key of late) trying.splice(trying.indexOf(key), 1);
           for (const key of set.wanted(nowMs)) {
+            assert.ok(!late.includes(key));
             assert.ok(!trying.includes(key) && !linked.includes(key) && !came.has(key), key);
             trying.push(key);
+            begunMs.set(key, nowMs);
           }
           assert.ok(linked.length <= OPTIONS.outbound);
           assert.ok(trying.length <= OPTIONS.attempts);
@@ -132,4 +137,30 @@ test("the alarm: nobody, or few of many domains, for as long as it lasts and no 
   home.know(peers(3, 1));
   home.linked("p1", false, 0);
   assert.equal(home.isolation(10 * alarm), undefined, "one person's machines, of which some are off");
+});
+
+test("who answers and makes no link takes nobody's place: an attempt of which nothing comes has failed", () => {
+  const known = peers(200, 10);
+  const set = new PeerSet({ random: Math.random }, OPTIONS, 0);
+  set.know(known);
+  const silent = set.wanted(0);
+  assert.equal(silent.length, OPTIONS.attempts);
+  assert.deepEqual(set.wanted(OPTIONS.attemptMs - 1), []);
+  const linked = new Set<string>();
+  for (let nowMs = OPTIONS.attemptMs; nowMs < OPTIONS.attemptMs + 1_000; nowMs += 100)
+    for (const key of set.wanted(nowMs)) {
+      linked.add(key);
+      set.linked(key, true, nowMs);
+    }
+  assert.ok(linked.size >= OPTIONS.outbound);
+  for (const key of silent) assert.ok(!linked.has(key));
+});
+
+test("nor does a feeler that answers and makes no link end the trials", () => {
+  const set = filled(peers(200, 10));
+  const [first = ""] = set.wanted(OPTIONS.feelerEveryMs);
+  assert.notEqual(first, "");
+  assert.deepEqual(set.wanted(OPTIONS.feelerEveryMs + OPTIONS.attemptMs - 1), []);
+  const [second = ""] = set.wanted(OPTIONS.feelerEveryMs + OPTIONS.attemptMs);
+  assert.ok(second !== "" && second !== first);
 });

@@ -21,6 +21,8 @@ export interface PeerSetOptions {
   readonly outbound: number;
   /** Attempts under way at once. */
   readonly attempts: number;
+  /** One of which nothing has come by then has failed: who answers and makes no link must not take the place of others. */
+  readonly attemptMs: number;
   /** Peers to return to after a restart. */
   readonly anchors: number;
   /** From one trial of somebody else to the next, once all links are chosen. */
@@ -36,6 +38,11 @@ export interface PeerSetOptions {
 /** Nobody is linked; or of three domains and more not even a third. */
 export type Isolation = "nobody" | "few-domains";
 
+interface Attempt {
+  readonly isFeeler: boolean;
+  readonly sinceMs: number;
+}
+
 /** Of a domain whose peers are all taken or failed, this many are looked at in vain before every one is. */
 const LOOKS = 8;
 /** Of so many chosen by chance the one in the rarest subnet is taken. */
@@ -50,8 +57,8 @@ export class PeerSet {
   readonly #chosen = new Map<Key, number>();
   /** Those that came by themselves. */
   readonly #came = new Set<Key>();
-  /** Attempts under way → whether each is a feeler. */
-  readonly #trying = new Map<Key, boolean>();
+  /** Attempts under way, in the order in which they began. */
+  readonly #trying = new Map<Key, Attempt>();
   readonly #failedAt = new Map<Key, number>();
   #anchors: Key[] = [];
   #feltAt: number;
@@ -81,7 +88,7 @@ export class PeerSet {
 
   /** A link has begun. @returns whom to let go of for it, if anybody */
   linked(key: Key, outbound: boolean, nowMs: number): Key | undefined {
-    const isFeeler = this.#trying.get(key) === true;
+    const isFeeler = this.#trying.get(key)?.isFeeler === true;
     this.#trying.delete(key);
     this.#failedAt.delete(key);
     if (!outbound) {
@@ -105,21 +112,22 @@ export class PeerSet {
     this.#failedAt.set(key, nowMs);
   }
 
-  /** Whom to dial now; each is `linked` or `failed` some time after. */
+  /** Whom to dial now; each is `linked` or `failed` some time after, or counts as failed. */
   wanted(nowMs: number): Key[] {
+    for (const [key, { sinceMs }] of this.#trying) if (nowMs - sinceMs >= this.#options.attemptMs) this.failed(key, nowMs);
     const chosen: Key[] = [];
     const free = (): number => this.#options.outbound - this.#chosen.size - this.#trying.size;
     while (this.#trying.size < this.#options.attempts && free() > 0) {
       const key = this.#nextAnchor(nowMs) ?? this.#choose(nowMs);
       if (key === undefined) return chosen;
-      this.#trying.set(key, false);
+      this.#trying.set(key, { isFeeler: false, sinceMs: nowMs });
       chosen.push(key);
     }
     const isTime = nowMs - this.#feltAt >= this.#options.feelerEveryMs;
     const feeler = chosen.length === 0 && this.#trying.size === 0 && isTime ? this.#choose(nowMs) : undefined;
     if (feeler === undefined) return chosen;
     this.#feltAt = nowMs;
-    this.#trying.set(feeler, true);
+    this.#trying.set(feeler, { isFeeler: true, sinceMs: nowMs });
     return [feeler];
   }
 
