@@ -100,6 +100,7 @@ test("how many may wait at a member, or be on their way", () => {
     ["who lets some wait", 2, 5, 100, 300, 5],
     ["no more work than counts as much", 4, 48, 2_000, 20_000, 11],
     ["as many as it does at once in any case", 16, 48, 20_000, 20_000, 16],
+    ["as many as anybody lets wait, whatever it claims to do at once", 4_096, 4_096, 1_000, 1_000, limits.work.waitingPerMember],
   ];
   for (const [what, slots, queue, workMs, travelMs, found] of table)
     assert.equal(depth({ slots, queue, travelMs, expectedMs: workMs + travelMs }), found, what);
@@ -111,8 +112,9 @@ test("no slot is empty for a round trip, as far as a member lets units wait and 
     fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 64, max: 512 }), ms, ms, (slots, queue, workMs, travelMs) => {
       const waiting = depth({ slots, queue, travelMs, expectedMs: workMs + travelMs });
       const underWayMs = (slots + waiting) * workMs;
-      assert.ok(waiting >= slots && waiting <= queue);
-      assert.ok(waiting === slots || underWayMs <= limits.placement.underWayMs);
+      const least = Math.min(slots, limits.work.waitingPerMember);
+      assert.ok(waiting >= least && waiting <= queue);
+      assert.ok(waiting === least || underWayMs <= limits.placement.underWayMs);
       const isBounded = waiting === queue || underWayMs + workMs > limits.placement.underWayMs;
       // What is under way lasts all slots until an answer to what ended first has brought the next.
       assert.ok(isBounded || (slots + waiting) * workMs >= slots * (workMs + travelMs));

@@ -117,15 +117,16 @@ function isWorth(expectedMs: number, reliability: number, hereMs: number): boole
 }
 
 /**
- * Units that may wait at a member for a slot, or be on their way to one: as many as it does at once, and where the way is long as many more as
+ * Units that may wait at a member for a slot, or be on their way to one: as many as it does at once, as far as anybody lets wait, and where the way is long as many more as
  * its slots do in the meantime, so that none of them is empty until the next unit has come. These only as long as it lets them wait, and
  * no more than `limits.placement.underWayMs` of work are under way there.
  */
 export function depth({ slots, queue, expectedMs, travelMs }: Pick<Candidate, "slots" | "queue" | "expectedMs" | "travelMs">): number {
+  const least = Math.min(slots, limits.work.waitingPerMember);
   const workMs = Math.max(1, expectedMs - travelMs);
   const bridging = slots + Math.floor((slots * travelMs) / workMs);
   const bounded = Math.floor(limits.placement.underWayMs / workMs) - slots;
-  return Math.max(slots, Math.min(bridging, bounded, queue));
+  return Math.max(least, Math.min(bridging, bounded, queue));
 }
 
 /**

@@ -16,24 +16,35 @@ interface World {
   readonly ask: (from: Key, units: number) => (Key | undefined)[];
 }
 
-/** Members that work, with so many slots each. */
-function world(slots: readonly number[]): World {
+/** From where somebody asks: what units take on the way, and which members it names. */
+interface Asker {
+  readonly travelMs: number;
+  readonly names?: readonly Key[];
+}
+
+/** Members that work, with so many slots each, and let so many wait. */
+function world(slots: readonly number[], queue = 0, askers: Readonly<Record<Key, Asker>> = {}): World {
   const clock = { nowMs: 1_000 };
   const now = (): number => clock.nowMs;
   const capacities = new Capacities({ rttMs: () => 0, self: COORDINATOR, now });
   const workers = slots.map((_, at) => `worker${at}`);
   for (const [at, member] of workers.entries()) {
     const own = slots[at] ?? 0;
-    capacities.told({ member, slots: own, free: own, queue: own, toolchains: [TOOLCHAIN], takesToolchains: false });
+    capacities.told({ member, slots: own, free: own, queue: Math.max(own, queue), toolchains: [TOOLCHAIN], takesToolchains: false });
   }
-  const question = (_: unknown, id: number): PlacementQuestion => ({
-    id,
-    hereMs: 60_000,
-    able: workers.map((member) => ({ member, expectedMs: 100, travelMs: 0 })),
-  });
+  const question = (from: Key, id: number): PlacementQuestion => {
+    const { travelMs = 0, names = workers } = askers[from] ?? {};
+    return { id, hereMs: 60_000, able: names.map((member) => ({ member, expectedMs: 100 + travelMs, travelMs })) };
+  };
   const desk = new Desk({ self: COORDINATOR, capacities, isLinked: () => true, now });
   const ask: World["ask"] = (from, units) =>
-    desk.coordinate(from, 1, Array.from({ length: units }, question)).placed.map(({ member }) => member);
+    desk
+      .coordinate(
+        from,
+        1,
+        Array.from({ length: units }, (_, id) => question(from, id)),
+      )
+      .placed.map(({ member }) => member);
   return { desk, clock, ask };
 }
 
@@ -57,6 +68,30 @@ test("who comes later gets what comes free, until both have the same", () => {
   desk.release("a", held.splice(0, 1));
   assert.equal(given(ask("b", 1)).length, 0);
   assert.equal(given(ask("a", 1)).length, 1);
+});
+
+test("who asks alone from afar has a longer row; who comes later from near by gets its part all the same", () => {
+  const { desk, ask } = world([4], 16, { far: { travelMs: 200 }, near: { travelMs: 0 } });
+  const held = given(ask("far", 100));
+  assert.equal(held.length, 16);
+  // One ends, the next is asked for, by both.
+  const got = new Map<Key, number>();
+  for (let turn = 0; turn < 16; turn++) {
+    desk.release("far", held.splice(0, 1));
+    for (const from of ["far", "near"]) got.set(from, (got.get(from) ?? 0) + given(ask(from, 1)).length);
+  }
+  assert.deepEqual([got.get("far"), got.get("near")], [4, 4]);
+});
+
+test("nobody has more by saying that its way is long, or by naming a member many times", () => {
+  for (const liar of [{ travelMs: 60_000 - 100 - 1 }, { travelMs: 0, names: Array.from({ length: 16 }, () => "worker0") }]) {
+    const { desk, ask } = world([4], 48, { liar });
+    assert.equal(given(ask("honest", 4)).length, 4);
+    assert.equal(given(ask("liar", 100)).length, 4);
+    assert.equal(given(ask("honest", 100)).length, 0);
+    desk.release("liar", ["worker0"]);
+    assert.equal(given(ask("liar", 100)).length, 1);
+  }
 });
 
 test("who has not asked for a while, or is gone, has no part", () => {

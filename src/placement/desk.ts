@@ -5,9 +5,9 @@
  * Knows: slots, who has been given how many, and who asks at the same time. Does not know: leases, how members ask, or what a unit is.
  */
 import { type Key, limits } from "../base/index.ts";
-import type { Able, PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
+import type { PlacementFrame, PlacementQuestion } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
-import { best, type Candidate, depth } from "./choose.ts";
+import { best, type Candidate } from "./choose.ts";
 
 const { askingMs, claimMs, grantsMost, reserveMs } = limits.placement;
 
@@ -45,25 +45,29 @@ export class Desk {
     const placed = questions
       .toSorted((a, b) => longest(b) - longest(a))
       .map((question) => {
-        const mayQueue = this.mayQueue(from, held(), question.able);
-        return { id: question.id, member: this.#grant(from, this.#best(from, question, mayQueue), claimMs) };
+        const there = this.fair(from, held(), this.#candidates(from, question));
+        return { id: question.id, member: this.#grant(from, best(there, question.hereMs)?.member, claimMs) };
       });
     return { kind: "answer", term, placed };
   }
 
   /**
-   * Whether a member may have one more place in a queue of those that could do its unit. While several ask, nobody has more than its part of all
-   * places, but for slots that nobody else wants now: so who comes later has a place at each worker, where who has least goes first. Nothing is taken
-   * away. Who asks alone may have all.
+   * Those of the members that could do a unit which somebody may be given now. Who asks alone may have all. While several ask, as many units wait at
+   * a member as it does at once, and nobody has more than its part of all places but for slots that nobody else wants now: so who comes later has
+   * a place at each worker, where who has least goes first. What a part is follows from what workers tell alone: who says that its way is long, or
+   * names a member twice, has none the larger. Nothing is taken away.
    *
    * @param held places that it has
    */
-  mayQueue(from: Key, held: number, able: readonly Able[]): boolean {
+  fair(from: Key, held: number, able: readonly Candidate[]): readonly Candidate[] {
     const now = this.#parts.now();
     this.#asking.set(from, now);
     for (const [member, at] of this.#asking) if (now - at > askingMs) this.#asking.delete(member);
-    const places = able.map((one) => this.#candidate(one)).reduce((sum, one) => sum + one.slots + depth(one), 0);
-    return this.#asking.size === 1 || held < Math.max(1, Math.floor(places / this.#asking.size));
+    if (this.#asking.size === 1) return able;
+    const slotsOf = new Map(able.map(({ member, slots }) => [member, slots]));
+    const places = 2 * [...slotsOf.values()].reduce((sum, slots) => sum + slots, 0);
+    const mayQueue = held < Math.max(1, Math.floor(places / this.#asking.size));
+    return able.filter(({ free }) => mayQueue || free > 0).map((one) => ({ ...one, queue: Math.min(one.queue, one.slots) }));
   }
 
   /** Says for each unit whether this member does it, or else which of those that are named with it. */
@@ -72,7 +76,10 @@ export class Desk {
     const placed = questions.map((question) => {
       const isFree = question.able.some(({ member }) => member === self) && this.#parts.capacities.free(self) > 0;
       // That the work comes shows at once, for this member, and by what others tell, for them.
-      return { id: question.id, member: this.#grant(from, isFree ? self : this.#best(from, question), reserveMs) };
+      return {
+        id: question.id,
+        member: this.#grant(from, isFree ? self : best(this.#candidates(from, question), question.hereMs)?.member, reserveMs),
+      };
     });
     return { kind: "answer", term: 0, placed };
   }
@@ -93,17 +100,11 @@ export class Desk {
     this.#asking.delete(peer);
   }
 
-  #best(from: Key, { able, hereMs }: PlacementQuestion, mayQueue = true): Key | undefined {
-    const there = able.filter(({ member }) => member !== from && (member === this.#parts.self || this.#parts.isLinked(member)));
-    return best(
-      there.map((one) => this.#candidate(one)).filter(({ free }) => mayQueue || free > 0),
-      hereMs,
-    )?.member;
-  }
-
-  /** As this node knows a member that somebody else could send to. */
-  #candidate(able: Able): Candidate {
-    return { ...able, ...this.#parts.capacities.room(able.member), reliability: 1 };
+  /** Those whom somebody named, as this node knows them. */
+  #candidates(from: Key, { able }: PlacementQuestion): Candidate[] {
+    const { self, capacities, isLinked } = this.#parts;
+    const there = able.filter(({ member }) => member !== from && (member === self || isLinked(member)));
+    return there.map((one) => ({ ...one, ...capacities.room(one.member), reliability: 1 }));
   }
 
   #grant(from: Key, member: Key | undefined, forMs: number): Key | undefined {

@@ -23,8 +23,8 @@ export interface HybridParts {
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
   readonly send: (to: Key, frame: PlacementFrame) => void;
-  /** Whether this node, which places for all, may have one more place in a queue itself; see Desk. */
-  readonly mayQueue: (held: number, able: readonly Candidate[]) => boolean;
+  /** Those whom this node, which places for all, may be given itself; see Desk. */
+  readonly fair: (held: number, able: readonly Candidate[]) => readonly Candidate[];
   /** See QuestionsParts. */
   readonly after: (ms: number, what: () => void) => Disposable;
   /** ms, monotonic */
@@ -58,10 +58,7 @@ export class HybridPlacement implements Placement {
     const held = lease.current;
     if (held === undefined) return view.choose(unit, considered, "own-choice");
     const { holder, term } = held;
-    if (holder === self) {
-      const mayQueue = this.#parts.mayQueue(view.away, candidates);
-      return view.coordinate(unit, { hereMs, candidates: candidates.filter(({ free }) => mayQueue || free > 0) });
-    }
+    if (holder === self) return view.coordinate(unit, { hereMs, candidates: this.#parts.fair(view.away, candidates) });
     // Its answer would come too late, each time: who is as far away is as well as silent, and no worse for it.
     if ((rttMs(holder) ?? 0) >= answerMs) return view.choose(unit, considered, "own-choice");
     if (!this.#health.isWell(holder)) return view.choose(unit, considered, "coordinator-silent");

@@ -10,6 +10,8 @@ import { best, type Candidate, pick, spread, weigh } from "./choose.ts";
 import type { Measured, Prior } from "./measured.ts";
 
 const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
+/** What a unit takes in a slot is taken to be this part of what it costs here, whatever was measured: nobody is that much faster. */
+const WORK_LEAST = 0.25;
 
 export interface OwnViewParts {
   readonly self: Key;
@@ -122,7 +124,7 @@ export class OwnView {
         member,
         ...capacities.room(member),
         expectedMs,
-        travelMs: this.#travelMs(unit, member, prior, expectedMs),
+        travelMs: Math.min(this.#travelMs(unit, member, prior), Math.max(0, expectedMs - WORK_LEAST * costMs)),
         reliability: measured.reliability(member, kind),
       };
     });
@@ -132,11 +134,11 @@ export class OwnView {
    * On the way, there and back: what was measured beside the work itself, less what that costs on any way; at least one round trip, and not more than
    * is taken for it before anything was measured.
    */
-  #travelMs({ kind }: Unit, member: Key, prior: Prior, expectedMs: number): number {
+  #travelMs({ kind }: Unit, member: Key, prior: Prior): number {
     const { measured, rttMs } = this.#parts;
     const roundTripMs = rttMs(member) ?? 0;
     const besideMs = measured.expected(member, kind, 0, prior) - overheadMs;
-    return Math.min(expectedMs, roundTrips * roundTripMs, Math.max(roundTripMs, besideMs));
+    return Math.min(roundTrips * roundTripMs, Math.max(roundTripMs, besideMs));
   }
 
   #costOf({ kind, costMs }: Unit): number {

@@ -62,7 +62,7 @@ export class Patterns implements Placement {
     this.#hybrid = new HybridPlacement({
       ...asking,
       lease: this.lease,
-      mayQueue: (held, able) => this.#desk.mayQueue(parts.self, held, able),
+      fair: (held, able) => this.#desk.fair(parts.self, held, able),
     });
     this.#all = {
       hybrid: this.#hybrid,

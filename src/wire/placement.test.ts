@@ -40,7 +40,7 @@ test("capacities and leases are heard as they were told", () => {
     {
       slots: fc.constant(8),
       free: fc.integer({ min: -16, max: 8 }),
-      queue: fc.integer({ min: 8, max: 64 }),
+      queue: fc.integer({ min: 8, max: limits.work.waitingPerMember }),
       toolchains: fc.array(key, { maxLength: 8 }),
       takesToolchains: fc.boolean(),
     },
@@ -48,6 +48,12 @@ test("capacities and leases are heard as they were told", () => {
   );
   fc.assert(fc.property(capacity, (one) => assert.deepEqual(decodeWorkCapacity(encodeWorkCapacity(one)), one)));
   fc.assert(fc.property(fc.integer({ min: 1 }), (one) => assert.equal(decodeCoordinatorLease(encodeCoordinatorLease(one)), one)));
+});
+
+test("who says that it lets more wait than anybody does is taken to let as many wait as count", () => {
+  const told = { slots: 8, free: 8, queue: 4_096, toolchains: [], takesToolchains: false };
+  assert.equal(decodeWorkCapacity(encodeWorkCapacity(told)).queue, limits.work.waitingPerMember);
+  assert.equal(decodeWorkCapacity(encodeWorkCapacity({ ...told, slots: 64, queue: 0 })).queue, 64);
 });
 
 test("whatever bytes come, they are understood or refused, and what is too much is refused", () => {

@@ -34,7 +34,7 @@ export function decodeWorkCapacity(bytes: Uint8Array): Omit<Capacity, "member"> 
   const { slots, free, queue, toolchains, takesToolchains } = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
   if (slots > slotsMost || free > slots || queue > slotsMost) throw invalid("slots");
   const told = list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES));
-  return { slots, free, queue: Math.max(slots, queue), toolchains: told, takesToolchains };
+  return { slots, free, queue: Math.max(slots, Math.min(queue, limits.work.waitingPerMember)), toolchains: told, takesToolchains };
 }
 
 export function encodeCoordinatorLease(term: number): Uint8Array {

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { digestOf, limits, silentLog } from "../base/index.ts";
+import type { Unit } from "../contracts/index.ts";
+import { Capacities } from "./capacities.ts";
+import { Measured } from "./measured.ts";
+import { OwnView } from "./own-view.ts";
+
+const UNIT: Unit = { key: digestOf("unit"), kind: "c", costMs: 400, inputBytes: 0, toolchain: "gcc" };
+const RTT_MS = 300;
+
+/** What a node expects of one member far away that has answered some units, each after so long. */
+function expected(tookMs: number): { workMs: number; travelMs: number } {
+  const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
+  const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
+  const capacities = new Capacities({ self: "self", rttMs: () => RTT_MS, now: () => 0 });
+  capacities.told({ member: "far", slots: 4, free: 4, queue: 48, toolchains: ["gcc"], takesToolchains: false });
+  for (let i = 0; i < 30; i++) measured.done("far", UNIT.kind, UNIT.costMs ?? 0, tookMs);
+  const yes = (): boolean => true;
+  const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => RTT_MS };
+  const view = new OwnView({ ...parts, random: () => 0.5, log: silentLog });
+  const considered = view.consider(UNIT, { running: 40, cores: 4 }, []);
+  const [far] = considered.kind === "worth" ? considered.candidates : [];
+  assert.ok(far !== undefined);
+  return { workMs: far.expectedMs - far.travelMs, travelMs: far.travelMs };
+}
+
+test("a member that seems to do a unit in no time is taken to need a part of what it costs here", () => {
+  assert.ok(expected(RTT_MS).workMs >= (UNIT.costMs ?? 0) / 4);
+  assert.ok(expected(1).travelMs >= 0);
+});
+
+test("of what a member far away is measured to take, the round trip is the way", () => {
+  const { travelMs, workMs } = expected(RTT_MS + 420);
+  assert.ok(travelMs >= RTT_MS && travelMs <= limits.placement.roundTrips * RTT_MS);
+  assert.ok(workMs >= 100);
+});
