@@ -14,6 +14,12 @@ export interface WorkSlotsParts {
   readonly changed: () => void;
 }
 
+interface Took {
+  /** How long a member's latest jobs had a slot; ms. */
+  readonly tookMs: readonly number[];
+  readonly endedMs: number;
+}
+
 interface Waiting {
   readonly from: Key;
   readonly start: () => void;
@@ -23,6 +29,9 @@ const { queueMs, waitingPerMember } = limits.work;
 /** Jobs by which it is judged how long one has a slot, and how many there must have been. */
 const JUDGED_MOST = 32;
 const JUDGED_LEAST = 8;
+/** Members by whose jobs it is judged, those that were there last, as long as that was not long ago. */
+const JUDGED_MEMBERS = 16;
+const JUDGED_MS = 60_000;
 
 /** How often it is looked whether the user's own builds have left a slot, while somebody waits for one. */
 const LOOK_MS = 25;
@@ -33,8 +42,8 @@ export class WorkSlots {
   readonly #runningOf = new Map<Key, number>();
   #running = 0;
   #looking: NodeJS.Timeout | undefined;
-  /** How long the latest jobs had a slot; ms. */
-  readonly #tookMs: number[] = [];
+  /** Members whose jobs have ended, the latest last. */
+  readonly #took = new Map<Key, Took>();
 
   constructor(parts: WorkSlotsParts) {
     this.#parts = parts;
@@ -88,8 +97,7 @@ export class WorkSlots {
     const beganMs = this.#parts.now();
     return {
       [Symbol.dispose]: () => {
-        this.#tookMs.push(this.#parts.now() - beganMs);
-        if (this.#tookMs.length > JUDGED_MOST) this.#tookMs.shift();
+        this.#judge(from, this.#parts.now() - beganMs);
         this.#end(from);
       },
     };
@@ -102,11 +110,26 @@ export class WorkSlots {
     return { [Symbol.dispose]: () => this.#end(from) };
   }
 
-  /** Jobs that get a slot within the time that one waits at most, when they take as long as those before them. */
+  /**
+   * Jobs that get a slot within the time that one waits at most, when they take as long as those before them: those of the member whose jobs take
+   * longest, for they may be the ones to wait for. So nobody makes the row longer for others by many short ones.
+   */
   get #inTime(): number {
-    if (this.#tookMs.length < JUDGED_LEAST) return 0;
-    const usualMs = this.#tookMs.toSorted((a, b) => a - b)[this.#tookMs.length >> 1] ?? 0;
-    return Math.floor((this.#parts.slots() * queueMs) / Math.max(1, usualMs));
+    const now = this.#parts.now();
+    for (const [member, { endedMs }] of this.#took) if (now - endedMs > JUDGED_MS) this.#took.delete(member);
+    const all = [...this.#took.values()].map(({ tookMs }) => tookMs);
+    if (all.reduce((sum, { length }) => sum + length, 0) < JUDGED_LEAST) return 0;
+    return Math.floor((this.#parts.slots() * queueMs) / Math.max(1, ...all.map(medianOf)));
+  }
+
+  #judge(from: Key, tookMs: number): void {
+    const before = this.#took.get(from)?.tookMs ?? [];
+    this.#took.delete(from);
+    this.#took.set(from, { tookMs: [...before, tookMs].slice(-JUDGED_MOST), endedMs: this.#parts.now() });
+    for (const eldest of this.#took.keys()) {
+      if (this.#took.size <= JUDGED_MEMBERS) break;
+      this.#took.delete(eldest);
+    }
   }
 
   #startNext(): void {
@@ -142,4 +165,8 @@ export class WorkSlots {
     this.#startNext();
     this.#parts.changed();
   }
+}
+
+function medianOf(all: readonly number[]): number {
+  return all.toSorted((a, b) => a - b)[all.length >> 1] ?? 0;
 }
