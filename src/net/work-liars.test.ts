@@ -144,12 +144,13 @@ const ATTACKS: readonly Attack[] = [
   { about: "inputs that are never sent", act: (channel) => many(work.jobsPerMember, (job) => ask(channel, job)), why: undefined },
 ];
 
-/** Somebody honest, a worker, and a member that asks whatever it likes. */
+/** Somebody honest, a worker, and a member that asks whatever it likes. No time passes for the worker: however slowly it works, nobody is allowed more meanwhile. */
 async function company(t: TestContext): Promise<{ honest: WorkNode; working: Node; hostile: Node }> {
   const [a, b, c] = await nodes(t, 3);
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
   const honest = await worker(t, a);
-  await worker(t, b, { ...echo, compile: (...job) => (job[1].source === "endless.c" ? endless(...job) : echo.compile(...job)) });
+  const desk: WorkDesk = { ...echo, compile: (...job) => (job[1].source === "endless.c" ? endless(...job) : echo.compile(...job)) };
+  await worker(t, b, desk, () => 0);
   return { honest, working: b, hostile: c };
 }
 

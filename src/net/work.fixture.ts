@@ -99,9 +99,10 @@ async function broughtOf(
   return absent ?? Buffer.concat(parts);
 }
 
-export async function worker(t: TestContext, node: Node, desk: WorkDesk = echo): Promise<WorkNode> {
+/** @param now what the node takes for the time, by which members are allowed to ask for more */
+export async function worker(t: TestContext, node: Node, desk: WorkDesk = echo, now = (): number => performance.now()): Promise<WorkNode> {
   const log = { event: (_level: string, name: string, facts: Facts = {}) => void node.events.push({ name, facts }) };
-  const work = await Work.start({ network: node.network, desk, codec, log, now: () => performance.now() });
+  const work = await Work.start({ network: node.network, desk, codec, log, now });
   t.after(() => work[Symbol.dispose]());
   return { node, key: node.members.self, work };
 }
