@@ -44,6 +44,7 @@ export type {
   HistoryRow,
   ManifestEntry,
   ManifestInput,
+  Origin,
   PortablePath,
   ResultIndex,
   ResultOutput,

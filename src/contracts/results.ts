@@ -50,6 +50,9 @@ export interface StoredResult {
   readonly cpuMs: number;
 }
 
+/** By whom a result was made, as far as this node answers for that itself. Of everything else it is not known without a signature. */
+export type Origin = "here";
+
 /** What is remembered of the last compile of a source file, for `cairn explain`. */
 export interface HistoryRow {
   /** Absolute path of the source. */
@@ -78,9 +81,12 @@ export interface ResultIndex extends Disposable {
   /**
    * Stores entry and result (and tokens of inputs) in one transaction: after it returns, a crash does not lose them.
    *
+   * @param origin undefined: others have made it, or nobody can say. What was made here stays that when the same comes from elsewhere
    * @throws {CairnError} `home-unwritable`, `index-corrupt`; nothing is stored then
    */
-  add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void;
+  add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>, origin?: Origin): void;
+  /** By whom what is kept of an action was made; undefined where it is not known, or nothing is kept. */
+  originOf(action: Digest): Origin | undefined;
   /** Marks an entry used now. */
   touch(manifest: Digest, action: Digest): void;
   /** Forgets a result and every entry that leads to it. */

@@ -391,7 +391,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     const member = local.works.memberOf(shared.entry.action);
     if (member === undefined || this.wordOf(member, project) === undefined) return false;
     if (members.state === undefined || signerIn(members.state, shared.execution.signer)?.key !== member) return false;
-    const judged = this.#judge(shared);
+    const judged = this.#judge(shared, project);
     return judged.kind === "refused" && judged.why === "too-few-domains";
   }
 
@@ -504,7 +504,6 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
   }
 
   kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[] {
-    if (!this.isOthers(action)) return [];
     return this.shelf.ofAction(action).map((shared) => {
       return { shared, judged: this.#isAskedFor(shared, project) ? ASKED_FOR : this.#judge(shared, project) };
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf, silentLog } from "../base/index.ts";
-import type { Given, SharedResult } from "../contracts/index.ts";
+import type { Given, Origin, SharedResult } from "../contracts/index.ts";
 import { type SharingNetwork, type SharingParts, SharingService } from "./sharing.ts";
 
 const BLOB = Buffer.from("object");
@@ -58,7 +58,7 @@ test("what is brought is in the store at once, and in the index when it is kept,
   const network = networkWith({ shelf: { put: (all) => kept.push(...all.map(() => "shelf")) }, judge });
   await using sharing = new SharingService({
     store: { has: async () => false, writeVerified: async (digest) => void stored.push(digest) },
-    index: { add: () => void kept.push("index"), entries: () => [], result: () => undefined },
+    index: { add: () => void kept.push("index"), entries: () => [], originOf: () => undefined, result: () => undefined },
     works: NO_WORKS,
     log: silentLog,
     network: () => network,
@@ -83,10 +83,15 @@ test("what is brought is in the store at once, and in the index when it is kept,
 });
 
 /** Where nothing is kept and nothing comes. */
-function over(network: SharingNetwork | undefined, isStarting: boolean, works: SharingParts["works"] = NO_WORKS): SharingService {
+function over(
+  network: SharingNetwork | undefined,
+  isStarting: boolean,
+  works: SharingParts["works"] = NO_WORKS,
+  origin?: Origin,
+): SharingService {
   return new SharingService({
     store: { has: async () => false, writeVerified: async () => undefined },
-    index: { add: () => undefined, entries: () => [], result: () => undefined },
+    index: { add: () => undefined, entries: () => [], originOf: () => origin, result: () => undefined },
     works,
     log: silentLog,
     network: () => network,
@@ -100,19 +105,29 @@ function keptBy(isBelieved: boolean): ReturnType<SharingNetwork["kept"]> {
   return [{ shared: SHARED, judged: isBelieved ? BELIEVED : { kind: "refused", why: "too-few-domains", domains: 2, needed: 3 } }];
 }
 
-for (const [about, project, network, isStarting, expected] of [
-  ["no project that demands anything", undefined, networkWith({ kept: () => keptBy(false) }), false, true],
-  ["own work", "release", networkWith({}), false, true],
-  ["what others vouch for well enough", "release", networkWith({ kept: () => keptBy(true) }), false, true],
-  ["what one of two is believed for", "release", networkWith({ kept: () => [...keptBy(false), ...keptBy(true)] }), false, true],
-  ["what others vouch for too little", "release", networkWith({ kept: () => keptBy(false) }), false, false],
-  ["whatever is there before it is known whose it is", "release", undefined, true, false],
-  ["whatever is there, in no network", "release", undefined, false, true],
+const silent = networkWith({});
+const doubting = networkWith({ kept: () => keptBy(false) });
+const convinced = networkWith({ kept: () => keptBy(true) });
+const torn = networkWith({ kept: () => [...keptBy(false), ...keptBy(true)] });
+
+for (const [about, project, origin, network, isStarting, expected] of [
+  ["whatever is there, where it demands nothing", undefined, undefined, doubting, false, true],
+  ["what was made here", "release", "here", silent, false, true],
+  ["what was made here, while the network starts", "release", "here", undefined, true, true],
+  ["what was made here, out of a network", "self", "here", undefined, false, true],
+  ["what was made here, and others vouch for, too", "self", "here", doubting, false, true],
+  ["what others vouch for well enough", "release", undefined, convinced, false, true],
+  ["what one of two is believed for", "release", undefined, torn, false, true],
+  ["what others vouch for too little", "release", undefined, doubting, false, false],
+  // Signatures go one by one, and with the network; a database that fails shows none.
+  ["what nobody vouches for any more", "release", undefined, silent, false, false],
+  ["what others have made, while the network starts", "release", undefined, undefined, true, false],
+  ["what others have made, after the network was left", "release", undefined, undefined, false, false],
 ] as const)
   test(`a strict project ${expected ? "uses" : "does not use"} ${about}`, async () => {
-    await using sharing = over(network, isStarting);
+    await using sharing = over(network, isStarting, undefined, origin);
     assert.equal(sharing.mayUse(MANIFEST, SHARED.entry, project), expected);
-    const isToTell = !expected && network !== undefined;
+    const isToTell = !expected && network === doubting;
     assert.equal(sharing.refused(MANIFEST, [])?.needed, isToTell ? 3 : undefined, "why is remembered");
   });
 

@@ -49,7 +49,7 @@ export interface SharingNetwork {
   readonly policy: SharingPolicy;
   /** What the reader's rule says of it, for a project that demands this. */
   judge(shared: SharedResult, project?: SharingPolicy): Judged;
-  /** What is here of others for an action that this node has not executed itself, and what the reader's rule says of it for such a project. */
+  /** What members have signed of an action and is here, and what the reader's rule says of it for such a project. */
   kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[];
   /** See Sharing. */
   isOthers(action: Digest): boolean;
@@ -95,7 +95,7 @@ export type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonl
 
 export interface SharingParts {
   readonly store: Pick<LocalStore, "has" | "writeVerified">;
-  readonly index: Pick<ResultIndex, "add" | "entries" | "result">;
+  readonly index: Pick<ResultIndex, "add" | "entries" | "originOf" | "result">;
   readonly works: Works;
   readonly log: Log;
   /** Undefined while this node is in no network. */
@@ -181,19 +181,20 @@ export class SharingService implements Sharing, AsyncDisposable {
 
   mayUse(manifest: Digest, entry: ManifestEntry, project: SharingPolicy | undefined): boolean {
     if (project === undefined) return true;
+    if (this.#parts.index.originOf(entry.action) === "here") return true;
+    // What others have made lies here when this node is in no network any more, too, and nobody can say then whether it is good enough.
     const network = this.#parts.network();
-    // Whose work something is can be told as soon as the network runs; out of one, nobody's is taken.
-    if (network === undefined) return !this.#parts.isStarting();
-    const others = network.kept(entry.action, project);
-    if (others.length === 0) return this.#isOwnOrAskedFor(network, entry.action, project);
-    if (others.some(({ judged }) => judged.kind === "believed")) return true;
-    for (const { shared, judged } of others) if (judged.kind === "refused") this.#refuse({ ...shared, manifest, entry }, judged, project);
+    if (network === undefined) return false;
+    const signed = network.kept(entry.action, project);
+    if (signed.length === 0) return this.#isAskedFor(network, entry.action, project);
+    if (signed.some(({ judged }) => judged.kind === "believed")) return true;
+    for (const { shared, judged } of signed) if (judged.kind === "refused") this.#refuse({ ...shared, manifest, entry }, judged, project);
     return false;
   }
 
-  #isOwnOrAskedFor(network: SharingNetwork, action: Digest, project: SharingPolicy): boolean {
+  #isAskedFor(network: SharingNetwork, action: Digest, project: SharingPolicy): boolean {
     const member = this.#parts.works.memberOf(action);
-    return member === undefined || network.wordOf(member, project) !== undefined;
+    return member !== undefined && network.wordOf(member, project) !== undefined;
   }
 
   async find(manifest: Digest, project: SharingPolicy | undefined, signal: AbortSignal): Promise<Offer[]> {
@@ -291,7 +292,7 @@ export class SharingService implements Sharing, AsyncDisposable {
       const shared = running?.vouched(member, made, toolchain, voucher);
       log.event("debug", shared === undefined ? "sharing.voucher-refused" : "sharing.vouched", { peer: member, action });
       if (running === undefined || shared === undefined) return false;
-      const isOwn = index.result(action) !== undefined && !this.isOthers(action);
+      const isOwn = index.originOf(action) === "here";
       if (!isOwn && !works.add(action, member)) return false;
       index.add(made.manifest, made.entry, made.result, new Map());
       running.keepOthers([shared]);

@@ -299,7 +299,8 @@ export class CompileFlow implements AsyncDisposable {
       if (moved === undefined) continue;
       const look = this.#look(understood.question); // Files may have changed meanwhile.
       if (compare(look, understood, moved.entry).differences.length > 0) return undefined;
-      this.#parts.index.add(understood.manifest, moved.entry, moved.result, new Map());
+      const { index } = this.#parts;
+      index.add(understood.manifest, moved.entry, moved.result, new Map(), index.originOf(one.entry.action));
       this.#told.count({ messages_moved: 1 }, understood.question.session);
       return { look, found: { kind: "hit", how: "direct", ...moved } };
     }
@@ -366,7 +367,7 @@ export class CompileFlow implements AsyncDisposable {
     try {
       const here = index.result(action);
       // Its own work this node keeps.
-      if (here !== undefined && !sharing.isOthers(action)) return isSameOutcome(here, result);
+      if (here !== undefined && index.originOf(action) === "here") return isSameOutcome(here, result);
       const isGood = sharing.wordOf(member, understood.project.sharing) !== undefined;
       if (isGood && sharing.restsOn(action, member) && this.#verifying.expect(offer)) {
         index.add(understood.manifest, entry, result, tokensOfProject(this.#facts, understood, entry));
@@ -591,7 +592,8 @@ export class CompileFlow implements AsyncDisposable {
     const from = brought?.from;
     if (how === "direct") index.touch(understood.manifest, entry.action);
     // The changed inputs lead to the same result from now on, as an action of their own: what was signed stays as it was signed.
-    else if (!this.#parts.sharing.isOthers(entry.action)) index.add(understood.manifest, derivedFrom(entry, understood), result, new Map());
+    else if (!this.#parts.sharing.isOthers(entry.action))
+      index.add(understood.manifest, derivedFrom(entry, understood), result, new Map(), index.originOf(entry.action));
     const outcome = from !== undefined ? "hit_peer" : how === "direct" ? "hit_daemon" : "hit_equivalent";
     const traffic: Counts = from === undefined ? {} : countsOf(from);
     const savedMs = Math.max(0, result.compileMs - (from?.tookMs ?? 0));

@@ -4,10 +4,10 @@
  *
  * What a glance has seen holds for every question that was asked before the glance began, and for no other.
  */
-import { lstatSync } from "node:fs";
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { Places } from "../compile/index.ts";
 import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
+import { isDangling } from "./dangling.ts";
 import { absolutePath } from "./request.ts";
 
 /** Stands where an input's digest does, for a directory that the compiler passed over when it looked for a header of that name. */
@@ -249,15 +249,6 @@ export class Look {
 /** Of a path below a directory. */
 export function nameIn(directory: string, path: string): string {
   return path.slice(directory === "/" ? 1 : directory.length + 1);
-}
-
-/** A link to nothing: what it leads to can appear while the link's own directory stays as it is. */
-function isDangling(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return true; // Whatever it is, it is not simply missing.
-  }
 }
 
 /** "" for a name in the working directory. */

@@ -197,7 +197,7 @@ export class OwnCompiles {
     const { store, index, sharing } = this.#parts;
     const { entry } = finding;
     const { result, bytes } = await keep(store, understood, report, finding, signal);
-    index.add(understood.manifest, entry, result, tokensOfProject(this.#parts.facts, understood, entry));
+    index.add(understood.manifest, entry, result, tokensOfProject(this.#parts.facts, understood, entry), "here");
     const execution = { toolchain: understood.toolchain.digest, startedAtMs: msOf(report.startNs), endedAtMs: msOf(report.endNs) };
     // What may depend on its place is of no use elsewhere before that is known.
     if (entry.presumed) this.#parts.presumed(entry.action, { question: understood.question, execution });

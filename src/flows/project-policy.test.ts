@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { digestOf } from "../base/index.ts";
 import type { FileState } from "../contracts/index.ts";
@@ -53,4 +56,12 @@ test("what is there and cannot be read demands the strictest", () => {
   const gone = { ...look({ "/p/.cairn.json": RELEASE + " " }), content: () => undefined };
   assert.equal(projectPolicy(gone, gone, ["/p"]).sharing, "self", "it changed while it was looked at");
   assert.deepEqual(demanded({ "/p/.cairn.json": RELEASE + " " }, "/p")[0], "release", "and is read again the next time");
+});
+
+test("a link that leads nowhere demands the strictest", (t) => {
+  const root = mkdtempSync(join(tmpdir(), "cairn-project-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  assert.deepEqual(demanded({}, root), [undefined, ""]);
+  symlinkSync(join(root, "nowhere"), join(root, ".cairn.json"));
+  assert.deepEqual(demanded({}, root), ["self", join(root, ".cairn.json")]);
 });

@@ -7,6 +7,7 @@ import { type Digest, Generations, limits, type SharingPolicy } from "../base/in
 import { projectRoot } from "../compile/index.ts";
 import type { FileState, Files } from "../contracts/index.ts";
 import { PROJECT_FILE, type ProjectDemand, readProjectFile, sharingUnder } from "../trust/index.ts";
+import { isDangling } from "./dangling.ts";
 
 export interface ProjectPolicy {
   /** Where it is said, or would be; absolute. Whoever answers for longer watches these. */
@@ -30,7 +31,8 @@ export function projectPolicy(files: Pick<Files, "content">, look: Pick<Files, "
   let strictest: ProjectPolicy = { ...NO_PROJECT, files: paths };
   for (const path of paths) {
     const state = look.state(path);
-    if (state.kind === "absent") continue;
+    // A link that leads nowhere is somebody's word, too, and nobody can say which.
+    if (state.kind === "absent" && !isDangling(path)) continue;
     const { sharing, trouble } = demandOf(files, path, state);
     const isStricter = strictest.sharing === undefined || sharingUnder({}, strictest.sharing, sharing) !== strictest.sharing;
     if (sharing !== undefined && isStricter) strictest = { files: paths, sharing, by: path, trouble };
@@ -48,8 +50,8 @@ export function projectPolicyOf(
   return projectPolicy(files, look, [projectRoot(path, (at) => !look.absent(at), homeDirectory)]);
 }
 
-function demandOf(files: Pick<Files, "content">, path: string, state: Exclude<FileState, { readonly kind: "absent" }>): ProjectDemand {
-  if (state.kind === "other") return readProjectFile(undefined);
+function demandOf(files: Pick<Files, "content">, path: string, state: FileState): ProjectDemand {
+  if (state.kind !== "file") return readProjectFile(undefined);
   const before = known.get(state.digest);
   if (before !== undefined) return before;
   const content = files.content(path, state.digest);

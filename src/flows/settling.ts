@@ -70,7 +70,7 @@ export class Settling {
     log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
     const settled = named ? { ...entry, presumed: false } : withoutPlace(understood.manifest, entry);
     if (settled.action !== entry.action && !sharing.restsOnThat(settled.action, entry.action)) return;
-    index.add(understood.manifest, settled, result, new Map());
+    index.add(understood.manifest, settled, result, new Map(), made === undefined ? index.originOf(entry.action) : "here");
     if (made !== undefined) sharing.executed(understood.manifest, settled, result, made);
     this.#parts.told.count({ [named ? "place_matters" : "place_free"]: 1 }, "");
   }

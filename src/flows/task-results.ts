@@ -154,7 +154,7 @@ export class TaskResults {
       cpuMs: run.cpuMs,
     };
     const entry = entryOf(wanted);
-    index.add(wanted.key, entry, result, new Map());
+    index.add(wanted.key, entry, result, new Map(), "here");
     const { tools: toolchain, startedAtMs, endedAtMs } = run;
     if (isShared) sharing.executed(wanted.key, entry, result, { toolchain, startedAtMs, endedAtMs });
   }

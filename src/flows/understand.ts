@@ -62,9 +62,8 @@ export async function understand(
   const { toolchain } = identified;
 
   const rootOf = (path: string): string => projectRoot(path, (at) => !look.absent(at), homeDirectory);
-  // Of the source, and of where it is compiled: what a build generates may lie anywhere.
-  const project = (root: string): ProjectPolicy =>
-    projectPolicy(files, look, `${cwd}/`.startsWith(`${root}/`) ? [root] : [root, rootOf(`${cwd}/.`)]);
+  // Of the source, and of where it is compiled: what a build generates may lie anywhere, and one project within another.
+  const project = (root: string): ProjectPolicy => projectPolicy(files, look, [root, rootOf(`${cwd}/.`)]);
   if (before?.toolchain === toolchain && before.projectRoot === rootOf(before.sourcePath) && isAsRead(before, look))
     return { kind: "understood", understood: { ...before, project: project(before.projectRoot) } };
 

@@ -305,7 +305,7 @@ export class Verifying {
       const endedAtMs = now();
       const startedAtMs = Math.max(0, endedAtMs - result.compileMs);
       const execution: Made = { toolchain: understood.toolchain.digest, startedAtMs, endedAtMs };
-      index.add(understood.manifest, entry, result, tokensOfProject(facts, understood, entry));
+      index.add(understood.manifest, entry, result, tokensOfProject(facts, understood, entry), "here");
       if (entry.presumed) await settling.settle(understood, entry, result, execution, signal);
       else sharing.executed(understood.manifest, entry, result, execution);
     } catch (error) {

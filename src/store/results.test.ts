@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Digest, digestOf, limits } from "../base/index.ts";
-import type { ManifestEntry } from "../contracts/index.ts";
+import type { ManifestEntry, Origin } from "../contracts/index.ts";
 import { numberAt } from "./database.ts";
 import { SqliteIndex } from "./results.ts";
+import { SqliteShelf } from "./shelf.ts";
 import { entryOf, type Opened, openStore, resultOf } from "./store.fixture.ts";
 
 const MANIFEST = digestOf("manifest");
@@ -35,6 +36,30 @@ test("what is added is found again, by another process too", async () => {
     assert.equal(seen.result(digestOf("other")), undefined);
     assert.equal(seen.tokens(digestOf("other")), undefined);
   }
+});
+
+test("what was made here is known as that, and nothing else once this node was in a network", async () => {
+  await using opened = openStore();
+  const index = SqliteIndex.open(opened);
+  const add = (name: string, content: string, origin?: Origin): void =>
+    index.add(MANIFEST, entryOf(name), resultOf(digestOf(content)), NO_TOKENS, origin);
+  const origins = (): (Origin | undefined)[] => ["before", "here", "others"].map((name) => index.originOf(entryOf(name).action));
+  add("before", "a"); // As versions did that knew of no origin.
+  assert.deepEqual(origins(), ["here", undefined, undefined], "who never was in a network has nothing of others");
+  const keep = { database: opened.database, index, blobs: opened.store, now: opened.now };
+  new SqliteShelf(keep, { network: digestOf("network") })[Symbol.dispose]();
+  add("here", "b", "here");
+  add("others", "d");
+  assert.deepEqual(origins(), [undefined, "here", undefined]);
+  add("here", "b");
+  add("others", "d", "here");
+  assert.deepEqual(origins(), [undefined, "here", "here"], "the same from elsewhere takes nothing away");
+  add("here", "something else");
+  await opened.reopen();
+  const again = SqliteIndex.open(opened);
+  const found = ["here", "others"].map((name) => again.originOf(entryOf(name).action));
+  assert.deepEqual(found, [undefined, "here"], "something else is another's work");
+  assert.deepEqual(again.result(entryOf("others").action), resultOf(digestOf("d")), "and nobody sees it in the result");
 });
 
 test("entries come most recently used first, and the oldest beyond the limit are dropped", async () => {

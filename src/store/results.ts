@@ -6,7 +6,7 @@
  * Knows: SQL. Does not know: files, blobs' content, what a manifest means.
  */
 import { type Digest, type Facts, type Log, limits } from "../base/index.ts";
-import type { HistoryRow, ManifestEntry, ResultIndex, StoredResult, Tokens } from "../contracts/index.ts";
+import type { HistoryRow, ManifestEntry, Origin, ResultIndex, StoredResult, Tokens } from "../contracts/index.ts";
 import { Counters } from "./counters.ts";
 import { bytesAt, type Database, numberAt, type Row, textAt, toBytes } from "./database.ts";
 import { History } from "./history.ts";
@@ -68,16 +68,26 @@ export class SqliteIndex implements ResultIndex {
     return this.#attempt("result", undefined, () => {
       const row = this.#sql.result.get(toBytes(action));
       if (row === undefined) return undefined;
-      demandIntact("results", numberAt(row, 1), action, textAt(row, 0));
-      return JSON.parse(textAt(row, 0)) as StoredResult; // Written by `add` and nobody else.
+      const { origin: _, ...result } = bodyOf(action, row);
+      return result;
+    });
+  }
+
+  originOf(action: Digest): Origin | undefined {
+    return this.#attempt("origin", undefined, () => {
+      const row = this.#sql.result.get(toBytes(action));
+      if (row === undefined) return undefined;
+      const { origin } = bodyOf(action, row);
+      // A node that never was in a network has nothing of others. Rows of before there were marks have none.
+      return origin ?? (numberAt(this.#sql.networks.get(), 0) === 0 ? "here" : undefined);
     });
   }
 
   /** @throws {CairnError} `home-unwritable` or `index-corrupt`; nothing is stored then */
-  add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void {
+  add(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>, origin?: Origin): void {
     const { database } = this.#parts;
     try {
-      database.demand("add", () => database.transaction(() => this.#insert(manifest, entry, result, tokens)));
+      database.demand("add", () => database.transaction(() => this.#insert(manifest, entry, { ...result, origin }, tokens)));
     } catch (error) {
       this.#interner.forget(); // It may remember ids that were rolled back.
       throw error;
@@ -177,10 +187,12 @@ export class SqliteIndex implements ResultIndex {
     this.flush();
   }
 
-  #insert(manifest: Digest, entry: ManifestEntry, result: StoredResult, tokens: ReadonlyMap<Digest, Tokens>): void {
+  #insert(manifest: Digest, entry: ManifestEntry, made: Body, tokens: ReadonlyMap<Digest, Tokens>): void {
     const sql = this.#sql;
     const used = this.#tick();
     const key = toBytes(entry.action);
+    const before = sql.result.get(key);
+    const result = before === undefined ? made : { ...made, origin: originAfter(bodyOf(entry.action, before), made) };
     sql.dropOutputs.run(key);
     const body = JSON.stringify(result);
     const id = numberAt(sql.putResult.get(key, body, used, rowCheck(entry.action, body)), 0);
@@ -226,6 +238,7 @@ function statements(database: Database) {
     entries:
       database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used, presumed, entries.crc
       FROM entries JOIN results ON results.id = entries.result WHERE manifest = ?`),
+    networks: database.statement("SELECT count(*) FROM attested_network"),
     result: database.statement("SELECT body, crc FROM results WHERE action = ?"),
     putResult: database.statement(`INSERT INTO results (action, body, used, crc) VALUES (?, ?, ?, ?)
       ON CONFLICT (action) DO UPDATE SET body = excluded.body, used = excluded.used, crc = excluded.crc RETURNING id`),
@@ -244,6 +257,27 @@ function statements(database: Database) {
     facts: database.statement(`SELECT (SELECT count(DISTINCT manifest) FROM entries), (SELECT count(*) FROM entries),
       (SELECT count(*) FROM results), (SELECT count(*) FROM inputs)`),
   };
+}
+
+/** As it is kept; what an older version has written, or writes over it, has no origin. */
+interface Body extends StoredResult {
+  readonly origin?: Origin | undefined;
+}
+
+/** @throws {DamagedRow} */
+function bodyOf(action: Digest, row: Row): Body {
+  demandIntact("results", numberAt(row, 1), action, textAt(row, 0));
+  return JSON.parse(textAt(row, 0)) as Body; // Written by `add` and nobody else.
+}
+
+/** What was made here was made here, whoever has made the same. */
+function originAfter(before: Body, made: Body): Origin | undefined {
+  return made.origin !== "here" && before.origin === "here" && cameOut(before) === cameOut(made) ? "here" : made.origin;
+}
+
+function cameOut({ outputs, stdout, stderr }: Body): string {
+  const written = outputs.map(({ path, digest, size, role, template }) => [path, digest, size, role, template]);
+  return JSON.stringify([written, stdout, stderr]);
 }
 
 type Named = Pick<ManifestEntry, "action" | "place" | "presumed" | "terminal">;

@@ -262,6 +262,37 @@ test("reputations outlive the daemon, are bounded, and nonsense is no trouble", 
   }
 });
 
+test("in a network of more members than places, who is seen pushes nobody out, and who does something pushes out who was only seen", () => {
+  const { reputation } = world();
+  const all = Array.from({ length: membersMost + 100 }, (_, at) => `m${at}`);
+  const lookAtAll = (): void => all.forEach((member) => reputation.observe(member, { kind: "seen", isThere: true, forMs: 600_000 }));
+  lookAtAll();
+  const late = all.slice(-10);
+  for (const member of late) for (let times = 0; times < 5; times++) reputation.observe(member, LOST);
+  const before = late.map((member) => reputation.forWork(member, "c -O1"));
+  assert.ok(
+    before.every((weight) => weight < 0.7),
+    before.join(),
+  );
+  for (let times = 0; times < 3; times++) lookAtAll();
+  const after = late.map((member) => reputation.of(member).work);
+  assert.ok(
+    after.every((share) => share < 0.7),
+    after.join(),
+  );
+  // Whoever does something finds a place as long as somebody was only seen, …
+  const busy = all.slice(-membersMost);
+  for (const member of busy) reputation.observe(member, LOST);
+  for (const member of busy) assert.ok(reputation.of(member).work < 1, member);
+  // … and then that of whom it had to do with the longest ago.
+  reputation.observe("new", LOST);
+  assert.ok(reputation.of("new").work < 1);
+  assert.equal(
+    late.filter((member) => reputation.of(member).work === 1).length + busy.filter((member) => reputation.of(member).work === 1).length,
+    1,
+  );
+});
+
 test("who is no member any more is forgotten, and a clock that was far ahead does not stop the count", () => {
   const { reputation, pass } = world();
   pass(1_000 * HALF_LIFE_MS);

@@ -168,7 +168,7 @@ export interface ReputationParts {
 export class Reputation implements Reputations {
   readonly #parts: ReputationParts;
   readonly #halfLifeMs: number;
-  /** Who was seen last comes last. */
+  /** With whom this node had to do last comes last. */
   readonly #standings = new Map<Key, Standing>();
   #isChanged = false;
 
@@ -183,17 +183,24 @@ export class Reputation implements Reputations {
   }
 
   observe(member: Key, what: Observation): void {
+    const isSeen = what.kind === "seen";
+    // All are seen one after the other: where there are more than places, each would push out the one that is seen next.
+    if (isSeen && !this.#standings.has(member) && this.#standings.size >= membersMost) return;
     const now = this.#parts.now();
     const before = this.#standings.get(member) ?? UNKNOWN;
     // A clock that was far ahead, and was set right, must not make all that comes count for nothing.
     const anchored = before.atMs > now + aheadMs ? { ...before, atMs: now } : before;
-    this.#standings.delete(member);
+    if (!isSeen) this.#standings.delete(member);
     this.#standings.set(member, fold(anchored, what, now, this.#halfLifeMs));
-    for (const eldest of this.#standings.keys()) {
-      if (this.#standings.size <= membersMost) break;
-      this.#standings.delete(eldest);
-    }
+    while (this.#standings.size > membersMost) this.#standings.delete(this.#leastKnown());
     this.#isChanged = true;
+  }
+
+  /** Of whom nothing is known but whether it was there, or else the one with which this node had to do the longest ago. */
+  #leastKnown(): Key {
+    const [eldest = ""] = this.#standings.keys();
+    for (const [member, { sums }] of this.#standings) if ([...sums.keys()].every((about) => about === THERE)) return member;
+    return eldest;
   }
 
   forWork(member: Key, work: string): number {
