@@ -64,6 +64,7 @@ const SHELF: KeptShelf = {
   following: () => [],
   blob: (digest, signal) => objects?.blob(digest, signal) ?? Promise.resolve(undefined),
   put: () => 0,
+  putOwn: () => 0,
   ofAction: () => [],
   ofOutput: () => [],
   recall: () => Promise.resolve(0),

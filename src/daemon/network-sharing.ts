@@ -113,6 +113,8 @@ export interface KeptShelf extends Shelf, Disposable {
   manifestsAfter(manifest: Digest, most: number): readonly Digest[];
   manifestsToJudge(manifest: Digest, most: number): readonly Digest[];
   put(shared: readonly SharedResult[]): number;
+  /** The same of what this node has signed itself, which is kept however many have signed it. */
+  putOwn(made: readonly SharedResult[]): number;
   ofAction(action: Digest): readonly SharedResult[];
   ofOutput(blob: Digest): readonly SharedResult[];
   /** Forgets what nobody but these signers vouches for. @returns how many results */
@@ -323,14 +325,14 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
   }
 
   #publish(made: readonly SharedResult[]): void {
-    this.shelf.put(made);
+    this.shelf.putOwn(made);
     this.#tell(made);
     for (const { manifest } of made) this.#replicator.made(manifest);
   }
 
   /** Receipts are told to nobody: who wants one asks, and is of the own domain. */
   keepReceipts(receipts: readonly SharedResult[]): void {
-    this.shelf.put(receipts);
+    this.shelf.putOwn(receipts);
   }
 
   get takesReceipts(): boolean {

@@ -90,6 +90,20 @@ test("several may have made the same result, each at its own cost", async () => 
   assert.deepEqual(both.shelf.manifests(), [mine.manifest]);
 });
 
+test("a node's own signature finds a place, however many others have signed the same", async () => {
+  await using opened = openStore();
+  const both = openShelf(opened);
+  const keys = Array.from({ length: limits.attestationsPerResult }, (_, seed) => keyPairFromSeed(Buffer.alloc(32, seed + 10)));
+  keep(both, ...keys.map((key) => signed("a", key)), signed("b", other));
+  const own = signed("a", me);
+  assert.equal(both.shelf.put([own]), 0, "as anybody's, it has none");
+  for (const again of [own, own]) assert.equal(both.shelf.putOwn([again]), 1);
+  const signers = both.shelf.signersOf(own.entry.action);
+  assert.deepEqual([signers.includes(me.publicKey), signers.length], [true, limits.attestationsPerResult]);
+  assert.equal(both.shelf.putOwn([signed("b", me)]), 1);
+  assert.equal(both.shelf.signersOf(entryOf("b").action).length, 2, "where there is room, nobody loses one");
+});
+
 test("signatures of one result are bounded in number; one that is there already may be renewed", async () => {
   await using opened = openStore();
   const both = openShelf(opened);

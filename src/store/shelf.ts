@@ -123,10 +123,22 @@ export class SqliteShelf implements Shelf, Disposable {
    * @returns how many are kept; none when the database fails
    */
   put(shared: readonly SharedResult[]): number {
+    return this.#put(shared, (one) => this.#insert(one));
+  }
+
+  /** The same of what this node has signed itself: where there are too many of one result, its own takes the place of another. */
+  putOwn(made: readonly SharedResult[]): number {
+    return this.#put(made, (one) => {
+      this.#makeRoom(one);
+      return this.#insert(one);
+    });
+  }
+
+  #put(shared: readonly SharedResult[], insert: (one: SharedResult) => number): number {
     const { database } = this.#parts;
     const kept = database.attempt("put attestations", undefined, () =>
       database.transaction(() => {
-        const count = shared.reduce((sum, one) => sum + this.#insert(one), 0);
+        const count = shared.reduce((sum, one) => sum + insert(one), 0);
         this.#trim();
         return count;
       }),
@@ -183,6 +195,10 @@ export class SqliteShelf implements Shelf, Disposable {
     const row = [toBytes(signer), toBytes(manifest), toBytes(held), toBytes(toolchain), startedAtMs, endedAtMs];
     const costs = [result.compileMs, result.cpuMs];
     return this.#sql.put.run(...row, ...costs, signature, check, toBytes(manifest), toBytes(entry.action), toBytes(signer));
+  }
+
+  #makeRoom({ manifest, entry, execution }: SharedResult): void {
+    this.#sql.makeRoom.run(toBytes(manifest), toBytes(entry.action), toBytes(execution.signer));
   }
 
   /** What the signers of one entry have signed, where the index still holds that. */
@@ -306,6 +322,9 @@ function statements(database: Database) {
       AND (SELECT count(*) FROM attestations WHERE entry = entries.id AND signer <> ?) < ${limits.attestationsPerResult}
       ON CONFLICT (entry, signer) DO UPDATE SET held = excluded.held, toolchain = excluded.toolchain, started = excluded.started,
       ended = excluded.ended, compile_ms = excluded.compile_ms, cpu_ms = excluded.cpu_ms, signature = excluded.signature, crc = excluded.crc`),
+    makeRoom: database.statement(`DELETE FROM attestations WHERE (entry, signer) IN (SELECT entry, signer FROM attestations
+      WHERE entry = (SELECT entries.id FROM entries JOIN results ON results.id = entries.result WHERE entries.manifest = ? AND action = ?)
+      AND signer <> ? ORDER BY started LIMIT -1 OFFSET ${limits.attestationsPerResult - 1})`),
     drop: database.statement("DELETE FROM attestations WHERE entry = ? AND signer = ?"),
     forget: database.statement("DELETE FROM results WHERE id = (SELECT result FROM entries WHERE id = ?)"),
     signers: database.statement(`SELECT DISTINCT ${named("signer")} FROM results JOIN entries ON entries.result = results.id
