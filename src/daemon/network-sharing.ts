@@ -193,11 +193,13 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     const isAskedFor = (shared: SharedResult): boolean => this.#isAskedFor(shared);
     const { recalled, attestationKeys } = parts;
     this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, isAskedFor, self: attestationKeys.publicKey, recalled, log });
+    const voices = (all: readonly Attestation[]): readonly Attestation[] =>
+      members.state === undefined ? all : this.#repeats.voices(members.state, all);
     this.convictions = new Convictions({
       ...parts,
       known: (manifest, action) => desk.of(manifest, action),
       speak: (action, manifest) => this.#rounds.speak(action, manifest),
-      voices: (all) => (members.state === undefined ? all : this.#repeats.voices(members.state, all)),
+      voices,
       changed: () => this.#recallSoon(),
       wait: (ms, signal) => sleep(ms, undefined, { signal, ref: false }),
     });
@@ -206,6 +208,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
         ...parts,
         self: attestationKeys.publicKey,
         known: (manifest, action) => desk.of(manifest, action),
+        voices,
         discredited: () => this.convictions.discredited,
       },
       { policy },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attestedBy, executed, executedCommand, type Signer, sharedBy, trustWorld } from "../../test/compliance/trust-world.ts";
 import { limits } from "../base/index.ts";
-import type { Observation, SharedResult } from "../contracts/index.ts";
+import type { Attestation, Observation, SharedResult } from "../contracts/index.ts";
 import { Samples } from "./samples.ts";
 
 const { state, signers } = trustWorld([1, 1, 1], 900);
@@ -17,7 +17,9 @@ function samples(
   discredited: readonly Signer[] = [],
   settings = new Map<string, string>(),
   observed: (readonly [member: string, what: Observation])[] = [],
+  repeating: readonly Signer[] = [],
 ) {
+  const repeaters = new Set(repeating.map(({ attestationKey }) => attestationKey));
   const parts = {
     members: { state },
     self: self.attestationKey,
@@ -26,6 +28,7 @@ function samples(
       WORKS.filter((what) => executed(what, "x").entry.action === action).flatMap((what) =>
         [...said, [self, "x"] as const].map(([signer, outcome]) => attestedBy(state.network, signer, executed(what, outcome))),
       ),
+    voices: (all: readonly Attestation[]) => all.filter(({ execution }) => !repeaters.has(execution.signer)),
     discredited: () => new Set(discredited.map(({ attestationKey }) => attestationKey)),
     reputations: { observe: (member: string, what: Observation) => void observed.push([member, what]) },
   };
@@ -66,6 +69,23 @@ test("whether somebody was right is a word about its reputation, once for each a
   ]);
 });
 
+test("who may have repeated others is not right by that, and may be wrong", () => {
+  const observed: (readonly [string, Observation])[] = [];
+  const of = samples(
+    [
+      [a, "x"],
+      [b, "y"],
+    ],
+    [],
+    new Map(),
+    observed,
+    [a, b],
+  );
+  of.executed([OWN]);
+  assert.deepEqual(observed, [[b.keys.publicKey, { kind: "checked", isSame: false }]]);
+  assert.equal(of.oneOf("team", [a.attestationKey]), 1, "and is looked at as closely as who is new");
+});
+
 test("what commands print says nothing of who ran them", () => {
   const settings = new Map([["proven", `${a.attestationKey}:9`]]);
   const proven = samples(
@@ -90,6 +110,7 @@ test("in a network of one domain it is a small sample", () => {
       self: self.attestationKey,
       kept,
       known: () => [],
+      voices: (all: readonly Attestation[]) => all,
       discredited: () => new Set(),
       reputations: { observe: () => undefined },
     },

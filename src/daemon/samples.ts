@@ -27,6 +27,8 @@ export interface SamplesParts {
   readonly kept: EvidenceStore;
   /** What is known of an action of that request, verified. */
   readonly known: (manifest: Digest, action: Digest) => readonly Attestation[];
+  /** Those of them that are voices of their own: see Repeats. */
+  readonly voices: (all: readonly Attestation[]) => readonly Attestation[];
   /** Attestation keys whose voices do not count. */
   readonly discredited: () => ReadonlySet<Key>;
   readonly reputations: Pick<Reputations, "observe">;
@@ -88,10 +90,12 @@ export class Samples {
     }
   }
 
-  /** Whose word does not count makes nobody look more closely, either. */
-  #others({ manifest, action }: Attestation): readonly Attestation[] {
-    const { self, known, discredited } = this.#parts;
-    return known(manifest, action).filter(({ execution }) => execution.signer !== self && !discredited().has(execution.signer));
+  /** Whose word does not count makes nobody look more closely, either. Who may have repeated others can be wrong, and is not right. */
+  #others(own: Attestation): readonly Attestation[] {
+    const { self, known, voices, discredited } = this.#parts;
+    const others = known(own.manifest, own.action).filter(({ execution: { signer } }) => signer !== self && !discredited().has(signer));
+    const [outcome, speaking] = [outcomeKey(own), new Set(voices(others))];
+    return others.filter((one) => speaking.has(one) || outcomeKey(one) !== outcome);
   }
 
   get #isOfOneDomain(): boolean {

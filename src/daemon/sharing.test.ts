@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Digest, digestOf, silentLog } from "../base/index.ts";
-import type { Given, Origin, SharedResult } from "../contracts/index.ts";
+import { CairnError, type Digest, digestOf, silentLog } from "../base/index.ts";
+import type { Given, Observation, Origin, SharedResult } from "../contracts/index.ts";
 import { type SharingNetwork, type SharingParts, SharingService } from "./sharing.ts";
 
 const BLOB = Buffer.from("object");
@@ -176,3 +176,44 @@ test("what one member made for this node is no own work, until it is executed he
   sharing.checked(entry.action, false);
   assert.equal(checked.length, 2, "that was this node's own");
 });
+
+const FULL = new CairnError("home-unwritable", { path: "/" });
+const refusedAs = (why: string): Partial<SharingNetwork> => ({ judge: () => ({ kind: "refused", why, domains: 0, needed: 0 }) });
+const giving = (given: Given, blobs: SharingNetwork["exchange"]["blobs"] = async () => []): Partial<SharingNetwork> => ({
+  exchange: { isOffered: true, whoHas: () => ["member"], results: async () => given, blobs },
+});
+const empty: Given = { shared: [], blobs: new Map(), following: [] };
+const withoutBlobs: Given = { ...GIVEN, blobs: new Map() };
+
+for (const [about, network, write, expected] of [
+  ["gives what is used", {}, undefined, ["fetch gave", "hit"]],
+  ["has nothing of what it says that it has", giving(empty), undefined, ["fetch missed"]],
+  ["was only asked because it may have something", { ...giving(empty), directory: { find: async () => ["other"] } }, undefined, []],
+  ["gives what nobody has signed", refusedAs("signature"), undefined, ["fetch failed"]],
+  ["gives what a stranger has signed", refusedAs("stranger"), undefined, ["fetch failed"]],
+  ["gives what too few vouch for", refusedAs("too-few-domains"), undefined, []],
+  ["withholds the blobs", giving(withoutBlobs, async (_, wanted) => wanted.map(({ digest }) => digest)), undefined, ["fetch missed"]],
+  ["gives what there is no room for here", {}, FULL, []],
+  ["gives other bytes than it says", {}, new CairnError("frame-invalid"), ["fetch failed"]],
+] as const)
+  test(`of who ${about} is remembered: ${expected.join(", ") || "nothing"}`, async (t) => {
+    const seen: string[] = [];
+    const observe = (_: string, what: Observation): void => void seen.push(what.kind === "fetch" ? `fetch ${what.outcome}` : what.kind);
+    await using sharing = new SharingService({
+      store: {
+        has: async () => false,
+        writeVerified: async () => {
+          if (write !== undefined) throw write;
+        },
+      },
+      index: { add: () => undefined, entries: () => [], originOf: () => undefined, result: () => undefined },
+      works: NO_WORKS,
+      log: silentLog,
+      network: () => networkWith({ ...network, observe }),
+      isStarting: () => false,
+      random: () => 1,
+    });
+    for (const offer of await sharing.find(MANIFEST, undefined, t.signal))
+      if ((await sharing.bring(offer, t.signal)).complete) sharing.keep(offer);
+    assert.deepEqual(seen, expected);
+  });

@@ -4,7 +4,7 @@
  * Knows: which part does what, and in which order. Does not know: files, compilers, whom to believe, or how members talk.
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { type Digest, digestOf, Generations, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, Generations, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import type {
   Directory,
   Exchange,
@@ -120,6 +120,15 @@ const KEPT_EVERY_MS = 250;
 /** Members that took too long are left alone for so long. */
 const SLOW_MS = 30_000;
 
+/** Why what somebody gives is not worth asking for: whom it names has not signed it, or nobody knows who that is. */
+const RUBBISH: ReadonlySet<string> = new Set(["signature", "stranger"]);
+
+/** What has come of an offer. @property isKeepable whether it could be written here, as far as it came */
+interface Brought {
+  bytes: number;
+  isKeepable: boolean;
+}
+
 const NOTHING: Given = { shared: [], blobs: new Map(), following: [] };
 
 export class SharingService implements Sharing, AsyncDisposable {
@@ -212,8 +221,11 @@ export class SharingService implements Sharing, AsyncDisposable {
     const wish = { alongBytes: ALONG_BYTES, have: this.#outputsOf(manifest), following: limits.aheadFirst };
     for (const holder of holders.slice(0, ASKED_MOST)) {
       const given = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, wish, either));
-      network.observe(holder, { kind: "fetch", outcome: given === undefined ? "failed" : given.shared.length === 0 ? "missed" : "gave" });
       const offers = believed(given, holder, holders);
+      if (given === undefined) network.observe(holder, { kind: "fetch", outcome: "failed" });
+      // Who was asked because it may have it has not said so.
+      else if (given.shared.length === 0 && network.exchange.whoHas(manifest).includes(holder))
+        network.observe(holder, { kind: "fetch", outcome: "missed" });
       if (offers.length === 0) continue;
       this.#ahead.follow(holder, given?.following ?? []);
       return offers;
@@ -237,11 +249,16 @@ export class SharingService implements Sharing, AsyncDisposable {
   ): Offer[] {
     const { shared: all, blobs } = given ?? NOTHING;
     const from = [giver, ...holders.filter((other) => other !== giver)];
-    return all.flatMap((shared) => {
+    const answers = all.map((shared) => {
       // What was only received is for who asks for that: see receipts.ts.
       const isAnswer = shared.manifest === manifest && !isReceipt(shared.result.outputs);
-      const believed = isAnswer ? this.#believed(network, shared, project) : undefined;
-      if (believed === undefined) return [];
+      return { shared, judged: isAnswer ? this.#judged(network, shared, project) : undefined };
+    });
+    // What too few vouch for is no fault of who gives it.
+    const isRubbish = ({ judged }: (typeof answers)[number]): boolean => judged?.kind === "refused" && RUBBISH.has(judged.why);
+    if (answers.length > 0 && answers.every(isRubbish)) network.observe(giver, { kind: "fetch", outcome: "failed" });
+    return answers.flatMap(({ shared, judged: believed }) => {
+      if (believed?.kind !== "believed") return [];
       this.#along.set(shared, blobs);
       const { domains, tier, oneOf } = believed;
       // By lot: nobody who vouches for it knows whether it is.
@@ -255,14 +272,16 @@ export class SharingService implements Sharing, AsyncDisposable {
     const network = this.#parts.network();
     const [nearest] = from;
     if (network === undefined || nearest === undefined) return { complete: false, bytes: 0 };
-    const brought = { bytes: 0 };
+    const brought: Brought = { bytes: 0, isKeepable: true };
     // The compiler would take no longer.
     const mostMs = Math.max(ANSWER_MS, PATIENCE * result.compileMs);
     const complete = await this.#patiently(nearest, mostMs, signal, async (either) => {
       const missing = await this.#fetch(network, offer, brought, either);
       return missing.length === 0;
     });
-    network.observe(nearest, complete === true ? { kind: "hit" } : { kind: "fetch", outcome: complete === false ? "missed" : "failed" });
+    // That there is no room here is no fault of who gives.
+    const outcome = complete === true ? "gave" : complete === false ? "missed" : "failed";
+    if (brought.isKeepable) network.observe(nearest, { kind: "fetch", outcome });
     this.#along.delete(shared); // They are in the store now, or of no use.
     if (complete === true) this.#toKeep.add(shared.manifest);
     this.#parts.log.event("debug", "sharing.brought", {
@@ -274,13 +293,14 @@ export class SharingService implements Sharing, AsyncDisposable {
     return { complete: complete === true, bytes: brought.bytes };
   }
 
-  keep({ shared }: Offer): boolean {
+  keep({ shared, from: [giver] }: Offer): boolean {
     this.#toKeep.delete(shared.manifest);
     const network = this.#parts.network();
     // Whoever vouches for it may have been revoked while it waited, or contradicted.
     if (network === undefined || network.judge(shared).kind === "refused") return false;
     this.#parts.index.add(shared.manifest, shared.entry, shared.result, new Map());
     network.shelf.put([shared]);
+    if (giver !== undefined) network.observe(giver, { kind: "hit" });
     return true;
   }
 
@@ -332,24 +352,23 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 
   /** @returns digests of blobs that could not be had */
-  async #fetch(
-    { exchange }: SharingNetwork,
-    { shared, from }: Offer,
-    brought: { bytes: number },
-    signal: AbortSignal,
-  ): Promise<readonly Digest[]> {
+  async #fetch({ exchange }: SharingNetwork, { shared, from }: Offer, brought: Brought, signal: AbortSignal): Promise<readonly Digest[]> {
     const { store } = this.#parts;
+    const take = (digest: Digest, content: Uint8Array): Promise<void> =>
+      store.writeVerified(digest, content, signal).catch((error: unknown) => {
+        if (error instanceof CairnError && error.code === "home-unwritable") brought.isKeepable = false;
+        throw error;
+      });
     const wanted: { digest: Digest; size: number }[] = [];
     for (const { digest, size } of shared.result.outputs) {
       if (await store.has(digest)) continue;
       const along = this.#along.get(shared)?.get(digest);
       if (along === undefined) wanted.push({ digest, size });
       else {
-        await store.writeVerified(digest, along, signal);
+        await take(digest, along);
         brought.bytes += size;
       }
     }
-    const take = (digest: Digest, content: Uint8Array): Promise<void> => store.writeVerified(digest, content, signal);
     const missing = wanted.length === 0 ? [] : await exchange.blobs(from, wanted, take, signal);
     for (const { digest, size } of wanted) if (!missing.includes(digest)) brought.bytes += size;
     return missing;
@@ -379,15 +398,10 @@ export class SharingService implements Sharing, AsyncDisposable {
     return false;
   }
 
-  #believed(
-    network: SharingNetwork,
-    shared: SharedResult,
-    project: SharingPolicy | undefined,
-  ): Extract<Judged, { kind: "believed" }> | undefined {
+  #judged(network: SharingNetwork, shared: SharedResult, project: SharingPolicy | undefined): Judged {
     const verdict = network.judge(shared, project);
-    if (verdict.kind === "believed") return verdict;
-    this.#refuse(shared, verdict, project);
-    return undefined;
+    if (verdict.kind === "refused") this.#refuse(shared, verdict, project);
+    return verdict;
   }
 
   #refuse(shared: SharedResult, { why, domains, needed }: Extract<Judged, { kind: "refused" }>, project: SharingPolicy | undefined): void {
