@@ -186,7 +186,7 @@ export class NodeControls implements Controls {
     const by = served ? undefined : this.#worker(body.by);
     const differences = outcome.startsWith("hit") ? [] : body.differences;
     const refused = outcome === "miss" ? this.#refused(body) : undefined;
-    const policy = this.#parts.network.tierFor(this.#parts.flow.projectOf(row.source));
+    const policy = this.#parts.network.tierFor(this.#parts.flow.projectOfRow(row));
     return {
       found: true,
       record: {

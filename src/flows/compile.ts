@@ -41,12 +41,13 @@ import { OwnCompiles, type Run, type Taken } from "./own-compiles.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { type ProjectPolicy, projectPolicyOf } from "./project-policy.ts";
 import { RecentAnswers } from "./recent-answers.ts";
-import { bodyOfPassed, questionOf, type Work } from "./remembered.ts";
+import { bodyOfPassed, questionOf, readRemembered, type Work } from "./remembered.ts";
 import { type Good, type Helpers, Remote } from "./remote.ts";
 import { absolutePath, type CompileQuestion, type RunReport, type Understood } from "./request.ts";
 import { Settling } from "./settling.ts";
 import { SourceFacts } from "./source-facts.ts";
 import type { Counts, Statistics } from "./statistics.ts";
+import { questionOfTask } from "./task-history.ts";
 import { Told } from "./told.ts";
 import { type Understanding, understand } from "./understand.ts";
 import { type UnverifiedMarks, type Verified, Verifying } from "./verifying.ts";
@@ -496,9 +497,15 @@ export class CompileFlow implements AsyncDisposable {
     return question && this.#verifying.verify(question, members, isOthers, signal);
   }
 
-  /** What the project demands that a file belongs to. @param path absolute */
-  projectOf(path: string): ProjectPolicy {
-    return projectPolicyOf(this.#parts.files, new Look(this.#glances.now(), "/"), path, this.#options.homeDirectory);
+  /** What the projects demand that files belong to. @param paths absolute */
+  projectOf(...paths: readonly string[]): ProjectPolicy {
+    return projectPolicyOf(this.#parts.files, new Look(this.#glances.now(), "/"), paths, this.#options.homeDirectory);
+  }
+
+  /** What was demanded of a compile or a command, by what is there now. */
+  projectOfRow(row: HistoryRow): ProjectPolicy {
+    const task = questionOfTask(row);
+    return task === undefined ? this.projectOf(row.source, `${readRemembered(row).cwd}/.`) : this.projectOf(`${task.root}/.`);
   }
 
   #find(understood: Understood, look: Look): Found {

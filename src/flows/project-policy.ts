@@ -40,14 +40,15 @@ export function projectPolicy(files: Pick<Files, "content">, look: Pick<Files, "
   return strictest;
 }
 
-/** Of the project that a file belongs to. @param path absolute @param homeDirectory of the user, which is no project */
+/** Of the projects that files belong to. @param paths absolute @param homeDirectory of the user, which is no project */
 export function projectPolicyOf(
   files: Pick<Files, "content">,
   look: Pick<Files, "state" | "absent">,
-  path: string,
+  paths: readonly string[],
   homeDirectory: string,
 ): ProjectPolicy {
-  return projectPolicy(files, look, [projectRoot(path, (at) => !look.absent(at), homeDirectory)]);
+  const roots = paths.map((path) => projectRoot(path, (at) => !look.absent(at), homeDirectory));
+  return projectPolicy(files, look, roots);
 }
 
 function demandOf(files: Pick<Files, "content">, path: string, state: FileState): ProjectDemand {
