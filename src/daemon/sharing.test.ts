@@ -87,11 +87,11 @@ function over(
   network: SharingNetwork | undefined,
   isStarting: boolean,
   works: SharingParts["works"] = NO_WORKS,
-  origin?: Origin,
+  originOf: (action: Digest) => Origin | undefined = () => undefined,
 ): SharingService {
   return new SharingService({
     store: { has: async () => false, writeVerified: async () => undefined },
-    index: { add: () => undefined, entries: () => [], originOf: () => origin, result: () => undefined },
+    index: { add: () => undefined, entries: () => [], originOf, result: () => undefined },
     works,
     log: silentLog,
     network: () => network,
@@ -125,7 +125,7 @@ for (const [about, project, origin, network, isStarting, expected] of [
   ["what others have made, after the network was left", "release", undefined, undefined, false, false],
 ] as const)
   test(`a strict project ${expected ? "uses" : "does not use"} ${about}`, async () => {
-    await using sharing = over(network, isStarting, undefined, origin);
+    await using sharing = over(network, isStarting, undefined, () => origin);
     assert.equal(sharing.mayUse(MANIFEST, SHARED.entry, project), expected);
     const isToTell = !expected && network === doubting;
     assert.equal(sharing.refused(MANIFEST, [])?.needed, isToTell ? 3 : undefined, "why is remembered");
@@ -151,11 +151,12 @@ function ofOneMember() {
     wordOf: (_, project) => (project === "release" ? undefined : { tier: "team", oneOf: 50 }),
     checkedWork: (member, _, isSame) => void checked.push([member, isSame]),
   });
-  return { sharing: over(network, false, works), checked };
+  const made = new Set<Digest>();
+  return { sharing: over(network, false, works, (action) => (made.has(action) ? "here" : undefined)), made, checked };
 }
 
 test("what one member made for this node is no own work, until it is executed here, too", async () => {
-  const { sharing, checked } = ofOneMember();
+  const { sharing, made, checked } = ofOneMember();
   await using _ = sharing;
   const { entry, result, execution } = SHARED;
   const derived = { ...entry, action: digestOf("the same, wherever its checkout lies") };
@@ -171,6 +172,7 @@ test("what one member made for this node is no own work, until it is executed he
     ["member", true],
     ["member", false],
   ]);
+  made.add(entry.action);
   sharing.executed(MANIFEST, entry, result, execution);
   assert.deepEqual([sharing.isOthers(entry.action), sharing.mayUse(MANIFEST, entry, "release")], [false, true]);
   sharing.checked(entry.action, false);
