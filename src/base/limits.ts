@@ -301,6 +301,10 @@ export const limits = {
   /** A channel that could not be opened is tried again after so long, ever later; one that broke, later at once. */
   shareRetryMs: 250,
   shareReopenMs: 10_000,
+  /** Who often has not what it says is left alone for so long, at first. */
+  shareLeftAloneMs: 30_000,
+  /** Blobs of a member's results, of which it is remembered that it has offered them. */
+  shareOffered: 4_096,
   /** A lane is opened when so much has come over the link, or is asked for. */
   shareLaneFromBytes: 2_097_152,
   /** A lane on which nothing was answered for so long is closed; one that could not be opened, or broke, is tried again, ever later. */

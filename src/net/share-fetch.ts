@@ -16,8 +16,8 @@ export interface Source {
   /** @returns forgets the question */
   ask(asking: Asking): () => void;
   /** It gave a whole blob, or says that it has not got it. */
-  finished(): void;
-  missed(): void;
+  finished(blob: Digest): void;
+  missed(blob: Digest): void;
   /** It sent a blob that is none of what was asked for. */
   lied(what: string): void;
 }
@@ -167,7 +167,7 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
       if (from === source.key) source.lied("blob");
       return;
     }
-    source.finished();
+    source.finished(blob.wanted.digest);
     signal.throwIfAborted();
     await take(blob.wanted.digest, bytes);
     // Of one that came in a single piece this is the frame's memory, in which there may be others.
@@ -179,7 +179,7 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
     if (blob === undefined || !left.has(blob) || absent.has(blob)) throw new CairnError("frame-invalid", { what: "index" });
     if (part.absent) {
       absent.add(blob);
-      source.missed();
+      source.missed(blob.wanted.digest);
       return DONE;
     }
     if (!blob.add(source.key, part, hashed)) return DONE;

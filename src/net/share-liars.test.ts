@@ -8,6 +8,7 @@ import type { FrameChannel } from "../contracts/index.ts";
 import type { BlobPiece, ShareFrame } from "../wire/index.ts";
 import { codec, until } from "./network.fixture.ts";
 import { ALONE, type Liar, liar, nodes, noise, resultOf, type Sharer, sharer } from "./share.fixture.ts";
+import { prefixBytes, prefixOf } from "./share-prefixes.ts";
 
 const LONG = { timeout: 20_000 };
 const BLOB = noise(7, 300_000);
@@ -185,6 +186,50 @@ for (const { about, heard = () => undefined, begun, why } of LIES) {
     return assert.ok(victim.share.facts().every(({ key }) => key !== lying.key));
   });
 }
+
+const PROMISED = Array.from({ length: 40 }, (_, i) => resultOf(`promised ${i}`));
+const PROMISES = codec.encodeSummary({
+  kind: "summary",
+  sequence: 0,
+  added: prefixBytes(new BigUint64Array(PROMISED.map(({ manifest }) => prefixOf(manifest))).toSorted()),
+  removed: new Uint8Array(0),
+});
+
+for (const [about, given] of [
+  ["nothing", []],
+  ["results without their blobs", PROMISED],
+] as const)
+  test(`who often has not what its summary says is left alone for a while, and nobody else is: ${about}`, LONG, async (t) => {
+    const [first, second, third] = await nodes(t, 3);
+    assert.ok(first !== undefined && second !== undefined && third !== undefined);
+    const [victim, honest] = [await sharer(t, first), await sharer(t, second)];
+    honest.shelf.put(...PROMISED);
+    const asked: string[] = [];
+    const answer = (frame: ShareFrame, channel: FrameChannel): void => {
+      if (frame.kind === "want-blobs") return blobs(channel, frame, [{ index: 0, absent: true }], true);
+      if (frame.kind !== "want-results") return;
+      asked.push(...frame.manifests);
+      const results = given.filter(({ manifest }) => frame.manifests.includes(manifest)).map((one) => codec.encodeSharedResult(one));
+      channel.send(codec.encodeResults(frame.question, frame.manifests.length, results, true));
+    };
+    const lying = await liar(t, third, victim.key, answer, (channel) => void channel.send(PROMISES));
+    await until(t, () => PROMISED.every(({ manifest }) => victim.share.whoHas(manifest).length === 2));
+    for (const { manifest, result } of PROMISED) {
+      for (const key of victim.share.whoHas(manifest)) {
+        const got = await victim.share.results(key, manifest, ALONE, t.signal);
+        if (key === lying.key && got.shared.length > 0) await victim.share.blobs([key], result.outputs, async () => undefined, t.signal);
+      }
+    }
+    assert.ok(asked.length >= 17 && asked.length < 30, `it was asked ${asked.length} times`);
+    for (const { manifest } of PROMISED) assert.deepEqual(victim.share.whoHas(manifest), [honest.key]);
+    assert.equal(victim.node.events.filter(({ name, facts }) => name === "share.left-alone" && facts.peer === lying.key).length, 1);
+    const alone = victim.share.facts().filter(({ leftAloneMs }) => leftAloneMs > 0);
+    assert.deepEqual(
+      alone.map(({ key }) => key),
+      [lying.key],
+    );
+    assert.deepEqual(ends(victim, lying.key), [], "it has kept to the rules");
+  });
 
 test("a link that dies in the middle: the rest comes from the next member, from where it was", LONG, async (t) => {
   const [first, second, third] = await nodes(t, 3);

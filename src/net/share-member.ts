@@ -4,8 +4,8 @@
  *
  * Knows: which channel takes a question, and when a member is to be let go of. Does not know: other members, or what a lane is made of.
  */
-import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { FrameChannel, FrameLanes, Shelf } from "../contracts/index.ts";
+import { CairnError, type Digest, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import type { FrameChannel, FrameLanes, SharedResult, Shelf } from "../contracts/index.ts";
 import type { NetworkCodec, Question, SetCarrier, SummaryFrame } from "../wire/index.ts";
 import type { SetSync } from "./set-sync.ts";
 import type { SetTalk } from "./set-talk.ts";
@@ -28,6 +28,11 @@ export interface MemberParts {
   readonly sync: SetSync;
   /** The member tells what it can serve. @throws {CairnError} frame-invalid */
   readonly heard: (frame: SummaryFrame) => void;
+  /** Whether the member says that it has results of a request. */
+  readonly claims: (manifest: Digest) => boolean;
+  /** It had what it says that it has, or had it not. */
+  readonly held: () => void;
+  readonly vain: () => void;
   /** @param offence whether the member has not kept to the rules */
   readonly ended: (member: ShareMember, why: string, offence: boolean) => void;
 }
@@ -59,6 +64,8 @@ export class ShareMember implements Source {
   /** The lane that this node has opened, on which it asks; those on which it is asked. */
   #lane: Dialogue | undefined;
   readonly #lanesIn = new Set<Dialogue>();
+  /** Blobs of its results, which it should have. */
+  readonly #offered = new Generations<Digest, true>(limits.shareOffered);
   /** No lane is opened before that. */
   #laneAt = 0;
   /** Attempts that came to nothing, and lanes that broke, one after the other. */
@@ -84,8 +91,8 @@ export class ShareMember implements Source {
     this.#talk = parts.sync.opened(this.key, { ready, offend: (why) => this.#offend(why) });
     this.results = new ResultsDesk({
       ask: (asking) => this.ask(asking),
-      gave: (found) => this.#gave(found),
-      finished: () => this.finished(),
+      gave: (manifest, shared, isAll) => this.#gave(manifest, shared, isAll),
+      finished: (blob) => this.finished(blob),
       lied: (what) => this.lied(what),
     });
     this.#link.ready();
@@ -122,12 +129,14 @@ export class ShareMember implements Source {
     this.#lanesIn.add(lane);
   }
 
-  finished(): void {
+  finished(blob: Digest): void {
     this.counts.blobs++;
+    if (this.#offered.has(blob)) this.#parts.held();
   }
 
-  missed(): void {
+  missed(blob: Digest): void {
     this.counts.missed++;
+    if (this.#offered.has(blob)) this.#parts.vain();
   }
 
   lied(what: string): void {
@@ -188,9 +197,12 @@ export class ShareMember implements Source {
     this.#laneAt = this.#parts.now() + Math.min(limits.shareLaneRetryMostMs, limits.shareLaneRetryFirstMs * 2 ** this.#laneFailures++);
   }
 
-  #gave(results: number): void {
-    this.counts.results += results;
-    if (results === 0) this.counts.missed++;
+  #gave(manifest: Digest, shared: readonly SharedResult[], isAll: boolean): void {
+    this.counts.results += shared.length;
+    for (const { result } of shared) for (const { digest } of result.outputs) this.#offered.set(digest, true);
+    if (shared.length > 0) return this.#parts.held();
+    this.counts.missed++;
+    if (isAll && this.#parts.claims(manifest)) this.#parts.vain();
   }
 
   #heard(frame: SummaryFrame | SetCarrier): void {

@@ -18,10 +18,10 @@ interface Awaited {
 export interface ResultsParts {
   /** @returns forgets the question */
   readonly ask: (asking: Asking) => () => void;
-  /** The member has so many results for a manifest, or none. */
-  readonly gave: (results: number) => void;
+  /** The member has these results for a manifest. @param isAll whether it may not have left some out for want of room */
+  readonly gave: (manifest: Digest, shared: readonly SharedResult[], isAll: boolean) => void;
   /** It gave a blob, or one that belongs to none of its results. */
-  readonly finished: () => void;
+  readonly finished: (blob: Digest) => void;
   readonly lied: (what: string) => void;
 }
 
@@ -93,7 +93,8 @@ export class ResultsDesk {
           const awaited = batch.find(({ manifest }, at) => at >= done && manifest === shared.manifest);
           if (awaited === undefined || awaited.found.push(shared) > limits.shareResultsPerManifest) throw broken("result");
         }
-        for (const { found } of batch.slice(done, answer.answered)) this.#parts.gave(found.length);
+        const isAll = bytes < limits.shareAnswerBytes / 2;
+        for (const { manifest, found } of batch.slice(done, answer.answered)) this.#parts.gave(manifest, found, isAll);
         settle(answer.answered, answer.following);
         if (answer.complete) void along.end(batch.flatMap(({ found }) => found));
       },
@@ -138,7 +139,7 @@ class AlongPool {
     const wanted = new Set(results.flatMap(({ result }) => result.outputs.map(({ digest }) => digest)));
     for (const digest of this.#blobs.keys()) {
       if (!wanted.has(digest)) return this.#parts.lied("blob");
-      this.#parts.finished();
+      this.#parts.finished(digest);
     }
   }
 }

@@ -50,6 +50,11 @@ export class Summaries {
     return found;
   }
 
+  /** Whether a member says that it has it. */
+  isNamed(key: Key, manifest: Digest): boolean {
+    return this.#heard.get(key)?.prefixes.has(prefixOf(manifest)) ?? false;
+  }
+
   /** How many manifests a member says it has. */
   size(key: Key): number {
     return this.#heard.get(key)?.prefixes.size ?? 0;

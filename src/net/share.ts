@@ -14,6 +14,7 @@ import type { SetTalk } from "./set-talk.ts";
 import { Announcer } from "./share-announcer.ts";
 import { Budget } from "./share-budget.ts";
 import { channelOf } from "./share-channel.ts";
+import { Claims } from "./share-claims.ts";
 import type { ShareCounts } from "./share-dialogue.ts";
 import { Fetcher } from "./share-fetch.ts";
 import { ShareMember } from "./share-member.ts";
@@ -52,6 +53,8 @@ export interface ShareFacts extends Readonly<ShareCounts> {
   readonly ageMs: number;
   /** Requests that the member says it has results of. */
   readonly manifests: number;
+  /** How long it is not asked, since it often had not what it said. */
+  readonly leftAloneMs: number;
   /** What has passed about the set of attestations. */
   readonly attestations: SetTalk["counts"];
 }
@@ -74,6 +77,7 @@ export class Share implements Exchange, Disposable {
   readonly #members = new Map<Key, ShareMember>();
   readonly #reopening = new Map<Key, NodeJS.Timeout>();
   readonly #offences: Offences;
+  readonly #claims: Claims;
   #isOver = false;
 
   /** Shares with members that are linked now, or will be. */
@@ -90,6 +94,7 @@ export class Share implements Exchange, Disposable {
     this.#parts = parts;
     this.#announcer = new Announcer(parts.shelf);
     this.#offences = new Offences(parts, { pauseMs: limits.shareReopenMs });
+    this.#claims = new Claims(parts);
     const { network, attestations, now } = parts;
     this.#sync = new SetSync({ self: network.self, set: attestations, now, random: Math.random });
     this.#looking = setInterval(() => this.#sync.look(), SET_LOOK_MS).unref();
@@ -101,13 +106,18 @@ export class Share implements Exchange, Disposable {
   }
 
   whoHas(manifest: Digest): readonly Key[] {
-    const found = this.#summaries.whoHas(manifest);
+    const found = this.#summaries.whoHas(manifest).filter((key) => !this.isLeftAlone(key));
     if (found.length < 2) return found;
     const far = (key: Key): number => this.#parts.network.rttMs(key) ?? Number.POSITIVE_INFINITY;
     return found
       .map((key) => ({ key, rttMs: far(key) }))
       .toSorted((a, b) => (a.rttMs === b.rttMs ? 0 : a.rttMs - b.rttMs))
       .map(({ key }) => key);
+  }
+
+  /** Whether it is better not to ask a member now: often it had not what it had said. */
+  isLeftAlone(key: Key): boolean {
+    return this.#claims.leftAloneMs(key) > 0;
   }
 
   async results(from: Key, manifest: Digest, wish: Wish, signal: AbortSignal): Promise<Given> {
@@ -123,11 +133,23 @@ export class Share implements Exchange, Disposable {
     return this.#fetcher.blobs(from, wanted, take, signal);
   }
 
+  /** A member has given something that nobody can use, whoever it is from. */
+  vain(key: Key): void {
+    if (!this.#claims.vain(key)) return;
+    this.#parts.log.event("warn", "share.left-alone", { peer: key, forMs: Math.round(this.#claims.leftAloneMs(key)) });
+  }
+
+  /** It has given what an honest member cannot have. */
+  lied(key: Key, what: string): void {
+    this.#members.get(key)?.lied(what);
+  }
+
   /** Members that this node shares with now. */
   facts(): ShareFacts[] {
     return [...this.#members.values()].map((member) => {
       const { key, ageMs, counts, attestations } = member;
-      return { ...counts, key, ageMs, manifests: this.#summaries.size(key), attestations };
+      const leftAloneMs = Math.round(this.#claims.leftAloneMs(key));
+      return { ...counts, key, ageMs, manifests: this.#summaries.size(key), attestations, leftAloneMs };
     });
   }
 
@@ -219,6 +241,9 @@ export class Share implements Exchange, Disposable {
         budget: this.#budget,
         sync: this.#sync,
         heard: (frame) => this.#summaries.take(key, frame),
+        claims: (manifest) => this.#summaries.isNamed(key, manifest),
+        held: () => this.#claims.held(key),
+        vain: () => this.vain(key),
         ended: (ended, why, offence) => this.#ended(ended, why, offence),
       },
       channel,
