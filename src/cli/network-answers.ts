@@ -57,6 +57,8 @@ export interface PeerRow {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly why: string;
+  /** How long nothing is asked of it, since it often had not what it said. */
+  readonly leftAloneMs: number;
   readonly presence: PresenceRow;
   /** Of what it does for others; undefined where it does nothing, or nothing is known. */
   readonly work: { readonly slots: number; readonly free: number } | undefined;
@@ -141,6 +143,7 @@ export function readPeers(answer: unknown): PeerList {
         bytesIn: numberIn(row, "bytesIn") + numberIn(field(row, "data"), "bytesIn"),
         bytesOut: numberIn(row, "bytesOut") + numberIn(field(row, "data"), "bytesOut"),
         why: textIn(row, "why"),
+        leftAloneMs: numberIn(field(row, "sharing"), "leftAloneMs"),
         presence: readPresence(field(row, "presence")),
         work: readWork(field(row, "work")),
         reputation: readReputation(field(row, "reputation")),

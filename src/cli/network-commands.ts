@@ -134,11 +134,13 @@ export async function peers(
   answer(context.terminal, options.json, raw, () => {
     const list = readPeers(raw);
     if (options.reputation === true) return reputationLines(list.peers, context.terminal);
+    const leftAlone = ({ leftAloneMs }: PeerRow): string =>
+      leftAloneMs === 0 ? "" : paint.careful(`; often has not what it says, not asked for ${duration(leftAloneMs)}`);
     const state = (row: PeerRow): string =>
       list.standing !== "active"
         ? paint.careful("has let go of this machine")
         : row.state === "connected"
-          ? paint.good(duration(row.connectedMs))
+          ? paint.good(duration(row.connectedMs)) + leftAlone(row)
           : paint.careful(row.presence === "goodbye" ? "went down" : `${row.state}${row.why === "" ? "" : `: ${row.why}`}`);
     const rows = list.peers.map((row) => [
       paint.name(row.name),

@@ -63,6 +63,8 @@ export interface Sharing {
    * @returns whether all of it is here; the bytes that came
    */
   bring(offer: Offer, signal: AbortSignal): Promise<{ readonly complete: boolean; readonly bytes: number }>;
+  /** What was offered is not what it says: who gave it is asked less for that. */
+  useless(offer: Offer): void;
   /**
    * Puts what has been brought into the index, and onto the shelf for others.
    *
@@ -106,6 +108,8 @@ export interface Wish {
   readonly have: readonly Digest[];
   /** So many requests of which it made results afterwards. */
   readonly following: number;
+  /** Whether honest members may keep to themselves what they say that they have. */
+  readonly mayBeWithheld?: boolean;
 }
 
 /** What a member gives for a request. */

@@ -16,7 +16,7 @@ export interface KeeperParts {
   readonly index: Pick<ResultIndex, "add" | "result">;
   readonly shelf: Pick<Shelf, "results"> & { put(shared: readonly SharedResult[]): number };
   /** By the reader's rule, and not on condition that it is executed again first: nobody here has asked for it, so nobody here can. */
-  readonly isBelieved: (shared: SharedResult) => boolean;
+  readonly isBelieved: (shared: SharedResult, from: Key) => boolean;
   /** Whether so many more bytes may be kept. */
   readonly hasRoom: (bytes: number) => boolean;
   readonly log: Log;
@@ -62,7 +62,7 @@ export class Keeper implements Disposable {
       const { shared: offered } = await exchange.results(from, manifest, RESULTS_ALONE, signal);
       const missing = offered.filter(({ entry }) => actions.includes(entry.action) && !here.has(entry.action));
       if (missing.length === 0) return "failed";
-      const wanted = missing.filter((shared) => this.#isWanted(shared));
+      const wanted = missing.filter((shared) => this.#isWanted(shared, from));
       const verdict = wanted.length === 0 ? "refused" : await this.#fetch(from, wanted, signal);
       return verdict === "kept" && wanted.length < missing.length ? "refused" : verdict;
     } catch (error) {
@@ -72,10 +72,13 @@ export class Keeper implements Disposable {
   }
 
   /** What is here of an action already stays as it is, whoever offers something else. */
-  #isWanted(shared: SharedResult): boolean {
+  #isWanted(shared: SharedResult, from: Key): boolean {
     const { index, isBelieved } = this.#parts;
     return (
-      isOfItsAction(shared) && !isReceipt(shared.result.outputs) && index.result(shared.entry.action) === undefined && isBelieved(shared)
+      isOfItsAction(shared) &&
+      !isReceipt(shared.result.outputs) &&
+      index.result(shared.entry.action) === undefined &&
+      isBelieved(shared, from)
     );
   }
 

@@ -240,8 +240,9 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     this.#watch = new PolicyWatch({ ...parts, again }, { policy });
     desk.onKnown((known) => this.#heard(known));
     // Nobody would execute a copy once more before it is used.
-    const isVouchedFor = (shared: SharedResult): boolean => {
+    const isVouchedFor = (shared: SharedResult, from: Key): boolean => {
       const judged = this.judge(shared);
+      this.given(from, shared, judged);
       return judged.kind === "believed" && judged.tier !== "speculative";
     };
     this.#keeper = new Keeper({
@@ -271,7 +272,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     const { members, network, known } = this.#parts;
     const whoHas = (manifest: Digest): readonly Key[] => this.exchange.whoHas(manifest);
     const mesh = new MeshDirectory({ whoHas });
-    const present = (): Candidate[] => presentMembers(members, network);
+    const present = (): Candidate[] => presentMembers(members, network).filter(({ key }) => !this.share.isLeftAlone(key));
     const isAttested = (manifest: Digest): boolean => known.knows(manifest);
     const rendezvous = new RendezvousDirectory({ self: members.self, whoHas, isAttested, present }, { copies });
     // Members may come and go: who chooses is asked each time.
@@ -488,6 +489,20 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
   #reader(self: Key, state: State): Reader {
     const ownReceipts = this.#parts.doorsShare() === "domain";
     return { policy: this.#own, self, state, discredited: this.convictions.discredited, takesReceipts: ownReceipts };
+  }
+
+  given(from: Key, shared: SharedResult, judged: Judged): void {
+    const { members } = this.#parts;
+    const isLookedAt = judged.kind === "believed" || judged.needed > 0;
+    // Honest members have looked at every signature on their shelves.
+    if (!isLookedAt && !isAttested(members.network, shared)) return this.share.lied(from, "signature");
+    // Who signed it may only not have been heard of here.
+    if (judged.kind === "refused" && judged.why === "stranger") this.share.vain(from);
+  }
+
+  /** Not cut off for it: another version may call actions otherwise. */
+  useless(from: Key): void {
+    this.share.vain(from);
   }
 
   askFirst(holders: readonly Key[]): readonly Key[] {

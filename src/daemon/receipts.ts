@@ -67,7 +67,7 @@ const { asking, answerMs, bringBytes, bringBytesPerSecond, bringLeastMs, bringMo
 /** Members that are asked for one key: all at once, for the newest is wanted. */
 const ASKED_MOST = 3;
 /** Small blobs come along with what is asked for. */
-const WISH = { alongBytes: 262_144, have: [], following: 0 } as const;
+const WISH = { alongBytes: 262_144, have: [], following: 0, mayBeWithheld: true } as const;
 /** Members that took too long are left alone for so long. */
 const SLOW_MS = 30_000;
 

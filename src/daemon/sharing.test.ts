@@ -39,6 +39,8 @@ function networkWith(parts: Partial<SharingNetwork>): SharingNetwork {
     mayHelp: () => true,
     wordOf: () => undefined,
     checkedWork: () => undefined,
+    given: () => undefined,
+    useless: () => undefined,
     askFirst: (holders) => holders,
     observe: () => undefined,
     ...parts,

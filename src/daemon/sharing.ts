@@ -59,6 +59,10 @@ export interface SharingNetwork {
   wordOf(member: Key, project: SharingPolicy | undefined): Word | undefined;
   /** A result that a member had executed for this node alone was executed here. */
   checkedWork(member: Key, action: Digest, isSame: boolean): void;
+  /** A member has given that, and it was judged so. */
+  given(from: Key, shared: SharedResult, judged: Judged): void;
+  /** What it has given is not what it says. */
+  useless(from: Key): void;
   /** Members that may have something, in the order in which to ask them. */
   askFirst(holders: readonly Key[]): readonly Key[];
   /** Something that a member did. */
@@ -252,7 +256,7 @@ export class SharingService implements Sharing, AsyncDisposable {
     const answers = all.map((shared) => {
       // What was only received is for who asks for that: see receipts.ts.
       const isAnswer = shared.manifest === manifest && !isReceipt(shared.result.outputs);
-      return { shared, judged: isAnswer ? this.#judged(network, shared, project) : undefined };
+      return { shared, judged: isAnswer ? this.#judged(network, giver, shared, project) : undefined };
     });
     // What too few vouch for is no fault of who gives it.
     const isRubbish = ({ judged }: (typeof answers)[number]): boolean => judged?.kind === "refused" && RUBBISH.has(judged.why);
@@ -291,6 +295,10 @@ export class SharingService implements Sharing, AsyncDisposable {
       complete: complete === true,
     });
     return { complete: complete === true, bytes: brought.bytes };
+  }
+
+  useless({ from: [giver] }: Offer): void {
+    if (giver !== undefined) this.#parts.network()?.useless(giver);
   }
 
   keep({ shared, from: [giver] }: Offer): boolean {
@@ -398,8 +406,9 @@ export class SharingService implements Sharing, AsyncDisposable {
     return false;
   }
 
-  #judged(network: SharingNetwork, shared: SharedResult, project: SharingPolicy | undefined): Judged {
+  #judged(network: SharingNetwork, giver: Key, shared: SharedResult, project: SharingPolicy | undefined): Judged {
     const verdict = network.judge(shared, project);
+    network.given(giver, shared, verdict);
     if (verdict.kind === "refused") this.#refuse(shared, verdict, project);
     return verdict;
   }

@@ -58,6 +58,10 @@ export class Others {
     for (const offer of await sharing.find(understood.manifest, understood.project.sharing, signal)) {
       const { entry, result, execution } = offer.shared;
       const { tier, domains } = offer;
+      if (!isOfItsAction(offer.shared)) {
+        sharing.useless(offer);
+        continue;
+      }
       if (!fits(understood, offer) || compare(look, understood, entry).differences.length > 0) continue;
       const { complete, bytes } = await sharing.bring(offer, signal);
       if (!complete) continue;
@@ -86,13 +90,12 @@ export class Others {
   }
 }
 
-/** Whether an offer is about this very request: its outputs are written where this request's would be, and nowhere else. */
+/** Whether an offer of its action is about this very request: its outputs are written where this request's would be, and nowhere else. */
 function fits(understood: Understood, { shared }: Offer): boolean {
   const { manifest, invocation, places } = understood;
   const { entry, result } = shared;
   return (
     shared.manifest === manifest &&
-    isOfItsAction(shared) &&
     entry.inputs[0]?.path === places.portable(invocation.source) &&
     result.outputs.length === invocation.outputs.length &&
     belongs(understood, result)

@@ -50,6 +50,7 @@ function world() {
     find: () => Promise.resolve(offers),
     bring: () => Promise.resolve({ complete: true, bytes: 1 }),
     keep: () => true,
+    useless: () => undefined,
     vouched: () => false,
     isOthers: () => false,
     mayUse: () => true,

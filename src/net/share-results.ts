@@ -18,7 +18,7 @@ interface Awaited {
 export interface ResultsParts {
   /** @returns forgets the question */
   readonly ask: (asking: Asking) => () => void;
-  /** The member has these results for a manifest. @param isAll whether it may not have left some out for want of room */
+  /** The member has these results for a manifest. @param isAll whether nothing was left out for want of room, or to keep it from this node */
   readonly gave: (manifest: Digest, shared: readonly SharedResult[], isAll: boolean) => void;
   /** It gave a blob, or one that belongs to none of its results. */
   readonly finished: (blob: Digest) => void;
@@ -93,8 +93,9 @@ export class ResultsDesk {
           const awaited = batch.find(({ manifest }, at) => at >= done && manifest === shared.manifest);
           if (awaited === undefined || awaited.found.push(shared) > limits.shareResultsPerManifest) throw broken("result");
         }
-        const isAll = bytes < limits.shareAnswerBytes / 2;
-        for (const { manifest, found } of batch.slice(done, answer.answered)) this.#parts.gave(manifest, found, isAll);
+        const hasRoom = bytes < limits.shareAnswerBytes / 2;
+        for (const { manifest, found, wish } of batch.slice(done, answer.answered))
+          this.#parts.gave(manifest, found, hasRoom && wish.mayBeWithheld !== true);
         settle(answer.answered, answer.following);
         if (answer.complete) void along.end(batch.flatMap(({ found }) => found));
       },
