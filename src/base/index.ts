@@ -33,6 +33,7 @@ export {
   type Facts,
   systemCode,
 } from "./errors.ts";
+export { FairTurns } from "./fair-turns.ts";
 export { Generations } from "./generations.ts";
 export { type Environment, type Home, homeFrom } from "./home.ts";
 export { limits } from "./limits.ts";

@@ -4,7 +4,7 @@
  * Chunks are checked against a chunk list as they come, so that whoever gives a wrong one is known at once; the list is checked by the
  * blob's digest at the end. Knows: sources, and what to ask whom. Does not know: where the blob will lie.
  */
-import type { Digest, Key, Log } from "../base/index.ts";
+import type { Digest, FairTurns, Key, Log } from "../base/index.ts";
 import { limits, reasonOf } from "../base/index.ts";
 import type { DataPlane, Fetched } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
@@ -13,12 +13,11 @@ import { SwarmLists } from "./swarm-lists.ts";
 import { ChunkPicker } from "./swarm-picker.ts";
 import { SWARM } from "./swarm-server.ts";
 import { isIdle, type SourceEvents, SwarmSource } from "./swarm-source.ts";
-import type { SwarmTurns } from "./swarm-turns.ts";
 
 export interface SwarmFetchParts {
   readonly plane: Pick<DataPlane, "open">;
   readonly codec: NetworkCodec;
-  readonly turns: SwarmTurns;
+  readonly turns: FairTurns;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;

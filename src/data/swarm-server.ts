@@ -3,13 +3,12 @@
  *
  * Knows: what each member waits for, what was sent how often, and whose turn it is. Does not know: where blobs lie.
  */
-import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, type FairTurns, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { DataPlane, DataStream, DataVerdict } from "../contracts/index.ts";
 import type { NetworkCodec, SwarmWant } from "../wire/index.ts";
 import { chunkLength } from "./chunk-set.ts";
 import type { ChunkList, PartFile } from "./part-file.ts";
 import { SwarmFrames } from "./swarm-frames.ts";
-import type { SwarmTurns } from "./swarm-turns.ts";
 
 export const SWARM = "swarm";
 
@@ -28,7 +27,7 @@ export interface ServedBlob {
 export interface SwarmServerParts {
   readonly plane: Pick<DataPlane, "serve">;
   readonly codec: NetworkCodec;
-  readonly turns: SwarmTurns;
+  readonly turns: FairTurns;
   readonly log: Log;
   /** Undefined when nothing of it is here. */
   readonly find: (digest: Digest, size: number) => Promise<ServedBlob | undefined>;

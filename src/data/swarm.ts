@@ -3,13 +3,12 @@
  *
  * Knows: what is being fetched, and what is served of it meanwhile. Does not know: which blobs there are; it is told where they lie.
  */
-import { CairnError, type Digest, Generations, type Log, limits } from "../base/index.ts";
+import { CairnError, type Digest, FairTurns, Generations, type Log, limits } from "../base/index.ts";
 import type { DataPlane, Fetched, SwarmOrder } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import { type ChunkList, PartFile } from "./part-file.ts";
 import { SwarmFetch } from "./swarm-fetch.ts";
 import { type ServedBlob, SwarmServer } from "./swarm-server.ts";
-import { SwarmTurns } from "./swarm-turns.ts";
 
 export interface SwarmParts {
   readonly plane: DataPlane;
@@ -25,7 +24,7 @@ export interface SwarmParts {
 
 export class Swarm {
   readonly #parts: SwarmParts;
-  readonly #turns = new SwarmTurns();
+  readonly #turns = new FairTurns();
   readonly #fetches = new Map<Digest, SwarmFetch>();
   /** Chunk lists of blobs that are here, by digest. */
   readonly #lists = new Generations<Digest, Promise<ChunkList>>(limits.swarm.listsKept);

@@ -3,19 +3,28 @@
  *
  * Knows: the shelf, and how much of it may be in memory. Does not know: streams; whoever sends asks for the next frame when there is room.
  */
-import { CairnError, limits } from "../base/index.ts";
+import { CairnError, type Key, limits } from "../base/index.ts";
 import type { Shelf } from "../contracts/index.ts";
 import type { BlobPiece, NetworkCodec, Question, WantedBlob } from "../wire/index.ts";
 import type { Budget } from "./share-budget.ts";
 import { ResultAnswers } from "./share-result-answers.ts";
 
 export interface AnswererParts {
+  /** Who asks. */
+  readonly key: Key;
   readonly shelf: Shelf;
   readonly codec: NetworkCodec;
-  /** For blobs of more than a piece, of all members. */
-  readonly budget: Budget;
+  readonly budgets: AnswerBudgets;
   /** There is a frame to send. */
   readonly ready: () => void;
+}
+
+/** Of all members together: who has given more has more turns where there is not enough for all. */
+export interface AnswerBudgets {
+  /** For blobs of up to a piece while they are read. */
+  readonly reading: Budget;
+  /** For larger ones, until they are sent. */
+  readonly large: Budget;
 }
 
 interface AboutBlobs {
@@ -181,7 +190,7 @@ export class Answerer implements Disposable {
     const { size } = wanted.blob;
     this.#loading++;
     this.#loadingBytes += size;
-    const bytes = await this.#read(wanted);
+    const bytes = await this.#readInTurn(wanted);
     this.#loading--;
     const release = (): void => void (this.#loadingBytes -= size);
     if (wanted.about.cancel.signal.aborted) release();
@@ -195,7 +204,7 @@ export class Answerer implements Disposable {
     const { signal } = wanted.about.cancel;
     this.#isLargeLoading = true;
     try {
-      const room = await this.#parts.budget.take(wanted.blob.size, signal);
+      const room = await this.#parts.budgets.large.take(wanted.blob.size, signal, this.#parts.key);
       const bytes = await this.#read(wanted);
       const release = (): void => room[Symbol.dispose]();
       if (signal.aborted) release();
@@ -208,6 +217,16 @@ export class Answerer implements Disposable {
         this.#load();
         this.#parts.ready();
       }
+    }
+  }
+
+  async #readInTurn(wanted: Wanted): Promise<Uint8Array | undefined> {
+    const { key, budgets } = this.#parts;
+    try {
+      using _ = await budgets.reading.take(wanted.blob.size, wanted.about.cancel.signal, key);
+      return await this.#read(wanted);
+    } catch {
+      return undefined; // Cancelled while it waited for its turn.
     }
   }
 

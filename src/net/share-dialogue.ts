@@ -6,9 +6,8 @@
 import { CairnError, type Key, limits } from "../base/index.ts";
 import type { BlobDigests, FrameChannel, Shelf } from "../contracts/index.ts";
 import type { NetworkCodec, SetCarrier, SummaryFrame } from "../wire/index.ts";
-import { Answerer } from "./share-answerer.ts";
+import { type AnswerBudgets, Answerer } from "./share-answerer.ts";
 import { Asker, type Asking } from "./share-asker.ts";
-import type { Budget } from "./share-budget.ts";
 
 /** What has passed between this node and a member. */
 export interface ShareCounts {
@@ -31,7 +30,7 @@ export interface DialogueParts {
   readonly codec: NetworkCodec;
   /** ms, monotonic */
   readonly now: () => number;
-  readonly budget: Budget;
+  readonly budgets: AnswerBudgets;
   readonly counts: ShareCounts;
   /** The member tells what it can serve, or what it knows. @throws {CairnError} frame-invalid */
   readonly heard: (frame: SummaryFrame | SetCarrier) => void;
@@ -63,7 +62,7 @@ export class Dialogue {
     this.#channel = channel;
     this.#openedAt = parts.now();
     this.#usedAt = this.#openedAt;
-    const { codec, now, shelf, budget, counts, offended } = parts;
+    const { codec, now, shelf, budgets, counts, offended } = parts;
     const ready = (): void => this.ready();
     this.#asker = new Asker({
       codec,
@@ -72,7 +71,7 @@ export class Dialogue {
       began: (afterMs) => void (counts.firstAnswerMs = afterMs),
       broken: offended,
     });
-    this.#answerer = new Answerer({ shelf, codec, budget, ready });
+    this.#answerer = new Answerer({ key: channel.key, shelf, codec, budgets, ready });
     channel.listen({
       frame: (bytes, digests) => this.#received(bytes, digests),
       drained: () => this.#drained(),

@@ -16,7 +16,7 @@ export interface Source {
   /** @returns forgets the question */
   ask(asking: Asking): () => void;
   /** It gave a whole blob, or says that it has not got it. */
-  finished(blob: Digest): void;
+  finished(blob: Digest, bytes: number): void;
   missed(blob: Digest): void;
   /** It sent a blob that is none of what was asked for. */
   lied(what: string): void;
@@ -167,7 +167,7 @@ async function ask(source: Source, blobs: readonly Unfinished[], take: Take, sig
       if (from === source.key) source.lied("blob");
       return;
     }
-    source.finished(blob.wanted.digest);
+    source.finished(blob.wanted.digest, blob.wanted.size);
     signal.throwIfAborted();
     await take(blob.wanted.digest, bytes);
     // Of one that came in a single piece this is the frame's memory, in which there may be others.

@@ -10,8 +10,8 @@ import type { NetworkCodec, Question, SetCarrier, SummaryFrame } from "../wire/i
 import type { SetSync } from "./set-sync.ts";
 import type { SetTalk } from "./set-talk.ts";
 import type { Announcer, Teller } from "./share-announcer.ts";
+import type { AnswerBudgets } from "./share-answerer.ts";
 import type { Asking } from "./share-asker.ts";
-import type { Budget } from "./share-budget.ts";
 import { Dialogue, type ShareCounts } from "./share-dialogue.ts";
 import type { Source } from "./share-fetch.ts";
 import { ResultsDesk } from "./share-results.ts";
@@ -23,7 +23,9 @@ export interface MemberParts {
   /** ms, monotonic */
   readonly now: () => number;
   readonly announcer: Announcer;
-  readonly budget: Budget;
+  readonly budgets: AnswerBudgets;
+  /** The member has given so many bytes of what was asked for. */
+  readonly earned: (bytes: number) => void;
   readonly lanes: Pick<FrameLanes, "open">;
   readonly sync: SetSync;
   /** The member tells what it can serve. @throws {CairnError} frame-invalid */
@@ -92,7 +94,7 @@ export class ShareMember implements Source {
     this.results = new ResultsDesk({
       ask: (asking) => this.ask(asking),
       gave: (manifest, shared, isAll) => this.#gave(manifest, shared, isAll),
-      finished: (blob) => this.finished(blob),
+      finished: (blob, bytes) => this.finished(blob, bytes),
       lied: (what) => this.lied(what),
     });
     this.#link.ready();
@@ -129,8 +131,9 @@ export class ShareMember implements Source {
     this.#lanesIn.add(lane);
   }
 
-  finished(blob: Digest): void {
+  finished(blob: Digest, bytes: number): void {
     this.counts.blobs++;
+    this.#parts.earned(bytes);
     if (this.#offered.has(blob)) this.#parts.held();
   }
 
@@ -151,8 +154,8 @@ export class ShareMember implements Source {
     channel: FrameChannel,
     how: { heard: (frame: SummaryFrame | SetCarrier) => void; spare: () => Uint8Array | undefined; ended: (why: string) => void },
   ): Dialogue {
-    const { shelf, codec, now, budget } = this.#parts;
-    return new Dialogue({ shelf, codec, now, budget, counts: this.counts, offended: (why) => this.#offend(why), ...how }, channel);
+    const { shelf, codec, now, budgets } = this.#parts;
+    return new Dialogue({ shelf, codec, now, budgets, counts: this.counts, offended: (why) => this.#offend(why), ...how }, channel);
   }
 
   /** Nothing but questions and answers goes over a lane. */

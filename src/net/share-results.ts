@@ -21,7 +21,7 @@ export interface ResultsParts {
   /** The member has these results for a manifest. @param isAll whether nothing was left out for want of room, or to keep it from this node */
   readonly gave: (manifest: Digest, shared: readonly SharedResult[], isAll: boolean) => void;
   /** It gave a blob, or one that belongs to none of its results. */
-  readonly finished: (blob: Digest) => void;
+  readonly finished: (blob: Digest, bytes: number) => void;
   readonly lied: (what: string) => void;
 }
 
@@ -138,9 +138,9 @@ class AlongPool {
   async end(results: readonly SharedResult[]): Promise<void> {
     await this.#hashed;
     const wanted = new Set(results.flatMap(({ result }) => result.outputs.map(({ digest }) => digest)));
-    for (const digest of this.#blobs.keys()) {
+    for (const [digest, { length }] of this.#blobs) {
       if (!wanted.has(digest)) return this.#parts.lied("blob");
-      this.#parts.finished(digest);
+      this.#parts.finished(digest, length);
     }
   }
 }

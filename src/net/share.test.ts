@@ -196,3 +196,44 @@ test("small blobs come along with results, as many as are wanted, and what was m
   for (const [i, given] of all.entries()) assert.deepEqual([...given.blobs], [[digests[i], blobs[i]]]);
   assert.equal((b.share.facts()[0]?.questionsOut ?? 0) - before, 1);
 });
+
+/** Whose blobs are read one after the other, from when everybody has asked. */
+class SlowShelf extends MemoryShelf {
+  readonly read: Digest[] = [];
+  readonly begin = Promise.withResolvers<void>();
+  #last: Promise<void> = this.begin.promise;
+
+  override blob(digest: Digest): Promise<Uint8Array | undefined> {
+    const reading = this.#last.then(() => new Promise<void>((resolve) => setImmediate(resolve)));
+    this.#last = reading;
+    return reading.then(() => {
+      this.read.push(digest);
+      return super.blob(digest);
+    });
+  }
+}
+
+test("where reading does not keep up, who has given is served first, and who has not is served, too", LONG, async (t) => {
+  const [first, second, third] = await nodes(t, 3);
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  const shelf = new SlowShelf();
+  const a = await sharer(t, first, shelf);
+  const [giver, newcomer] = [await sharer(t, second), await sharer(t, third)];
+  await until(t, () => [a, giver, newcomer].every(({ share }) => share.facts().length === 2));
+  const given = giver.shelf.hold(noise(1, 20 * 1_048_576));
+  assert.deepEqual(await a.share.blobs([giver.key], [given], async () => undefined, t.signal), []);
+
+  const blobs = Array.from({ length: 120 }, (_, i) => shelf.hold(noise(i, 30_000)));
+  const [for1, for2] = [blobs.slice(0, 60), blobs.slice(60)];
+  const fetching = [
+    newcomer.share.blobs([a.key], for2, async () => undefined, t.signal),
+    giver.share.blobs([a.key], for1, async () => undefined, t.signal),
+  ];
+  await until(t, () => a.share.facts().every(({ questionsIn }) => questionsIn > 0));
+  shelf.begin.resolve();
+  assert.deepEqual(await Promise.all(fetching), [[], []]);
+  const givers = new Set(for1.map(({ digest }) => digest));
+  const before = shelf.read.slice(0, shelf.read.findLastIndex((digest) => givers.has(digest)) + 1);
+  const newcomers = before.filter((digest) => !givers.has(digest)).length;
+  assert.ok(newcomers >= 10 && newcomers <= 40, `${newcomers} of the newcomer's 60 before all of the giver's`);
+});

@@ -3,7 +3,7 @@
  *
  * Knows: one channel for each link, and who said to have what. Does not know: what results mean, where they are kept, whom to believe.
  */
-import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, FairTurns, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { AttestationSet, Exchange, FrameChannel, FrameLanes, Given, Shelf, Wish } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
@@ -73,7 +73,11 @@ export class Share implements Exchange, Disposable {
   readonly #sync: SetSync;
   readonly #looking: NodeJS.Timeout;
   readonly #fetcher: Fetcher;
-  readonly #budget = new Budget(limits.shareReadBytes);
+  readonly #turns = new FairTurns();
+  readonly #budgets = {
+    reading: new Budget(limits.shareReadAheadBytes, this.#turns),
+    large: new Budget(limits.shareReadBytes, this.#turns),
+  };
   readonly #members = new Map<Key, ShareMember>();
   readonly #reopening = new Map<Key, NodeJS.Timeout>();
   readonly #offences: Offences;
@@ -238,7 +242,8 @@ export class Share implements Exchange, Disposable {
         now,
         lanes,
         announcer: this.#announcer,
-        budget: this.#budget,
+        budgets: this.#budgets,
+        earned: (bytes) => this.#turns.earn(key, bytes),
         sync: this.#sync,
         heard: (frame) => this.#summaries.take(key, frame),
         claims: (manifest) => this.#summaries.isNamed(key, manifest),

@@ -4,7 +4,8 @@
  * A member weighs 1, and up to 4 when it has given this node more than it took; of two who always ask, each is served in proportion to its
  * weight (stride scheduling; Waldspurger and Weihl, 1995). Knows: bytes. Does not know: what is in them.
  */
-import { Generations, type Key } from "../base/index.ts";
+import { Generations } from "./generations.ts";
+import type { Key } from "./membership.ts";
 
 const EXTRA_WEIGHT = 3;
 /** Members whose accounts are kept. */
@@ -17,7 +18,7 @@ interface Account {
   pass: number;
 }
 
-export class SwarmTurns {
+export class FairTurns {
   readonly #accounts = new Generations<Key, Account>(ACCOUNTS);
   /** Where the last one stood who was served: who comes anew begins there, and has nothing to catch up. */
   #pass = 0;
