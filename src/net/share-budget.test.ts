@@ -52,7 +52,7 @@ test("while there is enough nobody waits, whatever it took before", async () => 
   turns.use("taker", 1_000_000);
   const budget = new Budget(100, turns);
   const order: string[] = [];
-  const all = ["taker", "giver", "taker"].map(async (key) => void order.push(key, `${typeof (await budget.take(30, signal, key))}`));
+  const all = ["taker", "giver", "taker"].map(async (key) => void order.push(key, typeof (await budget.take(30, signal, key))));
   await Promise.all(all);
   assert.equal(order.filter((one) => one === "object").length, 3);
 });
