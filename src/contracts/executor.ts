@@ -2,7 +2,7 @@
  * Executor: runs one action and tells what came of it.
  * Implementations: on this machine as it is (own work), in a sandbox (others' work); later also a peer.
  */
-import type { Digest } from "../base/index.ts";
+import type { Digest, Key } from "../base/index.ts";
 import type { Toolchain } from "./toolchains.ts";
 
 /** A file that the program may read. */
@@ -132,6 +132,8 @@ export type ExecutorOutcome =
       /** Of an action with a place to work in; directories stand before what is in them. */
       readonly left?: readonly Left[];
       readonly used: Usage;
+      /** The member that did it; unset where this machine has. */
+      readonly by?: Key;
     }
   | { readonly kind: "refused"; readonly reason: ActionRefusal; readonly detail: string }
   | { readonly kind: "killed"; readonly limit: ActionLimit; readonly used: Usage }

@@ -215,6 +215,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         nameOf: (signer) => network.nameOf(signer),
         log,
         now: () => performance.now(),
+        today: now,
       },
       { share: config.doorsShare },
     ),

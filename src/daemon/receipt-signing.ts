@@ -18,7 +18,7 @@ export interface SigningNetwork {
 }
 
 export interface ReceiptSigningParts {
-  readonly index: Pick<ResultIndex, "add">;
+  readonly index: Pick<ResultIndex, "add" | "result">;
   /** Undefined while this node is in no network. */
   readonly network: () => SigningNetwork | undefined;
   /** Whether that may change soon by itself. */
@@ -43,6 +43,7 @@ export class ReceiptSigning implements AsyncDisposable {
   readonly #waiting = new Map<Digest, Left>();
   readonly #stop = new AbortController();
   #working: Promise<void> | undefined; // Never rejects.
+  #isFull = false;
   #signed = 0;
 
   constructor(parts: ReceiptSigningParts) {
@@ -61,7 +62,11 @@ export class ReceiptSigning implements AsyncDisposable {
     const manifest = manifestOf(left);
     // What came under the same key before need not be signed any more.
     this.#waiting.delete(manifest);
-    if (this.#waiting.size >= limits.doors.unsigned) return this.#notShared(left, "too-many-wait");
+    if (this.#waiting.size >= limits.doors.unsigned) {
+      if (!this.#isFull) this.#notShared(left, "too-many-wait"); // Said once for all of them.
+      this.#isFull = true;
+      return;
+    }
     this.#waiting.set(manifest, left);
     this.#working ??= this.#work()
       .catch((error: unknown) => log.event("warn", "sharing.not-signed", { error: String(error) }))
@@ -88,6 +93,7 @@ export class ReceiptSigning implements AsyncDisposable {
     const { network: running, isStarting } = this.#parts;
     while (this.#waiting.size > 0) {
       await sleep(EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined); // At the end, all at once.
+      this.#isFull = false;
       const network = running();
       if (network !== undefined) await this.#sign(network);
       else if (!isStarting() || this.#stop.signal.aborted) return this.clear();
@@ -107,8 +113,11 @@ export class ReceiptSigning implements AsyncDisposable {
       this.#parts.index.add(manifest, shared.entry, shared.result, new Map());
       signed.push(shared);
     }
-    network.keepReceipts(signed);
-    this.#signed += signed.length;
+    // What was replaced or deleted meanwhile is told to nobody.
+    const { index } = this.#parts;
+    const current = signed.filter(({ entry }) => index.result(entry.action) !== undefined);
+    network.keepReceipts(current);
+    this.#signed += current.length;
   }
 
   async #receiptOf(left: Left): Promise<Unsigned | undefined> {

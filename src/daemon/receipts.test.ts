@@ -110,6 +110,7 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       nameOf: (by) => signerIn(world.state, by)?.name,
       log,
       now: () => performance.now(),
+      today: now,
     },
     { share: options.share ?? "policy" },
   );
@@ -208,6 +209,29 @@ test("of what may be overwritten the newest is taken; what may not be stays, who
   assert.ok(b.receipts.forget("nx", "key"));
   a.isOnline = false;
   assert.equal(await b.find("nx", "key"), undefined, "it was deleted here");
+});
+
+test("what was signed goes with what takes its place, also where that is not signed: a member made it", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  await a.leave("bazel-ac", "key", "old", {}, true);
+  const bytes = Buffer.from("made by a member");
+  const entry = { blob: await a.store.write(bytes), size: bytes.length, meta: { by: b.key }, at: (at += 1_000) };
+  assert.equal(a.receipts.keep("bazel-ac", "key", entry, true), "kept");
+  assert.equal(await b.find("bazel-ac", "key"), undefined);
+  assert.equal(await a.find("bazel-ac", "key"), "made by a member");
+  await a.leave("bazel-ac", "key", "made here", {}, true);
+  assert.equal(await b.find("bazel-ac", "key"), "made here from m700");
+  assert.equal(a.receipts.shared?.signed, 2);
+});
+
+test("what a clock far ahead has stamped is not taken for the newest", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody()] = machines(t, own);
+  const today = at;
+  at += 2 * limits.clockErrorMs;
+  await a.leave("ccache", "key", "stamped ahead", {}, true);
+  at = today;
+  await b.leave("ccache", "key", "newest", {}, true);
+  assert.equal(await c.find("ccache", "key"), "newest from m701");
 });
 
 test("whoever is revoked has left nothing that is still given, and neither has who needs more than one domain", async (t) => {

@@ -33,13 +33,15 @@ export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole"> {
     /** Bytes of a blob that is here, where that is known. */
     sizeOf(digest: Digest): number | undefined;
   };
-  readonly index: Pick<ResultIndex, "add" | "forget" | "touch">;
+  readonly index: Pick<ResultIndex, "add" | "forget" | "touch" | "result">;
   readonly network: () => ReceiptNetwork | undefined;
   /** What people call the machine that signs with that key. */
   readonly nameOf: (signer: Key) => string | undefined;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
+  /** ms since the epoch */
+  readonly today: () => number;
 }
 
 /** For people: whether there is anything in the way, and how many entries have gone either way since the daemon started. */
@@ -129,18 +131,31 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const theirs = network && this.#shelved(network, manifestOf({ door, key }), door);
     if (theirs?.from !== undefined) return theirs.blob === entry.blob ? "same" : "differs";
     const kept = this.#parts.entries.keep(door, key, entry, replace);
-    if (kept === "kept" && this.#share !== "off") this.#signing.left({ door, key, entry });
+    if (kept !== "kept") return kept;
+    // What was signed before must not outlive it, whether or not this is signed.
+    const manifest = manifestOf({ door, key });
+    this.#signing.forget(manifest);
+    this.#forgetShelved(manifest);
+    // What a member has made at request is that member's word, and none that this machine could pass on as its own.
+    if (this.#share !== "off" && entry.meta.by === undefined) this.#signing.left({ door, key, entry });
     return kept;
   }
 
   /** Here alone: what other machines have stays there. */
   forget(door: string, key: string): boolean {
-    const { entries, index, network } = this.#parts;
     const manifest = manifestOf({ door, key });
     this.#signing.forget(manifest);
-    const isShelved = (network()?.shelf.results(manifest).length ?? 0) > 0;
-    if (isShelved) index.forget(actionOf(manifest));
-    return entries.forget(door, key) || isShelved;
+    const wasShelved = this.#forgetShelved(manifest);
+    return this.#parts.entries.forget(door, key) || wasShelved;
+  }
+
+  /** Whether the network runs or not: it may later. @returns whether there was something */
+  #forgetShelved(manifest: Digest): boolean {
+    const { index } = this.#parts;
+    const action = actionOf(manifest);
+    if (index.result(action) === undefined) return false;
+    index.forget(action);
+    return true;
   }
 
   get #network(): ReceiptNetwork | undefined {
@@ -193,13 +208,19 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const { log, index, now } = this.#parts;
     const { manifest, door, key } = asked;
     const began = now();
+    const here = async (): Promise<Digest | undefined> => (await this.#parts.entries.find(door, key, this.#stop.signal))?.blob;
     try {
+      const before = await here();
       const offered = (await Promise.all(members.map((member) => this.#offers(network, asked, member)))).flat();
-      // Of what may be overwritten, the newest counts.
-      for (const one of offered.toSorted((a, b) => b.entry.at - a.entry.at)) {
+      // Of what may be overwritten, the newest counts; what a clock far ahead has stamped is believed last.
+      const latest = this.#parts.today() + limits.clockErrorMs;
+      const ageOf = ({ entry }: Offered): number => (entry.at > latest ? Number.POSITIVE_INFINITY : latest - entry.at);
+      for (const one of offered.toSorted((a, b) => (ageOf(a) === ageOf(b) ? 0 : ageOf(a) - ageOf(b)))) {
         const { shared, entry, bytes } = one;
         // Whoever has signed it may have been revoked while it came.
         if (!(await this.#fetch(network, one)) || network.judge(shared).kind === "refused") continue;
+        // A tool that did not wait may have left its own here meanwhile.
+        if ((await here()) !== before) return undefined;
         index.add(manifest, shared.entry, shared.result, new Map());
         network.shelf.put([shared]);
         this.#brought += 1;

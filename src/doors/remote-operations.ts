@@ -185,7 +185,7 @@ export class RemoteOperations implements AsyncDisposable {
     };
     // What failed may go well the next time; so does every other server of this interface.
     if (runnable.isShared && outcome.exitCode === 0)
-      await results.keep(instance, operation.action, codec.readResult(codec.writeResult(result)));
+      await results.keep(instance, operation.action, codec.readResult(codec.writeResult(result)), outcome.by);
     return { result, status: { code: codes.ok } };
   }
 

@@ -4,7 +4,7 @@
  * Knows: what a result names. Does not know: connections, or who made a result.
  */
 import { setImmediate as otherWork } from "node:timers/promises";
-import { CairnError, limits } from "../base/index.ts";
+import { CairnError, type Key, limits } from "../base/index.ts";
 import type { DoorEntries } from "../contracts/index.ts";
 import type { BlobName, RemoteCodec, RemoteResult } from "../wire/index.ts";
 import type { RemoteBlobs, RemoteStore } from "./remote-blobs.ts";
@@ -59,16 +59,22 @@ export class RemoteResults {
   /**
    * Keeps a result in the place of whatever was there.
    *
+   * @param by the member that did the action; unset where this machine has, or a client brings it
    * @throws {RemoteFailure} invalidArgument, resourceExhausted; {CairnError} as {@link DoorEntries.keep}
    */
-  async keep(instance: string, action: BlobName, result: RemoteResult): Promise<void> {
+  async keep(instance: string, action: BlobName, result: RemoteResult, by?: Key): Promise<void> {
     const { entries, store, codec, now } = this.#parts;
     this.#names(result);
     const bytes = codec.writeResult(result);
     if (bytes.length > resultBytes) throw new RemoteFailure("resourceExhausted", `a result may have ${resultBytes} bytes`);
     const blob = codec.nameOf(bytes);
     await store.writeVerified(blob.digest, bytes);
-    entries.keep(DOOR, keyOf(instance, action), { blob: blob.digest, size: blob.size, meta: {}, at: now() }, true);
+    entries.keep(
+      DOOR,
+      keyOf(instance, action),
+      { blob: blob.digest, size: blob.size, meta: by === undefined ? {} : { by }, at: now() },
+      true,
+    );
   }
 
   /** Whether bytes are no result, or one of which all is here. */

@@ -178,7 +178,7 @@ export class Actions implements ActionRunner, Disposable {
     this.#tell(order, placed, beganAt, sent.bytes, outcome.kind === "done" ? `exit ${outcome.exitCode}` : outcome.kind, reasonIn(outcome));
     if (outcome.kind === "done" && outcome.exitCode === 0) {
       end("done", Math.max(0, performance.now() - beganAt - outcome.queuedMs));
-      return doneOf(outcome);
+      return doneOf(outcome, member);
     }
     // It failed, perhaps for what a member may use less of than this machine's own actions.
     const isLasting = outcome.kind === "done" || outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
@@ -218,8 +218,8 @@ function reasonIn(outcome: WorkerOutcome): string {
   }
 }
 
-function doneOf({ exitCode, stdout, stderr, outputs, left = [], used }: Done): ExecutorOutcome {
-  return { kind: "done", exitCode, stdout, stderr, outputs, strange: [], left, used };
+function doneOf({ exitCode, stdout, stderr, outputs, left = [], used }: Done, by: Key): ExecutorOutcome {
+  return { kind: "done", exitCode, stdout, stderr, outputs, strange: [], left, used, by };
 }
 
 /** Between a member and this machine, once both do the same; whoever is disposed of with it is stopped. */
