@@ -43,6 +43,7 @@ export class Distcc implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#server.exitCode !== null || this.#server.signalCode !== null) return; // By itself; a compile has failed for it.
     const ended = once(this.#server, "exit");
     this.#server.kill();
     await ended;
