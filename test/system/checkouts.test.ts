@@ -5,12 +5,15 @@ import assert from "node:assert/strict";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { age, counted, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 const UNITS = 8;
 /** Of what follows the first unit, so many are thought to be asked for already. */
 const UNDER_WAY = 2;
 const LAID_OUT = UNITS - 1 - UNDER_WAY;
+/** The daemon looks for the units of another checkout no more often, plus a little. */
+const LOOKED_MS = 1_200;
 const FLAGS = ["-Iearly", "-Ilate", "-O1", "-MD", "-c"];
 
 class Checkout {
@@ -87,7 +90,7 @@ test("the rest of a second checkout is answered before it asks, and never wrongl
   /** A checkout of which one unit is built, and the next are laid out. */
   const begun = async (name: string): Promise<Checkout> => {
     const checkout = first.copy(join(place.path, name));
-    await age();
+    await sleep(LOOKED_MS);
     const before = records(node);
     await checkout.build([0]);
     await untilLeft(node, before + 1 + LAID_OUT);
