@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define WORKING 0x80
 #define DONE 0x81
 #define HEADER 5
 
@@ -81,16 +82,26 @@ static void ask(struct connection *connection, int events, size_t number) {
     if (epoll_ctl(events, EPOLL_CTL_ADD, connection->socket, &event) < 0) fail("epoll");
 }
 
-/* Reads what is there. True once the whole answer has come. */
+/* Reads what is there. True once the whole answer has come; that the daemon still works on it is none. */
 static int receive(struct connection *connection, int64_t *bytes) {
     static uint8_t buffer[1 << 18];
     const ssize_t got = recv(connection->socket, buffer, sizeof buffer, 0);
     if (got < 0) fail("recv");
-    for (size_t i = 0; connection->received + i < HEADER && i < (size_t)got; i++)
-        connection->header[connection->received + i] = buffer[i];
-    connection->received += got;
     *bytes += got;
-    return got == 0 || (connection->received >= HEADER && connection->received >= frame_size(connection->header));
+    for (size_t at = 0; at < (size_t)got;) {
+        if (connection->received < HEADER) {
+            connection->header[connection->received++] = buffer[at++];
+        } else {
+            const size_t missing = frame_size(connection->header) - connection->received, here = (size_t)got - at;
+            const size_t taken = missing < here ? missing : here;
+            connection->received += taken;
+            at += taken;
+        }
+        if (connection->received < HEADER || connection->received < frame_size(connection->header)) continue;
+        if (connection->header[4] != WORKING) return 1;
+        connection->received = 0;
+    }
+    return got == 0;
 }
 
 static int ascending(const void *a, const void *b) {
