@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { moved, movesBetween } from "./moved-messages.ts";
+import { digestOf } from "../base/index.ts";
+import { placeDigest } from "../compile/index.ts";
+import type { ManifestEntry, StoredResult } from "../contracts/index.ts";
+import { MovedMessages, type MovedMessagesParts, moved, movesBetween } from "./moved-messages.ts";
+import type { Understood } from "./request.ts";
 
 const moves = movesBetween(["/opt/a/tree/build", "/opt/a/tree", "/opt/a/tree/build"], ["/srv/ci-7/build", "/srv/ci-7", "/srv/ci-7/build"]);
 
@@ -32,3 +36,48 @@ for (const [about, from, to] of [
   test(`a place with ${about} is not like the other`, () => {
     assert.equal(movesBetween(from, to), undefined);
   });
+
+/** Of all that is understood of `gcc -c a.c` in a checkout, what is asked here. */
+function understoodIn(root: string): Understood {
+  return {
+    manifest: digestOf("manifest"),
+    place: placeDigest(root, root, new Map()),
+    sourcePath: `${root}/a.c`,
+    projectRoot: root,
+    invocation: { keyArgs: [], family: "gcc" },
+    places: { resolve: (path: string) => path },
+    question: { cwd: root, argv: ["gcc", "-c", "a.c"], environment: new Map() },
+  } as unknown as Understood;
+}
+
+/** @param asked what happens while the preprocessor is asked */
+function messagesOf(action: string, asked: (results: Set<string>) => void): MovedMessages {
+  const results = new Set([action]);
+  const preprocess = (): Promise<string> => {
+    asked(results);
+    return Promise.resolve("int a;");
+  };
+  return new MovedMessages({
+    files: { content: () => Buffer.from("int a;") },
+    toolchains: { preprocess },
+    store: {},
+    index: { result: (one: string) => (results.has(one) ? {} : undefined) },
+    sharing: { isOthers: () => false },
+  } as unknown as MovedMessagesParts);
+}
+
+test("a result that is recalled while the preprocessor is asked is not moved", async () => {
+  const [there, here] = [understoodIn("/opt/one"), understoodIn("/opt/two")];
+  const action = digestOf("made there");
+  const entry: ManifestEntry = { action, place: there.place, presumed: false, terminal: undefined, inputs: [], absent: [] };
+  const stderr = Buffer.from("/opt/one/a.c:1:1: warning: unused\n").toString("base64");
+  const result: StoredResult = { outputs: [], stdout: "", stderr, compileMs: 1, cpuMs: 1 };
+  const move = async (asked: (results: Set<string>) => void) => {
+    const messages = messagesOf(action, asked);
+    messages.saw(there);
+    return messages.move(here, { entry, result }, new AbortController().signal);
+  };
+  const kept = await move(() => undefined);
+  assert.equal(kept && Buffer.from(kept.result.stderr, "base64").toString(), "/opt/two/a.c:1:1: warning: unused\n");
+  assert.equal(await move((results) => void results.delete(action)), undefined);
+});

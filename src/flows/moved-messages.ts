@@ -70,6 +70,7 @@ export class MovedMessages {
     if (stdout === undefined || stderr === undefined) return undefined;
     if (this.#isQuoted(understood, entry, from) || (await this.#isWritten(result, from, signal))) return undefined;
     if (!(await this.#isFree(understood, entry.action, signal))) return undefined;
+    if (this.#parts.index.result(entry.action) === undefined) return undefined; // It does not hold any more.
     const action = actionKey(understood.manifest, understood.place, entry.terminal, entry.inputs);
     this.#free.set(action, true);
     return { entry: { ...entry, action, place: understood.place }, result: { ...result, stdout, stderr } };
