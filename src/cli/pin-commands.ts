@@ -13,7 +13,6 @@ import { exitCodes } from "./troubles.ts";
 
 /** Digits of a digest that people are shown. */
 const SHOWN = 16;
-/** Results are copied to other members by themselves, pinned or not. */
 const COPIED = "members of this machine's network fetch copies in the background (sharing.copies); cairn pins counts them";
 
 export async function pin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
@@ -21,7 +20,7 @@ export async function pin(context: Context, names: readonly string[], options: J
   const pinned: unknown[] = [];
   for (const name of names) pinned.push(await followTree(context, "/pin", question(context, name), signal));
   answer(terminal, options.json, { pinned }, () => {
-    if (pinned.some((one) => textIn(one, "kind") !== "result")) terminal.note(terminal.paint.dim(COPIED));
+    terminal.note(terminal.paint.dim(COPIED));
     return pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`);
   });
   return exitCodes.ok;

@@ -80,7 +80,9 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       { directory: paths.blobs, capacityBytes: config.storeCapacityBytes, rawBytes: config.storePlainBytes },
     ),
   );
-  const index = stack.use(SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) }));
+  const index = stack.use(
+    SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) || keptTrees.holdsResult(action) }),
+  );
   const works = new MembersWorks({ database });
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });

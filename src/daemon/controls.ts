@@ -71,7 +71,14 @@ export class NodeControls implements Controls {
     const { stateDir, cacheDir, runDir, binDir, configFile } = options.home;
     const own = [stateDir, cacheDir, runDir, binDir, configFile];
     this.trees = new Trees({ ...parts, network: () => parts.network.trees, named: resolve }, { own });
-    this.#pinning = new Pinning({ ...parts, resolve, trees: this.trees, copiesOf: (root) => parts.network.copiesOf(root) });
+    const { network } = parts;
+    this.#pinning = new Pinning({
+      ...parts,
+      resolve,
+      results: () => network.results,
+      trees: this.trees,
+      copiesOf: (root) => network.copiesOf(root),
+    });
   }
 
   get network(): NetworkService {

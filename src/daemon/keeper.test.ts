@@ -56,6 +56,7 @@ function world(offered: readonly SharedResult[], changes: Partial<KeeperParts> =
     shelf: { results: (manifest) => shelf.filter((one) => one.manifest === manifest), put: (all) => shelf.push(...all) },
     isBelieved: () => true,
     hasRoom: () => true,
+    keeps: true,
     log: silentLog,
     ...changes,
   });
@@ -73,6 +74,7 @@ for (const [about, made, verdict, kept, manifest = MANIFEST] of [
   ["what this node does not believe is refused", world([ONE], { isBelieved: () => false }), "refused", 0],
   ["a result under an action that is another's is refused", world([{ ...ONE, manifest: OTHER }]), "refused", 0, OTHER],
   ["what is here of the action is not replaced", world([ONE], { index: { add: () => undefined, result: () => ONE.result } }), "refused", 0],
+  ["where copies are switched off nothing is kept", world([ONE], { keeps: false }), "full", 0],
   ["there may be no room", world([ONE], { hasRoom: () => false }), "full", 0],
   [
     "whatever breaks is a failure of that one",

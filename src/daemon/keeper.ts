@@ -19,6 +19,8 @@ export interface KeeperParts {
   readonly isBelieved: (shared: SharedResult, from: Key) => boolean;
   /** Whether so many more bytes may be kept. */
   readonly hasRoom: (bytes: number) => boolean;
+  /** Whether anything is kept for others. */
+  readonly keeps: boolean;
   readonly log: Log;
 }
 
@@ -37,12 +39,13 @@ export class Keeper implements Disposable {
 
   /** Keeps what a member offers. @returns one verdict an item; never rejects */
   async take(from: Key, items: readonly KeepItem[]): Promise<readonly KeepVerdict[]> {
+    if (!this.#parts.keeps) return items.map(() => "full");
     if (this.#busyWith.has(from) || this.#busyWith.size >= offersTaken) return items.map(() => "busy");
     this.#busyWith.add(from);
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(offerMs)]);
     try {
       // All at once, so that questions and small blobs travel together.
-      const verdicts = await Promise.all(items.map((item) => this.#keep(from, item, signal)));
+      const verdicts = await Promise.all(items.map((item) => this.bring(from, item, signal)));
       this.#parts.log.event("info", "copies.kept", { peer: from, kept: verdicts.filter((verdict) => verdict === "kept").length });
       return verdicts;
     } finally {
@@ -50,11 +53,8 @@ export class Keeper implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
-    this.#stop.abort();
-  }
-
-  async #keep(from: Key, { manifest, actions }: KeepItem, signal: AbortSignal): Promise<KeepVerdict> {
+  /** Fetches what a member has, and keeps it. Never rejects. */
+  async bring(from: Key, { manifest, actions }: KeepItem, signal: AbortSignal): Promise<KeepVerdict> {
     const { exchange, shelf, log } = this.#parts;
     const here = new Set(shelf.results(manifest).map(({ entry }) => entry.action));
     if (actions.every((action) => here.has(action))) return "kept";
@@ -69,6 +69,10 @@ export class Keeper implements Disposable {
       log.event("info", "copies.not-kept", { peer: from, manifest, why: reasonOf(error) });
       return "failed";
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
   }
 
   /** What is here of an action already stays as it is, whoever offers something else. */

@@ -1,18 +1,22 @@
 /**
- * Files and directories that this node keeps because members have pinned them: kept over restarts, in a file of their own.
+ * Files, directories and results that this node keeps because members have pinned them: kept over restarts, in a file of their own.
  *
  * What is here stays in the store while a member has a claim on it. Knows: which blobs belong to what, who wants it, for how long.
  * Does not know: members' domains, how much there may be, how a tree comes here, or who else has it.
  */
 import { renameSync } from "node:fs";
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import { type Pins, readJson, writeText } from "../store/index.ts";
+import { type Pin, type Pins, readJson, writeText } from "../store/index.ts";
+import type { KeepTree } from "../wire/index.ts";
 
 /** The same digest may be pinned as a file by one member and as a directory by another: two trees, neither of which is in the other's way. */
 export interface TreeName {
   readonly root: Digest;
-  readonly codec: "raw" | "directory";
+  readonly codec: KeepTree["codec"];
 }
+
+/** What is pinned is offered as. */
+export const CODECS: Readonly<Record<Pin["kind"], TreeName["codec"]>> = { blob: "raw", tree: "directory", result: "result" };
 
 /** That a tree is to be kept. */
 export interface Claim {
@@ -96,6 +100,11 @@ export class KeptTrees implements AsyncDisposable {
   list(): readonly KeptTree[] {
     this.tidy();
     return this.#all();
+  }
+
+  /** Whether the result of an action is kept. */
+  holdsResult(action: Digest): boolean {
+    return this.#rows.has(keyOf({ root: action, codec: "result" }));
   }
 
   get(tree: TreeName): KeptTree | undefined {
@@ -226,7 +235,7 @@ function isKept(row: unknown): row is KeptTree {
   if (typeof row !== "object" || row === null) return false;
   const { root, codec, network, bytes, blobs, claims } = row as Partial<Record<keyof KeptTree, unknown>>;
   return (
-    (codec === "raw" || codec === "directory") &&
+    (codec === "raw" || codec === "directory" || codec === "result") &&
     [root, network].every(isDigest) &&
     Number.isSafeInteger(bytes) &&
     Array.isArray(blobs) &&

@@ -406,7 +406,18 @@ export class NetworkRuntime implements AsyncDisposable {
     const holders = await Holders.start({ network, codec, log, nearest, sizeOf: (digest) => local.store.sizeOf(digest) });
     const isMember = (): boolean => members.standing(members.self) === "active";
     const trees = { isMember, exchange: sharing.exchange, holders: holders.of.bind(holders) };
-    const pinning = { network, self: members.self, id: members.network, present, domainOf, trees, local: localTrees, codec, log };
+    const pinning = {
+      network,
+      self: members.self,
+      id: members.network,
+      present,
+      domainOf,
+      trees,
+      local: localTrees,
+      results: sharing,
+      codec,
+      log,
+    };
     const pinned = stack.use(await NetworkTrees.start(pinning, { copies }));
     const shared = stack.use(
       await NetworkWork.start(

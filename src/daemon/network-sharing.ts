@@ -53,12 +53,13 @@ import {
   voiceOf,
   workersWord,
 } from "../trust/index.ts";
-import type { NetworkCodec } from "../wire/index.ts";
+import type { KeepVerdict, NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
 import { Contradictions } from "./contradictions.ts";
 import { Convictions, type EvidenceStore } from "./convictions.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
+import type { PinnedResult, PinnedResults } from "./pinned-results.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
 import type { ReceiptNetwork } from "./receipts.ts";
@@ -129,7 +130,7 @@ export interface NetworkSharingOptions {
   readonly directory: DirectoryKind | "auto";
 }
 
-export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposable {
+export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedResults, Disposable {
   readonly share: Share;
   /** The same, but for large blobs. */
   readonly exchange: Exchange;
@@ -250,7 +251,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
       exchange,
       shelf,
       isBelieved: isVouchedFor,
-      hasRoom: (bytes) => copies > 0 && local.store.hasRoom(bytes),
+      hasRoom: (bytes) => local.store.hasRoom(bytes),
+      keeps: copies > 0,
       log,
     });
     this.#replicator = new Replicator(
@@ -332,6 +334,25 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, Disposabl
     this.shelf.putOwn(made);
     this.#tell(made);
     for (const { manifest } of made) this.#replicator.made(manifest);
+  }
+
+  /** See PinnedResults. */
+  pinned(action: Digest): PinnedResult | undefined {
+    const shared = this.shelf.ofAction(action).find(({ result }) => !isReceipt(result.outputs));
+    if (shared === undefined) return undefined;
+    return { manifest: shared.manifest, blobs: [...new Set(shared.result.outputs.map(({ digest }) => digest))] };
+  }
+
+  /** See PinnedResults. */
+  bring(from: Key, manifest: Digest, action: Digest, signal: AbortSignal): Promise<KeepVerdict> {
+    return this.#keeper.bring(from, { manifest, actions: [action] }, signal);
+  }
+
+  /** Brings a signed result that has gone from here from whoever has it. @returns whether it is here. Never rejects */
+  async mend(manifest: Digest, action: Digest, signal: AbortSignal): Promise<boolean> {
+    for (const from of this.askFirst(this.exchange.whoHas(manifest)))
+      if ((await this.bring(from, manifest, action, signal)) === "kept") return true;
+    return false;
   }
 
   /** Receipts are told to nobody: who wants one asks, and is of the own domain. */

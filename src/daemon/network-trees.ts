@@ -1,11 +1,12 @@
 /**
- * Copies of what is pinned as a file or directory, in a network that runs: what this node wants of members, and what members want of it.
+ * Copies of what is pinned, in a network that runs: what this node wants of members, and what members want of it.
  */
-import { type Digest, type Key, type Log, limits } from "../base/index.ts";
-import { type Candidate, Keep, type Network, treeOffers } from "../net/index.ts";
+import { type Digest, Generations, type Key, type Log, limits } from "../base/index.ts";
+import { type Candidate, Keep, type Network, pinOffers } from "../net/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
 import { type KeepTree, type KeepVerdict, loadTreeCodec, type NetworkCodec } from "../wire/index.ts";
-import type { KeptTrees, TreeName } from "./kept-trees.ts";
+import { CODECS, type KeptTrees, type TreeName } from "./kept-trees.ts";
+import type { PinnedResults } from "./pinned-results.ts";
 import { TreeCopies } from "./tree-copies.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 import { TreeKeeper, type TreeKeeperParts } from "./tree-keeper.ts";
@@ -28,13 +29,14 @@ export interface NetworkTreesParts {
   readonly present: () => readonly Candidate[];
   readonly domainOf: (key: Key) => string;
   readonly trees: TreeNetwork;
+  readonly results: PinnedResults;
   readonly local: LocalTrees;
   readonly codec: NetworkCodec;
   readonly log: Log;
 }
 
 const MS = 1_000;
-const { leaseMs, ownLookAtOnce, wholeMs } = limits.treeCopies;
+const { leaseMs, ownLookAtOnce, wholeMs, trees: mostTrees } = limits.treeCopies;
 
 export class NetworkTrees implements Disposable {
   readonly copies: TreeCopies;
@@ -47,8 +49,10 @@ export class NetworkTrees implements Disposable {
     local.kept.only(options.copies > 0 ? id : undefined);
     const keeps = { ...parts, ...local, codec: await loadTreeCodec(), network: id, now: Date.now };
     const keeper = new TreeKeeper(keeps, { capacityBytes: local.capacityBytes, keeps: options.copies > 0 });
-    const keep = await Keep.start({ network, codec, log, dialect: treeOffers(codec), take: keeper.take.bind(keeper) });
-    return new NetworkTrees(parts, options, keeper, keep.offer.bind(keep));
+    const talk = { network, codec, log, take: keeper.take.bind(keeper) };
+    const trees = await Keep.start({ ...talk, dialect: pinOffers(codec, "trees") });
+    const results = await Keep.start({ ...talk, dialect: pinOffers(codec, "results") });
+    return new NetworkTrees(parts, options, keeper, (to, offers) => (offers[0]?.codec === "result" ? results : trees).offer(to, offers));
   }
 
   private constructor(
@@ -57,8 +61,8 @@ export class NetworkTrees implements Disposable {
     keeper: TreeKeeper,
     offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>,
   ) {
-    const { local, id, network } = parts;
-    const wanted = new Wanted(local, id, parts.self);
+    const { local, network } = parts;
+    const wanted = new Wanted(parts);
     const superfluous = (tree: TreeName): void => local.kept.remove(tree, "others have it");
     const now = (): number => performance.now();
     this.#keeper = keeper;
@@ -93,15 +97,21 @@ class Wanted {
   readonly #local: LocalTrees;
   readonly #network: Digest;
   readonly #self: Key;
+  readonly #results: PinnedResults;
+  /** Whose results are pinned or kept; and when nobody had signed one, ms, monotonic. */
+  readonly #requests = new Generations<Digest, { readonly manifest: Digest | undefined; readonly atMs: number }>(
+    2 * (limits.pins + mostTrees),
+  );
   /** How far what is pinned has been looked at. */
   #looks = new Map<string, Look>();
   /** Blobs that may be looked at still, this time. */
   #mayLook = 0;
 
-  constructor(local: LocalTrees, network: Digest, self: Key) {
+  constructor({ local, id, self, results }: Pick<NetworkTreesParts, "local" | "id" | "self" | "results">) {
     this.#local = local;
-    this.#network = network;
+    this.#network = id;
     this.#self = self;
+    this.#results = results;
   }
 
   list(): KeepTree[] {
@@ -115,9 +125,9 @@ class Wanted {
       if (look !== undefined) this.#looks.set(`${kind} ${root}`, look);
     }
     const own = pinned.flatMap((pin): KeepTree[] => {
-      const bytes = pin.kind === "result" ? undefined : this.#bytesOf(pin); // Signed results are copied by the replicator.
-      if (bytes === undefined) return [];
-      return [{ digest: pin.root, codec: pin.kind === "tree" ? "directory" : "raw", bytes, leaseS: leaseMs / MS, pinner: this.#self }];
+      const bytes = this.#bytesOf(pin);
+      const named = bytes === undefined ? undefined : this.#named(pin.root, CODECS[pin.kind]);
+      return bytes === undefined || named === undefined ? [] : [{ ...named, bytes, leaseS: leaseMs / MS, pinner: this.#self }];
     });
     const codecs = new Map(own.map(({ digest, codec }) => [digest, codec]));
     const others = kept.list().flatMap(({ root, codec, network, bytes, claims }): KeepTree[] => {
@@ -125,9 +135,26 @@ class Wanted {
       // Whoever else wants it says so to others itself.
       const [longest] = claims.filter(({ pinner }) => pinner !== this.#self).toSorted((a, b) => b.untilMs - a.untilMs);
       const leaseS = longest === undefined ? 0 : Math.floor((longest.untilMs - Date.now()) / MS);
-      return longest !== undefined && leaseS > 0 ? [{ digest: root, codec, bytes, leaseS, pinner: longest.pinner }] : [];
+      const named = this.#named(root, codec);
+      return longest !== undefined && leaseS > 0 && named !== undefined ? [{ ...named, bytes, leaseS, pinner: longest.pinner }] : [];
     });
     return [...own, ...others];
+  }
+
+  /** Undefined for a result that nobody has signed: members would not believe it. */
+  #named(root: Digest, codec: TreeName["codec"]): Pick<KeepTree, "digest" | "codec" | "manifest"> | undefined {
+    if (codec !== "result") return { digest: root, codec };
+    const manifest = this.#requestOf(root);
+    return manifest === undefined ? undefined : { digest: root, codec, manifest };
+  }
+
+  #requestOf(action: Digest): Digest | undefined {
+    const known = this.#requests.get(action);
+    const now = performance.now();
+    if (known !== undefined && (known.manifest !== undefined || now - known.atMs < wholeMs)) return known.manifest;
+    const manifest = this.#results.pinned(action)?.manifest;
+    this.#requests.set(action, { manifest, atMs: now });
+    return manifest;
   }
 
   /** Undefined while something of it is missing: members could not have it from here. A large one is looked at bit by bit. */

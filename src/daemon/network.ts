@@ -23,6 +23,7 @@ import type { PlacementSettings } from "./network-placement.ts";
 import type { Challenger, NetworkRuntime, NetworkSettings, RuntimeParts, Signer, Voice } from "./network-runtime.ts";
 import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
+import type { SignedResults } from "./pinning.ts";
 import type { Work } from "./presence.ts";
 import type { ReceiptNetwork } from "./receipts.ts";
 import type { SharingNetwork } from "./sharing.ts";
@@ -186,6 +187,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   /** What sharing needs of the network; undefined while this node is in none. */
   get sharing(): SharingNetwork | undefined {
+    return this.#running?.runtime.sharing;
+  }
+
+  /** Signed results, as pins need them. */
+  get results(): SignedResults | undefined {
     return this.#running?.runtime.sharing;
   }
 

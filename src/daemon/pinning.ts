@@ -7,12 +7,15 @@ import { CairnError, type Digest, type NameRecord } from "../base/index.ts";
 import type { LocalStore, ResultIndex } from "../contracts/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
 import { loadTreeCodec, type TreeCodec } from "../wire/index.ts";
+import type { PinnedResults } from "./pinned-results.ts";
 import type { PinFindings } from "./store-doctor.ts";
 import type { Tell, Trees } from "./trees.ts";
 
 export interface PinningParts {
   readonly store: Pick<LocalStore, "has">;
   readonly index: Pick<ResultIndex, "result" | "history">;
+  /** Signed results of this node's network, where it is in one. */
+  readonly results: () => SignedResults | undefined;
   readonly pins: Pins;
   /** What members call a digest; undefined when nobody says, or this node is in no network. */
   readonly resolve: (name: string) => Promise<NameRecord | undefined>;
@@ -21,6 +24,11 @@ export interface PinningParts {
   readonly copiesOf: (root: Digest) => number | undefined;
   /** ms since the epoch */
   readonly now: () => number;
+}
+
+export interface SignedResults extends Pick<PinnedResults, "pinned"> {
+  /** Brings one that is gone from whoever has it. @returns whether it is here */
+  mend(manifest: Digest, action: Digest, signal: AbortSignal): Promise<boolean>;
 }
 
 /** What was typed, and what it may be. */
@@ -32,7 +40,7 @@ export interface PinQuestion {
   readonly digest: string;
 }
 
-type Found = Pick<Pin, "root" | "kind" | "blobs">;
+type Found = Pick<Pin, "root" | "kind" | "manifest" | "blobs">;
 
 export class Pinning {
   readonly #parts: PinningParts;
@@ -81,8 +89,7 @@ export class Pinning {
   async pins(): Promise<object> {
     const codec = await loadTreeCodec();
     const rows = this.#parts.pins.list().map(async (pin) => {
-      // Who has results is another matter: they are signed, and copied whether they are pinned or not.
-      const copies = pin.kind === "result" ? undefined : this.#parts.copiesOf(pin.root);
+      const copies = this.#parts.copiesOf(pin.root);
       return { ...described(pin, codec), missing: await this.#missing(pin), ...(copies === undefined ? {} : { copies }) };
     });
     return { pins: await Promise.all(rows) };
@@ -105,9 +112,13 @@ export class Pinning {
     return { pins: pins.length, missing, isAsked: mend, mended };
   }
 
-  /** What a compile made comes again with the compile: its result went with its blobs. */
-  async #mend({ root, kind }: Pin, tell: Tell, signal: AbortSignal): Promise<boolean> {
-    if (kind === "result") return false;
+  async #mend(pin: Pin, tell: Tell, signal: AbortSignal): Promise<boolean> {
+    const { root, kind, manifest } = pin;
+    if (kind === "result") {
+      // What nobody has signed comes again with the compile alone: its result went with its blobs.
+      const isHere = manifest !== undefined && (await this.#parts.results()?.mend(manifest, root, signal)) === true;
+      return isHere && (await this.#missing(pin)) === 0;
+    }
     const { formatCid } = await loadTreeCodec();
     try {
       const cid = formatCid({ digest: root, codec: kind === "tree" ? "directory" : "raw" });
@@ -126,7 +137,11 @@ export class Pinning {
     const root = compiled ?? digest;
     if (root === "") return undefined;
     const result = index.result(root);
-    if (result !== undefined) return { root, kind: "result", blobs: result.outputs.map((output) => output.digest) };
+    if (result !== undefined) {
+      const manifest = this.#parts.results()?.pinned(root)?.manifest;
+      const blobs = result.outputs.map((output) => output.digest);
+      return { root, kind: "result", blobs, ...(manifest === undefined ? {} : { manifest }) };
+    }
     return digest !== "" && (await store.has(digest)) ? { root: digest, kind: "blob", blobs: [digest] } : undefined;
   }
 

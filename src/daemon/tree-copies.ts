@@ -1,5 +1,5 @@
 /**
- * Sees to copies of files and directories that are pinned, here or where they came from: asks the members that they belong to whether they
+ * Sees to copies of files, directories and results that are pinned, here or where they came from: asks the members that they belong to whether they
  * have them, and to fetch them if not. docs/protocol/replication.md
  *
  * Knows: what is to be copied, who has said what. Does not know: how members talk, or how trees travel.
@@ -15,7 +15,7 @@ export interface TreeCopiesParts {
   readonly present: () => readonly Candidate[];
   /** What is pinned here, and what is kept for members. */
   readonly trees: () => readonly KeepTree[];
-  /** See Keep.offer. */
+  /** Either results or none. See Keep.offer. */
   readonly offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>;
   /** All who are to have a tree have it, and this node is none of them. */
   readonly superfluous: (tree: TreeName) => void;
@@ -136,21 +136,23 @@ export class TreeCopies implements Disposable {
       if (to.length === 0) this.#done(about, present);
       for (const key of to) offers.set(key, [...(offers.get(key) ?? []), about]);
     }
-    await Promise.all([...offers].map(([key, all]) => this.#offer(key, all)));
+    // Not all members know of results that are pinned.
+    const alike = [...offers].flatMap(([key, all]) => [...Map.groupBy(all, isResult).values()].map((some) => [key, some] as const));
+    await Promise.all(alike.map(([key, some]) => this.#offer(key, some)));
   }
 
   #whom({ tree, asked, unable }: About, present: readonly Candidate[]): readonly Key[] {
     const { self, now } = this.#parts;
     for (const [key, until] of unable) if (until <= now()) unable.delete(key);
     const holders = new Set([self, ...asked]);
-    return planCopies({ digest: tree.digest, self, present, holders, refusing: new Set(unable.keys()), copies: this.#copies }).offerTo;
+    return planCopies({ digest: placeOf(tree), self, present, holders, refusing: new Set(unable.keys()), copies: this.#copies }).offerTo;
   }
 
   /** Nobody is left to ask for now. Later all are asked again: they may have lost it, and are told that it is wanted still. */
   #done(about: About, present: readonly Candidate[]): void {
     const { self, now, superfluous } = this.#parts;
     const { tree, asked, unable } = about;
-    const nearest = rendezvousOrder(tree.digest, present).slice(0, this.#copies);
+    const nearest = rendezvousOrder(placeOf(tree), present).slice(0, this.#copies);
     if (!this.#isPinned(tree) && nearest.length === this.#copies && nearest.every(({ key }) => key !== self && asked.has(key)))
       return superfluous(nameOf(tree));
     about.notBefore = Math.min(now() + lookEveryMs, ...unable.values());
@@ -194,6 +196,15 @@ export class TreeCopies implements Disposable {
       return [];
     }
   }
+}
+
+function isResult({ tree }: About): boolean {
+  return tree.codec === "result";
+}
+
+/** By what it is decided who is to have it: pinned results are where all of the request are. */
+function placeOf({ digest, manifest = digest }: KeepTree): Digest {
+  return manifest;
 }
 
 function nameOf({ digest, codec }: KeepTree): TreeName {

@@ -6,8 +6,9 @@ import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Digest, digestOf, limits, silentLog } from "../base/index.ts";
 import { Pins } from "../store/index.ts";
-import { type KeepTree, loadTreeCodec, type TreeEntry } from "../wire/index.ts";
+import { type KeepTree, type KeepVerdict, loadTreeCodec, type TreeEntry } from "../wire/index.ts";
 import { KeptTrees, type TreeName } from "./kept-trees.ts";
+import type { PinnedResult } from "./pinned-results.ts";
 import { TreeKeeper, type TreeKeeperOptions } from "./tree-keeper.ts";
 
 const NETWORK = digestOf("network");
@@ -23,6 +24,9 @@ class World {
   readonly blobs: Map<Digest, Buffer> = new Map();
   readonly pins: Pins;
   readonly kept: KeptTrees;
+  /** Signed results that members have, and that are here. */
+  readonly offered: Map<Digest, readonly Uint8Array[]> = new Map();
+  readonly signed: Map<Digest, PinnedResult> = new Map();
   nowMs = 1_000_000;
   asked = 0;
   /** Who is asked for blobs and does not give them, until the asker gives up. */
@@ -100,12 +104,34 @@ class World {
       store,
       codec,
       trees,
+      results: {
+        pinned: (action: Digest) => this.signed.get(action),
+        bring: (_from: string, manifest: Digest, action: Digest) => Promise.resolve(this.#bring(manifest, action)),
+      },
       network: NETWORK,
       self: SELF,
       domainOf: (key: string) => DOMAINS[key] ?? "",
       log: silentLog,
     };
     return new TreeKeeper({ ...parts, isQuiet: () => true, now: () => this.nowMs }, this.#options);
+  }
+
+  #bring(manifest: Digest, action: Digest): KeepVerdict {
+    const blobs = this.offered.get(action);
+    if (blobs === undefined) return "refused";
+    this.asked += 1;
+    for (const bytes of blobs) this.blobs.set(digestOf(bytes), Buffer.from(bytes));
+    this.signed.set(action, { manifest, blobs: blobs.map(digestOf) });
+    return "kept";
+  }
+
+  /** Members have a signed result with these outputs, and it is offered so. */
+  result(...outputs: readonly string[]): KeepTree {
+    const blobs = outputs.map((text) => Buffer.from(text));
+    const action = digestOf(outputs.join());
+    this.offered.set(action, blobs);
+    const bytes = blobs.reduce((sum, { length }) => sum + length, 0);
+    return { digest: action, codec: "result", manifest: digestOf("request"), bytes, leaseS: LEASE_S, pinner: ALICE };
   }
 
   /** Members have a directory with one file, and it is offered so. */
@@ -158,6 +184,31 @@ test("what a member has pinned is fetched, held over a restart, and let go of wh
       [false, false],
     ],
   );
+});
+
+test("a result that a member has pinned is brought with its signature, held with its blobs, and brought again when it is lost", async (t) => {
+  const first = World.make(t);
+  const result = first.result("object", "dependencies");
+  assert.equal(await offered(await first.keeper(), ALICE, result), "kept");
+  assert.deepEqual([first.held, first.kept.holdsResult(result.digest), first.asked], [[true, true], true, 1]);
+
+  const world = await first.restarted();
+  world.offered.set(result.digest, first.offered.get(result.digest) ?? []);
+  assert.deepEqual([world.held, world.kept.holdsResult(result.digest)], [[true, true], true]);
+  const keeper = await world.keeper();
+  assert.equal(await offered(keeper, ALICE, result), "kept");
+  assert.deepEqual([world.asked, world.signed.size], [1, 1], "the blobs were here, and nobody's signature");
+  world.blobs.clear();
+  world.nowMs += limits.treeCopies.wholeMs;
+  assert.equal(await offered(keeper, ALICE, result), "kept");
+  assert.equal(world.asked, 2);
+  await keeper.take(ALICE, [{ ...result, leaseS: 0 }]);
+  assert.deepEqual([world.held, world.kept.holdsResult(result.digest)], [[false, false], false]);
+
+  assert.equal(await offered(keeper, ALICE, { ...result, digest: digestOf("unbelieved") }), "refused");
+  const large = world.result("z".repeat(5_000));
+  assert.equal(await offered(keeper, ALICE, { ...large, bytes: 1 }), "full", "what it is really is what counts");
+  assert.equal(world.kept.holdsResult(large.digest), false);
 });
 
 test("what nobody says to have pinned any more is held until its time is up, and copies do not prolong each other's", async (t) => {

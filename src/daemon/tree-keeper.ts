@@ -1,5 +1,5 @@
 /**
- * Keeps copies of files and directories that members have pinned: looks whether there is room for them, fetches them slowly, and holds them
+ * Keeps copies of files, directories and results that members have pinned: looks whether there is room for them, fetches them slowly, and holds them
  * for as long as somebody wants them. docs/protocol/replication.md
  *
  * Knows: how much members may fill, and what is being fetched. Does not know: why this node is asked.
@@ -7,9 +7,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Exchange } from "../contracts/index.ts";
-import type { DiskStore, Pin, Pins } from "../store/index.ts";
-import type { KeepTree, KeepVerdict, TreeCodec } from "../wire/index.ts";
-import { type Claim, type KeptTree, type KeptTrees, keyOf, type TreeName } from "./kept-trees.ts";
+import type { DiskStore, Pins } from "../store/index.ts";
+import type { KeepTree, KeepVerdict, Root, TreeCodec } from "../wire/index.ts";
+import { type Claim, CODECS, type KeptTree, type KeptTrees, keyOf, type TreeName } from "./kept-trees.ts";
+import type { PinnedResults } from "./pinned-results.ts";
 import { TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
 import { blobsOf } from "./tree-totals.ts";
 
@@ -19,6 +20,7 @@ export interface TreeKeeperParts {
   readonly store: Pick<DiskStore, "has" | "read" | "write" | "sizeOf" | "directory"> & { hasRoom(bytes: number): boolean };
   readonly codec: TreeCodec;
   readonly trees: TreeNetwork;
+  readonly results: PinnedResults;
   readonly network: Digest;
   readonly self: Key;
   readonly domainOf: (key: Key) => string;
@@ -173,7 +175,7 @@ export class TreeKeeper implements Disposable {
     if (this.#toLook.has(key)) return undefined;
     this.#toLook.add(key);
     this.#looking = this.#looking
-      .then(() => this.#bytesOf(blobs))
+      .then(() => (tree.codec === "result" && this.#parts.results.pinned(tree.root) === undefined ? undefined : this.#bytesOf(blobs)))
       .catch(() => undefined) // What cannot be read is fetched anew, if that can be.
       .then((bytes) => {
         this.#toLook.delete(key);
@@ -213,29 +215,32 @@ export class TreeKeeper implements Disposable {
   }
 
   async #fetch(from: Key, offer: KeepTree, stop: AbortSignal): Promise<KeepVerdict> {
-    const { kept, pins, store, codec, trees, network, log } = this.#parts;
-    const { digest, codec: kind, bytes } = offer;
-    const tree = { root: digest, codec: kind };
+    const { kept, pins, network, log } = this.#parts;
+    const { digest, codec, bytes } = offer;
+    const tree = { root: digest, codec };
     const signal = AbortSignal.any([this.#stop.signal, stop, AbortSignal.timeout(fetchMs)]);
     const began = performance.now();
     using hold = pins.hold();
-    const exchange = { blobs: this.#paced(bytes) };
-    const parts = { store, codec, network: { ...trees, exchange }, held: hold.blobs, tell: () => undefined, first: [from] };
-    const fetch = new TreeFetch(parts, signal);
-    try {
-      const root = { digest, codec: kind };
-      const check = (size: number, blobs: number): void => {
+    const held: Held = {
+      blobs: hold.blobs,
+      check: (size, blobs) => {
         if (!this.#mayKeep(from, tree, size, blobs)) throw new CairnError("limit-exceeded", { what: "kept trees" });
-      };
-      const { nodes } = await fetch.all(root, async ({ nodes }) => check(bytes, blobsOf(root, nodes).length));
-      const blobs = blobsOf(root, nodes);
+      },
+    };
+    try {
+      const brought =
+        codec === "result"
+          ? await this.#bringResult(from, offer, held, signal)
+          : await this.#bringTree(from, { digest, codec }, bytes, held, signal);
+      if (typeof brought === "string") return brought;
+      const { blobs, cameBytes } = brought;
       const size = await this.#bytesOf(blobs);
       if (size === undefined) return "failed"; // Damaged, and removed just now.
-      check(size, blobs.length); // What was here before has cost nothing, and is held from now on all the same.
+      held.check(size, blobs.length); // What was here before has cost nothing, and is held from now on all the same.
       signal.throwIfAborted(); // It may not be wanted any more.
       if (!kept.put({ ...tree, network, bytes: size, blobs }, this.#claim(from, offer))) return "full";
       this.#looked(tree, true);
-      const facts = { peer: from, root: digest, blobs: blobs.length, bytes: size, cameBytes: fetch.counts.bytes };
+      const facts = { peer: from, root: digest, blobs: blobs.length, bytes: size, cameBytes };
       log.event("info", "tree-copies.kept", { ...facts, tookMs: Math.round(performance.now() - began) });
       return "kept";
     } catch (error) {
@@ -247,6 +252,34 @@ export class TreeKeeper implements Disposable {
           ? "refused"
           : "failed";
     }
+  }
+
+  async #bringTree(from: Key, root: Root, bytes: number, held: Held, signal: AbortSignal): Promise<Brought> {
+    const { store, codec, trees } = this.#parts;
+    const exchange = { blobs: this.#paced(bytes) };
+    const parts = { store, codec, network: { ...trees, exchange }, held: held.blobs, tell: () => undefined, first: [from] };
+    const fetch = new TreeFetch(parts, signal);
+    const { nodes } = await fetch.all(root, async ({ nodes }) => held.check(bytes, blobsOf(root, nodes).length));
+    return { blobs: blobsOf(root, nodes), cameBytes: fetch.counts.bytes };
+  }
+
+  /** By the rule for copies of results. What it is to be of has come with them often already. */
+  async #bringResult(
+    from: Key,
+    { digest: action, manifest = "", bytes }: KeepTree,
+    held: Held,
+    signal: AbortSignal,
+  ): Promise<Brought | Exclude<KeepVerdict, "kept">> {
+    const { results } = this.#parts;
+    await this.#turn(0, signal);
+    const wasHere = results.pinned(action) !== undefined;
+    const verdict = await results.bring(from, manifest, action, signal);
+    if (!wasHere) await sleep((MS * bytes * this.#fetching.size) / bytesPerSecond, undefined, { signal }); // Others that are fetched have their part.
+    if (verdict !== "kept") return verdict;
+    const result = results.pinned(action);
+    if (result === undefined) return "failed";
+    for (const blob of result.blobs) held.blobs.add(blob);
+    return { blobs: result.blobs, cameBytes: wasHere ? 0 : bytes };
   }
 
   /** Asks for little at once, not faster than copies may travel, and while nobody builds. @throws {CairnError} limit-exceeded */
@@ -277,6 +310,18 @@ export class TreeKeeper implements Disposable {
   }
 }
 
+/** What is held while it is fetched, and may be kept. */
+interface Held {
+  readonly blobs: Set<Digest>;
+  /** @throws {CairnError} limit-exceeded */
+  readonly check: (bytes: number, blobs: number) => void;
+}
+
+interface Brought {
+  readonly blobs: readonly Digest[];
+  readonly cameBytes: number;
+}
+
 type Wanted = { readonly digest: Digest; readonly size: number };
 
 /** Each larger one for itself. */
@@ -293,8 +338,6 @@ function* batchesOf(wanted: readonly Wanted[]): Generator<Wanted[]> {
   }
   if (batch.length > 0) yield batch;
 }
-
-const CODECS: Readonly<Record<Pin["kind"], TreeName["codec"] | undefined>> = { blob: "raw", tree: "directory", result: undefined };
 
 /** For what is asked for at once. */
 function longestMs(bytes: number): number {

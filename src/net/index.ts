@@ -8,7 +8,7 @@ export { AskingDirectory, MeshDirectory, RendezvousDirectory } from "./directori
 export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";
 export { type Holder, Holders } from "./holders.ts";
-export { Keep, resultOffers, treeOffers } from "./keep.ts";
+export { Keep, pinOffers, resultOffers } from "./keep.ts";
 export { SavedDiscovery, StaticDiscovery } from "./known-peers.ts";
 export { LogTalk } from "./log-talk.ts";
 export { MdnsDiscovery, type MdnsFacts } from "./mdns.ts";

@@ -38,9 +38,9 @@ export function resultOffers({ encodeKeepOffer, decodeKeepOffer }: NetworkCodec)
   return { protocol: "/cairn/keep/1", answerMs: offerMs, encode: encodeKeepOffer, decode: decodeKeepOffer };
 }
 
-/** Files and directories that are pinned. */
-export function treeOffers({ encodeKeepTrees, decodeKeepTrees }: NetworkCodec): KeepDialect<KeepTree> {
-  return { protocol: "/cairn/keep-trees/1", answerMs, encode: encodeKeepTrees, decode: decodeKeepTrees };
+/** Files and directories that are pinned; results, over streams that members do not know who would take their actions for files. */
+export function pinOffers({ encodeKeepTrees, decodeKeepTrees }: NetworkCodec, what: "trees" | "results"): KeepDialect<KeepTree> {
+  return { protocol: `/cairn/keep-${what}/1`, answerMs, encode: encodeKeepTrees, decode: decodeKeepTrees };
 }
 
 export class Keep<Item> {

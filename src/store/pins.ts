@@ -12,6 +12,8 @@ export interface Pin {
   /** Of the action, of the blob itself, or of the topmost directory. */
   readonly root: Digest;
   readonly kind: "result" | "blob" | "tree";
+  /** The request whose result it is, where members have heard of it. */
+  readonly manifest?: Digest;
   /** What the user called it. */
   readonly name: string;
   /** Blobs that belong to it. */
@@ -133,10 +135,11 @@ function readPins(file: string): Pin[] {
 
 function isPin(row: unknown): row is Pin {
   if (typeof row !== "object" || row === null) return false;
-  const { root, kind, name, blobs, atMs } = row as Partial<Record<keyof Pin, unknown>>;
+  const { root, kind, manifest, name, blobs, atMs } = row as Partial<Record<keyof Pin, unknown>>;
   return (
     isDigest(root) &&
     (kind === "result" || kind === "blob" || kind === "tree") &&
+    (manifest === undefined || isDigest(manifest)) &&
     typeof name === "string" &&
     Array.isArray(blobs) &&
     blobs.every(isDigest) &&

@@ -9,13 +9,11 @@ const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minL
 const hex = bytes(32).map((value) => Buffer.from(value).toString("hex"));
 const chunk = fc.nat({ max: limits.blobBytes / limits.swarm.chunkBytes - 1 });
 const item = fc.record({ manifest: hex, actions: fc.array(hex, { maxLength: limits.shareResultsPerManifest }) });
-const tree = fc.record({
-  digest: hex,
-  codec: fc.constantFrom("raw" as const, "directory" as const),
-  bytes: fc.maxSafeNat(),
-  leaseS: fc.nat({ max: 2 ** 32 - 1 }),
-  pinner: hex,
-});
+const kept = { digest: hex, bytes: fc.maxSafeNat(), leaseS: fc.nat({ max: 2 ** 32 - 1 }), pinner: hex };
+const tree = fc.oneof(
+  fc.record({ ...kept, codec: fc.constantFrom("raw" as const, "directory" as const) }),
+  fc.record({ ...kept, codec: fc.constant("result" as const), manifest: hex }),
+);
 const verdict = fc.constantFrom("kept", "refused", "failed", "full", "busy");
 const want = fc.oneof(fc.constant({ kind: "list" } as const), fc.record({ kind: fc.constantFrom("chunk", "cancel"), chunk }));
 const give = fc.oneof(

@@ -16,8 +16,13 @@ export interface KeepItem {
   readonly actions: readonly Digest[];
 }
 
-/** A file or directory that another member is to keep, too. */
-export interface KeepTree extends Root {
+/** A file, a directory or a signed result that another member is to keep, too. */
+export interface KeepTree {
+  /** Of the blob, of the topmost directory, or of the result's action. */
+  readonly digest: Digest;
+  readonly codec: Root["codec"] | "result";
+  /** Of a result, and of nothing else. */
+  readonly manifest?: Digest;
   /** Of all blobs that belong to it, each once. */
   readonly bytes: number;
   /** For so long, s; 0: the speaker does not want it to be kept any more. */
@@ -56,12 +61,13 @@ export function decodeKeepOffer(bytes: Uint8Array): KeepItem[] {
 
 export function encodeKeepTrees(trees: readonly KeepTree[]): Uint8Array {
   return encode(KeepTreeOfferSchema, {
-    trees: trees.map(({ digest, codec, bytes, leaseS, pinner }) => ({
+    trees: trees.map(({ digest, codec, manifest, bytes, leaseS, pinner }) => ({
       root: bytesOf(digest),
       directory: codec === "directory",
       bytes: BigInt(bytes),
       leaseS,
       pinner: bytesOf(pinner),
+      manifest: bytesOf(manifest ?? ""),
     })),
   });
 }
@@ -71,9 +77,11 @@ export function decodeKeepTrees(bytes: Uint8Array): KeepTree[] {
   const { trees } = decodeAny(KeepTreeOfferSchema, bytes, frameBytes);
   if (trees.length === 0) throw invalid("nothing");
   if (new Set(trees.map(({ root }) => hexOf(root, 32))).size < trees.length) throw invalid("twice");
-  return list(trees, itemsPerOffer).map(({ root, directory, bytes: size, leaseS, pinner }) => {
+  return list(trees, itemsPerOffer).map(({ root, directory, bytes: size, leaseS, pinner, manifest }) => {
     if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid("bytes");
-    return { digest: hexOf(root, 32), codec: directory ? "directory" : "raw", bytes: Number(size), leaseS, pinner: hexOf(pinner, 32) };
+    const told = { digest: hexOf(root, 32), bytes: Number(size), leaseS, pinner: hexOf(pinner, 32) };
+    if (manifest.length > 0) return { ...told, codec: "result", manifest: hexOf(manifest, 32) };
+    return { ...told, codec: directory ? "directory" : "raw" };
   });
 }
 

@@ -2,11 +2,11 @@
  * What is pinned survives what empties the cache, and compiles of it still hit.
  */
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { age } from "./harness.ts";
-import { ask, cairn, machine, PATIENT } from "./network-world.ts";
+import { age, type TestNode } from "./harness.ts";
+import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, UNITS } from "./sharing-world.ts";
 
 test("a pinned compile hits after the cache was emptied, over a restart, until it is let go of", PATIENT, async (t) => {
@@ -29,6 +29,55 @@ test("a pinned compile hits after the cache was emptied, over a restart, until i
   const refused = await cairn(node, "pin", join(work, "Makefile"));
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /no result and no blob called/);
+});
+
+const OTHERS = ["desktop", "ci", "attic", "garage"];
+
+test("a pinned compile is held by others, mended from them, and outlives its machine and another holder", {
+  timeout: 600_000,
+}, async (t) => {
+  const laptop = await machine(t, "pins-laptop");
+  await ask(laptop, "init", "--machine", "laptop");
+  const others = new Map<string, TestNode>();
+  for (const name of OTHERS) {
+    const node = await machine(t, `pins-${name}`);
+    await ask(node, "join", await invitation(laptop), "--machine", name);
+    others.set(name, node);
+  }
+  await untilConnected(t, laptop, ...OTHERS);
+  for (const [name, node] of others) await untilConnected(t, node, "laptop", ...OTHERS.filter((other) => other !== name));
+  await age();
+  const work = checkoutOf(laptop, "work");
+  await build(laptop, work);
+  const source = join(work, "src/main.c");
+  await ask(laptop, "pin", source);
+  const pin = async (): Promise<{ readonly root: string; readonly missing: number; readonly copies: number } | undefined> =>
+    ((await ask(laptop, "pins")).pins as { root: string; missing: number; copies: number }[])[0];
+  await until(t, async () => ((await pin())?.copies ?? 0) >= 2);
+  const root = (await pin())?.root;
+  const keeps = (node: TestNode): boolean => node.events("tree-copies.kept").some((event) => event.root === root);
+
+  // What is lost here comes back, though no compiler runs.
+  const blobs = join(laptop.home, "cache/cas");
+  rmSync(blobs, { recursive: true });
+  mkdirSync(blobs);
+  await until(t, async () => (await cairn(laptop, "doctor", "--store", "--json")).code === 0);
+  assert.equal((await pin())?.missing, 0);
+
+  const [holder] = [...others].filter(([, node]) => keeps(node));
+  assert.ok(holder !== undefined);
+  t.diagnostic(`killed: laptop and ${holder[0]}`);
+  for (const node of [laptop, holder[1]]) await node.stopDaemon("SIGKILL");
+  const left = [...others].filter(([name]) => name !== holder[0]);
+  await until(t, () => Promise.resolve(left.every(([, node]) => keeps(node))));
+
+  // It stays where everything else goes.
+  for (const [, node] of left) await ask(node, "gc", "--all");
+  const [last, ...gone] = left;
+  assert.ok(last !== undefined);
+  for (const [, node] of gone) await node.stopDaemon();
+  const counts = await build(last[1], checkoutOf(last[1], "elsewhere"));
+  assert.deepEqual([counts.miss, (counts.hit_daemon ?? 0) + (counts.hit_peer ?? 0)], [UNITS.length - 1, 1], JSON.stringify(counts));
 });
 
 test("the doctor tells of damaged blobs and of pins that are not whole, until both are mended", PATIENT, async (t) => {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file keep.proto.
  */
 export const file_keep: GenFile = /*@__PURE__*/
-  fileDesc("CgprZWVwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIjYKCUtlZXBPZmZlchIpCgVpdGVtcxgBIAMoCzIaLmNhaXJuLm5ldHdvcmsudjEuS2VlcEl0ZW0iLQoIS2VlcEl0ZW0SEAoIbWFuaWZlc3QYASABKAwSDwoHYWN0aW9ucxgCIAMoDCI6Cg1LZWVwVHJlZU9mZmVyEikKBXRyZWVzGAEgAygLMhouY2Fpcm4ubmV0d29yay52MS5LZWVwVHJlZSJbCghLZWVwVHJlZRIMCgRyb290GAEgASgMEhEKCWRpcmVjdG9yeRgCIAEoCBINCgVieXRlcxgDIAEoBBIPCgdsZWFzZV9zGAQgASgNEg4KBnBpbm5lchgFIAEoDCI9CgpLZWVwQW5zd2VyEi8KCHZlcmRpY3RzGAEgAygOMh0uY2Fpcm4ubmV0d29yay52MS5LZWVwVmVyZGljdCqjAQoLS2VlcFZlcmRpY3QSHAoYS0VFUF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFQoRS0VFUF9WRVJESUNUX0tFUFQQARIYChRLRUVQX1ZFUkRJQ1RfUkVGVVNFRBACEhcKE0tFRVBfVkVSRElDVF9GQUlMRUQQAxIVChFLRUVQX1ZFUkRJQ1RfRlVMTBAEEhUKEUtFRVBfVkVSRElDVF9CVVNZEAViBnByb3RvMw");
+  fileDesc("CgprZWVwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIjYKCUtlZXBPZmZlchIpCgVpdGVtcxgBIAMoCzIaLmNhaXJuLm5ldHdvcmsudjEuS2VlcEl0ZW0iLQoIS2VlcEl0ZW0SEAoIbWFuaWZlc3QYASABKAwSDwoHYWN0aW9ucxgCIAMoDCI6Cg1LZWVwVHJlZU9mZmVyEikKBXRyZWVzGAEgAygLMhouY2Fpcm4ubmV0d29yay52MS5LZWVwVHJlZSJtCghLZWVwVHJlZRIMCgRyb290GAEgASgMEhEKCWRpcmVjdG9yeRgCIAEoCBINCgVieXRlcxgDIAEoBBIPCgdsZWFzZV9zGAQgASgNEg4KBnBpbm5lchgFIAEoDBIQCghtYW5pZmVzdBgGIAEoDCI9CgpLZWVwQW5zd2VyEi8KCHZlcmRpY3RzGAEgAygOMh0uY2Fpcm4ubmV0d29yay52MS5LZWVwVmVyZGljdCqjAQoLS2VlcFZlcmRpY3QSHAoYS0VFUF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASFQoRS0VFUF9WRVJESUNUX0tFUFQQARIYChRLRUVQX1ZFUkRJQ1RfUkVGVVNFRBACEhcKE0tFRVBfVkVSRElDVF9GQUlMRUQQAxIVChFLRUVQX1ZFUkRJQ1RfRlVMTBAEEhUKEUtFRVBfVkVSRElDVF9CVVNZEAViBnByb3RvMw");
 
 /**
  * @generated from message cairn.network.v1.KeepOffer
@@ -56,7 +56,7 @@ export const KeepItemSchema: GenMessage<KeepItem> = /*@__PURE__*/
   messageDesc(file_keep, 1);
 
 /**
- * The same for files and directories that somebody has pinned, over streams of their own.
+ * The same for what somebody has pinned, over streams of their own.
  *
  * @generated from message cairn.network.v1.KeepTreeOffer
  */
@@ -110,6 +110,13 @@ export type KeepTree = Message<"cairn.network.v1.KeepTree"> & {
    * @generated from field: bytes pinner = 5;
    */
   pinner: Uint8Array;
+
+  /**
+   * Of a signed result, which the root is the action of; offered over streams of their own.
+   *
+   * @generated from field: bytes manifest = 6;
+   */
+  manifest: Uint8Array;
 };
 
 /**
