@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytes, count, counted, duration, fittedTable, foldedTable, share, table } from "./format.ts";
+import { bytes, count, counted, duration, fittedTable, foldedTable, harmless, share, table } from "./format.ts";
 
 test("sizes", () => {
   const rows: [number, string][] = [
@@ -100,4 +100,15 @@ test("where a terminal is too narrow for a table, each row comes as lines of its
     "  state  unreachable: no address is",
     "         known of it",
   ]);
+});
+
+test("what others say cannot move the cursor, colour a terminal or turn letters around", () => {
+  const rows: readonly (readonly [text: string, shown: string])[] = [
+    ["int größe = 1; // 大", "int größe = 1; // 大"],
+    ["\u001b[31mred\u001b]0;title\u0007", "\\u{1b}[31mred\\u{1b}]0;title\\u{7}"],
+    ["a\tb\rc\nd\u009b2Jx", "a b\\u{d}c\\u{a}d\\u{9b}2Jx"],
+    ["\u202etxet\u2066\u200b\u2028", "\\u{202e}txet\\u{2066}\\u{200b}\\u{2028}"],
+    ["\ud800", "\\u{d800}"],
+  ];
+  for (const [text, shown] of rows) assert.equal(harmless(text), shown);
 });

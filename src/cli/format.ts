@@ -48,6 +48,16 @@ export function share(part: number, whole: number): string {
   return `${percent === 0 || percent === 100 ? percent : percent.toFixed(percent < 9.95 || percent >= 99 ? 1 : 0)} %`;
 }
 
+/**
+ * Text of somebody else's, as it may be shown: what would move the cursor, colour what follows or turn the order of letters around is spelled out.
+ */
+export function harmless(text: string): string {
+  return text.replaceAll(UNSEEN, (one) => (one === "\t" ? " " : `\\u{${one.codePointAt(0)?.toString(16) ?? ""}}`));
+}
+
+/** Controls, marks that have no width or turn the direction of writing, separators of lines, and halves of characters. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
 /** Width on a terminal, styles left out. */
 function width(text: string): number {
   return stripVTControlCharacters(text).length;

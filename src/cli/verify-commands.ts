@@ -6,7 +6,7 @@ import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { follow } from "./follow.ts";
-import { counted, indent, table } from "./format.ts";
+import { counted, harmless, indent, table } from "./format.ts";
 import type { Json } from "./network-ask.ts";
 import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
@@ -34,7 +34,8 @@ async function execute(context: Context, path: string, name: string | undefined,
 function line(progress: unknown): string {
   const [source, members] = [textIn(progress, "source"), numberIn(progress, "members")];
   if (source === "") return "";
-  return `${field(progress, "isCommand") === true ? "running" : "compiling"} ${source} once more, here${members === 0 ? "" : ` and by ${counted(members, "member")}`}`;
+  const what = harmless(source);
+  return `${field(progress, "isCommand") === true ? "running" : "compiling"} ${what} once more, here${members === 0 ? "" : ` and by ${counted(members, "member")}`}`;
 }
 
 /** Whether somebody has executed it now, and whoever did has found the same, and nobody had said otherwise before. */
@@ -56,7 +57,7 @@ function lines(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
     }),
   ];
   return [
-    `${paint.bold(textIn(raw, "source"))}  ${paint.dim(`action ${textIn(raw, "action").slice(0, SHOWN)}…`)}`,
+    `${paint.bold(harmless(textIn(raw, "source")))}  ${paint.dim(`action ${textIn(raw, "action").slice(0, SHOWN)}…`)}`,
     ...indent(table(rows.map(([name = "", value = ""]) => [paint.dim(name), value]))),
     ...differenceLines(field(raw, "here"), "this machine", paint),
     ...members.flatMap((one) => differenceLines(one, textIn(one, "name"), paint)),
@@ -75,13 +76,36 @@ function whoWasAsked(raw: unknown): string[] {
   ];
 }
 
-/** Of a command: where what came of it now parts from what is kept. */
+/** Where what came of it now parts from what is kept. */
 function differenceLines(verdict: unknown, who: string, paint: Paint): string[] {
-  return listIn(verdict, "differences").flatMap((one) => {
-    const [before, after] = [textIn(one, "before"), textIn(one, "after")];
-    const lines = before === "" && after === "" ? [] : [`    ${paint.dim("kept")}  ${before}`, `    ${paint.dim("now")}   ${after}`];
-    return [`  ${paint.dim(`${who}:`)} ${differenceText(one)}`, ...lines];
+  const commands = listIn(verdict, "differences").flatMap((one) => {
+    const text = `  ${paint.dim(`${who}:`)} ${harmless(differenceText(one))}`;
+    return [text, ...sides(one, ["kept", "now"], paint)];
   });
+  const place = field(verdict, "place");
+  if (place === undefined || place === null) return commands;
+  const repeatable = field(verdict, "repeatable");
+  const names = repeatable === undefined ? ["here", "there"] : repeatable === true ? ["kept", "now"] : ["once", "again"];
+  return [...commands, `  ${paint.dim(`${who}:`)} ${harmless(placeText(textIn(verdict, "stage"), place))}`, ...sides(place, names, paint)];
+}
+
+function sides(one: unknown, names: readonly string[], paint: Paint): string[] {
+  const [before, after] = [textIn(one, "before"), textIn(one, "after")];
+  const [first = "", second = ""] = names;
+  const width = Math.max(first.length, second.length);
+  const side = (name: string, text: string): string => `    ${paint.dim(name.padEnd(width))}  ${harmless(text)}`;
+  return before === "" && after === "" ? [] : [side(first, before), side(second, after)];
+}
+
+/** Of a compile: which line, or which bytes of which function. */
+function placeText(stage: string, place: unknown): string {
+  if (field(place, "line") !== undefined) return `${stage}, from line ${numberIn(place, "line")} on`;
+  const [section, symbol] = [textIn(place, "section"), field(place, "symbol")];
+  const within = section === "" ? "" : `, section ${section}`;
+  if (field(place, "offset") === undefined) return `${stage}${within}`;
+  const byte = `from byte ${numberIn(place, "offset")} on`;
+  if (symbol === undefined || symbol === null) return `${stage}${within}, ${byte}`;
+  return `${stage}${within}, ${byte}, which is byte ${numberIn(symbol, "offset")} of ${textIn(symbol, "name")}`;
 }
 
 function differenceText(difference: unknown): string {
@@ -129,7 +153,9 @@ function outcome(verdict: unknown, isCommand: boolean, paint: Paint): string {
   }
   const [reason, detail] = [textIn(verdict, "reason"), textIn(verdict, "detail")];
   if (isCommand && reason === "not_shared") return paint.careful("not executed: it runs no commands for others (work.actions)");
-  return paint.careful(NOT_EXECUTED[reason] ?? `not executed: ${reason.replaceAll("_", " ")}${detail === "" ? "" : `: ${detail}`}`);
+  return paint.careful(
+    NOT_EXECUTED[reason] ?? `not executed: ${reason.replaceAll("_", " ")}${detail === "" ? "" : `: ${harmless(detail)}`}`,
+  );
 }
 
 /** What became of a result that does not come out again. */

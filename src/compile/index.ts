@@ -16,6 +16,7 @@ export { isPreprocessed } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
 export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
+export { type ObjectPlace, objectDifference } from "./object-file.ts";
 export type { PassReason } from "./pass-reasons.ts";
 export { type Places, placesAt, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";

@@ -12,7 +12,7 @@ export interface CompileAction {
   readonly options: readonly string[];
   /** As the compiler is to name it. */
   readonly source: string;
-  readonly mode: "object" | "assembly";
+  readonly mode: CompileMode;
   /** The dependency file that is wanted: what it lists, and the target that it names, as make reads it. */
   readonly dependencies: { readonly headers: "all" | "user"; readonly target: string; readonly phony: boolean } | undefined;
   readonly environment: ReadonlyMap<string, string>;
@@ -24,6 +24,9 @@ export interface CompileAction {
   /** Set where who compiles it is to sign what comes of it. */
   readonly request?: CompileRequest;
 }
+
+/** What is written: preprocessed text is asked for by who wants to know where two compiles part ways. */
+export type CompileMode = "preprocessed" | "assembly" | "object";
 
 /** The request that a compile comes from: by what it says, and what it reads, its result is looked for. */
 export interface CompileRequest {

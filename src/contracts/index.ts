@@ -11,7 +11,7 @@ export type {
   RangeSum,
 } from "./attestation-set.ts";
 export type { BlobSwarm, Fetched, SwarmOrder, WholeBlob } from "./blob-swarm.ts";
-export type { CompileAction, CompileRefusal, CompileRequest } from "./compile-action.ts";
+export type { CompileAction, CompileMode, CompileRefusal, CompileRequest } from "./compile-action.ts";
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Directory } from "./directory.ts";
 export type { Discovery } from "./discovery.ts";

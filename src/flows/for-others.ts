@@ -9,6 +9,7 @@ import { objection } from "../compile/index.ts";
 import type {
   Argument,
   CompileAction,
+  CompileMode,
   CompileRefusal,
   Executor,
   ExecutorAction,
@@ -33,6 +34,7 @@ export type Looked =
 /** What the outputs are called, whatever who asks calls them. */
 const OBJECT = "object";
 const DEPENDENCIES = "dependencies";
+const MODES: Readonly<Record<CompileMode, string>> = { preprocessed: "-E", assembly: "-S", object: "-c" };
 
 export class CompilesForOthers {
   readonly #parts: CompilesForOthersParts;
@@ -65,7 +67,7 @@ export function actionOf(asked: CompileAction, { compiler, toolchain }: Pick<Ins
   return {
     program: compiler,
     // Ours first: an option that took the word after it could take none of them.
-    arguments: [mode === "object" ? "-c" : "-S", "-o", { output: OBJECT }, ...depfile, ...options, source],
+    arguments: [MODES[mode], "-o", { output: OBJECT }, ...depfile, ...options, source],
     // Where the driver finds the assembler.
     environment: new Map([...environment, ["PATH", [...new Set(toolchain.files.map((file) => dirname(file)))].join(":")]]),
     cwd,

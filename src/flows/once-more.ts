@@ -4,15 +4,16 @@
  * Knows: what is run, and what must be equal. Does not know: why somebody wants to know, or who is believed.
  */
 import { digestOf, type Key } from "../base/index.ts";
-import { actionKey, firstToDiffer, type Stage } from "../compile/index.ts";
-import type { CompileAction, Executor, ManifestEntry, StoredResult, WorkerOutcome, Workers } from "../contracts/index.ts";
+import { actionKey, type Stage } from "../compile/index.ts";
+import type { CompileAction, CompileMode, Executor, ManifestEntry, StoredResult, WorkerOutcome, Workers } from "../contracts/index.ts";
 import { outcomeKey } from "../trust/index.ts";
 import { actionOf } from "./for-others.ts";
 import { type Finding, outputsOf, type RunFacts, resultOf } from "./ingest.ts";
 import type { Look } from "./look.ts";
 import { type Parcel, type ParcelParts, pack } from "./parcel.ts";
+import { type Parting, placeOf } from "./partings.ts";
 import { judge } from "./remote-result.ts";
-import type { Understood } from "./request.ts";
+import { hasHeaders, type Understood } from "./request.ts";
 
 export interface OnceMoreParts extends ParcelParts {
   /** For what this machine does itself: its user's own work. */
@@ -66,17 +67,33 @@ export class OnceMore {
     return { kind: "made", outcome: { finding, report, result: resultOf(outputsOf(understood, finding), report) } };
   }
 
-  /** The first stage at which this machine and `member` part ways; undefined where nobody can tell. */
-  async stageOf(understood: Understood, known: ManifestEntry, member: Key, signal: AbortSignal): Promise<Stage | undefined> {
+  /**
+   * The first text on the way to the result at which two machines part ways; undefined where they do at none, or it cannot be had of both.
+   *
+   * @param sides undefined: this machine, also twice
+   */
+  async textParting(
+    understood: Understood,
+    known: ManifestEntry,
+    sides: readonly [Key | undefined, Key | undefined],
+    signal: AbortSignal,
+  ): Promise<Parting | undefined> {
     const packed = await pack(this.#parts, understood, this.#parts.look(understood), known, signal);
-    if (packed.kind === "local" || packed.parcel.action.mode === "assembly") return undefined;
+    if (packed.kind === "local") return undefined;
     const { parcel } = packed;
-    const action: CompileAction = { ...parcel.action, mode: "assembly", dependencies: undefined };
-    const textBy = async (who: Key | undefined): Promise<Buffer | undefined> => {
-      const done = await this.#run(understood, parcel, action, who, signal);
-      return done.kind === "done" && done.exitCode === 0 ? done.outputs[0]?.content : undefined;
-    };
-    return firstToDiffer(["assembly"], async () => [await textBy(undefined), await textBy(member)]);
+    for (const [mode, stage] of textsBefore(understood)) {
+      const action = { ...parcel.action, mode, dependencies: undefined };
+      const texts: Buffer[] = [];
+      for (const side of sides) {
+        const done = await this.#run(understood, parcel, action, side, signal);
+        const text = done.kind === "done" && done.exitCode === 0 ? done.outputs[0]?.content : undefined;
+        if (text !== undefined) texts.push(text);
+      }
+      const [one, other] = texts;
+      const place = one && other && placeOf(one, other);
+      if (place !== undefined) return { stage, place };
+    }
+    return undefined;
   }
 
   async #run(
@@ -105,6 +122,15 @@ export class OnceMore {
         return outcome;
     }
   }
+}
+
+/** The texts that a compile goes through before it writes what it was asked for, in their order. */
+function textsBefore({ invocation }: Understood): (readonly [CompileMode, Stage])[] {
+  const { language, mode } = invocation;
+  return [
+    ...(hasHeaders(invocation) ? [["preprocessed", "preprocessed text"] as const] : []),
+    ...(mode === "object" && !language.startsWith("assembler") ? [["assembly", "assembly"] as const] : []),
+  ];
 }
 
 /** Nobody is asked for a signature: what comes of it is held against others' only. */

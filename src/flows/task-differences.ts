@@ -3,8 +3,8 @@
  *
  * Knows: texts and bytes. Does not know: which of them is right, or what follows.
  */
-import { isUtf8 } from "node:buffer";
 import { mostDifferences } from "./differences.ts";
+import { firstDifference } from "./first-difference.ts";
 import type { Whole } from "./task-outputs.ts";
 import type { TaskDone } from "./task-results.ts";
 
@@ -22,11 +22,6 @@ export interface OutcomeDifference {
 }
 
 const PRINTED: ReadonlySet<string> = new Set(["stdout", "stderr"]);
-/** Of a line. */
-const SHOWN_LENGTH = 120;
-const LINE_END = 10;
-/** Compared at once. */
-const PIECE_BYTES = 65_536;
 
 /** The first of them, what is printed last. None: the very same came of both. */
 export function compareOutcomes(before: TaskDone, after: TaskDone): OutcomeDifference[] {
@@ -62,29 +57,4 @@ function compareOne(path: string, before: Whole | undefined, after: Whole | unde
   const place = firstDifference(before.content, after.content);
   if (place !== undefined) return [{ what: "content", path, ...place }];
   return before.executable === after.executable ? [] : [{ what: "executable", path }];
-}
-
-function firstDifference(before: Uint8Array, after: Uint8Array): Pick<OutcomeDifference, "line" | "byte" | "before" | "after"> | undefined {
-  const [old, now] = [before, after].map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length)) as [Buffer, Buffer];
-  if (old.equals(now)) return undefined;
-  const shorter = Math.min(old.length, now.length);
-  let at = 0;
-  while (at < shorter && old.subarray(at, at + PIECE_BYTES).equals(now.subarray(at, at + PIECE_BYTES))) at += PIECE_BYTES;
-  while (at < shorter && old[at] === now[at]) at++;
-  at = Math.min(at, shorter);
-  if (![old, now].every(isText)) return { byte: at };
-  const begin = at === 0 ? 0 : old.lastIndexOf(LINE_END, at - 1) + 1;
-  let line = 1;
-  for (let end = old.indexOf(LINE_END); end >= 0 && end < begin; end = old.indexOf(LINE_END, end + 1)) line++;
-  return { line, before: lineAt(old, begin), after: lineAt(now, begin) };
-}
-
-function isText(bytes: Buffer): boolean {
-  return isUtf8(bytes) && !bytes.includes(0);
-}
-
-function lineAt(text: Buffer, begin: number): string {
-  const end = text.indexOf(LINE_END, begin);
-  const line = text.toString("utf8", begin, end < 0 ? text.length : end);
-  return line.length > SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH)}…` : line;
 }

@@ -42,13 +42,13 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
   const [signed, settled, forgotten] = [[] as ManifestEntry[], [] as ManifestEntry[], [] as string[]];
   const checked: string[] = [];
   const parts = {
-    once: { execute: () => Promise.resolve(comes.length > 1 ? comes.shift() : comes[0]), stageOf: () => Promise.resolve(undefined) },
+    once: { execute: () => Promise.resolve(comes.length > 1 ? comes.shift() : comes[0]), textParting: () => Promise.resolve(undefined) },
     index: {
       add: () => undefined,
       forget: (action: string) => void forgotten.push(action),
       history: (source: string) => history.get(source),
     },
-    store: { write: (content: Buffer) => Promise.resolve(digestOf(content)) },
+    store: { write: (content: Buffer) => Promise.resolve(digestOf(content)), read: () => Promise.resolve({ kind: "miss" }) },
     sharing: {
       executed: (_: string, entry: ManifestEntry) => void signed.push(entry),
       isOthers: () => false,

@@ -5,11 +5,11 @@
  * Knows: what follows from a second execution. Does not know: who is believed, who must be told: what this node signs is told to all.
  */
 import { type Digest, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Stage } from "../compile/index.ts";
 import type { LocalStore, ManifestEntry, Offer, ResultIndex, Sharing, StoredResult } from "../contracts/index.ts";
 import { keep, tokensOfProject } from "./ingest.ts";
 import { isSameOutcome, type OnceMore, type Outcome } from "./once-more.ts";
 import type { Made } from "./own-compiles.ts";
+import { type Parting, partingOf, type Written, writtenBy, writtenIn } from "./partings.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 import type { Settling } from "./settling.ts";
 import type { SourceFacts } from "./source-facts.ts";
@@ -33,7 +33,7 @@ export interface UnverifiedMarks {
 }
 
 export interface VerifyingParts {
-  readonly once: Pick<OnceMore, "execute" | "stageOf">;
+  readonly once: Pick<OnceMore, "execute" | "textParting">;
   readonly index: Pick<ResultIndex, "add" | "forget" | "history">;
   readonly unverified: UnverifiedMarks;
   readonly store: LocalStore;
@@ -57,8 +57,8 @@ const RECALLED = "recalled";
 /** What came of a second execution, beside what was known. */
 export type Verdict =
   | { readonly kind: "same" }
-  /** @property repeatable whether a third one led to the same as the second; undefined where nobody looked */
-  | { readonly kind: "differs"; readonly repeatable: boolean | undefined; readonly stage: Stage | undefined }
+  /** @property repeatable whether a third one led to the same as the second; undefined where nobody looked; `stage` and `place`: where it is known */
+  | ({ readonly kind: "differs"; readonly repeatable: boolean | undefined } & Partial<Parting>)
   | { readonly kind: "not-executed"; readonly reason: string; readonly detail: string };
 
 /** Answers to `verify` and `challenge`. */
@@ -215,7 +215,8 @@ export class Verifying {
       const understood = await understand(question, signal);
       if (understood === undefined) return false;
       // The record may have been taken back since; whether the files are still the same shows when they are compiled.
-      return (await this.#verify({ understood, entry, result, member }, true, signal)).kind !== "not-executed";
+      const known = { understood, entry, result, member };
+      return (await this.#verify(known, { isOthers: true, isAsked: false }, signal)).kind !== "not-executed";
     } catch (error) {
       signal.throwIfAborted();
       log.event("warn", "verify.failed", { action: entry.action, error: reasonOf(error) });
@@ -235,19 +236,22 @@ export class Verifying {
     const { entry, understood } = known;
     const asked: Verified["members"][number][] = [];
     for (const member of members) asked.push({ member, ...(await this.#ask(known, member, signal)) });
-    const here = await this.#verify(known, isOthers || this.#parts.sharing.isOthers(entry.action), signal);
+    const here = await this.#verify(known, { isOthers: isOthers || this.#parts.sharing.isOthers(entry.action), isAsked: true }, signal);
     return { action: entry.action, source: understood.sourcePath, here, members: asked };
   }
 
-  async #ask({ understood, entry, result }: KnownResult, member: Key, signal: AbortSignal): Promise<Verdict> {
-    const { once } = this.#parts;
-    const theirs = await once.execute(understood, entry, member, signal);
+  async #ask(known: KnownResult, member: Key, signal: AbortSignal): Promise<Verdict> {
+    const { understood, entry, result } = known;
+    const theirs = await this.#parts.once.execute(understood, entry, member, signal);
     if (theirs.kind === "not-executed") return theirs;
     if (isSameOutcome(theirs.outcome.result, result)) return { kind: "same" };
-    return { kind: "differs", repeatable: undefined, stage: await once.stageOf(understood, entry, member, signal) };
+    const written = [await this.#kept(result, signal), writtenBy(theirs.outcome)] as const;
+    return { kind: "differs", repeatable: undefined, ...(await this.#parting(known, written, [undefined, member], signal)) };
   }
 
-  async #verify(known: KnownResult, isOthers: boolean, signal: AbortSignal): Promise<Verdict> {
+  /** @param why `isAsked`: somebody waits for the answer, and wants to know where it differs */
+  async #verify(known: KnownResult, why: { readonly isOthers: boolean; readonly isAsked: boolean }, signal: AbortSignal): Promise<Verdict> {
+    const { isOthers, isAsked } = why;
     const { once, sharing, log, told } = this.#parts;
     const { understood, entry, result, member } = known;
     const facts = { source: understood.sourcePath, action: entry.action };
@@ -267,8 +271,34 @@ export class Verifying {
     told.count({ [repeatable ? "verify_refuted" : "verify_unrepeatable"]: 1 }, "");
     log.event("warn", repeatable ? "verify.refuted" : "verify.unrepeatable", facts);
     if (repeatable) sharing.checked(entry.action, false, member);
+    const kept = isAsked && repeatable ? await this.#kept(result, signal) : undefined;
     if (isOthers) await this.#recall(known, repeatable ? first.outcome : undefined, signal);
-    return { kind: "differs", repeatable, stage: undefined };
+    if (!isAsked) return { kind: "differs", repeatable };
+    const [one, other] = [writtenBy(first.outcome), writtenBy(second.outcome)];
+    const parting = repeatable
+      ? await this.#parting(known, [kept, one], undefined, signal)
+      : await this.#parting(known, [one, other], [undefined, undefined], signal);
+    return { kind: "differs", repeatable, ...parting };
+  }
+
+  async #kept(result: StoredResult, signal: AbortSignal): Promise<Written | undefined> {
+    return writtenIn(result, async (digest) => {
+      const found = await this.#parts.store.read(digest, signal);
+      return found.kind === "hit" ? found.bytes : undefined;
+    });
+  }
+
+  /** @param sides who can be asked for the texts before it; undefined where one of both is not there any more */
+  async #parting(
+    { understood, entry }: KnownResult,
+    [before, after]: readonly [Written | undefined, Written],
+    sides: readonly [Key | undefined, Key | undefined] | undefined,
+    signal: AbortSignal,
+  ): Promise<Parting | undefined> {
+    const last = understood.invocation.mode === "assembly" ? "assembly" : "object";
+    const written = before && partingOf(before, after, last);
+    const isCode = written === undefined || written.stage === last;
+    return (isCode && sides ? await this.#parts.once.textParting(understood, entry, sides, signal) : undefined) ?? written;
   }
 
   #notExecuted({ understood, entry }: KnownResult, why: Extract<Verdict, { kind: "not-executed" }>, signal: AbortSignal): Verdict {

@@ -16,15 +16,18 @@ import { bytesOf, hexOf, type Init, invalid, list } from "./message-fields.ts";
 
 const LIMIT_NAMES = ["cpuMs", "wallMs", "memoryBytes", "processes", "fileBytes", "outputBytes", "printedBytes"] as const;
 const DIGEST_BYTES = 32;
+/** Stands among the options so that workers that do not know of the field refuse it, and make no object in place of the text. */
+const PREPROCESS = "-E";
 const { work } = limits;
 
 export function actionMessage(action: CompileAction, along: ReadonlyMap<Digest, Uint8Array>): Init<typeof WorkActionSchema> {
   const { toolchain, options, source, mode, dependencies, cwd, directories, request } = action;
   return {
     toolchain: bytesOf(toolchain),
-    options: [...options],
+    options: mode === "preprocessed" ? [PREPROCESS, ...options] : [...options],
     source,
     assembly: mode === "assembly",
+    preprocessed: mode === "preprocessed",
     ...(dependencies === undefined
       ? {}
       : { dependencies: { user: dependencies.headers === "user", target: dependencies.target, phony: dependencies.phony } }),
@@ -71,13 +74,15 @@ function commonMessage(
 
 /** @throws {CairnError} frame-invalid */
 export function actionOf(message: WorkActionMessage): { readonly action: CompileAction; readonly along: ReadonlyMap<Digest, Uint8Array> } {
-  const { options, source, assembly, dependencies, cwd, directories, request } = message;
+  const { source, assembly, preprocessed, dependencies, cwd, directories, request } = message;
   const inputs = inputsOf(message);
+  const options = list(message.options, limits.compilerArguments);
+  if (preprocessed && (assembly || options[0] !== PREPROCESS)) throw invalid("preprocessed");
   const action: CompileAction = {
     toolchain: hexOf(message.toolchain, DIGEST_BYTES),
-    options: list(options, limits.compilerArguments),
+    options: preprocessed ? options.slice(1) : options,
     source,
-    mode: assembly ? "assembly" : "object",
+    mode: preprocessed ? "preprocessed" : assembly ? "assembly" : "object",
     dependencies: dependencies && {
       headers: dependencies.user ? "user" : "all",
       target: dependencies.target,

@@ -42,7 +42,7 @@ const action: fc.Arbitrary<CompileAction> = fc.record(
     toolchain: digest,
     options: fc.array(text, { maxLength: 20 }),
     source: text,
-    mode: fc.constantFrom("assembly" as const, "object" as const),
+    mode: fc.constantFrom("preprocessed" as const, "assembly" as const, "object" as const),
     dependencies: maybe(fc.record({ headers: fc.constantFrom("user" as const, "all" as const), target: text, phony: fc.boolean() }, PLAIN)),
     environment: fc.array(fc.tuple(text, text), { maxLength: 5 }).map((variables) => new Map(variables)),
     cwd: text,

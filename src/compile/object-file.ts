@@ -1,0 +1,211 @@
+/**
+ * Where two objects part ways, as a person would say it: in which section, how far into which function or variable.
+ *
+ * Objects may come from anybody, so nothing here believes what they say about themselves, and no program is asked that might.
+ * Knows: ELF (System V ABI, gABI 4.1, chapter 4), as far as sections and symbols go. Does not know: instructions, debugging information.
+ */
+
+export interface ObjectPlace {
+  /** "" where the objects have no sections that can be told apart. */
+  readonly section: string;
+  /** Bytes into the section, or into the file where there is none; undefined where only one of the objects has the section. */
+  readonly offset: number | undefined;
+  /** The function or variable that lies there, and how far into it; as the object names it, which may be anything. */
+  readonly symbol: { readonly name: string; readonly offset: number } | undefined;
+  /** Bytes as hexadecimal digits, or the text that they are; "" where there is nothing. */
+  readonly before: string;
+  readonly after: string;
+}
+
+interface Section {
+  readonly name: string;
+  readonly type: number;
+  /** The section that it speaks of. */
+  readonly link: number;
+  readonly content: Buffer;
+}
+
+interface NamedPlace {
+  readonly name: string;
+  /** By its number. */
+  readonly section: number;
+  readonly start: number;
+  readonly bytes: number;
+}
+
+interface ObjectFile {
+  readonly sections: readonly Section[];
+  /** Functions and variables. */
+  readonly symbols: readonly NamedPlace[];
+}
+
+const NO_BITS = 8;
+const SYMBOLS = 2;
+/** Types of symbols that are of use to people: variables and functions. */
+const NAMED: ReadonlySet<number> = new Set([1, 2]);
+/** Of what differs. */
+const SHOWN_BYTES = 16;
+const SHOWN_TEXT = 60;
+/** Printable characters in a row that are taken for text. */
+const TEXT_LEAST = 6;
+const NAME_LENGTH = 256;
+
+/** @returns undefined where they are the same */
+export function objectDifference(before: Buffer, after: Buffer): ObjectPlace | undefined {
+  if (before.equals(after)) return undefined;
+  const [old, now] = [readObject(before), readObject(after)];
+  return (old && now && sectionDifference(old, now)) ?? placeIn("", before, after);
+}
+
+/** Undefined where all sections are the same, and the objects differ around them. */
+function sectionDifference(before: ObjectFile, after: ObjectFile): ObjectPlace | undefined {
+  const [old, now] = [before, after].map(({ sections }) => byName(sections)) as [
+    ReadonlyMap<string, Section>,
+    ReadonlyMap<string, Section>,
+  ];
+  const different: ObjectPlace[] = [];
+  for (const [key, section] of old) {
+    const other = now.get(key);
+    if (other === undefined) different.push(lone(section, true));
+    else if (!section.content.equals(other.content)) {
+      const place = placeIn(section.name, section.content, other.content);
+      different.push({ ...place, symbol: symbolAt(before, section, place.offset) ?? symbolAt(after, other, place.offset) });
+    }
+  }
+  for (const [key, section] of now) if (!old.has(key)) different.push(lone(section, false));
+  // Tables of names and symbols follow from what else there is.
+  return different.find(({ section }) => !/^\.(?:sym|str|shstr)tab/.test(section)) ?? different[0];
+}
+
+/** Sections of one name, as those of groups are, are told apart by their order. */
+function byName(sections: readonly Section[]): ReadonlyMap<string, Section> {
+  const counts = new Map<string, number>();
+  return new Map(
+    sections.map((section) => {
+      const count = counts.get(section.name) ?? 0;
+      counts.set(section.name, count + 1);
+      return [`${section.name} ${count}`, section];
+    }),
+  );
+}
+
+function lone({ name }: Section, isInFirst: boolean): ObjectPlace {
+  const [there, away] = ["it is there", "it is not"];
+  return { section: name, offset: undefined, symbol: undefined, before: isInFirst ? there : away, after: isInFirst ? away : there };
+}
+
+function placeIn(section: string, before: Buffer, after: Buffer): ObjectPlace & { readonly offset: number } {
+  let offset = 0;
+  while (offset < Math.min(before.length, after.length) && before[offset] === after[offset]) offset++;
+  const texts = [before, after].map((bytes) => textAt(bytes, offset));
+  const shown = texts.every((text) => text !== undefined)
+    ? texts
+    : [before, after].map((bytes) => bytes.toString("hex", offset, offset + SHOWN_BYTES));
+  return { section, offset, symbol: undefined, before: shown[0] ?? "", after: shown[1] ?? "" };
+}
+
+/** The row of printable characters in which that byte lies; undefined where there is none that is long enough. */
+function textAt(bytes: Buffer, at: number): string | undefined {
+  const isPrintable = (place: number): boolean => {
+    const byte = bytes[place] ?? 0;
+    return byte >= 0x20 && byte < 0x7f;
+  };
+  let [begin, end] = [at, at];
+  while (begin > 0 && at - begin < SHOWN_TEXT / 2 && isPrintable(begin - 1)) begin--;
+  while (end < bytes.length && end - begin < SHOWN_TEXT && isPrintable(end)) end++;
+  return end - begin < TEXT_LEAST ? undefined : bytes.toString("latin1", begin, end);
+}
+
+/** How the fields of a file are read: by its class and its order of bytes. @throws {RangeError} outside of it */
+class Fields {
+  readonly is64: boolean;
+  readonly #view: DataView;
+  readonly #isLittle: boolean;
+
+  constructor(bytes: Buffer, is64: boolean, isLittle: boolean) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.is64 = is64;
+    this.#isLittle = isLittle;
+  }
+
+  byte(at: number): number {
+    return this.#view.getUint8(at);
+  }
+
+  half(at: number): number {
+    return this.#view.getUint16(at, this.#isLittle);
+  }
+
+  word(at: number): number {
+    return this.#view.getUint32(at, this.#isLittle);
+  }
+
+  /** An address, an offset or a size. */
+  wide(at64: number, at32: number): number {
+    return this.is64 ? Number(this.#view.getBigUint64(at64, this.#isLittle)) : this.word(at32);
+  }
+}
+
+/** Undefined for what is no object, or says of itself what cannot be. */
+function readObject(bytes: Buffer): ObjectFile | undefined {
+  const [width, order] = [bytes[4], bytes[5]];
+  const isElf = bytes.length >= 52 && bytes.readUInt32BE(0) === 0x7f454c46;
+  if (!isElf || (width !== 1 && width !== 2) || (order !== 1 && order !== 2)) return undefined;
+  try {
+    const fieldsOf = (some: Buffer): Fields => new Fields(some, width === 2, order === 1);
+    const sections = readSections(bytes, fieldsOf(bytes));
+    const table = sections.find(({ type }) => type === SYMBOLS);
+    const names = sections[table?.link ?? -1]?.content ?? Buffer.alloc(0);
+    return { sections, symbols: table === undefined ? [] : readSymbols(fieldsOf(table.content), table.content.length, names) };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // Something lies outside of it.
+    throw error;
+  }
+}
+
+/** @throws {RangeError} */
+function readSections(bytes: Buffer, fields: Fields): Section[] {
+  const { is64 } = fields;
+  const start = fields.wide(0x28, 0x20);
+  const [size, count, names] = (is64 ? [0x3a, 0x3c, 0x3e] : [0x2e, 0x30, 0x32]).map((at) => fields.half(at)) as [number, number, number];
+  const heads = Array.from({ length: count }, (_, i) => headAt(fields, start + i * size));
+  const table = heads[names] ?? { start: 0, bytes: 0 };
+  return heads.map(({ name, type, link, start: from, bytes: length }) => ({
+    name: nameAt(bytes.subarray(table.start, table.start + table.bytes), name),
+    type,
+    link,
+    content: type === NO_BITS ? Buffer.alloc(0) : bytes.subarray(from, from + length),
+  }));
+}
+
+function headAt(fields: Fields, at: number) {
+  const link = fields.word(at + (fields.is64 ? 0x28 : 0x18));
+  const [start, bytes] = [fields.wide(at + 0x18, at + 0x10), fields.wide(at + 0x20, at + 0x14)];
+  return { name: fields.word(at), type: fields.word(at + 4), link, start, bytes };
+}
+
+/** @param length of the table, in bytes @throws {RangeError} */
+function readSymbols(fields: Fields, length: number, names: Buffer): NamedPlace[] {
+  const { is64 } = fields;
+  const size = is64 ? 24 : 16;
+  const symbols: NamedPlace[] = [];
+  for (let at = 0; at + size <= length; at += size) {
+    if (!NAMED.has(fields.byte(at + (is64 ? 4 : 12)) & 0xf)) continue;
+    const section = fields.half(at + (is64 ? 6 : 14));
+    const [start, bytes] = [fields.wide(at + 8, at + 4), fields.wide(at + 16, at + 8)];
+    symbols.push({ name: nameAt(names, fields.word(at)), section, start, bytes });
+  }
+  return symbols;
+}
+
+function nameAt(names: Buffer, at: number): string {
+  const end = names.indexOf(0, at);
+  return names.toString("utf8", at, Math.min(end < 0 ? names.length : end, at + NAME_LENGTH));
+}
+
+/** The function or variable around a place, where the object tells of one. */
+function symbolAt({ sections, symbols }: ObjectFile, section: Section, offset: number): ObjectPlace["symbol"] {
+  const number = sections.indexOf(section);
+  const around = symbols.find((one) => one.section === number && one.start <= offset && offset < one.start + one.bytes);
+  return around && { name: around.name, offset: offset - around.start };
+}
