@@ -77,6 +77,9 @@ export function revokedLines(done: unknown, paint: Paint): string[] {
   const quorum = numberIn(done, "quorum");
   const domains = listIn(done, "domains").filter((one) => typeof one === "string");
   const isDecided = field(done, "decided") === true;
+  const waits = field(done, "waits");
+  if (waits !== undefined && waits !== null)
+    return [`${waitLine({ ...waits, waits: true }, `${name} is put out`, paint)}; it is still a member`];
   const gone = `${paint.good("revoked")}  ${name}; members who are connected have let go of it already`;
   if (quorum === 0) return [gone];
   if (isDecided) return [gone, `decided by the domains ${domains.join(", ")}`];

@@ -83,7 +83,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
   group
     .command("set")
     .description("demand something else from the next epoch on")
-    .argument("<setting>", "sharing, quorum, audit, invitations, toolchains or trial")
+    .argument("<setting>", "sharing, quorum, audit, invitations, toolchains, trial or unanimous")
     .argument("<value>", "as cairn policy shows it, or own: what each machine says itself")
     .option("--json", "as JSON")
     .addHelpText("after", POLICY_HELP)
@@ -183,6 +183,7 @@ Settings
   invitations  1 to 5                             invitations of one member that are open
   toolchains   network, domain, approved          whose toolchains are taken unasked (toolchains.accept)
   trial        on                                 new domains count when others accept them; cannot be taken back
+  unanimous    on                                 of two or three domains all others must accept that a machine of one is put out, and trial; cannot be taken back
 `;
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

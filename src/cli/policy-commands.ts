@@ -71,16 +71,18 @@ function projectLines(project: unknown, paint: Paint): string[] {
 function proposalLines(told: unknown, paint: Paint): string[] {
   return listIn(told, "proposals").map((one) => {
     const rules = Object.entries(field(one, "policy") ?? {}).map(([name, value]) => `${name} ${value}`);
-    const what =
-      textIn(one, "kind") === "domain"
-        ? `the domain ${paint.name(textIn(one, "domain"))} is on trial: its machines count as the first domain's`
-        : `policy ${numberIn(one, "number")} (${rules.join(", ") || "nothing is demanded"}) waits`;
+    const texts: Readonly<Record<string, string>> = {
+      domain: `the domain ${paint.name(textIn(one, "domain"))} is on trial: its machines count as the first domain's`,
+      policy: `policy ${numberIn(one, "number")} (${rules.join(", ") || "nothing is demanded"}) waits`,
+      revoke: `${paint.name(textIn(one, "member"))} (${textIn(one, "domain")}) is to be put out, and is a member until then`,
+    };
+    const what = texts[textIn(one, "kind")] ?? "";
     const accepted = listIn(one, "accepted").filter((name) => typeof name === "string");
     const chair = textIn(one, "chair");
     const enough = `${counted(numberIn(one, "needed"), "domain")}${chair === "" ? "" : `, or ${chair}`}`;
     const own =
       field(one, "mayAccept") === true
-        ? `; this machine may: ${paint.name(`cairn accept ${textIn(one, "domain") || textIn(one, "id").slice(0, 12)}`)}`
+        ? `; this machine may: ${paint.name(`cairn accept ${textIn(one, "member") || textIn(one, "domain") || textIn(one, "id").slice(0, 12)}`)}`
         : "";
     return `${what}; made by ${textIn(one, "by")}, accepted by ${accepted.join(", ") || "none"}; it takes ${enough}${own}`;
   });

@@ -3,8 +3,8 @@
  *
  * Knows: what is worth telling. Does not know: how domains agree.
  */
-import { CairnError, type Key, limits } from "../base/index.ts";
-import type { Members, Membership, State } from "../trust/index.ts";
+import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
+import { type Members, type Membership, neededFor, type Proposal, type State } from "../trust/index.ts";
 import type { Deciding, NetworkAgreement } from "./network-agreement.ts";
 
 /** What came of putting a member out. */
@@ -17,6 +17,8 @@ export interface Revoked {
   readonly domains: readonly string[];
   /** Domains that must agree; 0 where an admin decides. */
   readonly quorum: number;
+  /** Where all other domains have to accept it first: those that have, and how many must. */
+  readonly waits?: { readonly accepted: readonly string[]; readonly needed: number };
 }
 
 export function describeDeciding(membership: Membership, { voices, quorum, ballot }: Deciding): object {
@@ -58,10 +60,12 @@ export async function untilDecided({ members, agreement }: RevokeParts, isOver: 
 export async function revoke(parts: RevokeParts, key: Key): Promise<Revoked> {
   const { members, membership, agreement } = parts;
   const { quorum } = agreement.deciding;
-  // Asked again because the first answer came before the decision.
-  if (!heldBack(membership).includes(key)) {
-    const issued = members.issue({ kind: "revoke", member: key });
-    if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
+  // Asked again because the first answer came before the decision, or because others had asked for it.
+  const asked = heldBack(membership).includes(key) ? "held-back" : proposalOf(membership.intended, key);
+  if (asked !== "held-back") {
+    const issued = members.issue(asked === undefined ? { kind: "revoke", member: key } : { kind: "accept", statement: asked[0] });
+    if (issued.kind === "refused" && !(asked !== undefined && AGAIN.has(issued.why)))
+      throw new CairnError("network-refused", { why: issued.why });
   }
   const isOver = (state: State | undefined): boolean => state?.members.get(key)?.standing !== "active";
   // Where an admin decides, members let go of it before.
@@ -69,5 +73,26 @@ export async function revoke(parts: RevokeParts, key: Key): Promise<Revoked> {
   const decided = isOver(membership.decided);
   const { decidedBy } = membership;
   const domains = decided && decidedBy?.by === "domains" ? decidedBy.domains : [];
-  return { decided, inEffect: isOver(membership.state), domains, quorum };
+  const waiting = decided ? undefined : proposalOf(membership.intended, key);
+  return {
+    decided,
+    inEffect: isOver(membership.state),
+    domains,
+    quorum,
+    ...(waiting && { waits: wordsFor(membership.intended, waiting[1]) }),
+  };
+}
+
+/** Who has no word to add, or has given it, only wants to know how it stands. */
+const AGAIN: ReadonlySet<string> = new Set(["accepted-already", "not-a-speaker"]);
+
+/** That a member be put out, which others have to accept. */
+function proposalOf(state: State | undefined, key: Key): [Digest, Proposal] | undefined {
+  return [...(state?.proposals ?? [])].find(([, { what }]) => what.kind === "revoke" && what.member === key);
+}
+
+function wordsFor(state: State | undefined, { what, accepted }: Proposal): NonNullable<Revoked["waits"]> {
+  if (state === undefined) return { accepted: [], needed: 0 };
+  const domains = [...state.council.speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
+  return { accepted: domains, needed: neededFor(state, what) };
 }

@@ -15,10 +15,11 @@ import {
 } from "../base/index.ts";
 import type { ProjectPolicy } from "../flows/index.ts";
 import {
+  askedFor,
   countedDomain,
   type Members,
   type Membership,
-  neededOf,
+  neededFor,
   type Proposal,
   type State,
   sharingUnder,
@@ -48,6 +49,7 @@ const SETTINGS: readonly Setting[] = [
   { name: "invitations", field: "openInvitations", values: { least: 1, most: limits.openInvitations } },
   { name: "toolchains", field: "toolchains", values: ["network", "domain", "approved"] },
   { name: "trial", field: "hasTrial", values: ["on"] },
+  { name: "unanimous", field: "isUnanimous", values: ["on"] },
 ];
 
 /** What takes a demand back: each machine goes by its own. */
@@ -97,8 +99,9 @@ export function describePolicy(state: State, self: Key, own: OwnPolicy, project:
 }
 
 /** What holds here, and whose word that is. */
-function describeSetting({ name, field }: Setting, { policy: { rules }, hasTrial }: State, own: OwnPolicy, project: ProjectWord): object {
-  const networks = field === "hasTrial" ? (hasTrial ? "on" : undefined) : rules[field];
+function describeSetting({ name, field }: Setting, state: State, own: OwnPolicy, project: ProjectWord): object {
+  const { rules } = state.policy;
+  const networks = field === "hasTrial" || field === "isUnanimous" ? (state[field] ? "on" : undefined) : rules[field];
   const machines = field === "sharing" ? own.sharing : field === "toolchains" ? own.toolchains : undefined;
   const holds =
     field === "sharing" ? sharingUnder(rules, own.sharing) : field === "toolchains" ? toolchainsUnder(rules, own.toolchains) : networks;
@@ -131,17 +134,29 @@ const USUAL: Readonly<Partial<Record<keyof NetworkPolicy, string>>> = {
 
 function describeProposals(state: State, self: Key): object[] {
   const { speakers, chair } = state.council;
+  const hasChair = chair !== undefined && speakers.size < limits.agreement.domainsLeast;
   return [...state.proposals].map(([id, { by, what, accepted }]) => ({
     id,
     kind: what.kind,
-    ...(what.kind === "domain" ? { domain: what.name } : { number: what.number, policy: namedRules(what.policy) }),
+    ...describeWhat(state, what),
     by: nameOf(state, by),
     accepted: acceptedBy(state, accepted),
-    needed: neededOf(state.council),
-    chair: chair === undefined || speakers.size >= limits.agreement.domainsLeast ? null : nameOf(state, chair),
+    needed: neededFor(state, what),
+    chair: hasChair && what.kind !== "revoke" ? nameOf(state, chair) : null,
     speakers: [...speakers].map(([domain, key]) => ({ domain, member: nameOf(state, key) })),
-    mayAccept: [...speakers.values()].includes(self) && !accepted.has(self),
+    mayAccept: askedFor(state, what).includes(self) && !accepted.has(self),
   }));
+}
+
+function describeWhat(state: State, what: Proposal["what"]): object {
+  switch (what.kind) {
+    case "domain":
+      return { domain: what.name };
+    case "policy":
+      return { number: what.number, policy: namedRules(what.policy) };
+    case "revoke":
+      return { member: nameOf(state, what.member), domain: countedDomain(state, what.member) };
+  }
 }
 
 /**
@@ -166,7 +181,8 @@ export async function changePolicy(parts: PolicyParts, name: string, text: strin
  */
 export async function accept(parts: PolicyParts, text: string): Promise<Proposed & { readonly what: string }> {
   const { members, membership } = parts;
-  const matching = [...(membership.intended?.proposals ?? [])].filter(([id, proposal]) => isCalled(id, proposal, text));
+  const { intended } = membership;
+  const matching = [...(intended?.proposals ?? [])].filter(([id, proposal]) => intended && isCalled(intended, id, proposal, text));
   const [found, ...others] = matching;
   if (found === undefined || others.length > 0)
     throw new CairnError("not-found", {
@@ -177,14 +193,29 @@ export async function accept(parts: PolicyParts, text: string): Promise<Proposed
     });
   const [id, { what }] = found;
   issue(members, { kind: "accept", statement: id });
-  const done = await outcome(parts, id, (state) =>
-    what.kind === "domain" ? (state.domains.get(what.name)?.hasVoice === true ? "in-effect" : "open") : fateOf(id, what.number)(state),
-  );
-  return { what: what.kind === "domain" ? `domain ${what.name}` : `policy ${what.number}`, ...done };
+  const done = await outcome(parts, id, fateOfProposal(id, what));
+  return { what: called(membership.state, what), ...done };
 }
 
-function isCalled(id: Digest, { what }: Proposal, text: string): boolean {
+function fateOfProposal(id: Digest, what: Proposal["what"]): (state: State) => Fate {
+  switch (what.kind) {
+    case "domain":
+      return (state) => (state.domains.get(what.name)?.hasVoice === true ? "in-effect" : "open");
+    case "policy":
+      return fateOf(id, what.number);
+    case "revoke":
+      return (state) => (state.members.get(what.member)?.standing === "active" ? "open" : "in-effect");
+  }
+}
+
+function called(state: State | undefined, what: Proposal["what"]): string {
+  if (what.kind === "revoke") return `that ${state === undefined ? "it" : nameOf(state, what.member)} is put out`;
+  return what.kind === "domain" ? `domain ${what.name}` : `policy ${what.number}`;
+}
+
+function isCalled(state: State, id: Digest, { what }: Proposal, text: string): boolean {
   if (text.length >= ID_DIGITS && id.startsWith(text.toLowerCase())) return true;
+  if (what.kind === "revoke") return nameOf(state, what.member) === text;
   return what.kind === "domain" ? what.name === text : text === "policy";
 }
 
@@ -221,7 +252,7 @@ async function outcome(parts: PolicyParts, id: Digest, fate: (state: State) => F
     inEffect: became === "in-effect",
     waits: waiting !== undefined,
     accepted: intended === undefined || waiting === undefined ? [] : acceptedBy(intended, waiting.accepted),
-    needed: intended === undefined ? 0 : neededOf(intended.council),
+    needed: intended === undefined ? 0 : neededFor(intended, waiting?.what),
   };
 }
 
@@ -243,7 +274,7 @@ function withSetting(rules: NetworkPolicy, name: string, text: string): NetworkP
   const { values } = setting;
   if (!("least" in values)) {
     if (!values.includes(text)) throw unfit(name, text, [...values, OWN].join(", "));
-    return { ...others, [setting.field]: setting.field === "hasTrial" ? true : text };
+    return { ...others, [setting.field]: text === "on" ? true : text };
   }
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= values.least && value <= values.most))
@@ -289,15 +320,15 @@ export function policyLines(
         : tier === own.sharing
           ? `this machine's own; the network wants ${rules.sharing}`
           : `the network's; this machine's own is ${own.sharing}`;
-  const more = Object.entries(namedRules({ ...rules })).filter(([name]) => name !== "sharing" && name !== "trial");
+  const more = Object.entries(namedRules({ ...rules })).filter(([name]) => !["sharing", "trial", "unanimous"].includes(name));
   const demands = more.map(([name, value]) => `${name} ${value}`).join(", ");
   const holds = `sharing ${tier} (${why})${demands === "" ? "" : `; the network wants ${demands}`}${number === 0 ? "" : `; policy ${number}`}`;
   const waits = [...state.proposals.values()]
-    .filter(({ accepted }) => [...state.council.speakers.values()].includes(self) && !accepted.has(self))
-    .map(({ by, what }) =>
-      what.kind === "domain"
-        ? `the domain ${what.name}, made by ${nameOf(state, by)} (${countedDomain(state, by)})`
-        : `policy ${what.number} of ${nameOf(state, by)}`,
-    );
+    .filter(({ accepted, what }) => askedFor(state, what).includes(self) && !accepted.has(self))
+    .map(({ by, what }) => {
+      const who = `${nameOf(state, by)} (${countedDomain(state, by)})`;
+      if (what.kind === "revoke") return `${called(state, what)}, as ${who} wants`;
+      return what.kind === "domain" ? `the domain ${what.name}, made by ${who}` : `policy ${what.number} of ${nameOf(state, by)}`;
+    });
   return { holds, waits };
 }

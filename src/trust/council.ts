@@ -43,6 +43,21 @@ export function areEnough({ speakers, chair }: Council, accepted: ReadonlySet<Ke
   return given >= neededOf({ speakers, chair }) || (isSmall({ speakers }) && chair !== undefined && accepted.has(chair));
 }
 
+/**
+ * Whether all domains but that one agree that a machine of it is put out, where they are so few that none of them may be outvoted; in larger
+ * networks an admin's word is enough, and the domains decide when. The first domain's word is the chair's: a junior that has put out its seniors
+ * has none.
+ */
+export function agreeAgainst(council: Council, genesisDomain: string, accused: string, accepted: ReadonlySet<Key>): boolean {
+  if (!isSmall(council)) return true;
+  return jurors(council, genesisDomain, accused).every((key) => key !== undefined && accepted.has(key));
+}
+
+/** Whose word that takes; undefined for that of a domain that has nobody to give it. */
+export function jurors({ speakers, chair }: Council, genesisDomain: string, accused: string): readonly (Key | undefined)[] {
+  return [...speakers].filter(([domain]) => domain !== accused).map(([domain, key]) => (domain === genesisDomain ? chair : key));
+}
+
 /** How many domains must accept, where the chair's word alone is not enough: one of them is honest. */
 export function neededOf({ speakers }: Council): number {
   return Math.max(2, faultyMost(speakers.size) + 1);

@@ -19,7 +19,6 @@ export {
   writeHead,
 } from "./checkpoints.ts";
 export { CompactRange } from "./compact-range.ts";
-export { neededOf } from "./council.ts";
 export { type Attested, type EnvelopeRead, type NotAttested, type Received, readEnvelope } from "./envelope.ts";
 export { epochRule } from "./epoch-rule.ts";
 export { type Convicted, type EvidenceCodec, type EvidenceRead, evidenceOf, type NoEvidence, readEvidence } from "./evidence.ts";
@@ -52,11 +51,13 @@ export { commit, type FalseOpening, Round } from "./rounds.ts";
 export { attestationEnvelope, type Envelope, envelopeOf, sealed } from "./sealed.ts";
 export {
   admins,
+  askedFor,
   countedDomain,
   countsFor,
   type Invitation,
   isAdmin,
   type Member,
+  neededFor,
   type Proposal,
   type Refusal,
   type State,

@@ -18,6 +18,7 @@ const policies: fc.Arbitrary<NetworkPolicy> = fc.record(
     openInvitations: fc.integer({ min: 1, max: 5 }),
     toolchains: fc.constantFrom(...TOOLCHAINS),
     hasTrial: fc.constant(true),
+    isUnanimous: fc.constant(true),
   },
   { requiredKeys: [], noNullPrototype: true },
 );

@@ -57,6 +57,7 @@ export function isLaxer(next: NetworkPolicy, before: NetworkPolicy): boolean {
     -(rules.auditOneOf ?? Number.POSITIVE_INFINITY),
     -(rules.openInvitations ?? Number.POSITIVE_INFINITY),
     Number(rules.hasTrial === true),
+    Number(rules.isUnanimous === true),
   ];
   const held = places(before);
   return places(next).some((place, at) => place < (held[at] ?? 0));

@@ -5,7 +5,7 @@
  * Does not know: in which order operations are applied; see membership.ts.
  */
 import { type Digest, type JoinRequest, type Key, limits, type NetworkPolicy, type Operation, type Statement } from "../base/index.ts";
-import { areEnough, type Council, councilOf } from "./council.ts";
+import { agreeAgainst, areEnough, type Council, councilOf, jurors, neededOf } from "./council.ts";
 import { invitationsUnder, isLaxer, NO_RULING, type Ruling } from "./policy.ts";
 import type { Checked } from "./statements.ts";
 
@@ -56,7 +56,8 @@ export interface Proposal {
   readonly by: Key;
   readonly what:
     | { readonly kind: "domain"; readonly name: string }
-    | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy };
+    | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy }
+    | { readonly kind: "revoke"; readonly member: Key };
   /** Peer keys of those who speak for a domain and have. */
   readonly accepted: ReadonlySet<Key>;
 }
@@ -84,6 +85,8 @@ export interface State {
   policy: Ruling;
   /** Whether new domains are on trial until others accept them. */
   hasTrial: boolean;
+  /** Whether two or three domains put out a machine of one of them only together. */
+  isUnanimous: boolean;
   /** As the newest epoch has it. */
   readonly council: Council;
 }
@@ -151,6 +154,7 @@ export function stateOf(genesis: Checked): State | undefined {
     proposals: new Map(),
     policy: NO_RULING,
     hasTrial,
+    isUnanimous: false,
     council: councilOf(members, domain, () => true),
   };
 }
@@ -250,7 +254,7 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
     case "admit":
       return applyAdmit(state, statement, what.request, origin);
     case "revoke":
-      return applyRevoke(state, statement.author, what.member);
+      return applyRevoke(state, statement.author, what.member, origin);
     case "leave":
       end(state, statement.author, "left", undefined);
       return undefined;
@@ -305,17 +309,34 @@ function applyAccept(state: State, author: Key, statement: Digest, epoch: number
 function propose(state: State, id: Digest, by: Key, what: Proposal["what"]): Refusal | undefined {
   const own = [...state.proposals.values()].filter((one) => one.by === by).length;
   // Of who may give it no word is asked for; nothing of theirs stays here.
-  if (own >= limits.proposals && !areEnough(state.council, new Set([by]))) return "too-many-proposals";
+  if (own >= limits.proposals && !isAccepted(state, what, new Set([by]))) return "too-many-proposals";
   state.proposals.set(id, { by, what, accepted: new Set([by]) });
   return undefined;
+}
+
+function isAccepted(state: State, what: Proposal["what"], accepted: ReadonlySet<Key>): boolean {
+  if (what.kind !== "revoke") return areEnough(state.council, accepted);
+  return agreeAgainst(state.council, state.genesisDomain, countedDomain(state, what.member), accepted);
+}
+
+/** How many domains must accept something; undefined: a domain, or a policy. */
+export function neededFor(state: State, what: Proposal["what"] | undefined): number {
+  return what?.kind === "revoke" ? askedFor(state, what).length : neededOf(state.council);
+}
+
+/** Whose word about it counts. */
+export function askedFor(state: State, what: Proposal["what"]): readonly (Key | undefined)[] {
+  if (what.kind !== "revoke") return [...state.council.speakers.values()];
+  return jurors(state.council, state.genesisDomain, countedDomain(state, what.member));
 }
 
 /** What enough have accepted takes effect. */
 function settle(state: State, id: Digest, epoch: number | undefined): void {
   const proposal = state.proposals.get(id);
-  if (proposal === undefined || !isActive(state, proposal.by) || !areEnough(state.council, proposal.accepted)) return;
+  if (proposal === undefined || !isActive(state, proposal.by) || !isAccepted(state, proposal.what, proposal.accepted)) return;
   state.proposals.delete(id);
   const { by, what } = proposal;
+  if (what.kind === "revoke") return end(state, what.member, "revoked", by);
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
   if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });
@@ -323,7 +344,9 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
 
 function rule(state: State, ruling: Ruling): void {
   state.policy = ruling;
-  state.hasTrial ||= ruling.rules.hasTrial === true;
+  state.isUnanimous ||= ruling.rules.isUnanimous === true;
+  // Whoever could make domains with a voice would have four of them, where nobody is asked any more.
+  state.hasTrial ||= state.isUnanimous || ruling.rules.hasTrial === true;
   // What was proposed in the place of the policy before is about something else now.
   for (const [id, { what }] of state.proposals) if (what.kind === "policy") state.proposals.delete(id);
 }
@@ -385,20 +408,29 @@ function applyAdmit(state: State, statement: Statement, request: JoinRequest, or
   return undefined;
 }
 
-function applyRevoke(state: State, author: Key, target: Key): Refusal | undefined {
+function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Origin): Refusal | undefined {
   const member = state.members.get(target);
   if (member === undefined) return "member-unknown";
   if (member.standing !== "active") return "member-gone";
   if (!isAdmin(state, author) && state.members.get(author)?.domain !== member.domain) return "member-foreign";
-  end(state, target, "revoked", author);
-  return undefined;
+  // A domain's own machines are its own affair; one on trial is still the first's.
+  if (!state.isUnanimous || countedDomain(state, author) === countedDomain(state, target)) {
+    end(state, target, "revoked", author);
+    return undefined;
+  }
+  const refusal = propose(state, id, author, { kind: "revoke", member: target });
+  if (refusal === undefined) settle(state, id, epoch);
+  return refusal;
 }
 
 function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined): void {
   const member = state.members.get(key);
   if (member === undefined) return;
   state.members.set(key, { ...member, standing, endedBy });
-  for (const [id, { by, what }] of state.proposals) if (by === key && what.kind === "policy") state.proposals.delete(id);
+  for (const [id, { by, what }] of state.proposals) {
+    const isMoot = what.kind === "revoke" ? what.member === key || by === key : what.kind === "policy" && by === key;
+    if (isMoot) state.proposals.delete(id);
+  }
 }
 
 function isOpen(invitation: Invitation | undefined, atMs: number): boolean {

@@ -205,7 +205,7 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
 }
 
 function policyMessage(number: number, policy: NetworkPolicy): Init<typeof PolicySchema> {
-  const { sharing, quorum, auditOneOf, openInvitations, toolchains, hasTrial } = policy;
+  const { sharing, quorum, auditOneOf, openInvitations, toolchains, hasTrial, isUnanimous } = policy;
   return {
     number,
     sharing: 1 + (sharing === undefined ? -1 : SHARING.indexOf(sharing)),
@@ -214,12 +214,13 @@ function policyMessage(number: number, policy: NetworkPolicy): Init<typeof Polic
     openInvitations: openInvitations ?? 0,
     toolchains: 1 + (toolchains === undefined ? -1 : TOOLCHAINS.indexOf(toolchains)),
     trial: hasTrial === true,
+    unanimous: isUnanimous === true,
   };
 }
 
 /** @throws {CairnError} frame-invalid */
 function policyOf(message: PolicyMessage): { readonly number: number; readonly policy: NetworkPolicy } {
-  const { number, quorum, auditOneOf, openInvitations, trial } = message;
+  const { number, quorum, auditOneOf, openInvitations, trial, unanimous } = message;
   const { quorumMost, auditMost } = limits.policy;
   const sharing = SHARING[message.sharing - 1];
   const toolchains = TOOLCHAINS[message.toolchains - 1];
@@ -233,6 +234,7 @@ function policyOf(message: PolicyMessage): { readonly number: number; readonly p
     ...(openInvitations > 0 && { openInvitations }),
     ...(toolchains && { toolchains }),
     ...(trial && { hasTrial: true }),
+    ...(unanimous && { isUnanimous: true }),
   };
   return { number, policy };
 }

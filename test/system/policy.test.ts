@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { age, type TestNode } from "./harness.ts";
-import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, machine, members, PATIENT, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, UNITS, untilOffered } from "./sharing-world.ts";
 
 interface Told {
@@ -84,3 +84,29 @@ test(
     for (const node of nodes) await until(t, async () => (await policyOf(node)).proposals.length === 0);
   },
 );
+
+test("three domains that want it so put out a machine of one of them together", PATIENT, async (t) => {
+  const nodes = await Promise.all(["home", "partner", "third"].map((name) => machine(t, `together-${name}`)));
+  const [home, partner, third] = nodes as [TestNode, TestNode, TestNode];
+  await ask(home, "init", "--domain", "home", "--machine", "home");
+  await ask(partner, "join", await invitation(home, "--domain", "partner"), "--machine", "partner");
+  await ask(third, "join", await invitation(home, "--domain", "third"), "--machine", "third");
+  await untilConnected(t, home, "partner", "third");
+  assert.equal((await ask(home, "policy", "set", "unanimous", "on")).inEffect, true);
+  await untilHeld(t, nodes, "unanimous", "on", "decided");
+
+  const standing = async (node: TestNode): Promise<string | undefined> =>
+    (await members(node)).find(({ name }) => name === "partner")?.standing;
+  const asked = await cairn(home, "revoke", "partner");
+  assert.match(asked.stdout, /waits +1 of 2 domains accept it \(home\); .*it is still a member/);
+  const again = await ask(home, "revoke", "partner");
+  assert.deepEqual([again.decided, again.inEffect, again.waits], [false, false, { accepted: ["home"], needed: 2 }]);
+  assert.equal(await standing(home), "active");
+
+  const mayAccept = async (node: TestNode): Promise<readonly boolean[]> => (await policyOf(node)).proposals.map((one) => one.mayAccept);
+  await until(t, async () => (await mayAccept(third)).includes(true) && (await mayAccept(partner)).includes(false));
+  const waiting = await cairn(third, "accept");
+  assert.match(waiting.stdout, /partner \(partner\) is to be put out, and is a member until then; .*cairn accept partner/);
+  await ask(third, "accept", "partner");
+  for (const node of [home, third]) await until(t, async () => (await standing(node)) === "revoked");
+});

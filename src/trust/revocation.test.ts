@@ -1,0 +1,211 @@
+/**
+ * Who puts out whom in networks of one to four domains: at once, by an epoch, or not before others agree; as a table.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Digest, Operation } from "../base/index.ts";
+import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret } from "./membership.fixture.ts";
+import type { Membership } from "./membership.ts";
+import { neededFor } from "./state.ts";
+import { requestToJoin } from "./statements.ts";
+
+/** The first domain's founder and a junior admin; of each other domain its first machine and a second one. */
+type Name = "founder" | "junior" | "b" | "b2" | "c" | "c2" | "d" | "d2";
+
+interface World {
+  readonly network: Membership;
+  readonly machines: Readonly<Record<Name, Machine>>;
+  readonly all: readonly Machine[];
+}
+
+const NAMES: readonly Name[] = ["founder", "junior", "b", "b2", "c", "c2", "d", "d2"];
+
+/** Every domain has a voice, and all of it is in epochs. */
+function worldOf(domains: number, isUnanimous: boolean): World {
+  const machines = Object.fromEntries(NAMES.map((name, at) => [name, machine(at + 1, name)])) as Record<Name, Machine>;
+  const { founder, junior } = machines;
+  const network = found(founder, "home", { hasTrial: true });
+  const all = [founder];
+  let number = 1;
+  const join = (host: Machine, guest: Machine, domain?: string): void => {
+    admit(network, host, guest, number++, domain);
+    agree(network, all);
+    all.push(guest);
+  };
+  join(founder, junior);
+  if (isUnanimous)
+    assert.equal(network.issue(founder.keys, { kind: "policy", number: 1, policy: { isUnanimous: true } }, START).kind, "issued");
+  for (const name of (["b", "c", "d"] as const).slice(0, domains - 1)) {
+    network.issue(founder.keys, { kind: "domain", name }, START);
+    join(founder, machines[name], name);
+    join(machines[name], machines[`${name}2`]);
+  }
+  agree(network, all);
+  assert.equal(network.decided?.council.speakers.size, domains);
+  assert.equal(network.decided.isUnanimous, isUnanimous);
+  return { network, machines, all };
+}
+
+function issued(network: Membership, by: Machine, what: Operation): Digest {
+  const done = network.issue(by.keys, what, START);
+  return done.kind === "issued" ? done.checked.id : assert.fail(done.why);
+}
+
+function isOut({ network, machines }: World, who: Name): boolean {
+  return network.decided?.members.get(machines[who].keys.publicKey)?.standing === "revoked";
+}
+
+type Outcome = "at once" | "by an epoch" | "when others agree" | "never";
+
+/** @property needs whose word beside the author's it takes where others must agree */
+interface Row {
+  readonly domains: number;
+  readonly isUnanimous: boolean;
+  readonly by: Name;
+  readonly who: Name;
+  readonly outcome: Outcome;
+  readonly needs?: readonly Name[];
+}
+
+const row = (domains: number, isUnanimous: boolean, by: Name, who: Name, outcome: Outcome, ...needs: Name[]): Row => {
+  return { domains, isUnanimous, by, who, outcome, needs };
+};
+
+const rows: readonly Row[] = [
+  // One domain: any of its machines, as ever.
+  row(1, true, "founder", "junior", "at once"),
+  row(1, true, "junior", "founder", "at once"),
+  // A domain's own machines are its own affair, however many domains there are.
+  ...[2, 3, 4].flatMap((domains) => [row(domains, true, "founder", "junior", "at once"), row(domains, true, "b", "b2", "at once")]),
+  // Two: the other domain's word is that of who speaks for it.
+  row(2, true, "founder", "b2", "at once"),
+  row(2, true, "junior", "b2", "when others agree", "founder"),
+  row(2, true, "junior", "b", "when others agree", "founder"),
+  // Three: the third one's, too.
+  row(3, true, "founder", "b2", "when others agree", "c"),
+  row(3, true, "founder", "c", "when others agree", "b"),
+  row(3, true, "junior", "b", "when others agree", "founder", "c"),
+  // Four: domains decide when, and not whether.
+  row(4, true, "founder", "b2", "by an epoch"),
+  row(4, true, "junior", "b2", "by an epoch"),
+  // Networks that have not chosen it.
+  row(2, false, "junior", "b", "at once"),
+  row(3, false, "junior", "b", "at once"),
+  row(4, false, "junior", "b", "by an epoch"),
+  // Who is not of the first domain puts out nobody else's, together or not.
+  ...[2, 3, 4].map((domains) => row(domains, true, "b", "junior", "never")),
+  row(3, true, "b", "c", "never"),
+];
+
+for (const one of rows) {
+  const { domains, isUnanimous, by, who, outcome, needs = [] } = one;
+  const how = `${outcome}${needs.length > 0 ? ` (${needs.join(", ")})` : ""}`;
+  test(`${domains} domains${isUnanimous ? ", unanimous" : ""}: ${by} puts out ${who}: ${how}`, () => {
+    const world = worldOf(domains, isUnanimous);
+    const { network, machines, all } = world;
+    const isProvisionallyOut = (): boolean => network.state?.members.get(machines[who].keys.publicKey)?.standing === "revoked";
+    const revoke = { kind: "revoke", member: machines[who].keys.publicKey } as const;
+    if (outcome === "never") {
+      assert.deepEqual(network.issue(machines[by].keys, revoke, START), { kind: "refused", why: "member-foreign" });
+      return;
+    }
+    const id = issued(network, machines[by], revoke);
+    assert.equal(isProvisionallyOut(), outcome === "at once");
+    agree(network, all);
+    for (const word of needs) {
+      assert.ok(!isOut(world, who), `not before ${word} agrees`);
+      const waiting = network.decided?.proposals.get(id);
+      assert.ok(network.decided && waiting);
+      // The founder's own word is one of those that it takes, a junior's is not.
+      assert.equal(neededFor(network.decided, waiting.what), needs.length + (by === "founder" ? 1 : 0));
+      issued(network, machines[word], { kind: "accept", statement: id });
+      agree(network, all);
+    }
+    assert.ok(isOut(world, who));
+    assert.deepEqual(copyOf(network).decided, network.decided);
+  });
+}
+
+test("whose machine is to be put out has no word about it, nor has a machine that does not speak for its domain", () => {
+  const world = worldOf(3, true);
+  const { network, machines, all } = world;
+  const id = issued(network, machines.junior, { kind: "revoke", member: machines.b2.keys.publicKey });
+  agree(network, all);
+  for (const name of ["junior", "c2"] as const)
+    assert.deepEqual(network.issue(machines[name].keys, { kind: "accept", statement: id }, START), {
+      kind: "refused",
+      why: "not-a-speaker",
+    });
+  issued(network, machines.b, { kind: "accept", statement: id });
+  issued(network, machines.c, { kind: "accept", statement: id });
+  agree(network, all);
+  assert.ok(!isOut(world, "b2"), "the chair has said nothing");
+});
+
+test("a junior that has put out its seniors has no word against other domains", () => {
+  const world = worldOf(3, true);
+  const { network, machines, all } = world;
+  issued(network, machines.junior, { kind: "revoke", member: machines.founder.keys.publicKey });
+  const rest = all.filter((one) => one !== machines.founder);
+  agree(network, rest);
+  assert.ok(isOut(world, "founder"));
+  const id = issued(network, machines.junior, { kind: "revoke", member: machines.b.keys.publicKey });
+  agree(network, rest);
+  issued(network, machines.c, { kind: "accept", statement: id });
+  agree(network, rest);
+  assert.ok(!isOut(world, "b") && network.decided?.proposals.has(id) === true);
+});
+
+test("any member's invitation into its own domain counts at once, in however few domains", () => {
+  for (const domains of [2, 3, 4]) {
+    const { network } = worldOf(domains, true);
+    const [b, guest] = [machine(3, "b"), machine(50, "guest")];
+    const request = requestToJoin(codec, guest.keys, guest.identity, { network: network.network, secret: secret(99) });
+    issued(network, b, { kind: "invite", key: request.invitation, domain: "b", expiresAtMs: START + HOUR });
+    issued(network, b, { kind: "admit", request });
+    assert.equal(network.state?.members.get(guest.keys.publicKey)?.standing, "active");
+  }
+});
+
+test("it is never taken back, and domains are on trial with it", () => {
+  const founder = machine(1);
+  const network = found(founder);
+  issued(network, founder, { kind: "policy", number: 1, policy: { isUnanimous: true } });
+  agree(network, [founder]);
+  issued(network, founder, { kind: "policy", number: 2, policy: { quorum: 2 } });
+  agree(network, [founder]);
+  const { isUnanimous, hasTrial, policy } = network.decided ?? assert.fail("it is founded");
+  assert.deepEqual([isUnanimous, hasTrial, policy.number], [true, true, 2]);
+});
+
+test("a stolen key of a junior admin puts out nobody of another domain, whatever it signs", () => {
+  type Step =
+    | { readonly kind: "revoke"; readonly who: Name }
+    | { readonly kind: "domain"; readonly name: string }
+    | { readonly kind: "accept" };
+  const steps: fc.Arbitrary<Step> = fc.oneof(
+    fc.record({ kind: fc.constant("revoke" as const), who: fc.constantFrom(...NAMES) }),
+    fc.record({ kind: fc.constant("domain" as const), name: fc.constantFrom("x", "y", "z") }),
+    fc.constant({ kind: "accept" as const }),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(2, 3), fc.array(steps, { maxLength: 8 }), (domains, plan) => {
+      const world = worldOf(domains, true);
+      const { network, machines } = world;
+      const { keys } = machines.junior;
+      for (const step of plan) {
+        const what: Operation[] =
+          step.kind === "revoke"
+            ? [{ kind: "revoke", member: machines[step.who].keys.publicKey }]
+            : step.kind === "domain"
+              ? [{ kind: "domain", name: step.name }]
+              : [...(network.intended?.proposals.keys() ?? [])].map((statement) => ({ kind: "accept", statement }));
+        for (const one of what) network.issue(keys, one, START);
+        network.decide(keys, START);
+      }
+      for (const name of ["b", "b2", "c", "c2"] as const) assert.ok(!isOut(world, name), name);
+    }),
+    { numRuns: 60 },
+  );
+});
