@@ -77,11 +77,23 @@ function lines(one: unknown, paint: Paint): string[] {
 }
 
 function executedRows(one: unknown): string[][] {
+  const madeOf = listIn(one, "madeOf");
+  if (madeOf.length > 0) return [executedOn(one), ...actionRows(madeOf)];
   return [
-    ["executed", `${textIn(one, "startedAt")}, in ${duration(numberIn(one, "tookMs"))}`],
+    executedOn(one),
     ["compiler", `${textIn(one, "toolchain").slice(0, SHOWN)}…, by its content`],
     ["covers", `${counted(numberIn(one, "inputs"), "file")} read, ${counted(numberIn(one, "absent"), "path")} that must not exist`],
   ];
+}
+
+function executedOn(one: unknown): string[] {
+  return ["executed", `${textIn(one, "startedAt")}, in ${duration(numberIn(one, "tookMs"))}`];
+}
+
+/** An action of a build tool: of its compiler nothing is known but that it is among its inputs, or installed. */
+function actionRows(madeOf: readonly unknown[]): string[][] {
+  const rows = madeOf.map((part, at) => [at === 0 ? "made of" : "", `${textIn(part, "name")}  ${textIn(part, "digest").slice(0, SHOWN)}…`]);
+  return [["what", "an action of a build tool, in a sandbox"], ...rows];
 }
 
 function receivedRows(one: unknown): string[][] {

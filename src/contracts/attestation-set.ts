@@ -2,7 +2,7 @@
  * The set of attestations: who says to have executed what, of all members. It only grows, but for its bounds; merging two copies is set union.
  */
 import type { AttestationId, Digest, Key } from "../base/index.ts";
-import type { ResultOutput } from "./results.ts";
+import type { ManifestInput, ResultOutput } from "./results.ts";
 import type { Execution } from "./sharing.ts";
 
 /** A signed result without its inputs, of which the signed statement names only the digest. */
@@ -18,6 +18,8 @@ export interface Attestation {
   readonly compileMs: number;
   readonly cpuMs: number;
   readonly execution: Execution;
+  /** What an action of a build tool was made of: its statement names that. Of other results the entry covers it. */
+  readonly dependencies?: readonly ManifestInput[];
   /** Ed25519, by `execution.signer`. */
   readonly signature: Uint8Array;
 }

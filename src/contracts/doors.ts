@@ -4,6 +4,21 @@
  */
 import type { Digest } from "../base/index.ts";
 
+/** How an action of a build tool ran on this machine. */
+export interface ActionRun {
+  /** Of its command, and of the directory of its inputs. */
+  readonly command: Digest;
+  readonly inputRoot: Digest;
+  /** Of what is installed here, which it may have read. */
+  readonly installed: Digest;
+  /** ms since the epoch */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** ms */
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
 export interface DoorEntry {
   readonly blob: Digest;
   /** Bytes of the blob. */
@@ -12,6 +27,8 @@ export interface DoorEntry {
   readonly meta: Readonly<Record<string, string>>;
   /** When it came, ms since the epoch. */
   readonly at: number;
+  /** How this machine has made it itself. Told when it is kept, and not kept with it. */
+  readonly ran?: ActionRun;
   /** What the machine is called where a tool has left it; undefined: it was left here. */
   readonly from?: string;
 }

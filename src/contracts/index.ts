@@ -15,7 +15,7 @@ export type { CompileAction, CompileMode, CompileRefusal, CompileRequest } from 
 export type { DataPath, DataPlane, DataRequest, DataStream, DataVerdict } from "./data-plane.ts";
 export type { Directory } from "./directory.ts";
 export type { Discovery } from "./discovery.ts";
-export type { BlobStreams, DoorEntries, DoorEntry, Expected, Range, Received, Sending } from "./doors.ts";
+export type { ActionRun, BlobStreams, DoorEntries, DoorEntry, Expected, Range, Received, Sending } from "./doors.ts";
 export type {
   ActionLimit,
   ActionLimits,

@@ -35,9 +35,10 @@ export interface ResultOutput {
   readonly size: number;
   /**
    * `object`: replaced; `written` and `depfile`: overwritten in place; see docs/protocol/hot-record.md. `outcome`: what came of a command and is
-   * no file; see docs/protocol/tasks.md. `received`: nobody here has made it, a tool has left it at a door; see docs/protocol/attestation.md.
+   * no file; see docs/protocol/tasks.md. `received`: nobody here has made it, a tool has left it at a door; `executed`: what came of an action of
+   * a build tool; see docs/protocol/attestation.md.
    */
-  readonly role: "object" | "written" | "depfile" | "outcome" | "received";
+  readonly role: "object" | "written" | "depfile" | "outcome" | "received" | "executed";
   /** The blob is not the file itself but the template from which it is written for each checkout; see compile/depfile.ts. */
   readonly template: boolean;
 }

@@ -5,7 +5,7 @@
  */
 import type { Digest, Key } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
-import { envelopeOf, isReceipt, type Members, signerIn, subjectName } from "../trust/index.ts";
+import { envelopeOf, isOfAction, isReceipt, type Members, signerIn, subjectName } from "../trust/index.ts";
 import type { KeptShelf } from "./network-sharing.ts";
 
 export interface AttestationsParts {
@@ -45,6 +45,8 @@ export class Attestations {
       action: entry.action,
       key: execution.signer,
       received: isReceipt(result.outputs),
+      // What an action of a build tool was made of.
+      madeOf: isOfAction(result.outputs) ? entry.inputs.map(({ path, digest }) => ({ name: path, digest })) : [],
       signer: this.signer(execution.signer) ?? null,
       toolchain: execution.toolchain,
       startedAt: new Date(execution.startedAtMs).toISOString(),

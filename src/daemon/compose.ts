@@ -28,6 +28,7 @@ import { Doors } from "./doors.ts";
 import { FirstSight } from "./first-sight.ts";
 import { GeneralWork } from "./general-work.ts";
 import { Housekeeper } from "./housekeeper.ts";
+import { InstalledSystem } from "./installed-system.ts";
 import { KeptTrees } from "./kept-trees.ts";
 import { LentContents } from "./lent-contents.ts";
 import { LiveSettings } from "./live-settings.ts";
@@ -203,6 +204,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       random: () => randomInt(CHANCES) / CHANCES,
     }),
   );
+  const programs = new Programs({ files, now: () => performance.now() });
+  const installed = stack.use(new InstalledSystem({ programs, now: () => performance.now() }));
   const doorEntries = new SqliteDoorEntries({ database, blobs: store });
   const bazelResults = new BazelResults({ store, entries: doorEntries, now });
   const receipts: Receipts = stack.use(
@@ -214,6 +217,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         network: () => network.receipts,
         isStarting: () => network.isStarting,
         named: (door, entry, signal) => bazelResults.named(door, entry, signal),
+        installed: (sinceMs) => installed.seen(sinceMs),
         nameOf: (signer) => network.nameOf(signer),
         log,
         now: () => performance.now(),
@@ -257,7 +261,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       sharing,
       codec: loadTaskCodec,
       files,
-      programs: new Programs({ files, now: () => performance.now() }),
+      programs,
       sandbox,
       lend: (contents) => lent.lend(contents),
       workers: () => helpers()?.workers,
@@ -298,7 +302,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         store,
         entries: receipts,
         shared: () => receipts.shared,
-        execution: { runner: actions, root: workPlaces.inputs },
+        execution: { runner: actions, root: workPlaces.inputs, installed: () => receipts.installedBefore() },
         statistics,
         log,
         now,

@@ -7,7 +7,7 @@ import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Exchange, LocalStore, ResultIndex, SharedResult, Shelf, Wish } from "../contracts/index.ts";
 import { isOfItsAction } from "../flows/index.ts";
-import { isReceipt } from "../trust/index.ts";
+import { isOfAction, isReceipt } from "../trust/index.ts";
 import type { KeepItem, KeepVerdict } from "../wire/index.ts";
 
 export interface KeeperParts {
@@ -81,6 +81,7 @@ export class Keeper implements Disposable {
     return (
       isOfItsAction(shared) &&
       !isReceipt(shared.result.outputs) &&
+      !isOfAction(shared.result.outputs) &&
       index.result(shared.entry.action) === undefined &&
       isBelieved(shared, from)
     );

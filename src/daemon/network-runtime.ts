@@ -39,6 +39,7 @@ import {
 } from "../net/index.ts";
 import type { Seats } from "../placement/index.ts";
 import {
+  claimIn,
   countedDomain,
   domainsOf,
   epochRule,
@@ -389,8 +390,10 @@ export class NetworkRuntime implements AsyncDisposable {
         codec,
         attestationKeys,
         present,
-        signed: (action) =>
-          attested.of(action, (signer) => (signer === ownSigner ? signer : undefined)).map((bytes) => codec.decodeAttestation(bytes)),
+        signed: (action) => [
+          ...attested.of(action, (signer) => (signer === ownSigner ? signer : undefined)).map((bytes) => codec.decodeAttestation(bytes)),
+          ...ownShelf.ofAction(action).flatMap((one) => (one.execution.signer === ownSigner ? (claimIn(one) ?? []) : [])),
+        ],
         forked: (fork) => sharing.convictions.forked(fork),
         isConvicted: (key) => sharing.convictions.convicted.has(key),
         log,

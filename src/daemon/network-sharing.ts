@@ -34,9 +34,11 @@ import {
   askingOrder,
   attest,
   claimIn,
+  countedDomain,
   domainsOf,
   isAttested,
   isKin,
+  isOfAction,
   isReceipt,
   judge,
   type KeyPair,
@@ -48,6 +50,7 @@ import {
   type Reproduction,
   reproduction,
   type State,
+  sharingUnder,
   signerIn,
   takesReceipts,
   voiceOf,
@@ -338,7 +341,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
 
   /** See PinnedResults. */
   pinned(action: Digest): PinnedResult | undefined {
-    const shared = this.shelf.ofAction(action).find(({ result }) => !isReceipt(result.outputs));
+    const shared = this.shelf.ofAction(action).find(({ result }) => !isThroughDoor(result.outputs));
     if (shared === undefined) return undefined;
     return { manifest: shared.manifest, blobs: [...new Set(shared.result.outputs.map(({ digest }) => digest))] };
   }
@@ -355,9 +358,21 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return false;
   }
 
-  /** Receipts are told to nobody: who wants one asks, and is of the own domain. */
-  keepReceipts(receipts: readonly SharedResult[]): void {
-    this.shelf.putOwn(receipts);
+  /** What came through doors is told to nobody: who wants it asks. What was executed is in the log, as all that this node stands for. */
+  keepSigned(made: readonly SharedResult[]): void {
+    this.shelf.putOwn(made);
+    const executed = made.filter(({ result }) => isOfAction(result.outputs));
+    if (executed.length > 0) for (const listener of this.#signed) listener(executed);
+  }
+
+  get takesExecuted(): boolean {
+    const { state } = this.#parts.members;
+    return state !== undefined && this.#parts.doorsShare() !== "off" && sharingUnder(state.policy.rules, this.#own) !== "self";
+  }
+
+  domainOf(member: Key): string {
+    const { state } = this.#parts.members;
+    return state === undefined ? "" : countedDomain(state, member);
   }
 
   get takesReceipts(): boolean {
@@ -371,9 +386,9 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return state !== undefined && member?.standing === "active" && isKin({ self, state }, member);
   }
 
-  /** What tools leave here is for machines of the own domain alone, and for none where doors do not share. */
-  #mayHave(member: Key, { result }: SharedResult): boolean {
-    return !isReceipt(result.outputs) || (this.#parts.doorsShare() !== "off" && this.isKin(member));
+  /** What tools leave here is for machines of the own domain alone; that and what was executed for them is for none where doors do not share. */
+  #mayHave(member: Key, { result: { outputs } }: SharedResult): boolean {
+    return !isThroughDoor(outputs) || (this.#parts.doorsShare() !== "off" && (isOfAction(outputs) || this.isKin(member)));
   }
 
   /** This node has executed and signed it. */
@@ -461,9 +476,15 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
    * own domain made. What is here already is judged without that, or a quiet night would take it away.
    */
   judge(shared: SharedResult, project?: SharingPolicy): Judged {
-    const { network } = this.#parts;
-    const isOut = network.isolation !== undefined && !this.#isOfOwnDomain(shared.execution.signer);
-    return isOut ? { kind: "refused", why: "cut-off", domains: 0, needed: 0 } : this.#judge(shared, project);
+    return this.#isOut(shared) ? CUT_OFF : this.#judge(shared, project);
+  }
+
+  judgeAmong(shared: SharedResult, beside: readonly SharedResult[]): Judged {
+    return this.#isOut(shared) ? CUT_OFF : this.#judge(shared, undefined, beside);
+  }
+
+  #isOut({ execution }: SharedResult): boolean {
+    return this.#parts.network.isolation !== undefined && !this.#isOfOwnDomain(execution.signer);
   }
 
   #isOfOwnDomain(signer: Key): boolean {
@@ -472,12 +493,12 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return member !== undefined && members.isOfOwnDomain(member.key);
   }
 
-  #judge(shared: SharedResult, project?: SharingPolicy): Judged {
+  #judge(shared: SharedResult, project?: SharingPolicy, beside: readonly SharedResult[] = []): Judged {
     const { state, self } = this.#parts.members;
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined)
       return { kind: "refused", why: state === undefined ? "no-members-known" : "signature", domains: 0, needed: 0 };
-    const heard = this.#counted(state, claim);
+    const heard = this.#counted(state, claim, beside);
     if (heard === undefined) return { kind: "refused", why: "too-few-domains", domains: 0, needed: 0 };
     const verdict = judge({ ...this.#reader(self, state), project }, heard.claim, heard.known);
     if (verdict.kind === "refused") return verdict;
@@ -497,8 +518,13 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   /** A claim and what is known beside it, without those who may have repeated others. */
-  #counted(state: State, claim: Attestation): ReturnType<Repeats["judged"]> {
-    return this.#repeats.judged(state, claim, () => this.#desk.of(claim.manifest, claim.action));
+  #counted(state: State, claim: Attestation, beside: readonly SharedResult[] = []): ReturnType<Repeats["judged"]> {
+    const { manifest, action, outputs } = claim;
+    return this.#repeats.judged(state, claim, () => {
+      // What is executed for tools is in no set that all have: what is known of it lies beside it, here or where it was asked for.
+      const signed = isOfAction(outputs) ? [...beside, ...this.shelf.results(manifest)] : [];
+      return [...this.#desk.of(manifest, action), ...signed.flatMap((one) => claimIn(one) ?? [])];
+    });
   }
 
   /** A member has said that to this node alone; all are to know it. */
@@ -583,6 +609,12 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     this.#parts.log.event("info", "sharing.recalled", { signers: signers.size, forgotten });
     if (forgotten > 0) this.#parts.recalled();
   }
+}
+
+const CUT_OFF: Judged = { kind: "refused", why: "cut-off", domains: 0, needed: 0 };
+/** Whether it is for who asks a door for it, and nobody else. */
+function isThroughDoor(outputs: SharedResult["result"]["outputs"]): boolean {
+  return isReceipt(outputs) || isOfAction(outputs);
 }
 
 /** Somebody has worked for this node, whose word is good enough. */

@@ -1,20 +1,20 @@
 /**
- * Signs what tools leave at doors, off the path of those who leave it: soon, many together, and the last of what comes under one key.
+ * Signs what tools leave at doors, and what actions of theirs that ran here have left, off the path of those who leave it: soon, many together, and the last of what comes under one key.
  *
  * Knows: what waits. Does not know: doors, or who asks for it.
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { type Digest, type Log, limits } from "../base/index.ts";
 import type { DoorEntry, ResultIndex, SharedResult } from "../contracts/index.ts";
-import { type DoorKey, manifestOf, type NamedBlob, receiptOf } from "./receipt-form.ts";
+import { type DoorKey, manifestOf, type NamedBlob, signableOf } from "./receipt-form.ts";
 import type { Unsigned } from "./sharing.ts";
 
 /** What a network does for it while this node is in one. */
 export interface SigningNetwork {
   /** Undefined where it is too large to travel. */
   sign(unsigned: Unsigned): SharedResult | undefined;
-  /** Puts what this node has signed on the shelf. */
-  keepReceipts(receipts: readonly SharedResult[]): void;
+  /** Puts what this node has signed on the shelf; what it has executed goes into its log as well. */
+  keepSigned(made: readonly SharedResult[]): void;
 }
 
 export interface ReceiptSigningParts {
@@ -27,11 +27,20 @@ export interface ReceiptSigningParts {
   readonly named: (door: string, entry: DoorEntry, signal: AbortSignal) => Promise<readonly NamedBlob[] | undefined>;
   /** Whether all that a receipt names is here. */
   readonly isWhole: (shared: SharedResult) => boolean;
+  /** What is installed here, by a look that began then or later; undefined: nobody can tell. */
+  readonly installed: (sinceMs: number) => Promise<Digest | undefined>;
   readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
 }
 
 interface Left extends DoorKey {
   readonly entry: DoorEntry;
+}
+
+interface Waiting extends Left {
+  /** ms, monotonic */
+  readonly sinceMs: number;
 }
 
 const AT_ONCE = 64;
@@ -40,7 +49,7 @@ const EVERY_MS = 250;
 export class ReceiptSigning implements AsyncDisposable {
   readonly #parts: ReceiptSigningParts;
   /** By what it is found. */
-  readonly #waiting = new Map<Digest, Left>();
+  readonly #waiting = new Map<Digest, Waiting>();
   readonly #stop = new AbortController();
   #working: Promise<void> | undefined; // Never rejects.
   #isFull = false;
@@ -57,7 +66,7 @@ export class ReceiptSigning implements AsyncDisposable {
 
   /** A tool has left something here. Returns at once. */
   left(left: Left): void {
-    const { network, isStarting, log } = this.#parts;
+    const { network, isStarting, log, now } = this.#parts;
     if (network() === undefined && !isStarting()) return;
     const manifest = manifestOf(left);
     // What came under the same key before need not be signed any more.
@@ -67,7 +76,7 @@ export class ReceiptSigning implements AsyncDisposable {
       this.#isFull = true;
       return;
     }
-    this.#waiting.set(manifest, left);
+    this.#waiting.set(manifest, { ...left, sinceMs: now() });
     this.#working ??= this.#work()
       .catch((error: unknown) => log.event("warn", "sharing.not-signed", { error: String(error) }))
       .finally(() => {
@@ -104,31 +113,35 @@ export class ReceiptSigning implements AsyncDisposable {
     const signed: SharedResult[] = [];
     for (const [manifest, left] of [...this.#waiting].slice(0, AT_ONCE)) {
       await setImmediate(); // Whoever asks something comes first.
-      const unsigned = await this.#receiptOf(left);
+      const unsigned = await this.#signable(left);
       // Something else may have come under that key meanwhile, or it was deleted.
       if (this.#waiting.get(manifest) !== left) continue;
       this.#waiting.delete(manifest);
       const shared = unsigned && network.sign(unsigned);
       if (shared === undefined || !this.#parts.isWhole(shared)) continue;
-      this.#parts.index.add(manifest, shared.entry, shared.result, new Map());
+      this.#parts.index.add(shared.manifest, shared.entry, shared.result, new Map());
       signed.push(shared);
     }
     // What was replaced or deleted meanwhile is told to nobody.
     const { index } = this.#parts;
     const current = signed.filter(({ entry }) => index.result(entry.action) !== undefined);
-    network.keepReceipts(current);
+    network.keepSigned(current);
     this.#signed += current.length;
   }
 
-  async #receiptOf(left: Left): Promise<Unsigned | undefined> {
+  async #signable(left: Waiting): Promise<Unsigned | undefined> {
+    const { ran } = left.entry;
+    // What may have read something else than what was there when it began is no execution that somebody else could repeat.
+    if (ran !== undefined && (await this.#parts.installed(left.sinceMs)) !== ran.installed)
+      return this.#notShared(left, "installed-changed");
     // At the end, too.
     const others = await this.#parts.named(left.door, left.entry, AbortSignal.timeout(limits.doors.bringMostMs)).catch(() => undefined);
-    const receipt = others && receiptOf(left, left.entry, others);
-    if (receipt === undefined) this.#notShared(left, others === undefined ? "not-whole" : "too-many-blobs");
-    return receipt;
+    const signable = others && signableOf(left, left.entry, others);
+    if (signable === undefined) this.#notShared(left, others === undefined ? "not-whole" : "too-many-blobs");
+    return signable;
   }
 
-  #notShared({ door, key }: Left, why: string): void {
+  #notShared({ door, key }: Left, why: string): undefined {
     this.#parts.log.event("info", "door.not-shared", { door, key, why });
   }
 }

@@ -8,11 +8,12 @@ import { type Digest, type DoorsShare, digestOf, type Facts, type Key, limits } 
 import type { DoorEntry, SharedResult } from "../contracts/index.ts";
 import { DiskStore, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
-import { manifestOf, receiptOf } from "./receipt-form.ts";
+import { executedManifest, manifestOf, receiptOf } from "./receipt-form.ts";
 import { type ReceiptNetwork, Receipts } from "./receipts.ts";
 
 const own = trustWorld([3], 700);
 const several = trustWorld([2, 1], 720);
+const four = trustWorld([1, 1, 1, 1], 740);
 
 interface Machine extends AsyncDisposable {
   readonly key: Key;
@@ -25,9 +26,13 @@ interface Machine extends AsyncDisposable {
   /** In place of what it would answer. */
   answer: (() => Promise<readonly SharedResult[]>) | undefined;
   isOnline: boolean;
+  /** What is installed there. */
+  installed: Digest | undefined;
   asked: number;
   /** A tool leaves something. */
   leave(door: string, key: string, content: string, meta?: DoorEntry["meta"], replace?: boolean): Promise<string>;
+  /** An action is executed, and that comes of it. */
+  execute(action: string, content: string): Promise<void>;
   /** What a tool finds. */
   find(door: string, key: string): Promise<string | undefined>;
 }
@@ -38,6 +43,7 @@ interface Options {
 }
 
 let at = 1_800_000_000_000;
+const digests = { command: digestOf("command"), inputRoot: digestOf("inputs") };
 
 /** Real stores, shelves, keys and rules; only the wires between the machines are not. */
 function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machine[], options: Options = {}): Machine {
@@ -84,17 +90,22 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
     directory: { find: (manifest) => Promise.resolve(whoHas(manifest)) },
     shelf,
     sign: (unsigned) => attest(signer.sign, world.state.network, unsigned),
-    keepReceipts: (made) => void shelf.put(made),
+    keepSigned: (made) => void shelf.putOwn(made),
     get takesReceipts() {
       return takesReceipts(rule());
     },
+    get takesExecuted() {
+      return reader.policy !== "self";
+    },
+    domainOf: (member) => reader.state.members.get(member)?.domain ?? "",
+    given: () => undefined,
     isKin: (member) => {
       const known = reader.state.members.get(member);
       return known !== undefined && isKin({ self: key, state: reader.state }, known);
     },
-    judge: (shared) => {
+    judgeAmong: (shared, beside) => {
       const claim = claimIn(shared);
-      const verdict = claim === undefined ? undefined : judge(rule(), claim, () => []);
+      const verdict = claim === undefined ? undefined : judge(rule(), claim, () => beside.flatMap((one) => claimIn(one) ?? []));
       if (verdict?.kind === "believed") return { kind: "believed", tier: verdict.tier, domains: [], oneOf: 1 };
       return { kind: "refused", why: verdict?.why ?? "signature", domains: 0, needed: 0 };
     },
@@ -107,6 +118,7 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       network: () => network,
       isStarting: () => false,
       named: () => Promise.resolve(options.named === "not-here" ? undefined : (options.named ?? [])),
+      installed: () => Promise.resolve(made.installed),
       nameOf: (by) => signerIn(world.state, by)?.name,
       log,
       now: () => performance.now(),
@@ -123,6 +135,7 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
     reader,
     answer: undefined,
     isOnline: true,
+    installed: digestOf("the same packages"),
     asked: 0,
     async leave(door, name, content, meta = {}, replace = false) {
       const bytes = Buffer.from(content);
@@ -134,6 +147,15 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       if (kept !== "kept" || receipts.share === "off") return kept;
       while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
       return kept;
+    },
+    async execute(action, content) {
+      const bytes = Buffer.from(content);
+      const ran = { ...digests, installed: made.installed ?? "", startedAtMs: at, endedAtMs: (at += 1_000), wallMs: 1_000, cpuMs: 900 };
+      const key = digestOf(action);
+      receipts.keep("bazel-ac", key, { blob: await store.write(bytes), size: bytes.length, meta: {}, at, ran }, true);
+      const manifest = executedManifest({ door: "bazel-ac", key }, ran.installed);
+      const isSigned = (): boolean => shelf.results(manifest).some(({ execution }) => execution.signer === signer.attestationKey);
+      while (!isSigned() && !events.some(({ name }) => name === "door.not-shared")) await new Promise((resolve) => setTimeout(resolve, 20));
     },
     async find(door, name) {
       const entry = await receipts.find(door, name, t.signal);
@@ -322,4 +344,62 @@ test("what was left last before the end is signed as well", async (t) => {
   a.receipts.keep("nx", "1", { blob, size: 8, meta: {}, at }, false);
   await a.receipts[Symbol.asyncDispose]();
   assert.equal(a.shelf.results(manifestOf({ door: "nx", key: "1" })).length, 1);
+});
+
+test("what was executed is found in other domains as policy says, where the same is installed; what was received is not", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody()] = machines(t, four);
+  const key = digestOf("link");
+  await a.execute("link", "program");
+  await a.leave("bazel-ac", digestOf("brought"), "by a client", {}, true);
+  assert.equal(await d.find("bazel-ac", key), undefined, "two domains are wanted, and one has executed it");
+  d.reader.policy = "speculative";
+  assert.equal(await d.find("bazel-ac", digestOf("brought")), undefined, "it was received");
+  d.installed = digestOf("other packages");
+  assert.equal(await d.find("bazel-ac", key), undefined, "something else is installed here");
+  d.installed = undefined;
+  assert.equal(await d.find("bazel-ac", key), undefined, "nobody can tell what is installed here");
+  d.installed = a.installed;
+  assert.equal(await d.find("bazel-ac", `another/${key}`), undefined, "of another instance");
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  d.reader.policy = "team";
+  assert.equal(await d.find("bazel-ac", key), undefined, "what is here is judged each time");
+
+  await b.execute("link", "program");
+  assert.match((await c.find("bazel-ac", key)) ?? "", /^program from m74[01]$/);
+  c.reader.policy = "release";
+  assert.equal(await c.find("bazel-ac", key), undefined, "three are wanted");
+  c.reader.policy = "team";
+  for (const gone of [a, b]) gone.isOnline = false;
+  assert.match((await d.find("bazel-ac", key)) ?? "", /^program from m74[01]$/, "who has it from both gives what both have signed");
+  assert.equal(d.receipts.shared?.brought, 2);
+});
+
+test("who says to have executed something else disputes it, and whose word does not count is not heard", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody()] = machines(t, four);
+  const key = digestOf("link");
+  c.reader.policy = d.reader.policy = "speculative";
+  await a.execute("link", "program");
+  await b.execute("link", "poison");
+  assert.equal(await c.find("bazel-ac", key), undefined, "one says this, and one that");
+  assert.equal(c.events.filter(({ name, facts }) => name === "sharing.refused" && facts.why === "disputed").length, 2);
+  const revoked = four.state.members.get(b.key) ?? nobody();
+  d.reader.state = {
+    ...four.state,
+    members: new Map([...four.state.members, [b.key, { ...revoked, standing: "revoked", endedBy: a.key }]]),
+  };
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+});
+
+test("what was executed while packages changed is signed by nobody", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  const before = a.installed;
+  const bytes = Buffer.from("program");
+  const ran = { ...digests, installed: before ?? "", startedAtMs: at, endedAtMs: at, wallMs: 0, cpuMs: 0 };
+  a.installed = digestOf("newer packages");
+  a.receipts.keep("bazel-ac", digestOf("link"), { blob: await a.store.write(bytes), size: bytes.length, meta: {}, at, ran }, true);
+  while (!a.events.some(({ name }) => name === "door.not-shared")) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(a.events.find(({ name }) => name === "door.not-shared")?.facts.why, "installed-changed");
+  assert.deepEqual(a.shelf.manifests(), []);
+  assert.equal(await a.find("bazel-ac", digestOf("link")), "program");
+  assert.equal(await b.find("bazel-ac", digestOf("link")), undefined);
 });

@@ -1,6 +1,7 @@
 /**
  * What tools leave at doors, as all machines of one trust domain have it: what is kept here is signed as received and put on the shelf; what is not
- * here is asked of the others. docs/decisions/0070-receipts.md tells why.
+ * here is asked of the others. docs/decisions/0070-receipts.md tells why. And what this machine has executed for them: that is signed as executed,
+ * and is for whoever the reader's rule lets believe it (docs/decisions/0074-executed-actions.md).
  *
  * What came from another machine stays on the shelf and is judged each time that it is given: whoever is revoked, or whose word does not count any
  * more, has left nothing here that would have to be found. Knows: the order of it. Does not know: tools, or whom to believe.
@@ -8,8 +9,8 @@
 import { type Digest, type DoorsShare, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Directory, DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedResult } from "../contracts/index.ts";
 import { isOfItsAction } from "../flows/index.ts";
-import { isReceipt } from "../trust/index.ts";
-import { actionOf, type DoorKey, entryOf, manifestOf } from "./receipt-form.ts";
+import { isOfAction, isReceipt } from "../trust/index.ts";
+import { actionOf, type DoorKey, entryOf, executedManifest, isExecutionOf, manifestOf } from "./receipt-form.ts";
 import { ReceiptSigning, type ReceiptSigningParts, type SigningNetwork } from "./receipt-signing.ts";
 import { type Judged, orAborted } from "./sharing.ts";
 
@@ -20,9 +21,15 @@ export interface ReceiptNetwork extends SigningNetwork {
   readonly shelf: { put(shared: readonly SharedResult[]): number; results(manifest: Digest): readonly SharedResult[] };
   /** Whether the reader's rule takes receipts of the own domain at all. */
   readonly takesReceipts: boolean;
+  /** Whether anything that others have executed for their tools is taken. */
+  readonly takesExecuted: boolean;
   /** Whether a member is a machine of the own domain. */
   isKin(member: Key): boolean;
-  judge(shared: SharedResult): Judged;
+  domainOf(member: Key): string;
+  /** @param beside what others have signed under the same key */
+  judgeAmong(shared: SharedResult, beside: readonly SharedResult[]): Judged;
+  /** See SharingNetwork. */
+  given(from: Key, shared: SharedResult, judged: Judged): void;
 }
 
 export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole"> {
@@ -51,12 +58,14 @@ export interface SharedDoors {
   readonly signed: number;
 }
 
-/** What is asked for. */
+/** What is asked for: by what receipts of it are found, and executions where the same is installed as here. */
 interface Asked extends DoorKey {
-  readonly manifest: Digest;
+  readonly received: Digest;
+  readonly executed: Digest | undefined;
+  readonly installed: Digest | undefined;
 }
 
-/** What a member offers under a key, and is believed. */
+/** What a member offers under a key. */
 interface Offered {
   readonly shared: SharedResult;
   readonly entry: DoorEntry;
@@ -66,8 +75,15 @@ interface Offered {
 }
 
 const { asking, answerMs, bringBytes, bringBytesPerSecond, bringLeastMs, bringMostMs } = limits.doors;
-/** Members that are asked for one key: all at once, for the newest is wanted. */
+interface Question {
+  readonly member: Key;
+  readonly manifest: Digest;
+}
+
+/** Members that are asked for one key: all at once, for the newest is wanted, and as many domains as may have to vouch for it. */
 const ASKED_MOST = 3;
+/** Whose actions are executed here. */
+const EXECUTING = "bazel-ac";
 /** Small blobs come along with what is asked for. */
 const WISH = { alongBytes: 262_144, have: [], following: 0, mayBeWithheld: true } as const;
 /** Members that took too long are left alone for so long. */
@@ -113,29 +129,43 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     await Promise.all(this.#asking.values());
   }
 
+  /** What is installed here, for an action that is about to be executed; undefined where nobody would hear of it. */
+  async installedBefore(): Promise<Digest | undefined> {
+    const { network, isStarting, installed, now } = this.#parts;
+    const isForOthers = this.#share !== "off" && (network() !== undefined || isStarting());
+    return isForOthers ? installed(now() - limits.task.installedMs) : undefined;
+  }
+
   async find(door: string, key: string, signal: AbortSignal): Promise<DoorEntry | undefined> {
     const { entries, named } = this.#parts;
     const here = await entries.find(door, key, signal);
     const network = this.#network;
     if (network === undefined) return here;
-    const manifest = manifestOf({ door, key });
+    const asked = await this.#asked(network, { door, key });
     // Whoever has the same may also have what it speaks of and is not here any more.
-    if (here !== undefined && (network.exchange.whoHas(manifest).length === 0 || (await named(door, here, signal)) !== undefined))
-      return here;
-    return this.#shelved(network, manifest, door) ?? (await this.#ask(network, { manifest, door, key }, signal)) ?? here;
+    const isElsewhere = manifestsOf(asked).some((manifest) => network.exchange.whoHas(manifest).length > 0);
+    if (here !== undefined && (!isElsewhere || (await named(door, here, signal)) !== undefined)) return here;
+    return this.#shelved(network, asked) ?? (await this.#ask(network, asked, signal)) ?? here;
+  }
+
+  async #asked({ takesExecuted }: ReceiptNetwork, { door, key }: DoorKey): Promise<Asked> {
+    const { installed: seen, now } = this.#parts;
+    const installed = door === EXECUTING && takesExecuted ? await seen(now() - limits.task.installedMs) : undefined;
+    const executed = installed === undefined ? undefined : executedManifest({ door, key }, installed);
+    return { door, key, received: manifestOf({ door, key }), executed, installed };
   }
 
   /** What another machine has counts where nothing is to be overwritten. */
   keep(door: string, key: string, entry: DoorEntry, replace: boolean): "kept" | "same" | "differs" {
     const network = replace ? undefined : this.#network;
-    const theirs = network && this.#shelved(network, manifestOf({ door, key }), door);
+    const received = manifestOf({ door, key });
+    const theirs = network && this.#shelved(network, { door, key, received, executed: undefined, installed: undefined });
     if (theirs?.from !== undefined) return theirs.blob === entry.blob ? "same" : "differs";
     const kept = this.#parts.entries.keep(door, key, entry, replace);
     if (kept !== "kept") return kept;
     // What was signed before must not outlive it, whether or not this is signed.
-    const manifest = manifestOf({ door, key });
-    this.#signing.forget(manifest);
-    this.#forgetShelved(manifest);
+    this.#signing.forget(received);
+    this.#forgetShelved(received);
     // What a member has made at request is that member's word, and none that this machine could pass on as its own.
     if (this.#share !== "off" && entry.meta.by === undefined) this.#signing.left({ door, key, entry });
     return kept;
@@ -162,16 +192,31 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return this.#share === "off" ? undefined : this.#parts.network();
   }
 
-  /** What lies here by a receipt of another machine, or of this one, that is still believed. */
-  #shelved(network: ReceiptNetwork, manifest: Digest, door: string): DoorEntry | undefined {
-    for (const shared of network.shelf.results(manifest)) {
-      const entry = entryOf(shared, door);
-      const judged = network.judge(shared);
-      if (entry === undefined || judged.kind === "refused" || !this.#isWhole(shared)) continue;
-      this.#parts.index.touch(manifest, shared.entry.action);
-      return judged.tier === "self" ? entry : this.#named(entry, shared);
+  /** What lies here by a signature of another machine, or of this one, that is still believed. */
+  #shelved(network: ReceiptNetwork, asked: Asked): DoorEntry | undefined {
+    for (const manifest of manifestsOf(asked)) {
+      const all = network.shelf.results(manifest);
+      for (const shared of all) {
+        const entry = this.#entryIn(shared, asked, manifest);
+        const judged = network.judgeAmong(shared, all);
+        if (entry === undefined || judged.kind === "refused" || !this.#isWhole(shared)) continue;
+        this.#parts.index.touch(manifest, shared.entry.action);
+        return judged.tier === "self" ? entry : this.#named(entry, shared);
+      }
     }
     return undefined;
+  }
+
+  /** Undefined for what is no answer to what is asked for. */
+  #entryIn(shared: SharedResult, asked: Asked, manifest: Digest): DoorEntry | undefined {
+    const { outputs } = shared.result;
+    if (shared.manifest !== manifest || !isOfItsAction(shared)) return undefined;
+    const { executed, installed } = asked;
+    const isAnswer =
+      manifest === executed && installed !== undefined
+        ? isOfAction(outputs) && isExecutionOf(shared, asked, installed)
+        : manifest !== executed && isReceipt(outputs);
+    return isAnswer ? entryOf(shared, asked.door) : undefined;
   }
 
   /** Whether everything that it names is here, and as large as it says. */
@@ -186,43 +231,60 @@ export class Receipts implements DoorEntries, AsyncDisposable {
 
   /** Costs nothing where nobody says to have anything. */
   async #ask(network: ReceiptNetwork, asked: Asked, signal: AbortSignal): Promise<DoorEntry | undefined> {
-    const { manifest, door, key } = asked;
-    const holders = this.#asking.has(manifest) ? [] : await network.directory.find(manifest, signal);
-    const kin = network.takesReceipts ? holders.filter((member) => network.isKin(member)) : [];
-    if (holders.length > 0 && kin.length === 0) this.#parts.log.event("debug", "door.not-taken", { door, key, why: "received" });
-    const members = kin.filter((member) => !this.#isSlow(member)).slice(0, ASKED_MOST);
-    // Somebody else may have begun meanwhile.
-    let bringing = this.#asking.get(manifest);
+    const { received, executed, door, key } = asked;
+    let bringing = this.#asking.get(received);
     if (bringing === undefined) {
-      if (members.length === 0 || this.#asking.size >= asking) return undefined;
-      bringing = this.#bring(network, asked, members).finally(() => this.#asking.delete(manifest));
-      this.#asking.set(manifest, bringing);
+      const holders = await network.directory.find(received, signal);
+      const kin = network.takesReceipts ? holders.filter((member) => network.isKin(member)) : [];
+      if (holders.length > 0 && kin.length === 0) this.#parts.log.event("debug", "door.not-taken", { door, key, why: "received" });
+      const executing = executed === undefined ? [] : await network.directory.find(executed, signal);
+      const questions = [
+        ...this.#first(network, executing).map((member) => ({ member, manifest: executed ?? "" })),
+        ...this.#first(network, kin).map((member) => ({ member, manifest: received })),
+      ];
+      // Somebody else may have begun meanwhile.
+      bringing = this.#asking.get(received);
+      if (bringing === undefined) {
+        if (questions.length === 0 || this.#asking.size >= asking) return undefined;
+        bringing = this.#bring(network, asked, questions).finally(() => this.#asking.delete(received));
+        this.#asking.set(received, bringing);
+      }
     }
     signal.throwIfAborted();
     // Who goes away does not end it for others.
     return orAborted(bringing, signal);
   }
 
+  /** Those who are asked: the nearest first, and one of each domain before a second of any. */
+  #first(network: ReceiptNetwork, holders: readonly Key[]): Key[] {
+    const awake = holders.filter((member) => !this.#isSlow(member));
+    const byDomain = [...Map.groupBy(awake, (member) => network.domainOf(member)).values()];
+    const turns = Math.max(0, ...byDomain.map(({ length }) => length));
+    return Array.from({ length: turns }, (_, turn) => byDomain.flatMap((members) => members.slice(turn, turn + 1)))
+      .flat()
+      .slice(0, ASKED_MOST);
+  }
+
   /** Never rejects. */
-  async #bring(network: ReceiptNetwork, asked: Asked, members: readonly Key[]): Promise<DoorEntry | undefined> {
+  async #bring(network: ReceiptNetwork, asked: Asked, questions: readonly Question[]): Promise<DoorEntry | undefined> {
     const { log, index, now } = this.#parts;
-    const { manifest, door, key } = asked;
+    const { door, key } = asked;
     const began = now();
     const here = async (): Promise<Digest | undefined> => (await this.#parts.entries.find(door, key, this.#stop.signal))?.blob;
     try {
       const before = await here();
-      const offered = (await Promise.all(members.map((member) => this.#offers(network, asked, member)))).flat();
-      // Of what may be overwritten, the newest counts; what a clock far ahead has stamped is believed last.
-      const latest = this.#parts.today() + limits.clockErrorMs;
-      const ageOf = ({ entry }: Offered): number => (entry.at > latest ? Number.POSITIVE_INFINITY : latest - entry.at);
-      for (const one of offered.toSorted((a, b) => (ageOf(a) === ageOf(b) ? 0 : ageOf(a) - ageOf(b)))) {
+      const given = (await Promise.all(questions.map((question) => this.#given(network, asked, question)))).flat();
+      const believed = given.filter((one) => this.#judged(network, one, given).kind === "believed");
+      for (const one of this.#inOrder(believed)) {
         const { shared, entry, bytes } = one;
         // Whoever has signed it may have been revoked while it came.
-        if (!(await this.#fetch(network, one)) || network.judge(shared).kind === "refused") continue;
+        if (!(await this.#fetch(network, one)) || network.judgeAmong(shared, besides(shared, given)).kind === "refused") continue;
         // A tool that did not wait may have left its own here meanwhile.
         if ((await here()) !== before) return undefined;
-        index.add(manifest, shared.entry, shared.result, new Map());
-        network.shelf.put([shared]);
+        index.add(shared.manifest, shared.entry, shared.result, new Map());
+        // Whoever else vouches for it does so for those who ask this machine, too.
+        const same = believed.filter((other) => other.shared.entry.action === shared.entry.action);
+        network.shelf.put([shared, ...same.flatMap((other) => (other === one ? [] : [other.shared]))]);
         this.#brought += 1;
         const named = this.#named(entry, shared);
         log.event("debug", "door.brought", { door, key, from: named.from ?? "", bytes, tookMs: Math.round(now() - began) });
@@ -234,18 +296,39 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return undefined;
   }
 
-  /** What a member has, and is believed. */
-  async #offers(network: ReceiptNetwork, { manifest, door }: Asked, member: Key): Promise<Offered[]> {
+  /** What was executed before what was only received, and of what may be overwritten the newest; what a clock far ahead has stamped comes last. */
+  #inOrder(believed: readonly Offered[]): Offered[] {
+    const latest = this.#parts.today() + limits.clockErrorMs;
+    const ageOf = ({ entry }: Offered): number => (entry.at > latest ? Number.POSITIVE_INFINITY : latest - entry.at);
+    const rankOf = ({ shared }: Offered): number => Number(!isOfAction(shared.result.outputs));
+    const later = (a: Offered, b: Offered): number => (ageOf(a) === ageOf(b) ? 0 : ageOf(a) - ageOf(b));
+    return believed.filter(({ bytes }) => bytes <= bringBytes).toSorted((a, b) => rankOf(a) - rankOf(b) || later(a, b));
+  }
+
+  /** By the reader's rule; who has given what nobody can have given honestly hears of it. */
+  #judged(network: ReceiptNetwork, { shared, member }: Offered, given: readonly Offered[]): Judged {
+    const judged = network.judgeAmong(shared, besides(shared, given));
+    network.given(member, shared, judged);
+    if (judged.kind === "believed") return judged;
+    const { why, domains, needed } = judged;
+    this.#parts.log.event("info", "sharing.refused", {
+      signer: shared.execution.signer,
+      action: shared.entry.action,
+      why,
+      domains,
+      needed,
+    });
+    return judged;
+  }
+
+  /** What a member has that is an answer. */
+  async #given(network: ReceiptNetwork, asked: Asked, { member, manifest }: Question): Promise<Offered[]> {
     const given = await this.#patiently(member, answerMs, (signal) => network.exchange.results(member, manifest, WISH, signal));
     return (given?.shared ?? []).flatMap((shared) => {
-      const entry = isReceipt(shared.result.outputs) && isOfItsAction(shared) ? entryOf(shared, door) : undefined;
-      if (entry === undefined || shared.manifest !== manifest) return [];
+      const entry = this.#entryIn(shared, asked, manifest);
+      if (entry === undefined) return [];
       const bytes = shared.result.outputs.reduce((sum, { size }) => sum + size, 0);
-      const judged = network.judge(shared);
-      if (judged.kind === "believed") return bytes > bringBytes ? [] : [{ shared, entry, bytes, member, along: given?.blobs ?? new Map() }];
-      const { action } = shared.entry;
-      this.#parts.log.event("info", "sharing.refused", { signer: shared.execution.signer, action, why: judged.why, domains: 0, needed: 0 });
-      return [];
+      return [{ shared, entry, bytes, member, along: given?.blobs ?? new Map() }];
     });
   }
 
@@ -283,4 +366,14 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   #isSlow(member: Key): boolean {
     return (this.#slow.get(member) ?? Number.NEGATIVE_INFINITY) > this.#parts.now();
   }
+}
+
+/** By what it is found: what was executed first. */
+function manifestsOf({ received, executed }: Asked): Digest[] {
+  return executed === undefined ? [received] : [executed, received];
+}
+
+/** What others say of the same. */
+function besides(shared: SharedResult, given: readonly Offered[]): SharedResult[] {
+  return given.flatMap((one) => (one.shared.manifest === shared.manifest && one.shared !== shared ? [one.shared] : []));
 }

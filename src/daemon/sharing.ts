@@ -22,7 +22,7 @@ import type {
   Voucher,
   WordOf,
 } from "../contracts/index.ts";
-import { isReceipt } from "../trust/index.ts";
+import { isOfAction, isReceipt } from "../trust/index.ts";
 import { Ahead } from "./ahead.ts";
 
 /** What a network does for it while this node is in one. Loaded with the network's libraries; see network-runtime.ts. */
@@ -254,8 +254,9 @@ export class SharingService implements Sharing, AsyncDisposable {
     const { shared: all, blobs } = given ?? NOTHING;
     const from = [giver, ...holders.filter((other) => other !== giver)];
     const answers = all.map((shared) => {
-      // What was only received is for who asks for that: see receipts.ts.
-      const isAnswer = shared.manifest === manifest && !isReceipt(shared.result.outputs);
+      // What came through a door is for who asks for that: see receipts.ts.
+      const { outputs } = shared.result;
+      const isAnswer = shared.manifest === manifest && !isReceipt(outputs) && !isOfAction(outputs);
       return { shared, judged: isAnswer ? this.#judged(network, giver, shared, project) : undefined };
     });
     // What too few vouch for is no fault of who gives it.

@@ -6,9 +6,9 @@
  */
 import { limits } from "../base/index.ts";
 import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
-import { type BlobName, loadRemoteCodec } from "../wire/index.ts";
+import { loadRemoteCodec } from "../wire/index.ts";
 import { RemoteBlobs, type RemoteStore } from "./remote-blobs.ts";
-import { RemoteResults } from "./remote-results.ts";
+import { type NamedBlob, RemoteResults } from "./remote-results.ts";
 
 /** Under what name entries of Bazel are kept, by whichever door they come. */
 const DOOR = "bazel-ac";
@@ -38,7 +38,7 @@ export class BazelResults {
   }
 
   /** Blobs that an entry of a door names, all of which are here, as far as they can be told to others; undefined where one is not. */
-  async named(door: string, entry: DoorEntry, signal: AbortSignal): Promise<readonly BlobName[] | undefined> {
+  async named(door: string, entry: DoorEntry, signal: AbortSignal): Promise<readonly NamedBlob[] | undefined> {
     if (door !== DOOR || entry.size > limits.remoteExecution.resultBytes) return [];
     const read = await this.#parts.store.read(entry.blob, signal);
     this.#results ??= this.#load();

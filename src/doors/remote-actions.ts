@@ -6,7 +6,7 @@
 import { posix } from "node:path";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { limits } from "../base/index.ts";
-import type { ActionLimits, ExecutorAction, ExecutorOutcome, InputFile, Left } from "../contracts/index.ts";
+import type { ActionLimits, ActionRun, ExecutorAction, ExecutorOutcome, InputFile, Left } from "../contracts/index.ts";
 import type { BlobName, RemoteAction, RemoteCodec, RemoteCommand, RemoteDigest, ResultInit } from "../wire/index.ts";
 import type { RemoteBlobs, RemoteStore } from "./remote-blobs.ts";
 import { codes, RemoteFailure } from "./remote-failure.ts";
@@ -28,6 +28,8 @@ export interface Runnable {
   /** Whether its result may be kept, and given to others who want the same. */
   readonly isShared: boolean;
   readonly outputs: readonly Output[];
+  /** Digests of its command, and of the directory of its inputs. */
+  readonly madeOf: Pick<ActionRun, "command" | "inputRoot">;
 }
 
 interface Output {
@@ -64,9 +66,11 @@ export class RemoteActions {
     const commandName = this.#parts.blobs.name(action.commandDigest);
     const command = codec.readCommand(await this.#bytes(commandName, signal));
     const inputs = new Inputs(this.#parts, this.#root, signal);
-    await inputs.enter(this.#parts.blobs.name(action.inputRootDigest), this.#root, 0);
+    const inputRoot = this.#parts.blobs.name(action.inputRootDigest);
+    await inputs.enter(inputRoot, this.#root, 0);
     if (inputs.missing.length > 0) throw this.#absent(inputs.missing);
-    return this.#runnable(action, command, inputs);
+    const madeOf = { command: commandName.digest, inputRoot: inputRoot.digest };
+    return { ...this.#runnable(action, command, inputs), madeOf };
   }
 
   async #bytes(name: BlobName, signal: AbortSignal): Promise<Uint8Array> {
@@ -80,7 +84,7 @@ export class RemoteActions {
     return new RemoteFailure("failedPrecondition", message, this.#parts.codec.missingStatus(codes.failedPrecondition, message, missing));
   }
 
-  #runnable(action: RemoteAction, command: RemoteCommand, inputs: Inputs): Runnable {
+  #runnable(action: RemoteAction, command: RemoteCommand, inputs: Inputs): Omit<Runnable, "madeOf"> {
     const [program = ""] = command.arguments;
     if (program === "" || program.includes("=") || program.startsWith("-")) throw invalid("this command has no program");
     const directory = normal(command.workingDirectory);

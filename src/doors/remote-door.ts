@@ -7,7 +7,7 @@
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createServer as createSecureServer } from "node:tls";
 import * as grpc from "@grpc/grpc-js";
-import { type Log, limits } from "../base/index.ts";
+import { type Digest, type Log, limits } from "../base/index.ts";
 import type { ActionRunner, DoorEntries } from "../contracts/index.ts";
 import type { RemoteCodec, RemoteDirectory } from "../wire/index.ts";
 import type { DoorBook } from "./door-book.ts";
@@ -38,6 +38,8 @@ export interface RemoteExecutor {
   readonly runner: ActionRunner;
   /** Where it takes inputs of actions with a place to work in. */
   readonly root: string;
+  /** What is installed on this machine, which actions may read: the same on machines that are installed alike. Undefined: nobody needs it, or can tell. */
+  readonly installed?: () => Promise<Digest | undefined>;
 }
 
 const DOOR = "bazel";
@@ -131,10 +133,10 @@ export class RemoteDoor implements AsyncDisposable {
     if (this.#operations !== undefined) this.#serveExecution(calls, this.#operations);
   }
 
-  #executing({ runner, root }: RemoteExecutor): RemoteOperations {
+  #executing({ runner, root, installed }: RemoteExecutor): RemoteOperations {
     const { store, codec, log, now } = this.#parts;
     const actions = new RemoteActions({ blobs: this.#blobs, store, codec }, { root });
-    return new RemoteOperations({ runner, actions, results: this.#results, codec, log, now });
+    return new RemoteOperations({ runner, actions, results: this.#results, codec, ...(installed && { installed }), log, now });
   }
 
   #serveExecution(calls: GrpcCalls, operations: RemoteOperations): void {

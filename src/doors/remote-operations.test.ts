@@ -26,6 +26,7 @@ const done: ExecutorOutcome = {
 const runnable: Runnable = {
   isShared: true,
   outputs: [],
+  madeOf: { command: digestOf("command"), inputRoot: digestOf("inputs") },
   action: {
     program: "/usr/bin/env",
     arguments: ["true"],

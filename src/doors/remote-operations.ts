@@ -6,9 +6,9 @@
  * Knows: the order of things. Does not know: what an action consists of, or where it runs.
  */
 import { randomUUID } from "node:crypto";
-import { type Log, limits } from "../base/index.ts";
-import type { ActionRunner, ExecutorOutcome } from "../contracts/index.ts";
-import type { BlobName, RemoteCodec, ResponseInit } from "../wire/index.ts";
+import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import type { ActionRun, ActionRunner, ExecutorOutcome } from "../contracts/index.ts";
+import type { BlobName, RemoteCodec, ResponseInit, ResultInit } from "../wire/index.ts";
 import type { RemoteActions, Runnable } from "./remote-actions.ts";
 import { codes, failureOf, RemoteFailure } from "./remote-failure.ts";
 import type { RemoteResults } from "./remote-results.ts";
@@ -18,6 +18,8 @@ export interface RemoteOperationsParts {
   readonly actions: Pick<RemoteActions, "read" | "result">;
   readonly results: Pick<RemoteResults, "find" | "keep">;
   readonly codec: RemoteCodec;
+  /** See RemoteExecutor. */
+  readonly installed?: () => Promise<Digest | undefined>;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -168,25 +170,36 @@ export class RemoteOperations implements AsyncDisposable {
   }
 
   async #respond(operation: Operation, instance: string, runnable: Runnable): Promise<ResponseInit> {
-    const { runner, actions, results, codec, now } = this.#parts;
+    const { runner, actions, codec, now } = this.#parts;
     const queuedMs = now();
+    const installed = await this.#parts.installed?.();
     let startedMs = queuedMs;
     const outcome = await runner.run(runnable.action, operation.stop.signal, () => {
       startedMs = now();
       this.#change(operation, codec.ExecutionStage.EXECUTING, undefined);
     });
     if (outcome.kind !== "done") throw failureOfRun(outcome);
+    const endedMs = now();
     const result = await actions.result(runnable, outcome);
+    const { wallMs, cpuMs = 0 } = outcome.used;
+    const run = { ...runnable.madeOf, startedAtMs: startedMs, endedAtMs: Math.max(startedMs, endedMs), wallMs, cpuMs };
+    // What failed may go well the next time; so does every other server of this interface.
+    if (runnable.isShared && outcome.exitCode === 0)
+      await this.#keep(instance, operation.action, result, outcome.by, installed === undefined ? undefined : { ...run, installed });
     result.executionMetadata = {
       worker: "cairn",
       queuedTimestamp: codec.timestamp(queuedMs),
       workerStartTimestamp: codec.timestamp(startedMs),
-      workerCompletedTimestamp: codec.timestamp(now()),
+      workerCompletedTimestamp: codec.timestamp(endedMs),
     };
-    // What failed may go well the next time; so does every other server of this interface.
-    if (runnable.isShared && outcome.exitCode === 0)
-      await results.keep(instance, operation.action, codec.readResult(codec.writeResult(result)), outcome.by);
     return { result, status: { code: codes.ok } };
+  }
+
+  /** When it was made is no part of what is kept: machines that came to the same have the same result. */
+  async #keep(instance: string, action: BlobName, result: ResultInit, by: Key | undefined, ran: ActionRun | undefined): Promise<void> {
+    const { results, codec } = this.#parts;
+    const made = by !== undefined ? { by } : ran === undefined ? {} : { ran };
+    await results.keep(instance, action, codec.readResult(codec.writeResult(result)), made);
   }
 
   #change(operation: Operation, stage: Stage, response: ResponseInit | undefined): void {

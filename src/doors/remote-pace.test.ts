@@ -60,7 +60,10 @@ test("a directory of very many files that an action leaves is told as one tree, 
   } as const;
   let result: Awaited<ReturnType<RemoteActions["result"]>> = {};
   const turns = await turnsDuring(async () => {
-    result = await actions.result({ isShared: false, outputs, action }, done);
+    result = await actions.result(
+      { isShared: false, madeOf: { command: digestOf("command"), inputRoot: digestOf("inputs") }, outputs, action },
+      done,
+    );
   });
   assert.ok(turns >= Math.floor(FILES / stepsAtOnce) - 1, `${turns} turns`);
   const [one, other, inner] = (result.outputDirectories ?? []).map(({ treeDigest }) => treeDigest?.hash ?? "");

@@ -5,7 +5,7 @@
  */
 import { setImmediate as otherWork } from "node:timers/promises";
 import { CairnError, type Key, limits } from "../base/index.ts";
-import type { DoorEntries } from "../contracts/index.ts";
+import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
 import type { BlobName, RemoteCodec, RemoteResult } from "../wire/index.ts";
 import type { RemoteBlobs, RemoteStore } from "./remote-blobs.ts";
 import { RemoteFailure } from "./remote-failure.ts";
@@ -29,6 +29,13 @@ export interface FoundResult {
   /** See {@link DoorEntry.from}. */
   readonly from: string | undefined;
 }
+
+/** A blob that a result names; `path`: of an output that is a file. */
+export interface NamedBlob extends BlobName {
+  readonly path?: string;
+}
+
+export type MadeBy = Pick<DoorEntry, "ran"> & { readonly by?: Key | undefined };
 
 /** Results of Bazel are the same by whichever door they come. */
 const DOOR = "bazel-ac";
@@ -59,22 +66,19 @@ export class RemoteResults {
   /**
    * Keeps a result in the place of whatever was there.
    *
-   * @param by the member that did the action; unset where this machine has, or a client brings it
+   * @param made `by`: the member that did the action; `ran`: how this machine has; neither where a client brings it
    * @throws {RemoteFailure} invalidArgument, resourceExhausted; {CairnError} as {@link DoorEntries.keep}
    */
-  async keep(instance: string, action: BlobName, result: RemoteResult, by?: Key): Promise<void> {
+  async keep(instance: string, action: BlobName, result: RemoteResult, made: MadeBy = {}): Promise<void> {
     const { entries, store, codec, now } = this.#parts;
     this.#names(result);
     const bytes = codec.writeResult(result);
     if (bytes.length > resultBytes) throw new RemoteFailure("resourceExhausted", `a result may have ${resultBytes} bytes`);
     const blob = codec.nameOf(bytes);
     await store.writeVerified(blob.digest, bytes);
-    entries.keep(
-      DOOR,
-      keyOf(instance, action),
-      { blob: blob.digest, size: blob.size, meta: by === undefined ? {} : { by }, at: now() },
-      true,
-    );
+    const { by, ran } = made;
+    const entry = { blob: blob.digest, size: blob.size, meta: by === undefined ? {} : { by }, at: now() };
+    entries.keep(DOOR, keyOf(instance, action), ran === undefined ? entry : { ...entry, ran }, true);
   }
 
   /** Whether bytes are no result, or one of which all is here. */
@@ -88,8 +92,8 @@ export class RemoteResults {
   }
 
   /** Blobs that a result names, as far as they can be told to others; none of what is no result, and undefined where one is not here. */
-  async blobsIn(bytes: Uint8Array, signal: AbortSignal): Promise<readonly BlobName[] | undefined> {
-    const names: BlobName[] = [];
+  async blobsIn(bytes: Uint8Array, signal: AbortSignal): Promise<readonly NamedBlob[] | undefined> {
+    const names: NamedBlob[] = [];
     let looked = 0;
     try {
       for await (const name of this.#named(this.#parts.codec.readResult(bytes), signal)) {
@@ -126,7 +130,7 @@ export class RemoteResults {
   }
 
   /** All that a result names, down to the files of its trees, and each tree after those; undefined where a tree is not here. */
-  async *#named(result: RemoteResult, signal: AbortSignal): AsyncGenerator<BlobName | undefined> {
+  async *#named(result: RemoteResult, signal: AbortSignal): AsyncGenerator<NamedBlob | undefined> {
     const { blobs, codec } = this.#parts;
     const { files, trees } = this.#names(result);
     yield* files;
@@ -143,11 +147,14 @@ export class RemoteResults {
   }
 
   /** @throws {RemoteFailure} invalidArgument where something names no blob */
-  #names(result: RemoteResult): { readonly files: readonly BlobName[]; readonly trees: readonly BlobName[] } {
+  #names(result: RemoteResult): { readonly files: readonly NamedBlob[]; readonly trees: readonly BlobName[] } {
     const { blobs } = this.#parts;
     const printed = [result.stdoutDigest, result.stderrDigest].filter((digest) => digest !== undefined);
     return {
-      files: [...result.outputFiles.map(({ digest }) => blobs.name(digest)), ...printed.map((digest) => blobs.name(digest))],
+      files: [
+        ...result.outputFiles.map(({ path, digest }) => ({ ...blobs.name(digest), path })),
+        ...printed.map((digest) => blobs.name(digest)),
+      ],
       trees: result.outputDirectories.map(({ treeDigest }) => blobs.name(treeDigest)),
     };
   }

@@ -192,6 +192,7 @@ test("an envelope is read by itself", () => {
     toolchain: digestOf("gcc"),
     startedOn: "2027-01-15T08:00:00.000Z",
     finishedOn: "2027-01-15T08:00:00.013Z",
+    madeOf: [],
     subjects: [
       { name: "$CWD/a.o", digest: digestOf("a.o") },
       { name: "$PROJECT/deps/a.d", digest: digestOf("a.d") },

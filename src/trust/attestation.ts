@@ -7,6 +7,7 @@
  */
 import { type AttestationId, attestationId, type Digest, digestOf, type Key } from "../base/index.ts";
 import type { Attestation, Execution, ManifestEntry, SharedResult } from "../contracts/index.ts";
+import { ACTION_TYPE, isOfAction } from "./executed-actions.ts";
 import { isSignedEnvelope, type KeyPair } from "./keys.ts";
 import { isReceipt, RECEIPT_TYPE } from "./receipts.ts";
 import { isClaim, isShareable, type Unsigned } from "./shareable.ts";
@@ -17,7 +18,7 @@ export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 export const PREDICATE_TYPE = "https://slsa.dev/provenance/v1";
 const COMPILE_TYPE = "urn:cairn:compile:1";
 const COMMAND_TYPE = "urn:cairn:exec:1";
-export const BUILD_TYPES: ReadonlySet<unknown> = new Set([COMPILE_TYPE, COMMAND_TYPE]);
+export const BUILD_TYPES: ReadonlySet<unknown> = new Set([COMPILE_TYPE, COMMAND_TYPE, ACTION_TYPE]);
 /** Before the public key of who signs. */
 const BUILDER = "urn:cairn:attestation-key:";
 
@@ -37,6 +38,7 @@ export function claimOf({ manifest, entry, result, execution }: Unsigned): Claim
     compileMs,
     cpuMs,
     execution,
+    ...(isOfAction(outputs) ? { dependencies: entry.inputs } : {}),
   };
 }
 
@@ -53,13 +55,14 @@ export function statementOf(network: Digest, claim: Claim): string {
   });
 }
 
-function provenance(network: Digest, { manifest, action, entry, outputs, stdout, stderr, execution, ...costs }: Claim): object {
+function provenance(network: Digest, claim: Claim): object {
+  const { manifest, action, entry, outputs, stdout, stderr, execution, dependencies = [], ...costs } = claim;
   return {
     buildDefinition: {
-      buildType: isOfCommand(outputs) ? COMMAND_TYPE : COMPILE_TYPE,
+      buildType: buildTypeOf(outputs),
       externalParameters: { manifest, action, entry },
-      internalParameters: { network, toolchain: execution.toolchain },
-      resolvedDependencies: [],
+      internalParameters: isOfAction(outputs) ? { network } : { network, toolchain: execution.toolchain },
+      resolvedDependencies: dependencies.map(({ path, digest }) => named(path, digest)),
     },
     runDetails: {
       builder: { id: builderOf(execution.signer) },
@@ -68,7 +71,7 @@ function provenance(network: Digest, { manifest, action, entry, outputs, stdout,
         startedOn: new Date(execution.startedAtMs).toISOString(),
         finishedOn: new Date(execution.endedAtMs).toISOString(),
       },
-      byproducts: [printed("stdout", stdout), printed("stderr", stderr), cost(costs)],
+      byproducts: [named("stdout", stdout), named("stderr", stderr), cost(costs)],
     },
   };
 }
@@ -89,7 +92,12 @@ function received(network: Digest, { manifest, action, entry, outputs, stdout, e
 
 /** Whether a result is that of a command with declared outputs, which need not be the same each time, and not of a compile. */
 export function isOfCommand(outputs: Claim["outputs"]): boolean {
-  return outputs.some(({ role }) => role === "outcome");
+  return isOfAction(outputs) || outputs.some(({ role }) => role === "outcome");
+}
+
+function buildTypeOf(outputs: Claim["outputs"]): string {
+  if (isOfAction(outputs)) return ACTION_TYPE;
+  return isOfCommand(outputs) ? COMMAND_TYPE : COMPILE_TYPE;
 }
 
 /** Signs what this node executed, or received. Undefined when it is too large to travel; see {@link isShareable}. */
@@ -143,7 +151,7 @@ function entryText({ action, place, presumed, terminal, inputs, absent }: Manife
   return JSON.stringify([action, place ?? null, presumed, terminal ?? null, read, absent]);
 }
 
-function printed(name: string, sha256: Digest): object {
+function named(name: string, sha256: Digest): object {
   return { name, digest: { sha256 } };
 }
 

@@ -5,6 +5,7 @@
  */
 import { type Digest, type Key, limits } from "../base/index.ts";
 import { BUILD_TYPES, PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, signerNamed } from "./attestation.ts";
+import { ACTION_TYPE } from "./executed-actions.ts";
 import { allText, fieldsOf, readSubject, type Subject } from "./fields.ts";
 import { isSignedEnvelope } from "./keys.ts";
 import { RECEIPT_TYPE } from "./receipts.ts";
@@ -16,7 +17,10 @@ export interface Attested {
   readonly network: Digest;
   readonly manifest: Digest;
   readonly action: Digest;
+  /** Of its compiler or its programs; "" of an action of a build tool, which says what is installed instead. */
   readonly toolchain: Digest;
+  /** What an action of a build tool was made of; nothing where inputs are not named one by one. */
+  readonly madeOf: readonly Subject[];
   /** ISO 8601, by the signer's clock */
   readonly startedOn: string;
   readonly finishedOn: string;
@@ -64,17 +68,19 @@ export function readEnvelope(text: string): EnvelopeRead {
 function readStatement(statement: unknown): Attested | undefined {
   const { _type, subject, predicateType, predicate } = fieldsOf(statement);
   const { buildDefinition, runDetails } = fieldsOf(predicate);
-  const { buildType, externalParameters, internalParameters } = fieldsOf(buildDefinition);
+  const { buildType, externalParameters, internalParameters, resolvedDependencies } = fieldsOf(buildDefinition);
   if (_type !== STATEMENT_TYPE || predicateType !== PREDICATE_TYPE || !BUILD_TYPES.has(buildType)) return undefined;
   const { builder, metadata } = fieldsOf(runDetails);
   const { manifest, action } = fieldsOf(externalParameters);
-  const { network, toolchain } = fieldsOf(internalParameters);
+  const { network, toolchain = buildType === ACTION_TYPE ? "" : undefined } = fieldsOf(internalParameters);
   const { startedOn, finishedOn } = fieldsOf(metadata);
   const { id } = fieldsOf(builder);
   const signer = typeof id === "string" ? signerNamed(id) : undefined;
   const subjects = readSubjects(subject);
+  const madeOf = readSubjects(resolvedDependencies);
   const all = { network, manifest, action, toolchain, startedOn, finishedOn };
-  return signer === undefined || subjects === undefined || !allText(all) ? undefined : { signer, ...all, subjects };
+  if (signer === undefined || subjects === undefined || madeOf === undefined || !allText(all)) return undefined;
+  return { signer, ...all, madeOf, subjects };
 }
 
 /** The same for a receipt. */

@@ -22,6 +22,7 @@ export { CompactRange } from "./compact-range.ts";
 export { type Attested, type EnvelopeRead, type NotAttested, type Received, readEnvelope } from "./envelope.ts";
 export { epochRule } from "./epoch-rule.ts";
 export { type Convicted, type EvidenceCodec, type EvidenceRead, evidenceOf, type NoEvidence, readEvidence } from "./evidence.ts";
+export { isOfAction, MADE_OF } from "./executed-actions.ts";
 export { type ForkEvidenceRead, forkEvidenceOf, isForkEvidence, type NoForkEvidence, readForkEvidence } from "./fork-evidence.ts";
 export { compareHead, type Fork, isFork, type KnownLog } from "./forks.ts";
 export { type Ballot, Governance } from "./governance.ts";

@@ -6,6 +6,7 @@
  */
 import { digestOf, limits } from "../base/index.ts";
 import type { Attestation, Execution, ManifestEntry, ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
+import { isActionShaped, isOfAction } from "./executed-actions.ts";
 import { isReceipt, isReceiptShaped } from "./receipts.ts";
 
 /** A result without a signature. */
@@ -16,7 +17,7 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const MARK = /^\0[CP](?:\/|$)/;
 /** In a statement these words stand for the marks. */
 const RESERVED = /^\$(?:CWD|PROJECT)(?:\/|$)/;
-const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile", "outcome", "received"]);
+const ROLES: ReadonlySet<string> = new Set(["object", "written", "depfile", "outcome", "received", "executed"]);
 const NOTHING = digestOf("");
 /** The end of the year 9999: later dates are written with more digits. */
 const LAST_MS = 253_402_300_799_999;
@@ -35,26 +36,32 @@ export function isShareable({ manifest, entry, result, execution }: Unsigned): b
     absent.every(isPath) &&
     result.outputs.every(isOutput) &&
     isPrinted(result) &&
-    (!isReceipt(result.outputs) || (isReceiptShaped({ ...result, execution }) && isBlank(entry) && result.stderr === ""))
+    (!isReceipt(result.outputs) ||
+      (isReceiptShaped({ ...result, execution }) && isBlank(entry) && inputs.length === 0 && result.stderr === "")) &&
+    (!isOfAction(result.outputs) ||
+      (isActionShaped({ ...result, execution }, inputs) && isBlank(entry) && result.stdout === "" && result.stderr === ""))
   );
 }
 
 /** The same of what everybody may know of a result. */
 export function isClaim(claim: Omit<Attestation, "signature">): boolean {
-  const { manifest, action, entry, outputs, stdout, stderr, compileMs, cpuMs, execution } = claim;
+  const { manifest, action, entry, outputs, stdout, stderr, compileMs, cpuMs, execution, dependencies } = claim;
   return (
     outputs.length <= limits.sharedOutputs &&
     [manifest, action, entry, stdout, stderr].every((one) => DIGEST.test(one)) &&
     isExecution(execution) &&
     outputs.every(isOutput) &&
     [compileMs, cpuMs].every(isDuration) &&
-    (!isReceipt(outputs) || (isReceiptShaped(claim) && stderr === NOTHING))
+    (!isReceipt(outputs) || (isReceiptShaped(claim) && stderr === NOTHING)) &&
+    (isOfAction(outputs)
+      ? isActionShaped(claim, dependencies) && dependencies?.every(isInput) === true && stdout === NOTHING && stderr === NOTHING
+      : dependencies === undefined)
   );
 }
 
-/** Nothing was read, so nothing leads to it but its key. */
-function isBlank({ place, presumed, terminal, inputs, absent }: ManifestEntry): boolean {
-  return place === undefined && !presumed && terminal === undefined && inputs.length === 0 && absent.length === 0;
+/** What leads to it is its key alone, and inputs where it has some. */
+function isBlank({ place, presumed, terminal, absent }: ManifestEntry): boolean {
+  return place === undefined && !presumed && terminal === undefined && absent.length === 0;
 }
 
 function isExecution({ signer, toolchain, startedAtMs, endedAtMs }: Execution): boolean {

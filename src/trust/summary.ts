@@ -62,8 +62,7 @@ export function summaryOf(
   nowMs: number,
 ): string | undefined {
   const [first] = vouchers;
-  // What stands for a template is the digest of no file, and what a command's outcome is written down in is none, either.
-  const written = first?.attestation.outputs.filter(({ template, role }) => !template && role !== "outcome") ?? [];
+  const written = first?.attestation.outputs.filter(isFile) ?? [];
   if (first === undefined || written.length === 0) return undefined;
   const { action } = first.attestation;
   const domains = vouchers.map(({ domain }) => domain);
@@ -83,6 +82,11 @@ export function summaryOf(
       verifiedLevels: [REPRODUCED],
     },
   });
+}
+
+/** What stands for a template is the digest of no file, and what somebody's outcome is written down in is none, either. */
+function isFile({ path, role, template }: Attestation["outputs"][number]): boolean {
+  return !template && role !== "outcome" && (role !== "executed" || path.startsWith("\0"));
 }
 
 /** Undefined when it is no summary that a node of Cairn makes, or does not hang together. */

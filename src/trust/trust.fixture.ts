@@ -4,6 +4,7 @@
 import { type Digest, digestOf, type Key } from "../base/index.ts";
 import type { Attestation, SharedResult } from "../contracts/index.ts";
 import { attest, claimIn } from "./attestation.ts";
+import { isOfAction, MADE_OF } from "./executed-actions.ts";
 import { keyPairFromSeed, makeIdentity } from "./keys.ts";
 import { admit, agree, found, type Machine, START, seedOf } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
@@ -93,6 +94,15 @@ export function received(what: string, content: string): ReturnType<typeof execu
   return { manifest, entry: { ...entry, inputs: [], absent: [] }, result };
 }
 
+/** What came of an action of a build tool: of what was asked by `what`, an outcome. */
+export function executedAction(what: string, outcome: string): ReturnType<typeof executed> {
+  const { manifest, entry } = executed(what, outcome);
+  const output = { digest: digestOf(`object ${outcome}`), size: 1_000, role: "executed", template: false } as const;
+  const inputs = MADE_OF.map((path) => ({ path, digest: digestOf(`${path} ${what}`) }));
+  const outputs = ["bazel-ac", "\0C/out/a.o", "1"].map((path) => ({ path, ...output }));
+  return { manifest, entry: { ...entry, inputs, absent: [] }, result: { outputs, stdout: "", stderr: "", compileMs: 12.5, cpuMs: 11 } };
+}
+
 /** @param atMs when it was done, by the signer's clock */
 export function sharedBy(
   network: Digest,
@@ -104,7 +114,7 @@ export function sharedBy(
     ...made,
     execution: isReceipt(made.result.outputs)
       ? { toolchain: NO_TOOLCHAIN, startedAtMs: atMs, endedAtMs: atMs }
-      : { toolchain: digestOf("gcc"), startedAtMs: atMs, endedAtMs: atMs + 13 },
+      : { toolchain: isOfAction(made.result.outputs) ? NO_TOOLCHAIN : digestOf("gcc"), startedAtMs: atMs, endedAtMs: atMs + 13 },
   });
   if (shared === undefined) throw new Error("it is not shareable");
   return shared;

@@ -11,10 +11,10 @@ import { duration, outputMessage, outputOf, SIGNATURE_BYTES, time } from "./shar
 
 const NOTHING_PRINTED = digestOf("");
 
-/** Undefined when it is larger than one that travels, or a receipt, which nobody is told of who has not asked. */
+/** Undefined when it is larger than one that travels, or of what came through a door, of which nobody is told who has not asked. */
 export function encodeAttestation(attestation: Attestation): Uint8Array | undefined {
   const { manifest, action, entry, outputs, stdout, stderr, compileMs, cpuMs, execution, signature } = attestation;
-  if (isReceived(outputs)) return undefined;
+  if (isToldToNobody(outputs)) return undefined;
   const bytes = encode(AttestationSchema, {
     manifest: bytesOf(manifest),
     action: bytesOf(action),
@@ -33,11 +33,11 @@ export function encodeAttestation(attestation: Attestation): Uint8Array | undefi
   return bytes.length <= limits.attestationBytes ? bytes : undefined;
 }
 
-/** @throws {CairnError} frame-invalid: not an attestation, larger than one that travels, not encoded canonically, or a receipt */
+/** @throws {CairnError} frame-invalid: not an attestation, larger than one that travels, not encoded canonically, or of what came through a door */
 export function decodeAttestation(bytes: Uint8Array): Attestation {
   const message = decode(AttestationSchema, bytes, limits.attestationBytes);
   const outputs = list(message.outputs, limits.sharedOutputs).map(outputOf);
-  if (isReceived(outputs)) throw invalid("role");
+  if (isToldToNobody(outputs)) throw invalid("role");
   return {
     manifest: hexOf(message.manifest, 32),
     action: hexOf(message.action, 32),
@@ -57,7 +57,7 @@ export function decodeAttestation(bytes: Uint8Array): Attestation {
   };
 }
 
-/** Nobody says of it that it was executed: it is no voice in anything that attestations are for. */
-function isReceived(outputs: Attestation["outputs"]): boolean {
-  return outputs.some(({ role }) => role === "received");
+/** Of what was only received nobody says that it was executed; what came of actions goes with the results, to who asks for them. */
+function isToldToNobody(outputs: Attestation["outputs"]): boolean {
+  return outputs.some(({ role }) => role === "received" || role === "executed");
 }

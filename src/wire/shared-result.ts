@@ -18,6 +18,7 @@ const ROLES = {
   depfile: Role.DEPFILE,
   outcome: Role.OUTCOME,
   received: Role.RECEIVED,
+  executed: Role.EXECUTED,
 } as const;
 
 export function encodeSharedResult(shared: SharedResult): Uint8Array {
@@ -101,6 +102,8 @@ function roleOf(role: Role): keyof typeof ROLES {
       return "outcome";
     case Role.RECEIVED:
       return "received";
+    case Role.EXECUTED:
+      return "executed";
     default:
       throw invalid("role");
   }

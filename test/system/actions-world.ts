@@ -13,6 +13,7 @@ import {
   ExecuteResponseSchema,
   type Operation,
 } from "../../src/wire/generated/remote-execution_pb.ts";
+import type { TestNode } from "./harness.ts";
 
 export type Command = Exclude<MessageInitShape<typeof CommandSchema>, { $typeName: string }>;
 export type Name = ReturnType<typeof named>;
@@ -77,4 +78,11 @@ export async function last(operations: AsyncIterable<Operation>): Promise<Execut
   const response = anyUnpack(at.response, ExecuteResponseSchema);
   assert.ok(response !== undefined);
   return response;
+}
+
+/** @returns why actions cannot be run here */
+export async function lackOfSandbox(node: TestNode): Promise<string | undefined> {
+  const checks = (await node.control("GET", "/doctor")) as unknown as readonly { readonly check: string; readonly detail: string }[];
+  const detail = checks.find(({ check }) => check === "sandbox")?.detail ?? "";
+  return detail.startsWith("runs") ? undefined : detail;
 }

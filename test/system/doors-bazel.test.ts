@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lackOfSandbox } from "./actions-world.ts";
 import { ACTIONS, assertBuilt, Bazel, lists, sizeOfUnits, sorted, unitsOfCpp, withoutBazel } from "./bazel-world.ts";
 import { checkout, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
@@ -127,13 +128,6 @@ function outputs(bazel: Bazel): Map<string, string> {
   const names = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = names.map(({ parentPath, name }) => join(parentPath, name)).filter((path) => !path.includes(".runfiles"));
   return new Map(paths.toSorted().map((path) => [path.slice(directory.length), readFileSync(path, "latin1")]));
-}
-
-/** @returns why actions cannot be run here */
-async function lackOfSandbox(node: TestNode): Promise<string | undefined> {
-  const checks = (await node.control("GET", "/doctor")) as unknown as readonly { readonly check: string; readonly detail: string }[];
-  const detail = checks.find(({ check }) => check === "sandbox")?.detail ?? "";
-  return detail.startsWith("runs") ? undefined : detail;
 }
 
 test("Bazel: C++ that is compiled, linked and run in the sandbox comes out as it does here, and once", options, async (t) => {
