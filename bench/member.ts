@@ -111,6 +111,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     recalled: () => undefined,
     speak: () => false,
     doorsShare: () => "policy" as const,
+    wordsChanged: () => undefined,
     desk: { compile: nothing, act: nothing },
     capacity: { now: () => ({ slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
     toolchainOffer: () => Promise.resolve(undefined),

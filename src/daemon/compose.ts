@@ -168,6 +168,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         recalled,
         speak: (action) => flow.speak(action),
         doorsShare: () => receipts.share,
+        wordsChanged: () => receipts.recallSoon(),
         projectOf: (path) => flow.projectOf(path),
         desk: worker,
         capacity: {

@@ -130,6 +130,7 @@ export interface RuntimeParts {
   /** Members differ about what came of an action: this node is to execute it, too, if it can. */
   readonly speak: (action: Digest) => boolean;
   readonly doorsShare: () => DoorsShare;
+  readonly wordsChanged: () => void;
   /** Who does what members ask for. */
   readonly desk: WorkDesk;
   /** What it tells members that it can do. */
@@ -275,6 +276,7 @@ export class NetworkRuntime implements AsyncDisposable {
       recalled,
       speak,
       doorsShare,
+      wordsChanged,
       desk,
       capacity,
       toolchainOffer,
@@ -371,6 +373,7 @@ export class NetworkRuntime implements AsyncDisposable {
       recalled,
       speak,
       doorsShare,
+      wordsChanged,
       kept,
       reputations,
       statements: () => membership.statements().map(({ bytes }) => bytes),

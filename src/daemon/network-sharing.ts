@@ -103,6 +103,8 @@ export interface NetworkSharingParts {
   readonly speak: (action: Digest) => boolean;
   /** How doors share what tools leave there. */
   readonly doorsShare: () => DoorsShare;
+  /** Whose word counts may not be what it was. */
+  readonly wordsChanged: () => void;
   readonly kept: EvidenceStore;
   readonly reputations: Reputations;
   /** All signed statements of the network. */
@@ -370,6 +372,11 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return state !== undefined && this.#parts.doorsShare() !== "off" && sharingUnder(state.policy.rules, this.#own) !== "self";
   }
 
+  get isOfSeveral(): boolean {
+    const { state } = this.#parts.members;
+    return state !== undefined && domainsOf(state).size > 1;
+  }
+
   domainOf(member: Key): string {
     const { state } = this.#parts.members;
     return state === undefined ? "" : countedDomain(state, member);
@@ -595,6 +602,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
 
   /** What members signed who were revoked, or whose word does not count, is not used any more. */
   #recallSoon(): void {
+    this.#parts.wordsChanged();
     this.#recalling = this.#recalling.then(() => this.#words.recall(this.#stop.signal)).catch(() => undefined); // This node stops.
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
     const revoked = members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey);

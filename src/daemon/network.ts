@@ -53,6 +53,7 @@ export interface NetworkServiceParts {
   readonly recalled: (action?: Digest) => void;
   readonly speak: RuntimeParts["speak"];
   readonly doorsShare: RuntimeParts["doorsShare"];
+  readonly wordsChanged: RuntimeParts["wordsChanged"];
   /** What the project demands that a file belongs to. */
   readonly projectOf: (path: string) => ProjectPolicy;
   /** Who does what members ask for. */

@@ -98,6 +98,8 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       return reader.policy !== "self";
     },
     domainOf: (member) => reader.state.members.get(member)?.domain ?? "",
+    isOfSeveral: new Set([...world.state.members.values()].map(({ domain }) => domain)).size > 1,
+    wordOf: (member) => (reader.state.members.get(member)?.standing === "active" ? {} : undefined),
     given: () => undefined,
     isKin: (member) => {
       const known = reader.state.members.get(member);
@@ -402,4 +404,48 @@ test("what was executed while packages changed is signed by nobody", async (t) =
   assert.deepEqual(a.shelf.manifests(), []);
   assert.equal(await a.find("bazel-ac", digestOf("link")), "program");
   assert.equal(await b.find("bazel-ac", digestOf("link")), undefined);
+});
+
+function revokedIn(world: typeof own, key: Key, by: Key): State {
+  const member = world.state.members.get(key) ?? nobody();
+  return { ...world.state, members: new Map([...world.state.members, [key, { ...member, standing: "revoked", endedBy: by }]]) };
+}
+
+test("what a member has made for this machine is not given once its word does not count, and is soon forgotten", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody()] = machines(t, own);
+  for (const [key, by] of [
+    ["1", b.key],
+    ["2", c.key],
+  ] as const) {
+    const bytes = Buffer.from(`made by ${by}`);
+    const entry = { blob: await a.store.write(bytes), size: bytes.length, meta: { by }, at: (at += 1_000) };
+    a.receipts.keep("bazel-ac", key, entry, true);
+  }
+  await a.leave("bazel-ac", "3", "brought");
+  assert.equal(await a.find("bazel-ac", "1"), `made by ${b.key}`);
+  a.reader.state = revokedIn(own, b.key, a.key);
+  assert.equal(await a.find("bazel-ac", "1"), undefined);
+  a.receipts.recallSoon();
+  while (!a.events.some(({ name }) => name === "door.recalled")) await new Promise((resolve) => setTimeout(resolve, 20));
+  a.reader.state = own.state;
+  assert.equal(await a.find("bazel-ac", "1"), undefined, "it is gone");
+  assert.deepEqual([await a.find("bazel-ac", "2"), await a.find("bazel-ac", "3")], [`made by ${c.key}`, "brought"]);
+});
+
+test("what was taken is gone once another domain says to have executed something else; who says the same adds a voice", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody()] = machines(t, four);
+  const [same, other] = [digestOf("same"), digestOf("other")];
+  d.reader.policy = "speculative";
+  for (const action of ["same", "other"]) await a.execute(action, "program");
+  for (const key of [same, other]) assert.equal(await d.find("bazel-ac", key), "program from m740");
+  await b.execute("same", "program");
+  await c.execute("other", "something else");
+  for (const key of [same, other]) assert.equal(await d.find("bazel-ac", key), "program from m740", "nobody waits for that");
+  while (!d.events.some(({ name }) => name === "door.recalled")) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await d.find("bazel-ac", other), undefined);
+  d.reader.policy = "team";
+  while ((await d.find("bazel-ac", same)) === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+  const asked = b.asked;
+  for (let i = 0; i < 5; i++) assert.match((await d.find("bazel-ac", same)) ?? "", /^program from m74[01]$/);
+  assert.equal(b.asked, asked, "each is asked once");
 });

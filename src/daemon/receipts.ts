@@ -26,6 +26,10 @@ export interface ReceiptNetwork extends SigningNetwork {
   /** Whether a member is a machine of the own domain. */
   isKin(member: Key): boolean;
   domainOf(member: Key): string;
+  /** Whether one answer can dispute another: there are several domains. */
+  readonly isOfSeveral: boolean;
+  /** Undefined where a member's word about what it did for this machine does not count. */
+  wordOf(member: Key, project: undefined): object | undefined;
   /** @param beside what others have signed under the same key */
   judgeAmong(shared: SharedResult, beside: readonly SharedResult[]): Judged;
   /** See SharingNetwork. */
@@ -34,7 +38,10 @@ export interface ReceiptNetwork extends SigningNetwork {
 
 export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole"> {
   /** What is kept on this machine. */
-  readonly entries: DoorEntries;
+  readonly entries: DoorEntries & {
+    /** Forgets what members have made whose word does not count; see SqliteDoorEntries. */
+    recall(isGone: (member: Key) => boolean, signal: AbortSignal): Promise<{ readonly forgotten: number; readonly left: number }>;
+  };
   readonly store: Pick<LocalStore, "has" | "writeVerified"> & {
     isHere(digest: Digest): boolean;
     /** Bytes of a blob that is here, where that is known. */
@@ -96,7 +103,12 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   readonly #asking = new Map<Digest, Promise<DoorEntry | undefined>>();
   /** Members → until when they are left alone. */
   readonly #slow = new Generations<Key, number>(asking);
+  /** By key and member, who has said what it has signed of what lies here. */
+  readonly #heard = new Generations<string, true>(limits.doors.heard);
   readonly #stop = new AbortController();
+  /** Whether members have made entries at this machine's request, as far as that was looked. */
+  #hasWorks = true;
+  #recalling: Promise<void> = Promise.resolve(); // Never rejects.
   #share: DoorsShare;
   #brought = 0;
 
@@ -127,6 +139,22 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     this.#stop.abort();
     await this.#signing[Symbol.asyncDispose]();
     await Promise.all(this.#asking.values());
+    await this.#recalling;
+  }
+
+  /** Whose word counts may not be what it was: what rests on one that does not is forgotten soon, and not given before. */
+  recallSoon(): void {
+    this.#recalling = this.#recalling.then(() => this.#recall()).catch(() => undefined); // This node stops.
+  }
+
+  async #recall(): Promise<void> {
+    const { entries, network: running, log } = this.#parts;
+    const network = running();
+    if (network === undefined || !this.#hasWorks) return;
+    this.#hasWorks = false; // Until one comes.
+    const { forgotten, left } = await entries.recall((member) => network.wordOf(member, undefined) === undefined, this.#stop.signal);
+    this.#hasWorks ||= left > 0;
+    if (forgotten > 0) log.event("warn", "door.recalled", { door: EXECUTING, forgotten });
   }
 
   /** What is installed here, for an action that is about to be executed; undefined where nobody would hear of it. */
@@ -137,8 +165,8 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   }
 
   async find(door: string, key: string, signal: AbortSignal): Promise<DoorEntry | undefined> {
-    const { entries, named } = this.#parts;
-    const here = await entries.find(door, key, signal);
+    const { named } = this.#parts;
+    const here = await this.#here(door, key, signal);
     const network = this.#network;
     if (network === undefined) return here;
     const asked = await this.#asked(network, { door, key });
@@ -146,6 +174,14 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const isElsewhere = manifestsOf(asked).some((manifest) => network.exchange.whoHas(manifest).length > 0);
     if (here !== undefined && (!isElsewhere || (await named(door, here, signal)) !== undefined)) return here;
     return this.#shelved(network, asked) ?? (await this.#ask(network, asked, signal)) ?? here;
+  }
+
+  /** What lies here by the tools of this machine, or by a member whose word still counts. */
+  async #here(door: string, key: string, signal: AbortSignal): Promise<DoorEntry | undefined> {
+    const { entries, network } = this.#parts;
+    const entry = await entries.find(door, key, signal);
+    const by = entry?.meta.by;
+    return by === undefined || network() === undefined || network()?.wordOf(by, undefined) !== undefined ? entry : undefined;
   }
 
   async #asked({ takesExecuted }: ReceiptNetwork, { door, key }: DoorKey): Promise<Asked> {
@@ -163,6 +199,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     if (theirs?.from !== undefined) return theirs.blob === entry.blob ? "same" : "differs";
     const kept = this.#parts.entries.keep(door, key, entry, replace);
     if (kept !== "kept") return kept;
+    if (entry.meta.by !== undefined) this.#hasWorks = true;
     // What was signed before must not outlive it, whether or not this is signed.
     this.#signing.forget(received);
     this.#forgetShelved(received);
@@ -201,10 +238,50 @@ export class Receipts implements DoorEntries, AsyncDisposable {
         const judged = network.judgeAmong(shared, all);
         if (entry === undefined || judged.kind === "refused" || !this.#isWhole(shared)) continue;
         this.#parts.index.touch(manifest, shared.entry.action);
-        return judged.tier === "self" ? entry : this.#named(entry, shared);
+        if (judged.tier === "self") return entry;
+        if (manifest === asked.executed) this.#hearMore(network, asked, shared);
+        return this.#named(entry, shared);
       }
     }
     return undefined;
+  }
+
+  /** Who else has results of the same may have signed something else since: that is found out beside the answer, of each once. */
+  #hearMore(network: ReceiptNetwork, asked: Asked, shared: SharedResult): void {
+    const { manifest } = shared;
+    if (!network.isOfSeveral || this.#asking.has(manifest) || this.#asking.size >= asking) return;
+    const others = network.exchange.whoHas(manifest).filter((member) => !this.#heard.has(`${manifest} ${member}`));
+    if (others.length === 0) return;
+    const questions = this.#first(network, others).map((member) => ({ member, manifest }));
+    const hearing = this.#hear(network, asked, shared, questions)
+      .catch((error: unknown) =>
+        this.#parts.log.event("warn", "door.not-heard", { door: asked.door, key: asked.key, why: reasonOf(error) }),
+      )
+      .finally(() => this.#asking.delete(manifest));
+    this.#asking.set(
+      manifest,
+      hearing.then(() => undefined),
+    );
+  }
+
+  async #hear(network: ReceiptNetwork, asked: Asked, shared: SharedResult, questions: readonly Question[]): Promise<void> {
+    const { index, log } = this.#parts;
+    const { action } = shared.entry;
+    const given = await this.#allGiven(network, asked, questions);
+    const judged = network.judgeAmong(shared, besides(shared, given));
+    if (judged.kind === "refused") {
+      index.forget(action);
+      log.event("warn", "door.recalled", { door: asked.door, key: asked.key, forgotten: 1, why: judged.why });
+    } else if (index.result(action) !== undefined) {
+      const same = given.filter((one) => one.shared.entry.action === action && this.#judged(network, one, given).kind === "believed");
+      network.shelf.put(same.map((one) => one.shared));
+    }
+  }
+
+  async #allGiven(network: ReceiptNetwork, asked: Asked, questions: readonly Question[]): Promise<Offered[]> {
+    const given = await Promise.all(questions.map((question) => this.#given(network, asked, question)));
+    for (const { manifest, member } of questions) this.#heard.set(`${manifest} ${member}`, true);
+    return given.flat();
   }
 
   /** Undefined for what is no answer to what is asked for. */
@@ -270,10 +347,10 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const { log, index, now } = this.#parts;
     const { door, key } = asked;
     const began = now();
-    const here = async (): Promise<Digest | undefined> => (await this.#parts.entries.find(door, key, this.#stop.signal))?.blob;
+    const here = async (): Promise<Digest | undefined> => (await this.#here(door, key, this.#stop.signal))?.blob;
     try {
       const before = await here();
-      const given = (await Promise.all(questions.map((question) => this.#given(network, asked, question)))).flat();
+      const given = await this.#allGiven(network, asked, questions);
       const believed = given.filter((one) => this.#judged(network, one, given).kind === "believed");
       for (const one of this.#inOrder(believed)) {
         const { shared, entry, bytes } = one;

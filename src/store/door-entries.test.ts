@@ -78,6 +78,19 @@ test("there are never many more than there may be: those whose blobs were not us
   assert.equal(await entries.find("d", "k0"), undefined);
 });
 
+test("what members have made goes with their word, and nothing else", async (t) => {
+  await using opened = openStore();
+  const entries = open(opened, 10_000);
+  const made = await entry(opened, "made");
+  const names = (by: string): string[] => Array.from({ length: 20 }, (_, i) => `${by} ${i}`);
+  for (const by of ["gone", "stays"]) for (const key of names(by)) entries.keep("bazel-ac", key, { ...made, meta: { by } }, true);
+  entries.keep("turbo", "tagged", { ...made, meta: { "x-artifact-tag": '"by":"gone"' } }, true);
+  assert.deepEqual(await entries.recall((member) => member === "gone", t.signal), { forgotten: 20, left: 20 });
+  const left = await Promise.all([...names("gone"), ...names("stays")].map((key) => entries.find("bazel-ac", key)));
+  assert.deepEqual([left.slice(0, 20).every((one) => one === undefined), left.slice(20).every((one) => one !== undefined)], [true, true]);
+  assert.ok((await entries.find("turbo", "tagged")) !== undefined);
+});
+
 test("a row in which a bit has flipped is not believed", async () => {
   await using opened = openStore();
   open(opened).keep("d", "k", await entry(opened, "one"), false);

@@ -5,6 +5,7 @@
  * An evicted blob takes its entries along (blob-table.ts), so that their bytes count where blobs' bytes do; the rows themselves are
  * bounded here. Knows: SQL. Does not know: tools, or what the bytes mean.
  */
+import { setImmediate as otherWork } from "node:timers/promises";
 import { CairnError, type Digest, limits } from "../base/index.ts";
 import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
 import { type Database, numberAt, type Row, textAt, toBytes } from "./database.ts";
@@ -24,6 +25,8 @@ export interface DoorEntriesOptions {
 const TRIM_STEP = 64;
 /** … those whose blobs were not used for the longest time among so many that came first. */
 const TRIM_SAMPLE = 2_000;
+/** Rows that are looked at in one step. */
+const RECALL_STEP = 4_096;
 
 export class SqliteDoorEntries implements DoorEntries {
   readonly #parts: DoorEntriesParts;
@@ -65,6 +68,26 @@ export class SqliteDoorEntries implements DoorEntries {
     return gone > 0;
   }
 
+  /**
+   * Forgets what members have made at this machine's request whose word does not count any more. Works in small steps.
+   *
+   * @returns how many entries were forgotten, and how many such are left
+   */
+  async recall(isGone: (member: string) => boolean, signal: AbortSignal): Promise<{ readonly forgotten: number; readonly left: number }> {
+    const { database } = this.#parts;
+    const last = database.attempt("last door entry", 0, () => numberAt(this.#sql.last.get(), 0));
+    let [forgotten, left] = [0, 0];
+    for (let from = 0; from < last; from += RECALL_STEP) {
+      signal.throwIfAborted();
+      const rows = database.attempt("entries of members", [], () => this.#sql.ofMembers.all(from, from + RECALL_STEP));
+      const gone = rows.filter((row) => isGone(memberIn(row)));
+      for (const row of gone) forgotten += Number(this.forget(textAt(row, 0), textAt(row, 1)));
+      left += rows.length - gone.length;
+      await otherWork();
+    }
+    return { forgotten, left };
+  }
+
   #find(door: string, key: string): DoorEntry | undefined {
     const row = this.#sql.get.get(key, door);
     if (row === undefined) return undefined;
@@ -91,11 +114,18 @@ function entryFrom(door: string, key: string, row: Row): DoorEntry {
   return { blob, size, meta: JSON.parse(meta) as Record<string, string>, at }; // Written by `keep` and nobody else.
 }
 
+function memberIn(row: Row): string {
+  const { by } = JSON.parse(textAt(row, 2)) as { readonly by?: string };
+  return by ?? "";
+}
+
 function statements(database: Database) {
   return {
     get: database.statement("SELECT lower(hex(blob)), size, meta, at, crc FROM door_entries WHERE key = ? AND door = ?"),
     put: database.statement("INSERT OR REPLACE INTO door_entries (door, key, blob, size, meta, at, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"),
     forget: database.statement("DELETE FROM door_entries WHERE key = ? AND door = ?"),
+    last: database.statement("SELECT coalesce(max(id), 0) FROM door_entries"),
+    ofMembers: database.statement("SELECT door, key, meta FROM door_entries WHERE id > ? AND id <= ? AND meta LIKE '{\"by\":%'"),
     count: database.statement("SELECT count(*) FROM door_entries"),
     trim: database.statement(`DELETE FROM door_entries WHERE id IN
       (SELECT id FROM (SELECT door_entries.id, coalesce(used, at) AS used FROM door_entries LEFT JOIN blobs ON digest = blob

@@ -121,3 +121,20 @@ test("an action runs with a member, and what comes of it is what comes of it her
   assert.equal((await failing).result?.exitCode, 3);
   assert.equal((await survivor).result?.outputFiles.length, 1);
 });
+
+test("what a member has made goes with the member that is revoked", LONG, async (t) => {
+  using pair = await Pair.of(t, RUNS);
+  if (pair === undefined) return;
+  const { actor, builder } = pair;
+  await pair.untilTold(t);
+  const action = await actor.action({ arguments: sh(SCRIPT), outputPaths: ["out/b.txt"] }, FILES);
+  const release = await pair.occupy(t);
+  assert.equal((await actor.run(action)).cachedResult, false);
+  assert.deepEqual(ended(builder), [["exit 0", ""]]);
+  await release();
+  assert.equal((await actor.run(action)).cachedResult, true, "the member is one of this network");
+  await ask(builder, "revoke", "helper");
+  await until(t, async () => builder.events("door.recalled").length > 0);
+  assert.equal((await actor.run(action)).cachedResult, false);
+  assert.equal(ended(builder).length, 1, "it ran here");
+});

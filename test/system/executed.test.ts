@@ -45,6 +45,9 @@ async function found(node: TestNode, action: Name): Promise<string | undefined> 
   return output?.digest === undefined ? undefined : await actor.bytes({ hash: output.digest.hash, sizeBytes: output.digest.sizeBytes });
 }
 
+/** What comes of it is another thing each time. */
+const CLOCK = { arguments: sh("date +%s%N > out/time"), outputPaths: ["out/time"] };
+
 /** Runs a command that sorts lines. */
 async function execute(node: TestNode, lines: string, skipCacheLookup = false): Promise<Name> {
   using actor = new Actor(await node.doorPort("grpc"));
@@ -100,6 +103,33 @@ test("what one domain has executed is found in others as policy says, what a cli
   const [signed] = (await ask(a, "attest", "show", own)).attestations as { action: string }[];
   const proof = await cairn(a, "log", "prove", signed?.action ?? "", "--output", `${own}.tlog-proof`);
   assert.equal(proof.code, 0, proof.stderr);
+});
+
+test("what was taken of a member is gone when it is revoked, and when another domain finds something else", PATIENT, async (t) => {
+  const nodes = await strangers(t, "speculative", "speculative");
+  if (nodes === undefined) return;
+  const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+  const action = await execute(b, "d\nc\n");
+  await untilOffered(t, c, "stranger0", 1);
+  assert.equal(await found(c, action), "c\nd\n");
+  // Which of two an action leads to that says when it ran, nobody can tell: it is disputed by who executes it as well.
+  using actor = new Actor(await b.doorPort("grpc"));
+  const [times, on] = await Promise.all(
+    [actor, new Actor(await a.doorPort("grpc"))].map(async (one) => [one, await one.action(CLOCK)] as const),
+  );
+  assert.ok(times !== undefined && on !== undefined);
+  using _ = on[0];
+  assert.equal((await times[0].run(times[1])).result?.exitCode, 0);
+  await untilOffered(t, c, "stranger0", 2);
+  assert.match((await found(c, times[1])) ?? "", /^[0-9]+\n$/);
+  assert.equal((await on[0].run(on[1], true)).result?.exitCode, 0);
+  await until(t, async () => (await found(c, times[1])) === undefined);
+  assert.ok(c.events("door.recalled").some(({ key, why }) => key === times[1].hash && why === "disputed"));
+
+  assert.equal(await found(c, action), "c\nd\n", "nobody says anything else of that");
+  await ask(a, "revoke", "stranger0");
+  await until(t, async () => (await found(c, action)) === undefined);
+  await until(t, async () => c.events("sharing.recalled").some(({ forgotten }) => Number(forgotten) > 0));
 });
 
 test("Bazel: what one domain's door has executed, another one's finds", { skip: withoutBazel, timeout: 600_000 }, async (t) => {
