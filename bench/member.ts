@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { silentLog } from "../src/base/index.ts";
+import { limits, silentLog } from "../src/base/index.ts";
 import type { Shelf } from "../src/contracts/index.ts";
 import { KeptTrees } from "../src/daemon/kept-trees.ts";
 import { foundNetwork, NetworkRuntime, readInvitation } from "../src/daemon/network-runtime.ts";
@@ -127,6 +127,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     copies: 0,
     directory: "auto",
     relayCircuits: 256,
+    links: limits.peers,
     halfLifeMs: 172_800_000,
     placement: { pattern: "hybrid", healthCheckMs: 1_000 },
     portMapping: false,

@@ -51,6 +51,8 @@ export interface Config {
   readonly networkPortMapping: "on" | "off";
   /** Circuits between other members that this node relays at once; 0 is none. */
   readonly networkRelayCircuits: number;
+  /** Members that this node is linked with at once. */
+  readonly networkLinks: number;
   /** As the user wrote it; see static-peers.ts. */
   readonly networkPeers: string;
   /** Whose results are used; docs/protocol/attestation.md. */
@@ -177,6 +179,7 @@ const SETTINGS = {
     fallback: 256,
     read: readCircuits,
   },
+  networkLinks: { name: "network.links", variable: "CAIRN_NETWORK_LINKS", fallback: limits.peers, read: readLinks },
   networkPeers: { name: "network.peers", variable: "CAIRN_NETWORK_PEERS", fallback: "", read: readPeers },
 } as const;
 
@@ -212,6 +215,7 @@ const WANTS: Partial<Record<Key, string>> = {
   networkMdns: "on, off",
   networkPortMapping: "on, off",
   networkRelayCircuits: `a number from 0 to ${limits.circuits}`,
+  networkLinks: `a number from 1 to ${limits.peers}`,
   networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
 };
 
@@ -327,6 +331,11 @@ function readSwitch(raw: unknown): string | undefined {
 function readCircuits(raw: unknown): number | undefined {
   const text = String(raw).trim();
   return /^\d{1,6}$/.test(text) && Number(text) <= limits.circuits ? Number(text) : undefined;
+}
+
+function readLinks(raw: unknown): number | undefined {
+  const text = String(raw).trim();
+  return /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= limits.peers ? Number(text) : undefined;
 }
 
 function readPeers(raw: unknown): string | undefined {

@@ -801,6 +801,10 @@ export const limits = {
     failedMs: 30_000,
     /** In a full store, copies take the place of what was not used for so long. */
     coldMs: 86_400_000,
+    /** Members that are called at once since something belongs to them, how long each has to come, and for how long it counts as away then. */
+    callsAtOnce: 4,
+    callMs: 15_000,
+    awayMs: 3_600_000,
   },
   /** Files and directories that members have pinned: docs/protocol/replication.md */
   treeCopies: {

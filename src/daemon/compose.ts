@@ -183,6 +183,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         mdns: config.networkMdns === "on",
         portMapping: config.networkPortMapping === "on",
         relayCircuits: config.networkRelayCircuits,
+        links: config.networkLinks,
         peers: readStaticPeers(config.networkPeers) ?? [],
         policy: config.sharingPolicy,
         toolchains: config.toolchainsAccept,

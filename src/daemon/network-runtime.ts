@@ -89,6 +89,7 @@ import { describeMembers, describeMetrics, describePeers, memberCalled, membersC
 import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
+import { RecordMembers } from "./record-members.ts";
 import { ReputationKeeper } from "./reputation-keeper.ts";
 import { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";
@@ -154,6 +155,8 @@ export interface NetworkSettings {
   readonly copies: number;
   /** How members are found that have results. */
   readonly directory: DirectoryKind | "auto";
+  /** Members that this node is linked with at once. */
+  readonly links: number;
   /** Circuits between other members that this node relays at once. */
   readonly relayCircuits: number;
   /** Whether the router is asked to let members in. */
@@ -292,6 +295,7 @@ export class NetworkRuntime implements AsyncDisposable {
       copies,
       directory,
       relayCircuits,
+      links,
       portMapping,
       placement: places,
       halfLifeMs,
@@ -332,7 +336,8 @@ export class NetworkRuntime implements AsyncDisposable {
             webSocket: kept.setting("websocket-port"),
             quic: kept.setting("quic-port"),
           }),
-          links: { ...limits.peerSet, most: limits.peers },
+          // As many of them as in a large network are this node's own choice.
+          links: { ...limits.peerSet, most: links, outbound: Math.ceil((links * limits.peerSet.outbound) / limits.peers) },
           relay: { circuits: relayCircuits },
           portMapping,
         },
@@ -362,8 +367,18 @@ export class NetworkRuntime implements AsyncDisposable {
         { halfLifeMs },
       ),
     );
+    const record = new RecordMembers({
+      self: members.self,
+      others: () => members.others(),
+      domainOf,
+      network,
+      heard: (key) => gossip.presence.of(key)?.kind,
+      log,
+      now: () => performance.now(),
+    });
     const sharingParts = {
       network,
+      record,
       members,
       codec,
       attestationKeys,
@@ -416,7 +431,7 @@ export class NetworkRuntime implements AsyncDisposable {
       network,
       self: members.self,
       id: members.network,
-      present,
+      record,
       domainOf,
       trees,
       local: localTrees,

@@ -66,6 +66,7 @@ import type { PinnedResult, PinnedResults } from "./pinned-results.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
 import type { ReceiptNetwork } from "./receipts.ts";
+import type { RecordMembers } from "./record-members.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import { Rounds } from "./rounds.ts";
 import { Samples } from "./samples.ts";
@@ -107,6 +108,8 @@ export interface NetworkSharingParts {
   readonly wordsChanged: () => void;
   readonly kept: EvidenceStore;
   readonly reputations: Reputations;
+  /** Among whom it is decided what belongs to whom. */
+  readonly record: RecordMembers;
   /** All signed statements of the network. */
   readonly statements: () => readonly Uint8Array[];
 }
@@ -186,7 +189,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     options: NetworkSharingOptions,
     offer: ReplicatorParts["offer"],
   ) {
-    const { members, shelf, log, local } = parts;
+    const { members, shelf, log, local, record } = parts;
     const { policy, copies } = options;
     this.#parts = parts;
     this.share = share;
@@ -263,10 +266,11 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     this.#replicator = new Replicator(
       {
         self: members.self,
-        present: () => presentMembers(members, parts.network),
+        present: () => record.present(),
+        isLinked: (key) => parts.network.connected(key),
         whoHas: (manifest) => exchange.whoHas(manifest),
         shelf,
-        offer,
+        offer: (to, items) => (record.call(to) ? offer(to, items) : Promise.resolve(items.map(() => "busy"))),
         isQuiet: local.isQuiet,
         log,
         now: () => performance.now(),
@@ -276,14 +280,15 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   #directoryOf({ directory, copies }: NetworkSharingOptions): Directory {
-    const { members, network, known } = this.#parts;
+    const { members, network, known, record } = this.#parts;
     const whoHas = (manifest: Digest): readonly Key[] => this.exchange.whoHas(manifest);
     const mesh = new MeshDirectory({ whoHas });
-    const present = (): Candidate[] => presentMembers(members, network).filter(({ key }) => !this.share.isLeftAlone(key));
+    const present = (): Candidate[] => record.present().filter(({ key }) => !this.share.isLeftAlone(key));
+    const call = (key: Key): boolean => record.call(key);
     const isAttested = (manifest: Digest): boolean => known.knows(manifest);
-    const rendezvous = new RendezvousDirectory({ self: members.self, whoHas, isAttested, present }, { copies });
+    const rendezvous = new RendezvousDirectory({ self: members.self, whoHas, isAttested, present, call }, { copies });
     // Members may come and go: who chooses is asked each time.
-    const isLarge = (): boolean => members.others().length > limits.peers;
+    const isLarge = (): boolean => network.choosesLinks;
     const chosen = (): Directory => (directory === "rendezvous" || (directory === "auto" && isLarge()) ? rendezvous : mesh);
     const inner: Directory = { find: (manifest, signal) => chosen().find(manifest, signal) };
     return new AskingDirectory({ inner, missed: this.#parts.missed });

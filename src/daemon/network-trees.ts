@@ -2,11 +2,12 @@
  * Copies of what is pinned, in a network that runs: what this node wants of members, and what members want of it.
  */
 import { type Digest, Generations, type Key, type Log, limits } from "../base/index.ts";
-import { type Candidate, Keep, type Network, pinOffers } from "../net/index.ts";
+import { Keep, type Network, pinOffers } from "../net/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
 import { type KeepTree, type KeepVerdict, loadTreeCodec, type NetworkCodec } from "../wire/index.ts";
 import { CODECS, type KeptTrees, type TreeName } from "./kept-trees.ts";
 import type { PinnedResults } from "./pinned-results.ts";
+import type { RecordMembers } from "./record-members.ts";
 import { TreeCopies } from "./tree-copies.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
 import { TreeKeeper, type TreeKeeperParts } from "./tree-keeper.ts";
@@ -26,7 +27,7 @@ export interface NetworkTreesParts {
   readonly network: Network;
   readonly self: Key;
   readonly id: Digest;
-  readonly present: () => readonly Candidate[];
+  readonly record: RecordMembers;
   readonly domainOf: (key: Key) => string;
   readonly trees: TreeNetwork;
   readonly results: PinnedResults;
@@ -52,7 +53,11 @@ export class NetworkTrees implements Disposable {
     const talk = { network, codec, log, take: keeper.take.bind(keeper) };
     const trees = await Keep.start({ ...talk, dialect: pinOffers(codec, "trees") });
     const results = await Keep.start({ ...talk, dialect: pinOffers(codec, "results") });
-    return new NetworkTrees(parts, options, keeper, (to, offers) => (offers[0]?.codec === "result" ? results : trees).offer(to, offers));
+    const offer = async (to: Key, offers: readonly KeepTree[]): Promise<readonly KeepVerdict[]> => {
+      if (!parts.record.call(to)) return offers.map(() => "busy");
+      return (offers[0]?.codec === "result" ? results : trees).offer(to, offers);
+    };
+    return new NetworkTrees(parts, options, keeper, offer);
   }
 
   private constructor(
@@ -61,13 +66,25 @@ export class NetworkTrees implements Disposable {
     keeper: TreeKeeper,
     offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>,
   ) {
-    const { local, network } = parts;
+    const { local, network, record } = parts;
     const wanted = new Wanted(parts);
     const superfluous = (tree: TreeName): void => local.kept.remove(tree, "others have it");
     const now = (): number => performance.now();
     this.#keeper = keeper;
     this.#kept = local.kept;
-    this.copies = new TreeCopies({ ...parts, ...local, trees: () => wanted.list(), offer, superfluous, now }, options);
+    this.copies = new TreeCopies(
+      {
+        ...parts,
+        ...local,
+        present: () => record.present(),
+        isLinked: (key: Key) => network.connected(key),
+        trees: () => wanted.list(),
+        offer,
+        superfluous,
+        now,
+      },
+      options,
+    );
     network.onPeers(() => this.copies.peersChanged());
     this.copies.begin();
   }

@@ -11,16 +11,18 @@ import type { KeepItem, KeepVerdict } from "../wire/index.ts";
 
 export interface ReplicatorParts {
   readonly self: Key;
-  /** Members that are there, this node among them. */
+  /** Members that are there, this node among them; see RecordMembers. */
   readonly present: () => readonly Candidate[];
-  /** Members that say they have results of a request. */
+  /** Whether a member tells this node what it has. */
+  readonly isLinked: (key: Key) => boolean;
+  /** Linked members that say they have results of a request. */
   readonly whoHas: (manifest: Digest) => readonly Key[];
   readonly shelf: {
     results(manifest: Digest): readonly SharedResult[];
     /** Requests with signed results after this one, in order. */
     manifestsAfter(manifest: Digest, most: number): readonly Digest[];
   };
-  /** See Keep.offer. */
+  /** See Keep.offer; `busy` as long as the member is not linked. */
   readonly offer: (to: Key, items: readonly KeepItem[]) => Promise<readonly KeepVerdict[]>;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
@@ -64,6 +66,8 @@ const ATTEMPTS = 3;
 const LEAST_BYTES = 4_096;
 /** Requests that a member refused are remembered, so that it is not asked again at each look. */
 const REFUSALS = 16_384;
+/** The same of those that took them. */
+const TAKEN = 65_536;
 const { itemsPerOffer, waiting, bytesPerSecond, patienceMs, graceMs, turnMs, lookEveryMs, lookAtOnce, fullMs, failedMs } =
   limits.replication;
 
@@ -75,6 +79,8 @@ export class Replicator implements Disposable {
   readonly #unable = new Map<Key, number>();
   readonly #full = new Map<Key, number>();
   readonly #refusals = new Generations<Digest, Set<Key>>(REFUSALS);
+  /** Who has taken a request's results: members that are not linked later cannot say so. */
+  readonly #taken = new Generations<Digest, readonly Key[]>(TAKEN);
   /** Members that are gone, and since when. */
   readonly #gone = new Map<Key, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -144,7 +150,7 @@ export class Replicator implements Disposable {
 
   /** Looks at some of what is here, when a look is due: what has too few holders waits for copies. */
   #look(): void {
-    const { now, shelf, whoHas, log } = this.#parts;
+    const { now, shelf, log } = this.#parts;
     for (const [key, since] of this.#gone) {
       if (now() - since < graceMs) continue;
       this.#gone.delete(key);
@@ -156,8 +162,10 @@ export class Replicator implements Disposable {
       this.#cursor = "";
     }
     const manifests = shelf.manifestsAfter(this.#cursor, lookAtOnce);
-    const most = Math.min(this.#copies, this.#parts.present().length);
-    const lacking = manifests.filter((manifest) => whoHas(manifest).length + 1 < most && !this.#waiting.has(manifest));
+    const present = new Set(this.#parts.present().map(({ key }) => key));
+    const most = Math.min(this.#copies, present.size);
+    const isLacking = (manifest: Digest): boolean => this.#holders(manifest).filter((key) => present.has(key)).length + 1 < most;
+    const lacking = manifests.filter((manifest) => isLacking(manifest) && !this.#waiting.has(manifest));
     for (const manifest of lacking) if (this.#waiting.size < waiting) this.#waiting.set(manifest, newlyWaiting(false));
     if (lacking.length > 0) log.event("info", "copies.lacking", { requests: lacking.length });
     this.#cursor = manifests.length < lookAtOnce ? undefined : manifests.at(-1);
@@ -191,10 +199,10 @@ export class Replicator implements Disposable {
   }
 
   #whom(manifest: Digest, about: Waiting, present: readonly Candidate[]): readonly Key[] {
-    const { self, whoHas, now } = this.#parts;
+    const { self, now } = this.#parts;
     for (const map of [this.#unable, this.#full]) for (const [key, until] of map) if (until <= now()) map.delete(key);
     const refused = [...about.refused, ...(this.#refusals.get(manifest) ?? []), ...this.#full.keys()];
-    const holders = new Set([self, ...about.kept, ...(about.isNew ? [] : whoHas(manifest))]);
+    const holders = new Set([self, ...about.kept, ...(about.isNew ? [] : this.#holders(manifest))]);
     const known = { digest: manifest, self, present, holders, copies: this.#copies };
     const plan = planCopies({ ...known, refusing: new Set([...refused, ...this.#unable.keys()]) });
     if (plan.turn === 0 || about.isNew || about.notBefore > 0) {
@@ -206,6 +214,13 @@ export class Replicator implements Disposable {
     // Others see to it first; what they have not done by then is this node's.
     about.notBefore = now() + plan.turn * turnMs;
     return [];
+  }
+
+  /** Who has results of a request, as far as this node knows; itself left out. */
+  #holders(manifest: Digest): readonly Key[] {
+    const { whoHas, isLinked } = this.#parts;
+    const unheard = (this.#taken.get(manifest) ?? []).filter((key) => !isLinked(key));
+    return [...whoHas(manifest), ...unheard];
   }
 
   async #offer(to: Key, items: readonly KeepItem[]): Promise<void> {
@@ -232,6 +247,7 @@ export class Replicator implements Disposable {
     switch (verdict) {
       case "kept":
         this.#kept++;
+        this.#taken.set(manifest, [...new Set([...(this.#taken.get(manifest) ?? []), to])]);
         return void about?.kept.add(to);
       case "refused":
         this.#refused++;

@@ -31,6 +31,7 @@ class Street {
       {
         self,
         present: () => [...this.present].map((key) => ({ key, domain: "home" })),
+        isLinked: () => true,
         trees: () => [
           ...[...pinned].map((digest) => tree(digest, self)),
           ...[...kept].filter((digest) => !pinned.has(digest)).map((digest) => tree(digest, PINNER)),

@@ -11,11 +11,12 @@ import { keyOf, type TreeName } from "./kept-trees.ts";
 
 export interface TreeCopiesParts {
   readonly self: Key;
-  /** Members that are there, this node among them. */
+  /** Members that are there, this node among them; see RecordMembers. */
   readonly present: () => readonly Candidate[];
+  readonly isLinked: (key: Key) => boolean;
   /** What is pinned here, and what is kept for members. */
   readonly trees: () => readonly KeepTree[];
-  /** Either results or none. See Keep.offer. */
+  /** Either results or none. See Keep.offer; `busy` as long as the member is not linked. */
   readonly offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>;
   /** All who are to have a tree have it, and this node is none of them. */
   readonly superfluous: (tree: TreeName) => void;
@@ -108,7 +109,7 @@ export class TreeCopies implements Disposable {
       this.#known.delete(key);
       if (!this.#isPinned(about.tree)) continue;
       // Copies of copies may be anywhere.
-      const others = this.#parts.present().filter(({ key }) => key !== this.#parts.self);
+      const others = this.#parts.present().filter(({ key }) => key !== this.#parts.self && this.#parts.isLinked(key));
       await Promise.all(others.map(({ key }) => this.#ask(key, [{ ...about.tree, leaseS: 0 }])));
     }
     for (const [key, tree] of trees) {

@@ -30,8 +30,10 @@ export interface RendezvousDirectoryParts extends MeshDirectoryParts {
   readonly self: Key;
   /** Whether somebody has attested a result of the request. */
   readonly isAttested: (manifest: Digest) => boolean;
-  /** Members that are there. */
+  /** Members that are there, linked or not. */
   readonly present: () => readonly Candidate[];
+  /** Has this node linked with a member, beside the request. Returns at once: whether it is linked already. */
+  readonly call: (key: Key) => boolean;
 }
 
 export class RendezvousDirectory implements Directory {
@@ -46,12 +48,12 @@ export class RendezvousDirectory implements Directory {
 
   async find(manifest: Digest, signal: AbortSignal): Promise<readonly Key[]> {
     signal.throwIfAborted();
-    const { self, whoHas, isAttested, present } = this.#parts;
+    const { self, whoHas, isAttested, present, call } = this.#parts;
     const told = whoHas(manifest);
     if (told.length > 0 || !isAttested(manifest)) return told;
     return rendezvousOrder(manifest, present())
       .slice(0, this.#copies)
-      .flatMap(({ key }) => (key === self ? [] : [key]));
+      .flatMap(({ key }) => (key !== self && call(key) ? [key] : []));
   }
 }
 

@@ -130,6 +130,7 @@ class World {
       {
         self: key,
         present: () => this.#live,
+        isLinked: () => true,
         whoHas: (manifest) => this.#holders(manifest).flatMap((node) => (node.key === key ? [] : [node.key])),
         shelf: {
           results: (manifest) => [shelf.get(manifest)].filter((shared) => shared !== undefined),
