@@ -961,6 +961,9 @@ export const limits = {
     waitMs: 20_000,
     /** An action that was not worth sending is weighed again after so long a wait for a core. */
     weighAgainMs: 1_000,
+    /** The same of a command, which takes longer; and what one takes of which nothing was measured. */
+    commandWaitMs: 120_000,
+    commandMs: 10_000,
     /** Compiles that are remembered to be nothing for others; members that have used a compiler, with the compiler. */
     failuresRemembered: 4_096,
     /** What nothing was measured of takes so long. */
@@ -1033,6 +1036,8 @@ export const limits = {
     outputs: 64,
     variables: 64,
     words: 8_192,
+    /** A script, what its first line names, and so on. */
+    programs: 4,
     /** Files, links and directories; their names together are in memory, and so is the list of them. */
     inputs: 60_000,
     depth: 100,

@@ -15,6 +15,24 @@ export interface GeneralAction {
   readonly directories: readonly string[];
   readonly work: ActionWork;
   readonly limits: ActionLimits;
+  /** Of a command of `cairn exec`: what the rest does not say of it. */
+  readonly command?: SentCommand;
+}
+
+/** By this a worker tells whether it has the very programs, and under which key somebody looks for what came of it. */
+export interface SentCommand {
+  /** As it was called. */
+  readonly name: string;
+  /** The command's own, and those that its first line leads to: see TaskProgram. */
+  readonly programs: readonly SentProgram[];
+  /** Names of the variables that were declared. */
+  readonly variables: readonly string[];
+}
+
+export interface SentProgram {
+  /** Absolute where it is installed; else below the directory that all inputs lie in. */
+  readonly place: string;
+  readonly digest: Digest;
 }
 
 /** Runs what this machine's own build tools ask for, here or elsewhere. */

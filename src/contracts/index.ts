@@ -33,7 +33,7 @@ export type {
 } from "./executor.ts";
 export type { FileState, Files, Fingerprint } from "./files.ts";
 export type { BlobDigests, FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
-export type { ActionRunner, GeneralAction } from "./general-action.ts";
+export type { ActionRunner, GeneralAction, SentCommand, SentProgram } from "./general-action.ts";
 export type { Gossip } from "./gossip.ts";
 export type { LogAnswer, LogFork, LogQuestion, SignedCheckpoint } from "./logs.ts";
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, SignedBytes, Standing } from "./network.ts";

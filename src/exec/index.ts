@@ -13,6 +13,7 @@ export { SandboxExecutor, type SandboxParts } from "./sandbox.ts";
 export { isKept as isSandboxPlace, workPlaces } from "./sandbox-plan.ts";
 export type { RunAs } from "./sandbox-process.ts";
 export type { SandboxOptions } from "./sandbox-setup.ts";
+export { systemParts } from "./sandbox-system.ts";
 export type { SandboxView } from "./sandbox-view.ts";
 export { type Ground, groundHere, type Laid, type LaidFile, layOut, toolchainDigest } from "./toolchain-layout.ts";
 export { LocalToolchains } from "./toolchains.ts";

@@ -22,9 +22,6 @@ interface Known {
   readonly installed: TaskSystem;
 }
 
-/** A script of a script of a script is followed no further. */
-const SCRIPTS = 4;
-
 export class Programs implements TaskPrograms {
   readonly #parts: ProgramsParts;
   #known: Known | undefined;
@@ -39,7 +36,7 @@ export class Programs implements TaskPrograms {
     signal: AbortSignal,
   ): Promise<readonly TaskProgram[] | undefined> {
     const found: TaskProgram[] = [];
-    for (let next: string | undefined = name; next !== undefined && found.length < SCRIPTS; ) {
+    for (let next: string | undefined = name; next !== undefined && found.length < limits.task.programs; ) {
       const path = locate(next, at);
       const program: TaskProgram | undefined = path === undefined ? undefined : await this.#program(path, at.root, signal);
       if (program === undefined) return undefined;

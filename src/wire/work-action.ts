@@ -4,10 +4,11 @@
  * Knows: the bounds of every field. Does not know: frames, whether an action is harmless.
  */
 import { type Digest, limits } from "../base/index.ts";
-import type { ActionLimits, CompileAction, CompileRequest, GeneralAction } from "../contracts/index.ts";
+import type { ActionLimits, CompileAction, CompileRequest, GeneralAction, SentCommand } from "../contracts/index.ts";
 import type {
   WorkAction as WorkActionMessage,
   WorkActionSchema,
+  WorkCommand as WorkCommandMessage,
   WorkGeneral as WorkGeneralMessage,
   WorkGeneralSchema,
   WorkRequest as WorkRequestMessage,
@@ -39,7 +40,7 @@ export function actionMessage(action: CompileAction, along: ReadonlyMap<Digest, 
 }
 
 export function generalMessage(action: GeneralAction, along: ReadonlyMap<Digest, Uint8Array>): Init<typeof WorkGeneralSchema> {
-  const { system, program, arguments: words, cwd, inputs, directories, work: place } = action;
+  const { system, program, arguments: words, cwd, inputs, directories, work: place, command } = action;
   return {
     system: bytesOf(system),
     program,
@@ -51,6 +52,13 @@ export function generalMessage(action: GeneralAction, along: ReadonlyMap<Digest,
     outputs: [...place.outputs],
     links: place.links.map(({ path, target }) => ({ path, target })),
     ...commonMessage(action, along),
+    ...(command && {
+      command: {
+        name: command.name,
+        programs: command.programs.map(({ place: at, digest }) => ({ place: at, digest: bytesOf(digest) })),
+        variables: [...command.variables],
+      },
+    }),
   };
 }
 
@@ -108,7 +116,7 @@ export function generalOf(message: WorkGeneralMessage): {
   readonly action: GeneralAction;
   readonly along: ReadonlyMap<Digest, Uint8Array>;
 } {
-  const { program, arguments: words, cwd, directories, root, outputs, links } = message;
+  const { program, arguments: words, cwd, directories, root, outputs, links, command } = message;
   const executable = new Set(list(message.executable, work.inputs));
   const inputs = inputsOf(message).map((input, at) => ({ ...input, executable: executable.delete(at) }));
   if (executable.size > 0) throw invalid("executable");
@@ -126,8 +134,15 @@ export function generalOf(message: WorkGeneralMessage): {
       links: list(links, work.inputs).map(({ path, target }) => ({ path, target })),
     },
     limits: limitsOf(message),
+    ...(command && { command: commandOf(command) }),
   };
   return { action, along: alongOf(message, inputs) };
+}
+
+/** @throws {CairnError} frame-invalid */
+function commandOf({ name, programs, variables }: WorkCommandMessage): SentCommand {
+  const read = list(programs, limits.task.programs).map(({ place, digest }) => ({ place, digest: hexOf(digest, DIGEST_BYTES) }));
+  return { name, programs: read, variables: list(variables, limits.task.variables) };
 }
 
 function inputsOf({

@@ -4,11 +4,12 @@ import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { type Digest, limits } from "../base/index.ts";
-import type { CompileAction } from "../contracts/index.ts";
+import type { CompileAction, GeneralAction } from "../contracts/index.ts";
 import { WorkFrameSchema } from "./generated/work_pb.ts";
 import { encode } from "./message-fields.ts";
 import {
   decodeWorkFrame,
+  encodeWorkAct,
   encodeWorkAlive,
   encodeWorkAsk,
   encodeWorkCancel,
@@ -66,6 +67,33 @@ const action: fc.Arbitrary<CompileAction> = fc.record(
     requiredKeys: ["toolchain", "options", "source", "mode", "dependencies", "environment", "cwd", "inputs", "directories", "limits"],
   },
 );
+const GENERAL: GeneralAction = {
+  system: "ab".repeat(32),
+  program: "/usr/bin/node",
+  arguments: ["--test", "a"],
+  environment: new Map([["A", "b"]]),
+  cwd: "/inputs/project",
+  inputs: [{ path: "/inputs/project/a", digest: "cd".repeat(32), executable: true }],
+  directories: ["/inputs/project"],
+  work: { root: "/inputs", outputs: ["project/out"], links: [{ path: "/inputs/project/l", target: "a" }] },
+  limits: work.mostGeneral,
+};
+
+test("a general action comes as it was sent, with what a command is called by or without; too many programs are refused", () => {
+  const sent = (more: object): GeneralAction => {
+    const frame = decodeWorkFrame(
+      (encodeWorkAct(1, { ...GENERAL, ...more }, NONE, false) ?? assert.fail("too large")).subarray(LENGTH_BYTES),
+    );
+    return frame.kind === "act" ? frame.action : assert.fail(frame.kind);
+  };
+  const program = { place: "/usr/bin/node", digest: "ef".repeat(32) };
+  const command = { name: "node", programs: [program, { ...program, place: "tools/mine" }], variables: ["A"] };
+  assert.deepEqual(sent({}), GENERAL);
+  assert.deepEqual(sent({ command }), { ...GENERAL, command });
+  assert.throws(() => sent({ command: { ...command, programs: Array.from({ length: 5 }, () => program) } }), refused);
+  assert.throws(() => sent({ command: { ...command, programs: [{ ...program, digest: "ef" }] } }), refused);
+});
+
 const voucher = fc.record(
   { placed: fc.boolean(), startedAtMs: whole, endedAtMs: whole, signature: fc.uint8Array({ minLength: 64, maxLength: 64 }) },
   PLAIN,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file work.proto.
  */
 export const file_work: GenFile = /*@__PURE__*/
-  fileDesc("Cgp3b3JrLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIqwDCglXb3JrRnJhbWUSCwoDam9iGAEgASgNEicKA2FzaxgCIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuUGFja2VkSAASKgoEd2FudBgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya1dhbnRIABIoCgRnaXZlGAQgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIoCgNlbmQYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLldvcmtFbmRIABIoCgRtb3JlGAYgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIuCgZjYW5jZWwYByABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtDYW5jZWxIABIsCgVhbGl2ZRgIIAEoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0FsaXZlSAASJwoDYWN0GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIwCgd2b3VjaGVyGAogASgLMh0uY2Fpcm4ubmV0d29yay52MS5Xb3JrVm91Y2hlckgAQgYKBHdoYXQiJQoGUGFja2VkEg0KBXBsYWluGAEgASgMEgwKBHpzdGQYAiABKAwiowMKCldvcmtBY3Rpb24SEQoJdG9vbGNoYWluGAEgASgMEg8KB29wdGlvbnMYAiADKAkSDgoGc291cmNlGAMgASgJEhAKCGFzc2VtYmx5GAQgASgIEjgKDGRlcGVuZGVuY2llcxgFIAEoCzIiLmNhaXJuLm5ldHdvcmsudjEuV29ya0RlcGVuZGVuY2llcxIzCgtlbnZpcm9ubWVudBgGIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgsKA2N3ZBgHIAEoCRINCgVwYXRocxgIIAMoCRIPCgdkaWdlc3RzGAkgASgMEhMKC2RpcmVjdG9yaWVzGAogAygJEiwKBmxpbWl0cxgLIAEoCzIcLmNhaXJuLm5ldHdvcmsudjEuV29ya0xpbWl0cxIqCgVhbG9uZxgMIAMoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0Fsb25nEi4KB3JlcXVlc3QYDSABKAsyHS5jYWlybi5uZXR3b3JrLnYxLldvcmtSZXF1ZXN0EhQKDHByZXByb2Nlc3NlZBgOIAEoCCJfCgtXb3JrUmVxdWVzdBINCgV3b3JkcxgBIAMoCRIzCgtlbnZpcm9ubWVudBgCIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgwKBHJvb3QYAyABKAkiKQoJV29ya0Fsb25nEg0KBWlucHV0GAEgASgNEg0KBWJ5dGVzGAIgASgMIvACCgtXb3JrR2VuZXJhbBIOCgZzeXN0ZW0YASABKAwSDwoHcHJvZ3JhbRgCIAEoCRIRCglhcmd1bWVudHMYAyADKAkSMwoLZW52aXJvbm1lbnQYBCADKAsyHi5jYWlybi5uZXR3b3JrLnYxLldvcmtWYXJpYWJsZRILCgNjd2QYBSABKAkSDQoFcGF0aHMYBiADKAkSDwoHZGlnZXN0cxgHIAEoDBISCgpleGVjdXRhYmxlGAggAygNEhMKC2RpcmVjdG9yaWVzGAkgAygJEgwKBHJvb3QYCiABKAkSDwoHb3V0cHV0cxgLIAMoCRIpCgVsaW5rcxgMIAMoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya0xpbmsSLAoGbGltaXRzGA0gASgLMhwuY2Fpcm4ubmV0d29yay52MS5Xb3JrTGltaXRzEioKBWFsb25nGA4gAygLMhsuY2Fpcm4ubmV0d29yay52MS5Xb3JrQWxvbmciKAoIV29ya0xpbmsSDAoEcGF0aBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkiPwoQV29ya0RlcGVuZGVuY2llcxIMCgR1c2VyGAEgASgIEg4KBnRhcmdldBgCIAEoCRINCgVwaG9ueRgDIAEoCCIrCgxXb3JrVmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSKXAQoKV29ya0xpbWl0cxIOCgZjcHVfbXMYASABKAQSDwoHd2FsbF9tcxgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEQoJcHJvY2Vzc2VzGAQgASgEEhIKCmZpbGVfYnl0ZXMYBSABKAQSFAoMb3V0cHV0X2J5dGVzGAYgASgEEhUKDXByaW50ZWRfYnl0ZXMYByABKAQiGgoIV29ya1dhbnQSDgoGaW5wdXRzGAEgAygNIjsKDFdvcmtDb250ZW50cxIrCgZwaWVjZXMYASADKAsyGy5jYWlybi5uZXR3b3JrLnYxLldvcmtQaWVjZSJGCglXb3JrUGllY2USEQoEc2l6ZRgBIAEoBEgAiAEBEg4KBmFic2VudBgCIAEoCBINCgVieXRlcxgDIAEoDEIHCgVfc2l6ZSKBAgoHV29ya0VuZBIqCgRkb25lGAEgASgLMhouY2Fpcm4ubmV0d29yay52MS5Xb3JrRG9uZUgAEjAKB3JlZnVzZWQYAiABKAsyHS5jYWlybi5uZXR3b3JrLnYxLldvcmtSZWZ1c2VkSAASLgoGa2lsbGVkGAMgASgLMhwuY2Fpcm4ubmV0d29yay52MS5Xb3JrS2lsbGVkSAASKgoEYnVzeRgEIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya0J1c3lIABI0CgljYW5jZWxsZWQYBSABKAsyHy5jYWlybi5uZXR3b3JrLnYxLldvcmtDYW5jZWxsZWRIAEIGCgR3aGF0IsQCCghXb3JrRG9uZRIRCglleGl0X2NvZGUYASABKA0SFAoMc3Rkb3V0X2J5dGVzGAIgASgEEhQKDHN0ZGVycl9ieXRlcxgDIAEoBBItCgdvdXRwdXRzGAQgAygLMhwuY2Fpcm4ubmV0d29yay52MS5Xb3JrT3V0cHV0Eg8KB3dhbGxfbXMYBSABKAESEwoGY3B1X21zGAYgASgBSACIAQESGwoOcmVzaWRlbnRfYnl0ZXMYByABKARIAYgBARIRCglxdWV1ZWRfbXMYCCABKAESJgoEYm9keRgJIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuUGFja2VkEhIKCmxlZnRfYnl0ZXMYCiABKAQSGgoSbGVmdF9jb250ZW50X2J5dGVzGAsgASgEQgkKB19jcHVfbXNCEQoPX3Jlc2lkZW50X2J5dGVzIjcKCFdvcmtMZWZ0EisKBGxlZnQYASADKAsyHS5jYWlybi5uZXR3b3JrLnYxLldvcmtMZWZ0T25lIp8BCgtXb3JrTGVmdE9uZRIMCgRwYXRoGAEgASgJEi4KBGZpbGUYAiABKAsyHi5jYWlybi5uZXR3b3JrLnYxLldvcmtMZWZ0RmlsZUgAEjgKCWRpcmVjdG9yeRgDIAEoCzIjLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnREaXJlY3RvcnlIABIQCgZ0YXJnZXQYBCABKAlIAEIGCgR3aGF0IjAKDFdvcmtMZWZ0RmlsZRIMCgRzaXplGAEgASgEEhIKCmV4ZWN1dGFibGUYAiABKAgiEwoRV29ya0xlZnREaXJlY3RvcnkiXAoLV29ya1ZvdWNoZXISDgoGcGxhY2VkGAEgASgIEhUKDXN0YXJ0ZWRfYXRfbXMYAiABKAQSEwoLZW5kZWRfYXRfbXMYAyABKAQSEQoJc2lnbmF0dXJlGAQgASgMIigKCldvcmtPdXRwdXQSDAoEbmFtZRgBIAEoCRIMCgRzaXplGAIgASgEIi0KC1dvcmtSZWZ1c2VkEg4KBnJlYXNvbhgBIAEoCRIOCgZkZXRhaWwYAiABKAkiGwoKV29ya0tpbGxlZBINCgVsaW1pdBgBIAEoCSIKCghXb3JrQnVzeSIPCg1Xb3JrQ2FuY2VsbGVkIgwKCldvcmtDYW5jZWwiCwoJV29ya0FsaXZlYgZwcm90bzM");
+  fileDesc("Cgp3b3JrLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIqwDCglXb3JrRnJhbWUSCwoDam9iGAEgASgNEicKA2FzaxgCIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuUGFja2VkSAASKgoEd2FudBgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya1dhbnRIABIoCgRnaXZlGAQgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIoCgNlbmQYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLldvcmtFbmRIABIoCgRtb3JlGAYgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIuCgZjYW5jZWwYByABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtDYW5jZWxIABIsCgVhbGl2ZRgIIAEoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0FsaXZlSAASJwoDYWN0GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWRIABIwCgd2b3VjaGVyGAogASgLMh0uY2Fpcm4ubmV0d29yay52MS5Xb3JrVm91Y2hlckgAQgYKBHdoYXQiJQoGUGFja2VkEg0KBXBsYWluGAEgASgMEgwKBHpzdGQYAiABKAwiowMKCldvcmtBY3Rpb24SEQoJdG9vbGNoYWluGAEgASgMEg8KB29wdGlvbnMYAiADKAkSDgoGc291cmNlGAMgASgJEhAKCGFzc2VtYmx5GAQgASgIEjgKDGRlcGVuZGVuY2llcxgFIAEoCzIiLmNhaXJuLm5ldHdvcmsudjEuV29ya0RlcGVuZGVuY2llcxIzCgtlbnZpcm9ubWVudBgGIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgsKA2N3ZBgHIAEoCRINCgVwYXRocxgIIAMoCRIPCgdkaWdlc3RzGAkgASgMEhMKC2RpcmVjdG9yaWVzGAogAygJEiwKBmxpbWl0cxgLIAEoCzIcLmNhaXJuLm5ldHdvcmsudjEuV29ya0xpbWl0cxIqCgVhbG9uZxgMIAMoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya0Fsb25nEi4KB3JlcXVlc3QYDSABKAsyHS5jYWlybi5uZXR3b3JrLnYxLldvcmtSZXF1ZXN0EhQKDHByZXByb2Nlc3NlZBgOIAEoCCJfCgtXb3JrUmVxdWVzdBINCgV3b3JkcxgBIAMoCRIzCgtlbnZpcm9ubWVudBgCIAMoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya1ZhcmlhYmxlEgwKBHJvb3QYAyABKAkiKQoJV29ya0Fsb25nEg0KBWlucHV0GAEgASgNEg0KBWJ5dGVzGAIgASgMIqADCgtXb3JrR2VuZXJhbBIOCgZzeXN0ZW0YASABKAwSDwoHcHJvZ3JhbRgCIAEoCRIRCglhcmd1bWVudHMYAyADKAkSMwoLZW52aXJvbm1lbnQYBCADKAsyHi5jYWlybi5uZXR3b3JrLnYxLldvcmtWYXJpYWJsZRILCgNjd2QYBSABKAkSDQoFcGF0aHMYBiADKAkSDwoHZGlnZXN0cxgHIAEoDBISCgpleGVjdXRhYmxlGAggAygNEhMKC2RpcmVjdG9yaWVzGAkgAygJEgwKBHJvb3QYCiABKAkSDwoHb3V0cHV0cxgLIAMoCRIpCgVsaW5rcxgMIAMoCzIaLmNhaXJuLm5ldHdvcmsudjEuV29ya0xpbmsSLAoGbGltaXRzGA0gASgLMhwuY2Fpcm4ubmV0d29yay52MS5Xb3JrTGltaXRzEioKBWFsb25nGA4gAygLMhsuY2Fpcm4ubmV0d29yay52MS5Xb3JrQWxvbmcSLgoHY29tbWFuZBgPIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya0NvbW1hbmQiXwoLV29ya0NvbW1hbmQSDAoEbmFtZRgBIAEoCRIvCghwcm9ncmFtcxgCIAMoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya1Byb2dyYW0SEQoJdmFyaWFibGVzGAMgAygJIiwKC1dvcmtQcm9ncmFtEg0KBXBsYWNlGAEgASgJEg4KBmRpZ2VzdBgCIAEoDCIoCghXb3JrTGluaxIMCgRwYXRoGAEgASgJEg4KBnRhcmdldBgCIAEoCSI/ChBXb3JrRGVwZW5kZW5jaWVzEgwKBHVzZXIYASABKAgSDgoGdGFyZ2V0GAIgASgJEg0KBXBob255GAMgASgIIisKDFdvcmtWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIpcBCgpXb3JrTGltaXRzEg4KBmNwdV9tcxgBIAEoBBIPCgd3YWxsX21zGAIgASgEEhQKDG1lbW9yeV9ieXRlcxgDIAEoBBIRCglwcm9jZXNzZXMYBCABKAQSEgoKZmlsZV9ieXRlcxgFIAEoBBIUCgxvdXRwdXRfYnl0ZXMYBiABKAQSFQoNcHJpbnRlZF9ieXRlcxgHIAEoBCIaCghXb3JrV2FudBIOCgZpbnB1dHMYASADKA0iOwoMV29ya0NvbnRlbnRzEisKBnBpZWNlcxgBIAMoCzIbLmNhaXJuLm5ldHdvcmsudjEuV29ya1BpZWNlIkYKCVdvcmtQaWVjZRIRCgRzaXplGAEgASgESACIAQESDgoGYWJzZW50GAIgASgIEg0KBWJ5dGVzGAMgASgMQgcKBV9zaXplIoECCgdXb3JrRW5kEioKBGRvbmUYASABKAsyGi5jYWlybi5uZXR3b3JrLnYxLldvcmtEb25lSAASMAoHcmVmdXNlZBgCIAEoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya1JlZnVzZWRIABIuCgZraWxsZWQYAyABKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtLaWxsZWRIABIqCgRidXN5GAQgASgLMhouY2Fpcm4ubmV0d29yay52MS5Xb3JrQnVzeUgAEjQKCWNhbmNlbGxlZBgFIAEoCzIfLmNhaXJuLm5ldHdvcmsudjEuV29ya0NhbmNlbGxlZEgAQgYKBHdoYXQixAIKCFdvcmtEb25lEhEKCWV4aXRfY29kZRgBIAEoDRIUCgxzdGRvdXRfYnl0ZXMYAiABKAQSFAoMc3RkZXJyX2J5dGVzGAMgASgEEi0KB291dHB1dHMYBCADKAsyHC5jYWlybi5uZXR3b3JrLnYxLldvcmtPdXRwdXQSDwoHd2FsbF9tcxgFIAEoARITCgZjcHVfbXMYBiABKAFIAIgBARIbCg5yZXNpZGVudF9ieXRlcxgHIAEoBEgBiAEBEhEKCXF1ZXVlZF9tcxgIIAEoARImCgRib2R5GAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5QYWNrZWQSEgoKbGVmdF9ieXRlcxgKIAEoBBIaChJsZWZ0X2NvbnRlbnRfYnl0ZXMYCyABKARCCQoHX2NwdV9tc0IRCg9fcmVzaWRlbnRfYnl0ZXMiNwoIV29ya0xlZnQSKwoEbGVmdBgBIAMoCzIdLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnRPbmUinwEKC1dvcmtMZWZ0T25lEgwKBHBhdGgYASABKAkSLgoEZmlsZRgCIAEoCzIeLmNhaXJuLm5ldHdvcmsudjEuV29ya0xlZnRGaWxlSAASOAoJZGlyZWN0b3J5GAMgASgLMiMuY2Fpcm4ubmV0d29yay52MS5Xb3JrTGVmdERpcmVjdG9yeUgAEhAKBnRhcmdldBgEIAEoCUgAQgYKBHdoYXQiMAoMV29ya0xlZnRGaWxlEgwKBHNpemUYASABKAQSEgoKZXhlY3V0YWJsZRgCIAEoCCITChFXb3JrTGVmdERpcmVjdG9yeSJcCgtXb3JrVm91Y2hlchIOCgZwbGFjZWQYASABKAgSFQoNc3RhcnRlZF9hdF9tcxgCIAEoBBITCgtlbmRlZF9hdF9tcxgDIAEoBBIRCglzaWduYXR1cmUYBCABKAwiKAoKV29ya091dHB1dBIMCgRuYW1lGAEgASgJEgwKBHNpemUYAiABKAQiLQoLV29ya1JlZnVzZWQSDgoGcmVhc29uGAEgASgJEg4KBmRldGFpbBgCIAEoCSIbCgpXb3JrS2lsbGVkEg0KBWxpbWl0GAEgASgJIgoKCFdvcmtCdXN5Ig8KDVdvcmtDYW5jZWxsZWQiDAoKV29ya0NhbmNlbCILCglXb3JrQWxpdmViBnByb3RvMw");
 
 /**
  * A frame of the stream between who asks and who works.
@@ -364,6 +364,13 @@ export type WorkGeneral = Message<"cairn.network.v1.WorkGeneral"> & {
    * @generated from field: repeated cairn.network.v1.WorkAlong along = 14;
    */
   along: WorkAlong[];
+
+  /**
+   * Where it is a command of somebody at a command line.
+   *
+   * @generated from field: cairn.network.v1.WorkCommand command = 15;
+   */
+  command?: WorkCommand | undefined;
 };
 
 /**
@@ -372,6 +379,65 @@ export type WorkGeneral = Message<"cairn.network.v1.WorkGeneral"> & {
  */
 export const WorkGeneralSchema: GenMessage<WorkGeneral> = /*@__PURE__*/
   messageDesc(file_work, 5);
+
+/**
+ * What the rest of an action does not say of a command.
+ *
+ * @generated from message cairn.network.v1.WorkCommand
+ */
+export type WorkCommand = Message<"cairn.network.v1.WorkCommand"> & {
+  /**
+   * As it was called.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The command's own, and those that its first line leads to.
+   *
+   * @generated from field: repeated cairn.network.v1.WorkProgram programs = 2;
+   */
+  programs: WorkProgram[];
+
+  /**
+   * Names of those that were declared.
+   *
+   * @generated from field: repeated string variables = 3;
+   */
+  variables: string[];
+};
+
+/**
+ * Describes the message cairn.network.v1.WorkCommand.
+ * Use `create(WorkCommandSchema)` to create a new message.
+ */
+export const WorkCommandSchema: GenMessage<WorkCommand> = /*@__PURE__*/
+  messageDesc(file_work, 6);
+
+/**
+ * @generated from message cairn.network.v1.WorkProgram
+ */
+export type WorkProgram = Message<"cairn.network.v1.WorkProgram"> & {
+  /**
+   * Absolute where it is installed; else below the action's root.
+   *
+   * @generated from field: string place = 1;
+   */
+  place: string;
+
+  /**
+   * @generated from field: bytes digest = 2;
+   */
+  digest: Uint8Array;
+};
+
+/**
+ * Describes the message cairn.network.v1.WorkProgram.
+ * Use `create(WorkProgramSchema)` to create a new message.
+ */
+export const WorkProgramSchema: GenMessage<WorkProgram> = /*@__PURE__*/
+  messageDesc(file_work, 7);
 
 /**
  * @generated from message cairn.network.v1.WorkLink
@@ -393,7 +459,7 @@ export type WorkLink = Message<"cairn.network.v1.WorkLink"> & {
  * Use `create(WorkLinkSchema)` to create a new message.
  */
 export const WorkLinkSchema: GenMessage<WorkLink> = /*@__PURE__*/
-  messageDesc(file_work, 6);
+  messageDesc(file_work, 8);
 
 /**
  * @generated from message cairn.network.v1.WorkDependencies
@@ -422,7 +488,7 @@ export type WorkDependencies = Message<"cairn.network.v1.WorkDependencies"> & {
  * Use `create(WorkDependenciesSchema)` to create a new message.
  */
 export const WorkDependenciesSchema: GenMessage<WorkDependencies> = /*@__PURE__*/
-  messageDesc(file_work, 7);
+  messageDesc(file_work, 9);
 
 /**
  * @generated from message cairn.network.v1.WorkVariable
@@ -444,7 +510,7 @@ export type WorkVariable = Message<"cairn.network.v1.WorkVariable"> & {
  * Use `create(WorkVariableSchema)` to create a new message.
  */
 export const WorkVariableSchema: GenMessage<WorkVariable> = /*@__PURE__*/
-  messageDesc(file_work, 8);
+  messageDesc(file_work, 10);
 
 /**
  * @generated from message cairn.network.v1.WorkLimits
@@ -491,7 +557,7 @@ export type WorkLimits = Message<"cairn.network.v1.WorkLimits"> & {
  * Use `create(WorkLimitsSchema)` to create a new message.
  */
 export const WorkLimitsSchema: GenMessage<WorkLimits> = /*@__PURE__*/
-  messageDesc(file_work, 9);
+  messageDesc(file_work, 11);
 
 /**
  * Contents that the worker has not: which inputs of the action, ascending. Once a job.
@@ -510,7 +576,7 @@ export type WorkWant = Message<"cairn.network.v1.WorkWant"> & {
  * Use `create(WorkWantSchema)` to create a new message.
  */
 export const WorkWantSchema: GenMessage<WorkWant> = /*@__PURE__*/
-  messageDesc(file_work, 10);
+  messageDesc(file_work, 12);
 
 /**
  * Pieces of the contents that were wanted, in that order.
@@ -529,7 +595,7 @@ export type WorkContents = Message<"cairn.network.v1.WorkContents"> & {
  * Use `create(WorkContentsSchema)` to create a new message.
  */
 export const WorkContentsSchema: GenMessage<WorkContents> = /*@__PURE__*/
-  messageDesc(file_work, 11);
+  messageDesc(file_work, 13);
 
 /**
  * @generated from message cairn.network.v1.WorkPiece
@@ -560,7 +626,7 @@ export type WorkPiece = Message<"cairn.network.v1.WorkPiece"> & {
  * Use `create(WorkPieceSchema)` to create a new message.
  */
 export const WorkPieceSchema: GenMessage<WorkPiece> = /*@__PURE__*/
-  messageDesc(file_work, 12);
+  messageDesc(file_work, 14);
 
 /**
  * What came of it. Once a job, whatever happened.
@@ -609,7 +675,7 @@ export type WorkEnd = Message<"cairn.network.v1.WorkEnd"> & {
  * Use `create(WorkEndSchema)` to create a new message.
  */
 export const WorkEndSchema: GenMessage<WorkEnd> = /*@__PURE__*/
-  messageDesc(file_work, 13);
+  messageDesc(file_work, 15);
 
 /**
  * @generated from message cairn.network.v1.WorkDone
@@ -682,7 +748,7 @@ export type WorkDone = Message<"cairn.network.v1.WorkDone"> & {
  * Use `create(WorkDoneSchema)` to create a new message.
  */
 export const WorkDoneSchema: GenMessage<WorkDone> = /*@__PURE__*/
-  messageDesc(file_work, 14);
+  messageDesc(file_work, 16);
 
 /**
  * What a general action has left at its outputs, and in those that are directories.
@@ -701,7 +767,7 @@ export type WorkLeft = Message<"cairn.network.v1.WorkLeft"> & {
  * Use `create(WorkLeftSchema)` to create a new message.
  */
 export const WorkLeftSchema: GenMessage<WorkLeft> = /*@__PURE__*/
-  messageDesc(file_work, 15);
+  messageDesc(file_work, 17);
 
 /**
  * @generated from message cairn.network.v1.WorkLeftOne
@@ -743,7 +809,7 @@ export type WorkLeftOne = Message<"cairn.network.v1.WorkLeftOne"> & {
  * Use `create(WorkLeftOneSchema)` to create a new message.
  */
 export const WorkLeftOneSchema: GenMessage<WorkLeftOne> = /*@__PURE__*/
-  messageDesc(file_work, 16);
+  messageDesc(file_work, 18);
 
 /**
  * @generated from message cairn.network.v1.WorkLeftFile
@@ -765,7 +831,7 @@ export type WorkLeftFile = Message<"cairn.network.v1.WorkLeftFile"> & {
  * Use `create(WorkLeftFileSchema)` to create a new message.
  */
 export const WorkLeftFileSchema: GenMessage<WorkLeftFile> = /*@__PURE__*/
-  messageDesc(file_work, 17);
+  messageDesc(file_work, 19);
 
 /**
  * @generated from message cairn.network.v1.WorkLeftDirectory
@@ -778,7 +844,7 @@ export type WorkLeftDirectory = Message<"cairn.network.v1.WorkLeftDirectory"> & 
  * Use `create(WorkLeftDirectorySchema)` to create a new message.
  */
 export const WorkLeftDirectorySchema: GenMessage<WorkLeftDirectory> = /*@__PURE__*/
-  messageDesc(file_work, 18);
+  messageDesc(file_work, 20);
 
 /**
  * The worker's signature under a result that it has sent. Once a job with a request that is done with exit code 0.
@@ -816,7 +882,7 @@ export type WorkVoucher = Message<"cairn.network.v1.WorkVoucher"> & {
  * Use `create(WorkVoucherSchema)` to create a new message.
  */
 export const WorkVoucherSchema: GenMessage<WorkVoucher> = /*@__PURE__*/
-  messageDesc(file_work, 19);
+  messageDesc(file_work, 21);
 
 /**
  * @generated from message cairn.network.v1.WorkOutput
@@ -838,7 +904,7 @@ export type WorkOutput = Message<"cairn.network.v1.WorkOutput"> & {
  * Use `create(WorkOutputSchema)` to create a new message.
  */
 export const WorkOutputSchema: GenMessage<WorkOutput> = /*@__PURE__*/
-  messageDesc(file_work, 20);
+  messageDesc(file_work, 22);
 
 /**
  * @generated from message cairn.network.v1.WorkRefused
@@ -860,7 +926,7 @@ export type WorkRefused = Message<"cairn.network.v1.WorkRefused"> & {
  * Use `create(WorkRefusedSchema)` to create a new message.
  */
 export const WorkRefusedSchema: GenMessage<WorkRefused> = /*@__PURE__*/
-  messageDesc(file_work, 21);
+  messageDesc(file_work, 23);
 
 /**
  * @generated from message cairn.network.v1.WorkKilled
@@ -877,7 +943,7 @@ export type WorkKilled = Message<"cairn.network.v1.WorkKilled"> & {
  * Use `create(WorkKilledSchema)` to create a new message.
  */
 export const WorkKilledSchema: GenMessage<WorkKilled> = /*@__PURE__*/
-  messageDesc(file_work, 22);
+  messageDesc(file_work, 24);
 
 /**
  * No slot now.
@@ -892,7 +958,7 @@ export type WorkBusy = Message<"cairn.network.v1.WorkBusy"> & {
  * Use `create(WorkBusySchema)` to create a new message.
  */
 export const WorkBusySchema: GenMessage<WorkBusy> = /*@__PURE__*/
-  messageDesc(file_work, 23);
+  messageDesc(file_work, 25);
 
 /**
  * As was asked for.
@@ -907,7 +973,7 @@ export type WorkCancelled = Message<"cairn.network.v1.WorkCancelled"> & {
  * Use `create(WorkCancelledSchema)` to create a new message.
  */
 export const WorkCancelledSchema: GenMessage<WorkCancelled> = /*@__PURE__*/
-  messageDesc(file_work, 24);
+  messageDesc(file_work, 26);
 
 /**
  * @generated from message cairn.network.v1.WorkCancel
@@ -920,7 +986,7 @@ export type WorkCancel = Message<"cairn.network.v1.WorkCancel"> & {
  * Use `create(WorkCancelSchema)` to create a new message.
  */
 export const WorkCancelSchema: GenMessage<WorkCancel> = /*@__PURE__*/
-  messageDesc(file_work, 25);
+  messageDesc(file_work, 27);
 
 /**
  * The worker is there, and works.
@@ -935,5 +1001,5 @@ export type WorkAlive = Message<"cairn.network.v1.WorkAlive"> & {
  * Use `create(WorkAliveSchema)` to create a new message.
  */
 export const WorkAliveSchema: GenMessage<WorkAlive> = /*@__PURE__*/
-  messageDesc(file_work, 26);
+  messageDesc(file_work, 28);
 
