@@ -110,6 +110,7 @@ function readQuestion(body: unknown): TaskQuestion {
     cacheFailures: field(body, "cacheFailures") === true,
     force: field(body, "force") === true,
     umask: count(body, "umask") & 0o777,
+    here: field(body, "here") === true,
   };
 }
 

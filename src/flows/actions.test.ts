@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../base/index.ts";
 import type { ExecutorAction, ExecutorOutcome, Placed, Unit, WorkerOutcome } from "../contracts/index.ts";
-import { Actions } from "./actions.ts";
+import { Actions, type CommandOrder } from "./actions.ts";
+import { membersAction } from "./general-unit.ts";
 
 const never = new AbortController().signal;
 const QUICK = { timeout: 10_000 };
@@ -24,6 +25,11 @@ const ACTION: ExecutorAction = {
   limits: limits.remoteExecution.action,
 };
 
+const SENT = {
+  asked: membersAction(ACTION, "ab", { name: "sh", programs: [], variables: [] }) ?? assert.fail("it is something for members"),
+  unit: { key: "cd", kind: "exec sh", costMs: undefined, inputBytes: 1, toolchain: "ab", isGeneral: true },
+};
+
 function came(by: string, exitCode = 0): ExecutorOutcome & WorkerOutcome {
   const printed = { stdout: Buffer.from(by), stderr: Buffer.alloc(0) };
   return { kind: "done", exitCode, ...printed, outputs: [], strange: [], left: [], used: USED, queuedMs: 0 };
@@ -32,6 +38,7 @@ function came(by: string, exitCode = 0): ExecutorOutcome & WorkerOutcome {
 /** A machine of one core, and members that do what they are told to. */
 class World {
   readonly happened: string[] = [];
+  readonly ran: ExecutorAction[] = [];
   /** How many run or wait here, as placement was told. */
   readonly asked: number[] = [];
   /** How runs here end, in their order. */
@@ -44,7 +51,12 @@ class World {
   constructor(t: TestContext) {
     this.actions = new Actions(
       {
-        executor: { run: (_action, signal) => this.#run(signal) },
+        executor: {
+          run: (action, signal) => {
+            this.ran.push(action);
+            return this.#run(signal);
+          },
+        },
         system: () => this.system,
         store: { read: async () => ({ kind: "hit", bytes: Buffer.from("a") }) },
         log: { event: () => undefined },
@@ -88,6 +100,14 @@ class World {
     this.ends.push(() => resolve(came("here")));
     return promise;
   }
+}
+
+/** A command, and where it ran. @param more of the order */
+async function command(world: World, more: Partial<CommandOrder> = {}): Promise<string> {
+  const order = { action: ACTION, sent: SENT, accepts: () => true, began: () => undefined, ...more };
+  const { outcome, ...ran } = await world.actions.command(order, never);
+  const where = ran.by === undefined ? ran.why : ran.by.member;
+  return `${outcome.kind === "done" ? outcome.stdout.toString() : outcome.kind}: ${where}`;
 }
 
 const lost = async (): Promise<WorkerOutcome> => ({ kind: "lost", why: "no link" });
@@ -236,4 +256,60 @@ test("what nobody waits for ends, there as here, and whoever waits for a core do
   stop.abort(new Error("nobody waits"));
   for (const one of all) await assert.rejects(one, /nobody waits/);
   assert.equal(world.actions.running, 0);
+});
+
+test("a command waits for a core only while members have something of this machine; why it stays is told", QUICK, async (t) => {
+  const world = new World(t);
+  const first = command(world);
+  const asked = command(world, { sent: "asked" });
+  world.place = () => ({ kind: "here", why: "nobody" });
+  const alone = command(world);
+  while (world.ends.length < 3) await setImmediate(undefined, { signal: t.signal });
+  world.place = () => ({ kind: "member", member: "member" });
+  const { promise, resolve } = Promise.withResolvers<WorkerOutcome>();
+  world.answers.push(() => promise);
+  const away = command(world);
+  while (world.answers.length > 0) await setImmediate(undefined, { signal: t.signal });
+  world.place = () => ({ kind: "here", why: "busy" });
+  const waits = command(world, { sent: { ...SENT, unit: { ...SENT.unit, key: "ef" } } });
+  for (let turns = 0; turns < 20; turns++) await setImmediate();
+  assert.equal(world.ends.length, 3, "it waits");
+  for (const end of world.ends) end();
+  while (world.ends.length < 4) await setImmediate(undefined, { signal: t.signal });
+  world.ends[3]?.();
+  resolve(came("there"));
+  assert.deepEqual(await Promise.all([first, asked, alone, waits, away]), [
+    "here: core-idle",
+    "here: asked",
+    "here: nobody",
+    "here: busy",
+    "there: member",
+  ]);
+});
+
+test("what a member made of a command and is of no use is made here, and the command is not sent again", QUICK, async (t) => {
+  const world = new World(t);
+  const first = world.run();
+  const useless = command(world, { accepts: (member, { stdout }) => member !== "member0" || stdout.toString() !== "there" });
+  while (world.ends.length < 2) await setImmediate(undefined, { signal: t.signal });
+  const again = command(world);
+  while (world.ends.length < 3) await setImmediate(undefined, { signal: t.signal });
+  for (const end of world.ends) end();
+  assert.deepEqual(await Promise.all([first, useless, again]), ["here", "here: failed-there", "here: failed-before"]);
+  assert.deepEqual(world.happened, ["member cancelled", "here done", "here done"]);
+});
+
+test("while a command is run here and there, nothing of it is shown: who is first is not known", { timeout: LATER_MS }, async (t) => {
+  const world = new World(t);
+  const first = world.run();
+  world.answers.push(forever);
+  const sent = { ...SENT, unit: { ...SENT.unit, costMs: 1 } };
+  const shown: ExecutorAction["show"] = () => assert.fail("it is shown");
+  const raced = command(world, { action: { ...ACTION, show: shown }, sent });
+  while (world.answers.length > 0) await setImmediate(undefined, { signal: t.signal });
+  world.ends[0]?.();
+  while (world.ends.length < 2) await sleep(5, undefined, { signal: t.signal });
+  assert.equal(world.ran.at(-1)?.show, undefined);
+  world.ends[1]?.();
+  assert.deepEqual([await first, await raced], ["here", "here: late"]);
 });

@@ -1,6 +1,6 @@
 /**
- * General actions of this machine's own build tools: on an idle core here, or else with a member, or here as soon as a core is free. Whatever goes
- * wrong elsewhere, and whatever fails there, is done here.
+ * General actions of this machine's own build tools, and commands of whoever sits at it: on an idle core here, or else with a member, or here as soon
+ * as a core is free. Whatever goes wrong elsewhere, and whatever fails there, is done here.
  *
  * Knows: the order of things. Does not know: what an action is for, how members are chosen or reached, who keeps a result.
  */
@@ -15,10 +15,13 @@ import type {
   Placed,
   PlacedOutcome,
   Unit,
+  Usage,
+  Voucher,
   WorkerOutcome,
 } from "../contracts/index.ts";
 import { Dispatch } from "./dispatch.ts";
 import { membersAction, unitOf } from "./general-unit.ts";
+import type { Work } from "./remembered.ts";
 import type { Helpers } from "./remote.ts";
 
 export interface ActionsParts {
@@ -37,20 +40,68 @@ export interface ActionsOptions {
   readonly cores: number;
 }
 
-type Done = Extract<WorkerOutcome, { readonly kind: "done" }>;
+export type Done = Extract<WorkerOutcome, { readonly kind: "done" }>;
 type There = Extract<Placed, { readonly kind: "member" }>;
+
+/** An action as members are asked for it, and as placement weighs it. */
+export interface Sent {
+  readonly asked: GeneralAction;
+  readonly unit: Unit;
+}
+
+/** A command that somebody waits for at a command line. */
+export interface CommandOrder {
+  readonly action: ExecutorAction;
+  /** Or why it is nothing for members. */
+  readonly sent: Sent | StaysWhy;
+  /** Called when it runs here. */
+  readonly began: () => void;
+  /** Whether what a member made of it, with exit code 0, is of use. */
+  readonly accepts: (member: Key, done: Done) => boolean;
+}
+
+/** Why a command is not offered to members. */
+export type StaysWhy =
+  | "asked" // Who asks wants it here.
+  | "alone" // There is no network.
+  | "unshared" // Not always the same came of it.
+  | "policy" // More domains must vouch for it than this machine and another one.
+  | "project-policy" // Its project demands that.
+  | "system-unknown" // Nobody can tell whether another machine has the same installed.
+  | "too-large"; // More than travels.
+
+/** Why something ran here. */
+export type RanHereWhy =
+  | StaysWhy
+  | NonNullable<Placed["why"]>
+  | "late" // A member that had it took too long.
+  | "failed-there" // Nothing of use came from who had it.
+  | "failed-before";
+
+/** What came of it, and where. */
+export type Ran = { readonly outcome: ExecutorOutcome } & (
+  | { readonly by: undefined; readonly why: RanHereWhy }
+  | { readonly by: Work; readonly voucher: Promise<Voucher | undefined> | undefined }
+);
 
 /** One action on its way. */
 interface Order {
   readonly action: ExecutorAction;
-  readonly asked: GeneralAction;
-  readonly unit: Unit;
+  /** Undefined where it is nothing for others; asked only once somebody might be. */
+  readonly sent: () => Sent | undefined;
   /** Called when it runs somewhere. */
   readonly began: () => void;
+  readonly accepts: CommandOrder["accepts"];
+  /** While all cores and all members are busy, it waits for so long, and not at all while members have nothing of this machine; undefined: as long as that lasts. */
+  readonly patienceMs: number | undefined;
+  /** What it is expected to take where nothing was measured. */
+  readonly unknownMs: number;
+  /** What a run here has cost, as placement weighs it: a command may wait for something, and has its core meanwhile. */
+  readonly costOf: (used: Usage) => number | undefined;
   readonly signal: AbortSignal;
 }
 
-const { members: mostMembers, waitMs, weighAgainMs, failuresRemembered, unknownMs } = limits.remote;
+const { members: mostMembers, waitMs, weighAgainMs, failuresRemembered, unknownMs, commandWaitMs, commandMs } = limits.remote;
 
 export class Actions implements ActionRunner, Disposable {
   readonly #parts: ActionsParts;
@@ -77,34 +128,65 @@ export class Actions implements ActionRunner, Disposable {
     this.#dispatch[Symbol.dispose]();
   }
 
-  /** See {@link ActionRunner}. A core that is found idle is taken at once: nothing is awaited in between. */
+  /** See {@link ActionRunner}. */
   async run(action: ExecutorAction, signal: AbortSignal, told: () => void): Promise<ExecutorOutcome> {
-    const began = once(told);
+    let sent: Sent | undefined;
+    const order = {
+      action,
+      sent: () => (sent ??= this.#sent(action)),
+      began: once(told),
+      accepts: () => true,
+      patienceMs: undefined,
+      unknownMs,
+      costOf: ({ cpuMs }: Usage) => cpuMs,
+      signal,
+    };
+    return (await this.#place(order)).outcome;
+  }
+
+  /** The same for a command. @throws the signal's reason when it is aborted; nothing of the command runs for long then */
+  async command({ action, sent, accepts, began }: CommandOrder, signal: AbortSignal): Promise<Ran> {
+    const costOf = ({ wallMs }: Usage): number => wallMs;
+    const order = { action, accepts, began, patienceMs: commandWaitMs, unknownMs: commandMs, costOf, signal };
+    if (typeof sent === "string") return this.#here({ ...order, sent: () => undefined }, undefined, sent);
+    return this.#place({ ...order, sent: () => sent });
+  }
+
+  /** A core that is found idle is taken at once: nothing is awaited in between. */
+  async #place(order: Order): Promise<Ran> {
+    const { signal } = order;
     const tried: Key[] = [];
     const cameAt = performance.now();
-    let order: Order | undefined;
+    let sent: Sent | undefined;
+    let why: RanHereWhy = "core-idle";
     for (let waited = false; ; waited = true) {
       let isWorth = true;
       signal.throwIfAborted();
-      if (this.#dispatch.hasIdleCore) return this.#here(action, order?.unit, began, signal);
-      order ??= this.#order(action, began, signal);
+      if (this.#dispatch.hasIdleCore) return this.#here(order, sent?.unit, why);
+      sent ??= order.sent();
       const helpers = this.#parts.helpers();
-      if (order !== undefined && helpers !== undefined && tried.length < mostMembers && !this.#failures.has(order.unit.key)) {
-        const { unit } = order;
-        const here = { running: this.#running + this.#waiting, cores: this.#cores, waitedMs: performance.now() - cameAt };
-        const placed = await helpers.placement.place(unit, here, tried, signal);
+      const hasFailed = sent !== undefined && this.#failures.has(sent.unit.key);
+      if (hasFailed && tried.length === 0) why = "failed-before";
+      const waitedMs = performance.now() - cameAt;
+      if (sent !== undefined && helpers !== undefined && tried.length < mostMembers && !hasFailed) {
+        const here = { running: this.#running + this.#waiting, cores: this.#cores, waitedMs };
+        const placed = await helpers.placement.place(sent.unit, here, tried, signal);
         if (placed.kind === "member") {
-          const outcome = await this.#send(helpers, order, placed);
+          const ran = await this.#send(helpers, order, sent, placed);
           this.#dispatch.roomElsewhere();
-          if (outcome !== undefined) return outcome;
+          if (ran !== undefined) return ran;
           tried.push(placed.member);
+          why = "failed-there";
           continue;
         }
-        helpers.placement.ended(unit, placed, "cancelled", 0);
+        helpers.placement.ended(sent.unit, placed, "cancelled", 0);
+        if (tried.length === 0) why = placed.why ?? why;
         // A core here is sooner free than a member would be done, or so it seems: what runs there may take for long.
         isWorth = placed.why !== "not-worth";
         if (placed.why === "core-idle") continue;
       }
+      const { patienceMs } = order;
+      if (patienceMs !== undefined && (this.#dispatch.away === 0 || waitedMs > patienceMs)) return this.#here(order, sent?.unit, why);
       await this.#wait(isWorth, waited, signal);
     }
   }
@@ -119,20 +201,20 @@ export class Actions implements ActionRunner, Disposable {
   }
 
   /** Undefined where it is nothing for others. */
-  #order(action: ExecutorAction, began: () => void, signal: AbortSignal): Order | undefined {
+  #sent(action: ExecutorAction): Sent | undefined {
     const system = this.#parts.system();
     const asked = system === undefined ? undefined : membersAction(action, system);
-    return asked && { action, asked, unit: unitOf(asked, action), began, signal };
+    return asked && { asked, unit: unitOf(asked, action) };
   }
 
-  async #here(action: ExecutorAction, unit: Unit | undefined, began: () => void, signal: AbortSignal): Promise<ExecutorOutcome> {
+  async #here({ action, began, costOf, signal }: Order, unit: Unit | undefined, why: RanHereWhy): Promise<Ran> {
     this.#running++;
     try {
       began();
       const outcome = await this.#parts.executor.run(action, signal);
-      const { cpuMs } = outcome.kind === "done" ? outcome.used : {};
-      if (unit !== undefined && cpuMs !== undefined) this.#parts.helpers()?.placement.ended(unit, { kind: "here" }, "done", cpuMs);
-      return outcome;
+      const costMs = outcome.kind === "done" ? costOf(outcome.used) : undefined;
+      if (unit !== undefined && costMs !== undefined) this.#parts.helpers()?.placement.ended(unit, { kind: "here" }, "done", costMs);
+      return { outcome, by: undefined, why };
     } finally {
       this.#running--;
       this.#dispatch.endedHere();
@@ -140,22 +222,30 @@ export class Actions implements ActionRunner, Disposable {
   }
 
   /** Resolves when a member has done it, or a core here that was quicker in the end; undefined when it is to be done by somebody else. */
-  async #send(helpers: Helpers, order: Order, placed: There): Promise<ExecutorOutcome | undefined> {
-    const { action, unit, signal, began } = order;
+  async #send(helpers: Helpers, order: Order, sent: Sent, placed: There): Promise<Ran | undefined> {
+    const { signal } = order;
+    const { unit } = sent;
     using race = new Race(signal);
-    const expectedMs = (unit.costMs ?? unknownMs) + (placed.travelMs ?? 0);
+    const expectedMs = (unit.costMs ?? order.unknownMs) + (placed.travelMs ?? 0);
     using _ = this.#dispatch.watch(expectedMs, () => {
       this.#parts.log.event("info", "actions.late", { peer: placed.member, kind: unit.kind });
-      race.begin((stop) => this.#here(action, unit, began, stop));
+      // Who is first is not known yet: nothing is shown of it before.
+      const { show: _show, ...action } = order.action;
+      race.begin((stop) => this.#here({ ...order, action, signal: stop }, unit, "late"));
     });
-    const there = this.#attempt(helpers, order, placed, race);
+    const there = this.#attempt(helpers, order, sent, placed, race);
     const first = await Promise.race([there, race.here.promise]);
     return first ?? (race.isOn ? await race.here.promise : undefined); // Awaited here: what is still raced ends with this.
   }
 
   /** @returns undefined unless it went well there */
-  async #attempt({ workers, placement }: Helpers, order: Order, placed: There, race: Race): Promise<ExecutorOutcome | undefined> {
-    const { asked, unit, began } = order;
+  async #attempt(
+    { workers, placement }: Helpers,
+    order: Order,
+    { asked, unit }: Sent,
+    placed: There,
+    race: Race,
+  ): Promise<Ran | undefined> {
     const { member } = placed;
     const beganAt = performance.now();
     const sent = { bytes: 0 };
@@ -166,19 +256,21 @@ export class Actions implements ActionRunner, Disposable {
       return read.bytes;
     };
     const end = (outcome: PlacedOutcome, ms = performance.now() - beganAt): void => placement.ended(unit, placed, outcome, ms);
+    const tell = (outcome: string, reason = ""): void => this.#tell(unit, placed, { beganAt, sentBytes: sent.bytes, outcome, reason });
     let outcome: WorkerOutcome;
     try {
-      began();
+      order.began();
       outcome = await workers.act(member, asked, content, race.there.signal);
     } catch (error) {
       end(race.isOn ? "late" : "cancelled");
-      this.#tell(order, placed, beganAt, sent.bytes, "cancelled");
+      tell("cancelled");
       throw error;
     }
-    this.#tell(order, placed, beganAt, sent.bytes, outcome.kind === "done" ? `exit ${outcome.exitCode}` : outcome.kind, reasonIn(outcome));
-    if (outcome.kind === "done" && outcome.exitCode === 0) {
-      end("done", Math.max(0, performance.now() - beganAt - outcome.queuedMs));
-      return doneOf(outcome, member);
+    tell(outcome.kind === "done" ? `exit ${outcome.exitCode}` : outcome.kind, reasonIn(outcome));
+    if (outcome.kind === "done" && outcome.exitCode === 0 && order.accepts(member, outcome)) {
+      const tookMs = performance.now() - beganAt;
+      end("done", Math.max(0, tookMs - outcome.queuedMs));
+      return { outcome: doneOf(outcome, member), by: workOf(outcome, placed, tookMs, sent.bytes), voucher: outcome.voucher };
     }
     // It failed, perhaps for what a member may use less of than this machine's own actions.
     const isLasting = outcome.kind === "done" || outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
@@ -187,10 +279,27 @@ export class Actions implements ActionRunner, Disposable {
     return undefined;
   }
 
-  #tell({ unit }: Order, { member, why }: There, beganAt: number, sentBytes: number, outcome: string, reason = ""): void {
+  #tell(
+    { kind }: Unit,
+    { member, why }: There,
+    { beganAt, ...facts }: { readonly beganAt: number; readonly sentBytes: number; readonly outcome: string; readonly reason: string },
+  ): void {
     const tookMs = Math.round(performance.now() - beganAt);
-    this.#parts.log.event("info", "actions.ended", { peer: member, why: why ?? "", kind: unit.kind, outcome, reason, tookMs, sentBytes });
+    this.#parts.log.event("info", "actions.ended", { peer: member, why: why ?? "", kind, tookMs, ...facts });
   }
+}
+
+function workOf({ queuedMs, used, stdout, stderr, left = [] }: Done, { member, why }: There, tookMs: number, sentBytes: number): Work {
+  const contents = left.reduce((sum, one) => sum + (one.kind === "file" ? one.content.length : 0), 0);
+  return {
+    member,
+    tookMs: Math.round(tookMs),
+    queuedMs: Math.round(queuedMs),
+    compiledMs: Math.round(used.wallMs),
+    sentBytes,
+    bytes: stdout.length + stderr.length + contents,
+    why,
+  };
 }
 
 /** It may begin with one member after the other, and here. */
@@ -225,7 +334,7 @@ function doneOf({ exitCode, stdout, stderr, outputs, left = [], used }: Done, by
 /** Between a member and this machine, once both do the same; whoever is disposed of with it is stopped. */
 class Race implements Disposable {
   /** What came of it here; it never comes where it was not begun here. */
-  readonly here: PromiseWithResolvers<ExecutorOutcome> = Promise.withResolvers();
+  readonly here: PromiseWithResolvers<Ran> = Promise.withResolvers();
   readonly there: { readonly signal: AbortSignal };
   readonly #stopHere = new AbortController();
   readonly #stopThere = new AbortController();
@@ -244,7 +353,7 @@ class Race implements Disposable {
     return this.#isOn;
   }
 
-  begin(run: (stop: AbortSignal) => Promise<ExecutorOutcome>): void {
+  begin(run: (stop: AbortSignal) => Promise<Ran>): void {
     this.#isOn = true;
     run(AbortSignal.any([this.#signal, this.#stopHere.signal])).then(this.here.resolve, this.here.reject);
   }

@@ -5,19 +5,20 @@
  */
 import { posix } from "node:path";
 import { type Digest, digestOf, limits } from "../base/index.ts";
-import type { ActionLimits, ExecutorAction, GeneralAction, Unit } from "../contracts/index.ts";
+import type { ActionLimits, ExecutorAction, GeneralAction, SentCommand, Unit } from "../contracts/index.ts";
 
 const { mostGeneral, inputBytes: mostBytes, contentBytes } = limits.work;
 
 /** Undefined where it is nothing for others: it has no place to work in, or is too large to be sent. */
-export function membersAction(action: ExecutorAction, system: Digest): GeneralAction | undefined {
+export function membersAction(action: ExecutorAction, system: Digest, command?: SentCommand): GeneralAction | undefined {
   const { program, arguments: words, environment, cwd, inputs, directories, work, usesSystem = false } = action;
   if (work === undefined || !usesSystem || inputs.length > limits.work.inputs) return undefined;
   if (bytesOf(action) > mostBytes || inputs.some(({ bytes = 0 }) => bytes > contentBytes)) return undefined;
   const plain = words.filter((word) => typeof word === "string");
   if (plain.length < words.length) return undefined;
   const sent = inputs.map(({ path, digest, executable }) => ({ path, digest, executable }));
-  return { system, program, arguments: plain, environment, cwd, inputs: sent, directories, work, limits: within(action.limits) };
+  const asked = { system, program, arguments: plain, environment, cwd, inputs: sent, directories, work, limits: within(action.limits) };
+  return command === undefined ? asked : { ...asked, command };
 }
 
 /** What it may use there is at most what members let each other use. */
@@ -48,7 +49,7 @@ export function unitOf(asked: GeneralAction, action: ExecutorAction): Unit {
 }
 
 /** Of all inputs, each content once. */
-function bytesOf({ inputs }: ExecutorAction): number {
+export function bytesOf({ inputs }: ExecutorAction): number {
   const sizes = new Map(inputs.map(({ digest, bytes = 0 }) => [digest, bytes]));
   return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -7,7 +7,7 @@ import { posix } from "node:path";
 import { type Digest, limits } from "../base/index.ts";
 import type { HistoryRow, LocalStore, ResultIndex } from "../contracts/index.ts";
 import { type Difference, describeDifferences, mostDifferences } from "./differences.ts";
-import { type From, type Remembered, readRemembered } from "./remembered.ts";
+import { type From, type Remembered, readRemembered, type Work } from "./remembered.ts";
 import { compareListings } from "./task-inputs.ts";
 import { type TaskQuestion, toolsDigest, type UnderstoodTask } from "./task-question.ts";
 import { taskAction } from "./task-results.ts";
@@ -27,6 +27,8 @@ export interface TaskNews {
   readonly differences: readonly Difference[];
   readonly tookMs: number;
   readonly from?: From | undefined;
+  readonly by?: Work | undefined;
+  readonly here?: string | undefined;
   /** Paths that lie in the checkout now because of this task; undefined: what is remembered stays true. */
   readonly placed?: readonly string[];
 }
@@ -74,11 +76,16 @@ export class TaskHistory {
     return new Set(namesOf(task).flatMap((name) => this.#row(name)?.placed ?? []));
   }
 
+  /** What it took the last time, whatever its inputs were; ms. */
+  tookMs(task: UnderstoodTask): number | undefined {
+    return this.#before(task)?.compileMs || undefined;
+  }
+
   /** Never throws for what the disk may do. */
   async remember(task: UnderstoodTask, news: TaskNews, signal: AbortSignal): Promise<void> {
     const { store, index, now } = this.#parts;
     const { inputs } = task;
-    const { key, detail, differences, tookMs, from, outcome } = news;
+    const { key, detail, differences, tookMs, from, by, here, outcome } = news;
     const placed = (news.placed ?? [...this.placed(task)]).slice(0, limits.task.placed);
     const body = {
       ...describe(task),
@@ -90,8 +97,8 @@ export class TaskHistory {
       outputs: task.question.outputs,
       compileMs: tookMs,
       from,
-      by: undefined,
-      here: undefined,
+      by,
+      here,
       asked: undefined,
       listing: inputs.digest,
       task: askedBy(task.question),

@@ -20,6 +20,7 @@ const question: TaskQuestion = {
   cacheFailures: false,
   force: false,
   umask: 0o022,
+  here: false,
 };
 const program: TaskProgram = { path: "/opt/node/bin/node", where: "own", digest: digestOf("node") };
 const inputs: TaskInputs = {
@@ -70,7 +71,14 @@ test("where the project lies, who asks, and how, is in the key of a run in the c
     assert.equal(other.sandboxed, before.sandboxed, JSON.stringify(changes));
     assert.notEqual(other.bare, before.bare, JSON.stringify(changes));
   }
-  const same = keys({ sandbox: "always", cacheFailures: true, force: true, umask: 0, environment: new Map(question.environment) });
+  const same = keys({
+    sandbox: "always",
+    cacheFailures: true,
+    force: true,
+    umask: 0,
+    here: true,
+    environment: new Map(question.environment),
+  });
   assert.deepEqual(same, before);
   assert.equal(
     keys({}, { programs: [{ ...program, path: "/home/me/bin/node" }] }).sandboxed,

@@ -5,7 +5,7 @@
  */
 import { posix } from "node:path";
 import { type Digest, digestOf, limits, type SharingPolicy } from "../base/index.ts";
-import type { ExecutorAction, TaskProgram, TaskSystem } from "../contracts/index.ts";
+import type { ExecutorAction, SentCommand, TaskProgram, TaskSystem } from "../contracts/index.ts";
 import type { TaskInputs } from "./task-inputs.ts";
 
 /** `auto`: in a sandbox where this machine has one; `always`: or not at all. */
@@ -37,6 +37,8 @@ export interface TaskQuestion {
   readonly force: boolean;
   /** Permissions that nobody gets. */
   readonly umask: number;
+  /** Whether no member is to run it. */
+  readonly here: boolean;
 }
 
 /** A question, and all that its answer depends on. */
@@ -143,6 +145,16 @@ export function sandboxedAction(
     },
     usesSystem: true,
     limits: limits.task.action,
+  };
+}
+
+/** What its action does not say of it, for a member that is to run it. */
+export function sentCommand({ question, programs }: UnderstoodTask): SentCommand {
+  const { command, environment } = question;
+  return {
+    name: command[0] ?? "",
+    programs: programs.map((program) => ({ place: placeIn(question, program), digest: program.digest })),
+    variables: [...environment.keys()],
   };
 }
 

@@ -38,10 +38,16 @@ function world() {
       blobs.set(digest, Buffer.from(bytes));
       return Promise.resolve(digest);
     },
+    writeVerified: (digest: Digest, bytes: Uint8Array) => {
+      assert.equal(digest, digestOf(bytes));
+      blobs.set(digest, Buffer.from(bytes));
+      return Promise.resolve();
+    },
   };
   const index = {
     entries: (manifest: Digest) => (manifest === wanted.key ? [...kept.keys()].map((action) => ({ action }) as ManifestEntry) : []),
     result: (action: Digest) => kept.get(action),
+    originOf: () => undefined,
     touch: () => undefined,
     add: (_: Digest, entry: ManifestEntry, result: StoredResult) => void kept.set(entry.action, result),
   };

@@ -3,7 +3,8 @@
  *
  * Knows: which blobs a result consists of, who is believed for it. Does not know: how a command runs.
  */
-import { type Digest, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import { isDeepStrictEqual } from "node:util";
+import { CairnError, type Digest, digestOf, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
 import type {
   LocalStore,
@@ -16,6 +17,7 @@ import type {
   TaskCodec,
   TaskLeft,
   TaskOutcome,
+  Voucher,
 } from "../contracts/index.ts";
 import { isOfItsAction } from "./others.ts";
 import type { From } from "./remembered.ts";
@@ -23,8 +25,8 @@ import { oddity, type Whole } from "./task-outputs.ts";
 import type { UnderstoodTask } from "./task-question.ts";
 
 export interface TaskResultsParts {
-  readonly store: Pick<LocalStore, "has" | "read" | "write">;
-  readonly index: Pick<ResultIndex, "entries" | "result" | "touch" | "add">;
+  readonly store: Pick<LocalStore, "has" | "read" | "write" | "writeVerified">;
+  readonly index: Pick<ResultIndex, "entries" | "result" | "originOf" | "touch" | "add">;
   readonly sharing: Sharing;
   readonly codec: () => Promise<TaskCodec>;
   readonly log: Log;
@@ -56,6 +58,12 @@ export interface TaskHit extends TaskDone {
   readonly tookMs: number;
   /** Whose work it is; undefined: this machine's, or what a member's was when it was kept. */
   readonly from: From | undefined;
+}
+
+/** A result with what leads to it. */
+export interface MadeTask {
+  readonly entry: ManifestEntry;
+  readonly result: StoredResult;
 }
 
 /** When, with what and for how long something ran. */
@@ -123,40 +131,42 @@ export class TaskResults {
    * @throws {CairnError} home-unwritable, index-corrupt, limit-exceeded; nothing leads to it then
    */
   async keep(wanted: TaskKey, done: TaskDone, run: TaskRun, isShared: boolean, signal: AbortSignal): Promise<void> {
-    const { store, index, sharing, codec } = this.#parts;
-    const { encodeTaskOutcome } = await codec();
-    const apart = new Map(chooseApart(done.left, wanted.outputs).map((one) => [one.path, one]));
-    const outputs: ResultOutput[] = [];
-    for (const { path, content } of apart.values()) {
-      const digest = await store.write(content, signal);
-      outputs.push({ path: `\0P/${path}`, digest, size: content.length, role: "object", template: false });
-    }
-    const digests = new Map(outputs.map(({ path, digest }) => [path, digest]));
-    const left = done.left.map((one): TaskLeft => {
-      const digest = digests.get(`\0P/${one.path}`);
-      if (one.kind !== "file" || digest === undefined) return one;
-      return { kind: "apart", path: one.path, executable: one.executable, digest, size: one.content.length };
-    });
-    const isShort = [done.stdout, done.stderr].every(({ length }) => length <= limits.sharedPrintedBytes);
-    const nothing = new Uint8Array();
-    const bytes = encodeTaskOutcome({
-      exitCode: done.exitCode,
-      left,
-      stdout: isShort ? nothing : done.stdout,
-      stderr: isShort ? nothing : done.stderr,
-    });
-    const digest = await store.write(bytes, signal);
-    const result: StoredResult = {
-      outputs: [{ path: OUTCOME, digest, size: bytes.length, role: "outcome", template: false }, ...outputs],
-      stdout: isShort ? Buffer.from(done.stdout).toString("base64") : "",
-      stderr: isShort ? Buffer.from(done.stderr).toString("base64") : "",
-      compileMs: run.endedAtMs - run.startedAtMs,
-      cpuMs: run.cpuMs,
-    };
-    const entry = entryOf(wanted);
+    const { index, sharing } = this.#parts;
+    const { entry, result } = await this.#write(wanted, done, run, signal);
     index.add(wanted.key, entry, result, new Map(), "here");
     const { tools: toolchain, startedAtMs, endedAtMs } = run;
     if (isShared) sharing.executed(wanted.key, entry, result, { toolchain, startedAtMs, endedAtMs });
+  }
+
+  /**
+   * Keeps what a member has executed for this node; it rests on that member's word.
+   *
+   * @returns undefined where this node has executed the same meanwhile, which it keeps
+   * @throws {CairnError} as keep
+   */
+  async keepWork(wanted: TaskKey, done: TaskDone, run: TaskRun, member: Key, signal: AbortSignal): Promise<MadeTask | undefined> {
+    const { index, sharing } = this.#parts;
+    const made = await this.#write(wanted, done, run, signal);
+    const { action } = made.entry;
+    if (index.result(action) !== undefined && index.originOf(action) === "here") return undefined;
+    if (!sharing.restsOn(action, member)) throw new CairnError("home-unwritable", { why: "whose work it is could not be written" });
+    index.add(wanted.key, made.entry, made.result, new Map());
+    return made;
+  }
+
+  /** The member has signed it; others are offered it then. */
+  vouched({ key: manifest }: TaskKey, member: Key, made: MadeTask, tools: Digest, voucher: Voucher): void {
+    const { index, sharing } = this.#parts;
+    // It may have been forgotten meanwhile, or another may have taken its place.
+    if (isDeepStrictEqual(index.result(made.entry.action)?.outputs, made.result.outputs))
+      sharing.vouched(member, { manifest, ...made }, tools, voucher);
+  }
+
+  async #write(wanted: TaskKey, done: TaskDone, run: TaskRun, signal: AbortSignal): Promise<MadeTask> {
+    const { store, codec } = this.#parts;
+    const { blobs, ...made } = resultOf(await codec(), wanted, done, run);
+    for (const [digest, bytes] of blobs) await store.writeVerified(digest, bytes, signal);
+    return made;
   }
 
   /** Undefined where some of it cannot be had, or is not what a result of this task may be. */
@@ -206,6 +216,45 @@ export class TaskResults {
     }
     return whole;
   }
+}
+
+/**
+ * What came of a task as a result that can be kept and signed, and its blobs; for all who have executed the same it is the same but for what it took.
+ */
+function resultOf(
+  codec: TaskCodec,
+  wanted: TaskKey,
+  done: TaskDone,
+  run: Pick<TaskRun, "startedAtMs" | "endedAtMs" | "cpuMs">,
+): MadeTask & { readonly blobs: ReadonlyMap<Digest, Uint8Array> } {
+  const blobs = new Map<Digest, Uint8Array>();
+  const output = (path: string, bytes: Uint8Array, role: ResultOutput["role"]): ResultOutput => {
+    const digest = digestOf(bytes);
+    blobs.set(digest, bytes);
+    return { path, digest, size: bytes.length, role, template: false };
+  };
+  const apart = new Map(
+    chooseApart(done.left, wanted.outputs).map(({ path, content }) => [path, output(`\0P/${path}`, content, "object")]),
+  );
+  const left = done.left.map((one): TaskLeft => {
+    const blob = apart.get(one.path);
+    if (one.kind !== "file" || blob === undefined) return one;
+    return { kind: "apart", path: one.path, executable: one.executable, digest: blob.digest, size: one.content.length };
+  });
+  const isShort = [done.stdout, done.stderr].every(({ length }) => length <= limits.sharedPrintedBytes);
+  const nothing = new Uint8Array();
+  const printed = (bytes: Uint8Array): { inResult: string; apart: Uint8Array } =>
+    isShort ? { inResult: Buffer.from(bytes).toString("base64"), apart: nothing } : { inResult: "", apart: bytes };
+  const [stdout, stderr] = [printed(done.stdout), printed(done.stderr)];
+  const outcome = codec.encodeTaskOutcome({ exitCode: done.exitCode, left, stdout: stdout.apart, stderr: stderr.apart });
+  const result: StoredResult = {
+    outputs: [output(OUTCOME, outcome, "outcome"), ...apart.values()],
+    stdout: stdout.inResult,
+    stderr: stderr.inResult,
+    compileMs: run.endedAtMs - run.startedAtMs,
+    cpuMs: run.cpuMs,
+  };
+  return { entry: entryOf(wanted), result, blobs };
 }
 
 /** By what a result of a task is found. */

@@ -4,10 +4,26 @@
  * Knows: how a task becomes an action of a sandbox, and what of an outcome is the project's. Does not know: why it is run, or what becomes of it.
  */
 import type { Digest, Key } from "../base/index.ts";
-import type { ActionLimit, Executor, ExecutorAction, ExecutorOutcome, Files, WorkerOutcome, Workers } from "../contracts/index.ts";
+import type {
+  ActionLimit,
+  Executor,
+  ExecutorAction,
+  ExecutorOutcome,
+  Files,
+  Left,
+  Sharing,
+  TaskSystem,
+  Voucher,
+  WordOf,
+  WorkerOutcome,
+  Workers,
+} from "../contracts/index.ts";
+import type { Actions, Done, RanHereWhy } from "./actions.ts";
 import { membersAction } from "./general-unit.ts";
+import type { Work } from "./remembered.ts";
 import type { Whole } from "./task-outputs.ts";
-import { projectPath, sandboxedAction, type UnderstoodTask } from "./task-question.ts";
+import { type Foreknown, forMembers, isWhole } from "./task-placing.ts";
+import { projectPath, sandboxedAction, sentCommand, type UnderstoodTask } from "./task-question.ts";
 import type { TaskDone } from "./task-results.ts";
 
 export interface TaskRunsParts {
@@ -15,10 +31,13 @@ export interface TaskRunsParts {
   /** Makes contents of inputs known to the sandbox until it is disposed of. */
   readonly lend: (contents: Iterable<readonly [digest: Digest, path: string]>) => Disposable;
   readonly files: Pick<Files, "content">;
+  /** Runs what somebody waits for, here or with a member. */
+  readonly actions: Pick<Actions, "command">;
+  readonly sharing: Pick<Sharing, "mayHelp" | "wordOf">;
   /** Undefined while this node is in no network. */
   readonly workers: () => Workers | undefined;
-  /** What members must have installed to be asked; undefined: nobody is. */
-  readonly system: () => Digest | undefined;
+  /** What members must have installed to be asked for a command; undefined: nobody is. */
+  readonly alike: (installed: TaskSystem) => Digest | undefined;
   /** ms since the epoch */
   readonly now: () => number;
 }
@@ -35,7 +54,14 @@ export interface TaskRan {
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly cpuMs: number;
+  /** Where it ran, of what went through placement. */
+  readonly where?: RanWhere;
 }
+
+export type RanWhere =
+  | { readonly by: undefined; readonly why: RanHereWhy }
+  /** @property word what that member's word is good for; `voucher` what it signs, sooner or later */
+  | { readonly by: Work; readonly word: WordOf; readonly voucher: Promise<Voucher | undefined> | undefined };
 
 /** It did not come to an end of its own. */
 export type TaskStopped =
@@ -51,6 +77,28 @@ export class TaskRuns {
   constructor(parts: TaskRunsParts, options: TaskRunsOptions) {
     this.#parts = parts;
     this.#options = options;
+  }
+
+  /** On an idle core here, or with a member. @throws the signal's reason, and then nothing of it runs for long */
+  async placed(task: UnderstoodTask, known: Foreknown, show: Show, signal: AbortSignal): Promise<TaskRan | TaskStopped> {
+    const { lend, now, actions, sharing, workers } = this.#parts;
+    using _ = lend(contentsOf(task));
+    const action = sandboxedAction(task, this.#options.places);
+    const sent = forMembers({ ...this.#parts, hasNetwork: () => workers() !== undefined }, task, action, known);
+    let startedAtMs = now();
+    let word: WordOf | undefined;
+    const accepts = (member: Key, done: Done): boolean => {
+      if (!isWhole(task, { exitCode: done.exitCode, left: leftBy(done) })) return false;
+      word = sharing.wordOf(member, task.project); // What is demanded may have changed meanwhile, or what is known of that member.
+      return word !== undefined;
+    };
+    const began = (): void => void (startedAtMs = now());
+    const ran = await actions.command({ action: { ...action, show }, sent, accepts, began }, signal);
+    const told = this.#ranBy(ran.outcome, startedAtMs);
+    if (told.kind !== "ran") return told;
+    if (ran.by === undefined) return { ...told, where: ran };
+    if (word === undefined) return { kind: "not-run", reason: "not_accepted", detail: "" };
+    return { ...told, startedAtMs: told.endedAtMs - ran.by.compiledMs, where: { by: ran.by, word, voucher: ran.voucher } };
   }
 
   /** @param more `wallMs`: a shorter time than commands have @throws the signal's reason, and then nothing of it runs */
@@ -70,10 +118,10 @@ export class TaskRuns {
 
   /** Once more by a member that has the same installed. @throws the signal's reason */
   async by(member: Key, task: UnderstoodTask, signal: AbortSignal): Promise<TaskRan | TaskStopped> {
-    const { workers, system, now, files } = this.#parts;
-    const installed = system();
-    if (installed === undefined) return { kind: "not-run", reason: "system_unset", detail: "" };
-    const asked = membersAction(sandboxedAction(task, this.#options.places), installed);
+    const { workers, alike, now, files } = this.#parts;
+    const system = alike(task.installed);
+    if (system === undefined) return { kind: "not-run", reason: "system_unset", detail: "" };
+    const asked = membersAction(sandboxedAction(task, this.#options.places), system, sentCommand(task));
     if (asked === undefined) return { kind: "not-run", reason: "too_large", detail: "" };
     const paths = new Map(contentsOf(task));
     const content = async (digest: Digest): Promise<Uint8Array | undefined> => {
@@ -89,11 +137,7 @@ export class TaskRuns {
     switch (outcome.kind) {
       case "done": {
         const { exitCode, stdout, stderr, used } = outcome;
-        const left = (outcome.left ?? []).flatMap((one): Whole[] => {
-          const path = projectPath(one.path);
-          return path === undefined ? [] : [{ ...one, path }];
-        });
-        const done = { exitCode, stdout, stderr, left };
+        const done = { exitCode, stdout, stderr, left: leftBy(outcome) };
         return { kind: "ran", done, startedAtMs, endedAtMs: this.#parts.now(), cpuMs: used.cpuMs ?? used.wallMs };
       }
       case "killed":
@@ -108,6 +152,14 @@ export class TaskRuns {
         return { kind: "not-run", reason: "lost", detail: outcome.why };
     }
   }
+}
+
+/** What of it is the project's. */
+function leftBy({ left = [] }: { readonly left?: readonly Left[] }): Whole[] {
+  return left.flatMap((one): Whole[] => {
+    const path = projectPath(one.path);
+    return path === undefined ? [] : [{ ...one, path }];
+  });
 }
 
 function* contentsOf({ inputs, programs }: UnderstoodTask): Iterable<readonly [digest: Digest, path: string]> {

@@ -28,6 +28,7 @@ const QUESTION: TaskQuestion = {
   cacheFailures: false,
   force: false,
   umask: 0o22,
+  here: false,
 };
 
 function done(content: string, stdout = ""): TaskDone {

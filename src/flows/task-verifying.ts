@@ -10,7 +10,7 @@ import type { Difference } from "./differences.ts";
 import type { Statistics } from "./statistics.ts";
 import { compareOutcomes, isInPrintAlone, type OutcomeDifference } from "./task-differences.ts";
 import { questionOfTask, type TaskHistory } from "./task-history.ts";
-import { missingOutputs, oddity } from "./task-outputs.ts";
+import { isWhole } from "./task-placing.ts";
 import { commandKey, type TaskQuestion, toolsDigest, type UnderstoodTask } from "./task-question.ts";
 import { keyed, type TaskHit, type TaskKey, type TaskResults, taskAction } from "./task-results.ts";
 import type { TaskRan, TaskRuns, TaskStopped } from "./task-runs.ts";
@@ -206,7 +206,7 @@ export class TaskVerifying {
     log.event("warn", repeatable ? "verify.refuted" : "verify.unrepeatable", { ...facts, first: nameOf(differences) });
     if (repeatable && isOthers) {
       await this.#recall(task, signal);
-      if (isOfUse(first) && isWhole(task, first)) await this.#keep(task, first, signal);
+      if (isOfUse(first) && isWhole(task, first.done)) await this.#keep(task, first, signal);
     } else if (bars) await this.#bar(task, { known, isOthers, differences }, signal);
     return verdictOn(differences, repeatable);
   }
@@ -285,11 +285,6 @@ function isOfUse({ done }: TaskRan): boolean {
 /** From here on it could not be started, or a signal ended it, as shells say it. */
 const UNUSABLE = 126;
 const CHANGED = { kind: "not-run", reason: "files_changed", detail: "" } as const;
-
-/** Whether it is what a run of it would keep. */
-function isWhole({ question: { outputs } }: UnderstoodTask, { done: { exitCode, left } }: TaskRan): boolean {
-  return exitCode === 0 && missingOutputs(left, outputs).length === 0 && oddity(left, outputs) === undefined;
-}
 
 /** Whatever the project demands of others' results: it is looked at, and not used. */
 function keptAs(task: UnderstoodTask, key: Digest): TaskKey {

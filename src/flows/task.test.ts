@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { CairnError, type Digest, digestOf, silentLog } from "../base/index.ts";
-import type { Offer } from "../contracts/index.ts";
+import type { Executor, Offer } from "../contracts/index.ts";
+import type { CommandOrder } from "./actions.ts";
 import { TaskFlow, type TaskParts, type TaskRunIt } from "./task.ts";
 import type { Whole } from "./task-outputs.ts";
 import type { TaskQuestion } from "./task-question.ts";
@@ -28,7 +29,7 @@ function flow(kept: string[], { installed = [], left, more = {} }: Around = {}):
   const missing = { kind: "unavailable", reason: "no_namespaces", detail: "none" };
   const outcome = { kind: "done", exitCode: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), used: { wallMs: 1 }, left };
   const parts = {
-    store: { has: () => Promise.resolve(true), read: () => Promise.resolve({ kind: "miss" }), write: () => Promise.resolve(digestOf("")) },
+    store: { has: () => Promise.resolve(true), read: () => Promise.resolve({ kind: "miss" }), writeVerified: () => Promise.resolve() },
     index: {
       entries: () => [],
       history: () => undefined,
@@ -45,14 +46,23 @@ function flow(kept: string[], { installed = [], left, more = {} }: Around = {}):
       look: () => Promise.resolve(left === undefined ? missing : { kind: "walled" }),
       run: () => Promise.resolve(outcome),
     },
+    workers: () => undefined,
+    nameOf: () => "",
     unshared: { why: () => undefined },
     lend: () => ({ [Symbol.dispose]: () => undefined }),
     statistics: { count: () => undefined },
     log: silentLog,
     now: () => 0,
     ...more,
-  } as unknown as TaskParts;
-  return new TaskFlow(parts, { places: { inputs: "/inputs", work: "/work" } });
+  };
+  const actions = {
+    command: async ({ action, sent }: CommandOrder) => ({ outcome: await sandboxOf(parts).run(action, signal), by: undefined, why: sent }),
+  };
+  return new TaskFlow({ ...parts, actions } as unknown as TaskParts, { places: { inputs: "/inputs", work: "/work" } });
+}
+
+function sandboxOf(parts: object): Pick<Executor, "run"> {
+  return (parts as Pick<TaskParts, "sandbox">).sandbox;
 }
 
 function question(t: TestContext, name: string): TaskQuestion {
@@ -73,6 +83,7 @@ function question(t: TestContext, name: string): TaskQuestion {
     cacheFailures: false,
     force: false,
     umask: 0o22,
+    here: false,
   };
 }
 
@@ -164,7 +175,7 @@ test("a failure that was drawn to be executed here is, also where who asked did 
   const of = flow([], {
     left: [],
     more: {
-      store: { has: async () => true, read: async () => ({ kind: "hit", bytes: Buffer.alloc(0) }), write: async () => digestOf("") },
+      store: { has: async () => true, read: async () => ({ kind: "hit", bytes: Buffer.alloc(0) }) },
       codec: async () => ({ decodeTaskOutcome: () => ({ exitCode: 1, left: [], stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }) }),
       index: {
         entries: () => kept.map(({ shared }) => shared.entry),

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { CommandMarks, ExecutorLack, Files, HistoryRow, ResultIndex, TaskPrograms } from "../contracts/index.ts";
+import type { CommandMarks, ExecutorLack, Files, HistoryRow, ResultIndex, Sharing, TaskPrograms } from "../contracts/index.ts";
 import type { Difference } from "./differences.ts";
 import { projectPolicy } from "./project-policy.ts";
 import type { From } from "./remembered.ts";
@@ -16,19 +16,30 @@ import { gatherInputs, type Wanted } from "./task-inputs.ts";
 import { demandRoom, missingOutputs, oddity, placeLeft, readLeft, type Whole } from "./task-outputs.ts";
 import { demandPlaces, refuseUnknown } from "./task-places.ts";
 import { bareEnvironment, type TaskQuestion, toolsDigest, type UnderstoodTask, understandTask } from "./task-question.ts";
-import { keyed, type TaskDone, type TaskHit, TaskResults, type TaskResultsParts } from "./task-results.ts";
-import { type Show, TaskRuns, type TaskRunsOptions, type TaskRunsParts, type TaskStopped } from "./task-runs.ts";
+import { keyed, type TaskDone, type TaskHit, TaskResults, type TaskResultsParts, type TaskRun } from "./task-results.ts";
+import {
+  type RanWhere,
+  type Show,
+  type TaskRan,
+  TaskRuns,
+  type TaskRunsOptions,
+  type TaskRunsParts,
+  type TaskStopped,
+} from "./task-runs.ts";
 import { type TaskVerified, TaskVerifying } from "./task-verifying.ts";
 
 export interface TaskParts extends TaskResultsParts, TaskRunsParts {
   readonly index: TaskResultsParts["index"] & ConstructorParameters<typeof TaskHistory>[0]["index"] & Pick<ResultIndex, "forget">;
   readonly files: Files;
+  readonly sharing: Sharing;
   readonly programs: TaskPrograms;
   readonly sandbox: TaskRunsParts["sandbox"] & {
     look(): Promise<{ readonly kind: "walled" } | { readonly kind: "unavailable"; readonly reason: ExecutorLack; readonly detail: string }>;
   };
   readonly unshared: CommandMarks;
   readonly statistics: Pick<Statistics, "count">;
+  /** What people call a member. */
+  readonly nameOf: (member: Key) => string;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -69,6 +80,8 @@ export interface TaskAnswered extends Pick<TaskDone, "exitCode" | "stdout" | "st
   /** What the run took: of a hit, what it took once. */
   readonly tookMs: number;
   readonly from: From | undefined;
+  /** Of what was executed: who did, "" for this machine; and why there, or why here. */
+  readonly placed: { readonly member: string; readonly why: string } | undefined;
   readonly inputs: number;
   readonly left: readonly string[];
   /** Why it was not kept; "" where it was. */
@@ -302,7 +315,7 @@ export class TaskFlow {
     const outcome = from === undefined ? "direct" : "hit_peer";
     await this.#history.remember(task, { outcome, key, differences: [], tookMs, from, placed: pathsOf(hit.left) }, signal);
     this.#parts.log.event("info", "task.hit", { key, tookMs, peer: from?.member ?? null });
-    return { ...hit, ...this.#about(task, key, where, hit), how: "hit", notKept: "", differences: [] };
+    return { ...hit, ...this.#about(task, key, where, hit), how: "hit", placed: undefined, notKept: "", differences: [] };
   }
 
   #about(task: UnderstoodTask, key: Digest, where: Where, done: TaskDone) {
@@ -337,21 +350,37 @@ export class TaskFlow {
 
   async #execute(task: UnderstoodTask, { where, differences, show }: Missed, signal: AbortSignal): Promise<TaskAnswered> {
     const key = task.keys.sandboxed;
+    const isUnshared = this.#verifying.unsharedFor(task.question) !== undefined;
     this.#running++;
-    const ran = await this.#runs.here(task, { show }, signal).finally(() => this.#running--);
+    const known = { costMs: this.#history.tookMs(task), isUnshared };
+    const ran = await this.#runs.placed(task, known, show, signal).finally(() => this.#running--);
     if (ran.kind !== "ran") throw troubleOf(ran);
-    const { done, startedAtMs, endedAtMs } = ran;
+    const { done, startedAtMs, endedAtMs, where: ranWhere } = ran;
     const { left, exitCode } = done;
     const odd = oddity(left, task.question.outputs);
     if (odd !== undefined) throw new CairnError("usage", { why: odd });
-    const isShared = task.installed.isTold && this.#verifying.unsharedFor(task.question) === undefined;
     // Before it is placed, which may be refused: who has made room gets it from what is kept.
-    const notKept = await this.#keep(task, key, done, ran, isShared, signal);
+    const notKept = await this.#keep(task, key, done, ran, task.installed.isTold && !isUnshared, signal);
     await this.#place(task, left, signal);
     const tookMs = endedAtMs - startedAtMs;
-    await this.#history.remember(task, { ...outcomeOf(notKept), key, differences, tookMs, placed: pathsOf(left) }, signal);
-    this.#parts.log.event("info", "task.executed", { key, exitCode, tookMs, kept: notKept === "" });
-    return { ...done, ...this.#about(task, key, where, done), how: "executed", tookMs, from: undefined, notKept, differences };
+    const told = { key, differences, tookMs, placed: pathsOf(left), by: ranWhere?.by, here: herePlace(ranWhere) };
+    await this.#history.remember(task, { ...outcomeOf(notKept, ranWhere), ...told }, signal);
+    const placed = this.#told(ranWhere);
+    this.#parts.log.event("info", "task.executed", {
+      key,
+      exitCode,
+      tookMs,
+      kept: notKept === "",
+      peer: ranWhere?.by?.member ?? null,
+      why: placed.why,
+    });
+    return { ...done, ...this.#about(task, key, where, done), how: "executed", tookMs, from: undefined, placed, notKept, differences };
+  }
+
+  #told(where: RanWhere | undefined): NonNullable<TaskAnswered["placed"]> {
+    this.#count(where?.by === undefined ? "here" : "elsewhere");
+    if (where?.by === undefined) return { member: "", why: where?.why ?? "" };
+    return { member: this.#parts.nameOf(where.by.member), why: where.by.why ?? "" };
   }
 
   /** One after the other: two runs of one command write beside the same places. @throws {CairnError} see placeLeft */
@@ -372,7 +401,7 @@ export class TaskFlow {
     task: UnderstoodTask,
     key: Digest,
     done: TaskDone,
-    run: { readonly startedAtMs: number; readonly endedAtMs: number; readonly cpuMs: number },
+    run: Pick<TaskRan, "startedAtMs" | "endedAtMs" | "cpuMs" | "where">,
     isShared: boolean,
     signal: AbortSignal,
   ): Promise<string> {
@@ -389,7 +418,9 @@ export class TaskFlow {
       if (again.digest !== task.inputs.digest) return whileRan(firstChanged(task, again.listing));
       const changed = await this.#changedTools(task, signal);
       if (changed !== undefined) return `${changed} changed while it ran`;
-      await this.#results.keep(keyed(task, key), done, { ...run, tools: toolsDigest(task) }, isShared, signal);
+      const keeping = { ...run, tools: toolsDigest(task) };
+      if (run.where?.by === undefined) await this.#results.keep(keyed(task, key), done, keeping, isShared, signal);
+      else await this.#keepWork(task, done, keeping, run.where, signal);
       this.#count("put");
       return "";
     } catch (error) {
@@ -397,6 +428,21 @@ export class TaskFlow {
       this.#parts.log.event("warn", "task.not-kept", { key, error: reasonOf(error) });
       return reasonOf(error);
     }
+  }
+
+  /** This node has not executed what a member made: others are offered it once that member has signed it. */
+  async #keepWork(
+    task: UnderstoodTask,
+    done: TaskDone,
+    run: TaskRun,
+    { by: { member }, word, voucher }: Extract<RanWhere, { readonly by: object }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const wanted = keyed(task, task.keys.sandboxed);
+    const made = await this.#results.keepWork(wanted, done, run, member, signal);
+    if (made === undefined) return;
+    if (word.isToVerify) this.#verifying.took(task, { from: undefined });
+    void voucher?.then((signed) => signed && this.#results.vouched(wanted, member, made, run.tools, signed));
   }
 
   /** What else is in its key, and is not what it was. */
@@ -431,8 +477,14 @@ function missingOf({ question }: UnderstoodTask, { exitCode, left }: TaskDone): 
   return exitCode === 0 ? missingOutputs(left, question.outputs) : [];
 }
 
-function outcomeOf(notKept: string): { readonly outcome: string; readonly detail?: string } {
-  return notKept === "" ? { outcome: "miss" } : { outcome: "not_stored", detail: notKept };
+function outcomeOf(notKept: string, where?: RanWhere): { readonly outcome: string; readonly detail?: string } {
+  if (notKept !== "") return { outcome: "not_stored", detail: notKept };
+  return { outcome: where?.by === undefined ? "miss" : "ran_elsewhere" };
+}
+
+/** Why it ran here, where members might have run it, as explain has it. */
+function herePlace(where: RanWhere | undefined): string | undefined {
+  return where?.by === undefined ? where?.why.replaceAll("-", "_") : undefined;
 }
 
 function whileRan(path: string): string {
