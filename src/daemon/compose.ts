@@ -28,6 +28,7 @@ import { Doors } from "./doors.ts";
 import { FirstSight } from "./first-sight.ts";
 import { GeneralWork } from "./general-work.ts";
 import { Housekeeper } from "./housekeeper.ts";
+import { alikeBy, InstalledAlike } from "./installed-alike.ts";
 import { InstalledSystem } from "./installed-system.ts";
 import { KeptTrees } from "./kept-trees.ts";
 import { LentContents } from "./lent-contents.ts";
@@ -129,6 +130,16 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     ),
   );
   const general = new GeneralWork(config);
+  const programs = new Programs({ files, now: () => performance.now() });
+  const alike = new InstalledAlike({
+    programs,
+    files,
+    isOffered: () => general.isOn,
+    named: () => general.offered,
+    changed: () => worker.changed(),
+    log,
+    now: () => performance.now(),
+  });
   const vouchers = stack.use(
     new Vouchers({
       witness: new Witness({ sandbox, searchIn: readOnlyHeaderSearch }),
@@ -145,7 +156,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     share,
     admits: (member) => network.worksFor(member),
     actsFor: (member) => network.actsFor(member),
-    system: () => general.offered,
+    systems: () => [general.offered, alike.offered].filter((system) => system !== undefined),
+    lack: (action, signal, isFresh) => alike.lack(action, signal, isFresh),
     toolchains: () => supply.digests,
     memoryBytes: Math.floor(totalmem() * limits.sandbox.memory.othersPart),
     log,
@@ -206,7 +218,6 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       random: () => randomInt(CHANCES) / CHANCES,
     }),
   );
-  const programs = new Programs({ files, now: () => performance.now() });
   const installed = stack.use(new InstalledSystem({ programs, now: () => performance.now() }));
   const doorEntries = new SqliteDoorEntries({ database, blobs: store });
   const bazelResults = new BazelResults({ store, entries: doorEntries, now });
@@ -233,7 +244,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     return workers === undefined || placement === undefined ? undefined : { workers, placement };
   };
   const actions: Actions = stack.use(
-    new Actions({ executor: sandbox, helpers, system: () => general.system, store, log }, { cores: availableParallelism() }),
+    new Actions({ executor: sandbox, helpers, system: () => general.system, store: lent, log }, { cores: availableParallelism() }),
   );
   const unverified = new UnverifiedResults({ database });
   const flow: CompileFlow = stack.use(
@@ -266,10 +277,12 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       programs,
       sandbox,
       lend: (contents) => lent.lend(contents),
+      actions,
       workers: () => helpers()?.workers,
-      system: () => general.system,
+      alike: (installed) => alikeBy(installed) ?? general.system,
       unshared: new UnsharedCommands({ database }),
       statistics,
+      nameOf: (member) => network.member(member).name ?? "",
       log,
       now,
     },
@@ -284,6 +297,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const quiet = async (signal: AbortSignal): Promise<void> => {
     const works = share.withheld() === undefined && network.hasCompany;
     if (works) await worker.look();
+    if (works) await alike.look(signal);
     if (works || network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };
   const sweep = (): void => void removeLeftovers(log, setLeftoversAside(sandboxPlace(home)));

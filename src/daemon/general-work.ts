@@ -31,9 +31,14 @@ export class GeneralWork {
     return this.offered === undefined ? undefined : this.#settings.workSystem;
   }
 
-  /** What members' actions find here; undefined: none are run. */
+  /** Whether the owner lets members have any program run. */
+  get isOn(): boolean {
+    return this.#settings.workActions === "on";
+  }
+
+  /** What members' actions find here, by its name; undefined: none are run by it. */
   get offered(): Digest | undefined {
-    return this.#settings.workActions === "on" ? this.system : undefined;
+    return this.isOn ? this.system : undefined;
   }
 }
 

@@ -58,7 +58,8 @@ class Machine {
       share: { slots: () => this.slots, withheld: () => undefined },
       admits: () => true,
       actsFor: () => true,
-      system: () => undefined,
+      systems: () => [],
+      lack: async () => undefined,
       toolchains: () => ["00"],
       memoryBytes: 7,
       log: { event: (_level, name) => void this.events.push(name) },
@@ -254,7 +255,7 @@ const GENERAL: GeneralAction = {
 test("a general action runs where its owner allows it, beside what is installed there; what it left is told once", QUICK, async () => {
   const left = { kind: "file", path: "a", content: Buffer.from("a"), executable: false } as const;
   const ran: ExecutorAction[] = [];
-  const machine = new Machine({ system: () => "ab" });
+  const machine = new Machine({ systems: () => ["ab"] });
   machine.runs = async (action) => {
     ran.push(action);
     return { ...DONE, outputs: [], left: [left, left] };
@@ -269,9 +270,9 @@ test("a general action runs where its owner allows it, beside what is installed 
 
 for (const [about, parts, reason, more] of [
   ["its owner has not allowed it", {}, "not_shared", {}],
-  ["somebody of another domain", { system: () => "ab", actsFor: () => false }, "not_shared", {}],
-  ["something else is installed here", { system: () => "cd" }, "system_unknown", {}],
-  ["it wants more than it may have", { system: () => "ab" }, "too_much", { limits: { ...work.mostGeneral, processes: 10_000 } }],
+  ["somebody of another domain", { systems: () => ["ab"], actsFor: () => false }, "not_shared", {}],
+  ["something else is installed here", { systems: () => ["cd"], lack: async () => "ab" }, "system_unknown", {}],
+  ["it wants more than it may have", { systems: () => ["ab"] }, "too_much", { limits: { ...work.mostGeneral, processes: 10_000 } }],
 ] as const)
   test(`a general action is refused: ${about}`, QUICK, async () => {
     const outcome = await new Machine(parts).worker.act(A, { ...GENERAL, ...more }, async () => [], never);

@@ -33,8 +33,10 @@ export interface WorkerParts {
   readonly admits: (member: Key) => boolean;
   /** Whether it runs general actions for that member. */
   readonly actsFor: (member: Key) => boolean;
-  /** What general actions find here; undefined: none are run. */
-  readonly system: () => Digest | undefined;
+  /** What general actions find here, by all that it is called by; none: none are run. */
+  readonly systems: () => readonly Digest[];
+  /** What a general action needs that is not here; undefined: it has all of it. */
+  readonly lack: (action: GeneralAction, signal: AbortSignal, isFresh: boolean) => Promise<string | undefined>;
   readonly toolchains: () => readonly Digest[];
   /** What the processes of one job may hold in memory together. */
   readonly memoryBytes: number;
@@ -115,8 +117,7 @@ export class Worker implements WorkDesk {
   /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
   capacity(): Omit<Capacity, "member" | "takesToolchains"> {
     const slots = this.#isAble ? this.#parts.share.slots() : 0;
-    const system = this.#parts.system();
-    const has = [...(system === undefined ? [] : [system]), ...this.#parts.toolchains()];
+    const has = [...this.#parts.systems(), ...this.#parts.toolchains()];
     const free = slots - this.#slots.running - this.#slots.waiting;
     return { slots, free, queue: slots > 0 ? this.#slots.queue : 0, toolchains: slots > 0 ? has : [] };
   }
@@ -155,12 +156,14 @@ export class Worker implements WorkDesk {
       bytesIn: 0,
       heldBytes: 0,
     };
-    const system = this.#parts.system();
-    const look = async (): Promise<Looked | Outcome> =>
-      action.system === system
-        ? { kind: "harmless", action: executorAction(action) }
-        : { kind: "refused", reason: "system_unknown", detail: action.system };
-    const may = { admits: system !== undefined && this.#parts.actsFor(from), most: work.mostGeneral };
+    const refused = async (isFresh: boolean): Promise<Outcome | undefined> => {
+      const lack = await this.#parts.lack(action, signal, isFresh);
+      return lack === undefined ? undefined : { kind: "refused", reason: "system_unknown", detail: lack.slice(0, work.detailCharacters) };
+    };
+    const look = async (): Promise<Looked | Outcome> => (await refused(false)) ?? { kind: "harmless", action: executorAction(action) };
+    // Who sent a command takes what comes of it for what its own machine makes of it.
+    const objectionAfter = action.command === undefined ? undefined : () => refused(true);
+    const may = { admits: this.#parts.systems().length > 0 && this.#parts.actsFor(from), most: work.mostGeneral, objectionAfter };
     return this.#attempt(job, action, { ...may, look, bring }, signal);
   }
 
@@ -203,6 +206,8 @@ export class Worker implements WorkDesk {
     const startedAtMs = Date.now();
     const outcome = outcomeOf(await this.#parts.sandbox.run(ran, signal), queuedMs);
     const endedAtMs = Math.max(startedAtMs, Date.now()); // Clocks are set.
+    const spoilt = outcome.kind === "done" ? await terms.objectionAfter?.() : undefined;
+    if (spoilt !== undefined) return spoilt;
     const { vouchers } = this.#parts;
     if (outcome.kind !== "done" || outcome.exitCode !== 0 || terms.asked === undefined) return outcome;
     const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs, inputBytes: job.heldBytes };
@@ -333,6 +338,8 @@ interface Terms {
   readonly most: ActionLimits;
   readonly look: () => Promise<Looked | Outcome>;
   readonly bring: BringContents;
+  /** What was other than it had to be while it ran, where that is looked at. */
+  readonly objectionAfter?: (() => Promise<Outcome | undefined>) | undefined;
   /** Set where a signature is wanted. */
   readonly asked?: ForSigning["asked"] | undefined;
 }
