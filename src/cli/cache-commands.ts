@@ -136,6 +136,8 @@ export async function explain(context: Context, file: string | undefined, option
 }
 
 const BUILT_ELSEWHERE = "built_elsewhere";
+/** The same of a command. */
+const RAN_ELSEWHERE = "ran_elsewhere";
 
 const HITS: Readonly<Record<string, string>> = {
   hit_local: "hit, by the wrapper alone",
@@ -146,6 +148,12 @@ const HITS: Readonly<Record<string, string>> = {
   hit_peer: "hit, by another machine's work",
   direct: "hit",
   equivalent: "hit, the same code with other comments or spaces",
+};
+
+const MISSES: Readonly<Record<string, string>> = {
+  miss: "miss",
+  [BUILT_ELSEWHERE]: "miss, compiled by another machine",
+  [RAN_ELSEWHERE]: "miss, run by another machine",
 };
 
 /** Reasons that their counters' names do not explain. */
@@ -169,6 +177,13 @@ const HERE: Readonly<Record<string, string>> = {
   busy: "no other machine had room",
   not_worth: "a core here would be free sooner than another machine would be done",
   nobody: "no other machine does such work for this one",
+  asked: "as it was asked for: --here",
+  alone: "this machine is in no network",
+  unshared: "not always the same comes of it",
+  system_unknown: "nobody can tell whether another machine has the same installed",
+  too_large: "its inputs are more than is sent",
+  failed_there: "nothing of use came from the machine that had it",
+  failed_before: "it has failed on another machine before",
   policy: "more domains must vouch for it than this machine and another one",
   project_policy: "its project wants more domains to vouch for it than this machine and another one",
 };
@@ -192,11 +207,12 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
   const [kind = "", ...reason] = found.outcome.split(":");
   const why = [WHY[reason.join(":")] ?? reason.join(":").replaceAll("_", " "), found.reason ?? ""].filter((part) => part !== "").join(": ");
   const hit = HITS[kind];
+  const isRun = kind === RAN_ELSEWHERE;
   const verdict =
     hit !== undefined
       ? paint.good(hit)
-      : kind === "miss" || kind === BUILT_ELSEWHERE
-        ? paint.careful(kind === "miss" ? "miss" : "miss, compiled by another machine")
+      : MISSES[kind] !== undefined
+        ? paint.careful(MISSES[kind])
         : paint.careful(kind === "pass" ? "passed through" : kind.replaceAll("_", " "));
   const facts = [
     ["compiler", found.compiler],
@@ -206,7 +222,7 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     ["came from", found.from === undefined ? "" : journey(found.from)],
     ["policy", found.policy === undefined ? "" : demand(found.policy)],
     ["vouched for", found.from === undefined ? "" : voucher(found.from)],
-    ["compiled by", found.by === undefined ? "" : errand(found.by)],
+    [isRun ? "run by" : "compiled by", found.by === undefined ? "" : errand(found.by, isRun ? "work" : "compiling")],
     ["chosen", found.by === undefined ? "" : (THERE[found.by.why] ?? found.by.why)],
     ["done here", kind === "miss" && found.here !== "" ? (HERE[found.here] ?? `not elsewhere: ${found.here.replaceAll("_", " ")}`) : ""],
     ["read", counted(found.inputs, "file")],
@@ -253,9 +269,9 @@ function journey({ maker, giver, rttMs, bytes: received, tookMs }: Origin): stri
 }
 
 /** desktop, in 1.2 s: 20 ms there until its turn, 1.1 s of compiling; 40 KiB sent, 12 KiB came */
-function errand({ member, tookMs, queuedMs, compiledMs, sentBytes, bytes: came }: Errand): string {
+function errand({ member, tookMs, queuedMs, compiledMs, sentBytes, bytes: came }: Errand, what: string): string {
   const waited = queuedMs === 0 ? "" : `${duration(queuedMs)} there until its turn, `;
-  return `${member}, in ${duration(tookMs)}: ${waited}${duration(compiledMs)} of compiling; ${bytes(sentBytes)} sent, ${bytes(came)} came`;
+  return `${member}, in ${duration(tookMs)}: ${waited}${duration(compiledMs)} of ${what}; ${bytes(sentBytes)} sent, ${bytes(came)} came`;
 }
 
 function differenceLines(differences: readonly Difference[], paint: Paint): string[] {

@@ -39,7 +39,11 @@ export function doorLines(counters: Counters, paint: Paint): string[] {
     bytes(sentBytes),
     bytes(keptBytes),
   ]);
-  return table([heading, ...lines], ["left", "right", "right", "right", "right", "right", "right", "right", "right"]);
+  const elsewhere = counters["door:exec:elsewhere"] ?? 0;
+  return [
+    ...table([heading, ...lines], ["left", "right", "right", "right", "right", "right", "right", "right", "right"]),
+    ...(elsewhere === 0 ? [] : [`commands of exec that other machines ran: ${count(elsewhere)}`]),
+  ];
 }
 
 function doorRows(counters: Counters): DoorRow[] {

@@ -28,6 +28,7 @@ export interface ExecOptions {
   readonly network?: true | undefined;
   readonly cacheFailures?: true | undefined;
   readonly force?: true | undefined;
+  readonly here?: true | undefined;
   readonly dryRun?: true | undefined;
   readonly quiet?: true | undefined;
   readonly json?: true | undefined;
@@ -126,6 +127,7 @@ function questionOf({ cwd: at, env }: Context, command: readonly string[], optio
     network: options.network === true,
     cacheFailures: options.cacheFailures === true,
     force: options.force === true,
+    here: options.here === true,
     umask: readUmask(),
   };
 }
@@ -233,7 +235,9 @@ function closingLine(said: unknown): string {
     return `hit: what took ${duration(tookMs)} once was not run${whose}`;
   }
   const where = field(said, "where");
-  const place = field(where, "sandboxed") === true ? "in a sandbox" : `without a sandbox (${textIn(where, "why")})`;
+  const member = textIn(field(said, "placed"), "member");
+  const sandbox = member === "" ? "in a sandbox" : `in the sandbox of ${member}`;
+  const place = field(where, "sandboxed") === true ? sandbox : `without a sandbox (${textIn(where, "why")})`;
   const notKept = textIn(said, "notKept");
   const [first] = readDifferences(said);
   const why = first === undefined ? "" : `; ${differenceText(first)}`;

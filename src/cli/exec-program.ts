@@ -42,6 +42,7 @@ export function addExec(add: AddCommand, { context, finish, signal }: ExecProgra
         .default("auto" as const),
     )
     .option("--network", "it needs the network, which a sandbox does not have")
+    .option("--here", "run it on this machine, also while its cores are busy and one of yours would run it sooner")
     .option("--cache-failures", "keep what ended with an exit code other than 0, too")
     .option("--force", "replace output directories with all that is in them")
     .option("--tests <pattern...>", "files that take the place of {} in the command")
