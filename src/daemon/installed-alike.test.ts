@@ -29,7 +29,9 @@ class Machine {
       prepare: async () => undefined,
       state: (path) => {
         const digest = this.programs.get(path);
-        return digest === undefined ? { kind: "absent" } : { kind: "file", digest, size: 1, fingerprint: { fp0: 0, fp1: 0 }, changedNs: 0n };
+        return digest === undefined
+          ? { kind: "absent" }
+          : { kind: "file", digest, size: 1, fingerprint: { fp0: 0, fp1: 0 }, changedNs: 0n };
       },
     },
     isOffered: () => this.isOffered,
