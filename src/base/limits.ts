@@ -759,6 +759,8 @@ export const limits = {
     /** What tools have left here and is yet to be signed for other machines; what is asked of those at once. */
     unsigned: 4_096,
     asking: 256,
+    /** Blobs that a result names, and that go to other machines with it: as many as have a number of four digits. */
+    namedBlobs: 9_999,
     /** Who was asked what it has signed of what was taken from others: once each. */
     heard: 65_536,
     /** Other machines have so long to answer; then, to send what they have, by its size … */

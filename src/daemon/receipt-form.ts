@@ -7,6 +7,7 @@ import { type Digest, digestOf, limits } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
 import type { ActionRun, DoorEntry, ManifestInput, ResultOutput, SharedResult } from "../contracts/index.ts";
 import { MADE_OF, NO_TOOLCHAIN } from "../trust/index.ts";
+import type { ListedBlob } from "./blob-list.ts";
 import type { Unsigned } from "./sharing.ts";
 
 /** Under which name something is left or asked for. */
@@ -16,9 +17,7 @@ export interface DoorKey {
 }
 
 /** A blob that belongs to an entry. */
-export interface NamedBlob {
-  readonly digest: Digest;
-  readonly size: number;
+export interface NamedBlob extends ListedBlob {
   /** As the tool calls it, where it is a file that was written. */
   readonly path?: string;
 }
@@ -42,18 +41,46 @@ export function executedManifest({ door, key }: DoorKey, installed: Digest): Dig
   return digestOf(JSON.stringify(["cairn executed 1", door, key, installed]));
 }
 
-/**
- * @param others what the entry speaks of besides its own bytes
- * @returns undefined where that is more than one statement can name
- */
-export function signableOf(left: DoorKey, entry: DoorEntry, others: readonly NamedBlob[]): Unsigned | undefined {
-  return entry.ran === undefined ? receiptOf(left, entry, others) : executedOf(left, entry, entry.ran, others);
+/** What an entry names besides its own bytes: by its statement, and, where that is too much for one, by a list. */
+export interface Belonging {
+  readonly told: readonly NamedBlob[];
+  readonly listed: readonly ListedBlob[];
+}
+
+/** @returns undefined where even a list would be too long */
+export function belongingOf(entry: Pick<DoorEntry, "blob">, others: readonly NamedBlob[]): Belonging | undefined {
+  const named = new Map(others.flatMap((one) => (one.size === 0 || one.digest === entry.blob ? [] : [[one.digest, one] as const])));
+  const all = [...named.values()];
+  if (all.length > limits.doors.namedBlobs) return undefined;
+  return all.length <= TOLD_MOST ? { told: all, listed: [] } : { told: all.slice(0, TOLD_MOST - 1), listed: all.slice(TOLD_MOST - 1) };
+}
+
+/** @param list the blob of all that is listed; unset where nothing is */
+export function signableOf(left: DoorKey, entry: DoorEntry, { told, listed }: Belonging, list?: ListedBlob): Unsigned {
+  const names = list === undefined ? told : [...told, { ...list, counts: told.length + listed.length }];
+  return entry.ran === undefined ? receiptOf(left, entry, names) : executedOf(left, entry, entry.ran, names);
+}
+
+/** Beside the entry's own. */
+const TOLD_MOST = limits.sharedOutputs - 1;
+
+/** `counts`: of a list, how many blobs there are with those before it; so it is called. */
+interface Named extends NamedBlob {
+  readonly counts?: number;
+}
+
+/** The list among a result's blobs, and how many it has: it is called by a greater number than its place. */
+export function listIn(outputs: readonly ResultOutput[]): { readonly list: ListedBlob; readonly count: number } | undefined {
+  const last = outputs.at(-1);
+  const place = outputs.length - 1;
+  if (last === undefined || place < TOLD_MOST || !/^[0-9]+$/.test(last.path)) return undefined;
+  const count = Number(last.path) - (place - 1);
+  return count > 1 ? { list: last, count } : undefined;
 }
 
 /** The same, whoever has made it. */
-export function receiptOf(left: DoorKey, entry: DoorEntry, others: readonly NamedBlob[]): Unsigned | undefined {
+export function receiptOf(left: DoorKey, entry: DoorEntry, others: readonly Named[]): Unsigned {
   const outputs = outputsOf("received", left.door, entry, others);
-  if (outputs === undefined) return undefined;
   const manifest = manifestOf(left);
   return {
     manifest,
@@ -63,9 +90,8 @@ export function receiptOf(left: DoorKey, entry: DoorEntry, others: readonly Name
   };
 }
 
-function executedOf(left: DoorKey, entry: DoorEntry, run: ActionRun, others: readonly NamedBlob[]): Unsigned | undefined {
+function executedOf(left: DoorKey, entry: DoorEntry, run: ActionRun, others: readonly Named[]): Unsigned {
   const outputs = outputsOf("executed", left.door, entry, others);
-  if (outputs === undefined) return undefined;
   const manifest = executedManifest(left, run.installed);
   const digests = [actionIn(left.key), run.command, run.inputRoot, run.installed];
   const inputs = MADE_OF.map((path, at): ManifestInput => ({ path, digest: digests[at] ?? "" }));
@@ -79,17 +105,9 @@ function executedOf(left: DoorKey, entry: DoorEntry, run: ActionRun, others: rea
 
 const BLANK = { place: undefined, presumed: false, terminal: undefined, absent: [] } as const;
 
-/** Undefined where they are too many. Of those without a name each is told once. */
-function outputsOf(
-  role: "received" | "executed",
-  door: string,
-  entry: DoorEntry,
-  others: readonly NamedBlob[],
-): ResultOutput[] | undefined {
-  const named = new Map(others.flatMap((one) => (one.size === 0 || one.digest === entry.blob ? [] : [[one.digest, one] as const])));
-  if (named.size >= limits.sharedOutputs) return undefined;
-  const blobs = [...named.values()].map(({ digest, size, path = "" }, at) => {
-    return { path: role === "executed" && isTellable(path) ? `\0C/${path}` : `${at + 1}`, digest, size };
+function outputsOf(role: "received" | "executed", door: string, entry: DoorEntry, others: readonly Named[]): ResultOutput[] {
+  const blobs = others.map(({ digest, size, path = "", counts }, at) => {
+    return { path: role === "executed" && isTellable(path) ? `\0C/${path}` : `${counts ?? at + 1}`, digest, size };
   });
   return [{ path: door, digest: entry.blob, size: entry.size }, ...blobs].map((one) => ({ ...one, role, template: false }));
 }

@@ -5,8 +5,9 @@
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { type Digest, type Log, limits } from "../base/index.ts";
-import type { DoorEntry, ResultIndex, SharedResult } from "../contracts/index.ts";
-import { type DoorKey, manifestOf, type NamedBlob, signableOf } from "./receipt-form.ts";
+import type { DoorEntry, LocalStore, ResultIndex, SharedResult } from "../contracts/index.ts";
+import { writeBlobList } from "./blob-list.ts";
+import { belongingOf, type DoorKey, manifestOf, type NamedBlob, signableOf } from "./receipt-form.ts";
 import type { Unsigned } from "./sharing.ts";
 
 /** What a network does for it while this node is in one. */
@@ -19,6 +20,7 @@ export interface SigningNetwork {
 
 export interface ReceiptSigningParts {
   readonly index: Pick<ResultIndex, "add" | "result">;
+  readonly store: Pick<LocalStore, "write">;
   /** Undefined while this node is in no network. */
   readonly network: () => SigningNetwork | undefined;
   /** Whether that may change soon by itself. */
@@ -136,9 +138,12 @@ export class ReceiptSigning implements AsyncDisposable {
       return this.#notShared(left, "installed-changed");
     // At the end, too.
     const others = await this.#parts.named(left.door, left.entry, AbortSignal.timeout(limits.doors.bringMostMs)).catch(() => undefined);
-    const signable = others && signableOf(left, left.entry, others);
-    if (signable === undefined) this.#notShared(left, others === undefined ? "not-whole" : "too-many-blobs");
-    return signable;
+    const belonging = others && belongingOf(left.entry, others);
+    if (belonging === undefined) return this.#notShared(left, others === undefined ? "not-whole" : "too-many-blobs");
+    if (belonging.listed.length === 0) return signableOf(left, left.entry, belonging);
+    const list = writeBlobList(belonging.listed);
+    const digest = await this.#parts.store.write(list, this.#stop.signal.aborted ? undefined : this.#stop.signal);
+    return signableOf(left, left.entry, belonging, { digest, size: list.length });
   }
 
   #notShared({ door, key }: Left, why: string): undefined {

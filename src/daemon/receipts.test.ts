@@ -8,7 +8,8 @@ import { type Digest, type DoorsShare, digestOf, type Facts, type Key, limits } 
 import type { DoorEntry, SharedResult } from "../contracts/index.ts";
 import { DiskStore, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
-import { executedManifest, manifestOf, receiptOf } from "./receipt-form.ts";
+import { writeBlobList } from "./blob-list.ts";
+import { executedManifest, manifestOf, receiptOf, signableOf } from "./receipt-form.ts";
 import { type ReceiptNetwork, Receipts } from "./receipts.ts";
 
 const own = trustWorld([3], 700);
@@ -292,13 +293,62 @@ test("another domain is not asked, and the own one only where its owner says so"
 });
 
 test("what names blobs that are not here, or too many, is not signed", async (t) => {
-  const named = Array.from({ length: limits.sharedOutputs }, (_, i) => ({ digest: digestOf(`${i}`), size: 1 }));
+  const named = Array.from({ length: limits.doors.namedBlobs + 1 }, (_, i) => ({ digest: digestOf(`${i}`), size: 1 }));
   const [a = nobody(), b = nobody()] = machines(t, own, { named: "not-here" }, { named });
   await a.leave("bazel-ac", "1", "result");
   await b.leave("bazel-ac", "1", "result");
   const why = (of: Machine): unknown => of.events.find(({ name }) => name === "door.not-shared")?.facts.why;
   assert.deepEqual([why(a), why(b)], ["not-whole", "too-many-blobs"]);
   assert.deepEqual([...a.shelf.manifests(), ...b.shelf.manifests()], []);
+});
+
+for (const count of [limits.sharedOutputs - 1, limits.sharedOutputs, 700])
+  test(`what names ${count} blobs comes with all of them, executed or received, or is a miss`, async (t) => {
+    const contents = Array.from({ length: count }, (_, i) => Buffer.from(`blob ${i}`));
+    const named = contents.map((bytes, i) => ({ digest: digestOf(bytes), size: bytes.length, path: i % 2 === 0 ? `out/${i}` : "" }));
+    const [a = nobody(), b = nobody(), c = nobody()] = machines(t, own, { named }, { named }, { named });
+    for (const bytes of contents) await a.store.write(bytes);
+    const key = digestOf("link");
+    await a.execute("link", "result");
+    await a.leave("bazel-ac", "received", "result");
+    for (const name of [key, "received"]) {
+      assert.equal(await b.find("bazel-ac", name), "result from m700");
+      assert.ok(named.every(({ digest }) => b.store.isHere(digest)));
+      await b.store.remove(named.at(-1)?.digest ?? "");
+    }
+    await a.store.remove(named.at(-1)?.digest ?? "");
+    assert.equal(await c.find("bazel-ac", "received"), undefined, "one of them cannot be had");
+    const [shared] = b.shelf.results(executedManifest({ door: "bazel-ac", key }, a.installed ?? ""));
+    assert.equal(
+      shared?.result.outputs.length ?? 0,
+      count < limits.sharedOutputs ? 0 : limits.sharedOutputs,
+      "it went with its blob, or is looked through",
+    );
+  });
+
+test("a list that is none, or too large, costs a miss", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  const [signer = nobody()] = own.signers[0] ?? [];
+  const told = Array.from({ length: limits.sharedOutputs - 2 }, (_, i) => Buffer.from(`blob ${i}`));
+  for (const bytes of told) await a.store.write(bytes);
+  const result = Buffer.from("result");
+  const entry = { blob: await a.store.write(result), size: result.length, meta: {}, at };
+  const listed = ["one", "two"].map((text) => ({ digest: digestOf(text), size: 3 }));
+  for (const text of ["one", "two"]) await a.store.write(Buffer.from(text));
+  const names = told.map((bytes) => ({ digest: digestOf(bytes), size: bytes.length }));
+  const large = listed.map((one) => ({ ...one, size: limits.blobBytes }));
+  const lists: readonly (readonly [string, Buffer, string | undefined])[] = [
+    ["short", writeBlobList(listed.slice(1)), undefined],
+    ["noise", Buffer.from("noise"), undefined],
+    ["large", writeBlobList(large), undefined],
+    ["good", writeBlobList(listed), "result from m700"],
+  ];
+  for (const [what, bytes, expected] of lists) {
+    const list = { digest: await a.store.write(bytes), size: bytes.length };
+    const signable = signableOf({ door: "bazel-ac", key: what }, entry, { told: names, listed }, list);
+    a.answer = async () => [attest(signer.sign, own.state.network, signable) ?? nobody()];
+    assert.equal(await b.find("bazel-ac", what), expected, what);
+  }
 });
 
 test("a machine of the own domain that lies or does not answer costs a miss, and no more", async (t) => {

@@ -10,7 +10,8 @@ import { type Digest, type DoorsShare, Generations, type Key, type Log, limits, 
 import type { Directory, DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedResult } from "../contracts/index.ts";
 import { isOfItsAction } from "../flows/index.ts";
 import { isOfAction, isReceipt } from "../trust/index.ts";
-import { actionOf, type DoorKey, entryOf, executedManifest, isExecutionOf, manifestOf } from "./receipt-form.ts";
+import { type ListedBlob, readBlobList } from "./blob-list.ts";
+import { actionOf, type DoorKey, entryOf, executedManifest, isExecutionOf, listIn, manifestOf } from "./receipt-form.ts";
 import { ReceiptSigning, type ReceiptSigningParts, type SigningNetwork } from "./receipt-signing.ts";
 import { type Judged, orAborted } from "./sharing.ts";
 
@@ -36,13 +37,13 @@ export interface ReceiptNetwork extends SigningNetwork {
   given(from: Key, shared: SharedResult, judged: Judged): void;
 }
 
-export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole"> {
+export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole" | "store"> {
   /** What is kept on this machine. */
   readonly entries: DoorEntries & {
     /** Forgets what members have made whose word does not count; see SqliteDoorEntries. */
     recall(isGone: (member: Key) => boolean, signal: AbortSignal): Promise<{ readonly forgotten: number; readonly left: number }>;
   };
-  readonly store: Pick<LocalStore, "has" | "writeVerified"> & {
+  readonly store: Pick<LocalStore, "has" | "read" | "write" | "writeVerified"> & {
     isHere(digest: Digest): boolean;
     /** Bytes of a blob that is here, where that is known. */
     sizeOf(digest: Digest): number | undefined;
@@ -173,7 +174,10 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     // Whoever has the same may also have what it speaks of and is not here any more.
     const isElsewhere = manifestsOf(asked).some((manifest) => network.exchange.whoHas(manifest).length > 0);
     if (here !== undefined && (!isElsewhere || (await named(door, here, signal)) !== undefined)) return here;
-    return this.#shelved(network, asked) ?? (await this.#ask(network, asked, signal)) ?? here;
+    const shelved = this.#shelved(network, asked);
+    // The shelf answers for what statements name, and not for what lists of theirs do.
+    if (shelved !== undefined && (door !== EXECUTING || (await named(door, shelved, signal)) !== undefined)) return shelved;
+    return (await this.#ask(network, asked, signal)) ?? here;
   }
 
   /** What lies here by the tools of this machine, or by a member whose word still counts. */
@@ -298,8 +302,12 @@ export class Receipts implements DoorEntries, AsyncDisposable {
 
   /** Whether everything that it names is here, and as large as it says. */
   #isWhole({ result }: SharedResult): boolean {
+    return this.#areHere(result.outputs);
+  }
+
+  #areHere(blobs: readonly ListedBlob[]): boolean {
     const { store } = this.#parts;
-    return result.outputs.every(({ digest, size }) => store.isHere(digest) && (store.sizeOf(digest) ?? size) === size);
+    return blobs.every(({ digest, size }) => store.isHere(digest) && (store.sizeOf(digest) ?? size) === size);
   }
 
   #named(entry: DoorEntry, { execution: { signer } }: SharedResult): DoorEntry {
@@ -404,18 +412,34 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return (given?.shared ?? []).flatMap((shared) => {
       const entry = this.#entryIn(shared, asked, manifest);
       if (entry === undefined) return [];
-      const bytes = shared.result.outputs.reduce((sum, { size }) => sum + size, 0);
+      const bytes = bytesOf(shared.result.outputs);
       return [{ shared, entry, bytes, member, along: given?.blobs ?? new Map() }];
     });
   }
 
   /** @returns whether all of it is here now */
-  async #fetch({ exchange }: ReceiptNetwork, { shared, bytes, member, along }: Offered): Promise<boolean> {
+  async #fetch(network: ReceiptNetwork, { shared, member, along }: Offered): Promise<boolean> {
+    const { outputs } = shared.result;
+    const found = listIn(outputs);
+    if (!(await this.#fetchBlobs(network, member, outputs, along))) return false;
+    if (found === undefined) return true;
+    const read = await this.#parts.store.read(found.list.digest, this.#stop.signal);
+    const listed = read.kind === "hit" ? readBlobList(read.bytes, found.count) : undefined;
+    if (listed === undefined || bytesOf(outputs) + bytesOf(listed) > bringBytes) return false;
+    return this.#fetchBlobs(network, member, listed, along);
+  }
+
+  async #fetchBlobs(
+    { exchange }: ReceiptNetwork,
+    member: Key,
+    blobs: readonly ListedBlob[],
+    along: ReadonlyMap<Digest, Uint8Array>,
+  ): Promise<boolean> {
     const { store } = this.#parts;
-    const patienceMs = Math.min(bringMostMs, bringLeastMs + Math.ceil((1_000 * bytes) / bringBytesPerSecond));
+    const patienceMs = Math.min(bringMostMs, bringLeastMs + Math.ceil((1_000 * bytesOf(blobs)) / bringBytesPerSecond));
     const came = await this.#patiently(member, patienceMs, async (signal) => {
-      const missing: { digest: Digest; size: number }[] = [];
-      for (const { digest, size } of shared.result.outputs) {
+      const missing: ListedBlob[] = [];
+      for (const { digest, size } of blobs) {
         if (await store.has(digest)) continue;
         const content = size === 0 ? new Uint8Array() : along.get(digest);
         if (content === undefined) missing.push({ digest, size });
@@ -424,7 +448,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
       const take = (digest: Digest, content: Uint8Array): Promise<void> => store.writeVerified(digest, content, signal);
       return missing.length === 0 ? [] : exchange.blobs([member], missing, take, signal);
     });
-    return came?.length === 0 && this.#isWhole(shared);
+    return came?.length === 0 && this.#areHere(blobs);
   }
 
   /** Undefined when it fails or takes too long: then that member is left alone for a while, for a whole build would wait for it. */
@@ -453,4 +477,8 @@ function manifestsOf({ received, executed }: Asked): Digest[] {
 /** What others say of the same. */
 function besides(shared: SharedResult, given: readonly Offered[]): SharedResult[] {
   return given.flatMap((one) => (one.shared.manifest === shared.manifest && one.shared !== shared ? [one.shared] : []));
+}
+
+function bytesOf(blobs: readonly ListedBlob[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0);
 }

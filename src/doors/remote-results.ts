@@ -98,7 +98,7 @@ export class RemoteResults {
     try {
       for await (const name of this.#named(this.#parts.codec.readResult(bytes), signal)) {
         if (name === undefined || !this.#parts.blobs.isHere(name)) return undefined;
-        if (names.length <= limits.sharedOutputs) names.push(name);
+        if (names.length <= limits.doors.namedBlobs) names.push(name);
         if (++looked % stepsAtOnce === 0) await otherWork(undefined, { signal });
       }
     } catch (error) {

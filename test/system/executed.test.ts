@@ -48,6 +48,12 @@ async function found(node: TestNode, action: Name): Promise<string | undefined> 
 /** What comes of it is another thing each time. */
 const CLOCK = { arguments: sh("date +%s%N > out/time"), outputPaths: ["out/time"] };
 
+/** A directory of more files than one statement can name, in two levels. */
+const MANY = {
+  arguments: sh("for i in 1 2 3 4; do mkdir -p out/d/$i; for j in $(seq 100); do echo $i $j > out/d/$i/$j; done; done"),
+  outputPaths: ["out/d"],
+};
+
 /** Runs a command that sorts lines. */
 async function execute(node: TestNode, lines: string, skipCacheLookup = false): Promise<Name> {
   using actor = new Actor(await node.doorPort("grpc"));
@@ -69,11 +75,17 @@ test("what one domain has executed is found in others as policy says, what a cli
   const brought = named(randomBytes(10));
   const output = { path: "out", digest: await client.put(Buffer.from("brought")) };
   await client.client.ask(codec.actionCache.UpdateActionResult, { actionDigest: brought, actionResult: { outputFiles: [output] } });
-  await Promise.all([untilOffered(t, b, "laptop", 2), untilOffered(t, c, "laptop", 2)]);
+  const many = await client.action(MANY);
+  const there = await client.run(many);
+  await Promise.all([untilOffered(t, b, "laptop", 3), untilOffered(t, c, "laptop", 3)]);
 
   assert.equal(await found(b, brought), undefined, "it was received");
   assert.equal(await found(b, action), "a\nb\n");
   assert.equal(b.events("door.hit").find(({ key }) => key === action.hash)?.from, "laptop");
+  using other = new Actor(await b.doorPort("grpc"));
+  const all = await other.client.ask(codec.actionCache.GetActionResult, { actionDigest: many });
+  assert.deepEqual(all.outputDirectories, there.result?.outputDirectories);
+  assert.equal(await other.bytes(named(Buffer.from("3 77\n"))), "3 77\n");
   assert.equal(await found(c, action), undefined, "two domains are wanted, and one has executed it");
   assert.ok(c.events("sharing.refused").some(({ why, domains, needed }) => why === "too-few-domains" && domains === 1 && needed === 2));
 
@@ -97,7 +109,7 @@ test("what one domain has executed is found in others as policy says, what a cli
   const summary = await cairn(c, "attest", "export", file, "--summary");
   assert.equal(summary.code, 0, summary.stderr);
   // What it has executed is in its log; what it has received is not.
-  assert.equal((await ask(a, "log")).size, 1);
+  assert.equal((await ask(a, "log")).size, 2);
   const own = join(dirname(a.home), "sorted");
   writeFileSync(own, "a\nb\n");
   const [signed] = (await ask(a, "attest", "show", own)).attestations as { action: string }[];
