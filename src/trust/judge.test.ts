@@ -91,6 +91,35 @@ for (const [offered, known, ...verdicts] of TABLE)
       assert.equal(verdictOf(reader(policy), by(name, outcome), others), verdicts[at]);
     });
 
+/** How many vouch for it, of one domain or each of another; what each policy makes of it. */
+const VOUCHERS: readonly (readonly [
+  count: number,
+  of: "one domain" | "distinct domains",
+  ...verdicts: readonly [string, string, string],
+])[] = [
+  [1, "one domain", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  [2, "one domain", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  [3, "one domain", "speculative by 1", "too-few-domains: 1 of 2", "too-few-domains: 1 of 3"],
+  [2, "distinct domains", "team by 2", "team by 2", "too-few-domains: 2 of 3"],
+  [3, "distinct domains", "team by 2", "team by 2", "release by 3"],
+];
+
+for (const [count, of, ...verdicts] of VOUCHERS)
+  test(`${count} machines of ${of} vouch for it: ${verdicts.join("; ")}`, () => {
+    const small = trustWorld([1, 3, 1, 1], 500);
+    const [own = [], same = [], ...others] = small.signers;
+    const vouch = (of === "one domain" ? same : [same, ...others].flatMap(([first]) => (first === undefined ? [] : [first]))).slice(
+      0,
+      count,
+    );
+    assert.equal(vouch.length, count);
+    const [claim, ...known] = vouch.map((signer) => attestedBy(small.state.network, signer, executed("work", "good")));
+    const reads = { self: own[0]?.keys.publicKey ?? "", state: small.state };
+    for (const [at, policy] of (["speculative", "team", "release"] as const).entries())
+      assert.equal(verdictOf({ ...reader(policy), ...reads }, claim ?? assert.fail(), known), verdicts[at], policy);
+    assert.equal(verdictOf({ ...reader("self"), ...reads }, claim ?? assert.fail(), known), "policy");
+  });
+
 test("one domain is enough where there is no other", () => {
   const small = trustWorld([3], 200);
   const [first, second] = small.signers[0] ?? [];
