@@ -233,9 +233,10 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   add("network", "verify", "execute a compile or a command once more here, and compare", [
     ["cairn verify src/main.c", "its last compile; exit code 1 when something else comes of it, and then it is taken back"],
     ["cairn verify dist", "what cairn exec has made: which file differs, and where first"],
+    ["cairn verify .", "a build: all that was compiled below that directory, if its files are still the same"],
     ["cairn verify", "the last of all"],
   ])
-    .argument("[result]", "a source, an output of cairn exec, or the 64 digits of an action")
+    .argument("[result]", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
     .option("--json", "as JSON")
     .action((name, options) => finish(verify(context, name, options, signal)));
 
@@ -243,7 +244,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     ["cairn challenge src/main.c", "names the first stage that differs; sources leave this machine only where work.with is network"],
     ["cairn challenge dist", "commands go to machines of the own domain with the same work.system, where work.actions is on"],
   ])
-    .argument("<result>", "a source, an output of cairn exec, or the 64 digits of an action")
+    .argument("<result>", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
     .option("--json", "as JSON")
     .action((name, options) => finish(challenge(context, name, options, signal)));
 

@@ -6,7 +6,7 @@ import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { follow } from "./follow.ts";
-import { counted, harmless, indent, table } from "./format.ts";
+import { count, counted, harmless, indent, table } from "./format.ts";
 import type { Json } from "./network-ask.ts";
 import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
@@ -27,22 +27,39 @@ async function execute(context: Context, path: string, name: string | undefined,
   const isAction = name !== undefined && isDigest(name);
   const question = { file: name === undefined || isAction ? "" : resolve(cwd, name), action: isAction ? name : "" };
   const raw = await follow(context, path, question, (progress) => line(progress), signal);
-  answer(terminal, options.json, raw, () => lines(raw, path === "/trust/challenge", terminal.paint));
-  return isConfirmed(raw) ? exitCodes.ok : exitCodes.failed;
+  const isChallenge = path === "/trust/challenge";
+  if (field(raw, "isOfMany") === true) {
+    answer(terminal, options.json, raw, () => linesOfMany(raw, isChallenge, terminal.paint));
+    return numberIn(raw, "confirmed") > 0 && numberIn(raw, "others") === 0 ? exitCodes.ok : exitCodes.failed;
+  }
+  answer(terminal, options.json, raw, () => lines(raw, isChallenge, terminal.paint));
+  return field(raw, "confirmed") === true ? exitCodes.ok : exitCodes.failed;
 }
+
+/** Of a build: what did not come out the same, and how much did. */
+function linesOfMany(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
+  const [told, passed] = [listIn(raw, "told"), listIn(raw, "passed")];
+  const [confirmed, others, unknown] = [numberIn(raw, "confirmed"), numberIn(raw, "others"), numberIn(raw, "unknown")];
+  const counts = [
+    paint.good(`${count(confirmed)} the same`),
+    ...(others === 0 ? [] : [paint.bad(`${count(others)} not`)]),
+    ...(unknown === 0 ? [] : [`${count(unknown)} not looked at, as their files are others now, or nothing was kept`]),
+  ];
+  return [
+    ...told.flatMap((one) => lines(one, isChallenge, paint)),
+    ...passed.slice(0, SHOWN_PASSED).map((one) => paint.dim(harmless(textIn(one, "why")))),
+    `${paint.bold(harmless(textIn(raw, "directory")))}: ${counted(numberIn(raw, "results"), "result")} once more: ${counts.join(", ")}`,
+  ];
+}
+
+/** Of results of which nothing is known. */
+const SHOWN_PASSED = 5;
 
 function line(progress: unknown): string {
   const [source, members] = [textIn(progress, "source"), numberIn(progress, "members")];
   if (source === "") return "";
   const what = harmless(source);
   return `${field(progress, "isCommand") === true ? "running" : "compiling"} ${what} once more, here${members === 0 ? "" : ` and by ${counted(members, "member")}`}`;
-}
-
-/** Whether somebody has executed it now, and whoever did has found the same, and nobody had said otherwise before. */
-function isConfirmed(raw: unknown): boolean {
-  const verdicts = [field(raw, "here"), ...listIn(raw, "members")].map((one) => textIn(one, "kind"));
-  const voices = listIn(raw, "voices");
-  return verdicts.includes("same") && !verdicts.includes("differs") && voices.every((one) => field(one, "isSame") === true);
 }
 
 function lines(raw: unknown, isChallenge: boolean, paint: Paint): string[] {

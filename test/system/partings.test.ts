@@ -128,3 +128,25 @@ test("a compile here that is never the same: where, and that it is not determini
   assert.match(here.place?.before ?? "", /\.gnu\.lto_/);
   assert.notEqual(here.place?.before, here.place?.after);
 });
+
+test(
+  "a build once more: what is the same is counted, what is not is told, and what has changed since is not looked at",
+  PATIENT,
+  async (t) => {
+    const node = await machine(t, "builder");
+    const work = checkoutOf(node, "work");
+    await age();
+    await build(node, work);
+    const all = await cairn(node, "verify", work);
+    assert.deepEqual([all.code, /3 results once more: 3 the same$/m.test(all.stdout)], [0, true], all.stdout + all.stderr);
+    const { code } = await node.cc("gcc", ["-O1", "-flto", "-c", "src/warns.c", "-o", "out/warns.o"], { cwd: work });
+    assert.equal(code, 0);
+    writeFileSync(join(work, "src/main.c"), "int main(void) { return 3; }\n");
+    const some = await cairn(node, "verify", work);
+    assert.equal(some.code, 1);
+    assert.match(some.stdout, /warns\.c .*\n +this machine, once more +something else, the assembly is the first to differ/);
+    assert.match(some.stdout, /3 results once more: 1 the same, 1 not, 1 not looked at/);
+    const nothing = await cairn(node, "verify", join(work, "include"));
+    assert.deepEqual([nothing.code, /no compile of .*include is remembered here/.test(nothing.stderr)], [1, true]);
+  },
+);
