@@ -16,6 +16,7 @@ import { kademlia } from "./kademlia-command.ts";
 import { partition } from "./partition-command.ts";
 import { placement } from "./placement-command.ts";
 import { poison } from "./poison-command.ts";
+import { sybil } from "./sybil-command.ts";
 
 export interface SimOptions {
   readonly nodes: number | undefined;
@@ -39,6 +40,7 @@ const SIMULATIONS: Readonly<Record<string, Simulation>> = {
   partition,
   placement,
   poison,
+  sybil,
 };
 
 const HELP = `usage: npm run sim -- SIMULATION [options]
@@ -55,8 +57,9 @@ const HELP = `usage: npm run sim -- SIMULATION [options]
   placement  coordinators and other members are killed while all build: time until a unit is placed, failed builds; how even work is spread
   partition  two halves of a network heal: until all know all attestations, and bytes for that
   poison     hostile machines sign what no compiler has written, and slander honest ones: what is used, and who is convicted
+  sybil      one member lets in as many machines as it can: what their words count, and how often they are drawn
 
-  --nodes N  nodes; in eclipse, restarts; in agreement, seeds; in copies, schedules; in forgeries, attempts; in extinction, actions; in forks, seeds   [10,000; 100,000 seeds; 100 schedules; 1,000,000 attempts; forks 10,000 seeds; poison 100,000 attempts; extinction 150 actions; kademlia 1,000; partition 20; placement 20; directory 1,000]
+  --nodes N  nodes; in eclipse, restarts; in agreement, seeds; in copies, schedules; in forgeries, attempts; in extinction, actions; in forks, seeds; in sybil, invited machines   [10,000; 100,000 seeds; 100 schedules; 1,000,000 attempts; forks 10,000 seeds; poison 100,000 attempts; extinction 150 actions; kademlia 1,000; partition 20; placement 20; directory 1,000]
   --seed N   the same seed gives the same figures   [1]
   --json     as JSON
 
