@@ -759,6 +759,9 @@ export const limits = {
     /** What tools have left here and is yet to be signed for other machines; what is asked of those at once. */
     unsigned: 4_096,
     asking: 256,
+    /** Signatures of what came through doors that are kept to be served: all together, and of one signer. What was compiled has its own. */
+    signatures: 60_000,
+    signaturesPerSigner: 50_000,
     /** Blobs that a result names, and that go to other machines with it: as many as have a number of four digits. */
     namedBlobs: 9_999,
     /** Who was asked what it has signed of what was taken from others: once each. */

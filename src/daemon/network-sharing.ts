@@ -118,6 +118,10 @@ export interface NetworkSharingParts {
 export interface KeptShelf extends Shelf, Disposable {
   /** Who vouches for a result, as far as this node has kept it. */
   signersOf(action: Digest): readonly Key[];
+  /** Requests of what is told to who has not asked for it. */
+  offered(): readonly Digest[];
+  /** Calls `listener` soon after some of those were put on the shelf. */
+  onOffered(listener: (added: readonly Digest[]) => void): void;
   /** Requests with signed results after this one, in order. */
   manifestsAfter(manifest: Digest, most: number): readonly Digest[];
   manifestsToJudge(manifest: Digest, most: number): readonly Digest[];

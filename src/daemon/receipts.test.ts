@@ -88,7 +88,6 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
         return missing;
       },
     },
-    directory: { find: (manifest) => Promise.resolve(whoHas(manifest)) },
     shelf,
     sign: (unsigned) => attest(signer.sign, world.state.network, unsigned),
     keepSigned: (made) => void shelf.putOwn(made),

@@ -7,7 +7,7 @@
  * more, has left nothing here that would have to be found. Knows: the order of it. Does not know: tools, or whom to believe.
  */
 import { type Digest, type DoorsShare, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { Directory, DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedResult } from "../contracts/index.ts";
+import type { DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedResult } from "../contracts/index.ts";
 import { isOfItsAction } from "../flows/index.ts";
 import { isOfAction, isReceipt } from "../trust/index.ts";
 import { type ListedBlob, readBlobList } from "./blob-list.ts";
@@ -18,7 +18,6 @@ import { type Judged, orAborted } from "./sharing.ts";
 /** What a network does for it while this node is in one. */
 export interface ReceiptNetwork extends SigningNetwork {
   readonly exchange: Exchange;
-  readonly directory: Directory;
   readonly shelf: { put(shared: readonly SharedResult[]): number; results(manifest: Digest): readonly SharedResult[] };
   /** Whether the reader's rule takes receipts of the own domain at all. */
   readonly takesReceipts: boolean;
@@ -319,21 +318,18 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const { received, executed, door, key } = asked;
     let bringing = this.#asking.get(received);
     if (bringing === undefined) {
-      const holders = await network.directory.find(received, signal);
+      // Linked members alone: each key that a tool misses would be asked for far away, and push out what compiles look for there.
+      const holders = network.exchange.whoHas(received);
       const kin = network.takesReceipts ? holders.filter((member) => network.isKin(member)) : [];
       if (holders.length > 0 && kin.length === 0) this.#parts.log.event("debug", "door.not-taken", { door, key, why: "received" });
-      const executing = executed === undefined ? [] : await network.directory.find(executed, signal);
+      const executing = executed === undefined ? [] : network.exchange.whoHas(executed);
       const questions = [
         ...this.#first(network, executing).map((member) => ({ member, manifest: executed ?? "" })),
         ...this.#first(network, kin).map((member) => ({ member, manifest: received })),
       ];
-      // Somebody else may have begun meanwhile.
-      bringing = this.#asking.get(received);
-      if (bringing === undefined) {
-        if (questions.length === 0 || this.#asking.size >= asking) return undefined;
-        bringing = this.#bring(network, asked, questions).finally(() => this.#asking.delete(received));
-        this.#asking.set(received, bringing);
-      }
+      if (questions.length === 0 || this.#asking.size >= asking) return undefined;
+      bringing = this.#bring(network, asked, questions).finally(() => this.#asking.delete(received));
+      this.#asking.set(received, bringing);
     }
     signal.throwIfAborted();
     // Who goes away does not end it for others.

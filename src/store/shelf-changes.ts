@@ -14,7 +14,11 @@ export interface ShelfChangesParts {
   readonly database: Database;
 }
 
-export type ShelfListener = (added: readonly Digest[], removed: readonly Digest[]) => void;
+/** @param offered of those added, what is told to who has not asked for it */
+export type ShelfListener = (added: readonly Digest[], removed: readonly Digest[], offered: readonly Digest[]) => void;
+
+/** What was signed: results of compiles and commands, or what came through doors, where no compiler is named. */
+export type ShelfKind = "offered" | "doors";
 
 /** Requests that are looked up at once. */
 const TOLD_AT_ONCE = 2_048;
@@ -24,10 +28,10 @@ const TRIGGERS = `
 DROP TRIGGER IF EXISTS temp.shelf_put;
 DROP TRIGGER IF EXISTS temp.shelf_gone;
 CREATE TEMP TRIGGER shelf_put AFTER INSERT ON main.attestations BEGIN
-  SELECT shelf_changed(lower(hex(NEW.manifest)), lower(hex(NEW.signer)), 1);
+  SELECT shelf_changed(lower(hex(NEW.manifest)), lower(hex(NEW.signer)), NEW.toolchain = zeroblob(32), 1);
 END;
 CREATE TEMP TRIGGER shelf_gone AFTER DELETE ON main.attestations BEGIN
-  SELECT shelf_changed(lower(hex(OLD.manifest)), lower(hex(OLD.signer)), -1);
+  SELECT shelf_changed(lower(hex(OLD.manifest)), lower(hex(OLD.signer)), OLD.toolchain = zeroblob(32), -1);
 END;
 `;
 
@@ -36,8 +40,8 @@ export class ShelfChanges implements Disposable {
   readonly #sql: ReturnType<typeof statements>;
   readonly #listeners: ShelfListener[] = [];
   readonly #changed = new Set<Digest>();
-  /** Rows of each signer; undefined until somebody asks. A transaction that is rolled back leaves it a little wrong. */
-  #counts: Map<Key, number> | undefined;
+  /** Rows of each signer, by kind; undefined until somebody asks. A transaction that is rolled back leaves it a little wrong. */
+  #counts: Readonly<Record<ShelfKind, Map<Key, number>>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #toldAt = 0;
@@ -53,12 +57,12 @@ export class ShelfChanges implements Disposable {
     this.#listeners.push(listener);
   }
 
-  /** Who has the most rows, and how many there are of all; `signer` is undefined where there are none. */
-  most(): { readonly signer: Key | undefined; readonly count: number; readonly total: number } {
+  /** Who has the most rows of a kind, and how many there are of all; `signer` is undefined where there are none. */
+  most(kind: ShelfKind): { readonly signer: Key | undefined; readonly count: number; readonly total: number } {
     this.#counts ??= this.#count();
     let signer: Key | undefined;
     let [count, total] = [0, 0];
-    for (const [key, rows] of this.#counts) {
+    for (const [key, rows] of this.#counts[kind]) {
       total += rows;
       if (rows <= count) continue;
       [signer, count] = [key, rows];
@@ -80,15 +84,16 @@ export class ShelfChanges implements Disposable {
   #attach(connection: DatabaseSync): void {
     if (this.#closed) return;
     this.#counts = undefined;
-    connection.function("shelf_changed", (manifest, signer, rows) => {
-      this.#note(String(manifest), String(signer), Number(rows));
+    connection.function("shelf_changed", (manifest, signer, isOfDoor, rows) => {
+      this.#note(String(manifest), String(signer), isOfDoor === 1 ? "doors" : "offered", Number(rows));
       return null;
     });
     connection.exec(TRIGGERS);
   }
 
-  #note(manifest: Digest, signer: Key, rows: number): void {
-    this.#counts?.set(signer, (this.#counts.get(signer) ?? 0) + rows);
+  #note(manifest: Digest, signer: Key, kind: ShelfKind, rows: number): void {
+    const counts = this.#counts?.[kind];
+    counts?.set(signer, (counts.get(signer) ?? 0) + rows);
     if (this.#listeners.length === 0 || this.#closed) return;
     this.#changed.add(manifest);
     const waitMs = Math.min(limits.summaryEveryMs, Math.max(0, this.#toldAt + limits.summaryEveryMs - this.#parts.now()));
@@ -103,22 +108,25 @@ export class ShelfChanges implements Disposable {
     if (this.#changed.size > 0) this.#timer = setTimeout(() => this.#tell(), limits.summaryEveryMs).unref();
     const rows = this.#parts.database.attempt("shelf changes", undefined, () => this.#sql.there.all(JSON.stringify(changed)));
     if (rows === undefined) return;
-    const there = new Set(rows.map((row) => textAt(row, 0)));
+    const there = new Map(rows.map((row) => [textAt(row, 0), numberAt(row, 1) === 1]));
     const [added, removed] = [changed.filter((one) => there.has(one)), changed.filter((one) => !there.has(one))];
-    for (const listener of this.#listeners) listener(added, removed);
+    const offered = added.filter((one) => there.get(one) === false);
+    for (const listener of this.#listeners) listener(added, removed, offered);
   }
 
-  #count(): Map<Key, number> {
+  #count(): Readonly<Record<ShelfKind, Map<Key, number>>> {
     const rows = this.#parts.database.attempt("count attestations", [], () => this.#sql.counts.all());
-    return new Map(rows.map((row) => [textAt(row, 0), numberAt(row, 1)]));
+    const of = (isOfDoor: number): Map<Key, number> =>
+      new Map(rows.filter((row) => numberAt(row, 1) === isOfDoor).map((row) => [textAt(row, 0), numberAt(row, 2)]));
+    return { offered: of(0), doors: of(1) };
   }
 }
 
 function statements(database: Database) {
   return {
-    counts: database.statement("SELECT lower(hex(signer)), count(*) FROM attestations GROUP BY signer"),
+    counts: database.statement("SELECT lower(hex(signer)), toolchain = zeroblob(32), count(*) FROM attestations GROUP BY 1, 2"),
     there:
-      database.statement(`SELECT DISTINCT lower(hex(entries.manifest)) FROM entries JOIN attestations ON attestations.entry = entries.id
+      database.statement(`SELECT DISTINCT lower(hex(entries.manifest)), toolchain = zeroblob(32) FROM entries JOIN attestations ON attestations.entry = entries.id
       WHERE entries.manifest IN (SELECT unhex(value) FROM json_each(?))`),
   };
 }

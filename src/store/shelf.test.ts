@@ -36,6 +36,15 @@ function signed(name: string, keys: KeyPair = me, changes: Partial<SharedResult>
   return shared;
 }
 
+/** What a tool has left at a door, received. */
+function receipt(name: string, keys: KeyPair = me): SharedResult {
+  const output = { path: "turbo", digest: digestOf(name), size: 1, role: "received", template: false } as const;
+  const result = { outputs: [output], stdout: "", stderr: "", compileMs: 0, cpuMs: 0 };
+  const at = sample.execution.endedAtMs;
+  const execution = { ...sample.execution, toolchain: NO_TOOLCHAIN, startedAtMs: at, endedAtMs: at };
+  return signed(name, keys, { entry: { ...entryOf(name), inputs: [], absent: [] }, result, execution });
+}
+
 /** What a node does with what it executed, or took over. */
 function keep({ index, shelf }: OpenedShelf, ...all: readonly SharedResult[]): number {
   for (const { manifest, entry, result } of all) index.add(manifest, entry, result, NO_TOKENS);
@@ -143,15 +152,6 @@ test("what the index holds no longer as it was signed is not served, and its sig
 test("receipts are among what is told and judged, and not among what is copied or foretold", async () => {
   await using opened = openStore();
   const both = openShelf(opened);
-  const output = { path: "turbo", digest: digestOf("artifact"), size: 8, role: "received", template: false } as const;
-  const receipt = (name: string): SharedResult => {
-    const { action } = entryOf(name);
-    return signed(name, me, {
-      entry: { action, place: undefined, presumed: false, terminal: undefined, inputs: [], absent: [] },
-      result: { outputs: [output], stdout: "", stderr: "", compileMs: 0, cpuMs: 0 },
-      execution: { signer: me.publicKey, toolchain: NO_TOOLCHAIN, startedAtMs: 5, endedAtMs: 5 },
-    });
-  };
   const [a, left, b] = [signed("a"), receipt("left"), signed("b")];
   keep(both, a, left, b);
   const sorted = (all: readonly SharedResult[]): Digest[] => all.map(({ manifest }) => manifest).toSorted();
@@ -216,6 +216,42 @@ test("whose signatures are too many loses the oldest of them", async () => {
   const later = openShelf(opened, 10_000, { attestationsMax: 1_500, attestationsPerSignerMax: 400 });
   keep(later, signed("one more"));
   assert.equal(rows(opened), 602);
+});
+
+test("however much tools leave, what was compiled keeps its signatures, and the other way round", async () => {
+  await using opened = openStore();
+  const bounds = { attestationsMax: 1_500, attestationsPerSignerMax: 1_000, doorsMax: 900, doorsPerSignerMax: 600 };
+  const both = openShelf(opened, 10_000, bounds);
+  const all = (count: number, make: (name: string) => SharedResult): SharedResult[] =>
+    Array.from({ length: count }, (_, at) => make(`${make.name} ${at}`));
+  const compiled = all(1_000, signed);
+  keep(both, ...compiled);
+  const left = all(601, receipt);
+  keep(both, ...left);
+  const signers = ({ entry }: SharedResult): readonly string[] => both.shelf.signersOf(entry.action);
+  assert.ok(compiled.every((one) => signers(one).length === 1));
+  assert.equal(rows(opened), 1_000 + 101, "one too many takes the oldest of them along");
+  assert.equal(both.index.result(left[0]?.entry.action ?? ""), undefined, "what is of no use any more takes no room in the index");
+  assert.deepEqual([signers(left[0] ?? assert.fail()).length, signers(left.at(-1) ?? assert.fail()).length], [0, 1]);
+  keep(both, signed("one too many"));
+  assert.equal(rows(opened), 501 + 101);
+  // A shelf that was opened since counts what is there.
+  const later = openShelf(opened, 10_000, { ...bounds, doorsPerSignerMax: 50 });
+  keep(later, receipt("one more"));
+  assert.equal(rows(opened), 501);
+});
+
+test("what came through doors is told to nobody who has not asked", async (t) => {
+  await using opened = openStore();
+  const both = openShelf(opened);
+  using shelf = both.shelf;
+  const told: Digest[] = [];
+  shelf.onOffered((added) => told.push(...added));
+  const [compiled, left] = [signed("compiled"), receipt("left")];
+  keep(both, left, compiled);
+  await until(t, () => told.length > 0);
+  assert.deepEqual([told, shelf.offered()], [[compiled.manifest], [compiled.manifest]]);
+  assert.deepEqual(new Set(shelf.manifests()), new Set([compiled.manifest, left.manifest]));
 });
 
 test("changes are told soon, together, and as they are when they are told", async (t) => {

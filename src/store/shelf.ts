@@ -13,7 +13,7 @@ import type { Execution, ManifestEntry, SharedResult, Shelf, Store, StoredResult
 import { bytesAt, type Database, numberAt, type Row, type Statement, textAt, toBytes } from "./database.ts";
 import type { SqliteIndex } from "./results.ts";
 import { demandIntact, rowCheck } from "./row-check.ts";
-import { ShelfChanges } from "./shelf-changes.ts";
+import { ShelfChanges, type ShelfKind } from "./shelf-changes.ts";
 
 export interface SqliteShelfParts {
   /** ms since the epoch */
@@ -31,14 +31,17 @@ export interface SqliteShelfOptions {
   readonly attestationsMax?: number;
   /** The same of one signer; limits.attestationsPerSigner. */
   readonly attestationsPerSignerMax?: number;
+  /** Both of what came through doors, which is counted by itself; limits.doors.signatures, limits.doors.signaturesPerSigner. */
+  readonly doorsMax?: number;
+  readonly doorsPerSignerMax?: number;
 }
 
 /** Requests that led to the same output and are looked at: an empty file has many. */
 const MANIFESTS_OF_OUTPUT = 16;
 /** Rows in which what was put after a result is looked for: what tools leave at doors may lie between. */
 const FOLLOWING_ROWS = 1_024;
-/** Where an execution names its compiler, a receipt has zeros; it is told to nobody who has not asked for it. */
-const EXECUTED = "toolchain <> zeroblob(32)";
+/** Where an execution names its compiler, what came through a door has zeros; it is told to nobody who has not asked for it. */
+const OFFERED = "toolchain <> zeroblob(32)";
 /** Rows looked at in one step of recalling: forgetting so many results takes some 10 ms. */
 const RECALL_STEP = 64;
 /** Where there are too many, those used least lately go among so many that were put first, … */
@@ -84,6 +87,17 @@ export class SqliteShelf implements Shelf, Disposable {
 
   onChange(listener: (added: readonly Digest[], removed: readonly Digest[]) => void): void {
     this.#changes.listen(listener);
+  }
+
+  /** Requests of what is told to who has not asked: not what came through doors. */
+  offered(): Digest[] {
+    const rows = this.#parts.database.attempt("manifests", [], () => this.#sql.offered.all());
+    return rows.map((row) => textAt(row, 0));
+  }
+
+  /** Calls `listener` soon after some of those were put on the shelf. */
+  onOffered(listener: (added: readonly Digest[]) => void): void {
+    this.#changes.listen((_added, _removed, offered) => listener(offered));
   }
 
   results(manifest: Digest): SharedResult[] {
@@ -222,14 +236,22 @@ export class SqliteShelf implements Shelf, Disposable {
     );
   }
 
-  /** Of whom there is too much: of one signer, or of all, and then of the one with the most. */
+  /** What tools leave takes no room from what was compiled, however much it is. */
   #trim(): void {
     const { attestationsMax = limits.attestations, attestationsPerSignerMax = limits.attestationsPerSigner } = this.#options;
+    const { doorsMax = limits.doors.signatures, doorsPerSignerMax = limits.doors.signaturesPerSigner } = this.#options;
+    this.#trimOf("offered", attestationsMax, attestationsPerSignerMax);
+    this.#trimOf("doors", doorsMax, doorsPerSignerMax);
+  }
+
+  /** Of whom there is too much: of one signer, or of all, and then of the one with the most. */
+  #trimOf(kind: ShelfKind, most: number, mostOfSigner: number): void {
+    const trim = kind === "doors" ? this.#sql.trimDoors : this.#sql.trim;
     for (;;) {
-      const { signer, count, total } = this.#changes.most();
-      if (signer === undefined || (count <= attestationsPerSignerMax && total <= attestationsMax)) return;
+      const { signer, count, total } = this.#changes.most(kind);
+      if (signer === undefined || (count <= mostOfSigner && total <= most)) return;
       // Nothing where memory and table disagree: then counting anew helps, and the next `put` trims.
-      if (this.#sql.trim.run(toBytes(signer)) === 0) return this.#changes.recount();
+      if (trim.run(toBytes(signer)) === 0) return this.#changes.recount();
     }
   }
 
@@ -302,13 +324,14 @@ function statements(database: Database) {
     clearNetwork: database.statement("DELETE FROM attested_network"),
     setNetwork: database.statement("INSERT INTO attested_network (network) VALUES (?)"),
     manifests: database.statement(`SELECT DISTINCT ${named("manifest")} FROM attestations`),
+    offered: database.statement(`SELECT DISTINCT ${named("manifest")} FROM attestations WHERE ${OFFERED}`),
     manifestsAfter: database.statement(`SELECT DISTINCT ${named("manifest")} FROM entries WHERE manifest > ?
-      AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id AND ${EXECUTED}) ORDER BY manifest LIMIT ?`),
+      AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id AND ${OFFERED}) ORDER BY manifest LIMIT ?`),
     allAfter: database.statement(`SELECT DISTINCT ${named("manifest")} FROM entries WHERE manifest > ?
       AND EXISTS (SELECT 1 FROM attestations WHERE entry = entries.id) ORDER BY manifest LIMIT ?`),
     following: database.statement(`SELECT ${named("manifest")} FROM attestations,
       (SELECT max(id) AS last FROM entries WHERE manifest = ?)
-      WHERE entry > last AND entry <= last + ${FOLLOWING_ROWS} AND ${EXECUTED} GROUP BY entry ORDER BY entry LIMIT ?`),
+      WHERE entry > last AND entry <= last + ${FOLLOWING_ROWS} AND ${OFFERED} GROUP BY entry ORDER BY entry LIMIT ?`),
     ofManifest: database.statement(`SELECT entries.id, ${named("action")}, ${named("signer")}, ${named("held")}, ${named("toolchain")},
       started, ended, compile_ms, cpu_ms, signature, attestations.crc FROM entries
       JOIN results ON results.id = entries.result JOIN attestations ON attestations.entry = entries.id WHERE entries.manifest = ?`),
@@ -333,7 +356,15 @@ function statements(database: Database) {
     after: database.statement(
       `SELECT entry, ${named("signer")} FROM attestations WHERE (entry, signer) > (?, ?) ORDER BY entry, signer LIMIT ?`,
     ),
-    trim: database.statement(`DELETE FROM attestations WHERE (entry, signer) IN (SELECT entry, signer FROM (SELECT entry, signer, used
-      FROM attestations JOIN entries ON entries.id = entry WHERE signer = ? ORDER BY entry LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ${TRIM_STEP})`),
+    trim: database.statement(`DELETE FROM attestations WHERE (entry, signer) IN (SELECT entry, signer FROM ${leastUsed(OFFERED)})`),
+    // Without a signature nobody asks for the results: they go along, or would take the place of what was compiled in the index.
+    trimDoors: database.statement(`DELETE FROM results WHERE id IN
+      (SELECT result FROM entries WHERE id IN (SELECT entry FROM ${leastUsed(`NOT (${OFFERED})`)}))`),
   };
+}
+
+/** Of one signer, among those that were put first. */
+function leastUsed(kind: string): string {
+  return `(SELECT entry, signer, used FROM attestations JOIN entries ON entries.id = entry WHERE signer = ? AND ${kind}
+    ORDER BY entry LIMIT ${TRIM_SAMPLE}) ORDER BY used LIMIT ${TRIM_STEP}`;
 }
