@@ -7,13 +7,16 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type TestNode, temporaryDirectory } from "./harness.ts";
+import { age, counted, type TestNode, temporaryDirectory } from "./harness.ts";
 import { ask, invitation, machine, until } from "./network-world.ts";
+import { untilOffered } from "./sharing-world.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f"];
 const TWO_MINUTES = { timeout: 120_000 };
+const TEN_MINUTES = { timeout: 600_000 };
 
 interface PeerRow {
+  readonly key: string;
   readonly name: string;
   readonly state: string;
   readonly address: string;
@@ -88,4 +91,60 @@ test("what a machine has made is told to those responsible; who misses something
   const [asked] = second.events("overlay.asked");
   assert.ok(Number(asked?.wanted) >= 1 && Number(asked?.questions) >= 1, JSON.stringify(asked));
   assert.equal(asked?.peer, null, "nobody has it");
+});
+
+test("where not all are linked, what a member has told of is missed once, and then had from that member", TEN_MINUTES, async (t) => {
+  using project = temporaryDirectory("overlay-links");
+  const names = NAMES.slice(0, 5);
+  const env = { CAIRN_SHARING_DIRECTORY: "overlay", CAIRN_SHARING_COPIES: "0", CAIRN_NETWORK_LINKS: "3" };
+  const nodes = await Promise.all(names.map((name) => machine(t, `links-${name}`, env)));
+  const [maker, ...others] = nodes;
+  assert.ok(maker);
+  await ask(maker, "init", "--machine", "a");
+  for (const [at, node] of others.entries()) await ask(node, "join", await invitation(maker), "--machine", NAMES[at + 1] ?? "");
+  await until(t, () => Promise.resolve(maker.events("overlay.joined").length > 0));
+
+  /** @returns what it was: a miss, or a hit of somebody's */
+  const compile = async (node: TestNode, unit: string): Promise<Record<string, number>> => {
+    const before = await node.counters();
+    const ran = await node.cc("gcc", ["-c", `${unit}.c`, "-o", `${unit}.o`], { cwd: project.path });
+    assert.equal(ran.code, 0, ran.stderr);
+    return counted(before, await node.counters());
+  };
+  /** What the others have been told, all together. */
+  const provided = async (): Promise<number> => {
+    const told = await Promise.all(
+      others.map(async (node) => {
+        const { network } = (await node.control("GET", "/stats")) as { network: { overlay: { provided: number } } };
+        return network.overlay.provided;
+      }),
+    );
+    return told.reduce((sum, one) => sum + one, 0);
+  };
+  const isLinked = async (node: TestNode): Promise<boolean> => (await peer(node, "a"))?.state === "connected";
+  const someoneApart = async (): Promise<TestNode | undefined> => {
+    for (const node of others) if (!(await isLinked(node))) return node;
+    return undefined;
+  };
+
+  // Members try others now and then: who is linked with the maker by chance finds nothing out, and it is tried again.
+  for (let round = 0; ; round++) {
+    const units = [`missed${round}`, `had${round}`] as const;
+    for (const unit of units) writeFileSync(join(project.path, `${unit}.c`), `int ${unit}(void) { return ${round}; }\n`);
+    await age();
+    const before = await provided();
+    for (const unit of units) assert.equal((await compile(maker, unit)).miss, 1);
+    await until(t, async () => (await provided()) >= before + 2 * units.length);
+    const asker = await someoneApart();
+    if (asker === undefined) continue;
+    const asked = asker.events("overlay.asked").length;
+    if ((await compile(asker, units[0])).miss !== 1) continue;
+    await until(t, () => Promise.resolve(asker.events("overlay.asked").length > asked));
+    const key = (await peer(asker, "a"))?.key;
+    if (asker.events("overlay.asked").at(-1)?.peer !== key) continue;
+    t.diagnostic(`round ${round}: the maker was called`);
+    await untilOffered(t, asker, "a", 2 * (round + 1));
+    assert.equal((await compile(asker, units[1])).hit_peer, 1);
+    return;
+  }
 });
