@@ -121,6 +121,48 @@ test("a miss asks nobody, and what differs is compiled", PATIENT, async (t) => {
   assert.deepEqual(await build(b, second, ["extra"]), { miss: 1, stored: 1 });
 });
 
+test("what nobody has costs no question, however much of it is built beside others", PATIENT, async (t) => {
+  const mesh = { ...ALONE, CAIRN_SHARING_DIRECTORY: "mesh" };
+  const names = ["laptop", "desktop", "ci"] as const;
+  const nodes = await Promise.all(names.map((name) => machine(t, `share-${name}`, mesh)));
+  const [a, b, c] = nodes;
+  assert.ok(a && b && c);
+  await ask(a, "init", "--machine", names[0]);
+  for (const [at, node] of [b, c].entries()) await ask(node, "join", await invitation(a), "--machine", names[at + 1] ?? "");
+  for (const [at, node] of nodes.entries()) await untilConnected(t, node, ...names.toSpliced(at, 1));
+  const [first, second, third] = nodes.map((node) => checkoutOf(node, "work"));
+  assert.ok(first && second && third);
+  const units = Array.from({ length: 24 }, (_, i) => `new${i}`);
+  for (const directory of [second, third])
+    writeFiles(
+      directory,
+      Object.fromEntries(units.map((unit) => [`src/${unit}.c`, `int ${unit}(void) { return sizeof "${directory}"; }\n`])),
+    );
+  await age();
+  await build(a, first);
+  await untilOffered(t, b, "laptop", UNITS.length);
+  await untilOffered(t, c, "laptop", UNITS.length);
+
+  const before = await questions(nodes);
+  // At once, so that each has heard of what the other makes as it goes.
+  const counts = await Promise.all([build(b, second, units), build(c, third, units)]);
+  const missed = { miss: units.length, stored: units.length };
+  assert.deepEqual(counts, [missed, missed]);
+  await untilOffered(t, b, "ci", units.length);
+  assert.deepEqual(await questions(nodes), before);
+  assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
+  assert.notDeepEqual(await questions(nodes), before, "what somebody has is asked for");
+});
+
+/** What each machine has asked others, and been asked, so far. */
+async function questions(nodes: readonly TestNode[]): Promise<number[][]> {
+  const rows = nodes.map(async (node) => {
+    const { peers } = (await ask(node, "peers")) as { peers: { sharing: { questionsOut: number; questionsIn: number } }[] };
+    return peers.flatMap(({ sharing }) => [sharing.questionsOut, sharing.questionsIn]);
+  });
+  return Promise.all(rows);
+}
+
 test("a member that hangs costs a build a moment, and nothing else", PATIENT, async (t) => {
   const [a, b] = await pair(t);
   const work = checkoutOf(b, "work");
