@@ -94,7 +94,7 @@ export function groundHere(files: Files, signal: AbortSignal): Ground {
 }
 
 /**
- * What a toolchain is called by.
+ * What a toolchain is called by: the same wherever its files lie, so not in the order of their paths.
  *
  * @param contents digests of its files, in their order
  */
@@ -104,8 +104,9 @@ export function toolchainDigest(
   contents: readonly Digest[],
 ): Digest {
   const { family, version, target, files } = toolchain;
-  const named = files.map((file, i) => [nameOf(file), contents[i]]);
-  return canonicalDigest("cairn.toolchain.1", [family, version, target, nameOf(compiler), named]);
+  const named = files.map((file, i) => [nameOf(file), contents[i] ?? ""] as const);
+  const inOrder = named.toSorted(([a, x], [b, y]) => (`${a} ${x}` < `${b} ${y}` ? -1 : 1));
+  return canonicalDigest("cairn.toolchain.2", [family, version, target, nameOf(compiler), inOrder]);
 }
 
 function nameOf(path: string): string {

@@ -4,9 +4,10 @@ import { chmodSync, copyFileSync, existsSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/system/harness.ts";
-import { silentLog } from "../base/index.ts";
+import { digestOf, silentLog } from "../base/index.ts";
 import type { Files } from "../contracts/index.ts";
 import { FileTable, openDatabase } from "../store/index.ts";
+import { toolchainDigest } from "./toolchain-layout.ts";
 import { LocalToolchains } from "./toolchains.ts";
 
 const signal = new AbortController().signal;
@@ -48,6 +49,24 @@ test("the name that a driver is called by is part of what it is", async () => {
   );
   assert.ok(one?.kind === "toolchain" && other?.kind === "toolchain");
   assert.notEqual(one.toolchain.digest, other.toolchain.digest);
+});
+
+test("a toolchain is the same wherever its files lie, and another one where a file is", () => {
+  const contents = ["the driver", "cc1", "as", "libc"].map(digestOf);
+  const at = (files: readonly string[], made: readonly string[] = contents): string => {
+    const placed = files.map((file, i) => ({ file, content: made[i] ?? "" })).toSorted((a, b) => (a.file < b.file ? -1 : 1));
+    const about = { family: "gcc", version: "12", target: "any", files: placed.map(({ file }) => file) } as const;
+    return toolchainDigest(
+      about,
+      files[0] ?? "",
+      placed.map(({ content }) => content),
+    );
+  };
+  const system = at(["/usr/bin/gcc", "/usr/lib/gcc/12/cc1", "/usr/bin/as", "/lib/libc.so.6"]);
+  assert.equal(at(["/home/me/tools/bin/gcc", "/home/me/tools/lib/gcc/12/cc1", "/usr/bin/as", "/lib/libc.so.6"]), system);
+  assert.equal(at(["/a/gcc", "/d/cc1", "/c/as", "/b/libc.so.6"]), system);
+  const another = [...contents.slice(0, 3), digestOf("another libc")];
+  assert.notEqual(at(["/usr/bin/gcc", "/usr/lib/gcc/12/cc1", "/usr/bin/as", "/lib/libc.so.6"], another), system);
 });
 
 test("an assembler that appears earlier on PATH makes another toolchain", async () => {

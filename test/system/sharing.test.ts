@@ -2,11 +2,11 @@
  * Machines of one network use each other's results: real daemons on loopback, real compilers, checkouts at different paths.
  */
 import assert from "node:assert/strict";
-import { cpSync, readdirSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { age, checkout, run, type TestNode, writeFiles } from "./harness.ts";
+import { age, checkout, counted, type Env, run, type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
 
@@ -236,3 +236,48 @@ test("what a build asks for next is fetched ahead, with its blobs", PATIENT, asy
   assert.ok(sharing !== undefined && sharing.results >= units.length);
   assert.ok(sharing.questionsOut < units.length, `${sharing.questionsOut} questions`);
 });
+
+test("the same compiler at another path is the same compiler, and another one of its name is another", PATIENT, async (t) => {
+  const [a, b] = await pair(t);
+  using elsewhere = temporaryDirectory("toolchain");
+  const copied = { PATH: await copiedCompiler(elsewhere.path) };
+  const first = checkoutOf(a, "work");
+  await age();
+  const ours = UNITS.length;
+  assert.deepEqual(await buildWith(a, first, {}), { miss: ours, stored: ours });
+  await untilOffered(t, b, "laptop", ours);
+  assert.deepEqual(await buildWith(b, checkoutOf(b, "same"), copied), { hit_peer: ours });
+
+  // It runs as before, but nobody has said that what it writes is the same.
+  const cc1 = (await run("gcc", ["-print-prog-name=cc1"], { cwd: "/", env: copied })).stdout.trim();
+  assert.ok(cc1.startsWith(elsewhere.path));
+  appendFileSync(cc1, "another");
+  await age();
+  assert.deepEqual(await buildWith(b, checkoutOf(b, "other"), copied), { miss: ours, stored: ours });
+});
+
+/** Compiles every unit with the gcc that a machine finds; each object is what that one writes. */
+async function buildWith(node: TestNode, directory: string, env: Env): Promise<Record<string, number>> {
+  const before = await node.counters();
+  for (const unit of UNITS) {
+    const object = join(directory, `out/${unit}.o`);
+    const args = ["-O1", "-Iinclude", "-c", `src/${unit}.c`, "-o", object];
+    const plain = await run("gcc", args, { cwd: directory, env });
+    const expected = readFileSync(object);
+    rmSync(object);
+    assert.deepEqual(await node.cc("gcc", args, { cwd: directory, env }), plain);
+    assert.deepEqual(readFileSync(object), expected, unit);
+  }
+  return counted(before, await node.counters());
+}
+
+/** Copies gcc, and what it executes of its own, into another directory. @returns a PATH on which that is found first */
+async function copiedCompiler(directory: string): Promise<string> {
+  const told = async (file: string, ...args: string[]): Promise<string> => (await run(file, args, { cwd: "/" })).stdout.trim();
+  const own = dirname(await told("gcc", "-print-prog-name=cc1"));
+  const below = join(directory, own.slice(own.indexOf("/lib") + 1));
+  for (const made of [join(directory, "bin"), below]) mkdirSync(made, { recursive: true });
+  cpSync(realpathSync(await told("which", "gcc")), join(directory, "bin/gcc"));
+  for (const name of readdirSync(own)) if (/^cc1|^include$/.test(name)) cpSync(join(own, name), join(below, name), { recursive: true });
+  return `${join(directory, "bin")}:${process.env.PATH ?? ""}`;
+}
