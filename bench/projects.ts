@@ -185,11 +185,11 @@ function debianSource(name: string): string {
 const LEVELDB_LEFT_OUT =
   /port-libuv|snappy_unittest|snappy-test|\/(memenv_test|db_test|fault_injection_test|corruption_test|c|db_bench|recovery_test)\.cc$/;
 
-function configureLeveldb(source: string, build: string): void {
+function configureLeveldb(source: string, build: string, flags: string): void {
   const units = globSync("**/*.cc", { cwd: source }).filter((file) => !LEVELDB_LEFT_OUT.test(`/${file}`));
   const leveldb = globSync("leveldb/leveldb-*", { cwd: source })[0] ?? "";
   const includes = [leveldb, `${leveldb}/include`, "snappy/linux", "snappy/snappy"].map((path) => `-I${source}/${path}`).join(" ");
-  writeNinja(source, build, "c++", `-O2 -DLEVELDB_PLATFORM_POSIX=1 -DOS_LINUX=1 -DSNAPPY=1 ${includes}`, units);
+  writeNinja(source, build, "c++", `-O2 -DLEVELDB_PLATFORM_POSIX=1 -DOS_LINUX=1 -DSNAPPY=1 ${includes} ${flags}`, units);
 }
 
 const SAMPLE_UNITS = 4;
@@ -204,9 +204,9 @@ function unpackSample(source: string): void {
     );
 }
 
-function configureSample(source: string, build: string): void {
+function configureSample(source: string, build: string, flags: string): void {
   const units = Array.from({ length: SAMPLE_UNITS }, (_, i) => `unit${i}.c`);
-  writeNinja(source, build, "cc", "-O1", units);
+  writeNinja(source, build, "cc", `-O1 ${flags}`, units);
 }
 
 function writeNinja(source: string, build: string, compiler: string, flags: string, units: readonly string[]): void {
