@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PATIENT } from "./network-world.ts";
-import { alwaysFirst, recalled } from "./poisoning.ts";
+import { alwaysFirst, convicted, recalled } from "./poisoning.ts";
 
 test(
   "whoever is first with an object that no compiler has written is believed where one voice is enough, and by no team",
@@ -19,4 +19,9 @@ test("what one voice had others believe is gone from all who held it", PATIENT, 
   const { held, goneMs, everywhereMs } = await recalled(t, { nodes: 2, sources: 1 });
   assert.ok(held > 0);
   assert.deepEqual([goneMs.length, everywhereMs.length], [held, 1]);
+});
+
+test("who is convicted has nothing of its own left anywhere", PATIENT, async (t) => {
+  const { held, goneMs, afterMs } = await convicted(t, { nodes: 3, sources: 2 });
+  assert.ok(held > 0 && goneMs.length === held && Number.isFinite(afterMs));
 });

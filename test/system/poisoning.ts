@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CommandLine } from "../../scripts/command-line.ts";
+import { limits } from "../../src/base/index.ts";
 import type { Stage } from "../../src/net/network.fixture.ts";
 import { age, type Env, type TestNode } from "./harness.ts";
 import { forgedBy, type Honest, lastManifest, POISON, type Pretender, pretender, takenFrom } from "./liar-world.ts";
@@ -25,11 +26,12 @@ that was believed at "speculative" is never taken back.
 
   --first N    sources of which the liar is the first (default 1,000; 0: not at all)
   --recall N   sources that machines of the policy "speculative" are deceived about, one after the other (default 20; 0: not at all)
+  --convict N  sources that machines of three domains and that policy are deceived about, all at once, until the liar is convicted (default 10; 0: not at all)
   --nodes N    of so many machines (default 20)
   --help
 
 example:
-  npm run poisoning -- --first 100 --recall 5 --nodes 6
+  npm run poisoning -- --first 100 --recall 5 --convict 5 --nodes 6
 `;
 
 interface Telling {
@@ -170,6 +172,80 @@ export async function recalled(
   return { nodes: count, sources, held: inOrder.length, goneMs: inOrder, everywhereMs };
 }
 
+/** As many as must agree on what else came of it. With the liar's there are four, of which none had to be accepted by others. */
+const CONVICTING_DOMAINS = limits.trust.convicting;
+
+export interface Convicted {
+  readonly nodes: number;
+  readonly sources: number;
+  /** Times that a machine used one of the liar's objects. */
+  readonly held: number;
+  /** From then on until it did not any more, ms: of all of them, in order. */
+  readonly goneMs: readonly number[];
+  /** From the first conviction anywhere, ms: until all machines had convicted it, and until the last one had let go of the last object; 0 where it had before. */
+  readonly convictedMs: number;
+  readonly afterMs: number;
+}
+
+/** Machines of so many domains that each believe one voice use what the liar says; it is convicted when enough of them have found out. */
+export async function convicted(
+  t: Stage,
+  { nodes: count, sources, progress = () => undefined }: Telling & { readonly nodes: number; readonly sources: number },
+): Promise<Convicted> {
+  const known = await foreknown(t, "convict", sources);
+  const names = Array.from({ length: count }, (_, at) => `d${at % CONVICTING_DOMAINS}`);
+  const nodes = await network(t, names, () => "speculative");
+  const [founder] = nodes;
+  assert.ok(founder !== undefined);
+  const liar = await pretender(t, founder, "evil", 77, sources);
+  for (const node of nodes)
+    write(
+      workOf(node),
+      known.map(({ name }) => name),
+    );
+  await age();
+  say(liar, known);
+  for (const node of nodes) await untilOffered(t, node, "evil", sources);
+  progress(`${count} machines, and a liar that says what it likes of ${sources} sources`);
+  const used: { readonly node: TestNode; readonly one: Known; readonly since: number }[] = [];
+  await abreast(nodes, async (node) => {
+    for (const one of known) if ((await compile(node, workOf(node), one.name)).equals(POISON)) used.push({ node, one, since: Date.now() });
+  });
+  assert.ok(used.length > 0, "nobody was deceived: there is nothing to find out");
+  progress(`${used.length} objects of the liar's were used`);
+  for (const node of nodes) await until(t, async () => timesOf(node, "trust.convicted").length > 0);
+  const convictedAt = nodes.map((node) => Math.min(...timesOf(node, "trust.convicted")));
+  const first = Math.min(...convictedAt);
+  const goneAt: number[] = [];
+  for (const { node, one, since } of used) {
+    const { action } = one.honest.shared.entry;
+    // Who convicts forgets all that the liar alone vouched for at once.
+    const gone = (): number => Math.min(takenBackAt(node, action) ?? Number.POSITIVE_INFINITY, ...timesOf(node, "sharing.recalled", since));
+    await until(t, async () => Number.isFinite(gone()));
+    goneAt.push(gone());
+  }
+  await abreast(nodes, async (node) => {
+    for (const { name, object } of known) assert.ok((await compile(node, workOf(node), name)).equals(object));
+  });
+  const goneMs = used.map(({ since }, at) => Math.max(0, (goneAt[at] ?? 0) - since)).toSorted((a, b) => a - b);
+  return {
+    nodes: count,
+    sources,
+    held: used.length,
+    goneMs,
+    convictedMs: Math.max(...convictedAt) - first,
+    afterMs: Math.max(0, Math.max(...goneAt) - first),
+  };
+}
+
+/** When something happened at a machine, by its own clock, ms since the epoch. @param since what was before does not count */
+function timesOf(node: TestNode, event: string, since = 0): number[] {
+  return node
+    .events(event)
+    .map(({ at }) => Date.parse(String(at)))
+    .filter((at) => at >= since);
+}
+
 /** When a machine has let go of a result, by its own clock, ms since the epoch. */
 function takenBackAt(node: TestNode, action: string): number | undefined {
   const told = [...node.events("verify.refuted"), ...node.events("sharing.contradicted")].filter((one) => one.action === action);
@@ -253,18 +329,25 @@ class Scene implements Stage, AsyncDisposable {
   }
 }
 
+function sharesOf(inOrder: readonly number[]): object {
+  const at = (share: number): number => inOrder[Math.min(inOrder.length - 1, Math.floor(inOrder.length * share))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), most: inOrder.at(-1) };
+}
+
 if (import.meta.main) {
   const line = new CommandLine("poisoning", HELP);
   const { values } = line.read({
     options: {
       first: { type: "string", default: "1000" },
       recall: { type: "string", default: "20" },
+      convict: { type: "string", default: "10" },
       nodes: { type: "string", default: "20" },
     },
   });
-  const [first, recall, nodes] = [
+  const [first, recall, convict, nodes] = [
     line.whole("first", values.first, 0),
     line.whole("recall", values.recall, 0),
+    line.whole("convict", values.convict, 0),
     line.whole("nodes", values.nodes, 2),
   ];
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -278,7 +361,11 @@ if (import.meta.main) {
   if (recall > 0) {
     await using scene = new Scene();
     const { goneMs, everywhereMs, ...found } = await recalled(scene, { nodes, sources: recall, progress });
-    const at = (share: number): number => goneMs[Math.min(goneMs.length - 1, Math.floor(goneMs.length * share))] ?? 0;
-    print({ ...found, goneMs: { p50: at(0.5), p99: at(0.99), most: goneMs.at(-1) }, everywhereMs: everywhereMs.toSorted((a, b) => a - b) });
+    print({ ...found, goneMs: sharesOf(goneMs), everywhereMs: everywhereMs.toSorted((a, b) => a - b) });
+  }
+  if (convict > 0) {
+    await using scene = new Scene();
+    const { goneMs, ...found } = await convicted(scene, { nodes, sources: convict, progress });
+    print({ ...found, goneMs: sharesOf(goneMs) });
   }
 }
