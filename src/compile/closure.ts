@@ -87,10 +87,10 @@ class Walk {
 
   /** @returns the files that it may mean */
   directive(include: Include, directory: string): readonly string[] {
-    const candidates = this.#chain.candidates(include, directory);
-    if (include.next) return candidates.filter((candidate) => this.add(candidate)); // Where the search begins is not known.
-    const first = candidates.find((candidate) => this.add(candidate));
-    return first === undefined ? [] : [first];
+    const { candidates } = this.#chain.search(include, directory);
+    if (include.next) return candidates.filter(({ path }) => this.add(path)).map(({ path }) => path); // Where the search begins is not known.
+    const first = candidates.find(({ path }) => this.add(path));
+    return first === undefined ? [] : [first.path];
   }
 
   /** False when there are too many. */

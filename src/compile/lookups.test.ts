@@ -46,6 +46,25 @@ test("a name in brackets only in the directories, and no precompiled header belo
   assert.ok(!absent.includes("c/y.h.gch"));
 });
 
+test("what was found out for one unit is nothing to the next along the same search path", () => {
+  const search = { quote: [], angle: ["a", "b"], missing: ["m"], duplicates: [] };
+  const lookups = (inputs: readonly string[], there: readonly string[]): Lookups =>
+    absentLookups({
+      source: "main.c",
+      forcedIncludes: [],
+      inputs: ["main.c", ...inputs],
+      scans: (path) => scanSource(Buffer.from(path === "main.c" ? "#include <x.h>\n#if __has_include(<y.h>)\n#endif\n" : "")),
+      search,
+      cwd: "/w",
+      exists: (path) => there.includes(path),
+    });
+  const first = lookups(["b/x.h"], ["b/x.h", "b/y.h"]);
+  assert.deepEqual([headers(first.absent), first.present, first.appeared], [["m", "a/x.h", "a/y.h"], ["b/y.h"], false]);
+  const second = lookups(["a/x.h"], ["a/x.h", "a/y.h", "a/x.h.gch", "m"]);
+  assert.deepEqual([headers(second.absent), second.present, second.appeared], [["b/y.h"], ["a/x.h.gch", "a/y.h"], true]);
+  assert.deepEqual(lookups(["b/x.h"], ["b/x.h", "b/y.h"]), first);
+});
+
 test("directives that the preprocessor skipped contribute nothing", () => {
   const tree = { "src/main.c": '#ifdef NEVER\n#include "no.h"\n#include <also-no.h>\n#endif\n', "a/also-no.h": "" };
   const { absent, present } = look(tree, [], { search: { angle: ["a"] } });

@@ -7,7 +7,7 @@
  */
 import type { SearchPaths } from "../contracts/index.ts";
 import type { Include, SourceScan } from "./scan.ts";
-import { type Chain, chainOf, normal } from "./search-chain.ts";
+import { type Chain, chainOf, normal, type Search, type Spot } from "./search-chain.ts";
 
 export interface LookupArgs {
   /** The main source, as the compiler was given it. */
@@ -47,40 +47,49 @@ export function absentLookups(args: LookupArgs): Lookups {
     walk.file(input, scan);
   }
   walk.unexplained();
-  return { absent: [...walk.absent], present: [...walk.present], appeared: walk.appeared, unknown: walk.unknown };
+  return { absent: walk.absent, present: walk.present, appeared: walk.appeared, unknown: walk.unknown };
 }
 
+let walks = 0;
+
+/** What a walk notes on spots. */
+const Notes = { input: 1, explained: 2, asked: 4, exists: 8, absent: 16, present: 32 } as const;
+
+/** What a walk notes on searches: the ways in which it has followed them. */
+const Ways = { plain: 1, main: 2, probe: 4 } as const;
+
+/** Runs from its beginning to its end without anything in between: its notes lie on spots that all walks along its chain share. */
 class Walk {
-  readonly absent: Set<string> = new Set();
-  readonly present: Set<string> = new Set();
+  /** Each path once. */
+  readonly absent: string[] = [];
+  readonly present: string[] = [];
   unknown = false;
   appeared = false;
+  readonly #id = ++walks;
   readonly #args: LookupArgs;
   readonly #source: string;
-  readonly #inputs: Set<string>;
+  readonly #inputs: readonly Spot[];
   #once = false; // Some files may have been left out as second copies of others, whatever their names.
   readonly #chain: Chain;
-  readonly #explained: Set<string> = new Set();
-  readonly #unresolved: (readonly string[])[] = [];
+  readonly #unresolved: Search[] = [];
   readonly #computedIn: Set<string> = new Set(); // Directories of files with computed includes.
-  readonly #done: Set<string> = new Set();
-  readonly #known: Map<string, boolean> = new Map();
 
   constructor(args: LookupArgs) {
     this.#args = args;
     this.#source = normal(args.source);
-    this.#inputs = new Set(args.inputs.map(normal));
     this.#chain = chainOf(args.search);
+    this.#inputs = args.inputs.map((input) => this.#chain.spot(normal(input)));
+    for (const input of this.#inputs) this.#note(input, Notes.input);
     for (const directory of args.search.missing) {
-      if (this.#exists(normal(directory))) this.appeared = true;
-      else this.absent.add(normal(directory));
+      const spot = this.#chain.spot(normal(directory));
+      if (this.#exists(spot)) this.appeared = true;
+      else this.#isAbsent(spot);
     }
   }
 
   /** As if included at the top of the source, but looked for in the working directory first. */
   forced(name: string): void {
-    const candidates = this.#chain.candidates({ form: "quote", next: false, name }, "");
-    this.#include(candidates, false, true);
+    this.#include(this.#chain.search({ form: "quote", next: false, name }, ""), true);
     // clang takes `name.pch` beside the name as it was given.
     this.#precompiled(`${normal(name)}.pch`);
   }
@@ -90,66 +99,48 @@ class Walk {
     const directory = path.slice(0, path.lastIndexOf("/") + 1);
     const main = path === this.#source;
     if (scan.once) this.#once = true;
-    for (const include of scan.includes) this.#directive(include, directory, main);
-    for (const probe of scan.probes) this.#probe(probe, directory);
-    for (const embed of scan.embeds) this.#embed(embed, directory);
-  }
-
-  #directive(include: Include, directory: string, main: boolean): void {
-    if (include.form === "computed") {
-      this.#computedIn.add(directory);
-      return;
+    const { includes, probes } = this.#chain.searches(scan, directory);
+    for (const search of includes) {
+      if (search === undefined) this.#computedIn.add(directory);
+      else if (this.#isFirst(search, main ? Ways.main : Ways.plain)) this.#include(search, main);
     }
-    if (this.#isDone(`${main ? "m" : ""}${include.next ? "n" : ""}`, include, directory)) return;
-    this.#include(this.#chain.candidates(include, directory), include.next, main);
+    for (const search of probes) {
+      if (search === undefined) this.unknown = true;
+      else if (this.#isFirst(search, Ways.probe)) this.#probe(search);
+    }
+    for (const embed of scan.embeds) this.#embed(embed, directory);
   }
 
   /** Looked for beside the includer; where else, options tell that are not known here: what lies there counts as unexplained. */
   #embed(embed: Include, directory: string): void {
     if (embed.form === "computed") this.unknown = true;
-    else if (embed.form === "quote") this.#include(this.#chain.candidates(embed, directory), false, false);
+    else if (embed.form === "quote") this.#include(this.#chain.search({ ...embed, next: false }, directory), false);
   }
 
-  #isDone(kind: string, { form, name }: Include, directory: string): boolean {
-    const key = form === "quote" ? `${kind}"${directory}\0${name}` : `${kind}<${name}`;
-    if (this.#done.has(key)) return true;
-    this.#done.add(key);
-    return false;
-  }
-
-  /**
-   * @param next the search began somewhere in the middle: what was found is the last input of that name at the latest
-   * @param precompilable a precompiled header may have been taken instead
-   */
-  #include(candidates: readonly string[], next: boolean, precompilable: boolean): void {
-    const isInput = (path: string): boolean => this.#inputs.has(path);
-    const found = next ? candidates.findLastIndex(isInput) : candidates.findIndex(isInput);
+  /** @param precompilable a precompiled header may have been taken instead */
+  #include(search: Search, precompilable: boolean): void {
+    const { candidates, include } = search;
+    const isInput = (spot: Spot): boolean => this.#has(spot, Notes.input);
+    // With `next` the search began somewhere in the middle: what was found is the last input of that name at the latest.
+    const found = include.next ? candidates.findLastIndex(isInput) : candidates.findIndex(isInput);
     if (found === -1) {
-      this.#unresolved.push(candidates);
-      if (precompilable) for (const candidate of candidates) this.#maybePrecompiled(`${candidate}.gch`);
+      this.#unresolved.push(search);
+      if (precompilable) for (const { path } of candidates) this.#maybePrecompiled(this.#chain.spot(`${path}.gch`));
       return;
     }
-    for (let at = 0; at <= found; at++) {
-      const candidate = candidates[at] ?? "";
-      if (precompilable) this.#precompiled(`${candidate}.gch`);
-      if (this.#inputs.has(candidate)) this.#explained.add(candidate);
+    for (const [at, candidate] of candidates.entries()) {
+      if (at > found) return;
+      if (precompilable) this.#precompiled(`${candidate.path}.gch`);
+      if (isInput(candidate)) this.#note(candidate, Notes.explained);
       else this.#absence(candidate);
     }
   }
 
   /** The first file decides; what exists may be a directory, which is passed over: only an input ends the search for certain. */
-  #probe(probe: Include, directory: string): void {
-    if (probe.form === "computed") {
-      this.unknown = true;
-      return;
-    }
-    if (this.#isDone(`p${probe.next ? "n" : ""}`, probe, directory)) return;
-    const candidates = this.#chain.candidates(probe, directory);
+  #probe({ candidates, include }: Search): void {
     for (const candidate of candidates) {
-      if (this.#inputs.has(candidate)) {
-        if (!probe.next) return;
-      } else if (this.#exists(candidate)) this.present.add(candidate);
-      else this.absent.add(candidate);
+      if (!this.#has(candidate, Notes.input)) this.#absence(candidate);
+      else if (!include.next) return;
     }
   }
 
@@ -158,60 +149,93 @@ class Walk {
    * Then any directive that seemed skipped may have been followed.
    */
   unexplained(): void {
+    const computedIn = [...this.#computedIn];
     let doubtful = false;
     for (const input of this.#inputs) {
-      if (input === this.#source) continue;
-      if (this.#explained.has(input)) {
+      if (input.path === this.#source) continue;
+      if (this.#has(input, Notes.explained)) {
         // A computed include may have led here as well, by another way.
-        if (this.#computedIn.size > 0) this.#explainByPlace(input);
+        if (computedIn.length > 0) this.#explainByPlace(input, computedIn);
         continue;
       }
-      const placed = this.#explainByPlace(input);
-      if (!placed || (this.#computedIn.size === 0 && !input.endsWith("/stdc-predef.h"))) doubtful = true;
+      const placed = this.#explainByPlace(input, computedIn);
+      if (!placed || (computedIn.length === 0 && !input.path.endsWith("/stdc-predef.h"))) doubtful = true;
     }
-    for (const candidates of this.#unresolved) {
+    for (const { candidates } of this.#unresolved) {
       // A copy that #pragma once or #import recognised was read and is not named as a dependency.
       if (doubtful || this.#once) this.#follow(candidates);
     }
   }
 
   /** False when no search directory is part of the path. */
-  #explainByPlace(input: string): boolean {
-    const earlier = this.#chain.earlier(input, [...this.#computedIn]);
-    for (const path of earlier ?? []) if (!this.#inputs.has(path)) this.#absence(path);
+  #explainByPlace(input: Spot, computedIn: readonly string[]): boolean {
+    const earlier = this.#chain.earlier(input, computedIn);
+    for (const spot of earlier ?? []) if (!this.#has(spot, Notes.input)) this.#absence(spot);
     return earlier !== undefined;
   }
 
-  #follow(candidates: readonly string[]): void {
+  #follow(candidates: readonly Spot[]): void {
     const found = candidates.findIndex((candidate) => this.#exists(candidate));
     const existing = candidates[found];
     if (existing === undefined) return; // Skipped: had the compiler looked, it would have failed.
-    for (const candidate of candidates.slice(0, found)) this.absent.add(candidate);
-    this.present.add(existing);
+    for (const candidate of candidates.slice(0, found)) this.#isAbsent(candidate);
+    this.#isPresent(existing);
   }
 
   #precompiled(path: string): void {
-    if (!this.#maybePrecompiled(path)) this.absent.add(path);
+    const spot = this.#chain.spot(path);
+    if (!this.#maybePrecompiled(spot)) this.#isAbsent(spot);
   }
 
   /** gcc takes `name.gch` even where there is no `name`. */
-  #maybePrecompiled(path: string): boolean {
-    if (!this.#exists(path)) return false;
-    this.present.add(path);
+  #maybePrecompiled(spot: Spot): boolean {
+    if (!this.#exists(spot)) return false;
+    this.#isPresent(spot);
     return true;
   }
 
   /** A directory of that name does not stop the search, but a file in its place would; a file was perhaps never looked for. */
-  #absence(path: string): void {
-    if (this.#exists(path)) this.present.add(path);
-    else this.absent.add(path);
+  #absence(spot: Spot): void {
+    if (this.#has(spot, Notes.absent)) return;
+    if (this.#exists(spot)) this.#isPresent(spot);
+    else this.#isAbsent(spot);
   }
 
-  #exists(path: string): boolean {
-    const known = this.#known.get(path);
-    if (known !== undefined) return known;
-    const exists = this.#args.exists(path);
-    this.#known.set(path, exists);
-    return exists;
+  #isAbsent(spot: Spot): void {
+    if (this.#has(spot, Notes.absent)) return;
+    this.#note(spot, Notes.absent);
+    this.absent.push(spot.path);
   }
+
+  #isPresent(spot: Spot): void {
+    if (this.#has(spot, Notes.present)) return;
+    this.#note(spot, Notes.present);
+    this.present.push(spot.path);
+  }
+
+  #exists(spot: Spot): boolean {
+    if (!this.#has(spot, Notes.asked)) this.#note(spot, Notes.asked | (this.#args.exists(spot.path) ? Notes.exists : 0));
+    return this.#has(spot, Notes.exists);
+  }
+
+  #isFirst(search: Search, way: number): boolean {
+    if (this.#has(search, way)) return false;
+    this.#note(search, way);
+    return true;
+  }
+
+  #has(at: Noted, note: number): boolean {
+    return at.walk === this.#id && (at.notes & note) !== 0;
+  }
+
+  #note(at: Noted, notes: number): void {
+    at.notes = at.walk === this.#id ? at.notes | notes : notes;
+    at.walk = this.#id;
+  }
+}
+
+/** Of a spot or a search. */
+interface Noted {
+  walk: number;
+  notes: number;
 }

@@ -31,6 +31,8 @@ export type { Places };
 class Places {
   /** For the sake of the strings too, which are then made and hashed once. */
   readonly #resolved = new Generations<string, string>(limits.placesPathsRemembered);
+  /** The same the other way round. */
+  readonly #portable = new Generations<string, string>(limits.placesPathsRemembered);
   readonly #spots: readonly { readonly mark: string; readonly at: string }[]; // Longest first.
 
   constructor(places: PlacesAt) {
@@ -46,9 +48,16 @@ class Places {
   portable(path: string): string {
     for (const { mark, at } of this.#spots) {
       // Everything lies below `/`: that is no place.
-      if (at.length > 1 && path.startsWith(at) && endsAt(path, at.length)) return mark + path.slice(at.length);
+      if (at.length > 1 && path.startsWith(at) && endsAt(path, at.length))
+        return this.#portable.get(path) ?? this.#remember(path, mark, at);
     }
     return path;
+  }
+
+  #remember(path: string, mark: string, at: string): string {
+    const portable = mark + path.slice(at.length);
+    this.#portable.set(path, portable);
+    return portable;
   }
 
   /** Where one place lies below the other; "" where they are apart, or the same. Prefix maps let only this part of them be seen. */

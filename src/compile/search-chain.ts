@@ -3,9 +3,50 @@
  *
  * Knows: search paths as text. Does not know: what lies there.
  */
-import { Generations, limits } from "../base/index.ts";
+import { limits } from "../base/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
-import type { Include } from "./scan.ts";
+import type { Include, SourceScan } from "./scan.ts";
+
+/** A path at which a compiler may look: the same object each time that it is met along one chain, so that notes can be left on it. */
+export class Spot {
+  readonly path: string;
+  /** What the walk has noted that was here last: nothing, for any other. */
+  walk = 0;
+  notes = 0;
+  /** See {@link Chain.earlier}. */
+  earlier: Earlier | undefined = undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+}
+
+interface Earlier {
+  readonly first: string;
+  readonly spots: readonly Spot[] | undefined;
+}
+
+/** What the compiler looks for at one directive, wherever that stands in files of one directory. */
+export class Search {
+  readonly include: Include;
+  /** Every path at which the compiler may look, in order. */
+  readonly candidates: readonly Spot[];
+  /** As of a spot. */
+  walk = 0;
+  notes = 0;
+
+  constructor(include: Include, candidates: readonly Spot[]) {
+    this.include = include;
+    this.candidates = candidates;
+  }
+}
+
+/** The searches of a file, each in the place of its directive; undefined for those that only the preprocessor knows. */
+export interface Searches {
+  readonly directory: string;
+  readonly includes: readonly (Search | undefined)[];
+  readonly probes: readonly (Search | undefined)[];
+}
 
 /**
  * Where names are looked for along one search path. Thousands of units ask the same of it, so it is remembered: also for the sake of the
@@ -16,6 +57,9 @@ export class Chain {
   readonly angle: readonly string[];
   /** Another one for another search path. */
   readonly id: number = chainsMade++;
+  readonly #spots = new Map<string, Spot>();
+  readonly #searches = new Map<string, Search>();
+  readonly #ofScans = new WeakMap<SourceScan, Searches>();
 
   constructor(search: SearchPaths) {
     const listed = [...search.quote, ...search.angle].map(asDirectory);
@@ -25,48 +69,82 @@ export class Chain {
     this.angle = [...copies, ...search.angle.map(asDirectory)];
   }
 
-  /** Every path at which the compiler may look, in order. @param directory of the file that asks */
-  candidates({ form, name }: Include, directory: string): readonly string[] {
-    const key = form === "quote" ? `${this.id}"${directory}\0${name}` : `${this.id}<${name}`;
-    const known = remembered.get(key);
-    if (known) return known;
-    const plain = normal(name);
-    const directories = form === "quote" ? [directory, ...this.quote, ...this.angle] : this.angle;
-    const made = plain.startsWith("/") ? [plain] : directories.map((at) => at + plain);
-    remembered.set(key, made);
-    return made;
+  spot(path: string): Spot {
+    let spot = this.#spots.get(path);
+    if (spot === undefined) {
+      spot = new Spot(path);
+      this.#spots.set(path, spot);
+      remembered += 1;
+    }
+    return spot;
+  }
+
+  /** @param directory of the file that asks */
+  search(include: Include, directory: string): Search {
+    const { form, next, name } = include;
+    const key = form === "quote" ? `${next}"${directory}\0${name}` : `${next}<${name}`;
+    let search = this.#searches.get(key);
+    if (search === undefined) {
+      const plain = normal(name);
+      const directories = form === "quote" ? [directory, ...this.quote, ...this.angle] : this.angle;
+      const paths = plain.startsWith("/") ? [plain] : directories.map((at) => at + plain);
+      search = new Search(
+        include,
+        paths.map((path) => this.spot(path)),
+      );
+      this.#searches.set(key, search);
+      remembered += 1 + paths.length;
+    }
+    return search;
+  }
+
+  /** @param directory of the file that was scanned */
+  searches(scan: SourceScan, directory: string): Searches {
+    let searches = this.#ofScans.get(scan);
+    if (searches?.directory !== directory) {
+      const searchOf = (include: Include): Search | undefined =>
+        include.form === "computed" ? undefined : this.search(include, directory);
+      searches = { directory, includes: scan.includes.map(searchOf), probes: scan.probes.map(searchOf) };
+      this.#ofScans.set(scan, searches);
+    }
+    return searches;
   }
 
   /**
-   * Wherever a search directory is part of `path`, the rest may have been the name: where it would have been looked for before.
+   * Wherever a search directory is part of the path, the rest may have been the name: where it would have been looked for before.
    * Undefined when no search directory is.
    * @param first directories that were looked through before all others
    */
-  earlier(path: string, first: readonly string[]): readonly string[] | undefined {
-    const key = [`${this.id}=${path}`, ...first].join("\0");
-    const known = remembered.get(key);
-    if (known !== undefined) return known ?? undefined;
+  earlier(spot: Spot, first: readonly string[]): readonly Spot[] | undefined {
+    const key = first.join("\0");
+    if (spot.earlier?.first !== key) spot.earlier = { first: key, spots: this.#earlier(spot.path, first) };
+    return spot.earlier.spots;
+  }
+
+  #earlier(path: string, first: readonly string[]): readonly Spot[] | undefined {
     const directories = [...first, ...this.quote, ...this.angle];
     const found = directories.flatMap((directory, at) => {
       if (!path.startsWith(directory) || (directory === "" && path.startsWith("/"))) return [];
       const name = path.slice(directory.length);
-      return [directories.slice(0, at).map((before) => before + name)];
+      return [directories.slice(0, at).map((before) => this.spot(before + name))];
     });
-    const made = found.length === 0 ? undefined : found.flat();
-    remembered.set(key, made ?? null);
-    return made;
+    return found.length === 0 ? undefined : found.flat();
   }
 }
 
 let chainsMade = 0;
-
-/** Of all chains together: it is the paths that take room. */
-const remembered = new Generations<string, readonly string[] | null>(limits.lookupsRemembered, (paths) => 1 + (paths?.length ?? 0));
+/** Of all chains together: spots, searches, and what those consist of. */
+let remembered = 0;
 
 /** As long as somebody holds the search path. */
-const chains = new WeakMap<SearchPaths, Chain>();
+let chains = new WeakMap<SearchPaths, Chain>();
 
+/** To be asked for again for each walk: what all chains remember is bounded by forgetting it in between. */
 export function chainOf(search: SearchPaths): Chain {
+  if (remembered > limits.lookupsRemembered) {
+    chains = new WeakMap();
+    remembered = 0;
+  }
   const chain = chains.get(search) ?? new Chain(search);
   chains.set(search, chain);
   return chain;

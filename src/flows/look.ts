@@ -130,7 +130,7 @@ export class Glance {
   }
 
   absent(path: string): boolean {
-    return this.#missing(path, () => this.#files.absent(path));
+    return this.#stands(this.#absences.find(path)) || this.#missing(path, () => this.#files.absent(path));
   }
 
   isMissing(sought: Sought): boolean {

@@ -35,7 +35,7 @@ const LONGEST_TURN_MS = 10;
 export interface ReadFiles {
   /** As the compiler names them; the source first. */
   readonly inputs: PathAndDigest[];
-  readonly absent: string[];
+  readonly absent: readonly string[];
 }
 
 /** @throws {Refusal} where it is not certain what the compiler saw */
@@ -78,19 +78,19 @@ function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {
     else if (file.optional) absent.add(file.path);
     else throw new Refusal("input_modified_during_compile", file.path);
   }
-  addLookups(facts, reading, { inputs, absent }, add);
+  const lookedFor = addLookups(facts, reading, { inputs, absent }, add);
   checkWays(reading, inputs.keys());
   checkCopies(facts, reading, inputs);
-  return { inputs: [...inputs], absent: [...absent] };
+  return { inputs: [...inputs], absent: absent.size === 0 ? lookedFor : [...new Set([...absent, ...lookedFor])] };
 }
 
-/** What was read or looked for without being named in the dependency file. */
+/** What was read or looked for without being named in the dependency file. @returns where headers were looked for in vain, each path once */
 function addLookups(
   facts: SourceFacts,
   reading: Reading,
   found: { readonly inputs: Map<string, Digest>; readonly absent: Set<string> },
   add: (path: string) => void,
-): void {
+): readonly string[] {
   const { understood, look } = reading;
   const { invocation, question } = understood;
   const { inputs, absent } = found;
@@ -117,7 +117,7 @@ function addLookups(
     else if (path.endsWith(".gch")) throw new Refusal("unclear_source", path);
     else inputs.set(path, directoryDigest);
   }
-  for (const path of lookups.absent) absent.add(path);
+  return lookups.absent;
 }
 
 /** Asked to, the compiler warns of directories for headers that do not exist. */
