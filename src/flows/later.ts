@@ -83,25 +83,34 @@ export class Later implements Disposable {
 
   #lookAround(): void {
     if (this.#working) return;
+    if (this.#mayWait()) return this.#lookAgain();
     this.#working = true;
     void this.#work().finally(() => {
       this.#working = false;
-      if (this.#pieces.size > 0) this.#timer ??= setTimeout(() => this.#lookAgain(), LOOK_EVERY_MS).unref();
+      this.#lookAgain();
     });
   }
 
+  /** A while from now, if anything is left then. */
   #lookAgain(): void {
-    this.#timer = undefined;
-    this.#lookAround();
+    if (this.#pieces.size === 0) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#lookAround();
+    }, LOOK_EVERY_MS).unref();
   }
 
   async #work(): Promise<void> {
     for (;;) {
       await setImmediate(); // Whoever asks something comes first.
       const [eldest] = this.#pieces;
-      const tooMuch = this.#pieces.size > limits.digestsWaiting || this.#bytes > limits.digestBytesWaiting;
-      if (eldest === undefined || (this.#parts.isBusy() && !tooMuch)) return;
+      if (eldest === undefined || this.#mayWait()) return;
       await eldest.done();
     }
+  }
+
+  #mayWait(): boolean {
+    const tooMuch = this.#pieces.size > limits.digestsWaiting || this.#bytes > limits.digestBytesWaiting;
+    return !tooMuch && this.#parts.isBusy();
   }
 }
