@@ -27,6 +27,8 @@ export class Interner {
   readonly #pathById = new Generations<number, PortablePath>(PATHS_REMEMBERED);
   readonly #pathIds = new Generations<PortablePath, number>(PATHS_REMEMBERED);
   readonly #sql: ReturnType<typeof statements>;
+  /** Set once the table was asked: nobody else inserts. */
+  #nextPath: number | undefined;
 
   constructor(database: Database) {
     this.#sql = statements(database);
@@ -83,6 +85,7 @@ export class Interner {
     this.#inputByDigest.clear();
     this.#pathById.clear();
     this.#pathIds.clear();
+    this.#nextPath = undefined;
   }
 
   #inputId(input: ManifestInput): number {
@@ -102,10 +105,16 @@ export class Interner {
     const known = this.#pathIds.get(path);
     if (known !== undefined) return known;
     const row = this.#sql.pathId.get(path);
-    const id = row === undefined ? numberAt(this.#sql.nextPath.get(), 0) : numberAt(row, 0);
-    if (row === undefined) this.#sql.addPath.run(id, path, rowCheck(id, path));
-    else demandIntact("paths", numberAt(row, 1), id, path);
+    const id = row === undefined ? this.#addPath(path) : numberAt(row, 0);
+    if (row !== undefined) demandIntact("paths", numberAt(row, 1), id, path);
     this.#knowPath(id, path);
+    return id;
+  }
+
+  #addPath(path: PortablePath): number {
+    const id = this.#nextPath ?? numberAt(this.#sql.nextPath.get(), 0);
+    this.#sql.addPath.run(id, path, rowCheck(id, path));
+    this.#nextPath = id + 1;
     return id;
   }
 
