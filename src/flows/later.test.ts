@@ -29,7 +29,7 @@ function world(): World {
 test("work waits while every core is busy, and is done in order once one is idle", { timeout: 10_000 }, async (t) => {
   const made = world();
   for (const key of ["a", "b", "c"]) made.add(key);
-  await sleep(120); // Longer than it takes to look again.
+  await sleep(600); // Longer than it takes to look again.
   assert.deepEqual(made.done, []);
   made.busy = false;
   while (made.later.size > 0) await sleep(5, undefined, { signal: t.signal });

@@ -7,7 +7,8 @@
 import { setImmediate } from "node:timers/promises";
 import { limits } from "../base/index.ts";
 
-const LOOK_EVERY_MS = 50;
+/** Whoever ends a compile that is to be stored adds it, and that is looked at at once: this is for all else that may have come to an end. */
+const LOOK_EVERY_MS = 250;
 
 export interface LaterParts {
   /** Whether every core has something to do. */
