@@ -35,6 +35,8 @@ const RAW_PREFIX = /(?:^|[^\w$\x80-\xff])(?:u8|[uUL])?R$/;
 const NUMBER_BEFORE = /(?:^|[^\w$.'\x80-\xff])\.?[0-9][\w.']*$/;
 const IDENTIFIER = /[A-Za-z_$\x80-\xff][\w$\x80-\xff]*/g;
 const SPLITS_TOKEN = /[\w$'"/*.\x80-\xff]/;
+/** In front of a line's end, or the text's. */
+const LAST_BLANK = /[ \t\f](?![^\n])/g;
 const NAMES_HEADER = /(?:#|%:)[ \t]*(?:include|import|embed|pragma)|__has_/;
 
 /** @returns undefined when the text leaves any doubt */
@@ -46,7 +48,7 @@ export function tokensOf(content: Buffer): TokensOf | undefined {
   const blanked = lexer.blanked();
   // With a line comment present strict dialects may warn; without an ending newline pedantic ones do.
   const traits = `${lexer.lineComments ? "/" : ""}${text.endsWith("\n") ? "\n" : ""}\0`;
-  const exact = blanked.split("\n").map(withoutTrailingBlanks).join("\n");
+  const exact = withoutTrailingBlanks(blanked);
   const layout = exact.replace(/^\n+/, "").replace(/\n{2,}/g, "\n");
   return {
     exact: digestOf(Buffer.from(traits + exact, "latin1")),
@@ -62,14 +64,23 @@ export function identifiersOf(content: Buffer): ReadonlySet<string> | undefined 
   return lexer.run() ? new Set(lexer.withoutStrings().match(IDENTIFIER)) : undefined;
 }
 
-/** A regular expression would try every blank of a long run as the run's start. */
-function withoutTrailingBlanks(line: string): string {
-  let end = line.length;
-  for (; end > 0; end--) {
-    const character = line.charCodeAt(end - 1);
-    if (character !== 0x20 && character !== 0x09 && character !== 0x0c) break;
+/** Of each line. An expression for all of a line's blanks would try every one of a long run as the run's start. */
+function withoutTrailingBlanks(text: string): string {
+  let result = "";
+  let from = 0;
+  LAST_BLANK.lastIndex = 0;
+  while (LAST_BLANK.test(text)) {
+    const end = LAST_BLANK.lastIndex;
+    let start = end - 1;
+    while (start > from && isBlank(text.charCodeAt(start - 1))) start--;
+    result += text.slice(from, start);
+    from = end;
   }
-  return end === line.length ? line : line.slice(0, end);
+  return result + text.slice(from);
+}
+
+function isBlank(character: number): boolean {
+  return character === 0x20 || character === 0x09 || character === 0x0c;
 }
 
 /** What replaces a stretch of the text: in the fingerprints, and where identifiers are looked for. */
@@ -91,9 +102,12 @@ class Lexer {
 
   /** False when the text is not understood beyond doubt. */
   run(): boolean {
+    const text = this.#text;
     OPENING.lastIndex = 0;
-    for (let found = OPENING.exec(this.#text); found !== null; found = OPENING.exec(this.#text)) {
-      const end = this.#lex(found[0], found.index);
+    while (OPENING.test(text)) {
+      const last = text.charAt(OPENING.lastIndex - 1);
+      const opening = last === "/" || last === "*" ? `/${last}` : last;
+      const end = this.#lex(opening, OPENING.lastIndex - opening.length);
       if (end === -1) return false;
       OPENING.lastIndex = end;
     }
@@ -158,8 +172,7 @@ class Lexer {
     const comment = this.#text.slice(start, end);
     if (comment.endsWith("\\")) return -1;
     this.lineComments = true;
-    // Without a last newline nothing would trim the blanks: the comment's width would show.
-    return this.#cut(start, end, SIGNIFICANT.test(comment.slice(2)) ? comment : newline === -1 ? "" : blanks(comment));
+    return this.#cut(start, end, SIGNIFICANT.test(comment.slice(2)) ? comment : "");
   }
 
   #blockComment(start: number, line: string): number {
@@ -215,7 +228,14 @@ class Lexer {
   }
 }
 
-/** The comment's shape without its words: line breaks and tabs stay, for they move what follows. */
+/** The comment's shape without its words, as far as it moves what follows: line breaks, and the width of its last line, with its tabs. */
 function blanks(comment: string): string {
-  return comment.replace(/[^\t\n]/g, " ");
+  let breaks = 0;
+  let last = 0;
+  for (let at = comment.indexOf("\n"); at !== -1; at = comment.indexOf("\n", last)) {
+    breaks += 1;
+    last = at + 1;
+  }
+  const line = comment.slice(last);
+  return "\n".repeat(breaks) + (line.includes("\t") ? line.replace(/[^\t]/g, " ") : " ".repeat(line.length));
 }
