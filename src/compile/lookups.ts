@@ -128,8 +128,9 @@ class Walk {
       if (precompilable) for (const { path } of candidates) this.#maybePrecompiled(this.#chain.spot(`${path}.gch`));
       return;
     }
-    for (const [at, candidate] of candidates.entries()) {
-      if (at > found) return;
+    for (let at = 0; at <= found; at++) {
+      const candidate = candidates[at];
+      if (candidate === undefined) return;
       if (precompilable) this.#precompiled(`${candidate.path}.gch`);
       if (isInput(candidate)) this.#note(candidate, Notes.explained);
       else this.#absence(candidate);
@@ -170,7 +171,9 @@ class Walk {
   /** False when no search directory is part of the path. */
   #explainByPlace(input: Spot, computedIn: readonly string[]): boolean {
     const earlier = this.#chain.earlier(input, computedIn);
-    for (const spot of earlier ?? []) if (!this.#has(spot, Notes.input)) this.#absence(spot);
+    earlier?.forEach((spot) => {
+      if (!this.#has(spot, Notes.input)) this.#absence(spot);
+    });
     return earlier !== undefined;
   }
 

@@ -33,28 +33,26 @@ class Places {
   readonly #resolved = new Generations<string, string>(limits.placesPathsRemembered);
   /** The same the other way round. */
   readonly #portable = new Generations<string, string>(limits.placesPathsRemembered);
-  readonly #spots: readonly { readonly mark: string; readonly at: string }[]; // Longest first.
+  readonly #longer: Place;
+  readonly #shorter: Place;
 
   constructor(places: PlacesAt) {
-    const spots = [
-      { mark: CWD, at: places.cwd },
-      { mark: PROJECT, at: places.projectRoot },
-    ];
-    // Of two equal places the working directory wins: sorting is stable.
-    this.#spots = spots.toSorted((one, other) => other.at.length - one.at.length);
+    const cwd = { mark: CWD, at: places.cwd };
+    const project = { mark: PROJECT, at: places.projectRoot };
+    // Of two equal places the working directory wins.
+    const isBelow = cwd.at.length >= project.at.length;
+    this.#longer = isBelow ? cwd : project;
+    this.#shorter = isBelow ? project : cwd;
   }
 
   /** `\0C/rest` below the working directory, `\0P/rest` below the project root; anything else, relative paths too, unchanged. */
   portable(path: string): string {
-    for (const { mark, at } of this.#spots) {
-      // Everything lies below `/`: that is no place.
-      if (at.length > 1 && path.startsWith(at) && endsAt(path, at.length))
-        return this.#portable.get(path) ?? this.#remember(path, mark, at);
-    }
-    return path;
+    const place = isIn(path, this.#longer) ? this.#longer : this.#shorter;
+    if (place === this.#shorter && !isIn(path, place)) return path;
+    return this.#portable.get(path) ?? this.#remember(path, place);
   }
 
-  #remember(path: string, mark: string, at: string): string {
+  #remember(path: string, { mark, at }: Place): string {
     const portable = mark + path.slice(at.length);
     this.#portable.set(path, portable);
     return portable;
@@ -62,9 +60,8 @@ class Places {
 
   /** Where one place lies below the other; "" where they are apart, or the same. Prefix maps let only this part of them be seen. */
   get nesting(): string {
-    const [longer, shorter] = this.#spots;
-    if (longer === undefined || shorter === undefined || !longer.at.startsWith(shorter.at) || !endsAt(longer.at, shorter.at.length))
-      return "";
+    const [longer, shorter] = [this.#longer, this.#shorter];
+    if (!longer.at.startsWith(shorter.at) || !endsAt(longer.at, shorter.at.length)) return "";
     return longer.mark + longer.at.slice(shorter.at.length);
   }
 
@@ -81,16 +78,26 @@ class Places {
   /** A text in which portable paths stand, as one would write it here. */
   spell(text: string): string {
     if (!text.includes("\0")) return text;
-    return this.#spots.reduce((spelled, { mark, at }) => spelled.replaceAll(mark, at), text);
+    return [this.#longer, this.#shorter].reduce((spelled, { mark, at }) => spelled.replaceAll(mark, at), text);
   }
 
   #resolve(path: string): string {
-    for (const { mark, at } of this.#spots) {
+    for (const { mark, at } of [this.#longer, this.#shorter]) {
       if (!path.startsWith(mark) || !endsAt(path, mark.length)) continue;
       return at === "/" ? path.slice(mark.length) || "/" : at + path.slice(mark.length);
     }
     return path;
   }
+}
+
+interface Place {
+  readonly mark: string;
+  readonly at: string;
+}
+
+/** Everything lies below `/`: that is no place. */
+function isIn(path: string, { at }: Place): boolean {
+  return at.length > 1 && path.startsWith(at) && endsAt(path, at.length);
 }
 
 function endsAt(path: string, length: number): boolean {

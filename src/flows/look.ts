@@ -52,15 +52,13 @@ export class Absences {
 
   /** As a manifest names them. */
   portable(places: Places, cwd: string, paths: readonly string[]): Sought[] {
-    let known = this.#byPlaces.get(places);
-    if (known === undefined) this.#byPlaces.set(places, (known = new Map<string, Sought>()));
-    const found: Sought[] = [];
-    for (const path of paths) {
+    const known = this.#byPlaces.get(places) ?? new Map<string, Sought>();
+    this.#byPlaces.set(places, known);
+    return paths.map((path) => {
       let sought = known.get(path);
       if (sought === undefined) known.set(path, (sought = this.#seek(absolutePath(cwd, places.resolve(path)))));
-      found.push(sought);
-    }
-    return found;
+      return sought;
+    });
   }
 
   /** @param directory absolute; its fingerprint was taken before the path was found missing */

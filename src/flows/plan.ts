@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import { ownBytes } from "../base/index.ts";
 import { type Places, readTemplate, renderDepfile } from "../compile/index.ts";
 import type { Fingerprint, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
-import { isUntrusted, type Look, nameIn, parentOf, type Witness } from "./look.ts";
+import { isUntrusted, type Look, nameIn, parentOf, type Sought, type Witness } from "./look.ts";
 import { isOfSystem, type Understood } from "./request.ts";
 import { isAsRead } from "./understand.ts";
 
@@ -113,19 +113,18 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
 function absencesOf(look: Look, places: Places, missing: readonly (readonly string[])[]): WatchedAbsence[] {
   const shown = new Map<Witness, string[] | null>(); // Null: the names do not matter.
   const unsure = new Map<string, string[]>();
-  for (const paths of missing) {
-    for (const sought of look.sought(places, paths)) {
-      const witness = look.witness(sought);
-      if (witness === undefined) {
-        const directory = parentOf(sought.path);
-        add(unsure, directory, nameIn(directory, sought.path));
-        continue;
-      }
-      const names = shown.get(witness);
-      if (names === undefined) shown.set(witness, isLeftAlone(witness.directory, places) ? null : [sought.name]);
-      else names?.push(sought.name);
+  const show = (sought: Sought): void => {
+    const witness = look.witness(sought);
+    if (witness === undefined) {
+      const directory = parentOf(sought.path);
+      add(unsure, directory, nameIn(directory, sought.path));
+      return;
     }
-  }
+    const names = shown.get(witness);
+    if (names === undefined) shown.set(witness, isLeftAlone(witness.directory, places) ? null : [sought.name]);
+    else names?.push(sought.name);
+  };
+  for (const paths of missing) look.sought(places, paths).forEach(show);
   return [
     ...[...shown].map(([{ directory, fp0, fp1 }, names]) => ({ directory, fp0, fp1, names: names ?? undefined })),
     ...[...unsure].map(([directory, names]) => ({ directory, fp0: 0, fp1: 0, names })),

@@ -8,7 +8,7 @@ export function encodeIds(ids: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(ids.length * 5);
   let at = 0;
   let last = 0;
-  for (const id of ids) {
+  ids.forEach((id) => {
     const difference = id - last;
     let rest = ((difference << 1) ^ (difference >> 31)) >>> 0;
     last = id;
@@ -17,7 +17,7 @@ export function encodeIds(ids: readonly number[]): Uint8Array {
       rest >>>= 7;
     }
     bytes[at++] = rest;
-  }
+  });
   return bytes.slice(0, at);
 }
 

@@ -65,8 +65,9 @@ export class Sweeper {
 
   /** Tells which interned ids a new entry names. */
   inUse(inputs: readonly number[], paths: readonly number[]): void {
-    for (const id of inputs) this.#round?.inputs.add(id);
-    for (const id of paths) this.#round?.paths.add(id);
+    if (this.#round === undefined) return;
+    for (const id of inputs) this.#round.inputs.add(id);
+    for (const id of paths) this.#round.paths.add(id);
   }
 
   /** @returns false when nothing is left to do */

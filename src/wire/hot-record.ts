@@ -69,10 +69,10 @@ export function writeHotRecord(record: HotRecord, writer: ByteWriter = new ByteW
   writer.u32(record.validated ? FLAG_VALIDATED : 0).u32(Math.min(record.compileMs, 0xffffffff) >>> 0);
   for (const count of counts) writer.u16(count);
   writer.text16(record.storeDirectory).texts16(directories.all);
-  for (const [i, { path, fp0, fp1 }] of inputs.entries()) {
+  inputs.forEach(({ path, fp0, fp1 }, i) => {
     const cut = cuts[i] ?? 0;
     writeInput(writer, inputsIn[i] ?? 0, cut === 0 ? path : path.slice(cut + 1), fp0, fp1);
-  }
+  });
   for (const [i, { fp0, fp1, names }] of absences.entries()) {
     writer
       .u16(absencesIn[i] ?? 0)
