@@ -4,12 +4,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { forge, forgeryKinds, isBelievedWhenSigned, isHonestBelieved, isReceiptTaken } from "./forgeries.ts";
+import { forge, forgeryKinds, isActionBelieved, isBelievedWhenSigned, isHonestBelieved, isReceiptTaken } from "./forgeries.ts";
 
 test("the reader believes what two domains have signed, whatever it is: else nothing below could fail", () => {
   assert.ok(isHonestBelieved());
   assert.ok(isBelievedWhenSigned());
   assert.ok(isReceiptTaken());
+  assert.ok(isActionBelieved());
   assert.ok(forgeryKinds.length >= 60, `${forgeryKinds.length} kinds`);
 });
 

@@ -9,7 +9,16 @@ import type { Attestation, SharedResult } from "../../src/contracts/index.ts";
 import { checkAttestation } from "../../src/daemon/attestation-desk.ts";
 import { attest, attestationOf, claimIn, judge, type KeyPair, type Reader, type State } from "../../src/trust/index.ts";
 import { admit, agree, codec, copyOf, HOUR, START, signed } from "../../src/trust/membership.fixture.ts";
-import { attestedBy, executed, received, type Signer, sharedBy, signerOf, trustWorld } from "../../src/trust/trust.fixture.ts";
+import {
+  attestedBy,
+  executed,
+  executedAction,
+  received,
+  type Signer,
+  sharedBy,
+  signerOf,
+  trustWorld,
+} from "../../src/trust/trust.fixture.ts";
 import { Chance, stepSeed } from "../system/fuzz-random.ts";
 
 /** What the hostile members say and show. */
@@ -31,6 +40,9 @@ interface Case {
   readonly poison: Made;
   /** The poison, left by a tool at a door. */
   readonly left: Made;
+  /** Poison, and what is right, as actions of a build tool. */
+  readonly made: Made;
+  readonly right: Made;
   /** Who owns too few domains, and whom they would like to have on their side. */
   readonly villain: Signer;
   readonly accomplice: Signer;
@@ -403,17 +415,60 @@ const RECEIPTS: typeof KINDS = {
   },
 };
 
+/** The same with what is executed for build tools, of which nothing is heard before it is asked for. */
+const ACTIONS: typeof KINDS = {
+  "an action that one domain has executed": ({ villain, made }) => ({ offered: by(villain, made), heard: [] }),
+  "an action that all machines of one domain have executed": ({ villain, accomplice, made }) => ({
+    offered: by(villain, made),
+    heard: [],
+    slipped: [said(accomplice, made), said(villain, made)],
+  }),
+  "an action with receipts as voices": ({ villain, victim, other, sister, made, left }) => ({
+    offered: by(villain, made),
+    heard: [],
+    slipped: [victim, other, sister].map((one) => said(one, { ...left, manifest: made.manifest })),
+  }),
+  "an action with an honest domain's voice for another outcome": ({ villain, victim, made, right }) => ({
+    offered: by(villain, made),
+    heard: [],
+    slipped: [said(victim, right)],
+  }),
+  "an action with a signature under something else": ({ villain, victim, made, right }) => ({
+    offered: by(villain, made),
+    heard: [],
+    slipped: [{ ...said(victim, made), signature: said(victim, right).signature }],
+  }),
+  "an action of which an input was exchanged": ({ random, villain, victim, made }) => {
+    const honest = by(victim, made);
+    const at = random.below(made.entry.inputs.length);
+    const inputs = made.entry.inputs.map((one, place) => (place === at ? { ...one, digest: digestOf("another") } : one));
+    const moved = { ...made, entry: { ...made.entry, inputs } };
+    const claim = claimIn({ ...honest, entry: moved.entry });
+    return { offered: sharedBy(NETWORK, villain, moved), heard: [], slipped: claim ? [claim] : [] };
+  },
+  "a compile called an action": ({ villain, victim, poison, made }) => ({
+    offered: by(villain, made),
+    heard: [],
+    slipped: [{ ...said(victim, made), signature: by(victim, poison).signature }],
+  }),
+  "a receipt called an action": ({ villain, sister, made, left }) => ({
+    offered: by(villain, made),
+    heard: [],
+    slipped: [{ ...said(sister, made), signature: by(sister, left).signature }],
+  }),
+};
+
 function flipped(bytes: Buffer, random: Chance): Buffer {
   const at = random.below(bytes.length);
   bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8));
   return bytes;
 }
 
-export const forgeryKinds: readonly string[] = [...Object.keys(KINDS), ...Object.keys(RECEIPTS)];
+export const forgeryKinds: readonly string[] = [...Object.keys(KINDS), ...Object.keys(RECEIPTS), ...Object.keys(ACTIONS)];
 
 /** Whether one attempt of a kind was believed: the same with the same seed and number. */
 export function forge(kind: string, seed: number, number: number): boolean {
-  const make = KINDS[kind] ?? RECEIPTS[kind];
+  const make = KINDS[kind] ?? RECEIPTS[kind] ?? ACTIONS[kind];
   if (make === undefined) throw new Error(`no forgery ${kind}`);
   const random = new Chance(stepSeed(seed, number));
   const what = `work ${random.below(64)}`;
@@ -425,6 +480,8 @@ export function forge(kind: string, seed: number, number: number): boolean {
     good: executed(what, "good"),
     poison: executed(what, "poison"),
     left: received(what, "poison"),
+    made: executedAction(what, "poison"),
+    right: executedAction(what, "good"),
     sister: WORLD.signers[0]?.[1] ?? STRANGER,
     villain: hostile[villain] ?? STRANGER,
     accomplice: hostile[(villain + 1) % hostile.length] ?? STRANGER,
@@ -461,6 +518,14 @@ export function isHonestBelieved(): boolean {
   const good = executed("work", "good");
   const { attestation } = attestationOf(NETWORK, by(other, good));
   return isBelieved({ offered: by(victim, good), heard: [bytesOf(attestation)] });
+}
+
+/** That what two domains have executed for build tools is believed. */
+export function isActionBelieved(): boolean {
+  const [villain, victim] = [WORLD.signers[1]?.[0], WORLD.signers[2]?.[0]];
+  if (villain === undefined || victim === undefined) return false;
+  const made = executedAction("work", "good");
+  return isBelieved({ offered: by(villain, made), heard: [], slipped: [said(victim, made)] });
 }
 
 /** That a receipt of the reader's domain is taken where its owner says so: the signatures of those that are refused are good, too. */
