@@ -27,12 +27,16 @@ export interface SentCommand {
   readonly programs: readonly SentProgram[];
   /** Names of the variables that were declared. */
   readonly variables: readonly string[];
+  /** Whether the worker's signature is wanted. */
+  readonly signed: boolean;
 }
 
 export interface SentProgram {
   /** Absolute where it is installed; else below the directory that all inputs lie in. */
   readonly place: string;
   readonly digest: Digest;
+  /** It goes along, and is none of the command's inputs. */
+  readonly brought: boolean;
 }
 
 /** Runs what this machine's own build tools ask for, here or elsewhere. */

@@ -236,7 +236,7 @@ export class WorkAsker {
     if (job.isAwaited) result.parts.push(body);
     if (result.came < result.size) return;
     const outcome: WorkerOutcome = job.isAwaited ? this.#outcomeOf(number, result, job.asked) : { kind: "busy" }; // Which nobody hears.
-    if (job.asked.kind === "compile" && job.asked.action.request !== undefined && result.done.exitCode === 0) this.#owed++;
+    if (isToBeSigned(job.asked) && result.done.exitCode === 0) this.#owed++;
     this.#isWilling = true;
     for (const { digest } of job.asked.action.inputs) this.#there.set(digest, true);
     this.#settle(number, job, outcome);
@@ -252,10 +252,12 @@ export class WorkAsker {
     const [stdout, stderr] = [next(stdoutBytes), next(stderrBytes)];
     const outputs: OutputFile[] = done.outputs.map(({ name, size }) => ({ name, content: next(size), executable: false }));
     const outcome = { kind: "done", exitCode, stdout, stderr, outputs, used, queuedMs } as const;
-    if (asked.kind === "compile")
-      return asked.action.request === undefined || exitCode !== 0 ? outcome : { ...outcome, voucher: this.#voucherOf(number) };
     const list = next(left.listBytes);
-    return { ...outcome, left: this.#parts.codec.decodeWorkLeft(list, next(left.contentBytes), asked.action.work.outputs) };
+    const whole =
+      asked.kind === "compile"
+        ? outcome
+        : { ...outcome, left: this.#parts.codec.decodeWorkLeft(list, next(left.contentBytes), asked.action.work.outputs) };
+    return isToBeSigned(asked) && exitCode === 0 ? { ...whole, voucher: this.#voucherOf(number) } : whole;
   }
 
   /** Resolves with what the worker signs, if it does so in time. */
@@ -322,6 +324,10 @@ export class WorkAsker {
     this.#parts.ended(why, isOffence);
     for (const job of jobs) this.#close(job, { kind: "lost", why }); // Last: who waited asks somebody else now.
   }
+}
+
+function isToBeSigned({ kind, action }: Asked): boolean {
+  return kind === "compile" ? action.request !== undefined : action.command?.signed === true;
 }
 
 /** @throws {CairnError} frame-invalid when it is not a result of that action */

@@ -55,8 +55,9 @@ export function generalMessage(action: GeneralAction, along: ReadonlyMap<Digest,
     ...(command && {
       command: {
         name: command.name,
-        programs: command.programs.map(({ place: at, digest }) => ({ place: at, digest: bytesOf(digest) })),
+        programs: command.programs.map(({ place: at, digest, brought }) => ({ place: at, digest: bytesOf(digest), brought })),
         variables: [...command.variables],
+        signed: command.signed,
       },
     }),
   };
@@ -140,9 +141,13 @@ export function generalOf(message: WorkGeneralMessage): {
 }
 
 /** @throws {CairnError} frame-invalid */
-function commandOf({ name, programs, variables }: WorkCommandMessage): SentCommand {
-  const read = list(programs, limits.task.programs).map(({ place, digest }) => ({ place, digest: hexOf(digest, DIGEST_BYTES) }));
-  return { name, programs: read, variables: list(variables, limits.task.variables) };
+function commandOf({ name, programs, variables, signed }: WorkCommandMessage): SentCommand {
+  const read = list(programs, limits.task.programs).map(({ place, digest, brought }) => ({
+    place,
+    digest: hexOf(digest, DIGEST_BYTES),
+    brought,
+  }));
+  return { name, programs: read, variables: list(variables, limits.task.variables), signed };
 }
 
 function inputsOf({

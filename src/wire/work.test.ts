@@ -86,8 +86,8 @@ test("a general action comes as it was sent, with what a command is called by or
     );
     return frame.kind === "act" ? frame.action : assert.fail(frame.kind);
   };
-  const program = { place: "/usr/bin/node", digest: "ef".repeat(32) };
-  const command = { name: "node", programs: [program, { ...program, place: "tools/mine" }], variables: ["A"] };
+  const program = { place: "/usr/bin/node", digest: "ef".repeat(32), brought: false };
+  const command = { name: "node", programs: [program, { ...program, place: "tools/mine", brought: true }], variables: ["A"], signed: true };
   assert.deepEqual(sent({}), GENERAL);
   assert.deepEqual(sent({ command }), { ...GENERAL, command });
   assert.throws(() => sent({ command: { ...command, programs: Array.from({ length: 5 }, () => program) } }), refused);
