@@ -26,7 +26,8 @@ const ACTION: ExecutorAction = {
 };
 
 const SENT = {
-  asked: membersAction(ACTION, "ab", { name: "sh", programs: [], variables: [] }) ?? assert.fail("it is something for members"),
+  asked:
+    membersAction(ACTION, "ab", { name: "sh", programs: [], variables: [], signed: true }) ?? assert.fail("it is something for members"),
   unit: { key: "cd", kind: "exec sh", costMs: undefined, inputBytes: 1, toolchain: "ab", isGeneral: true },
 };
 

@@ -84,6 +84,18 @@ export type Ran = { readonly outcome: ExecutorOutcome } & (
   | { readonly by: Work; readonly voucher: Promise<Voucher | undefined> | undefined }
 );
 
+/** How actions of tools and commands of people differ. */
+interface Manner {
+  /** While all cores and all members are busy, one waits for so long, and not at all while members have nothing of this machine; undefined: as long as that lasts. */
+  readonly patienceMs: number | undefined;
+  /** What one takes of which nothing is known. */
+  readonly unknownMs: number;
+  /** As placement is told what one costs of which nothing is known; undefined: what others of its kind did. */
+  readonly guessMs: number | undefined;
+  /** What a run here has cost, as placement weighs it. */
+  readonly costOf: (used: Usage) => number | undefined;
+}
+
 /** One action on its way. */
 interface Order {
   readonly action: ExecutorAction;
@@ -92,16 +104,15 @@ interface Order {
   /** Called when it runs somewhere. */
   readonly began: () => void;
   readonly accepts: CommandOrder["accepts"];
-  /** While all cores and all members are busy, it waits for so long, and not at all while members have nothing of this machine; undefined: as long as that lasts. */
-  readonly patienceMs: number | undefined;
-  /** What it is expected to take where nothing was measured. */
-  readonly unknownMs: number;
-  /** What a run here has cost, as placement weighs it: a command may wait for something, and has its core meanwhile. */
-  readonly costOf: (used: Usage) => number | undefined;
+  readonly manner: Manner;
   readonly signal: AbortSignal;
 }
 
 const { members: mostMembers, waitMs, weighAgainMs, failuresRemembered, unknownMs, commandWaitMs, commandMs } = limits.remote;
+
+const TOOLS: Manner = { patienceMs: undefined, unknownMs, guessMs: undefined, costOf: ({ cpuMs }) => cpuMs };
+/** A command may wait for something, and has its core meanwhile. What one costs says nothing of the next, whatever program both begin with. */
+const COMMANDS: Manner = { patienceMs: commandWaitMs, unknownMs: commandMs, guessMs: commandMs, costOf: ({ wallMs }) => wallMs };
 
 export class Actions implements ActionRunner, Disposable {
   readonly #parts: ActionsParts;
@@ -131,23 +142,14 @@ export class Actions implements ActionRunner, Disposable {
   /** See {@link ActionRunner}. */
   async run(action: ExecutorAction, signal: AbortSignal, told: () => void): Promise<ExecutorOutcome> {
     let sent: Sent | undefined;
-    const order = {
-      action,
-      sent: () => (sent ??= this.#sent(action)),
-      began: once(told),
-      accepts: () => true,
-      patienceMs: undefined,
-      unknownMs,
-      costOf: ({ cpuMs }: Usage) => cpuMs,
-      signal,
-    };
+    const asked = (): Sent | undefined => (sent ??= this.#sent(action));
+    const order = { action, sent: asked, began: once(told), accepts: () => true, manner: TOOLS, signal };
     return (await this.#place(order)).outcome;
   }
 
   /** The same for a command. @throws the signal's reason when it is aborted; nothing of the command runs for long then */
   async command({ action, sent, accepts, began }: CommandOrder, signal: AbortSignal): Promise<Ran> {
-    const costOf = ({ wallMs }: Usage): number => wallMs;
-    const order = { action, accepts, began, patienceMs: commandWaitMs, unknownMs: commandMs, costOf, signal };
+    const order = { action, accepts, began, manner: COMMANDS, signal };
     if (typeof sent === "string") return this.#here({ ...order, sent: () => undefined }, undefined, sent);
     return this.#place({ ...order, sent: () => sent });
   }
@@ -170,7 +172,8 @@ export class Actions implements ActionRunner, Disposable {
       const waitedMs = performance.now() - cameAt;
       if (sent !== undefined && helpers !== undefined && tried.length < mostMembers && !hasFailed) {
         const here = { running: this.#running + this.#waiting, cores: this.#cores, waitedMs };
-        const placed = await helpers.placement.place(sent.unit, here, tried, signal);
+        const unit = { ...sent.unit, costMs: sent.unit.costMs ?? order.manner.guessMs };
+        const placed = await helpers.placement.place(unit, here, tried, signal);
         if (placed.kind === "member") {
           const ran = await this.#send(helpers, order, sent, placed);
           this.#dispatch.roomElsewhere();
@@ -185,7 +188,7 @@ export class Actions implements ActionRunner, Disposable {
         isWorth = placed.why !== "not-worth";
         if (placed.why === "core-idle") continue;
       }
-      const { patienceMs } = order;
+      const { patienceMs } = order.manner;
       if (patienceMs !== undefined && (this.#dispatch.away === 0 || waitedMs > patienceMs)) return this.#here(order, sent?.unit, why);
       await this.#wait(isWorth, waited, signal);
     }
@@ -207,12 +210,12 @@ export class Actions implements ActionRunner, Disposable {
     return asked && { asked, unit: unitOf(asked, action) };
   }
 
-  async #here({ action, began, costOf, signal }: Order, unit: Unit | undefined, why: RanHereWhy): Promise<Ran> {
+  async #here({ action, began, manner, signal }: Order, unit: Unit | undefined, why: RanHereWhy): Promise<Ran> {
     this.#running++;
     try {
       began();
       const outcome = await this.#parts.executor.run(action, signal);
-      const costMs = outcome.kind === "done" ? costOf(outcome.used) : undefined;
+      const costMs = outcome.kind === "done" ? manner.costOf(outcome.used) : undefined;
       if (unit !== undefined && costMs !== undefined) this.#parts.helpers()?.placement.ended(unit, { kind: "here" }, "done", costMs);
       return { outcome, by: undefined, why };
     } finally {
@@ -226,7 +229,7 @@ export class Actions implements ActionRunner, Disposable {
     const { signal } = order;
     const { unit } = sent;
     using race = new Race(signal);
-    const expectedMs = (unit.costMs ?? order.unknownMs) + (placed.travelMs ?? 0);
+    const expectedMs = (unit.costMs ?? order.manner.unknownMs) + (placed.travelMs ?? 0);
     using _ = this.#dispatch.watch(expectedMs, () => {
       this.#parts.log.event("info", "actions.late", { peer: placed.member, kind: unit.kind });
       // Who is first is not known yet: nothing is shown of it before.
@@ -255,7 +258,8 @@ export class Actions implements ActionRunner, Disposable {
       sent.bytes += read.bytes.length;
       return read.bytes;
     };
-    const end = (outcome: PlacedOutcome, ms = performance.now() - beganAt): void => placement.ended(unit, placed, outcome, ms);
+    const end = (outcome: PlacedOutcome, ms = performance.now() - beganAt, measured = unit): void =>
+      placement.ended(measured, placed, outcome, ms);
     const tell = (outcome: string, reason = ""): void => this.#tell(unit, placed, { beganAt, sentBytes: sent.bytes, outcome, reason });
     let outcome: WorkerOutcome;
     try {
@@ -269,7 +273,9 @@ export class Actions implements ActionRunner, Disposable {
     tell(outcome.kind === "done" ? `exit ${outcome.exitCode}` : outcome.kind, reasonIn(outcome));
     if (outcome.kind === "done" && outcome.exitCode === 0 && order.accepts(member, outcome)) {
       const tookMs = performance.now() - beganAt;
-      end("done", Math.max(0, tookMs - outcome.queuedMs));
+      // Of what nothing was known it is known now: by what it took there.
+      const isGuess = unit.costMs === undefined && order.manner.guessMs !== undefined;
+      end("done", Math.max(0, tookMs - outcome.queuedMs), isGuess ? { ...unit, costMs: order.manner.costOf(outcome.used) } : unit);
       return { outcome: doneOf(outcome, member), by: workOf(outcome, placed, tookMs, sent.bytes), voucher: outcome.voucher };
     }
     // It failed, perhaps for what a member may use less of than this machine's own actions.

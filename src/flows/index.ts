@@ -20,5 +20,6 @@ export { type TaskAnswered, TaskFlow, type TaskKept, type TaskParts, type TaskRe
 export { isOfTask } from "./task-history.ts";
 export type { SandboxWish, TaskQuestion } from "./task-question.ts";
 export type { TaskVerdict, TaskVerified } from "./task-verifying.ts";
+export { type WitnessedTask, witnessTask } from "./task-witness.ts";
 export type { Verdict, Verified } from "./verifying.ts";
 export { type Executed, Facts, Witness } from "./witness.ts";

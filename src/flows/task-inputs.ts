@@ -116,9 +116,7 @@ class Gathering {
     // Of a link and something that was found by way of it, the link gives way: both cannot be there.
     const parents = new Set(all.flatMap(({ path }) => parentsOf(path)));
     const kept = all.filter(({ kind, path }) => kind !== "link" || !parents.has(path));
-    const listing = JSON.stringify(kept.map(rowOf));
-    const files = kept.filter(({ kind }) => kind !== "directory").length;
-    return { all: kept, files, listing, digest: digestOf(listing) };
+    return listed(kept);
   }
 
   /** @returns the path below the root; the same for all checkouts */
@@ -207,6 +205,12 @@ class Gathering {
   async #pause(): Promise<void> {
     if (++this.#steps % stepsAtOnce === 0) await otherWork(undefined, { signal: this.#signal });
   }
+}
+
+/** @param all in the order of their paths */
+export function listed(all: readonly TaskInput[]): TaskInputs {
+  const listing = JSON.stringify(all.map(rowOf));
+  return { all, files: all.filter(({ kind }) => kind !== "directory").length, listing, digest: digestOf(listing) };
 }
 
 const nothing = "patterns are relative to the directory you are in; quote them, so that the shell leaves them alone";

@@ -38,7 +38,7 @@ export function forMembers(parts: PlacingParts, task: UnderstoodTask, action: Ex
   if (!parts.sharing.mayHelp(project)) return "project-policy";
   const system = parts.alike(installed);
   if (system === undefined) return "system-unknown";
-  const asked = membersAction(action, system, sentCommand(task));
+  const asked = membersAction(action, system, sentCommand(task, installed.isTold));
   if (asked === undefined) return "too-large";
   return {
     asked,

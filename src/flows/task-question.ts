@@ -5,8 +5,8 @@
  */
 import { posix } from "node:path";
 import { type Digest, digestOf, limits, type SharingPolicy } from "../base/index.ts";
-import type { ExecutorAction, SentCommand, TaskProgram, TaskSystem } from "../contracts/index.ts";
-import type { TaskInputs } from "./task-inputs.ts";
+import type { ExecutorAction, GeneralAction, SentCommand, TaskProgram, TaskSystem } from "../contracts/index.ts";
+import { listed, type TaskInput, type TaskInputs } from "./task-inputs.ts";
 
 /** `auto`: in a sandbox where this machine has one; `always`: or not at all. */
 export type SandboxWish = "auto" | "always" | "never";
@@ -148,14 +148,69 @@ export function sandboxedAction(
   };
 }
 
-/** What its action does not say of it, for a member that is to run it. */
-export function sentCommand({ question, programs }: UnderstoodTask): SentCommand {
+/** What its action does not say of it, for a member that is to run it. @param signed whether that member is to sign what comes of it */
+export function sentCommand({ question, inputs, programs }: UnderstoodTask, signed: boolean): SentCommand {
   const { command, environment } = question;
-  return {
-    name: command[0] ?? "",
-    programs: programs.map((program) => ({ place: placeIn(question, program), digest: program.digest })),
-    variables: [...environment.keys()],
+  const there = new Set(inputs.all.map(({ path }) => `${PROJECT}/${path}`));
+  const sent = programs.map((program) => {
+    const place = placeIn(question, program);
+    return { place, digest: program.digest, brought: program.where !== "system" && !there.has(place) };
+  });
+  return { name: command[0] ?? "", programs: sent, variables: [...environment.keys()], signed };
+}
+
+/**
+ * The task of which a command is an action, as whoever runs it for another machine can tell; its root and the places of its own programs are made up.
+ * Where {@link sandboxedAction} makes another action of it, it is not that.
+ *
+ * @param places see sandboxedAction
+ */
+export function taskBehind(
+  action: GeneralAction,
+  { name, programs, variables }: SentCommand,
+  installed: TaskSystem,
+  { inputs }: { readonly inputs: string },
+): UnderstoodTask {
+  const at = `${inputs}/${PROJECT}`;
+  const below = (path: string): string[] => (path.startsWith(`${at}/`) ? [path.slice(at.length + 1)] : []);
+  const brought = new Set(programs.flatMap(({ place, brought: goesAlong }) => (goesAlong ? [`${inputs}/${place}`] : [])));
+  const files = action.inputs.flatMap(({ path, digest, executable }): TaskInput[] =>
+    brought.has(path)
+      ? []
+      : below(path).map((own) => ({ kind: "file", path: own, source: "", digest, size: 0, executable, changedNs: 0n })),
+  );
+  const directories = action.directories.flatMap((path) => below(path).map((own): TaskInput => ({ kind: "directory", path: own })));
+  const links = action.work.links.flatMap(({ path, target }) => below(path).map((own): TaskInput => ({ kind: "link", path: own, target })));
+  const all = [...files, ...directories, ...links].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const question: TaskQuestion = {
+    command: [name, ...action.arguments],
+    root: ROOT,
+    cwd: [ROOT, ...below(action.cwd)].join("/"),
+    inputs: [],
+    named: [],
+    outputs: action.work.outputs.map((path) => projectPath(path) ?? path),
+    environment: new Map(variables.map((variable) => [variable, action.environment.get(variable) ?? ""])),
+    path: "",
+    home: "",
+    sandbox: "always",
+    network: false,
+    cacheFailures: false,
+    force: false,
+    umask: 0,
+    here: true,
   };
+  const found = programs.map(({ place, digest }) => ({ ...programAt(place), digest }));
+  return understandTask(question, { inputs: listed(all), programs: found, installed });
+}
+
+/** Of a project that is somewhere else. */
+const ROOT = "/elsewhere";
+
+/** Undoes {@link placeIn}. */
+function programAt(place: string): Pick<TaskProgram, "path" | "where"> {
+  const own = projectPath(place);
+  if (own !== undefined) return { path: `${ROOT}/${own}`, where: "project" };
+  return place.startsWith("/") ? { path: place, where: "system" } : { path: `/${place}`, where: "own" };
 }
 
 /** Where a path below the root leads by way of the links that are inputs, none of which leads out by itself. */

@@ -221,7 +221,7 @@ export class TaskResults {
 /**
  * What came of a task as a result that can be kept and signed, and its blobs; for all who have executed the same it is the same but for what it took.
  */
-function resultOf(
+export function resultOf(
   codec: TaskCodec,
   wanted: TaskKey,
   done: TaskDone,

@@ -121,7 +121,7 @@ export class TaskRuns {
     const { workers, alike, now, files } = this.#parts;
     const system = alike(task.installed);
     if (system === undefined) return { kind: "not-run", reason: "system_unset", detail: "" };
-    const asked = membersAction(sandboxedAction(task, this.#options.places), system, sentCommand(task));
+    const asked = membersAction(sandboxedAction(task, this.#options.places), system, sentCommand(task, false));
     if (asked === undefined) return { kind: "not-run", reason: "too_large", detail: "" };
     const paths = new Map(contentsOf(task));
     const content = async (digest: Digest): Promise<Uint8Array | undefined> => {
@@ -155,7 +155,7 @@ export class TaskRuns {
 }
 
 /** What of it is the project's. */
-function leftBy({ left = [] }: { readonly left?: readonly Left[] }): Whole[] {
+export function leftBy({ left = [] }: { readonly left?: readonly Left[] }): Whole[] {
   return left.flatMap((one): Whole[] => {
     const path = projectPath(one.path);
     return path === undefined ? [] : [{ ...one, path }];
