@@ -7,7 +7,7 @@ import { availableParallelism, homedir, totalmem } from "node:os";
 import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
 import { BazelResults, CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import { LocalExecutor, LocalToolchains, Programs, readOnlyHeaderSearch, SandboxExecutor, workPlaces } from "../exec/index.ts";
-import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness } from "../flows/index.ts";
+import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness, witnessTask } from "../flows/index.ts";
 import {
   DiskStore,
   FileTable,
@@ -157,6 +157,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     admits: (member) => network.worksFor(member),
     actsFor: (member) => network.actsFor(member),
     systems: () => [general.offered, alike.offered].filter((system) => system !== undefined),
+    witness: async (action, done, signal) =>
+      witnessTask(await loadTaskCodec(), { action, done, installed: await programs.installed(signal) }, { places: workPlaces }),
     lack: (action, signal, isFresh) => alike.lack(action, signal, isFresh),
     toolchains: () => supply.digests,
     memoryBytes: Math.floor(totalmem() * limits.sandbox.memory.othersPart),

@@ -42,7 +42,7 @@ class Machine {
   });
 
   lack(system: string | undefined, programs = [SH]): Promise<string | undefined> {
-    const command = { name: "sh", programs, variables: [] };
+    const command = { name: "sh", programs, variables: [], signed: false };
     return this.alike.lack({ system, command } as unknown as GeneralAction, signal);
   }
 }

@@ -9,12 +9,12 @@ import type { Execution, SharedResult, Voucher } from "../contracts/index.ts";
 import { type Executed, Facts, type Witness } from "../flows/index.ts";
 import { Allowance } from "../net/index.ts";
 
+type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> };
+
 export interface VouchersParts {
   readonly witness: Pick<Witness, "look">;
   /** Signs what this node has executed, and tells members; undefined where that cannot travel, or there is no network. */
-  readonly sign: (
-    made: Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> },
-  ) => Voucher["signature"] | undefined;
+  readonly sign: (made: Unsigned) => Voucher["signature"] | undefined;
   /** A slot that nobody else wants; undefined: there is none. */
   readonly slot: (from: Key) => Disposable | undefined;
   readonly log: Log;
@@ -79,6 +79,21 @@ export class Vouchers implements AsyncDisposable {
     this.#bytes += bytes;
     this.#lookSoon(0);
     return promise;
+  }
+
+  /** Signs at once what followed from what ran by itself. @param source what it is called in the log @param made undefined where nothing did */
+  sign(from: Key, source: string, made: Unsigned | undefined): Voucher | undefined {
+    const { sign, log, now } = this.#parts;
+    const unsigned = (why: string): undefined => {
+      log.event("debug", "work.not-signed", { peer: from, source, why });
+    };
+    if (made === undefined) return unsigned("unclear");
+    if (!this.#allowanceOf(from).take(1, now())) return unsigned("too many");
+    const signature = sign(made);
+    if (signature === undefined) return unsigned("signed enough, or no network");
+    log.event("debug", "work.signed", { peer: from, source, action: made.entry.action });
+    const { startedAtMs, endedAtMs } = made.execution;
+    return { placed: made.entry.place !== undefined, startedAtMs, endedAtMs, signature };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@
  *
  * Knows: who is let in, and the steps of a job. Does not know: how jobs come here, or how a sandbox works.
  */
-import { CairnError, type Digest, type Key, type Log, limits } from "../base/index.ts";
+import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type {
   ActionLimits,
   BringContents,
@@ -13,11 +13,12 @@ import type {
   GeneralAction,
   Left,
   Usage,
+  Voucher,
   WorkDesk,
   WorkerOutcome,
 } from "../contracts/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
-import type { CompilesForOthers, Looked } from "../flows/index.ts";
+import type { CompilesForOthers, Looked, WitnessedTask } from "../flows/index.ts";
 import { executorAction } from "./general-work.ts";
 import type { ForSigning, Vouchers } from "./vouchers.ts";
 import type { Withheld, WorkShare } from "./work-share.ts";
@@ -26,7 +27,9 @@ import { WorkSlots } from "./work-slots.ts";
 export interface WorkerParts {
   readonly compiles: Pick<CompilesForOthers, "look">;
   readonly sandbox: Pick<SandboxExecutor, "look" | "stage" | "run">;
-  readonly vouchers: Pick<Vouchers, "hasRoom" | "add">;
+  readonly vouchers: Pick<Vouchers, "hasRoom" | "add" | "sign">;
+  /** What may be signed of a command that has just run here; undefined: nothing. */
+  readonly witness: (action: GeneralAction, done: Done, signal: AbortSignal) => Promise<WitnessedTask | undefined>;
   /** What this machine's owner allows. */
   readonly share: Pick<WorkShare, "slots" | "withheld">;
   /** Whether this node works for that member. */
@@ -46,6 +49,7 @@ export interface WorkerParts {
 }
 
 type Outcome = Exclude<WorkerOutcome, { readonly kind: "lost" }>;
+type Done = Extract<Outcome, { readonly kind: "done" }>;
 
 /** What was done for others since the start. */
 export interface WorkerCounts {
@@ -152,7 +156,7 @@ export class Worker implements WorkDesk {
     const job = {
       from,
       toolchain: action.system,
-      source: (action.arguments[0] ?? "").slice(0, work.detailCharacters),
+      source: (action.command?.name ?? action.arguments[0] ?? "").slice(0, work.detailCharacters),
       bytesIn: 0,
       heldBytes: 0,
     };
@@ -163,7 +167,8 @@ export class Worker implements WorkDesk {
     const look = async (): Promise<Looked | Outcome> => (await refused(false)) ?? { kind: "harmless", action: executorAction(action) };
     // Who sent a command takes what comes of it for what its own machine makes of it.
     const objectionAfter = action.command === undefined ? undefined : () => refused(true);
-    const may = { admits: this.#parts.systems().length > 0 && this.#parts.actsFor(from), most: work.mostGeneral, objectionAfter };
+    const sign = action.command?.signed === true ? (ran: Ran) => this.#signCommand(job, action, ran, signal) : undefined;
+    const may = { admits: this.#parts.systems().length > 0 && this.#parts.actsFor(from), most: work.mostGeneral, objectionAfter, sign };
     return this.#attempt(job, action, { ...may, look, bring }, signal);
   }
 
@@ -209,12 +214,29 @@ export class Worker implements WorkDesk {
     const spoilt = outcome.kind === "done" ? await terms.objectionAfter?.() : undefined;
     if (spoilt !== undefined) return spoilt;
     const { vouchers } = this.#parts;
-    if (outcome.kind !== "done" || outcome.exitCode !== 0 || terms.asked === undefined) return outcome;
+    if (outcome.kind !== "done" || outcome.exitCode !== 0) return outcome;
+    if (terms.sign !== undefined) return { ...outcome, voucher: terms.sign({ done: outcome, startedAtMs, endedAtMs }) };
+    if (terms.asked === undefined) return outcome;
     const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs, inputBytes: job.heldBytes };
     // Whoever asked waits for one, and is told at once that none comes.
     if (!vouchers.hasRoom(made)) return { ...outcome, voucher: Promise.resolve(undefined) };
     running.dispose();
     return { ...outcome, voucher: vouchers.add(made, held.move()) };
+  }
+
+  /** Never rejects. */
+  async #signCommand({ from, source }: Job, action: GeneralAction, ran: Ran, signal: AbortSignal): Promise<Voucher | undefined> {
+    const { witness, vouchers, log } = this.#parts;
+    const { done, startedAtMs, endedAtMs } = ran;
+    try {
+      const seen = await witness(action, done, signal);
+      if (seen === undefined) return vouchers.sign(from, source, undefined);
+      const { toolchain, ...made } = seen;
+      return vouchers.sign(from, source, { ...made, execution: { toolchain, startedAtMs, endedAtMs } });
+    } catch (error) {
+      if (!signal.aborted) log.event("warn", "work.not-signed", { peer: from, source, why: reasonOf(error) });
+      return undefined;
+    }
   }
 
   /** Why it is not done, whatever else comes. */
@@ -332,6 +354,14 @@ interface Job {
 /** What compiles and general actions have in common. */
 type Wanted = Pick<CompileAction | GeneralAction, "inputs" | "limits">;
 
+/** What came of a job, and when. */
+interface Ran {
+  readonly done: Done;
+  /** ms since the epoch */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
 /** How one kind of work is done for one member. */
 interface Terms {
   readonly admits: boolean;
@@ -340,6 +370,8 @@ interface Terms {
   readonly bring: BringContents;
   /** What was other than it had to be while it ran, where that is looked at. */
   readonly objectionAfter?: (() => Promise<Outcome | undefined>) | undefined;
+  /** Set where what came of it is signed as soon as it has ended. */
+  readonly sign?: ((ran: Ran) => Promise<Voucher | undefined>) | undefined;
   /** Set where a signature is wanted. */
   readonly asked?: ForSigning["asked"] | undefined;
 }
