@@ -71,9 +71,9 @@ class World {
     for (let at = 1; at <= 7; at++) this.project.write(`test/t${at}.test.mjs`, TEST);
   }
 
-  /** Gives every core of the builder a command that does not end by itself. @returns ends them */
+  /** Gives every core of the builder several commands that do not end by themselves, so that any member is sooner done. @returns ends them */
   async occupy(t: TestContext): Promise<() => Promise<void>> {
-    const cores = Array.from({ length: availableParallelism() }, (_, core) => `100${core}`);
+    const cores = Array.from({ length: 4 * availableParallelism() }, (_, core) => `100${core}`);
     const busy = cores.map((seconds) => this.start(t, "--here", "--in", "src", "--", "sleep", seconds));
     await until(t, async () => this.sleepers(this.builder) === cores.length);
     return async () => {
@@ -137,6 +137,14 @@ test("parts of a test suite run at members, and what comes of them is what comes
   assert.deepEqual([again.said.how, again.stdout], ["hit", parts[0]?.stdout]);
   const { record } = (await ask(builder, "explain", join(project.path, "out1"))) as { record: { outcome: string } };
   assert.equal(record.outcome, "direct");
+
+  // Who ran it has signed it, and that is what others are offered.
+  await until(t, async () => {
+    const { attestations = [] } = (await ask(builder, "attest", "show", join(project.path, "out1"))) as {
+      attestations?: readonly { signer: { name: string } | string }[];
+    };
+    return JSON.stringify(attestations).includes(placed[0]?.member ?? "nobody");
+  });
 
   // Nothing is at a member but what was declared; what fails there is run here, also where no core is idle then.
   const failing = project.exec("--in", "src", "--", "sh", "-c", "cat secret.txt; echo said; exit 3");
