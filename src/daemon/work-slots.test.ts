@@ -50,3 +50,27 @@ test("a member's many short jobs make the row no longer while another's are long
 test("so many wait in all that no three members take every place", () => {
   assert.ok(limits.work.waiting >= 4 * waitingPerMember);
 });
+
+test("of members that wait, the one has its turn that had less time; who comes anew has nothing to catch up", async () => {
+  const { slots, clock } = world(1);
+  const { signal } = new AbortController();
+  const had: Record<string, number> = { long: 0, short: 0, late: 0 };
+  const tookMs: Record<string, number> = { long: 900, short: 90, late: 90 };
+  const next = (from: string): Promise<{ from: string; slot: Disposable }> =>
+    slots.take(from, signal).then((slot) => ({ from, slot: slot ?? assert.fail("nobody waits that long") }));
+  const waiting = new Map(["long", "short"].map((from) => [from, next(from)]));
+  const order: string[] = [];
+  for (let turn = 0; turn < 60; turn++) {
+    if (turn === 30) waiting.set("late", next("late"));
+    const { from, slot } = await Promise.race(waiting.values());
+    waiting.set(from, next(from));
+    clock.nowMs += tookMs[from] ?? 0;
+    had[from] = (had[from] ?? 0) + (tookMs[from] ?? 0);
+    order.push(from);
+    slot[Symbol.dispose]();
+  }
+  const [long = 0, short = 0] = [had.long, had.short];
+  assert.ok(Math.abs(long - short) <= 2 * 900, `${long} and ${short} ms`);
+  assert.ok(order.slice(30).filter((from) => from === "short").length > 5, "others go on beside who has come");
+  assert.ok((had.late ?? 0) > 0);
+});

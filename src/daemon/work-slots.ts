@@ -1,9 +1,10 @@
 /**
- * Slots for others' jobs: as many as this machine's owner leaves them, given to the member for whom the fewest run.
+ * Slots for others' jobs: as many as this machine's owner leaves them, given to the member for whom the fewest run, and of several to the one that
+ * has had slots for the shortest time.
  *
  * Knows: who runs, who waits, for how long, and how long a job has a slot. Does not know: what a job is, or why there are so many slots.
  */
-import { type Key, limits } from "../base/index.ts";
+import { FairTurns, type Key, limits } from "../base/index.ts";
 
 export interface WorkSlotsParts {
   /** How many jobs of others may run now. */
@@ -40,6 +41,8 @@ export class WorkSlots {
   readonly #parts: WorkSlotsParts;
   readonly #waiting = new Set<Waiting>();
   readonly #runningOf = new Map<Key, number>();
+  /** By how long jobs have had slots. */
+  readonly #turns = new FairTurns();
   #running = 0;
   #looking: NodeJS.Timeout | undefined;
   /** Members whose jobs have ended, the latest last. */
@@ -97,7 +100,9 @@ export class WorkSlots {
     const beganMs = this.#parts.now();
     return {
       [Symbol.dispose]: () => {
-        this.#judge(from, this.#parts.now() - beganMs);
+        const tookMs = this.#parts.now() - beganMs;
+        this.#judge(from, tookMs);
+        this.#turns.use(from, tookMs);
         this.#end(from);
       },
     };
@@ -140,12 +145,14 @@ export class WorkSlots {
     } else this.#looking ??= setInterval(() => this.#startNext(), LOOK_MS).unref();
   }
 
-  /** First come first served, among members for whom as many run. */
+  /** Among members for whom as many run, those have their turn who had less; first come first served where that is the same. */
   #start(): void {
-    const [first, ...others] = this.#waiting;
-    if (first === undefined) return;
     const runningOf = ({ from }: Waiting): number => this.#runningOf.get(from) ?? 0;
-    const next = others.reduce((least, one) => (runningOf(one) < runningOf(least) ? one : least), first);
+    const fewest = Math.min(...[...this.#waiting].map(runningOf));
+    const could = [...this.#waiting].filter((one) => runningOf(one) === fewest);
+    const whose = this.#turns.next(could.map(({ from }) => from));
+    const next = could.find(({ from }) => from === whose);
+    if (next === undefined) return;
     this.#waiting.delete(next);
     next.start();
     this.#begin(next.from);
