@@ -242,7 +242,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
 
   add("network", "challenge", "have members of other domains execute a compile once more, too", [
     ["cairn challenge src/main.c", "names the first stage that differs; sources leave this machine only where work.with is network"],
-    ["cairn challenge dist", "commands go to machines of the own domain with the same work.system, where work.actions is on"],
+    ["cairn challenge dist", "commands go to machines of the own domain that have the same installed, where work.actions is on"],
   ])
     .argument("<result>", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
     .option("--json", "as JSON")

@@ -61,6 +61,9 @@ function describe({ terminal: { paint } }: Context, now: unknown): string[] {
   const rows = [
     ["shared", lack !== "" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : (withheld ?? shared)],
     ["when", rules.join(", ")],
+    ...(field(now, "commands") === true
+      ? [["commands", "any that machines of yours run by cairn exec, where they have the same installed"]]
+      : []),
     ...(actionsAs === "" ? [] : [["actions", `any program of build tools, for machines of yours that are called ${actionsAs}, too`]]),
     ["now", `${counted(running, "compile")} for others; ${counted(Math.max(0, slots - running), "more", "more")} could run`],
     ["done", `${counted(done, "compile")} since the start, ${duration(numberIn(counts, "cpuMs"))} of processors' time`],

@@ -148,8 +148,8 @@ const NOT_EXECUTED: Readonly<Record<string, string>> = {
   toolchain_unknown: "not executed: that compiler is not there",
   failed: "not executed: the compiler ended with an error",
   no_sandbox: "not executed: there is no sandbox (cairn doctor)",
-  system_unset: "not executed: commands go to machines with the same name in work.system, and this one has none",
-  system_unknown: "not executed: its work.system is another one",
+  system_unset: "not executed: nobody can tell which machines have the same installed as this one, and it has no name in work.system",
+  system_unknown: "not executed: something else is installed there",
   too_large: "not executed: it, or its inputs, are too large to be sent",
 };
 

@@ -9,7 +9,7 @@ import type { Worker } from "./worker.ts";
 export interface ShareControlsParts {
   readonly share: WorkShare;
   readonly worker: Worker;
-  readonly general: Pick<GeneralWork, "follow" | "offeredName">;
+  readonly general: Pick<GeneralWork, "follow" | "offeredName" | "isOn">;
   /** Has what the file and the environment say by now told to {@link ShareControls.follow}. @throws {CairnError} config-invalid */
   readonly readAgain: () => void;
 }
@@ -52,6 +52,7 @@ export class ShareControls implements WorkControls {
       withheld: share.withheld() ?? null,
       lack: worker.lack ?? null,
       actionsAs: general.offeredName ?? null,
+      commands: general.isOn,
       counts: worker.counts,
     };
   }
