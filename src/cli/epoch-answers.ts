@@ -68,7 +68,7 @@ export function waitLine(done: unknown, then: string, paint: Paint): string {
   if (field(done, "inEffect") === true) return `${paint.good("decided")}  ${then}, for all who have that epoch`;
   if (field(done, "waits") !== true) return `${paint.careful("asked")}  ${then} when an epoch has it; cairn members tells`;
   const by = accepted.length === 0 ? "" : ` (${accepted.join(", ")})`;
-  return `${paint.careful("waits")}  ${accepted.length} of ${counted(needed, "domain")} accept it${by}; the others say so with ${paint.name("cairn accept")}`;
+  return `${paint.careful("waits")}  ${accepted.length} of ${counted(needed, "domain")} accept it${by}; the others say so as ${paint.name("cairn accept")} tells`;
 }
 
 /** What came of `cairn revoke`. */

@@ -94,6 +94,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     ["cairn accept", "what waits, and who has accepted it"],
     ["cairn accept partner", "on the machine that speaks for a domain: partner is to count by itself"],
     ["cairn accept policy", ""],
+    ["cairn revoke laptop", "accepts that laptop is put out, where others want that"],
   ])
     .argument("[what]", "a domain, policy, or the beginning of an id")
     .option("--json", "as JSON")

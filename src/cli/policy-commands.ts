@@ -80,12 +80,15 @@ function proposalLines(told: unknown, paint: Paint): string[] {
     const accepted = listIn(one, "accepted").filter((name) => typeof name === "string");
     const chair = textIn(one, "chair");
     const enough = `${counted(numberIn(one, "needed"), "domain")}${chair === "" ? "" : `, or ${chair}`}`;
-    const own =
-      field(one, "mayAccept") === true
-        ? `; this machine may: ${paint.name(`cairn accept ${textIn(one, "member") || textIn(one, "domain") || textIn(one, "id").slice(0, 12)}`)}`
-        : "";
+    const own = field(one, "mayAccept") === true ? `; this machine may: ${paint.name(`cairn ${commandFor(one)}`)}` : "";
     return `${what}; made by ${textIn(one, "by")}, accepted by ${accepted.join(", ") || "none"}; it takes ${enough}${own}`;
   });
+}
+
+/** What says that this machine's domain accepts it. */
+function commandFor(proposal: unknown): string {
+  const member = textIn(proposal, "member");
+  return member === "" ? `accept ${textIn(proposal, "domain") || textIn(proposal, "id").slice(0, 12)}` : `revoke ${member}`;
 }
 
 function shown(row: unknown, name: string): string {

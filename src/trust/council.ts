@@ -63,7 +63,8 @@ export function neededOf({ speakers }: Council): number {
   return Math.max(2, faultyMost(speakers.size) + 1);
 }
 
-function isSmall({ speakers }: Pick<Council, "speakers">): boolean {
+/** Whether there are so few domains that none of them may be outvoted. */
+export function isSmall({ speakers }: Pick<Council, "speakers">): boolean {
   return speakers.size < limits.agreement.domainsLeast;
 }
 

@@ -47,6 +47,15 @@ function worldOf(domains: number, isUnanimous: boolean): World {
   return { network, machines, all };
 }
 
+/** The founder makes another domain, of one machine, that has its voice at once. */
+function addDomain({ network, machines, all }: World, name: "d"): World {
+  const { founder } = machines;
+  issued(network, founder, { kind: "domain", name });
+  admit(network, founder, machines[name], 100, name);
+  agree(network, all);
+  return { network, machines, all: [...all, machines[name]] };
+}
+
 function issued(network: Membership, by: Machine, what: Operation): Digest {
   const done = network.issue(by.keys, what, START);
   return done.kind === "issued" ? done.checked.id : assert.fail(done.why);
@@ -127,6 +136,43 @@ for (const one of rows) {
   });
 }
 
+for (const by of ["founder", "junior"] as const)
+  test(`from three domains to four, unanimous: what ${by} wants of b2 and others have not agreed to is as if nobody had said it`, () => {
+    const three = worldOf(3, true);
+    const { network, machines } = three;
+    const revoke = { kind: "revoke", member: machines.b2.keys.publicKey } as const;
+    const id = issued(network, machines[by], revoke);
+    agree(network, three.all);
+    assert.ok(network.decided?.proposals.has(id) === true);
+    const four = addDomain(three, "d");
+    assert.equal(network.decided.council.speakers.size, 4);
+    agree(network, four.all);
+    assert.ok(!isOut(four, "b2"), "nobody has agreed");
+    assert.deepEqual([...network.decided.proposals.keys()], []);
+    issued(network, machines[by], revoke);
+    assert.ok(!isOut(four, "b2"));
+    agree(network, four.all);
+    assert.ok(isOut(four, "b2"), "four domains have decided it");
+    assert.deepEqual(copyOf(network).decided, network.decided);
+  });
+
+test("what two admins want of one machine is one proposal, and waits for nobody's word twice", () => {
+  const world = worldOf(3, true);
+  const { network, machines, all } = world;
+  const revoke = { kind: "revoke", member: machines.b2.keys.publicKey } as const;
+  const id = issued(network, machines.junior, revoke);
+  issued(network, machines.founder, revoke);
+  agree(network, all);
+  assert.equal(network.decided?.proposals.size, 1, "the founder's, who is the senior");
+  assert.ok(!network.decided.proposals.has(id));
+  assert.deepEqual(network.issue(machines.founder.keys, revoke, START), { kind: "refused", why: "accepted-already" });
+  assert.ok(!isOut(world, "b2"), "the third domain has said nothing");
+  issued(network, machines.c, { kind: "accept", statement: id });
+  agree(network, all);
+  assert.ok(isOut(world, "b2"));
+  assert.deepEqual(copyOf(network).decided, network.decided);
+});
+
 test("whose machine is to be put out has no word about it, nor has a machine that does not speak for its domain", () => {
   const world = worldOf(3, true);
   const { network, machines, all } = world;
@@ -183,18 +229,28 @@ test("a stolen key of a junior admin puts out nobody of another domain, whatever
   type Step =
     | { readonly kind: "revoke"; readonly who: Name }
     | { readonly kind: "domain"; readonly name: string }
-    | { readonly kind: "accept" };
+    | { readonly kind: "accept" }
+    | { readonly kind: "fourth" };
   const steps: fc.Arbitrary<Step> = fc.oneof(
     fc.record({ kind: fc.constant("revoke" as const), who: fc.constantFrom(...NAMES) }),
     fc.record({ kind: fc.constant("domain" as const), name: fc.constantFrom("x", "y", "z") }),
     fc.constant({ kind: "accept" as const }),
+    fc.constant({ kind: "fourth" as const }),
   );
   fc.assert(
     fc.property(fc.constantFrom(2, 3), fc.array(steps, { maxLength: 8 }), (domains, plan) => {
-      const world = worldOf(domains, true);
+      let world = worldOf(domains, true);
       const { network, machines } = world;
       const { keys } = machines.junior;
       for (const step of plan) {
+        if (step.kind === "fourth") {
+          // By others, while all that the thief has signed so far waits.
+          network.decide(keys, START);
+          if (isOut(world, "founder") || network.decided?.domains.has("d") !== false) continue;
+          world = addDomain(world, "d");
+          agree(network, world.all);
+          continue;
+        }
         const what: Operation[] =
           step.kind === "revoke"
             ? [{ kind: "revoke", member: machines[step.who].keys.publicKey }]

@@ -5,7 +5,7 @@
  * Does not know: in which order operations are applied; see membership.ts.
  */
 import { type Digest, type JoinRequest, type Key, limits, type NetworkPolicy, type Operation, type Statement } from "../base/index.ts";
-import { agreeAgainst, areEnough, type Council, councilOf, jurors, neededOf } from "./council.ts";
+import { agreeAgainst, areEnough, type Council, councilOf, isSmall, jurors, neededOf } from "./council.ts";
 import { invitationsUnder, isLaxer, NO_RULING, type Ruling } from "./policy.ts";
 import type { Checked } from "./statements.ts";
 
@@ -60,6 +60,8 @@ export interface Proposal {
     | { readonly kind: "revoke"; readonly member: Key };
   /** Peer keys of those who speak for a domain and have. */
   readonly accepted: ReadonlySet<Key>;
+  /** Where several want the same machine put out: the ids of what the others said, which may be accepted as well. */
+  readonly also: ReadonlySet<Digest>;
 }
 
 /** Treated as immutable by everyone but {@link applyOperation}, which changes a copy of its caller's. */
@@ -182,7 +184,10 @@ export function seated(state: State): State {
 }
 
 function withCouncil(state: State): State {
-  return { ...state, council: councilOf(state.members, state.genesisDomain, (domain) => hasVoice(state, domain)) };
+  const council = councilOf(state.members, state.genesisDomain, (domain) => hasVoice(state, domain));
+  // What waited for other domains' words would need none from now on. Whoever still wants it says so again, and all domains decide.
+  if (!isSmall(council)) for (const [id, { what }] of state.proposals) if (what.kind === "revoke") state.proposals.delete(id);
+  return { ...state, council };
 }
 
 function hasVoice({ domains }: State, domain: string): boolean {
@@ -297,12 +302,16 @@ function applyPolicy(
 }
 
 function applyAccept(state: State, author: Key, statement: Digest, epoch: number | undefined): Refusal | undefined {
-  const proposal = state.proposals.get(statement);
-  if (proposal === undefined || !isActive(state, proposal.by)) return "proposal-unknown";
+  const [id, proposal] = [...state.proposals].find(([one, { also }]) => one === statement || also.has(statement)) ?? [];
+  if (id === undefined || proposal === undefined || !isActive(state, proposal.by)) return "proposal-unknown";
   if (![...state.council.speakers.values()].includes(author)) return "not-a-speaker";
+  return addWord(state, id, proposal, author, epoch);
+}
+
+function addWord(state: State, id: Digest, proposal: Proposal, author: Key, epoch: number | undefined): Refusal | undefined {
   if (proposal.accepted.has(author)) return "accepted-already";
-  state.proposals.set(statement, { ...proposal, accepted: new Set([...proposal.accepted, author]) });
-  settle(state, statement, epoch);
+  state.proposals.set(id, { ...proposal, accepted: new Set([...proposal.accepted, author]) });
+  settle(state, id, epoch);
   return undefined;
 }
 
@@ -310,7 +319,7 @@ function propose(state: State, id: Digest, by: Key, what: Proposal["what"]): Ref
   const own = [...state.proposals.values()].filter((one) => one.by === by).length;
   // Of who may give it no word is asked for; nothing of theirs stays here.
   if (own >= limits.proposals && !isAccepted(state, what, new Set([by]))) return "too-many-proposals";
-  state.proposals.set(id, { by, what, accepted: new Set([by]) });
+  state.proposals.set(id, { by, what, accepted: new Set([by]), also: new Set() });
   return undefined;
 }
 
@@ -418,6 +427,10 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
     end(state, target, "revoked", author);
     return undefined;
   }
+  const [said, waiting] = [...state.proposals].find(([, { what }]) => what.kind === "revoke" && what.member === target) ?? [];
+  // Of what several want of one machine none waits for words that another one got.
+  if (said !== undefined && waiting !== undefined)
+    return addWord(state, said, { ...waiting, also: new Set([...waiting.also, id]) }, author, epoch);
   const refusal = propose(state, id, author, { kind: "revoke", member: target });
   if (refusal === undefined) settle(state, id, epoch);
   return refusal;

@@ -106,7 +106,9 @@ test("three domains that want it so put out a machine of one of them together", 
   const mayAccept = async (node: TestNode): Promise<readonly boolean[]> => (await policyOf(node)).proposals.map((one) => one.mayAccept);
   await until(t, async () => (await mayAccept(third)).includes(true) && (await mayAccept(partner)).includes(false));
   const waiting = await cairn(third, "accept");
-  assert.match(waiting.stdout, /partner \(partner\) is to be put out, and is a member until then; .*cairn accept partner/);
-  await ask(third, "accept", "partner");
+  assert.match(waiting.stdout, /partner \(partner\) is to be put out, and is a member until then; .*cairn revoke partner/);
+  assert.notEqual((await cairn(third, "accept", "partner")).code, 0, "that is the name of a domain, too");
+  assert.equal(await standing(third), "active");
+  await ask(third, "revoke", "partner");
   for (const node of [home, third]) await until(t, async () => (await standing(node)) === "revoked");
 });
