@@ -128,14 +128,15 @@ export interface Recall {
   readonly everywhereMs: readonly number[];
 }
 
-/** Each machine believes one voice. The liar's domain and two others are too few for anybody to be convicted: it goes on and on. */
-export async function recalled(
+/** Machines of these domains that believe one voice, a liar among them, and sources that it knows and nobody has compiled. */
+async function believers(
   t: Stage,
-  { nodes: count, sources, progress = () => undefined }: Telling & { readonly nodes: number; readonly sources: number },
-): Promise<Recall> {
-  const known = await foreknown(t, "recall", sources);
-  const names = Array.from({ length: count }, (_, at) => (at % 2 === 0 ? "home" : "partner"));
-  const nodes = await network(t, names, () => "speculative");
+  domains: readonly string[],
+  prefix: string,
+  sources: number,
+): Promise<{ readonly known: readonly Known[]; readonly nodes: readonly TestNode[]; readonly liar: Pretender }> {
+  const known = await foreknown(t, prefix, sources);
+  const nodes = await network(t, domains, () => "speculative");
   const [founder] = nodes;
   assert.ok(founder !== undefined);
   const liar = await pretender(t, founder, "evil", 77, sources);
@@ -145,6 +146,16 @@ export async function recalled(
       known.map(({ name }) => name),
     );
   await age();
+  return { known, nodes, liar };
+}
+
+/** Each machine believes one voice. The liar's domain and two others are too few for anybody to be convicted: it goes on and on. */
+export async function recalled(
+  t: Stage,
+  { nodes: count, sources, progress = () => undefined }: Telling & { readonly nodes: number; readonly sources: number },
+): Promise<Recall> {
+  const names = Array.from({ length: count }, (_, at) => (at % 2 === 0 ? "home" : "partner"));
+  const { known, nodes, liar } = await believers(t, names, "recall", sources);
   progress(`${count} machines, and a liar`);
   const goneMs: number[] = [];
   const everywhereMs: number[] = [];
@@ -192,18 +203,8 @@ export async function convicted(
   t: Stage,
   { nodes: count, sources, progress = () => undefined }: Telling & { readonly nodes: number; readonly sources: number },
 ): Promise<Convicted> {
-  const known = await foreknown(t, "convict", sources);
   const names = Array.from({ length: count }, (_, at) => `d${at % CONVICTING_DOMAINS}`);
-  const nodes = await network(t, names, () => "speculative");
-  const [founder] = nodes;
-  assert.ok(founder !== undefined);
-  const liar = await pretender(t, founder, "evil", 77, sources);
-  for (const node of nodes)
-    write(
-      workOf(node),
-      known.map(({ name }) => name),
-    );
-  await age();
+  const { known, nodes, liar } = await believers(t, names, "convict", sources);
   say(liar, known);
   for (const node of nodes) await untilOffered(t, node, "evil", sources);
   progress(`${count} machines, and a liar that says what it likes of ${sources} sources`);
