@@ -2,11 +2,14 @@
  * Copies of what a machine has built lie on others, and outlive it: real daemons on loopback, killed.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { age, type TestNode, writeFiles } from "./harness.ts";
-import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
+import { digestOf } from "../../src/base/index.ts";
+import { rendezvousOrder } from "../../src/net/index.ts";
+import { age, run, type TestNode, writeFiles } from "./harness.ts";
+import { keyOf } from "./lab-machines.ts";
+import { ask, connected, invitation, machine, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, UNITS } from "./sharing-world.ts";
 
 const FILES = 20;
@@ -20,6 +23,7 @@ async function network(t: TestContext, env: Record<string, string> = {}): Promis
   assert.ok(first !== undefined);
   await ask(first[1], "init", "--machine", first[0]);
   for (const [name, node] of others) await ask(node, "join", await invitation(first[1]), "--machine", name);
+  if (env.CAIRN_NETWORK_LINKS !== undefined) return nodes;
   for (const [name, node] of nodes) await untilConnected(t, node, ...NAMES.filter((other) => other !== name));
   return nodes;
 }
@@ -82,6 +86,29 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
   const target = join(dirname(at(builder).home), "got");
   await ask(at(builder), "get", cid, target);
   assert.deepEqual([readFileSync(join(target, "a.txt"), "utf8"), readdirSync(join(target, "many")).length], ["one", FILES]);
+});
+
+test("copies are where they belong among all machines, with whomever their maker is linked", { timeout: 600_000 }, async (t) => {
+  const nodes = await network(t, { CAIRN_NETWORK_LINKS: "3", CAIRN_SHARING_DIRECTORY: "rendezvous" });
+  const keys = new Map<string, string>();
+  for (const [name, node] of nodes) keys.set(await keyOf(node), name);
+  const maker = nodes.get("laptop");
+  assert.ok(maker !== undefined);
+  const work = checkoutOf(maker, "work");
+  await age();
+  await build(maker, work);
+  for (const unit of UNITS) {
+    const { record } = (await ask(maker, "explain", join(work, `src/${unit}.c`))) as { record: { manifest: string } };
+    const candidates = [...keys.keys()].map((key) => ({ key, domain: "home" }));
+    const nearest = rendezvousOrder(record.manifest, candidates).slice(0, 3);
+    const belongs = nearest.map(({ key }) => keys.get(key) ?? "");
+    t.diagnostic(`${unit} belongs to ${belongs.join(", ")}; laptop is linked with ${(await connected(maker)).join(", ")}`);
+    const alone = join(work, `${unit}.o`);
+    await run("gcc", ["-O1", "-Wall", "-Iinclude", "-c", `src/${unit}.c`, "-o", alone], { cwd: work });
+    const blob = digestOf(readFileSync(alone));
+    const has = (name: string): boolean => existsSync(join(nodes.get(name)?.home ?? "", "cache/cas", blob.slice(0, 2), blob.slice(2)));
+    await until(t, () => Promise.resolve(belongs.every(has)));
+  }
 });
 
 /** A directory that one machine has pinned. @returns its CID */
