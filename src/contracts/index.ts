@@ -52,7 +52,7 @@ export type {
   Tokens,
 } from "./results.ts";
 export type { Commitment, Opening, RoundDecline, RoundFrame, RoundQuestion } from "./rounds.ts";
-export type { Exchange, Execution, Given, Offer, SharedResult, Sharing, Shelf, Wish, WordOf } from "./sharing.ts";
+export type { Exchange, Execution, ExpectedResult, Given, Offer, SharedResult, Sharing, Shelf, Wish, WordOf } from "./sharing.ts";
 export type { BlobRead, LocalStore, PlainBlob, Store } from "./store.ts";
 export type { CommandMarks, TaskCodec, TaskLeft, TaskOutcome, TaskProgram, TaskPrograms, TaskSystem } from "./tasks.ts";
 export type {

@@ -38,6 +38,9 @@ export interface Offer {
   readonly isToVerify: boolean;
 }
 
+/** A request that a build is expected to make, and the result of it that a member has given: nobody has judged it. */
+export type ExpectedResult = Pick<SharedResult, "manifest" | "entry" | "result">;
+
 /** See {@link Sharing.wordOf}. */
 export type WordOf = Pick<Offer, "tier" | "isToVerify">;
 
@@ -52,6 +55,12 @@ export interface Sharing {
    * @param project what the project demands for which it is asked
    */
   find(manifest: Digest, project: SharingPolicy | undefined, signal: AbortSignal): Promise<readonly Offer[]>;
+  /** What was fetched because a build is expected to ask for it next, with all its blobs, in that order. */
+  expected(): readonly ExpectedResult[];
+  /** Calls `listener` when there is more of that. */
+  onExpected(listener: () => void): void;
+  /** The same as {@link find} for a request that is expected, of what is here: nobody is asked. It is not expected any more. */
+  findExpected(manifest: Digest, project: SharingPolicy | undefined): readonly Offer[];
   /**
    * Whether what is kept here of a request is good enough for a project that demands this: own work is, and what others vouch for well enough.
    * What machine and network demand has been seen to already.

@@ -32,6 +32,7 @@ function world(): {
       return given(manifest);
     },
     isHere: (manifest) => here.has(manifest),
+    came: () => undefined,
     log: { event: (_level, _name, facts = {}) => void events.push({ ...facts }) },
     now: () => 0,
   });

@@ -11,6 +11,8 @@ export interface AheadParts {
   readonly ask: (from: Key, manifest: Digest, signal: AbortSignal) => Promise<Given>;
   /** Whether this node has results of a request itself. */
   readonly isHere: (manifest: Digest) => boolean;
+  /** More has come of what is expected. */
+  readonly came: () => void;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
@@ -24,6 +26,8 @@ export interface Foreseen {
 
 interface Fetched extends Foreseen {
   readonly askedAt: number;
+  /** Unset until it has come. */
+  arrived?: Given;
 }
 
 export class Ahead implements Disposable {
@@ -41,6 +45,19 @@ export class Ahead implements Disposable {
 
   constructor(parts: AheadParts) {
     this.#parts = parts;
+  }
+
+  /** What has come, in the order in which it is expected to be asked for. */
+  *arrived(): Generator<{ readonly manifest: Digest; readonly given: Given }> {
+    for (const [manifest, { arrived: given }] of this.#fetched) if (given !== undefined) yield { manifest, given };
+  }
+
+  /** Takes what has come of a request before the build asks for it. */
+  takeArrived(manifest: Digest): { readonly from: Key; readonly given: Given } | undefined {
+    const found = this.#fetched.get(manifest);
+    if (found?.arrived === undefined) return undefined;
+    this.take(manifest);
+    return { from: found.from, given: found.arrived };
   }
 
   /** The build asks for it: was it foreseen? */
@@ -89,7 +106,12 @@ export class Ahead implements Disposable {
     const fetched: Fetched = { from, given: ask(from, manifest, signal), askedAt: now() };
     this.#fetched.set(manifest, fetched);
     this.#counts.fetched++;
-    void fetched.given.then(({ following }) => signal.aborted || this.follow(from, following));
+    void fetched.given.then((given) => {
+      if (signal.aborted) return;
+      fetched.arrived = given;
+      this.follow(from, given.following);
+      this.#parts.came();
+    });
   }
 
   #expire(): void {

@@ -107,13 +107,14 @@ export class Housekeeper implements AsyncDisposable {
         statistics.count({ [`pass:${hit.passed}`]: 1 }, session);
         continue;
       }
-      const sum = bySession.get(session) ?? { count: 0, savedMs: 0, tookUs: 0 };
-      bySession.set(session, { count: sum.count + 1, savedMs: sum.savedMs + hit.compileMs, tookUs: sum.tookUs + hit.tookUs });
+      const at = Number(hit.atNs / 1_000_000n);
+      if (!this.#parts.ahead.served(hit.key, at, session)) {
+        const sum = bySession.get(session) ?? { count: 0, savedMs: 0, tookUs: 0 };
+        bySession.set(session, { count: sum.count + 1, savedMs: sum.savedMs + hit.compileMs, tookUs: sum.tookUs + hit.tookUs });
+      }
       this.#toNote.add(hit.key);
       this.#lastHits.delete(hit.key);
-      const at = Number(hit.atNs / 1_000_000n);
       this.#lastHits.set(hit.key, at);
-      this.#parts.ahead.served(hit.key, at);
       if (at > (this.#latestHit?.at ?? 0)) this.#latestHit = { request: hit.key, at };
     }
     for (const [session, { count, savedMs, tookUs }] of bySession)

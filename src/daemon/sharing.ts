@@ -9,6 +9,7 @@ import type {
   Directory,
   Exchange,
   Execution,
+  ExpectedResult,
   Given,
   LocalStore,
   ManifestEntry,
@@ -149,6 +150,7 @@ export class SharingService implements Sharing, AsyncDisposable {
   /** Requests whose results have been brought and are yet to be kept. */
   readonly #toKeep = new Set<Digest>();
   #signing: Promise<void> | undefined;
+  #tellOfMore: () => void = () => undefined;
 
   constructor(parts: SharingParts) {
     this.#parts = parts;
@@ -163,6 +165,7 @@ export class SharingService implements Sharing, AsyncDisposable {
         );
       },
       isHere: (manifest) => this.#toKeep.has(manifest) || parts.index.entries(manifest).length > 0,
+      came: () => this.#tellOfMore(),
       log: parts.log,
       now: () => performance.now(),
     });
@@ -222,7 +225,7 @@ export class SharingService implements Sharing, AsyncDisposable {
       if (offers.length > 0) return offers;
     }
     const holders = network.askFirst((await network.directory.find(manifest, signal)).filter((key) => !this.#isSlow(key)));
-    const wish = { alongBytes: ALONG_BYTES, have: this.#outputsOf(manifest), following: limits.aheadFirst };
+    const wish = { alongBytes: ALONG_BYTES, have: this.#outputsOf(manifest), following: limits.aheadMost };
     for (const holder of holders.slice(0, ASKED_MOST)) {
       const given = await this.#patiently(holder, ANSWER_MS, signal, (either) => network.exchange.results(holder, manifest, wish, either));
       const offers = believed(given, holder, holders);
@@ -235,6 +238,26 @@ export class SharingService implements Sharing, AsyncDisposable {
       return offers;
     }
     return [];
+  }
+
+  expected(): ExpectedResult[] {
+    const network = this.#parts.network();
+    // What one member alone vouches for is not used without a look at who asks.
+    if (network === undefined || network.policy === "self" || network.policy === "speculative") return [];
+    return [...this.#ahead.arrived()].flatMap(({ manifest, given: { shared: all, blobs } }) =>
+      all.filter((shared) => shared.manifest === manifest && shared.result.outputs.every(({ digest }) => blobs.has(digest))).slice(0, 1),
+    );
+  }
+
+  onExpected(listener: () => void): void {
+    this.#tellOfMore = listener;
+  }
+
+  findExpected(manifest: Digest, project: SharingPolicy | undefined): Offer[] {
+    const network = this.#parts.network();
+    if (network === undefined || network.policy === "self" || project === "self") return [];
+    const foreseen = this.#ahead.takeArrived(manifest);
+    return foreseen === undefined ? [] : this.#offers(network, { manifest, project }, foreseen.given, foreseen.from, []);
   }
 
   /** Outputs of what is here for a request: mostly, other inputs still lead to some of them. */

@@ -58,6 +58,9 @@ function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
     elsewhere: (unit: Unit) => checkouts.elsewhere(unit),
     foreseer: () => foresee,
     rememberUsed: (row: HistoryRow) => void used.push(row),
+    onExpected: () => undefined,
+    preparer: () => () => Promise.resolve({ kind: "none" as const }),
+    usedPrepared: () => false,
   };
   const records = { has: (key: string) => left.includes(key), leave: (key: string) => void left.push(key) };
   const ahead = new RecordsAhead({ flow, records, log: silentLog, now: () => clock.ms });
@@ -113,9 +116,9 @@ test("once a record does not hold, less is laid out", async () => {
 test("who uses a record is remembered with its own paths", async () => {
   const { ahead, follow, used } = world();
   await follow(0);
-  ahead.served(key(7), 1_000);
-  ahead.served(key(7), 2_000);
-  ahead.served(key(UNITS - 1), 2_000);
+  ahead.served(key(7), 1_000, "");
+  ahead.served(key(7), 2_000, "");
+  ahead.served(key(UNITS - 1), 2_000, "");
   assert.deepEqual(
     used.map(({ source, request, at, outcome }) => [source, request, at, outcome]),
     [["/two/src/7.c", key(7), 1_000, "hit_ahead"]],

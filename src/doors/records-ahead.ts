@@ -9,6 +9,7 @@ import type { CompileFlow, Foresee, Unit } from "../flows/index.ts";
 import { requestKey } from "../wire/index.ts";
 import type { HotRecords } from "./hot-records.ts";
 import { Laying } from "./laying.ts";
+import { MembersAhead } from "./members-ahead.ts";
 
 /** What is seen of files is seen anew so often: who uses a record looks himself. */
 const SEEN_MS = 100;
@@ -22,7 +23,7 @@ const PAUSE_MS = 60_000;
 const LOOKED_MS = 1_000;
 
 export interface RecordsAheadParts {
-  readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "recalls" | "rememberUsed">;
+  readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "onExpected" | "preparer" | "recalls" | "rememberUsed" | "usedPrepared">;
   readonly records: Pick<HotRecords, "has" | "leave">;
   readonly log: Log;
   /** ms, monotonic */
@@ -49,9 +50,11 @@ export class RecordsAhead implements Disposable {
   #open = 0;
   #quiet = Promise.withResolvers<void>();
   #lookedAt: number | undefined;
+  readonly #ofMembers: MembersAhead;
 
   constructor(parts: RecordsAheadParts) {
     this.#parts = parts;
+    this.#ofMembers = new MembersAhead({ ...parts, letOthersGoFirst: () => this.#letOthersGoFirst() });
   }
 
   /** Somebody asks: until it is disposed of, whatever nobody has asked for waits. */
@@ -69,6 +72,10 @@ export class RecordsAhead implements Disposable {
 
   /** Somebody was answered who had no record. Never rejects. */
   async follow(unit: Unit, request: Digest): Promise<void> {
+    await Promise.all([this.#ofMembers.follow(unit, request), this.#followHere(unit, request)]);
+  }
+
+  async #followHere(unit: Unit, request: Digest): Promise<void> {
     const laying = this.#safely(() => this.#layingFor(unit));
     const at = laying?.elsewhere.find(unit);
     if (laying === undefined || at === undefined) return;
@@ -79,16 +86,23 @@ export class RecordsAhead implements Disposable {
 
   /** A record was asked about that was laid out: it does not hold. */
   failed(request: Digest): void {
+    this.#ofMembers.failed(request);
     const laid = this.#laid.get(request);
     if (laid === undefined) return;
     this.#laid.delete(request);
     laid.laying.failed(laid.at);
   }
 
-  /** A wrapper has used a record. @param atMs since the epoch */
-  served(request: Digest, atMs: number): void {
+  /**
+   * A wrapper has used a record.
+   *
+   * @param atMs since the epoch
+   * @param session hex, "" for none
+   * @returns whether that was counted as the work of a member
+   */
+  served(request: Digest, atMs: number, session: string): boolean {
     const laid = this.#laid.get(request);
-    if (laid === undefined) return;
+    if (laid === undefined) return this.#safely(() => this.#ofMembers.served(request, atMs, session)) === true;
     this.#laid.delete(request);
     const { laying, at, action } = laid;
     laying.used(at);
@@ -97,10 +111,12 @@ export class RecordsAhead implements Disposable {
       if (row !== undefined) this.#parts.flow.rememberUsed(row);
     });
     void this.#run(laying);
+    return false;
   }
 
   [Symbol.dispose](): void {
     this.#stop.abort();
+    this.#ofMembers[Symbol.dispose]();
     for (const [laying, timer] of this.#telling) {
       clearTimeout(timer);
       this.#tell(laying);

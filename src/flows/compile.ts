@@ -25,9 +25,10 @@ import type {
   WordOf,
   Workers,
 } from "../contracts/index.ts";
-import { Checkouts, type Elsewhere, type Unit } from "./checkouts.ts";
+import { Checkouts, type Elsewhere, type KeyOf, type Unit } from "./checkouts.ts";
 import type { Difference } from "./differences.ts";
 import { compare, type Found, find } from "./find.ts";
+import { ExpectedUnits, type Next, type Prepared } from "./expected-units.ts";
 import { entryWeight } from "./finished.ts";
 import { countsOf, countsOfWork } from "./givers.ts";
 import { Glances } from "./glances.ts";
@@ -138,6 +139,7 @@ export class CompileFlow implements AsyncDisposable {
   /** Compiles that have ended and are to be digested, and others' results that are to be kept. */
   readonly #later: Later = new Later({ isBusy: () => this.#own.running >= CORES_FOR_BUILDS || this.#others.isAsked });
   readonly #others: Others;
+  readonly #expected: ExpectedUnits;
   readonly #remote: Remote;
   readonly #own: OwnCompiles;
   readonly #settling: Settling;
@@ -172,6 +174,15 @@ export class CompileFlow implements AsyncDisposable {
       },
     });
     this.#others = new Others({ ...parts, later: this.#later, verifying: this.#verifying });
+    this.#expected = new ExpectedUnits({
+      ...parts,
+      others: this.#others,
+      understand: async (question, look, signal) => {
+        const understanding = await this.#understand(question, look, signal);
+        return understanding.kind === "understood" ? understanding.understood : undefined;
+      },
+      isUnverified: (action) => this.#verifying.isUnverified(action),
+    });
     this.#remote = new Remote({
       ...parts,
       facts: this.#facts,
@@ -262,7 +273,7 @@ export class CompileFlow implements AsyncDisposable {
     const understanding = await this.#understand(question, look, signal, memory?.understood);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
-    await this.#later.demand(understood.manifest);
+    await this.#othersAreKept(understood);
     const recalls = this.#recalls;
     let found = this.#find(understood, look);
     if (found.kind === "presumed") {
@@ -287,6 +298,12 @@ export class CompileFlow implements AsyncDisposable {
       return healed ?? this.#make(understood, look, [{ kind: "blob", name: "an output is no longer in the store" }], gone, signal);
     }
     return this.#make(understood, look, found.kind === "miss" ? found.nearest : ELSEWHERE, gone, signal);
+  }
+
+  /** Nothing of a request is under way any more that would be found in the index. */
+  async #othersAreKept({ manifest }: Understood): Promise<void> {
+    await this.#others.settled(manifest);
+    await this.#later.demand(manifest);
   }
 
   /** A result whose messages name the place in which it was made, made one of this place. */
@@ -423,7 +440,7 @@ export class CompileFlow implements AsyncDisposable {
     const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return {};
     const { understood } = understanding;
-    await this.#later.demand(understood.manifest);
+    await this.#othersAreKept(understood);
     const recalls = this.#recalls;
     const found = this.#find(understood, look);
     if (found.kind !== "hit" || found.how !== "direct" || this.#verifying.isUnverified(found.entry.action)) return { understood };
@@ -533,6 +550,32 @@ export class CompileFlow implements AsyncDisposable {
     this.#parts.index.remember(row);
   }
 
+  /** Calls `listener` when {@link CompileFlow.prepare} may have something to do. */
+  onExpected(listener: () => void): void {
+    this.#parts.sharing.onExpected(listener);
+  }
+
+  /** Prepares answers to what is expected to be asked, one at a time: what is seen of files on behalf of one holds for the next. */
+  preparer(keyOf: KeyOf): (signal: AbortSignal) => Promise<Next> {
+    const glance = this.#glances.now();
+    return (signal) => this.#expected.next(({ cwd }) => new Look(glance, cwd), keyOf, signal);
+  }
+
+  /**
+   * Somebody has used what was prepared.
+   *
+   * @param at ms since the epoch
+   * @param session hex, "" for none
+   * @returns whether it was counted as the work of a member: the first time
+   */
+  usedPrepared({ action, placement, row }: Prepared, at: number, session: string): boolean {
+    const from = this.#others.takeUnused(action);
+    if (from === undefined) return false;
+    this.#told.count({ hit_peer: 1, saved_ms: placement.compileMs, ...countsOf(from) }, session);
+    this.#parts.index.remember({ ...row, at });
+    return true;
+  }
+
   async #lasting(look: Look, question: CompileQuestion, signal: AbortSignal): Promise<Lasting | undefined> {
     const { recalls } = this;
     const found = await this.#directHit(question, signal, look);
@@ -596,7 +639,8 @@ export class CompileFlow implements AsyncDisposable {
 
   #hit(understood: Understood, look: Look, { how, entry, result }: Hit, { placement, brought, recalls, fromMemory }: Material): Answer {
     const { index, log } = this.#parts;
-    const from = brought?.from;
+    const from = brought?.from ?? this.#others.takeUnused(entry.action);
+    if (from !== undefined) this.#expected.saw(understood);
     if (how === "direct") index.touch(understood.manifest, entry.action);
     // The changed inputs lead to the same result from now on, as an action of their own: what was signed stays as it was signed.
     else if (!this.#parts.sharing.isOthers(entry.action))

@@ -4,7 +4,7 @@
  *
  * Knows: what must fit before anything of it is fetched. Does not know: who is believed; what is offered has been judged.
  */
-import { type Log, limits } from "../base/index.ts";
+import { type Digest, Generations, type Log, limits } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
 import type { ManifestEntry, Offer, SharedResult, Sharing, StoredResult } from "../contracts/index.ts";
 import { belongs, compare } from "./find.ts";
@@ -26,7 +26,7 @@ export interface Brought {
 
 export interface OthersParts {
   readonly sharing: Sharing;
-  readonly later: Pick<Later, "add">;
+  readonly later: Pick<Later, "add" | "demand">;
   readonly verifying: Pick<Verifying, "expect" | "took" | "giveUp">;
   readonly log: Log;
 }
@@ -35,6 +35,10 @@ export class Others {
   readonly #parts: OthersParts;
   /** ms, monotonic: clocks are set. */
   #broughtAt = Number.NEGATIVE_INFINITY;
+  /** Whose results were brought before anybody asked, by action, until somebody has used them. */
+  readonly #unused = new Generations<Digest, From>(limits.laidOutUnused);
+  /** By request, what is being brought before anybody has asked. */
+  readonly #expected = new Map<Digest, Promise<unknown>>();
 
   constructor(parts: OthersParts) {
     this.#parts = parts;
@@ -45,6 +49,45 @@ export class Others {
     return performance.now() - this.#broughtAt < limits.bringingMs;
   }
 
+  /** Resolves when nothing of a request is being brought that nobody had asked for. */
+  async settled(manifest: Digest): Promise<void> {
+    await this.#expected.get(manifest);
+  }
+
+  /** From whom a result is that was brought before anybody asked, the first time that it is used. */
+  takeUnused(action: Digest): From | undefined {
+    const from = this.#unused.get(action);
+    this.#unused.delete(action);
+    return from;
+  }
+
+  /**
+   * The same as {@link bring} for a request that is expected: nobody is asked, nothing is fetched, and it is kept at once, so that what takes
+   * results back finds it.
+   */
+  async bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
+    const { manifest } = understood;
+    const bringing = this.#bringExpected(look, understood, signal);
+    const settled = bringing.catch(() => undefined);
+    this.#expected.set(manifest, settled);
+    try {
+      return await bringing;
+    } finally {
+      if (this.#expected.get(manifest) === settled) this.#expected.delete(manifest);
+    }
+  }
+
+  async #bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
+    const { sharing, later } = this.#parts;
+    const offers = sharing.findExpected(understood.manifest, understood.project.sharing).filter(({ tier }) => tier !== "speculative");
+    const brought = await this.#take(offers, look, understood, signal);
+    if (brought === undefined) return undefined;
+    await later.demand(understood.manifest);
+    if (!(await brought.kept)) return undefined;
+    this.#unused.set(brought.entry.action, brought.from);
+    return brought;
+  }
+
   /**
    * Looks among the offers for one that is true of the files as they were seen, and brings it here. What they are by now does not matter: a
    * compiler would have read them when it was asked, too.
@@ -53,9 +96,20 @@ export class Others {
    * @param look begun after the question was asked
    */
   async bring(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
-    const { sharing, later } = this.#parts;
     const began = performance.now();
-    for (const offer of await sharing.find(understood.manifest, understood.project.sharing, signal)) {
+    const offers = await this.#parts.sharing.find(understood.manifest, understood.project.sharing, signal);
+    return this.#take(offers, look, understood, signal, began);
+  }
+
+  async #take(
+    offers: readonly Offer[],
+    look: Look,
+    understood: Understood,
+    signal: AbortSignal,
+    began: number = performance.now(),
+  ): Promise<Brought | undefined> {
+    const { sharing, later } = this.#parts;
+    for (const offer of offers) {
       const { entry, result, execution } = offer.shared;
       const { tier, domains } = offer;
       if (!isOfItsAction(offer.shared)) {

@@ -54,6 +54,9 @@ function world() {
   const sharing = {
     executed: (_: Digest, __: ManifestEntry, result: StoredResult) => void executed.push(result),
     find: () => Promise.resolve(offers),
+    expected: () => [],
+    onExpected: () => undefined,
+    findExpected: () => [],
     bring: () => Promise.resolve({ complete: true, bytes: 1 }),
     keep: () => true,
     useless: () => undefined,

@@ -1,0 +1,161 @@
+/**
+ * Hot records of what members have built, laid out before anybody asks: a build uses a member's results, and what the member made after them has
+ * been fetched.
+ *
+ * Knows: how many may lie there that nobody has used. Does not know: when an answer is right, or from whom.
+ */
+import { type Digest, type Log, limits, reasonOf } from "../base/index.ts";
+import type { CompileFlow, Prepared, Unit } from "../flows/index.ts";
+import { requestKey } from "../wire/index.ts";
+import type { HotRecords } from "./hot-records.ts";
+
+/** What is seen of files is seen anew so often: who uses a record looks himself. */
+const SEEN_MS = 100;
+/** After so long without a question the next one begins another build. */
+const PAUSE_MS = 60_000;
+/** Of what comes next, so many are asked for already: builds compile some at a time. */
+const UNDER_WAY = 2;
+/** Units that may be foreseen wrongly, more than are used: then nothing more is laid out in this build. */
+const WRONG_MOST = 4;
+/** How long after the last hit it is told what came of it. */
+const TOLD_AFTER_MS = 10_000;
+
+export interface MembersAheadParts {
+  readonly flow: Pick<CompileFlow, "onExpected" | "preparer" | "recalls" | "usedPrepared">;
+  readonly records: Pick<HotRecords, "has" | "leave">;
+  /** Resolves when nobody waits for an answer, or has waited for long. */
+  readonly letOthersGoFirst: () => Promise<void>;
+  readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
+}
+
+export class MembersAhead implements Disposable {
+  readonly #parts: MembersAheadParts;
+  readonly #stop = new AbortController();
+  /** By request: what nobody has used yet. */
+  readonly #laid = new Map<Digest, Prepared>();
+  /** Of each manifest that was laid out, the request. */
+  readonly #requests = new Map<Digest, Digest>();
+  #counts = { laid: 0, used: 0, wrong: 0 };
+  /** So many may be laid out in this build, and how many more each time that it has come so far. */
+  #until = 0;
+  #depth: number = limits.laidOutFirst;
+  #askedAt: number | undefined;
+  #running = false;
+  #telling: NodeJS.Timeout | undefined;
+
+  constructor(parts: MembersAheadParts) {
+    this.#parts = parts;
+    parts.flow.onExpected(() => void this.#run());
+  }
+
+  /** Somebody was answered who had no record. Never rejects. */
+  async follow({ manifest }: Unit, request: Digest): Promise<void> {
+    const now = this.#parts.now();
+    if (this.#askedAt === undefined || now - this.#askedAt > PAUSE_MS) this.#begin();
+    this.#askedAt = now;
+    const foreseen = this.#requests.get(manifest);
+    if (foreseen !== undefined && foreseen !== request && this.#drop(foreseen)) this.#counts.wrong += 1;
+    if (this.#counts.laid >= this.#until - UNDER_WAY) {
+      if (this.#until > 0) this.#depth = Math.min(2 * this.#depth, limits.laidOutUnused);
+      this.#until = this.#counts.laid + this.#depth;
+    }
+    await this.#run();
+  }
+
+  /** A record was asked about that was laid out: it does not hold. */
+  failed(request: Digest): void {
+    if (!this.#drop(request)) return;
+    this.#counts.wrong += 1;
+    this.#depth = limits.laidOutFirst;
+  }
+
+  /**
+   * A wrapper has used a record.
+   *
+   * @param atMs since the epoch
+   * @param session hex, "" for none
+   * @returns whether that was counted as the work of a member
+   */
+  served(request: Digest, atMs: number, session: string): boolean {
+    const prepared = this.#laid.get(request);
+    if (prepared === undefined) return false;
+    this.#drop(request);
+    this.#counts.used += 1;
+    this.#tellLater();
+    try {
+      return this.#parts.flow.usedPrepared(prepared, atMs, session);
+    } finally {
+      void this.#run();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+    if (this.#telling !== undefined) this.#tell();
+  }
+
+  #begin(): void {
+    this.#laid.clear();
+    this.#requests.clear();
+    this.#counts = { laid: 0, used: 0, wrong: 0 };
+    this.#until = 0;
+    this.#depth = limits.laidOutFirst;
+  }
+
+  #drop(request: Digest): boolean {
+    const prepared = this.#laid.get(request);
+    if (prepared !== undefined) this.#requests.delete(prepared.manifest);
+    return this.#laid.delete(request);
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.#mayGoOn()) {
+        const prepare = this.#parts.flow.preparer(requestKey);
+        const ends = this.#parts.now() + SEEN_MS;
+        while (this.#mayGoOn() && this.#parts.now() < ends) {
+          await this.#parts.letOthersGoFirst();
+          const { recalls } = this.#parts.flow;
+          const next = await prepare(this.#stop.signal);
+          if (next.kind === "none") return;
+          if (next.kind === "prepared" && recalls === this.#parts.flow.recalls) this.#lay(next.prepared);
+        }
+      }
+    } catch (error) {
+      this.#until = 0;
+      if (!this.#stop.signal.aborted) this.#parts.log.event("warn", "members-ahead.failed", { error: reasonOf(error) });
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #mayGoOn(): boolean {
+    const { laid, used, wrong } = this.#counts;
+    return laid < this.#until && wrong <= WRONG_MOST + used && this.#laid.size < limits.laidOutUnused && !this.#stop.signal.aborted;
+  }
+
+  #lay(prepared: Prepared): void {
+    const { key } = prepared.question;
+    if (this.#parts.records.has(key)) return;
+    this.#parts.records.leave(key, prepared.placement, prepared.validity);
+    this.#laid.set(key, prepared);
+    this.#requests.set(prepared.manifest, key);
+    this.#counts.laid += 1;
+    this.#tellLater();
+  }
+
+  #tellLater(): void {
+    this.#telling ??= setTimeout(() => this.#tell(), TOLD_AFTER_MS).unref();
+    this.#telling.refresh();
+  }
+
+  #tell(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    this.#parts.log.event("info", "members-ahead.laid-out", this.#counts);
+  }
+}
