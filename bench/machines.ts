@@ -2,6 +2,7 @@
  * Machines of a network for benchmarks: homes on this one, with real daemons that talk over loopback.
  */
 import { execFileSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CairnNode } from "./cairn-node.ts";
@@ -77,7 +78,7 @@ export class Newcomer extends Member {
   readonly #practice: Practice | undefined;
 
   constructor(workshop: Workshop, host: Member, practice?: Practice, place: Place = HERE) {
-    super(workshop.native, workshop.path("second"), place);
+    super(workshop.native, mkdtempSync(workshop.path("second-")), place); // A benchmark may have one for each project.
     this.#host = host;
     this.#practice = practice;
   }

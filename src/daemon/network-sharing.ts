@@ -182,7 +182,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
     parts.members.onChange(() => sharing.#recallSoon());
     sharing.#replicator.begin();
-    sharing.#recallSoon(); // What a crash had left.
+    sharing.#recallSoon(true); // What a crash had left.
     sharing.#watch.look();
     return sharing;
   }
@@ -610,7 +610,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   /** What members signed who were revoked, or whose word does not count, is not used any more. */
-  #recallSoon(): void {
+  #recallSoon(isStart = false): void {
     this.#parts.wordsChanged();
     this.#recalling = this.#recalling.then(() => this.#words.recall(this.#stop.signal)).catch(() => undefined); // This node stops.
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
@@ -618,13 +618,14 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     const gone = new Set([...revoked, ...this.convictions.discredited]);
     if ([...gone].every((signer) => this.#recalled.has(signer))) return;
     this.#recalled = gone;
-    this.#recalling = this.#recalling.then(() => this.#recall(gone)).catch(() => undefined); // This node stops.
+    this.#recalling = this.#recalling.then(() => this.#recall(gone, isStart)).catch(() => undefined); // This node stops.
   }
 
-  async #recall(signers: ReadonlySet<Key>): Promise<void> {
+  async #recall(signers: ReadonlySet<Key>, isStart: boolean): Promise<void> {
     const forgotten = await this.shelf.recall(signers, this.#stop.signal);
     this.#parts.log.event("info", "sharing.recalled", { signers: signers.size, forgotten });
-    if (forgotten > 0) this.#parts.recalled();
+    // What was laid out may not be kept yet: then it is not among those.
+    if (forgotten > 0 || !isStart) this.#parts.recalled();
   }
 }
 

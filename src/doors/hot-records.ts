@@ -26,12 +26,16 @@ const UNFINISHED = ".new";
 const WRITER_BYTES = 65_536;
 /** Changes when records have to look out for more than those that lie there. 2: for the file in which a project says whom it believes. */
 const KIND = "2";
+/** Instead of it, while there are records of what is not kept yet: nothing that takes results back finds those after a crash. */
+const WITH_UNKEPT = `${KIND} unkept`;
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {
   readonly directory: string;
   readonly storeDirectory: string;
   readonly capacityBytes: number;
+  /** Says what records have to look out for. */
+  readonly kindFile: string;
 }
 
 export class HotRecords {
@@ -46,13 +50,15 @@ export class HotRecords {
   #bytes = 0;
   #records = 0;
   #writing = true;
+  readonly #kindFile: string;
+  #unkept = 0;
 
   /** What a daemon has left that did not know what to look out for goes at once. */
-  static open(parts: { log: Log }, options: HotRecordsOptions & { readonly kindFile: string }): HotRecords {
+  static open(parts: { log: Log }, options: HotRecordsOptions): HotRecords {
     const records = new HotRecords(parts, options);
     if (!existsSync(options.kindFile) || readFileSync(options.kindFile, "utf8") !== KIND) {
       records.clear();
-      writeFileSync(options.kindFile, KIND, { mode: 0o600 });
+      records.#mark(KIND);
     }
     return records;
   }
@@ -62,6 +68,7 @@ export class HotRecords {
     this.#directory = options.directory;
     this.#storeDirectory = options.storeDirectory;
     this.#capacityBytes = options.capacityBytes;
+    this.#kindFile = options.kindFile;
   }
 
   /** Takes in what an earlier daemon left. Takes a while, so it is not part of a start. */
@@ -100,6 +107,17 @@ export class HotRecords {
   leave(key: string, placement: Placement, validity: Validity): void {
     const bytes = writeHotRecord(this.#record(key, placement, validity, false), this.#writer);
     if (bytes !== undefined) this.leaveBytes(key, bytes);
+  }
+
+  /** The same of a result that is kept later, or not after all: then the answer is taken away. */
+  leaveUnkept(key: string, placement: Placement, validity: Validity, kept: Promise<boolean>): void {
+    if (this.#unkept === 0) this.#mark(WITH_UNKEPT);
+    this.#unkept += 1;
+    this.leave(key, placement, validity);
+    void kept.then((isKept) => {
+      if (!isKept) removeIfThere(this.#path(key));
+      if (--this.#unkept === 0) this.#mark(KIND);
+    });
   }
 
   leaveBytes(key: string, bytes: Buffer): void {
@@ -158,6 +176,10 @@ export class HotRecords {
 
   #record(key: string, placement: Placement, validity: Validity, validated: boolean): HotRecord {
     return { key, validated, storeDirectory: this.#storeDirectory, ...placement, ...validity };
+  }
+
+  #mark(kind: string): void {
+    writeFileSync(this.#kindFile, kind, { mode: 0o600 });
   }
 
   #path(key: string): string {

@@ -21,8 +21,8 @@ const WRONG_MOST = 4;
 const TOLD_AFTER_MS = 10_000;
 
 export interface MembersAheadParts {
-  readonly flow: Pick<CompileFlow, "onExpected" | "preparer" | "recalls" | "usedPrepared">;
-  readonly records: Pick<HotRecords, "has" | "leave">;
+  readonly flow: Pick<CompileFlow, "askedExpected" | "onExpected" | "preparer" | "recalls" | "usedPrepared">;
+  readonly records: Pick<HotRecords, "has" | "leaveUnkept">;
   /** Resolves when nobody waits for an answer, or has waited for long. */
   readonly letOthersGoFirst: () => Promise<void>;
   readonly log: Log;
@@ -55,10 +55,12 @@ export class MembersAhead implements Disposable {
     const now = this.#parts.now();
     if (this.#askedAt === undefined || now - this.#askedAt > PAUSE_MS) this.#begin();
     this.#askedAt = now;
+    const isSoFar = this.#parts.flow.askedExpected(manifest, UNDER_WAY);
     const foreseen = this.#requests.get(manifest);
     if (foreseen !== undefined && foreseen !== request && this.#drop(foreseen)) this.#counts.wrong += 1;
-    if (this.#counts.laid >= this.#until - UNDER_WAY) {
-      if (this.#until > 0) this.#depth = Math.min(2 * this.#depth, limits.laidOutUnused);
+    if (this.#until === 0) this.#until = this.#depth;
+    else if (isSoFar && this.#counts.laid >= this.#until) {
+      this.#depth = Math.min(2 * this.#depth, limits.laidOutUnused);
       this.#until = this.#counts.laid + this.#depth;
     }
     await this.#run();
@@ -68,7 +70,8 @@ export class MembersAhead implements Disposable {
   failed(request: Digest): void {
     if (!this.#drop(request)) return;
     this.#counts.wrong += 1;
-    this.#depth = limits.laidOutFirst;
+    this.#depth = limits.laidOutFirst / 2;
+    this.#until = this.#counts.laid; // Until the build has come further.
   }
 
   /**
@@ -141,7 +144,7 @@ export class MembersAhead implements Disposable {
   #lay(prepared: Prepared): void {
     const { key } = prepared.question;
     if (this.#parts.records.has(key)) return;
-    this.#parts.records.leave(key, prepared.placement, prepared.validity);
+    this.#parts.records.leaveUnkept(key, prepared.placement, prepared.validity, prepared.kept);
     this.#laid.set(key, prepared);
     this.#requests.set(prepared.manifest, key);
     this.#counts.laid += 1;

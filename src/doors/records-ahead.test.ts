@@ -58,11 +58,12 @@ function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
     elsewhere: (unit: Unit) => checkouts.elsewhere(unit),
     foreseer: () => foresee,
     rememberUsed: (row: HistoryRow) => void used.push(row),
+    askedExpected: () => false,
     onExpected: () => undefined,
     preparer: () => () => Promise.resolve({ kind: "none" as const }),
     usedPrepared: () => false,
   };
-  const records = { has: (key: string) => left.includes(key), leave: (key: string) => void left.push(key) };
+  const records = { has: (key: string) => left.includes(key), leave: (key: string) => void left.push(key), leaveUnkept: (key: string) => void left.push(key) };
   const ahead = new RecordsAhead({ flow, records, log: silentLog, now: () => clock.ms });
   const follow = (unit: number, root = "/two"): Promise<void> => ahead.follow(unitOf(root, unit), asked(root, unit).key);
   return { ahead, follow, clock, left, used };

@@ -9,7 +9,7 @@ import type { CompileFlow, Foresee, Unit } from "../flows/index.ts";
 import { requestKey } from "../wire/index.ts";
 import type { HotRecords } from "./hot-records.ts";
 import { Laying } from "./laying.ts";
-import { MembersAhead } from "./members-ahead.ts";
+import { MembersAhead, type MembersAheadParts } from "./members-ahead.ts";
 
 /** What is seen of files is seen anew so often: who uses a record looks himself. */
 const SEEN_MS = 100;
@@ -23,8 +23,8 @@ const PAUSE_MS = 60_000;
 const LOOKED_MS = 1_000;
 
 export interface RecordsAheadParts {
-  readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "onExpected" | "preparer" | "recalls" | "rememberUsed" | "usedPrepared">;
-  readonly records: Pick<HotRecords, "has" | "leave">;
+  readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "recalls" | "rememberUsed"> & MembersAheadParts["flow"];
+  readonly records: Pick<HotRecords, "has" | "leave" | "leaveUnkept">;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;

@@ -552,13 +552,21 @@ export class CompileFlow implements AsyncDisposable {
 
   /** Calls `listener` when {@link CompileFlow.prepare} may have something to do. */
   onExpected(listener: () => void): void {
-    this.#parts.sharing.onExpected(listener);
+    this.#parts.sharing.onExpected(() => {
+      this.#expected.came();
+      listener();
+    });
   }
 
   /** Prepares answers to what is expected to be asked, one at a time: what is seen of files on behalf of one holds for the next. */
   preparer(keyOf: KeyOf): (signal: AbortSignal) => Promise<Next> {
     const glance = this.#glances.now();
     return (signal) => this.#expected.next(({ cwd }) => new Look(glance, cwd), keyOf, signal);
+  }
+
+  /** See {@link ExpectedUnits.asked}. */
+  askedExpected(manifest: Digest, underWay: number): boolean {
+    return this.#expected.asked(manifest, underWay);
   }
 
   /**

@@ -3,7 +3,7 @@
  *
  * Knows: how a result leads to the request for it. Does not know: what is fetched, where answers lie.
  */
-import type { Digest } from "../base/index.ts";
+import { type Digest, Generations, limits } from "../base/index.ts";
 import type { HistoryRow, LocalStore, Sharing } from "../contracts/index.ts";
 import type { KeyOf } from "./checkouts.ts";
 import type { Look } from "./look.ts";
@@ -30,6 +30,8 @@ export interface Prepared {
   readonly action: Digest;
   readonly placement: Placement;
   readonly validity: Validity;
+  /** Whether it is kept, once that is known: until then nothing that takes results back finds it. */
+  readonly kept: Promise<boolean>;
   /** What is remembered of it once it is used. */
   readonly row: Omit<HistoryRow, "at">;
 }
@@ -42,6 +44,12 @@ export class ExpectedUnits {
   readonly #patterns = new Patterns();
   /** By request that is expected, the last pattern that was tried. */
   #tried = new Map<Digest, number>();
+  /** In which order requests were expected, and up to which of them they are left to who asks. */
+  readonly #places = new Generations<Digest, number>(limits.laidOutUnused);
+  #seen = 0;
+  #left = 0;
+  /** The last of them that was looked at. */
+  #reached = 0;
 
   constructor(parts: ExpectedUnitsParts) {
     this.#parts = parts;
@@ -52,13 +60,35 @@ export class ExpectedUnits {
     this.#patterns.saw(understood);
   }
 
+  /** More is expected. */
+  came(): void {
+    for (const { manifest } of this.#parts.sharing.expected()) if (!this.#places.has(manifest)) this.#places.set(manifest, ++this.#seen);
+  }
+
+  /**
+   * The build has come so far: what comes right behind is asked for already.
+   *
+   * @param underWay so many
+   * @returns whether that is as far as there are answers
+   */
+  asked(manifest: Digest, underWay: number): boolean {
+    const place = this.#places.get(manifest);
+    if (place === undefined) return false;
+    this.#left = Math.max(this.#left, place + underWay);
+    return this.#left >= this.#reached;
+  }
+
   /** Makes the next answer, if there is something to make one of. @param lookFor what is seen of files */
   async next(lookFor: (question: CompileQuestion) => Look, keyOf: KeyOf, signal: AbortSignal): Promise<Next> {
     const all = this.#parts.sharing.expected();
     this.#tried = new Map(all.map(({ manifest }) => [manifest, this.#tried.get(manifest) ?? 0]));
-    const expected = all.find(({ manifest }) => this.#patterns.hasSince(this.#tried.get(manifest) ?? 0));
+    const placeOf = (manifest: Digest): number => this.#places.get(manifest) ?? 0;
+    const expected = all.find(
+      ({ manifest }) => placeOf(manifest) > this.#left && this.#patterns.hasSince(this.#tried.get(manifest) ?? 0),
+    );
     if (expected === undefined) return { kind: "none" };
     const { manifest } = expected;
+    this.#reached = Math.max(this.#reached, placeOf(manifest));
     const tried = this.#tried.get(manifest) ?? 0;
     this.#tried.set(manifest, this.#patterns.latest);
     for (const guess of this.#patterns.guesses(expected, tried)) {
@@ -77,13 +107,13 @@ export class ExpectedUnits {
     const { question, manifest, sourcePath } = understood;
     const brought = await others.bringExpected(look, understood, signal);
     if (brought === undefined || isUnverified(brought.entry.action)) return undefined;
-    const { entry, result, from } = brought;
+    const { entry, result, from, kept } = brought;
     const placement = await placementOf(store, understood, result, signal);
     const validity = validityOf(look, understood, entry);
     if (placement === undefined || validity === undefined) return undefined;
     const { action, inputs } = entry;
     const body = bodyOf(understood, { action, compileMs: result.compileMs, inputs: inputs.length, from });
     const row = { source: sourcePath, request: question.key, outcome: "hit_peer", body };
-    return { question, manifest, action, placement, validity, row };
+    return { question, manifest, action, placement, validity, kept, row };
   }
 }

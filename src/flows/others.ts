@@ -26,7 +26,7 @@ export interface Brought {
 
 export interface OthersParts {
   readonly sharing: Sharing;
-  readonly later: Pick<Later, "add" | "demand">;
+  readonly later: Pick<Later, "add">;
   readonly verifying: Pick<Verifying, "expect" | "took" | "giveUp">;
   readonly log: Log;
 }
@@ -61,10 +61,7 @@ export class Others {
     return from;
   }
 
-  /**
-   * The same as {@link bring} for a request that is expected: nobody is asked, nothing is fetched, and it is kept at once, so that what takes
-   * results back finds it.
-   */
+  /** The same as {@link bring} for a request that is expected: nobody is asked, and nothing is fetched. */
   async bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
     const { manifest } = understood;
     const bringing = this.#bringExpected(look, understood, signal);
@@ -78,13 +75,10 @@ export class Others {
   }
 
   async #bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
-    const { sharing, later } = this.#parts;
+    const { sharing } = this.#parts;
     const offers = sharing.findExpected(understood.manifest, understood.project.sharing).filter(({ tier }) => tier !== "speculative");
     const brought = await this.#take(offers, look, understood, signal);
-    if (brought === undefined) return undefined;
-    await later.demand(understood.manifest);
-    if (!(await brought.kept)) return undefined;
-    this.#unused.set(brought.entry.action, brought.from);
+    if (brought !== undefined) this.#unused.set(brought.entry.action, brought.from);
     return brought;
   }
 
