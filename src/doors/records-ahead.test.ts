@@ -63,7 +63,11 @@ function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
     preparer: () => () => Promise.resolve({ kind: "none" as const }),
     usedPrepared: () => false,
   };
-  const records = { has: (key: string) => left.includes(key), leave: (key: string) => void left.push(key), leaveUnkept: (key: string) => void left.push(key) };
+  const records = {
+    has: (key: string) => left.includes(key),
+    leave: (key: string) => void left.push(key),
+    leaveUnkept: (key: string) => void left.push(key),
+  };
   const ahead = new RecordsAhead({ flow, records, log: silentLog, now: () => clock.ms });
   const follow = (unit: number, root = "/two"): Promise<void> => ahead.follow(unitOf(root, unit), asked(root, unit).key);
   return { ahead, follow, clock, left, used };

@@ -27,8 +27,8 @@ import type {
 } from "../contracts/index.ts";
 import { Checkouts, type Elsewhere, type KeyOf, type Unit } from "./checkouts.ts";
 import type { Difference } from "./differences.ts";
-import { compare, type Found, find } from "./find.ts";
 import { ExpectedUnits, type Next, type Prepared } from "./expected-units.ts";
+import { compare, type Found, find } from "./find.ts";
 import { entryWeight } from "./finished.ts";
 import { countsOf, countsOfWork } from "./givers.ts";
 import { Glances } from "./glances.ts";

@@ -83,9 +83,7 @@ export class ExpectedUnits {
     const all = this.#parts.sharing.expected();
     this.#tried = new Map(all.map(({ manifest }) => [manifest, this.#tried.get(manifest) ?? 0]));
     const placeOf = (manifest: Digest): number => this.#places.get(manifest) ?? 0;
-    const expected = all.find(
-      ({ manifest }) => placeOf(manifest) > this.#left && this.#patterns.hasSince(this.#tried.get(manifest) ?? 0),
-    );
+    const expected = all.find(({ manifest }) => placeOf(manifest) > this.#left && this.#patterns.hasSince(this.#tried.get(manifest) ?? 0));
     if (expected === undefined) return { kind: "none" };
     const { manifest } = expected;
     this.#reached = Math.max(this.#reached, placeOf(manifest));

@@ -43,7 +43,10 @@ export class Patterns {
    *
    * @param tried patterns up to this one were tried before
    */
-  *guesses(expected: ExpectedResult, tried: number): Generator<{ readonly question: Omit<CompileQuestion, "key">; readonly like: Understood }> {
+  *guesses(
+    expected: ExpectedResult,
+    tried: number,
+  ): Generator<{ readonly question: Omit<CompileQuestion, "key">; readonly like: Understood }> {
     for (const { id, understood } of this.#all) {
       if (id <= tried) continue;
       const question = moved(understood, expected);

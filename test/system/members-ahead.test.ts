@@ -29,6 +29,11 @@ function records(node: TestNode): number {
 
 const questions = (node: TestNode): number => node.events("compile.hit").length;
 
+/** But for what is done meanwhile: a sample is executed here once more. */
+function hitsIn(counters: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).filter(([name]) => name.startsWith("hit_") || name === "miss"));
+}
+
 /** Two machines, the first of which has built everything. */
 async function pair(t: TestContext): Promise<{ b: TestNode; work: string }> {
   const [a, b] = await Promise.all([machine(t, "ahead-a", ENV), machine(t, "ahead-b", ENV)]);
@@ -45,7 +50,7 @@ async function pair(t: TestContext): Promise<{ b: TestNode; work: string }> {
 
 /** Builds the first unit, and waits until the others are laid out. */
 async function begin(t: TestContext, b: TestNode, work: string): Promise<void> {
-  assert.deepEqual(await build(b, work, UNITS.slice(0, 1)), { hit_peer: 1 });
+  assert.deepEqual(hitsIn(await build(b, work, UNITS.slice(0, 1))), { hit_peer: 1 });
   await until(t, () => Promise.resolve(records(b) >= 1 + LAID_OUT.length));
 }
 
@@ -53,7 +58,7 @@ test("what a member made next is there before the build asks, and is counted as 
   const { b, work } = await pair(t);
   await begin(t, b, work);
   const asked = questions(b);
-  assert.deepEqual(await build(b, work, LAID_OUT), { hit_peer: LAID_OUT.length });
+  assert.deepEqual(hitsIn(await build(b, work, LAID_OUT)), { hit_peer: LAID_OUT.length });
   assert.equal(questions(b), asked, "the daemon was not asked");
   const { record } = (await ask(b, "explain", join(work, `src/${LAID_OUT[0]}.c`))) as {
     record: { outcome: string; from?: { name: string; bytes: number } };
@@ -64,7 +69,7 @@ test("what a member made next is there before the build asks, and is counted as 
     givers.map(({ name, hits }) => [name, hits]),
     [["laptop", 1 + LAID_OUT.length]],
   );
-  assert.deepEqual(await build(b, work, LAID_OUT), { hit_local: LAID_OUT.length }, "the second time it is this machine's");
+  assert.deepEqual(hitsIn(await build(b, work, LAID_OUT)), { hit_local: LAID_OUT.length }, "the second time it is this machine's");
 });
 
 test("a header that was edited is never answered by what was laid out", PATIENT, async (t) => {
