@@ -104,6 +104,27 @@ test("who is believed is what policy says, by domains; a receipt adds no voice, 
   assert.equal(verdictOf("speculative", by(blue), [], { discredited: new Set([blue.attestationKey]) }), "discredited");
 });
 
+test("who says to have executed it with another command or other inputs disputes it all the same, and adds no voice", () => {
+  const madeOf = (signer: Signer, path: string, outcome: string): Attestation => {
+    const made = executedAction("work", outcome);
+    const otherwise = made.entry.inputs.map((one) => (one.path === path ? { ...one, digest: digestOf("another") } : one));
+    return attestedBy(network, signer, { ...made, entry: { ...made.entry, action: digestOf(`by another ${path}`), inputs: otherwise } });
+  };
+  const honest = attestedBy(network, blue, executedAction("work", "good"));
+  const own = attestedBy(network, self, executedAction("work", "good"));
+  for (const path of ["command", "input-root"]) {
+    const poison = madeOf(green, path, "poison");
+    assert.equal(verdictOf("speculative", poison, [honest]), "disputed", path);
+    assert.equal(verdictOf("speculative", honest, [poison]), "disputed", path);
+    assert.equal(verdictOf("speculative", poison, [own]), "own-work-differs", path);
+    assert.equal(verdictOf("team", honest, [madeOf(green, path, "good")]), "too-few-domains", path);
+    const reader: Reader = { policy: "team", self: self.keys.publicKey, state: world.state, discredited: new Set() };
+    const known = [attestedBy(network, red, executedAction("work", "good")), poison];
+    const summary = reproduction(reader, honest, known);
+    assert.equal(summary.kind === "not-reproduced" ? summary.why : summary.kind, "disputed", path);
+  }
+});
+
 test("independent domains that came to the same can be summarized, and nobody is told of one who has not asked", () => {
   const [one, two] = [blue, green].map((signer) => attestedBy(network, signer, executedAction("work", "good")));
   assert.ok(one !== undefined && two !== undefined);

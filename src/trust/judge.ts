@@ -7,6 +7,7 @@
 import { type Key, limits, type SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { isOfCommand, verifiedId } from "./attestation.ts";
+import { isOfAction } from "./executed-actions.ts";
 import { sharingUnder } from "./policy.ts";
 import { isKin, isReceipt } from "./receipts.ts";
 import { countedDomain, countsFor, type Member, type State, signerIn } from "./state.ts";
@@ -89,7 +90,7 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
   // All are of one domain, which differs with nobody.
   if (counts && needed === 1 && forTeam === 1) return { kind: "believed", tier: "team", member, certificate: [claim] };
 
-  const others = known().filter((one) => one.manifest === claim.manifest && one.action === claim.action && !isReceipt(one.outputs));
+  const others = answersBeside(claim, known());
   const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
   const certificate = certificateOf(state, claim, heard, { reader: self, most: Math.max(needed, forTeam) });
   const doubt = contradiction(reader, claim, others.length === 0 ? [] : heard, needed);
@@ -99,6 +100,17 @@ export function judge(reader: Reader, claim: Attestation, known: () => readonly 
   if (vouching.length < needed || (needed > 1 && certificate.length < needed))
     return { kind: "refused", why: "too-few-domains", domains: certificate.length, needed };
   return { kind: "believed", tier: tierOf(state, certificate.length), member, certificate: vouching };
+}
+
+/**
+ * What others say of the same. What an action of a build tool is made of follows from its key alone: who says to have executed it with another
+ * command or other inputs answers the same question, under another name.
+ */
+export function answersBeside(claim: Attestation, known: readonly Attestation[]): Attestation[] {
+  const isOfSame = isOfAction(claim.outputs)
+    ? ({ outputs }: Attestation): boolean => isOfAction(outputs)
+    : ({ action, outputs }: Attestation): boolean => action === claim.action && !isReceipt(outputs);
+  return known.filter((one) => one.manifest === claim.manifest && isOfSame(one));
 }
 
 /** Whether receipts of the reader's own domain are taken: where one domain is enough, or where the owner says so and nobody else demands more. */

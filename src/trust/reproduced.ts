@@ -6,7 +6,7 @@
 import { limits } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { verifiedId } from "./attestation.ts";
-import { certificateOf, contradiction, type Doubt, type Reader } from "./judge.ts";
+import { answersBeside, certificateOf, contradiction, type Doubt, type Reader } from "./judge.ts";
 import { sharingUnder } from "./policy.ts";
 import { isReceipt } from "./receipts.ts";
 import { domainsToSummarize, type Voucher } from "./summary.ts";
@@ -28,8 +28,7 @@ export function reproduction(reader: Reader, claim: Attestation, known: readonly
   if (policy === "self") return { kind: "not-reproduced", why: "policy", domains: 0, needed: 0 };
   if (verifiedId(state.network, claim) === undefined) return { kind: "not-reproduced", why: "signature", domains: 0, needed: 0 };
   if (isReceipt(claim.outputs)) return { kind: "not-reproduced", why: "received", domains: 0, needed: 0 };
-  const others = known.filter((one) => one.manifest === claim.manifest && one.action === claim.action && !isReceipt(one.outputs));
-  const heard = [claim, ...others].filter((one) => !discredited.has(one.execution.signer));
+  const heard = [claim, ...answersBeside(claim, known)].filter((one) => !discredited.has(one.execution.signer));
   const certificate = certificateOf(state, claim, heard, { reader: undefined, most: limits.trust.summaryDomains });
   const needed = Math.max(rules.quorum ?? 0, domainsToSummarize(policy));
   const doubt = contradiction(reader, claim, heard, needed) ?? (certificate.length < needed ? "too-few-domains" : undefined);
