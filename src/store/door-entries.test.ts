@@ -91,6 +91,25 @@ test("what members have made goes with their word, and nothing else", async (t) 
   assert.ok((await entries.find("turbo", "tagged")) !== undefined);
 });
 
+test("a row that cannot be read stops nobody from forgetting what members have made, and a build gets its turns meanwhile", async (t) => {
+  await using opened = openStore();
+  const entries = open(opened, 10_000);
+  const made = await entry(opened, "made");
+  const many = 1_000;
+  for (let i = 0; i < many; i++) entries.keep("bazel-ac", `${i}`, { ...made, meta: { by: "gone" } }, true);
+  opened.database.statement(`UPDATE door_entries SET meta = '{"by":' WHERE key = '500'`).run();
+  let turns = 0;
+  let turning = setImmediate(function turn() {
+    turns += 1;
+    turning = setImmediate(turn);
+  });
+  const recalled = await entries.recall((member) => member === "gone", t.signal);
+  clearImmediate(turning);
+  assert.deepEqual(recalled, { forgotten: many - 1, left: 0 });
+  assert.ok(turns > 10, `${turns}`);
+  assert.equal(await entries.find("bazel-ac", `${many - 1}`), undefined);
+});
+
 test("a row in which a bit has flipped is not believed", async () => {
   await using opened = openStore();
   open(opened).keep("d", "k", await entry(opened, "one"), false);

@@ -25,8 +25,9 @@ export interface DoorEntriesOptions {
 const TRIM_STEP = 64;
 /** … those whose blobs were not used for the longest time among so many that came first. */
 const TRIM_SAMPLE = 2_000;
-/** Rows that are looked at in one step. */
+/** Rows that are looked at in one step, and rows that are forgotten in one. */
 const RECALL_STEP = 4_096;
+const FORGET_STEP = 64;
 
 export class SqliteDoorEntries implements DoorEntries {
   readonly #parts: DoorEntriesParts;
@@ -72,20 +73,35 @@ export class SqliteDoorEntries implements DoorEntries {
    * Forgets what members have made at this machine's request whose word does not count any more. Works in small steps.
    *
    * @returns how many entries were forgotten, and how many such are left
+   * @throws {CairnError} `home-unwritable`, `index-corrupt`; some may be left then that should not
    */
   async recall(isGone: (member: string) => boolean, signal: AbortSignal): Promise<{ readonly forgotten: number; readonly left: number }> {
     const { database } = this.#parts;
-    const last = database.attempt("last door entry", 0, () => numberAt(this.#sql.last.get(), 0));
+    const last = database.demand("last door entry", () => numberAt(this.#sql.last.get(), 0));
     let [forgotten, left] = [0, 0];
     for (let from = 0; from < last; from += RECALL_STEP) {
       signal.throwIfAborted();
-      const rows = database.attempt("entries of members", [], () => this.#sql.ofMembers.all(from, from + RECALL_STEP));
-      const gone = rows.filter((row) => isGone(memberIn(row)));
-      for (const row of gone) forgotten += Number(this.forget(textAt(row, 0), textAt(row, 1)));
-      left += rows.length - gone.length;
+      const made = database.demand("entries of members", () => this.#sql.ofMembers.all(from, from + RECALL_STEP)).flatMap(madeIn);
+      const gone = made.filter(({ by }) => isGone(by));
+      left += made.length - gone.length;
+      forgotten += await this.#forgetAll(gone, signal);
       await otherWork();
     }
     return { forgotten, left };
+  }
+
+  async #forgetAll(gone: readonly Made[], signal: AbortSignal): Promise<number> {
+    const { database } = this.#parts;
+    let forgotten = 0;
+    for (let from = 0; from < gone.length; from += FORGET_STEP) {
+      signal.throwIfAborted();
+      const some = gone.slice(from, from + FORGET_STEP);
+      const forget = (): number => some.reduce((sum, { door, key }) => sum + this.#sql.forget.run(key, door), 0);
+      forgotten += database.demand("forget door entries", () => database.transaction(forget));
+      this.#rows = undefined;
+      await otherWork();
+    }
+    return forgotten;
   }
 
   #find(door: string, key: string): DoorEntry | undefined {
@@ -114,9 +130,21 @@ function entryFrom(door: string, key: string, row: Row): DoorEntry {
   return { blob, size, meta: JSON.parse(meta) as Record<string, string>, at }; // Written by `keep` and nobody else.
 }
 
-function memberIn(row: Row): string {
-  const { by } = JSON.parse(textAt(row, 2)) as { readonly by?: string };
-  return by ?? "";
+/** An entry that a member has made. */
+interface Made {
+  readonly door: string;
+  readonly key: string;
+  readonly by: string;
+}
+
+/** Nothing of a row that cannot be read: nobody is given that either. */
+function madeIn(row: Row): Made[] {
+  try {
+    const { by } = JSON.parse(textAt(row, 2)) as { readonly by?: unknown };
+    return typeof by === "string" ? [{ door: textAt(row, 0), key: textAt(row, 1), by }] : [];
+  } catch {
+    return [];
+  }
 }
 
 function statements(database: Database) {
