@@ -766,6 +766,9 @@ export const limits = {
     namedBlobs: 9_999,
     /** Who was asked what it has signed of what was taken from others: once each. */
     heard: 65_536,
+    /** Statements of disputed results of actions: all together, and of one action, of a domain each. */
+    disputing: 4_096,
+    disputingOfOne: 16,
     /** Other machines have so long to answer; then, to send what they have, by its size … */
     answerMs: 1_000,
     bringLeastMs: 5_000,

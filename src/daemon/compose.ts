@@ -233,6 +233,8 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         isStarting: () => network.isStarting,
         named: (door, entry, signal) => bazelResults.named(door, entry, signal),
         installed: (sinceMs) => installed.seen(sinceMs),
+        lastInstalled: () => installed.last,
+        madeOf: (action, signal) => bazelResults.madeOf(action, signal),
         nameOf: (signer) => network.nameOf(signer),
         log,
         now: () => performance.now(),

@@ -31,6 +31,11 @@ export class InstalledSystem implements AsyncDisposable {
     await this.#looking;
   }
 
+  /** As it was seen last; undefined also where nobody has looked yet. */
+  get last(): Digest | undefined {
+    return this.#seen?.digest;
+  }
+
   /**
    * As it was seen by a look that began then, or later.
    *

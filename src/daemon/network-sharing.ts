@@ -65,7 +65,7 @@ import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import type { PinnedResult, PinnedResults } from "./pinned-results.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
-import type { ReceiptNetwork } from "./receipts.ts";
+import type { Judging, ReceiptNetwork } from "./receipts.ts";
 import type { RecordMembers } from "./record-members.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import { Rounds } from "./rounds.ts";
@@ -402,9 +402,11 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return state !== undefined && member?.standing === "active" && isKin({ self, state }, member);
   }
 
-  /** What tools leave here is for machines of the own domain alone; that and what was executed for them is for none where doors do not share. */
+  /** What tools leave here is for machines of the own domain alone, what was executed for them as far as doors share. */
   #mayHave(member: Key, { result: { outputs } }: SharedResult): boolean {
-    return !isThroughDoor(outputs) || (this.#parts.doorsShare() !== "off" && (isOfAction(outputs) || this.isKin(member)));
+    if (!isThroughDoor(outputs)) return true;
+    const share = this.#parts.doorsShare();
+    return share !== "off" && ((share === "policy" && isOfAction(outputs)) || this.isKin(member));
   }
 
   /** This node has executed and signed it. */
@@ -495,8 +497,17 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return this.#isOut(shared) ? CUT_OFF : this.#judge(shared, project);
   }
 
-  judgeAmong(shared: SharedResult, beside: readonly SharedResult[]): Judged {
-    return this.#isOut(shared) ? CUT_OFF : this.#judge(shared, undefined, beside);
+  /** See ReceiptNetwork. What is executed for tools is in no set that all have: what is known of it lies here, or beside what was asked for. */
+  judging(manifest: Digest, beside: readonly SharedResult[]): Judging {
+    let known: readonly Attestation[] | undefined;
+    const signed = (): readonly Attestation[] => (known ??= claimsIn([...beside, ...this.shelf.results(manifest)]));
+    const kept = (shared: SharedResult): Judged => this.#judge(shared, undefined, signed);
+    return { kept, offered: (shared) => (this.#isOut(shared) ? CUT_OFF : kept(shared)) };
+  }
+
+  voiceOf(signer: Key): string | undefined {
+    const { state } = this.#parts.members;
+    return state && voiceOf(state, signer);
   }
 
   #isOut({ execution }: SharedResult): boolean {
@@ -509,12 +520,12 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return member !== undefined && members.isOfOwnDomain(member.key);
   }
 
-  #judge(shared: SharedResult, project?: SharingPolicy, beside: readonly SharedResult[] = []): Judged {
+  #judge(shared: SharedResult, project?: SharingPolicy, signed?: () => readonly Attestation[]): Judged {
     const { state, self } = this.#parts.members;
     const claim = claimIn(shared);
     if (state === undefined || claim === undefined)
       return { kind: "refused", why: state === undefined ? "no-members-known" : "signature", domains: 0, needed: 0 };
-    const heard = this.#counted(state, claim, beside);
+    const heard = this.#counted(state, claim, signed);
     if (heard === undefined) return { kind: "refused", why: "too-few-domains", domains: 0, needed: 0 };
     const verdict = judge({ ...this.#reader(self, state), project }, heard.claim, heard.known);
     if (verdict.kind === "refused") return verdict;
@@ -533,14 +544,18 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.policy };
   }
 
-  /** A claim and what is known beside it, without those who may have repeated others. */
-  #counted(state: State, claim: Attestation, beside: readonly SharedResult[] = []): ReturnType<Repeats["judged"]> {
+  /**
+   * A claim and what is known beside it, without those who may have repeated others.
+   *
+   * @param signed what is known of an action that was executed for a tool
+   */
+  #counted(
+    state: State,
+    claim: Attestation,
+    signed: () => readonly Attestation[] = () => claimsIn(this.shelf.results(claim.manifest)),
+  ): ReturnType<Repeats["judged"]> {
     const { manifest, action, outputs } = claim;
-    return this.#repeats.judged(state, claim, () => {
-      // What is executed for tools is in no set that all have: what is known of it lies beside it, here or where it was asked for.
-      const signed = isOfAction(outputs) ? [...beside, ...this.shelf.results(manifest)] : [];
-      return [...this.#desk.of(manifest, action), ...signed.flatMap((one) => claimIn(one) ?? [])];
-    });
+    return this.#repeats.judged(state, claim, () => (isOfAction(outputs) ? signed() : this.#desk.of(manifest, action)));
   }
 
   /** A member has said that to this node alone; all are to know it. */
@@ -630,6 +645,11 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
 }
 
 const CUT_OFF: Judged = { kind: "refused", why: "cut-off", domains: 0, needed: 0 };
+
+function claimsIn(shared: readonly SharedResult[]): Attestation[] {
+  return shared.flatMap((one) => claimIn(one) ?? []);
+}
+
 /** Whether it is for who asks a door for it, and nobody else. */
 function isThroughDoor(outputs: SharedResult["result"]["outputs"]): boolean {
   return isReceipt(outputs) || isOfAction(outputs);

@@ -465,6 +465,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const runtime = stack.use(await NetworkRuntime.start(parts, { ...this.#settings, identity }));
     const started = stack.move();
     this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
+    this.#parts.wordsChanged(); // While this node was away, or by what a crash had left.
     return this.#running;
   }
 

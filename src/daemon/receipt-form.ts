@@ -118,14 +118,27 @@ function isTellable(path: string): boolean {
 }
 
 /** Keys of actions end with the digest of the action, after the instance. */
-function actionIn(key: string): Digest {
+export function actionIn(key: string): Digest {
   return key.slice(key.lastIndexOf("/") + 1);
 }
 
-/** Whether what a member says to have executed is of that action, where the same is installed as here. */
-export function isExecutionOf({ entry }: Pick<SharedResult, "entry">, { key }: DoorKey, installed: Digest): boolean {
-  const [action, , , system] = entry.inputs;
-  return action?.digest === actionIn(key) && system?.digest === installed;
+/** What an action names besides itself. */
+export type MadeOf = Pick<ActionRun, "command" | "inputRoot">;
+
+/**
+ * Whether what a member says to have executed is of that action, where the same is installed as here.
+ *
+ * @param madeOf what the action names; unset where its message is not here
+ */
+export function isExecutionOf(
+  { entry }: Pick<SharedResult, "entry">,
+  { key }: DoorKey,
+  installed: Digest,
+  madeOf: MadeOf | undefined,
+): boolean {
+  const [action, command, inputRoot, system] = entry.inputs;
+  const isAsNamed = madeOf === undefined || (command?.digest === madeOf.command && inputRoot?.digest === madeOf.inputRoot);
+  return isAsNamed && action?.digest === actionIn(key) && system?.digest === installed;
 }
 
 /** What was left at that door by a receipt, or came of an action; undefined for what is neither, or what no door would have kept. */

@@ -9,12 +9,14 @@ import type { DoorEntry, SharedResult } from "../contracts/index.ts";
 import { DiskStore, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
 import { writeBlobList } from "./blob-list.ts";
-import { executedManifest, manifestOf, receiptOf, signableOf } from "./receipt-form.ts";
+import { executedManifest, type MadeOf, manifestOf, receiptOf, signableOf } from "./receipt-form.ts";
 import { type ReceiptNetwork, Receipts } from "./receipts.ts";
+import type { Judged } from "./sharing.ts";
 
 const own = trustWorld([3], 700);
 const several = trustWorld([2, 1], 720);
 const four = trustWorld([1, 1, 1, 1], 740);
+const six = trustWorld([1, 1, 1, 1, 1, 1], 760);
 
 interface Machine extends AsyncDisposable {
   readonly key: Key;
@@ -30,10 +32,17 @@ interface Machine extends AsyncDisposable {
   /** What is installed there. */
   installed: Digest | undefined;
   asked: number;
+  /** How often it has looked for what is installed. */
+  looks: number;
+  isInNetwork: boolean;
+  /** Whether it may be cut off from honest members. */
+  isCutOff: boolean;
+  /** What it reads in the messages of actions. */
+  madeOf: MadeOf | undefined;
   /** A tool leaves something. */
   leave(door: string, key: string, content: string, meta?: DoorEntry["meta"], replace?: boolean): Promise<string>;
   /** An action is executed, and that comes of it. */
-  execute(action: string, content: string): Promise<void>;
+  execute(action: string, content: string, otherwise?: Partial<MadeOf>): Promise<void>;
   /** What a tool finds. */
   find(door: string, key: string): Promise<string | undefined>;
 }
@@ -105,11 +114,17 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       const known = reader.state.members.get(member);
       return known !== undefined && isKin({ self: key, state: reader.state }, known);
     },
-    judgeAmong: (shared, beside) => {
-      const claim = claimIn(shared);
-      const verdict = claim === undefined ? undefined : judge(rule(), claim, () => beside.flatMap((one) => claimIn(one) ?? []));
-      if (verdict?.kind === "believed") return { kind: "believed", tier: verdict.tier, domains: [], oneOf: 1 };
-      return { kind: "refused", why: verdict?.why ?? "signature", domains: 0, needed: 0 };
+    voiceOf: (by) => signerIn(reader.state, by)?.domain,
+    judging: (manifest, beside) => {
+      const known = [...beside, ...shelf.results(manifest)].flatMap((one) => claimIn(one) ?? []);
+      const kept = (shared: SharedResult): Judged => {
+        const claim = claimIn(shared);
+        const verdict = claim === undefined ? undefined : judge(rule(), claim, () => known);
+        if (verdict?.kind === "believed") return { kind: "believed", tier: verdict.tier, domains: [], oneOf: 1 };
+        return { kind: "refused", why: verdict?.why ?? "signature", domains: 0, needed: 0 };
+      };
+      const cutOff: Judged = { kind: "refused", why: "cut-off", domains: 0, needed: 0 };
+      return { kept, offered: (shared) => (made.isCutOff ? cutOff : kept(shared)) };
     },
   };
   const receipts = new Receipts(
@@ -117,10 +132,15 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       entries,
       store,
       index,
-      network: () => network,
+      network: () => (made.isInNetwork ? network : undefined),
       isStarting: () => false,
       named: () => Promise.resolve(options.named === "not-here" ? undefined : (options.named ?? [])),
-      installed: () => Promise.resolve(made.installed),
+      installed: () => {
+        made.looks += 1;
+        return Promise.resolve(made.installed);
+      },
+      lastInstalled: () => made.installed,
+      madeOf: () => Promise.resolve(made.madeOf),
       nameOf: (by) => signerIn(world.state, by)?.name,
       log,
       now: () => performance.now(),
@@ -139,6 +159,10 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
     isOnline: true,
     installed: digestOf("the same packages"),
     asked: 0,
+    looks: 0,
+    isInNetwork: true,
+    isCutOff: false,
+    madeOf: undefined,
     async leave(door, name, content, meta = {}, replace = false) {
       const bytes = Buffer.from(content);
       const entry = { blob: await store.write(bytes), size: bytes.length, meta, at: (at += 1_000) };
@@ -150,9 +174,17 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
       return kept;
     },
-    async execute(action, content) {
+    async execute(action, content, otherwise = {}) {
       const bytes = Buffer.from(content);
-      const ran = { ...digests, installed: made.installed ?? "", startedAtMs: at, endedAtMs: (at += 1_000), wallMs: 1_000, cpuMs: 900 };
+      const ran = {
+        ...digests,
+        ...otherwise,
+        installed: made.installed ?? "",
+        startedAtMs: at,
+        endedAtMs: (at += 1_000),
+        wallMs: 1_000,
+        cpuMs: 900,
+      };
       const key = digestOf(action);
       receipts.keep("bazel-ac", key, { blob: await store.write(bytes), size: bytes.length, meta: {}, at, ran }, true);
       const manifest = executedManifest({ door: "bazel-ac", key }, ran.installed);
@@ -497,4 +529,130 @@ test("what was taken is gone once another domain says to have executed something
   const asked = b.asked;
   for (let i = 0; i < 5; i++) assert.match((await d.find("bazel-ac", same)) ?? "", /^program from m74[01]$/);
   assert.equal(b.asked, asked, "each is asked once");
+});
+
+/** Until a machine has said that. */
+async function told(machine: Machine, name: string, why: string): Promise<void> {
+  while (!machine.events.some((one) => one.name === name && one.facts.why === why)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test("who executes another command under the key of an action is found out: by who executed it, and by who has its message", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody()] = machines(t, four);
+  const key = digestOf("link");
+  await a.execute("link", "program");
+  await b.execute("link", "poison", { command: digestOf("another command") });
+  c.reader.policy = d.reader.policy = "speculative";
+  assert.equal(await c.find("bazel-ac", key), undefined, "one says this, and one that");
+  assert.equal(c.events.filter(({ name, facts }) => name === "sharing.refused" && facts.why === "disputed").length, 2);
+  d.madeOf = digests;
+  assert.equal(await d.find("bazel-ac", key), "program from m740", "only one of them has executed it");
+});
+
+test("what is disputed stays disputed while who has disputed it is slow or away, and until enough say the same", async (t) => {
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody()] = machines(t, four);
+  const key = digestOf("link");
+  d.reader.policy = "speculative";
+  await a.execute("link", "program");
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  await b.execute("link", "something else");
+  assert.equal(await d.find("bazel-ac", key), "program from m740", "nobody waits for that");
+  await told(d, "door.recalled", "disputed");
+  b.isOnline = false;
+  assert.equal(await d.find("bazel-ac", key), undefined, "who has disputed it is away");
+  a.isOnline = false;
+  b.isOnline = true;
+  assert.equal(await d.find("bazel-ac", key), undefined, "neither is the other one believed");
+  a.isOnline = true;
+  await c.execute("link", "program");
+  assert.match((await d.find("bazel-ac", key)) ?? "", /^program from m74[02]$/, "two have come to the same");
+});
+
+test("who did not answer was not heard, and is asked once more", async (t) => {
+  const [a = nobody(), b = nobody(), , d = nobody()] = machines(t, four);
+  const key = digestOf("link");
+  d.reader.policy = "speculative";
+  await a.execute("link", "program");
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  await b.execute("link", "something else");
+  b.answer = () => Promise.reject(new Error("gone"));
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  while (!d.events.some(({ name }) => name === "sharing.failed")) await new Promise((resolve) => setTimeout(resolve, 20));
+  b.answer = undefined;
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  while ((await d.find("bazel-ac", key)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(d.events.some(({ name, facts }) => name === "door.recalled" && facts.why === "disputed"));
+});
+
+test("what a member has made for this machine is not given while it is in no network", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  const bytes = Buffer.from("made by a member");
+  const entry = { blob: await a.store.write(bytes), size: bytes.length, meta: { by: b.key }, at };
+  a.receipts.keep("bazel-ac", "1", entry, true);
+  await a.leave("bazel-ac", "2", "brought");
+  a.isInNetwork = false;
+  assert.equal(await a.find("bazel-ac", "1"), undefined);
+  assert.equal(await a.find("bazel-ac", "2"), "brought");
+  a.isInNetwork = true;
+  assert.equal(await a.find("bazel-ac", "1"), "made by a member");
+});
+
+test("what was executed goes with what takes its place, and when it is deleted", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  const key = digestOf("link");
+  const signed = (of: Machine): number => of.shelf.results(executedManifest({ door: "bazel-ac", key }, of.installed ?? "")).length;
+  await a.execute("link", "program");
+  assert.equal(await b.find("bazel-ac", key), "program from m700");
+  await a.leave("bazel-ac", key, "brought by a client", {}, true);
+  assert.equal(signed(a), 0);
+  assert.ok(b.receipts.forget("bazel-ac", key));
+  assert.equal(await b.find("bazel-ac", key), "brought by a client from m700");
+  await a.execute("link", "program");
+  await a.execute("link", "program");
+  assert.equal(signed(a), 1, "the same came of it once more");
+  assert.ok(a.receipts.forget("bazel-ac", key));
+  b.isOnline = false;
+  assert.equal(await a.find("bazel-ac", key), undefined);
+});
+
+test("who may be cut off gives what is here already, takes nothing new, and forgets nothing but what is disputed", async (t) => {
+  const [a = nobody(), b = nobody(), , d = nobody()] = machines(t, four);
+  const key = digestOf("link");
+  d.reader.policy = "speculative";
+  await a.execute("link", "program");
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  d.isCutOff = true;
+  await b.execute("link", "program");
+  await b.execute("other", "program");
+  for (let asked = 0; asked < 1 || b.asked === 0; asked++) assert.equal(await d.find("bazel-ac", key), "program from m740");
+  await told(d, "sharing.refused", "cut-off");
+  assert.equal(await d.find("bazel-ac", key), "program from m740");
+  assert.equal(await d.find("bazel-ac", digestOf("other")), undefined, "that is new");
+});
+
+test("where those who were asked leave it in doubt, others are asked", async (t) => {
+  const all = machines(t, six);
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody(), e = nobody(), reader = nobody()] = all;
+  const key = digestOf("link");
+  await a.execute("link", "another program");
+  for (const one of [b, c, d, e]) await one.execute("link", "program");
+  assert.match((await reader.find("bazel-ac", key)) ?? "", /^program from m76[1-4]$/, "one of the first three contradicts");
+  reader.reader.policy = "release";
+  reader.receipts.forget("bazel-ac", key);
+  assert.match((await reader.find("bazel-ac", key)) ?? "", /^program from m76[1-4]$/);
+  assert.equal(
+    reader.events.filter(({ name, facts }) => name === "sharing.refused" && facts.why === "disputed").length,
+    2,
+    "said once of each ask",
+  );
+});
+
+test("what is here is given without a look at what is installed", async (t) => {
+  const [a = nobody(), b = nobody()] = machines(t, own);
+  const key = digestOf("link");
+  await a.execute("link", "program");
+  const { looks } = a;
+  for (let i = 0; i < 3; i++) assert.equal(await a.find("bazel-ac", key), "program");
+  assert.equal(a.looks, looks);
+  assert.equal(await b.find("bazel-ac", key), "program from m700");
+  assert.ok(b.looks > 0, "what is not here is looked for by that");
 });

@@ -11,9 +11,28 @@ import type { DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedR
 import { isOfItsAction } from "../flows/index.ts";
 import { isOfAction, isReceipt } from "../trust/index.ts";
 import { type ListedBlob, readBlobList } from "./blob-list.ts";
-import { actionOf, type DoorKey, entryOf, executedManifest, isExecutionOf, listIn, manifestOf } from "./receipt-form.ts";
+import { HeardVoices } from "./heard-voices.ts";
+import {
+  actionIn,
+  actionOf,
+  type DoorKey,
+  entryOf,
+  executedManifest,
+  isExecutionOf,
+  listIn,
+  type MadeOf,
+  manifestOf,
+} from "./receipt-form.ts";
 import { ReceiptSigning, type ReceiptSigningParts, type SigningNetwork } from "./receipt-signing.ts";
 import { type Judged, orAborted } from "./sharing.ts";
+
+/** The reader's rule for what is signed under one key. */
+export interface Judging {
+  /** What is new. */
+  offered(shared: SharedResult): Judged;
+  /** What is here already: a quiet night does not take it away. */
+  kept(shared: SharedResult): Judged;
+}
 
 /** What a network does for it while this node is in one. */
 export interface ReceiptNetwork extends SigningNetwork {
@@ -26,12 +45,14 @@ export interface ReceiptNetwork extends SigningNetwork {
   /** Whether a member is a machine of the own domain. */
   isKin(member: Key): boolean;
   domainOf(member: Key): string;
+  /** The domain whose voice a signature is; undefined of who has none. */
+  voiceOf(signer: Key): string | undefined;
   /** Whether one answer can dispute another: there are several domains. */
   readonly isOfSeveral: boolean;
   /** Undefined where a member's word about what it did for this machine does not count. */
   wordOf(member: Key, project: undefined): object | undefined;
-  /** @param beside what others have signed under the same key */
-  judgeAmong(shared: SharedResult, beside: readonly SharedResult[]): Judged;
+  /** @param beside what others have signed under that key, besides what lies here */
+  judging(manifest: Digest, beside: readonly SharedResult[]): Judging;
   /** See SharingNetwork. */
   given(from: Key, shared: SharedResult, judged: Judged): void;
 }
@@ -47,8 +68,12 @@ export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole" | "st
     /** Bytes of a blob that is here, where that is known. */
     sizeOf(digest: Digest): number | undefined;
   };
-  readonly index: Pick<ResultIndex, "add" | "forget" | "touch" | "result">;
+  readonly index: Pick<ResultIndex, "add" | "entries" | "forget" | "touch" | "result">;
   readonly network: () => ReceiptNetwork | undefined;
+  /** What is installed here, by the last look. */
+  readonly lastInstalled: () => Digest | undefined;
+  /** What the message of an action names; undefined where it is not here. */
+  readonly madeOf: (action: Digest, signal: AbortSignal) => Promise<MadeOf | undefined>;
   /** What people call the machine that signs with that key. */
   readonly nameOf: (signer: Key) => string | undefined;
   readonly log: Log;
@@ -70,6 +95,8 @@ interface Asked extends DoorKey {
   readonly received: Digest;
   readonly executed: Digest | undefined;
   readonly installed: Digest | undefined;
+  /** What its message says, where that is here. */
+  readonly madeOf?: MadeOf | undefined;
 }
 
 /** What a member offers under a key. */
@@ -81,20 +108,32 @@ interface Offered {
   readonly along: ReadonlyMap<Digest, Uint8Array>;
 }
 
+/** What is to be thought of it, by all that was given. */
+interface Verdict {
+  readonly one: Offered;
+  readonly judged: Judged;
+}
+
 const { asking, answerMs, bringBytes, bringBytesPerSecond, bringLeastMs, bringMostMs } = limits.doors;
 interface Question {
   readonly member: Key;
   readonly manifest: Digest;
 }
 
-/** Members that are asked for one key: all at once, for the newest is wanted, and as many domains as may have to vouch for it. */
-const ASKED_MOST = 3;
+/** Members that are asked for one key: so many at once, for the newest is wanted, and as many domains as may have to vouch for it … */
+const ASKED_AT_ONCE = 3;
+/** … and so many in all, where those have left it in doubt. */
+const ASKED_MOST = 9;
+/** What one member is heard with about one key: as many signatures as it keeps of two results, and some. */
+const GIVEN_MOST = 32;
 /** Whose actions are executed here. */
 const EXECUTING = "bazel-ac";
 /** Small blobs come along with what is asked for. */
 const WISH = { alongBytes: 262_144, have: [], following: 0, mayBeWithheld: true } as const;
 /** Members that took too long are left alone for so long. */
 const SLOW_MS = 30_000;
+/** Why results are refused that others contradict; what is here already goes for it. */
+const DISPUTED: ReadonlySet<string> = new Set(["disputed", "not-deterministic", "own-work-differs"]);
 
 export class Receipts implements DoorEntries, AsyncDisposable {
   readonly #parts: ReceiptsParts;
@@ -103,8 +142,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   readonly #asking = new Map<Digest, Promise<DoorEntry | undefined>>();
   /** Members → until when they are left alone. */
   readonly #slow = new Generations<Key, number>(asking);
-  /** By key and member, who has said what it has signed of what lies here. */
-  readonly #heard = new Generations<string, true>(limits.doors.heard);
+  readonly #voices = new HeardVoices();
   readonly #stop = new AbortController();
   /** Whether members have made entries at this machine's request, as far as that was looked. */
   #hasWorks = true;
@@ -152,9 +190,14 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const network = running();
     if (network === undefined || !this.#hasWorks) return;
     this.#hasWorks = false; // Until one comes.
-    const { forgotten, left } = await entries.recall((member) => network.wordOf(member, undefined) === undefined, this.#stop.signal);
-    this.#hasWorks ||= left > 0;
-    if (forgotten > 0) log.event("warn", "door.recalled", { door: EXECUTING, forgotten });
+    const isGone = (member: Key): boolean => network.wordOf(member, undefined) === undefined;
+    const recalled = await entries.recall(isGone, this.#stop.signal).catch((error: unknown) => {
+      this.#hasWorks = true; // As far as anybody knows.
+      if (!this.#stop.signal.aborted) log.event("warn", "door.not-recalled", { door: EXECUTING, why: reasonOf(error) });
+    });
+    if (recalled === undefined) return;
+    this.#hasWorks ||= recalled.left > 0;
+    if (recalled.forgotten > 0) log.event("warn", "door.recalled", { door: EXECUTING, forgotten: recalled.forgotten });
   }
 
   /** What is installed here, for an action that is about to be executed; undefined where nobody would hear of it. */
@@ -165,40 +208,39 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   }
 
   async find(door: string, key: string, signal: AbortSignal): Promise<DoorEntry | undefined> {
-    const { named } = this.#parts;
+    const { named, installed, lastInstalled, now } = this.#parts;
     const here = await this.#here(door, key, signal);
     const network = this.#network;
     if (network === undefined) return here;
-    const asked = await this.#asked(network, { door, key });
-    // Whoever has the same may also have what it speaks of and is not here any more.
-    const isElsewhere = manifestsOf(asked).some((manifest) => network.exchange.whoHas(manifest).length > 0);
-    if (here !== undefined && (!isElsewhere || (await named(door, here, signal)) !== undefined)) return here;
+    if (here !== undefined) {
+      // Nobody waits for a look at what is installed for what is here.
+      const manifests = manifestsOf(askedOf(network, { door, key }, lastInstalled()));
+      const isElsewhere = manifests.some((manifest) => network.exchange.whoHas(manifest).length > 0);
+      // Whoever has the same may also have what it speaks of and is not here any more.
+      if (!isElsewhere || (await named(door, here, signal)) !== undefined) return here;
+    }
+    signal.throwIfAborted();
+    const seen = door === EXECUTING ? await orAborted(installed(now() - limits.task.installedMs), signal) : undefined;
+    const asked = askedOf(network, { door, key }, seen);
     const shelved = this.#shelved(network, asked);
     // The shelf answers for what statements name, and not for what lists of theirs do.
     if (shelved !== undefined && (door !== EXECUTING || (await named(door, shelved, signal)) !== undefined)) return shelved;
     return (await this.#ask(network, asked, signal)) ?? here;
   }
 
-  /** What lies here by the tools of this machine, or by a member whose word still counts. */
+  /** What lies here by the tools of this machine, or by a member whose word still counts: outside its network nobody's does. */
   async #here(door: string, key: string, signal: AbortSignal): Promise<DoorEntry | undefined> {
     const { entries, network } = this.#parts;
     const entry = await entries.find(door, key, signal);
     const by = entry?.meta.by;
-    return by === undefined || network() === undefined || network()?.wordOf(by, undefined) !== undefined ? entry : undefined;
-  }
-
-  async #asked({ takesExecuted }: ReceiptNetwork, { door, key }: DoorKey): Promise<Asked> {
-    const { installed: seen, now } = this.#parts;
-    const installed = door === EXECUTING && takesExecuted ? await seen(now() - limits.task.installedMs) : undefined;
-    const executed = installed === undefined ? undefined : executedManifest({ door, key }, installed);
-    return { door, key, received: manifestOf({ door, key }), executed, installed };
+    return by === undefined || network()?.wordOf(by, undefined) !== undefined ? entry : undefined;
   }
 
   /** What another machine has counts where nothing is to be overwritten. */
   keep(door: string, key: string, entry: DoorEntry, replace: boolean): "kept" | "same" | "differs" {
     const network = replace ? undefined : this.#network;
     const received = manifestOf({ door, key });
-    const theirs = network && this.#shelved(network, { door, key, received, executed: undefined, installed: undefined });
+    const theirs = network && this.#shelved(network, askedOf(network, { door, key }, undefined));
     if (theirs?.from !== undefined) return theirs.blob === entry.blob ? "same" : "differs";
     const kept = this.#parts.entries.keep(door, key, entry, replace);
     if (kept !== "kept") return kept;
@@ -206,6 +248,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     // What was signed before must not outlive it, whether or not this is signed.
     this.#signing.forget(received);
     this.#forgetShelved(received);
+    this.#forgetExecuted({ door, key }, entry.ran?.installed, entry.blob);
     // What a member has made at request is that member's word, and none that this machine could pass on as its own.
     if (this.#share !== "off" && entry.meta.by === undefined) this.#signing.left({ door, key, entry });
     return kept;
@@ -216,7 +259,8 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const manifest = manifestOf({ door, key });
     this.#signing.forget(manifest);
     const wasShelved = this.#forgetShelved(manifest);
-    return this.#parts.entries.forget(door, key) || wasShelved;
+    const wasExecuted = this.#forgetExecuted({ door, key }, undefined, undefined);
+    return this.#parts.entries.forget(door, key) || wasShelved || wasExecuted;
   }
 
   /** Whether the network runs or not: it may later. @returns whether there was something */
@@ -228,6 +272,27 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return true;
   }
 
+  /**
+   * The same of what was executed, here or elsewhere, where the same was installed.
+   *
+   * @param installed undefined: as it is here now; where nobody has looked yet, it is forgotten after a look
+   * @param but what came of it now; undefined where all of it is to go
+   * @returns whether there was something, as far as that is known now
+   */
+  #forgetExecuted(left: DoorKey, installed: Digest | undefined, but: Digest | undefined): boolean {
+    if (left.door !== EXECUTING) return false;
+    const { index, lastInstalled, installed: look } = this.#parts;
+    const seen = installed ?? lastInstalled();
+    if (seen === undefined) {
+      void look(Number.NEGATIVE_INFINITY).then((found) => found !== undefined && this.#forgetExecuted(left, found, but));
+      return false;
+    }
+    const actions = index.entries(executedManifest(left, seen)).map(({ action }) => action);
+    const gone = actions.filter((action) => but === undefined || index.result(action)?.outputs[0]?.digest !== but);
+    for (const action of gone) index.forget(action);
+    return gone.length > 0;
+  }
+
   get #network(): ReceiptNetwork | undefined {
     return this.#share === "off" ? undefined : this.#parts.network();
   }
@@ -236,9 +301,11 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   #shelved(network: ReceiptNetwork, asked: Asked): DoorEntry | undefined {
     for (const manifest of manifestsOf(asked)) {
       const all = network.shelf.results(manifest);
+      if (all.length === 0) continue;
+      const judging = network.judging(manifest, this.#voices.disputing(manifest));
       for (const shared of all) {
         const entry = this.#entryIn(shared, asked, manifest);
-        const judged = network.judgeAmong(shared, all);
+        const judged = judging.kept(shared);
         if (entry === undefined || judged.kind === "refused" || !this.#isWhole(shared)) continue;
         this.#parts.index.touch(manifest, shared.entry.action);
         if (judged.tier === "self") return entry;
@@ -253,10 +320,10 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   #hearMore(network: ReceiptNetwork, asked: Asked, shared: SharedResult): void {
     const { manifest } = shared;
     if (!network.isOfSeveral || this.#asking.has(manifest) || this.#asking.size >= asking) return;
-    const others = network.exchange.whoHas(manifest).filter((member) => !this.#heard.has(`${manifest} ${member}`));
-    if (others.length === 0) return;
-    const questions = this.#first(network, others).map((member) => ({ member, manifest }));
-    const hearing = this.#hear(network, asked, shared, questions)
+    const others = network.exchange.whoHas(manifest).filter((member) => !this.#voices.isHeard(manifest, member));
+    const next = this.#inTurn(network, others).slice(0, ASKED_AT_ONCE);
+    if (next.length === 0) return;
+    const hearing = this.#hear(network, asked, shared, questionsOf(next, manifest))
       .catch((error: unknown) =>
         this.#parts.log.event("warn", "door.not-heard", { door: asked.door, key: asked.key, why: reasonOf(error) }),
       )
@@ -269,22 +336,60 @@ export class Receipts implements DoorEntries, AsyncDisposable {
 
   async #hear(network: ReceiptNetwork, asked: Asked, shared: SharedResult, questions: readonly Question[]): Promise<void> {
     const { index, log } = this.#parts;
-    const { action } = shared.entry;
+    const { manifest, entry } = shared;
     const given = await this.#allGiven(network, asked, questions);
-    const judged = network.judgeAmong(shared, besides(shared, given));
-    if (judged.kind === "refused") {
-      index.forget(action);
+    const judged = this.#rule(network, manifest, given).kept(shared);
+    const verdicts = this.#judgeAll(network, given);
+    this.#tell(network, verdicts);
+    if (judged.kind === "refused" && DISPUTED.has(judged.why)) {
+      this.#dispute(network, shared);
+      this.#voices.askAnew(manifest);
+      index.forget(entry.action);
       log.event("warn", "door.recalled", { door: asked.door, key: asked.key, forgotten: 1, why: judged.why });
-    } else if (index.result(action) !== undefined) {
-      const same = given.filter((one) => one.shared.entry.action === action && this.#judged(network, one, given).kind === "believed");
-      network.shelf.put(same.map((one) => one.shared));
+    } else if (index.result(entry.action) !== undefined) {
+      network.shelf.put(believedOf(verdicts).flatMap((one) => (one.shared.entry.action === entry.action ? [one.shared] : [])));
     }
   }
 
   async #allGiven(network: ReceiptNetwork, asked: Asked, questions: readonly Question[]): Promise<Offered[]> {
-    const given = await Promise.all(questions.map((question) => this.#given(network, asked, question)));
-    for (const { manifest, member } of questions) this.#heard.set(`${manifest} ${member}`, true);
+    const { key, executed } = asked;
+    const madeOf = executed === undefined ? undefined : await this.#parts.madeOf(actionIn(key), this.#stop.signal);
+    const given = await Promise.all(questions.map((question) => this.#given(network, { ...asked, madeOf }, question)));
     return given.flat();
+  }
+
+  /** By what was given just now, what lies here, and what has disputed it before. */
+  #rule(network: ReceiptNetwork, manifest: Digest, given: readonly Offered[]): Judging {
+    const beside = given.flatMap(({ shared }) => (shared.manifest === manifest ? [shared] : []));
+    return network.judging(manifest, [...beside, ...this.#voices.disputing(manifest)]);
+  }
+
+  #judgeAll(network: ReceiptNetwork, given: readonly Offered[]): Verdict[] {
+    const rules = new Map<Digest, Judging>();
+    return given.map((one) => {
+      const { manifest } = one.shared;
+      const rule = rules.get(manifest) ?? this.#rule(network, manifest, given);
+      rules.set(manifest, rule);
+      return { one, judged: rule.offered(one.shared) };
+    });
+  }
+
+  /** Who has given what nobody can have given honestly hears of it; what is disputed is remembered. */
+  #tell(network: ReceiptNetwork, verdicts: readonly Verdict[]): void {
+    for (const { one, judged } of verdicts) {
+      const { shared, member } = one;
+      network.given(member, shared, judged);
+      if (judged.kind === "believed") continue;
+      const { why, domains, needed } = judged;
+      if (DISPUTED.has(why)) this.#dispute(network, shared);
+      const { signer } = shared.execution;
+      this.#parts.log.event("info", "sharing.refused", { signer, action: shared.entry.action, why, domains, needed });
+    }
+  }
+
+  #dispute(network: ReceiptNetwork, shared: SharedResult): void {
+    const domain = network.voiceOf(shared.execution.signer);
+    if (domain !== undefined) this.#voices.dispute(domain, shared);
   }
 
   /** Undefined for what is no answer to what is asked for. */
@@ -294,7 +399,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const { executed, installed } = asked;
     const isAnswer =
       manifest === executed && installed !== undefined
-        ? isOfAction(outputs) && isExecutionOf(shared, asked, installed)
+        ? isOfAction(outputs) && isExecutionOf(shared, asked, installed, asked.madeOf)
         : manifest !== executed && isReceipt(outputs);
     return isAnswer ? entryOf(shared, asked.door) : undefined;
   }
@@ -323,12 +428,9 @@ export class Receipts implements DoorEntries, AsyncDisposable {
       const kin = network.takesReceipts ? holders.filter((member) => network.isKin(member)) : [];
       if (holders.length > 0 && kin.length === 0) this.#parts.log.event("debug", "door.not-taken", { door, key, why: "received" });
       const executing = executed === undefined ? [] : network.exchange.whoHas(executed);
-      const questions = [
-        ...this.#first(network, executing).map((member) => ({ member, manifest: executed ?? "" })),
-        ...this.#first(network, kin).map((member) => ({ member, manifest: received })),
-      ];
-      if (questions.length === 0 || this.#asking.size >= asking) return undefined;
-      bringing = this.#bring(network, asked, questions).finally(() => this.#asking.delete(received));
+      const turns = turnsOf(this.#inTurn(network, executing).slice(0, ASKED_MOST), this.#inTurn(network, kin), asked);
+      if (turns.length === 0 || this.#asking.size >= asking) return undefined;
+      bringing = this.#bring(network, asked, turns).finally(() => this.#asking.delete(received));
       this.#asking.set(received, bringing);
     }
     signal.throwIfAborted();
@@ -336,30 +438,29 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return orAborted(bringing, signal);
   }
 
-  /** Those who are asked: the nearest first, and one of each domain before a second of any. */
-  #first(network: ReceiptNetwork, holders: readonly Key[]): Key[] {
+  /** Those who may be asked: the nearest first, and one of each domain before a second of any. */
+  #inTurn(network: ReceiptNetwork, holders: readonly Key[]): Key[] {
     const awake = holders.filter((member) => !this.#isSlow(member));
     const byDomain = [...Map.groupBy(awake, (member) => network.domainOf(member)).values()];
     const turns = Math.max(0, ...byDomain.map(({ length }) => length));
-    return Array.from({ length: turns }, (_, turn) => byDomain.flatMap((members) => members.slice(turn, turn + 1)))
-      .flat()
-      .slice(0, ASKED_MOST);
+    return Array.from({ length: turns }, (_, turn) => byDomain.flatMap((members) => members.slice(turn, turn + 1))).flat();
   }
 
   /** Never rejects. */
-  async #bring(network: ReceiptNetwork, asked: Asked, questions: readonly Question[]): Promise<DoorEntry | undefined> {
+  async #bring(network: ReceiptNetwork, asked: Asked, turns: readonly (readonly Question[])[]): Promise<DoorEntry | undefined> {
     const { log, index, now } = this.#parts;
     const { door, key } = asked;
     const began = now();
     const here = async (): Promise<Digest | undefined> => (await this.#here(door, key, this.#stop.signal))?.blob;
     try {
       const before = await here();
-      const given = await this.#allGiven(network, asked, questions);
-      const believed = given.filter((one) => this.#judged(network, one, given).kind === "believed");
+      const verdicts = await this.#askInTurn(network, asked, turns);
+      const believed = believedOf(verdicts);
+      const given = verdicts.map(({ one }) => one);
       for (const one of this.#inOrder(believed)) {
         const { shared, entry, bytes } = one;
         // Whoever has signed it may have been revoked while it came.
-        if (!(await this.#fetch(network, one)) || network.judgeAmong(shared, besides(shared, given)).kind === "refused") continue;
+        if (!(await this.#fetch(network, one)) || this.#rule(network, shared.manifest, given).offered(shared).kind === "refused") continue;
         // A tool that did not wait may have left its own here meanwhile.
         if ((await here()) !== before) return undefined;
         index.add(shared.manifest, shared.entry, shared.result, new Map());
@@ -377,6 +478,20 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return undefined;
   }
 
+  /** The next are asked where those before have left it in doubt: too few of them vouch for it, or they contradict each other. */
+  async #askInTurn(network: ReceiptNetwork, asked: Asked, turns: readonly (readonly Question[])[]): Promise<readonly Verdict[]> {
+    if (asked.executed !== undefined) this.#voices.askAnew(asked.executed);
+    const given: Offered[] = [];
+    let verdicts: readonly Verdict[] = [];
+    for (const questions of turns) {
+      given.push(...(await this.#allGiven(network, asked, questions)));
+      verdicts = this.#judgeAll(network, given);
+      if (believedOf(verdicts).length > 0 || !verdicts.some(isInDoubt)) break;
+    }
+    this.#tell(network, verdicts);
+    return verdicts;
+  }
+
   /** What was executed before what was only received, and of what may be overwritten the newest; what a clock far ahead has stamped comes last. */
   #inOrder(believed: readonly Offered[]): Offered[] {
     const latest = this.#parts.today() + limits.clockErrorMs;
@@ -386,30 +501,14 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     return believed.filter(({ bytes }) => bytes <= bringBytes).toSorted((a, b) => rankOf(a) - rankOf(b) || later(a, b));
   }
 
-  /** By the reader's rule; who has given what nobody can have given honestly hears of it. */
-  #judged(network: ReceiptNetwork, { shared, member }: Offered, given: readonly Offered[]): Judged {
-    const judged = network.judgeAmong(shared, besides(shared, given));
-    network.given(member, shared, judged);
-    if (judged.kind === "believed") return judged;
-    const { why, domains, needed } = judged;
-    this.#parts.log.event("info", "sharing.refused", {
-      signer: shared.execution.signer,
-      action: shared.entry.action,
-      why,
-      domains,
-      needed,
-    });
-    return judged;
-  }
-
   /** What a member has that is an answer. */
   async #given(network: ReceiptNetwork, asked: Asked, { member, manifest }: Question): Promise<Offered[]> {
     const given = await this.#patiently(member, answerMs, (signal) => network.exchange.results(member, manifest, WISH, signal));
-    return (given?.shared ?? []).flatMap((shared) => {
+    if (given === undefined) return [];
+    this.#voices.answered(manifest, member);
+    return given.shared.slice(0, GIVEN_MOST).flatMap((shared) => {
       const entry = this.#entryIn(shared, asked, manifest);
-      if (entry === undefined) return [];
-      const bytes = bytesOf(shared.result.outputs);
-      return [{ shared, entry, bytes, member, along: given?.blobs ?? new Map() }];
+      return entry === undefined ? [] : [{ shared, entry, bytes: bytesOf(shared.result.outputs), member, along: given.blobs }];
     });
   }
 
@@ -470,9 +569,32 @@ function manifestsOf({ received, executed }: Asked): Digest[] {
   return executed === undefined ? [received] : [executed, received];
 }
 
-/** What others say of the same. */
-function besides(shared: SharedResult, given: readonly Offered[]): SharedResult[] {
-  return given.flatMap((one) => (one.shared.manifest === shared.manifest && one.shared !== shared ? [one.shared] : []));
+/** @param seen what is installed here */
+function askedOf({ takesExecuted }: ReceiptNetwork, { door, key }: DoorKey, seen: Digest | undefined): Asked {
+  const installed = door === EXECUTING && takesExecuted ? seen : undefined;
+  const executed = installed === undefined ? undefined : executedManifest({ door, key }, installed);
+  return { door, key, received: manifestOf({ door, key }), executed, installed };
+}
+
+function questionsOf(members: readonly Key[], manifest: Digest): Question[] {
+  return members.map((member) => ({ member, manifest }));
+}
+
+/** Who is asked first for what was executed and what was received, and who next, should that leave it in doubt. */
+function turnsOf(executing: readonly Key[], kin: readonly Key[], { executed = "", received }: Asked): readonly (readonly Question[])[] {
+  const first = questionsOf(kin.slice(0, ASKED_AT_ONCE), received);
+  const turns: (readonly Question[])[] = [[...questionsOf(executing.slice(0, ASKED_AT_ONCE), executed), ...first]];
+  for (let from = ASKED_AT_ONCE; from < executing.length; from += ASKED_AT_ONCE)
+    turns.push(questionsOf(executing.slice(from, from + ASKED_AT_ONCE), executed));
+  return turns.filter(({ length }) => length > 0);
+}
+
+function believedOf(verdicts: readonly Verdict[]): Offered[] {
+  return verdicts.flatMap(({ one, judged }) => (judged.kind === "believed" ? [one] : []));
+}
+
+function isInDoubt({ judged }: Verdict): boolean {
+  return judged.kind === "refused" && (judged.why === "too-few-domains" || DISPUTED.has(judged.why));
 }
 
 function bytesOf(blobs: readonly ListedBlob[]): number {

@@ -4,7 +4,7 @@
  *
  * Knows: which entries these are. Does not know: what a result names; see remote-results.ts.
  */
-import { limits } from "../base/index.ts";
+import { type Digest, limits } from "../base/index.ts";
 import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
 import { loadRemoteCodec } from "../wire/index.ts";
 import { RemoteBlobs, type RemoteStore } from "./remote-blobs.ts";
@@ -43,6 +43,22 @@ export class BazelResults {
     const read = await this.#parts.store.read(entry.blob, signal);
     this.#results ??= this.#load();
     return read.kind === "hit" ? (await this.#results).blobsIn(read.bytes, signal) : undefined;
+  }
+
+  /** What an action's message names as its command and the root of its inputs; undefined where it is not here, or is none. */
+  async madeOf(action: Digest, signal: AbortSignal): Promise<{ readonly command: Digest; readonly inputRoot: Digest } | undefined> {
+    const { store } = this.#parts;
+    if ((store.sizeOf(action) ?? 0) > limits.remoteExecution.commandBytes) return undefined;
+    const read = await store.read(action, signal);
+    if (read.kind !== "hit") return undefined;
+    const codec = await loadRemoteCodec();
+    try {
+      const { commandDigest, inputRootDigest } = codec.readAction(read.bytes);
+      const [command, inputRoot] = [codec.readName(commandDigest), codec.readName(inputRootDigest)];
+      return command && inputRoot && { command: command.digest, inputRoot: inputRoot.digest };
+    } catch {
+      return undefined; // Somebody calls something an action that is none.
+    }
   }
 
   async #load(): Promise<RemoteResults> {
