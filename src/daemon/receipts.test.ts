@@ -615,7 +615,7 @@ test("what was executed goes with what takes its place, and when it is deleted",
 });
 
 test("who may be cut off gives what is here already, takes nothing new, and forgets nothing but what is disputed", async (t) => {
-  const [a = nobody(), b = nobody(), , d = nobody()] = machines(t, four);
+  const [a = nobody(), b = nobody(), c = nobody(), d = nobody()] = machines(t, four);
   const key = digestOf("link");
   d.reader.policy = "speculative";
   await a.execute("link", "program");
@@ -627,6 +627,9 @@ test("who may be cut off gives what is here already, takes nothing new, and forg
   await told(d, "sharing.refused", "cut-off");
   assert.equal(await d.find("bazel-ac", key), "program from m740");
   assert.equal(await d.find("bazel-ac", digestOf("other")), undefined, "that is new");
+  await c.execute("link", "something else");
+  while ((await d.find("bazel-ac", key)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+  await told(d, "door.recalled", "disputed");
 });
 
 test("where those who were asked leave it in doubt, others are asked", async (t) => {

@@ -138,3 +138,20 @@ test("what a member has made goes with the member that is revoked", LONG, async 
   assert.equal((await actor.run(action)).cachedResult, false);
   assert.equal(ended(builder).length, 1, "it ran here");
 });
+
+test("what a member has made is gone soon after a start, when its word has ceased to count before that", LONG, async (t) => {
+  using pair = await Pair.of(t, RUNS);
+  if (pair === undefined) return;
+  const { actor, builder, helper } = pair;
+  await pair.untilTold(t);
+  const action = await actor.action({ arguments: sh(SCRIPT), outputPaths: ["out/b.txt"] }, FILES);
+  const release = await pair.occupy(t);
+  await actor.run(action);
+  assert.deepEqual(ended(builder), [["exit 0", ""]]);
+  await release();
+  // Nobody tells it anything that would have it look once more.
+  await helper.stopDaemon();
+  await builder.stopDaemon();
+  await builder.startDaemon({ CAIRN_SHARING_POLICY: "release" });
+  await until(t, async () => builder.events("door.recalled").some(({ forgotten }) => forgotten === 1));
+});

@@ -82,6 +82,12 @@ test("what one domain has executed is found in others as policy says, what a cli
   assert.equal(await found(b, brought), undefined, "it was received");
   assert.equal(await found(b, action), "a\nb\n");
   assert.equal(b.events("door.hit").find(({ key }) => key === action.hash)?.from, "laptop");
+  assert.equal((await cairn(a, "config", "set", "doors.share", "domain")).code, 0);
+  const kept = await execute(a, "f\ne\n");
+  await untilOffered(t, b, "laptop", 4);
+  assert.equal(await found(b, kept), undefined, "its owner keeps it in the domain");
+  assert.equal((await cairn(a, "config", "set", "doors.share", "policy")).code, 0);
+  assert.equal(await found(b, kept), "e\nf\n");
   using other = new Actor(await b.doorPort("grpc"));
   const all = await other.client.ask(codec.actionCache.GetActionResult, { actionDigest: many });
   assert.deepEqual(all.outputDirectories, there.result?.outputDirectories);
@@ -109,7 +115,7 @@ test("what one domain has executed is found in others as policy says, what a cli
   const summary = await cairn(c, "attest", "export", file, "--summary");
   assert.equal(summary.code, 0, summary.stderr);
   // What it has executed is in its log; what it has received is not.
-  assert.equal((await ask(a, "log")).size, 2);
+  assert.equal((await ask(a, "log")).size, 3);
   const own = join(dirname(a.home), "sorted");
   writeFileSync(own, "a\nb\n");
   const [signed] = (await ask(a, "attest", "show", own)).attestations as { action: string }[];
