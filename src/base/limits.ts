@@ -813,6 +813,8 @@ export const limits = {
     callsAtOnce: 4,
     callMs: 15_000,
     awayMs: 3_600_000,
+    /** The same of one of which something is heard since, doubled with each call that fails. */
+    heardAwayMs: 60_000,
   },
   /** Files and directories that members have pinned: docs/protocol/replication.md */
   treeCopies: {

@@ -5,7 +5,7 @@
  */
 import { CairnError, digestOf, isName, type Key, type Log, limits, type NameRecord, reasonOf, type SignedName } from "../base/index.ts";
 import type { NamesParts } from "../net/index.ts";
-import { type Candidate, Names, rendezvousOrder } from "../net/index.ts";
+import { type Candidate, Names, nearest } from "../net/index.ts";
 import { isSigned, type KeyPair, keepNames, type Members, nameSaid } from "../trust/index.ts";
 import { loadTreeCodec, type NamesFrame, type NetworkCodec } from "../wire/index.ts";
 import { memberCalled } from "./network-views.ts";
@@ -143,8 +143,8 @@ export class NameService implements Disposable {
 
   /** Other members that a name belongs to. */
   #keepers(name: string): Key[] {
-    const nearest = rendezvousOrder(digestOf(name), this.#parts.present()).slice(0, copies);
-    return nearest.map(({ key }) => key).filter((key) => key !== this.#parts.members.self);
+    const ofIts = nearest(digestOf(name), this.#parts.present(), copies);
+    return ofIts.map(({ key }) => key).filter((key) => key !== this.#parts.members.self);
   }
 
   /** Tells those that keep them now what this node keeps: members come and go. */

@@ -372,7 +372,7 @@ export class NetworkRuntime implements AsyncDisposable {
       others: () => members.others(),
       domainOf,
       network,
-      heard: (key) => gossip.presence.of(key)?.kind,
+      heard: (key) => gossip.presence.of(key),
       log,
       now: () => performance.now(),
     });

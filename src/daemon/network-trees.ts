@@ -85,7 +85,6 @@ export class NetworkTrees implements Disposable {
       },
       options,
     );
-    network.onPeers(() => this.copies.peersChanged());
     this.copies.begin();
   }
 

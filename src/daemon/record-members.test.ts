@@ -2,23 +2,31 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, type Key, limits, silentLog } from "../base/index.ts";
 import { type Network, rendezvousOrder } from "../net/index.ts";
-import { RecordMembers } from "./record-members.ts";
+import { RecordMembers, type RecordMembersParts } from "./record-members.ts";
 
 const KEYS = Array.from({ length: 12 }, (_, i) => digestOf(`member ${i}`));
 const [SELF = "", OTHER = "", LINKED = "", ABSENT = ""] = KEYS;
-const { callsAtOnce, callMs, awayMs } = limits.replication;
+const { callsAtOnce, callMs, awayMs, heardAwayMs } = limits.replication;
 
 /** A node that is linked with some of the members, and has heard of others. */
 class World {
   readonly linked: Set<Key>;
   readonly heard: Map<Key, "here" | "goodbye"> = new Map();
+  readonly heardAt: Map<Key, number> = new Map();
+  isolation: Network["isolation"] = undefined;
   readonly called: Key[] = [];
   readonly record: RecordMembers;
   readonly #listeners: Parameters<Network["onPeers"]>[0][] = [];
   nowMs = 0;
 
+  #heardOf(key: Key): ReturnType<RecordMembersParts["heard"]> {
+    const kind = this.heard.get(key);
+    return kind === "here" ? { kind, ageMs: this.nowMs - (this.heardAt.get(key) ?? 0) } : kind && { kind };
+  }
+
   constructor(self: Key, linked: readonly Key[], choosesLinks: boolean) {
     this.linked = new Set(linked);
+    const isolation = (): Network["isolation"] => this.isolation;
     this.record = new RecordMembers({
       self,
       others: () => KEYS.filter((key) => key !== self),
@@ -28,8 +36,11 @@ class World {
         call: (key) => void this.called.push(key),
         onPeers: (listener) => void this.#listeners.push(listener),
         choosesLinks,
+        get isolation() {
+          return isolation();
+        },
       },
-      heard: (key) => this.heard.get(key),
+      heard: (key) => this.#heardOf(key),
       log: silentLog,
       now: () => this.nowMs,
     });
@@ -42,6 +53,11 @@ class World {
   link(key: Key): void {
     this.linked.add(key);
     for (const listener of this.#listeners) listener({ kind: "connected", key });
+  }
+
+  cut(key: Key): void {
+    this.linked.delete(key);
+    for (const listener of this.#listeners) listener({ kind: "lost", key });
   }
 }
 
@@ -86,7 +102,8 @@ test("who was not heard of counts where nobody hears of all, until it does not c
 });
 
 test("a few are called at a time, and who comes is there at once", () => {
-  const world = new World(SELF, [], true);
+  const last = KEYS.at(-1) ?? "";
+  const world = new World(SELF, [last], true);
   for (const key of KEYS.slice(1)) world.record.call(key);
   for (const key of KEYS.slice(1)) world.record.call(key);
   assert.equal(world.called.length, callsAtOnce);
@@ -97,4 +114,46 @@ test("a few are called at a time, and who comes is there at once", () => {
   assert.equal(world.present.length, KEYS.length - callsAtOnce);
   world.link(LINKED);
   assert.deepEqual([world.present.includes(LINKED), world.present.length], [true, KEYS.length - callsAtOnce + 1]);
+});
+
+test("a node that is cut off itself calls nobody, and says of nobody that it is away", () => {
+  const alone = new World(SELF, [LINKED], true);
+  alone.record.call(OTHER);
+  alone.cut(LINKED);
+  alone.record.call(ABSENT);
+  assert.deepEqual(alone.called, [OTHER]);
+  alone.nowMs += callMs;
+  assert.equal(alone.present.length, KEYS.length, "who was called before may be there");
+
+  const isolated = new World(SELF, [LINKED], true);
+  isolated.isolation = "few-domains";
+  isolated.record.call(OTHER);
+  assert.deepEqual(isolated.called, []);
+});
+
+test("who did not come and is heard of since is tried again soon, and ever more rarely", () => {
+  const world = new World(SELF, [LINKED], false);
+  const hear = (): void => {
+    world.heard.set(OTHER, "here");
+    world.heardAt.set(OTHER, world.nowMs);
+  };
+  const failed = (): void => {
+    hear();
+    assert.equal(world.record.call(OTHER), false);
+    world.nowMs += callMs;
+    assert.equal(world.present.includes(OTHER), false);
+  };
+  failed();
+  assert.equal(world.called.length, 1);
+  world.nowMs += heardAwayMs;
+  assert.equal(world.present.includes(OTHER), false, "what it has said before the call tells nothing");
+  hear();
+  failed();
+  assert.equal(world.called.length, 2);
+  world.nowMs += heardAwayMs;
+  hear();
+  assert.equal(world.present.includes(OTHER), false);
+  world.nowMs += heardAwayMs;
+  hear();
+  assert.equal(world.present.includes(OTHER), true);
 });

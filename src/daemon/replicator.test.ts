@@ -71,3 +71,40 @@ test("a result goes to the nearest of all members, linked or not, once; and to t
   await pass(2 * lookEveryMs);
   assert.equal(took.get(fourth), 1, "this node, one holder, and it");
 });
+
+test("members that are being called cost nothing of what may be copied in a second", async () => {
+  const linked = new Set<Key>();
+  const took: Key[] = [];
+  let nowMs = 0;
+  const [self = "", ...others] = KEYS;
+  const output = {
+    path: "one.o",
+    digest: digestOf("blob"),
+    size: 60 * limits.replication.bytesPerSecond,
+    role: "object",
+    template: false,
+  } as const;
+  const large = { ...resultOf(MANIFEST), result: { ...resultOf(MANIFEST).result, outputs: [output] } };
+  const replicator = new Replicator(
+    {
+      self,
+      present: () => KEYS.map((key) => ({ key, domain: "home" })),
+      isLinked: (key) => linked.has(key),
+      whoHas: () => [],
+      shelf: { results: () => [large], manifestsAfter: () => [] },
+      offer: async (to, items) => {
+        if (linked.has(to)) took.push(to);
+        return items.map(() => (linked.has(to) ? "kept" : "busy"));
+      },
+      isQuiet: () => true,
+      log: silentLog,
+      now: () => nowMs,
+    },
+    { copies: COPIES },
+  );
+  replicator.made(MANIFEST);
+  await replicator.tick();
+  for (const key of others) linked.add(key);
+  for (const end = nowMs + 10_000; nowMs < end; nowMs += 1_000) await replicator.tick();
+  assert.ok(took.length > 0);
+});

@@ -190,7 +190,8 @@ export class Replicator implements Disposable {
         if (about.refused.size > 0) this.#nextLook = Math.min(this.#nextLook, now() + failedMs);
         continue;
       }
-      bytes += to.length * Math.max(LEAST_BYTES, sizeOf(results));
+      // Who is not linked is called only, and takes nothing before it has come.
+      bytes += to.filter(this.#parts.isLinked).length * Math.max(LEAST_BYTES, sizeOf(results));
       const actions = [...new Set(results.map(({ entry }) => entry.action))].slice(0, limits.shareResultsPerManifest);
       for (const key of to) offers.set(key, [...(offers.get(key) ?? []), { manifest, actions }]);
     }

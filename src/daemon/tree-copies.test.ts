@@ -18,6 +18,9 @@ class Street {
   readonly kept: Map<Key, Set<Digest>> = new Map(KEYS.map((key) => [key, new Set()]));
   readonly full: Set<Key> = new Set();
   readonly busy: Set<Key> = new Set();
+  /** Members that are there, and linked with nobody just now; asking calls them. */
+  readonly unlinked: Set<Key> = new Set();
+  readonly called: Key[] = [];
   nowMs = 0;
 
   constructor() {
@@ -31,12 +34,16 @@ class Street {
       {
         self,
         present: () => [...this.present].map((key) => ({ key, domain: "home" })),
-        isLinked: () => true,
+        isLinked: (key) => !this.unlinked.has(key),
         trees: () => [
           ...[...pinned].map((digest) => tree(digest, self)),
           ...[...kept].filter((digest) => !pinned.has(digest)).map((digest) => tree(digest, PINNER)),
         ],
-        offer: async (to, trees) => trees.map((one) => this.#take(to, one)),
+        offer: async (to, trees) => {
+          if (!this.unlinked.has(to)) return trees.map((one) => this.#take(to, one));
+          this.called.push(to);
+          return trees.map(() => "busy");
+        },
         superfluous: ({ root }) => void kept.delete(root),
         isQuiet: () => true,
         log: silentLog,
@@ -70,12 +77,10 @@ class Street {
 
   leave(key: Key): void {
     this.present.delete(key);
-    for (const node of this.nodes.values()) node.peersChanged();
   }
 
   come(key: Key): void {
     this.present.add(key);
-    for (const node of this.nodes.values()) node.peersChanged();
   }
 }
 
@@ -152,4 +157,38 @@ test("who is busy for ever is passed over, and holds up nothing else, however mu
     roots.every((root) => copied(root) >= COPIES - 1),
     "another one stands in",
   );
+});
+
+test("holders whose links come and go are not called again each time", async () => {
+  const street = new Street();
+  nodeOf(street.pinned, PINNER).add(ROOT);
+  await street.pass(2);
+  const holders = street.have(ROOT).filter((key) => key !== PINNER);
+  for (const key of holders) street.unlinked.add(key);
+  const stranger = KEYS.find((key) => key !== PINNER && !holders.includes(key)) ?? "";
+  street.leave(stranger);
+  await street.pass(LOOK_S / 4);
+  street.come(stranger);
+  await street.pass(LOOK_S / 4);
+  assert.deepEqual(street.called, []);
+  await street.pass(LOOK_S);
+  assert.ok(
+    holders.every((key) => street.called.includes(key)),
+    "now and then they are",
+  );
+});
+
+test("who is not linked hears of what is not pinned any more as soon as it is linked again", async () => {
+  const street = new Street();
+  nodeOf(street.pinned, PINNER).add(ROOT);
+  await street.pass(2);
+  const [holder = ""] = street.have(ROOT).filter((key) => key !== PINNER);
+  street.unlinked.add(holder);
+  nodeOf(street.pinned, PINNER).delete(ROOT);
+  await street.pass(3);
+  assert.deepEqual(street.have(ROOT), [holder]);
+  assert.ok(street.called.includes(holder));
+  street.unlinked.delete(holder);
+  await street.pass(2);
+  assert.deepEqual(street.have(ROOT), []);
 });

@@ -5,7 +5,7 @@
  * Knows: what is to be copied, who has said what. Does not know: how members talk, or how trees travel.
  */
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import { type Candidate, planCopies, rendezvousOrder } from "../net/index.ts";
+import { type Candidate, nearest, planCopies } from "../net/index.ts";
 import type { KeepTree, KeepVerdict } from "../wire/index.ts";
 import { keyOf, type TreeName } from "./kept-trees.ts";
 
@@ -33,8 +33,8 @@ export interface TreeCopiesOptions {
 
 interface About {
   tree: KeepTree;
-  /** Who has said that it keeps it; since all were asked last. */
-  readonly kept: Set<Key>;
+  /** Who has said that it keeps it, and when last. */
+  readonly kept: Map<Key, number>;
   readonly asked: Set<Key>;
   /** Who has said nothing else than that it is busy: since when. */
   readonly busy: Map<Key, number>;
@@ -52,6 +52,10 @@ export class TreeCopies implements Disposable {
   readonly #copies: number;
   /** Who was looked at last comes last. */
   readonly #known = new Map<string, About>();
+  /** Who was there the last time. */
+  #present: readonly Candidate[] = [];
+  /** Members that kept what is pinned no more, and are not linked: what they are to let go of, and since when. */
+  readonly #unheard = new Map<Key, { readonly trees: KeepTree[]; readonly sinceMs: number }>();
   #timer: NodeJS.Timeout | undefined;
   #isWorking = false;
   #workedAt: number;
@@ -75,11 +79,14 @@ export class TreeCopies implements Disposable {
   holders(root: Digest): number {
     const present = new Set(this.#parts.present().map(({ key }) => key));
     const own = [...this.#known.values()].find(({ tree }) => tree.digest === root && this.#isPinned(tree));
-    return [...(own?.kept ?? [])].filter((key) => present.has(key)).length;
+    return [...(own?.kept.keys() ?? [])].filter((key) => present.has(key)).length;
   }
 
-  /** Somebody has come or gone: what belongs to whom may be another matter, once it is sure. */
-  peersChanged(): void {
+  /** Somebody has come or gone: what belongs to whom may be another matter, once it is sure. Links alone come and go all the time. */
+  #notePresent(present: readonly Candidate[]): void {
+    const isSame = present.length === this.#present.length && present.every(({ key }, i) => key === this.#present[i]?.key);
+    this.#present = present;
+    if (isSame) return;
     const soon = this.#parts.now() + graceMs;
     for (const about of this.#known.values()) about.notBefore = Math.min(about.notBefore, soon);
   }
@@ -91,6 +98,7 @@ export class TreeCopies implements Disposable {
     this.#isWorking = true;
     try {
       await this.#letGo();
+      await this.#tellUnheard();
       await this.#offerNext();
     } catch (error) {
       log.event("warn", "tree-copies.failed", { why: reasonOf(error) });
@@ -109,14 +117,32 @@ export class TreeCopies implements Disposable {
       this.#known.delete(key);
       if (!this.#isPinned(about.tree)) continue;
       // Copies of copies may be anywhere.
+      const ended = { ...about.tree, leaseS: 0 };
       const others = this.#parts.present().filter(({ key }) => key !== this.#parts.self && this.#parts.isLinked(key));
-      await Promise.all(others.map(({ key }) => this.#ask(key, [{ ...about.tree, leaseS: 0 }])));
+      await Promise.all(others.map(({ key }) => this.#ask(key, [ended])));
+      for (const key of about.kept.keys()) if (!this.#parts.isLinked(key)) this.#tellLater(key, ended);
     }
     for (const [key, tree] of trees) {
       const about = this.#known.get(key);
       if (about === undefined)
-        this.#known.set(key, { tree, kept: new Set(), asked: new Set(), busy: new Map(), unable: new Map(), notBefore: 0 });
+        this.#known.set(key, { tree, kept: new Map(), asked: new Set(), busy: new Map(), unable: new Map(), notBefore: 0 });
       else about.tree = tree;
+    }
+  }
+
+  #tellLater(key: Key, tree: KeepTree): void {
+    const { trees, sinceMs } = this.#unheard.get(key) ?? { trees: [], sinceMs: this.#parts.now() };
+    this.#unheard.set(key, { trees: [...trees, tree].slice(-itemsPerOffer), sinceMs });
+  }
+
+  /** Whoever does not come within that time keeps it until its own is up. */
+  async #tellUnheard(): Promise<void> {
+    const { now, isLinked } = this.#parts;
+    for (const [key, { trees, sinceMs }] of this.#unheard) {
+      if (isLinked(key) || now() - sinceMs >= busyMs) this.#unheard.delete(key);
+      const ended = trees.filter((tree) => this.#known.get(keyOf(nameOf(tree)))?.tree.pinner !== tree.pinner); // Unless it is pinned anew.
+      // Asking has it called.
+      for (const some of Map.groupBy(ended, ({ codec }) => codec === "result").values()) await this.#ask(key, some);
     }
   }
 
@@ -127,6 +153,7 @@ export class TreeCopies implements Disposable {
   async #offerNext(): Promise<void> {
     const { now } = this.#parts;
     const present = this.#parts.present();
+    this.#notePresent(present);
     const offers = new Map<Key, About[]>();
     const due = [...this.#known].filter(([, { notBefore }]) => notBefore <= now()).slice(0, itemsPerOffer);
     for (const [key, about] of due) {
@@ -142,10 +169,12 @@ export class TreeCopies implements Disposable {
     await Promise.all(alike.map(([key, some]) => this.#offer(key, some)));
   }
 
-  #whom({ tree, asked, unable }: About, present: readonly Candidate[]): readonly Key[] {
-    const { self, now } = this.#parts;
+  #whom({ tree, kept, asked, unable }: About, present: readonly Candidate[]): readonly Key[] {
+    const { self, now, isLinked } = this.#parts;
+    // Who is not linked would be called for that, and as likely as not lets go of the link soon after.
+    const trusted = [...kept].flatMap(([key, saidMs]) => (!isLinked(key) && now() - saidMs < lookEveryMs ? [key] : []));
     for (const [key, until] of unable) if (until <= now()) unable.delete(key);
-    const holders = new Set([self, ...asked]);
+    const holders = new Set([self, ...asked, ...trusted]);
     return planCopies({ digest: placeOf(tree), self, present, holders, refusing: new Set(unable.keys()), copies: this.#copies }).offerTo;
   }
 
@@ -153,8 +182,8 @@ export class TreeCopies implements Disposable {
   #done(about: About, present: readonly Candidate[]): void {
     const { self, now, superfluous } = this.#parts;
     const { tree, asked, unable } = about;
-    const nearest = rendezvousOrder(placeOf(tree), present).slice(0, this.#copies);
-    if (!this.#isPinned(tree) && nearest.length === this.#copies && nearest.every(({ key }) => key !== self && asked.has(key)))
+    const ofIts = nearest(placeOf(tree), present, this.#copies);
+    if (!this.#isPinned(tree) && ofIts.length === this.#copies && ofIts.every(({ key }) => key !== self && asked.has(key)))
       return superfluous(nameOf(tree));
     about.notBefore = Math.min(now() + lookEveryMs, ...unable.values());
     asked.clear();
@@ -171,7 +200,7 @@ export class TreeCopies implements Disposable {
       const verdict = verdicts[i] ?? "failed";
       counts[verdict]++;
       if (verdict === "kept") {
-        about.kept.add(to);
+        about.kept.set(to, now());
         about.asked.add(to);
         about.busy.delete(to);
         continue;

@@ -6,7 +6,7 @@
  */
 import type { Digest, Key } from "../base/index.ts";
 import type { Directory } from "../contracts/index.ts";
-import { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
+import { type Candidate, nearest } from "./rendezvous-hash.ts";
 
 export interface MeshDirectoryParts {
   /** Linked members whose summaries say that they have it, nearest first. */
@@ -51,9 +51,7 @@ export class RendezvousDirectory implements Directory {
     const { self, whoHas, isAttested, present, call } = this.#parts;
     const told = whoHas(manifest);
     if (told.length > 0 || !isAttested(manifest)) return told;
-    return rendezvousOrder(manifest, present())
-      .slice(0, this.#copies)
-      .flatMap(({ key }) => (key !== self && call(key) ? [key] : []));
+    return nearest(manifest, present(), this.#copies).flatMap(({ key }) => (key !== self && call(key) ? [key] : []));
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { digestOf } from "../base/index.ts";
-import { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
+import { type Candidate, nearest, rendezvousOrder } from "./rendezvous-hash.ts";
 
 function candidates(count: number, domains = 1): Candidate[] {
   return Array.from({ length: count }, (_, i) => ({ key: digestOf(`member ${i}`), domain: `d${i % domains}` }));
@@ -51,4 +51,20 @@ test("the nearest three are of three domains where there are three", () => {
     const nearest = rendezvousOrder(name, candidates(12, 3)).slice(0, 3);
     assert.equal(new Set(nearest.map(({ domain }) => domain)).size, 3);
   }
+});
+
+test("the nearest few are the first of the order, of however many domains", () => {
+  fc.assert(
+    fc.property(
+      fc.nat({ max: 2_999 }),
+      fc.integer({ min: 1, max: 60 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.nat(12),
+      (name, count, domains, few) => {
+        const digest = names[name] ?? "";
+        const all = candidates(count, domains);
+        assert.deepEqual(nearest(digest, all, few), rendezvousOrder(digest, all).slice(0, few));
+      },
+    ),
+  );
 });

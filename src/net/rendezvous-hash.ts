@@ -21,24 +21,69 @@ const PREFIX_DIGITS = 16;
  * @param digest 64 hex digits, or at least its first 16
  */
 export function rendezvousOrder<C extends Candidate>(digest: Digest, candidates: readonly C[]): C[] {
-  const high = Number.parseInt(digest.slice(0, PREFIX_DIGITS / 2), 16);
-  const low = Number.parseInt(digest.slice(PREFIX_DIGITS / 2, PREFIX_DIGITS), 16);
-  const scored = candidates.map((candidate) => ({ candidate, score: scoreOf(candidate.key, high, low) }));
-  // The key settles what is equal: everybody must come to the same order.
-  scored.sort((a, b) => b.score - a.score || (a.candidate.key < b.candidate.key ? -1 : 1));
-  const ofDomain = new Map<string, number>();
-  const rounds = scored.map(({ candidate }) => {
-    const round = ofDomain.get(candidate.domain) ?? 0;
-    ofDomain.set(candidate.domain, round + 1);
-    return { candidate, round };
-  });
-  return rounds.toSorted((a, b) => a.round - b.round).map(({ candidate }) => candidate);
+  const [high, low] = halves(digest);
+  const scored = candidates.map((candidate) => ({ candidate, score: scoreOf(wordsOf(candidate), high, low) }));
+  return inRounds([...Map.groupBy(scored.toSorted(inOrder), ({ candidate }) => candidate.domain).values()]);
+}
+
+/** The first few of {@link rendezvousOrder}, in one pass: with ten thousand members it is asked for while a build waits. */
+export function nearest<C extends Candidate>(digest: Digest, candidates: readonly C[], count: number): C[] {
+  const [high, low] = halves(digest);
+  const ofDomains = new Map<string, Scored<C>[]>();
+  for (const candidate of candidates) {
+    const score = scoreOf(wordsOf(candidate), high, low);
+    const best = ofDomains.get(candidate.domain);
+    if (best === undefined) ofDomains.set(candidate.domain, [{ candidate, score }]);
+    else if (best.length < count || score >= (best.at(-1)?.score ?? 0)) insert(best, { candidate, score }, count);
+  }
+  return inRounds([...ofDomains.values()]).slice(0, count);
+}
+
+function halves(digest: Digest): readonly [number, number] {
+  return [Number.parseInt(digest.slice(0, PREFIX_DIGITS / 2), 16), Number.parseInt(digest.slice(PREFIX_DIGITS / 2, PREFIX_DIGITS), 16)];
+}
+
+/** The first of each domain, then the second of each. */
+function inRounds<C extends Candidate>(domains: readonly (readonly Scored<C>[])[]): C[] {
+  const rounds = domains.flatMap((best) => best.map((scored, round) => ({ scored, round })));
+  return rounds.toSorted((a, b) => a.round - b.round || inOrder(a.scored, b.scored)).map(({ scored }) => scored.candidate);
+}
+
+interface Scored<C extends Candidate> {
+  readonly candidate: C;
+  readonly score: number;
+}
+
+/** The key settles what is equal: everybody must come to the same order. */
+function inOrder(a: Scored<Candidate>, b: Scored<Candidate>): number {
+  return b.score - a.score || (a.candidate.key < b.candidate.key ? -1 : 1);
+}
+
+/** Keeps the best few, in their order. */
+function insert<C extends Candidate>(best: Scored<C>[], scored: Scored<C>, most: number): void {
+  let at = best.length;
+  for (let before = best[at - 1]; before !== undefined && inOrder(scored, before) < 0; before = best[at - 1]) at--;
+  best.splice(at, 0, scored);
+  if (best.length > most) best.pop();
+}
+
+type Words = readonly [number, number, number];
+
+const words = new WeakMap<Candidate, Words>();
+
+/** Of a key, parsed once for each candidate. */
+function wordsOf(candidate: Candidate): Words {
+  const known = words.get(candidate);
+  if (known !== undefined) return known;
+  const made: Words = [word(candidate.key, 0), word(candidate.key, 1), word(candidate.key, 2)];
+  words.set(candidate, made);
+  return made;
 }
 
 /** 53 bits that differ for each pair of key and digest as if they were drawn. */
-function scoreOf(key: Key, high: number, low: number): number {
-  const one = mix(mix(high ^ word(key, 0)) ^ low ^ word(key, 1));
-  const two = mix(one ^ word(key, 2) ^ high);
+function scoreOf([first, second, third]: Words, high: number, low: number): number {
+  const one = mix(mix(high ^ first) ^ low ^ second);
+  const two = mix(one ^ third ^ high);
   return (one >>> 0) * 2 ** 21 + (two >>> 11);
 }
 

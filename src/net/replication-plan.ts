@@ -4,7 +4,7 @@
  * Knows: who is there and who has it. Does not know: what it is, or how copies travel.
  */
 import type { Digest, Key } from "../base/index.ts";
-import { type Candidate, rendezvousOrder } from "./rendezvous-hash.ts";
+import { type Candidate, nearest, rendezvousOrder } from "./rendezvous-hash.ts";
 
 export interface CopiesKnown {
   readonly digest: Digest;
@@ -28,9 +28,11 @@ export interface CopiesPlan {
 
 /** What this node, which has it, is to do about it. */
 export function planCopies({ digest, self, present, holders, refusing, copies }: CopiesKnown): CopiesPlan {
-  const order = rendezvousOrder(digest, present).map(({ key }) => key);
-  const turn = order.filter((key) => holders.has(key)).indexOf(self);
+  const having = present.filter(({ key }) => holders.has(key));
+  const turn = rendezvousOrder(digest, having).findIndex(({ key }) => key === self);
   if (turn < 0) return { offerTo: [], turn: 0 };
+  // No more than those that refuse are passed over.
+  const order = nearest(digest, present, copies + refusing.size).map(({ key }) => key);
   const wanted = order.filter((key) => holders.has(key) || !refusing.has(key)).slice(0, copies);
   return { offerTo: wanted.filter((key) => !holders.has(key)), turn };
 }
