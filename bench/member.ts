@@ -98,7 +98,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
   };
   const database = openDatabase({ log: silentLog, now: Date.now }, { file: join(directory, `${name}-index.db`) });
   const known = (): Promise<KnownAttestations> => KnownAttestations.open({ database });
-  const pins = { hold: nothing, list: () => [] };
+  const pins = { hold: nothing, list: () => [], settle: () => undefined };
   const store = { ...local.store, read: nothing, write: nothing, directory };
   const trees = KeptTrees.open({ log: silentLog, pins, now: Date.now }, { file: join(directory, `${name}-trees.json`) });
   const parts = {

@@ -107,3 +107,11 @@ test("one member at a time is kept for, and not more than a few members", async 
   gate.resolve(given([ONE]));
   assert.deepEqual(await Promise.all([first, second]), [["kept"], ["kept"]]);
 });
+
+test("what is this node's own is brought however full its store is", async () => {
+  const { keeper, shelf } = world([ONE], { hasRoom: () => false });
+  const signal = new AbortController().signal;
+  assert.equal(await keeper.bring(FROM, ITEM, (bytes) => bytes < 4, signal), "full");
+  assert.equal(await keeper.bring(FROM, ITEM, () => true, signal), "kept");
+  assert.equal(shelf.length, 1);
+});

@@ -45,7 +45,7 @@ export class Keeper implements Disposable {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(offerMs)]);
     try {
       // All at once, so that questions and small blobs travel together.
-      const verdicts = await Promise.all(items.map((item) => this.bring(from, item, signal)));
+      const verdicts = await Promise.all(items.map((item) => this.bring(from, item, this.#parts.hasRoom, signal)));
       this.#parts.log.event("info", "copies.kept", { peer: from, kept: verdicts.filter((verdict) => verdict === "kept").length });
       return verdicts;
     } finally {
@@ -54,7 +54,7 @@ export class Keeper implements Disposable {
   }
 
   /** Fetches what a member has, and keeps it. Never rejects. */
-  async bring(from: Key, { manifest, actions }: KeepItem, signal: AbortSignal): Promise<KeepVerdict> {
+  async bring(from: Key, { manifest, actions }: KeepItem, hasRoom: KeeperParts["hasRoom"], signal: AbortSignal): Promise<KeepVerdict> {
     const { exchange, shelf, log } = this.#parts;
     const here = new Set(shelf.results(manifest).map(({ entry }) => entry.action));
     if (actions.every((action) => here.has(action))) return "kept";
@@ -63,7 +63,7 @@ export class Keeper implements Disposable {
       const missing = offered.filter(({ entry }) => actions.includes(entry.action) && !here.has(entry.action));
       if (missing.length === 0) return "failed";
       const wanted = missing.filter((shared) => this.#isWanted(shared, from));
-      const verdict = wanted.length === 0 ? "refused" : await this.#fetch(from, wanted, signal);
+      const verdict = wanted.length === 0 ? "refused" : await this.#fetch(from, wanted, hasRoom, signal);
       return verdict === "kept" && wanted.length < missing.length ? "refused" : verdict;
     } catch (error) {
       log.event("info", "copies.not-kept", { peer: from, manifest, why: reasonOf(error) });
@@ -87,8 +87,8 @@ export class Keeper implements Disposable {
     );
   }
 
-  async #fetch(from: Key, wanted: readonly SharedResult[], signal: AbortSignal): Promise<KeepVerdict> {
-    const { exchange, store, index, shelf, hasRoom } = this.#parts;
+  async #fetch(from: Key, wanted: readonly SharedResult[], hasRoom: KeeperParts["hasRoom"], signal: AbortSignal): Promise<KeepVerdict> {
+    const { exchange, store, index, shelf } = this.#parts;
     const blobs = new Map<Digest, number>();
     for (const { digest, size } of wanted.flatMap(({ result }) => result.outputs)) if (!(await store.has(digest))) blobs.set(digest, size);
     const missing = [...blobs].map(([digest, size]) => ({ digest, size }));

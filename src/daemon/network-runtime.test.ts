@@ -37,7 +37,7 @@ test("a start that fails late closes what had opened: nothing listens any more",
   };
   const localTrees = {
     store: { has: never, read: never, write: never, sizeOf: never, hasRoom: never, directory: "" },
-    pins: { hold: never, list: never },
+    pins: { hold: never, list: never, settle: never },
     kept: KeptTrees.open({ log, pins: { hold: never }, now: never }, { file: "/nonexistent/tree-copies.json" }),
     isQuiet: never,
     capacityBytes: 0,

@@ -62,7 +62,7 @@ import { Contradictions } from "./contradictions.ts";
 import { Convictions, type EvidenceStore } from "./convictions.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
-import type { PinnedResult, PinnedResults } from "./pinned-results.ts";
+import type { PinnedResult, PinnedResults, ResultNamed } from "./pinned-results.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
 import type { Judging, ReceiptNetwork } from "./receipts.ts";
@@ -352,20 +352,37 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
 
   /** See PinnedResults. */
   pinned(action: Digest): PinnedResult | undefined {
-    const shared = this.shelf.ofAction(action).find(({ result }) => !isThroughDoor(result.outputs));
+    // Of several requests that it answers all nodes are to name the same.
+    const [shared] = this.shelf
+      .ofAction(action)
+      .filter(({ result }) => !isThroughDoor(result.outputs))
+      .toSorted((a, b) => (a.manifest < b.manifest ? -1 : 1));
     if (shared === undefined) return undefined;
     return { manifest: shared.manifest, blobs: [...new Set(shared.result.outputs.map(({ digest }) => digest))] };
   }
 
   /** See PinnedResults. */
-  bring(from: Key, manifest: Digest, action: Digest, signal: AbortSignal): Promise<KeepVerdict> {
-    return this.#keeper.bring(from, { manifest, actions: [action] }, signal);
+  settledAs(blobs: readonly Digest[]): Digest | undefined {
+    const [first] = blobs;
+    const wanted = new Set(blobs);
+    const isSame = ({ result: { outputs } }: SharedResult): boolean => {
+      const has = new Set(outputs.map(({ digest }) => digest));
+      return !isThroughDoor(outputs) && has.size === wanted.size && [...has].every((digest) => wanted.has(digest));
+    };
+    const same = first === undefined ? [] : this.shelf.ofOutput(first).filter(isSame);
+    return same.map(({ entry }) => entry.action).toSorted()[0];
+  }
+
+  /** See PinnedResults. */
+  bring(from: Key, { manifest, action }: ResultNamed, hasRoom: (bytes: number) => boolean, signal: AbortSignal): Promise<KeepVerdict> {
+    return this.#keeper.bring(from, { manifest, actions: [action] }, hasRoom, signal);
   }
 
   /** Brings a signed result that has gone from here from whoever has it. @returns whether it is here. Never rejects */
   async mend(manifest: Digest, action: Digest, signal: AbortSignal): Promise<boolean> {
+    const always = (): boolean => true; // It is this node's own, and what it had has been counted.
     for (const from of this.askFirst(this.exchange.whoHas(manifest)))
-      if ((await this.bring(from, manifest, action, signal)) === "kept") return true;
+      if ((await this.bring(from, { manifest, action }, always, signal)) === "kept") return true;
     return false;
   }
 

@@ -6,7 +6,7 @@ import { Keep, type Network, pinOffers } from "../net/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
 import { type KeepTree, type KeepVerdict, loadTreeCodec, type NetworkCodec } from "../wire/index.ts";
 import { CODECS, type KeptTrees, type TreeName } from "./kept-trees.ts";
-import type { PinnedResults } from "./pinned-results.ts";
+import type { PinnedResults, ResultNamed } from "./pinned-results.ts";
 import type { RecordMembers } from "./record-members.ts";
 import { TreeCopies } from "./tree-copies.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
@@ -15,7 +15,7 @@ import { TreeKeeper, type TreeKeeperParts } from "./tree-keeper.ts";
 /** What of this machine takes part. */
 export interface LocalTrees {
   readonly store: TreeKeeperParts["store"];
-  readonly pins: Pick<Pins, "hold" | "list">;
+  readonly pins: Pick<Pins, "hold" | "list" | "settle">;
   readonly kept: KeptTrees;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
@@ -115,7 +115,7 @@ class Wanted {
   readonly #self: Key;
   readonly #results: PinnedResults;
   /** Whose results are pinned or kept; and when nobody had signed one, ms, monotonic. */
-  readonly #requests = new Generations<Digest, { readonly manifest: Digest | undefined; readonly atMs: number }>(
+  readonly #requests = new Generations<Digest, { readonly named: ResultNamed | undefined; readonly atMs: number }>(
     2 * (limits.pins + mostTrees),
   );
   /** How far what is pinned has been looked at. */
@@ -133,7 +133,7 @@ class Wanted {
   list(): KeepTree[] {
     const { pins, kept } = this.#local;
     this.#mayLook = ownLookAtOnce;
-    const pinned = pins.list();
+    const pinned = pins.list().map((pin) => this.#settled(pin));
     const looks = this.#looks;
     this.#looks = new Map();
     for (const { root, kind } of pinned) {
@@ -160,17 +160,29 @@ class Wanted {
   /** Undefined for a result that nobody has signed: members would not believe it. */
   #named(root: Digest, codec: TreeName["codec"]): Pick<KeepTree, "digest" | "codec" | "manifest"> | undefined {
     if (codec !== "result") return { digest: root, codec };
-    const manifest = this.#requestOf(root);
-    return manifest === undefined ? undefined : { digest: root, codec, manifest };
+    const named = this.#signedAs(root, []);
+    return named === undefined ? undefined : { digest: root, codec, manifest: named.manifest };
   }
 
-  #requestOf(action: Digest): Digest | undefined {
-    const known = this.#requests.get(action);
+  /** A pin by what has been signed by now. It is written down: once the result is lost, nobody knows it any more. */
+  #settled(pin: Pin): Pin {
+    const named = pin.kind === "result" ? this.#signedAs(pin.root, pin.blobs) : undefined;
+    if (named === undefined || (named.action === pin.root && named.manifest === pin.manifest)) return pin;
+    const settled = { ...pin, root: named.action, manifest: named.manifest };
+    this.#local.pins.settle(pin.root, settled);
+    return settled;
+  }
+
+  /** @param blobs of a pin, whose result may be signed as another action */
+  #signedAs(root: Digest, blobs: readonly Digest[]): ResultNamed | undefined {
+    const known = this.#requests.get(root);
     const now = performance.now();
-    if (known !== undefined && (known.manifest !== undefined || now - known.atMs < wholeMs)) return known.manifest;
-    const manifest = this.#results.pinned(action)?.manifest;
-    this.#requests.set(action, { manifest, atMs: now });
-    return manifest;
+    if (known !== undefined && (known.named !== undefined || now - known.atMs < wholeMs)) return known.named;
+    const action = this.#results.pinned(root) === undefined ? this.#results.settledAs(blobs) : root;
+    const manifest = action === undefined ? undefined : this.#results.pinned(action)?.manifest;
+    const named = action === undefined || manifest === undefined ? undefined : { action, manifest };
+    this.#requests.set(root, { named, atMs: now });
+    return named;
   }
 
   /** Undefined while something of it is missing: members could not have it from here. A large one is looked at bit by bit. */

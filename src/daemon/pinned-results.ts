@@ -13,9 +13,23 @@ export interface PinnedResult {
   readonly blobs: readonly Digest[];
 }
 
+export interface ResultNamed {
+  readonly manifest: Digest;
+  readonly action: Digest;
+}
+
 export interface PinnedResults {
   /** The result of an action, where one is here that somebody has signed. */
   pinned(action: Digest): PinnedResult | undefined;
-  /** Fetches it from a member, by the reader's rule. Never rejects. */
-  bring(from: Key, manifest: Digest, action: Digest, signal: AbortSignal): Promise<KeepVerdict>;
+  /**
+   * The action of a signed result with these blobs and no others: one of which it was presumed that it depends on its place is signed as another
+   * action, once it is known that it does not.
+   */
+  settledAs(blobs: readonly Digest[]): Digest | undefined;
+  /**
+   * Fetches it from a member, by the reader's rule. Never rejects.
+   *
+   * @param hasRoom whether so many bytes may be fetched for it
+   */
+  bring(from: Key, named: ResultNamed, hasRoom: (bytes: number) => boolean, signal: AbortSignal): Promise<KeepVerdict>;
 }

@@ -26,7 +26,7 @@ export interface PinningParts {
   readonly now: () => number;
 }
 
-export interface SignedResults extends Pick<PinnedResults, "pinned"> {
+export interface SignedResults extends Pick<PinnedResults, "pinned" | "settledAs"> {
   /** Brings one that is gone from whoever has it. @returns whether it is here */
   mend(manifest: Digest, action: Digest, signal: AbortSignal): Promise<boolean>;
 }
@@ -116,8 +116,12 @@ export class Pinning {
     const { root, kind, manifest } = pin;
     if (kind === "result") {
       // What nobody has signed comes again with the compile alone: its result went with its blobs.
-      const isHere = manifest !== undefined && (await this.#parts.results()?.mend(manifest, root, signal)) === true;
-      return isHere && (await this.#missing(pin)) === 0;
+      const results = this.#parts.results();
+      if (manifest === undefined || (await results?.mend(manifest, root, signal)) !== true) return false;
+      // Another machine may have executed it with other outputs: those are what is here now.
+      const here = { ...pin, blobs: results?.pinned(root)?.blobs ?? pin.blobs };
+      this.#parts.pins.add(here);
+      return (await this.#missing(here)) === 0;
     }
     const { formatCid } = await loadTreeCodec();
     try {
@@ -138,9 +142,12 @@ export class Pinning {
     if (root === "") return undefined;
     const result = index.result(root);
     if (result !== undefined) {
-      const manifest = this.#parts.results()?.pinned(root)?.manifest;
+      const results = this.#parts.results();
       const blobs = result.outputs.map((output) => output.digest);
-      return { root, kind: "result", blobs, ...(manifest === undefined ? {} : { manifest }) };
+      // What is not signed under its own name may be under another.
+      const action = results?.pinned(root) === undefined ? (results?.settledAs(blobs) ?? root) : root;
+      const manifest = results?.pinned(action)?.manifest;
+      return { root: action, kind: "result", blobs, ...(manifest === undefined ? {} : { manifest }) };
     }
     return digest !== "" && (await store.has(digest)) ? { root: digest, kind: "blob", blobs: [digest] } : undefined;
   }

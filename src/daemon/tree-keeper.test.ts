@@ -8,7 +8,7 @@ import { type Digest, digestOf, limits, silentLog } from "../base/index.ts";
 import { Pins } from "../store/index.ts";
 import { type KeepTree, type KeepVerdict, loadTreeCodec, type TreeEntry } from "../wire/index.ts";
 import { KeptTrees, type TreeName } from "./kept-trees.ts";
-import type { PinnedResult } from "./pinned-results.ts";
+import type { PinnedResult, ResultNamed } from "./pinned-results.ts";
 import { TreeKeeper, type TreeKeeperOptions } from "./tree-keeper.ts";
 
 const NETWORK = digestOf("network");
@@ -106,7 +106,8 @@ class World {
       trees,
       results: {
         pinned: (action: Digest) => this.signed.get(action),
-        bring: (_from: string, manifest: Digest, action: Digest) => Promise.resolve(this.#bring(manifest, action)),
+        settledAs: () => undefined,
+        bring: (_from: string, named: ResultNamed, hasRoom: (bytes: number) => boolean) => Promise.resolve(this.#bring(named, hasRoom)),
       },
       network: NETWORK,
       self: SELF,
@@ -116,9 +117,10 @@ class World {
     return new TreeKeeper({ ...parts, isQuiet: () => true, now: () => this.nowMs }, this.#options);
   }
 
-  #bring(manifest: Digest, action: Digest): KeepVerdict {
+  #bring({ manifest, action }: ResultNamed, hasRoom: (bytes: number) => boolean): KeepVerdict {
     const blobs = this.offered.get(action);
     if (blobs === undefined) return "refused";
+    if (!hasRoom(blobs.reduce((sum, { length }) => sum + length, 0))) return "full";
     this.asked += 1;
     for (const bytes of blobs) this.blobs.set(digestOf(bytes), Buffer.from(bytes));
     this.signed.set(action, { manifest, blobs: blobs.map(digestOf) });
@@ -209,6 +211,22 @@ test("a result that a member has pinned is brought with its signature, held with
   const large = world.result("z".repeat(5_000));
   assert.equal(await offered(keeper, ALICE, { ...large, bytes: 1 }), "full", "what it is really is what counts");
   assert.equal(world.kept.holdsResult(large.digest), false);
+});
+
+test("more of a result than was said is not fetched, and one that is here already is not asked for, whatever it answers here", async (t) => {
+  const world = World.make(t);
+  const keeper = await world.keeper();
+  const liar = { ...world.result("z".repeat(500)), bytes: 10 };
+  assert.equal(await offered(keeper, ALICE, liar), "full");
+  assert.deepEqual([world.asked, world.held], [0, []]);
+
+  const result = world.result("object");
+  const blob = Buffer.from("object");
+  world.blobs.set(digestOf(blob), blob);
+  world.signed.set(result.digest, { manifest: digestOf("another request"), blobs: [digestOf(blob)] });
+  world.offered.clear(); // Whoever is asked refuses it.
+  assert.equal(await offered(keeper, ALICE, result), "kept");
+  assert.deepEqual([world.asked, world.held], [0, [true]]);
 });
 
 test("what nobody says to have pinned any more is held until its time is up, and copies do not prolong each other's", async (t) => {

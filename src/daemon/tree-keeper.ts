@@ -270,15 +270,22 @@ export class TreeKeeper implements Disposable {
     held: Held,
     signal: AbortSignal,
   ): Promise<Brought | Exclude<KeepVerdict, "kept">> {
-    const { results } = this.#parts;
+    const { results, store } = this.#parts;
     await this.#turn(0, signal);
-    const wasHere = results.pinned(action) !== undefined;
-    const verdict = await results.bring(from, manifest, action, signal);
-    if (!wasHere) await sleep((MS * bytes * this.#fetching.size) / bytesPerSecond, undefined, { signal }); // Others that are fetched have their part.
-    if (verdict !== "kept") return verdict;
+    // It may answer another request here than at who offers it.
+    const known = results.pinned(action);
+    const wasHere = known !== undefined && (await this.#bytesOf(known.blobs)) !== undefined;
+    if (!wasHere) {
+      const inTime = AbortSignal.any([signal, AbortSignal.timeout(longestMs(bytes))]);
+      // What is larger than its maker said has not been looked at whether there is room.
+      const hasRoom = (size: number): boolean => size <= bytes && store.hasRoom(size);
+      const verdict = await results.bring(from, { manifest, action }, hasRoom, inTime);
+      if (verdict !== "kept") return verdict;
+    }
     const result = results.pinned(action);
     if (result === undefined) return "failed";
     for (const blob of result.blobs) held.blobs.add(blob);
+    if (!wasHere) await sleep((MS * bytes * this.#fetching.size) / bytesPerSecond, undefined, { signal }); // Others that are fetched have their part.
     return { blobs: result.blobs, cameBytes: wasHere ? 0 : bytes };
   }
 

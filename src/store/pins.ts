@@ -77,6 +77,13 @@ export class Pins {
     this.#replace(new Map(this.#pins).set(pin.root, pin));
   }
 
+  /** Puts a pin in the place of another one. @throws {CairnError} home-unwritable */
+  settle(root: Digest, pin: Pin): void {
+    const pins = new Map(this.#pins);
+    pins.delete(root);
+    this.#replace(pins.set(pin.root, pin));
+  }
+
   /** @returns whether it was pinned. @throws {CairnError} home-unwritable */
   remove(root: Digest): boolean {
     if (!this.#pins.has(root)) return false;

@@ -31,6 +31,34 @@ test("a pinned compile hits after the cache was emptied, over a restart, until i
   assert.match(refused.stderr, /no result and no blob called/);
 });
 
+test(
+  "a compile by absolute paths, pinned before or after it is known that its place does not matter, is held by another",
+  PATIENT,
+  async (t) => {
+    const [laptop, desktop] = await Promise.all([machine(t, "pins-absolute"), machine(t, "pins-absolute-2")]);
+    await ask(laptop, "init", "--machine", "laptop");
+    await ask(desktop, "join", await invitation(laptop), "--machine", "desktop");
+    await Promise.all([untilConnected(t, laptop, "desktop"), untilConnected(t, desktop, "laptop")]);
+    await age();
+    const work = checkoutOf(laptop, "work");
+    const sources = ["main", "shape"].map((unit) => join(work, `src/${unit}.c`));
+    const [main = "", shape = ""] = sources;
+    for (const source of sources) {
+      const args = ["-O1", `-I${join(work, "include")}`, "-c", source, "-o", source.replace("src", "out").replace(/c$/, "o")];
+      assert.equal((await laptop.cc("gcc", args, { cwd: join(work, "out") })).code, 0);
+      if (source === main) await ask(laptop, "pin", main);
+    }
+    await until(t, async () => ((await laptop.counters()).place_free ?? 0) >= sources.length);
+    await ask(laptop, "pin", shape);
+    await until(t, async () => {
+      const { pins } = (await ask(laptop, "pins")) as { pins: { copies: number }[] };
+      return pins.length === sources.length && pins.every(({ copies }) => copies === 1);
+    });
+    for (const source of sources) await ask(laptop, "unpin", source);
+    assert.deepEqual((await ask(laptop, "pins")).pins, []);
+  },
+);
+
 const OTHERS = ["desktop", "ci", "attic", "garage"];
 
 test("a pinned compile is held by others, mended from them, and outlives its machine and another holder", {
