@@ -335,7 +335,8 @@ function readCircuits(raw: unknown): number | undefined {
 
 function readLinks(raw: unknown): number | undefined {
   const text = String(raw).trim();
-  return /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= limits.peers ? Number(text) : undefined;
+  // With one alone none would be left for those that come by themselves.
+  return /^\d{1,4}$/.test(text) && Number(text) >= 2 && Number(text) <= limits.peers ? Number(text) : undefined;
 }
 
 function readPeers(raw: unknown): string | undefined {

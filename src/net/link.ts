@@ -51,6 +51,9 @@ export interface LinkFacts {
   readonly bytesOut: number;
 }
 
+/** Why a link has ended that the other side has let go of. */
+export const CLOSED_BY_PEER = "closed by peer";
+
 export class Link {
   readonly key: Key;
   readonly connection: Connection;
@@ -230,7 +233,7 @@ export class Link {
 
   /** The other side sends nothing more. It may have moved to another link already, and still read what it is sent. */
   #finish(): void {
-    this.#ended.resolve("closed by peer");
+    this.#ended.resolve(CLOSED_BY_PEER);
     if (!this.#closing) void this.#leave();
   }
 

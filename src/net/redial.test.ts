@@ -92,3 +92,36 @@ test("a connection that is lost before its dial has returned is dialled again", 
   t.mock.timers.tick(10 * limits.redialMostMs);
   assert.equal(dials.length, 2);
 });
+
+test("who ends the connection soon each time is dialled ever more rarely, whatever is heard of it", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let [dials, now] = [0, 0];
+  using redial = new Redial({
+    dial: () => {
+      dials += 1;
+      redial.connected("k");
+      return Promise.resolve(true);
+    },
+    random: () => 0.5,
+    now: () => now,
+  });
+  const pass = async (ms: number): Promise<void> => {
+    now += ms;
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 4; i++) await Promise.resolve();
+  };
+  redial.want("k", false);
+  await pass(0);
+  for (let times = 1; times <= 12; times++) {
+    redial.ended("k");
+    redial.want("k", true);
+    await pass(pauseMs(times, 0.5) - 1);
+    assert.equal(dials, times);
+    await pass(1);
+    assert.equal(dials, times + 1);
+  }
+  redial.lasted("k");
+  redial.lost("k");
+  await pass(pauseMs(0, 0.5));
+  assert.equal(dials, 14, "one that has lasted is dialled at once");
+});

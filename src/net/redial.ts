@@ -26,6 +26,8 @@ interface Wanted {
   dialling: number;
   /** It was lost while they are: what comes of them may be the connection that is gone. */
   isLost: boolean;
+  /** Connections in a row that the other side has ended soon: it has better ones. */
+  ended: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -44,7 +46,7 @@ export class Redial implements Disposable {
   want(key: Key, changed: boolean): void {
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) this.#schedule(key, this.#begin(key), 0);
-    else if (changed && wanted.dialling < AT_ONCE) {
+    else if (changed && wanted.dialling < AT_ONCE && wanted.ended === 0) {
       wanted.failures = 0;
       const sinceMs = this.#parts.now() - wanted.begunAt;
       this.#schedule(key, wanted, Math.max(0, limits.redialSpacingMs - sinceMs));
@@ -66,11 +68,24 @@ export class Redial implements Disposable {
     wanted.isLost = false;
   }
 
+  /** The other side has ended the connection soon after it began: it is dialled again as if that had failed, and not because it is heard of. */
+  ended(key: Key): void {
+    const wanted = this.#wanted.get(key) ?? this.#begin(key);
+    wanted.ended += 1;
+    this.lost(key);
+  }
+
+  /** The connection has lasted, or the other side had no part in its end. */
+  lasted(key: Key): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted !== undefined) wanted.ended = 0;
+  }
+
   /** The connection is gone: try again soon, but not at the same moment as the other side. */
   lost(key: Key): void {
     const wanted = this.#wanted.get(key) ?? this.#begin(key);
     if (wanted.dialling > 0) wanted.isLost = true;
-    else if (wanted.timer === undefined) this.#schedule(key, wanted, pauseMs(0, this.#parts.random()));
+    else if (wanted.timer === undefined) this.#schedule(key, wanted, pauseMs(wanted.ended, this.#parts.random()));
   }
 
   forget(key: Key): void {
@@ -88,7 +103,7 @@ export class Redial implements Disposable {
   }
 
   #begin(key: Key): Wanted {
-    const wanted: Wanted = { failures: 0, begunAt: Number.NEGATIVE_INFINITY, dialling: 0, isLost: false, timer: undefined };
+    const wanted: Wanted = { failures: 0, begunAt: Number.NEGATIVE_INFINITY, dialling: 0, isLost: false, ended: 0, timer: undefined };
     this.#wanted.set(key, wanted);
     return wanted;
   }
@@ -114,7 +129,7 @@ export class Redial implements Disposable {
     wanted.isLost = false;
     if (isConnected) return;
     wanted.failures += 1;
-    this.#schedule(key, wanted, pauseMs(wanted.failures, this.#parts.random()));
+    this.#schedule(key, wanted, pauseMs(Math.max(wanted.failures, wanted.ended), this.#parts.random()));
   }
 }
 

@@ -7,7 +7,7 @@
 import { type Key, type Log, reasonOf } from "../base/index.ts";
 import type { Roster } from "../contracts/index.ts";
 import type { AddressBook } from "./addresses.ts";
-import type { Link } from "./link.ts";
+import { CLOSED_BY_PEER, type Link } from "./link.ts";
 import type { Links } from "./links.ts";
 import { PeerKeeper, type PeerKeeperOptions, type SavedAnchors } from "./peer-keeper.ts";
 import type { Isolation } from "./peer-set.ts";
@@ -48,11 +48,15 @@ export class Seeker implements Disposable {
   readonly #troubles = new Map<Key, string>();
   /** Members that are dialled for what they have. */
   readonly #called = new Set<Key>();
+  /** Since when members are linked. */
+  readonly #since = new Map<Key, number>();
+  readonly #shortMs: number;
   #ending = false;
 
   constructor(parts: SeekerParts, options: PeerKeeperOptions) {
     const { roster, book, links } = parts;
     this.#parts = parts;
+    this.#shortMs = options.shortMs;
     this.#redial = new Redial({ ...parts, dial: (key) => this.#dial(key) });
     const keeping = {
       ...parts,
@@ -144,6 +148,7 @@ export class Seeker implements Disposable {
   linked({ key, facts }: Link): void {
     this.#troubles.delete(key);
     this.#redial.connected(key);
+    this.#since.set(key, this.#parts.now());
     const isCalled = this.#called.delete(key);
     this.#keeper.linked(key, facts.direction === "outbound" && !isCalled);
     this.seek(); // It may lead to others, whose addresses are not known or of no use here.
@@ -151,9 +156,16 @@ export class Seeker implements Disposable {
 
   lost(key: Key, why: string): void {
     this.#keeper.lost(key);
+    const isShort = why === CLOSED_BY_PEER && this.#parts.now() - (this.#since.get(key) ?? 0) < this.#shortMs;
+    this.#since.delete(key);
     if (this.#ending || this.#parts.roster.standing(key) !== "active") return;
     this.#troubles.set(key, why);
-    if (!this.#keeper.chooses) return this.#redial.lost(key);
+    if (!this.#keeper.chooses) {
+      // One that has fewer links than there are members chooses, and this node only comes and goes there.
+      if (isShort) return this.#redial.ended(key);
+      this.#redial.lasted(key);
+      return this.#redial.lost(key);
+    }
     this.#redial.forget(key);
     this.#keeper.look(); // Somebody else may take its place.
   }
