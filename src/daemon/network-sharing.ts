@@ -53,6 +53,7 @@ import {
   sharingUnder,
   signerIn,
   takesReceipts,
+  verifiedId,
   voiceOf,
   workersWord,
 } from "../trust/index.ts";
@@ -516,8 +517,12 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
 
   /** See ReceiptNetwork. What is executed for tools is in no set that all have: what is known of it lies here, or beside what was asked for. */
   judging(manifest: Digest, beside: readonly SharedResult[]): Judging {
+    const { network } = this.#parts.members;
+    // Each of them once, or who sends many would have each looked at for each.
+    const isSigned = (one: Attestation): boolean => verifiedId(network, one) !== undefined;
     let known: readonly Attestation[] | undefined;
-    const signed = (): readonly Attestation[] => (known ??= claimsIn([...beside, ...this.shelf.results(manifest)]));
+    const signed = (): readonly Attestation[] =>
+      (known ??= [...claimsIn(beside).filter(isSigned), ...claimsIn(this.shelf.results(manifest))]);
     const kept = (shared: SharedResult): Judged => this.#judge(shared, undefined, signed);
     return { kept, offered: (shared) => (this.#isOut(shared) ? CUT_OFF : kept(shared)) };
   }

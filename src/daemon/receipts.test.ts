@@ -659,3 +659,26 @@ test("what is here is given without a look at what is installed", async (t) => {
   assert.equal(await b.find("bazel-ac", key), "program from m700");
   assert.ok(b.looks > 0, "what is not here is looked for by that");
 });
+
+test("of one member's answer no more is looked at than an honest one gives", async (t) => {
+  const [, b = nobody(), , d = nobody()] = machines(t, four);
+  const [signer = nobody()] = four.signers[1] ?? [];
+  const key = digestOf("link");
+  const blob = await b.store.write(Buffer.from("program"));
+  const said = Array.from({ length: 200 }, (_, i) => {
+    const ran = {
+      ...digests,
+      command: digestOf(`${i}`),
+      installed: d.installed ?? "",
+      startedAtMs: at,
+      endedAtMs: at,
+      wallMs: 1,
+      cpuMs: 1,
+    };
+    const unsigned = signableOf({ door: "bazel-ac", key }, { blob, size: 7, meta: {}, at, ran }, { told: [], listed: [] });
+    return attest(signer.sign, four.state.network, unsigned) ?? nobody();
+  });
+  b.answer = () => Promise.resolve(said);
+  assert.equal(await d.find("bazel-ac", key), undefined, "two domains are wanted");
+  assert.equal(d.events.filter(({ name }) => name === "sharing.refused").length, limits.shareResultsPerManifest);
+});

@@ -124,8 +124,6 @@ interface Question {
 const ASKED_AT_ONCE = 3;
 /** … and so many in all, where those have left it in doubt. */
 const ASKED_MOST = 9;
-/** What one member is heard with about one key: as many signatures as it keeps of two results, and some. */
-const GIVEN_MOST = 32;
 /** Whose actions are executed here. */
 const EXECUTING = "bazel-ac";
 /** Small blobs come along with what is asked for. */
@@ -506,7 +504,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const given = await this.#patiently(member, answerMs, (signal) => network.exchange.results(member, manifest, WISH, signal));
     if (given === undefined) return [];
     this.#voices.answered(manifest, member);
-    return given.shared.slice(0, GIVEN_MOST).flatMap((shared) => {
+    return given.shared.slice(0, limits.shareResultsPerManifest).flatMap((shared) => {
       const entry = this.#entryIn(shared, asked, manifest);
       return entry === undefined ? [] : [{ shared, entry, bytes: bytesOf(shared.result.outputs), member, along: given.blobs }];
     });
