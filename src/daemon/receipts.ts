@@ -210,15 +210,17 @@ export class Receipts implements DoorEntries, AsyncDisposable {
     const here = await this.#here(door, key, signal);
     const network = this.#network;
     if (network === undefined) return here;
+    const isExecuting = door === EXECUTING && network.takesExecuted;
     if (here !== undefined) {
       // Nobody waits for a look at what is installed for what is here.
       const manifests = manifestsOf(askedOf(network, { door, key }, lastInstalled()));
-      const isElsewhere = manifests.some((manifest) => network.exchange.whoHas(manifest).length > 0);
+      const isUnknown = isExecuting && lastInstalled() === undefined;
+      const isElsewhere = isUnknown || manifests.some((manifest) => network.exchange.whoHas(manifest).length > 0);
       // Whoever has the same may also have what it speaks of and is not here any more.
       if (!isElsewhere || (await named(door, here, signal)) !== undefined) return here;
     }
     signal.throwIfAborted();
-    const seen = door === EXECUTING ? await orAborted(installed(now() - limits.task.installedMs), signal) : undefined;
+    const seen = isExecuting ? await orAborted(installed(now() - limits.task.installedMs), signal) : undefined;
     const asked = askedOf(network, { door, key }, seen);
     const shelved = this.#shelved(network, asked);
     // The shelf answers for what statements name, and not for what lists of theirs do.
