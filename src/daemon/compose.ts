@@ -157,8 +157,10 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     admits: (member) => network.worksFor(member),
     actsFor: (member) => network.actsFor(member),
     systems: () => [general.offered, alike.offered].filter((system) => system !== undefined),
-    witness: async (action, done, signal) =>
-      witnessTask(await loadTaskCodec(), { action, done, installed: await programs.installed(signal) }, { places: workPlaces }),
+    witness: async (action, done, signal) => {
+      const installed = await programs.installed(signal);
+      return witnessTask(await loadTaskCodec(), { action, done, installed, system: alikeBy(installed) }, { places: workPlaces });
+    },
     lack: (action, signal, isFresh) => alike.lack(action, signal, isFresh),
     toolchains: () => supply.digests,
     memoryBytes: Math.floor(totalmem() * limits.sandbox.memory.othersPart),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Digest, digestOf, limits } from "../base/index.ts";
+import { type Digest, digestOf } from "../base/index.ts";
 import type { GeneralAction, SentCommand, TaskCodec } from "../contracts/index.ts";
 import type { Done } from "./actions.ts";
 import { membersAction } from "./general-unit.ts";
@@ -10,6 +10,7 @@ import { keyed, resultOf, taskAction } from "./task-results.ts";
 import { witnessTask } from "./task-witness.ts";
 
 const places = { inputs: "/inputs", work: "/scratch/work" };
+const SYSTEM_NAME = digestOf("system");
 const installed = { digest: digestOf("packages"), isTold: true };
 const codec: TaskCodec = {
   encodeTaskOutcome: (outcome) => Buffer.from(JSON.stringify(outcome)),
@@ -69,7 +70,7 @@ const SHELL = { path: "/bin/sh", where: "system", digest: digestOf("sh") } as co
 
 function sent(task: UnderstoodTask): GeneralAction {
   const action = sandboxedAction(task, places);
-  return membersAction(action, digestOf("system"), sentCommand(task, true)) ?? assert.fail("it is something for members");
+  return membersAction(action, SYSTEM_NAME, sentCommand(task, true)) ?? assert.fail("it is something for members");
 }
 
 const done: Done = {
@@ -90,7 +91,7 @@ const done: Done = {
 
 /** The key under which its own machine looks for it, or what else is signed. */
 function keyOf(action: GeneralAction, task: UnderstoodTask, ran: Partial<Done> = {}): string {
-  const seen = witnessTask(codec, { action, done: { ...done, ...ran }, installed }, { places });
+  const seen = witnessTask(codec, { action, done: { ...done, ...ran }, installed, system: SYSTEM_NAME }, { places });
   if (seen === undefined) return "nothing";
   return seen.manifest === task.keys.sandboxed ? "its key" : "another key";
 }
@@ -112,7 +113,7 @@ test("who ran a command finds by itself what its own machine calls it, and what 
 
 test("what is signed is the very statement that the machine which asked makes of what it has", () => {
   const task = understood();
-  const seen = witnessTask(codec, { action: sent(task), done, installed }, { places });
+  const seen = witnessTask(codec, { action: sent(task), done, installed, system: SYSTEM_NAME }, { places });
   const left = (done.left ?? []).map((one) => ({ ...one, path: one.path.slice("project/".length) }));
   const run = { startedAtMs: 1_000, endedAtMs: 1_012, cpuMs: 3.5 };
   const { entry, result } = resultOf(codec, keyed(task, task.keys.sandboxed), { ...done, left }, run);
@@ -137,10 +138,15 @@ test("nothing is signed of what was not sent for it, did not go well, or is not 
     ["no program", as({ programs: [] })],
     ["something beside the project", { ...whole, inputs: [{ ...first, path: "/inputs/beside" }, ...others] }],
     ["inputs twice", { ...whole, inputs: [...others, first] }],
+    ["it ran beside what its owner has named, which nobody compares", { ...whole, system: digestOf("image-1") }],
+    ...Object.entries(whole.limits).map(
+      ([name, value]) => [`less of ${name}`, { ...whole, limits: { ...whole.limits, [name]: value - 1 } }] as const,
+    ),
   ];
   for (const [what, action, ran] of rows) assert.equal(keyOf(action, task, ran), "nothing", what);
-  const untold = { action: whole, done, installed: { ...installed, isTold: false } };
+  const untold = { action: whole, done, installed: { ...installed, isTold: false }, system: SYSTEM_NAME };
   assert.equal(witnessTask(codec, untold, { places }), undefined);
+  assert.equal(witnessTask(codec, { ...untold, installed, system: undefined }, { places }), undefined);
 });
 
 test("what changes the run changes the key, so that nobody who looks for the one gets the other", () => {
@@ -160,8 +166,6 @@ test("what changes the run changes the key, so that nobody who looks for the one
     { ...whole, command: { ...command, programs: [{ ...SHELL, place: "/usr/bin/tool", brought: false }] } },
   ];
   for (const action of rows) assert.notEqual(keyOf(action, task, MORE), "its key", JSON.stringify([...action.environment]));
-  const less = { ...whole, limits: { ...limits.work.mostGeneral, wallMs: 1_000 } };
-  assert.equal(keyOf(less, task), "its key", "bounds are in no key");
 });
 
 const MORE = { left: [...(done.left ?? []), { kind: "directory", path: "project/more" } as const] };
