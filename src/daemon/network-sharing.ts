@@ -39,6 +39,7 @@ import {
   isAttested,
   isKin,
   isOfAction,
+  isOfCommand,
   isReceipt,
   judge,
   type KeyPair,
@@ -489,8 +490,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   checkedWork(member: Key, action: Digest, isSame: boolean): void {
-    // Of what was signed the sample tells.
-    if (this.shelf.signersOf(action).length === 0) this.observe(member, { kind: "checked", isSame });
+    // Of what was signed the sample tells, but for commands.
+    if (this.shelf.ofAction(action).every(({ result }) => isOfCommand(result.outputs))) this.observe(member, { kind: "checked", isSame });
     if (isSame) return;
     this.#words.refute(member);
     this.#parts.log.event("warn", "work.refuted", { member, action });

@@ -43,6 +43,8 @@ class World {
   readonly kept = new Map<Digest, TaskHit>();
   readonly signed: Digest[] = [];
   readonly theirs = new Set<Digest>();
+  /** Whether the same came of it, and whether it was still known then. */
+  readonly checked: (readonly [isSame: boolean, isKnown: boolean])[] = [];
   /** How long each run here may take. */
   readonly bounds: (number | undefined)[] = [];
   readonly marks = new Map<Digest, string>();
@@ -93,7 +95,10 @@ class World {
       },
       history: this.history,
       index,
-      sharing: { isOthers: (action) => this.theirs.has(action) && !this.signed.includes(action) },
+      sharing: {
+        isOthers: (action) => this.theirs.has(action) && !this.signed.includes(action),
+        checked: (action, isSame) => void this.checked.push([isSame, this.kept.has(action)]),
+      },
       unshared: {
         why: (command) => this.marks.get(command),
         add: (command, why) => void this.marks.set(command, why),
@@ -177,16 +182,19 @@ test("others' work that comes out again is signed here, too; which does not is t
   const confirmed = new World([done("theirs")]);
   await confirmed.verifying.verify(await confirmed.ran(done("theirs"), false), [], signal);
   assert.deepEqual([confirmed.signed, confirmed.content()], [[confirmed.action], "theirs"]);
+  assert.deepEqual(confirmed.checked, [[true, true]]);
 
   const refuted = new World([done("mine"), done("mine")]);
   await refuted.verifying.verify(await refuted.ran(done("theirs"), false), [], signal);
   assert.deepEqual([refuted.signed, refuted.content(), refuted.row.outcome], [[refuted.action], "mine", "recalled"]);
   assert.equal(refuted.verifying.unsharedFor(QUESTION), undefined, "here it is always the same");
+  assert.deepEqual(refuted.checked, [[false, true]], "its maker's word is worth less");
 
   const unsteady = new World([done("mine"), done("yours")]);
   await unsteady.verifying.verify(await unsteady.ran(done("theirs"), false), [], signal);
   assert.deepEqual([unsteady.signed, unsteady.content(), unsteady.row.outcome], [[], undefined, "recalled"]);
   assert.equal(unsteady.verifying.unsharedFor(QUESTION), "out, line 1");
+  assert.deepEqual(unsteady.checked, [], "nobody knows who is right");
 });
 
 test("what a member finds changes nothing", async () => {

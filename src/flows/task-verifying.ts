@@ -2,7 +2,8 @@
  * What came of commands, executed here once more: those that people ask about, and a sample of what others have executed. Of which not always the
  * same comes, that stays on this machine from then on.
  *
- * Knows: what follows from a second execution: nobody is accused, a command may be what differs. Does not know: who is believed, or how it runs.
+ * Knows: what follows from a second execution: nobody is accused, a command may be what differs; but the word of a member that was wrong about one
+ * of which here always the same comes is not used any more. Does not know: who is believed, or how it runs.
  */
 import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { CommandMarks, HistoryRow, ResultIndex, Sharing } from "../contracts/index.ts";
@@ -20,7 +21,7 @@ export interface TaskVerifyingParts {
   readonly results: Pick<TaskResults, "find" | "keep">;
   readonly history: Pick<TaskHistory, "differences" | "remember" | "isAbout">;
   readonly index: Pick<ResultIndex, "forget">;
-  readonly sharing: Pick<Sharing, "isOthers">;
+  readonly sharing: Pick<Sharing, "isOthers" | "checked">;
   readonly unshared: CommandMarks;
   /** What a question means as files are now. @param isFresh what is installed is looked at again @throws {CairnError} usage, limit-exceeded */
   readonly understand: (question: TaskQuestion, signal: AbortSignal, isFresh?: boolean) => Promise<UnderstoodTask>;
@@ -182,7 +183,7 @@ export class TaskVerifying {
     { isOthers, bars, bounds }: { readonly isOthers: boolean; readonly bars: boolean; readonly bounds: { readonly wallMs?: number } },
     signal: AbortSignal,
   ): Promise<TaskVerdict> {
-    const { runs, unshared, statistics, log } = this.#parts;
+    const { runs, unshared, sharing, statistics, log } = this.#parts;
     const facts = { action: actionOf(task) };
     const first = ended(known, await runs.here(task, bounds, signal));
     if (first.kind !== "ran") return this.#notExecuted(task, first, signal);
@@ -190,6 +191,7 @@ export class TaskVerifying {
     if (isInPrintAlone(differences)) {
       statistics.count({ verified: 1 });
       log.event("debug", "verify.same", facts);
+      sharing.checked(facts.action, true);
       const command = commandKey(task.question);
       const wasBarred = unshared.why(command) !== undefined;
       if (wasBarred) unshared.delete(command);
@@ -205,6 +207,7 @@ export class TaskVerifying {
     statistics.count({ [repeatable ? "verify_refuted" : "verify_unrepeatable"]: 1 });
     log.event("warn", repeatable ? "verify.refuted" : "verify.unrepeatable", { ...facts, first: nameOf(differences) });
     if (repeatable && isOthers) {
+      sharing.checked(facts.action, false);
       await this.#recall(task, signal);
       if (isOfUse(first) && isWhole(task, first.done)) await this.#keep(task, first, signal);
     } else if (bars) await this.#bar(task, { known, isOthers, differences }, signal);
