@@ -932,7 +932,8 @@ export const limits = {
     /** Of an action that writes beside its inputs: outputs, directories that stand for all that is in them, and what that may be. */
     workOutputs: 1_024,
     workLeft: 65_536,
-    variables: 64,
+    /** Those that a command may declare, and the two that it has anyway. */
+    variables: 66,
     pathBytes: 4_000,
     /** Of one path; of all paths of inputs and directories together; directories, files and links that come of them. */
     pathParts: 128,
@@ -1127,8 +1128,9 @@ export const limits = {
     inputs: 20_000,
     pieceBytes: 262_144,
     piecesAtOnce: 1_024,
-    /** Words of a general action; the list of what one has left. */
+    /** Words of a general action; its variables, of which members of before read no more; the list of what one has left. */
     words: 65_536,
+    variables: 64,
     leftListBytes: 8_388_608,
     detailCharacters: 256,
     /** Jobs of one member that have not ended. */

@@ -12,13 +12,21 @@ const { mostGeneral, inputBytes: mostBytes, contentBytes } = limits.work;
 /** Undefined where it is nothing for others: it has no place to work in, or is too large to be sent. */
 export function membersAction(action: ExecutorAction, system: Digest, command?: SentCommand): GeneralAction | undefined {
   const { program, arguments: words, environment, cwd, inputs, directories, work, usesSystem = false } = action;
-  if (work === undefined || !usesSystem || inputs.length > limits.work.inputs) return undefined;
+  if (work === undefined || !usesSystem || !isReadable(action)) return undefined;
   if (bytesOf(action) > mostBytes || inputs.some(({ bytes = 0 }) => bytes > contentBytes)) return undefined;
   const plain = words.filter((word) => typeof word === "string");
   if (plain.length < words.length) return undefined;
   const sent = inputs.map(({ path, digest, executable }) => ({ path, digest, executable }));
   const asked = { system, program, arguments: plain, environment, cwd, inputs: sent, directories, work, limits: within(action.limits) };
   return command === undefined ? asked : { ...asked, command };
+}
+
+/** Members take longer lists for an offence, and end what else is asked of them on the same stream. */
+function isReadable({ arguments: words, environment, inputs, directories, work }: ExecutorAction): boolean {
+  const { inputs: mostInputs, words: mostWords, variables } = limits.work;
+  const { outputs = [], links = [] } = work ?? {};
+  if ([inputs, directories, links].some(({ length }) => length > mostInputs)) return false;
+  return words.length <= mostWords && environment.size <= variables && outputs.length <= limits.action.workOutputs;
 }
 
 /** What it may use there is at most what members let each other use. */

@@ -60,6 +60,29 @@ test("a command is something for members, unless that cannot be, or somebody doe
   for (const [expected, of, more] of rows) assert.equal(why(of, more), expected);
 });
 
+test("what members would take for an offence is not sent, though it runs here", () => {
+  const whole = sandboxedAction(task(), places);
+  const work = whole.work ?? assert.fail("it has a place to work in");
+  const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `n${at}`);
+  const rows: readonly (readonly [most: number, of: (count: number) => Partial<ExecutorAction>])[] = [
+    [limits.work.inputs, (count) => ({ inputs: names(count).map((path) => ({ path, digest: "ab", executable: false, bytes: 1 })) })],
+    [limits.work.inputs, (count) => ({ directories: names(count) })],
+    [limits.work.inputs, (count) => ({ work: { ...work, links: names(count).map((path) => ({ path, target: "t" })) } })],
+    [limits.action.workOutputs, (count) => ({ work: { ...work, outputs: names(count) } })],
+    [limits.work.words, (count) => ({ arguments: names(count) })],
+    [limits.work.variables, (count) => ({ environment: new Map(names(count).map((name) => [name, "v"])) })],
+  ];
+  for (const [most, of] of rows) {
+    const expected = ["exec node 5 ab", "too-large"];
+    assert.deepEqual(
+      [most, most + 1].map((count) => why(task(), { action: of(count) })),
+      expected,
+    );
+  }
+  const variables = new Map(names(limits.task.variables).map((name) => [name, "v"]));
+  assert.ok(sandboxedAction(task({ environment: variables }), places).environment.size <= limits.action.variables, "it runs here");
+});
+
 test("what a member left is of use where it is what was declared, whole, and leads nowhere else", () => {
   const dir: Whole = { kind: "directory", path: "out" };
   const file = (path: string): Whole => ({ kind: "file", path, executable: false, content: new Uint8Array(1) });
