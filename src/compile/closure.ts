@@ -9,7 +9,7 @@ import { Generations, limits } from "../base/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import type { HeaderMacro } from "./header-macros.ts";
 import type { Include, SourceScan } from "./scan.ts";
-import { type Chain, chainOf, normal } from "./search-chain.ts";
+import { boundChains, type Chain, chainOf, normal } from "./search-chain.ts";
 
 export interface ClosureArgs {
   /** The main source, as the compiler is given it. */
@@ -55,7 +55,9 @@ export function closureOf(args: ClosureArgs): readonly string[] | undefined {
   for (const path of args.known) walk.add(path);
   for (const name of args.forcedIncludes) walk.directive({ form: "quote", next: false, name }, "");
   walk.directive({ form: "angle", next: false, name: "stdc-predef.h" }, ""); // gcc includes it before all others.
-  return walk.finish() ? [...walk.files] : undefined;
+  const isWhole = walk.finish();
+  boundChains();
+  return isWhole ? [...walk.files] : undefined;
 }
 
 class Walk {

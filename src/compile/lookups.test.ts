@@ -25,9 +25,15 @@ function look(
     cwd: "/w",
     exists: (path) => tree[path] !== undefined || Object.keys(tree).some((file) => file.startsWith(`${path}/`)),
     ...args,
-    search: { quote: [], angle: [], missing: [], duplicates: [], ...args.search },
+    search: isWhole(args.search) ? args.search : { quote: [], angle: [], missing: [], duplicates: [], ...args.search },
   });
 }
+
+/** Walks along the same search path share what they remember of it: who gives a whole one wants that. */
+function isWhole(search: Partial<LookupArgs["search"]> | undefined): search is LookupArgs["search"] {
+  return search?.missing !== undefined && search.duplicates !== undefined;
+}
+
 const headers = (paths: readonly string[]): string[] => paths.filter((path) => !path.endsWith(".gch"));
 
 test("a quoted name is looked for beside its includer, then in every directory up to where it was", () => {
@@ -152,6 +158,45 @@ test("agrees with a plain model of the compiler's search", () => {
       );
       assert.deepEqual(found.present, []);
     }),
+  );
+});
+
+test("what walks along one search path have left changes nothing for the next", () => {
+  const name = fc.constantFrom("x.h", "s/z.h");
+  const directory = fc.constantFrom("", "a/", "b/");
+  const line = fc.tuple(fc.constantFrom("quoted", "angle", "next", "computed", "probe"), name);
+  const body = fc.array(line, { maxLength: 3 });
+  const texts: Readonly<Record<string, (wanted: string) => string>> = {
+    quoted: (wanted) => `#include "${wanted}"\n`,
+    angle: (wanted) => `#include <${wanted}>\n`,
+    next: (wanted) => `#include_next <${wanted}>\n`,
+    computed: () => "#include NAME\n",
+    probe: (wanted) => `#if __has_include(<${wanted}>)\n#endif\n`,
+  };
+  const textOf = (lines: readonly [string, string][]): string => lines.map(([form, wanted]) => texts[form]?.(wanted)).join("");
+  const unit = fc.record({
+    source: fc.constantFrom("main.c", "src/main.c"),
+    main: body,
+    files: fc.array(fc.tuple(directory, name, body), { maxLength: 5 }),
+    read: fc.array(fc.nat(3), { maxLength: 3 }),
+    forced: fc.subarray(["x.h"]),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(unit, { minLength: 2, maxLength: 5 }),
+      fc.subarray(["a", "b", "."]),
+      fc.subarray(["a/", "b", "/w/b"], { minLength: 1 }),
+      (units, quote, angle) => {
+        const search = { quote, angle, missing: ["m"], duplicates: [] };
+        for (const { source, main, files, read, forced } of units) {
+          const tree = { ...Object.fromEntries(files.map(([at, wanted, lines]) => [at + wanted, textOf(lines)])), [source]: textOf(main) };
+          const inputs = [source, ...new Set(read.flatMap((at) => Object.keys(tree)[at] ?? []))];
+          const args = { source, inputs, forcedIncludes: forced };
+          assert.deepEqual(look(tree, [], { ...args, search }), look(tree, [], { ...args, search: { ...search } }));
+        }
+      },
+    ),
+    { numRuns: 1_000 },
   );
 });
 

@@ -7,7 +7,7 @@
  */
 import type { SearchPaths } from "../contracts/index.ts";
 import type { Include, SourceScan } from "./scan.ts";
-import { type Chain, chainOf, normal, type Search, type Spot } from "./search-chain.ts";
+import { boundChains, type Chain, chainOf, normal, type Search, type Spot } from "./search-chain.ts";
 
 export interface LookupArgs {
   /** The main source, as the compiler was given it. */
@@ -47,6 +47,7 @@ export function absentLookups(args: LookupArgs): Lookups {
     walk.file(input, scan);
   }
   walk.unexplained();
+  boundChains();
   return { absent: walk.absent, present: walk.present, appeared: walk.appeared, unknown: walk.unknown };
 }
 

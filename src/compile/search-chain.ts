@@ -55,13 +55,14 @@ export interface Searches {
 export class Chain {
   readonly quote: readonly string[];
   readonly angle: readonly string[];
-  /** Another one for another search path. */
-  readonly id: number = chainsMade++;
+  /** Another one for another search path, and the same again after all was forgotten. */
+  readonly id: number;
   readonly #spots = new Map<string, Spot>();
   readonly #searches = new Map<string, Search>();
   readonly #ofScans = new WeakMap<SourceScan, Searches>();
 
   constructor(search: SearchPaths) {
+    this.id = idOf(search);
     const listed = [...search.quote, ...search.angle].map(asDirectory);
     // Wherever they were asked for, were they no copies of others: in front is the safe side.
     const copies = search.duplicates.map(asDirectory).filter((directory) => !listed.includes(directory));
@@ -93,7 +94,7 @@ export class Chain {
         paths.map((path) => this.spot(path)),
       );
       this.#searches.set(key, search);
-      remembered += 1 + paths.length;
+      remembered += 1 + Math.ceil(paths.length / REFERENCES_A_SPOT);
     }
     return search;
   }
@@ -116,7 +117,7 @@ export class Chain {
    * @param first directories that were looked through before all others
    */
   earlier(spot: Spot, first: readonly string[]): readonly Spot[] | undefined {
-    const key = first.join("\0");
+    const key = first.map((directory) => `${directory}\0`).join(""); // The working directory is "", which is not nothing.
     if (spot.earlier?.first !== key) spot.earlier = { first: key, spots: this.#earlier(spot.path, first) };
     return spot.earlier.spots;
   }
@@ -132,22 +133,35 @@ export class Chain {
   }
 }
 
+/** About so many references take the room of a spot. */
+const REFERENCES_A_SPOT = 16;
+
 let chainsMade = 0;
+const ids = new WeakMap<SearchPaths, number>();
 /** Of all chains together: spots, searches, and what those consist of. */
 let remembered = 0;
 
 /** As long as somebody holds the search path. */
 let chains = new WeakMap<SearchPaths, Chain>();
 
-/** To be asked for again for each walk: what all chains remember is bounded by forgetting it in between. */
+/** To be asked for again for each walk, which ends with {@link boundChains}. */
 export function chainOf(search: SearchPaths): Chain {
-  if (remembered > limits.lookupsRemembered) {
-    chains = new WeakMap();
-    remembered = 0;
-  }
   const chain = chains.get(search) ?? new Chain(search);
   chains.set(search, chain);
   return chain;
+}
+
+/** What all chains remember is bounded by forgetting it: between walks, so that one that met too much leaves nothing of it. */
+export function boundChains(): void {
+  if (remembered <= limits.lookupsRemembered) return;
+  chains = new WeakMap();
+  remembered = 0;
+}
+
+function idOf(search: SearchPaths): number {
+  const id = ids.get(search) ?? chainsMade++;
+  ids.set(search, id);
+  return id;
 }
 
 /** `./` and repeated slashes taken out; `..` stays, for what is before it may be a link. */

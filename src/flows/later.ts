@@ -7,7 +7,7 @@
 import { setImmediate } from "node:timers/promises";
 import { limits } from "../base/index.ts";
 
-/** Whoever ends a compile that is to be stored adds it, and that is looked at at once: this is for all else that may have come to an end. */
+/** Whoever ends a compile says so: this is for all else that may have come to an end. */
 const LOOK_EVERY_MS = 250;
 
 export interface LaterParts {
@@ -62,7 +62,7 @@ export class Later implements Disposable {
     };
     this.#pieces.add(piece);
     this.#bytes += bytes;
-    this.#lookAround();
+    this.look();
     return promise;
   }
 
@@ -77,12 +77,8 @@ export class Later implements Disposable {
     for (const piece of waiting) await piece.done();
   }
 
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #lookAround(): void {
+  /** A core may have become idle. */
+  look(): void {
     if (this.#working) return;
     if (this.#mayWait()) return this.#lookAgain();
     this.#working = true;
@@ -92,12 +88,17 @@ export class Later implements Disposable {
     });
   }
 
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   /** A while from now, if anything is left then. */
   #lookAgain(): void {
     if (this.#pieces.size === 0) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#lookAround();
+      this.look();
     }, LOOK_EVERY_MS).unref();
   }
 

@@ -58,7 +58,7 @@ export interface OwnCompilesParts {
   readonly index: ResultIndex;
   readonly sharing: Sharing;
   readonly facts: SourceFacts;
-  readonly later: Pick<Later, "add">;
+  readonly later: Pick<Later, "add" | "look">;
   readonly told: Told;
   /** A look that begins now. */
   readonly look: (question: CompileQuestion) => Look;
@@ -96,6 +96,7 @@ export class OwnCompiles {
    */
   async ran(id: bigint, report: RunReport, signal: AbortSignal): Promise<Taken> {
     const job = this.#jobs.end(id);
+    this.#parts.later.look();
     const isDone = job !== undefined && report.waitStatus === 0;
     this.#parts.ended(id, isDone ? { understood: job.understood, cpuMs: Number(report.cpuUs) / 1_000 } : undefined);
     if (job === undefined) return { kind: "not-stored" };
@@ -113,6 +114,7 @@ export class OwnCompiles {
   /** The asker went away without running, or without telling. */
   abandon(id: bigint): void {
     this.#jobs.end(id);
+    this.#parts.later.look();
     this.#parts.ended(id);
   }
 
