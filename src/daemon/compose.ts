@@ -6,7 +6,15 @@ import { rmSync } from "node:fs";
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
 import { BazelResults, CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
-import { LocalExecutor, LocalToolchains, Programs, readOnlyHeaderSearch, SandboxExecutor, workPlaces } from "../exec/index.ts";
+import {
+  LocalExecutor,
+  LocalToolchains,
+  Programs,
+  processorHere,
+  readOnlyHeaderSearch,
+  SandboxExecutor,
+  workPlaces,
+} from "../exec/index.ts";
 import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness, witnessTask } from "../flows/index.ts";
 import {
   DiskStore,
@@ -131,8 +139,10 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const general = new GeneralWork(config);
   const programs = new Programs({ files, now: () => performance.now() });
+  const processor = await processorHere();
   const alike = new InstalledAlike({
     programs,
+    processor,
     files,
     isOffered: () => general.isOn,
     named: () => general.offered,
@@ -159,7 +169,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     systems: () => [general.offered, alike.offered].filter((system) => system !== undefined),
     witness: async (action, done, signal) => {
       const installed = await programs.installed(signal);
-      return witnessTask(await loadTaskCodec(), { action, done, installed, system: alikeBy(installed) }, { places: workPlaces });
+      return witnessTask(await loadTaskCodec(), { action, done, installed, system: alikeBy(installed, processor) }, { places: workPlaces });
     },
     lack: (action, signal, isFresh) => alike.lack(action, signal, isFresh),
     toolchains: () => supply.digests,
@@ -285,7 +295,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       lend: (contents) => lent.lend(contents),
       actions,
       workers: () => helpers()?.workers,
-      alike: (installed) => alikeBy(installed) ?? general.system,
+      alike: (installed) => alikeBy(installed, processor) ?? general.system,
       unshared: new UnsharedCommands({ database }),
       statistics,
       nameOf: (member) => network.member(member).name ?? "",

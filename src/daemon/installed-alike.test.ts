@@ -7,6 +7,7 @@ import { alikeBy, InstalledAlike } from "./installed-alike.ts";
 const { signal } = new AbortController();
 const DEBIAN = { digest: digestOf("debian"), isTold: true };
 const OTHER = { digest: digestOf("other"), isTold: true };
+const CPU = "avx2 fpu";
 const SH = { place: "/bin/sh", digest: digestOf("sh") };
 
 /** A machine, and what happens to it. */
@@ -25,6 +26,7 @@ class Machine {
         return this.installed;
       },
     },
+    processor: CPU,
     files: {
       prepare: async () => undefined,
       state: (path) => {
@@ -49,19 +51,22 @@ class Machine {
 
 test("a command runs where the same is installed, and its very programs are", async () => {
   const machine = new Machine();
-  const other = alikeBy(OTHER);
-  assert.equal(await machine.lack(alikeBy(DEBIAN)), undefined);
+  const other = alikeBy(OTHER, CPU);
+  assert.equal(await machine.lack(alikeBy(DEBIAN, CPU)), undefined);
   assert.equal(await machine.lack(other), other);
-  assert.equal(await machine.lack(alikeBy(DEBIAN), [SH, { place: "tools/mine", digest: digestOf("comes along") }]), undefined);
-  assert.equal(await machine.lack(alikeBy(DEBIAN), [{ ...SH, digest: digestOf("another sh") }]), "/bin/sh");
-  assert.equal(await machine.lack(alikeBy(DEBIAN), [{ ...SH, place: "/usr/bin/none" }]), "/usr/bin/none");
+  assert.equal(await machine.lack(alikeBy(DEBIAN, CPU), [SH, { place: "tools/mine", digest: digestOf("comes along") }]), undefined);
+  assert.equal(await machine.lack(alikeBy(DEBIAN, CPU), [{ ...SH, digest: digestOf("another sh") }]), "/bin/sh");
+  assert.equal(await machine.lack(alikeBy(DEBIAN, CPU), [{ ...SH, place: "/usr/bin/none" }]), "/usr/bin/none");
   for (const place of ["/etc/shadow", "/usr/../etc/shadow", "/usr"]) {
     machine.programs.set(place, SH.digest);
-    assert.equal(await machine.lack(alikeBy(DEBIAN), [{ ...SH, place }]), place, "what other files hold is not told");
+    assert.equal(await machine.lack(alikeBy(DEBIAN, CPU), [{ ...SH, place }]), place, "what other files hold is not told");
   }
   machine.installed = OTHER;
-  assert.equal(await machine.lack(alikeBy(DEBIAN)), alikeBy(DEBIAN), "it was upgraded");
+  assert.equal(await machine.lack(alikeBy(DEBIAN, CPU)), alikeBy(DEBIAN, CPU), "it was upgraded");
   assert.deepEqual([machine.changes, machine.alike.offered], [2, other]);
+  const elsewhere = alikeBy(OTHER, `${CPU} avx512f`);
+  assert.equal(await machine.lack(elsewhere), elsewhere, "the same is installed on another processor");
+  assert.equal(alikeBy(OTHER, undefined), undefined, "nobody can tell on which");
 });
 
 test("an owner's name counts, too; the programs of a command are looked at all the same", async () => {
@@ -81,7 +86,7 @@ test("who lets nothing run, or cannot tell what is installed, offers nothing; ot
     machine.nowMs = nowMs;
     await machine.alike.look(signal);
   }
-  assert.deepEqual([machine.looks, machine.changes, machine.alike.offered], [2, 1, alikeBy(DEBIAN)]);
+  assert.deepEqual([machine.looks, machine.changes, machine.alike.offered], [2, 1, alikeBy(DEBIAN, CPU)]);
   machine.installed = { ...DEBIAN, isTold: false };
   machine.nowMs = 200_000;
   await machine.alike.look(signal);

@@ -1,5 +1,5 @@
 /**
- * What is installed here, as members name it whose commands may run here: by content, so that nobody has to give it a name.
+ * What is installed here, and on which processor, as members name it whose commands may run here: by content, so that nobody has to give it a name.
  *
  * Knows: packages, programs. Does not know: commands, members. What somebody has changed in /usr past the package manager it does not see, but for
  * the programs that a command names.
@@ -11,6 +11,8 @@ import { systemParts } from "../exec/index.ts";
 
 export interface InstalledAlikeParts {
   readonly programs: Pick<TaskPrograms, "installed">;
+  /** See {@link alikeBy}. */
+  readonly processor: string | undefined;
   readonly files: Pick<Files, "prepare" | "state">;
   /** Whether the owner lets members' actions run. */
   readonly isOffered: () => boolean;
@@ -64,8 +66,8 @@ export class InstalledAlike {
   }
 
   async #look(signal: AbortSignal, isFresh = false): Promise<Digest | undefined> {
-    const { programs, changed, log, now } = this.#parts;
-    const digest = alikeBy(await programs.installed(signal, isFresh));
+    const { programs, processor, changed, log, now } = this.#parts;
+    const digest = alikeBy(await programs.installed(signal, isFresh), processor);
     const isNew = digest !== this.#seen?.digest;
     this.#seen = { digest, at: now() };
     if (isNew) {
@@ -80,7 +82,12 @@ function isInstalled(place: string): boolean {
   return posix.normalize(place) === place && systemParts.some((part) => place.startsWith(`${part}/`));
 }
 
-/** What members must have installed to run this machine's commands; undefined where two machines cannot be told apart. */
-export function alikeBy({ digest, isTold }: TaskSystem): Digest | undefined {
-  return isTold ? digestOf(`cairn installed\0${process.platform}\0${process.arch}\0${digest}`) : undefined;
+/**
+ * What members must have to run this machine's commands; undefined where two machines cannot be told apart.
+ *
+ * @param processor its features: libraries choose by them how they compute. They are in no command's key, so that who looks for a result finds it
+ */
+export function alikeBy({ digest, isTold }: TaskSystem, processor: string | undefined): Digest | undefined {
+  if (!isTold || processor === undefined) return undefined;
+  return digestOf(`cairn installed\0${process.platform}\0${process.arch}\0${processor}\0${digest}`);
 }

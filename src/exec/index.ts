@@ -8,6 +8,7 @@
 export { readOnlyHeaderSearch } from "./compiler-text.ts";
 export { type Elf, readElf } from "./elf.ts";
 export { LocalExecutor } from "./local.ts";
+export { processorHere } from "./processor.ts";
 export { Programs } from "./programs.ts";
 export { SandboxExecutor, type SandboxParts } from "./sandbox.ts";
 export { isKept as isSandboxPlace, workPlaces } from "./sandbox-plan.ts";
