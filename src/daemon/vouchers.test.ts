@@ -51,3 +51,26 @@ test("what has been looked at leaves its room; one member has so many signed at 
   await busy.add(made("other", 0), held);
   assert.equal(looks, vouchedBurst + 1);
 });
+
+test("of commands of one member no more are looked at than are signed, and no more at once than of compiles", async () => {
+  let looks = 0;
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const look = (): Promise<undefined> => {
+    looks++;
+    return promise;
+  };
+  const command = (from: string, bytes = 0) => {
+    const { done } = made(from, 0, Buffer.from(new ArrayBuffer(bytes)));
+    return { from, source: "tool", done };
+  };
+  await using some = vouchers(() => undefined);
+  const atOnce = Array.from({ length: vouchingPerMember + 1 }, () => some.sign(command("one"), look));
+  assert.equal(looks, vouchingPerMember, "one more waits for none");
+  await some.sign(command("other", vouchingBytes + 1), look);
+  assert.equal(looks, vouchingPerMember, "nor does what is too large");
+  resolve(undefined);
+  await Promise.all(atOnce);
+  for (let i = 0; i < vouchedBurst; i++) await some.sign(command("one"), look);
+  assert.equal(looks, vouchedBurst);
+  assert.equal(await some.sign(command("other"), () => Promise.reject(new Error("no packages"))), undefined);
+});

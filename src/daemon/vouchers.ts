@@ -32,6 +32,12 @@ export interface ForSigning extends Executed {
   readonly inputBytes: number;
 }
 
+/** A command that was executed here for a member. */
+export interface CommandForSigning extends Pick<ForSigning, "from" | "done"> {
+  /** What it is called in the log. */
+  readonly source: string;
+}
+
 interface Waiting {
   readonly made: ForSigning;
   /** Inputs that it needs. */
@@ -64,9 +70,7 @@ export class Vouchers implements AsyncDisposable {
 
   /** Whether that one may wait, too. */
   hasRoom(made: ForSigning): boolean {
-    const { vouching, vouchingPerMember, vouchingBytes } = limits.work;
-    if (this.#stop.signal.aborted || this.#count >= vouching || (this.#countOf.get(made.from) ?? 0) >= vouchingPerMember) return false;
-    return this.#bytes + bytesOf(made) <= vouchingBytes;
+    return this.#hasRoom(made.from, bytesOf(made));
   }
 
   /** Never rejects. @param held is disposed of when it has been looked at, or is not looked at any more */
@@ -74,26 +78,35 @@ export class Vouchers implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<Voucher | undefined>();
     const bytes = bytesOf(made);
     this.#waiting.push({ made, held, bytes, since: this.#parts.now(), resolve });
-    this.#countOf.set(made.from, (this.#countOf.get(made.from) ?? 0) + 1);
-    this.#count++;
-    this.#bytes += bytes;
+    this.#hold(made.from, bytes);
     this.#lookSoon(0);
     return promise;
   }
 
-  /** Signs at once what followed from what ran by itself. @param source what it is called in the log @param made undefined where nothing did */
-  sign(from: Key, source: string, made: Unsigned | undefined): Voucher | undefined {
+  /** Signs at once what follows from what ran by itself. Never rejects. @param look finds that out; undefined: nothing does */
+  async sign(ran: CommandForSigning, look: () => Promise<Unsigned | undefined>): Promise<Voucher | undefined> {
     const { sign, log, now } = this.#parts;
+    const { from, source, done } = ran;
     const unsigned = (why: string): undefined => {
       log.event("debug", "work.not-signed", { peer: from, source, why });
     };
-    if (made === undefined) return unsigned("unclear");
+    const bytes = heldBy(done);
+    if (!this.#hasRoom(from, bytes)) return unsigned("no room");
     if (!this.#allowanceOf(from).take(1, now())) return unsigned("too many");
-    const signature = sign(made);
-    if (signature === undefined) return unsigned("signed enough, or no network");
-    log.event("debug", "work.signed", { peer: from, source, action: made.entry.action });
-    const { startedAtMs, endedAtMs } = made.execution;
-    return { placed: made.entry.place !== undefined, startedAtMs, endedAtMs, signature };
+    this.#hold(from, bytes);
+    try {
+      const made = await look();
+      if (made === undefined) return unsigned("unclear");
+      const signature = sign(made);
+      if (signature === undefined) return unsigned("signed enough, or no network");
+      log.event("debug", "work.signed", { peer: from, source, action: made.entry.action });
+      const { startedAtMs, endedAtMs } = made.execution;
+      return { placed: made.entry.place !== undefined, startedAtMs, endedAtMs, signature };
+    } catch (error) {
+      return unsigned(reasonOf(error));
+    } finally {
+      this.#release(from, bytes);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,19 +173,40 @@ export class Vouchers implements AsyncDisposable {
     return allowance;
   }
 
-  async #end({ made, held, bytes, resolve }: Waiting, voucher: Voucher | undefined): Promise<void> {
-    resolve(voucher);
+  #hasRoom(from: Key, bytes: number): boolean {
+    const { vouching, vouchingPerMember, vouchingBytes } = limits.work;
+    if (this.#stop.signal.aborted || this.#count >= vouching || (this.#countOf.get(from) ?? 0) >= vouchingPerMember) return false;
+    return this.#bytes + bytes <= vouchingBytes;
+  }
+
+  #hold(from: Key, bytes: number): void {
+    this.#countOf.set(from, (this.#countOf.get(from) ?? 0) + 1);
+    this.#count++;
+    this.#bytes += bytes;
+  }
+
+  #release(from: Key, bytes: number): void {
     this.#count--;
     this.#bytes -= bytes;
-    const left = (this.#countOf.get(made.from) ?? 1) - 1;
-    if (left > 0) this.#countOf.set(made.from, left);
-    else this.#countOf.delete(made.from);
+    const left = (this.#countOf.get(from) ?? 1) - 1;
+    if (left > 0) this.#countOf.set(from, left);
+    else this.#countOf.delete(from);
+  }
+
+  async #end({ made, held, bytes, resolve }: Waiting, voucher: Voucher | undefined): Promise<void> {
+    resolve(voucher);
+    this.#release(made.from, bytes);
     await held[Symbol.asyncDispose]();
   }
 }
 
+function bytesOf({ done, inputBytes }: ForSigning): number {
+  return heldBy(done) + inputBytes;
+}
+
 /** What is held for it: a part of a buffer holds all of it. */
-function bytesOf({ done: { stdout, stderr, outputs }, inputBytes }: ForSigning): number {
-  const buffers = new Set([stdout, stderr, ...outputs.map(({ content }) => content)].map(({ buffer }) => buffer));
-  return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, inputBytes);
+function heldBy({ stdout, stderr, outputs, left = [] }: ForSigning["done"]): number {
+  const files = left.flatMap((one) => (one.kind === "file" ? [one.content] : []));
+  const buffers = new Set([stdout, stderr, ...outputs.map(({ content }) => content), ...files].map(({ buffer }) => buffer));
+  return [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

@@ -54,7 +54,7 @@ class Machine {
         stage: (digests) => this.#stage(digests),
         run: (action, signal) => this.runs(action, signal),
       },
-      vouchers: { hasRoom: () => false, add: async () => undefined, sign: () => undefined },
+      vouchers: { hasRoom: () => false, add: async () => undefined, sign: async () => undefined },
       witness: async () => undefined,
       share: { slots: () => this.slots, withheld: () => undefined },
       admits: () => true,

@@ -3,7 +3,7 @@
  *
  * Knows: who is let in, and the steps of a job. Does not know: how jobs come here, or how a sandbox works.
  */
-import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type {
   ActionLimits,
   BringContents,
@@ -225,18 +225,15 @@ export class Worker implements WorkDesk {
   }
 
   /** Never rejects. */
-  async #signCommand({ from, source }: Job, action: GeneralAction, ran: Ran, signal: AbortSignal): Promise<Voucher | undefined> {
-    const { witness, vouchers, log } = this.#parts;
+  #signCommand({ from, source }: Job, action: GeneralAction, ran: Ran, signal: AbortSignal): Promise<Voucher | undefined> {
+    const { witness, vouchers } = this.#parts;
     const { done, startedAtMs, endedAtMs } = ran;
-    try {
+    return vouchers.sign({ from, source, done }, async () => {
       const seen = await witness(action, done, signal);
-      if (seen === undefined) return vouchers.sign(from, source, undefined);
+      if (seen === undefined) return undefined;
       const { toolchain, ...made } = seen;
-      return vouchers.sign(from, source, { ...made, execution: { toolchain, startedAtMs, endedAtMs } });
-    } catch (error) {
-      if (!signal.aborted) log.event("warn", "work.not-signed", { peer: from, source, why: reasonOf(error) });
-      return undefined;
-    }
+      return { ...made, execution: { toolchain, startedAtMs, endedAtMs } };
+    });
   }
 
   /** Why it is not done, whatever else comes. */
