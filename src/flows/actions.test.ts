@@ -105,7 +105,7 @@ class World {
 
 /** A command, and where it ran. @param more of the order */
 async function command(world: World, more: Partial<CommandOrder> = {}): Promise<string> {
-  const order = { action: ACTION, sent: SENT, accepts: () => true, began: () => undefined, ...more };
+  const order = { action: ACTION, sent: SENT, accepts: () => "taken" as const, began: () => undefined, ...more };
   const { outcome, ...ran } = await world.actions.command(order, never);
   const where = ran.by === undefined ? ran.why : ran.by.member;
   return `${outcome.kind === "done" ? outcome.stdout.toString() : outcome.kind}: ${where}`;
@@ -291,13 +291,28 @@ test("a command waits for a core only while members have something of this machi
 test("what a member made of a command and is of no use is made here, and the command is not sent again", QUICK, async (t) => {
   const world = new World(t);
   const first = world.run();
-  const useless = command(world, { accepts: (member, { stdout }) => member !== "member0" || stdout.toString() !== "there" });
+  const useless = command(world, { accepts: () => "useless" });
   while (world.ends.length < 2) await setImmediate(undefined, { signal: t.signal });
   const again = command(world);
   while (world.ends.length < 3) await setImmediate(undefined, { signal: t.signal });
   for (const end of world.ends) end();
   assert.deepEqual(await Promise.all([first, useless, again]), ["here", "here: failed-there", "here: failed-before"]);
   assert.deepEqual(world.happened, ["member cancelled", "here done", "here done"]);
+});
+
+test("who is not believed now, or has another of its programs, is passed over for a command, and not for good", QUICK, async (t) => {
+  const world = new World(t);
+  const first = world.run();
+  assert.equal(await command(world, { accepts: (member) => (member === "member0" ? "not-believed" : "taken") }), "there: member1");
+  const refused = async (detail: string): Promise<WorkerOutcome> => ({ kind: "refused", reason: "system_unknown", detail });
+  world.answers.push(() => refused("/usr/bin/tool"));
+  assert.equal(await command(world), "there: member1");
+  assert.deepEqual(world.happened, ["member cancelled", "member done", "member cancelled", "member done"]);
+  world.answers.push(() => refused(SENT.asked.system));
+  assert.equal(await command(world), "there: member1");
+  assert.deepEqual(world.happened.slice(4), ["member refused", "member done"], "nothing that needs that is asked of it for a while");
+  world.ends[0]?.();
+  await first;
 });
 
 test("while a command is run here and there, nothing of it is shown: who is first is not known", { timeout: LATER_MS }, async (t) => {

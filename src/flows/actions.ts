@@ -57,8 +57,11 @@ export interface CommandOrder {
   /** Called when it runs here. */
   readonly began: () => void;
   /** Whether what a member made of it, with exit code 0, is of use. */
-  readonly accepts: (member: Key, done: Done) => boolean;
+  readonly accepts: (member: Key, done: Done) => Acceptance;
 }
+
+/** `useless`: it would not be from anybody; `not-believed`: from that member, now. */
+export type Acceptance = "taken" | "useless" | "not-believed";
 
 /** Why a command is not offered to members. */
 export type StaysWhy =
@@ -143,7 +146,7 @@ export class Actions implements ActionRunner, Disposable {
   async run(action: ExecutorAction, signal: AbortSignal, told: () => void): Promise<ExecutorOutcome> {
     let sent: Sent | undefined;
     const asked = (): Sent | undefined => (sent ??= this.#sent(action));
-    const order = { action, sent: asked, began: once(told), accepts: () => true, manner: TOOLS, signal };
+    const order = { action, sent: asked, began: once(told), accepts: () => "taken" as const, manner: TOOLS, signal };
     return (await this.#place(order)).outcome;
   }
 
@@ -271,7 +274,8 @@ export class Actions implements ActionRunner, Disposable {
       throw error;
     }
     tell(outcome.kind === "done" ? `exit ${outcome.exitCode}` : outcome.kind, reasonIn(outcome));
-    if (outcome.kind === "done" && outcome.exitCode === 0 && order.accepts(member, outcome)) {
+    const acceptance = outcome.kind === "done" && outcome.exitCode === 0 ? order.accepts(member, outcome) : "useless";
+    if (outcome.kind === "done" && acceptance === "taken") {
       const tookMs = performance.now() - beganAt;
       // Of what nothing was known it is known now: by what it took there.
       const isGuess = unit.costMs === undefined && order.manner.guessMs !== undefined;
@@ -279,9 +283,11 @@ export class Actions implements ActionRunner, Disposable {
       return { outcome: doneOf(outcome, member), by: workOf(outcome, placed, tookMs, sent.bytes), voucher: outcome.voucher };
     }
     // It failed, perhaps for what a member may use less of than this machine's own actions.
-    const isLasting = outcome.kind === "done" || outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
-    if (isLasting) this.#failures.set(unit.key, true);
-    end(outcome.kind === "done" || outcome.kind === "killed" ? "cancelled" : outcome.kind);
+    const hasFailed = outcome.kind === "killed" || (outcome.kind === "done" && acceptance === "useless");
+    if (hasFailed || (outcome.kind === "refused" && !PASSING.has(outcome.reason))) this.#failures.set(unit.key, true);
+    // A program of this one is another there: that says nothing of others that need the same installed.
+    const isOfProgram = outcome.kind === "refused" && outcome.reason === "system_unknown" && outcome.detail !== asked.system;
+    end(outcome.kind === "done" || outcome.kind === "killed" || isOfProgram ? "cancelled" : outcome.kind);
     return undefined;
   }
 

@@ -18,7 +18,7 @@ import type {
   WorkerOutcome,
   Workers,
 } from "../contracts/index.ts";
-import type { Actions, Done, RanHereWhy } from "./actions.ts";
+import type { Acceptance, Actions, Done, RanHereWhy } from "./actions.ts";
 import { membersAction } from "./general-unit.ts";
 import type { Work } from "./remembered.ts";
 import type { Whole } from "./task-outputs.ts";
@@ -87,10 +87,10 @@ export class TaskRuns {
     const sent = forMembers({ ...this.#parts, hasNetwork: () => workers() !== undefined }, task, action, known);
     let startedAtMs = now();
     let word: WordOf | undefined;
-    const accepts = (member: Key, done: Done): boolean => {
-      if (!isWhole(task, { exitCode: done.exitCode, left: leftBy(done) })) return false;
+    const accepts = (member: Key, done: Done): Acceptance => {
+      if (!isWhole(task, { exitCode: done.exitCode, left: leftBy(done) })) return "useless";
       word = sharing.wordOf(member, task.project); // What is demanded may have changed meanwhile, or what is known of that member.
-      return word !== undefined;
+      return word === undefined ? "not-believed" : "taken";
     };
     const began = (): void => void (startedAtMs = now());
     const ran = await actions.command({ action: { ...action, show }, sent, accepts, began }, signal);

@@ -442,7 +442,9 @@ export class TaskFlow {
     const made = await this.#results.keepWork(wanted, done, run, member, signal);
     if (made === undefined) return;
     if (word.isToVerify) this.#verifying.took(task, { from: undefined });
-    void voucher?.then((signed) => signed && this.#results.vouched(wanted, member, made, run.tools, signed));
+    voucher
+      ?.then((signed) => signed && this.#results.vouched(wanted, member, made, run.tools, signed))
+      .catch((error: unknown) => this.#parts.log.event("warn", "task.not-vouched", { key: wanted.key, error: reasonOf(error) }));
   }
 
   /** What else is in its key, and is not what it was. */
