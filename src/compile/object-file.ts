@@ -25,18 +25,17 @@ interface Section {
   readonly content: Buffer;
 }
 
-interface NamedPlace {
-  readonly name: string;
-  /** By its number. */
-  readonly section: number;
-  readonly start: number;
-  readonly bytes: number;
+/** Functions, variables and whatever else: looked through, and never listed, as there may be millions. */
+interface SymbolTable {
+  readonly fields: Fields;
+  /** Bytes */
+  readonly length: number;
+  readonly names: Buffer;
 }
 
 interface ObjectFile {
   readonly sections: readonly Section[];
-  /** Functions and variables. */
-  readonly symbols: readonly NamedPlace[];
+  readonly symbols: SymbolTable | undefined;
 }
 
 const NO_BITS = 8;
@@ -48,7 +47,10 @@ const SHOWN_BYTES = 16;
 const SHOWN_TEXT = 60;
 /** Printable characters in a row that are taken for text. */
 const TEXT_LEAST = 6;
+/** Of a name, in bytes: no more is looked at, as a hostile table of names may have no end. */
 const NAME_LENGTH = 256;
+/** Looked at in a table; what lies in one beyond them has no name. */
+const SYMBOLS_MOST = 65_536;
 
 /** @returns undefined where they are the same */
 export function objectDifference(before: Buffer, after: Buffer): ObjectPlace | undefined {
@@ -63,19 +65,22 @@ function sectionDifference(before: ObjectFile, after: ObjectFile): ObjectPlace |
     ReadonlyMap<string, Section>,
     ReadonlyMap<string, Section>,
   ];
-  const different: ObjectPlace[] = [];
-  for (const [key, section] of old) {
+  const different = [...old].flatMap(([key, section]): Pair[] => {
     const other = now.get(key);
-    if (other === undefined) different.push(lone(section, true));
-    else if (!section.content.equals(other.content)) {
-      const place = placeIn(section.name, section.content, other.content);
-      different.push({ ...place, symbol: symbolAt(before, section, place.offset) ?? symbolAt(after, other, place.offset) });
-    }
-  }
-  for (const [key, section] of now) if (!old.has(key)) different.push(lone(section, false));
+    return other !== undefined && section.content.equals(other.content) ? [] : [[section, other]];
+  });
+  for (const [key, section] of now) if (!old.has(key)) different.push([undefined, section]);
   // Tables of names and symbols follow from what else there is.
-  return different.find(({ section }) => !/^\.(?:sym|str|shstr)tab/.test(section)) ?? different[0];
+  const [section, other] =
+    different.find(([one, another]) => !/^\.(?:sym|str|shstr)tab/.test((one ?? another)?.name ?? "")) ?? different[0] ?? [];
+  if (section === undefined) return other && lone(other, false);
+  if (other === undefined) return lone(section, true);
+  const place = placeIn(section.name, section.content, other.content);
+  return { ...place, symbol: symbolAt(before, section, place.offset) ?? symbolAt(after, other, place.offset) };
 }
+
+/** A section as it is in either; not in both of them undefined. */
+type Pair = readonly [Section | undefined, Section | undefined];
 
 /** Sections of one name, as those of groups are, are told apart by their order. */
 function byName(sections: readonly Section[]): ReadonlyMap<string, Section> {
@@ -156,26 +161,29 @@ function readObject(bytes: Buffer): ObjectFile | undefined {
     const sections = readSections(bytes, fieldsOf(bytes));
     const table = sections.find(({ type }) => type === SYMBOLS);
     const names = sections[table?.link ?? -1]?.content ?? Buffer.alloc(0);
-    return { sections, symbols: table === undefined ? [] : readSymbols(fieldsOf(table.content), table.content.length, names) };
+    return { sections, symbols: table && { fields: fieldsOf(table.content), length: table.content.length, names } };
   } catch (error) {
     if (error instanceof RangeError) return undefined; // Something lies outside of it.
     throw error;
   }
 }
 
-/** @throws {RangeError} */
+/** @throws {RangeError} where heads, or sections, lie one over the other: each would be read as often as there are of them */
 function readSections(bytes: Buffer, fields: Fields): Section[] {
   const { is64 } = fields;
   const start = fields.wide(0x28, 0x20);
   const [size, count, names] = (is64 ? [0x3a, 0x3c, 0x3e] : [0x2e, 0x30, 0x32]).map((at) => fields.half(at)) as [number, number, number];
+  if (size < (is64 ? 64 : 40)) throw new RangeError("heads of sections overlap");
   const heads = Array.from({ length: count }, (_, i) => headAt(fields, start + i * size));
   const table = heads[names] ?? { start: 0, bytes: 0 };
-  return heads.map(({ name, type, link, start: from, bytes: length }) => ({
+  const sections = heads.map(({ name, type, link, start: from, bytes: length }) => ({
     name: nameAt(bytes.subarray(table.start, table.start + table.bytes), name),
     type,
     link,
     content: type === NO_BITS ? Buffer.alloc(0) : bytes.subarray(from, from + length),
   }));
+  if (sections.reduce((sum, { content }) => sum + content.length, 0) > bytes.length) throw new RangeError("sections overlap");
+  return sections;
 }
 
 function headAt(fields: Fields, at: number) {
@@ -184,28 +192,24 @@ function headAt(fields: Fields, at: number) {
   return { name: fields.word(at), type: fields.word(at + 4), link, start, bytes };
 }
 
-/** @param length of the table, in bytes @throws {RangeError} */
-function readSymbols(fields: Fields, length: number, names: Buffer): NamedPlace[] {
-  const { is64 } = fields;
-  const size = is64 ? 24 : 16;
-  const symbols: NamedPlace[] = [];
-  for (let at = 0; at + size <= length; at += size) {
-    if (!NAMED.has(fields.byte(at + (is64 ? 4 : 12)) & 0xf)) continue;
-    const section = fields.half(at + (is64 ? 6 : 14));
-    const [start, bytes] = [fields.wide(at + 8, at + 4), fields.wide(at + 16, at + 8)];
-    symbols.push({ name: nameAt(names, fields.word(at)), section, start, bytes });
-  }
-  return symbols;
-}
-
 function nameAt(names: Buffer, at: number): string {
-  const end = names.indexOf(0, at);
-  return names.toString("utf8", at, Math.min(end < 0 ? names.length : end, at + NAME_LENGTH));
+  const name = names.subarray(at, at + NAME_LENGTH);
+  const end = name.indexOf(0);
+  return name.toString("utf8", 0, end < 0 ? name.length : end);
 }
 
 /** The function or variable around a place, where the object tells of one. */
 function symbolAt({ sections, symbols }: ObjectFile, section: Section, offset: number): ObjectPlace["symbol"] {
+  if (symbols === undefined) return undefined;
+  const { fields, length, names } = symbols;
+  const { is64 } = fields;
+  const size = is64 ? 24 : 16;
   const number = sections.indexOf(section);
-  const around = symbols.find((one) => one.section === number && one.start <= offset && offset < one.start + one.bytes);
-  return around && { name: around.name, offset: offset - around.start };
+  for (let at = 0; at + size <= Math.min(length, SYMBOLS_MOST * size); at += size) {
+    const isHere = fields.half(at + (is64 ? 6 : 14)) === number && NAMED.has(fields.byte(at + (is64 ? 4 : 12)) & 0xf);
+    if (!isHere) continue;
+    const [start, bytes] = [fields.wide(at + 8, at + 4), fields.wide(at + 16, at + 8)];
+    if (start <= offset && offset < start + bytes) return { name: nameAt(names, fields.word(at)), offset: offset - start };
+  }
+  return undefined;
 }
