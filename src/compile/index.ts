@@ -12,7 +12,7 @@ export { type Depfile, type DepfileTemplate, depfileTemplate, parseDepfile, read
 export { type Objection, objection } from "./harmless.ts";
 export { type HeaderMacro, headerMacros, headerMacrosOf } from "./header-macros.ts";
 export { type Command, passAtOnce, readInvocation } from "./invocation.ts";
-export { isPreprocessed } from "./invocation-language.ts";
+export { isPreprocessed, probeLanguage } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
 export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";

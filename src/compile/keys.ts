@@ -4,12 +4,12 @@
  * Knows: what may change an output byte or a message. Every field that is left out here is a claim that it cannot.
  */
 import type { Digest } from "../base/index.ts";
-import type { CompilerEnvironment, ManifestInput, Toolchain } from "../contracts/index.ts";
+import type { CompilerEnvironment, ManifestInput, SearchPaths, Toolchain } from "../contracts/index.ts";
 import { canonicalDigest } from "../wire/index.ts";
 import type { Invocation } from "./command.ts";
 
 /** Changes whenever the meaning of stored manifests changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Bear only on how messages look; they count where a compiler printed something. */
 const MESSAGE_VARIABLES = ["LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_COLLATE"] as const;
@@ -25,6 +25,8 @@ export interface Asked {
   readonly toolchain: Toolchain;
   readonly invocation: Invocation;
   readonly environment: CompilerEnvironment;
+  /** Where the compiler looks for headers unasked: equal ones that lie elsewhere read other files. Nowhere, where no preprocessor runs. */
+  readonly search: SearchPaths;
   /** What -march=native and the like stand for here; empty where nothing is native. */
   readonly native: string;
   /** `Places.nesting` */
@@ -35,11 +37,12 @@ const PREFIX_MAP = /^-f(?:debug|file|macro|coverage|profile)-prefix-map=/;
 
 /** @param portable spells a path so that it is the same in every checkout */
 export function manifestKey(asked: Asked, portable: (path: string) => string): Digest {
-  const { toolchain, invocation, environment, native, nesting } = asked;
+  const { toolchain, invocation, environment, search, native, nesting } = asked;
   return canonicalDigest("cairn.manifest", [
     FORMAT,
     toolchain.digest,
     toolchain.target,
+    directoriesOf(search),
     invocation.language,
     invocation.mode,
     portable(invocation.source),
@@ -51,6 +54,11 @@ export function manifestKey(asked: Asked, portable: (path: string) => string): D
     native,
     invocation.keyArgs.some((arg) => PREFIX_MAP.test(arg)) ? nesting : "",
   ]);
+}
+
+/** Whether one is there, and so which one comes first, is no part of it: it is the same compiler on a machine that lacks one. */
+function directoriesOf({ quote, angle, missing, duplicates }: SearchPaths): string[] {
+  return [...new Set([...quote, ...angle, ...missing, ...duplicates])].toSorted();
 }
 
 /** The variables that are part of a manifest key, as `NAME=value`, sorted. */

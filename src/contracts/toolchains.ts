@@ -109,6 +109,17 @@ export interface Toolchains {
     environment: CompilerEnvironment,
     signal: AbortSignal,
   ): Promise<SearchPaths>;
+  /**
+   * Where this compiler looks for headers when neither options nor variables name places; the place of the compiler where it does not say.
+   * @param language as `-x` calls it
+   */
+  ownSearch(
+    toolchain: Toolchain,
+    compiler: string,
+    language: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<SearchPaths>;
   /** What `-march=native` and the like stand for on this machine: text that belongs into the key. */
   native(
     toolchain: Toolchain,

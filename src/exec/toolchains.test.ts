@@ -1,7 +1,8 @@
 /** Real compilers, asked what they are. */
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, existsSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/system/harness.ts";
 import { digestOf, silentLog } from "../base/index.ts";
@@ -49,6 +50,37 @@ test("the name that a driver is called by is part of what it is", async () => {
   );
   assert.ok(one?.kind === "toolchain" && other?.kind === "toolchain");
   assert.notEqual(one.toolchain.digest, other.toolchain.digest);
+});
+
+test("where a driver looks for headers follows the link by which it is called, also when that is turned", async () => {
+  using directory = temporaryDirectory("toolchains");
+  const [linked, copied] = ["linked", "copied"].map((name) => join(directory.path, name, "bin/gcc"));
+  assert.ok(linked !== undefined && copied !== undefined);
+  for (const path of [linked, copied]) mkdirSync(dirname(path), { recursive: true });
+  symlinkSync("/usr/bin/gcc", linked);
+  copyFileSync("/usr/bin/gcc", copied);
+  const below = execFileSync("/usr/bin/gcc", ["-print-prog-name=cc1"], { encoding: "utf8" }).trim();
+  const beside = join(directory.path, "copied", dirname(below).slice("/usr/".length));
+  mkdirSync(beside, { recursive: true });
+  for (const name of readdirSync(dirname(below))) if (name.startsWith("cc1")) symlinkSync(join(dirname(below), name), join(beside, name));
+  mkdirSync(join(beside, "include"));
+
+  const toolchains = toolchainsIn(directory.path);
+  const told = async (path: string): Promise<{ digest: string; angle: readonly string[] }> => {
+    const read = await toolchains.identify(path, environment, signal);
+    assert.ok(read.kind === "toolchain");
+    const { angle } = await toolchains.ownSearch(read.toolchain, path, "c", environment, signal);
+    return { digest: read.toolchain.digest, angle };
+  };
+  const system = await told("/usr/bin/gcc");
+  assert.ok(system.angle.includes("/usr/include"));
+  assert.deepEqual(await told(linked), system);
+  const other = await told(copied);
+  assert.equal(other.digest, system.digest, "the same content");
+  assert.notDeepEqual(other.angle, system.angle);
+  rmSync(linked);
+  symlinkSync(copied, linked);
+  assert.deepEqual(await told(linked), other);
 });
 
 test("a toolchain is the same wherever its files lie, and another one where a file is", () => {

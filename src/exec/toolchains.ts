@@ -49,12 +49,15 @@ const LOOKUP_VARIABLES = [
 const PROBES_KEPT = 4_096;
 
 interface Known extends Installed {
+  /** Where the driver really lies: beside that it looks for headers. */
+  readonly real: string;
   /** Digest of each file when the toolchain was identified. */
   readonly digests: readonly string[];
 }
 
-function isUnchanged({ toolchain, digests }: Known, seen: SeenFiles): boolean {
+function isUnchanged({ compiler, real, toolchain, digests }: Known, seen: SeenFiles): boolean {
   const { files, absent, earlierOnPath } = toolchain;
+  if (realPath(compiler) !== real) return false;
   for (let i = 0; i < files.length; i++) {
     const state = seen.state(files[i] ?? "");
     if (state.kind !== "file" || state.digest !== digests[i]) return false;
@@ -63,12 +66,17 @@ function isUnchanged({ toolchain, digests }: Known, seen: SeenFiles): boolean {
   return absent.every(isAbsent) && earlierOnPath.every(isAbsent);
 }
 
+/** Of one driver, by language. */
+type Own = Map<string, SearchPaths>;
+
 export class LocalToolchains implements Toolchains, ToolchainSupply {
   readonly #files: Files;
   readonly #log: Log;
   readonly #known = new Map<string, Known>();
   readonly #underway = new Map<string, Promise<ToolchainRead>>();
   readonly #searches = new Map<string, SearchPaths>();
+  /** By language. An object stands for a driver as long as it leads to the same place. */
+  readonly #ownSearches = new WeakMap<Toolchain, Own>();
   readonly #natives = new Map<string, string>();
 
   constructor(parts: { files: Files; log: Log }) {
@@ -142,7 +150,7 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const beside = this.#gccBeside(banner);
     const { absent, earlierOnPath } = parts;
     const toolchain: Toolchain = { family, version, target, digest, files, absent, earlierOnPath, beside };
-    this.#known.set(key, { compiler, toolchain, digests });
+    this.#known.set(key, { compiler, real, toolchain, digests });
     keepRecent(this.#known, 64);
     this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
     return { kind: "toolchain", toolchain };
@@ -223,7 +231,15 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     signal: AbortSignal,
   ): Promise<SearchPaths> {
     const key = digestOf(
-      [toolchain.digest, compiler, cwd, ...args, "", ...LOOKUP_VARIABLES.map((name) => environment.get(name) ?? "")].join("\0"),
+      [
+        toolchain.digest,
+        compiler,
+        realPath(compiler) ?? "",
+        cwd,
+        ...args,
+        "",
+        ...LOOKUP_VARIABLES.map((name) => environment.get(name) ?? ""),
+      ].join("\0"),
     );
     const known = this.#searches.get(key);
     const stillMissing = known?.missing.every((directory) => this.#files.absent(resolve(cwd, directory)));
@@ -234,6 +250,30 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const search = readHeaderSearch(run.stderr) ?? { quote: [], angle: [], missing: [], duplicates: [] };
     this.#searches.set(key, search);
     keepRecent(this.#searches, PROBES_KEPT);
+    return search;
+  }
+
+  async ownSearch(
+    toolchain: Toolchain,
+    compiler: string,
+    language: string,
+    environment: CompilerEnvironment,
+    signal: AbortSignal,
+  ): Promise<SearchPaths> {
+    const own: Own = this.#ownSearches.get(toolchain) ?? new Map<string, SearchPaths>();
+    const known = own.get(language);
+    if (known !== undefined) return known;
+    const env = probeEnvironment(environment);
+    for (const name of LOOKUP_VARIABLES) delete env[name];
+    const run = await runProgram(
+      compiler,
+      ["-x", language, "-E", "-v", "/dev/null", "-o", "/dev/null"],
+      { cwd: "/", environment: env },
+      signal,
+    );
+    const place = { quote: [], angle: [realPath(compiler) ?? compiler], missing: [], duplicates: [] };
+    const search = readHeaderSearch(run.stderr) ?? place;
+    this.#ownSearches.set(toolchain, own.set(language, search));
     return search;
   }
 

@@ -61,7 +61,7 @@ export interface RunReport {
   readonly dependencies: Buffer;
 }
 
-const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
+export const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
 
 /** Where a compile looks for headers; nowhere, where no preprocessor runs. */
 export async function searchOf(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf } from "../base/index.ts";
-import type { FileState, Files, ManifestEntry, Toolchain, Toolchains } from "../contracts/index.ts";
+import type { FileState, Files, ManifestEntry, SearchPaths, Toolchain, Toolchains } from "../contracts/index.ts";
 import { Absences, Glance, Look } from "./look.ts";
 import { validityOf } from "./plan.ts";
 import type { CompileQuestion } from "./request.ts";
@@ -20,7 +20,8 @@ const toolchain: Toolchain = {
   earlierOnPath: [],
   beside: [],
 };
-const toolchains = { identify: () => Promise.resolve({ kind: "toolchain", toolchain }) } as unknown as Toolchains;
+const here: SearchPaths = { quote: [], angle: ["/usr/lib/gcc/include", "/usr/include"], missing: [], duplicates: [] };
+const toolchains = toolchainsIn(here);
 const question: CompileQuestion = {
   key: "",
   why: "no-record",
@@ -34,6 +35,15 @@ const question: CompileQuestion = {
   environment: new Map(),
 };
 const entry: ManifestEntry = { action: digestOf("action"), place: undefined, terminal: "", inputs: [], absent: [], presumed: false };
+
+/** One compiler, which looks for headers there. */
+function toolchainsIn(search: SearchPaths): Toolchains {
+  const known: Pick<Toolchains, "identify" | "ownSearch"> = {
+    identify: () => Promise.resolve({ kind: "toolchain", toolchain }),
+    ownSearch: () => Promise.resolve(search),
+  };
+  return known as Toolchains;
+}
 
 /** Two files in memory, of which one says how the other is compiled. */
 function world() {
@@ -95,4 +105,17 @@ test("a command that was understood a moment ago is read anew once its options a
   const since = await ask(look(), before);
   assert.ok(before.kind === "understood" && since.kind === "understood");
   assert.notEqual(since.understood.manifest, before.understood.manifest);
+});
+
+test("a compiler that looks for headers elsewhere asks something else, one that looks in the same places does not", async () => {
+  const { files, look } = world();
+  const asked = async (search: SearchPaths): Promise<string> => {
+    const understanding = await understand({ files, toolchains: toolchainsIn(search) }, "/home", question, look(), signal);
+    assert.ok(understanding.kind === "understood");
+    return understanding.understood.manifest;
+  };
+  const manifest = await asked(here);
+  assert.notEqual(await asked({ ...here, angle: ["/opt/board/lib/gcc/include", "/usr/include"] }), manifest);
+  // A machine on which one of them is not there has the same compiler.
+  assert.equal(await asked({ ...here, angle: ["/usr/include"], missing: ["/usr/lib/gcc/include"] }), manifest);
 });

@@ -12,6 +12,7 @@ import {
   passAtOnce,
   placeDigest,
   placesAt,
+  probeLanguage,
   projectRoot,
   type Reading,
   readInvocation,
@@ -20,7 +21,7 @@ import {
 import type { Files, Toolchains } from "../contracts/index.ts";
 import type { Look } from "./look.ts";
 import { type ProjectPolicy, projectPolicy } from "./project-policy.ts";
-import { absolutePath, type CompileQuestion, type Understood } from "./request.ts";
+import { absolutePath, type CompileQuestion, hasHeaders, NO_SEARCH, type Understood } from "./request.ts";
 
 export interface UnderstandParts {
   readonly files: Files;
@@ -88,6 +89,9 @@ export async function understand(
   const native =
     invocation.nativeArgs.length === 0 ? "" : await toolchains.native(toolchain, compiler, invocation.nativeArgs, environment, signal);
   if (native === undefined) return { kind: "pass", reason: "unknown_compiler", detail: invocation.nativeArgs.join(" ") };
+  const search = hasHeaders(invocation)
+    ? await toolchains.ownSearch(toolchain, compiler, probeLanguage(invocation.language), environment, signal)
+    : NO_SEARCH;
   const understood: Understood = {
     question,
     toolchain,
@@ -95,7 +99,7 @@ export async function understand(
     places,
     projectRoot: root,
     project: project(root),
-    manifest: manifestKey({ toolchain, invocation, environment, native, nesting: places.nesting }, portable),
+    manifest: manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting }, portable),
     place: placeDigest(cwd, root, environment),
     terminal: terminalDigest(question, environment),
     keyEnvironment: keyEnvironment(environment, portable),

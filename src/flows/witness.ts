@@ -10,6 +10,7 @@
 import { posix } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import type { Digest } from "../base/index.ts";
 import {
   actionKey,
   type Invocation,
@@ -18,6 +19,7 @@ import {
   passAtOnce,
   placeDigest,
   placesAt,
+  probeLanguage,
   readInvocation,
   remoteCommand,
   terminalDigest,
@@ -41,7 +43,7 @@ import { tellsPlace } from "./prove-place.ts";
 import { sentEnvironment } from "./remote-action.ts";
 import { localeFiles } from "./remote-messages.ts";
 import { judge } from "./remote-result.ts";
-import { absolutePath, type CompileQuestion, hasHeaders, isOfSystem, type Understood } from "./request.ts";
+import { absolutePath, type CompileQuestion, hasHeaders, isOfSystem, NO_SEARCH, type Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
 
 /** What an action sees of files. */
@@ -75,6 +77,9 @@ export type Seen =
   | { readonly kind: "seen"; readonly manifest: string; readonly entry: ManifestEntry; readonly result: StoredResult }
   | { readonly kind: "unclear"; readonly why: string };
 
+/** What was asked, before it is known what it is called. */
+type Request = Omit<Understood, "manifest">;
+
 /** What the compiler says when it is asked again. */
 interface Told {
   readonly search: SearchPaths;
@@ -83,7 +88,6 @@ interface Told {
 }
 
 const OUTPUT = "object";
-const NO_SEARCH: SearchPaths = { quote: [], angle: [], missing: [], duplicates: [] };
 const CONTROL = /\p{Cc}/u;
 /** How long headers that are new are looked at before others get their turn. */
 const LONGEST_TURN_MS = 10;
@@ -99,8 +103,11 @@ export class Witness {
   async look(executed: Executed, facts: Facts, signal: AbortSignal): Promise<Seen> {
     const { asked, action, done } = executed;
     if (done.exitCode !== 0 || action.toolchain === undefined) return unclear("failed");
-    const understood = understandAgain(asked, action.toolchain, action.program);
-    if (typeof understood === "string") return unclear(understood);
+    const request = understandAgain(asked, action.toolchain, action.program);
+    if (typeof request === "string") return unclear(request);
+    const own = await this.#ownSearch(executed, request.invocation, signal);
+    if (own === undefined) return unclear("its own search for headers");
+    const understood = { ...request, manifest: manifestAgain(request, own) };
     using view = await this.#parts.sandbox.view(action, signal);
     if (view === undefined) return unclear("no view");
     const told = await this.#ask(executed, understood.invocation, signal);
@@ -120,6 +127,15 @@ export class Witness {
     // Whether that is another name for it was for the asker's machine to say, and compilers write it down.
     if (entry.place !== undefined && (asked.request.environment.get("PWD") ?? asked.cwd) !== asked.cwd) return unclear("working directory");
     return { kind: "seen", manifest: understood.manifest, entry, result: resultOf(outputsOf(understood, finding), report) };
+  }
+
+  /** Where the compiler looks for headers unasked, among the directories that the request has brought. */
+  async #ownSearch({ action }: Executed, invocation: Invocation, signal: AbortSignal): Promise<SearchPaths | undefined> {
+    if (!hasHeaders(invocation)) return NO_SEARCH;
+    const words = ["-x", probeLanguage(invocation.language), "-E", "-v", "/dev/null", "-o", { output: OUTPUT }];
+    const environment = new Map([["LC_ALL", "C"]]);
+    const told = await this.#parts.sandbox.run({ ...action, environment, arguments: words, outputs: [OUTPUT] }, signal);
+    return told.kind === "done" && told.exitCode === 0 ? this.#parts.searchIn(told.stderr.toString("utf8")) : undefined;
   }
 
   /** Of a source that is preprocessed already nothing is looked for. */
@@ -155,7 +171,7 @@ function understandAgain(
   asked: CompileAction & { readonly request: CompileRequest },
   toolchain: Toolchain,
   compiler: string,
-): Understood | string {
+): Request | string {
   const { request, cwd } = asked;
   const { words, environment, root } = request;
   const argv = [compiler, ...words];
@@ -179,13 +195,18 @@ function understandAgain(
     places,
     projectRoot: root,
     project: NO_PROJECT,
-    manifest: manifestKey({ toolchain, invocation, environment, native: "", nesting: places.nesting }, portable),
     place: placeDigest(cwd, root, environment),
     terminal: terminalDigest(question, environment),
     keyEnvironment: keyEnvironment(environment, portable),
     sourcePath: absolutePath(cwd, invocation.source),
     responses: new Map(),
   };
+}
+
+function manifestAgain({ toolchain, invocation, question, places }: Request, search: SearchPaths): Digest {
+  const { environment } = question;
+  const asked = { toolchain, invocation, environment, search, native: "", nesting: places.nesting };
+  return manifestKey(asked, (path) => places.portable(path));
 }
 
 /** Who asks is at no terminal: what was printed for one is not taken. */

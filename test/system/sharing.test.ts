@@ -2,7 +2,7 @@
  * Machines of one network use each other's results: real daemons on loopback, real compilers, checkouts at different paths.
  */
 import assert from "node:assert/strict";
-import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -237,36 +237,67 @@ test("what a build asks for next is fetched ahead, with its blobs", PATIENT, asy
   assert.ok(sharing.questionsOut < units.length, `${sharing.questionsOut} questions`);
 });
 
-test("the same compiler at another path is the same compiler, and another one of its name is another", PATIENT, async (t) => {
-  const [a, b] = await pair(t);
+test(
+  "a compiler that looks for headers in the same places hits, whatever it is called by; a copy looks beside itself, and misses",
+  PATIENT,
+  async (t) => {
+    const [a, b] = await pair(t);
+    using elsewhere = temporaryDirectory("toolchain");
+    const bin = join(elsewhere.path, "linked");
+    mkdirSync(bin);
+    symlinkSync((await run("which", ["gcc"], { cwd: "/" })).stdout.trim(), join(bin, "gcc"));
+    const linked = { PATH: `${bin}:${process.env.PATH ?? ""}` };
+    const copied = { PATH: await copiedCompiler(join(elsewhere.path, "copied")) };
+    const first = checkoutOf(a, "work");
+    await age();
+    const ours = UNITS.length;
+    assert.deepEqual(await buildWith(a, first, {}), { miss: ours, stored: ours });
+    await untilOffered(t, b, "laptop", ours);
+    assert.deepEqual(await buildWith(b, checkoutOf(b, "linked"), linked), { hit_peer: ours });
+    assert.deepEqual(await buildWith(b, checkoutOf(b, "copied"), copied), { miss: ours, stored: ours });
+
+    // It runs as before, but nobody has said that what it writes is the same.
+    const cc1 = (await run("gcc", ["-print-prog-name=cc1"], { cwd: "/", env: copied })).stdout.trim();
+    assert.ok(cc1.startsWith(elsewhere.path));
+    appendFileSync(cc1, "another");
+    await age();
+    assert.deepEqual(await buildWith(b, checkoutOf(b, "other"), copied), { miss: ours, stored: ours });
+  },
+);
+
+test("copies of a compiler that have other headers beside them do not get each other's objects", PATIENT, async (t) => {
+  const a = await machine(t, "share-a", ALONE);
   using elsewhere = temporaryDirectory("toolchain");
-  const copied = { PATH: await copiedCompiler(elsewhere.path) };
-  const first = checkoutOf(a, "work");
+  const boards: Env[] = [];
+  for (const board of ["1", "2"]) {
+    const env = { PATH: await copiedCompiler(join(elsewhere.path, board)) };
+    boards.push(env);
+    const header = (await run("gcc", ["-print-file-name=include/stddef.h"], { cwd: "/", env })).stdout.trim();
+    assert.ok(header.startsWith(elsewhere.path));
+    appendFileSync(header, `#define BOARD ${board}\n`);
+  }
+  const work = checkoutOf(a, "work");
+  for (const unit of UNITS) writeFiles(work, { [`src/${unit}.c`]: `#include <stddef.h>\nint ${unit}(void) { return BOARD; }\n` });
   await age();
   const ours = UNITS.length;
-  assert.deepEqual(await buildWith(a, first, {}), { miss: ours, stored: ours });
-  await untilOffered(t, b, "laptop", ours);
-  assert.deepEqual(await buildWith(b, checkoutOf(b, "same"), copied), { hit_peer: ours });
-
-  // It runs as before, but nobody has said that what it writes is the same.
-  const cc1 = (await run("gcc", ["-print-prog-name=cc1"], { cwd: "/", env: copied })).stdout.trim();
-  assert.ok(cc1.startsWith(elsewhere.path));
-  appendFileSync(cc1, "another");
-  await age();
-  assert.deepEqual(await buildWith(b, checkoutOf(b, "other"), copied), { miss: ours, stored: ours });
+  for (const board of boards) assert.deepEqual(await buildWith(a, work, board, "-g"), { miss: ours, stored: ours });
 });
 
-/** Compiles every unit with the gcc that a machine finds; each object is what that one writes. */
-async function buildWith(node: TestNode, directory: string, env: Env): Promise<Record<string, number>> {
+/** Compiles every unit with the gcc that a machine finds; each object and dependency file is what that one writes. */
+async function buildWith(node: TestNode, directory: string, env: Env, ...options: string[]): Promise<Record<string, number>> {
   const before = await node.counters();
   for (const unit of UNITS) {
-    const object = join(directory, `out/${unit}.o`);
-    const args = ["-O1", "-Iinclude", "-c", `src/${unit}.c`, "-o", object];
+    const outputs = ["o", "d"].map((ending) => join(directory, `out/${unit}.${ending}`));
+    const args = ["-O1", ...options, "-MD", "-Iinclude", "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
     const plain = await run("gcc", args, { cwd: directory, env });
-    const expected = readFileSync(object);
-    rmSync(object);
+    const expected = outputs.map((path) => readFileSync(path));
+    for (const path of outputs) rmSync(path);
     assert.deepEqual(await node.cc("gcc", args, { cwd: directory, env }), plain);
-    assert.deepEqual(readFileSync(object), expected, unit);
+    assert.deepEqual(
+      outputs.map((path) => readFileSync(path)),
+      expected,
+      unit,
+    );
   }
   return counted(before, await node.counters());
 }
