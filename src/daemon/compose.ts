@@ -7,6 +7,7 @@ import { availableParallelism, homedir, totalmem } from "node:os";
 import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
 import { BazelResults, CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import {
+  installedProgram,
   LocalExecutor,
   LocalToolchains,
   Programs,
@@ -143,6 +144,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const alike = new InstalledAlike({
     programs,
     processor,
+    installedProgram: (place) => installedProgram(place),
     files,
     isOffered: () => general.isOn,
     named: () => general.offered,

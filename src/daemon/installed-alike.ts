@@ -4,15 +4,15 @@
  * Knows: packages, programs. Does not know: commands, members. What somebody has changed in /usr past the package manager it does not see, but for
  * the programs that a command names.
  */
-import { posix } from "node:path";
 import { type Digest, digestOf, type Log } from "../base/index.ts";
 import type { Files, GeneralAction, TaskPrograms, TaskSystem } from "../contracts/index.ts";
-import { systemParts } from "../exec/index.ts";
 
 export interface InstalledAlikeParts {
   readonly programs: Pick<TaskPrograms, "installed">;
   /** See {@link alikeBy}. */
   readonly processor: string | undefined;
+  /** The file behind the place of a program that is installed; undefined: there is none. */
+  readonly installedProgram: (place: string) => string | undefined;
   readonly files: Pick<Files, "prepare" | "state">;
   /** Whether the owner lets members' actions run. */
   readonly isOffered: () => boolean;
@@ -54,12 +54,13 @@ export class InstalledAlike {
    */
   async lack({ system, command }: GeneralAction, signal: AbortSignal, isFresh = false): Promise<string | undefined> {
     if (system !== this.#parts.named() && system !== (await this.#look(signal, isFresh))) return system;
-    const { files } = this.#parts;
+    const { files, installedProgram } = this.#parts;
     for (const { place, digest } of command?.programs ?? []) {
       if (!place.startsWith("/")) continue; // It comes along.
-      if (!isInstalled(place)) return place; // Nobody is told what other files hold.
-      await files.prepare(place, signal);
-      const state = files.state(place);
+      const path = installedProgram(place);
+      if (path === undefined) return place; // Nobody is told what other files hold.
+      await files.prepare(path, signal);
+      const state = files.state(path);
       if (state.kind !== "file" || state.digest !== digest) return place;
     }
     return undefined;
@@ -76,10 +77,6 @@ export class InstalledAlike {
     }
     return digest;
   }
-}
-
-function isInstalled(place: string): boolean {
-  return posix.normalize(place) === place && systemParts.some((part) => place.startsWith(`${part}/`));
 }
 
 /**

@@ -211,10 +211,10 @@ export class Worker implements WorkDesk {
     const startedAtMs = Date.now();
     const outcome = outcomeOf(await this.#parts.sandbox.run(ran, signal), queuedMs);
     const endedAtMs = Math.max(startedAtMs, Date.now()); // Clocks are set.
-    const spoilt = outcome.kind === "done" ? await terms.objectionAfter?.() : undefined;
+    if (outcome.kind !== "done" || outcome.exitCode !== 0) return outcome; // Nobody takes that for its own.
+    const spoilt = await terms.objectionAfter?.();
     if (spoilt !== undefined) return spoilt;
     const { vouchers } = this.#parts;
-    if (outcome.kind !== "done" || outcome.exitCode !== 0) return outcome;
     if (terms.sign !== undefined) return { ...outcome, voucher: terms.sign({ done: outcome, startedAtMs, endedAtMs }) };
     if (terms.asked === undefined) return outcome;
     const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs, inputBytes: job.heldBytes };

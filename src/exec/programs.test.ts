@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { digestOf } from "../base/index.ts";
 import type { Files } from "../contracts/index.ts";
-import { Programs } from "./programs.ts";
+import { installedProgram, Programs } from "./programs.ts";
 
 const { signal } = new AbortController();
 const files = {
@@ -37,6 +37,26 @@ test("programs are found as the system finds them, and so are those that their f
   assert.equal(await found("./broken"), undefined);
   assert.equal(await found("nothing-of-that-name"), undefined);
   assert.equal(await found("."), undefined);
+});
+
+test("programs that are installed lie there, also behind links; what is no program, or lies elsewhere, is none", (t) => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "cairn-programs-")));
+  t.after(() => rmSync(root, { recursive: true }));
+  const usr = join(root, "usr");
+  mkdirSync(join(usr, "bin"), { recursive: true });
+  writeFileSync(join(usr, "bin/tool"), "tool", { mode: 0o755 });
+  writeFileSync(join(usr, "bin/notes"), "notes", { mode: 0o644 });
+  writeFileSync(join(root, "secret"), "secret", { mode: 0o755 });
+  symlinkSync("tool", join(usr, "bin/other"));
+  symlinkSync("usr/bin", join(root, "bin"));
+  symlinkSync("../../secret", join(usr, "bin/out"));
+  symlinkSync("loop", join(usr, "bin/loop"));
+  const found = (place: string): string | undefined => installedProgram(join(root, place), [usr, join(root, "bin")])?.slice(root.length);
+  for (const place of ["usr/bin/tool", "usr/bin/other", "bin/tool"]) assert.equal(found(place), "/usr/bin/tool", place);
+  for (const place of ["usr/bin/out", "bin/out", "usr/bin/notes", "usr/bin", "usr/bin/none", "usr/bin/loop", "secret"])
+    assert.equal(found(place), undefined, place);
+  assert.equal(installedProgram(`${usr}/../usr/bin/tool`, [usr]), undefined, "one place has one name");
+  assert.equal(installedProgram("/etc/passwd"), undefined);
 });
 
 test("what is installed is looked at once in a while, and is the same as long as nothing changes", async () => {

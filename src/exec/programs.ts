@@ -3,9 +3,21 @@
  *
  * Knows: PATH, first lines of scripts, lists of packages. Does not know: what commands are for, or who runs them.
  */
-import { accessSync, type BigIntStats, closeSync, constants, type Dirent, lstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import {
+  accessSync,
+  type BigIntStats,
+  closeSync,
+  constants,
+  type Dirent,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { delimiter, isAbsolute, join, relative, resolve } from "node:path";
+import { delimiter, isAbsolute, join, normalize, relative, resolve } from "node:path";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { digestOf, limits } from "../base/index.ts";
 import type { Files, TaskProgram, TaskPrograms, TaskSystem } from "../contracts/index.ts";
@@ -77,6 +89,22 @@ function isProgram(path: string): boolean {
     return !lstatSync(path).isDirectory();
   } catch {
     return false;
+  }
+}
+
+/**
+ * The file behind a place below what is installed, where that is a program below it, too; members may ask for such, and for nothing that a link leads
+ * out to.
+ */
+export function installedProgram(place: string, parts: readonly string[] = systemParts): string | undefined {
+  const isIn = (path: string): boolean => parts.some((part) => path.startsWith(`${part}/`));
+  if (normalize(place) !== place || !isIn(place)) return undefined;
+  try {
+    const path = realpathSync(place);
+    const status = statSync(path);
+    return isIn(path) && status.isFile() && (status.mode & 0o111) !== 0 && status.size <= limits.blobBytes ? path : undefined;
+  } catch {
+    return undefined;
   }
 }
 
