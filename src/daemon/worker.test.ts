@@ -269,6 +269,20 @@ test("a general action runs where its owner allows it, beside what is installed 
   assert.deepEqual(machine.worker.capacity().toolchains, ["ab", "00"]);
 });
 
+test("what is installed is looked at anew after a command that went well, and after no other", QUICK, async () => {
+  const command = { name: "sh", programs: [], variables: [], signed: false };
+  for (const [exitCode, looks] of [
+    [0, [false, true]],
+    [1, [false]],
+  ] as const) {
+    const seen: boolean[] = [];
+    const machine = new Machine({ systems: () => ["ab"], lack: async (_action, _signal, isFresh) => void seen.push(isFresh) });
+    machine.runs = async () => ({ ...DONE, exitCode, outputs: [], left: [] });
+    const outcome = await machine.worker.act(A, { ...GENERAL, command }, async () => [], never);
+    assert.deepEqual([outcome.kind, seen], ["done", looks]);
+  }
+});
+
 for (const [about, parts, reason, more] of [
   ["its owner has not allowed it", {}, "not_shared", {}],
   ["somebody of another domain", { systems: () => ["ab"], actsFor: () => false }, "not_shared", {}],

@@ -21,6 +21,7 @@ import { delimiter, isAbsolute, join, normalize, relative, resolve } from "node:
 import { setImmediate as otherWork } from "node:timers/promises";
 import { digestOf, limits } from "../base/index.ts";
 import type { Files, TaskProgram, TaskPrograms, TaskSystem } from "../contracts/index.ts";
+import { Looks } from "./looks.ts";
 import { systemParts } from "./sandbox-system.ts";
 
 export interface ProgramsParts {
@@ -34,8 +35,12 @@ interface Known {
   readonly installed: TaskSystem;
 }
 
+/** Others wait for the same look. */
+const TO_ITS_END: AbortSignal = new AbortController().signal;
+
 export class Programs implements TaskPrograms {
   readonly #parts: ProgramsParts;
+  readonly #looks = new Looks(() => this.#look());
   #known: Known | undefined;
 
   constructor(parts: ProgramsParts) {
@@ -59,11 +64,16 @@ export class Programs implements TaskPrograms {
   }
 
   async installed(signal: AbortSignal, isFresh = false): Promise<TaskSystem> {
-    const now = this.#parts.now();
     const known = isFresh ? undefined : this.#known;
-    if (known !== undefined && now - known.at < limits.task.installedMs) return known.installed;
-    const installed = await lookAtInstalled(this.#parts.files, signal);
-    this.#known = { at: now, installed };
+    if (known !== undefined && this.#parts.now() - known.at < limits.task.installedMs) return known.installed;
+    return this.#looks.anew(signal);
+  }
+
+  async #look(): Promise<TaskSystem> {
+    const { files, now } = this.#parts;
+    const at = now();
+    const installed = await lookAtInstalled(files, TO_ITS_END);
+    this.#known = { at, installed };
     return installed;
   }
 
