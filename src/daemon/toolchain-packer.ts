@@ -3,6 +3,7 @@
  *
  * Knows: the order of it. Does not know: who asks, what a worker makes of it.
  */
+import { realpathSync } from "node:fs";
 import { CairnError, type Digest, type Log, reasonOf } from "../base/index.ts";
 import type { Files, Installed, ToolchainOffer } from "../contracts/index.ts";
 import { groundHere, type LocalToolchains, layOut, readElf } from "../exec/index.ts";
@@ -31,12 +32,19 @@ export class ToolchainPacker {
   }
 
   /**
-   * What members are told. With `pack` everything is in the store when it resolves.
+   * What members are told: nothing where this digest is that of several copies here, which look for headers beside themselves, and a job does not
+   * say which it means. With `pack` everything is in the store when it resolves.
    *
    * @throws {CairnError} home-unwritable, limit-exceeded; the signal's reason
    */
   async offer({ digest, pack }: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
-    const [installed] = this.#parts.toolchains.find(digest);
+    const all = this.#parts.toolchains.find(digest);
+    const places = new Set(all.map(({ compiler }) => realPath(compiler)));
+    if (places.size > 1) {
+      this.#parts.log.event("info", "toolchains.ambiguous", { digest, places: [...places].join(" ") });
+      return undefined;
+    }
+    const [installed] = all;
     const packed = installed && (await this.describe(installed, signal));
     if (packed === undefined || !pack) return packed?.offer;
     const turn = this.#turn.then(() => this.#keep(digest, packed, signal));
@@ -94,5 +102,13 @@ export class ToolchainPacker {
     }
     const tookMs = Math.round(performance.now() - began);
     log.event("info", "toolchains.packed", { digest, root: offer.root, compiler: offer.compiler, bytes: offer.bytes, copied, tookMs });
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // Gone since: what lies there is no compiler any more.
   }
 }

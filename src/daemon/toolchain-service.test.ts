@@ -183,6 +183,30 @@ test("another toolchain under the digest that was asked for is refused, and not 
   assert.deepEqual(worker.service.shelf.list(), []);
 });
 
+test("what is refused under one digest is not refused under another", async (t) => {
+  await using on = await two();
+  const { service, store } = on.requester;
+  const before = "ab".repeat(32);
+  const offer: typeof service.offer = ({ pack }, signal) => service.offer({ digest: on.digest, pack }, signal);
+  await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
+  assert.match(why(await supplied(t, worker, before, REQUESTER)), /refused: another digest/);
+  assert.equal(why(await supplied(t, worker, on.digest, REQUESTER)), "installed");
+});
+
+test("nothing is told of two copies of a compiler, of which each has headers of its own beside it; links to one are one", async () => {
+  await using on = await two();
+  const told = () => on.requester.service.offer({ digest: on.digest, pack: false }, never);
+  const link = join(on.requester.directory, "linked");
+  mkdirSync(link);
+  symlinkSync(on.compiler, join(link, "gcc"));
+  assert.equal(await identified(on.requester, join(link, "gcc")), on.digest);
+  assert.ok((await told()) !== undefined);
+  const copy = join(on.requester.directory, "copied");
+  cpSync(dirname(on.compiler), copy, { recursive: true });
+  assert.equal(await identified(on.requester, join(copy, "gcc")), on.digest);
+  assert.equal(await told(), undefined);
+});
+
 test("a tree that is too large for a toolchain is refused before its files are fetched", async (t) => {
   await using on = await two();
   const { service, store } = on.requester;

@@ -66,7 +66,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   /** Those that have been read from the disk, by root. */
   readonly #read = new Map<Digest, Promise<Installed | undefined>>();
   readonly #wanted = new Map<Digest, Wanted>();
-  /** Packs that are not fetched before some time, by member and root. */
+  /** Packs that are not fetched before some time, by member, root and digest: who names a root otherwise after an upgrade has said nothing wrong. */
   readonly #refused = new Map<string, { readonly untilMs: number; readonly why: string }>();
   #fetching: { readonly root: Digest; readonly ended: Promise<void> } | undefined;
 
@@ -171,7 +171,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   }
 
   #objection(digest: Digest, offer: ToolchainOffer, member: Key): string | undefined {
-    const refused = this.#refused.get(`${member} ${offer.root}`);
+    const refused = this.#refused.get(refusal(digest, offer, member));
     if (refused !== undefined && this.#parts.now() < refused.untilMs) return refused.why;
     const platform = `${process.platform}-${this.#machine}`;
     if (offer.platform !== platform)
@@ -247,14 +247,16 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   }
 
   /** It will not be another one soon. @returns why */
-  #refuse(digest: Digest, { root, compiler, version }: ToolchainOffer, member: Key, why: string): string {
-    this.#note(`${member} ${root}`, `refused: ${why}`, refusedMs);
+  #refuse(digest: Digest, offer: ToolchainOffer, member: Key, why: string): string {
+    const { root, compiler, version } = offer;
+    this.#note(refusal(digest, offer, member), `refused: ${why}`, refusedMs);
     this.#parts.log.event("warn", "toolchains.declined", { digest, root, peer: member, compiler, version, why });
     return why;
   }
 
-  #postpone(digest: Digest, { root, compiler, version }: ToolchainOffer, member: Key, why: string): void {
-    this.#note(`${member} ${root}`, `not fetched: ${why}`, retryMs);
+  #postpone(digest: Digest, offer: ToolchainOffer, member: Key, why: string): void {
+    const { root, compiler, version } = offer;
+    this.#note(refusal(digest, offer, member), `not fetched: ${why}`, retryMs);
     this.#parts.log.event("info", "toolchains.not-fetched", { digest, root, peer: member, compiler, version, why });
   }
 
@@ -285,6 +287,10 @@ async function loadCodecs(): Promise<{
   readonly trees: Awaited<ReturnType<typeof loadTreeCodec>>;
 }> {
   return { messages: await loadNetworkCodec(), trees: await loadTreeCodec() };
+}
+
+function refusal(digest: Digest, { root }: ToolchainOffer, member: Key): string {
+  return `${member} ${root} ${digest}`;
 }
 
 function absent(why: string): Supplied {
