@@ -101,8 +101,7 @@ function differenceLines(verdict: unknown, who: string, paint: Paint): string[] 
   });
   const place = field(verdict, "place");
   if (place === undefined || place === null) return commands;
-  const repeatable = field(verdict, "repeatable");
-  const names = repeatable === undefined ? ["here", "there"] : repeatable === true ? ["kept", "now"] : ["once", "again"];
+  const names = listIn(verdict, "between").map(String);
   return [...commands, `  ${paint.dim(`${who}:`)} ${harmless(placeText(textIn(verdict, "stage"), place))}`, ...sides(place, names, paint)];
 }
 
@@ -162,7 +161,7 @@ function outcome(verdict: unknown, isCommand: boolean, paint: Paint): string {
     return paint.bad(
       [
         "something else",
-        ...(stage === "" ? [] : [`the ${stage} is the first to differ`]),
+        ...(stage === "" ? [] : [stageText(stage, field(verdict, "isFirst") === true)]),
         ...(repeatable === true ? ["and that again when it is repeated"] : []),
         ...(repeatable === false ? ["and yet something else when it is repeated: it is not deterministic"] : []),
       ].join(", "),
@@ -173,6 +172,10 @@ function outcome(verdict: unknown, isCommand: boolean, paint: Paint): string {
   return paint.careful(
     NOT_EXECUTED[reason] ?? `not executed: ${reason.replaceAll("_", " ")}${detail === "" ? "" : `: ${harmless(detail)}`}`,
   );
+}
+
+function stageText(stage: string, isFirst: boolean): string {
+  return isFirst ? `the ${stage} is the first to differ` : `the ${stage} differs (earlier stages could not be compared)`;
 }
 
 /** What became of a result that does not come out again. */

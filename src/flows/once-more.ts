@@ -4,7 +4,7 @@
  * Knows: what is run, and what must be equal. Does not know: why somebody wants to know, or who is believed.
  */
 import { digestOf, type Key } from "../base/index.ts";
-import { actionKey, type Stage } from "../compile/index.ts";
+import { actionKey, firstToDiffer, type Stage } from "../compile/index.ts";
 import type { CompileAction, CompileMode, Executor, ManifestEntry, StoredResult, WorkerOutcome, Workers } from "../contracts/index.ts";
 import { outcomeKey } from "../trust/index.ts";
 import { actionOf } from "./for-others.ts";
@@ -68,32 +68,32 @@ export class OnceMore {
   }
 
   /**
-   * The first text on the way to the result at which two machines part ways; undefined where they do at none, or it cannot be had of both.
+   * The first text on the way to the result at which two machines part ways.
    *
    * @param sides undefined: this machine, also twice
+   * @returns `same` where they do at none, undefined where nobody can tell
    */
   async textParting(
     understood: Understood,
     known: ManifestEntry,
     sides: readonly [Key | undefined, Key | undefined],
     signal: AbortSignal,
-  ): Promise<Parting | undefined> {
+  ): Promise<Pick<Parting, "stage" | "place"> | "same" | undefined> {
     const packed = await pack(this.#parts, understood, this.#parts.look(understood), known, signal);
     if (packed.kind === "local") return undefined;
     const { parcel } = packed;
-    for (const [mode, stage] of textsBefore(understood)) {
-      const action = { ...parcel.action, mode, dependencies: undefined };
-      const texts: Buffer[] = [];
-      for (const side of sides) {
-        const done = await this.#run(understood, parcel, action, side, signal);
-        const text = done.kind === "done" && done.exitCode === 0 ? done.outputs[0]?.content : undefined;
-        if (text !== undefined) texts.push(text);
-      }
-      const [one, other] = texts;
-      const place = one && other && placeOf(one, other);
-      if (place !== undefined) return { stage, place };
-    }
-    return undefined;
+    const textOf = async (mode: CompileMode, side: Key | undefined): Promise<Buffer | undefined> => {
+      const done = await this.#run(understood, parcel, { ...parcel.action, mode, dependencies: undefined }, side, signal);
+      return done.kind === "done" && done.exitCode === 0 ? done.outputs[0]?.content : undefined;
+    };
+    let place: Parting["place"] | undefined;
+    const stage = await firstToDiffer(textsBefore(understood), async (one) => {
+      const [mode, [first, second]] = [modeOf[one], sides];
+      const texts = [await textOf(mode, first), await textOf(mode, second)] as const;
+      place = texts[0] && texts[1] && placeOf(texts[0], texts[1]);
+      return texts;
+    });
+    return stage !== undefined && place !== undefined ? { stage, place } : stage && "same";
   }
 
   async #run(
@@ -124,12 +124,14 @@ export class OnceMore {
   }
 }
 
+const modeOf = { "preprocessed text": "preprocessed", assembly: "assembly" } as const satisfies Partial<Record<Stage, CompileMode>>;
+
 /** The texts that a compile goes through before it writes what it was asked for, in their order. */
-function textsBefore({ invocation }: Understood): (readonly [CompileMode, Stage])[] {
+function textsBefore({ invocation }: Understood): (keyof typeof modeOf)[] {
   const { language, mode } = invocation;
   return [
-    ...(hasHeaders(invocation) ? [["preprocessed", "preprocessed text"] as const] : []),
-    ...(mode === "object" && !language.startsWith("assembler") ? [["assembly", "assembly"] as const] : []),
+    ...(hasHeaders(invocation) ? ["preprocessed text" as const] : []),
+    ...(mode === "object" && !language.startsWith("assembler") ? ["assembly" as const] : []),
   ];
 }
 

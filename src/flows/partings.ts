@@ -11,7 +11,14 @@ import type { Finding, RunFacts } from "./ingest.ts";
 export interface Parting {
   readonly stage: Stage | "dependency file" | "messages";
   readonly place: TextPlace | ObjectPlace;
+  /** Whether all stages before it are known to be the same. */
+  readonly isFirst: boolean;
+  /** Whose `before` and `after` are. */
+  readonly between: readonly [Side, Side];
 }
+
+/** What was kept, what this machine or another one makes of it now, and what one machine makes of it twice. */
+export type Side = "kept" | "here" | "there" | "now" | "once" | "again";
 
 export type TextPlace = Extract<FirstDifference, { readonly line: number }>;
 
@@ -41,7 +48,7 @@ export async function writtenIn(
 }
 
 /** @param last the stage that the compile ends with @returns undefined where both are the same, or are not the same files */
-export function partingOf(before: Written, after: Written, last: Stage): Parting | undefined {
+export function partingOf(before: Written, after: Written, last: Stage): Pick<Parting, "stage" | "place"> | undefined {
   for (const { role, content } of before.files) {
     const other = after.files.find((one) => one.role === role);
     const place = other && placeOf(content, other.content);

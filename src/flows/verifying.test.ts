@@ -232,3 +232,21 @@ test("who is aborted tries the same again", async () => {
   await verifying.next(signal);
   assert.deepEqual([forgotten, marked.size], [[], 0]);
 });
+
+test("what differs is the first to differ only where all before it could be compared, and it is told whose the two are", async () => {
+  const free = entryOf(PLACE_FREE);
+  const text = { stage: "assembly", place: { line: 1, before: "a", after: "b" } } as const;
+  for (const [earlier, expected] of [
+    ["same", ["object", true, ["kept", "there"]]],
+    [undefined, ["object", false, ["kept", "there"]]],
+    [text, ["assembly", true, ["here", "there"]]],
+  ] as const) {
+    const { parts } = verifier(free, made(free, "ours"));
+    const store = { ...parts.store, read: () => Promise.resolve({ kind: "hit", bytes: Buffer.from("theirs") }) };
+    const once = { ...parts.once, textParting: () => Promise.resolve(earlier) };
+    const verified = await new Verifying({ ...parts, store, once } as VerifyingParts).verify(understood.question, ["m"], false, signal);
+    const [verdict] = verified?.members ?? [];
+    assert.ok(verdict?.kind === "differs");
+    assert.deepEqual([verdict.stage, verdict.isFirst, verdict.between], expected);
+  }
+});

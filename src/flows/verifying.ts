@@ -245,8 +245,9 @@ export class Verifying {
     const theirs = await this.#parts.once.execute(understood, entry, member, signal);
     if (theirs.kind === "not-executed") return theirs;
     if (isSameOutcome(theirs.outcome.result, result)) return { kind: "same" };
-    const written = [await this.#kept(result, signal), writtenBy(theirs.outcome)] as const;
-    return { kind: "differs", repeatable: undefined, ...(await this.#parting(known, written, [undefined, member], signal)) };
+    const written = { sides: ["kept", "there"], files: [await this.#kept(result, signal), writtenBy(theirs.outcome)] } as const;
+    const texts = { sides: ["here", "there"], of: [undefined, member] } as const;
+    return { kind: "differs", repeatable: undefined, ...(await this.#parting(known, written, texts, signal)) };
   }
 
   /** @param why `isAsked`: somebody waits for the answer, and wants to know where it differs */
@@ -275,9 +276,10 @@ export class Verifying {
     if (isOthers) await this.#recall(known, repeatable ? first.outcome : undefined, signal);
     if (!isAsked) return { kind: "differs", repeatable };
     const [one, other] = [writtenBy(first.outcome), writtenBy(second.outcome)];
+    const twice = ["once", "again"] as const;
     const parting = repeatable
-      ? await this.#parting(known, [kept, one], undefined, signal)
-      : await this.#parting(known, [one, other], [undefined, undefined], signal);
+      ? await this.#parting(known, { sides: ["kept", "now"], files: [kept, one] }, undefined, signal)
+      : await this.#parting(known, { sides: twice, files: [one, other] }, { sides: twice, of: [undefined, undefined] }, signal);
     return { kind: "differs", repeatable, ...parting };
   }
 
@@ -288,17 +290,20 @@ export class Verifying {
     });
   }
 
-  /** @param sides who can be asked for the texts before it; undefined where one of both is not there any more */
+  /** @param texts who can be asked for what comes before it; undefined where one of both is not there any more */
   async #parting(
     { understood, entry }: KnownResult,
-    [before, after]: readonly [Written | undefined, Written],
-    sides: readonly [Key | undefined, Key | undefined] | undefined,
+    written: { readonly sides: Parting["between"]; readonly files: readonly [Written | undefined, Written] },
+    texts: { readonly sides: Parting["between"]; readonly of: readonly [Key | undefined, Key | undefined] } | undefined,
     signal: AbortSignal,
   ): Promise<Parting | undefined> {
     const last = understood.invocation.mode === "assembly" ? "assembly" : "object";
-    const written = before && partingOf(before, after, last);
-    const isCode = written === undefined || written.stage === last;
-    return (isCode && sides ? await this.#parts.once.textParting(understood, entry, sides, signal) : undefined) ?? written;
+    const [before, after] = written.files;
+    const found = before && partingOf(before, after, last);
+    const isCode = found === undefined || found.stage === last;
+    const earlier = isCode ? texts && (await this.#parts.once.textParting(understood, entry, texts.of, signal)) : "same";
+    if (texts !== undefined && typeof earlier === "object") return { ...earlier, isFirst: true, between: texts.sides };
+    return found && { ...found, isFirst: earlier === "same", between: written.sides };
   }
 
   #notExecuted({ understood, entry }: KnownResult, why: Extract<Verdict, { kind: "not-executed" }>, signal: AbortSignal): Verdict {

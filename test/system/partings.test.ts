@@ -17,8 +17,8 @@ import { invitedWith } from "./work-world.ts";
 const UNIT = "src/shape.c";
 const FLAGS = { preprocessed: "-E", assembly: "-S", object: "-c" } as const;
 
-/** How a compile is changed so that this is the first stage at which it differs. */
-type Lie = (scratch: string, action: CompileAction) => Buffer;
+/** How a compile is changed so that this is the first stage at which it differs; undefined: the compiler fails. */
+type Lie = (scratch: string, action: CompileAction) => Buffer | undefined;
 
 /** What the compiler here writes, with more options. The inputs lie on this machine, where the action says. */
 function compiled(scratch: string, { cwd, source, options, mode }: CompileAction, ...more: string[]): Buffer {
@@ -42,12 +42,13 @@ async function liar(t: TestContext, by: TestNode, lie: { now: Lie }): Promise<vo
     act: () => assert.fail("it is a compile"),
     async compile(_from, action, bring, signal) {
       await bring([...new Set(action.inputs.map(({ digest }) => digest))], () => undefined, signal);
-      const outputs = [{ name: "object", content: lie.now(scratch.path, action), executable: false }];
+      const content = lie.now(scratch.path, action);
+      const outputs = content === undefined ? [] : [{ name: "object", content, executable: false }];
       if (action.dependencies !== undefined)
         outputs.push({ name: "dependencies", content: listed(scratch.path, action), executable: false });
       const nothing = Buffer.alloc(0);
       const used = { wallMs: 1, cpuMs: 1, residentBytes: 1 };
-      return { kind: "done", exitCode: 0, stdout: nothing, stderr: nothing, outputs, used, queuedMs: 0 };
+      return { kind: "done", exitCode: content === undefined ? 1 : 0, stdout: nothing, stderr: nothing, outputs, used, queuedMs: 0 };
     },
   };
   await worker(t, await invitedWith(t, by, 2, () => undefined, "--domain", "partner"), desk);
@@ -109,11 +110,20 @@ test("a member that makes something else: at which stage first, and what stands 
 
   const constant = Buffer.alloc(4);
   constant.writeInt32LE(12_345);
-  const bent = await challenge((scratch, action) => {
+  const bending: Lie = (scratch, action) => {
     const honest = compiled(scratch, action);
     return action.mode === "object" ? patched(honest, constant) : honest;
-  });
+  };
+  const bent = await challenge(bending);
   assert.deepEqual([bent.kind, bent.stage, bent.place?.section], ["differs", "object", ".text"]);
+  assert.match(
+    (await cairn(node, "challenge", join(work, UNIT))).stdout,
+    /the object is the first to differ[^]*\n +kept +[0-9a-f]+\n +there +[0-9a-f]+/,
+  );
+
+  await challenge((scratch, action) => (action.mode === "assembly" ? undefined : bending(scratch, action)));
+  const silent = await cairn(node, "challenge", join(work, UNIT));
+  assert.match(silent.stdout, /something else, the object differs \(earlier stages could not be compared\)/);
 });
 
 test("a compile here that is never the same: where, and that it is not deterministic", PATIENT, async (t) => {
