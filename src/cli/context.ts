@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Environment, type Home, homeFrom } from "../base/index.ts";
 import { type Control, ControlClient } from "./control.ts";
+import { harmlessJson } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Context {
@@ -29,5 +30,5 @@ export function openContext(parts: { env: Environment; terminal: Terminal; root:
 
 /** Prints `value` as JSON, or `lines` for people. */
 export function answer(terminal: Terminal, json: boolean | undefined, value: unknown, lines: () => readonly string[]): void {
-  terminal.out(json === true ? JSON.stringify(value, null, 2) : lines().join("\n"));
+  terminal.out(json === true ? harmlessJson(value) : lines().join("\n"));
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytes, count, counted, duration, fittedTable, foldedTable, harmless, share, table } from "./format.ts";
+import { bytes, count, counted, duration, fittedTable, foldedTable, harmless, harmlessJson, share, table } from "./format.ts";
 
 test("sizes", () => {
   const rows: [number, string][] = [
@@ -111,4 +111,12 @@ test("what others say cannot move the cursor, colour a terminal or turn letters 
     ["\ud800", "\\u{d800}"],
   ];
   for (const [text, shown] of rows) assert.equal(harmless(text), shown);
+});
+
+test("JSON does nothing to a terminal either, and means the same", () => {
+  const value = { "na\u202eme": ["\u009b31m", "\u001b[2J", "\u2066x\u2069", "\u{e0041}", "one\ntwo\t", "ä 日 🙂"] };
+  const text = harmlessJson(value);
+  assert.deepEqual(JSON.parse(text), value);
+  assert.ok(!/[^\P{C}\n]/u.test(text), text);
+  assert.ok(text.includes("\\u009b31m") && text.includes("ä 日 🙂"), text);
 });

@@ -26,3 +26,13 @@ test("the first place is found in whatever bytes", () => {
     }),
   );
 });
+
+test("a newline that is missing at the end is told of the one that has none", () => {
+  const MISSING = "(no newline at its end)";
+  for (const [before, after, expected] of [
+    ["one\ntwo\n", "one\ntwo", { line: 2, before: "two", after: `two ${MISSING}` }],
+    ["one", "one\ntwo\n", { line: 1, before: `one ${MISSING}`, after: "one" }],
+    ["", "\n", { line: 1, before: MISSING, after: "" }],
+  ] as const)
+    assert.deepEqual(firstDifference(Buffer.from(before), Buffer.from(after)), expected);
+});

@@ -16,6 +16,8 @@ const SHOWN_LENGTH = 120;
 /** What is shown of a long line begins so far before the place. */
 const SHOWN_BEFORE = 40;
 const LINE_END = 10;
+/** Where that is all that differs, and the lines would look the same. */
+const UNENDED = "(no newline at its end)";
 /** Compared at once. */
 const PIECE_BYTES = 65_536;
 
@@ -28,7 +30,12 @@ export function firstDifference(before: Uint8Array, after: Uint8Array): FirstDif
   const begin = at === 0 ? 0 : old.lastIndexOf(LINE_END, at - 1) + 1;
   let line = 1;
   for (let end = old.indexOf(LINE_END); end >= 0 && end < begin; end = old.indexOf(LINE_END, end + 1)) line++;
-  return { line, ...shown(lineAt(old, begin), lineAt(now, begin)) };
+  const [one, other] = [lineAt(old, begin), lineAt(now, begin)];
+  if (one !== other) return { line, ...shown(one, other) };
+  const ended = (text: Buffer, { before }: { readonly before: string }): string =>
+    text.includes(LINE_END, begin) ? before : `${before} ${UNENDED}`.trimStart();
+  const both = shown(one, other);
+  return { line, before: ended(old, both), after: ended(now, both) };
 }
 
 /** Of the first byte that differs, or the length of the shorter one. They are not the same. */
