@@ -1283,6 +1283,8 @@ export const limits = {
     provenBy: 16_384,
     /** Members of other domains, one of each, that are asked to execute something at once. */
     challenged: 8,
+    /** Each has so long for one compile that it is asked to repeat, or for the texts before it. */
+    challengeMs: 600_000,
     /** Results of others that wait to be executed here. */
     verifyWaiting: 256,
     /** They wait for a moment when nobody builds, but not longer than that. */

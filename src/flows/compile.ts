@@ -167,6 +167,7 @@ export class CompileFlow implements AsyncDisposable {
       told: this.#told,
       once: new OnceMore({ ...parts, facts: this.#facts, workers, look }),
       settling: { settle: (...made) => this.#settling.settle(...made) },
+      deadline: (ms) => AbortSignal.timeout(ms),
       find: (question, signal) => this.#directHit(question, signal),
       understand: async (question, signal) => {
         const understanding = await this.#understand(question, this.#look(question), signal);

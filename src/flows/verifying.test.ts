@@ -71,12 +71,14 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
     facts: undefined,
     log: silentLog,
     now: () => clock.ms,
+    deadline: () => never,
   } as unknown as VerifyingParts;
   const verifying: Verifying = new Verifying(parts);
   return { verifying, parts, clock, marked, signed, settled, forgotten, checked, history };
 }
 
 const signal = new AbortController().signal;
+const never = new AbortController().signal;
 
 test("what is refuted by a compile that names this checkout is taken back, and signed as of this checkout alone", async () => {
   const bound = entryOf(IN_PLACE, HERE);
@@ -249,4 +251,21 @@ test("what differs is the first to differ only where all before it could be comp
     assert.ok(verdict?.kind === "differs");
     assert.deepEqual([verdict.stage, verdict.isFirst, verdict.between], expected);
   }
+});
+
+test("a member that says nothing is left when its time is over, and what comes of it here is told all the same", async () => {
+  const free = entryOf(PLACE_FREE);
+  const { parts } = verifier(free, made(free, "theirs"));
+  const late = new AbortController();
+  const execute = (_: unknown, __: unknown, member: string | undefined, bounded: AbortSignal): Promise<Repeated> => {
+    if (member === undefined) return Promise.resolve(made(free, "theirs"));
+    const { promise, reject } = Promise.withResolvers<Repeated>();
+    bounded.addEventListener("abort", () => reject(new Error("its time is over")));
+    late.abort();
+    return promise;
+  };
+  const verifying = new Verifying({ ...parts, once: { ...parts.once, execute }, deadline: () => late.signal } as VerifyingParts);
+  const verified = await verifying.verify(understood.question, ["silent"], false, signal);
+  assert.deepEqual(verified?.members, [{ member: "silent", kind: "not-executed", reason: "no_answer", detail: "" }]);
+  assert.equal(verified?.here.kind, "same");
 });

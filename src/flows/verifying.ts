@@ -49,7 +49,12 @@ export interface VerifyingParts {
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
+  /** A signal that is given after so long. */
+  readonly deadline: (ms: number) => AbortSignal;
 }
+
+/** Why a member has not executed something: it did not answer in time. */
+export const NO_ANSWER = "no_answer";
 
 /** What the history says of a compile whose result was taken back. */
 const RECALLED = "recalled";
@@ -242,7 +247,8 @@ export class Verifying {
 
   async #ask(known: KnownResult, member: Key, signal: AbortSignal): Promise<Verdict> {
     const { understood, entry, result } = known;
-    const theirs = await this.#parts.once.execute(understood, entry, member, signal);
+    const theirs = await this.#within(signal, (bounded) => this.#parts.once.execute(understood, entry, member, bounded));
+    if (theirs === undefined) return { kind: "not-executed", reason: NO_ANSWER, detail: "" };
     if (theirs.kind === "not-executed") return theirs;
     if (isSameOutcome(theirs.outcome.result, result)) return { kind: "same" };
     const written = { sides: ["kept", "there"], files: [await this.#kept(result, signal), writtenBy(theirs.outcome)] } as const;
@@ -283,6 +289,18 @@ export class Verifying {
     return { kind: "differs", repeatable, ...parting };
   }
 
+  /** Whoever is asked may say nothing for hours. @returns undefined where it took too long @throws the signal's reason */
+  async #within<T>(signal: AbortSignal, ask: (bounded: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const deadline = this.#parts.deadline(limits.trust.challengeMs);
+    try {
+      return await ask(AbortSignal.any([signal, deadline]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!deadline.aborted) throw error;
+      return undefined;
+    }
+  }
+
   async #kept(result: StoredResult, signal: AbortSignal): Promise<Written | undefined> {
     return writtenIn(result, async (digest) => {
       const found = await this.#parts.store.read(digest, signal);
@@ -301,7 +319,8 @@ export class Verifying {
     const [before, after] = written.files;
     const found = before && partingOf(before, after, last);
     const isCode = found === undefined || found.stage === last;
-    const earlier = isCode ? texts && (await this.#parts.once.textParting(understood, entry, texts.of, signal)) : "same";
+    const compare = (bounded: AbortSignal) => texts && this.#parts.once.textParting(understood, entry, texts.of, bounded);
+    const earlier = isCode ? await this.#within(signal, async (bounded) => compare(bounded)) : "same";
     if (texts !== undefined && typeof earlier === "object") return { ...earlier, isFirst: true, between: texts.sides };
     return found && { ...found, isFirst: earlier === "same", between: written.sides };
   }
