@@ -233,7 +233,10 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   add("network", "verify", "execute a compile or a command once more here, and compare", [
     ["cairn verify src/main.c", "its last compile; exit code 1 when something else comes of it, and then it is taken back"],
     ["cairn verify dist", "what cairn exec has made: which file differs, and where first"],
-    ["cairn verify .", "a build: all that was compiled below that directory, if its files are still the same"],
+    [
+      "cairn verify .",
+      "a build: of each source below that directory the last compile, and commands of cairn exec; if their files are still the same",
+    ],
     ["cairn verify", "the last of all"],
   ])
     .argument("[result]", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")

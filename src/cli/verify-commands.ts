@@ -30,7 +30,8 @@ async function execute(context: Context, path: string, name: string | undefined,
   const isChallenge = path === "/trust/challenge";
   if (field(raw, "isOfMany") === true) {
     answer(terminal, options.json, raw, () => linesOfMany(raw, isChallenge, terminal.paint));
-    return numberIn(raw, "confirmed") > 0 && numberIn(raw, "others") === 0 ? exitCodes.ok : exitCodes.failed;
+    const isWell = numberIn(raw, "confirmed") > 0 && numberIn(raw, "differs") + numberIn(raw, "notExecuted") === 0;
+    return isWell ? exitCodes.ok : exitCodes.failed;
   }
   answer(terminal, options.json, raw, () => lines(raw, isChallenge, terminal.paint));
   return field(raw, "confirmed") === true ? exitCodes.ok : exitCodes.failed;
@@ -39,17 +40,28 @@ async function execute(context: Context, path: string, name: string | undefined,
 /** Of a build: what did not come out the same, and how much did. */
 function linesOfMany(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
   const [told, passed] = [listIn(raw, "told"), listIn(raw, "passed")];
-  const [confirmed, others, unknown] = [numberIn(raw, "confirmed"), numberIn(raw, "others"), numberIn(raw, "unknown")];
+  const [confirmed, differs, notExecuted] = [numberIn(raw, "confirmed"), numberIn(raw, "differs"), numberIn(raw, "notExecuted")];
+  const [unknown, leftOut] = [numberIn(raw, "unknown"), numberIn(raw, "leftOut")];
   const counts = [
     paint.good(`${count(confirmed)} the same`),
-    ...(others === 0 ? [] : [paint.bad(`${count(others)} not`)]),
+    ...(differs === 0 ? [] : [paint.bad(`${count(differs)} not`)]),
+    ...(notExecuted === 0 ? [] : [paint.careful(`${count(notExecuted)} not executed`)]),
     ...(unknown === 0 ? [] : [`${count(unknown)} not looked at, as their files are others now, or nothing was kept`]),
   ];
   return [
     ...told.flatMap((one) => lines(one, isChallenge, paint)),
+    ...more(numberIn(raw, "notTold"), paint),
     ...passed.slice(0, SHOWN_PASSED).map((one) => paint.dim(harmless(textIn(one, "why")))),
+    ...more(unknown - SHOWN_PASSED, paint),
+    ...(leftOut === 0
+      ? []
+      : [`${counted(leftOut, "member")} did not answer, and ${leftOut === 1 ? "was" : "were"} not asked about the rest`]),
     `${paint.bold(harmless(textIn(raw, "directory")))}: ${counted(numberIn(raw, "results"), "result")} once more: ${counts.join(", ")}`,
   ];
+}
+
+function more(notShown: number, paint: Paint): string[] {
+  return notShown > 0 ? [paint.dim(`… ${count(notShown)} more`)] : [];
 }
 
 /** Of results of which nothing is known. */
@@ -74,7 +86,7 @@ function lines(raw: unknown, isChallenge: boolean, paint: Paint): string[] {
     }),
   ];
   return [
-    `${paint.bold(harmless(textIn(raw, "source")))}  ${paint.dim(`action ${textIn(raw, "action").slice(0, SHOWN)}…`)}`,
+    `${paint.bold(harmless(textIn(raw, "source")))}  ${paint.dim(actionText(textIn(raw, "action")))}`,
     ...indent(table(rows.map(([name = "", value = ""]) => [paint.dim(name), value]))),
     ...differenceLines(field(raw, "here"), "this machine", paint),
     ...members.flatMap((one) => differenceLines(one, textIn(one, "name"), paint)),
@@ -145,6 +157,7 @@ const NOT_EXECUTED: Readonly<Record<string, string>> = {
   not_shared: "not executed: sources go to other domains, and others' jobs are done, where work.with is network on both sides",
   files_changed: "not executed: its files are others than those that were compiled",
   toolchain_unknown: "not executed: that compiler is not there",
+  no_answer: "not executed: it did not answer in time",
   failed: "not executed: the compiler ended with an error",
   no_sandbox: "not executed: there is no sandbox (cairn doctor)",
   system_unset: "not executed: nobody can tell which machines have the same installed as this one, and it has no name in work.system",
@@ -172,6 +185,10 @@ function outcome(verdict: unknown, isCommand: boolean, paint: Paint): string {
   return paint.careful(
     NOT_EXECUTED[reason] ?? `not executed: ${reason.replaceAll("_", " ")}${detail === "" ? "" : `: ${harmless(detail)}`}`,
   );
+}
+
+function actionText(action: string): string {
+  return action === "" ? "" : `action ${action.slice(0, SHOWN)}…`;
 }
 
 function stageText(stage: string, isFirst: boolean): string {

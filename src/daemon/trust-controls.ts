@@ -4,7 +4,7 @@
  * Knows: which parts answer. Does not know: how a compile is repeated, or what is shown.
  */
 import { availableParallelism } from "node:os";
-import { CairnError, type Key, limits } from "../base/index.ts";
+import { CairnError, type Key, limits, reasonOf } from "../base/index.ts";
 import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import type { CompileNamed, Tell } from "../doors/index.ts";
 import { type CompileFlow, isOfTask, type TaskFlow, type TaskVerified, type Verified } from "../flows/index.ts";
@@ -41,27 +41,32 @@ export class OwnTrustControls {
     const { flow, index } = this.#parts;
     await flow.catchUp();
     const row = this.#find(compile);
-    if (row !== undefined) return this.#verify(row, challenge, tell, signal);
+    if (row !== undefined) return this.#verify(row, challenge, new Set(), tell, signal);
     const sources = compile.action === "" && compile.file !== "" ? index.sourcesBelow(compile.file, limits.historyEntries) : [];
     if (sources.length === 0) throw unknown(compile);
     return this.#verifyAll(compile.file, sources, challenge, tell, signal);
   }
 
-  /** Some at a time. What came out the same is counted, all else is told. */
+  /** Some at a time. What came out the same is counted, all else is told; what fails of one leaves the others as they are. */
   async #verifyAll(directory: string, sources: readonly string[], challenge: boolean, tell: Tell, signal: AbortSignal): Promise<object> {
-    const told: Told[] = [];
+    const found = new Map<Told["kind"], Told[]>([
+      ["confirmed", []],
+      ["differs", []],
+      ["not-executed", []],
+    ]);
     const passed: { source: string; why: string }[] = [];
-    let confirmed = 0;
+    const leftOut = new Set<Key>();
     const verify = async (source: string): Promise<void> => {
       const row = this.#parts.index.history(source);
       if (row === undefined) return;
       try {
-        const one = await this.#verify(row, challenge, tell, signal);
-        if (one.confirmed) confirmed++;
-        else if (told.length < MOST_TOLD) told.push(one);
+        const one = await this.#verify(row, challenge, leftOut, tell, signal);
+        found.get(one.kind)?.push(one);
       } catch (error) {
-        if (!(error instanceof CairnError && error.code === "not-found")) throw error;
-        passed.push({ source, why: String(error.facts.why ?? "") });
+        signal.throwIfAborted();
+        if (error instanceof CairnError && error.code === "network-absent") throw error;
+        if (error instanceof CairnError && error.code === "not-found") passed.push({ source, why: String(error.facts.why ?? "") });
+        else found.get("not-executed")?.push(failed(source, error));
       }
     };
     const waiting = sources.values();
@@ -69,24 +74,30 @@ export class OwnTrustControls {
       for (const source of waiting) await verify(source);
     };
     await Promise.all(Array.from({ length: ABREAST }, worker));
-    const others = sources.length - confirmed - passed.length;
+    const [confirmed = [], differs = [], notExecuted = []] = found.values();
+    const told = [...differs, ...notExecuted];
     return {
       directory,
       isOfMany: true,
       results: sources.length,
-      confirmed,
-      others,
-      told,
+      confirmed: confirmed.length,
+      differs: differs.length,
+      notExecuted: notExecuted.length,
+      told: told.slice(0, MOST_TOLD),
+      notTold: Math.max(0, told.length - MOST_TOLD),
       unknown: passed.length,
       passed: passed.slice(0, MOST_TOLD),
+      leftOut: leftOut.size,
     };
   }
 
-  async #verify(row: HistoryRow, challenge: boolean, tell: Tell, signal: AbortSignal): Promise<Told> {
+  /** @param leftOut members that are not asked; those that did not answer are added */
+  async #verify(row: HistoryRow, challenge: boolean, leftOut: Set<Key>, tell: Tell, signal: AbortSignal): Promise<Told> {
     const { flow, tasks, network } = this.#parts;
     const isCommand = isOfTask(row);
     // Nobody runs commands for other domains.
-    const asked = !challenge ? [] : isCommand ? await network.colleagues() : await network.challengers();
+    const there = !challenge ? [] : isCommand ? await network.colleagues() : await network.challengers();
+    const asked = there.filter(({ key }) => !leftOut.has(key));
     tell({ source: row.source, members: asked.length, isCommand });
     const { action, by } = JSON.parse(row.body) as { readonly action?: string; readonly by?: object };
     const voices = action === undefined ? [] : network.voices(action);
@@ -98,12 +109,15 @@ export class OwnTrustControls {
       : await flow.verify(row, members, isOthers, signal);
     if (verified === undefined)
       throw new CairnError("not-found", { why: `no result of ${row.source} as it is now is here`, advice: COMPILE_IT });
+    for (const one of verified.members) if (isGone(one)) leftOut.add(one.member);
     const of = (key: Key): Challenger | undefined => asked.find((one) => one.key === key);
     const said = verified.action === action ? voices : [];
+    const kind = kindOf(verified, said);
     const answer = {
       isOthers,
       ...verified,
-      confirmed: isConfirmed(verified, said),
+      kind,
+      confirmed: kind === "confirmed",
       isCommand,
       members: verified.members.map((one) => ({ ...one, name: of(one.member)?.name ?? "", domain: of(one.member)?.domain ?? "" })),
       voices: said,
@@ -143,13 +157,25 @@ export class OwnTrustControls {
 
 /** What is told of one result, as far as it matters here. */
 interface Told {
-  /** Whether somebody has executed it now, and whoever did has found the same, and nobody had said otherwise before. */
-  readonly confirmed: boolean;
+  /** Confirmed: somebody has executed it now, and whoever did has found the same, and nobody had said otherwise before. */
+  readonly kind: "confirmed" | "differs" | "not-executed";
 }
 
-function isConfirmed({ here, members }: Verified | TaskVerified, voices: readonly Voice[]): boolean {
+function kindOf({ here, members }: Verified | TaskVerified, voices: readonly Voice[]): Told["kind"] {
   const verdicts = [here, ...members].map(({ kind }) => kind);
-  return verdicts.includes("same") && !verdicts.includes("differs") && voices.every(({ isSame }) => isSame);
+  if (verdicts.includes("differs") || voices.some(({ isSame }) => !isSame)) return "differs";
+  return verdicts.includes("same") ? "confirmed" : "not-executed";
+}
+
+/** Who would keep every further result waiting. */
+function isGone(one: (Verified | TaskVerified)["members"][number]): boolean {
+  if ("isLate" in one && one.isLate) return true;
+  return one.kind === "not-executed" && (one.reason === "lost" || one.reason === "killed");
+}
+
+function failed(source: string, error: unknown): Told {
+  const here = { kind: "not-executed", reason: "error", detail: reasonOf(error) };
+  return { source, action: "", kind: "not-executed", confirmed: false, here, members: [], voices: [] } as Told;
 }
 
 function unknown({ file, action }: CompileNamed): CairnError {

@@ -264,8 +264,8 @@ test("a member that says nothing is left when its time is over, and what comes o
     late.abort();
     return promise;
   };
-  const verifying = new Verifying({ ...parts, once: { ...parts.once, execute }, deadline: () => late.signal } as VerifyingParts);
+  const verifying = new Verifying({ ...parts, once: { ...parts.once, execute }, deadline: () => late.signal });
   const verified = await verifying.verify(understood.question, ["silent"], false, signal);
-  assert.deepEqual(verified?.members, [{ member: "silent", kind: "not-executed", reason: "no_answer", detail: "" }]);
+  assert.deepEqual(verified?.members, [{ member: "silent", isLate: true, kind: "not-executed", reason: "no_answer", detail: "" }]);
   assert.equal(verified?.here.kind, "same");
 });

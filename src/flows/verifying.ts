@@ -54,7 +54,7 @@ export interface VerifyingParts {
 }
 
 /** Why a member has not executed something: it did not answer in time. */
-export const NO_ANSWER = "no_answer";
+const NO_ANSWER = "no_answer";
 
 /** What the history says of a compile whose result was taken back. */
 const RECALLED = "recalled";
@@ -71,7 +71,8 @@ export interface Verified {
   readonly action: Digest;
   readonly source: string;
   readonly here: Verdict;
-  readonly members: readonly (Verdict & { readonly member: Key })[];
+  /** `isLate`: whether its time was over before it had answered all that it was asked. */
+  readonly members: readonly (Verdict & { readonly member: Key; readonly isLate: boolean })[];
 }
 
 /** A result of somebody else's, and by what it was asked for. */
@@ -97,6 +98,13 @@ interface Waiting extends Taken {
   readonly dueAt: number;
   /** How many times it could not be executed. */
   readonly failed: number;
+}
+
+/** Who is asked for the texts before a result, and until when. */
+interface Texts {
+  readonly sides: Parting["between"];
+  readonly of: readonly [Key | undefined, Key | undefined];
+  readonly deadline?: AbortSignal;
 }
 
 export class Verifying {
@@ -240,19 +248,23 @@ export class Verifying {
     if (known === undefined) return undefined;
     const { entry, understood } = known;
     const asked: Verified["members"][number][] = [];
-    for (const member of members) asked.push({ member, ...(await this.#ask(known, member, signal)) });
+    for (const member of members) {
+      const deadline = this.#parts.deadline(limits.trust.challengeMs);
+      const verdict = await this.#ask(known, member, deadline, signal);
+      asked.push({ member, isLate: deadline.aborted, ...verdict });
+    }
     const here = await this.#verify(known, { isOthers: isOthers || this.#parts.sharing.isOthers(entry.action), isAsked: true }, signal);
     return { action: entry.action, source: understood.sourcePath, here, members: asked };
   }
 
-  async #ask(known: KnownResult, member: Key, signal: AbortSignal): Promise<Verdict> {
+  async #ask(known: KnownResult, member: Key, deadline: AbortSignal, signal: AbortSignal): Promise<Verdict> {
     const { understood, entry, result } = known;
-    const theirs = await this.#within(signal, (bounded) => this.#parts.once.execute(understood, entry, member, bounded));
+    const theirs = await within(deadline, signal, (bounded) => this.#parts.once.execute(understood, entry, member, bounded));
     if (theirs === undefined) return { kind: "not-executed", reason: NO_ANSWER, detail: "" };
     if (theirs.kind === "not-executed") return theirs;
     if (isSameOutcome(theirs.outcome.result, result)) return { kind: "same" };
     const written = { sides: ["kept", "there"], files: [await this.#kept(result, signal), writtenBy(theirs.outcome)] } as const;
-    const texts = { sides: ["here", "there"], of: [undefined, member] } as const;
+    const texts = { sides: ["here", "there"], of: [undefined, member], deadline } as const;
     return { kind: "differs", repeatable: undefined, ...(await this.#parting(known, written, texts, signal)) };
   }
 
@@ -289,16 +301,9 @@ export class Verifying {
     return { kind: "differs", repeatable, ...parting };
   }
 
-  /** Whoever is asked may say nothing for hours. @returns undefined where it took too long @throws the signal's reason */
-  async #within<T>(signal: AbortSignal, ask: (bounded: AbortSignal) => Promise<T>): Promise<T | undefined> {
-    const deadline = this.#parts.deadline(limits.trust.challengeMs);
-    try {
-      return await ask(AbortSignal.any([signal, deadline]));
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!deadline.aborted) throw error;
-      return undefined;
-    }
+  async #earlier(understood: Understood, entry: ManifestEntry, { of, deadline }: Texts, signal: AbortSignal) {
+    const compare = (bounded: AbortSignal) => this.#parts.once.textParting(understood, entry, of, bounded);
+    return deadline === undefined ? compare(signal) : within(deadline, signal, compare);
   }
 
   async #kept(result: StoredResult, signal: AbortSignal): Promise<Written | undefined> {
@@ -312,15 +317,14 @@ export class Verifying {
   async #parting(
     { understood, entry }: KnownResult,
     written: { readonly sides: Parting["between"]; readonly files: readonly [Written | undefined, Written] },
-    texts: { readonly sides: Parting["between"]; readonly of: readonly [Key | undefined, Key | undefined] } | undefined,
+    texts: Texts | undefined,
     signal: AbortSignal,
   ): Promise<Parting | undefined> {
     const last = understood.invocation.mode === "assembly" ? "assembly" : "object";
     const [before, after] = written.files;
     const found = before && partingOf(before, after, last);
     const isCode = found === undefined || found.stage === last;
-    const compare = (bounded: AbortSignal) => texts && this.#parts.once.textParting(understood, entry, texts.of, bounded);
-    const earlier = isCode ? await this.#within(signal, async (bounded) => compare(bounded)) : "same";
+    const earlier = isCode ? texts && (await this.#earlier(understood, entry, texts, signal)) : "same";
     if (texts !== undefined && typeof earlier === "object") return { ...earlier, isFirst: true, between: texts.sides };
     return found && { ...found, isFirst: earlier === "same", between: written.sides };
   }
@@ -366,5 +370,16 @@ export class Verifying {
       signal.throwIfAborted();
       log.event("warn", "verify.not-kept", { action: known.action, error: reasonOf(error) });
     }
+  }
+}
+
+/** Whoever is asked may say nothing for hours. @returns undefined where its time was over @throws the signal's reason */
+async function within<T>(deadline: AbortSignal, signal: AbortSignal, ask: (bounded: AbortSignal) => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask(AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!deadline.aborted) throw error;
+    return undefined;
   }
 }
