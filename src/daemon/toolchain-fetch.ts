@@ -7,7 +7,7 @@ import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
 import { type Elf, readElf } from "../exec/index.ts";
 import type { DiskStore } from "../store/index.ts";
 import type { TreeCodec } from "../wire/index.ts";
-import { aboutIn, type NotTaken, objectionToPrograms, type PackCodecs, type Unpacked, unpack } from "./toolchain-pack.ts";
+import { type Asked, aboutIn, type NotTaken, objectionToPrograms, type PackCodecs, type Unpacked, unpack } from "./toolchain-pack.ts";
 import { TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
 
 export interface ToolchainFetchParts {
@@ -54,7 +54,7 @@ class NotFetched extends Error {
  */
 export async function bringToolchain(
   parts: ToolchainFetchParts,
-  asked: { readonly digest: Digest; readonly root: Digest },
+  asked: Asked,
   from: readonly Key[],
   admit: (bytes: number) => string | undefined,
   held: Set<Digest>,
@@ -110,7 +110,7 @@ function missingOf({ installed }: Unpacked, store: DiskStore): number {
 async function judged(
   { store, codecs }: ToolchainFetchParts,
   fetch: TreeFetch,
-  asked: { readonly digest: Digest; readonly root: Digest },
+  asked: Asked,
   nodes: Parameters<typeof unpack>[1],
   signal: AbortSignal,
 ): Promise<Unpacked | NotTaken> {

@@ -28,6 +28,12 @@ export interface NotTaken {
   readonly why: string;
 }
 
+/** A pack, and the toolchain that it is said to be; undefined: it is to be found out. */
+export interface Asked {
+  readonly digest: Digest | undefined;
+  readonly root: Digest;
+}
+
 export interface Unpacked {
   readonly kind: "unpacked";
   readonly installed: Installed;
@@ -100,12 +106,7 @@ export function aboutIn(root: Digest, nodes: Nodes): LaidFile | undefined {
 }
 
 /** Judges a tree whose directories are here, before any program in it is fetched. @param about content of that file */
-export async function unpack(
-  asked: { readonly digest: Digest; readonly root: Digest },
-  nodes: Nodes,
-  about: Uint8Array,
-  codecs: PackCodecs,
-): Promise<Unpacked | NotTaken> {
+export async function unpack(asked: Asked, nodes: Nodes, about: Uint8Array, codecs: PackCodecs): Promise<Unpacked | NotTaken> {
   let pack: ToolchainPack;
   let entries: ReadonlyMap<string, TreeEntry>;
   try {
@@ -125,9 +126,10 @@ export async function unpack(
   // Made of what was met on the way: whatever else there is makes another tree.
   if (again?.offer.root !== asked.root) return refused("more in it than its files, or too much");
   const { family, version, target, compiler, files, absent, beside } = pack;
-  if (toolchainDigest({ family, version, target, files }, compiler, contents) !== asked.digest) return refused("another digest");
+  const digest = toolchainDigest({ family, version, target, files }, compiler, contents);
+  if (asked.digest !== undefined && asked.digest !== digest) return refused("another digest");
   const layout = { root: asked.root, ...laid };
-  const toolchain: Toolchain = { family, version, target, digest: asked.digest, files, absent, earlierOnPath: [], beside, layout };
+  const toolchain: Toolchain = { family, version, target, digest, files, absent, earlierOnPath: [], beside, layout };
   return { kind: "unpacked", installed: { compiler, toolchain }, bytes: again.offer.bytes };
 }
 

@@ -1,7 +1,7 @@
 /** Real compilers, packed on one machine, fetched by another, and run in its sandbox. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { limits } from "../base/index.ts";
@@ -244,6 +244,27 @@ test("after a restart it is here without anybody's help, unless something of it 
   await using later = await again.again();
   assert.equal(why(await later.service.supply(on.digest, REQUESTER, t.signal)), "being fetched");
   assert.equal(why(await supplied(t, later, on.digest, REQUESTER)), "installed");
+});
+
+test("what the version before has kept and approved by another name stays, and approvals of what is not here go", async (t) => {
+  await using on = await two({ accept: "approved" });
+  on.worker.service.approve(on.digest);
+  assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
+  const file = join(on.worker.directory, "toolchains.json");
+  const [before, unknown] = ["ab".repeat(32), "cd".repeat(32)];
+  const { shelved } = JSON.parse(readFileSync(file, "utf8")) as { shelved: object[] };
+  writeFileSync(file, JSON.stringify({ shelved: shelved.map((row) => ({ ...row, digest: before })), approved: [before, unknown] }));
+  await using again = await on.worker.again();
+  while (again.service.shelf.isOfBefore) {
+    t.signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.deepEqual(again.service.digests, [on.digest]);
+  assert.deepEqual([...again.service.shelf.approved], [on.digest]);
+  assert.equal(why(await again.service.supply(on.digest, REQUESTER, t.signal)), "installed");
+  await using later = await again.again();
+  assert.equal(later.service.shelf.isOfBefore, false);
+  assert.deepEqual([...later.service.shelf.approved], [on.digest]);
 });
 
 test("nothing is fetched while somebody builds here", async (t) => {

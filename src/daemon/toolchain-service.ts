@@ -13,7 +13,7 @@ import type { DiskStore, Pins } from "../store/index.ts";
 import { loadNetworkCodec, loadTreeCodec, type ToolchainQuestion } from "../wire/index.ts";
 import { type Brought, bringToolchain, type Postponed } from "./toolchain-fetch.ts";
 import { HeardOffers, type ToolchainNetwork } from "./toolchain-heard.ts";
-import type { NotTaken } from "./toolchain-pack.ts";
+import type { Asked, NotTaken } from "./toolchain-pack.ts";
 import { ToolchainPacker } from "./toolchain-packer.ts";
 import { type Shelved, ToolchainShelf } from "./toolchain-shelf.ts";
 import { FetchWindow } from "./toolchain-window.ts";
@@ -68,6 +68,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   readonly #wanted = new Map<Digest, Wanted>();
   /** Packs that are not fetched before some time, by member, root and digest: who names a root otherwise after an upgrade has said nothing wrong. */
   readonly #refused = new Map<string, { readonly untilMs: number; readonly why: string }>();
+  /** Once what was kept under names of before has those of now. */
+  readonly #renewed: Promise<void>;
   #fetching: { readonly root: Digest; readonly ended: Promise<void> } | undefined;
 
   constructor(parts: ToolchainServiceParts, options: ToolchainServiceOptions) {
@@ -77,11 +79,12 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     this.#packer = new ToolchainPacker({ ...parts, codecs: loadCodecs });
     this.#heard = new HeardOffers(parts);
     this.#window = new FetchWindow({ now: parts.now });
+    this.#renewed = this.shelf.isOfBefore ? this.#renew() : Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#fetching?.ended;
+    await Promise.all([this.#renewed, this.#fetching?.ended]);
   }
 
   /** What this machine can run for others, without fetching anything. */
@@ -144,6 +147,21 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     await toolchains.identify(path, new Map([["PATH", env.PATH ?? ""]]), this.#stop.signal);
   }
 
+  /** Toolchains were called otherwise in the version before: what is here is what it was, and approved if it was. Never rejects. */
+  async #renew(): Promise<void> {
+    try {
+      for (const { root } of this.shelf.list()) {
+        const installed = await this.#kept(root);
+        if (this.#stop.signal.aborted) return; // At the next start.
+        if (installed !== undefined) this.shelf.rename(root, installed.toolchain.digest);
+      }
+      this.shelf.forgetBefore();
+      if (this.shelf.list().length > 0) this.#parts.changed();
+    } catch (error) {
+      this.#parts.log.event("warn", "toolchains.not-renamed", { why: reasonOf(error) });
+    }
+  }
+
   #kept(root: Digest): Promise<Installed | undefined> {
     const shelved = this.shelf.use(root);
     if (shelved === undefined) return Promise.resolve(undefined);
@@ -159,7 +177,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   async #readShelved({ digest, root }: Shelved): Promise<Installed | undefined> {
     let why: string;
     try {
-      const brought = await this.#bring({ digest, root }, undefined, () => undefined);
+      const brought = await this.#bring({ digest: this.shelf.isOfBefore ? undefined : digest, root }, undefined, () => undefined);
       if (brought.kind === "unpacked") return brought.installed;
       ({ why } = brought);
     } catch (error) {
@@ -268,7 +286,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** @param member undefined: only what is here */
   async #bring(
-    asked: { readonly digest: Digest; readonly root: Digest },
+    asked: Asked,
     member: Key | undefined,
     admit: (bytes: number) => string | undefined,
   ): Promise<Brought | NotTaken | Postponed> {

@@ -33,6 +33,8 @@ export interface ShelfParts {
 }
 
 const { kept: mostKept, approved: mostApproved, inUseMs } = limits.toolchains;
+/** Of toolchains: `cairn.toolchain.2`. */
+const NAMING = 2;
 /** Times of use are written down when they differ by so much. */
 const NOTE_EVERY_MS = 60_000;
 
@@ -43,6 +45,8 @@ export class ToolchainShelf {
   readonly #rows = new Map<Digest, Row>();
   readonly #approved = new Set<Digest>();
   #notedAtMs = 0;
+  /** Approvals that nothing here has taken over, since the last file was written by a version that called toolchains otherwise. */
+  #before: Set<Digest> | undefined;
 
   /** A file that cannot be read is put aside, and said. @param options.capacityBytes of all toolchains, each blob counted once */
   static open(parts: ShelfParts, options: { readonly file: string; readonly capacityBytes: number }): ToolchainShelf {
@@ -127,6 +131,29 @@ export class ToolchainShelf {
     }
   }
 
+  /** Whether toolchains are called as in the version before, until `forgetBefore`. */
+  get isOfBefore(): boolean {
+    return this.#before !== undefined;
+  }
+
+  /** What was approved stays approved. */
+  rename(root: Digest, digest: Digest): void {
+    const row = this.#rows.get(root);
+    if (row === undefined) return;
+    if (this.#approved.has(row.shelved.digest)) this.#approved.add(digest);
+    this.#rows.set(root, { ...row, shelved: { ...row.shelved, digest } });
+  }
+
+  /** Approvals of before that nothing here bears out say nothing any more: they are dropped, and said. @throws {CairnError} home-unwritable */
+  forgetBefore(): void {
+    const known = new Set([...this.#rows.values()].map(({ shelved }) => shelved.digest));
+    const dropped = [...(this.#before ?? [])].filter((digest) => !known.has(digest));
+    for (const digest of dropped) this.#approved.delete(digest);
+    this.#before = undefined;
+    this.#save();
+    if (dropped.length > 0) this.#parts.log.event("warn", "toolchains.approvals-dropped", { digests: dropped.join(" ") });
+  }
+
   /** @returns whether it was approved @throws {CairnError} home-unwritable */
   disapprove(digest: Digest): boolean {
     if (!this.#approved.delete(digest)) return false;
@@ -154,6 +181,7 @@ export class ToolchainShelf {
     if (!isState(state)) throw new TypeError("no list of toolchains");
     for (const { usedAtMs, ...shelved } of state.shelved) this.#put(shelved, usedAtMs);
     for (const digest of state.approved) this.#approved.add(digest);
+    if (state.naming !== NAMING) this.#before = new Set(state.approved);
   }
 
   /** A time that is lost makes nothing wrong. */
@@ -167,11 +195,13 @@ export class ToolchainShelf {
 
   #save(): void {
     this.#notedAtMs = this.#parts.now();
-    writeJson(this.#file, { shelved: this.list(), approved: [...this.#approved] });
+    writeJson(this.#file, { ...(this.#before === undefined && { naming: NAMING }), shelved: this.list(), approved: [...this.#approved] });
   }
 }
 
 interface State {
+  /** Absent in files of the version before. */
+  readonly naming?: unknown;
   readonly shelved: readonly (Shelved & { readonly usedAtMs: number })[];
   readonly approved: readonly Digest[];
 }
