@@ -54,6 +54,7 @@ export {
   type Statement,
 } from "./membership.ts";
 export type { NameRecord, SignedName } from "./names.ts";
+export { orAborted } from "./or-aborted.ts";
 export { giveBack, ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";

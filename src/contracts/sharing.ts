@@ -59,8 +59,10 @@ export interface Sharing {
   expected(): readonly ExpectedResult[];
   /** Calls `listener` when there is more of that. */
   onExpected(listener: () => void): void;
-  /** The same as {@link find} for a request that is expected, of what is here: nobody is asked. It is not expected any more. */
+  /** The same as {@link find} for a request that is expected, of what is here with all its blobs: nobody is asked, nothing is fetched for it. */
   findExpected(manifest: Digest, project: SharingPolicy | undefined): readonly Offer[];
+  /** That was kept: it is not expected any more. */
+  tookExpected(manifest: Digest): void;
   /**
    * Whether what is kept here of a request is good enough for a project that demands this: own work is, and what others vouch for well enough.
    * What machine and network demand has been seen to already.

@@ -85,3 +85,36 @@ test("a build that goes elsewhere ends it", async () => {
   await settle();
   assert.equal(asked.length, before);
 });
+
+test("what has come is looked at without being taken, and stays for who asks", async () => {
+  const { ahead, asked } = world();
+  ahead.follow(MEMBER, from(1, 4));
+  await settle();
+  const before = asked.length;
+  for (let i = 0; i < 3; i++) for (const manifest of from(1, 4)) assert.equal(ahead.arrivedOf(manifest)?.from, MEMBER);
+  await settle();
+  assert.equal(asked.length, before, "nothing more is asked for");
+  assert.notEqual(ahead.take(ORDER[1] ?? ""), undefined);
+});
+
+test("requests that name each other are asked for once", async () => {
+  const [one, other] = from(0, 2) as [string, string];
+  const asked: string[] = [];
+  const ahead = new Ahead({
+    ask: (_, manifest) => {
+      asked.push(manifest);
+      return Promise.resolve({ shared: [], blobs: new Map(), following: [one, other] });
+    },
+    isHere: () => false,
+    came: () => undefined,
+    log: { event: () => undefined },
+    now: () => 0,
+  });
+  ahead.follow(MEMBER, [one]);
+  for (let i = 0; i < 10; i++) {
+    await settle();
+    for (const manifest of [one, other]) ahead.take(manifest);
+  }
+  assert.deepEqual(asked, [one, other]);
+  ahead[Symbol.dispose]();
+});

@@ -3,7 +3,7 @@
  *
  * Knows: what was foreseen, what came of it, and how much may be wasted. Does not know: what is in a result, or whether it is believed.
  */
-import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import { type Digest, Generations, type Key, type Log, limits } from "../base/index.ts";
 import type { Given } from "../contracts/index.ts";
 
 export interface AheadParts {
@@ -37,6 +37,8 @@ export class Ahead implements Disposable {
   /** What is to be fetched, in order, and who has it. */
   readonly #plan = new Map<Digest, Key>();
   readonly #fetched = new Map<Digest, Fetched>();
+  /** What was taken is not fetched once more, whoever names it. */
+  readonly #taken = new Generations<Digest, true>(limits.laidOutUnused);
   /** So many are fetched ahead at most: more when they are used, less when they are not. */
   #depth: number = limits.aheadFirst;
   #strays = 0;
@@ -52,15 +54,13 @@ export class Ahead implements Disposable {
     for (const [manifest, { arrived: given }] of this.#fetched) if (given !== undefined) yield { manifest, given };
   }
 
-  /** Takes what has come of a request before the build asks for it. */
-  takeArrived(manifest: Digest): { readonly from: Key; readonly given: Given } | undefined {
+  /** What has come of a request that the build has not asked for. */
+  arrivedOf(manifest: Digest): { readonly from: Key; readonly given: Given } | undefined {
     const found = this.#fetched.get(manifest);
-    if (found?.arrived === undefined) return undefined;
-    this.take(manifest);
-    return { from: found.from, given: found.arrived };
+    return found?.arrived && { from: found.from, given: found.arrived };
   }
 
-  /** The build asks for it: was it foreseen? */
+  /** The build asks for it, or it was found to be good before: was it foreseen? */
   take(manifest: Digest): Foreseen | undefined {
     this.#plan.delete(manifest);
     const found = this.#fetched.get(manifest);
@@ -70,6 +70,7 @@ export class Ahead implements Disposable {
     }
     this.#strays = 0;
     this.#fetched.delete(manifest);
+    this.#taken.set(manifest, true);
     this.#counts.used++;
     this.#depth = Math.min(limits.aheadMost, this.#depth + 2);
     this.#more();
@@ -80,7 +81,8 @@ export class Ahead implements Disposable {
   follow(from: Key, following: readonly Digest[]): void {
     for (const manifest of following) {
       if (this.#plan.size >= limits.shareManifestsAtOnce) break;
-      if (!this.#fetched.has(manifest) && !this.#plan.has(manifest) && !this.#parts.isHere(manifest)) this.#plan.set(manifest, from);
+      const isKnown = this.#fetched.has(manifest) || this.#plan.has(manifest) || this.#taken.has(manifest);
+      if (!isKnown && !this.#parts.isHere(manifest)) this.#plan.set(manifest, from);
     }
     this.#more();
   }
@@ -133,6 +135,7 @@ export class Ahead implements Disposable {
     this.#cancel = new AbortController();
     this.#fetched.clear();
     this.#plan.clear();
+    this.#taken.clear();
     this.#strays = 0;
     this.#depth = limits.aheadFirst;
     clearInterval(this.#timer);

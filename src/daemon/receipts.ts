@@ -6,7 +6,7 @@
  * What came from another machine stays on the shelf and is judged each time that it is given: whoever is revoked, or whose word does not count any
  * more, has left nothing here that would have to be found. Knows: the order of it. Does not know: tools, or whom to believe.
  */
-import { type Digest, type DoorsShare, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { type Digest, type DoorsShare, Generations, type Key, type Log, limits, orAborted, reasonOf } from "../base/index.ts";
 import type { DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedResult } from "../contracts/index.ts";
 import { isOfItsAction } from "../flows/index.ts";
 import { isOfAction, isReceipt } from "../trust/index.ts";
@@ -24,7 +24,7 @@ import {
   manifestOf,
 } from "./receipt-form.ts";
 import { ReceiptSigning, type ReceiptSigningParts, type SigningNetwork } from "./receipt-signing.ts";
-import { type Judged, orAborted } from "./sharing.ts";
+import type { Judged } from "./sharing.ts";
 
 /** The reader's rule for what is signed under one key. */
 export interface Judging {

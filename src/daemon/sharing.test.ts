@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { CairnError, type Digest, digestOf, silentLog } from "../base/index.ts";
 import type { Given, Observation, Origin, SharedResult } from "../contracts/index.ts";
 import { type SharingNetwork, type SharingParts, SharingService } from "./sharing.ts";
@@ -82,6 +82,45 @@ test("what is brought is in the store at once, and in the index when it is kept,
   assert.deepEqual(await sharing.find(MANIFEST, undefined, t.signal), []);
   assert.equal(sharing.refused(MANIFEST, [])?.why, "revoked", "who had it and was not believed is remembered");
   assert.equal(sharing.refused(MANIFEST, [{ path: "a.c", digest: MANIFEST }]), undefined, "but not of other inputs");
+});
+
+/** A member that has made MANIFEST and then another, of which that came along. */
+async function expecting(t: TestContext, blobs: Given["blobs"]): Promise<{ sharing: SharingService; next: Digest; asked: Digest[] }> {
+  const next = digestOf("next");
+  const asked: Digest[] = [];
+  const results: SharingNetwork["exchange"]["results"] = async (_, manifest) => {
+    asked.push(manifest);
+    return manifest === next ? { shared: [{ ...SHARED, manifest: next }], blobs, following: [] } : { ...GIVEN, following: [next] };
+  };
+  const { exchange } = networkWith({});
+  const sharing = over(networkWith({ exchange: { ...exchange, results } }), false);
+  const came = Promise.withResolvers<void>();
+  sharing.onExpected(() => came.resolve());
+  assert.equal((await sharing.find(MANIFEST, undefined, t.signal)).length, 1);
+  await came.promise;
+  return { sharing, next, asked };
+}
+
+test("what is expected is judged without being taken: who asks finds it without a question, until it is kept", async (t) => {
+  const { sharing, next, asked } = await expecting(t, GIVEN.blobs);
+  for (let i = 0; i < 2; i++) assert.equal(sharing.findExpected(next, undefined).length, 1);
+  assert.equal((await sharing.find(next, undefined, t.signal)).length, 1);
+  assert.deepEqual(asked, [MANIFEST, next], "nobody is asked once more");
+  await sharing[Symbol.asyncDispose]();
+});
+
+test("what is kept is not expected any more", async (t) => {
+  const { sharing, next } = await expecting(t, GIVEN.blobs);
+  sharing.tookExpected(next);
+  assert.deepEqual([sharing.expected(), sharing.findExpected(next, undefined)], [[], []]);
+  await sharing[Symbol.asyncDispose]();
+});
+
+test("what came without its blobs is left to who asks", async (t) => {
+  const { sharing, next } = await expecting(t, new Map());
+  assert.deepEqual([sharing.expected(), sharing.findExpected(next, undefined)], [[], []]);
+  assert.equal((await sharing.find(next, undefined, t.signal)).length, 1);
+  await sharing[Symbol.asyncDispose]();
 });
 
 /** Where nothing is kept and nothing comes. */

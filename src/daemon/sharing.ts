@@ -4,7 +4,17 @@
  * Knows: which part does what, and in which order. Does not know: files, compilers, whom to believe, or how members talk.
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { CairnError, type Digest, digestOf, Generations, type Key, type Log, limits, type SharingPolicy } from "../base/index.ts";
+import {
+  CairnError,
+  type Digest,
+  digestOf,
+  Generations,
+  type Key,
+  type Log,
+  limits,
+  orAborted,
+  type SharingPolicy,
+} from "../base/index.ts";
 import type {
   Directory,
   Exchange,
@@ -244,8 +254,10 @@ export class SharingService implements Sharing, AsyncDisposable {
     const network = this.#parts.network();
     // What one member alone vouches for is not used without a look at who asks.
     if (network === undefined || network.policy === "self" || network.policy === "speculative") return [];
-    return [...this.#ahead.arrived()].flatMap(({ manifest, given: { shared: all, blobs } }) =>
-      all.filter((shared) => shared.manifest === manifest && shared.result.outputs.every(({ digest }) => blobs.has(digest))).slice(0, 1),
+    return [...this.#ahead.arrived()].flatMap(({ manifest, given }) =>
+      wholeOf(given)
+        .filter((shared) => shared.manifest === manifest)
+        .slice(0, 1),
     );
   }
 
@@ -256,8 +268,13 @@ export class SharingService implements Sharing, AsyncDisposable {
   findExpected(manifest: Digest, project: SharingPolicy | undefined): Offer[] {
     const network = this.#parts.network();
     if (network === undefined || network.policy === "self" || project === "self") return [];
-    const foreseen = this.#ahead.takeArrived(manifest);
-    return foreseen === undefined ? [] : this.#offers(network, { manifest, project }, foreseen.given, foreseen.from, []);
+    const foreseen = this.#ahead.arrivedOf(manifest);
+    if (foreseen === undefined) return [];
+    return this.#offers(network, { manifest, project }, { ...foreseen.given, shared: wholeOf(foreseen.given) }, foreseen.from, []);
+  }
+
+  tookExpected(manifest: Digest): void {
+    this.#ahead.take(manifest);
   }
 
   /** Outputs of what is here for a request: mostly, other inputs still lead to some of them. */
@@ -474,19 +491,12 @@ export class SharingService implements Sharing, AsyncDisposable {
   }
 }
 
+/** What came with all its blobs. */
+function wholeOf({ shared: all, blobs }: Given): SharedResult[] {
+  return all.filter(({ result }) => result.outputs.every(({ digest }) => blobs.has(digest)));
+}
+
 /** The same for equal inputs, in whatever order. */
 function inputsOf(inputs: readonly ManifestInput[]): Digest {
   return digestOf(Buffer.from(JSON.stringify(inputs.map(({ path, digest }) => `${digest} ${path}`).toSorted())));
-}
-
-/** @throws the signal's reason, when it aborts first */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

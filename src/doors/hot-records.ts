@@ -26,8 +26,6 @@ const UNFINISHED = ".new";
 const WRITER_BYTES = 65_536;
 /** Changes when records have to look out for more than those that lie there. 2: for the file in which a project says whom it believes. */
 const KIND = "2";
-/** Instead of it, while there are records of what is not kept yet: nothing that takes results back finds those after a crash. */
-const WITH_UNKEPT = `${KIND} unkept`;
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {
@@ -50,15 +48,13 @@ export class HotRecords {
   #bytes = 0;
   #records = 0;
   #writing = true;
-  readonly #kindFile: string;
-  #unkept = 0;
 
   /** What a daemon has left that did not know what to look out for goes at once. */
   static open(parts: { log: Log }, options: HotRecordsOptions): HotRecords {
     const records = new HotRecords(parts, options);
     if (!existsSync(options.kindFile) || readFileSync(options.kindFile, "utf8") !== KIND) {
       records.clear();
-      records.#mark(KIND);
+      writeFileSync(options.kindFile, KIND, { mode: 0o600 });
     }
     return records;
   }
@@ -68,7 +64,6 @@ export class HotRecords {
     this.#directory = options.directory;
     this.#storeDirectory = options.storeDirectory;
     this.#capacityBytes = options.capacityBytes;
-    this.#kindFile = options.kindFile;
   }
 
   /** Takes in what an earlier daemon left. Takes a while, so it is not part of a start. */
@@ -107,17 +102,6 @@ export class HotRecords {
   leave(key: string, placement: Placement, validity: Validity): void {
     const bytes = writeHotRecord(this.#record(key, placement, validity, false), this.#writer);
     if (bytes !== undefined) this.leaveBytes(key, bytes);
-  }
-
-  /** The same of a result that is kept later, or not after all: then the answer is taken away. */
-  leaveUnkept(key: string, placement: Placement, validity: Validity, kept: Promise<boolean>): void {
-    if (this.#unkept === 0) this.#mark(WITH_UNKEPT);
-    this.#unkept += 1;
-    this.leave(key, placement, validity);
-    void kept.then((isKept) => {
-      if (!isKept) removeIfThere(this.#path(key));
-      if (--this.#unkept === 0) this.#mark(KIND);
-    });
   }
 
   leaveBytes(key: string, bytes: Buffer): void {
@@ -176,10 +160,6 @@ export class HotRecords {
 
   #record(key: string, placement: Placement, validity: Validity, validated: boolean): HotRecord {
     return { key, validated, storeDirectory: this.#storeDirectory, ...placement, ...validity };
-  }
-
-  #mark(kind: string): void {
-    writeFileSync(this.#kindFile, kind, { mode: 0o600 });
   }
 
   #path(key: string): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { type Facts, limits, silentLog } from "../base/index.ts";
-import type { CompileQuestion, Next, Prepared, Unit } from "../flows/index.ts";
+import type { Next, Prepared, PreparedUse, Unit } from "../flows/index.ts";
 import { MembersAhead } from "./members-ahead.ts";
 
 const UNITS = 200;
@@ -10,20 +10,28 @@ const UNITS = 200;
 const UNDER_WAY = 2;
 
 function prepared(unit: number): Prepared {
-  const question = { key: `request ${unit}` } as CompileQuestion;
   const placement = { outputs: [], stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), compileMs: 1 };
-  const row = { source: `/two/${unit}.c`, request: question.key, outcome: "hit_peer", body: "" };
+  const row = { source: `/two/${unit}.c`, request: `request ${unit}`, outcome: "hit_peer", body: "" };
   const validity = { inputs: [], absences: [] };
-  return { question, manifest: `manifest ${unit}`, action: `action ${unit}`, placement, validity, kept: Promise.resolve(true), row };
+  return { placement, validity, use: { manifest: `manifest ${unit}`, action: `action ${unit}`, compileMs: 1, row } };
 }
 
-/** A member has made UNITS, and all of it is here. @param recalls what is taken back while an answer is made */
-function world(recalls: () => number = () => 0) {
+interface WorldOptions {
+  /** What is taken back while an answer is made. */
+  readonly recalls?: () => number;
+  /** Whether what the member gave is good for a unit. */
+  readonly isGood?: (unit: number) => boolean;
+}
+
+/** A member has made UNITS, and all of it is here. */
+function world({ recalls = () => 0, isGood = () => true }: WorldOptions = {}) {
   const left: string[] = [];
   const used: [action: string, session: string][] = [];
   const told: Facts[] = [];
   const clock = { ms: 0 };
+  const tried: number[] = [];
   let next = 1;
+  let began = 0;
   const flow = {
     get recalls() {
       return recalls();
@@ -34,18 +42,23 @@ function world(recalls: () => number = () => 0) {
       next = Math.max(next, place + underWay + 1);
       return isSoFar;
     },
+    beganExpected: () => void began++,
     onExpected: () => undefined,
-    preparer: () => (): Promise<Next> =>
-      Promise.resolve(next < UNITS ? { kind: "prepared", prepared: prepared(next++) } : { kind: "none" }),
-    usedPrepared: ({ action }: Prepared, _at: number, session: string) => used.push([action, session]) > 0,
+    preparer: () => async (): Promise<Next> => {
+      if (next >= UNITS) return { kind: "none" };
+      const unit = next++;
+      tried.push(unit);
+      return isGood(unit) ? { kind: "prepared", prepared: prepared(unit) } : { kind: "left" };
+    },
+    usedPrepared: ({ action }: PreparedUse, _at: number, session: string) => used.push([action, session]) > 0,
   };
-  const records = { has: () => false, leaveUnkept: (key: string) => void left.push(key) };
+  const records = { has: () => false, leave: (key: string) => void left.push(key) };
   const log = { ...silentLog, event: (_: string, name: string, facts: Facts = {}) => void (name.endsWith("laid-out") && told.push(facts)) };
   const parts = { flow, records, log, letOthersGoFirst: () => setImmediate(), now: () => clock.ms };
   const ahead = new MembersAhead(parts);
   const unit = (at: number): Unit => ({ manifest: `manifest ${at}`, sourcePath: `/two/${at}.c`, projectRoot: "/two" });
   const follow = (at: number, request = `request ${at}`): Promise<void> => ahead.follow(unit(at), request);
-  return { ahead, follow, left, used, told, clock };
+  return { ahead, follow, left, tried, used, told, clock, began: () => began };
 }
 
 const FIRST = limits.laidOutFirst;
@@ -66,7 +79,7 @@ test("what a member made next is laid out, more of it once the build has come so
 
 test("what was taken back while it was prepared is not laid out", async () => {
   let recalls = 0;
-  const { ahead, follow, left } = world(() => recalls++);
+  const { ahead, follow, left } = world({ recalls: () => recalls++ });
   await follow(0);
   assert.deepEqual(left, []);
   ahead[Symbol.dispose]();
@@ -97,5 +110,54 @@ test("a build that asks otherwise than was foreseen has nothing more laid out", 
   clock.ms = 120_000; // The next build begins anew.
   await follow(FIRST + UNDER_WAY + 1);
   assert.ok(left.length > before);
+  ahead[Symbol.dispose]();
+});
+
+test("of what is good for nothing a bounded number is tried, until the build has come as far", async () => {
+  const { ahead, follow, left, tried } = world({ isGood: () => false });
+  await follow(0);
+  assert.equal(tried.length, FIRST);
+  await follow(1);
+  assert.equal(tried.length, FIRST, "no further than before");
+  await follow(FIRST);
+  assert.equal(tried.length, 2 * FIRST);
+  assert.deepEqual(left, []);
+  ahead[Symbol.dispose]();
+});
+
+test("what is good among others is laid out", async () => {
+  const { ahead, follow, left } = world({ isGood: (unit) => unit % 10 === 0 });
+  await follow(0);
+  assert.equal(left.at(-1), "request 190");
+  ahead[Symbol.dispose]();
+});
+
+test("who uses records only is building, and what was laid out for the build before is the member's still", async () => {
+  const { ahead, follow, used, clock, began } = world();
+  await follow(0);
+  assert.equal(began(), 1);
+  clock.ms += 50_000;
+  assert.equal(ahead.served("request 3", 1_000, ""), true);
+  clock.ms += 50_000;
+  await follow(1);
+  assert.equal(began(), 1, "the same build");
+  clock.ms += 120_000;
+  await follow(2);
+  assert.equal(began(), 2);
+  assert.equal(ahead.served("request 5", 2_000, ""), true);
+  assert.deepEqual(used, [
+    ["action 3", ""],
+    ["action 5", ""],
+  ]);
+  ahead[Symbol.dispose]();
+});
+
+test("nobody has used what was taken back", async () => {
+  let recalls = 0;
+  const { ahead, follow, used } = world({ recalls: () => recalls });
+  await follow(0);
+  recalls = 1;
+  assert.equal(ahead.served("request 3", 1_000, ""), false);
+  assert.deepEqual(used, []);
   ahead[Symbol.dispose]();
 });

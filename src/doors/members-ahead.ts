@@ -4,8 +4,8 @@
  *
  * Knows: how many may lie there that nobody has used. Does not know: when an answer is right, or from whom.
  */
-import { type Digest, type Log, limits, reasonOf } from "../base/index.ts";
-import type { CompileFlow, Prepared, Unit } from "../flows/index.ts";
+import { type Digest, Generations, type Log, limits, reasonOf } from "../base/index.ts";
+import type { CompileFlow, Prepared, PreparedUse, Unit } from "../flows/index.ts";
 import { requestKey } from "../wire/index.ts";
 import type { HotRecords } from "./hot-records.ts";
 
@@ -17,12 +17,14 @@ const PAUSE_MS = 60_000;
 const UNDER_WAY = 2;
 /** Units that may be foreseen wrongly, more than are used: then nothing more is laid out in this build. */
 const WRONG_MOST = 4;
+/** Units in a row of which nothing could be laid out: then the build has to come further first. */
+const IN_VAIN_MOST: number = limits.laidOutFirst;
 /** How long after the last hit it is told what came of it. */
 const TOLD_AFTER_MS = 10_000;
 
 export interface MembersAheadParts {
-  readonly flow: Pick<CompileFlow, "askedExpected" | "onExpected" | "preparer" | "recalls" | "usedPrepared">;
-  readonly records: Pick<HotRecords, "has" | "leaveUnkept">;
+  readonly flow: Pick<CompileFlow, "askedExpected" | "beganExpected" | "onExpected" | "preparer" | "recalls" | "usedPrepared">;
+  readonly records: Pick<HotRecords, "has" | "leave">;
   /** Resolves when nobody waits for an answer, or has waited for long. */
   readonly letOthersGoFirst: () => Promise<void>;
   readonly log: Log;
@@ -34,10 +36,13 @@ export class MembersAhead implements Disposable {
   readonly #parts: MembersAheadParts;
   readonly #stop = new AbortController();
   /** By request: what nobody has used yet. */
-  readonly #laid = new Map<Digest, Prepared>();
+  readonly #laid = new Generations<Digest, PreparedUse>(2 * limits.laidOutUnused);
   /** Of each manifest that was laid out, the request. */
-  readonly #requests = new Map<Digest, Digest>();
+  readonly #requests = new Generations<Digest, Digest>(2 * limits.laidOutUnused);
+  /** When that was looked at last: nothing is there any more that was laid out before results were taken back. */
+  #recalls = 0;
   #counts = { laid: 0, used: 0, wrong: 0 };
+  #inVain = 0;
   /** So many may be laid out in this build, and how many more each time that it has come so far. */
   #until = 0;
   #depth: number = limits.laidOutFirst;
@@ -52,12 +57,12 @@ export class MembersAhead implements Disposable {
 
   /** Somebody was answered who had no record. Never rejects. */
   async follow({ manifest }: Unit, request: Digest): Promise<void> {
-    const now = this.#parts.now();
-    if (this.#askedAt === undefined || now - this.#askedAt > PAUSE_MS) this.#begin();
-    this.#askedAt = now;
+    this.#forgetRecalled();
+    this.#asked();
     const isSoFar = this.#parts.flow.askedExpected(manifest, UNDER_WAY);
     const foreseen = this.#requests.get(manifest);
     if (foreseen !== undefined && foreseen !== request && this.#drop(foreseen)) this.#counts.wrong += 1;
+    if (isSoFar) this.#inVain = 0;
     if (this.#until === 0) this.#until = this.#depth;
     else if (isSoFar && this.#counts.laid >= this.#until) {
       this.#depth = Math.min(2 * this.#depth, limits.laidOutUnused);
@@ -82,13 +87,15 @@ export class MembersAhead implements Disposable {
    * @returns whether that was counted as the work of a member
    */
   served(request: Digest, atMs: number, session: string): boolean {
-    const prepared = this.#laid.get(request);
-    if (prepared === undefined) return false;
+    this.#forgetRecalled();
+    const use = this.#laid.get(request);
+    if (use === undefined) return false;
+    this.#asked();
     this.#drop(request);
     this.#counts.used += 1;
     this.#tellLater();
     try {
-      return this.#parts.flow.usedPrepared(prepared, atMs, session);
+      return this.#parts.flow.usedPrepared(use, atMs, session);
     } finally {
       void this.#run();
     }
@@ -99,18 +106,35 @@ export class MembersAhead implements Disposable {
     if (this.#telling !== undefined) this.#tell();
   }
 
-  #begin(): void {
+  #forgetRecalled(): void {
+    const { recalls } = this.#parts.flow;
+    if (this.#recalls === recalls) return;
+    this.#recalls = recalls;
     this.#laid.clear();
     this.#requests.clear();
+  }
+
+  #asked(): void {
+    const { now } = this.#parts;
+    if (this.#askedAt === undefined || now() - this.#askedAt > PAUSE_MS) this.#begin();
+    this.#askedAt = now();
+  }
+
+  /** What was laid out for another build may be used in this one, too. */
+  #begin(): void {
+    this.#parts.flow.beganExpected();
     this.#counts = { laid: 0, used: 0, wrong: 0 };
+    this.#inVain = 0;
     this.#until = 0;
     this.#depth = limits.laidOutFirst;
   }
 
   #drop(request: Digest): boolean {
-    const prepared = this.#laid.get(request);
-    if (prepared !== undefined) this.#requests.delete(prepared.manifest);
-    return this.#laid.delete(request);
+    const use = this.#laid.get(request);
+    if (use === undefined) return false;
+    this.#requests.delete(use.manifest);
+    this.#laid.delete(request);
+    return true;
   }
 
   async #run(): Promise<void> {
@@ -125,6 +149,7 @@ export class MembersAhead implements Disposable {
           const { recalls } = this.#parts.flow;
           const next = await prepare(this.#stop.signal);
           if (next.kind === "none") return;
+          this.#inVain += 1;
           if (next.kind === "prepared" && recalls === this.#parts.flow.recalls) this.#lay(next.prepared);
         }
       }
@@ -138,16 +163,19 @@ export class MembersAhead implements Disposable {
 
   #mayGoOn(): boolean {
     const { laid, used, wrong } = this.#counts;
-    return laid < this.#until && wrong <= WRONG_MOST + used && this.#laid.size < limits.laidOutUnused && !this.#stop.signal.aborted;
+    const isWorthIt = this.#inVain < IN_VAIN_MOST && wrong <= WRONG_MOST + used;
+    return laid < this.#until && isWorthIt && laid - used < limits.laidOutUnused && !this.#stop.signal.aborted;
   }
 
-  #lay(prepared: Prepared): void {
-    const { key } = prepared.question;
-    if (this.#parts.records.has(key)) return;
-    this.#parts.records.leaveUnkept(key, prepared.placement, prepared.validity, prepared.kept);
-    this.#laid.set(key, prepared);
-    this.#requests.set(prepared.manifest, key);
+  #lay({ placement, validity, use }: Prepared): void {
+    const { request } = use.row;
+    if (this.#parts.records.has(request)) return;
+    this.#parts.records.leave(request, placement, validity);
+    this.#forgetRecalled();
+    this.#laid.set(request, use);
+    this.#requests.set(use.manifest, request);
     this.#counts.laid += 1;
+    this.#inVain = 0;
     this.#tellLater();
   }
 

@@ -59,6 +59,7 @@ function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
     foreseer: () => foresee,
     rememberUsed: (row: HistoryRow) => void used.push(row),
     askedExpected: () => false,
+    beganExpected: () => undefined,
     onExpected: () => undefined,
     preparer: () => () => Promise.resolve({ kind: "none" as const }),
     usedPrepared: () => false,
@@ -66,7 +67,6 @@ function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
   const records = {
     has: (key: string) => left.includes(key),
     leave: (key: string) => void left.push(key),
-    leaveUnkept: (key: string) => void left.push(key),
   };
   const ahead = new RecordsAhead({ flow, records, log: silentLog, now: () => clock.ms });
   const follow = (unit: number, root = "/two"): Promise<void> => ahead.follow(unitOf(root, unit), asked(root, unit).key);

@@ -24,7 +24,7 @@ const LOOKED_MS = 1_000;
 
 export interface RecordsAheadParts {
   readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "recalls" | "rememberUsed"> & MembersAheadParts["flow"];
-  readonly records: Pick<HotRecords, "has" | "leave" | "leaveUnkept">;
+  readonly records: Pick<HotRecords, "has" | "leave">;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;

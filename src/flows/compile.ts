@@ -27,7 +27,7 @@ import type {
 } from "../contracts/index.ts";
 import { Checkouts, type Elsewhere, type KeyOf, type Unit } from "./checkouts.ts";
 import type { Difference } from "./differences.ts";
-import { ExpectedUnits, type Next, type Prepared } from "./expected-units.ts";
+import { ExpectedUnits, type Next, type PreparedUse } from "./expected-units.ts";
 import { compare, type Found, find } from "./find.ts";
 import { entryWeight } from "./finished.ts";
 import { countsOf, countsOfWork } from "./givers.ts";
@@ -234,6 +234,7 @@ export class CompileFlow implements AsyncDisposable {
    */
   recall(action: Digest | undefined): boolean {
     this.#recalls += 1;
+    this.#others.recalled(action);
     if (action !== undefined) this.#verifying.tellForgotten(action);
     if (action !== undefined && this.#verifying.settled(action)) return false;
     this.#answers.clear();
@@ -274,7 +275,7 @@ export class CompileFlow implements AsyncDisposable {
     const understanding = await this.#understand(question, look, signal, memory?.understood);
     if (understanding.kind === "pass") return this.#pass(question, understanding.reason, understanding.detail);
     const { understood } = understanding;
-    await this.#othersAreKept(understood);
+    await this.#othersAreKept(understood, signal);
     const recalls = this.#recalls;
     let found = this.#find(understood, look);
     if (found.kind === "presumed") {
@@ -302,8 +303,8 @@ export class CompileFlow implements AsyncDisposable {
   }
 
   /** Nothing of a request is under way any more that would be found in the index. */
-  async #othersAreKept({ manifest }: Understood): Promise<void> {
-    await this.#others.settled(manifest);
+  async #othersAreKept({ manifest }: Understood, signal: AbortSignal): Promise<void> {
+    await this.#others.settled(manifest, signal);
     await this.#later.demand(manifest);
   }
 
@@ -441,7 +442,7 @@ export class CompileFlow implements AsyncDisposable {
     const understanding = await this.#understand(question, look, signal);
     if (understanding.kind === "pass") return {};
     const { understood } = understanding;
-    await this.#othersAreKept(understood);
+    await this.#othersAreKept(understood, signal);
     const recalls = this.#recalls;
     const found = this.#find(understood, look);
     if (found.kind !== "hit" || found.how !== "direct" || this.#verifying.isUnverified(found.entry.action)) return { understood };
@@ -565,6 +566,11 @@ export class CompileFlow implements AsyncDisposable {
     return (signal) => this.#expected.next(({ cwd }) => new Look(glance, cwd), keyOf, signal);
   }
 
+  /** See {@link ExpectedUnits.began}. */
+  beganExpected(): void {
+    this.#expected.began();
+  }
+
   /** See {@link ExpectedUnits.asked}. */
   askedExpected(manifest: Digest, underWay: number): boolean {
     return this.#expected.asked(manifest, underWay);
@@ -577,10 +583,10 @@ export class CompileFlow implements AsyncDisposable {
    * @param session hex, "" for none
    * @returns whether it was counted as the work of a member: the first time
    */
-  usedPrepared({ action, placement, row }: Prepared, at: number, session: string): boolean {
+  usedPrepared({ action, compileMs, row }: PreparedUse, at: number, session: string): boolean {
     const from = this.#others.takeUnused(action);
     if (from === undefined) return false;
-    this.#told.count({ hit_peer: 1, saved_ms: placement.compileMs, ...countsOf(from) }, session);
+    this.#told.count({ hit_peer: 1, saved_ms: Math.max(0, compileMs - from.tookMs), ...countsOf(from) }, session);
     this.#parts.index.remember({ ...row, at });
     return true;
   }
@@ -648,7 +654,8 @@ export class CompileFlow implements AsyncDisposable {
 
   #hit(understood: Understood, look: Look, { how, entry, result }: Hit, { placement, brought, recalls, fromMemory }: Material): Answer {
     const { index, log } = this.#parts;
-    const from = brought?.from ?? this.#others.takeUnused(entry.action);
+    // An answer from memory may be taken back, as this machine's.
+    const from = brought?.from ?? (fromMemory === undefined ? this.#others.takeUnused(entry.action) : undefined);
     if (from !== undefined) this.#expected.saw(understood);
     if (how === "direct") index.touch(understood.manifest, entry.action);
     // The changed inputs lead to the same result from now on, as an action of their own: what was signed stays as it was signed.

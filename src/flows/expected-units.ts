@@ -23,20 +23,22 @@ export interface ExpectedUnitsParts {
   readonly isUnverified: (action: Digest) => boolean;
 }
 
-/** An answer to a request that nobody has made yet. */
-export interface Prepared {
-  readonly question: CompileQuestion;
+/** What is told of a prepared answer once it is used. */
+export interface PreparedUse {
   readonly manifest: Digest;
   readonly action: Digest;
-  readonly placement: Placement;
-  readonly validity: Validity;
-  /** Whether it is kept, once that is known: until then nothing that takes results back finds it. */
-  readonly kept: Promise<boolean>;
-  /** What is remembered of it once it is used. */
+  readonly compileMs: number;
   readonly row: Omit<HistoryRow, "at">;
 }
 
-/** @property manifest of the request that was looked at; `none`: nothing is expected that was not looked at */
+/** An answer to a request that nobody has made yet. */
+export interface Prepared {
+  readonly placement: Placement;
+  readonly validity: Validity;
+  readonly use: PreparedUse;
+}
+
+/** `left`: what was looked at is left to who asks; `none`: nothing is expected that was not looked at */
 export type Next = { readonly kind: "none" } | { readonly kind: "left" } | { readonly kind: "prepared"; readonly prepared: Prepared };
 
 export class ExpectedUnits {
@@ -60,6 +62,15 @@ export class ExpectedUnits {
     this.#patterns.saw(understood);
   }
 
+  /** Another build begins: how far the one before came says nothing of it. */
+  began(): void {
+    this.#places.clear();
+    this.#seen = 0;
+    this.#left = 0;
+    this.#reached = 0;
+    this.came();
+  }
+
   /** More is expected. */
   came(): void {
     for (const { manifest } of this.#parts.sharing.expected()) if (!this.#places.has(manifest)) this.#places.set(manifest, ++this.#seen);
@@ -74,6 +85,7 @@ export class ExpectedUnits {
   asked(manifest: Digest, underWay: number): boolean {
     const place = this.#places.get(manifest);
     if (place === undefined) return false;
+    this.#places.delete(manifest); // Who expects it again comes after all that is expected now.
     this.#left = Math.max(this.#left, place + underWay);
     return this.#left >= this.#reached;
   }
@@ -105,13 +117,13 @@ export class ExpectedUnits {
     const { question, manifest, sourcePath } = understood;
     const brought = await others.bringExpected(look, understood, signal);
     if (brought === undefined || isUnverified(brought.entry.action)) return undefined;
-    const { entry, result, from, kept } = brought;
+    const { entry, result, from } = brought;
     const placement = await placementOf(store, understood, result, signal);
     const validity = validityOf(look, understood, entry);
     if (placement === undefined || validity === undefined) return undefined;
     const { action, inputs } = entry;
     const body = bodyOf(understood, { action, compileMs: result.compileMs, inputs: inputs.length, from });
     const row = { source: sourcePath, request: question.key, outcome: "hit_peer", body };
-    return { question, manifest, action, placement, validity, kept, row };
+    return { placement, validity, use: { manifest, action, compileMs: placement.compileMs, row } };
   }
 }

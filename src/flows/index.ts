@@ -7,7 +7,7 @@ export { Actions } from "./actions.ts";
 export { Checkouts, type Elsewhere, type Unit } from "./checkouts.ts";
 export { type Answer, CompileFlow, type CompileOptions, type CompileParts, type Foresee, type Ready } from "./compile.ts";
 export type { Difference } from "./differences.ts";
-export type { Next, Prepared } from "./expected-units.ts";
+export type { Next, Prepared, PreparedUse } from "./expected-units.ts";
 export { CompilesForOthers, type CompilesForOthersParts, type Looked, type OthersOutcome } from "./for-others.ts";
 export { partGifts } from "./givers.ts";
 export { isOfItsAction } from "./others.ts";

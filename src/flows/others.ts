@@ -4,7 +4,7 @@
  *
  * Knows: what must fit before anything of it is fetched. Does not know: who is believed; what is offered has been judged.
  */
-import { type Digest, Generations, type Log, limits } from "../base/index.ts";
+import { type Digest, Generations, type Log, limits, orAborted } from "../base/index.ts";
 import { actionKey } from "../compile/index.ts";
 import type { ManifestEntry, Offer, SharedResult, Sharing, StoredResult } from "../contracts/index.ts";
 import { belongs, compare } from "./find.ts";
@@ -16,10 +16,14 @@ import type { Understood } from "./request.ts";
 import type { Verifying } from "./verifying.ts";
 
 /** A result of somebody else whose blobs are here now. */
-export interface Brought {
+export interface Taken {
   readonly entry: ManifestEntry;
   readonly result: StoredResult;
   readonly from: From;
+}
+
+/** One that somebody has asked for. */
+export interface Brought extends Taken {
   /** Whether the index has it, once that is known. */
   readonly kept: Promise<boolean>;
 }
@@ -36,7 +40,7 @@ export class Others {
   /** ms, monotonic: clocks are set. */
   #broughtAt = Number.NEGATIVE_INFINITY;
   /** Whose results were brought before anybody asked, by action, until somebody has used them. */
-  readonly #unused = new Generations<Digest, From>(limits.laidOutUnused);
+  readonly #unused = new Generations<Digest, From>(2 * limits.laidOutUnused);
   /** By request, what is being brought before anybody has asked. */
   readonly #expected = new Map<Digest, Promise<unknown>>();
 
@@ -49,9 +53,10 @@ export class Others {
     return performance.now() - this.#broughtAt < limits.bringingMs;
   }
 
-  /** Resolves when nothing of a request is being brought that nobody had asked for. */
-  async settled(manifest: Digest): Promise<void> {
-    await this.#expected.get(manifest);
+  /** Resolves when nothing of a request is being brought that nobody had asked for. @throws the signal's reason, when it aborts first */
+  async settled(manifest: Digest, signal: AbortSignal): Promise<void> {
+    const expected = this.#expected.get(manifest);
+    if (expected !== undefined) await orAborted(expected, signal);
   }
 
   /** From whom a result is that was brought before anybody asked, the first time that it is used. */
@@ -61,8 +66,17 @@ export class Others {
     return from;
   }
 
-  /** The same as {@link bring} for a request that is expected: nobody is asked, and nothing is fetched. */
-  async bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
+  /** Results do not hold any more. @param action whose; undefined: those of many */
+  recalled(action: Digest | undefined): void {
+    if (action === undefined) this.#unused.clear();
+    else this.#unused.delete(action);
+  }
+
+  /**
+   * The same as {@link bring} for a request that is expected: nobody is asked, and nothing is fetched. It is kept at once: answers are made of it
+   * that are used without a question, and what takes results back finds what is kept.
+   */
+  async bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Taken | undefined> {
     const { manifest } = understood;
     const bringing = this.#bringExpected(look, understood, signal);
     const settled = bringing.catch(() => undefined);
@@ -74,12 +88,15 @@ export class Others {
     }
   }
 
-  async #bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
+  async #bringExpected(look: Look, understood: Understood, signal: AbortSignal): Promise<Taken | undefined> {
     const { sharing } = this.#parts;
     const offers = sharing.findExpected(understood.manifest, understood.project.sharing).filter(({ tier }) => tier !== "speculative");
-    const brought = await this.#take(offers, look, understood, signal);
-    if (brought !== undefined) this.#unused.set(brought.entry.action, brought.from);
-    return brought;
+    const found = await this.#take(offers, look, understood, signal);
+    if (found === undefined || !this.#keep(found.offer, understood)) return undefined;
+    const { taken } = found;
+    this.#unused.set(taken.entry.action, taken.from);
+    sharing.tookExpected(understood.manifest);
+    return taken;
   }
 
   /**
@@ -90,9 +107,16 @@ export class Others {
    * @param look begun after the question was asked
    */
   async bring(look: Look, understood: Understood, signal: AbortSignal): Promise<Brought | undefined> {
+    const { sharing, later } = this.#parts;
+    const { manifest } = understood;
     const began = performance.now();
-    const offers = await this.#parts.sharing.find(understood.manifest, understood.project.sharing, signal);
-    return this.#take(offers, look, understood, signal, began);
+    const offers = await sharing.find(manifest, understood.project.sharing, signal);
+    const found = await this.#take(offers, look, understood, signal, began);
+    if (found === undefined) return undefined;
+    const { offer, taken } = found;
+    // The index and a signature in it take as long as all else together, and the asker needs neither.
+    const kept = later.add(manifest, entryWeight(taken.entry), () => Promise.resolve(this.#keep(offer, understood)));
+    return { ...taken, kept };
   }
 
   async #take(
@@ -101,8 +125,8 @@ export class Others {
     understood: Understood,
     signal: AbortSignal,
     began: number = performance.now(),
-  ): Promise<Brought | undefined> {
-    const { sharing, later } = this.#parts;
+  ): Promise<{ readonly offer: Offer; readonly taken: Taken } | undefined> {
+    const { sharing } = this.#parts;
     for (const offer of offers) {
       const { entry, result, execution } = offer.shared;
       const { tier, domains } = offer;
@@ -116,9 +140,7 @@ export class Others {
       this.#broughtAt = performance.now();
       const tookMs = Math.round(performance.now() - began);
       const from = { signer: execution.signer, member: offer.from[0] ?? "", bytes, tookMs, tier, domains };
-      // The index and a signature in it take as long as all else together, and the asker needs neither.
-      const kept = later.add(understood.manifest, entryWeight(entry), () => Promise.resolve(this.#keep(offer, understood)));
-      return { entry, result, from, kept };
+      return { offer, taken: { entry, result, from } };
     }
     return undefined;
   }

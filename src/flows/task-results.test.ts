@@ -57,6 +57,7 @@ function world() {
     expected: () => [],
     onExpected: () => undefined,
     findExpected: () => [],
+    tookExpected: () => undefined,
     bring: () => Promise.resolve({ complete: true, bytes: 1 }),
     keep: () => true,
     useless: () => undefined,
