@@ -446,6 +446,8 @@ export class CompileFlow implements AsyncDisposable {
     const recalls = this.#recalls;
     const found = this.#find(understood, look);
     if (found.kind !== "hit" || found.how !== "direct" || this.#verifying.isUnverified(found.entry.action)) return { understood };
+    // The first use of what a member gave ahead is told as that, once and for certain.
+    if (this.#others.isUnused(found.entry.action)) return { understood };
     const fromMemory = validityOf(look, understood, found.entry);
     const placement = fromMemory && (await placementOf(this.#parts.store, understood, found.result, signal));
     if (fromMemory === undefined || placement === undefined) return { understood };

@@ -59,6 +59,11 @@ export class Others {
     if (expected !== undefined) await orAborted(expected, signal);
   }
 
+  /** Whether it was brought ahead, and nobody has used it yet. */
+  isUnused(action: Digest): boolean {
+    return this.#unused.has(action);
+  }
+
   /** From whom a result is that was brought before anybody asked, the first time that it is used. */
   takeUnused(action: Digest): From | undefined {
     const from = this.#unused.get(action);
