@@ -5,6 +5,7 @@
  * Does not know: anything that happens.
  */
 export type { AgreementFrame, Certificate, Decision, Said, Vote, VoteKind } from "./agreement.ts";
+export { Allowance, type AllowanceLimits } from "./allowance.ts";
 export { type AttemptLimits, Attempts } from "./attempts.ts";
 export { type AttestationId, attestationId, ID_TIME_DIGITS, LAST_BOUND } from "./attestation-id.ts";
 export {

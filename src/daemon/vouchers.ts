@@ -4,10 +4,9 @@
  * Knows: how many wait, how large they are, and for how long. Does not know: what may be signed, or how.
  */
 import type { Key, Log } from "../base/index.ts";
-import { Generations, limits, reasonOf } from "../base/index.ts";
+import { Allowance, Generations, limits, reasonOf } from "../base/index.ts";
 import type { Execution, SharedResult, Voucher } from "../contracts/index.ts";
 import { type Executed, Facts, type Witness } from "../flows/index.ts";
-import { Allowance } from "../net/index.ts";
 
 type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> };
 

@@ -3,7 +3,6 @@
  *
  * Knows: libp2p, the gate, links, who is where. Does not know: why somebody is a member, or what is kept on disk.
  */
-export { Allowance } from "./allowance.ts";
 export { AskingDirectory, MeshDirectory, RendezvousDirectory } from "./directories.ts";
 export { framesOf } from "./frames.ts";
 export { type GossipFacts, LinkGossip } from "./gossip.ts";

@@ -3,10 +3,9 @@
  *
  * Knows: what was asked, by whom, and what is still to be said. Does not know: streams, other members, what is in an attestation.
  */
-import { type AttestationId, CairnError, limits } from "../base/index.ts";
+import { Allowance, type AttestationId, CairnError, limits } from "../base/index.ts";
 import type { Admission, AttestationSet } from "../contracts/index.ts";
 import type { SetFrame, SetRange } from "../wire/index.ts";
-import { Allowance } from "./allowance.ts";
 import { compare, type Difference, Reconciliation } from "./reconcile.ts";
 
 const bounds = limits.attestationSet;

@@ -3,10 +3,9 @@
  *
  * Knows: what a member may ask for at once, and when it breaks the rules. Does not know: who works, or whether there is a slot.
  */
-import { CairnError, type Digest, digestOf, type Key, limits } from "../base/index.ts";
+import { Allowance, CairnError, type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { FrameChannel, Voucher, WorkDesk, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
-import { Allowance } from "./allowance.ts";
 import type { Asked } from "./work-asker.ts";
 import { type Assembling, WorkAssembly } from "./work-assembly.ts";
 import { WorkTalk } from "./work-talk.ts";

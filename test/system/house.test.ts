@@ -42,6 +42,25 @@ function importsOf(text: string): string[] {
   return [...code.matchAll(statements)].map(([, from, dynamic]) => from ?? dynamic ?? "");
 }
 
+/** What a file loads at once: neither types nor what is imported when it is wanted. */
+function loadedBy(text: string): string[] {
+  return importsOf(
+    text.replace(/(^|[\s;])(?:import|export)\s+type\s[^;]*?\sfrom\s*["'][^"'\n]+["']/g, "$1").replace(/\bimport\(/g, "later("),
+  );
+}
+
+/** All files that one loads at once, by what they load. */
+function closureOf(entry: string, files: Files): Map<string, string | undefined> {
+  const by = new Map<string, string | undefined>([[entry, undefined]]);
+  for (const [path] of by) {
+    for (const specifier of loadedBy(files.get(path) ?? "").filter((name) => name.startsWith("."))) {
+      const target = posix.join(posix.dirname(path), specifier);
+      if (!by.has(target)) by.set(target, path);
+    }
+  }
+  return by;
+}
+
 function isTest(path: string): boolean {
   return /\.(test|bench|fixture)\.ts$/.test(path);
 }
@@ -236,4 +255,11 @@ test("every document that another one points to is there", () => {
       .map((target) => `${path}: ${target}`),
   );
   assert.deepEqual(broken, []);
+});
+
+test("a daemon in no network loads nothing of a network", () => {
+  const loaded = closureOf("src/daemon/main.ts", sources);
+  assert.ok(loaded.has("src/flows/compile.ts"));
+  for (const [path, by] of loaded) assert.notEqual(roomOf(path), "net", `${by} loads ${path}`);
+  assert.ok(closureOf("src/daemon/network-runtime.ts", sources).has("src/net/index.ts"));
 });
