@@ -147,7 +147,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
 async function obey(order: Order): Promise<unknown> {
   switch (order.do) {
     case "found": {
-      const founded = await foundNetwork(seeds, { name: "bench", domain: "bench", machine: name }, randomBytes(16));
+      const founded = await foundNetwork(seeds, { name: "bench", domain: "bench", machine: name, isUnanimous: true }, randomBytes(16));
       return (await begin(founded.network, founded.statements)).members.self;
     }
     case "join": {

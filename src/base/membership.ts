@@ -43,6 +43,8 @@ export interface Genesis {
   readonly nonce: Uint8Array;
   /** Whether domains are on trial until others accept them; networks of before know nothing of it. */
   readonly hasTrial?: boolean;
+  /** Whether two or three domains put out a machine of one of them only together, from the first moment on; domains are on trial then, too. */
+  readonly isUnanimous?: boolean;
 }
 
 /** What a network has decided for all of its members, each of which may be stricter. What is not said here is left to them. */

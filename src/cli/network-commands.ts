@@ -1,7 +1,7 @@
 /**
  * init, invite, join, members, revoke, leave, peers, ping: the network, asked of the daemon.
  */
-import { numberIn, textIn } from "./answers.ts";
+import { field, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { epochLines, revokedLines } from "./epoch-answers.ts";
 import { type Align, bytes, counted, duration, fittedTable } from "./format.ts";
@@ -24,13 +24,22 @@ const MEMBERS_ALIGN: readonly Align[] = ["left", "left", "left", "left", "right"
 
 export async function init(
   context: Context,
-  options: Json & { readonly name?: string | undefined; readonly domain?: string | undefined; readonly machine?: string | undefined },
+  options: Json & {
+    readonly name?: string | undefined;
+    readonly domain?: string | undefined;
+    readonly machine?: string | undefined;
+    readonly anyAdmin?: true | undefined;
+  },
   signal: AbortSignal,
 ): Promise<number> {
   const { paint } = context.terminal;
-  const made = await ask(context, "/network/init", { name: options.name, domain: options.domain, machine: options.machine }, signal);
+  const { name, domain, machine, anyAdmin } = options;
+  const made = await ask(context, "/network/init", { name, domain, machine, anyAdmin }, signal);
   answer(context.terminal, options.json, made, () => [
     `${paint.good("founded")}  network ${textIn(made, "name")}; this machine is ${textIn(made, "machine")}, of the domain ${textIn(made, "domain")}`,
+    field(made, "unanimous") === true
+      ? "two or three domains put out a machine of another one only together"
+      : "any machine of this domain can put out others' alone while there are fewer than four domains",
     `${paint.name("cairn invite")}   prints a line that lets another machine join`,
   ]);
   return exitCodes.ok;

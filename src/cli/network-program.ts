@@ -20,11 +20,14 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
   add("init", "found a network, with this machine as its first member", [
     ["cairn init", "a network called home"],
     ["cairn init --name acme --domain platform --machine ci-1", "with names of your own"],
+    ["cairn init --any-admin", "one machine's word puts out anybody while there are fewer than four domains"],
   ])
     .option("--name <name>", "what the network is called")
     .option("--domain <name>", "the trust domain of this machine: who answers for it")
     .option("--machine <name>", "what this machine is called, if not by its host name")
+    .option("--any-admin", "let any machine of the first domain alone put out members of others; see below")
     .option("--json", "as JSON")
+    .addHelpText("after", INIT_HELP)
     .action((options) => finish(init(context, options, signal)));
 
   add("invite", "print a line that lets one other machine join", [
@@ -68,6 +71,10 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
 
   add("revoke", "put a member out of the network, for good", [
     ["cairn revoke laptop", "members who are connected let go of it within seconds"],
+    [
+      "cairn revoke partner",
+      "of another domain, where there are two or three: waits until the third says so as well, and tells who that is",
+    ],
     ["cairn revoke desktop --json", "with the domains that decided it, where those of a network of four or more agree on such things"],
     ["cairn revoke 3f9ac2", "by the beginning of its key, six digits at least"],
   ])
@@ -176,6 +183,14 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     );
 }
 
+const INIT_HELP = `
+Who puts out whom
+  A domain puts out its own machines at once, always. A machine of another one is put out by all domains but its own together, where there are
+  two or three; from four on the domains agree in an epoch. With --any-admin the word of one machine of the first domain is enough until there
+  are four domains. That is quicker while a third domain is away, and gives up this: whoever steals the key of any machine of the first domain
+  can put out everybody. It can be had later, but for what was signed before (cairn policy set unanimous on), and is never taken back.
+`;
+
 const POLICY_HELP = `
 Settings
   sharing      speculative, team, release, self   when results of others are used (sharing.policy)
@@ -184,7 +199,8 @@ Settings
   invitations  1 to 5                             invitations of one member that are open
   toolchains   network, domain, approved          whose toolchains are taken unasked (toolchains.accept)
   trial        on                                 new domains count when others accept them; cannot be taken back
-  unanimous    on                                 of two or three domains all others must accept that a machine of one is put out, and trial; cannot be taken back
+  unanimous    on                                 of two or three domains all others must accept that a machine of one is put out, and trial; cannot be taken back.
+                                                  Networks are founded with it, but for cairn init --any-admin and those of before
 `;
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

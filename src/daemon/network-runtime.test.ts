@@ -12,7 +12,11 @@ test("a start that fails late closes what had opened: nothing listens any more",
   using directory = temporaryDirectory("runtime");
   using kept = NetworkState.open(join(directory.path, "network.db"));
   const seeds = { peerSeed: Buffer.alloc(32, 1), attestationSeed: Buffer.alloc(32, 2) };
-  const { network, statements } = await foundNetwork(seeds, { name: "net", domain: "home", machine: "m" }, Buffer.alloc(16));
+  const { network, statements } = await foundNetwork(
+    seeds,
+    { name: "net", domain: "home", machine: "m", isUnanimous: true },
+    Buffer.alloc(16),
+  );
   kept.keep(statements);
   const told: string[] = [];
   const log: Log = { event: (_level, name) => void told.push(name) };

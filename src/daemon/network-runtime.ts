@@ -66,7 +66,7 @@ import { listenAddresses } from "./listen-addresses.ts";
 import { NameService } from "./names.ts";
 import { NetworkAgreement } from "./network-agreement.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
-import { describeDeciding, type Revoked, revoke } from "./network-epochs.ts";
+import { describeDeciding, type Revoked, revoke, type Waiting, waitingWords } from "./network-epochs.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import { NetworkLog, type NetworkLogParts } from "./network-log.ts";
@@ -202,13 +202,14 @@ interface Started {
 /** Founds a network: its first statement, ready to be kept. */
 export async function foundNetwork(
   keys: { readonly peerSeed: Uint8Array; readonly attestationSeed: Uint8Array },
-  names: { readonly name: string; readonly domain: string; readonly machine: string },
+  names: { readonly name: string; readonly domain: string; readonly machine: string; readonly isUnanimous: boolean },
   nonce: Uint8Array,
 ): Promise<{ network: Digest; statements: { id: Digest; bytes: Uint8Array }[] }> {
   const codec = await loadNetworkCodec();
   const peer = keyPairFromSeed(keys.peerSeed);
   const founder = makeIdentity(peer, keyPairFromSeed(keys.attestationSeed), names.machine);
-  const genesis = { kind: "genesis", name: names.name, domain: names.domain, founder, nonce, hasTrial: true } as const;
+  const { name, domain, isUnanimous } = names;
+  const genesis = { kind: "genesis", name, domain, founder, nonce, hasTrial: true, ...(isUnanimous && { isUnanimous }) } as const;
   const membership = Membership.found({ codec, rule: epochRule(codec) }, peer, genesis, Date.now());
   return { network: membership.network, statements: membership.statements() };
 }
@@ -359,7 +360,7 @@ export class NetworkRuntime implements AsyncDisposable {
         {
           members,
           isThere: (key) => network.connected(key) || gossip.presence.of(key)?.kind === "here",
-          isDiscredited: (key) => sharing.convictions.discredited.has(members.state?.members.get(key)?.attestationKey ?? ""),
+          isDiscredited: (key) => sharing.discredited.has(members.state?.members.get(key)?.attestationKey ?? ""),
           kept,
           log,
           now: Date.now,
@@ -629,7 +630,7 @@ export class NetworkRuntime implements AsyncDisposable {
     const { state, self } = this.members;
     if (state === undefined) return {};
     const members = describeMembers(state, self, Date.now(), (key) => this.network.connected(key), this.gossip.presence);
-    return { ...members, deciding: describeDeciding(this.#membership, this.#agreement.deciding) };
+    return { ...members, deciding: describeDeciding(this.#membership, self, this.#agreement.deciding) };
   }
 
   async peersView(): Promise<object> {
@@ -690,6 +691,12 @@ export class NetworkRuntime implements AsyncDisposable {
    */
   revoke(key: Key): Promise<Revoked> {
     return revoke({ members: this.members, membership: this.#membership, agreement: this.#agreement }, key);
+  }
+
+  /** Members that are to be put out once other domains have said so, too. */
+  get waiting(): readonly Waiting[] {
+    const { state, self } = this.members;
+    return state === undefined ? [] : waitingWords(state, self);
   }
 
   /** What the network demands, what holds here and why; and what waits to be accepted. @throws {CairnError} network-absent */

@@ -118,7 +118,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   /** For `cairn status`; null in no network. */
   status(): unknown {
     if (this.#running === undefined) return null;
-    const { members, network, sharing } = this.#running.runtime;
+    const { members, network, sharing, waiting } = this.#running.runtime;
     const peers = network.peers();
     const connected = peers.filter(({ state }) => state === "connected").length;
     return {
@@ -128,6 +128,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
       connected,
       isolation: network.isolation ?? null,
       attestations: sharing.attestations,
+      waiting,
     };
   }
 
@@ -221,13 +222,14 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#running?.runtime.work.isOfOwnDomain(member) === true;
   }
 
-  init({ name, domain, machine }: { name: string; domain: string; machine: string }): Promise<unknown> {
+  init({ name, domain, machine, isUnanimous }: { name: string; domain: string; machine: string; isUnanimous: boolean }): Promise<unknown> {
     return this.#alone(async () => {
       await this.#refuseSecond();
       await this.#load();
       const { foundNetwork } = await import("./network-runtime.ts");
       const own = checkedName(machine, "machine") || nameFrom(hostname());
-      const names = { name: checkedName(name, "name") || "home", domain: checkedName(domain, "domain") || "home", machine: own };
+      const [called, first] = [checkedName(name, "name") || "home", checkedName(domain, "domain") || "home"];
+      const names = { name: called, domain: first, machine: own, isUnanimous };
       const seeds = newSeeds();
       const { network, statements } = await foundNetwork(seeds, names, randomBytes(16));
       this.#home.remove();
@@ -243,6 +245,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
         name: names.name,
         domain: names.domain,
         machine: own,
+        unanimous: isUnanimous,
         key: runtime.members.self,
         addresses: runtime.network.addresses,
       };

@@ -9,7 +9,13 @@ import type { TunnelControls } from "./control-tunnels.ts";
 
 /** What the command line may ask about the network; each answer is sent as JSON. */
 export interface NetworkControls {
-  init(request: { readonly name: string; readonly domain: string; readonly machine: string }): Promise<unknown>;
+  /** @param request `isUnanimous` whether two or three domains put out a machine of one of them only together */
+  init(request: {
+    readonly name: string;
+    readonly domain: string;
+    readonly machine: string;
+    readonly isUnanimous: boolean;
+  }): Promise<unknown>;
   /** @param request `domain` "" for the node's own */
   invite(request: { readonly domain: string; readonly expiresMs: number }): Promise<unknown>;
   join(request: { readonly line: string; readonly machine: string }): Promise<unknown>;
@@ -44,7 +50,12 @@ export function answerNetwork(
   switch (question) {
     case "POST /network/init":
       return readBody().then((body) =>
-        controls.init({ name: text(body, "name"), domain: text(body, "domain"), machine: text(body, "machine") }),
+        controls.init({
+          name: text(body, "name"),
+          domain: text(body, "domain"),
+          machine: text(body, "machine"),
+          isUnanimous: field(body, "anyAdmin") !== true,
+        }),
       );
     case "POST /network/invite":
       return readBody().then((body) => controls.invite({ domain: text(body, "domain"), expiresMs: count(body, "expiresMs") }));

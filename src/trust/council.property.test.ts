@@ -33,7 +33,7 @@ function world(others: number): World {
   const honest = [machine(1), machine(2), ...Array.from({ length: others }, (_, at) => machine(10 + at))];
   const [founder = machine(1), second = machine(2), ...rest] = honest;
   const junior = machine(3);
-  const membership = found(founder, "home", { hasTrial: true });
+  const membership = found(founder, "home", { hasTrial: true, isUnanimous: true });
   admit(membership, founder, second, 1);
   admit(membership, founder, junior, 2);
   // In one epoch: nobody else has to accept what the founder makes before there are four.

@@ -5,11 +5,14 @@
  */
 import { type Digest, type Have, type JoinRequest, type Key, limits, type Operation } from "../base/index.ts";
 import type { MembershipCodec, Redeemed, Roster, Standing } from "../contracts/index.ts";
+import { accusedBy } from "./accused.ts";
 import type { EpochRule } from "./epoch-rule.ts";
 import type { KeyPair } from "./keys.ts";
 import type { Issued, Membership } from "./membership.ts";
 import type { State } from "./state.ts";
 import { isJoinRequest } from "./statements.ts";
+
+const NOBODY: ReadonlySet<Key> = new Set();
 
 export interface MembersParts {
   readonly membership: Membership;
@@ -25,6 +28,7 @@ export class Members implements Roster {
   readonly self: Key;
   readonly #parts: MembersParts;
   readonly #listeners: ((added: readonly Uint8Array[]) => void)[] = [];
+  #accused: { readonly of: State; readonly keys: ReadonlySet<Key> } | undefined;
 
   constructor(parts: MembersParts) {
     this.#parts = parts;
@@ -39,6 +43,14 @@ export class Members implements Roster {
 
   standing(key: Key): Standing {
     return this.state?.members.get(key)?.standing ?? "unknown";
+  }
+
+  /** Peer keys of those that somebody of this node's domain wants put out, while others have yet to agree. The same set while nothing changes. */
+  get accused(): ReadonlySet<Key> {
+    const { state, intended } = this.#parts.membership;
+    if (state === undefined || intended === undefined) return NOBODY;
+    if (this.#accused?.of !== intended) this.#accused = { of: intended, keys: accusedBy(this.self, state, intended) };
+    return this.#accused.keys;
   }
 
   /** Whether a member belongs to whom this node belongs to. */

@@ -35,8 +35,12 @@ export function secret(number: number): Uint8Array {
   return hash("sha256", `secret ${number}`, "buffer").subarray(0, 16);
 }
 
-/** @param options `hasTrial`: as networks are founded today */
-export function found(founder: Machine, domain = "home", options: { readonly hasTrial?: true } = {}): Membership {
+/** @param options networks are founded with all of it today */
+export function found(
+  founder: Machine,
+  domain = "home",
+  options: { readonly hasTrial?: true; readonly isUnanimous?: true } = {},
+): Membership {
   const genesis: Genesis = { kind: "genesis", name: "net", domain, founder: founder.identity, nonce: new Uint8Array(16), ...options };
   return Membership.found(parts, founder.keys, genesis, START);
 }

@@ -1,10 +1,11 @@
 /**
- * Who puts out whom in networks of one to four domains: at once, by an epoch, or not before others agree; as a table.
+ * Who puts out whom in networks of one to four domains: at once, by an epoch, or not before others agree; as a table. And whom those who wait distrust.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Digest, Operation } from "../base/index.ts";
+import { accusedBy } from "./accused.ts";
 import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
 import { neededFor } from "./state.ts";
@@ -21,11 +22,14 @@ interface World {
 
 const NAMES: readonly Name[] = ["founder", "junior", "b", "b2", "c", "c2", "d", "d2"];
 
+/** Since when domains put out each other's machines only together: as networks are founded today, by a policy before there were others, or not. */
+type Unanimous = "genesis" | "policy" | "no";
+
 /** Every domain has a voice, and all of it is in epochs. */
-function worldOf(domains: number, isUnanimous: boolean): World {
+function worldOf(domains: number, unanimous: Unanimous): World {
   const machines = Object.fromEntries(NAMES.map((name, at) => [name, machine(at + 1, name)])) as Record<Name, Machine>;
   const { founder, junior } = machines;
-  const network = found(founder, "home", { hasTrial: true });
+  const network = found(founder, "home", { hasTrial: true, ...(unanimous === "genesis" && { isUnanimous: true }) });
   const all = [founder];
   let number = 1;
   const join = (host: Machine, guest: Machine, domain?: string): void => {
@@ -34,7 +38,7 @@ function worldOf(domains: number, isUnanimous: boolean): World {
     all.push(guest);
   };
   join(founder, junior);
-  if (isUnanimous)
+  if (unanimous === "policy")
     assert.equal(network.issue(founder.keys, { kind: "policy", number: 1, policy: { isUnanimous: true } }, START).kind, "issued");
   for (const name of (["b", "c", "d"] as const).slice(0, domains - 1)) {
     network.issue(founder.keys, { kind: "domain", name }, START);
@@ -43,7 +47,7 @@ function worldOf(domains: number, isUnanimous: boolean): World {
   }
   agree(network, all);
   assert.equal(network.decided?.council.speakers.size, domains);
-  assert.equal(network.decided.isUnanimous, isUnanimous);
+  assert.equal(network.decided.isUnanimous, unanimous !== "no");
   return { network, machines, all };
 }
 
@@ -70,48 +74,54 @@ type Outcome = "at once" | "by an epoch" | "when others agree" | "never";
 /** @property needs whose word beside the author's it takes where others must agree */
 interface Row {
   readonly domains: number;
-  readonly isUnanimous: boolean;
+  readonly unanimous: Unanimous;
   readonly by: Name;
   readonly who: Name;
   readonly outcome: Outcome;
   readonly needs?: readonly Name[];
 }
 
-const row = (domains: number, isUnanimous: boolean, by: Name, who: Name, outcome: Outcome, ...needs: Name[]): Row => {
-  return { domains, isUnanimous, by, who, outcome, needs };
+const row = (domains: number, unanimous: Unanimous, by: Name, who: Name, outcome: Outcome, ...needs: Name[]): Row => {
+  return { domains, unanimous, by, who, outcome, needs };
 };
 
 const rows: readonly Row[] = [
   // One domain: any of its machines, as ever.
-  row(1, true, "founder", "junior", "at once"),
-  row(1, true, "junior", "founder", "at once"),
+  row(1, "genesis", "founder", "junior", "at once"),
+  row(1, "genesis", "junior", "founder", "at once"),
   // A domain's own machines are its own affair, however many domains there are.
-  ...[2, 3, 4].flatMap((domains) => [row(domains, true, "founder", "junior", "at once"), row(domains, true, "b", "b2", "at once")]),
+  ...[2, 3, 4].flatMap((domains) => [
+    row(domains, "genesis", "founder", "junior", "at once"),
+    row(domains, "genesis", "b", "b2", "at once"),
+  ]),
   // Two: the other domain's word is that of who speaks for it.
-  row(2, true, "founder", "b2", "at once"),
-  row(2, true, "junior", "b2", "when others agree", "founder"),
-  row(2, true, "junior", "b", "when others agree", "founder"),
+  row(2, "genesis", "founder", "b2", "at once"),
+  row(2, "genesis", "junior", "b2", "when others agree", "founder"),
+  row(2, "genesis", "junior", "b", "when others agree", "founder"),
   // Three: the third one's, too.
-  row(3, true, "founder", "b2", "when others agree", "c"),
-  row(3, true, "founder", "c", "when others agree", "b"),
-  row(3, true, "junior", "b", "when others agree", "founder", "c"),
+  row(3, "genesis", "founder", "b2", "when others agree", "c"),
+  row(3, "genesis", "founder", "c", "when others agree", "b"),
+  row(3, "genesis", "junior", "b", "when others agree", "founder", "c"),
   // Four: domains decide when, and not whether.
-  row(4, true, "founder", "b2", "by an epoch"),
-  row(4, true, "junior", "b2", "by an epoch"),
+  row(4, "genesis", "founder", "b2", "by an epoch"),
+  row(4, "genesis", "junior", "b2", "by an epoch"),
+  // Where a policy said so, as in networks of before.
+  row(2, "policy", "junior", "b", "when others agree", "founder"),
+  row(3, "policy", "founder", "b2", "when others agree", "c"),
   // Networks that have not chosen it.
-  row(2, false, "junior", "b", "at once"),
-  row(3, false, "junior", "b", "at once"),
-  row(4, false, "junior", "b", "by an epoch"),
+  row(2, "no", "junior", "b", "at once"),
+  row(3, "no", "junior", "b", "at once"),
+  row(4, "no", "junior", "b", "by an epoch"),
   // Who is not of the first domain puts out nobody else's, together or not.
-  ...[2, 3, 4].map((domains) => row(domains, true, "b", "junior", "never")),
-  row(3, true, "b", "c", "never"),
+  ...[2, 3, 4].map((domains) => row(domains, "genesis", "b", "junior", "never")),
+  row(3, "genesis", "b", "c", "never"),
 ];
 
 for (const one of rows) {
-  const { domains, isUnanimous, by, who, outcome, needs = [] } = one;
+  const { domains, unanimous, by, who, outcome, needs = [] } = one;
   const how = `${outcome}${needs.length > 0 ? ` (${needs.join(", ")})` : ""}`;
-  test(`${domains} domains${isUnanimous ? ", unanimous" : ""}: ${by} puts out ${who}: ${how}`, () => {
-    const world = worldOf(domains, isUnanimous);
+  test(`${domains} domains${unanimous === "no" ? "" : `, unanimous by ${unanimous}`}: ${by} puts out ${who}: ${how}`, () => {
+    const world = worldOf(domains, unanimous);
     const { network, machines, all } = world;
     const isProvisionallyOut = (): boolean => network.state?.members.get(machines[who].keys.publicKey)?.standing === "revoked";
     const revoke = { kind: "revoke", member: machines[who].keys.publicKey } as const;
@@ -138,7 +148,7 @@ for (const one of rows) {
 
 for (const by of ["founder", "junior"] as const)
   test(`from three domains to four, unanimous: what ${by} wants of b2 and others have not agreed to is as if nobody had said it`, () => {
-    const three = worldOf(3, true);
+    const three = worldOf(3, "genesis");
     const { network, machines } = three;
     const revoke = { kind: "revoke", member: machines.b2.keys.publicKey } as const;
     const id = issued(network, machines[by], revoke);
@@ -157,7 +167,7 @@ for (const by of ["founder", "junior"] as const)
   });
 
 test("what two admins want of one machine is one proposal, and waits for nobody's word twice", () => {
-  const world = worldOf(3, true);
+  const world = worldOf(3, "genesis");
   const { network, machines, all } = world;
   const revoke = { kind: "revoke", member: machines.b2.keys.publicKey } as const;
   const id = issued(network, machines.junior, revoke);
@@ -174,7 +184,7 @@ test("what two admins want of one machine is one proposal, and waits for nobody'
 });
 
 test("whose machine is to be put out has no word about it, nor has a machine that does not speak for its domain", () => {
-  const world = worldOf(3, true);
+  const world = worldOf(3, "genesis");
   const { network, machines, all } = world;
   const id = issued(network, machines.junior, { kind: "revoke", member: machines.b2.keys.publicKey });
   agree(network, all);
@@ -190,7 +200,7 @@ test("whose machine is to be put out has no word about it, nor has a machine tha
 });
 
 test("a junior that has put out its seniors has no word against other domains", () => {
-  const world = worldOf(3, true);
+  const world = worldOf(3, "genesis");
   const { network, machines, all } = world;
   issued(network, machines.junior, { kind: "revoke", member: machines.founder.keys.publicKey });
   const rest = all.filter((one) => one !== machines.founder);
@@ -203,9 +213,30 @@ test("a junior that has put out its seniors has no word against other domains", 
   assert.ok(!isOut(world, "b") && network.decided?.proposals.has(id) === true);
 });
 
+test("whose domain has said it distrusts at once whom it wants put out, also where domains decide; others do not", () => {
+  const accusedFor = (network: Membership, who: Machine): readonly string[] => {
+    const { state, intended } = network;
+    return state && intended ? [...accusedBy(who.keys.publicKey, state, intended)] : [];
+  };
+  for (const domains of [3, 4] as const) {
+    const { network, machines, all } = worldOf(domains, "genesis");
+    const target = machines.b2.keys.publicKey;
+    issued(network, machines.junior, { kind: "revoke", member: target });
+    for (const name of ["founder", "junior"] as const) assert.deepEqual(accusedFor(network, machines[name]), [target], name);
+    for (const name of ["b", "c"] as const) assert.deepEqual(accusedFor(network, machines[name]), [], name);
+    assert.equal(network.state?.members.get(target)?.standing, "active");
+    if (domains === 3) issued(network, machines.c, { kind: "accept", statement: [...(network.intended?.proposals.keys() ?? [])][0] ?? "" });
+    if (domains === 3) assert.deepEqual(accusedFor(network, machines.c2), [target]);
+    if (domains === 3) issued(network, machines.founder, { kind: "revoke", member: target });
+    agree(network, all);
+    agree(network, all);
+    assert.deepEqual([network.state.members.get(target)?.standing, accusedFor(network, machines.founder)], ["revoked", []]);
+  }
+});
+
 test("any member's invitation into its own domain counts at once, in however few domains", () => {
   for (const domains of [2, 3, 4]) {
-    const { network } = worldOf(domains, true);
+    const { network } = worldOf(domains, "genesis");
     const [b, guest] = [machine(3, "b"), machine(50, "guest")];
     const request = requestToJoin(codec, guest.keys, guest.identity, { network: network.network, secret: secret(99) });
     issued(network, b, { kind: "invite", key: request.invitation, domain: "b", expiresAtMs: START + HOUR });
@@ -239,7 +270,7 @@ test("a stolen key of a junior admin puts out nobody of another domain, whatever
   );
   fc.assert(
     fc.property(fc.constantFrom(2, 3), fc.array(steps, { maxLength: 8 }), (domains, plan) => {
-      let world = worldOf(domains, true);
+      let world = worldOf(domains, "genesis");
       const { network, machines } = world;
       const { keys } = machines.junior;
       for (const step of plan) {

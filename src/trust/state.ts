@@ -126,7 +126,7 @@ export type Refusal =
 export function stateOf(genesis: Checked): State | undefined {
   const { what, author, atMs } = genesis.statement;
   if (what.kind !== "genesis") return undefined;
-  const { founder, domain, name, hasTrial = false } = what;
+  const { founder, domain, name, hasTrial = false, isUnanimous = false } = what;
   const member: Member = {
     key: author,
     attestationKey: founder.attestationKey,
@@ -155,8 +155,8 @@ export function stateOf(genesis: Checked): State | undefined {
     used: new Map(),
     proposals: new Map(),
     policy: NO_RULING,
-    hasTrial,
-    isUnanimous: false,
+    hasTrial: hasTrial || isUnanimous,
+    isUnanimous,
     council: councilOf(members, domain, () => true),
   };
 }

@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import {
   CairnError,
   type Decision,
+  type Genesis,
   type Identity,
   type InvitationLine,
   isName,
@@ -142,8 +143,8 @@ export function joinRequestOf(message: JoinRequestMessage | undefined): JoinRequ
 function whatMessage(what: Statement["what"]): NonNullable<Init<typeof StatementSchema>["what"]> {
   switch (what.kind) {
     case "genesis": {
-      const { name, domain, founder, nonce, hasTrial } = what;
-      return { case: "genesis", value: { name, domain, founder: identityMessage(founder), nonce, rules: hasTrial === true ? 1 : 0 } };
+      const { name, domain, founder, nonce } = what;
+      return { case: "genesis", value: { name, domain, founder: identityMessage(founder), nonce, rules: rulesOf(what) } };
     }
     case "domain":
       return { case: "domain", value: { name: what.name } };
@@ -168,14 +169,15 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
   switch (what.case) {
     case "genesis": {
       const { name, domain, founder, nonce, rules } = what.value;
-      if (rules > 1) throw invalid("rules");
+      if (rules > 2) throw invalid("rules");
       return {
         kind: "genesis",
         name: named(name),
         domain: named(domain),
         founder: identityOf(founder),
         nonce: sized(nonce, NONCE_BYTES),
-        ...(rules === 1 && { hasTrial: true }),
+        ...(rules >= 1 && { hasTrial: true }),
+        ...(rules === 2 && { isUnanimous: true }),
       };
     }
     case "domain":
@@ -202,6 +204,12 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
     case undefined:
       throw invalid("kind");
   }
+}
+
+/** Each has what the one before it has. */
+function rulesOf({ hasTrial, isUnanimous }: Pick<Genesis, "hasTrial" | "isUnanimous">): number {
+  if (isUnanimous === true) return 2;
+  return hasTrial === true ? 1 : 0;
 }
 
 function policyMessage(number: number, policy: NetworkPolicy): Init<typeof PolicySchema> {

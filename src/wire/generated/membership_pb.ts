@@ -252,7 +252,7 @@ export type Genesis = Message<"cairn.network.v1.Genesis"> & {
   nonce: Uint8Array;
 
   /**
-   * 0: every domain that an admin makes counts; 1: see "Domains on trial".
+   * 0: every domain that an admin makes counts; 1: see "Domains on trial"; 2: "Putting out together" as well.
    *
    * @generated from field: uint32 rules = 5;
    */
