@@ -26,8 +26,37 @@ export interface Status {
         readonly isolation: string;
         /** Results of all members that this node knows of. */
         readonly attestations: number;
+        /** Members that are to be put out once others have said so, too. */
+        readonly waiting: readonly WaitingFacts[];
       }
     | undefined;
+}
+
+/** Who speaks for a domain. */
+export interface Speaker {
+  readonly domain: string;
+  /** "" where the domain has nobody who may. */
+  readonly member: string;
+}
+
+/** A member that is to be put out once others have said so, too. */
+export interface WaitingFacts {
+  readonly member: string;
+  readonly missing: readonly Speaker[];
+  readonly mayAccept: boolean;
+}
+
+export function readSpeakers(answer: unknown, name: string): Speaker[] {
+  return listIn(answer, name).map((one) => ({ domain: textIn(one, "domain"), member: textIn(one, "member") }));
+}
+
+/** From the answers to `status` and `members`. */
+export function readWaiting(answer: unknown): WaitingFacts[] {
+  return listIn(answer, "waiting").map((one) => ({
+    member: textIn(one, "member"),
+    missing: readSpeakers(one, "missing"),
+    mayAccept: field(one, "mayAccept") === true,
+  }));
 }
 
 export type Counters = Readonly<Record<string, number>>;
@@ -198,6 +227,7 @@ export function readStatus(answer: unknown): Status {
             connected: numberIn(network, "connected"),
             isolation: textIn(network, "isolation"),
             attestations: numberIn(network, "attestations"),
+            waiting: readWaiting(network),
           }
         : undefined,
   };

@@ -194,7 +194,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "cut-off": "members of most domains could not be reached, and it is of another domain",
   received: "a tool has left it at a door there: such things are taken of machines of the own domain, as policy and doors.share say",
   signature: "whom it names has not signed it",
-  discredited: "it was found to have signed what is not so",
+  discredited: "it was found to have signed what is not so, or this machine's domain wants it put out",
   disputed: "another member says that something else came of it",
   "not-deterministic": "what comes of it is not always the same: two domains say this, and two say that",
   "own-work-differs": "this machine has executed it, and something else came of it",

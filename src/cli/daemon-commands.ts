@@ -4,6 +4,7 @@
 import { CairnError } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
+import { waitingLine } from "./epoch-answers.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
 import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
@@ -89,6 +90,7 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
       ? []
       : [["network", `${network.name}: ${counted(network.members, "member")}, ${count(network.connected)} connected`]]),
     ...(network === undefined ? [] : [["", `knows of ${counted(network.attestations, "result")} that members have attested`]]),
+    ...(network?.waiting ?? []).map((one) => ["", waitingLine(one, paint)]),
     ...(network === undefined || network.isolation === "" ? [] : [["", paint.bad(isolationText(network.isolation))]]),
     ...(network === undefined
       ? []

@@ -3,7 +3,7 @@
  *
  * Knows: the shape of the answers to `members` and `revoke`. Does not know: how they travel.
  */
-import { field, listIn, numberIn, textIn } from "./answers.ts";
+import { field, listIn, numberIn, readSpeakers, readWaiting, type Speaker, textIn, type WaitingFacts } from "./answers.ts";
 import { counted } from "./format.ts";
 import type { Paint } from "./terminal.ts";
 
@@ -20,6 +20,9 @@ export interface EpochFacts {
   readonly revocations: readonly string[];
   readonly ballot: { readonly view: number; readonly leader: string } | undefined;
   readonly isForked: boolean;
+  /** Of two or three domains who say together that a machine of another one is put out; none where one admin says it. */
+  readonly together: readonly Speaker[];
+  readonly waiting: readonly WaitingFacts[];
 }
 
 export function readEpochs(answer: unknown): EpochFacts {
@@ -30,19 +33,21 @@ export function readEpochs(answer: unknown): EpochFacts {
     number: numberIn(answer, "epoch"),
     domains: listIn(newest, "domains").filter((one) => typeof one === "string"),
     admin: textIn(newest, "admin"),
-    voices: listIn(deciding, "voices").map((voice) => ({ domain: textIn(voice, "domain"), member: textIn(voice, "member") })),
+    voices: readSpeakers(deciding, "voices"),
     quorum: numberIn(deciding, "quorum"),
     undecided: numberIn(deciding, "undecided"),
     revocations: listIn(deciding, "revocations").filter((one) => typeof one === "string"),
     ballot:
       typeof ballot === "object" && ballot !== null ? { view: numberIn(ballot, "view"), leader: textIn(ballot, "leader") } : undefined,
     isForked: (field(deciding, "fork") ?? null) !== null,
+    together: readSpeakers(deciding, "together"),
+    waiting: readWaiting(deciding),
   };
 }
 
 /** Nothing where one admin decides, and nothing waits. */
 export function epochLines(epochs: EpochFacts, paint: Paint): string[] {
-  const { number, domains, admin, voices, quorum, undecided, revocations, ballot, isForked } = epochs;
+  const { number, domains, admin, voices, quorum, undecided, revocations, ballot, isForked, together, waiting } = epochs;
   const by = domains.length === 0 ? `admin ${admin}` : `the domains ${domains.join(", ")}`;
   const speak = voices.map(({ domain, member }) => `${domain} (${member})`).join(", ");
   const next = voices.length === 0 ? "is an admin's to decide" : `needs ${quorum} of ${voices.length} domains: ${speak}`;
@@ -58,7 +63,26 @@ export function epochLines(epochs: EpochFacts, paint: Paint): string[] {
     ...(voices.length === 0 && domains.length === 0 ? [] : [`epoch ${number} was decided by ${by}; the next ${next}`]),
     ...(voices.length === 0 || undecided === 0 ? [] : [paint.careful(`${counted(undecided, "statement")} to be decided${view}`)]),
     ...revocations.map((name) => paint.careful(`${name} is to be put out, and is still a member until ${quorum} domains have agreed`)),
+    ...(together.length === 0
+      ? []
+      : [`a machine of one domain is put out by all others together: ${together.map((one) => spoken(one)).join(", ")}`]),
+    ...waiting.map((one) => waitingLine(one, paint)),
   ];
+}
+
+/** Who has to say what so that a revocation takes effect. */
+export function waitingLine({ member, missing, mayAccept }: WaitingFacts, paint: Paint): string {
+  const command = paint.name(`cairn revoke ${member}`);
+  const own = mayAccept ? `; this machine may: ${command}` : "";
+  return `${paint.careful(`${member} is to be put out`)}, and is a member until ${stillNeeded(missing)}${own}`;
+}
+
+function stillNeeded(missing: readonly Speaker[]): string {
+  return `${missing.map((one) => spoken(one)).join(" and ")} ${missing.length === 1 ? "says" : "say"} so, too`;
+}
+
+function spoken({ domain, member }: Speaker): string {
+  return `${domain} (${member === "" ? "which has nobody who may, as its machine has put out its own seniors" : member})`;
 }
 
 /** What waits for other domains, where anything does. */
@@ -71,6 +95,20 @@ export function waitLine(done: unknown, then: string, paint: Paint): string {
   return `${paint.careful("waits")}  ${accepted.length} of ${counted(needed, "domain")} accept it${by}; the others say so as ${paint.name("cairn accept")} tells`;
 }
 
+/** Who has to say it as well, how, and how it ends. */
+function waitsLines(name: string, waits: unknown, paint: Paint): string[] {
+  const missing = readSpeakers(waits, "missing");
+  const accepted = listIn(waits, "accepted").filter((one) => typeof one === "string");
+  const by = accepted.length === 0 ? "" : ` (${accepted.join(", ")})`;
+  const there = missing.map(({ member }) => member).filter((member) => member !== "");
+  return [
+    `${paint.careful("waits")}  ${accepted.length} of ${counted(numberIn(waits, "needed"), "domain")} want ${name} put out${by}; it is a member until ${stillNeeded(missing)}`,
+    ...(there.length === 0 ? [] : [`type there: ${paint.name(`cairn revoke ${name}`)}   on ${there.join(" and ")}`]),
+    `until then machines of the domains that want it use nothing that ${name} alone vouches for, send it no work and do none for it`,
+    `it ends with the last word, or comes to nothing: when ${name} or who asked for it goes, or a fourth domain gets its voice; cairn members tells`,
+  ];
+}
+
 /** What came of `cairn revoke`. */
 export function revokedLines(done: unknown, paint: Paint): string[] {
   const name = textIn(done, "revoked");
@@ -78,8 +116,7 @@ export function revokedLines(done: unknown, paint: Paint): string[] {
   const domains = listIn(done, "domains").filter((one) => typeof one === "string");
   const isDecided = field(done, "decided") === true;
   const waits = field(done, "waits");
-  if (waits !== undefined && waits !== null)
-    return [`${waitLine({ ...waits, waits: true }, `${name} is put out`, paint)}; it is still a member`];
+  if (waits !== undefined && waits !== null) return waitsLines(name, waits, paint);
   const gone = `${paint.good("revoked")}  ${name}; members who are connected have let go of it already`;
   if (quorum === 0) return [gone];
   if (isDecided) return [gone, `decided by the domains ${domains.join(", ")}`];

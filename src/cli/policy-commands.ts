@@ -79,7 +79,9 @@ function proposalLines(told: unknown, paint: Paint): string[] {
     const what = texts[textIn(one, "kind")] ?? "";
     const accepted = listIn(one, "accepted").filter((name) => typeof name === "string");
     const chair = textIn(one, "chair");
-    const enough = `${counted(numberIn(one, "needed"), "domain")}${chair === "" ? "" : `, or ${chair}`}`;
+    const missing = listIn(one, "missing").map((who) => `${textIn(who, "domain")} (${textIn(who, "member") || "nobody may"})`);
+    const still = missing.length === 0 ? "" : `, and still lacks ${missing.join(", ")}`;
+    const enough = `${counted(numberIn(one, "needed"), "domain")}${chair === "" ? "" : `, or ${chair}`}${still}`;
     const own = field(one, "mayAccept") === true ? `; this machine may: ${paint.name(`cairn ${commandFor(one)}`)}` : "";
     return `${what}; made by ${textIn(one, "by")}, accepted by ${accepted.join(", ") || "none"}; it takes ${enough}${own}`;
   });

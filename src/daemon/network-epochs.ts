@@ -4,7 +4,7 @@
  * Knows: what is worth telling. Does not know: how domains agree.
  */
 import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
-import { type Members, type Membership, neededFor, type Proposal, type State } from "../trust/index.ts";
+import { askedFor, countedDomain, type Members, type Membership, neededFor, type Proposal, type State } from "../trust/index.ts";
 import type { Deciding, NetworkAgreement } from "./network-agreement.ts";
 
 /** What came of putting a member out. */
@@ -17,11 +17,48 @@ export interface Revoked {
   readonly domains: readonly string[];
   /** Domains that must agree; 0 where an admin decides. */
   readonly quorum: number;
-  /** Where all other domains have to accept it first: those that have, and how many must. */
-  readonly waits?: { readonly accepted: readonly string[]; readonly needed: number };
+  /** Where all other domains have to accept it first. */
+  readonly waits?: Words;
 }
 
-export function describeDeciding(membership: Membership, { voices, quorum, ballot }: Deciding): object {
+/** Whose word about a revocation there is, and whose it still takes. */
+export interface Words {
+  /** Domains that have accepted it, and how many must. */
+  readonly accepted: readonly string[];
+  readonly needed: number;
+  /** Each other domain, and the machine that speaks for it; "" where the first domain has nobody who may. */
+  readonly missing: readonly { readonly domain: string; readonly member: string }[];
+}
+
+/** A member that is to be put out once others have said so, too. */
+export interface Waiting extends Words {
+  readonly member: string;
+  readonly domain: string;
+  readonly by: string;
+  /** Whether this machine's word is one of those. */
+  readonly mayAccept: boolean;
+}
+
+/** What waits for the word of other domains; what waits for an epoch of four and more is not among it. */
+export function waitingWords(state: State, self: Key): Waiting[] {
+  const nameOf = (key: Key): string => state.members.get(key)?.name ?? "";
+  return [...state.proposals.values()].flatMap((proposal) => {
+    const { what, by, accepted } = proposal;
+    if (what.kind !== "revoke") return [];
+    const who = { member: nameOf(what.member), domain: countedDomain(state, what.member), by: nameOf(by) };
+    return [{ ...who, ...wordsFor(state, proposal), mayAccept: askedFor(state, what).includes(self) && !accepted.has(self) }];
+  });
+}
+
+/** Who must agree that a machine of another domain is put out; none where it takes no agreement, or four domains and more decide. */
+function deciders({ isUnanimous, council, genesisDomain, members }: State): Words["missing"] {
+  const { speakers, chair } = council;
+  if (!isUnanimous || speakers.size < 2 || speakers.size >= limits.agreement.domainsLeast) return [];
+  const speaks = (domain: string, key: Key): Key | undefined => (domain === genesisDomain ? chair : key);
+  return [...speakers].map(([domain, key]) => ({ domain, member: members.get(speaks(domain, key) ?? "")?.name ?? "" }));
+}
+
+export function describeDeciding(membership: Membership, self: Key, { voices, quorum, ballot }: Deciding): object {
   const { state, decidedBy, fork, undecided } = membership;
   const nameOf = (key: Key): string => state?.members.get(key)?.name ?? "";
   return {
@@ -33,6 +70,8 @@ export function describeDeciding(membership: Membership, { voices, quorum, ballo
     undecided,
     ballot: ballot ?? null,
     revocations: heldBack(membership).map(nameOf),
+    together: state === undefined ? [] : deciders(state),
+    waiting: state === undefined ? [] : waitingWords(state, self),
     fork: fork ?? null,
   };
 }
@@ -79,7 +118,7 @@ export async function revoke(parts: RevokeParts, key: Key): Promise<Revoked> {
     inEffect: isOver(membership.state),
     domains,
     quorum,
-    ...(waiting && { waits: wordsFor(membership.intended, waiting[1]) }),
+    ...(waiting && membership.intended && { waits: wordsFor(membership.intended, waiting[1]) }),
   };
 }
 
@@ -91,8 +130,12 @@ function proposalOf(state: State | undefined, key: Key): [Digest, Proposal] | un
   return [...(state?.proposals ?? [])].find(([, { what }]) => what.kind === "revoke" && what.member === key);
 }
 
-function wordsFor(state: State | undefined, { what, accepted }: Proposal): NonNullable<Revoked["waits"]> {
-  if (state === undefined) return { accepted: [], needed: 0 };
-  const domains = [...state.council.speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
-  return { accepted: domains, needed: neededFor(state, what) };
+export function wordsFor(state: State, { what, accepted }: Pick<Proposal, "what" | "accepted">): Words {
+  const { speakers } = state.council;
+  const given = [...speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
+  const missing = askedFor(state, what).flatMap((key) => {
+    if (key === undefined) return [{ domain: state.genesisDomain, member: "" }];
+    return accepted.has(key) ? [] : [{ domain: countedDomain(state, key), member: state.members.get(key)?.name ?? "" }];
+  });
+  return { accepted: given, needed: neededFor(state, what), missing };
 }

@@ -26,7 +26,7 @@ import {
   toolchainsUnder,
 } from "../trust/index.ts";
 import type { NetworkAgreement } from "./network-agreement.ts";
-import { untilDecided } from "./network-epochs.ts";
+import { untilDecided, wordsFor } from "./network-epochs.ts";
 
 /** What this machine is configured to, however lax the network is. */
 export interface OwnPolicy {
@@ -144,6 +144,7 @@ function describeProposals(state: State, self: Key): object[] {
     needed: neededFor(state, what),
     chair: hasChair && what.kind !== "revoke" ? nameOf(state, chair) : null,
     speakers: [...speakers].map(([domain, key]) => ({ domain, member: nameOf(state, key) })),
+    missing: what.kind === "revoke" ? wordsFor(state, { what, accepted }).missing : [],
     mayAccept: askedFor(state, what).includes(self) && !accepted.has(self),
   }));
 }

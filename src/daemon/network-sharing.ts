@@ -224,7 +224,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
         self: attestationKeys.publicKey,
         known: (manifest, action) => desk.of(manifest, action),
         voices,
-        discredited: () => this.convictions.discredited,
+        discredited: () => this.discredited,
       },
       { policy },
     );
@@ -459,7 +459,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   ): SharedResult | undefined {
     const { members } = this.#parts;
     const signer = members.state?.members.get(member)?.attestationKey;
-    if (signer === undefined || members.standing(member) !== "active" || this.convictions.discredited.has(signer)) return undefined;
+    if (signer === undefined || members.standing(member) !== "active" || this.discredited.has(signer)) return undefined;
     const shared = { ...made, execution: { signer, toolchain, startedAtMs, endedAtMs }, signature };
     return isAttested(members.network, shared) ? shared : undefined;
   }
@@ -587,9 +587,17 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     if (bytes !== undefined) this.#desk.admit([bytes], () => undefined);
   }
 
+  /** Attestation keys whose voices do not count here: who signed what is not so, and whom this machine's domain wants put out. */
+  get discredited(): ReadonlySet<Key> {
+    const { accused, state } = this.#parts.members;
+    const { discredited } = this.convictions;
+    if (accused.size === 0) return discredited;
+    return new Set([...discredited, ...[...accused].flatMap((key) => state?.members.get(key)?.attestationKey ?? [])]);
+  }
+
   #reader(self: Key, state: State): Reader {
     const ownReceipts = this.#parts.doorsShare() === "domain";
-    return { policy: this.#own, self, state, discredited: this.convictions.discredited, takesReceipts: ownReceipts };
+    return { policy: this.#own, self, state, discredited: this.discredited, takesReceipts: ownReceipts };
   }
 
   given(from: Key, shared: SharedResult, judged: Judged): void {
@@ -653,7 +661,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     this.#recalling = this.#recalling.then(() => this.#words.recall(this.#stop.signal)).catch(() => undefined); // This node stops.
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
     const revoked = members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey);
-    const gone = new Set([...revoked, ...this.convictions.discredited]);
+    const gone = new Set([...revoked, ...this.discredited]);
     if ([...gone].every((signer) => this.#recalled.has(signer))) return;
     this.#recalled = gone;
     this.#recalling = this.#recalling.then(() => this.#recall(gone, isStart)).catch(() => undefined); // This node stops.

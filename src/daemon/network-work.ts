@@ -67,6 +67,8 @@ export class NetworkWork implements Disposable {
 
   /** Whether a member is of the circle within which this node works for others and lets others work. */
   admits(member: Key): boolean {
+    // Whom this node's domain wants put out gets no sources and no work before others have agreed, either.
+    if (this.#members.accused.has(member)) return false;
     return this.#circle === "network" ? this.#members.standing(member) === "active" : this.isOfOwnDomain(member);
   }
 

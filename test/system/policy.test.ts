@@ -14,6 +14,11 @@ interface Told {
   readonly proposals: readonly { readonly kind: string; readonly mayAccept: boolean }[];
 }
 
+interface Distrusted {
+  readonly name: string;
+  readonly reputation: { readonly discredited: boolean };
+}
+
 async function policyOf(node: TestNode): Promise<Told> {
   return (await node.control("GET", "/network/policy")) as unknown as Told;
 }
@@ -85,23 +90,30 @@ test(
   },
 );
 
-test("three domains that want it so put out a machine of one of them together", PATIENT, async (t) => {
+test("three domains put out a machine of one of them together", PATIENT, async (t) => {
   const nodes = await Promise.all(["home", "partner", "third"].map((name) => machine(t, `together-${name}`)));
   const [home, partner, third] = nodes as [TestNode, TestNode, TestNode];
   await ask(home, "init", "--domain", "home", "--machine", "home");
   await ask(partner, "join", await invitation(home, "--domain", "partner"), "--machine", "partner");
   await ask(third, "join", await invitation(home, "--domain", "third"), "--machine", "third");
   await untilConnected(t, home, "partner", "third");
-  assert.equal((await ask(home, "policy", "set", "unanimous", "on")).inEffect, true);
   await untilHeld(t, nodes, "unanimous", "on", "decided");
 
   const standing = async (node: TestNode): Promise<string | undefined> =>
     (await members(node)).find(({ name }) => name === "partner")?.standing;
   const asked = await cairn(home, "revoke", "partner");
-  assert.match(asked.stdout, /waits +1 of 2 domains accept it \(home\); .*it is still a member/);
+  assert.match(asked.stdout, /waits +1 of 2 domains want partner put out \(home\); it is a member until third \(third\) says so, too/);
+  assert.match(asked.stdout, /type there: cairn revoke partner +on third/);
   const again = await ask(home, "revoke", "partner");
-  assert.deepEqual([again.decided, again.inEffect, again.waits], [false, false, { accepted: ["home"], needed: 2 }]);
+  const missing = [{ domain: "third", member: "third" }];
+  assert.deepEqual([again.decided, again.inEffect, again.waits], [false, false, { accepted: ["home"], needed: 2, missing }]);
   assert.equal(await standing(home), "active");
+  // Who wants it put out does not wait for others with distrust.
+  const isDistrusted = async (node: TestNode): Promise<boolean | undefined> => {
+    const { peers } = (await node.control("GET", "/network/peers")) as unknown as { readonly peers: readonly Distrusted[] };
+    return peers.find(({ name }) => name === "partner")?.reputation.discredited;
+  };
+  assert.deepEqual([await isDistrusted(home), await isDistrusted(third)], [true, false]);
 
   const mayAccept = async (node: TestNode): Promise<readonly boolean[]> => (await policyOf(node)).proposals.map((one) => one.mayAccept);
   await until(t, async () => (await mayAccept(third)).includes(true) && (await mayAccept(partner)).includes(false));
@@ -109,6 +121,13 @@ test("three domains that want it so put out a machine of one of them together", 
   assert.match(waiting.stdout, /partner \(partner\) is to be put out, and is a member until then; .*cairn revoke partner/);
   assert.notEqual((await cairn(third, "accept", "partner")).code, 0, "that is the name of a domain, too");
   assert.equal(await standing(third), "active");
+  // Whoever looks at it on that machine is told what it can do.
+  for (const command of ["status", "members"])
+    assert.match(
+      (await cairn(third, command)).stdout,
+      /partner is to be put out, .* until third \(third\) says so, too; this machine may: cairn revoke partner/,
+    );
+  assert.match((await cairn(home, "members")).stdout, /by all others together: home \(home\), partner \(partner\), third \(third\)/);
   await ask(third, "revoke", "partner");
   for (const node of [home, third]) await until(t, async () => (await standing(node)) === "revoked");
 });
