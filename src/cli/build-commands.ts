@@ -11,7 +11,7 @@ import { isatty } from "node:tty";
 import { CairnError, type Environment, systemCode } from "../base/index.ts";
 import { readCounters, readGivers, readLabourers, type Summary, summarize } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { count, counted, duration, share } from "./format.ts";
+import { count, counted, duration, harmlessJson, share } from "./format.ts";
 import { type Launcher, layLauncher, quote } from "./launcher.ts";
 import { ensureDaemon } from "./start-daemon.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
@@ -37,7 +37,7 @@ export async function run(context: Context, command: readonly string[], options:
     const [counters, givers, workers] = [readCounters(raw), readGivers(raw), readLabourers(raw)];
     terminal.note(
       options.json === true
-        ? JSON.stringify({ session, exitCode: code, counters, givers, workers })
+        ? harmlessJson({ session, exitCode: code, counters, givers, workers }, 0)
         : `cairn: ${closingLine(summarize(counters), whom(givers), whom(workers))}`,
     );
   } catch (error) {

@@ -11,7 +11,7 @@ import { type Difference, listIn, numberIn, readDifferences, textIn } from "./an
 import { answer, type Context } from "./context.ts";
 import { DURATIONS_FILE } from "./durations.ts";
 import { type CommandRun, runShown } from "./exec-run.ts";
-import { bytes, counted, duration } from "./format.ts";
+import { bytes, counted, duration, harmlessJson } from "./format.ts";
 import { partOf, readPart, testsMatching } from "./partition-command.ts";
 import { ensureDaemon } from "./start-daemon.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
@@ -222,7 +222,7 @@ function close({ terminal }: Context, said: unknown, options: ExecOptions): numb
   for (const output of missing) terminal.note(`cairn: the command went well and has not written ${output}; nothing was kept`);
   if (options.json === true) {
     const { stdout: _, stderr: __, environment: ___, job: ____, kind: _____, takenBack: ______, ...told } = said as Record<string, unknown>;
-    terminal.note(JSON.stringify({ ...told, exitCode }));
+    terminal.note(harmlessJson({ ...told, exitCode }, 0));
   } else if (options.quiet !== true) terminal.note(`cairn: ${closingLine(said)}`);
   return exitCode;
 }

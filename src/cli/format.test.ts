@@ -119,4 +119,7 @@ test("JSON does nothing to a terminal either, and means the same", () => {
   assert.deepEqual(JSON.parse(text), value);
   assert.ok(!/[^\P{C}\n]/u.test(text), text);
   assert.ok(text.includes("\\u009b31m") && text.includes("ä 日 🙂"), text);
+  const line = harmlessJson(value, 0);
+  assert.deepEqual(JSON.parse(line), value);
+  assert.ok(!line.includes("\n") && !/\p{C}/u.test(line), line);
 });

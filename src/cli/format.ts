@@ -55,15 +55,18 @@ export function harmless(text: string): string {
   return text.replaceAll(UNSEEN, (one) => (one === "\t" ? " " : `\\u{${one.codePointAt(0)?.toString(16) ?? ""}}`));
 }
 
-/** JSON for people's terminals as well: what is unseen in its texts is spelled as JSON spells it, so that it means the same. */
-export function harmlessJson(value: unknown): string {
+/**
+ * JSON for people's terminals as well: what is unseen in its texts is spelled as JSON spells it, so that it means the same.
+ * @param indent blanks a level; 0: all in one line
+ */
+export function harmlessJson(value: unknown, indent = 2): string {
   const spelled = (one: string): string =>
     one
       .split("")
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
       .join("");
   // Within texts the ends of lines are spelled out already.
-  return JSON.stringify(value, null, 2).replaceAll(UNSEEN, (one) => (one === "\n" ? one : spelled(one)));
+  return JSON.stringify(value, null, indent).replaceAll(UNSEEN, (one) => (one === "\n" ? one : spelled(one)));
 }
 
 /** Controls, marks that have no width or turn the direction of writing, separators of lines, and halves of characters. */

@@ -7,7 +7,7 @@ import { text as allOf } from "node:stream/consumers";
 import { CairnError, systemCode } from "../base/index.ts";
 import { answer, type Context } from "./context.ts";
 import { DURATIONS_FILE, learn, readDurations } from "./durations.ts";
-import { counted, duration } from "./format.ts";
+import { counted, duration, harmlessJson } from "./format.ts";
 import { type Part, split } from "./partition.ts";
 import { readReport } from "./test-reports.ts";
 import { listTests, spellTests, type TestTool } from "./test-tools.ts";
@@ -99,7 +99,7 @@ function learnFrom({ cwd, terminal }: Context, file: string, reports: readonly s
   const known = learn(file, seen);
   terminal.note(
     json === true
-      ? JSON.stringify({ learned: seen.size, known, file })
+      ? harmlessJson({ learned: seen.size, known, file }, 0)
       : `learned of ${counted(seen.size, "test")}; ${file} knows ${known}`,
   );
 }

@@ -20,6 +20,7 @@ import { down, status, up } from "./daemon-commands.ts";
 import { doctor } from "./doctor.ts";
 import { evidenceShow, evidenceVerify } from "./evidence-commands.ts";
 import { addExec } from "./exec-program.ts";
+import { harmlessJson } from "./format.ts";
 import { styleHelp, welcome } from "./help.ts";
 import { addLog } from "./log-program.ts";
 import { addNetwork } from "./network-program.ts";
@@ -82,7 +83,7 @@ function tell({ terminal }: Context, error: unknown, json: boolean): number {
 }
 
 function errorJson(code: string, message: string, advice: readonly string[]): string {
-  return JSON.stringify({ error: { code, message, advice } }, null, 2);
+  return harmlessJson({ error: { code, message, advice } });
 }
 
 /** What the examples of a command look like: a command line and why one would type it. */
