@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Stage } from "../../src/net/network.fixture.ts";
-import { counted, run, type TestNode, writeFiles } from "./harness.ts";
+import { counted, type Ran, run, type TestNode, writeFiles } from "./harness.ts";
 import { until } from "./network-world.ts";
 
 export const SOURCES = {
@@ -40,6 +40,16 @@ export async function build(node: TestNode, directory: string, units: readonly s
     assert.deepEqual(actual, expected, unit);
   }
   return counted(before, await node.counters());
+}
+
+/** Compiles as often as it takes until the daemon has had to do with it: on a machine that is very busy the wrapper may not wait for it. */
+export async function compileSeen(node: TestNode, args: readonly string[], cwd: string): Promise<Ran & { readonly isMiss: boolean }> {
+  for (;;) {
+    const before = await node.counters();
+    const ran = await node.cc("gcc", args, { cwd });
+    const { miss = 0, hit_peer = 0, hit_daemon = 0, hit_equivalent = 0, hit_local = 0 } = counted(before, await node.counters());
+    if (ran.code !== 0 || miss + hit_peer + hit_daemon + hit_equivalent + hit_local > 0) return { ...ran, isMiss: miss > 0 };
+  }
 }
 
 interface Sharing {
