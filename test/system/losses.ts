@@ -83,7 +83,7 @@ export async function losses({ schedules, units, seed, progress = () => undefine
     const holders = holdersOf(nodes, chance.pick(project.blobs));
     const one = chance.pick(holders);
     const killed = [one, chance.pick(holders.filter((name) => name !== one))];
-    await Promise.all(killed.map((name) => nodes.get(name)?.stopDaemon("SIGKILL")));
+    await Promise.all(killed.map(async (name) => nodes.get(name)?.stopDaemon("SIGKILL")));
     const struckAt = performance.now();
     const left = new Map([...nodes].filter(([name]) => !killed.includes(name)));
     const unavailable = project.blobs.filter((blob) => holdersOf(left, blob).length === 0).length;
