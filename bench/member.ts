@@ -69,7 +69,7 @@ const SHELF: KeptShelf = {
   putOwn: () => 0,
   ofAction: () => [],
   ofOutput: () => [],
-  recall: () => Promise.resolve(0),
+  recall: () => Promise.resolve({ forgotten: 0, isDone: true }),
   [Symbol.dispose]: () => undefined,
 };
 
@@ -110,7 +110,7 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     shelf: () => SHELF,
     known,
     logs: { own: new LogFiles(join(directory, `${name}-log`)), mirrors: new LogFiles(join(directory, `${name}-witnessed`)) },
-    recalled: () => undefined,
+    recalls: { begin: () => undefined, end: () => undefined, takeBack: () => undefined, bySigners: () => Promise.resolve(0) },
     speak: () => false,
     doorsShare: () => "policy" as const,
     wordsChanged: () => undefined,

@@ -48,6 +48,7 @@ interface Waiting {
 export class AttestationDesk implements AttestationSet, Disposable {
   readonly #parts: AttestationDeskParts;
   readonly #listeners: ((ids: readonly AttestationId[]) => void)[] = [];
+  readonly #expecting: ((coming: readonly KnownAttestation[]) => void)[] = [];
   readonly #readers: ((known: readonly KnownAttestation[]) => void)[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #stop = new AbortController();
@@ -96,6 +97,11 @@ export class AttestationDesk implements AttestationSet, Disposable {
     this.#tell(own);
   }
 
+  /** Calls `listener` with what others have signed and is going to be known, or is already: before it outlives this process. */
+  onComing(listener: (coming: readonly KnownAttestation[]) => void): void {
+    this.#expecting.push(listener);
+  }
+
   /** Calls `listener` with what is known now and was not before. */
   onKnown(listener: (known: readonly KnownAttestation[]) => void): void {
     this.#readers.push(listener);
@@ -121,6 +127,7 @@ export class AttestationDesk implements AttestationSet, Disposable {
         await otherWork();
         const checked = next.attestations.slice(at, at + VERIFIED_AT_ONCE).map((bytes) => checkAttestation(this.#parts, bytes));
         const good = checked.flatMap((one) => (one.kind === "good" ? [one.attestation] : []));
+        if (good.length > 0) for (const listener of this.#expecting) listener(good);
         total.kept += this.#parts.known.add(good);
         this.#tell(good);
         total.forged += checked.filter(({ kind }) => kind === "forged").length;

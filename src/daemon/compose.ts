@@ -18,6 +18,7 @@ import {
 } from "../exec/index.ts";
 import { Actions, CompileFlow, CompilesForOthers, type Helpers, Statistics, TaskFlow, Witness, witnessTask } from "../flows/index.ts";
 import {
+  BegunRecalls,
   DiskStore,
   FileTable,
   KnownAttestations,
@@ -46,6 +47,7 @@ import { holdLock } from "./lock.ts";
 import { NetworkService } from "./network.ts";
 import { isOnBattery } from "./power.ts";
 import { prepareHome } from "./prepare-home.ts";
+import { finishRecalls, Recalls } from "./recalls.ts";
 import { Receipts } from "./receipts.ts";
 import { sandboxOptions, sandboxPlace } from "./sandbox-home.ts";
 import { removeLeftovers, SandboxHold, setLeftoversAside } from "./sandbox-leftovers.ts";
@@ -94,6 +96,10 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const index = stack.use(
     SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) || keptTrees.holdsResult(action) }),
   );
+  const stop = new AbortController();
+  stack.defer(() => stop.abort());
+  const begunRecalls = new BegunRecalls({ database, index });
+  await finishRecalls({ begun: begunRecalls, dropRecords: () => rmSync(paths.hotKind, { force: true }), log }, stop.signal);
   const works = new MembersWorks({ database });
   const files = new FileTable({ database, now });
   const toolchains = new LocalToolchains({ files, log });
@@ -103,8 +109,6 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const statistics = new Statistics({ index });
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
-  const stop = new AbortController();
-  stack.defer(() => stop.abort());
   const firstSight = new FirstSight({ toolchains, log, env, looked: () => worker.changed(), now: () => performance.now() });
   const share = new WorkShare(
     {
@@ -180,9 +184,14 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     now: () => performance.now(),
   });
   const forgetting = stack.use(new Seldom(() => records.clear(), limits.trust.recordsClearedMs));
-  const recalled = (action?: Digest): void => {
-    if (flow.recall(action)) forgetting.soon();
-  };
+  const recalls = new Recalls({
+    index,
+    marks: begunRecalls,
+    isUnverified: (action) => flow.isUnverified(action),
+    gone: (action) => flow.recall(action),
+    records: () => records,
+    clearSoon: () => forgetting.soon(),
+  });
   // Ends after those who build: what they finish in the end is signed and kept as well.
   const network: NetworkService = stack.use(
     new NetworkService(
@@ -193,7 +202,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         known: () => KnownAttestations.open({ database }),
         local: { store, index, works, isQuiet: () => flow.quiet },
         localTrees: { store, pins, kept: keptTrees, isQuiet: () => flow.quiet, capacityBytes: config.storeCapacityBytes },
-        recalled,
+        recalls,
         speak: (action) => flow.speak(action),
         doorsShare: () => receipts.share,
         wordsChanged: () => receipts.recallSoon(),
@@ -277,7 +286,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         helpers,
         executor: new LocalExecutor({ files }),
         unverified,
-        recalled,
+        takeBack: (action) => recalls.takeBack(action),
         log,
         now,
       },

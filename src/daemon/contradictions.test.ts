@@ -21,19 +21,25 @@ test("what nobody believable vouches for any more is forgotten, once for each ac
     of("doubted", other),
     of("asked", one),
   ];
-  const [forgotten, recalled] = [[] as string[], [] as string[]];
+  const [forgotten, marked] = [[] as string[], [] as string[]];
   const believed = executed("believed", "x").entry.action;
   using contradictions = new Contradictions({
     shelf: { results: (manifest) => shelf.filter((shared) => shared.manifest === manifest) },
-    index: { forget: (action) => void forgotten.push(action) },
+    recalls: {
+      begin: (kind, manifests) => void marked.push(`${kind} begun: ${manifests.length}`),
+      takeBack: (action) => void forgotten.push(action),
+      end: (kind, manifests) => void marked.push(`${kind} ended: ${manifests.length} after ${forgotten.length}`),
+    },
     isBelieved: ({ entry, execution }) => entry.action === believed && execution.signer === other.attestationKey,
     isAskedFor: ({ entry }) => entry.action === executed("asked", "x").entry.action,
     self: self.attestationKey,
-    recalled: () => void recalled.push("now"),
     log: silentLog,
   });
-  void contradictions.look([...new Set(shelf.map(({ manifest }) => manifest)), digestOf("unknown")]);
+  const manifests = [...new Set(shelf.map(({ manifest }) => manifest)), digestOf("unknown")];
+  contradictions.expect(manifests);
+  void contradictions.look(manifests);
   assert.deepEqual(forgotten, [], "nobody waits for it");
   for (let i = 0; i < 10; i++) await otherWork();
-  assert.deepEqual([forgotten, recalled.length], [[executed("doubted", "x").entry.action], 1]);
+  assert.deepEqual(forgotten, [executed("doubted", "x").entry.action]);
+  assert.deepEqual(marked, [`request begun: ${manifests.length}`, `request ended: ${manifests.length} after 1`]);
 });

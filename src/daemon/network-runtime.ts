@@ -89,6 +89,7 @@ import { describeMembers, describeMetrics, describePeers, memberCalled, membersC
 import { NetworkWork } from "./network-work.ts";
 import type { Work } from "./presence.ts";
 import { presentMembers } from "./present.ts";
+import type { TakingBack } from "./recalls.ts";
 import { RecordMembers } from "./record-members.ts";
 import { ReputationKeeper } from "./reputation-keeper.ts";
 import { Summaries } from "./summaries.ts";
@@ -127,7 +128,7 @@ export interface RuntimeParts {
   readonly logs: NetworkLogParts["files"];
   readonly local: LocalCopies;
   readonly localTrees: LocalTrees;
-  readonly recalled: (action?: Digest) => void;
+  readonly recalls: TakingBack;
   /** Members differ about what came of an action: this node is to execute it, too, if it can. */
   readonly speak: (action: Digest) => boolean;
   readonly doorsShare: () => DoorsShare;
@@ -277,7 +278,7 @@ export class NetworkRuntime implements AsyncDisposable {
       logs: files,
       local,
       localTrees,
-      recalled,
+      recalls,
       speak,
       doorsShare,
       wordsChanged,
@@ -386,7 +387,7 @@ export class NetworkRuntime implements AsyncDisposable {
       shelf: ownShelf,
       known: attested,
       local,
-      recalled,
+      recalls,
       speak,
       doorsShare,
       wordsChanged,

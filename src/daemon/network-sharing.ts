@@ -67,6 +67,7 @@ import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import type { PinnedResult, PinnedResults, ResultNamed } from "./pinned-results.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
+import type { SignersShelf, TakingBack } from "./recalls.ts";
 import type { Judging, ReceiptNetwork } from "./receipts.ts";
 import type { RecordMembers } from "./record-members.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
@@ -80,7 +81,7 @@ import { type KeptWorks, WorkersWords } from "./workers-words.ts";
 export interface LocalCopies {
   readonly store: GrowingStore &
     Pick<LocalStore, "writeVerified"> & { hasRoom(bytes: number): boolean; sizeOf(digest: Digest): number | undefined };
-  readonly index: Pick<ResultIndex, "add" | "forget" | "result">;
+  readonly index: Pick<ResultIndex, "add" | "result">;
   readonly works: KeptWorks;
   /** Whether nobody builds here. */
   readonly isQuiet: () => boolean;
@@ -100,8 +101,7 @@ export interface NetworkSharingParts {
   readonly log: Log;
   /** No member is known to have results of a request. */
   readonly missed: (manifest: Digest) => void;
-  /** Called when results are gone that may have been served before. */
-  readonly recalled: (action?: Digest) => void;
+  readonly recalls: TakingBack;
   /** See Verifying.speak. */
   readonly speak: (action: Digest) => boolean;
   /** How doors share what tools leave there. */
@@ -117,7 +117,7 @@ export interface NetworkSharingParts {
 }
 
 /** A shelf that this node fills. */
-export interface KeptShelf extends Shelf, Disposable {
+export interface KeptShelf extends Shelf, SignersShelf, Disposable {
   /** Who vouches for a result, as far as this node has kept it. */
   signersOf(action: Digest): readonly Key[];
   /** Requests of what is told to who has not asked for it. */
@@ -132,8 +132,6 @@ export interface KeptShelf extends Shelf, Disposable {
   putOwn(made: readonly SharedResult[]): number;
   ofAction(action: Digest): readonly SharedResult[];
   ofOutput(blob: Digest): readonly SharedResult[];
-  /** Forgets what nobody but these signers vouches for. @returns how many results */
-  recall(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<number>;
 }
 
 export interface NetworkSharingOptions {
@@ -206,8 +204,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     this.#own = policy;
     const isBelieved = (shared: SharedResult): boolean => this.#judge(shared).kind === "believed";
     const isAskedFor = (shared: SharedResult): boolean => this.#isAskedFor(shared);
-    const { recalled, attestationKeys } = parts;
-    this.#contradictions = new Contradictions({ ...local, shelf, isBelieved, isAskedFor, self: attestationKeys.publicKey, recalled, log });
+    const { recalls, attestationKeys } = parts;
+    this.#contradictions = new Contradictions({ shelf, recalls, isBelieved, isAskedFor, self: attestationKeys.publicKey, log });
     const voices = (all: readonly Attestation[]): readonly Attestation[] =>
       members.state === undefined ? all : this.#repeats.voices(members.state, all);
     this.convictions = new Convictions({
@@ -232,7 +230,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
       ...local,
       isBelieved: (action) => shelf.ofAction(action).some(isBelieved),
       wordOf: (member) => this.wordOf(member, undefined),
-      recalled,
+      recalls,
       log,
     });
     this.#withheld = new Withheld(
@@ -253,6 +251,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     });
     const again = (manifest: Digest): void => this.#contradictions.now(manifest);
     this.#watch = new PolicyWatch({ ...parts, again }, { policy });
+    desk.onComing((coming) => this.#expect(coming));
     desk.onKnown((known) => this.#heard(known));
     // Nobody would execute a copy once more before it is used.
     const isVouchedFor = (shared: SharedResult, from: Key): boolean => {
@@ -646,10 +645,16 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return this.#desk.of(first.manifest, action).map((one) => ({ signer: one.execution.signer, isSame: outcomeKey(one) === outcome }));
   }
 
-  /** More is known of these requests' results. Those of one domain may contradict each other, and are believed all the same. */
+  #expect(coming: readonly KnownAttestation[]): void {
+    if (this.isOfSeveral) this.#contradictions.expect([...new Set(coming.map(({ manifest }) => manifest))]);
+  }
+
+  /**
+   * More is known of these requests' results. Those of one domain may contradict each other, and are believed all the same. What was brought and is
+   * not kept yet need not be looked at: it is judged when it is kept, and nothing that answers for long is made of it before.
+   */
   #heard(known: readonly KnownAttestation[]): void {
-    const { state } = this.#parts.members;
-    if (state === undefined || domainsOf(state).size === 1) return;
+    if (!this.isOfSeveral) return;
     const byAction = new Map(known.map(({ manifest, action }) => [`${manifest} ${action}`, { manifest, action }]));
     for (const { manifest, action } of byAction.values()) this.convictions.look(manifest, action);
     void this.#contradictions.look([...new Set(known.map(({ manifest }) => manifest))]);
@@ -668,10 +673,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   async #recall(signers: ReadonlySet<Key>, isStart: boolean): Promise<void> {
-    const forgotten = await this.shelf.recall(signers, this.#stop.signal);
+    const forgotten = await this.#parts.recalls.bySigners(this.shelf, signers, isStart, this.#stop.signal);
     this.#parts.log.event("info", "sharing.recalled", { signers: signers.size, forgotten });
-    // What was laid out may not be kept yet: then it is not among those.
-    if (forgotten > 0 || !isStart) this.#parts.recalled();
   }
 }
 

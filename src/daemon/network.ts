@@ -25,6 +25,7 @@ import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
 import type { SignedResults } from "./pinning.ts";
 import type { Work } from "./presence.ts";
+import type { TakingBack } from "./recalls.ts";
 import type { ReceiptNetwork } from "./receipts.ts";
 import type { SharingNetwork } from "./sharing.ts";
 import type { Summaries } from "./summaries.ts";
@@ -50,7 +51,7 @@ export interface NetworkServiceParts {
   readonly local: LocalCopies;
   readonly localTrees: RuntimeParts["localTrees"];
   /** Called when results are gone that may have been served before. */
-  readonly recalled: (action?: Digest) => void;
+  readonly recalls: TakingBack;
   readonly speak: RuntimeParts["speak"];
   readonly doorsShare: RuntimeParts["doorsShare"];
   readonly wordsChanged: RuntimeParts["wordsChanged"];

@@ -25,13 +25,16 @@ test("with whose word does not count any more all goes that rests on it alone, a
   const [believed] = MANY;
   const other = digestOf("of another");
   const kept = works(new Map([...MANY.map((action) => [action, "liar"] as const), [other, "honest"]]));
-  const [forgotten, recalled] = [[] as string[], [] as string[]];
+  const [forgotten, marked] = [[] as string[], [] as string[]];
   const words: WorkersWords = new WorkersWords({
     works: kept,
-    index: { forget: (action) => void forgotten.push(action) },
+    recalls: {
+      begin: (kind, [member = ""]) => void marked.push(`${kind} ${member} begun after ${forgotten.length}`),
+      takeBack: (action) => void forgotten.push(action),
+      end: (kind, [member = ""]) => void marked.push(`${kind} ${member} ended after ${forgotten.length}`),
+    },
     isBelieved: (action) => action === believed,
     wordOf: (member) => (words.isRefuted(member) ? undefined : {}),
-    recalled: (action) => void recalled.push(action),
     log: silentLog,
   });
   await words.recall(t.signal);
@@ -40,6 +43,6 @@ test("with whose word does not count any more all goes that rests on it alone, a
   assert.deepEqual([words.isRefuted("liar"), words.isRefuted("honest")], [true, false]);
   await words.recall(t.signal);
   assert.deepEqual(forgotten, MANY.slice(1), "what enough others have signed stays, and rests on them now");
-  assert.deepEqual(recalled, forgotten);
+  assert.deepEqual(marked, ["member liar begun after 0", `member liar ended after ${MANY.length - 1}`]);
   assert.deepEqual([...kept.all.keys()], [other]);
 });

@@ -6,7 +6,7 @@
  */
 import { setImmediate as otherWork } from "node:timers/promises";
 import type { Digest, Key, Log } from "../base/index.ts";
-import type { ResultIndex } from "../contracts/index.ts";
+import type { Recalls } from "./recalls.ts";
 
 /** See MembersWorks. */
 export interface KeptWorks {
@@ -18,13 +18,11 @@ export interface KeptWorks {
 
 export interface WorkersWordsParts {
   readonly works: KeptWorks;
-  readonly index: Pick<ResultIndex, "forget">;
+  readonly recalls: Pick<Recalls, "begin" | "end" | "takeBack">;
   /** Whether enough others have signed what is kept of an action. */
   readonly isBelieved: (action: Digest) => boolean;
   /** Undefined where a member's word is not good enough, whatever is built. */
   readonly wordOf: (member: Key) => object | undefined;
-  /** What was answered before may not hold any more. */
-  readonly recalled: (action: Digest) => void;
   readonly log: Log;
 }
 
@@ -51,26 +49,29 @@ export class WorkersWords {
 
   /** Takes back what rests on words that are not good enough any more. @throws the signal's reason */
   async recall(signal: AbortSignal): Promise<void> {
-    const { works, wordOf, log } = this.#parts;
+    const { works, wordOf, recalls, log } = this.#parts;
     for (const member of works.members()) {
       if (wordOf(member) !== undefined) continue;
+      recalls.begin("member", [member]);
       const forgotten = await this.#recallOf(member, signal);
+      recalls.end("member", [member]);
       if (forgotten > 0) log.event("warn", "work.recalled", { member, forgotten });
     }
   }
 
   async #recallOf(member: Key, signal: AbortSignal): Promise<number> {
-    const { works, index, isBelieved, recalled } = this.#parts;
+    const { works, recalls, isBelieved } = this.#parts;
     let forgotten = 0;
     for (let last: Digest = ""; ; ) {
       signal.throwIfAborted();
       const some = works.of(member, last, AT_ONCE);
       for (const action of some) {
-        works.delete(action);
-        if (isBelieved(action)) continue;
-        index.forget(action);
-        recalled(action);
-        forgotten++;
+        if (isBelieved(action)) works.delete(action);
+        else {
+          recalls.takeBack(action); // And whose work it was, too; not before.
+          works.delete(action);
+          forgotten++;
+        }
       }
       last = some.at(-1) ?? last;
       if (some.length < AT_ONCE) return forgotten;

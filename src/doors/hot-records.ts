@@ -41,10 +41,13 @@ export class HotRecords {
   readonly #directory: string;
   readonly #storeDirectory: string;
   readonly #capacityBytes: number;
+  readonly #kindFile: string;
   /** Placements that are answered again and again are the same objects. */
   readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
   readonly #writer = new ByteWriter(WRITER_BYTES);
   #inherited = false;
+  /** The next daemon would drop them all. */
+  #isDoubted = false;
   #bytes = 0;
   #records = 0;
   #writing = true;
@@ -53,8 +56,8 @@ export class HotRecords {
   static open(parts: { log: Log }, options: HotRecordsOptions): HotRecords {
     const records = new HotRecords(parts, options);
     if (!existsSync(options.kindFile) || readFileSync(options.kindFile, "utf8") !== KIND) {
+      records.#isDoubted = true;
       records.clear();
-      writeFileSync(options.kindFile, KIND, { mode: 0o600 });
     }
     return records;
   }
@@ -64,6 +67,7 @@ export class HotRecords {
     this.#directory = options.directory;
     this.#storeDirectory = options.storeDirectory;
     this.#capacityBytes = options.capacityBytes;
+    this.#kindFile = options.kindFile;
   }
 
   /** Takes in what an earlier daemon left. Takes a while, so it is not part of a start. */
@@ -137,9 +141,30 @@ export class HotRecords {
     }
   }
 
+  /**
+   * What some of them say may not be so any more. They stay until somebody clears them, but for no later daemon: whoever dies before that has
+   * left a directory that the next one empties.
+   */
+  doubt(): void {
+    if (this.#isDoubted) return;
+    try {
+      rmSync(this.#kindFile, { force: true });
+      this.#isDoubted = true;
+    } catch {
+      this.clear(); // What cannot be noted is done at once.
+    }
+  }
+
   clear(): void {
     for (const { path } of this.#files()) rmSync(path, { force: true });
     this.#measure([]);
+    if (!this.#isDoubted) return;
+    try {
+      writeFileSync(this.#kindFile, KIND, { mode: 0o600 });
+      this.#isDoubted = false;
+    } catch {
+      // The next daemon drops what there is then.
+    }
   }
 
   #write(path: string, bytes: Buffer): void {

@@ -66,8 +66,8 @@ export interface CompileParts {
   /** What this machine executes on its own account, beside builds. */
   readonly executor: Executor;
   readonly unverified: UnverifiedMarks;
-  /** The result of an action does not hold any more, and may have been served before. */
-  readonly recalled: (action: Digest) => void;
+  /** Forgets the result of an action, which may have been served before. Calls {@link CompileFlow.recall}. */
+  readonly takeBack: (action: Digest) => void;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -239,6 +239,11 @@ export class CompileFlow implements AsyncDisposable {
     if (action !== undefined && this.#verifying.settled(action)) return false;
     this.#answers.clear();
     return true;
+  }
+
+  /** Whether nothing that answers for long is made of what came of an action. */
+  isUnverified(action: Digest): boolean {
+    return this.#verifying.isUnverified(action);
   }
 
   /** See {@link Verifying.forgetUnverified}. */

@@ -62,7 +62,10 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
     },
     find: () => Promise.resolve({ understood, entry: known, result: resultOf("theirs") }),
     understand: () => Promise.resolve(understood),
-    recalled: (action: string) => void verifying.settled(action),
+    takeBack: (action: string) => {
+      forgotten.push(action);
+      verifying.settled(action);
+    },
     unverified: {
       actions: () => [...marked],
       add: (action: string) => marked.add(action).size > 0,

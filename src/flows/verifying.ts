@@ -44,8 +44,8 @@ export interface VerifyingParts {
   readonly find: (question: CompileQuestion, signal: AbortSignal) => Promise<KnownResult | undefined>;
   /** What a question means as files are now; undefined where it is nothing for a cache. */
   readonly understand: (question: CompileQuestion, signal: AbortSignal) => Promise<Understood | undefined>;
-  /** What came of an action is not used any more: what was answered before may not hold. Calls {@link Verifying.settled}. */
-  readonly recalled: (action: Digest) => void;
+  /** Forgets what came of an action, and whatever was made of it. Calls {@link Verifying.settled}. */
+  readonly takeBack: (action: Digest) => void;
   readonly log: Log;
   /** ms since the epoch */
   readonly now: () => number;
@@ -172,11 +172,10 @@ export class Verifying {
 
   /** What cannot be executed here is not used any more, but where it was only a sample. */
   giveUp(action: Digest): void {
-    const { index, recalled, log } = this.#parts;
+    const { takeBack, log } = this.#parts;
     this.#waiting.delete(action);
     if (!this.#unverified.has(action)) return;
-    index.forget(action);
-    recalled(action);
+    takeBack(action);
     log.event("info", "verify.given-up", { action });
   }
 
@@ -340,10 +339,9 @@ export class Verifying {
 
   /** It is wrong, or not always the same. What comes of it here is signed where it is always the same here: that is what others hear. */
   async #recall(known: KnownResult, outcome: Outcome | undefined, signal: AbortSignal): Promise<void> {
-    const { index, told, recalled } = this.#parts;
+    const { told, takeBack } = this.#parts;
     const { understood, entry } = known;
-    index.forget(entry.action);
-    recalled(entry.action);
+    takeBack(entry.action);
     const detail = "compiled here as well, something else came of it: what it has written must be built again";
     told.remember(understood, RECALLED, { action: entry.action, detail });
     if (outcome !== undefined) await this.#vouch(known, outcome, signal);

@@ -4,6 +4,7 @@
  * Knows: files, free space, eviction, SQLite.
  * Does not know: peers, actions, compilers. A blob has no meaning here, a manifest is a list of paths and digests.
  */
+export { BegunRecalls, type RecallKind } from "./begun-recalls.ts";
 export { BoundedIds, type IdBounds } from "./bounded-ids.ts";
 export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";

@@ -104,6 +104,8 @@ CREATE INDEX IF NOT EXISTS members_works_member ON members_works (member);
 CREATE TRIGGER IF NOT EXISTS work_gone AFTER DELETE ON results BEGIN
   DELETE FROM members_works WHERE action = OLD.action;
 END;
+-- What is being taken back (begun-recalls.ts): a signer, a member or a request.
+CREATE TABLE IF NOT EXISTS begun_recalls (kind TEXT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (kind, what)) WITHOUT ROWID;
 -- Commands of which not always the same comes (unshared-commands.ts); \`at\` is ms since the epoch.
 CREATE TABLE IF NOT EXISTS unshared_commands (command BLOB PRIMARY KEY, why TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 -- What tools keep here under keys of their own (door-entries.ts). An evicted blob takes its entries along (blob-table.ts).

@@ -281,8 +281,15 @@ test("recalling forgets what only these signers vouch for", async () => {
   const bad = [signed("bad", other), signed("bad", third)];
   keep(both, ...many, ...shared, mine, ...bad);
   const { signal } = new AbortController();
-  assert.equal(await both.shelf.recall(new Set(), signal), 0);
-  assert.equal(await both.shelf.recall(new Set([other.publicKey, third.publicKey]), signal), 601);
+  let told = 0;
+  const before = (): void => {
+    if (told++ === 0) assert.ok(both.index.result(entryOf("other 0").action) !== undefined, "it is told before anything is gone");
+  };
+  assert.deepEqual(await both.shelf.recall(new Set(), before, signal), { forgotten: 0, isDone: true });
+  assert.deepEqual(await both.shelf.recall(new Set([digestOf("nobody")]), before, signal), { forgotten: 0, isDone: true });
+  assert.equal(told, 0);
+  assert.deepEqual(await both.shelf.recall(new Set([other.publicKey, third.publicKey]), before, signal), { forgotten: 601, isDone: true });
+  assert.ok(told > 0);
   assert.deepEqual(new Set(both.shelf.manifests()), new Set([mine.manifest, digestOf("manifest both")]));
   assert.deepEqual(both.shelf.signersOf(entryOf("both").action), [me.publicKey]);
   assert.equal(both.index.result(entryOf("other 5").action), undefined);
@@ -302,7 +309,10 @@ test("recalling lets other work be done in between, and can be called off", asyn
     else setImmediate(watch);
   };
   setImmediate(watch);
-  await assert.rejects(both.shelf.recall(new Set([other.publicKey]), controller.signal), { name: "AbortError" });
+  await assert.rejects(
+    both.shelf.recall(new Set([other.publicKey]), () => undefined, controller.signal),
+    { name: "AbortError" },
+  );
   assert.ok(
     left.every((count) => count > 0 && count < 900),
     String(left),

@@ -7,13 +7,13 @@
  * Guarantees: what `put` acknowledged survives a crash of this process, and comes back exactly.
  * Knows: SQL. Does not know: what is signed, who may sign, peers.
  */
-import { setImmediate as otherWork } from "node:timers/promises";
 import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
 import type { Execution, ManifestEntry, SharedResult, Shelf, Store, StoredResult } from "../contracts/index.ts";
 import { bytesAt, type Database, numberAt, type Row, type Statement, textAt, toBytes } from "./database.ts";
 import type { SqliteIndex } from "./results.ts";
 import { demandIntact, rowCheck } from "./row-check.ts";
 import { ShelfChanges, type ShelfKind } from "./shelf-changes.ts";
+import { SignersRecall } from "./signers-recall.ts";
 
 export interface SqliteShelfParts {
   /** ms since the epoch */
@@ -42,8 +42,6 @@ const MANIFESTS_OF_OUTPUT = 16;
 const FOLLOWING_ROWS = 1_024;
 /** Where an execution names its compiler, what came through a door has zeros; it is told to nobody who has not asked for it. */
 const OFFERED = "toolchain <> zeroblob(32)";
-/** Rows looked at in one step of recalling: forgetting so many results takes some 10 ms. */
-const RECALL_STEP = 64;
 /** Where there are too many, those used least lately go among so many that were put first, … */
 const TRIM_SAMPLE = 2_000;
 /** … so many of them. */
@@ -53,6 +51,7 @@ export class SqliteShelf implements Shelf, Disposable {
   readonly #parts: SqliteShelfParts;
   readonly #sql: ReturnType<typeof statements>;
   readonly #changes: ShelfChanges;
+  readonly #recall: SignersRecall;
   readonly #options: SqliteShelfOptions;
 
   constructor(parts: SqliteShelfParts, options: SqliteShelfOptions) {
@@ -60,6 +59,7 @@ export class SqliteShelf implements Shelf, Disposable {
     this.#options = options;
     this.#sql = statements(parts.database);
     this.#changes = new ShelfChanges(parts);
+    this.#recall = new SignersRecall(parts);
     this.#adopt(Buffer.from(options.network, "hex"));
     parts.database.onReset(() => this.#adopt(Buffer.from(options.network, "hex")));
   }
@@ -163,23 +163,17 @@ export class SqliteShelf implements Shelf, Disposable {
 
   /**
    * Takes away what these signers have signed: results that nobody else vouches for are forgotten, of others only the signatures. Works in
-   * small steps. A crash in between leaves the rest, so who wants to be sure calls it again at the next start.
+   * small steps. A crash in between leaves the rest: see BegunRecalls.
    *
-   * @returns how many results were forgotten
+   * @param before called before anything is forgotten, once or more
+   * @returns how many results were forgotten, and whether it came to its end. @throws the signal's reason
    */
-  async recall(signers: ReadonlySet<Key>, signal: AbortSignal): Promise<number> {
-    const { database } = this.#parts;
-    let forgotten = 0;
-    let at: Place | undefined = { entry: 0, signer: new Uint8Array(0) };
-    while (at !== undefined && signers.size > 0) {
-      signal.throwIfAborted();
-      const from: Place = at;
-      const step: RecallStep = database.attempt("recall", END, () => database.transaction(() => this.#recallStep(signers, from)));
-      forgotten += step.forgotten;
-      at = step.next;
-      if (at !== undefined) await otherWork();
-    }
-    return forgotten;
+  recall(
+    signers: ReadonlySet<Key>,
+    before: () => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly forgotten: number; readonly isDone: boolean }> {
+    return this.#recall.run(signers, before, signal);
   }
 
   [Symbol.dispose](): void {
@@ -254,34 +248,7 @@ export class SqliteShelf implements Shelf, Disposable {
       if (trim.run(toBytes(signer)) === 0) return this.#changes.recount();
     }
   }
-
-  #recallStep(signers: ReadonlySet<Key>, from: Place): RecallStep {
-    const rows = this.#sql.after.all(from.entry, from.signer, RECALL_STEP);
-    let forgotten = 0;
-    for (const row of rows) {
-      const [entry, signer] = [numberAt(row, 0), textAt(row, 1)];
-      if (!signers.has(signer)) continue;
-      const vouching = this.#sql.signersOfEntry.all(entry).map((one) => textAt(one, 0));
-      if (vouching.length === 0) continue; // Went with the result, for another of these signers.
-      if (vouching.every((one) => signers.has(one))) forgotten += this.#sql.forget.run(entry);
-      else this.#sql.drop.run(entry, toBytes(signer));
-    }
-    const last = rows.at(-1);
-    return { forgotten, next: last === undefined ? undefined : { entry: numberAt(last, 0), signer: toBytes(textAt(last, 1)) } };
-  }
 }
-
-interface Place {
-  readonly entry: number;
-  readonly signer: Uint8Array;
-}
-
-interface RecallStep {
-  readonly forgotten: number;
-  readonly next: Place | undefined;
-}
-
-const END: RecallStep = { forgotten: 0, next: undefined };
 
 function sharedFrom(row: Row, manifest: Digest, entry: ManifestEntry, result: StoredResult): SharedResult {
   const execution: Execution = {
@@ -349,13 +316,8 @@ function statements(database: Database) {
       WHERE entry = (SELECT entries.id FROM entries JOIN results ON results.id = entries.result WHERE entries.manifest = ? AND action = ?)
       AND signer <> ? ORDER BY started LIMIT -1 OFFSET ${limits.attestationsPerResult - 1})`),
     drop: database.statement("DELETE FROM attestations WHERE entry = ? AND signer = ?"),
-    forget: database.statement("DELETE FROM results WHERE id = (SELECT result FROM entries WHERE id = ?)"),
     signers: database.statement(`SELECT DISTINCT ${named("signer")} FROM results JOIN entries ON entries.result = results.id
       JOIN attestations ON attestations.entry = entries.id WHERE action = ?`),
-    signersOfEntry: database.statement(`SELECT ${named("signer")} FROM attestations WHERE entry = ?`),
-    after: database.statement(
-      `SELECT entry, ${named("signer")} FROM attestations WHERE (entry, signer) > (?, ?) ORDER BY entry, signer LIMIT ?`,
-    ),
     trim: database.statement(`DELETE FROM attestations WHERE (entry, signer) IN (SELECT entry, signer FROM ${leastUsed(OFFERED)})`),
     // Without a signature nobody asks for the results: they go along, or would take the place of what was compiled in the index.
     trimDoors: database.statement(`DELETE FROM results WHERE id IN
