@@ -3,6 +3,7 @@
  *
  * Knows: in which order that is found out. Does not know: who does it, or whether it is worth it.
  */
+import type { Digest } from "../base/index.ts";
 import type { CompileAction, Files, ManifestEntry, Toolchains } from "../contracts/index.ts";
 import type { Look } from "./look.ts";
 import { type LocalReason, remoteAction } from "./remote-action.ts";
@@ -16,10 +17,24 @@ export interface ParcelParts {
   readonly facts: SourceFacts;
 }
 
+/** A text that stands for a source: what it is, and what it was made of. */
+export interface SentText {
+  readonly digest: Digest;
+  readonly content: Buffer;
+  /** ns since the epoch: what changed later may not be what was read. */
+  readonly readFromNs: bigint;
+  /** The dependency file that is wanted. */
+  readonly dependencies: Buffer;
+  /** Files that were entered, as the compiler names them. */
+  readonly entered: readonly string[];
+}
+
 /** What is to be done, what is needed for it, and to look at what came of it. */
 export interface Parcel {
   readonly action: CompileAction;
   readonly inputs: RemoteInputs;
+  /** What is sent in place of the source and all that it includes. */
+  readonly text?: SentText;
   readonly search: Awaited<ReturnType<typeof searchOf>>;
 }
 

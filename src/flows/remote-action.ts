@@ -11,7 +11,14 @@ import { type CompileQuestion, hasHeaders, type Understood } from "./request.ts"
 import { responseReader } from "./understand.ts";
 
 /** Why a compile is not sent to others. */
-export type LocalReason = RemoteObstacle | CompileRefusal | "links" | "too_many_inputs" | "precompiled_header" | "failed_before";
+export type LocalReason =
+  | RemoteObstacle
+  | CompileRefusal
+  | "links"
+  | "too_many_inputs"
+  | "precompiled_header"
+  | "failed_before"
+  | "not_as_text";
 
 export type RemoteAction =
   | { readonly kind: "action"; readonly action: Omit<CompileAction, "inputs" | "directories"> }

@@ -54,8 +54,22 @@ export function remoteInputs(
   for (const name of [...names, ...options, ...locale]) {
     if (!collected.add(name)) return { kind: "local", reason: "links", detail: name };
   }
-  for (const directory of [...search.quote, ...search.angle]) if (directory !== "") collected.addDirectory(directory);
+  collected.addDirectories(search);
   return { kind: "found", inputs: { ...collected.all(), names } };
+}
+
+/** A text at the place of the source, and directories for headers, with nothing in them. @returns undefined where links are in the way */
+export function textInputs(
+  look: Look,
+  { invocation, question }: Understood,
+  search: SearchPaths,
+  { digest, bytes }: { readonly digest: Digest; readonly bytes: number },
+): RemoteInputs | undefined {
+  const collected = new Collected(look, question.cwd);
+  if (!collected.add(invocation.source)) return undefined;
+  collected.addDirectories(search); // gcc wants one.
+  const { files, directories } = collected.all();
+  return { files: new Map([...files.keys()].map((path) => [path, digest])), paths: new Map(), directories, names: [], bytes };
 }
 
 function namesOf(
@@ -121,7 +135,11 @@ class Collected {
     return true;
   }
 
-  addDirectory(name: string): void {
+  addDirectories({ quote, angle }: SearchPaths): void {
+    for (const directory of [...quote, ...angle]) if (directory !== "") this.#addDirectory(directory);
+  }
+
+  #addDirectory(name: string): void {
     if (goesUp(name)) this.#addWay(name);
     this.#directories.add(posix.normalize(absolutePath(this.#cwd, `${name}/.`)).replace(/(?<=.)\/$/, ""));
   }

@@ -76,6 +76,8 @@ interface World {
   /** What was asked, ended and counted, in order. */
   readonly happened: string[];
   running: number;
+  /** What the preprocessor here makes of every source. */
+  preprocessed: { readonly text: Buffer; readonly dependencies: Buffer } | undefined;
   /** What members answer, one after the other. */
   readonly answers: (() => Promise<WorkerOutcome>)[];
   readonly order: (gone?: AbortSignal, project?: SharingPolicy) => Promise<string>;
@@ -92,10 +94,11 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
     files,
     happened,
     running: availableParallelism(),
+    preprocessed: undefined,
     answers: [],
     remote: new Remote({
       files,
-      toolchains: { searchPaths: () => Promise.resolve(SEARCH) },
+      toolchains: { searchPaths: () => Promise.resolve(SEARCH), included: () => Promise.resolve(made.preprocessed) },
       facts: new SourceFacts({ files }),
       index: { entries: () => [], result: () => undefined, history: () => undefined },
       running: () => made.running,
@@ -202,6 +205,34 @@ test("what fails elsewhere is done here, and is not sent again", async (t) => {
   assert.deepEqual(made.happened.slice(2), ["kept here: result_failed", "kept here: failed_before"]);
   made.files.texts.set(`${CWD}/unit.c`, '#include "unit.h"\nint x;\n');
   assert.match(await made.order(), /by member0/, "another source is another matter");
+});
+
+test("a header that was not sent: the same member is given one text, and what fails as a text as well is not sent again", async (t) => {
+  const made = world(t);
+  const missing = (): Promise<WorkerOutcome> =>
+    Promise.resolve({ ...done(1), stderr: Buffer.from("unit.c:1:10: fatal error: other.h: No such file or directory\n") } as WorkerOutcome);
+  const text = '# 0 "<command-line>"\n# 1 "unit.c"\nint unit;\n';
+  made.preprocessed = { text: Buffer.from(`# 0 "unit.c"\n${text}`), dependencies: Buffer.from("x: unit.c unit.h\n") };
+  made.answers.push(missing, () => Promise.resolve(done(1)));
+  assert.equal(await made.order(), "here");
+  assert.equal(await made.order(), "here");
+  assert.deepEqual(
+    made.happened.filter((one) => !one.startsWith("ended")),
+    [
+      "member0: 18,10 -O2",
+      "kept here: result_input_missing",
+      `member0: ${text.length} -O2`,
+      "kept here: result_failed",
+      "kept here: failed_before",
+    ],
+  );
+});
+
+test("where the preprocessor has something to say it is compiled here", async (t) => {
+  const made = world(t);
+  made.answers.push(() => Promise.resolve({ ...done(1), stderr: Buffer.from("fatal error: 'other.h' file not found\n") } as WorkerOutcome));
+  assert.equal(await made.order(), "here");
+  assert.deepEqual(made.happened.slice(-2), ["kept here: not_as_text", "ended cancelled"]);
 });
 
 test("a header that is another one by now: the compiler here", async (t) => {

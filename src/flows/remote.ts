@@ -26,6 +26,7 @@ import { type Packed, type Parcel, pack } from "./parcel.ts";
 import { readRemembered, type Work } from "./remembered.ts";
 import { kindOf } from "./remote-action.ts";
 import { type Done, type Judged, judge } from "./remote-result.ts";
+import { mayBeText, packText } from "./remote-text.ts";
 import type { Understood } from "./request.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
@@ -37,7 +38,7 @@ export interface Helpers {
 
 export interface RemoteParts {
   readonly files: Files;
-  readonly toolchains: Pick<Toolchains, "searchPaths">;
+  readonly toolchains: Pick<Toolchains, "searchPaths" | "included">;
   readonly facts: SourceFacts;
   readonly index: Pick<ResultIndex, "entries" | "result" | "history">;
   readonly helpers: () => Helpers | undefined;
@@ -70,9 +71,19 @@ export interface Order<A> {
 export type Good = Extract<Judged, { kind: "good" }>;
 
 /** What is to be sent. */
-interface Consignment extends Parcel {
+interface Consignment {
+  readonly unit: Unit;
+  /** Asked for when somebody has room: for a text the preprocessor runs here. Undefined: it is nothing for others after all. */
+  readonly parcel: () => Promise<Parcel | undefined>;
+}
+
+/** What goes to a member. */
+interface Sendable extends Parcel {
   readonly unit: Unit;
 }
+
+/** In which form a compile is sent: see remote-text.ts. */
+type Form = "files" | "text";
 
 /** Between a member and this machine, once both do the same. */
 interface Race {
@@ -84,17 +95,19 @@ interface Race {
 /** One attempt to have it done elsewhere. */
 type Attempt<A> =
   | { readonly kind: "answered"; readonly answer: A }
-  /** @property lasting nobody need be asked for the same again */
-  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean };
+  /** @property lasting nobody need be asked for the same again @property asText it may be sent in another form */
+  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean; readonly asText?: boolean };
 
 /** It may be done again on another machine, or another day. */
 const PASSING: ReadonlySet<string> = new Set(["not_shared", "toolchain_unknown", "input_missing"]);
+/** What says nothing about the same compile as one text: its files cannot be laid out elsewhere, or are not all known. */
+const OF_FILES: ReadonlySet<string> = new Set(["links", "too_many_inputs", "too_much", "result_input_missing"]);
 
 export class Remote implements Disposable {
   readonly #parts: RemoteParts;
   readonly #dispatch: Dispatch;
-  /** Compiles that came back as nothing of use: they are done here. */
-  readonly #failures = new Generations<string, true>(limits.remote.failuresRemembered);
+  /** Compiles that came back as nothing of use, and the last form in which they were sent: after a text they are done here. */
+  readonly #failures = new Generations<string, Form>(limits.remote.failuresRemembered);
   /** Members that have used a compiler for this node, with the compiler. */
   readonly #acquainted = new Generations<string, true>(limits.remote.failuresRemembered);
   /** Members that have what runs here as well, by job. */
@@ -150,23 +163,28 @@ export class Remote implements Disposable {
   async #place<A>(helpers: Helpers, order: Order<A>): Promise<A> {
     const began = performance.now();
     const here = (): A => order.here("kept").answer;
-    const parcel = await this.#pack(order);
-    let isWorth = parcel !== undefined;
+    let consignment = await this.#pack(order);
+    let isWorth = consignment !== undefined;
     const tried: Key[] = [];
     for (let waited = false; ; waited = true) {
       if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
-      if (parcel !== undefined && isWorth && tried.length < limits.remote.members) {
-        const placed = await helpers.placement.place(parcel.unit, this.#dispatch.here, tried, order.gone);
+      if (consignment !== undefined && isWorth && tried.length < limits.remote.members) {
+        const { unit } = consignment;
+        const placed = await helpers.placement.place(unit, this.#dispatch.here, tried, order.gone);
         if (placed.kind === "member") {
           this.#dispatch.roomElsewhere(); // For one there may be room for the next.
-          const attempt = await this.#send(helpers, order, parcel, placed);
+          const attempt = await this.#send(helpers, order, consignment, placed);
           this.#dispatch.roomElsewhere();
           if (attempt.kind === "answered") return attempt.answer;
+          if (attempt.asText === true) {
+            consignment = this.#asText(order, unit);
+            continue;
+          }
           tried.push(placed.member);
           if (attempt.lasting) return here();
           continue;
         }
-        helpers.placement.ended(parcel.unit, placed, "cancelled", 0);
+        helpers.placement.ended(unit, placed, "cancelled", 0);
         if (placed.why === "nobody") order.keptHere("nobody");
         if (placed.why === "nobody" || placed.why === "core-idle") return here();
         // A core here is sooner free than a member would be done.
@@ -184,25 +202,39 @@ export class Remote implements Disposable {
   }
 
   /** Undefined where it is nothing for others. */
-  async #pack<A>({ understood, look, keptHere, gone }: Order<A>): Promise<Consignment | undefined> {
-    const { index } = this.#parts;
-    const keep = ({ reason, detail }: Omit<Extract<Packed, { kind: "local" }>, "kind">): undefined => {
-      keptHere(reason);
-      this.#parts.log.event("debug", "remote.kept-here", { source: understood.sourcePath, reason, detail });
-    };
-    if (this.#failures.has(keyOf(understood, look))) return keep({ reason: "failed_before", detail: "" });
-    const [earlier] = index.entries(understood.manifest);
-    const packed = await pack(this.#parts, understood, look, earlier, gone);
-    if (packed.kind === "local") return keep(packed);
-    const { parcel } = packed;
+  async #pack<A>(order: Order<A>): Promise<Consignment | undefined> {
+    const { understood, look, gone } = order;
+    const failed = this.#failures.get(keyOf(understood, look));
+    if (failed === "text") return this.#keep(order, { reason: "failed_before", detail: "" });
+    const [earlier] = this.#parts.index.entries(understood.manifest);
     const unit: Unit = {
       key: understood.manifest,
       kind: kindOf(understood),
       costMs: this.#costOf(understood, earlier?.action),
-      inputBytes: parcel.inputs.bytes,
+      inputBytes: 0,
       toolchain: understood.toolchain.digest,
     };
-    return { ...parcel, unit };
+    if (failed === "files") return this.#asText(order, unit);
+    const packed = await pack(this.#parts, understood, look, earlier, gone);
+    if (packed.kind === "local" && OF_FILES.has(packed.reason) && mayBeText(understood)) return this.#asText(order, unit);
+    if (packed.kind === "local") return this.#keep(order, packed);
+    const { parcel } = packed;
+    return { unit: { ...unit, inputBytes: parcel.inputs.bytes }, parcel: () => Promise.resolve(parcel) };
+  }
+
+  #asText<A>(order: Order<A>, unit: Unit): Consignment {
+    const { understood, look, gone } = order;
+    let made: Promise<Parcel | undefined> | undefined;
+    const make = async (): Promise<Parcel | undefined> => {
+      const packed = await packText(this.#parts, understood, look, gone);
+      return packed.kind === "packed" ? packed.parcel : this.#keep(order, packed);
+    };
+    return { unit, parcel: () => (made ??= make()) };
+  }
+
+  #keep<A>({ understood, keptHere }: Order<A>, { reason, detail }: Omit<Extract<Packed, { kind: "local" }>, "kind">): undefined {
+    keptHere(reason);
+    this.#parts.log.event("debug", "remote.kept-here", { source: understood.sourcePath, reason, detail });
   }
 
   #costOf({ sourcePath }: Understood, action: Digest | undefined): number | undefined {
@@ -214,11 +246,21 @@ export class Remote implements Disposable {
   }
 
   /** Resolves when a member has done it, when it has failed there, or when it was begun here because that takes too long. */
-  async #send<A>(helpers: Helpers, order: Order<A>, parcel: Consignment, placed: Extract<Placed, { kind: "member" }>): Promise<Attempt<A>> {
+  async #send<A>(
+    helpers: Helpers,
+    order: Order<A>,
+    { unit, parcel: wanted }: Consignment,
+    placed: Extract<Placed, { kind: "member" }>,
+  ): Promise<Attempt<A>> {
+    const parcel = await wanted();
+    if (parcel === undefined) {
+      helpers.placement.ended(unit, placed, "cancelled", 0);
+      return { kind: "failed", reason: "not_as_text", lasting: true };
+    }
     const race = new AbortController();
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
-    using _ = this.#dispatch.watch((parcel.unit.costMs ?? limits.remote.unknownMs) + (placed.travelMs ?? 0), () => {
+    using _ = this.#dispatch.watch((unit.costMs ?? limits.remote.unknownMs) + (placed.travelMs ?? 0), () => {
       try {
         const { answer, job } = order.here("late");
         begun = true;
@@ -230,7 +272,7 @@ export class Remote implements Disposable {
       }
     });
     // Who waits for the compiler here does not wait for the member; what it makes is kept all the same.
-    const done = this.#attempt(helpers, order, parcel, placed, { stop: race.signal, isLate: () => begun });
+    const done = this.#attempt(helpers, order, { ...parcel, unit }, placed, { stop: race.signal, isLate: () => begun });
     done.catch(() => undefined);
     return await Promise.race([done, late.promise]);
   }
@@ -238,7 +280,7 @@ export class Remote implements Disposable {
   async #attempt<A>(
     { workers, placement }: Helpers,
     order: Order<A>,
-    parcel: Consignment,
+    parcel: Sendable,
     placed: Extract<Placed, { kind: "member" }>,
     race: Race,
   ): Promise<Attempt<A>> {
@@ -248,7 +290,8 @@ export class Remote implements Disposable {
     const sent = { bytes: 0 };
     const content = async (digest: Digest): Promise<Uint8Array | undefined> => {
       const path = parcel.inputs.paths.get(digest);
-      const bytes = path === undefined ? undefined : files.content(path, digest);
+      const own = digest === parcel.text?.digest ? parcel.text.content : undefined;
+      const bytes = path === undefined ? own : files.content(path, digest);
       sent.bytes += bytes?.length ?? 0;
       return bytes;
     };
@@ -265,7 +308,7 @@ export class Remote implements Disposable {
     else end(outcome.kind === "killed" ? "done" : outcome.kind);
     const tookMs = Math.round(performance.now() - began);
     log.event("debug", "remote.ended", { source: order.understood.sourcePath, member, tookMs, sentBytes: sent.bytes, ...factsOf(outcome) });
-    if (outcome.kind !== "done") return this.#failed(order, outcome);
+    if (outcome.kind !== "done") return this.#failed(order, formOf(parcel), outcome);
     return this.#taken(order, parcel, outcome, { member, tookMs, sentBytes: sent.bytes, why: placed.why }, race);
   }
 
@@ -279,21 +322,21 @@ export class Remote implements Disposable {
 
   async #taken<A>(
     order: Order<A>,
-    parcel: Consignment,
+    parcel: Parcel,
     done: Done,
     by: Pick<Work, "member" | "tookMs" | "sentBytes" | "why">,
     race: Race,
   ): Promise<Attempt<A>> {
     const { understood } = order;
     const { facts, look, log } = this.#parts;
-    const judged = await judge(facts, { understood, inputs: parcel.inputs, search: parcel.search }, done, look(understood));
+    const judged = await judge(facts, { ...parcel, understood }, done, look(understood));
     if (judged.kind === "bad") {
       const { reason, detail, lasting } = judged;
       log.event("info", "remote.not-taken", { source: understood.sourcePath, member: by.member, reason, detail });
       order.keptHere(`result_${reason}`);
       forgetClosures(); // A header may have been looked for where it was found before.
-      if (lasting) this.#failures.set(keyOf(understood, order.look), true);
-      return { kind: "failed", reason, lasting: true }; // Others would send the same.
+      const asText = lasting && this.#remember(order, formOf(parcel), `result_${reason}`);
+      return { kind: "failed", reason, lasting: true, asText }; // Others would send the same.
     }
     const bytes = done.outputs.reduce((sum, { content }) => sum + content.length, done.stdout.length + done.stderr.length);
     const work: Work = { ...by, queuedMs: Math.round(done.queuedMs), compiledMs: Math.round(done.used.wallMs), bytes };
@@ -301,13 +344,24 @@ export class Remote implements Disposable {
     return answer === undefined ? { kind: "failed", reason: "not_kept", lasting: true } : { kind: "answered", answer };
   }
 
-  #failed<A>(order: Order<A>, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
+  /** That nobody need be asked for the same in that form again. @returns whether it may be sent as a text */
+  #remember<A>({ understood, look }: Order<A>, form: Form, reason: string): boolean {
+    const asText = form === "files" && OF_FILES.has(reason) && mayBeText(understood);
+    this.#failures.set(keyOf(understood, look), asText ? "files" : "text");
+    return asText;
+  }
+
+  #failed<A>(order: Order<A>, form: Form, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
     const reason = outcome.kind === "refused" ? outcome.reason : outcome.kind === "killed" ? `killed_${outcome.limit}` : outcome.kind;
     order.keptHere(`member_${reason}`);
     const lasting = outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
-    if (lasting) this.#failures.set(keyOf(order.understood, order.look), true);
-    return { kind: "failed", reason, lasting };
+    const asText = lasting && this.#remember(order, form, reason);
+    return { kind: "failed", reason, lasting, asText };
   }
+}
+
+function formOf({ text }: Parcel): Form {
+  return text === undefined ? "files" : "text";
 }
 
 function factsOf(outcome: WorkerOutcome): Record<string, string | number> {

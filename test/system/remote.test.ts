@@ -126,12 +126,96 @@ test("what only this machine can do is done here, and says why", PATIENT, async 
   };
   assert.equal(await kept("-march=native -c unit.c -o out.o"), "kept_here:machine_dependent");
   assert.equal(await kept("--coverage -frandom-seed=1 -c unit.c -o out.o"), "kept_here:outputs");
-  assert.equal(await kept("-c linked.c -o out.o"), "kept_here:links");
+  assert.equal(await kept("-g3 -c linked.c -o out.o"), "kept_here:links");
   assert.equal(await kept("-c unit.c -o out.o", { CPATH: "/nowhere" }), "kept_here:environment");
   // Errors are those of the compiler here, and the next time it is not tried elsewhere.
   // Of this kind of compile nothing was measured yet: it is worth sending.
   assert.equal(await kept("-O3 -c broken.c -o out.o"), "kept_here:result_failed");
   assert.equal(await kept("-O3 -c broken.c -o out.o"), "kept_here:failed_before");
+});
+
+/** Headers whose names only the preprocessor knows; `way` is a link. */
+const UNNAMED = {
+  "include/odd/inner.h": "#pragma once\n#define INNER 4\nstatic const char *const inner_in = __FILE__;\n",
+  "src/unit.c": `#define TEXT_OF(x) #x
+#define HEADER(x) TEXT_OF(x)
+#include HEADER(odd/inner.h)
+#include <stdio.h>
+int unit(void) { return printf("%s %s %d", __FILE__, inner_in, INNER + __LINE__); }
+`,
+  "src/unit.cpp": `#define TEXT_OF(x) #x
+#define HEADER(x) <x>
+#include HEADER(odd/inner.h)
+#include <map>
+#include <string>
+int unit(std::map<std::string, int>& all) { return ++all[inner_in] + INNER + __LINE__; }
+`,
+  "src/counted.c": "#define HEADER(x) <x>\n#include HEADER(odd/inner.h)\nint counted = __COUNTER__ + INNER;\n",
+  "src/timed.c": "#define HEADER(x) <x>\n#include HEADER(odd/inner.h)\nconst char *timed = __TIME__;\nint inner = INNER;\n",
+  "src/warns.c": "#define HEADER(x) <x>\n#include HEADER(odd/inner.h)\nint warns(void) { int unused = INNER; return 1; }\n",
+  "src/broken.c": "#define HEADER(x) <x>\n#include HEADER(odd/inner.h)\nint broken(void) { return none; }\n",
+  "src/linked.c": '#include "../way/../beside.h"\nint linked = BESIDE;\n',
+  "elsewhere/inner/.keep": "",
+  "elsewhere/beside.h": "#define BESIDE 1\n",
+  "out/.keep": "",
+};
+
+/** Each of a kind of its own: what is quickly done here is not sent again. */
+const AS_TEXT: readonly { readonly args: string; readonly compiler?: string; readonly outputs?: string }[] = [
+  { args: "-O2 -MD -Iinclude -c src/unit.c -o out/unit.o", outputs: "out/unit.o out/unit.d" },
+  { args: "-g -O1 -MMD -MP -Iinclude -c src/unit.c -o out/unit.o", outputs: "out/unit.o out/unit.d" },
+  { args: "-S -Wall -Iinclude src/unit.c -o out/unit.s", outputs: "out/unit.s" },
+  { args: "-g -std=c++17 -Iinclude -MD -MT all -c src/unit.cpp -o out/unit.o", compiler: "g++", outputs: "out/unit.o out/unit.d" },
+  { args: "-Os -Wall -MD -Iinclude -c src/unit.c -o out/unit.o", compiler: "clang-19", outputs: "out/unit.o out/unit.d" },
+  { args: "-O3 -c src/linked.c -o out/unit.o" },
+];
+
+test("headers that only the preprocessor knows: one text goes, and what comes is as if it were compiled here", PATIENT, async (t) => {
+  const [builder, helper] = await helped(t, 1);
+  assert.ok(helper !== undefined);
+  await occupy(t, builder);
+  for (const [at, { args, compiler = "gcc", outputs = "out/unit.o" }] of AS_TEXT.entries()) {
+    const cwd = project(builder, UNNAMED, `text${at}`);
+    symlinkSync("elsewhere/inner", join(cwd, "way"));
+    const counts = await compare(builder, compiler, args.split(" "), outputs.split(" "), { cwd });
+    assert.equal(counts.built_elsewhere, 1, `${compiler} ${args}: ${JSON.stringify([counts, builder.events("remote.not-taken")])}`);
+    // What was read is what was told: the same is a hit, and no hit any more when the header is another.
+    const again = await compare(builder, compiler, args.split(" "), outputs.split(" "), { cwd });
+    assert.equal((again.hit_local ?? 0) + (again.hit_daemon ?? 0), 1, `${compiler} ${args}: ${JSON.stringify(again)}`);
+    const header = join(cwd, args.includes("linked") ? "elsewhere/beside.h" : "include/odd/inner.h");
+    writeFileSync(header, readFileSync(header, "utf8").replace(/[14]/, "5"));
+    await age();
+    const changed = await compare(builder, compiler, args.split(" "), outputs.split(" "), { cwd });
+    assert.equal((changed.built_elsewhere ?? 0) + (changed.miss ?? 0), 1, `${compiler} ${args}: ${JSON.stringify(changed)}`);
+  }
+});
+
+const NOT_AS_TEXT: readonly (readonly [args: string, kept: string, compiler?: string])[] = [
+  ["-g3 -Iinclude -c src/unit.c -o out/unit.o", "result_input_missing"],
+  ["-g -O1 -Iinclude -c src/unit.c -o out/unit.o", "result_input_missing", "clang-19"],
+  ["-O2 -Iinclude -c src/counted.c -o out/unit.o", "result_input_missing not_as_text"],
+  ["-O3 -Iinclude -c src/timed.c -o out/unit.o", "result_input_missing result_time_macro"],
+  ["-Os -Wall -Iinclude -c src/warns.c -o out/unit.o", "result_input_missing result_messages"],
+  ["-Og -Iinclude -c src/broken.c -o out/unit.o", "result_input_missing result_failed"],
+];
+
+test("what would not be the same as one text is compiled here, and says why", PATIENT, async (t) => {
+  const [builder] = await helped(t, 1);
+  await occupy(t, builder);
+  for (const [at, [args, names, compiler = "gcc"]] of NOT_AS_TEXT.entries()) {
+    const cwd = project(builder, UNNAMED, `kept${at}`);
+    const counts = await compare(builder, compiler, args.split(" "), ["out/unit.o"], { cwd });
+    assert.equal(counts.built_elsewhere, undefined, `${args}: ${JSON.stringify(counts)}`);
+    const kept = Object.keys(counts).filter((name) => name.startsWith("kept_here:"));
+    assert.deepEqual(
+      kept.toSorted(),
+      names
+        .split(" ")
+        .map((name) => `kept_here:${name}`)
+        .toSorted(),
+      args,
+    );
+  }
 });
 
 /** A source that keeps a compiler busy, for some 4 s with 100. */
