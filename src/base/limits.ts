@@ -828,6 +828,8 @@ export const limits = {
     claims: 16,
     /** After its pinner has said last that it wants it. */
     leaseMs: 2_592_000_000,
+    /** An offer for no longer than that is only the question whether it is there. */
+    askS: 1,
     /** For one attempt; what has come by then is there for the next. */
     fetchMs: 3_600_000,
     /** Asked for at once. */

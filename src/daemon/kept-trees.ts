@@ -1,7 +1,8 @@
 /**
  * Files, directories and results that this node keeps because members have pinned them: kept over restarts, in a file of their own.
  *
- * What is here stays in the store while a member has a claim on it. Knows: which blobs belong to what, who wants it, for how long.
+ * What is here stays in the store while a member has a claim on it, and, when the time of the last claim is up, until somebody lets go of it: it may
+ * be the last copy. Knows: which blobs belong to what, who wants it, for how long.
  * Does not know: members' domains, how much there may be, how a tree comes here, or who else has it.
  */
 import { renameSync } from "node:fs";
@@ -99,7 +100,13 @@ export class KeptTrees implements AsyncDisposable {
   /** Those whose time is not up. */
   list(): readonly KeptTree[] {
     this.tidy();
-    return this.#all();
+    return this.#all().filter((kept) => !this.#isOver(kept));
+  }
+
+  /** Those whose time is up, the longest first. */
+  over(): readonly KeptTree[] {
+    const over = this.#all().filter((kept) => this.#isOver(kept));
+    return over.toSorted((a, b) => lastOf(a) - lastOf(b));
   }
 
   /** Whether the result of an action is kept. */
@@ -149,9 +156,10 @@ export class KeptTrees implements AsyncDisposable {
     for (const { kept } of this.#rows.values()) if (kept.network !== network) this.remove(kept, "not for this network");
   }
 
-  /** Lets go of what is over. */
+  /** Lets go of claims that are over, as long as one is not. */
   tidy(): void {
-    for (const row of this.#rows.values()) this.#leave(row, ({ untilMs }) => untilMs > this.#parts.now(), "over");
+    for (const row of this.#rows.values())
+      if (!this.#isOver(row.kept)) this.#leave(row, ({ untilMs }) => untilMs > this.#parts.now(), "over");
     if (this.#isChanged) this.#noteSoon(); // It could not be written, perhaps.
   }
 
@@ -172,6 +180,10 @@ export class KeptTrees implements AsyncDisposable {
     this.#rows.delete(keyOf(kept));
     held[Symbol.dispose]();
     this.#parts.log.event("info", "tree-copies.let-go", { root: kept.root, why });
+  }
+
+  #isOver(kept: KeptTree): boolean {
+    return lastOf(kept) <= this.#parts.now();
   }
 
   #all(): KeptTree[] {
@@ -207,6 +219,11 @@ export class KeptTrees implements AsyncDisposable {
 
 export function keyOf({ root, codec }: TreeName): string {
   return `${codec} ${root}`;
+}
+
+/** Until when somebody wants it, ms since the epoch. */
+function lastOf({ claims }: KeptTree): number {
+  return Math.max(...claims.map(({ untilMs }) => untilMs));
 }
 
 /** @returns undefined where there are too many: who has pinned it takes the place of one that has heard of it, and nobody else's */

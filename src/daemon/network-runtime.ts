@@ -435,6 +435,7 @@ export class NetworkRuntime implements AsyncDisposable {
       id: members.network,
       record,
       domainOf,
+      isActive: (key: Key) => members.standing(key) === "active",
       trees,
       local: localTrees,
       results: sharing,

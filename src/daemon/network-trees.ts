@@ -29,6 +29,8 @@ export interface NetworkTreesParts {
   readonly id: Digest;
   readonly record: RecordMembers;
   readonly domainOf: (key: Key) => string;
+  /** Whether a member is in good standing. */
+  readonly isActive: (key: Key) => boolean;
   readonly trees: TreeNetwork;
   readonly results: PinnedResults;
   readonly local: LocalTrees;
@@ -37,7 +39,7 @@ export interface NetworkTreesParts {
 }
 
 const MS = 1_000;
-const { leaseMs, ownLookAtOnce, wholeMs, trees: mostTrees } = limits.treeCopies;
+const { askS, leaseMs, ownLookAtOnce, wholeMs, trees: mostTrees } = limits.treeCopies;
 
 export class NetworkTrees implements Disposable {
   readonly copies: TreeCopies;
@@ -68,7 +70,7 @@ export class NetworkTrees implements Disposable {
   ) {
     const { local, network, record } = parts;
     const wanted = new Wanted(parts);
-    const superfluous = (tree: TreeName): void => local.kept.remove(tree, "others have it");
+    const superfluous = (tree: TreeName, why: string): void => local.kept.remove(tree, why);
     const now = (): number => performance.now();
     this.#keeper = keeper;
     this.#kept = local.kept;
@@ -114,6 +116,7 @@ class Wanted {
   readonly #network: Digest;
   readonly #self: Key;
   readonly #results: PinnedResults;
+  readonly #isActive: (key: Key) => boolean;
   /** Whose results are pinned or kept; and when nobody had signed one, ms, monotonic. */
   readonly #requests = new Generations<Digest, { readonly named: ResultNamed | undefined; readonly atMs: number }>(
     2 * (limits.pins + mostTrees),
@@ -123,11 +126,12 @@ class Wanted {
   /** Blobs that may be looked at still, this time. */
   #mayLook = 0;
 
-  constructor({ local, id, self, results }: Pick<NetworkTreesParts, "local" | "id" | "self" | "results">) {
+  constructor({ local, id, self, results, isActive }: Pick<NetworkTreesParts, "local" | "id" | "self" | "results" | "isActive">) {
     this.#local = local;
     this.#network = id;
     this.#self = self;
     this.#results = results;
+    this.#isActive = isActive;
   }
 
   list(): KeepTree[] {
@@ -152,9 +156,26 @@ class Wanted {
       const [longest] = claims.filter(({ pinner }) => pinner !== this.#self).toSorted((a, b) => b.untilMs - a.untilMs);
       const leaseS = longest === undefined ? 0 : Math.floor((longest.untilMs - Date.now()) / MS);
       const named = this.#named(root, codec);
-      return longest !== undefined && leaseS > 0 && named !== undefined ? [{ ...named, bytes, leaseS, pinner: longest.pinner }] : [];
+      if (longest === undefined || named === undefined) return [];
+      return [{ ...named, bytes, leaseS: Math.max(askS, leaseS), pinner: longest.pinner }];
     });
-    return [...own, ...others];
+    return [...own, ...others, ...this.#over(codecs)];
+  }
+
+  /** What is kept for longer than its time, as nobody is known to have it otherwise: as long as who has pinned it is a member. */
+  #over(own: ReadonlyMap<Digest, TreeName["codec"]>): KeepTree[] {
+    const { kept } = this.#local;
+    return kept.over().flatMap((tree): KeepTree[] => {
+      const { root, codec, network, bytes, claims } = tree;
+      if (network !== this.#network) return [];
+      const pinner = claims.find((claim) => claim.pinner !== this.#self && this.#isActive(claim.pinner))?.pinner;
+      if (pinner === undefined || own.get(root) === codec) {
+        kept.remove(tree, "over");
+        return [];
+      }
+      const named = this.#named(root, codec);
+      return named === undefined ? [] : [{ ...named, bytes, leaseS: askS, pinner }];
+    });
   }
 
   /** Undefined for a result that nobody has signed: members would not believe it. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Digest, digestOf, type Key, limits, silentLog } from "../base/index.ts";
+import { isNearer } from "../net/index.ts";
 import type { KeepTree, KeepVerdict } from "../wire/index.ts";
 import { TreeCopies } from "./tree-copies.ts";
 
@@ -22,13 +23,16 @@ class Street {
   readonly unlinked: Set<Key> = new Set();
   readonly called: Key[] = [];
   nowMs = 0;
+  /** Until when members keep what they keep, where nobody says that it is wanted for longer. */
+  overMs: number = Number.POSITIVE_INFINITY;
 
   constructor() {
     for (const self of KEYS) this.nodes.set(self, this.#node(self));
   }
 
   #node(self: Key): TreeCopies {
-    const tree = (digest: Digest, pinner: Key): KeepTree => ({ digest, codec: "directory", bytes: 1, leaseS: 100, pinner });
+    const leaseS = (pinner: Key): number => (pinner === self || this.nowMs < this.overMs ? 100 : limits.treeCopies.askS);
+    const tree = (digest: Digest, pinner: Key): KeepTree => ({ digest, codec: "directory", bytes: 1, leaseS: leaseS(pinner), pinner });
     const [pinned, kept] = [nodeOf(this.pinned, self), nodeOf(this.kept, self)];
     return new TreeCopies(
       {
@@ -56,6 +60,10 @@ class Street {
   #take(to: Key, { digest, leaseS }: KeepTree): KeepVerdict {
     if (!this.present.has(to)) throw new Error("it is not there");
     const kept = nodeOf(this.kept, to);
+    if (leaseS === limits.treeCopies.askS) {
+      if (to === PINNER && !nodeOf(this.pinned, to).has(digest)) return "refused";
+      return kept.has(digest) || nodeOf(this.pinned, to).has(digest) ? "kept" : "failed";
+    }
     if (leaseS === 0) kept.delete(digest);
     else if (this.full.has(to)) return "full";
     else if (this.busy.has(to)) return "busy";
@@ -191,4 +199,46 @@ test("who is not linked hears of what is not pinned any more as soon as it is li
   street.unlinked.delete(holder);
   await street.pass(2);
   assert.deepEqual(street.have(ROOT), []);
+});
+
+test("of copies that are kept for longer than their time the nearest one stays, until who has pinned it is back", async () => {
+  const street = new Street();
+  nodeOf(street.pinned, PINNER).add(ROOT);
+  await street.pass(2);
+  street.leave(PINNER);
+  await street.pass(LOOK_S + 20, 5);
+  const holders = street.have(ROOT);
+  assert.ok(holders.length >= COPIES);
+  street.overMs = street.nowMs;
+  await street.pass(2 * LOOK_S, 5);
+  const [last = "", ...others] = street.have(ROOT);
+  assert.deepEqual([holders.every((key) => key === last || isNearer(ROOT, last, key)), others], [true, []]);
+  await street.pass(10 * LOOK_S, 20);
+  assert.deepEqual(street.have(ROOT), [last], "nobody else has it");
+
+  nodeOf(street.pinned, PINNER).delete(ROOT);
+  street.come(PINNER);
+  await street.pass(LOOK_S + 20, 5);
+  assert.deepEqual(street.have(ROOT), [], "it is not pinned any more");
+});
+
+test("whoever of those with copies comes and goes when their time is up: one is left", async () => {
+  const step = fc.record({ key: fc.constantFrom(...KEYS), what: fc.constantFrom("leave", "come"), s: fc.nat({ max: 700 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      const street = new Street();
+      nodeOf(street.pinned, PINNER).add(ROOT);
+      await street.pass(2);
+      street.leave(PINNER);
+      await street.pass(20);
+      street.overMs = street.nowMs;
+      for (const { key, what, s } of steps) {
+        if (what === "leave") street.leave(key);
+        else if (key !== PINNER) street.come(key);
+        await street.pass(s, 5);
+      }
+      assert.ok(KEYS.some((key) => nodeOf(street.kept, key).has(ROOT)));
+    }),
+    { numRuns: 20 },
+  );
 });

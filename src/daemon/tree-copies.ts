@@ -5,7 +5,7 @@
  * Knows: what is to be copied, who has said what. Does not know: how members talk, or how trees travel.
  */
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import { type Candidate, nearest, planCopies } from "../net/index.ts";
+import { type Candidate, isNearer, nearest, planCopies } from "../net/index.ts";
 import type { KeepTree, KeepVerdict } from "../wire/index.ts";
 import { keyOf, type TreeName } from "./kept-trees.ts";
 
@@ -14,12 +14,12 @@ export interface TreeCopiesParts {
   /** Members that are there, this node among them; see RecordMembers. */
   readonly present: () => readonly Candidate[];
   readonly isLinked: (key: Key) => boolean;
-  /** What is pinned here, and what is kept for members. */
+  /** What is pinned here, and what is kept for members; for `askS` what is kept for longer than its time. */
   readonly trees: () => readonly KeepTree[];
   /** Either results or none. See Keep.offer; `busy` as long as the member is not linked. */
   readonly offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>;
-  /** All who are to have a tree have it, and this node is none of them. */
-  readonly superfluous: (tree: TreeName) => void;
+  /** Nobody needs this node's copy. */
+  readonly superfluous: (tree: TreeName, why: string) => void;
   readonly isQuiet: () => boolean;
   readonly log: Log;
   /** ms, monotonic */
@@ -45,7 +45,7 @@ interface About {
 
 const TICK_MS = 1_000;
 const { itemsPerOffer, patienceMs, graceMs, fullMs, failedMs } = limits.replication;
-const { askAgainMs, busyMs, lookEveryMs } = limits.treeCopies;
+const { askAgainMs, askS, busyMs, lookEveryMs } = limits.treeCopies;
 
 export class TreeCopies implements Disposable {
   readonly #parts: TreeCopiesParts;
@@ -169,13 +169,26 @@ export class TreeCopies implements Disposable {
     await Promise.all(alike.map(([key, some]) => this.#offer(key, some)));
   }
 
-  #whom({ tree, kept, asked, unable }: About, present: readonly Candidate[]): readonly Key[] {
+  #whom(about: About, present: readonly Candidate[]): readonly Key[] {
+    const { tree, kept, asked, unable } = about;
     const { self, now, isLinked } = this.#parts;
     // Who is not linked would be called for that, and as likely as not lets go of the link soon after.
     const trusted = [...kept].flatMap(([key, saidMs]) => (!isLinked(key) && now() - saidMs < lookEveryMs ? [key] : []));
     for (const [key, until] of unable) if (until <= now()) unable.delete(key);
+    if (isOver(tree)) return this.#whomInstead(about, present);
     const holders = new Set([self, ...asked, ...trusted]);
     return planCopies({ digest: placeOf(tree), self, present, holders, refusing: new Set(unable.keys()), copies: this.#copies }).offerTo;
+  }
+
+  /**
+   * Whether they have what is here for longer than its time: who has pinned it, and those who have said so before and are nearer to it. Of several
+   * holders whose time is up together the nearest asks nobody else, so that the last copy stays.
+   */
+  #whomInstead({ tree, kept, unable }: About, present: readonly Candidate[]): readonly Key[] {
+    const { self, isLinked } = this.#parts;
+    const there = new Set(present.map(({ key }) => key));
+    const nearer = [...kept.keys()].filter((key) => key !== tree.pinner && isNearer(tree.digest, key, self));
+    return [tree.pinner, ...nearer].filter((key) => there.has(key) && isLinked(key) && !unable.has(key));
   }
 
   /** Nobody is left to ask for now. Later all are asked again: they may have lost it, and are told that it is wanted still. */
@@ -184,7 +197,7 @@ export class TreeCopies implements Disposable {
     const { tree, asked, unable } = about;
     const ofIts = nearest(placeOf(tree), present, this.#copies);
     if (!this.#isPinned(tree) && ofIts.length === this.#copies && ofIts.every(({ key }) => key !== self && asked.has(key)))
-      return superfluous(nameOf(tree));
+      return superfluous(nameOf(tree), "others have it");
     about.notBefore = Math.min(now() + lookEveryMs, ...unable.values());
     asked.clear();
   }
@@ -199,6 +212,10 @@ export class TreeCopies implements Disposable {
     for (const [i, about] of all.entries()) {
       const verdict = verdicts[i] ?? "failed";
       counts[verdict]++;
+      if (isOver(about.tree)) {
+        this.#instead(about, to, verdict);
+        continue;
+      }
       if (verdict === "kept") {
         about.kept.set(to, now());
         about.asked.add(to);
@@ -218,6 +235,17 @@ export class TreeCopies implements Disposable {
     log.event("debug", "tree-copies.offered", { peer: to, ...counts });
   }
 
+  /** Who was asked whether it has what is here for longer than its time has said that. */
+  #instead({ tree, kept, unable }: About, to: Key, verdict: KeepVerdict): void {
+    const { superfluous, now } = this.#parts;
+    if (verdict === "kept") superfluous(nameOf(tree), "others have it");
+    else if (verdict === "refused" && to === tree.pinner) superfluous(nameOf(tree), "not wanted any more");
+    else {
+      if (verdict !== "busy") kept.delete(to);
+      unable.set(to, now() + (verdict === "busy" ? failedMs : lookEveryMs));
+    }
+  }
+
   async #ask(to: Key, trees: readonly KeepTree[]): Promise<readonly KeepVerdict[]> {
     try {
       return await this.#parts.offer(to, trees);
@@ -230,6 +258,10 @@ export class TreeCopies implements Disposable {
 
 function isResult({ tree }: About): boolean {
   return tree.codec === "result";
+}
+
+function isOver({ leaseS }: KeepTree): boolean {
+  return leaseS <= askS;
 }
 
 /** By what it is decided who is to have it: pinned results are where all of the request are. */

@@ -240,8 +240,9 @@ test("what nobody says to have pinned any more is held until its time is up, and
   world.nowMs += 39_999;
   assert.equal(world.kept.list().length, 1);
   world.nowMs += 1;
-  assert.deepEqual([world.kept.list(), world.held], [[], [false, false]]);
+  assert.deepEqual([world.kept.list(), world.kept.over().length, world.held], [[], 1, [true, true]], "it may be the last one");
   await offered(keeper, ALICE, { ...tree, leaseS: 4_000_000_000 });
+  assert.deepEqual([world.kept.list().length, world.kept.over()], [1, []]);
   assert.equal(world.kept.get(nameOf(tree))?.claims[0]?.untilMs, world.nowMs + LEASE_S * 1_000, "nobody is held to more");
 });
 
@@ -286,8 +287,8 @@ test("who lets go lets go for itself alone", async (t) => {
   await keeper.take(BOB, [{ ...bobs, leaseS: 0 }]);
   assert.deepEqual([claimants(world, tree), (await world.restarted()).held], [[ALICE], [true, true]]);
   // Nor does it end with what somebody has heard, or end anything of who has asked for more.
-  await keeper.take(BOB, [{ ...tree, leaseS: 1 }]);
-  world.nowMs += 2_000;
+  await keeper.take(BOB, [{ ...tree, leaseS: 2 }]);
+  world.nowMs += 3_000;
   assert.deepEqual([world.kept.list().length, claimants(world, tree)], [1, [ALICE]]);
 });
 
@@ -350,13 +351,37 @@ test("a slow member holds up its own domain alone, and what it does not want any
   assert.equal(await offered(keeper, BOB, slow), "kept", "nothing is left of the attempt that was given up");
 });
 
-test("what is over is let go of also where nobody asks, and what was for another network as well", async (t) => {
-  const world = World.make(t);
-  await offered(await world.keeper(), ALICE, await world.tree("one", { leaseS: 100 }));
-  await world.kept.flush();
-  world.nowMs += 100_000;
+test("what is over is held, over a restart, too, until somebody lets go of it or others need the room", async (t) => {
+  const before = World.make(t); // 2,000 bytes for all, 1,000 for each domain.
+  const old = await before.tree("x".repeat(600), { leaseS: 100 });
+  await offered(await before.keeper(), ALICE, old);
+  await before.kept.flush();
+  const world = await before.restarted();
+  for (const [digest, bytes] of before.members) world.members.set(digest, bytes);
+  world.nowMs = before.nowMs + 100_000;
   world.kept.tidy();
-  assert.deepEqual(world.held, [false, false]);
+  assert.deepEqual([world.kept.over().length, world.held], [1, [true, true]]);
+  const keeper = await world.keeper();
+  assert.equal(await offered(keeper, ALICE, await world.tree("y".repeat(600))), "kept", "it takes no room from what somebody wants");
+  assert.equal(world.kept.over().length, 1);
+  assert.equal(await offered(keeper, BOB, await world.tree("z".repeat(600))), "kept");
+  assert.deepEqual([world.kept.over(), world.held], [[], [false, false, true, true, true, true]]);
+});
+
+test("who only asks whether a tree is here hears that, and neither has it fetched nor held for longer", async (t) => {
+  const world = World.make(t);
+  const keeper = await world.keeper();
+  const tree = await world.tree("one", { leaseS: 100 });
+  const question = { ...tree, leaseS: limits.treeCopies.askS };
+  assert.deepEqual([await offered(keeper, BOB, question), world.asked], ["failed", 0]);
+  await offered(keeper, ALICE, tree);
+  assert.deepEqual([await offered(keeper, BOB, question), claimants(world, tree)], ["kept", [ALICE]]);
+  world.nowMs += 100_000;
+  assert.deepEqual([await offered(keeper, BOB, question), world.kept.list()], ["kept", []]);
+});
+
+test("what was for another network is let go of", async (t) => {
+  const world = World.make(t);
   await offered(await world.keeper(), ALICE, await world.tree("one"));
   world.kept.only(NETWORK);
   assert.deepEqual(world.held, [true, true]);

@@ -55,6 +55,7 @@ const {
   ofStore,
   ofDomain,
   leaseMs,
+  askS,
   quietEveryMs,
   wholeMs,
   lookAtOnce,
@@ -110,6 +111,7 @@ export class TreeKeeper implements Disposable {
     const isWhole = here !== undefined && this.#isWhole(tree, here.blobs);
     if (isWhole === undefined) return "busy";
     if (isWhole && own !== undefined) return "kept";
+    if (leaseS <= askS) return isWhole ? "kept" : "failed";
     if (isWhole && known !== undefined) return this.#isClaimed(known, from, offer) ? "kept" : "full";
     const outcome = this.#outcomes.get(attemptAt(from, tree, bytes));
     this.#outcomes.delete(attemptAt(from, tree, bytes));
@@ -143,7 +145,8 @@ export class TreeKeeper implements Disposable {
   /** Whether a member that wants what is here counts among those for whom it is kept, or need not. */
   #isClaimed(known: KeptTree, from: Key, offer: KeepTree): boolean {
     // Who keeps a copy tells what it has heard; who has pinned it knows.
-    if (from !== offer.pinner && known.claims.some((claim) => claim.from === offer.pinner)) return true;
+    const { now } = this.#parts;
+    if (from !== offer.pinner && known.claims.some((claim) => claim.from === offer.pinner && claim.untilMs > now())) return true;
     const isOne = known.claims.some((claim) => claim.from === from);
     if (!isOne && !this.#mayKeep(from, known, known.bytes, known.blobs.length)) return false;
     return this.#parts.kept.renew(known, this.#claim(from, offer));
@@ -205,13 +208,9 @@ export class TreeKeeper implements Disposable {
     const { kept, domainOf } = this.#parts;
     const others = kept.list().filter((row) => keyOf(row) !== keyOf(tree));
     const domain = domainOf(from);
-    const capacity = this.#options.capacityBytes * ofStore;
-    const fits = (rows: readonly KeptTree[], part: number): boolean =>
-      sum(rows.map((row) => row.bytes)) + bytes <= capacity * part &&
-      sum(rows.map((row) => row.blobs.length)) + blobs <= mostBlobs * part &&
-      rows.length < mostTrees * part;
     const ofIts = others.filter(({ claims }) => claims.some((claim) => domainOf(claim.from) === domain));
-    return fits(others, 1) && fits(ofIts, ofDomain);
+    const more = { bytes, blobs, trees: 1 };
+    return this.#fits(others, 1, more) && this.#fits(ofIts, ofDomain, more);
   }
 
   async #fetch(from: Key, offer: KeepTree, stop: AbortSignal): Promise<KeepVerdict> {
@@ -240,6 +239,7 @@ export class TreeKeeper implements Disposable {
       signal.throwIfAborted(); // It may not be wanted any more.
       if (!kept.put({ ...tree, network, bytes: size, blobs }, this.#claim(from, offer))) return "full";
       this.#looked(tree, true);
+      this.#makeRoom();
       const facts = { peer: from, root: digest, blobs: blobs.length, bytes: size, cameBytes };
       log.event("info", "tree-copies.kept", { ...facts, tookMs: Math.round(performance.now() - began) });
       return "kept";
@@ -252,6 +252,28 @@ export class TreeKeeper implements Disposable {
           ? "refused"
           : "failed";
     }
+  }
+
+  /** What is here for longer than its time gives way to what somebody wants. */
+  #makeRoom(): void {
+    const { kept } = this.#parts;
+    for (const over of kept.over()) {
+      if (this.#fits([...kept.list(), ...kept.over()], 1, { bytes: 0, blobs: 0, trees: 0 })) return;
+      kept.remove(over, "no room");
+    }
+  }
+
+  /** Whether so much more fits into a part of what all may take. */
+  #fits(
+    rows: readonly KeptTree[],
+    part: number,
+    more: { readonly bytes: number; readonly blobs: number; readonly trees: number },
+  ): boolean {
+    return (
+      sum(rows.map(({ bytes }) => bytes)) + more.bytes <= this.#options.capacityBytes * ofStore * part &&
+      sum(rows.map(({ blobs }) => blobs.length)) + more.blobs <= mostBlobs * part &&
+      rows.length + more.trees <= mostTrees * part
+    );
   }
 
   async #bringTree(from: Key, root: Root, bytes: number, held: Held, signal: AbortSignal): Promise<Brought> {

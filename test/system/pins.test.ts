@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { test } from "node:test";
 import { age, type TestNode } from "./harness.ts";
-import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { ask, cairn, invitation, machine, members, PATIENT, until, untilConnected } from "./network-world.ts";
 import { build, checkoutOf, UNITS } from "./sharing-world.ts";
 
 test("a pinned compile hits after the cache was emptied, over a restart, until it is let go of", PATIENT, async (t) => {
@@ -106,6 +106,34 @@ test("a pinned compile is held by others, mended from them, and outlives its mac
   for (const [, node] of gone) await node.stopDaemon();
   const counts = await build(last[1], checkoutOf(last[1], "elsewhere"));
   assert.deepEqual([counts.miss, (counts.hit_daemon ?? 0) + (counts.hit_peer ?? 0)], [UNITS.length - 1, 1], JSON.stringify(counts));
+});
+
+test("a copy whose time is up stays as long as it may be the last, and goes when its pin is gone", PATIENT, async (t) => {
+  const [laptop, desktop] = await Promise.all([machine(t, "pins-over"), machine(t, "pins-over-2")]);
+  await ask(laptop, "init", "--machine", "laptop");
+  await ask(desktop, "join", await invitation(laptop), "--machine", "desktop");
+  await Promise.all([untilConnected(t, laptop, "desktop"), untilConnected(t, desktop, "laptop")]);
+  await age();
+  const work = checkoutOf(laptop, "work");
+  await build(laptop, work);
+  const source = join(work, "src/main.c");
+  await ask(laptop, "pin", source);
+  const copies = join(desktop.home, "state/tree-copies.json");
+  await until(t, async () => readFileSync(copies, "utf8").includes('"untilMs":'));
+  await laptop.stopDaemon("SIGKILL");
+  await desktop.stopDaemon();
+  // More than a month has passed.
+  writeFileSync(copies, readFileSync(copies, "utf8").replaceAll(/"untilMs":\d+/g, `"untilMs":${Date.now() - 1}`));
+  await desktop.startDaemon();
+  await until(t, async () => (await members(desktop)).length === 2);
+  await ask(desktop, "gc", "--all");
+  const counts = await build(desktop, checkoutOf(desktop, "elsewhere"));
+  assert.deepEqual([counts.miss, counts.hit_daemon], [UNITS.length - 1, 1], JSON.stringify(counts));
+  assert.deepEqual(desktop.events("tree-copies.let-go"), []);
+
+  await laptop.startDaemon();
+  await ask(laptop, "unpin", source);
+  await until(t, async () => desktop.events("tree-copies.let-go").length === 1);
 });
 
 test("the doctor tells of damaged blobs and of pins that are not whole, until both are mended", PATIENT, async (t) => {
