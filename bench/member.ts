@@ -115,7 +115,10 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
     doorsShare: () => "policy" as const,
     wordsChanged: () => undefined,
     desk: { compile: nothing, act: nothing },
-    capacity: { now: () => ({ slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false }), onChange: () => undefined },
+    capacity: {
+      now: () => ({ slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false, platform: "linux-x86_64", targets: [] }),
+      onChange: () => undefined,
+    },
     toolchainOffer: () => Promise.resolve(undefined),
   };
   const started = await NetworkRuntime.start(parts, {

@@ -541,8 +541,10 @@ export const limits = {
     tellLookMs: 1_000,
     tellRefreshMs: 60_000,
     tellStaleMs: 200_000,
-    /** Toolchains that a member may say it has, and slots. */
+    /** Toolchains that a member may say it has, and what they build for, by name; and slots. */
     toolchains: 64,
+    targets: 48,
+    targetBytes: 32,
     slots: 4_096,
     health: {
       /** So many checks without an answer, and the coordinator is given up. */

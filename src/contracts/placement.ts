@@ -16,6 +16,10 @@ export interface Capacity {
   readonly toolchains: readonly Digest[];
   /** Whether it would fetch one that it does not have. */
   readonly takesToolchains: boolean;
+  /** What it executes: `linux-x86_64`; empty where it does not say, as versions before. */
+  readonly platform: string;
+  /** For which its compilers build, as they call them: `x86_64-linux-gnu`, `aarch64`. */
+  readonly targets: readonly string[];
 }
 
 /** What this node can do for others, as whoever does it says. */
@@ -35,6 +39,8 @@ export interface Unit {
   readonly inputBytes: number;
   /** What it needs where it runs; of a general action: what is installed there. */
   readonly toolchain: Digest;
+  /** What executes that toolchain: nobody else can fetch it to any use. Of a general action it is in what is installed. */
+  readonly platform: string;
   /** A general action: only for members of the own trust domain that have just that installed. */
   readonly isGeneral?: boolean;
 }

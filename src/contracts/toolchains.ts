@@ -10,6 +10,10 @@ export interface Toolchain {
   readonly version: string;
   /** x86_64-linux-gnu */
   readonly target: string;
+  /** What executes it: `linux-x86_64` */
+  readonly platform: string;
+  /** All that it can build for, as it calls them, `target` first. Of one that was fetched no more than that is known. */
+  readonly targets: readonly string[];
   /** Digest over the name it was called by and the content of all its parts. */
   readonly digest: Digest;
   /** Files whose content is in the digest: driver, cc1*, as, shared libraries, specs. Absolute, links not resolved. */

@@ -27,7 +27,15 @@ test("tells what it does when it changes, all changes of a moment together; noth
     now += ms;
     t.mock.timers.tick(ms);
   };
-  let own = { slots: 0, free: 0, queue: 0, toolchains: [GCC], takesToolchains: false };
+  let own = {
+    slots: 0,
+    free: 0,
+    queue: 0,
+    toolchains: [GCC],
+    takesToolchains: false,
+    platform: "linux-x86_64",
+    targets: ["x86_64-linux-gnu"],
+  };
   let changed = (): void => undefined;
   const ownCapacity: OwnCapacity = {
     now: () => own,
@@ -68,8 +76,20 @@ test("tells what it does when it changes, all changes of a moment together; noth
   assert.deepEqual(heard.at(-1), { member: SELF, ...own });
 
   const other = digestOf("other");
-  hear(other, codec.encodeWorkCapacity({ slots: 2, free: 1, queue: 2, toolchains: [], takesToolchains: true }));
-  assert.deepEqual(heard.at(-1), { member: other, slots: 2, free: 1, queue: 2, toolchains: [], takesToolchains: true });
+  hear(
+    other,
+    codec.encodeWorkCapacity({ slots: 2, free: 1, queue: 2, toolchains: [], takesToolchains: true, platform: "linux-x86_64", targets: [] }),
+  );
+  assert.deepEqual(heard.at(-1), {
+    member: other,
+    slots: 2,
+    free: 1,
+    queue: 2,
+    toolchains: [],
+    takesToolchains: true,
+    platform: "linux-x86_64",
+    targets: [],
+  });
 
   teller.goodbye();
   assert.equal(told.at(-1)?.slots, 0);

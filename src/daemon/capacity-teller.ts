@@ -24,7 +24,15 @@ export interface CapacityTellerParts {
   readonly now: () => number;
 }
 
-const NOTHING: Omit<Capacity, "member"> = { slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false };
+const NOTHING: Omit<Capacity, "member"> = {
+  slots: 0,
+  free: 0,
+  queue: 0,
+  toolchains: [],
+  takesToolchains: false,
+  platform: "",
+  targets: [],
+};
 
 export class CapacityTeller implements Disposable {
   readonly #parts: CapacityTellerParts;

@@ -209,7 +209,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         projectOf: (path) => flow.projectOf(path),
         desk: worker,
         capacity: {
-          now: () => ({ ...worker.capacity(), takesToolchains: supply.takes }),
+          now: () => ({ ...worker.capacity(), takesToolchains: supply.takes, platform: supply.platform, targets: supply.targets }),
           onChange: (listener) => worker.onChange(listener),
         },
         toolchainOffer: (question, signal) => supply.offer(question, signal),

@@ -163,8 +163,8 @@ export class NetworkPlacement implements Disposable {
   slotsOf(member: Key): object | null {
     const capacity = this.#patterns.capacities.of(member);
     if (capacity === undefined || capacity.slots === 0) return null;
-    const { slots, toolchains, takesToolchains } = capacity;
-    return { slots, free: this.#patterns.capacities.free(member), toolchains: toolchains.length, takesToolchains };
+    const { slots, toolchains, takesToolchains, platform, targets } = capacity;
+    return { slots, free: this.#patterns.capacities.free(member), toolchains: toolchains.length, takesToolchains, platform, targets };
   }
 
   [Symbol.dispose](): void {

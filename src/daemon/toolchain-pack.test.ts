@@ -74,8 +74,19 @@ test("a pack is read as what was packed", async () => {
   assert.equal(bytes, 5_000);
   assert.equal(installed.compiler, "/usr/bin/gcc");
   const { layout, ...toolchain } = installed.toolchain;
-  const { family, version, target, files, absent, beside } = ABOUT;
-  assert.deepEqual(toolchain, { family, version, target, files, absent, earlierOnPath: [], beside, digest: DIGEST });
+  const { family, version, target, platform, files, absent, beside } = ABOUT;
+  assert.deepEqual(toolchain, {
+    family,
+    version,
+    target,
+    platform,
+    targets: [target],
+    files,
+    absent,
+    earlierOnPath: [],
+    beside,
+    digest: DIGEST,
+  });
   assert.deepEqual(layout, { root: made().offer.root, ...LAID });
 });
 

@@ -129,7 +129,8 @@ export async function unpack(asked: Asked, nodes: Nodes, about: Uint8Array, code
   const digest = toolchainDigest({ family, version, target, files }, compiler, contents);
   if (asked.digest !== undefined && asked.digest !== digest) return refused("another digest");
   const layout = { root: asked.root, ...laid };
-  const toolchain: Toolchain = { family, version, target, digest, files, absent, earlierOnPath: [], beside, layout };
+  const what = { family, version, target, platform: pack.platform, targets: [target] };
+  const toolchain: Toolchain = { ...what, digest, files, absent, earlierOnPath: [], beside, layout };
   return { kind: "unpacked", installed: { compiler, toolchain }, bytes: again.offer.bytes };
 }
 

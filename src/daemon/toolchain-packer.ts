@@ -6,7 +6,7 @@
 import { realpathSync } from "node:fs";
 import { CairnError, type Digest, type Log, reasonOf } from "../base/index.ts";
 import type { Files, Installed, ToolchainOffer } from "../contracts/index.ts";
-import { groundHere, type LocalToolchains, layOut, readElf } from "../exec/index.ts";
+import { groundHere, type LocalToolchains, layOut } from "../exec/index.ts";
 import type { DiskStore, Pins } from "../store/index.ts";
 import type { ToolchainQuestion } from "../wire/index.ts";
 import { type PackCodecs, type Packed, packOf } from "./toolchain-pack.ts";
@@ -58,11 +58,10 @@ export class ToolchainPacker {
     const known = this.#known.get(installed);
     if (known !== undefined) return known;
     const { toolchain, compiler } = installed;
-    const { family, version, target, files, absent, beside } = toolchain;
+    const { family, version, target, platform, files, absent, beside } = toolchain;
     const found = await layOut([...files, ...beside], groundHere(this.#parts.files, signal));
-    const machine = readElf(compiler)?.machine;
-    if (found === undefined || machine === undefined) return undefined;
-    const about = { family, version, target, platform: `${process.platform}-${machine}`, compiler, files, absent, beside };
+    if (found === undefined) return undefined;
+    const about = { family, version, target, platform, compiler, files, absent, beside };
     try {
       const packed = packOf(about, found.laid, await this.#parts.codecs());
       if (packed !== undefined) this.#known.set(installed, packed);

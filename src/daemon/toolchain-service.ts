@@ -62,6 +62,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   readonly #window: FetchWindow;
   readonly #stop = new AbortController();
   readonly #machine: string = MACHINES[process.arch] ?? process.arch;
+  /** What this machine executes. */
+  readonly platform: string = `${process.platform}-${this.#machine}`;
   readonly #heard: HeardOffers;
   /** Those that have been read from the disk, by root. */
   readonly #read = new Map<Digest, Promise<Installed | undefined>>();
@@ -91,6 +93,13 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   get digests(): readonly Digest[] {
     const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain.digest);
     return [...new Set([...own, ...this.shelf.list().map(({ digest }) => digest)])];
+  }
+
+  /** For which these build, as they call them. */
+  get targets(): readonly string[] {
+    const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain);
+    const kept = this.shelf.list().map(({ target }) => target);
+    return [...new Set([...own.map(({ target }) => target), ...kept, ...own.flatMap(({ targets }) => targets)])];
   }
 
   /** Whether toolchains are fetched that nobody here has looked at. */
@@ -191,9 +200,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   #objection(digest: Digest, offer: ToolchainOffer, member: Key): string | undefined {
     const refused = this.#refused.get(refusal(digest, offer, member));
     if (refused !== undefined && this.#parts.now() < refused.untilMs) return refused.why;
-    const platform = `${process.platform}-${this.#machine}`;
-    if (offer.platform !== platform)
-      return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${platform}`);
+    if (offer.platform !== this.platform)
+      return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${this.platform}`);
     const accept = this.#accept;
     const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
     if (!isTaken && !this.shelf.approved.has(digest)) {

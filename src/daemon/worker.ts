@@ -119,7 +119,7 @@ export class Worker implements WorkDesk {
   }
 
   /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
-  capacity(): Omit<Capacity, "member" | "takesToolchains"> {
+  capacity(): Omit<Capacity, "member" | "takesToolchains" | "platform" | "targets"> {
     const slots = this.#isAble ? this.#parts.share.slots() : 0;
     const has = [...this.#parts.systems(), ...this.#parts.toolchains()];
     const free = slots - this.#slots.running - this.#slots.waiting;

@@ -8,6 +8,7 @@ import {
   readLoadedObjects,
   readOnlyHeaderSearch,
   readSearchDirectories,
+  readTargets,
 } from "./compiler-text.ts";
 
 describe("banners", () => {
@@ -100,4 +101,10 @@ test("a second list of directories in the words of a command is no list", () => 
   assert.deepEqual(readOnlyHeaderSearch(list)?.angle, ["/usr/include"]);
   for (const word of ['-DX=#include "..." search starts here:', "-I#include <...> search starts here:", "-DEND=End of search list."])
     assert.equal(readOnlyHeaderSearch(`cc1 ${word}\n${list}`), undefined, word);
+});
+
+test("what clang can build for is read as it calls it", () => {
+  const text = "\n  Registered Targets:\n    aarch64    - AArch64 (little endian)\n    x86-64     - 64-bit X86: EM64T and AMD64\n";
+  assert.deepEqual(readTargets(text), ["aarch64", "x86-64"]);
+  assert.deepEqual(readTargets("clang: error: unknown argument\n"), []);
 });

@@ -43,6 +43,11 @@ export function readSearchDirectories(text: string, line: "programs" | "install"
   return list.split(":").filter((directory) => directory.startsWith("/"));
 }
 
+/** What `clang -print-targets` says that it can build for: `aarch64`, `x86-64`. */
+export function readTargets(text: string): string[] {
+  return [...text.matchAll(/^ +(\S+) +- /gm)].flatMap(([, name = ""]) => name);
+}
+
 export interface HeaderSearch {
   readonly quote: string[];
   readonly angle: string[];

@@ -71,6 +71,8 @@ test("where specs would be found none may lie", async () => {
     digest: DIGEST,
     files: [],
     beside: [],
+    platform: "linux-x86_64",
+    targets: [],
     earlierOnPath: [],
     absent: ["/usr/lib/gcc/12/../specs"],
   } as const;

@@ -28,6 +28,7 @@ import {
   readHeaderSearch,
   readLoadedObjects,
   readSearchDirectories,
+  readTargets,
 } from "./compiler-text.ts";
 import { readElf } from "./elf.ts";
 import { runProgram } from "./run.ts";
@@ -127,7 +128,8 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     if (real === undefined) return { kind: "unknown", reason: "unknown_compiler" };
     if (WRAPPERS.has(basename(real))) return { kind: "unknown", reason: "compiler_is_wrapper" };
     // A script may do anything before and after the compiler it calls.
-    if (readElf(real) === undefined) return { kind: "unknown", reason: "unknown_compiler" };
+    const elf = readElf(real);
+    if (elf === undefined) return { kind: "unknown", reason: "unknown_compiler" };
     const env = probeEnvironment(environment);
     const banner = readBanner((await runProgram(compiler, ["-v"], { cwd: "/", environment: env }, signal)).stderr);
     if (banner === undefined) return { kind: "unknown", reason: "unknown_compiler" };
@@ -151,7 +153,14 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const digest = toolchainDigest({ family, version, target, files }, compiler, digests);
     const beside = this.#gccBeside(banner);
     const { absent, earlierOnPath } = parts;
-    const toolchain: Toolchain = { family, version, target, digest, files, absent, earlierOnPath, beside };
+    const about = {
+      family,
+      version,
+      target,
+      platform: `${process.platform}-${elf.machine}`,
+      targets: [...new Set([target, ...parts.targets])],
+    };
+    const toolchain: Toolchain = { ...about, digest, files, absent, earlierOnPath, beside };
     this.#known.set(key, { compiler, real, toolchain, digests });
     keepRecent(this.#known, 64);
     this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
@@ -165,12 +174,12 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     environment: CompilerEnvironment,
     env: Record<string, string>,
     signal: AbortSignal,
-  ): Promise<{ programs: string[]; absent: string[]; earlierOnPath: string[] }> {
+  ): Promise<{ programs: string[]; absent: string[]; earlierOnPath: string[]; targets: string[] }> {
     const ask = async (args: string[]): Promise<string> =>
       (await runProgram(compiler, args, { cwd: "/", environment: env }, signal)).stdout.trim();
     const names = banner.family === "gcc" ? ["cc1", "cc1plus", "cc1obj", "cc1objplus", "as"] : ["as"];
     const found = await Promise.all(names.map((name) => ask([`-print-prog-name=${name}`])));
-    const searched = await ask(["-print-search-dirs"]);
+    const [searched, told] = await Promise.all([ask(["-print-search-dirs"]), banner.family === "clang" ? ask(["-print-targets"]) : ""]);
     const directories = readSearchDirectories(searched, "programs");
     const onPath = (environment.get("PATH") ?? "").split(":").filter((directory) => isAbsolute(directory));
     const programs = [compiler];
@@ -189,7 +198,7 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
       }
     });
     absent.push(...this.#settingsThatMayAppear(compiler, banner, searched));
-    return { programs: [...new Set(programs)], absent: [...new Set(absent)], earlierOnPath };
+    return { programs: [...new Set(programs)], absent: [...new Set(absent)], earlierOnPath, targets: readTargets(told) };
   }
 
   /** What tells clang that there is a gcc, for this machine and the smaller ones that it can be. */

@@ -28,7 +28,7 @@ const ACTION: ExecutorAction = {
 const SENT = {
   asked:
     membersAction(ACTION, "ab", { name: "sh", programs: [], variables: [], signed: true }) ?? assert.fail("it is something for members"),
-  unit: { key: "cd", kind: "exec sh", costMs: undefined, inputBytes: 1, toolchain: "ab", isGeneral: true },
+  unit: { key: "cd", kind: "exec sh", costMs: undefined, inputBytes: 1, toolchain: "ab", platform: "", isGeneral: true },
 };
 
 function came(by: string, exitCode = 0): ExecutorOutcome & WorkerOutcome {

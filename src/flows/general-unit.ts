@@ -52,6 +52,7 @@ export function unitOf(asked: GeneralAction, action: ExecutorAction): Unit {
     costMs: undefined,
     inputBytes: bytesOf(action),
     toolchain: system,
+    platform: "",
     isGeneral: true,
   };
 }

@@ -22,6 +22,8 @@ const TOOLCHAIN: Toolchain = {
   files: [],
   absent: [],
   beside: [],
+  platform: "linux-x86_64",
+  targets: [],
   earlierOnPath: [],
 };
 const USED: Usage = { wallMs: 100, cpuMs: 90, residentBytes: 1 };

@@ -131,7 +131,14 @@ export class Remote implements Disposable {
     const helpers = done === undefined ? undefined : this.#parts.helpers();
     if (done === undefined || helpers === undefined) return;
     const { manifest: key, toolchain } = done.understood;
-    const unit: Unit = { key, kind: kindOf(done.understood), costMs: undefined, inputBytes: 0, toolchain: toolchain.digest };
+    const unit: Unit = {
+      key,
+      kind: kindOf(done.understood),
+      costMs: undefined,
+      inputBytes: 0,
+      toolchain: toolchain.digest,
+      platform: toolchain.platform,
+    };
     helpers.placement.ended(unit, { kind: "here" }, "done", done.cpuMs);
   }
 
@@ -213,6 +220,7 @@ export class Remote implements Disposable {
       costMs: this.#costOf(understood, earlier?.action),
       inputBytes: 0,
       toolchain: understood.toolchain.digest,
+      platform: understood.toolchain.platform,
     };
     if (failed === "files") return this.#asText(order, unit);
     const packed = await pack(this.#parts, understood, look, earlier, gone);

@@ -48,6 +48,7 @@ export function forMembers(parts: PlacingParts, task: UnderstoodTask, action: Ex
       costMs: known.costMs,
       inputBytes: bytesOf(action),
       toolchain: system,
+      platform: "",
       isGeneral: true,
     },
   };

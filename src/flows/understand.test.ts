@@ -17,6 +17,8 @@ const toolchain: Toolchain = {
   digest: digestOf("gcc"),
   files: [],
   absent: [],
+  platform: "linux-x86_64",
+  targets: [],
   earlierOnPath: [],
   beside: [],
 };

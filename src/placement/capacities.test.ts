@@ -7,6 +7,8 @@ import { Capacities, type Claim } from "./capacities.ts";
 
 const { busyMs, phantomMs, settleMs, tellStaleMs } = limits.placement;
 const FOREVER = 1e9;
+const HERE = "linux-x86_64";
+const OTHER = "linux-aarch64";
 
 function world(): { capacities: Capacities; pass: (ms: number) => void } {
   let now = 1_000;
@@ -14,7 +16,7 @@ function world(): { capacities: Capacities; pass: (ms: number) => void } {
 }
 
 function capacity(free: number, slots = 8): Capacity {
-  return { member: "a", slots, free, queue: slots, toolchains: ["gcc"], takesToolchains: false };
+  return { member: "a", slots, free, queue: slots, toolchains: ["gcc"], takesToolchains: false, platform: "linux-x86_64", targets: [] };
 }
 
 test("what was given is subtracted at once, and counted once when the member tells of it", () => {
@@ -71,22 +73,50 @@ test("busy, away, silent for long, no member any more", () => {
   capacities.claim("a", FOREVER);
   capacities.lost("a");
   assert.equal(capacities.free("a"), 4);
-  assert.deepEqual(capacities.able({ toolchain: "gcc" }), ["a"]);
-  assert.deepEqual(capacities.able({ toolchain: "clang" }), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc", platform: HERE }), ["a"]);
+  assert.deepEqual(capacities.able({ toolchain: "clang", platform: HERE }), []);
   capacities.told({ ...capacity(4), takesToolchains: true });
-  assert.deepEqual(capacities.able({ toolchain: "clang" }), ["a"]);
+  assert.deepEqual(capacities.able({ toolchain: "clang", platform: HERE }), ["a"]);
   // What is installed somewhere does not travel.
-  assert.deepEqual(capacities.able({ toolchain: "clang", isGeneral: true }), []);
-  assert.deepEqual(capacities.able({ toolchain: "gcc", isGeneral: true }), ["a"]);
+  assert.deepEqual(capacities.able({ toolchain: "clang", platform: "", isGeneral: true }), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc", platform: "", isGeneral: true }), ["a"]);
   capacities.told(capacity(0, 0));
-  assert.deepEqual(capacities.able({ toolchain: "gcc" }), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc", platform: HERE }), []);
   capacities.told(capacity(4));
   pass(tellStaleMs);
-  assert.deepEqual(capacities.able({ toolchain: "gcc" }), []);
+  assert.deepEqual(capacities.able({ toolchain: "gcc", platform: HERE }), []);
   assert.equal(capacities.free("a"), 0);
   capacities.told(capacity(4));
   capacities.forget(() => true);
   assert.equal(capacities.of("a"), undefined);
+});
+
+/** What a member tells, and whether units for gcc here and there, and for another compiler here and there, are for it. */
+const ABLE: readonly (readonly [told: Partial<Capacity>, gcc: string, other: string])[] = [
+  [{ platform: HERE, toolchains: ["gcc"], takesToolchains: false }, "here there", ""],
+  [{ platform: HERE, toolchains: ["gcc"], takesToolchains: true }, "here there", "here"],
+  [{ platform: HERE, toolchains: [], takesToolchains: false }, "", ""],
+  [{ platform: HERE, toolchains: [], takesToolchains: true }, "here", "here"],
+  // It has no use for a compiler of another machine, but may have a cross compiler that is also here: equal is equal.
+  [{ platform: OTHER, toolchains: [], takesToolchains: true }, "there", "there"],
+  [{ platform: OTHER, toolchains: ["gcc"], takesToolchains: true }, "here there", "there"],
+  // Of a version before.
+  [{ platform: "", toolchains: [], takesToolchains: true }, "here there", "here there"],
+  [{ platform: "", toolchains: ["gcc"], takesToolchains: false }, "here there", ""],
+  [{ platform: HERE, toolchains: ["gcc"], takesToolchains: true, slots: 0 }, "", ""],
+];
+
+test("a unit is for who has its toolchain, and for who would fetch it and can execute it", () => {
+  for (const [told, gcc, other] of ABLE) {
+    const { capacities } = world();
+    capacities.told({ ...capacity(4), ...told });
+    const places = (toolchain: string): string =>
+      [HERE, OTHER]
+        .filter((platform) => capacities.able({ toolchain, platform }).length > 0)
+        .map((platform) => (platform === HERE ? "here" : "there"))
+        .join(" ");
+    assert.deepEqual([places("gcc"), places("clang")], [gcc, other], JSON.stringify(told));
+  }
 });
 
 test("free slots and slots that were given are never more than there are, whatever is told, given and given back", () => {

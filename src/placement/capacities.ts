@@ -69,12 +69,17 @@ export class Capacities {
     return this.#fresh(member)?.capacity;
   }
 
-  /** Members that do work like this, whether or not they have room now. What is installed somewhere cannot be fetched as a toolchain can. */
-  able({ toolchain, isGeneral = false }: Pick<Unit, "toolchain" | "isGeneral">): Key[] {
+  /**
+   * Members that do work like this, whether or not they have room now: who has what it needs, whatever machine that is, and who would fetch it and can
+   * execute it. What is installed somewhere cannot be fetched as a toolchain can.
+   */
+  able({ toolchain, platform, isGeneral = false }: Pick<Unit, "toolchain" | "platform" | "isGeneral">): Key[] {
     return [...this.#told.keys()].filter((member) => {
       const capacity = this.of(member);
       if (capacity === undefined || capacity.slots === 0) return false;
-      return (capacity.takesToolchains && !isGeneral) || capacity.toolchains.includes(toolchain);
+      if (capacity.toolchains.includes(toolchain)) return true;
+      // Who does not say what it is is asked, as before, and declines what it cannot execute.
+      return capacity.takesToolchains && !isGeneral && (capacity.platform === platform || capacity.platform === "");
     });
   }
 

@@ -30,7 +30,16 @@ function world(slots: readonly number[], queue = 0, askers: Readonly<Record<Key,
   const workers = slots.map((_, at) => `worker${at}`);
   for (const [at, member] of workers.entries()) {
     const own = slots[at] ?? 0;
-    capacities.told({ member, slots: own, free: own, queue: Math.max(own, queue), toolchains: [TOOLCHAIN], takesToolchains: false });
+    capacities.told({
+      member,
+      slots: own,
+      free: own,
+      queue: Math.max(own, queue),
+      toolchains: [TOOLCHAIN],
+      takesToolchains: false,
+      platform: "linux-x86_64",
+      targets: [],
+    });
   }
   const question = (from: Key, id: number): PlacementQuestion => {
     const { travelMs = 0, names = workers } = askers[from] ?? {};

@@ -6,7 +6,7 @@ import { Capacities } from "./capacities.ts";
 import { Measured } from "./measured.ts";
 import { OwnView } from "./own-view.ts";
 
-const UNIT: Unit = { key: digestOf("unit"), kind: "c", costMs: 400, inputBytes: 0, toolchain: "gcc" };
+const UNIT: Unit = { key: digestOf("unit"), kind: "c", costMs: 400, inputBytes: 0, toolchain: "gcc", platform: "linux-x86_64" };
 const RTT_MS = 300;
 
 /** What a node expects of one member far away that has answered some units, each after so long. */
@@ -14,7 +14,16 @@ function expected(tookMs: number): { workMs: number; travelMs: number } {
   const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
   const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
   const capacities = new Capacities({ self: "self", rttMs: () => RTT_MS, now: () => 0 });
-  capacities.told({ member: "far", slots: 4, free: 4, queue: 48, toolchains: ["gcc"], takesToolchains: false });
+  capacities.told({
+    member: "far",
+    slots: 4,
+    free: 4,
+    queue: 48,
+    toolchains: ["gcc"],
+    takesToolchains: false,
+    platform: "linux-x86_64",
+    targets: [],
+  });
   for (let i = 0; i < 30; i++) measured.done("far", UNIT.kind, UNIT.costMs ?? 0, tookMs);
   const yes = (): boolean => true;
   const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => RTT_MS };

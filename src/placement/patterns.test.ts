@@ -48,7 +48,7 @@ test("a coordinator that is cut off and comes back is asked by nobody, and gives
   assert.ok(old !== undefined && other !== undefined);
   old.isCutOff = true;
   // Somebody builds, and so finds out.
-  const unit = { key: digestOf("unit"), kind: "c", costMs: 500, inputBytes: 1, toolchain: TOOLCHAIN };
+  const unit = { key: digestOf("unit"), kind: "c", costMs: 500, inputBytes: 1, toolchain: TOOLCHAIN, platform: "linux-x86_64" };
   void other.patterns.place(unit, { running: 9, cores: 2 }, [], new AbortController().signal);
   await world.run(SETTLED_MS);
   const [next] = holdersOf(nodes);
@@ -98,7 +98,7 @@ test("another pattern is followed from the next unit on; who held the lease lets
   assert.ok(holder !== undefined && other !== undefined);
   holder.patterns.follow("mesh");
   assert.equal(holder.patterns.coordinator, undefined);
-  const unit = { key: digestOf("unit"), kind: "c", costMs: 500, inputBytes: 1, toolchain: TOOLCHAIN };
+  const unit = { key: digestOf("unit"), kind: "c", costMs: 500, inputBytes: 1, toolchain: TOOLCHAIN, platform: "linux-x86_64" };
   let placed: unknown;
   void other.patterns.place(unit, { running: 9, cores: 2 }, [], new AbortController().signal).then((where) => (placed = where));
   await world.run(20);
@@ -111,7 +111,14 @@ test("what is done here tells what units of its kind cost, also those that nobod
   const { world, nodes } = await hybrids(3);
   const [self] = nodes;
   assert.ok(self !== undefined);
-  const unit = (name: string): Unit => ({ key: digestOf(name), kind: "c -O0", costMs: undefined, inputBytes: 1, toolchain: TOOLCHAIN });
+  const unit = (name: string): Unit => ({
+    key: digestOf(name),
+    kind: "c -O0",
+    costMs: undefined,
+    inputBytes: 1,
+    toolchain: TOOLCHAIN,
+    platform: "linux-x86_64",
+  });
   const place = async (name: string): Promise<Placed | undefined> => {
     let placed: Placed | undefined;
     void self.patterns.place(unit(name), { running: 3, cores: 2 }, [], new AbortController().signal).then((where) => (placed = where));

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { limits } from "../base/index.ts";
 import type { PlacementFrame } from "../contracts/index.ts";
+import { WorkCapacitySchema } from "./generated/placement_pb.ts";
 import {
   decodeCoordinatorLease,
   decodePlacementFrame,
@@ -43,6 +45,8 @@ test("capacities and leases are heard as they were told", () => {
       queue: fc.integer({ min: 8, max: limits.work.waitingPerMember }),
       toolchains: fc.array(key, { maxLength: 8 }),
       takesToolchains: fc.boolean(),
+      platform: fc.constantFrom("", "linux-x86_64", "linux-aarch64"),
+      targets: fc.array(fc.constantFrom("x86_64-linux-gnu", "aarch64", "wasm32"), { maxLength: 8 }),
     },
     PLAIN,
   );
@@ -51,9 +55,34 @@ test("capacities and leases are heard as they were told", () => {
 });
 
 test("who says that it lets more wait than anybody does is taken to let as many wait as count", () => {
-  const told = { slots: 8, free: 8, queue: 4_096, toolchains: [], takesToolchains: false };
+  const told = { slots: 8, free: 8, queue: 4_096, toolchains: [], takesToolchains: false, platform: "linux-x86_64", targets: [] };
   assert.equal(decodeWorkCapacity(encodeWorkCapacity(told)).queue, limits.work.waitingPerMember);
   assert.equal(decodeWorkCapacity(encodeWorkCapacity({ ...told, slots: 64, queue: 0 })).queue, 64);
+});
+
+test("names of targets that nobody could read are not told, and who tells them is not understood", () => {
+  const told = {
+    slots: 1,
+    free: 1,
+    queue: 1,
+    toolchains: [],
+    takesToolchains: false,
+    platform: "",
+    targets: ["aarch64", "a b", "x".repeat(99)],
+  };
+  assert.deepEqual(decodeWorkCapacity(encodeWorkCapacity(told)).targets, ["aarch64"]);
+  for (const fields of [
+    { platform: "a\nb" },
+    { targets: ["a\u001b"] },
+    { targets: Array.from({ length: limits.placement.targets + 1 }, () => "a") },
+  ])
+    assert.throws(() => decodeWorkCapacity(toBinary(WorkCapacitySchema, create(WorkCapacitySchema, fields))), { code: "frame-invalid" });
+});
+
+test("what a member of before tells is understood: it does not say what it executes", () => {
+  const before = toBinary(WorkCapacitySchema, create(WorkCapacitySchema, { slots: 2, free: 1, takesToolchains: true }));
+  const told = decodeWorkCapacity(before);
+  assert.deepEqual([told.slots, told.platform, told.targets], [2, "", []]);
 });
 
 test("whatever bytes come, they are understood or refused, and what is too much is refused", () => {
@@ -75,7 +104,10 @@ test("whatever bytes come, they are understood or refused, and what is too much 
     refused,
   );
   assert.throws(
-    () => decodeWorkCapacity(encodeWorkCapacity({ slots: 1, free: 2, queue: 1, toolchains: [], takesToolchains: false })),
+    () =>
+      decodeWorkCapacity(
+        encodeWorkCapacity({ slots: 1, free: 2, queue: 1, toolchains: [], takesToolchains: false, platform: "linux-x86_64", targets: [] }),
+      ),
     refused,
   );
   assert.throws(() => decodeCoordinatorLease(encodeCoordinatorLease(0)), refused);

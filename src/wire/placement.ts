@@ -14,11 +14,21 @@ import {
 } from "./generated/placement_pb.ts";
 import { bytesOf, decodeAny, encode, hexOf, type Init, invalid, list } from "./message-fields.ts";
 
-const { ableMost, frameBytes, frameMembers, questionsPerFrame, slots: slotsMost, toolchains: toolchainsMost } = limits.placement;
+const {
+  ableMost,
+  frameBytes,
+  frameMembers,
+  questionsPerFrame,
+  slots: slotsMost,
+  targetBytes,
+  targets: targetsMost,
+  toolchains: toolchainsMost,
+} = limits.placement;
 const KEY_BYTES = 32;
 const U32_MOST = 2 ** 32 - 1;
 
-export function encodeWorkCapacity({ slots, free, queue, toolchains, takesToolchains }: Omit<Capacity, "member">): Uint8Array {
+export function encodeWorkCapacity(capacity: Omit<Capacity, "member">): Uint8Array {
+  const { slots, free, queue, toolchains, takesToolchains, platform, targets } = capacity;
   const told = toolchains.slice(0, toolchainsMost).map(bytesOf);
   return encode(WorkCapacitySchema, {
     slots: Math.min(slots, slotsMost),
@@ -26,15 +36,26 @@ export function encodeWorkCapacity({ slots, free, queue, toolchains, takesToolch
     queue: Math.min(queue, slotsMost),
     toolchains: told,
     takesToolchains,
+    platform,
+    targets: targets.filter(isTarget).slice(0, targetsMost),
   });
 }
 
 /** @throws {CairnError} frame-invalid */
 export function decodeWorkCapacity(bytes: Uint8Array): Omit<Capacity, "member"> {
-  const { slots, free, queue, toolchains, takesToolchains } = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
+  const message = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
+  const { slots, free, queue, toolchains, takesToolchains, platform, targets } = message;
   if (slots > slotsMost || free > slots || queue > slotsMost) throw invalid("slots");
   const told = list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES));
-  return { slots, free, queue: Math.max(slots, Math.min(queue, limits.work.waitingPerMember)), toolchains: told, takesToolchains };
+  if (platform !== "" && !isTarget(platform)) throw invalid("platform");
+  if (!list(targets, targetsMost).every(isTarget)) throw invalid("targets");
+  const most = Math.max(slots, Math.min(queue, limits.work.waitingPerMember));
+  return { slots, free, queue: most, toolchains: told, takesToolchains, platform, targets };
+}
+
+/** People see it. */
+function isTarget(text: string): boolean {
+  return text.length <= targetBytes && /^[\x21-\x7e]+$/.test(text);
 }
 
 export function encodeCoordinatorLease(term: number): Uint8Array {

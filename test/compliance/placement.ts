@@ -24,6 +24,7 @@ export function placementCompliance(pattern: PlacementPattern): void {
     costMs: 500,
     inputBytes: 10_000,
     toolchain: TOOLCHAIN,
+    platform: "linux-x86_64",
     ...facts,
   });
 

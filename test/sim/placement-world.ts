@@ -104,6 +104,8 @@ export class SimNode {
       queue: cores,
       toolchains: [TOOLCHAIN],
       takesToolchains: false,
+      platform: "linux-x86_64",
+      targets: [],
     };
   }
 
@@ -347,6 +349,13 @@ async function compile(world: PlacementWorld, node: SimNode, unit: Unit, built: 
 export function unitsOf(chance: Chance, count: number, costMs: { readonly least: number; readonly most: number }): Unit[] {
   return Array.from({ length: count }, () => {
     const cost = costMs.least + chance.below(costMs.most - costMs.least + 1);
-    return { key: digestOf(`unit ${chance.next()} ${cost}`), kind: "c++ -O2", costMs: cost, inputBytes: 20_000, toolchain: TOOLCHAIN };
+    return {
+      key: digestOf(`unit ${chance.next()} ${cost}`),
+      kind: "c++ -O2",
+      costMs: cost,
+      inputBytes: 20_000,
+      toolchain: TOOLCHAIN,
+      platform: "linux-x86_64",
+    };
   });
 }

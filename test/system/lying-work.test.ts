@@ -8,18 +8,16 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { CompileAction, OutputFile, WorkDesk } from "../../src/contracts/index.ts";
-import { CapacityTeller } from "../../src/daemon/capacity-teller.ts";
-import { NetworkGossip } from "../../src/daemon/network-gossip.ts";
-import { codec, type Node } from "../../src/net/network.fixture.ts";
 import { worker } from "../../src/net/work.fixture.ts";
 import { run, type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, cairn, machine, PATIENT, until } from "./network-world.ts";
 import { occupy } from "./remote-world.ts";
 import { checkoutOf, UNITS } from "./sharing-world.ts";
-import { Compiler, invited, invitedWith } from "./work-world.ts";
+import { Compiler, invited, invitedWith, tellCapacity } from "./work-world.ts";
 
 const POISON = Buffer.from("what no compiler has written");
 const SLOTS = 8;
+const CAPACITY = { slots: SLOTS, free: SLOTS, queue: 0, takesToolchains: false, platform: "linux-x86_64", targets: [] } as const;
 
 /** What the compiler writes, but for the object. The inputs lie on this machine, where the action says. */
 function lieAbout(scratch: string, { cwd, source, options, dependencies }: CompileAction): OutputFile[] {
@@ -48,37 +46,8 @@ async function lyingWorker(t: TestContext, by: TestNode, toolchain: string): Pro
       return { kind: "done", exitCode: 0, stdout: nothing, stderr: nothing, outputs: lieAbout(scratch.path, action), used, queuedMs: 0 };
     },
   };
-  await worker(t, await invitedWith(t, by, 2, (node) => tellCapacity(t, node, toolchain)), desk);
+  await worker(t, await invitedWith(t, by, 2, (node) => tellCapacity(t, node, { ...CAPACITY, toolchains: [toolchain] })), desk);
   return { asked: () => asked };
-}
-
-function tellCapacity(t: TestContext, { network, members, keys }: Node, toolchain: string): void {
-  const kept = new Map<string, string>();
-  const gossip = new NetworkGossip({
-    network,
-    members,
-    codec,
-    keys,
-    kept: { setting: (name) => kept.get(name), set: (name, value) => void kept.set(name, value) },
-    work: () => ({ jobs: 0, cacheBytes: 0 }),
-    log: { event: () => undefined },
-  });
-  const teller = new CapacityTeller({
-    gossip: gossip.gossip,
-    codec,
-    self: members.self,
-    members: () => members.others().length + 1,
-    own: {
-      now: () => ({ slots: SLOTS, free: SLOTS, queue: 0, toolchains: [toolchain], takesToolchains: false }),
-      onChange: () => undefined,
-    },
-    heard: () => undefined,
-    now: () => performance.now(),
-  });
-  t.after(() => {
-    teller.goodbye();
-    gossip[Symbol.dispose]();
-  });
 }
 
 async function untilOffers(t: TestContext, node: TestNode): Promise<void> {

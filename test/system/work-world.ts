@@ -7,7 +7,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { type Digest, digestOf, type Log, limits } from "../../src/base/index.ts";
-import type { CompileAction, WorkerOutcome } from "../../src/contracts/index.ts";
+import type { Capacity, CompileAction, WorkerOutcome } from "../../src/contracts/index.ts";
+import { CapacityTeller } from "../../src/daemon/capacity-teller.ts";
+import { NetworkGossip } from "../../src/daemon/network-gossip.ts";
 import type { PackCodecs } from "../../src/daemon/toolchain-pack.ts";
 import { ToolchainPacker } from "../../src/daemon/toolchain-packer.ts";
 import { LocalToolchains } from "../../src/exec/index.ts";
@@ -87,6 +89,33 @@ export async function invitedWith(
   assert.deepEqual(outcome, { kind: "welcome" });
   await until(t, () => Promise.resolve(node.members.standing(node.members.self) === "active" && node.network.peers().length > 0));
   return node;
+}
+
+/** Tells all members that the node works for others. */
+export function tellCapacity(t: TestContext, { network, members, keys }: Node, capacity: Omit<Capacity, "member">): void {
+  const kept = new Map<string, string>();
+  const gossip = new NetworkGossip({
+    network,
+    members,
+    codec,
+    keys,
+    kept: { setting: (name) => kept.get(name), set: (name, value) => void kept.set(name, value) },
+    work: () => ({ jobs: 0, cacheBytes: 0 }),
+    log,
+  });
+  const teller = new CapacityTeller({
+    gossip: gossip.gossip,
+    codec,
+    self: members.self,
+    members: () => members.others().length + 1,
+    own: { now: () => capacity, onChange: () => undefined },
+    heard: () => undefined,
+    now: () => performance.now(),
+  });
+  t.after(() => {
+    teller.goodbye();
+    gossip[Symbol.dispose]();
+  });
 }
 
 async function keyOf(node: TestNode): Promise<string> {
