@@ -22,8 +22,8 @@ function waitingRevocations(now: State, intended: State): WaitingRevocation[] {
   const proposed = [...intended.proposals.values()].flatMap(({ what, accepted }) =>
     what.kind === "revoke" && isMember(what.member) ? [{ member: what.member, by: accepted }] : [],
   );
-  const heldBack = [...intended.members.values()].flatMap(({ key, standing, endedBy }) =>
-    standing === "revoked" && endedBy !== undefined && isMember(key) ? [{ member: key, by: new Set([endedBy]) }] : [],
+  const heldBack = [...intended.members.values()].flatMap(({ key, standing, endedBy, agreedBy = [] }) =>
+    standing === "revoked" && endedBy !== undefined && isMember(key) ? [{ member: key, by: new Set([endedBy, ...agreedBy]) }] : [],
   );
   return [...proposed, ...heldBack];
 }

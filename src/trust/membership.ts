@@ -146,7 +146,9 @@ export class Membership {
     const sequence = used.reduce((most, one) => Math.max(most, one), 0) + 1;
     if (sequence > limits.operationsPerMember) return { kind: "refused", why: "too-many-operations" };
     const checked = signStatement(this.#parts.codec, keys, { network: this.network, sequence, atMs, what });
-    const refusal = applyOperation(copyState(this.#intended ?? state), checked, undefined);
+    // What others want of a machine, and have to wait for, keeps its own domain from nothing.
+    const before = isOwnAffair(state, keys.publicKey, what) ? state : (this.#intended ?? state);
+    const refusal = applyOperation(copyState(before), checked, undefined);
     if (refusal !== undefined) return { kind: "refused", why: refusal };
     this.merge([checked.bytes]);
     return { kind: "issued", checked };
@@ -495,6 +497,11 @@ export class Membership {
     this.#applied = folded.applied;
     this.#summary = digestOf([this.#chain.at(-1)?.checked.id ?? "", ...[...this.#pending.keys()].toSorted()].join("\n"));
   }
+}
+
+/** Whether somebody puts out a machine of its own domain, which waits for nobody. */
+function isOwnAffair({ members }: State, author: Key, what: Operation): boolean {
+  return what.kind === "revoke" && members.get(author)?.domain === members.get(what.member)?.domain;
 }
 
 function numberOf({ checked: { statement } }: Link): number {

@@ -199,6 +199,20 @@ test("whose machine is to be put out has no word about it, nor has a machine tha
   assert.ok(!isOut(world, "b2"), "the chair has said nothing");
 });
 
+for (const domains of [2, 3, 4] as const)
+  test(`${domains} domains: a machine's own domain puts it out at once, also while somebody else wants that and has to wait`, () => {
+    const { network, machines, all } = worldOf(domains, "genesis");
+    const revoke = { kind: "revoke", member: machines.b2.keys.publicKey } as const;
+    issued(network, machines.junior, revoke);
+    assert.equal(network.state?.members.get(revoke.member)?.standing, "active");
+    issued(network, machines.b, revoke);
+    assert.equal(network.state.members.get(revoke.member)?.standing, "revoked");
+    agree(network, all);
+    assert.equal(network.decided?.members.get(revoke.member)?.standing, "revoked");
+    assert.deepEqual([...network.decided.proposals], []);
+    assert.deepEqual(copyOf(network).decided, network.decided);
+  });
+
 test("a junior that has put out its seniors has no word against other domains", () => {
   const world = worldOf(3, "genesis");
   const { network, machines, all } = world;
@@ -232,6 +246,20 @@ test("whose domain has said it distrusts at once whom it wants put out, also whe
     agree(network, all);
     assert.deepEqual([network.state.members.get(target)?.standing, accusedFor(network, machines.founder)], ["revoked", []]);
   }
+});
+
+test("who gives the last word distrusts at once, too, while an epoch that has it waits for somebody who may sign one", () => {
+  const { network, machines, all } = worldOf(3, "genesis");
+  const target = machines.b2.keys.publicKey;
+  const id = issued(network, machines.founder, { kind: "revoke", member: target });
+  agree(network, all);
+  issued(network, machines.c, { kind: "accept", statement: id });
+  const { state, intended } = network;
+  assert.ok(state && intended);
+  assert.deepEqual([state.members.get(target)?.standing, intended.members.get(target)?.standing], ["active", "revoked"]);
+  for (const name of ["founder", "junior", "c", "c2"] as const)
+    assert.deepEqual([...accusedBy(machines[name].keys.publicKey, state, intended)], [target], name);
+  assert.deepEqual([...accusedBy(machines.b.keys.publicKey, state, intended)], []);
 });
 
 test("any member's invitation into its own domain counts at once, in however few domains", () => {

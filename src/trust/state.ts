@@ -24,6 +24,8 @@ export interface Member {
   readonly standing: "active" | "revoked" | "left";
   /** Who has put it out. */
   readonly endedBy: Key | undefined;
+  /** Where several had to agree: all who have said so. */
+  readonly agreedBy?: ReadonlySet<Key>;
   /** The number of the epoch that admitted it; undefined while it is only provisional. */
   readonly epoch: number | undefined;
   /** The signed admission; of the founder, the genesis. */
@@ -344,8 +346,8 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
   const proposal = state.proposals.get(id);
   if (proposal === undefined || !isActive(state, proposal.by) || !isAccepted(state, proposal.what, proposal.accepted)) return;
   state.proposals.delete(id);
-  const { by, what } = proposal;
-  if (what.kind === "revoke") return end(state, what.member, "revoked", by);
+  const { by, what, accepted } = proposal;
+  if (what.kind === "revoke") return end(state, what.member, "revoked", by, accepted);
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
   if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });
@@ -436,10 +438,10 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
   return refusal;
 }
 
-function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined): void {
+function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined, agreedBy?: ReadonlySet<Key>): void {
   const member = state.members.get(key);
   if (member === undefined) return;
-  state.members.set(key, { ...member, standing, endedBy });
+  state.members.set(key, { ...member, standing, endedBy, ...(agreedBy && { agreedBy }) });
   for (const [id, { by, what }] of state.proposals) {
     const isMoot = what.kind === "revoke" ? what.member === key || by === key : what.kind === "policy" && by === key;
     if (isMoot) state.proposals.delete(id);
