@@ -62,7 +62,11 @@ export function epochLines(epochs: EpochFacts, paint: Paint): string[] {
       : []),
     ...(voices.length === 0 && domains.length === 0 ? [] : [`epoch ${number} was decided by ${by}; the next ${next}`]),
     ...(voices.length === 0 || undecided === 0 ? [] : [paint.careful(`${counted(undecided, "statement")} to be decided${view}`)]),
-    ...revocations.map((name) => paint.careful(`${name} is to be put out, and is still a member until ${quorum} domains have agreed`)),
+    ...revocations.map((name) =>
+      paint.careful(
+        `${name} is to be put out, and is still a member until ${quorum === 0 ? "an admin has signed the epoch that says so" : `${quorum} domains have agreed`}`,
+      ),
+    ),
     ...(together.length === 0
       ? []
       : [`a machine of one domain is put out by all others together: ${together.map((one) => spoken(one)).join(", ")}`]),

@@ -4,7 +4,7 @@
  * Knows: what is worth telling. Does not know: how domains agree.
  */
 import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
-import { askedFor, countedDomain, type Members, type Membership, neededFor, type Proposal, type State } from "../trust/index.ts";
+import { askedFor, countedDomain, isAdmin, type Members, type Membership, neededFor, type Proposal, type State } from "../trust/index.ts";
 import type { Deciding, NetworkAgreement } from "./network-agreement.ts";
 
 /** What came of putting a member out. */
@@ -39,8 +39,9 @@ export interface Waiting extends Words {
   readonly mayAccept: boolean;
 }
 
-/** What waits for the word of other domains; what waits for an epoch of four and more is not among it. */
-export function waitingWords(state: State, self: Key): Waiting[] {
+/** What waits for the word of other domains, all that have been given counted in, also those that no epoch has yet; what waits for an epoch of four and more is not among it. */
+export function waitingWords({ intended: state }: Membership, self: Key): Waiting[] {
+  if (state === undefined) return [];
   const nameOf = (key: Key): string => state.members.get(key)?.name ?? "";
   return [...state.proposals.values()].flatMap((proposal) => {
     const { what, by, accepted } = proposal;
@@ -71,7 +72,7 @@ export function describeDeciding(membership: Membership, self: Key, { voices, qu
     ballot: ballot ?? null,
     revocations: heldBack(membership).map(nameOf),
     together: state === undefined ? [] : deciders(state),
-    waiting: state === undefined ? [] : waitingWords(state, self),
+    waiting: waitingWords(membership, self),
     fork: fork ?? null,
   };
 }
@@ -86,7 +87,7 @@ function heldBack({ state, intended }: Membership): Key[] {
 export interface RevokeParts {
   readonly members: Members;
   readonly membership: Membership;
-  readonly agreement: NetworkAgreement;
+  readonly agreement: Pick<NetworkAgreement, "deciding" | "until">;
 }
 
 /** Decides what waits at once, when this node may: that should not wait for others. Otherwise others are waited for, but not for long. */
@@ -100,9 +101,14 @@ export async function revoke(parts: RevokeParts, key: Key): Promise<Revoked> {
   const { members, membership, agreement } = parts;
   const { quorum } = agreement.deciding;
   // Asked again because the first answer came before the decision, or because others had asked for it.
-  const asked = heldBack(membership).includes(key) ? "held-back" : proposalOf(membership.intended, key);
+  const others = heldBack(membership).includes(key) ? "held-back" : proposalOf(membership.intended, key);
+  // Its own domain puts it out at once, whatever others wait for.
+  const asked = members.isOfOwnDomain(key) ? undefined : others;
   if (asked !== "held-back") {
-    const issued = members.issue(asked === undefined ? { kind: "revoke", member: key } : { kind: "accept", statement: asked[0] });
+    const { state } = membership;
+    // An admin's own word stays when who was the first to say it has gone.
+    const isOwnWord = asked === undefined || (state !== undefined && isAdmin(state, members.self));
+    const issued = members.issue(isOwnWord ? { kind: "revoke", member: key } : { kind: "accept", statement: asked[0] });
     if (issued.kind === "refused" && !(asked !== undefined && AGAIN.has(issued.why)))
       throw new CairnError("network-refused", { why: issued.why });
   }

@@ -697,8 +697,7 @@ export class NetworkRuntime implements AsyncDisposable {
 
   /** Members that are to be put out once other domains have said so, too. */
   get waiting(): readonly Waiting[] {
-    const { state, self } = this.members;
-    return state === undefined ? [] : waitingWords(state, self);
+    return waitingWords(this.#membership, this.members.self);
   }
 
   /** What the network demands, what holds here and why; and what waits to be accepted. @throws {CairnError} network-absent */

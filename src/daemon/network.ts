@@ -220,7 +220,8 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   /** Whether this node runs general actions for a member. */
   actsFor(member: Key): boolean {
-    return this.#running?.runtime.work.isOfOwnDomain(member) === true;
+    const work = this.#running?.runtime.work;
+    return work?.isOfOwnDomain(member) === true && work.admits(member);
   }
 
   init({ name, domain, machine, isUnanimous }: { name: string; domain: string; machine: string; isUnanimous: boolean }): Promise<unknown> {
