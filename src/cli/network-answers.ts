@@ -72,6 +72,8 @@ export interface ReputationRow {
   readonly forFetch: number;
   readonly forWork: number;
   readonly isDiscredited: boolean;
+  /** Whether this machine's domain wants it put out, and others have yet to agree. */
+  readonly isAccused: boolean;
   readonly work: number;
   readonly kinds: readonly (readonly [kind: string, share: number])[];
   readonly fetch: number;
@@ -170,6 +172,7 @@ function readReputation(answer: unknown): ReputationRow | undefined {
     forFetch: numberIn(answer, "forFetch"),
     forWork: numberIn(answer, "forWork"),
     isDiscredited: field(answer, "discredited") === true,
+    isAccused: field(answer, "accused") === true,
     work: numberIn(seen, "work"),
     kinds: kinds.flatMap(([kind, share]) => (typeof share === "number" ? [[kind, share] as const] : [])),
     fetch: numberIn(seen, "fetch"),

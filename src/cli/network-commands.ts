@@ -177,6 +177,8 @@ export async function peers(
   return exitCodes.ok;
 }
 
+const WHY_NOT = { accused: "your domain wants it put out, cairn members", found: "cairn evidence show" } as const;
+
 /** What this machine has seen of each member; a dash where it has seen nothing that would say so. */
 function reputationLines(rows: readonly PeerRow[], { paint, width }: Context["terminal"]): string[] {
   if (rows.length === 0) return ["no other members"];
@@ -193,7 +195,7 @@ function reputationLines(rows: readonly PeerRow[], { paint, width }: Context["te
           paint.bold(reputation.forWork.toFixed(2)),
           ...[reputation.work, reputation.fetch, reputation.accuracy, reputation.presence].map((part) => `${(100 * part).toFixed(0)} %`),
           reputation.hits.toFixed(1),
-          reputation.isDiscredited ? paint.bad("its word does not count: cairn evidence show") : "",
+          reputation.isDiscredited ? paint.bad(`its word does not count: ${WHY_NOT[reputation.isAccused ? "accused" : "found"]}`) : "",
         ]),
   ]);
   const kinds = rows.flatMap(({ name, reputation }) =>

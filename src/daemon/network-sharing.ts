@@ -62,6 +62,7 @@ import type { KeepVerdict, NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
 import { Contradictions } from "./contradictions.ts";
 import { Convictions, type EvidenceStore } from "./convictions.ts";
+import { GoneSigners } from "./gone-signers.ts";
 import { Keeper } from "./keeper.ts";
 import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import type { PinnedResult, PinnedResults, ResultNamed } from "./pinned-results.ts";
@@ -158,7 +159,9 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   readonly #stop = new AbortController();
   readonly #signed: ((made: readonly SharedResult[]) => void)[] = [];
   /** Signers whose results have been recalled. */
-  #recalled: ReadonlySet<Key> = new Set();
+  readonly #gone = new GoneSigners();
+  /** Both together, as long as neither changes. */
+  #distrusted: { readonly accused: ReadonlySet<Key>; readonly discredited: ReadonlySet<Key>; readonly keys: ReadonlySet<Key> } | undefined;
   #recalling: Promise<void> = Promise.resolve();
   readonly #samples: Samples;
   readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
@@ -207,7 +210,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     const { recalls, attestationKeys } = parts;
     this.#contradictions = new Contradictions({ shelf, recalls, isBelieved, isAskedFor, self: attestationKeys.publicKey, log });
     const voices = (all: readonly Attestation[]): readonly Attestation[] =>
-      members.state === undefined ? all : this.#repeats.voices(members.state, all);
+      members.state === undefined ? all : this.#repeats.voices(members.state, all).filter((one) => !this.#isAccused(one));
     this.convictions = new Convictions({
       ...parts,
       known: (manifest, action) => desk.of(manifest, action),
@@ -536,6 +539,12 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return this.#parts.network.isolation !== undefined && !this.#isOfOwnDomain(execution.signer);
   }
 
+  /** Whether this machine's domain wants its signer put out: it convicts nobody else meanwhile. */
+  #isAccused({ execution: { signer } }: Attestation): boolean {
+    const { accused, state } = this.#parts.members;
+    return accused.size > 0 && state !== undefined && accused.has(signerIn(state, signer)?.key ?? "");
+  }
+
   #isOfOwnDomain(signer: Key): boolean {
     const { members } = this.#parts;
     const member = members.state && signerIn(members.state, signer);
@@ -591,7 +600,11 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     const { accused, state } = this.#parts.members;
     const { discredited } = this.convictions;
     if (accused.size === 0) return discredited;
-    return new Set([...discredited, ...[...accused].flatMap((key) => state?.members.get(key)?.attestationKey ?? [])]);
+    if (this.#distrusted?.accused !== accused || this.#distrusted.discredited !== discredited) {
+      const keys = new Set([...discredited, ...[...accused].flatMap((key) => state?.members.get(key)?.attestationKey ?? [])]);
+      this.#distrusted = { accused, discredited, keys };
+    }
+    return this.#distrusted.keys;
   }
 
   #reader(self: Key, state: State): Reader {
@@ -667,8 +680,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
     const revoked = members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey);
     const gone = new Set([...revoked, ...this.discredited]);
-    if ([...gone].every((signer) => this.#recalled.has(signer))) return;
-    this.#recalled = gone;
+    if (!this.#gone.isNews(gone)) return;
     this.#recalling = this.#recalling.then(() => this.#recall(gone, isStart)).catch(() => undefined); // This node stops.
   }
 

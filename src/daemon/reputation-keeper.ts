@@ -10,7 +10,7 @@ import { type Members, Reputation } from "../trust/index.ts";
 const { lookEveryMs, saveEveryMs } = limits.reputation;
 
 export interface ReputationKeeperParts {
-  readonly members: Pick<Members, "others" | "onChange">;
+  readonly members: Pick<Members, "others" | "onChange" | "accused">;
   /** Whether a member is linked with this node, or was heard of lately. */
   readonly isThere: (member: Key) => boolean;
   /** Whether what it signs does not count here. */
@@ -91,9 +91,10 @@ export class ReputationKeeper implements Reputations, Disposable {
   }
 
   /** What counts when somebody is to be asked. */
-  #told(member: Key): { readonly forWork: number; readonly forFetch: number; readonly discredited: boolean } {
-    const isDiscredited = this.#parts.isDiscredited(member);
-    return { forWork: rounded(this.forWork(member, "")), forFetch: rounded(this.forFetch(member)), discredited: isDiscredited };
+  #told(member: Key): { readonly forWork: number; readonly forFetch: number; readonly discredited: boolean; readonly accused: boolean } {
+    const { isDiscredited, members } = this.#parts;
+    const weights = { forWork: rounded(this.forWork(member, "")), forFetch: rounded(this.forFetch(member)) };
+    return { ...weights, discredited: isDiscredited(member), accused: members.accused.has(member) };
   }
 
   #stepOf(member: Key): string {
