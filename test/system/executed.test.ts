@@ -146,6 +146,8 @@ test("what was taken of a member is gone when it is revoked, and when another do
 
   assert.equal(await found(c, action), "c\nd\n", "nobody says anything else of that");
   await ask(a, "revoke", "stranger0");
+  const mayAccept = async (): Promise<boolean> => JSON.stringify(await c.control("GET", "/network/policy")).includes('"mayAccept":true');
+  await until(t, mayAccept); // It has heard of it.
   await ask(c, "revoke", "stranger0"); // Three domains: it takes all others.
   await until(t, async () => (await found(c, action)) === undefined);
   await until(t, async () => c.events("sharing.recalled").some(({ forgotten }) => Number(forgotten) > 0));
