@@ -96,7 +96,7 @@ export const limits = {
   /** Members that a network ever had, those who left or were revoked included. */
   members: 10_000,
   domains: 256,
-  /** Domains on trial and policies that wait to be accepted, of one author. */
+  /** Domains on trial, policies and revocations that wait to be accepted, of one author; but for revocations by who speaks for the first domain. */
   proposals: 5,
   /** What a network's policy may say: domains that must vouch, one of so many that is executed again; and how often it may change. */
   policy: { quorumMost: 64, auditMost: 1_000, changes: 65_536 },

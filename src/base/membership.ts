@@ -78,7 +78,8 @@ export type Operation =
   | { readonly kind: "domain"; readonly name: string }
   | { readonly kind: "invite"; readonly key: Key; readonly domain: string; readonly expiresAtMs: number }
   | { readonly kind: "admit"; readonly request: JoinRequest }
-  | { readonly kind: "revoke"; readonly member: Key }
+  /** `isWithdrawn`: the author wants that no more, while it waits for others. */
+  | { readonly kind: "revoke"; readonly member: Key; readonly isWithdrawn?: true }
   | { readonly kind: "leave" }
   /** `number`: one more than that of the policy which it replaces, all of it. */
   | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy }

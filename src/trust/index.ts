@@ -57,6 +57,7 @@ export {
   countsFor,
   type Invitation,
   isAdmin,
+  keepersOfChair,
   type Member,
   neededFor,
   type Proposal,

@@ -8,7 +8,7 @@ import type { Digest, Operation } from "../base/index.ts";
 import { accusedBy } from "./accused.ts";
 import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
-import { neededFor } from "./state.ts";
+import { keepersOfChair, neededFor } from "./state.ts";
 import { requestToJoin } from "./statements.ts";
 
 /** The first domain's founder and a junior admin; of each other domain its first machine and a second one. */
@@ -183,6 +183,107 @@ test("what two admins want of one machine is one proposal, and waits for nobody'
   assert.deepEqual(copyOf(network).decided, network.decided);
 });
 
+test("what a machine wants is still wanted by the other admins that said so when it is put out itself, and by nobody where none has", () => {
+  for (const [says, isWaiting] of [
+    ["accept", true],
+    ["revoke", true],
+    ["nothing", false],
+  ] as const) {
+    const { network, machines, all } = worldOf(3, "genesis");
+    const { founder, junior, c, b2 } = machines;
+    const revoke = { kind: "revoke", member: b2.keys.publicKey } as const;
+    const id = issued(network, junior, revoke);
+    agree(network, all);
+    if (says !== "nothing") issued(network, founder, says === "accept" ? { kind: "accept", statement: id } : revoke);
+    if (says === "accept") agree(network, all);
+    issued(network, founder, { kind: "revoke", member: junior.keys.publicKey });
+    const rest = all.filter((one) => one !== junior);
+    agree(network, rest);
+    assert.equal(network.decided?.proposals.get(id)?.by, isWaiting ? founder.keys.publicKey : undefined, says);
+    assert.ok(network.state && network.intended);
+    assert.equal(accusedBy(founder.keys.publicKey, network.state, network.intended).has(revoke.member), isWaiting);
+    if (!isWaiting) continue;
+    issued(network, c, { kind: "accept", statement: id });
+    agree(network, rest);
+    assert.equal(network.decided?.members.get(revoke.member)?.standing, "revoked");
+    assert.deepEqual(copyOf(network).decided, network.decided);
+  }
+});
+
+test("who speaks for the first domain may want any number of machines put out, another admin five", () => {
+  for (const [by, most] of [
+    ["founder", 7],
+    ["junior", 5],
+  ] as const) {
+    const { network, machines } = worldOf(3, "genesis");
+    const guests = Array.from({ length: 7 }, (_, at) => machine(200 + at));
+    for (const [at, guest] of guests.entries()) admit(network, machines.b, guest, 200 + at);
+    const wanted = guests.filter(
+      (guest) => network.issue(machines[by].keys, { kind: "revoke", member: guest.keys.publicKey }, START).kind === "issued",
+    );
+    assert.equal(wanted.length, most, by);
+  }
+});
+
+test("who has said that a machine is put out takes that back as long as it waits, for itself alone", () => {
+  const { network, machines, all } = worldOf(3, "genesis");
+  const { founder, junior, c, b, b2 } = machines;
+  const member = b2.keys.publicKey;
+  const back = { kind: "revoke", member, isWithdrawn: true } as const;
+  const proposed = (): number => network.intended?.proposals.size ?? 0;
+  const isAccused = (by: Machine): boolean =>
+    network.state !== undefined &&
+    network.intended !== undefined &&
+    accusedBy(by.keys.publicKey, network.state, network.intended).has(member);
+  for (const inEpochs of [false, true]) {
+    const pass = (): void => void (inEpochs && agree(network, all));
+    const [first] = [issued(network, junior, { kind: "revoke", member }), issued(network, founder, { kind: "revoke", member })];
+    pass();
+    for (const one of [b, c]) assert.deepEqual(network.issue(one.keys, back, START), { kind: "refused", why: "proposal-unknown" });
+    issued(network, junior, back);
+    pass();
+    assert.deepEqual([proposed(), isAccused(founder)], [1, true], "the founder wants it still");
+    issued(network, founder, back);
+    pass();
+    assert.deepEqual([proposed(), isAccused(founder), isAccused(junior)], [0, false, false]);
+    assert.deepEqual(network.issue(c.keys, { kind: "accept", statement: first }, START), { kind: "refused", why: "proposal-unknown" });
+    const again = issued(network, founder, { kind: "revoke", member });
+    pass();
+    issued(network, founder, back);
+    issued(network, founder, { kind: "revoke", member });
+    assert.equal(proposed(), 1, "it changes its mind as often as it likes");
+    issued(network, founder, back);
+    pass();
+    assert.equal(network.state?.proposals.has(again), false);
+  }
+  const id = issued(network, founder, { kind: "revoke", member });
+  agree(network, all);
+  issued(network, c, { kind: "accept", statement: id });
+  assert.deepEqual(network.issue(founder.keys, back, START), { kind: "refused", why: "proposal-unknown" }, "all have said it");
+  agree(network, all);
+  assert.equal(network.decided?.members.get(member)?.standing, "revoked");
+  assert.deepEqual(copyOf(network).decided, network.decided);
+});
+
+test("who puts out the first domain's speaker is told where somebody would be left to speak for it", () => {
+  const { network, machines, all } = worldOf(2, "genesis");
+  const { founder, junior, b, b2 } = machines;
+  const third = machine(70, "third");
+  const keepers = (by: Machine, who: Machine): readonly string[] | undefined =>
+    network.state && keepersOfChair(network.state, who.keys.publicKey, by.keys.publicKey);
+  assert.deepEqual(keepers(junior, founder), [], "nobody is");
+  assert.equal(keepers(founder, junior), undefined);
+  assert.equal(keepers(founder, b2), undefined);
+  assert.equal(keepers(b, b2), undefined);
+  admit(network, founder, third, 70);
+  agree(network, all);
+  assert.deepEqual(keepers(junior, founder), [third.keys.publicKey], "the most junior");
+  assert.equal(keepers(third, founder), undefined);
+  issued(network, third, { kind: "revoke", member: founder.keys.publicKey });
+  agree(network, [junior]);
+  assert.equal(network.decided?.council.chair, junior.keys.publicKey);
+});
+
 test("whose machine is to be put out has no word about it, nor has a machine that does not speak for its domain", () => {
   const world = worldOf(3, "genesis");
   const { network, machines, all } = world;
@@ -286,12 +387,12 @@ test("it is never taken back, and domains are on trial with it", () => {
 
 test("a stolen key of a junior admin puts out nobody of another domain, whatever it signs", () => {
   type Step =
-    | { readonly kind: "revoke"; readonly who: Name }
+    | { readonly kind: "revoke"; readonly who: Name; readonly isWithdrawn: boolean }
     | { readonly kind: "domain"; readonly name: string }
     | { readonly kind: "accept" }
     | { readonly kind: "fourth" };
   const steps: fc.Arbitrary<Step> = fc.oneof(
-    fc.record({ kind: fc.constant("revoke" as const), who: fc.constantFrom(...NAMES) }),
+    fc.record({ kind: fc.constant("revoke" as const), who: fc.constantFrom(...NAMES), isWithdrawn: fc.boolean() }),
     fc.record({ kind: fc.constant("domain" as const), name: fc.constantFrom("x", "y", "z") }),
     fc.constant({ kind: "accept" as const }),
     fc.constant({ kind: "fourth" as const }),
@@ -312,7 +413,7 @@ test("a stolen key of a junior admin puts out nobody of another domain, whatever
         }
         const what: Operation[] =
           step.kind === "revoke"
-            ? [{ kind: "revoke", member: machines[step.who].keys.publicKey }]
+            ? [{ kind: "revoke", member: machines[step.who].keys.publicKey, ...(step.isWithdrawn && { isWithdrawn: true }) }]
             : step.kind === "domain"
               ? [{ kind: "domain", name: step.name }]
               : [...(network.intended?.proposals.keys() ?? [])].map((statement) => ({ kind: "accept", statement }));

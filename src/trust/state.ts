@@ -261,7 +261,9 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
     case "admit":
       return applyAdmit(state, statement, what.request, origin);
     case "revoke":
-      return applyRevoke(state, statement.author, what.member, origin);
+      return what.isWithdrawn === true
+        ? applyWithdrawal(state, statement.author, what.member)
+        : applyRevoke(state, statement.author, what.member, origin);
     case "leave":
       end(state, statement.author, "left", undefined);
       return undefined;
@@ -318,11 +320,29 @@ function addWord(state: State, id: Digest, proposal: Proposal, author: Key, epoc
 }
 
 function propose(state: State, id: Digest, by: Key, what: Proposal["what"]): Refusal | undefined {
-  const own = [...state.proposals.values()].filter((one) => one.by === by).length;
+  // The first domain can put out as many as others let in; of each machine one revocation waits at most.
+  const isUnbound = (one: Proposal["what"], author: Key): boolean => one.kind === "revoke" && author === state.council.chair;
+  const own = isUnbound(what, by) ? 0 : [...state.proposals.values()].filter((one) => one.by === by && !isUnbound(one.what, by)).length;
   // Of who may give it no word is asked for; nothing of theirs stays here.
   if (own >= limits.proposals && !isAccepted(state, what, new Set([by]))) return "too-many-proposals";
   state.proposals.set(id, { by, what, accepted: new Set([by]), also: new Set() });
   return undefined;
+}
+
+/**
+ * Who could put out that machine so that somebody speaks for the first domain afterwards; undefined where `by` can, or it makes no difference.
+ * Who put out its own seniors speaks for nobody, see council.ts.
+ */
+export function keepersOfChair(state: State, member: Key, by: Key): readonly Key[] | undefined {
+  const gone = state.members.get(member);
+  const { hasTrial, council, genesisDomain } = state;
+  if (gone === undefined || !hasTrial || !isSmall(council) || council.chair === undefined || !isAdmin(state, by)) return undefined;
+  const leavesChair = (endedBy: Key): boolean => {
+    const members = new Map(state.members).set(member, { ...gone, standing: "revoked", endedBy });
+    return councilOf(members, genesisDomain, (domain) => hasVoice(state, domain)).chair !== undefined;
+  };
+  if (gone.domain !== genesisDomain || leavesChair(by)) return undefined;
+  return admins(state).flatMap(({ key }) => (key !== member && leavesChair(key) ? [key] : []));
 }
 
 function isAccepted(state: State, what: Proposal["what"], accepted: ReadonlySet<Key>): boolean {
@@ -438,13 +458,30 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
   return refusal;
 }
 
+/** Whoever has said that a machine is put out may take that back as long as it waits for others. */
+function applyWithdrawal(state: State, author: Key, target: Key): Refusal | undefined {
+  const [id, proposal] = [...state.proposals].find(([, { what }]) => what.kind === "revoke" && what.member === target) ?? [];
+  if (id === undefined || proposal?.accepted.has(author) !== true) return "proposal-unknown";
+  takeWord(state, id, proposal, author);
+  return undefined;
+}
+
+/** Takes somebody's word off a revocation. Another admin that has said it stands for it from then on; without one nobody wants it any more. */
+function takeWord(state: State, id: Digest, proposal: Proposal, key: Key): void {
+  const accepted = new Set([...proposal.accepted].filter((one) => one !== key));
+  const by = proposal.by === key ? admins(state).find((one) => accepted.has(one.key))?.key : proposal.by;
+  if (by === undefined) state.proposals.delete(id);
+  else state.proposals.set(id, { ...proposal, by, accepted });
+}
+
 function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined, agreedBy?: ReadonlySet<Key>): void {
   const member = state.members.get(key);
   if (member === undefined) return;
   state.members.set(key, { ...member, standing, endedBy, ...(agreedBy && { agreedBy }) });
-  for (const [id, { by, what }] of state.proposals) {
-    const isMoot = what.kind === "revoke" ? what.member === key || by === key : what.kind === "policy" && by === key;
-    if (isMoot) state.proposals.delete(id);
+  for (const [id, proposal] of state.proposals) {
+    const { by, what, accepted } = proposal;
+    if (what.kind === "revoke" ? what.member === key : what.kind === "policy" && by === key) state.proposals.delete(id);
+    else if (what.kind === "revoke" && accepted.has(key)) takeWord(state, id, proposal, key);
   }
 }
 

@@ -153,7 +153,7 @@ function whatMessage(what: Statement["what"]): NonNullable<Init<typeof Statement
     case "admit":
       return { case: "admit", value: { request: joinRequestMessage(what.request) } };
     case "revoke":
-      return { case: "revoke", value: { member: bytesOf(what.member) } };
+      return { case: "revoke", value: { member: bytesOf(what.member), withdrawn: what.isWithdrawn === true } };
     case "leave":
       return { case: "leave", value: {} };
     case "policy":
@@ -189,7 +189,7 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
     case "admit":
       return { kind: "admit", request: joinRequestOf(what.value.request) };
     case "revoke":
-      return { kind: "revoke", member: hexOf(what.value.member, 32) };
+      return { kind: "revoke", member: hexOf(what.value.member, 32), ...(what.value.withdrawn && { isWithdrawn: true }) };
     case "leave":
       return { kind: "leave" };
     case "policy":

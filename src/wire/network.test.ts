@@ -30,6 +30,7 @@ const operation = fc.oneof(
   fc.record({ kind: kind("invite"), key: hex, domain: name, expiresAtMs: time }),
   fc.record({ kind: kind("admit"), request }),
   fc.record({ kind: kind("revoke"), member: hex }),
+  fc.record({ kind: kind("revoke"), member: hex, isWithdrawn: fc.constant(true as const) }),
   fc.record({ kind: kind("leave") }),
 );
 const statement: fc.Arbitrary<Statement> = fc.oneof(
