@@ -109,12 +109,19 @@ function waitsLines(name: string, waits: unknown, paint: Paint): string[] {
     `${paint.careful("waits")}  ${accepted.length} of ${counted(numberIn(waits, "needed"), "domain")} want ${name} put out${by}; it is a member until ${stillNeeded(missing)}`,
     ...(there.length === 0 ? [] : [`type there: ${paint.name(`cairn revoke ${name}`)}   on ${there.join(" and ")}`]),
     `until then machines of the domains that want it use nothing that ${name} alone vouches for, send it no work and do none for it`,
-    `it ends with the last word, or comes to nothing: when ${name} or who asked for it goes, or a fourth domain gets its voice; cairn members tells`,
+    `it ends with the last word, or comes to nothing: when ${name} goes, or all admins who asked for it, or take it back (--withdraw), or a fourth domain gets its voice; cairn members tells`,
   ];
+}
+
+function withdrawnLines(name: string, waits: unknown, paint: Paint): string[] {
+  const back = `${paint.good("taken back")}  this machine does not want ${name} put out any more`;
+  return (waits ?? null) === null ? [back] : [back, "others do still: cairn members tells"];
 }
 
 /** What came of `cairn revoke`. */
 export function revokedLines(done: unknown, paint: Paint): string[] {
+  const withdrawn = textIn(done, "withdrawn");
+  if (withdrawn !== "") return withdrawnLines(withdrawn, field(done, "waits"), paint);
   const name = textIn(done, "revoked");
   const quorum = numberIn(done, "quorum");
   const domains = listIn(done, "domains").filter((one) => typeof one === "string");

@@ -117,8 +117,14 @@ function capacityCells(presence: PresenceRow): string[] {
   return [String(cores), load.toFixed(1), bytes(freeBytes), String(jobs), bytes(cacheBytes)];
 }
 
-export async function revoke(context: Context, member: string, options: Json, signal: AbortSignal): Promise<number> {
-  const done = await ask(context, "/network/revoke", { member }, signal);
+export async function revoke(
+  context: Context,
+  member: string,
+  options: Json & { readonly force?: true | undefined; readonly withdraw?: true | undefined },
+  signal: AbortSignal,
+): Promise<number> {
+  const { force, withdraw } = options;
+  const done = await ask(context, "/network/revoke", { member, force, withdraw }, signal);
   answer(context.terminal, options.json, done, () => revokedLines(done, context.terminal.paint));
   return exitCodes.ok;
 }

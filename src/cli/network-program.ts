@@ -77,8 +77,14 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     ],
     ["cairn revoke desktop --json", "with the domains that decided it, where those of a network of four or more agree on such things"],
     ["cairn revoke 3f9ac2", "by the beginning of its key, six digits at least"],
+    [
+      "cairn revoke partner --withdraw",
+      "not after all, while it waits for others: this machine's word is taken back, and with it its distrust",
+    ],
   ])
     .argument("<member>", "a name, or the beginning of a key")
+    .option("--withdraw", "take back what this machine has said of a member that others have not agreed to put out")
+    .option("--force", "also where nobody could speak for the first domain afterwards")
     .option("--json", "as JSON")
     .action((member, options) => finish(revoke(context, member, options, signal)));
 

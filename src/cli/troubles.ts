@@ -97,7 +97,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     what: `no address can be listened on (${fact(facts, "addresses")}): ${fact(facts, "why")}`,
     advice: ["cairn config set network.listen HOST:PORT   chooses another one"],
   }),
-  "network-refused": (facts) => refusal(fact(facts, "why")),
+  "network-refused": (facts) => (facts.why === "chair-lost" ? chairLost(fact(facts, "members")) : refusal(fact(facts, "why"))),
   "invitation-invalid": () => ({
     what: "that is no invitation, or not a whole one",
     advice: [
@@ -245,6 +245,18 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]
 function refusal(why: string): { what: string; advice: readonly string[] } {
   const [what, advice] = REFUSALS[why] ?? [`it was refused: ${why}`];
   return { what, advice: advice === undefined ? [] : [advice] };
+}
+
+/** Who put out its own seniors speaks for nobody. @param members who could do it instead */
+function chairLost(members: string): { what: string; advice: readonly string[] } {
+  const others = members.split(" ").filter(Boolean);
+  return {
+    what: "then nobody would speak for the first domain: no machine of another one could be put out, and no domain get a voice",
+    advice: [
+      others.length === 0 ? "no other machine can do it without that either" : `do it on ${others.join(" or ")}, of which that is not so`,
+      "--force   does it all the same: where its key was stolen, that may be worth it",
+    ],
+  };
 }
 
 /** Why a member does not serve something; the words travel, see docs/protocol/tunnel.md. */

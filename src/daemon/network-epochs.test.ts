@@ -6,7 +6,7 @@ import { hash } from "node:crypto";
 import { test } from "node:test";
 import { epochRule, type KeyPair, keyPairFromSeed, Members, Membership, makeIdentity, requestToJoin } from "../trust/index.ts";
 import { loadNetworkCodec } from "../wire/index.ts";
-import { type Revoked, revoke, type Waiting, waitingWords } from "./network-epochs.ts";
+import { type Revoked, revoke, type Waiting, waitingWords, withdraw } from "./network-epochs.ts";
 
 const START = 1_800_000_000_000;
 const codec = await loadNetworkCodec();
@@ -34,11 +34,13 @@ class World {
   }
 
   /** Types it there. */
-  async revoke(on: Name, who: Name): Promise<Revoked> {
-    const { network: membership } = this;
-    const members = new Members({ ...parts, membership, keys: keysOf(on), now: () => START });
+  revoke(on: Name, who: Name, isForced = false): Promise<Revoked> {
     const agreement = { deciding: { voices: [], quorum: 0, ballot: undefined }, until: () => Promise.resolve() };
-    return revoke({ members, membership, agreement }, keysOf(who).publicKey);
+    return revoke({ members: this.#members(on), membership: this.network, agreement }, keysOf(who).publicKey, isForced);
+  }
+
+  withdraw(on: Name, who: Name): ReturnType<typeof withdraw> {
+    return withdraw({ members: this.#members(on), membership: this.network }, keysOf(who).publicKey);
   }
 
   waiting(on: Name): Waiting[] {
@@ -47,6 +49,10 @@ class World {
 
   standing(who: Name): string | undefined {
     return this.network.state?.members.get(keysOf(who).publicKey)?.standing;
+  }
+
+  #members(on: Name): Members {
+    return new Members({ ...parts, membership: this.network, keys: keysOf(on), now: () => START });
   }
 
   #admit(host: Name, guest: Name, domain: string): void {
@@ -84,4 +90,24 @@ test("whose word is missing is told with the words in mind that no epoch has yet
     world.waiting("c").map(({ missing, mayAccept }) => ({ missing: missing.map((one) => one.member), mayAccept })),
     [{ missing: ["founder"], mayAccept: false }],
   );
+});
+
+test("what was said by mistake is taken back, and with it the distrust", async () => {
+  const world = new World(3);
+  await world.revoke("junior", "b2");
+  await world.revoke("founder", "b2");
+  assert.deepEqual(world.withdraw("founder", "b2")?.accepted, [], "the junior wants it still");
+  assert.equal(world.withdraw("junior", "b2"), undefined);
+  assert.deepEqual([world.waiting("c"), world.standing("b2")], [[], "active"]);
+  assert.throws(() => world.withdraw("junior", "b2"), { facts: { why: "proposal-unknown" } });
+});
+
+test("a word that leaves nobody to speak for the first domain is given only by force", async () => {
+  for (const domains of [1, 2, 3] as const) {
+    const world = new World(domains);
+    await assert.rejects(world.revoke("junior", "founder"), { code: "network-refused", facts: { why: "chair-lost", members: "" } });
+    assert.equal(world.standing("founder"), "active");
+    await world.revoke("junior", "founder", true);
+    assert.equal(world.standing("founder"), "revoked");
+  }
 });

@@ -4,7 +4,17 @@
  * Knows: what is worth telling. Does not know: how domains agree.
  */
 import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
-import { askedFor, countedDomain, isAdmin, type Members, type Membership, neededFor, type Proposal, type State } from "../trust/index.ts";
+import {
+  askedFor,
+  countedDomain,
+  isAdmin,
+  keepersOfChair,
+  type Members,
+  type Membership,
+  neededFor,
+  type Proposal,
+  type State,
+} from "../trust/index.ts";
 import type { Deciding, NetworkAgreement } from "./network-agreement.ts";
 
 /** What came of putting a member out. */
@@ -96,9 +106,38 @@ export async function untilDecided({ members, agreement }: RevokeParts, isOver: 
   else await agreement.until(isOver, limits.agreement.decidedWithinMs);
 }
 
-/** @throws {CairnError} network-refused */
-export async function revoke(parts: RevokeParts, key: Key): Promise<Revoked> {
+/** @throws {CairnError} network-refused: nobody would speak for the first domain afterwards */
+function keepChair({ state }: Membership, key: Key, self: Key): void {
+  const keepers = state && keepersOfChair(state, key, self);
+  if (keepers === undefined) return;
+  throw new CairnError("network-refused", {
+    why: "chair-lost",
+    members: keepers.map((one) => state?.members.get(one)?.name ?? "").join(" "),
+  });
+}
+
+/**
+ * Takes back this machine's word that a member be put out.
+ *
+ * @throws {CairnError} network-refused
+ * @returns whose word there is still, where others want it
+ */
+export function withdraw({ members, membership }: Omit<RevokeParts, "agreement">, key: Key): Words | undefined {
+  const issued = members.issue({ kind: "revoke", member: key, isWithdrawn: true });
+  if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
+  if (members.turn(() => false) === 0) members.decide();
+  const { intended } = membership;
+  const waiting = proposalOf(intended, key);
+  return intended && waiting && wordsFor(intended, waiting[1]);
+}
+
+/**
+ * @param isForced also where nobody speaks for the first domain afterwards
+ * @throws {CairnError} network-refused
+ */
+export async function revoke(parts: RevokeParts, key: Key, isForced = false): Promise<Revoked> {
   const { members, membership, agreement } = parts;
+  if (!isForced) keepChair(membership, key, members.self);
   const { quorum } = agreement.deciding;
   // Asked again because the first answer came before the decision, or because others had asked for it.
   const others = heldBack(membership).includes(key) ? "held-back" : proposalOf(membership.intended, key);

@@ -66,7 +66,7 @@ import { listenAddresses } from "./listen-addresses.ts";
 import { NameService } from "./names.ts";
 import { NetworkAgreement } from "./network-agreement.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
-import { describeDeciding, type Revoked, revoke, type Waiting, waitingWords } from "./network-epochs.ts";
+import { describeDeciding, type Revoked, revoke, type Waiting, type Words, waitingWords, withdraw } from "./network-epochs.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import { NetworkLog, type NetworkLogParts } from "./network-log.ts";
@@ -691,8 +691,13 @@ export class NetworkRuntime implements AsyncDisposable {
    *
    * @throws {CairnError} network-refused
    */
-  revoke(key: Key): Promise<Revoked> {
-    return revoke({ members: this.members, membership: this.#membership, agreement: this.#agreement }, key);
+  revoke(key: Key, isForced: boolean): Promise<Revoked> {
+    return revoke({ members: this.members, membership: this.#membership, agreement: this.#agreement }, key, isForced);
+  }
+
+  /** Takes back what {@link revoke} has said, while it waits for others. @throws {CairnError} network-refused */
+  withdraw(key: Key): Words | undefined {
+    return withdraw({ members: this.members, membership: this.#membership }, key);
   }
 
   /** Members that are to be put out once other domains have said so, too. */

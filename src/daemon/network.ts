@@ -311,11 +311,12 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#alone(async () => (await this.#required()).runtime.membersView());
   }
 
-  async revoke({ member }: { member: string }): Promise<unknown> {
+  async revoke({ member, force, withdraw }: { member: string; force: boolean; withdraw: boolean }): Promise<unknown> {
     const { runtime } = await this.#alone(() => this.#required()); // What domains agree on is waited for while others may ask.
     const { key, name } = runtime.called(member);
     if (key === runtime.members.self) throw new CairnError("network-refused", { why: "own-machine" });
-    return { revoked: name, key, ...(await runtime.revoke(key)) };
+    if (withdraw) return { withdrawn: name, key, waits: runtime.withdraw(key) ?? null };
+    return { revoked: name, key, ...(await runtime.revoke(key, force)) };
   }
 
   policy({ directory }: { directory: string }): Promise<unknown> {

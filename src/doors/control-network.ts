@@ -20,8 +20,8 @@ export interface NetworkControls {
   invite(request: { readonly domain: string; readonly expiresMs: number }): Promise<unknown>;
   join(request: { readonly line: string; readonly machine: string }): Promise<unknown>;
   members(): Promise<unknown>;
-  /** @param request a name, or the beginning of a key */
-  revoke(request: { readonly member: string }): Promise<unknown>;
+  /** @param request a name, or the beginning of a key; whether it is also to be where nobody speaks for the first domain then; or not any more */
+  revoke(request: { readonly member: string; readonly force: boolean; readonly withdraw: boolean }): Promise<unknown>;
   /** What the network demands of its machines, what holds here, what waits to be accepted. @param request `directory` in a project, or "" */
   policy(request: { readonly directory: string }): Promise<unknown>;
   setPolicy(request: { readonly setting: string; readonly value: string }): Promise<unknown>;
@@ -64,7 +64,9 @@ export function answerNetwork(
     case "GET /network/members":
       return controls.members();
     case "POST /network/revoke":
-      return readBody().then((body) => controls.revoke({ member: text(body, "member") }));
+      return readBody().then((body) =>
+        controls.revoke({ member: text(body, "member"), force: field(body, "force") === true, withdraw: field(body, "withdraw") === true }),
+      );
     case "GET /network/policy":
       return controls.policy({ directory });
     case "POST /network/policy-set":
