@@ -99,7 +99,7 @@ export const limits = {
   /** Domains on trial, policies and revocations that wait to be accepted, of one author; but for revocations by who speaks for the first domain. */
   proposals: 5,
   /** What a network's policy may say: domains that must vouch, one of so many that is executed again; and how often it may change. */
-  policy: { quorumMost: 64, auditMost: 1_000, changes: 65_536 },
+  policy: { quorumMost: 64, auditMost: 1_000, changes: 65_536, toolchains: 32 },
   /** Invitations of one member that are neither redeemed nor expired. */
   openInvitations: 5,
   /** The longest that an invitation may be good for. */

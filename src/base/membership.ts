@@ -57,6 +57,8 @@ export interface NetworkPolicy {
   /** Invitations of one member that are open at once, at most. */
   readonly openInvitations?: number;
   readonly toolchains?: ToolchainsAccept;
+  /** Ascending; one at least. */
+  readonly approvedToolchains?: readonly Digest[];
   /** From then on new domains are on trial, where the network was founded without that. */
   readonly hasTrial?: boolean;
   /** From then on two or three domains put out a machine of one of them only together; new domains are on trial then, too. */

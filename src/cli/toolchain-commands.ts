@@ -3,6 +3,7 @@
  */
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
+import { waitLine } from "./epoch-answers.ts";
 import { bytes, counted, table } from "./format.ts";
 import { askNetwork, type Json, lookNetwork } from "./network-ask.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,28 +17,43 @@ export async function toolchains(context: Context, options: Json, signal: AbortS
   const raw = await lookNetwork(context, "/toolchains", signal);
   answer(terminal, options.json, raw, () => {
     const rows = listIn(raw, "toolchains");
-    if (rows.length === 0) return ["no compiler was found on PATH, and none has been used yet"];
     const { paint } = terminal;
+    const approved = listIn(field(raw, "approved"), "network").flatMap((digest) =>
+      typeof digest === "string" ? digest.slice(0, SHOWN) : [],
+    );
+    const told = approved.length === 0 ? [] : [`approved by the network: ${approved.join(" ")}`];
+    if (rows.length === 0) return ["no compiler was found on PATH, and none has been used yet", ...told];
     if (rows.some((row) => textIn(row, "state") === "wanted"))
       terminal.note(paint.dim("cairn toolchains approve DIGEST   lets in what is wanted"));
     const titles = ["digest", "compiler", "for", "size", "from", ""].map((title) => paint.dim(title));
-    return table([titles, ...rows.map((row) => lineOf(row, terminal))], ["left", "left", "left", "right"]);
+    return [...table([titles, ...rows.map((row) => lineOf(row, terminal))], ["left", "left", "left", "right"]), ...told];
   });
   return exitCodes.ok;
 }
 
-export async function approveToolchain(context: Context, digest: string, options: Json, signal: AbortSignal): Promise<number> {
+/** @property network for all of its machines */
+export type ToolchainOptions = Json & { readonly network?: true | undefined };
+
+export async function approveToolchain(context: Context, digits: string, options: ToolchainOptions, signal: AbortSignal): Promise<number> {
   const { terminal } = context;
-  const done = await askNetwork(context, "/toolchains/approve", { digest }, signal);
+  const done = await askNetwork(context, "/toolchains/approve", { digest: digits, network: options.network === true }, signal);
+  if (options.network === true) return answerForAll(context, done, options);
   answer(terminal, options.json, done, () => [
     `${terminal.paint.good("approved")}  ${textIn(done, "digest")}; it is fetched when the next job wants it`,
   ]);
   return exitCodes.ok;
 }
 
-export async function removeToolchain(context: Context, digest: string, options: Json, signal: AbortSignal): Promise<number> {
+function answerForAll({ terminal }: Context, done: unknown, { json }: ToolchainOptions): number {
+  const network = field(done, "network");
+  answer(terminal, json, done, () => [waitLine(network, `approved ${textIn(network, "value").slice(0, 1 + SHOWN)}`, terminal.paint)]);
+  return exitCodes.ok;
+}
+
+export async function removeToolchain(context: Context, digits: string, options: ToolchainOptions, signal: AbortSignal): Promise<number> {
   const { terminal } = context;
-  const done = await askNetwork(context, "/toolchains/remove", { digest }, signal);
+  const done = await askNetwork(context, "/toolchains/remove", { digest: digits, network: options.network === true }, signal);
+  if (options.network === true) return answerForAll(context, done, options);
   answer(terminal, options.json, done, () => {
     const what = [
       ...(numberIn(done, "removed") > 0 ? [`${counted(numberIn(done, "removed"), "pack")} of it`] : []),

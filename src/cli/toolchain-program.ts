@@ -28,6 +28,7 @@ export function addToolchains(
     "it runs in the sandbox only, like all others",
   ])
     .argument("<digest>", "as listed, six digits at least; or all 64 of one that nobody has wanted yet")
+    .option("--network", "for all machines of the network, in its policy: admins may")
     .option("--json", "as JSON")
     .action((digest, options) => finish(approveToolchain(context, digest, options, signal)));
   part("remove", "let go of one that was fetched, and of its approval", [
@@ -35,6 +36,7 @@ export function addToolchains(
     "it is fetched again if a job wants it and it may come",
   ])
     .argument("<digest>", "as listed, six digits at least")
+    .option("--network", "take back the approval of the network")
     .option("--json", "as JSON")
     .action((digest, options) => finish(removeToolchain(context, digest, options, signal)));
   group.option("--json", "as JSON").action((options) => finish(toolchains(context, options, signal)));

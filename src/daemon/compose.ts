@@ -336,6 +336,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     findCompilers: () => firstSight.look(stop.signal),
     installed: () => toolchains.installed(),
     nameOf: (member) => network.member(member).name,
+    changeNetwork: (value) => network.setPolicy({ setting: "approved", value }),
     changed: () => worker.changed(),
     now,
   });

@@ -18,6 +18,7 @@ import { checkSandbox } from "./sandbox-home.ts";
 import type { ShareControls } from "./share-controls.ts";
 import type { SharingService } from "./sharing.ts";
 import { checkStore } from "./store-doctor.ts";
+import type { OwnToolchainControls } from "./toolchain-controls.ts";
 import { type Tell, Trees } from "./trees.ts";
 import type { OwnTrustControls } from "./trust-controls.ts";
 import { version } from "./version.ts";
@@ -33,7 +34,7 @@ export interface ControlParts {
   readonly network: NetworkService;
   readonly sharing: Pick<SharingService, "refused">;
   readonly sandbox: SandboxExecutor;
-  readonly toolchains: ToolchainControls;
+  readonly toolchains: ToolchainControls & Pick<OwnToolchainControls, "check">;
   readonly work: ShareControls;
   readonly doors: Doors;
   readonly trust: OwnTrustControls;
@@ -297,6 +298,7 @@ export class NodeControls implements Controls {
       ...[home.stateDir, home.cacheDir, home.runDir].map(writable),
       ...(await this.#checkStore(sample, false, () => undefined, new AbortController().signal)),
       await checkSandbox(this.#parts.sandbox),
+      ...[this.#parts.toolchains.check()].filter((check) => check !== undefined),
       ...this.#parts.doors.checks(),
     ];
   }

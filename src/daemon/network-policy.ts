@@ -38,8 +38,8 @@ export interface OwnPolicy {
 interface Setting {
   readonly name: string;
   readonly field: keyof NetworkPolicy;
-  /** What it may be; of numbers the least and the most. */
-  readonly values: readonly string[] | { readonly least: number; readonly most: number };
+  /** What it may be; of numbers the least and the most; `digests`: each is added as +DIGEST and taken away as -DIGEST. */
+  readonly values: readonly string[] | { readonly least: number; readonly most: number } | "digests";
 }
 
 const SETTINGS: readonly Setting[] = [
@@ -48,6 +48,7 @@ const SETTINGS: readonly Setting[] = [
   { name: "audit", field: "auditOneOf", values: { least: 1, most: limits.policy.auditMost } },
   { name: "invitations", field: "openInvitations", values: { least: 1, most: limits.openInvitations } },
   { name: "toolchains", field: "toolchains", values: ["network", "domain", "approved"] },
+  { name: "approved", field: "approvedToolchains", values: "digests" },
   { name: "trial", field: "hasTrial", values: ["on"] },
   { name: "unanimous", field: "isUnanimous", values: ["on"] },
 ];
@@ -101,7 +102,7 @@ export function describePolicy(state: State, self: Key, own: OwnPolicy, project:
 /** What holds here, and whose word that is. */
 function describeSetting({ name, field }: Setting, state: State, own: OwnPolicy, project: ProjectWord): object {
   const { rules } = state.policy;
-  const networks = field === "hasTrial" || field === "isUnanimous" ? (state[field] ? "on" : undefined) : rules[field];
+  const networks = field === "hasTrial" || field === "isUnanimous" ? (state[field] ? "on" : undefined) : shown(rules[field]);
   const machines = field === "sharing" ? own.sharing : field === "toolchains" ? own.toolchains : undefined;
   const holds =
     field === "sharing" ? sharingUnder(rules, own.sharing) : field === "toolchains" ? toolchainsUnder(rules, own.toolchains) : networks;
@@ -114,6 +115,12 @@ function describeSetting({ name, field }: Setting, state: State, own: OwnPolicy,
     holds: here ?? USUAL[field] ?? "off",
     from: here === holds ? fromOf(networks, machines, holds) : "project",
   };
+}
+
+/** As people are told it. */
+function shown(value: NetworkPolicy[keyof NetworkPolicy]): string | number | undefined {
+  if (typeof value === "boolean") return value ? "on" : undefined;
+  return typeof value === "object" ? value.map((digest) => digest.slice(0, DIGITS_SHOWN)).join(" ") : value;
 }
 
 /** Whose word it is that holds. */
@@ -222,6 +229,8 @@ function isCalled(id: Digest, { what }: Proposal, text: string): boolean {
 }
 
 const ID_DIGITS = 6;
+/** Of a toolchain's digest. */
+const DIGITS_SHOWN = 12;
 
 function issue(members: Members, what: Operation): Digest {
   const issued = members.issue(what);
@@ -274,6 +283,7 @@ function withSetting(rules: NetworkPolicy, name: string, text: string): NetworkP
   const { [setting.field]: _, ...others } = rules;
   if (text === OWN) return others;
   const { values } = setting;
+  if (values === "digests") return withDigest(rules, name, text);
   if (!("least" in values)) {
     if (!values.includes(text)) throw unfit(name, text, [...values, OWN].join(", "));
     return { ...others, [setting.field]: text === "on" ? true : text };
@@ -284,6 +294,16 @@ function withSetting(rules: NetworkPolicy, name: string, text: string): NetworkP
   return { ...others, [setting.field]: value };
 }
 
+/** @throws {CairnError} usage, limit-exceeded */
+function withDigest({ approvedToolchains = [], ...others }: NetworkPolicy, name: string, text: string): NetworkPolicy {
+  const [, sign, digest = ""] = /^([+-])([0-9a-f]{64})$/.exec(text) ?? [];
+  if (sign === undefined) throw unfit(name, text, `+DIGEST, -DIGEST, ${OWN}`);
+  const left = approvedToolchains.filter((one) => one !== digest);
+  const now = sign === "+" ? [...left, digest].toSorted() : left;
+  if (now.length > limits.policy.toolchains) throw new CairnError("limit-exceeded", { what: "approved toolchains" });
+  return now.length === 0 ? others : { ...others, approvedToolchains: now };
+}
+
 function unfit(name: string, text: string, wanted: string): CairnError {
   return new CairnError("usage", { why: `${name} cannot be ${text}`, advice: `it is one of: ${wanted}` });
 }
@@ -291,8 +311,8 @@ function unfit(name: string, text: string, wanted: string): CairnError {
 function namedRules(policy: NetworkPolicy): Record<string, string | number> {
   return Object.fromEntries(
     SETTINGS.flatMap(({ name, field }) => {
-      const value = policy[field];
-      return value === undefined ? [] : [[name, value === true ? "on" : (value as string | number)]];
+      const value = shown(policy[field]);
+      return value === undefined ? [] : [[name, value]];
     }),
   );
 }

@@ -470,6 +470,7 @@ export class NetworkRuntime implements AsyncDisposable {
       ask: toolchainOffers.ask.bind(toolchainOffers),
       isOfOwnDomain: shared.isOfOwnDomain.bind(shared),
       accepts: (said: ToolchainsAccept) => toolchainsUnder(members.state?.policy.rules ?? {}, said),
+      approved: () => members.state?.policy.rules.approvedToolchains ?? [],
     };
     const own = { sharing: policy, toolchains: accepts };
     const told = { own, reputations, gossip, sharing, names, trees, pinned, toolchains, logs, agreement, membership };

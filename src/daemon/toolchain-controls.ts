@@ -15,6 +15,8 @@ export interface ToolchainControlParts {
   readonly installed: () => readonly Installed[];
   /** What people call a member; undefined: nobody knows. */
   readonly nameOf: (member: Key) => string | undefined;
+  /** Changes what the network has approved: `+` or `-` and a digest. @throws {CairnError} network-refused, not-found without a network */
+  readonly changeNetwork: (change: string) => Promise<unknown>;
   /** Called when this machine has another toolchain than before, or one less. */
   readonly changed: () => void;
   /** ms since the epoch */
@@ -23,6 +25,8 @@ export interface ToolchainControlParts {
 
 /** Digits by which a toolchain can be meant. */
 const LEAST_DIGITS = 6;
+/** Of a digest that is gone. */
+const SHOWN_DIGITS = 12;
 const SOME_DIGITS = /^[0-9a-f]{6,64}$/;
 
 export class OwnToolchainControls implements ToolchainControls {
@@ -41,24 +45,49 @@ export class OwnToolchainControls implements ToolchainControls {
       const { compiler, toolchain } = one;
       return { ...summaryOf({ ...toolchain, compiler }), state: "own", digest: toolchain.digest, root: offer?.root, bytes: offer?.bytes };
     });
-    return { toolchains: [...(await Promise.all(own)), ...this.#kept(), ...this.#wanted()] };
+    const approved = { here: [...service.shelf.approved], network: service.approvedByNetwork };
+    return { toolchains: [...(await Promise.all(own)), ...this.#kept(), ...this.#wanted()], approved };
   }
 
-  approve(digits: string): Promise<unknown> {
-    const { service } = this.#parts;
-    const digest = /^[0-9a-f]{64}$/.test(digits) ? digits : meant(digits, [...service.wanted, ...service.shelf.list()]);
+  async approve(digits: string, forAll: boolean): Promise<unknown> {
+    const { service, installed, changeNetwork } = this.#parts;
+    const own = forAll ? installed().map(({ toolchain }) => toolchain) : [];
+    const digest = /^[0-9a-f]{64}$/.test(digits) ? digits : meant(digits, [...service.wanted, ...service.shelf.list(), ...own]);
+    if (forAll) return { digest, network: await changeNetwork(`+${digest}`) };
     service.approve(digest);
-    return Promise.resolve({ digest, approved: true });
+    this.#parts.changed(); // Members may send what needs it.
+    return { digest, approved: true };
   }
 
-  remove(digits: string): Promise<unknown> {
-    const { shelf } = this.#parts.service;
+  /** For `cairn doctor`. */
+  check(): { readonly check: string; readonly ok: boolean; readonly detail: string; readonly advice?: string } | undefined {
+    const { dropped } = this.#parts.service.shelf;
+    if (dropped.length === 0) return undefined;
+    const names = dropped.map((digest) => digest.slice(0, SHOWN_DIGITS)).join(" ");
+    return {
+      check: "toolchains",
+      ok: false,
+      detail: `approvals that an upgrade has dropped: ${names}`,
+      advice: "cairn toolchains   lists what members want; cairn toolchains approve DIGEST   approves it once more",
+    };
+  }
+
+  async remove(digits: string, forAll: boolean): Promise<unknown> {
+    const { service, changeNetwork } = this.#parts;
+    const { shelf } = service;
+    if (forAll) {
+      const digest = meant(
+        digits,
+        service.approvedByNetwork.map((approved) => ({ digest: approved })),
+      );
+      return { digest, network: await changeNetwork(`-${digest}`) };
+    }
     const digest = meant(digits, [...shelf.list(), ...[...shelf.approved].map((approved) => ({ digest: approved }))]);
     const packs = shelf.list().filter((one) => one.digest === digest);
     for (const { root } of packs) shelf.remove(root, "asked to");
     const disapproved = shelf.disapprove(digest);
     this.#parts.changed(); // Members send nothing for it any more.
-    return Promise.resolve({ digest, removed: packs.length, disapproved });
+    return { digest, removed: packs.length, disapproved };
   }
 
   #kept(): object[] {
@@ -70,7 +99,7 @@ export class OwnToolchainControls implements ToolchainControls {
       root: one.root,
       bytes: one.blobs.reduce((sum, { size }) => sum + size, 0),
       ...this.#sender(one.from),
-      approved: service.shelf.approved.has(one.digest),
+      approved: service.shelf.approved.has(one.digest) || service.approvedByNetwork.includes(one.digest),
       fetchedAt: new Date(one.fetchedAtMs).toISOString(),
       usedAt: new Date(one.usedAtMs).toISOString(),
       inUse: now() - one.usedAtMs < limits.toolchains.inUseMs,

@@ -15,6 +15,8 @@ export interface ToolchainNetwork {
   readonly isOfOwnDomain: (member: Key) => boolean;
   /** Whose toolchains are taken: what this machine says, or the network where that is stricter now. */
   readonly accepts: (own: ToolchainsAccept) => ToolchainsAccept;
+  /** Those that the network's policy has approved. */
+  readonly approved: () => readonly Digest[];
 }
 
 interface Heard {

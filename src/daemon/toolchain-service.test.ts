@@ -162,6 +162,21 @@ test("where only what is approved is taken, the own domain's waits, too", async 
   assert.match(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), /approved/);
 });
 
+test("what the network has approved is taken without a word here, offered work, and not used any more once that is taken back", async (t) => {
+  const approved = new Set<string>();
+  await using on = await two({ accept: "approved", strangers: new Set([REQUESTER]), approved });
+  const { service } = on.worker;
+  assert.match(why(await service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.deepEqual([service.wanted.length, service.digests], [1, []]);
+  approved.add(on.digest);
+  assert.deepEqual([service.wanted.length, service.digests], [0, [on.digest]]);
+  assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
+  approved.delete(on.digest);
+  assert.match(why(await service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.deepEqual(service.digests, []);
+  assert.deepEqual([...service.shelf.approved], [], "nothing was approved here");
+});
+
 test("a toolchain of another platform is declined by name", async (t) => {
   await using on = await two();
   const { service, store } = on.requester;
@@ -261,10 +276,14 @@ test("what the version before has kept and approved by another name stays, and a
   }
   assert.deepEqual(again.service.digests, [on.digest]);
   assert.deepEqual([...again.service.shelf.approved], [on.digest]);
+  assert.deepEqual(again.service.shelf.dropped, [unknown]);
   assert.equal(why(await again.service.supply(on.digest, REQUESTER, t.signal)), "installed");
   await using later = await again.again();
   assert.equal(later.service.shelf.isOfBefore, false);
   assert.deepEqual([...later.service.shelf.approved], [on.digest]);
+  assert.deepEqual(later.service.shelf.dropped, [unknown], "until somebody has seen to it");
+  later.service.approve("ef".repeat(32));
+  assert.deepEqual(later.service.shelf.dropped, []);
 });
 
 test("nothing is fetched while somebody builds here", async (t) => {

@@ -89,10 +89,16 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     await Promise.all([this.#renewed, this.#fetching?.ended]);
   }
 
-  /** What this machine can run for others, without fetching anything. */
+  /** What this machine can run for others; without fetching anything, but for what was approved where nothing else is taken. */
   get digests(): readonly Digest[] {
     const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain.digest);
-    return [...new Set([...own, ...this.shelf.list().map(({ digest }) => digest)])];
+    const others = this.takes ? this.shelf.list().map(({ digest }) => digest) : [...this.shelf.approved, ...this.approvedByNetwork];
+    return [...new Set([...own, ...others])];
+  }
+
+  /** By its policy; this machine's own approvals are on the shelf. */
+  get approvedByNetwork(): readonly Digest[] {
+    return this.#parts.network()?.approved() ?? [];
   }
 
   /** For which these build, as they call them. */
@@ -114,7 +120,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** What others wanted, and somebody here would have to approve; newest last. */
   get wanted(): readonly Wanted[] {
-    return [...this.#wanted.values()];
+    return [...this.#wanted.values()].filter(({ digest }) => !this.#isApproved(digest));
   }
 
   /** What members hear of this machine's own. */
@@ -130,7 +136,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     for (const own of this.#parts.toolchains.find(digest))
       if ((await this.#packer.describe(own, signal))?.offer.root === offer.root) return { kind: "installed", installed: own };
     const kept = await this.#kept(offer.root);
-    if (kept?.toolchain.digest === digest) return { kind: "installed", installed: kept };
+    if (kept?.toolchain.digest === digest && this.#mayCome(digest, member)) return { kind: "installed", installed: kept };
     const why = this.#objection(digest, offer, member);
     if (why !== undefined) return absent(why);
     this.#fetchSoon(digest, offer, member);
@@ -202,13 +208,22 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     if (refused !== undefined && this.#parts.now() < refused.untilMs) return refused.why;
     if (offer.platform !== this.platform)
       return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${this.platform}`);
-    const accept = this.#accept;
-    const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
-    if (!isTaken && !this.shelf.approved.has(digest)) {
+    if (!this.#mayCome(digest, member)) {
       this.#want({ ...offer, digest, from: member });
       return "nobody here has approved it";
     }
     return undefined;
+  }
+
+  /** Whether a member's jobs may use it here; it may have come when that was otherwise. */
+  #mayCome(digest: Digest, member: Key): boolean {
+    const accept = this.#accept;
+    const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
+    return isTaken || this.#isApproved(digest);
+  }
+
+  #isApproved(digest: Digest): boolean {
+    return this.shelf.approved.has(digest) || this.approvedByNetwork.includes(digest);
   }
 
   #want(wanted: Wanted): void {

@@ -47,6 +47,9 @@ export class ToolchainShelf {
   #notedAtMs = 0;
   /** Approvals that nothing here has taken over, since the last file was written by a version that called toolchains otherwise. */
   #before: Set<Digest> | undefined;
+  /** Of them, those that stand under another name now. */
+  readonly #renamed = new Set<Digest>();
+  #dropped: readonly Digest[] = [];
 
   /** A file that cannot be read is put aside, and said. @param options.capacityBytes of all toolchains, each blob counted once */
   static open(parts: ShelfParts, options: { readonly file: string; readonly capacityBytes: number }): ToolchainShelf {
@@ -72,6 +75,11 @@ export class ToolchainShelf {
 
   get approved(): ReadonlySet<Digest> {
     return this.#approved;
+  }
+
+  /** What was approved once and is not any more, until somebody approves something. */
+  get dropped(): readonly Digest[] {
+    return this.#dropped;
   }
 
   /** @returns undefined when it is not here */
@@ -122,11 +130,14 @@ export class ToolchainShelf {
   /** @throws {CairnError} limit-exceeded, home-unwritable */
   approve(digest: Digest): void {
     if (this.#approved.size >= mostApproved) throw new CairnError("limit-exceeded", { what: "approved toolchains" });
+    const dropped = this.#dropped;
     this.#approved.add(digest);
+    this.#dropped = [];
     try {
       this.#save();
     } catch (error) {
       this.#approved.delete(digest);
+      this.#dropped = dropped;
       throw error;
     }
   }
@@ -140,16 +151,21 @@ export class ToolchainShelf {
   rename(root: Digest, digest: Digest): void {
     const row = this.#rows.get(root);
     if (row === undefined) return;
-    if (this.#approved.has(row.shelved.digest)) this.#approved.add(digest);
+    if (this.#approved.has(row.shelved.digest)) {
+      this.#approved.add(digest);
+      this.#renamed.add(row.shelved.digest);
+    }
     this.#rows.set(root, { ...row, shelved: { ...row.shelved, digest } });
   }
 
   /** Approvals of before that nothing here bears out say nothing any more: they are dropped, and said. @throws {CairnError} home-unwritable */
   forgetBefore(): void {
     const known = new Set([...this.#rows.values()].map(({ shelved }) => shelved.digest));
-    const dropped = [...(this.#before ?? [])].filter((digest) => !known.has(digest));
-    for (const digest of dropped) this.#approved.delete(digest);
+    const gone = [...(this.#before ?? [])].filter((digest) => !known.has(digest));
+    for (const digest of gone) this.#approved.delete(digest);
+    const dropped = gone.filter((digest) => !this.#renamed.has(digest));
     this.#before = undefined;
+    this.#dropped = dropped;
     this.#save();
     if (dropped.length > 0) this.#parts.log.event("warn", "toolchains.approvals-dropped", { digests: dropped.join(" ") });
   }
@@ -181,6 +197,7 @@ export class ToolchainShelf {
     if (!isState(state)) throw new TypeError("no list of toolchains");
     for (const { usedAtMs, ...shelved } of state.shelved) this.#put(shelved, usedAtMs);
     for (const digest of state.approved) this.#approved.add(digest);
+    this.#dropped = state.dropped ?? [];
     if (state.naming !== NAMING) this.#before = new Set(state.approved);
   }
 
@@ -195,13 +212,16 @@ export class ToolchainShelf {
 
   #save(): void {
     this.#notedAtMs = this.#parts.now();
-    writeJson(this.#file, { ...(this.#before === undefined && { naming: NAMING }), shelved: this.list(), approved: [...this.#approved] });
+    const naming = this.#before === undefined ? { naming: NAMING, dropped: this.#dropped } : {};
+    writeJson(this.#file, { ...naming, shelved: this.list(), approved: [...this.#approved] });
   }
 }
 
 interface State {
   /** Absent in files of the version before. */
   readonly naming?: unknown;
+  /** Absent there, too. */
+  readonly dropped?: readonly Digest[];
   readonly shelved: readonly (Shelved & { readonly usedAtMs: number })[];
   readonly approved: readonly Digest[];
 }
@@ -210,7 +230,8 @@ const DIGEST = /^[0-9a-f]{64}$/;
 
 function isState(value: unknown): value is State {
   if (typeof value !== "object" || value === null) return false;
-  const { shelved, approved } = value as Partial<Record<keyof State, unknown>>;
+  const { shelved, approved, dropped = [] } = value as Partial<Record<keyof State, unknown>>;
+  if (!Array.isArray(dropped) || !dropped.every(isDigest)) return false;
   return Array.isArray(shelved) && shelved.every(isShelved) && Array.isArray(approved) && approved.every(isDigest);
 }
 

@@ -45,6 +45,8 @@ export interface MachineOptions {
   readonly members?: ReadonlyMap<Key, Member>;
   /** Members of another domain. */
   readonly strangers?: ReadonlySet<Key>;
+  /** Toolchains that the network has approved. */
+  readonly approved?: ReadonlySet<Digest>;
 }
 
 export function machine(options: MachineOptions = {}): Machine {
@@ -99,10 +101,12 @@ function machineIn(directory: string, options: MachineOptions): Machine {
 function networkOf({
   members = new Map(),
   strangers = new Set(),
+  approved = new Set(),
 }: MachineOptions): ReturnType<ConstructorParameters<typeof ToolchainService>[0]["network"]> {
   return {
     isOfOwnDomain: (key) => !strangers.has(key),
     accepts: (own) => own,
+    approved: () => [...approved],
     ask: async (key, question) => members.get(key)?.service.offer(question, never),
     trees: {
       isMember: () => true,

@@ -10,6 +10,8 @@ import { attestedBy, executed, trustWorld } from "./trust.fixture.ts";
 const SHARING: readonly SharingPolicy[] = ["speculative", "team", "release", "self"];
 const TOOLCHAINS: readonly ToolchainsAccept[] = ["network", "domain", "approved"];
 
+const DIGESTS = ["aa", "bb", "cc"].map((byte) => byte.repeat(32));
+
 const policies: fc.Arbitrary<NetworkPolicy> = fc.record(
   {
     sharing: fc.constantFrom(...SHARING),
@@ -17,6 +19,7 @@ const policies: fc.Arbitrary<NetworkPolicy> = fc.record(
     auditOneOf: fc.integer({ min: 1, max: 100 }),
     openInvitations: fc.integer({ min: 1, max: 5 }),
     toolchains: fc.constantFrom(...TOOLCHAINS),
+    approvedToolchains: fc.subarray(DIGESTS, { minLength: 1 }),
     hasTrial: fc.constant(true),
     isUnanimous: fc.constant(true),
   },
@@ -223,4 +226,13 @@ test("what enough have accepted takes effect also where it became enough only be
   assert.deepEqual(network.state?.policy.rules, {}, "of three domains the chair is");
   assert.equal(network.state?.proposals.size, 0);
   assert.deepEqual(copyOf(network).state?.policy, network.state?.policy);
+});
+
+test("one approved toolchain more is laxer, one less is not", () => {
+  const [one = "", two = ""] = DIGESTS;
+  assert.equal(isLaxer({ approvedToolchains: [one] }, {}), true);
+  assert.equal(isLaxer({}, { approvedToolchains: [one] }), false);
+  assert.equal(isLaxer({ approvedToolchains: [one] }, { approvedToolchains: [one, two] }), false);
+  assert.equal(isLaxer({ approvedToolchains: [two] }, { approvedToolchains: [one] }), true, "another one");
+  assert.equal(isLaxer({ approvedToolchains: [one] }, { approvedToolchains: [one] }), false);
 });

@@ -60,7 +60,9 @@ export function isLaxer(next: NetworkPolicy, before: NetworkPolicy): boolean {
     Number(rules.isUnanimous === true),
   ];
   const held = places(before);
-  return places(next).some((place, at) => place < (held[at] ?? 0));
+  const approved = new Set(before.approvedToolchains);
+  const letsMoreIn = next.approvedToolchains?.some((digest) => !approved.has(digest)) === true;
+  return letsMoreIn || places(next).some((place, at) => place < (held[at] ?? 0));
 }
 
 function stricter<T>(order: readonly T[], own: T, others: T | undefined): T {

@@ -213,7 +213,7 @@ function rulesOf({ hasTrial, isUnanimous }: Pick<Genesis, "hasTrial" | "isUnanim
 }
 
 function policyMessage(number: number, policy: NetworkPolicy): Init<typeof PolicySchema> {
-  const { sharing, quorum, auditOneOf, openInvitations, toolchains, hasTrial, isUnanimous } = policy;
+  const { sharing, quorum, auditOneOf, openInvitations, toolchains, approvedToolchains = [], hasTrial, isUnanimous } = policy;
   return {
     number,
     sharing: 1 + (sharing === undefined ? -1 : SHARING.indexOf(sharing)),
@@ -221,6 +221,7 @@ function policyMessage(number: number, policy: NetworkPolicy): Init<typeof Polic
     auditOneOf: auditOneOf ?? 0,
     openInvitations: openInvitations ?? 0,
     toolchains: 1 + (toolchains === undefined ? -1 : TOOLCHAINS.indexOf(toolchains)),
+    approvedToolchains: approvedToolchains.map(bytesOf),
     trial: hasTrial === true,
     unanimous: isUnanimous === true,
   };
@@ -234,6 +235,8 @@ function policyOf(message: PolicyMessage): { readonly number: number; readonly p
   const toolchains = TOOLCHAINS[message.toolchains - 1];
   const isKnown = (message.sharing === 0 || sharing !== undefined) && (message.toolchains === 0 || toolchains !== undefined);
   if (!isKnown || number < 1 || number > limits.policy.changes) throw invalid("policy");
+  const approved = list(message.approvedToolchains, limits.policy.toolchains).map((digest) => hexOf(digest, 32));
+  if (approved.some((digest, at) => digest <= (approved[at - 1] ?? ""))) throw invalid("policy");
   if (quorum > quorumMost || auditOneOf > auditMost || openInvitations > limits.openInvitations) throw invalid("policy");
   const policy: NetworkPolicy = {
     ...(sharing && { sharing }),
@@ -241,6 +244,7 @@ function policyOf(message: PolicyMessage): { readonly number: number; readonly p
     ...(auditOneOf > 0 && { auditOneOf }),
     ...(openInvitations > 0 && { openInvitations }),
     ...(toolchains && { toolchains }),
+    ...(approved.length > 0 && { approvedToolchains: approved }),
     ...(trial && { hasTrial: true }),
     ...(unanimous && { isUnanimous: true }),
   };

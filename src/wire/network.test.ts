@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Identity, isName, limits, type Statement } from "../base/index.ts";
+import { type Identity, isName, limits, type NetworkPolicy, type Statement } from "../base/index.ts";
 import type { Hello, MemberFrame } from "./member-link.ts";
 import * as codec from "./network.ts";
 import { same } from "./same.fixture.ts";
@@ -25,6 +25,19 @@ const identity: fc.Arbitrary<Identity> = fc.record({
 });
 const request = fc.record({ network: hex, invitation: hex, identity, byInvitation: bytes(64), byPeer: bytes(64) });
 const kind = <K extends string>(value: K): fc.Arbitrary<K> => fc.constant(value);
+const policy: fc.Arbitrary<NetworkPolicy> = fc.record(
+  {
+    sharing: fc.constantFrom("speculative", "team", "release", "self"),
+    quorum: fc.integer({ min: 1, max: limits.policy.quorumMost }),
+    auditOneOf: fc.integer({ min: 1, max: limits.policy.auditMost }),
+    openInvitations: fc.integer({ min: 1, max: limits.openInvitations }),
+    toolchains: fc.constantFrom("network", "domain", "approved"),
+    approvedToolchains: fc.uniqueArray(hex, { minLength: 1, maxLength: limits.policy.toolchains }).map((digests) => digests.toSorted()),
+    hasTrial: fc.constant(true),
+    isUnanimous: fc.constant(true),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
 const operation = fc.oneof(
   fc.record({ kind: kind("domain"), name }),
   fc.record({ kind: kind("invite"), key: hex, domain: name, expiresAtMs: time }),
@@ -32,6 +45,8 @@ const operation = fc.oneof(
   fc.record({ kind: kind("revoke"), member: hex }),
   fc.record({ kind: kind("revoke"), member: hex, isWithdrawn: fc.constant(true as const) }),
   fc.record({ kind: kind("leave") }),
+  fc.record({ kind: kind("policy"), number: fc.integer({ min: 1, max: limits.policy.changes }), policy }),
+  fc.record({ kind: kind("accept"), statement: hex }),
 );
 const statement: fc.Arbitrary<Statement> = fc.oneof(
   fc.record({ network: hex, author: hex, sequence: fc.integer({ min: 1, max: limits.operationsPerMember }), atMs: time, what: operation }),
@@ -237,4 +252,24 @@ test("generated code is what the schema says", (t) => {
     );
   assert.deepEqual(read(directory), read(ROOT), "npm run schema");
   return undefined;
+});
+
+test("approved toolchains that are not in order, or twice there, or too many, are no policy", () => {
+  const written = (approvedToolchains: readonly string[]): Uint8Array =>
+    codec.encodeStatement({
+      network: "ab".repeat(32),
+      author: "cd".repeat(32),
+      sequence: 1,
+      atMs: 1,
+      what: { kind: "policy", number: 1, policy: { approvedToolchains } },
+    });
+  const digest = (at: number): string => at.toString(16).padStart(64, "0");
+  const most = Array.from({ length: limits.policy.toolchains }, (_, at) => digest(at));
+  assert.equal(codec.decodeStatement(written(most)).what.kind, "policy");
+  for (const wrong of [
+    [digest(1), digest(1)],
+    [digest(2), digest(1)],
+    [...most, digest(most.length)],
+  ])
+    assert.throws(() => codec.decodeStatement(written(wrong)), { code: "frame-invalid" });
 });

@@ -131,3 +131,28 @@ test("three domains put out a machine of one of them together", PATIENT, async (
   await ask(third, "revoke", "partner");
   for (const node of [home, third]) await until(t, async () => (await standing(node)) === "revoked");
 });
+
+test("one admin approves a toolchain for all machines of the network, and takes it back", PATIENT, async (t) => {
+  const [home, partner] = await Promise.all(["home", "partner"].map((name) => machine(t, `approving-${name}`)));
+  assert.ok(home !== undefined && partner !== undefined);
+  await ask(home, "init", "--domain", "home", "--machine", "home");
+  await ask(partner, "join", await invitation(home, "--domain", "partner"), "--machine", "partner");
+  await untilConnected(t, partner, "home");
+  const { toolchains } = (await home.control("GET", "/toolchains")) as unknown as { toolchains: { digest: string }[] };
+  const digest = toolchains[0]?.digest ?? "";
+  const approved = async (node: TestNode): Promise<unknown> =>
+    ((await node.control("GET", "/toolchains")) as unknown as { approved: object }).approved;
+  const untilApproved = async (network: readonly string[]): Promise<void> => {
+    for (const node of [home, partner])
+      await until(t, async () => JSON.stringify(await approved(node)) === JSON.stringify({ here: [], network }));
+  };
+  assert.match(
+    (await cairn(home, "toolchains", "approve", digest.slice(0, 12), "--network")).stdout,
+    new RegExp(`approved \\+${digest.slice(0, 12)}`),
+  );
+  await untilApproved([digest]);
+  await untilHeld(t, [home, partner], "approved", digest.slice(0, 12), "decided");
+  assert.match((await cairn(partner, "toolchains")).stdout, new RegExp(`approved by the network: ${digest.slice(0, 12)}`));
+  await ask(home, "toolchains", "remove", digest.slice(0, 12), "--network");
+  await untilApproved([]);
+});
