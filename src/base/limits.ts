@@ -771,6 +771,8 @@ export const limits = {
     /** Statements of disputed results of actions: all together, and of one action, of a domain each. */
     disputing: 4_096,
     disputingOfOne: 16,
+    /** Characters of one that outlives this process. */
+    disputeLength: 16_384,
     /** Other machines have so long to answer; then, to send what they have, by its size … */
     answerMs: 1_000,
     bringLeastMs: 5_000,

@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { executed, received, type Signer, sharedBy, trustWorld } from "../../test/compliance/trust-world.ts";
 import { type Digest, type DoorsShare, digestOf, type Facts, type Key, limits } from "../base/index.ts";
 import type { DoorEntry, SharedResult } from "../contracts/index.ts";
-import { DiskStore, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
+import { DiskStore, HeardDisputes, openDatabase, SqliteDoorEntries, SqliteIndex, SqliteShelf } from "../store/index.ts";
 import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
 import { writeBlobList } from "./blob-list.ts";
 import { executedManifest, type MadeOf, manifestOf, receiptOf, signableOf } from "./receipt-form.ts";
@@ -21,6 +21,8 @@ const six = trustWorld([1, 1, 1, 1, 1, 1], 760);
 interface Machine extends AsyncDisposable {
   readonly key: Key;
   readonly receipts: Receipts;
+  /** As after a kill, with what is on the disk. */
+  restart(): void;
   readonly store: DiskStore;
   readonly shelf: SqliteShelf;
   readonly events: { readonly name: string; readonly facts: Facts }[];
@@ -127,30 +129,40 @@ function machineOf(t: TestContext, signer: Signer, world: typeof own, all: Machi
       return { kept, offered: (shared) => (made.isCutOff ? cutOff : kept(shared)) };
     },
   };
-  const receipts = new Receipts(
-    {
-      entries,
-      store,
-      index,
-      network: () => (made.isInNetwork ? network : undefined),
-      isStarting: () => false,
-      named: () => Promise.resolve(options.named === "not-here" ? undefined : (options.named ?? [])),
-      installed: () => {
-        made.looks += 1;
-        return Promise.resolve(made.installed);
+  const opened = (): Receipts =>
+    new Receipts(
+      {
+        entries,
+        store,
+        index,
+        disputes: new HeardDisputes({ database, now }),
+        network: () => (made.isInNetwork ? network : undefined),
+        isStarting: () => false,
+        named: () => Promise.resolve(options.named === "not-here" ? undefined : (options.named ?? [])),
+        installed: () => {
+          made.looks += 1;
+          return Promise.resolve(made.installed);
+        },
+        lastInstalled: () => made.installed,
+        madeOf: () => Promise.resolve(made.madeOf),
+        nameOf: (by) => signerIn(world.state, by)?.name,
+        log,
+        now: () => performance.now(),
+        today: now,
       },
-      lastInstalled: () => made.installed,
-      madeOf: () => Promise.resolve(made.madeOf),
-      nameOf: (by) => signerIn(world.state, by)?.name,
-      log,
-      now: () => performance.now(),
-      today: now,
-    },
-    { share: options.share ?? "policy" },
-  );
+      { share: options.share ?? "policy" },
+    );
+  let receipts = opened();
   const made: Machine = {
     key,
-    receipts,
+    get receipts() {
+      return receipts;
+    },
+    restart: () => {
+      const before = receipts;
+      t.after(() => before[Symbol.asyncDispose]());
+      receipts = opened();
+    },
     store,
     shelf,
     events,
@@ -559,6 +571,8 @@ test("what is disputed stays disputed while who has disputed it is slow or away,
   await told(d, "door.recalled", "disputed");
   b.isOnline = false;
   assert.equal(await d.find("bazel-ac", key), undefined, "who has disputed it is away");
+  d.restart();
+  assert.equal(await d.find("bazel-ac", key), undefined, "nor is it forgotten over a restart");
   a.isOnline = false;
   b.isOnline = true;
   assert.equal(await d.find("bazel-ac", key), undefined, "neither is the other one believed");

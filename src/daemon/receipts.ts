@@ -11,7 +11,7 @@ import type { DoorEntries, DoorEntry, Exchange, LocalStore, ResultIndex, SharedR
 import { isOfItsAction } from "../flows/index.ts";
 import { isOfAction, isReceipt } from "../trust/index.ts";
 import { type ListedBlob, readBlobList } from "./blob-list.ts";
-import { HeardVoices } from "./heard-voices.ts";
+import { HeardVoices, type KeptDisputes } from "./heard-voices.ts";
 import {
   actionIn,
   actionOf,
@@ -69,6 +69,8 @@ export interface ReceiptsParts extends Omit<ReceiptSigningParts, "isWhole" | "st
     sizeOf(digest: Digest): number | undefined;
   };
   readonly index: Pick<ResultIndex, "add" | "entries" | "forget" | "touch" | "result">;
+  /** What members have said that speaks against what others have executed. */
+  readonly disputes: KeptDisputes;
   readonly network: () => ReceiptNetwork | undefined;
   /** What is installed here, by the last look. */
   readonly lastInstalled: () => Digest | undefined;
@@ -140,7 +142,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   readonly #asking = new Map<Digest, Promise<DoorEntry | undefined>>();
   /** Members → until when they are left alone. */
   readonly #slow = new Generations<Key, number>(asking);
-  readonly #voices = new HeardVoices();
+  readonly #voices: HeardVoices;
   readonly #stop = new AbortController();
   /** Whether members have made entries at this machine's request, as far as that was looked. */
   #hasWorks = true;
@@ -151,6 +153,7 @@ export class Receipts implements DoorEntries, AsyncDisposable {
   constructor(parts: ReceiptsParts, options: { readonly share: DoorsShare }) {
     this.#parts = parts;
     this.#share = options.share;
+    this.#voices = new HeardVoices(parts.disputes);
     this.#signing = new ReceiptSigning({ ...parts, isWhole: (shared) => this.#isWhole(shared) });
   }
 

@@ -10,6 +10,7 @@ export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase }
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { type DoorEntriesOptions, type DoorEntriesParts, SqliteDoorEntries } from "./door-entries.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
+export { HeardDisputes } from "./heard-disputes.ts";
 export type { Inspected, InspectionLimits } from "./inspection.ts";
 export { readJson, writeJson, writeText } from "./json-file.ts";
 export { KnownAttestations } from "./known-attestations.ts";

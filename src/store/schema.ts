@@ -104,6 +104,16 @@ CREATE INDEX IF NOT EXISTS members_works_member ON members_works (member);
 CREATE TRIGGER IF NOT EXISTS work_gone AFTER DELETE ON results BEGIN
   DELETE FROM members_works WHERE action = OLD.action;
 END;
+-- Statements that dispute what others have executed for tools (heard-disputes.ts); \`at\` is ms since the epoch.
+CREATE TABLE IF NOT EXISTS heard_disputes (
+  manifest BLOB NOT NULL,
+  domain TEXT NOT NULL,
+  body TEXT NOT NULL,       -- JSON: the signed result
+  at INTEGER NOT NULL,
+  crc INTEGER NOT NULL,
+  PRIMARY KEY (manifest, domain)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS heard_disputes_at ON heard_disputes (at);
 -- What is being taken back (begun-recalls.ts): a signer, a member or a request.
 CREATE TABLE IF NOT EXISTS begun_recalls (kind TEXT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (kind, what)) WITHOUT ROWID;
 -- Commands of which not always the same comes (unshared-commands.ts); \`at\` is ms since the epoch.
