@@ -161,6 +161,44 @@ function forkBy(signer: Signer): Fork {
   return { older: head("00".repeat(32)), newer: head("11".repeat(32)), root: Buffer.alloc(32, 0x11), proof: [] };
 }
 
+test("what was suspected by others' word outlives the process, as long as it holds; what differed from own work does not", () => {
+  for (const [text, later, expected] of [
+    ["1=x 2=x 4=x 3=y", "", "discredited 3, convicted nobody"],
+    ["1=x 2=x 4=x 3=y", " 0=y", "discredited nobody, convicted nobody"], // It does not stand alone any more.
+    ["1=x 2=x 4=x 3=y", " 0=x", "discredited 3, convicted 3"],
+    ["0=x 1=x 2=x 3=y 4=y", "", "discredited nobody, convicted nobody"],
+  ] as const) {
+    const judge = new Judge();
+    judge.known = said(text);
+    {
+      using before = judge.convictions();
+      before.look(manifest, entry.action);
+      assert.notEqual(before.discredited.size, 0);
+    }
+    judge.known = said(text + later);
+    using after = judge.convictions();
+    assert.equal(wordOf(after), "discredited nobody, convicted nobody", "members may not be known yet");
+    after.resume();
+    assert.equal(wordOf(after), expected, text + later);
+  }
+});
+
+test("a suspicion that has ended is not written down any more", () => {
+  const judge = new Judge();
+  {
+    using convictions = judge.convictions();
+    judge.known = said("1=x 2=x 4=x 3=y");
+    convictions.look(manifest, entry.action);
+  }
+  assert.equal(judge.settings.get("suspected"), `${manifest}:${entry.action}`);
+  using convictions = judge.convictions();
+  convictions.resume();
+  judge.known = said("1=x 2=x 3=x");
+  convictions.look(manifest, entry.action);
+  convictions[Symbol.dispose]();
+  assert.equal(judge.settings.get("suspected"), "");
+});
+
 test("who is convicted already costs no further evidence", () => {
   const judge = new Judge();
   using convictions = judge.convictions();

@@ -59,6 +59,15 @@ export interface ConvictionsParts {
 }
 
 const LIST = "convicted";
+const SUSPECTED = "suspected";
+/** Suspicions are written down together, so long after the first. */
+const KEPT_AFTER_MS = 1_000;
+
+interface Suspicion {
+  readonly signers: readonly Key[];
+  /** The request, where this node has not executed the action. */
+  readonly heardOf: Digest | undefined;
+}
 
 /** The same for all who know the same domains. */
 export function inOrder(action: Digest, domains: readonly string[]): string[] {
@@ -90,8 +99,9 @@ function blaming(all: Finding, counted: Finding): Finding {
 export class Convictions implements Disposable {
   readonly #parts: ConvictionsParts;
   readonly #convicted: Set<Key>;
-  /** Signers that stand alone as far as others say, by action; this node has not executed it. */
-  readonly #suspected = new Map<Digest, readonly Key[]>();
+  /** Signers that stand alone as far as others say, or differ from what came of it here, by action. */
+  readonly #suspected = new Map<Digest, Suspicion>();
+  #isKeptSoon = false;
   /** Actions of which this node waits for its turn to speak. */
   readonly #disputed = new Set<Digest>();
   readonly #stop = new AbortController();
@@ -142,7 +152,19 @@ export class Convictions implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isKeptSoon) this.#keepSuspected();
     this.#stop.abort();
+  }
+
+  /**
+   * What was heard of disputes and was suspected when an earlier process ended is looked at once more, by what is known by now. To be called once,
+   * when members are known. Who differed from what this node has executed itself may have been right where that was another time.
+   */
+  resume(): void {
+    for (const one of this.#parts.kept.setting(SUSPECTED)?.split(" ") ?? []) {
+      const [manifest, action] = one.split(":");
+      if (manifest !== undefined && action !== undefined) this.look(manifest, action);
+    }
   }
 
   /** More is known of what came of an action. */
@@ -150,7 +172,7 @@ export class Convictions implements Disposable {
     // Who was convicted still speaks here: whoever finds the same is not alone, and it may have been right after all.
     const all = this.#parts.known(manifest, action);
     if (new Set(all.map(outcomeKey)).size > 1) this.#judge(manifest, action, all);
-    else if (this.#suspected.delete(action)) this.#count();
+    else this.#suspect(action, [], undefined);
   }
 
   #judge(manifest: Digest, action: Digest, all: readonly Attestation[]): void {
@@ -165,14 +187,15 @@ export class Convictions implements Disposable {
     // that nobody is excused by it from what others have found.
     const [most] = answers;
     const isCommand = most !== undefined && isCommands(most);
-    if (own === undefined ? isCommand : isOfCommand(own.outputs)) return this.#suspect(action, []);
+    if (own === undefined ? isCommand : isOfCommand(own.outputs)) return this.#suspect(action, [], undefined);
     if (found.kind === "not-deterministic") this.#parts.log.event("warn", "trust.not-deterministic", { action });
     else if (own === undefined) this.#speakInTurn(manifest, action);
     if (found.kind === "settled" && found.outcome === mine) this.#convict(action, found);
     // However many say otherwise: their results are not what comes of it here.
     const differing = mine === undefined ? [] : differingFrom(mine, answers, counted);
     const alone = found.kind === "settled" && found.outcome !== mine && !isCommand ? found.alone : [];
-    this.#suspect(action, [...differing, ...alone.map(({ attestation }) => attestation.execution.signer)]);
+    const signers = [...differing, ...alone.map(({ attestation }) => attestation.execution.signer)];
+    this.#suspect(action, signers, own === undefined ? manifest : undefined);
   }
 
   /** Who has opened in a round what it had not promised is convicted: nobody but it can have signed both. */
@@ -214,20 +237,40 @@ export class Convictions implements Disposable {
     }
   }
 
-  #suspect(action: Digest, signers: readonly Key[]): void {
-    const isNew = !this.#suspected.has(action);
+  #suspect(action: Digest, signers: readonly Key[], heardOf: Digest | undefined): void {
+    const known = this.#suspected.get(action);
     if (signers.length === 0) {
-      if (this.#suspected.delete(action)) this.#count();
-      return;
+      if (!this.#suspected.delete(action)) return;
+    } else {
+      if (this.#suspected.size >= limits.trust.suspicions && known === undefined) return;
+      if (known === undefined) this.#parts.log.event("warn", "trust.suspected", { action, signers: signers.length });
+      this.#suspected.set(action, { signers, heardOf });
     }
-    if (this.#suspected.size >= limits.trust.suspicions && isNew) return;
-    if (isNew) this.#parts.log.event("warn", "trust.suspected", { action, signers: signers.length });
-    this.#suspected.set(action, signers);
+    if (known?.heardOf !== heardOf) this.#keepSoon();
     this.#count();
   }
 
+  #keepSoon(): void {
+    if (this.#isKeptSoon) return;
+    this.#isKeptSoon = true;
+    void this.#parts
+      .wait(KEPT_AFTER_MS, this.#stop.signal)
+      .then(() => this.#keepSuspected())
+      .catch(() => undefined); // This node stops, and has written it down.
+  }
+
+  #keepSuspected(): void {
+    this.#isKeptSoon = false;
+    const heard = [...this.#suspected].flatMap(([action, { heardOf }]) => (heardOf === undefined ? [] : [`${heardOf}:${action}`]));
+    try {
+      this.#parts.kept.set(SUSPECTED, heard.join(" "));
+    } catch (error) {
+      this.#parts.log.event("warn", "trust.not-kept", { suspicions: heard.length, why: reasonOf(error) });
+    }
+  }
+
   #count(): void {
-    const now = new Set([...this.#convicted, ...[...this.#suspected.values()].flat()]);
+    const now = new Set([...this.#convicted, ...[...this.#suspected.values()].flatMap(({ signers }) => signers)]);
     const isSame = now.size === this.#discredited.size && [...now].every((key) => this.#discredited.has(key));
     this.#discredited = now;
     if (!isSame) this.#parts.changed();

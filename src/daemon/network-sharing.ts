@@ -185,6 +185,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     parts.network.onPeers(({ kind, key }) => sharing.#replicator[kind](key));
     parts.members.onChange(() => sharing.#recallSoon());
     sharing.#replicator.begin();
+    sharing.convictions.resume();
     sharing.#recallSoon(true); // What a crash had left.
     sharing.#watch.look();
     return sharing;
