@@ -163,6 +163,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   /** Both together, as long as neither changes. */
   #distrusted: { readonly accused: ReadonlySet<Key>; readonly discredited: ReadonlySet<Key>; readonly keys: ReadonlySet<Key> } | undefined;
   #recalling: Promise<void> = Promise.resolve();
+  /** Nothing has been answered with its help yet. */
+  #isStart = true;
   readonly #samples: Samples;
   readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
   readonly #withheld: Withheld;
@@ -186,7 +188,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     parts.members.onChange(() => sharing.#recallSoon());
     sharing.#replicator.begin();
     sharing.convictions.resume();
-    sharing.#recallSoon(true); // What a crash had left.
+    sharing.#recallSoon(); // What a crash had left.
+    sharing.#isStart = false;
     sharing.#watch.look();
     return sharing;
   }
@@ -675,7 +678,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   /** What members signed who were revoked, or whose word does not count, is not used any more. */
-  #recallSoon(isStart = false): void {
+  #recallSoon(): void {
+    const isStart = this.#isStart;
     this.#parts.wordsChanged();
     this.#recalling = this.#recalling.then(() => this.#words.recall(this.#stop.signal)).catch(() => undefined); // This node stops.
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
