@@ -38,7 +38,8 @@
 #include "work.h"
 
 #define OUT "/out"
-#define LOOK_EVERY_MS 50
+#define LOOK_EVERY_MS 10
+#define SHOW_EVERY_MS 50
 
 enum { OUTPUT_FILE, OUTPUT_MISSING, OUTPUT_STRANGE, OUTPUT_TOO_LARGE };
 enum { WITHIN_LIMITS, TOO_MANY_FILES, GIVEN_UP };
@@ -103,8 +104,8 @@ static void limit(int resource, uint64_t most, uint64_t hard) {
     if (setrlimit((unsigned)resource, &value) != 0) fail("setrlimit");
 }
 
-/* This machine's user comes first; others' jobs still get on beside a busy build. */
-enum { NICE = 5 };
+/* This machine's user comes first, with whatever priority the daemon was started; others' jobs still get on beside a busy build. */
+enum { NICER = 5 };
 
 static _Noreturn void run(const struct limits *limits, const char *cwd, char **argv, int out, int err) {
     const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -115,7 +116,7 @@ static _Noreturn void run(const struct limits *limits, const char *cwd, char **a
     limit(RLIMIT_NOFILE, 1024, 1024);
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_MEMLOCK, 0, 0);
-    (void)setpriority(PRIO_PROCESS, 0, NICE);
+    (void)!nice(NICER);
     landlock();
     if (chdir(cwd) != 0) fail(cwd);
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) fail("dup2");
@@ -134,12 +135,25 @@ static int unnamed(void) {
     return file;
 }
 
-static uint64_t inodes(const char *path) {
+/*
+ * How much of the room for what it writes was taken at most, as far as anybody looked. A program may take no notice of there being no more, and exit
+ * with 0: then nobody else would ever know. Half of the room is not written in a moment, so who has had all of it was seen with more than half.
+ */
+enum { ROOM_LEFT, ROOM_HALF_TAKEN, ROOM_FULL };
+
+/* What was seen of one of the places, as far as it is more than what had been seen. Returns whether there are too many files. */
+static bool look_at(const char *path, uint64_t files, int *room) {
     struct statfs facts;
-    return statfs(path, &facts) == 0 ? (uint64_t)(facts.f_files - facts.f_ffree) : 0;
+    if (statfs(path, &facts) != 0) return false;
+    const int now = facts.f_bavail == 0 ? ROOM_FULL : facts.f_bavail < facts.f_blocks / 2 ? ROOM_HALF_TAKEN : ROOM_LEFT;
+    if (now > *room) *room = now;
+    return (uint64_t)(facts.f_files - facts.f_ffree) > files;
 }
 
-static int made_too_many(const struct limits *limits) { return inodes(OUT) > limits->files || inodes(SCRATCH) > limits->files; }
+static bool made_too_many(const struct limits *limits, int *room) {
+    const bool out = look_at(OUT, limits->files, room);
+    return look_at(SCRATCH, limits->files, room) || out;
+}
 
 /* What is printed, as files; how much of each has been told, and where they end for who watches: 0 where nobody does. */
 struct printed {
@@ -173,21 +187,21 @@ static uint64_t now_us(void) {
 }
 
 /*
- * Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are, and what was printed: that no more
- * often where many processes end, each of which wakes this one.
+ * Waits for the program; whatever else ends meanwhile is buried. Looks now and then how many files there are, how much room, and what was printed: the
+ * last no more often where many processes end, each of which wakes this one.
  */
-static int await(pid_t program, const struct limits *limits, struct printed *printed, const sigset_t *waiting, int *status) {
+static int await(pid_t program, const struct limits *limits, struct printed *printed, const sigset_t *waiting, int *status, int *room) {
     uint64_t shown_us = 0;
     for (;;) {
         int ended;
         for (pid_t process; (process = waitpid(-1, &ended, WNOHANG)) > 0;)
             if (process == program) {
                 *status = ended;
-                return made_too_many(limits) ? TOO_MANY_FILES : WITHIN_LIMITS; /* It may have been quicker than the looks. */
+                return made_too_many(limits, room) ? TOO_MANY_FILES : WITHIN_LIMITS; /* It may have been quicker than the looks. */
             }
-        if (made_too_many(limits)) return TOO_MANY_FILES;
+        if (made_too_many(limits, room)) return TOO_MANY_FILES;
         const uint64_t at_us = now_us();
-        if (at_us - shown_us >= LOOK_EVERY_MS * 1000) {
+        if (at_us - shown_us >= SHOW_EVERY_MS * 1000) {
             show(printed);
             shown_us = at_us;
         }
@@ -203,17 +217,18 @@ static void end_all(void) {
 
 /* What it left. */
 
-static void tell_status(int status, int verdict, uint64_t wall_us) {
+static void tell_status(int status, int verdict, int room, uint64_t wall_us) {
     struct rusage used;
     getrusage(RUSAGE_CHILDREN, &used);
     const uint64_t cpu_us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + (uint64_t)used.ru_utime.tv_usec +
                             (uint64_t)used.ru_stime.tv_usec;
-    uint8_t record[32];
+    uint8_t record[36];
     put(record, (uint64_t)(uint32_t)status, 4);
     put(record + 4, (uint64_t)verdict, 4);
     put(record + 8, wall_us, 8);
     put(record + 16, cpu_us, 8);
     put(record + 24, (uint64_t)used.ru_maxrss * 1024, 8);
+    put(record + 32, (uint64_t)room, 4);
     tell_head(TAG_STATUS, sizeof record);
     tell(record, sizeof record);
 }
@@ -324,7 +339,8 @@ int main(int argc, char **argv) {
         run(&limits, cwd, names + outputs, printed.out, printed.err);
     }
     int status = 0;
-    const int verdict = await(program, &limits, &printed, &before, &status);
+    int room = ROOM_LEFT;
+    const int verdict = await(program, &limits, &printed, &before, &status, &room);
     const uint64_t took_us = now_us() - began;
     end_all();
     char byte;
@@ -332,7 +348,7 @@ int main(int argc, char **argv) {
 
     show(&printed); /* Of a job that is refused or given up nobody sees the rest otherwise. */
     if (verdict == GIVEN_UP) return CANNOT_START;
-    tell_status(status, verdict, took_us);
+    tell_status(status, verdict, room, took_us);
     tell_printed(TAG_STDOUT, printed.out, limits.printed);
     tell_printed(TAG_STDERR, printed.err, limits.printed);
     if (verdict == WITHIN_LIMITS && works) tell_work(names, outputs, limits.output_bytes);

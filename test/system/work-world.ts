@@ -193,14 +193,24 @@ interface Process {
   readonly nice: number;
 }
 
+/** @throws {Error} of the system, where it has ended */
+function processOf(pid: number): Process {
+  const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+  const fields = rest.split(" ").map(Number); // From the third on: proc(5).
+  return { pid, name, parent: fields[1] ?? 0, nice: fields[16] ?? 0 };
+}
+
+/** Of a process that runs: less is more. */
+export function priorityOf(pid: number): number {
+  return processOf(pid).nice;
+}
+
 /** Processes that a process has started, and those that they have. */
 export function descendants(pid: number): Process[] {
   const all = new Map<number, Process>();
   for (const one of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
-      const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${one}/stat`, "utf8")) ?? [];
-      const fields = rest.split(" ").map(Number); // From the third on: proc(5).
-      all.set(Number(one), { pid: Number(one), name, parent: fields[1] ?? 0, nice: fields[16] ?? 0 });
+      all.set(Number(one), processOf(Number(one)));
     } catch {
       // Ended in between.
     }
