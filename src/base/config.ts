@@ -71,6 +71,12 @@ export interface Config {
   readonly workWhen: "always" | "idle";
   /** Hours of the day by the clock on the wall, as the user wrote them; see readHours. */
   readonly workHours: string;
+  /** Of the slots that are shared, in percent, that one member may have at once. */
+  readonly workMemberSlots: number;
+  /** Seconds of slots' time that one member may have in a minute; 0: any. */
+  readonly workMemberSeconds: number;
+  /** Whether that holds only while another member waits. */
+  readonly workMemberWhen: "wanted" | "always";
   /** For whom this machine works, and who may see its sources to work for it. */
   readonly workWith: WorkCircle;
   /** Whether members of the own trust domain may have any program run here, in the sandbox. */
@@ -118,6 +124,8 @@ const POLICIES: readonly SharingPolicy[] = ["self", "speculative", "team", "rele
 const CIRCLES: readonly WorkCircle[] = ["domain", "network"];
 const ACCEPTS: readonly ToolchainsAccept[] = ["domain", "network", "approved"];
 const LEVELS: readonly Level[] = ["debug", "info", "warn", "error"];
+/** In a minute, of more slots than a machine has. */
+const MEMBER_SECONDS_MOST = 3_600;
 
 /** One row a setting: its name in the file, its variable, its default, and how text becomes a value. */
 const SETTINGS = {
@@ -133,6 +141,9 @@ const SETTINGS = {
   workPower: { name: "work.power", variable: "CAIRN_WORK_POWER", fallback: "mains", read: oneOf(["mains", "any"]) },
   workWhen: { name: "work.when", variable: "CAIRN_WORK_WHEN", fallback: "always", read: oneOf(["always", "idle"]) },
   workHours: { name: "work.hours", variable: "CAIRN_WORK_HOURS", fallback: "all", read: hoursText },
+  workMemberSlots: { name: "work.memberSlots", variable: "CAIRN_WORK_MEMBER_SLOTS", fallback: 100, read: readMemberSlots },
+  workMemberSeconds: { name: "work.memberSeconds", variable: "CAIRN_WORK_MEMBER_SECONDS", fallback: 0, read: readMemberSeconds },
+  workMemberWhen: { name: "work.memberWhen", variable: "CAIRN_WORK_MEMBER_WHEN", fallback: "wanted", read: oneOf(["wanted", "always"]) },
   workWith: { name: "work.with", variable: "CAIRN_WORK_WITH", fallback: "domain" as WorkCircle, read: readCircle },
   workActions: { name: "work.actions", variable: "CAIRN_WORK_ACTIONS", fallback: "off", read: readSwitch },
   workSystem: { name: "work.system", variable: "CAIRN_WORK_SYSTEM", fallback: "", read: readSystem },
@@ -194,6 +205,9 @@ const WANTS: Partial<Record<Key, string>> = {
   workPower: "mains, any",
   workWhen: "always, idle",
   workHours: "all, or hours of the day such as 22-6",
+  workMemberSlots: "a percentage of what is shared, from 1% to 100%",
+  workMemberSeconds: `seconds up to ${MEMBER_SECONDS_MOST}, or all`,
+  workMemberWhen: "wanted, always",
   workWith: CIRCLES.join(", "),
   workActions: "on, off",
   workSystem: "a name such as debian-12-ci, of up to 64 letters, digits, dots and hyphens",
@@ -356,6 +370,17 @@ function readShare(raw: unknown): number | undefined {
   if (text === "off" || raw === false) return 0;
   const percent = /^(\d{1,3})\s*%?$/.exec(text)?.[1];
   return percent !== undefined && Number(percent) <= 100 ? Number(percent) : undefined;
+}
+
+function readMemberSlots(raw: unknown): number | undefined {
+  const percent = readShare(raw);
+  return percent === 0 ? undefined : percent;
+}
+
+function readMemberSeconds(raw: unknown): number | undefined {
+  const text = String(raw).trim();
+  if (text === "all") return 0;
+  return /^\d{1,4}$/.test(text) && Number(text) <= MEMBER_SECONDS_MOST ? Number(text) : undefined;
 }
 
 function readCircle(raw: unknown): WorkCircle | undefined {

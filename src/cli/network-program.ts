@@ -54,11 +54,15 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     ["cairn share 50%", "half of the cores, less what your own builds run; takes effect at once"],
     ["cairn share off", "nothing; this machine still lets others work for it"],
     ["cairn share on --hours 22-6 --when idle", "at night, while you do not build"],
+    ["cairn share --member-slots 50%", "and half of it for one member at most"],
   ])
     .argument("[amount]", "a percentage of the cores, on, or off")
     .option("--power <when>", "mains: not on its battery; any")
     .option("--when <when>", "always: on cores that your builds leave; idle: while you have not built for 5 minutes")
     .option("--hours <hours>", "all, or hours of the day such as 22-6")
+    .option("--member-slots <percent>", "what one member may have at once, of what is shared")
+    .option("--member-seconds <seconds>", "of compiles in a minute that one member may have, or all")
+    .option("--member-when <when>", "wanted: these seconds hold while another member waits; always")
     .option("--json", "as JSON")
     .action((amount, options) => finish(share(context, amount, options, signal)));
 

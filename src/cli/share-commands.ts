@@ -14,6 +14,9 @@ export interface ShareOptions {
   readonly power?: string | undefined;
   readonly when?: string | undefined;
   readonly hours?: string | undefined;
+  readonly memberSlots?: string | undefined;
+  readonly memberSeconds?: string | undefined;
+  readonly memberWhen?: string | undefined;
   readonly json?: true | undefined;
 }
 
@@ -32,6 +35,9 @@ export async function share(context: Context, amount: string | undefined, option
     ["work.power", options.power],
     ["work.when", options.when],
     ["work.hours", options.hours],
+    ["work.memberSlots", options.memberSlots],
+    ["work.memberSeconds", options.memberSeconds],
+    ["work.memberWhen", options.memberWhen],
   ] as const;
   const changes = wanted.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   for (const [name, value] of changes) writeSetting(home.configFile, name, value);
@@ -61,6 +67,7 @@ function describe({ terminal: { paint } }: Context, now: unknown): string[] {
   const rows = [
     ["shared", lack !== "" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : (withheld ?? shared)],
     ["when", rules.join(", ")],
+    ["each", describeBounds(field(now, "member"))],
     ...(field(now, "commands") === true
       ? [["commands", "any that machines of yours run by cairn exec, where they have the same installed"]]
       : []),
@@ -69,4 +76,15 @@ function describe({ terminal: { paint } }: Context, now: unknown): string[] {
     ["done", `${counted(done, "compile")} since the start, ${duration(numberIn(counts, "cpuMs"))} of processors' time`],
   ];
   return table(rows.map(([name = "", text = ""]) => [paint.dim(name), text]));
+}
+
+/** What one member may have of it. */
+function describeBounds(member: unknown): string {
+  const [percent, seconds] = [numberIn(member, "percent"), numberIn(member, "secondsPerMinute")];
+  const always = textIn(member, "when") === "always";
+  const bounds = [
+    ...(percent < 100 ? [`${percent}% of it at once`] : []),
+    ...(seconds > 0 ? [`${counted(seconds, "second")} of compiles a minute${always ? "" : ", and more while nobody else waits"}`] : []),
+  ];
+  return bounds.length === 0 ? "members take turns, and have all that nobody else wants" : `a member has ${bounds.join(" and ")} at most`;
 }

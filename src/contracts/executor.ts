@@ -132,6 +132,8 @@ export type ExecutorOutcome =
       /** Of an action with a place to work in; directories stand before what is in them. */
       readonly left?: readonly Left[];
       readonly used: Usage;
+      /** A limit that it came near, which it may have run into and taken no notice of: with other limits it might have made something else. */
+      readonly near?: ActionLimit | "processes";
       /** The member that did it; unset where this machine has. */
       readonly by?: Key;
     }

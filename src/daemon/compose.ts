@@ -45,6 +45,7 @@ import { KeptTrees } from "./kept-trees.ts";
 import { LentContents } from "./lent-contents.ts";
 import { LiveSettings } from "./live-settings.ts";
 import { holdLock } from "./lock.ts";
+import { MemberBounds } from "./member-bounds.ts";
 import { NetworkService } from "./network.ts";
 import { isOnBattery } from "./power.ts";
 import { prepareHome } from "./prepare-home.ts";
@@ -121,6 +122,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     },
     { ...config, cores: availableParallelism() },
   );
+  const bounds = new MemberBounds(() => performance.now(), config);
   const supply: ToolchainService = stack.use(
     new ToolchainService(
       {
@@ -171,6 +173,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     sandbox,
     vouchers,
     share,
+    bounds,
     admits: (member) => network.worksFor(member),
     actsFor: (member) => network.actsFor(member),
     systems: () => [general.offered, alike.offered].filter((system) => system !== undefined),
@@ -369,7 +372,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     },
     { file: home.configFile, values },
   );
-  const sharedWork: ShareControls = new ShareControls({ share, worker, general, readAgain: () => settings.again() });
+  const sharedWork: ShareControls = new ShareControls({ share, bounds, worker, general, readAgain: () => settings.again() });
   const controls = new NodeControls(
     {
       store,

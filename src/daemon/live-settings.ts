@@ -23,6 +23,9 @@ const LIVE: readonly string[] = [
   "work.power",
   "work.when",
   "work.hours",
+  "work.memberSlots",
+  "work.memberSeconds",
+  "work.memberWhen",
 ];
 
 export interface LiveSettingsParts {

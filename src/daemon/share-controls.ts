@@ -3,11 +3,13 @@
  */
 import type { WorkControls } from "../doors/index.ts";
 import type { GeneralSettings, GeneralWork } from "./general-work.ts";
+import type { BoundOptions, MemberBounds } from "./member-bounds.ts";
 import type { ShareOptions, WorkShare } from "./work-share.ts";
 import type { Worker } from "./worker.ts";
 
 export interface ShareControlsParts {
   readonly share: WorkShare;
+  readonly bounds: Pick<MemberBounds, "set" | "options">;
   readonly worker: Worker;
   readonly general: Pick<GeneralWork, "follow" | "offeredName" | "isOn">;
   /** Has what the file and the environment say by now told to {@link ShareControls.follow}. @throws {CairnError} config-invalid */
@@ -32,20 +34,32 @@ export class ShareControls implements WorkControls {
   }
 
   /** What holds from now on. */
-  follow({ workShare, workPower, workWhen, workHours, workActions, workSystem }: ShareOptions & GeneralSettings): void {
-    const { share, worker, general } = this.#parts;
+  follow({
+    workShare,
+    workPower,
+    workWhen,
+    workHours,
+    workActions,
+    workSystem,
+    ...config
+  }: ShareOptions & GeneralSettings & BoundOptions): void {
+    const { share, worker, general, bounds } = this.#parts;
+    const { workMemberSlots, workMemberSeconds, workMemberWhen } = config;
     general.follow({ workActions, workSystem });
+    bounds.set({ workMemberSlots, workMemberSeconds, workMemberWhen });
     share.set({ workShare, workPower, workWhen, workHours });
     worker.changed();
   }
 
   /** Without a look at what this machine can. */
   get now(): object {
-    const { share, worker, general } = this.#parts;
+    const { share, worker, general, bounds } = this.#parts;
     const { workShare, workPower, workWhen, workHours } = share.options;
+    const { workMemberSlots, workMemberSeconds, workMemberWhen } = bounds.options;
     const rule = { percent: workShare, power: workPower, when: workWhen, hours: workHours };
     return {
       ...rule,
+      member: { percent: workMemberSlots, secondsPerMinute: workMemberSeconds, when: workMemberWhen },
       most: share.most,
       slots: share.slots(),
       running: worker.running,
@@ -54,6 +68,7 @@ export class ShareControls implements WorkControls {
       actionsAs: general.offeredName ?? null,
       commands: general.isOn,
       counts: worker.counts,
+      runningFor: worker.runningFor,
     };
   }
 }

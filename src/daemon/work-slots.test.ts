@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { limits } from "../base/index.ts";
+import { type BoundOptions, MemberBounds } from "./member-bounds.ts";
 import { WorkSlots } from "./work-slots.ts";
 
 const { queueMs, waitingPerMember } = limits.work;
@@ -12,9 +13,13 @@ interface World {
   readonly run: (from: string, jobs: number, tookMs: number) => Promise<void>;
 }
 
-function world(count: number): World {
+const UNBOUND: BoundOptions = { workMemberSlots: 100, workMemberSeconds: 0, workMemberWhen: "wanted" };
+
+function world(count: number, options: Partial<BoundOptions> = {}): World {
   const clock = { nowMs: 0 };
-  const slots = new WorkSlots({ slots: () => count, now: () => clock.nowMs, changed: () => undefined });
+  const now = (): number => clock.nowMs;
+  const bounds = new MemberBounds(now, { ...UNBOUND, ...options });
+  const slots = new WorkSlots({ slots: () => count, bounds, now, changed: () => undefined });
   const run: World["run"] = async (from, jobs, tookMs) => {
     for (let job = 0; job < jobs; job++) {
       using slot = await slots.take(from, new AbortController().signal);
@@ -73,4 +78,59 @@ test("of members that wait, the one has its turn that had less time; who comes a
   assert.ok(Math.abs(long - short) <= 2 * 900, `${long} and ${short} ms`);
   assert.ok(order.slice(30).filter((from) => from === "short").length > 5, "others go on beside who has come");
   assert.ok((had.late ?? 0) > 0);
+});
+
+/** Asks for a slot; what happens is told in the order in which it does. */
+function asking({ slots }: World, happened: string[]): (from: string) => Promise<Disposable | undefined> {
+  return async (from) => {
+    const slot = await slots.take(from, new AbortController().signal);
+    happened.push(slot === undefined ? `${from} busy` : from);
+    return slot;
+  };
+}
+
+test("who may have half of the slots gets no more, although they are left", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const made = world(4, { workMemberSlots: 50 });
+  const happened: string[] = [];
+  const ask = asking(made, happened);
+  await Promise.all([ask("a"), ask("a")]);
+  const third = ask("a");
+  await ask("b");
+  assert.deepEqual(happened, ["a", "a", "b"]);
+  t.mock.timers.tick(queueMs);
+  assert.equal(await third, undefined);
+});
+
+test("who has had its seconds comes after all others, until time has passed", async () => {
+  const made = world(1, { workMemberSeconds: 10 });
+  const { clock, run, slots } = made;
+  const happened: string[] = [];
+  const ask = asking(made, happened);
+  await run("b", 1, 30_000); // It has had more of all than the other.
+  clock.nowMs += 180_000;
+  await run("a", 1, 11_000);
+  for (const [order, passesMs] of [
+    [["b", "a"], 60_000], // And a second over.
+    [["a", "b"], 0],
+  ] as const) {
+    const held = await slots.take("c", new AbortController().signal);
+    const asked = ["a", "b"].map(async (from) => (await ask(from))?.[Symbol.dispose]());
+    held?.[Symbol.dispose]();
+    await Promise.all(asked);
+    assert.deepEqual(happened.splice(0), order);
+    clock.nowMs += passesMs;
+  }
+});
+
+test("where seconds are all that one may ever have, who has had them is told so at once", async () => {
+  const { slots, clock, run } = world(1, { workMemberSeconds: 10, workMemberWhen: "always" });
+  assert.equal(slots.hasRoom("a", 0), true);
+  await run("a", 1, 12_000);
+  assert.equal(slots.hasRoom("a", 0), false);
+  assert.equal(slots.hasRoom("b", 0), true);
+  clock.nowMs += 11_000; // It fills by a sixth of a second each second: not yet what it has had too much.
+  assert.equal(slots.hasRoom("a", 0), false);
+  clock.nowMs += 2_000;
+  assert.equal(slots.hasRoom("a", 0), true);
 });

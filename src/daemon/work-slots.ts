@@ -1,14 +1,16 @@
 /**
  * Slots for others' jobs: as many as this machine's owner leaves them, given to the member for whom the fewest run, and of several to the one that
- * has had slots for the shortest time.
+ * has had slots for the shortest time. Who has had as much of their time as one member may comes after all others, or not at all.
  *
  * Knows: who runs, who waits, for how long, and how long a job has a slot. Does not know: what a job is, or why there are so many slots.
  */
 import { FairTurns, type Key, limits } from "../base/index.ts";
+import type { Bound, MemberBounds } from "./member-bounds.ts";
 
 export interface WorkSlotsParts {
   /** How many jobs of others may run now. */
   readonly slots: () => number;
+  readonly bounds: Pick<MemberBounds, "reached" | "begin" | "isAlways">;
   /** ms, monotonic */
   readonly now: () => number;
   /** Called after each change of what runs. */
@@ -60,6 +62,11 @@ export class WorkSlots {
     return this.#running;
   }
 
+  /** Of each member. */
+  get runningOf(): ReadonlyMap<Key, number> {
+    return this.#runningOf;
+  }
+
   /**
    * So many may wait: as many as run. Where jobs are short, as many as get a slot within half of the time that one waits at most, so that members who
    * are far away can have the next ones here before the last ones have come back to them. A power of two: it is told to all when it changes.
@@ -71,6 +78,7 @@ export class WorkSlots {
 
   /** Whether one more may wait: who is told how many may is not told that it was one too many because others took longer since. @param coming jobs of that member that do not run yet, wherever they are */
   hasRoom(from: Key, coming: number): boolean {
+    if (this.#parts.bounds.isAlways && this.#reached(from) === "seconds") return false; // It would wait in vain.
     const most = this.#parts.slots() + Math.max(this.queue, this.#inTime);
     return this.#running + this.#waiting.size < most && (this.#runningOf.get(from) ?? 0) + coming < most;
   }
@@ -98,9 +106,11 @@ export class WorkSlots {
       this.#waiting.delete(waiting);
     }
     const beganMs = this.#parts.now();
+    const bound = this.#parts.bounds.begin(from);
     return {
       [Symbol.dispose]: () => {
         const tookMs = this.#parts.now() - beganMs;
+        bound[Symbol.dispose]();
         this.#judge(from, tookMs);
         this.#turns.use(from, tookMs);
         this.#end(from);
@@ -138,24 +148,37 @@ export class WorkSlots {
   }
 
   #startNext(): void {
-    while (this.#waiting.size > 0 && this.#running < this.#parts.slots()) this.#start();
+    while (this.#waiting.size > 0 && this.#running < this.#parts.slots()) if (!this.#start()) break;
     if (this.#waiting.size === 0) {
       clearInterval(this.#looking);
       this.#looking = undefined;
     } else this.#looking ??= setInterval(() => this.#startNext(), LOOK_MS).unref();
   }
 
-  /** Among members for whom as many run, those have their turn who had less; first come first served where that is the same. */
-  #start(): void {
+  /**
+   * Among members for whom as many run, those have their turn who had less; first come first served where that is the same.
+   *
+   * @returns whether there was one who may have a slot
+   */
+  #start(): boolean {
+    const reachedBy = (bound: Bound | undefined): Waiting[] => [...this.#waiting].filter(({ from }) => this.#reached(from) === bound);
+    const within = reachedBy(undefined);
+    const may = within.length > 0 || this.#parts.bounds.isAlways ? within : reachedBy("seconds");
     const runningOf = ({ from }: Waiting): number => this.#runningOf.get(from) ?? 0;
-    const fewest = Math.min(...[...this.#waiting].map(runningOf));
-    const could = [...this.#waiting].filter((one) => runningOf(one) === fewest);
+    const fewest = Math.min(...may.map(runningOf));
+    const could = may.filter((one) => runningOf(one) === fewest);
     const whose = this.#turns.next(could.map(({ from }) => from));
     const next = could.find(({ from }) => from === whose);
-    if (next === undefined) return;
+    if (next === undefined) return false;
     this.#waiting.delete(next);
     next.start();
     this.#begin(next.from);
+    return true;
+  }
+
+  /** What keeps a member from another slot. */
+  #reached(from: Key): Bound | undefined {
+    return this.#parts.bounds.reached(from, this.#runningOf.get(from) ?? 0, this.#parts.slots());
   }
 
   #begin(from: Key): void {

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { CairnError, type Digest, limits } from "../base/index.ts";
 import type { CompileAction, ExecutorAction, ExecutorOutcome, GeneralAction, WorkerOutcome } from "../contracts/index.ts";
+import { MemberBounds } from "./member-bounds.ts";
 import { Worker, type WorkerParts } from "./worker.ts";
 
 const never = new AbortController().signal;
@@ -57,6 +58,7 @@ class Machine {
       vouchers: { hasRoom: () => false, add: async () => undefined, sign: async () => undefined },
       witness: async () => undefined,
       share: { slots: () => this.slots, withheld: () => undefined },
+      bounds: new MemberBounds(() => performance.now(), { workMemberSlots: 100, workMemberSeconds: 0, workMemberWhen: "wanted" }),
       admits: () => true,
       actsFor: () => true,
       systems: () => [],

@@ -20,6 +20,7 @@ import type {
 import type { SandboxExecutor } from "../exec/index.ts";
 import type { CompilesForOthers, Looked, WitnessedTask } from "../flows/index.ts";
 import { executorAction } from "./general-work.ts";
+import type { MemberBounds } from "./member-bounds.ts";
 import type { ForSigning, Vouchers } from "./vouchers.ts";
 import type { Withheld, WorkShare } from "./work-share.ts";
 import { WorkSlots } from "./work-slots.ts";
@@ -32,6 +33,8 @@ export interface WorkerParts {
   readonly witness: (action: GeneralAction, done: Done, signal: AbortSignal) => Promise<WitnessedTask | undefined>;
   /** What this machine's owner allows. */
   readonly share: Pick<WorkShare, "slots" | "withheld">;
+  /** And one member. */
+  readonly bounds: Pick<MemberBounds, "reached" | "begin" | "isAlways">;
   /** Whether this node works for that member. */
   readonly admits: (member: Key) => boolean;
   /** Whether it runs general actions for that member. */
@@ -101,11 +104,17 @@ export class Worker implements WorkDesk {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#slots = new WorkSlots({ slots: () => parts.share.slots(), now: parts.now, changed: () => this.changed() });
+    const slots = (): number => parts.share.slots();
+    this.#slots = new WorkSlots({ slots, bounds: parts.bounds, now: parts.now, changed: () => this.changed() });
   }
 
   get running(): number {
     return this.#slots.running;
+  }
+
+  /** Members whose jobs have a slot, with how many. */
+  get runningFor(): Readonly<Record<Key, number>> {
+    return Object.fromEntries(this.#slots.runningOf);
   }
 
   /** A slot that no job wants. */
@@ -209,12 +218,19 @@ export class Worker implements WorkDesk {
     const queuedMs = this.#parts.now() - begunAt;
     const ran = { ...looked.action, heldBytes: Math.min(action.limits.memoryBytes, this.#parts.memoryBytes) };
     const startedAtMs = Date.now();
-    const outcome = outcomeOf(await this.#parts.sandbox.run(ran, signal), queuedMs);
+    const ended = await this.#parts.sandbox.run(ran, signal);
+    const outcome = outcomeOf(ended, queuedMs);
     const endedAtMs = Math.max(startedAtMs, Date.now()); // Clocks are set.
     if (outcome.kind !== "done" || outcome.exitCode !== 0) return outcome; // Nobody takes that for its own.
     const spoilt = await terms.objectionAfter?.();
     if (spoilt !== undefined) return spoilt;
     const { vouchers } = this.#parts;
+    if (terms.sign === undefined && terms.asked === undefined) return outcome;
+    if (ended.kind === "done" && ended.near !== undefined) {
+      // With other limits it might have made something else: nobody is told that this is what comes of it.
+      this.#parts.log.event("info", "work.near-limit", { peer: job.from, source: job.source, limit: ended.near });
+      return { ...outcome, voucher: Promise.resolve(undefined) };
+    }
     if (terms.sign !== undefined) return { ...outcome, voucher: terms.sign({ done: outcome, startedAtMs, endedAtMs }) };
     if (terms.asked === undefined) return outcome;
     const made = { from: job.from, asked: terms.asked, action: ran, done: outcome, startedAtMs, endedAtMs, inputBytes: job.heldBytes };

@@ -58,6 +58,12 @@ const cases: readonly [what: string, call: { number: number; args?: readonly num
   ["mmap of memory of its own", { number: 9, args: [0, 4_096, 3, 0x22] }, ALLOW],
   ["mmap of memory that belongs to nobody", { number: 9, args: [0, 4_096, 3, 0x21] }, EPERM],
   ["the same without a reserve", { number: 9, args: [0, 4_096, 3, 0x4021] }, EPERM],
+  ["a watch on files", { number: 294 }, EPERM],
+  ["the same by the older call", { number: 253 }, EPERM],
+  ["fcntl that asks for flags", { number: 72, args: [3, 1] }, ALLOW],
+  ["fcntl that locks", { number: 72, args: [3, 6] }, ALLOW],
+  ["a lease", { number: 72, args: [3, 1_024, 0] }, EPERM],
+  ["a notice", { number: 72, args: [3, 1_026, 1] }, EPERM],
   ["x32", { number: 0x40000000 + 39 }, KILL],
 ];
 
@@ -74,6 +80,7 @@ test("on aarch64 the numbers are others", () => {
   const on = (number: number, args: readonly number[] = []): number => decide(filter, { architecture: ARM64, number, args });
   assert.deepEqual([on(40), on(165), on(117), on(280), on(97)], [EPERM, ALLOW, EPERM, EPERM, EPERM]); // mount, getrusage, ptrace, bpf, unshare
   assert.deepEqual([on(222, [0, 1, 3, 0x21]), on(222, [0, 1, 3, 0x22])], [EPERM, ALLOW]);
+  assert.deepEqual([on(26), on(27), on(25, [3, 1_026]), on(25, [3, 1])], [EPERM, EPERM, EPERM, ALLOW]);
   assert.deepEqual([on(220, [0x11]), on(220, [0x10000011]), on(198, [1]), on(198, [40])], [ALLOW, EPERM, ALLOW, EPERM]);
 });
 

@@ -10,8 +10,8 @@
  * The filter for this processor, or undefined where there is none.
  *
  * @param architecture as `process.arch` names it
- * @param isStrict whether memory that several may share without a file is refused, too: it belongs to no process, so whoever looks at what processes
- *   hold does not see it. Compilers, shells, make and interpreters do without, servers do not
+ * @param isStrict whether more is refused that compilers, shells, make and interpreters do without, and servers do not: memory that several may share
+ *   without a file, which belongs to no process, so that whoever looks at what processes hold does not see it; and to be told of what others read
  */
 export function systemCallFilter(architecture: string, isStrict: boolean): Buffer | undefined {
   const machine = machines[architecture];
@@ -111,8 +111,16 @@ const forbidden: readonly (readonly [name: string, x64: number, arm64: number])[
   ["vhangup", 153, 58],
 ];
 
+/** What tells a job that others read a file which both see; one machine has no number for the first. */
+const watching: readonly (readonly [x64: number, arm64: number])[] = [
+  [253, -1], // inotify_init
+  [294, 26], // inotify_init1
+  [254, 27], // inotify_add_watch
+];
+
 /** Calls of which it is an argument that decides. */
 const clone = [56, 220] as const;
+const fcntl = [72, 25] as const;
 const clone3 = 435;
 const ioctl = [16, 29] as const;
 const mmap = [9, 222] as const;
@@ -127,6 +135,8 @@ const newest = 462;
 const namespaceFlags = 0x7e020000;
 /** TIOCSTI types into the terminal, TIOCLINUX pastes there. */
 const terminalRequests = [0x5412, 0x541c] as const;
+/** F_SETLEASE, for which whoever opens the file waits; F_NOTIFY, which tells of what happens in a directory. */
+const noticeRequests = [1024, 1026] as const;
 /** AF_UNIX, AF_INET, AF_INET6: others, such as AF_VSOCK, end outside the network namespace, or in little used code of the kernel. */
 const socketFamilies = [1, 2, 10] as const;
 
@@ -158,6 +168,16 @@ const KILL_PROCESS = 0x80000000;
 const ERROR = 0x00050000;
 const ALLOW = 0x7fff0000;
 
+/** What only members' jobs are refused. */
+function strictCalls(column: 0 | 1): Line[] {
+  const numbers = watching.map((row) => row[column]).filter((number) => number >= 0);
+  return [
+    { code: IF_EQUAL, k: mmap[column], yes: "mmap" },
+    { code: IF_EQUAL, k: fcntl[column], yes: "fcntl" },
+    ...numbers.map((number) => ({ code: IF_EQUAL, k: number, yes: "forbidden" })),
+  ];
+}
+
 function program({ audit, column, foreignFrom }: Machine, isStrict: boolean): Line[] {
   const numbers = forbidden.map((row) => row[column + 1]).filter((number) => typeof number === "number" && number >= 0);
   return [
@@ -170,7 +190,7 @@ function program({ audit, column, foreignFrom }: Machine, isStrict: boolean): Li
     { code: IF_EQUAL, k: clone3, yes: "absent" },
     { code: IF_EQUAL, k: clone[column], yes: "clone" },
     { code: IF_EQUAL, k: ioctl[column], yes: "ioctl" },
-    ...(isStrict ? [{ code: IF_EQUAL, k: mmap[column], yes: "mmap" }] : []),
+    ...(isStrict ? strictCalls(column) : []),
     ...socketCalls.map((call) => ({ code: IF_EQUAL, k: call[column], yes: "socket" })),
     ...numbers.map((number) => ({ code: IF_EQUAL, k: Number(number), yes: "forbidden" })),
     { code: RETURN, k: ALLOW },
@@ -180,6 +200,10 @@ function program({ audit, column, foreignFrom }: Machine, isStrict: boolean): Li
     { label: "ioctl" },
     { code: LOAD, k: SECOND_ARGUMENT_AT },
     ...terminalRequests.map((request) => ({ code: IF_EQUAL, k: request, yes: "forbidden" })),
+    { code: RETURN, k: ALLOW },
+    { label: "fcntl" },
+    { code: LOAD, k: SECOND_ARGUMENT_AT },
+    ...noticeRequests.map((request) => ({ code: IF_EQUAL, k: request, yes: "forbidden" })),
     { code: RETURN, k: ALLOW },
     { label: "mmap" },
     { code: LOAD, k: FOURTH_ARGUMENT_AT },

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { holdsMore } from "./sandbox-memory.ts";
+import { lookBelow } from "./sandbox-memory.ts";
 
 const MIB = 2 ** 20;
 
@@ -14,10 +14,10 @@ test("what processes share is counted once, and what nobody has started is nothi
   t.after(() => shared.stdin.end());
   for (let heard = 0; heard < 4; ) heard += String((await once(shared.stdout, "data", { signal: t.signal }))[0]).length;
   const pid = shared.pid ?? assert.fail("it runs");
-  assert.equal(await holdsMore(pid, 60 * MIB), true);
-  assert.equal(await holdsMore(pid, 160 * MIB), false);
-  assert.equal(await holdsMore(pid, 160 * MIB, 0), true); // Nobody has looked at what they share.
+  assert.deepEqual(await lookBelow(pid, 60 * MIB), { isTooMuch: true, threads: 4 });
+  assert.deepEqual(await lookBelow(pid, 160 * MIB), { isTooMuch: false, threads: 4 });
+  assert.equal((await lookBelow(pid, 160 * MIB, 0)).isTooMuch, true); // Nobody has looked at what they share.
   shared.stdin.end();
   await once(shared, "exit", { signal: t.signal });
-  while (await holdsMore(pid, 0)) await sleep(10, undefined, { signal: t.signal });
+  while ((await lookBelow(pid, 0)).isTooMuch) await sleep(10, undefined, { signal: t.signal });
 });

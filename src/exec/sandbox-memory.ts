@@ -1,5 +1,6 @@
 /**
- * What all processes of a job hold in memory together, looked at from outside while it runs: a limit of one process holds nothing that starts many.
+ * What all processes of a job hold in memory together, and how many they are, looked at from outside while it runs: a limit of one process holds
+ * nothing that starts many, and who may start no more may take no notice of it.
  *
  * Ordinary users get no control group on most systems, so this looks now and then, and what grows between two looks is above the limit for so
  * long. Knows: what the kernel tells of processes. Does not know: jobs, or what ends one.
@@ -19,6 +20,7 @@ export class MemoryWatch implements Disposable {
   readonly #exceeded: () => void;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
+  #threads = 0;
 
   /**
    * @param pid who has started all of it
@@ -32,6 +34,11 @@ export class MemoryWatch implements Disposable {
     this.#lookIn(lookAfterMs);
   }
 
+  /** The most that were seen at once, of all processes. */
+  get threads(): number {
+    return this.#threads;
+  }
+
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -43,7 +50,8 @@ export class MemoryWatch implements Disposable {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const isTooMuch = await holdsMore(this.#pid, this.#mostBytes);
+    const { isTooMuch, threads } = await lookBelow(this.#pid, this.#mostBytes);
+    this.#threads = Math.max(this.#threads, threads);
     if (isTooMuch && !this.#isOver) {
       this.#isOver = true;
       this.#exceeded();
@@ -53,14 +61,23 @@ export class MemoryWatch implements Disposable {
 }
 
 /**
- * Whether the processes below one hold more than so much together.
+ * Whether the processes below one hold more than so much together, and how many threads they have.
  *
  * @param exactMs what it may take to tell apart what several share; whatever has not been looked at by then counts in each of them
  */
-export async function holdsMore(pid: number, mostBytes: number, exactMs: number = lookMs): Promise<boolean> {
+export async function lookBelow(
+  pid: number,
+  mostBytes: number,
+  exactMs: number = lookMs,
+): Promise<{ readonly isTooMuch: boolean; readonly threads: number }> {
   // The sum counts what several share as often: it is too much before there is too much, and takes a quick look.
   const each = new Map<number, number>();
-  for (const one of await below(pid)) each.set(one, (await figures(`/proc/${one}/status`, "VmRSS", "VmSwap")) ?? 0);
+  let threads = 0;
+  for (const one of await below(pid)) {
+    const status = (await told(`/proc/${one}/status`)) ?? "";
+    each.set(one, KIB * sumOf(status, "VmRSS", "VmSwap"));
+    threads += Math.max(1, sumOf(status, "Threads")); // It was there a moment ago.
+  }
   let most = 0;
   for (const bytes of each.values()) most += bytes;
   const until = performance.now() + exactMs;
@@ -68,11 +85,12 @@ export async function holdsMore(pid: number, mostBytes: number, exactMs: number 
   for (const [one, bytes] of each) {
     if (most <= mostBytes || exact > mostBytes || performance.now() >= until) break;
     // A process may keep its own from being read: then all that it holds is its own.
-    const own = (await figures(`/proc/${one}/smaps_rollup`, "Pss", "SwapPss")) ?? bytes;
+    const shares = await told(`/proc/${one}/smaps_rollup`);
+    const own = shares === undefined ? bytes : KIB * sumOf(shares, "Pss", "SwapPss");
     exact += own;
     most += own - bytes;
   }
-  return most > mostBytes;
+  return { isTooMuch: most > mostBytes, threads };
 }
 
 /** Processes that one has started, and those that they have. */
@@ -95,10 +113,12 @@ async function childrenOf(pid: number): Promise<number[]> {
   return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
 }
 
-/** The sum of some lines of a file that the kernel writes; 0 where its process has gone, undefined where it is not told. @returns bytes */
-async function figures(path: string, ...names: readonly string[]): Promise<number | undefined> {
-  const text = await readFile(path, "latin1").catch((error: unknown) => (GONE.has(systemCode(error) ?? "") ? "" : undefined));
-  return text === undefined
-    ? undefined
-    : names.reduce((sum, name) => sum + KIB * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0), 0);
+/** A file that the kernel writes; empty where its process has gone, undefined where it is not told. */
+function told(path: string): Promise<string | undefined> {
+  return readFile(path, "latin1").catch((error: unknown) => (GONE.has(systemCode(error) ?? "") ? "" : undefined));
+}
+
+/** Of some of its lines. */
+function sumOf(text: string, ...names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0), 0);
 }

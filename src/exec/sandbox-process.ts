@@ -38,7 +38,14 @@ export interface SandboxRun {
 
 export type RunEnd =
   /** Everything that ran is dead; `trouble` is what bubblewrap or the first process complained of. */
-  | { readonly kind: "ended"; readonly code: number | undefined; readonly report: Buffer; readonly trouble: string }
+  | {
+      readonly kind: "ended";
+      readonly code: number | undefined;
+      readonly report: Buffer;
+      readonly trouble: string;
+      /** The most threads, of all processes, that were seen at once. */
+      readonly threads: number;
+    }
   | { readonly kind: "overdue" }
   | { readonly kind: "memory" }
   | { readonly kind: "excess" };
@@ -85,7 +92,7 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     child = start(options, run);
   } catch (error) {
     // No descriptor is left, or the command line is longer than this machine takes.
-    return { kind: "ended", code: undefined, report: Buffer.alloc(0), trouble: systemCode(error) ?? String(error) };
+    return { kind: "ended", code: undefined, report: Buffer.alloc(0), trouble: systemCode(error) ?? String(error), threads: 0 };
   }
   let end: "overdue" | "excess" | "memory" | "aborted" | undefined;
   let unheard: NodeJS.Timeout | undefined;
@@ -102,7 +109,7 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
   const report = collect(child.stdout, run.reportBytes, () => stop("excess"), run.sift);
   const trouble = collect(child.stderr, limits.sandbox.troubleBytes, () => undefined);
   const timer = setTimeout(() => stop("overdue"), run.wallMs);
-  using _ = new MemoryWatch(child.pid ?? 0, run.memoryBytes, () => stop("memory"));
+  using watch = new MemoryWatch(child.pid ?? 0, run.memoryBytes, () => stop("memory"));
   const onAbort = (): void => stop("aborted");
   signal.addEventListener("abort", onAbort, { once: true });
   const code = await new Promise<number | undefined>((resolve) => {
@@ -119,7 +126,13 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
   signal.removeEventListener("abort", onAbort);
   if (end === "aborted") signal.throwIfAborted();
   if (end === "overdue" || end === "excess" || end === "memory") return { kind: end };
-  return { kind: "ended", code, report: Buffer.concat(report), trouble: Buffer.concat(trouble).toString("utf8").trim() };
+  return {
+    kind: "ended",
+    code,
+    report: Buffer.concat(report),
+    trouble: Buffer.concat(trouble).toString("utf8").trim(),
+    threads: watch.threads,
+  };
 }
 
 /** @throws {Error} of the system */

@@ -11,13 +11,14 @@ function record(tag: number, body: Buffer): Buffer {
   return Buffer.concat([head, body]);
 }
 
-function status(waitStatus: number, verdict: number): Buffer {
-  const body = Buffer.alloc(32);
+function status(waitStatus: number, verdict: number, room = 0): Buffer {
+  const body = Buffer.alloc(36);
   body.writeUInt32LE(waitStatus, 0);
   body.writeUInt32LE(verdict, 4);
   body.writeBigUInt64LE(2_500n, 8);
   body.writeBigUInt64LE(1_500n, 16);
   body.writeBigUInt64LE(4_096n, 24);
+  body.writeUInt32LE(room, 32);
   return record(1, body);
 }
 
@@ -31,6 +32,7 @@ test("a report is read as it was written", () => {
   assert.deepEqual(readReport(whole, ["a", "b"]), {
     waitStatus: 256,
     tooManyFiles: false,
+    room: "left",
     wallMs: 2.5,
     cpuMs: 1.5,
     residentBytes: 4_096,
@@ -48,7 +50,8 @@ const wrong: readonly [what: string, bytes: Buffer, names: readonly string[]][] 
   ["fewer outputs than declared", whole, ["a", "b", "c"]],
   ["more outputs than declared", whole, ["a"]],
   ["no end", Buffer.concat([status(0, 0), ...printed]), []],
-  ["a status of another size", Buffer.concat([record(1, Buffer.alloc(31)), ...printed, end]), []],
+  ["a status of another size", Buffer.concat([record(1, Buffer.alloc(35)), ...printed, end]), []],
+  ["room of an unknown kind", Buffer.concat([status(0, 0, 3), ...printed, end]), []],
   ["outputs although it made too many files", Buffer.concat([status(0, 1), ...printed, file, end]), ["a"]],
   ["an output in an unknown state", Buffer.concat([status(0, 0), ...printed, record(4, Buffer.from([9, 0])), end]), ["a"]],
   ["an output without a state", Buffer.concat([status(0, 0), ...printed, record(4, Buffer.alloc(0)), end]), ["a"]],

@@ -13,6 +13,8 @@ export interface SandboxReport {
   readonly waitStatus: number;
   /** More files than it may make. */
   readonly tooManyFiles: boolean;
+  /** How much of one of the places in which it may write was seen to be taken, at most. */
+  readonly room: Room;
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly residentBytes: number;
@@ -26,8 +28,12 @@ export interface SandboxReport {
   readonly tooLarge: boolean;
 }
 
+/** As sandbox/init.c has it. */
+export type Room = "left" | "half-taken" | "full";
+
 const HEAD_BYTES = 5;
-const STATUS_BYTES = 32;
+const STATUS_BYTES = 36;
+const ROOMS: readonly Room[] = ["left", "half-taken", "full"];
 const LEFT_HEAD_BYTES = 4;
 const tags = { status: 1, stdout: 2, stderr: 3, output: 4, end: 5, left: 6, shownStdout: 7, shownStderr: 8 } as const;
 const states = { file: 0, missing: 1, strange: 2, tooLarge: 3 } as const;
@@ -100,10 +106,13 @@ export function readReport(bytes: Buffer, names: readonly string[] | "work"): Sa
   const tooManyFiles = status.body.readUInt32LE(4) !== 0;
   const told = names === "work" ? readLeft(rest.slice(0, -1)) : readOutputs(rest.slice(0, -1), tooManyFiles ? [] : names);
   if (told === undefined) return undefined;
+  const room = ROOMS[status.body.readUInt32LE(32)];
+  if (room === undefined) return undefined;
   const number = (offset: number): number => Number(status.body.readBigUInt64LE(offset));
   return {
     waitStatus: status.body.readUInt32LE(0),
     tooManyFiles,
+    room,
     wallMs: number(8) / US_PER_MS,
     cpuMs: number(16) / US_PER_MS,
     residentBytes: number(24),

@@ -8,7 +8,7 @@ import { rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, type Log, limits, systemCode, Turns } from "../base/index.ts";
-import type { Executor, ExecutorAction, ExecutorOutcome, Toolchain, Usage } from "../contracts/index.ts";
+import type { ActionLimit, ActionLimits, Executor, ExecutorAction, ExecutorOutcome, Toolchain, Usage } from "../contracts/index.ts";
 import { checkAction, refused } from "./action-check.ts";
 import { Pace } from "./pace.ts";
 import { type Entries, places, planRoot, workPlaces } from "./sandbox-plan.ts";
@@ -233,7 +233,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
         return { kind: "killed", limit: "memory", used: { wallMs, cpuMs: undefined, residentBytes: undefined } };
       case "ended": {
         const report = end.code === 0 ? readReport(end.report, work === undefined ? outputs : "work") : undefined;
-        if (report !== undefined) return outcomeOf(report, action);
+        if (report !== undefined) return outcomeOf(report, end.threads, action);
         this.#parts.log.event("warn", "sandbox.failed", { code: end.code ?? null, trouble: end.trouble });
         return { kind: "unavailable", reason: "sandbox_failed", detail: end.trouble };
       }
@@ -298,15 +298,27 @@ const SIGKILL = 9;
 const SIGXCPU = 24;
 const SIGXFSZ = 25;
 
-function outcomeOf(report: SandboxReport, { limits: most }: ExecutorAction): ExecutorOutcome {
+function outcomeOf(report: SandboxReport, threads: number, { limits: most }: ExecutorAction): ExecutorOutcome {
   const { waitStatus, wallMs, cpuMs, residentBytes, stdout, stderr, outputs, strange, left } = report;
   const used: Usage = { wallMs, cpuMs, residentBytes };
   if (report.tooManyFiles) return { kind: "killed", limit: "files", used };
   const signal = waitStatus & 0x7f;
   if (signal === SIGXCPU || (signal === SIGKILL && cpuMs >= most.cpuMs)) return { kind: "killed", limit: "cpu", used };
   if (signal === SIGXFSZ) return { kind: "killed", limit: "file_size", used };
-  if (report.tooLarge || stdout.length > most.printedBytes || stderr.length > most.printedBytes)
+  // Whatever it exits with: it was refused more, or would have been.
+  if (report.room === "full" || report.tooLarge || stdout.length > most.printedBytes || stderr.length > most.printedBytes)
     return { kind: "killed", limit: "output", used };
   const exitCode = signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
-  return { kind: "done", exitCode, stdout, stderr, outputs, strange, left, used };
+  const near = nearOf(report, threads, most);
+  return { kind: "done", exitCode, stdout, stderr, outputs, strange, left, used, ...(near !== undefined && { near }) };
+}
+
+/**
+ * A limit that a program may have run into unseen. Room is looked at a hundred times a second, processes ten times; what ends a process by its
+ * processor time ends only that, so where all of them took much less together, none has.
+ */
+function nearOf({ room, cpuMs }: SandboxReport, threads: number, most: ActionLimits): ActionLimit | "processes" | undefined {
+  if (room === "half-taken") return "output";
+  if (cpuMs > most.cpuMs / 2) return "cpu";
+  return threads > most.processes / 2 ? "processes" : undefined;
 }

@@ -54,6 +54,8 @@ export interface TaskRan {
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly cpuMs: number;
+  /** It may have run into a limit of its sandbox, and have made something else with another. */
+  readonly isNearLimit: boolean;
   /** Where it ran, of what went through placement. */
   readonly where?: RanWhere;
 }
@@ -138,7 +140,8 @@ export class TaskRuns {
       case "done": {
         const { exitCode, stdout, stderr, used } = outcome;
         const done = { exitCode, stdout, stderr, left: leftBy(outcome) };
-        return { kind: "ran", done, startedAtMs, endedAtMs: this.#parts.now(), cpuMs: used.cpuMs ?? used.wallMs };
+        const isNearLimit = "near" in outcome;
+        return { kind: "ran", done, startedAtMs, endedAtMs: this.#parts.now(), cpuMs: used.cpuMs ?? used.wallMs, isNearLimit };
       }
       case "killed":
         return { kind: "killed", limit: outcome.limit };

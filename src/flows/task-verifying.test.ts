@@ -73,7 +73,9 @@ class World {
     const now = (): number => this.now;
     const run = () => {
       const next = this.outcomes.shift() ?? assert.fail("it ran too often");
-      return Promise.resolve("kind" in next ? next : { kind: "ran" as const, done: next, startedAtMs: 1, endedAtMs: 2, cpuMs: 1 });
+      return Promise.resolve(
+        "kind" in next ? next : { kind: "ran" as const, done: next, startedAtMs: 1, endedAtMs: 2, cpuMs: 1, isNearLimit: false },
+      );
     };
     this.history = new TaskHistory({ store, index, now });
     this.verifying = new TaskVerifying({

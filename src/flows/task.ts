@@ -360,7 +360,7 @@ export class TaskFlow {
     const odd = oddity(left, task.question.outputs);
     if (odd !== undefined) throw new CairnError("usage", { why: odd });
     // Before it is placed, which may be refused: who has made room gets it from what is kept.
-    const notKept = await this.#keep(task, key, done, ran, task.installed.isTold && !isUnshared, signal);
+    const notKept = await this.#keep(task, key, done, ran, task.installed.isTold && !isUnshared && !ran.isNearLimit, signal);
     await this.#place(task, left, signal);
     const tookMs = endedAtMs - startedAtMs;
     const told = { key, differences, tookMs, placed: pathsOf(left), by: ranWhere?.by, here: herePlace(ranWhere) };

@@ -2,10 +2,11 @@
  * What somebody hostile would have a machine run, as data: one row each, by the number of the threat in docs/execution.md.
  *
  * A `compile` goes the way that others' compiles go. `raw` is the same without the look at its arguments, so that the sandbox alone must
- * hold; `program` is what runs once a compiler has been taken over (hostile-program.c).
+ * hold; `program` is what runs once a compiler has been taken over (hostile-program.c); an `action` goes the way of members' general actions.
  * Knows: attacks. Does not know: how they are run and judged.
  */
 import type { ActionLimits, ActionRefusal, CompileRefusal } from "../../src/contracts/index.ts";
+import { type MembersAsk, membersActions } from "./hostile-actions.ts";
 
 /** What is there to be read, written or reached and must not be. */
 export interface Bait {
@@ -27,7 +28,8 @@ export const PROGRAM: string = `${PROJECT}/hostile`;
 
 export type Ask =
   | { readonly kind: "program"; readonly args: readonly string[]; readonly environment?: Readonly<Record<string, string>> }
-  | (CompileAsk & { readonly kind: "compile" | "raw" });
+  | (CompileAsk & { readonly kind: "compile" | "raw" })
+  | MembersAsk;
 
 export interface CompileAsk {
   readonly options?: readonly string[];
@@ -103,7 +105,10 @@ export function corpus(bait: Bait): Row[] {
     ...network(bait),
     ...kernel(),
     ...takenOver(bait, secret),
+    ...othersJobs(bait),
+    ...messages(),
     ...shape(),
+    ...membersActions(bait),
   ];
 }
 
@@ -384,6 +389,48 @@ function takenOver(bait: Bait, secret: string): Row[] {
     program(15, ["rename", "/project", "/scratch/work"]),
     program(15, ["forge"], /done 0/, { outputs: ["loot"] }),
     { ...(both(15, "a compiler that crashes", { text: "#pragma clang __debug crash\nint x;\n" }, { end: /done/ })[1] as Row) },
+  ];
+}
+
+/** 16, 19: what other jobs do, and what they were sent. */
+function othersJobs(bait: Bait): Row[] {
+  return [
+    ...["watch", "notice", "lease"].map((way) => program(16, [way, way === "notice" ? "/project" : "/project/a.c"])),
+    program(16, ["watch", "/project"]),
+    program(16, ["clock", String(bait.process)]),
+    program(16, ["priority"]),
+    program(16, ["read", "/proc/stat"]),
+    program(16, ["read", "/proc/loadavg"]),
+    program(16, ["read", "/sys/devices/system/cpu/online"]),
+    program(16, ["call", "perf_event_open"], /denied/, { name: "the processor's counters" }),
+    program(19, ["read", bait.othersFile], /denied/, { name: "another job's source, by its content" }),
+    program(19, ["read", "/tmp"]),
+    program(19, ["read", "/scratch/../tmp"]),
+    program(19, ["environment"], /^done 0 +((TMPDIR|PWD)=\S+\s*)+$/, { name: "another job's environment" }),
+    ...both(19, "#include of another job's source", { text: `#include "${bait.othersFile}"\n` }, { end: /No such file|not found/ }),
+    ...both(
+      19,
+      ".incbin of another job's source",
+      { source: "a.s", text: `.incbin "${bait.othersFile}"\n` },
+      { end: /Could not find|can't open|No such file|file not found/i },
+    ),
+  ];
+}
+
+/** 20: what is printed for people to read. */
+function messages(): Row[] {
+  const escape = "\u001b";
+  const title = `${escape}]0;owned\u0007${escape}[2J`;
+  return [
+    ...both(20, "a title for the terminal in #error", { text: `#error ${title}\n` }, { end: /done 1/ }),
+    ...both(20, "the clipboard in a name", { text: `#include "${escape}]52;c;cm0=\u0007.h"\n` }, { end: /done 1/ }),
+    ...both(
+      20,
+      "a message without end",
+      { text: `#error ${"x".repeat(60_000)}\n` },
+      { limits: { printedBytes: 16 * KIB }, end: /killed|done 1/ },
+    ),
+    program(20, ["print"], /killed (output|file_size)/, { name: "a gigabyte of messages", limits: { printedBytes: 16 * KIB } }),
   ];
 }
 

@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -260,6 +262,63 @@ static int attack_call(const char *name) {
     return denied("no such call");
 }
 
+/* Would be told whenever another job opens the same file, which jobs share where its content is the same. */
+static int attack_watch(const char *path) {
+    const int watch = inotify_init1(IN_NONBLOCK);
+    if (watch < 0) return denied("inotify");
+    return judge(inotify_add_watch(watch, path, IN_OPEN | IN_ACCESS), path);
+}
+
+/* The same by a signal, for a directory; or by a lease, which whoever opens the file waits for. */
+static int attack_notice(const char *path, int request, int what) {
+    const int file = open(path, O_RDONLY);
+    if (file < 0) return denied(path);
+    return judge(fcntl(file, request, what), path);
+}
+
+/* How much of a processor another process has had. */
+static int attack_clock(const char *process) {
+    clockid_t clock;
+    struct timespec used;
+    errno = clock_getcpuclockid(atoi(process), &clock);
+    if (errno != 0) return denied(process);
+    return judge(clock_gettime(clock, &used), process);
+}
+
+/* Runs into a limit, takes no notice, and ends well. */
+static int swallow(const char *limit) {
+    if (strcmp(limit, "processes") == 0) {
+        for (int i = 0; i < 100000; i++) {
+            const pid_t child = fork();
+            if (child < 0) break;
+            if (child == 0) {
+                pause();
+                _exit(0);
+            }
+        }
+        usleep(3000000);
+    }
+    if (strcmp(limit, "cpu") == 0) {
+        const pid_t child = fork();
+        if (child == 0)
+            for (;;) (void)clock();
+        waitpid(child, NULL, 0);
+    }
+    if (strcmp(limit, "memory") == 0) {
+        const pid_t child = fork();
+        if (child == 0) {
+            const size_t size = (size_t)768 << 20;
+            char *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (all != MAP_FAILED) memset(all, 1, size);
+            usleep(2000000);
+            _exit(1);
+        }
+        waitpid(child, NULL, 0);
+    }
+    puts("as if nothing had happened");
+    return 0;
+}
+
 int main(int argc, char **argv, char **envp) {
     setvbuf(stdout, NULL, _IONBF, 0);
     const char *attack = argc > 1 ? argv[1] : "";
@@ -300,6 +359,12 @@ int main(int argc, char **argv, char **envp) {
     if (strcmp(attack, "kill") == 0) return judge(kill(atoi(first), SIGKILL), first);
     if (strcmp(attack, "init") == 0) return attack_init();
     if (strcmp(attack, "output") == 0) return attack_output(first, second);
+    if (strcmp(attack, "watch") == 0) return attack_watch(first);
+    if (strcmp(attack, "notice") == 0) return attack_notice(first, F_NOTIFY, DN_ACCESS | DN_CREATE);
+    if (strcmp(attack, "lease") == 0) return attack_notice(first, F_SETLEASE, F_RDLCK);
+    if (strcmp(attack, "clock") == 0) return attack_clock(first);
+    if (strcmp(attack, "priority") == 0) return judge(setpriority(PRIO_PROCESS, 0, -20), "priority");
+    if (strcmp(attack, "swallow") == 0) return swallow(first);
     if (strcmp(attack, "spin") == 0) for (;;) (void)clock();
     if (strcmp(attack, "sleep") == 0) for (;;) pause();
     if (strcmp(attack, "forge") == 0) return write(1, "\1\40\0\0\0", 5) == 5 ? 0 : 1;

@@ -13,11 +13,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Digest, digestOf, type Log, limits } from "../../src/base/index.ts";
-import type { ActionLimits, CompileAction, ExecutorAction, InputFile, Installed } from "../../src/contracts/index.ts";
-import { LocalToolchains, SandboxExecutor } from "../../src/exec/index.ts";
+import type {
+  ActionLimits,
+  CompileAction,
+  ExecutorAction,
+  GeneralAction,
+  InputFile,
+  Installed,
+  Left,
+  WorkerOutcome,
+} from "../../src/contracts/index.ts";
+import { MemberBounds } from "../../src/daemon/member-bounds.ts";
+import { Worker } from "../../src/daemon/worker.ts";
+import { LocalToolchains, SandboxExecutor, workPlaces } from "../../src/exec/index.ts";
 import { CompilesForOthers, type OthersOutcome } from "../../src/flows/index.ts";
 import { FileTable, openDatabase } from "../../src/store/index.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { type MembersAsk, TAKEN_OVER } from "./hostile-actions.ts";
 import { BaitWatch } from "./hostile-bait.ts";
 import { type Bait, type CompileAsk, corpus, PROGRAM, PROJECT, type Row } from "./hostile-corpus.ts";
 import { type Wall, walls, withoutWall } from "./hostile-walls.ts";
@@ -25,6 +37,10 @@ import { type Wall, walls, withoutWall } from "./hostile-walls.ts";
 const MIB = 1_048_576;
 /** Who attacks: nothing here depends on it. */
 const SOMEBODY = "";
+/** What is installed, by a name of its own. */
+const SYSTEM = digestOf("what is installed");
+/** What all processes of a member's action may hold in memory together. */
+const HELD_BYTES = 512 * MIB;
 const COMPILERS = { gcc: ["/usr/bin/gcc"], clang: ["/usr/bin/clang-19", "/usr/bin/clang-14", "/usr/bin/clang"] } as const;
 const REFERENCE = "int answer(void) { return 42; }\n";
 const LIMITS: ActionLimits = {
@@ -46,6 +62,7 @@ export interface Verdict {
 }
 
 type Input = InputFile;
+type Outcome = OthersOutcome | WorkerOutcome;
 
 /** The machine that is attacked, and everything that must not be touched. */
 export class HostileWorld implements AsyncDisposable {
@@ -54,6 +71,7 @@ export class HostileWorld implements AsyncDisposable {
   readonly #watch: BaitWatch;
   readonly #sandbox: SandboxExecutor;
   readonly #compiles: CompilesForOthers;
+  readonly #worker: Worker;
   readonly #installed: ReadonlyMap<string, Installed>;
   readonly #store: MemoryStore;
   readonly #token: string;
@@ -118,6 +136,7 @@ export class HostileWorld implements AsyncDisposable {
     this.#program = made.program;
     this.#stack = stack;
     this.#compiles = new CompilesForOthers({ executor: made.sandbox, toolchains: made.toolchains });
+    this.#worker = workerOf(made.sandbox, this.#compiles);
     const { directory, tcpPort, udpPort, abstractName, process } = made.watch;
     this.bait = { directory, othersFile, tcpPort, udpPort, abstractName, process };
     this.rows = corpus(this.bait).filter(({ by }) => by === "none" || made.installed.has(by));
@@ -138,6 +157,7 @@ export class HostileWorld implements AsyncDisposable {
     const outcome = await this.#run(row, unseen);
     const end = describe(outcome);
     const known = Buffer.from(leftBy(outcome)).toString("latin1");
+    const isSigned = "voucher" in outcome && (await outcome.voucher) !== undefined;
     const expected = unseen && row.ask.kind === "compile" ? "contained" : row.expect;
     const touched = await this.#watch.touched();
     const troubleIn = (): string | undefined => {
@@ -147,6 +167,7 @@ export class HostileWorld implements AsyncDisposable {
       if (outcome.kind === "unavailable") return `the worker is out of order: ${outcome.detail}`;
       if (outcome.kind === "refused" && outcome.reason !== expected) return `refused as ${outcome.reason}`;
       if (outcome.kind !== "refused" && expected !== "contained") return "not refused";
+      if (row.ask.kind === "action" && (row.ask.isSigned ?? isSigned) !== isSigned) return isSigned ? "it was signed" : "it was not signed";
       return expected === row.expect && row.end?.test(end) === false ? "another end than expected" : undefined;
     };
     // Nothing has run where it was refused.
@@ -166,17 +187,46 @@ export class HostileWorld implements AsyncDisposable {
     return result === this.#reference ? undefined : "the next job's result differs";
   }
 
-  async #run({ ask, by, limits, outputs = [] }: Row, unseen: boolean): Promise<OthersOutcome> {
+  async #run({ ask, by, limits, outputs = [] }: Row, unseen: boolean): Promise<Outcome> {
     const signal = new AbortController().signal;
     const within = { ...LIMITS, ...limits };
+    if (ask.kind === "action") return this.#act(ask, within, signal);
     if (ask.kind === "program") {
       const action = { program: PROGRAM, arguments: ask.args, environment: new Map<string, string>(), toolchain: undefined };
       const inputs = [await this.#input(`${PROJECT}/a.c`, REFERENCE), this.#hostile(PROGRAM)];
-      return this.#sandbox.run({ ...action, cwd: PROJECT, inputs, directories: [this.bait.directory], outputs, limits: within }, signal);
+      return this.#sandbox.run(
+        { ...action, cwd: PROJECT, inputs, directories: [this.bait.directory], outputs, limits: within, heldBytes: HELD_BYTES },
+        signal,
+      );
     }
     const compile = await this.#compileAction(ask, by, within);
     if (ask.kind === "compile" && !unseen) return this.#compiles.compile(compile, SOMEBODY, signal);
     return this.#sandbox.run(this.#unseen(compile, ask, by), signal);
+  }
+
+  /** As a member would ask for it. */
+  async #act(
+    { script, leaves = [], links = {}, named = {} }: MembersAsk,
+    limits: ActionLimits,
+    signal: AbortSignal,
+  ): Promise<WorkerOutcome> {
+    const { inputs: root } = workPlaces;
+    const at = (path: string): string => `${root}/${path}`;
+    const lost = Object.entries(named).map(([path, digest]) => ({ path: at(path), digest, executable: false }));
+    const action: GeneralAction = {
+      system: SYSTEM,
+      program: "/bin/sh",
+      arguments: ["-c", script],
+      environment: new Map([["PATH", "/usr/bin:/bin"]]),
+      cwd: at("project"),
+      inputs: [await this.#input(at("project/a.c"), REFERENCE), this.#hostile(at(TAKEN_OVER)), ...lost],
+      directories: [],
+      work: { root, outputs: leaves, links: Object.entries(links).map(([path, target]) => ({ path: at(path), target })) },
+      limits,
+      command: { name: "sh", programs: [], variables: [], signed: true },
+    };
+    const bring = (wanted: readonly Digest[]): Promise<readonly Digest[]> => Promise.resolve(wanted); // What is not here nobody has.
+    return this.#worker.act(SOMEBODY, action, bring, signal);
   }
 
   async #compileAction(ask: CompileAsk, by: Row["by"], limits: ActionLimits): Promise<CompileAction> {
@@ -226,8 +276,32 @@ export class HostileWorld implements AsyncDisposable {
   }
 }
 
-function describe(outcome: OthersOutcome): string {
+/** A worker that has a slot for everybody, and signs whatever may be signed. */
+function workerOf(sandbox: SandboxExecutor, compiles: CompilesForOthers): Worker {
+  const signature = { placed: false, startedAtMs: 0, endedAtMs: 0, signature: new Uint8Array() };
+  return new Worker({
+    compiles,
+    sandbox,
+    vouchers: { hasRoom: () => false, add: async () => undefined, sign: async () => signature },
+    witness: async () => undefined,
+    share: { slots: () => 1, withheld: () => undefined },
+    bounds: new MemberBounds(() => performance.now(), { workMemberSlots: 100, workMemberSeconds: 0, workMemberWhen: "wanted" }),
+    admits: () => true,
+    actsFor: () => true,
+    systems: () => [SYSTEM],
+    lack: async () => undefined,
+    toolchains: () => [],
+    memoryBytes: HELD_BYTES,
+    log: { event: () => undefined },
+    now: () => performance.now(),
+  });
+}
+
+function describe(outcome: Outcome): string {
   switch (outcome.kind) {
+    case "busy":
+    case "lost":
+      return outcome.kind;
     case "refused":
     case "unavailable":
       return `${outcome.kind} ${outcome.reason} ${outcome.detail}`;
@@ -235,16 +309,20 @@ function describe(outcome: OthersOutcome): string {
       return `killed ${outcome.limit}`;
     case "done": {
       const plain = outcome.outputs.filter(({ executable }) => executable).map(({ name }) => `plain ${name}`);
-      const left = [...plain, ...outcome.strange.map((name) => `strange ${name}`)].join(" ");
+      const strange = "strange" in outcome ? outcome.strange : [];
+      const others = (outcome.left ?? []).map(({ kind, path }) => `left ${kind} ${path}`);
+      const left = [...plain, ...strange.map((name) => `strange ${name}`), ...others].join(" ");
       return `done ${outcome.exitCode} ${left} ${outcome.stdout.toString("latin1")} ${outcome.stderr.toString("latin1")}`.trim();
     }
   }
 }
 
 /** Everything that leaves the machine. */
-function leftBy(outcome: OthersOutcome): Buffer {
+function leftBy(outcome: Outcome): Buffer {
   if (outcome.kind !== "done") return Buffer.alloc(0);
-  return Buffer.concat([outcome.stdout, outcome.stderr, ...outcome.outputs.map(({ content }) => content)]);
+  const { stdout, stderr, outputs, left = [] } = outcome;
+  const contents = left.flatMap((one: Left) => (one.kind === "file" ? [one.content] : []));
+  return Buffer.concat([stdout, stderr, ...outputs.map(({ content }) => content), ...contents]);
 }
 
 async function main(): Promise<number> {
