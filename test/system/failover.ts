@@ -1,211 +1,216 @@
 /**
- * `npm run failover`: kills the coordinator in the middle of builds, again and again; or stops it, so that it falls silent and nobody is told.
+ * `npm run failover`: ends coordinators in the middle of builds, again and again: by `kill -9`, by stopping their process, and by pulling out their
+ * cable, so that they fall silent and nobody is told. Then ends all machines but one, at random moments.
  *
- * Real daemons on loopback: one builds, the others compile for it, one of them holds the lease. Every compile must end well and every object be the
- * compiler's own; how long it took until the builder placed its next unit is read from its log.
- * Knows: what must be true. Does not know: how a place is found.
+ * Real daemons: in a round one builds, the others compile for it, one of them holds the lease. Every compile must end well and every object be the
+ * compiler's own. How long a unit waited for its place is read from the builder's log; time in which none waited does not count.
+ * Knows: who dies when, and what must be true. Does not know: how a place is found.
  */
-import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { quantile } from "../../bench/statistics.ts";
 import { CommandLine } from "../../scripts/command-line.ts";
+import { type Logged, Machines, Units } from "./failover-world.ts";
 import { Chance } from "./fuzz-random.ts";
-import { run, TestNode, writeFiles } from "./harness.ts";
-import { ask, invitation } from "./network-world.ts";
+import { whyNoLan } from "./lab-lan.ts";
 
 const HELP = `usage: npm run failover -- [options]
 
-Kills the coordinator in the middle of builds of real daemons on loopback, again and again. Prints how long it took until the next unit was
-placed, as one line of JSON; ends with an error at the first compile that fails or differs from the compiler's.
+Ends coordinators in the middle of builds of real daemons, again and again: in each round one machine builds, three compile for it, and the one that
+places work for all is killed, stopped, or cut off. Then ends all machines but one at random moments while two of them build. Prints figures as one line
+of JSON for each kind; ends with an error at the first compile that fails or differs from the compiler's.
 
-  --rounds N   builds, each of which loses a coordinator (default 100)
-  --silently   stops its process instead, so that it falls silent; it goes on at the end of the round
-  --seed N     when it goes (default: chosen and printed)
+  --kinds LIST     of rounds: killed, stopped, cut (default: all three)
+  --rounds N       builds of each kind, each of which loses a coordinator (default 100)
+  --schedules N    times that all machines but one are killed (default 0)
+  --machines N     of these (default 6)
+  --seed N         when they go (default: chosen and printed)
   --help
 
 example:
-  npm run failover -- --rounds 20
+  npm run failover -- --rounds 20 --schedules 5
 `;
 
-export interface FailoverOptions {
+/** How a coordinator goes: its process ends; its process stops; its cable is pulled out, so that it goes on alone. */
+export const KINDS = ["killed", "stopped", "cut"] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface RoundsOptions {
+  readonly kind: Kind;
   readonly rounds: number;
   readonly seed: number;
-  readonly silently: boolean;
   readonly progress?: (line: string) => void;
 }
 
-export interface Failovers {
+export interface Rounds {
   readonly rounds: number;
+  /** Compiles that ended well, with the compiler's own object. */
   readonly units: number;
   /** Units of these that other machines compiled. */
   readonly elsewhere: number;
-  /** Objects that were held against the compiler's. */
-  readonly compared: number;
-  /** From the coordinator's end until another unit was sent to a member or begun here; ms, of each round in which one was left. Some always wait. */
-  readonly placedMs: readonly number[];
-  /** The longest that a unit waited for an answer to where it should be done from then on, in each of these rounds; ms. */
+  /** The longest that a unit waited for an answer to where it should be done, from the coordinator's end on; ms, of each round in which one did. */
   readonly waitedMs: readonly number[];
+  /** How long the coordinator was waited for with a unit that it had itself, from its end on, the longest; ms, of each round in which it had one. */
+  readonly regainedMs: readonly number[];
+  /** Of a machine's load when each round began. */
+  readonly load: readonly number[];
 }
 
-const HELPERS = 3;
+export interface SchedulesOptions {
+  readonly schedules: number;
+  readonly machines: number;
+  readonly seed: number;
+  readonly progress?: (line: string) => void;
+}
+
+const MACHINES = 4;
 const UNITS = 16;
 /** More than all cores and slots together, so that one is always waiting for a place. */
 const AT_ONCE = 10;
-/** Objects of each round that are held against the compiler's. */
-const COMPARED = 2;
-/** From the first compile until the coordinator goes, at most. */
+/** From the first compile until a machine goes, at most. */
 const LATEST_MS = 700;
-const PATIENCE_MS = 60_000;
-/** Of one unit. */
-const FUNCTIONS = 40;
-const LOUD = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0", CAIRN_LOG_LEVEL: "debug" };
+/** The same where all but one go, one after the other. */
+const SCHEDULE_MS = 3_000;
 
-interface PeersAnswer {
-  readonly placement: { readonly coordinator: { readonly name: string; readonly term: number } | null };
-  readonly peers: readonly {
-    readonly name: string;
-    readonly state: string;
-    readonly why?: string;
-    readonly work: { readonly slots: number } | null;
-  }[];
-}
-
-export async function failover({ rounds, seed, silently, progress = () => undefined }: FailoverOptions): Promise<Failovers> {
-  await using stack = new AsyncDisposableStack();
+/** Ends the coordinator in the middle of each of some builds. @throws at the first compile that fails or differs */
+export async function rounds({ kind, rounds: count, seed, progress = () => undefined }: RoundsOptions): Promise<Rounds> {
   const chance = new Chance(seed);
-  const names = ["builder", ...Array.from({ length: HELPERS }, (_, i) => `helper${i}`)];
-  const nodes = new Map<string, TestNode>();
-  const logs = mkdtempSync(join(tmpdir(), "cairn-failover-logs-"));
-  for (const name of names) {
-    const node = stack.use(await TestNode.start(`failover-${name}`, LOUD));
-    node.transcribe(join(logs, `${name}.log`));
-    nodes.set(name, node);
-  }
-  const of = (name: string): TestNode => nodes.get(name) ?? assert.fail(`no machine ${name}`);
-  const builder = of("builder");
-  await ask(builder, "init", "--machine", "builder");
-  for (const name of names.slice(1)) await ask(of(name), "join", await invitation(builder), "--machine", name);
-  const found = { units: 0, elsewhere: 0, compared: 0, placedMs: [] as number[], waitedMs: [] as number[] };
-  for (let round = 0; round < rounds; round++) {
-    const coordinator = of(await otherCoordinator(nodes, builder, logs));
+  await using machines = await Machines.start(machineNames(MACHINES), kind === "cut");
+  const units = await Units.of(UNITS);
+  const found = { units: 0, elsewhere: 0, waitedMs: [] as number[], regainedMs: [] as number[], load: [] as number[] };
+  for (let round = 0; round < count; round++) {
+    const coordinator = await machines.coordinator();
+    const name = chance.pick(machines.names.filter((one) => one !== coordinator));
+    const builder = machines.of(name);
+    const key = await machines.keyOf(coordinator, name);
     const before = (await builder.counters()).built_elsewhere ?? 0;
-    const strike = 50 + chance.below(LATEST_MS);
-    const building = compileAll(builder, `round${seed}-${round}`, found);
-    await sleep(strike);
+    found.load.push(loadavg()[0] ?? 0);
+    const logged = machines.follow(name);
+    const building = units.compile(builder, `round_${kind}_${seed}_${round}`, AT_ONCE);
+    building.catch(() => undefined); // Told below, once the machine is back.
+    await sleep(50 + chance.below(LATEST_MS));
     const struckAtMs = Date.now();
-    if (silently) process.kill(coordinator.pid, "SIGSTOP");
-    else await coordinator.stopDaemon("SIGKILL");
+    await strike(machines, coordinator, kind);
     try {
-      await building;
+      found.units += await building;
     } finally {
-      if (silently) process.kill(coordinator.pid, "SIGCONT");
-      else await coordinator.startDaemon();
+      await restore(machines, coordinator, kind);
     }
     found.elsewhere += ((await builder.counters()).built_elsewhere ?? 0) - before;
-    const since = (name: string): { ms: number; waitedMs: number }[] =>
-      builder
-        .events(name)
-        .map(({ at, waitedMs }) => ({ ms: Date.parse(String(at)) - struckAtMs, waitedMs: Number(waitedMs) }))
-        .filter(({ ms }) => ms >= 0);
-    const asked = [...since("placement.sent"), ...since("placement.here")];
-    const begun = [...since("placement.sent"), ...since("compile.missed")]; // Who finds a core idle does not ask.
-    if (begun.length === 0) continue; // All units had a place before.
-    const [placedMs, waitedMs] = [
-      Math.min(...begun.map(({ ms }) => ms)),
-      Math.max(0, ...asked.map((one) => Math.min(one.ms, one.waitedMs))),
-    ];
-    found.placedMs.push(placedMs);
-    found.waitedMs.push(waitedMs);
+    const since = logged().filter(({ ms }) => ms >= struckAtMs);
+    const [waited, regained] = [waits(since, struckAtMs), givenUp(since, key, struckAtMs)];
+    if (waited.length > 0) found.waitedMs.push(Math.max(...waited));
+    if (regained.length > 0) found.regainedMs.push(Math.max(...regained));
     progress(
-      `${round + 1} of ${rounds}: struck after ${strike} ms; the next place came ${placedMs} ms later, the longest wait for one was ${waitedMs} ms`,
+      `${kind} ${round + 1} of ${count}: waited ${found.waitedMs.at(-1)} ms; ${regained.length} units given up, after ${regained.join(", ")} ms`,
     );
   }
-  for (const node of nodes.values()) node.transcribe(undefined);
-  rmSync(logs, { recursive: true });
-  return { rounds, ...found };
+  machines.wentWell();
+  return { rounds: count, ...found };
 }
 
-/** Waits until one of the helpers coordinates for all, and somebody else works for the builder. @returns its name */
-async function otherCoordinator(nodes: ReadonlyMap<string, TestNode>, builder: TestNode, logs: string): Promise<string> {
-  let answers: readonly (PeersAnswer | undefined)[] = [];
-  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(50)) {
-    answers = await Promise.all(
-      [...nodes.values()].map((node) => node.control("GET", "/network/peers").catch(() => undefined) as Promise<PeersAnswer | undefined>),
+/** How long each unit that asked for a place since then, or was waiting for one, did so from then on. */
+function waits(since: readonly Logged[], fromMs: number): number[] {
+  return since
+    .filter(({ event }) => event === "placement.sent" || event === "placement.here")
+    .map(({ ms, waitedMs }) => Math.min(ms - fromMs, Number(waitedMs)));
+}
+
+/** How long it had each unit, from then on, that it is known to have lost, or that has been begun elsewhere as well. */
+function givenUp(since: readonly Logged[], member: string, fromMs: number): number[] {
+  const first = new Map<unknown, number>();
+  for (const { event, ms, ...facts } of since) {
+    const isOver = event === "remote.late" || (event === "remote.ended" && facts["outcome"] === "lost");
+    if (!isOver || facts["member"] !== member || first.has(facts["source"])) continue;
+    first.set(facts["source"], Math.min(ms - fromMs, Number(facts["tookMs"] ?? Number.POSITIVE_INFINITY)));
+  }
+  return [...first.values()];
+}
+
+async function strike(machines: Machines, name: string, kind: Kind): Promise<void> {
+  if (kind === "killed") await machines.of(name).stopDaemon("SIGKILL");
+  else if (kind === "stopped") process.kill(machines.of(name).pid, "SIGSTOP");
+  else machines.plug(name, false);
+}
+
+async function restore(machines: Machines, name: string, kind: Kind): Promise<void> {
+  if (kind === "killed") await machines.of(name).startDaemon();
+  else if (kind === "stopped") process.kill(machines.of(name).pid, "SIGCONT");
+  else machines.plug(name, true);
+}
+
+/**
+ * All machines but one are killed, each at a random moment, while that one and one of the others build. The compiles of both must end well.
+ *
+ * @returns how many that were
+ */
+export async function schedules({ schedules: count, machines: size, seed, progress = () => undefined }: SchedulesOptions): Promise<number> {
+  const chance = new Chance(seed);
+  const names = machineNames(size);
+  await using machines = await Machines.start(names, false);
+  const units = await Units.of(UNITS);
+  let compiled = 0;
+  for (let schedule = 0; schedule < count; schedule++) {
+    await machines.coordinator();
+    const survivor = chance.pick(names);
+    const others = names.filter((name) => name !== survivor);
+    const name = `schedule_${seed}_${schedule}`;
+    const building = Promise.all(
+      [survivor, chance.pick(others)].map((builder) => units.compile(machines.of(builder), `${name}_${builder}`, AT_ONCE / 2)),
     );
-    const [first, ...others] = answers.map((answer) => answer?.placement.coordinator ?? undefined);
-    if (first === undefined || !others.every((one) => one?.name === first.name && one.term === first.term)) continue;
-    if (first.name === "builder") {
-      await builder.stopDaemon(); // Somebody else takes the lease, and keeps it.
-      await sleep(2_000);
-      await builder.startDaemon();
-      continue;
-    }
-    const workers = answers[0]?.peers.filter(({ name, work }) => name !== first.name && (work?.slots ?? 0) > 0) ?? [];
-    if (workers.length > 0 && answers[0]?.peers.every(({ state }) => state === "connected")) return first.name;
+    const killing = Promise.all(
+      others.map(async (other) => {
+        await sleep(chance.below(SCHEDULE_MS));
+        await machines.of(other).stopDaemon("SIGKILL");
+      }),
+    );
+    const [built] = await Promise.all([building, killing]);
+    compiled += built.reduce((sum, one) => sum + one, 0);
+    progress(`schedule ${schedule + 1} of ${count}: ${survivor} is left of ${size}; ${compiled} compiles so far`);
+    if (schedule + 1 < count) for (const other of others) await machines.of(other).startDaemon();
   }
-  return assert.fail(
-    `no coordinator, or nobody who works for others: ${JSON.stringify(answers.map(said))}; what they logged is in ${logs}`,
-  );
+  machines.wentWell();
+  return compiled;
 }
 
-function said(answer: PeersAnswer | undefined): unknown {
-  return (
-    answer && {
-      coordinator: answer.placement.coordinator,
-      peers: answer.peers.map(({ name, state, why, work }) => [name, state, why, work?.slots]),
-    }
-  );
+function machineNames(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `machine${i}`);
 }
 
-/** Compiles units that nobody has compiled before, some at once; all must end well, and some are held against the compiler's. */
-async function compileAll(builder: TestNode, name: string, found: { units: number; compared: number }): Promise<void> {
-  const directory = join(dirname(builder.home), name);
-  const sources = Array.from({ length: UNITS }, (_, i) => [`unit${i}.c`, sourceOf(`${name}_${i}`.replaceAll("-", "_"))] as const);
-  writeFiles(directory, Object.fromEntries(sources));
-  mkdirSync(join(directory, "alone"));
-  const waiting = sources.map(([file]) => file);
-  const compile = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const ran = await builder.cc("gcc", ["-O2", "-c", file, "-o", `${file}.o`], { cwd: directory });
-      assert.deepEqual(ran, { code: 0, signal: null, stdout: "", stderr: "" }, `${name}/${file}`);
-      found.units++;
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, compile));
-  for (const [file] of sources.slice(-COMPARED)) {
-    await run("gcc", ["-O2", "-c", file, "-o", `alone/${file}.o`], { cwd: directory });
-    assert.deepEqual(readFileSync(join(directory, `${file}.o`)), readFileSync(join(directory, "alone", `${file}.o`)), `${name}/${file}`);
-    found.compared++;
-  }
-}
-
-/** A tenth of a second of work for a compiler, or some, without headers that would have to be read first. */
-function sourceOf(name: string): string {
-  const functions = Array.from(
-    { length: FUNCTIONS },
-    (_, i) => `int ${name}_${i}(int *a, int n) { int s = ${i}; for (int k = 0; k < n; k++) s += a[k] * (s ^ k) % ${i + 2}; return s; }`,
-  );
-  return `${functions.join("\n")}\n`;
+function figures(some: readonly number[]): object {
+  const sorted = some.toSorted((a, b) => a - b);
+  return { rounds: sorted.length, median: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), most: sorted.at(-1) };
 }
 
 if (import.meta.main) {
   const line = new CommandLine("failover", HELP);
   const { values } = line.read({
-    options: { rounds: { type: "string", default: "100" }, silently: { type: "boolean", default: false }, seed: { type: "string" } },
+    options: {
+      kinds: { type: "string", default: KINDS.join(",") },
+      rounds: { type: "string", default: "100" },
+      schedules: { type: "string", default: "0" },
+      machines: { type: "string", default: "6" },
+      seed: { type: "string" },
+    },
   });
+  const kinds = values.kinds.split(",").map((name) => KINDS.find((kind) => kind === name) ?? line.fail(`there is no kind ${name}`));
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : line.whole("seed", values.seed, 0);
+  const [count, times] = [line.whole("rounds", values.rounds, 0), line.whole("schedules", values.schedules, 0)];
+  const size = line.whole("machines", values.machines, 2);
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
   progress(`seed ${seed}`);
-  const found = await failover({ rounds: line.whole("rounds", values.rounds, 1), seed, silently: values.silently, progress });
-  const figures = (some: readonly number[]): object => {
-    const sorted = some.toSorted((a, b) => a - b);
-    return { median: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), most: sorted.at(-1) };
-  };
-  const { placedMs, waitedMs, ...counts } = found;
-  process.stdout.write(
-    `${JSON.stringify({ seed, ...counts, samples: placedMs.length, placedMs: figures(placedMs), waitedMs: figures(waitedMs) })}\n`,
-  );
+  for (const kind of count === 0 ? [] : kinds) {
+    const why = kind === "cut" ? whyNoLan() : undefined;
+    if (why !== undefined) {
+      progress(`no cables here: ${why}`);
+      continue;
+    }
+    const { waitedMs, regainedMs, load, ...counts } = await rounds({ kind, rounds: count, seed, progress });
+    const facts = { waitedMs: figures(waitedMs), regainedMs: figures(regainedMs), load: figures(load) };
+    process.stdout.write(`${JSON.stringify({ kind, seed, ...counts, ...facts })}\n`);
+  }
+  if (times > 0) {
+    const compiled = await schedules({ schedules: times, machines: size, seed, progress });
+    process.stdout.write(`${JSON.stringify({ schedules: times, machines: size, seed, compiled })}\n`);
+  }
 }

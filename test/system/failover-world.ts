@@ -1,0 +1,223 @@
+/**
+ * Machines that die: real daemons of one network, on loopback or each with a cable of its own, and units that they compile for each other.
+ *
+ * Knows: how they are made and brought together, and what a compile must leave. Does not know: who dies when.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { Lan, type Machine } from "./lab-lan.ts";
+
+const PATIENCE_MS = 120_000;
+const POLL_MS = 50;
+const INVITED_MS = 3_600_000;
+/** Of one unit. */
+const FUNCTIONS = 40;
+const OPTIONS = ["-O2", "-c"] as const;
+
+interface PeersAnswer {
+  readonly placement: { readonly coordinator: { readonly name: string; readonly term: number } | null };
+  readonly peers: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly why?: string;
+    readonly work: { readonly slots: number } | null;
+  }[];
+}
+
+/** What a daemon has logged, and when. */
+export interface Logged extends Readonly<Record<string, unknown>> {
+  readonly event: string;
+  /** ms since the epoch */
+  readonly ms: number;
+}
+
+export class Machines implements AsyncDisposable {
+  readonly names: readonly string[];
+  readonly #nodes: ReadonlyMap<string, TestNode>;
+  readonly #cables: ReadonlyMap<string, Machine>;
+  readonly #logs: string;
+  readonly #stack: AsyncDisposableStack;
+
+  /** The first founds the network. @param cabled each has a cable, which can be pulled out; all are on loopback otherwise */
+  static async start(names: readonly string[], cabled: boolean): Promise<Machines> {
+    await using stack = new AsyncDisposableStack();
+    const lan = cabled ? stack.use(await Lan.make()) : undefined;
+    const [nodes, cables] = [new Map<string, TestNode>(), new Map<string, Machine>()];
+    const logs = mkdtempSync(join(tmpdir(), "cairn-failover-logs-"));
+    for (const [at, name] of names.entries()) {
+      const address = lan === undefined ? "127.0.0.1" : `10.77.1.${at + 1}`;
+      const cable = await lan?.machine(name, `${address}/24`);
+      if (cable !== undefined) cables.set(name, cable);
+      const env = { CAIRN_NETWORK_LISTEN: `${address}:0`, CAIRN_LOG_LEVEL: "debug" };
+      const node = stack.use(await TestNode.start(`failover-${name}`, env, cable?.within));
+      node.transcribe(join(logs, `${name}.log`));
+      nodes.set(name, node);
+    }
+    const made = new Machines(names, nodes, cables, logs, stack.move());
+    const [founder = "", ...others] = names;
+    await made.told(founder, "/network/init", { machine: founder });
+    for (const name of others) {
+      const { line } = await made.told(founder, "/network/invite", { expiresMs: INVITED_MS });
+      await made.told(name, "/network/join", { line, machine: name });
+    }
+    return made;
+  }
+
+  private constructor(
+    names: readonly string[],
+    nodes: ReadonlyMap<string, TestNode>,
+    cables: ReadonlyMap<string, Machine>,
+    logs: string,
+    stack: AsyncDisposableStack,
+  ) {
+    this.names = names;
+    this.#nodes = nodes;
+    this.#cables = cables;
+    this.#logs = logs;
+    this.#stack = stack;
+  }
+
+  /** What daemons logged outlives this, unless it is told that all went well. */
+  wentWell(): void {
+    for (const node of this.#nodes.values()) node.transcribe(undefined);
+    rmSync(this.#logs, { recursive: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
+  of(name: string): TestNode {
+    return this.#nodes.get(name) ?? assert.fail(`no machine ${name}`);
+  }
+
+  /** Pulls a machine's cable out, or puts it back in. */
+  plug(name: string, into: boolean): void {
+    this.#cables.get(name)?.plug(into);
+  }
+
+  /** The answer to what must not be refused. */
+  async told(name: string, path: string, body: object): Promise<Record<string, unknown>> {
+    const answer = await this.of(name).control("POST", path, body);
+    assert.ok(!("error" in answer), `${name} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  async keyOf(name: string, asked: string): Promise<string> {
+    const { members } = await this.of(asked).control("GET", "/network/members");
+    const found = (members as { name: string; key: string }[]).find((member) => member.name === name);
+    return found?.key ?? assert.fail(`${asked} knows no ${name}`);
+  }
+
+  /** What a machine has logged from now on, when asked. */
+  follow(name: string): () => Logged[] {
+    const file = join(this.#logs, `${name}.log`);
+    const from = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    return () => {
+      const lines = readFileSync(file).subarray(from).toString("utf8").split("\n").slice(0, -1);
+      return lines.flatMap((line): Logged[] => {
+        if (!line.startsWith('{"at"')) return [];
+        const facts = JSON.parse(line) as { readonly at: string; readonly event: string };
+        return [{ ...facts, ms: Date.parse(facts.at) }];
+      });
+    };
+  }
+
+  /** Waits until all have links with all, know the same coordinator, and some work for others. @returns the coordinator's name */
+  async coordinator(): Promise<string> {
+    let answers: readonly (PeersAnswer | undefined)[] = [];
+    for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(POLL_MS)) {
+      answers = await Promise.all(this.names.map((name) => this.#peers(name)));
+      const [first, ...others] = answers.map((answer) => answer?.placement.coordinator ?? undefined);
+      if (first === undefined || !others.every((one) => one?.name === first.name && one.term === first.term)) continue;
+      if (answers.every(isAmongOthers)) return first.name;
+    }
+    return assert.fail(`no coordinator, or they do not find together: ${this.#said(answers)}`);
+  }
+
+  #peers(name: string): Promise<PeersAnswer | undefined> {
+    return this.of(name)
+      .control("GET", "/network/peers")
+      .catch(() => undefined) as Promise<PeersAnswer | undefined>;
+  }
+
+  #said(answers: readonly (PeersAnswer | undefined)[]): string {
+    const of = (answer: PeersAnswer | undefined): unknown =>
+      answer && {
+        coordinator: answer.placement.coordinator,
+        peers: answer.peers.map(({ name, state, why, work }) => [name, state, why, work?.slots]),
+      };
+    return `${JSON.stringify(answers.map(of))}; what they logged is in ${this.#logs}`;
+  }
+}
+
+/** It has a link with every other, and one of these works for it. */
+function isAmongOthers(answer: PeersAnswer | undefined): boolean {
+  return answer?.peers.every(({ state }) => state === "connected") === true && answer.peers.some(({ work }) => (work?.slots ?? 0) > 0);
+}
+
+/** Units whose objects are known, and that no cache has ever seen. */
+export class Units {
+  readonly #texts: readonly string[];
+  readonly #objects: readonly Buffer[];
+
+  static async of(count: number): Promise<Units> {
+    using directory = temporaryDirectory("failover-units");
+    const texts = Array.from({ length: count }, (_, unit) => sourceOf(unit));
+    const objects: Buffer[] = [];
+    for (const [unit, text] of texts.entries()) {
+      writeFiles(directory.path, { [nameOf(unit)]: text });
+      const ran = await run("gcc", [...OPTIONS, nameOf(unit), "-o", "unit.o"], { cwd: directory.path });
+      assert.equal(ran.code, 0, ran.stderr);
+      objects.push(readFileSync(join(directory.path, "unit.o")));
+    }
+    return new Units(texts, objects);
+  }
+
+  private constructor(texts: readonly string[], objects: readonly Buffer[]) {
+    this.#texts = texts;
+    this.#objects = objects;
+  }
+
+  /**
+   * Compiles all of them, some at once: each must end well, and each object be the compiler's own.
+   *
+   * @param name unlike any before: a macro of that name, which nobody uses, makes new sources with the old objects
+   * @returns how many
+   */
+  async compile(node: TestNode, name: string, atOnce: number): Promise<number> {
+    const directory = join(dirname(node.home), name);
+    mkdirSync(directory);
+    const waiting = [...this.#texts.entries()];
+    const compile = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [unit, text] = next;
+        const [source, object] = [nameOf(unit), `${nameOf(unit)}.o`];
+        writeFiles(directory, { [source]: `#define ${name} 1\n${text}` });
+        const ran = await node.cc("gcc", [...OPTIONS, source, "-o", object], { cwd: directory });
+        assert.deepEqual(ran, { code: 0, signal: null, stdout: "", stderr: "" }, `${name}/${source}`);
+        assert.ok(this.#objects[unit]?.equals(readFileSync(join(directory, object))) === true, `${name}/${source}: another object`);
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, compile));
+    rmSync(directory, { recursive: true });
+    return this.#texts.length;
+  }
+}
+
+function nameOf(unit: number): string {
+  return `unit${unit}.c`;
+}
+
+/** A tenth of a second of work for a compiler, or some, without headers that would have to be read first. */
+function sourceOf(unit: number): string {
+  const functions = Array.from(
+    { length: FUNCTIONS },
+    (_, i) => `int unit${unit}_${i}(int *a, int n) { int s = ${i}; for (int k = 0; k < n; k++) s += a[k] * (s ^ k) % ${i + 2}; return s; }`,
+  );
+  return `${functions.join("\n")}\n`;
+}
