@@ -17,20 +17,26 @@ const OTHERS = [b, b2, c, c2];
 /** Numbers of the epochs that the junior admin has signed. */
 const BY_JUNIOR = [3, 5] as const;
 
-/** Three domains, let in by the founder; the junior admin has decided epochs since. */
-function worldOf(unanimous: "genesis" | "policy"): Membership {
+/** In which epoch c is let in: before the junior's first; by the founder after that; by the junior. */
+const LETTING_C_IN = [2, 4, 5] as const;
+
+/** Three domains, made by the founder; the junior admin has decided epochs, and may have decided them since b was let in only. */
+function worldOf(unanimous: "genesis" | "policy", letsIn: (typeof LETTING_C_IN)[number] = 2): Membership {
   const network = found(founder, "home", { hasTrial: true, ...(unanimous === "genesis" && { isUnanimous: true }) });
   admit(network, founder, second, 1);
   admit(network, founder, junior, 2);
   agree(network, [founder]);
-  for (const [name, one, other] of [["b", b, b2] as const, ["c", c, c2] as const]) {
+  const letIn = (name: string, one: Machine, other: Machine): void => {
     network.issue(founder.keys, { kind: "domain", name }, START);
     admit(network, founder, one, 10 + OTHERS.indexOf(one), name);
     admit(network, one, other, 10 + OTHERS.indexOf(other));
-  }
+  };
+  letIn("b", b, b2);
+  if (letsIn === 2) letIn("c", c, c2);
   agree(network, [founder]);
   const policy = unanimous === "policy" ? { isUnanimous: true } : { quorum: 2 };
   for (const [by, number] of [[junior, 1] as const, [founder, 2] as const, [junior, 3] as const]) {
+    if (letsIn === number + 2) letIn("c", c, c2);
     network.issue(founder.keys, { kind: "policy", number, policy: { ...policy, auditOneOf: 10 - number } }, START);
     agree(network, [by]);
   }
@@ -75,14 +81,15 @@ const step = fc.record({
 /** Plays on a branch; whatever machines the thief lets in do what it likes, too. */
 function rob(
   branch: Membership,
+  thief: Machine,
   steps: readonly (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
   rival: string | undefined,
 ): void {
-  const own = [junior];
+  const own = [thief];
   let first = rival;
   for (const [at, { act, actor, target }] of steps.entries()) {
     const { state } = branch;
-    const by = own[actor % own.length] ?? junior;
+    const by = own[actor % own.length] ?? thief;
     const members: Key[] = [...(state?.members.keys() ?? [])];
     const issue = (what: Operation): void => void branch.issue(by.keys, what, START);
     if (act === "revoke") issue({ kind: "revoke", member: members[target % members.length] ?? "" });
@@ -98,7 +105,7 @@ function rob(
       if (branch.decided?.epoch.number !== before) first = undefined;
     }
   }
-  decide(branch, junior.keys, first);
+  decide(branch, thief.keys, first);
 }
 
 function areIn(network: Membership, machines: readonly Machine[]): boolean {
@@ -109,27 +116,46 @@ function areIn(network: Membership, machines: readonly Machine[]): boolean {
   );
 }
 
+/** Neither put out; nor gone, if they were members by that epoch already. */
+function areLeft(network: Membership, before: Membership): boolean {
+  const isOut = ({ keys }: Machine): boolean => network.state?.members.get(keys.publicKey)?.standing === "revoked";
+  return (
+    areIn(
+      network,
+      OTHERS.filter((one) => areIn(before, [one])),
+    ) && !OTHERS.some(isOut)
+  );
+}
+
 test("with it in the genesis no epochs of a junior admin's key put out a machine of another domain, in whatever place they are", () => {
-  let won = 0;
+  const won = { second: 0, junior: 0 };
+  const world = fc.record({ letsIn: fc.constantFrom(...LETTING_C_IN), after: fc.constantFrom(2, 2, 3, 4, 4, 5), knowsMore: fc.boolean() });
   fc.assert(
     fc.property(
-      fc.constantFrom(...BY_JUNIOR.map((number) => number - 1), 5),
-      fc.boolean(),
+      world,
+      fc.constantFrom("second" as const, "junior" as const),
       fc.array(step, { minLength: 1, maxLength: 14 }),
-      (after, knowsMore, steps) => {
-        const network = worldOf("genesis");
+      ({ letsIn, after, knowsMore }, who, steps) => {
+        const thief = { second, junior }[who];
+        const network = worldOf("genesis", letsIn);
+        const before = branchAfter(network, after, false);
         const branch = branchAfter(network, after, knowsMore);
-        rob(branch, steps, idOf(network, after + 1));
+        const original = idOf(network, after + 1);
+        rob(branch, thief, steps, original);
         network.merge(branch.statements().map(({ bytes }) => bytes));
-        if (idOf(network, after + 1) === idOf(branch, after + 1)) won++;
-        assert.ok(areIn(network, OTHERS));
-        agree(network, [junior]);
-        assert.ok(areIn(network, OTHERS));
+        const stands = idOf(network, after + 1);
+        const isReplaced = original !== undefined && stands !== original;
+        assert.ok(!isReplaced || (stands === idOf(branch, after + 1) && BY_JUNIOR.some((number) => number === after + 1)));
+        if (isReplaced) won[who]++;
+        assert.ok(areLeft(network, before));
+        agree(network, [thief]);
+        assert.ok(areLeft(network, before));
       },
     ),
     { numRuns: 200 },
   );
-  assert.ok(won > 50, `${won} of its branches stand: otherwise nothing was tried`);
+  for (const [who, times] of Object.entries(won))
+    assert.ok(times > 10, `${times} epochs of ${who}'s stand in the place of others: otherwise nothing was tried`);
 });
 
 /** Puts out b in the place of the junior's own first epoch. */
@@ -148,29 +174,39 @@ test("where only a policy says it, who has signed the epoch with that policy rep
   assert.ok(areIn(withoutB("genesis"), OTHERS));
 });
 
-test("what is left: who signed the epoch that let a domain in can replace it by one without, if it puts out first who made it", () => {
-  const network = found(founder, "home", { hasTrial: true, isUnanimous: true });
-  admit(network, founder, second, 1);
-  admit(network, founder, junior, 2);
-  agree(network, [founder]);
-  network.issue(founder.keys, { kind: "domain", name: "b" }, START);
-  admit(network, founder, b, 10, "b");
-  const elsewhere = branchAfter(network, 1, false);
-  agree(network, [junior]);
-  assert.ok(areIn(network, [b]));
-  elsewhere.issue(junior.keys, { kind: "revoke", member: founder.keys.publicKey }, START);
-  decide(elsewhere, junior.keys, idOf(network, 2));
-  const byFounder = worldAfter(network, [founder]);
-  network.merge(elsewhere.statements().map(({ bytes }) => bytes));
-  assert.equal(network.decided?.members.has(b.keys.publicKey), false);
-  // Not where the founder has decided it: no epoch of a junior stands in the place of a senior's.
-  byFounder.merge(elsewhere.statements().map(({ bytes }) => bytes));
-  assert.ok(areIn(byFounder, [b]));
-});
-
-/** The same statements, decided by others after the first epoch. */
-function worldAfter(network: Membership, by: readonly Machine[]): Membership {
-  const copy = branchAfter(network, 1, true);
-  agree(copy, by);
-  return copy;
+/** Puts out the founder in the place of the epoch after that one. */
+function withoutFounder(network: Membership, after: number, thief: Machine): Membership {
+  const branch = branchAfter(network, after, false);
+  const original = idOf(network, after + 1);
+  branch.issue(thief.keys, { kind: "revoke", member: founder.keys.publicKey }, START);
+  decide(branch, thief.keys, original);
+  network.merge(branch.statements().map(({ bytes }) => bytes));
+  return network;
 }
+
+test("what is left: an epoch in the place of a junior's, by that junior or a more senior admin, undoes what followed: who was let in since was never in", () => {
+  const rows = [
+    // Let in by that very epoch.
+    [5, 4, junior, false],
+    [5, 4, second, false],
+    // By the founder's, after it.
+    [4, 2, junior, false],
+    [4, 2, second, false],
+    // By the founder's, before it: it stays.
+    [4, 4, junior, true],
+    [2, 2, second, true],
+    // In the place of the founder's no other's stands.
+    [4, 3, second, true],
+    [2, 1, junior, true],
+  ] as const;
+  for (const [letsIn, after, thief, isLeft] of rows) {
+    const row = `let in by ${letsIn}, forked after ${after}`;
+    const network = withoutFounder(worldOf("genesis", letsIn), after, thief);
+    const isByFounder = after === 1 || after === 3;
+    assert.equal(network.decided?.members.get(founder.keys.publicKey)?.standing, isByFounder ? "active" : "revoked", row);
+    const chair = isByFounder ? founder : thief === junior ? second : undefined;
+    assert.equal(network.decided.council.chair, chair?.keys.publicKey, row);
+    assert.ok(areIn(network, [b, b2]), row);
+    for (const one of [c, c2]) assert.equal(network.state?.members.get(one.keys.publicKey)?.standing, isLeft ? "active" : undefined, row);
+  }
+});
