@@ -45,6 +45,10 @@ export function readEpochs(answer: unknown): EpochFacts {
   };
 }
 
+/** What a fourth domain's voice takes away. */
+export const FOURTH =
+  "with its voice there are four domains: from then on no other domain is asked whether a machine is put out; any admin says so, and the domains decide when";
+
 /** Nothing where one admin decides, and nothing waits. */
 export function epochLines(epochs: EpochFacts, paint: Paint): string[] {
   const { number, domains, admin, voices, quorum, undecided, revocations, ballot, isForked, together, waiting } = epochs;

@@ -3,7 +3,7 @@
  */
 import { field, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { epochLines, revokedLines } from "./epoch-answers.ts";
+import { epochLines, FOURTH, revokedLines } from "./epoch-answers.ts";
 import { type Align, bytes, counted, duration, fittedTable } from "./format.ts";
 import {
   isolationText,
@@ -38,8 +38,8 @@ export async function init(
   answer(context.terminal, options.json, made, () => [
     `${paint.good("founded")}  network ${textIn(made, "name")}; this machine is ${textIn(made, "machine")}, of the domain ${textIn(made, "domain")}`,
     field(made, "unanimous") === true
-      ? "two or three domains put out a machine of another one only together"
-      : "any machine of this domain can put out others' alone while there are fewer than four domains",
+      ? "two or three domains put out a machine of another one only together; from the fourth on any machine of this domain can put out others' alone"
+      : "any machine of this domain can put out others' alone",
     `${paint.name("cairn invite")}   prints a line that lets another machine join`,
   ]);
   return exitCodes.ok;
@@ -57,6 +57,7 @@ export async function invite(
     terminal.note(
       `On the other machine, once, within ${duration(options.expires)} (it will belong to the domain ${textIn(made, "domain")}):\n  ${terminal.paint.name("cairn join")} …`,
     );
+  if (options.json !== true && field(made, "fourth") === true) terminal.note(FOURTH);
   answer(terminal, options.json, made, () => [textIn(made, "line")]);
   return exitCodes.ok;
 }

@@ -43,7 +43,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--json", "as JSON")
     .action((options) => finish(invite(context, options, signal)));
 
-  add("join", "join a network with a line from cairn invite", [["cairn join cairn1-CiBq…", ""]])
+  add("join", "join a network with a line from cairn invite", [["cairn join cairn2-CiBq…", ""]])
     .argument("<line>", "what cairn invite printed")
     .option("--machine <name>", "what this machine is called, if not by its host name")
     .option("--json", "as JSON")
@@ -196,9 +196,10 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
 const INIT_HELP = `
 Who puts out whom
   A domain puts out its own machines at once, always. A machine of another one is put out by all domains but its own together, where there are
-  two or three; from four on the domains agree in an epoch. With --any-admin the word of one machine of the first domain is enough until there
-  are four domains. That is quicker while a third domain is away, and gives up this: whoever steals the key of any machine of the first domain
-  can put out everybody. It can be had later, but for what was signed before (cairn policy set unanimous on), and is never taken back.
+  two or three. From four on that ends: any machine of the first domain says who is put out, and the domains agree on when, not on whether.
+  With --any-admin its word is enough from the beginning. That is quicker while a third domain is away, and gives up this: whoever steals the
+  key of any machine of the first domain can put out everybody. It can be had later, but for what was signed before (cairn policy set
+  unanimous on), and is never taken back.
 `;
 
 const POLICY_HELP = `

@@ -5,7 +5,7 @@
  */
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
-import { waitLine } from "./epoch-answers.ts";
+import { FOURTH, waitLine } from "./epoch-answers.ts";
 import { counted, fittedTable } from "./format.ts";
 import { askNetwork as ask, type Json, lookNetwork as look } from "./network-ask.ts";
 import type { Paint } from "./terminal.ts";
@@ -55,7 +55,10 @@ export async function proposals(context: Context, options: Json, signal: AbortSi
 
 export async function accept(context: Context, what: string, options: Json, signal: AbortSignal): Promise<number> {
   const done = await ask(context, "/network/accept", { what }, signal);
-  answer(context.terminal, options.json, done, () => [waitLine(done, textIn(done, "what"), context.terminal.paint)]);
+  answer(context.terminal, options.json, done, () => [
+    waitLine(done, textIn(done, "what"), context.terminal.paint),
+    ...(field(done, "fourth") === true ? [FOURTH] : []),
+  ]);
   return exitCodes.ok;
 }
 

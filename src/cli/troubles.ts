@@ -101,7 +101,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   "invitation-invalid": () => ({
     what: "that is no invitation, or not a whole one",
     advice: [
-      "it is one line that begins with cairn1-; copy all of it",
+      "it is one line that begins with cairn1- or cairn2-; copy all of it",
       "cairn invite, on a machine that is in the network, prints a new one",
     ],
   }),

@@ -6,7 +6,7 @@ import { hash } from "node:crypto";
 import { test } from "node:test";
 import { epochRule, type KeyPair, keyPairFromSeed, Members, Membership, makeIdentity, requestToJoin } from "../trust/index.ts";
 import { loadNetworkCodec } from "../wire/index.ts";
-import { type Revoked, revoke, type Waiting, waitingWords, withdraw } from "./network-epochs.ts";
+import { endsUnanimity, type Revoked, revoke, type Waiting, waitingWords, withdraw } from "./network-epochs.ts";
 
 const START = 1_800_000_000_000;
 const codec = await loadNetworkCodec();
@@ -110,4 +110,9 @@ test("a word that leaves nobody to speak for the first domain is given only by f
     await world.revoke("junior", "founder", true);
     assert.equal(world.standing("founder"), "revoked");
   }
+});
+
+test("a fourth domain's voice is told to end what three domains do together", () => {
+  const [two, three] = [new World(2).network.state, new World(3).network.state];
+  assert.deepEqual([endsUnanimity(two, "c"), endsUnanimity(three, "c"), endsUnanimity(three, "d")], [false, false, true]);
 });

@@ -61,6 +61,12 @@ export function waitingWords({ intended: state }: Membership, self: Key): Waitin
   });
 }
 
+/** Whether a voice for that domain would be the fourth: then no other domain is asked any more whether a machine is put out. */
+export function endsUnanimity(state: State | undefined, domain: string): boolean {
+  if (state?.isUnanimous !== true || state.council.speakers.has(domain)) return false;
+  return state.council.speakers.size === limits.agreement.domainsLeast - 1;
+}
+
 /** Who must agree that a machine of another domain is put out; none where it takes no agreement, or four domains and more decide. */
 function deciders({ isUnanimous, council, genesisDomain, members }: State): Words["missing"] {
   const { speakers, chair } = council;

@@ -26,7 +26,7 @@ import {
   toolchainsUnder,
 } from "../trust/index.ts";
 import type { NetworkAgreement } from "./network-agreement.ts";
-import { untilDecided, wordsFor } from "./network-epochs.ts";
+import { endsUnanimity, untilDecided, wordsFor } from "./network-epochs.ts";
 
 /** What this machine is configured to, however lax the network is. */
 export interface OwnPolicy {
@@ -187,7 +187,7 @@ export async function changePolicy(parts: PolicyParts, name: string, text: strin
  * @param text a domain's name, `policy`, or the beginning of an id; a revocation is meant by its id alone
  * @throws {CairnError} not-found, network-refused
  */
-export async function accept(parts: PolicyParts, text: string): Promise<Proposed & { readonly what: string }> {
+export async function accept(parts: PolicyParts, text: string): Promise<Proposed & { readonly what: string; readonly fourth: boolean }> {
   const { members, membership } = parts;
   const { intended } = membership;
   const matching = [...(intended?.proposals ?? [])].filter(([id, proposal]) => isCalled(id, proposal, text));
@@ -200,9 +200,10 @@ export async function accept(parts: PolicyParts, text: string): Promise<Proposed
           : `more than one proposal is meant by ${text}; say the beginning of its id`,
     });
   const [id, { what }] = found;
+  const fourth = what.kind === "domain" && endsUnanimity(intended, what.name);
   issue(members, { kind: "accept", statement: id });
   const done = await outcome(parts, id, fateOfProposal(id, what));
-  return { what: called(membership.state, what), ...done };
+  return { what: called(membership.state, what), fourth, ...done };
 }
 
 function fateOfProposal(id: Digest, what: Proposal["what"]): (state: State) => Fate {

@@ -66,7 +66,16 @@ import { listenAddresses } from "./listen-addresses.ts";
 import { NameService } from "./names.ts";
 import { NetworkAgreement } from "./network-agreement.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
-import { describeDeciding, type Revoked, revoke, type Waiting, type Words, waitingWords, withdraw } from "./network-epochs.ts";
+import {
+  describeDeciding,
+  endsUnanimity,
+  type Revoked,
+  revoke,
+  type Waiting,
+  type Words,
+  waitingWords,
+  withdraw,
+} from "./network-epochs.ts";
 import { NetworkGossip } from "./network-gossip.ts";
 import type { SavedIdentity } from "./network-home.ts";
 import { NetworkLog, type NetworkLogParts } from "./network-log.ts";
@@ -734,13 +743,20 @@ export class NetworkRuntime implements AsyncDisposable {
     return soleAdmin(this.members.state, this.members.self);
   }
 
+  /** Whether a voice for that domain ends that domains put out each other's machines together. */
+  wouldBeFourth(domain: string): boolean {
+    return endsUnanimity(this.members.state, domain);
+  }
+
   /** The key of an invitation with that secret. */
   invitationKey(secret: Uint8Array): string {
     return invitationKeyPair(secret).publicKey;
   }
 
   invitationLine(secret: Uint8Array, hosts: number): string {
-    return this.#codec.writeInvitationLine({ network: this.members.network, secret, hosts: this.network.hosts(hosts) });
+    const { network, state } = this.members;
+    const line = { network, secret, hosts: this.network.hosts(hosts), ...(state?.isUnanimous === true && { isUnanimous: true as const }) };
+    return this.#codec.writeInvitationLine(line);
   }
 
   requestToJoin(line: InvitationLine, attestationSeed: Uint8Array, name: string): JoinRequest {

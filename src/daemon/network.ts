@@ -268,6 +268,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
       return Promise.resolve({
         line,
         domain: wanted,
+        fourth: runtime.wouldBeFourth(wanted),
         expiresAt: new Date(expiresAtMs).toISOString(),
         addresses: runtime.network.addresses,
       });

@@ -38,6 +38,8 @@ import {
 import { bytesOf, decode, encode, hexOf, hostMessages, hosts, type Init, invalid, list, sized } from "./message-fields.ts";
 
 const LINE_PREFIX = "cairn1-";
+/** Into networks that versions of before would not understand: they take it for no invitation, and so use none up. */
+const UNANIMOUS_PREFIX = "cairn2-";
 const LINE_HOSTS = 4;
 const SECRET_BYTES = 16;
 const NONCE_BYTES = 16;
@@ -85,7 +87,7 @@ export function encodeJoinRequestBody(request: Pick<JoinRequest, "network" | "in
   });
 }
 
-/** The line that a person pastes: `cairn1-` and base64url of a message and its CRC-32. */
+/** The line that a person pastes: `cairn1-` or `cairn2-`, and base64url of a message and its CRC-32. */
 export function writeInvitationLine(line: InvitationLine): string {
   const body = encode(InvitationLineSchema, {
     network: bytesOf(line.network),
@@ -94,14 +96,15 @@ export function writeInvitationLine(line: InvitationLine): string {
   });
   const check = Buffer.alloc(4);
   check.writeUInt32LE(crc32(body));
-  return LINE_PREFIX + Buffer.concat([body, check]).toString("base64url");
+  return (line.isUnanimous === true ? UNANIMOUS_PREFIX : LINE_PREFIX) + Buffer.concat([body, check]).toString("base64url");
 }
 
 /** @returns undefined when the text is no invitation, or not a whole one */
 export function readInvitationLine(text: string): InvitationLine | undefined {
   const trimmed = text.trim();
-  if (!trimmed.startsWith(LINE_PREFIX) || trimmed.length > limits.helloBytes) return undefined;
-  const bytes = Buffer.from(trimmed.slice(LINE_PREFIX.length), "base64url");
+  const prefix = [LINE_PREFIX, UNANIMOUS_PREFIX].find((one) => trimmed.startsWith(one));
+  if (prefix === undefined || trimmed.length > limits.helloBytes) return undefined;
+  const bytes = Buffer.from(trimmed.slice(prefix.length), "base64url");
   if (bytes.length < 4) return undefined;
   const body = bytes.subarray(0, -4);
   if (crc32(body) !== bytes.readUInt32LE(body.length)) return undefined;
@@ -111,6 +114,7 @@ export function readInvitationLine(text: string): InvitationLine | undefined {
       network: hexOf(message.network, 32),
       secret: sized(message.secret, SECRET_BYTES),
       hosts: hosts(message.hosts, LINE_HOSTS),
+      ...(prefix === UNANIMOUS_PREFIX && { isUnanimous: true }),
     };
   } catch (error) {
     if (error instanceof CairnError) return undefined;

@@ -537,7 +537,7 @@ export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
   messageDesc(file_membership, 13);
 
 /**
- * What `cairn invite` prints, after "cairn1-", with four bytes of CRC-32 behind it.
+ * What `cairn invite` prints, after "cairn1-" or "cairn2-", with four bytes of CRC-32 behind it.
  *
  * @generated from message cairn.network.v1.InvitationLine
  */
