@@ -852,9 +852,9 @@ export const limits = {
     lookPauseMs: 5,
     /** Blobs of what is pinned here that are looked at in a second. */
     ownLookAtOnce: 1_024,
-    /** Changes of what is kept are written down together, so long after the first; and how often what is over is looked for. */
+    /** Changes of what is kept are written down together, so long after the first; what could not be written is tried again so often. */
     noteMs: 2_000,
-    tidyEveryMs: 60_000,
+    noteAgainMs: 60_000,
     /** An offer is answered at once. */
     answerMs: 10_000,
     /** Who is busy for so long is passed over. */

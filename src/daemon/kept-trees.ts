@@ -21,7 +21,7 @@ export const CODECS: Readonly<Record<Pin["kind"], TreeName["codec"]>> = { blob: 
 
 /** That a tree is to be kept. */
 export interface Claim {
-  /** Who has asked for it: who has pinned it, or keeps a copy, too. One claim each. */
+  /** Who has asked for it: who has pinned it, or keeps a copy, too. One claim each of what it has pinned, and one of what it has heard. */
   readonly from: Key;
   /** Who has pinned it, as `from` says. */
   readonly pinner: Key;
@@ -35,7 +35,7 @@ export interface KeptTree extends TreeName {
   /** Of all its blobs, each once. */
   readonly bytes: number;
   readonly blobs: readonly Digest[];
-  /** One at least. */
+  /** One at least, those that are over among them: whose they are may come back and want it. */
   readonly claims: readonly Claim[];
 }
 
@@ -57,13 +57,13 @@ export interface KeptTreesParts {
 const NOTE_EVERY_MS = 86_400_000;
 /** Digests that are put into text at once. */
 const PIECE = 1_024;
-const { blobs: mostBlobs, claims: mostClaims, noteMs, tidyEveryMs } = limits.treeCopies;
+const { blobs: mostBlobs, claims: mostClaims, noteMs, noteAgainMs } = limits.treeCopies;
 
 export class KeptTrees implements AsyncDisposable {
   readonly #parts: KeptTreesParts;
   readonly #file: string;
   readonly #rows = new Map<string, Row>();
-  readonly #tidying: NodeJS.Timeout;
+  readonly #noting: NodeJS.Timeout;
   /** What is in the file is not what is here. */
   #isChanged = false;
   #soon: NodeJS.Timeout | undefined;
@@ -80,26 +80,25 @@ export class KeptTrees implements AsyncDisposable {
       parts.log.event("error", "tree-copies.damaged", { file, why: reasonOf(error) });
       renameSync(file, `${file}.damaged`);
     }
-    trees.tidy();
     return trees;
   }
 
   private constructor(parts: KeptTreesParts, file: string) {
     this.#parts = parts;
     this.#file = file;
-    // Also where nobody asks for the list, as in no network.
-    this.#tidying = setInterval(() => this.tidy(), tidyEveryMs).unref();
+    this.#noting = setInterval(() => {
+      if (this.#isChanged) this.#noteSoon(); // It could not be written, perhaps.
+    }, noteAgainMs).unref();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#tidying);
+    clearInterval(this.#noting);
     clearTimeout(this.#soon);
     await this.flush();
   }
 
   /** Those whose time is not up. */
   list(): readonly KeptTree[] {
-    this.tidy();
     return this.#all().filter((kept) => !this.#isOver(kept));
   }
 
@@ -120,7 +119,7 @@ export class KeptTrees implements AsyncDisposable {
 
   /** Adds to the claims that there are. @returns whether one more fits */
   put(tree: Omit<KeptTree, "claims">, by: Claim): boolean {
-    const claims = withClaim(this.get(tree)?.claims ?? [], by);
+    const claims = withClaim(this.get(tree)?.claims ?? [], by, this.#parts.now());
     if (claims === undefined) return false;
     this.#hold({ ...tree, claims });
     this.#noteSoon();
@@ -130,7 +129,7 @@ export class KeptTrees implements AsyncDisposable {
   /** Somebody wants it, or wants it for another time than before. @returns whether one more claim fits */
   renew(tree: TreeName, by: Claim): boolean {
     const row = this.#rows.get(keyOf(tree));
-    const claims = row && withClaim(row.kept.claims, by);
+    const claims = row && withClaim(row.kept.claims, by, this.#parts.now());
     if (row === undefined || claims === undefined) return false;
     const noted = row.noted.find(({ from, pinner }) => from === by.from && pinner === by.pinner);
     const isNews = noted === undefined || Math.abs(by.untilMs - noted.untilMs) >= NOTE_EVERY_MS;
@@ -140,27 +139,24 @@ export class KeptTrees implements AsyncDisposable {
   }
 
   /** Who has pinned it does not want it any more, whoever else has said that it does. Others' claims stay. */
-  unclaim(tree: TreeName, pinner: Key): void {
+  unclaim(tree: TreeName, pinner: Key, why = "not wanted any more"): void {
+    this.drop(tree, (claim) => claim.pinner === pinner, why);
+  }
+
+  /** These claims do not count any more; others' stay. */
+  drop(tree: TreeName, isDropped: (claim: Claim) => boolean, why: string): void {
     const row = this.#rows.get(keyOf(tree));
-    if (row !== undefined) this.#leave(row, (claim) => claim.pinner !== pinner, "not wanted any more");
+    if (row !== undefined) this.#leave(row, (claim) => !isDropped(claim), why);
   }
 
   /** It may be evicted like anything else. */
   remove(tree: TreeName, why: string): void {
-    const row = this.#rows.get(keyOf(tree));
-    if (row !== undefined) this.#leave(row, () => false, why);
+    this.drop(tree, () => true, why);
   }
 
   /** Keeps nothing but what members of one network want; nothing at all without one. */
   only(network: Digest | undefined): void {
     for (const { kept } of this.#rows.values()) if (kept.network !== network) this.remove(kept, "not for this network");
-  }
-
-  /** Lets go of claims that are over, as long as one is not. */
-  tidy(): void {
-    for (const row of this.#rows.values())
-      if (!this.#isOver(row.kept)) this.#leave(row, ({ untilMs }) => untilMs > this.#parts.now(), "over");
-    if (this.#isChanged) this.#noteSoon(); // It could not be written, perhaps.
   }
 
   /** Until all that has changed so far is on the disk, if it can be. Never rejects. */
@@ -226,12 +222,17 @@ function lastOf({ claims }: KeptTree): number {
   return Math.max(...claims.map(({ untilMs }) => untilMs));
 }
 
-/** @returns undefined where there are too many: who has pinned it takes the place of one that has heard of it, and nobody else's */
-function withClaim(claims: readonly Claim[], by: Claim): readonly Claim[] | undefined {
-  const others = claims.filter(({ from }) => from !== by.from);
+/**
+ * @returns undefined where there are too many: it takes the place of the one that has been over for longest, and who has pinned it that of one that
+ * has heard of it; nobody else's
+ */
+function withClaim(claims: readonly Claim[], by: Claim, nowMs: number): readonly Claim[] | undefined {
+  const isHeard = ({ from, pinner }: Claim): boolean => from !== pinner;
+  const others = claims.filter((claim) => claim.from !== by.from || isHeard(claim) !== isHeard(by));
   if (others.length < mostClaims) return [...others, by];
-  const heard = by.from === by.pinner ? others.findIndex(({ from, pinner }) => from !== pinner) : -1;
-  return heard < 0 ? undefined : [...others.toSpliced(heard, 1), by];
+  const [oldest] = others.filter(({ untilMs }) => untilMs <= nowMs).toSorted((a, b) => a.untilMs - b.untilMs);
+  const gives = oldest ?? (isHeard(by) ? undefined : others.find(isHeard));
+  return gives === undefined ? undefined : [...others.filter((claim) => claim !== gives), by];
 }
 
 /** In pieces, between which there is time for other things. */

@@ -5,7 +5,7 @@ import { type Digest, Generations, type Key, type Log, limits } from "../base/in
 import { Keep, type Network, pinOffers } from "../net/index.ts";
 import type { Pin, Pins } from "../store/index.ts";
 import { type KeepTree, type KeepVerdict, loadTreeCodec, type NetworkCodec } from "../wire/index.ts";
-import { CODECS, type KeptTrees, type TreeName } from "./kept-trees.ts";
+import { type Claim, CODECS, type KeptTrees, type TreeName } from "./kept-trees.ts";
 import type { PinnedResults, ResultNamed } from "./pinned-results.ts";
 import type { RecordMembers } from "./record-members.ts";
 import { TreeCopies } from "./tree-copies.ts";
@@ -70,7 +70,7 @@ export class NetworkTrees implements Disposable {
   ) {
     const { local, network, record } = parts;
     const wanted = new Wanted(parts);
-    const superfluous = (tree: TreeName, why: string): void => local.kept.remove(tree, why);
+    const superfluous = (tree: TreeName, pinner: Key, why: string): void => local.kept.unclaim(tree, pinner, why);
     const now = (): number => performance.now();
     this.#keeper = keeper;
     this.#kept = local.kept;
@@ -110,13 +110,18 @@ interface Look {
   readonly notBefore: number;
 }
 
+export type WantedParts = Pick<NetworkTreesParts, "local" | "id" | "self" | "results" | "isActive"> & {
+  readonly record: Pick<RecordMembers, "present">;
+};
+
 /** What is to be at other members, too. */
-class Wanted {
+export class Wanted {
   readonly #local: LocalTrees;
   readonly #network: Digest;
   readonly #self: Key;
   readonly #results: PinnedResults;
   readonly #isActive: (key: Key) => boolean;
+  readonly #isPresent: (key: Key) => boolean;
   /** Whose results are pinned or kept; and when nobody had signed one, ms, monotonic. */
   readonly #requests = new Generations<Digest, { readonly named: ResultNamed | undefined; readonly atMs: number }>(
     2 * (limits.pins + mostTrees),
@@ -126,12 +131,13 @@ class Wanted {
   /** Blobs that may be looked at still, this time. */
   #mayLook = 0;
 
-  constructor({ local, id, self, results, isActive }: Pick<NetworkTreesParts, "local" | "id" | "self" | "results" | "isActive">) {
+  constructor({ local, id, self, results, isActive, record }: WantedParts) {
     this.#local = local;
     this.#network = id;
     this.#self = self;
     this.#results = results;
     this.#isActive = isActive;
+    this.#isPresent = (key) => record.present().some((one) => one.key === key);
   }
 
   list(): KeepTree[] {
@@ -162,19 +168,18 @@ class Wanted {
     return [...own, ...others, ...this.#over(codecs)];
   }
 
-  /** What is kept for longer than its time, as nobody is known to have it otherwise: as long as who has pinned it is a member. */
+  /** What is kept for longer than its time, as long as who has pinned it, and who has told of that, are members: each of those is asked. */
   #over(own: ReadonlyMap<Digest, TreeName["codec"]>): KeepTree[] {
     const { kept } = this.#local;
+    const isGone = ({ from, pinner }: Claim): boolean => pinner === this.#self || !this.#isActive(pinner) || !this.#isActive(from);
     return kept.over().flatMap((tree): KeepTree[] => {
       const { root, codec, network, bytes, claims } = tree;
-      if (network !== this.#network) return [];
-      const pinner = claims.find((claim) => claim.pinner !== this.#self && this.#isActive(claim.pinner))?.pinner;
-      if (pinner === undefined || own.get(root) === codec) {
-        kept.remove(tree, "over");
-        return [];
-      }
-      const named = this.#named(root, codec);
-      return named === undefined ? [] : [{ ...named, bytes, leaseS: askS, pinner }];
+      if (network !== this.#network || own.get(root) === codec) return [];
+      if (claims.some(isGone)) kept.drop(tree, isGone, "no member any more");
+      const pinners = claims.filter((claim) => !isGone(claim)).map(({ pinner }) => pinner);
+      const pinner = pinners.find(this.#isPresent) ?? pinners[0];
+      const named = pinner === undefined ? undefined : this.#named(root, codec);
+      return pinner === undefined || named === undefined ? [] : [{ ...named, bytes, leaseS: askS, pinner }];
     });
   }
 

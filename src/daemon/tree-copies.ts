@@ -5,7 +5,7 @@
  * Knows: what is to be copied, who has said what. Does not know: how members talk, or how trees travel.
  */
 import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import { type Candidate, isNearer, nearest, planCopies } from "../net/index.ts";
+import { type Candidate, nearest, planCopies } from "../net/index.ts";
 import type { KeepTree, KeepVerdict } from "../wire/index.ts";
 import { keyOf, type TreeName } from "./kept-trees.ts";
 
@@ -18,8 +18,8 @@ export interface TreeCopiesParts {
   readonly trees: () => readonly KeepTree[];
   /** Either results or none. See Keep.offer; `busy` as long as the member is not linked. */
   readonly offer: (to: Key, trees: readonly KeepTree[]) => Promise<readonly KeepVerdict[]>;
-  /** Nobody needs this node's copy. */
-  readonly superfluous: (tree: TreeName, why: string) => void;
+  /** Who has pinned it does not need this node's copy. */
+  readonly superfluous: (tree: TreeName, pinner: Key, why: string) => void;
   readonly isQuiet: () => boolean;
   readonly log: Log;
   /** ms, monotonic */
@@ -126,7 +126,10 @@ export class TreeCopies implements Disposable {
       const about = this.#known.get(key);
       if (about === undefined)
         this.#known.set(key, { tree, kept: new Map(), asked: new Set(), busy: new Map(), unable: new Map(), notBefore: 0 });
-      else about.tree = tree;
+      else {
+        if (about.tree.pinner !== tree.pinner) about.asked.clear(); // Others have not heard of that one.
+        about.tree = tree;
+      }
     }
   }
 
@@ -175,20 +178,11 @@ export class TreeCopies implements Disposable {
     // Who is not linked would be called for that, and as likely as not lets go of the link soon after.
     const trusted = [...kept].flatMap(([key, saidMs]) => (!isLinked(key) && now() - saidMs < lookEveryMs ? [key] : []));
     for (const [key, until] of unable) if (until <= now()) unable.delete(key);
-    if (isOver(tree)) return this.#whomInstead(about, present);
+    // What is here for longer than its time: who has pinned it alone says whether it is to go. Others may say that they keep what they do not.
+    if (isOver(tree))
+      return present.some(({ key }) => key === tree.pinner) && isLinked(tree.pinner) && !unable.has(tree.pinner) ? [tree.pinner] : [];
     const holders = new Set([self, ...asked, ...trusted]);
     return planCopies({ digest: placeOf(tree), self, present, holders, refusing: new Set(unable.keys()), copies: this.#copies }).offerTo;
-  }
-
-  /**
-   * Whether they have what is here for longer than its time: who has pinned it, and those who have said so before and are nearer to it. Of several
-   * holders whose time is up together the nearest asks nobody else, so that the last copy stays.
-   */
-  #whomInstead({ tree, kept, unable }: About, present: readonly Candidate[]): readonly Key[] {
-    const { self, isLinked } = this.#parts;
-    const there = new Set(present.map(({ key }) => key));
-    const nearer = [...kept.keys()].filter((key) => key !== tree.pinner && isNearer(tree.digest, key, self));
-    return [tree.pinner, ...nearer].filter((key) => there.has(key) && isLinked(key) && !unable.has(key));
   }
 
   /** Nobody is left to ask for now. Later all are asked again: they may have lost it, and are told that it is wanted still. */
@@ -196,8 +190,8 @@ export class TreeCopies implements Disposable {
     const { self, now, superfluous } = this.#parts;
     const { tree, asked, unable } = about;
     const ofIts = nearest(placeOf(tree), present, this.#copies);
-    if (!this.#isPinned(tree) && ofIts.length === this.#copies && ofIts.every(({ key }) => key !== self && asked.has(key)))
-      return superfluous(nameOf(tree), "others have it");
+    if (!this.#isPinned(tree) && !isOver(tree) && ofIts.length === this.#copies && ofIts.every(({ key }) => key !== self && asked.has(key)))
+      return superfluous(nameOf(tree), tree.pinner, "others have it");
     about.notBefore = Math.min(now() + lookEveryMs, ...unable.values());
     asked.clear();
   }
@@ -235,15 +229,12 @@ export class TreeCopies implements Disposable {
     log.event("debug", "tree-copies.offered", { peer: to, ...counts });
   }
 
-  /** Who was asked whether it has what is here for longer than its time has said that. */
-  #instead({ tree, kept, unable }: About, to: Key, verdict: KeepVerdict): void {
+  /** Who has pinned what is here for longer than its time has said whether it has it, or does not want it. */
+  #instead({ tree, unable }: About, to: Key, verdict: KeepVerdict): void {
     const { superfluous, now } = this.#parts;
-    if (verdict === "kept") superfluous(nameOf(tree), "others have it");
-    else if (verdict === "refused" && to === tree.pinner) superfluous(nameOf(tree), "not wanted any more");
-    else {
-      if (verdict !== "busy") kept.delete(to);
-      unable.set(to, now() + (verdict === "busy" ? failedMs : lookEveryMs));
-    }
+    if (verdict === "kept") superfluous(nameOf(tree), to, "its own machine has it");
+    else if (verdict === "refused") superfluous(nameOf(tree), to, "not wanted any more");
+    else unable.set(to, now() + (verdict === "busy" ? failedMs : lookEveryMs));
   }
 
   async #ask(to: Key, trees: readonly KeepTree[]): Promise<readonly KeepVerdict[]> {

@@ -313,6 +313,20 @@ test("a full list of those who want a tree has room for who has pinned it, but n
   );
 });
 
+test("in a full list of those who want a tree the one that has been over for longest makes room first", (t) => {
+  const world = World.make(t);
+  const tree = { root: digestOf("tree"), codec: "raw", network: NETWORK, bytes: 1, blobs: [digestOf("tree")] } as const;
+  const keys = Array.from({ length: limits.treeCopies.claims }, (_, i) => digestOf(`k${i}`));
+  for (const [i, key] of keys.entries())
+    world.kept.put(tree, { from: key, pinner: key, untilMs: world.nowMs + (i === 3 ? -2 : i === 1 ? -1 : i) + 1 });
+  world.nowMs += 1;
+  assert.equal(world.kept.renew(tree, { from: BOB, pinner: ALICE, untilMs: world.nowMs + 1 }), true);
+  assert.deepEqual(
+    world.kept.get(tree)?.claims.map(({ from }) => from),
+    [...keys.filter((_, i) => i !== 3), BOB],
+  );
+});
+
 test("a file and a directory of the same digest are two trees, and what was said of one member's tells nothing of another's", async (t) => {
   const world = World.make(t);
   const keeper = await world.keeper();
@@ -359,13 +373,53 @@ test("what is over is held, over a restart, too, until somebody lets go of it or
   const world = await before.restarted();
   for (const [digest, bytes] of before.members) world.members.set(digest, bytes);
   world.nowMs = before.nowMs + 100_000;
-  world.kept.tidy();
   assert.deepEqual([world.kept.over().length, world.held], [1, [true, true]]);
   const keeper = await world.keeper();
-  assert.equal(await offered(keeper, ALICE, await world.tree("y".repeat(600))), "kept", "it takes no room from what somebody wants");
-  assert.equal(world.kept.over().length, 1);
   assert.equal(await offered(keeper, BOB, await world.tree("z".repeat(600))), "kept");
+  assert.equal(world.kept.over().length, 1, "there is room for both");
+  assert.equal(await offered(keeper, ALICE, await world.tree("y".repeat(600))), "kept", "it takes no room from what somebody wants");
   assert.deepEqual([world.kept.over(), world.held], [[], [false, false, true, true, true, true]]);
+});
+
+test("nobody ends what somebody else has pinned, also when the time of that is up", async (t) => {
+  const world = World.make(t);
+  const keeper = await world.keeper();
+  const tree = await world.tree("one", { leaseS: 100 });
+  await offered(keeper, ALICE, tree);
+  world.nowMs += 100_000;
+  const bobs = { ...tree, leaseS: 60, pinner: BOB };
+  assert.equal(await offered(keeper, BOB, bobs), "kept");
+  assert.deepEqual([world.kept.list().length, claimants(world, tree)], [1, [ALICE, BOB]]);
+  await keeper.take(BOB, [{ ...bobs, leaseS: 0 }]);
+  assert.deepEqual([world.kept.over().length, claimants(world, tree), world.held], [1, [ALICE], [true, true]]);
+  // Nor does a member that has told of another's pin, and then has one itself.
+  await keeper.take(ALICE, [{ ...tree, leaseS: 0 }]);
+  await offered(keeper, BOB, tree);
+  await offered(keeper, BOB, bobs);
+  await keeper.take(BOB, [{ ...bobs, leaseS: 0 }]);
+  assert.deepEqual(
+    world.kept.get(nameOf(tree))?.claims.map(({ from, pinner }) => [from, pinner]),
+    [[BOB, ALICE]],
+  );
+});
+
+test("who asks for much for a short time takes its domain's part, and drives out nothing of others", async (t) => {
+  const world = World.make(t); // 2,000 bytes for all, 1,000 for each domain.
+  const keeper = await world.keeper();
+  const last = await world.tree("x".repeat(600), { leaseS: 100 });
+  await offered(keeper, ALICE, last);
+  world.nowMs += 100_000;
+  for (let round = 0; round < 5; round++) {
+    const tree = await world.tree(`${round}`.repeat(600), { leaseS: 2, pinner: BOB });
+    assert.equal(await offered(keeper, BOB, tree), "kept");
+    world.nowMs += 2_000;
+  }
+  assert.deepEqual([world.kept.over().length, claimants(world, last)], [2, [ALICE]]);
+  // What it shares with others is not its to give.
+  assert.equal(await offered(keeper, BOB, { ...last, leaseS: 2, pinner: BOB }), "kept");
+  world.nowMs += 2_000;
+  assert.equal(await offered(keeper, BOB, await world.tree("y".repeat(600), { leaseS: 2, pinner: BOB })), "kept");
+  assert.deepEqual(claimants(world, last), [ALICE]);
 });
 
 test("who only asks whether a tree is here hears that, and neither has it fetched nor held for longer", async (t) => {

@@ -147,9 +147,11 @@ export class TreeKeeper implements Disposable {
     // Who keeps a copy tells what it has heard; who has pinned it knows.
     const { now } = this.#parts;
     if (from !== offer.pinner && known.claims.some((claim) => claim.from === offer.pinner && claim.untilMs > now())) return true;
-    const isOne = known.claims.some((claim) => claim.from === from);
+    const isOne = known.claims.some((claim) => claim.from === from && claim.untilMs > now());
     if (!isOne && !this.#mayKeep(from, known, known.bytes, known.blobs.length)) return false;
-    return this.#parts.kept.renew(known, this.#claim(from, offer));
+    const fits = this.#parts.kept.renew(known, this.#claim(from, offer));
+    if (!isOne) this.#makeRoom(from);
+    return fits;
   }
 
   #claim(from: Key, { pinner, leaseS }: KeepTree): Claim {
@@ -203,12 +205,12 @@ export class TreeKeeper implements Disposable {
     put(this.#looks, keyOf(tree), { atMs: this.#parts.now(), isWhole }, 2 * mostTrees);
   }
 
-  /** One domain may hold a part of what all may, so that none leaves nothing to the others. */
+  /** One domain may hold a part of what all may, so that none leaves nothing to the others. What is over gives way: see {@link #makeRoom}. */
   #mayKeep(from: Key, tree: TreeName, bytes: number, blobs: number): boolean {
-    const { kept, domainOf } = this.#parts;
+    const { kept, domainOf, now } = this.#parts;
     const others = kept.list().filter((row) => keyOf(row) !== keyOf(tree));
     const domain = domainOf(from);
-    const ofIts = others.filter(({ claims }) => claims.some((claim) => domainOf(claim.from) === domain));
+    const ofIts = others.filter(({ claims }) => claims.some((claim) => claim.untilMs > now() && domainOf(claim.from) === domain));
     const more = { bytes, blobs, trees: 1 };
     return this.#fits(others, 1, more) && this.#fits(ofIts, ofDomain, more);
   }
@@ -239,7 +241,7 @@ export class TreeKeeper implements Disposable {
       signal.throwIfAborted(); // It may not be wanted any more.
       if (!kept.put({ ...tree, network, bytes: size, blobs }, this.#claim(from, offer))) return "full";
       this.#looked(tree, true);
-      this.#makeRoom();
+      this.#makeRoom(from);
       const facts = { peer: from, root: digest, blobs: blobs.length, bytes: size, cameBytes };
       log.event("info", "tree-copies.kept", { ...facts, tookMs: Math.round(performance.now() - began) });
       return "kept";
@@ -254,11 +256,24 @@ export class TreeKeeper implements Disposable {
     }
   }
 
-  /** What is here for longer than its time gives way to what somebody wants. */
-  #makeRoom(): void {
-    const { kept } = this.#parts;
+  /**
+   * What is here for longer than its time gives way to what somebody wants: first claims of that domain, whose part counts what is over as well; others'
+   * stay for as long as all of it fits, so that nobody drives out what somebody else has pinned by asking for much for a short time.
+   */
+  #makeRoom(from: Key): void {
+    const { kept, domainOf, now } = this.#parts;
+    const domain = domainOf(from);
+    const none = { bytes: 0, blobs: 0, trees: 0 };
+    const isIts = (claim: Claim): boolean => domainOf(claim.from) === domain;
+    const isOver = (claim: Claim): boolean => isIts(claim) && claim.untilMs <= now();
+    for (const { tree } of overFirst([...kept.list(), ...kept.over()], isOver)) {
+      const all = [...kept.list(), ...kept.over()];
+      const ofIts = all.filter(({ claims }) => claims.some(isIts));
+      if (this.#fits(all, 1, none) && this.#fits(ofIts, ofDomain, none)) return;
+      kept.drop(tree, isOver, "no room");
+    }
     for (const over of kept.over()) {
-      if (this.#fits([...kept.list(), ...kept.over()], 1, { bytes: 0, blobs: 0, trees: 0 })) return;
+      if (this.#fits([...kept.list(), ...kept.over()], 1, none)) return;
       kept.remove(over, "no room");
     }
   }
@@ -371,6 +386,15 @@ function* batchesOf(wanted: readonly Wanted[]): Generator<Wanted[]> {
 /** For what is asked for at once. */
 function longestMs(bytes: number): number {
   return Math.min(fetchMs, slowMs + Math.ceil((MS * bytes) / leastBytesPerSecond));
+}
+
+/** Those with such claims, the oldest of them first. */
+function overFirst(rows: readonly KeptTree[], isOver: (claim: Claim) => boolean): { readonly tree: KeptTree; readonly untilMs: number }[] {
+  const over = rows.flatMap((tree) => {
+    const [first] = tree.claims.filter(isOver).toSorted((a, b) => a.untilMs - b.untilMs);
+    return first === undefined ? [] : [{ tree, untilMs: first.untilMs }];
+  });
+  return over.toSorted((a, b) => a.untilMs - b.untilMs);
 }
 
 /** What one member says of a tree tells nothing of what another one says. */

@@ -21,7 +21,7 @@ export { OverlayDiscovery } from "./overlay-discovery.ts";
 export type { PortMappingFacts } from "./port-mapping.ts";
 export { portOf } from "./ports.ts";
 export type { ReachFacts } from "./reachability.ts";
-export { type Candidate, isNearer, nearest, rendezvousOrder } from "./rendezvous-hash.ts";
+export { type Candidate, nearest, rendezvousOrder } from "./rendezvous-hash.ts";
 export { planCopies } from "./replication-plan.ts";
 export { type RoundAnswer, type RoundAsker, type RoundPart, RoundTalk } from "./round-talk.ts";
 export { Share, type ShareFacts, type ShareParts } from "./share.ts";

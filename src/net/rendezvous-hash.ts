@@ -39,15 +39,6 @@ export function nearest<C extends Candidate>(digest: Digest, candidates: readonl
   return inRounds([...ofDomains.values()]).slice(0, count);
 }
 
-/** Whether one member is nearer to the digest than another, whatever their domains and whoever else is there: all nodes say the same, always. */
-export function isNearer(digest: Digest, one: Key, other: Key): boolean {
-  const [first] = rendezvousOrder(
-    digest,
-    [one, other].map((key) => ({ key, domain: "" })),
-  );
-  return one !== other && first?.key === one;
-}
-
 function halves(digest: Digest): readonly [number, number] {
   return [Number.parseInt(digest.slice(0, PREFIX_DIGITS / 2), 16), Number.parseInt(digest.slice(PREFIX_DIGITS / 2, PREFIX_DIGITS), 16)];
 }
