@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { limits } from "../base/index.ts";
+import { CairnError, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
+import { SharedResultSchema } from "./generated/share_pb.ts";
 import * as codec from "./network.ts";
 import { same } from "./same.fixture.ts";
 import type { BlobPiece, ShareFrame } from "./share.ts";
@@ -201,3 +203,33 @@ function varint(value: number): Buffer {
 function framed(results: Buffer): Buffer {
   return Buffer.concat([Buffer.alloc(codec.SHARE_LENGTH_BYTES), Buffer.of(0x08, 1, 0x22), varint(results.length), results]);
 }
+
+test("a result is written by hand as its schema says, and read as its schema reads it", () => {
+  const property = fc.property(shared, (value) => {
+    const bytes = codec.encodeSharedResult(value);
+    const message = fromBinary(SharedResultSchema, bytes);
+    assert.deepEqual(Buffer.from(bytes), Buffer.from(toBinary(SharedResultSchema, message)));
+    const inputs = message.inputs.map(({ path, digest }) => ({ path, digest: Buffer.from(digest).toString("hex") }));
+    same({ inputs, absent: message.absent }, { inputs: value.entry.inputs, absent: value.entry.absent });
+    // What a later version adds is passed over.
+    const later = Buffer.concat([Buffer.from([0xa0, 0x06, 0x96, 0x01, 0xa9, 0x06, 1, 2, 3, 4, 5, 6, 7, 8, 0xaa, 0x06, 2, 9, 9]), bytes]);
+    same(codec.decodeSharedResult(later), value);
+  });
+  fc.assert(property);
+});
+
+test("bytes that are cut short, or any others, are no result, and nothing else happens", () => {
+  const property = fc.property(shared, fc.nat(), fc.nat({ max: 255 }), (value, where, byte) => {
+    const bytes = codec.encodeSharedResult(value);
+    const cut = bytes.subarray(0, where % bytes.length);
+    assert.throws(() => codec.decodeSharedResult(cut), { code: "frame-invalid" });
+    const changed = Buffer.from(bytes);
+    changed[where % bytes.length] = byte;
+    try {
+      codec.decodeSharedResult(changed);
+    } catch (error) {
+      assert.ok(error instanceof CairnError && error.code === "frame-invalid", String(error));
+    }
+  });
+  fc.assert(property);
+});
