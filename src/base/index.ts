@@ -28,6 +28,7 @@ export { type Digest, digestAside, digestOf } from "./digest.ts";
 export { makeDirectories } from "./directories.ts";
 export { isLoopback, readDoorListen } from "./doors.ts";
 export { ed25519FromSeed } from "./ed25519.ts";
+export { entryHash } from "./entry-hash.ts";
 export {
   CairnError,
   type ErrorCode,

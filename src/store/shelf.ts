@@ -7,7 +7,7 @@
  * Guarantees: what `put` acknowledged survives a crash of this process, and comes back exactly.
  * Knows: SQL. Does not know: what is signed, who may sign, peers.
  */
-import { type Digest, digestOf, type Key, limits } from "../base/index.ts";
+import { type Digest, entryHash, type Key, limits } from "../base/index.ts";
 import type { Execution, ManifestEntry, SharedResult, Shelf, Store, StoredResult } from "../contracts/index.ts";
 import { bytesAt, type Database, numberAt, type Row, type Statement, textAt, toBytes } from "./database.ts";
 import type { SqliteIndex } from "./results.ts";
@@ -198,7 +198,7 @@ export class SqliteShelf implements Shelf, Disposable {
 
   #insert({ manifest, entry, result, execution, signature }: SharedResult): number {
     const { signer, toolchain, startedAtMs, endedAtMs } = execution;
-    const held = digestOf(heldText(entry, result));
+    const held = heldDigest(entry, result);
     const check = attestationCheck(manifest, entry.action, held, execution, result, signature);
     const row = [toBytes(signer), toBytes(manifest), toBytes(held), toBytes(toolchain), startedAtMs, endedAtMs];
     const costs = [result.compileMs, result.cpuMs];
@@ -213,7 +213,7 @@ export class SqliteShelf implements Shelf, Disposable {
   #signed(manifest: Digest, entry: ManifestEntry, rows: readonly Row[]): SharedResult[] {
     const result = rows.length === 0 ? undefined : this.#parts.index.result(entry.action);
     if (result === undefined) return [];
-    const held = digestOf(heldText(entry, result));
+    const held = heldDigest(entry, result);
     return this.#parts.database.attempt("attestations", [], () =>
       rows.flatMap((row) => {
         const shared = sharedFrom(row, manifest, entry, result);
@@ -261,11 +261,13 @@ function sharedFrom(row: Row, manifest: Digest, entry: ManifestEntry, result: St
   return { manifest, entry, result: { ...result, ...costs }, execution, signature: bytesAt(row, 9) };
 }
 
-/** All of an entry and a result that the table of attestations does not hold itself. */
-function heldText({ action, place, presumed, terminal, inputs, absent }: ManifestEntry, { outputs, stdout, stderr }: StoredResult): string {
-  const read = inputs.map(({ path, digest }) => [path, digest]);
+/** Of all of an entry and a result that the table of attestations does not hold itself. */
+function heldDigest(entry: ManifestEntry, { outputs, stdout, stderr }: StoredResult): Digest {
   const written = outputs.map(({ path, digest, size, role, template }) => [path, digest, size, role, template]);
-  return JSON.stringify([action, place ?? null, presumed, terminal ?? null, read, absent, written, stdout, stderr]);
+  const rest = JSON.stringify([written, stdout, stderr]);
+  return entryHash(entry)
+    .update(`,${rest.slice(1)}`)
+    .digest("hex");
 }
 
 function attestationCheck(...facts: Parameters<typeof attestationFacts>): number {

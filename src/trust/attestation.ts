@@ -5,8 +5,8 @@
  * Does not know: whose key it is, whom to believe (judge.ts), what lies in the blobs. Nor whether the action is the one that manifest and
  * inputs lead to: that key is made of what `compile` knows, so who is about to use a result must make it again.
  */
-import { type AttestationId, attestationId, type Digest, digestOf, type Key } from "../base/index.ts";
-import type { Attestation, Execution, ManifestEntry, SharedResult } from "../contracts/index.ts";
+import { type AttestationId, attestationId, type Digest, digestOf, entryHash, type Key } from "../base/index.ts";
+import type { Attestation, Execution, SharedResult } from "../contracts/index.ts";
 import { ACTION_TYPE, isOfAction } from "./executed-actions.ts";
 import { isSignedEnvelope, type KeyPair } from "./keys.ts";
 import { isReceipt, RECEIPT_TYPE } from "./receipts.ts";
@@ -31,7 +31,7 @@ export function claimOf({ manifest, entry, result, execution }: Unsigned): Claim
   return {
     manifest,
     action: entry.action,
-    entry: digestOf(entryText(entry)),
+    entry: entryHash(entry).update("]").digest("hex"),
     outputs,
     stdout: digestOf(Buffer.from(stdout, "base64")),
     stderr: digestOf(Buffer.from(stderr, "base64")),
@@ -118,9 +118,16 @@ export function isAttested(network: Digest, shared: SharedResult): boolean {
   return isSignedEnvelope(shared.execution.signer, PAYLOAD_TYPE, Buffer.from(statementOf(network, claimOf(shared))), shared.signature);
 }
 
+/** What was read of results that are looked at several times: offered, judged, kept, and judged again. Nobody changes a result. */
+const claims = new WeakMap<SharedResult, Attestation>();
+
 /** What is said of a result by whom it names as its signer, whether or not that is so; undefined for what may not travel. */
 export function claimIn(shared: SharedResult): Attestation | undefined {
-  return isShareable(shared) ? { ...claimOf(shared), signature: shared.signature } : undefined;
+  const known = claims.get(shared);
+  if (known !== undefined || !isShareable(shared)) return known;
+  const claim: Attestation = { ...claimOf(shared), signature: shared.signature };
+  claims.set(shared, claim);
+  return claim;
 }
 
 /** What everybody may know of a result that {@link isAttested}, and its id. */
@@ -144,11 +151,6 @@ function idOf(statement: string, { execution, signature }: Attestation): Attesta
 /** The marks of a portable path, which hold a NUL, in words. No shareable path of an output begins with these words by itself. */
 export function subjectName(path: string): string {
   return path.replace(/^\0C/, "$CWD").replace(/^\0P/, "$PROJECT");
-}
-
-function entryText({ action, place, presumed, terminal, inputs, absent }: ManifestEntry): string {
-  const read = inputs.map(({ path, digest }) => [path, digest]);
-  return JSON.stringify([action, place ?? null, presumed, terminal ?? null, read, absent]);
 }
 
 function named(name: string, sha256: Digest): object {

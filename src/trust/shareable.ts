@@ -78,7 +78,7 @@ function isOutput({ path, digest, size, role }: ResultOutput): boolean {
 
 function isPath(path: string): boolean {
   if (path === "" || path.length > limits.sharedPathBytes || !path.isWellFormed()) return false;
-  if (path.includes("\0", MARK.test(path) ? 1 : 0)) return false;
+  if (path.includes("\0", path.startsWith("\0") && MARK.test(path) ? 1 : 0)) return false;
   // A character takes at most 3 bytes for each unit of its length.
   return path.length * 3 <= limits.sharedPathBytes || Buffer.byteLength(path) <= limits.sharedPathBytes;
 }
