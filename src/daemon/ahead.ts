@@ -22,11 +22,12 @@ export interface AheadParts {
 export interface Foreseen {
   readonly from: Key;
   readonly given: Promise<Given>;
+  /** Unset until it has come. */
+  readonly arrived?: Given;
 }
 
 interface Fetched extends Foreseen {
   readonly askedAt: number;
-  /** Unset until it has come. */
   arrived?: Given;
 }
 

@@ -230,7 +230,8 @@ export class SharingService implements Sharing, AsyncDisposable {
       this.#offers(network, { manifest, project }, given, giver, all);
     const foreseen = this.#ahead.take(manifest);
     if (foreseen !== undefined && !this.#isSlow(foreseen.from)) {
-      const given = await this.#patiently(foreseen.from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either));
+      const { from, arrived } = foreseen;
+      const given = arrived ?? (await this.#patiently(from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either)));
       const offers = believed(given, foreseen.from, []);
       if (offers.length > 0) return offers;
     }
@@ -318,8 +319,8 @@ export class SharingService implements Sharing, AsyncDisposable {
     const [nearest] = from;
     if (network === undefined || nearest === undefined) return { complete: false, bytes: 0 };
     const brought: Brought = { bytes: 0, isKeepable: true };
-    // The compiler would take no longer.
-    const mostMs = Math.max(ANSWER_MS, PATIENCE * result.compileMs);
+    // The compiler would take no longer; what came along is waited for by nobody.
+    const mostMs = this.#isAllHere(shared) ? undefined : Math.max(ANSWER_MS, PATIENCE * result.compileMs);
     const complete = await this.#patiently(nearest, mostMs, signal, async (either) => {
       const missing = await this.#fetch(network, offer, brought, either);
       return missing.length === 0;
@@ -400,6 +401,11 @@ export class SharingService implements Sharing, AsyncDisposable {
     if (by !== undefined) this.#parts.network()?.checkedWork(by, action, isSame);
   }
 
+  #isAllHere(shared: SharedResult): boolean {
+    const along = this.#along.get(shared);
+    return along !== undefined && shared.result.outputs.every(({ digest }) => along.has(digest));
+  }
+
   /** @returns digests of blobs that could not be had */
   async #fetch({ exchange }: SharingNetwork, { shared, from }: Offer, brought: Brought, signal: AbortSignal): Promise<readonly Digest[]> {
     const { store } = this.#parts;
@@ -426,15 +432,23 @@ export class SharingService implements Sharing, AsyncDisposable {
   /**
    * What comes of asking a member, or undefined when that fails or takes too long: then it is not asked for a while, for a whole build would
    * wait for it.
+   *
+   * @param mostMs undefined where the member is not waited for
    */
-  async #patiently<T>(member: Key, mostMs: number, signal: AbortSignal, ask: (either: AbortSignal) => Promise<T>): Promise<T | undefined> {
-    const deadline = AbortSignal.timeout(mostMs);
+  async #patiently<T>(
+    member: Key,
+    mostMs: number | undefined,
+    signal: AbortSignal,
+    ask: (either: AbortSignal) => Promise<T>,
+  ): Promise<T | undefined> {
+    const deadline = mostMs === undefined ? undefined : AbortSignal.timeout(mostMs);
     try {
-      return await ask(AbortSignal.any([signal, deadline]));
+      return await ask(deadline === undefined ? signal : AbortSignal.any([signal, deadline]));
     } catch (error) {
       signal.throwIfAborted();
-      if (deadline.aborted) this.#slow.set(member, performance.now() + SLOW_MS);
-      this.#parts.log.event("warn", "sharing.failed", { peer: member, waitedMs: deadline.aborted ? mostMs : 0, error: String(error) });
+      const isLate = deadline?.aborted === true;
+      if (isLate) this.#slow.set(member, performance.now() + SLOW_MS);
+      this.#parts.log.event("warn", "sharing.failed", { peer: member, waitedMs: isLate ? (mostMs ?? 0) : 0, error: String(error) });
       return undefined;
     }
   }

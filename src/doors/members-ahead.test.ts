@@ -21,10 +21,12 @@ interface WorldOptions {
   readonly recalls?: () => number;
   /** Whether what the member gave is good for a unit. */
   readonly isGood?: (unit: number) => boolean;
+  /** How long each answer takes. */
+  readonly tookMs?: number;
 }
 
 /** A member has made UNITS, and all of it is here. */
-function world({ recalls = () => 0, isGood = () => true }: WorldOptions = {}) {
+function world({ recalls = () => 0, isGood = () => true, tookMs = 0 }: WorldOptions = {}) {
   const left: string[] = [];
   const used: [action: string, session: string][] = [];
   const told: Facts[] = [];
@@ -47,6 +49,7 @@ function world({ recalls = () => 0, isGood = () => true }: WorldOptions = {}) {
     preparer: () => async (): Promise<Next> => {
       if (next >= UNITS) return { kind: "none" };
       const unit = next++;
+      clock.ms += tookMs;
       tried.push(unit);
       return isGood(unit) ? { kind: "prepared", prepared: prepared(unit) } : { kind: "left" };
     },
@@ -54,11 +57,16 @@ function world({ recalls = () => 0, isGood = () => true }: WorldOptions = {}) {
   };
   const records = { has: () => false, leave: (key: string) => void left.push(key) };
   const log = { ...silentLog, event: (_: string, name: string, facts: Facts = {}) => void (name.endsWith("laid-out") && told.push(facts)) };
-  const parts = { flow, records, log, letOthersGoFirst: () => setImmediate(), now: () => clock.ms };
+  let yielded = 0;
+  const letOthersGoFirst = async (): Promise<void> => {
+    yielded += 1;
+    await setImmediate();
+  };
+  const parts = { flow, records, log, letOthersGoFirst, now: () => clock.ms };
   const ahead = new MembersAhead(parts);
   const unit = (at: number): Unit => ({ manifest: `manifest ${at}`, sourcePath: `/two/${at}.c`, projectRoot: "/two" });
   const follow = (at: number, request = `request ${at}`): Promise<void> => ahead.follow(unit(at), request);
-  return { ahead, follow, left, tried, used, told, clock, began: () => began };
+  return { ahead, follow, left, tried, used, told, clock, began: () => began, yielded: () => yielded };
 }
 
 const FIRST = limits.laidOutFirst;
@@ -75,6 +83,19 @@ test("what a member made next is laid out, more of it once the build has come so
   await follow(FIRST + UNDER_WAY + 1);
   assert.equal(left.length, 3 * FIRST, "twice as many");
   ahead[Symbol.dispose]();
+});
+
+test("some records are laid out before it is looked who asks, and one that takes long alone", async () => {
+  for (const [tookMs, together] of [
+    [12, 3],
+    [50, 1],
+  ] as const) {
+    const { ahead, follow, left, yielded } = world({ tookMs });
+    await follow(0);
+    assert.equal(left.length, FIRST);
+    assert.equal(yielded(), Math.ceil(FIRST / together));
+    ahead[Symbol.dispose]();
+  }
 });
 
 test("what was taken back while it was prepared is not laid out", async () => {

@@ -11,6 +11,8 @@ import type { HotRecords } from "./hot-records.ts";
 
 /** What is seen of files is seen anew so often: who uses a record looks himself. */
 const SEEN_MS = 100;
+/** So long it is gone on with before it is looked whether somebody asks: each record saves a question, which would take as long. */
+const AT_ONCE_MS = 30;
 /** After so long without a question the next one begins another build. */
 const PAUSE_MS = 60_000;
 /** Of what comes next, so many are asked for already: builds compile some at a time. */
@@ -146,11 +148,7 @@ export class MembersAhead implements Disposable {
         const ends = this.#parts.now() + SEEN_MS;
         while (this.#mayGoOn() && this.#parts.now() < ends) {
           await this.#parts.letOthersGoFirst();
-          const { recalls } = this.#parts.flow;
-          const next = await prepare(this.#stop.signal);
-          if (next.kind === "none") return;
-          this.#inVain += 1;
-          if (next.kind === "prepared" && recalls === this.#parts.flow.recalls) this.#lay(next.prepared);
+          if (!(await this.#laySome(prepare))) return;
         }
       }
     } catch (error) {
@@ -159,6 +157,19 @@ export class MembersAhead implements Disposable {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** @returns whether there may be more */
+  async #laySome(prepare: ReturnType<MembersAheadParts["flow"]["preparer"]>): Promise<boolean> {
+    const ends = this.#parts.now() + AT_ONCE_MS;
+    do {
+      const { recalls } = this.#parts.flow;
+      const next = await prepare(this.#stop.signal);
+      if (next.kind === "none") return false;
+      this.#inVain += 1;
+      if (next.kind === "prepared" && recalls === this.#parts.flow.recalls) this.#lay(next.prepared);
+    } while (this.#mayGoOn() && this.#parts.now() < ends);
+    return true;
   }
 
   #mayGoOn(): boolean {

@@ -363,7 +363,7 @@ async function loadedObjects(program: string, env: Record<string, string>, signa
 
 function realPath(path: string): string | undefined {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path); // Each unit asks; the other one looks at each directory above by itself.
   } catch {
     return undefined;
   }

@@ -54,11 +54,14 @@ export class Absences {
   portable(places: Places, cwd: string, paths: readonly string[]): Sought[] {
     const known = this.#byPlaces.get(places) ?? new Map<string, Sought>();
     this.#byPlaces.set(places, known);
-    return paths.map((path) => {
+    const all: Sought[] = [];
+    for (let i = 0; i < paths.length; i++) {
+      const path = paths[i] ?? "";
       let sought = known.get(path);
       if (sought === undefined) known.set(path, (sought = this.#seek(absolutePath(cwd, places.resolve(path)))));
-      return sought;
-    });
+      all.push(sought);
+    }
+    return all;
   }
 
   /** @param directory absolute; its fingerprint was taken before the path was found missing */
