@@ -95,7 +95,7 @@ const HELP = `usage: npm run bench -- BENCHMARK [options]
   --project NAME   ${projectNames.join(", ")}; may be repeated   [lua, mbedtls, abseil]
   --jobs N         ninja's -j in warm; may be repeated   [1, 2, 8]
   --rounds N       interleaved rounds   [7]
-  --units N        units of a project   [24 in cold, checkout and sandbox, all in warm]
+  --units N        units of a project   [24 in cold, checkout and sandbox, all in warm and remote]
   --practised      cold, sharing, remote: with daemons that have built something else before
   --rtt MS         of the way to the other machine in remote, elsewhere and batches, in namespaces of its own   [0: loopback]
   --artifact MIB   size of the artifact in swarm and artifact   [256]

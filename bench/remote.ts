@@ -58,7 +58,7 @@ export async function remote(settings: Settings): Promise<Report> {
 async function projectRows(world: World, name: ProjectName, notes: string[]): Promise<Row[]> {
   const { settings, workshop, here, there } = world;
   const root = workshop.path(name, "checkout0/project");
-  const project = Project.make(name, root, settings.coldUnits, `-ffile-prefix-map=${root}=.`);
+  const project = Project.make(name, root, settings.warmUnits, `-ffile-prefix-map=${root}=.`);
   mkdirSync(`${root}/.git`);
   const parts = await reference(settings, workshop, project);
   await using first = new Member(workshop.native, workshop.path(name, "first"), there);

@@ -12,7 +12,7 @@ export interface Settings {
   readonly projects: readonly ProjectName[];
   /** ninja's -j */
   readonly jobs: readonly number[];
-  /** At most so many units of each project, spread over it: in `warm`, and in those that compile them all in each round. */
+  /** At most so many units of each project, spread over it: in `warm` and `remote`, and in those that compile them all in each round. */
   readonly warmUnits: number;
   readonly coldUnits: number;
   /** Manifests in `memory`. */
