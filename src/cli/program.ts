@@ -216,13 +216,16 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   add("cache", "pin", "keep a result or a blob on this machine, however full it is", [
     ["cairn pin src/main.c", "what its last compile made"],
     ["cairn pin build/main.o", "a file that a compile has written; or the 64 digits of an action or a blob"],
-    ["cairn pin bafyrei…", "what cairn put has printed; what is not here is fetched from members. Each machine that is to keep it pins it"],
+    [
+      "cairn pin bafyrei…",
+      "what cairn put has printed; what is not here is fetched from members. Three of them keep copies of what is pinned, where there are as many",
+    ],
   ])
     .argument("<what...>", "sources, outputs, actions, blobs, CIDs or names")
     .option("--json", "as JSON")
     .action((names, options) => finish(pin(context, names, options, signal)));
 
-  add("cache", "unpin", "let go of what was pinned", [["cairn unpin src/main.c", ""]])
+  add("cache", "unpin", "let go of what was pinned", [["cairn unpin src/main.c", "members that keep copies let go of them, too"]])
     .argument("<what...>", "as it was pinned, or its 64 digits")
     .option("--json", "as JSON")
     .action((names, options) => finish(unpin(context, names, options, signal)));

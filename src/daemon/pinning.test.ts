@@ -54,3 +54,9 @@ test("a pin goes on under the name under which its result is signed, also over a
     assert.equal(some.list()[0]?.manifest, MANIFEST);
   }
 });
+
+test("who unpins what is not pinned is told where to look", async (t) => {
+  const { pinning } = world(t, { pinned: () => undefined, settledAs: () => undefined, mend: () => Promise.resolve(false) });
+  const facts = { why: "typo is not pinned", advice: "cairn pins lists what is" };
+  await assert.rejects(pinning.unpin({ name: "typo", file: "", digest: "" }), { code: "not-found", facts });
+});

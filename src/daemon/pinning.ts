@@ -69,7 +69,8 @@ export class Pinning {
       const why = `no result and no blob called ${question.name} is on this machine`;
       throw new CairnError("not-found", {
         why,
-        advice: "name a source that was compiled with Cairn, an output of it, an action, a blob or a CID",
+        advice:
+          "name a source that was compiled with Cairn, an output of it, an action, a blob or a CID; any other file after cairn put FILE",
       });
     }
     return keep(found);
@@ -82,7 +83,8 @@ export class Pinning {
     const named = pins.list().filter(({ name, root }) => name === question.name || root === meant);
     const roots = named.length > 0 ? named : [(await this.#find(question)) ?? { root: "" }];
     const removed = roots.filter(({ root }) => pins.remove(root));
-    if (removed.length === 0) throw new CairnError("not-found", { why: `${question.name} is not pinned` });
+    if (removed.length === 0)
+      throw new CairnError("not-found", { why: `${question.name} is not pinned`, advice: "cairn pins lists what is" });
     return { unpinned: removed.map(({ root }) => root) };
   }
 
