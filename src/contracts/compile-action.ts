@@ -8,6 +8,8 @@ import type { CompilerEnvironment } from "./toolchains.ts";
 export interface CompileAction {
   /** One that this machine has, by content. */
   readonly toolchain: Digest;
+  /** Of its pack: which of several with that content. Unset: who asks does not say. */
+  readonly toolchainRoot?: Digest;
   /** What shapes the code, in order; neither source nor mode nor anything about outputs. */
   readonly options: readonly string[];
   /** As the compiler is to name it. */

@@ -71,9 +71,10 @@ export interface ToolchainSupply {
   /**
    * The compiler that has this content, with its files where the member has them. What is not here may be fetched in the background.
    *
+   * @param root of its pack, where the job says which of several it means
    * @throws the signal's reason
    */
-  supply(toolchain: Digest, member: Key, signal: AbortSignal): Promise<Supplied>;
+  supply(toolchain: Digest, root: Digest | undefined, member: Key, signal: AbortSignal): Promise<Supplied>;
 }
 
 export type ToolchainRead =

@@ -289,6 +289,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
         statistics,
         sharing,
         helpers,
+        rootOf: (...compiler) => supply.rootOf(...compiler),
         executor: new LocalExecutor({ files }),
         unverified,
         takeBack: (action) => recalls.takeBack(action),

@@ -19,6 +19,9 @@ export interface ToolchainNetwork {
   readonly approved: () => readonly Digest[];
 }
 
+/** Which toolchain is meant. */
+type Wish = Pick<ToolchainQuestion, "digest" | "root">;
+
 interface Heard {
   readonly offer: Promise<ToolchainOffer | undefined>;
   readonly atMs: number;
@@ -29,7 +32,7 @@ const { offerMs, offers: mostHeard } = limits.toolchains;
 export class HeardOffers {
   readonly #network: () => Pick<ToolchainNetwork, "ask"> | undefined;
   readonly #now: () => number;
-  /** By member and digest; oldest first. */
+  /** By member, digest and root; oldest first. */
   readonly #heard = new Map<string, Heard>();
 
   constructor(parts: { readonly network: () => Pick<ToolchainNetwork, "ask"> | undefined; readonly now: () => number }) {
@@ -38,12 +41,12 @@ export class HeardOffers {
   }
 
   /** @returns undefined where the member says nothing; who has said nothing is asked again the next time */
-  of(digest: Digest, member: Key): Promise<ToolchainOffer | undefined> {
-    const name = `${member} ${digest}`;
+  of(wanted: Wish, member: Key): Promise<ToolchainOffer | undefined> {
+    const name = nameOf(wanted, member);
     const atMs = this.#now();
     const heard = this.#heard.get(name);
     if (heard !== undefined && atMs - heard.atMs < offerMs) return heard.offer;
-    const offer = this.#network()?.ask(member, { digest, pack: false }) ?? Promise.resolve(undefined);
+    const offer = this.#network()?.ask(member, { ...wanted, pack: false }) ?? Promise.resolve(undefined);
     this.#heard.delete(name);
     this.#heard.set(name, { offer, atMs });
     void offer.then((said) => said ?? this.#heard.delete(name));
@@ -55,7 +58,11 @@ export class HeardOffers {
   }
 
   /** What was said is not so any more. */
-  forget(digest: Digest, member: Key): void {
-    this.#heard.delete(`${member} ${digest}`);
+  forget(wanted: Wish, member: Key): void {
+    this.#heard.delete(nameOf(wanted, member));
   }
+}
+
+function nameOf({ digest, root = "" }: Wish, member: Key): string {
+  return `${member} ${digest} ${root}`;
 }

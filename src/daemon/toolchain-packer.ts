@@ -4,7 +4,7 @@
  * Knows: the order of it. Does not know: who asks, what a worker makes of it.
  */
 import { realpathSync } from "node:fs";
-import { CairnError, type Digest, type Log, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, Generations, type Log, limits, reasonOf } from "../base/index.ts";
 import type { Files, Installed, ToolchainOffer } from "../contracts/index.ts";
 import { groundHere, type LocalToolchains, layOut } from "../exec/index.ts";
 import type { DiskStore, Pins } from "../store/index.ts";
@@ -26,31 +26,46 @@ export class ToolchainPacker {
   #turn: Promise<unknown> = Promise.resolve();
   /** An object stands for a toolchain as long as none of its files changes. */
   readonly #known = new WeakMap<Installed, Packed>();
+  /** Of which it has been said that there are several copies. */
+  readonly #ambiguous = new Generations<Digest, true>(limits.toolchains.kept);
 
   constructor(parts: PackerParts) {
     this.#parts = parts;
   }
 
   /**
-   * What members are told: nothing where this digest is that of several copies here, which look for headers beside themselves, and a job does not
-   * say which it means. With `pack` everything is in the store when it resolves.
+   * What members are told: nothing where this digest is that of several copies here, which look for headers beside themselves, and it is not said
+   * which is meant. With `pack` everything is in the store when it resolves.
    *
    * @throws {CairnError} home-unwritable, limit-exceeded; the signal's reason
    */
-  async offer({ digest, pack }: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
-    const all = this.#parts.toolchains.find(digest);
-    const places = new Set(all.map(({ compiler }) => realPath(compiler)));
-    if (places.size > 1) {
-      this.#parts.log.event("info", "toolchains.ambiguous", { digest, places: [...places].join(" ") });
-      return undefined;
-    }
-    const [installed] = all;
-    const packed = installed && (await this.describe(installed, signal));
+  async offer({ digest, pack, root }: ToolchainQuestion, signal: AbortSignal): Promise<ToolchainOffer | undefined> {
+    const packed = root === undefined ? await this.#only(digest, signal) : await this.#called(digest, root, signal);
     if (packed === undefined || !pack) return packed?.offer;
     const turn = this.#turn.then(() => this.#keep(digest, packed, signal));
     this.#turn = turn.catch(() => undefined);
     await turn;
     return packed.offer;
+  }
+
+  async #called(digest: Digest, root: Digest, signal: AbortSignal): Promise<Packed | undefined> {
+    for (const installed of this.#parts.toolchains.find(digest)) {
+      const packed = await this.describe(installed, signal);
+      if (packed?.offer.root === root) return packed;
+    }
+    return undefined;
+  }
+
+  async #only(digest: Digest, signal: AbortSignal): Promise<Packed | undefined> {
+    const all = this.#parts.toolchains.find(digest);
+    const places = new Set(all.map(({ compiler }) => realPath(compiler)));
+    if (places.size > 1) {
+      if (!this.#ambiguous.has(digest)) this.#parts.log.event("info", "toolchains.ambiguous", { digest, places: [...places].join(" ") });
+      this.#ambiguous.set(digest, true);
+      return undefined;
+    }
+    const [installed] = all;
+    return installed && (await this.describe(installed, signal));
   }
 
   /** Undefined where its files are not what they were, or it is nothing that could be sent. @throws the signal's reason */

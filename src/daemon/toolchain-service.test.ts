@@ -1,7 +1,7 @@
 /** Real compilers, packed on one machine, fetched by another, and run in its sandbox. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { limits } from "../base/index.ts";
@@ -16,10 +16,10 @@ const COMPILERS = ["/usr/bin/g++", "/usr/bin/clang++-19"].filter((path) => exist
 const SOURCE = '#include <vector>\n#include <string>\nint main() { std::vector<std::string> v{"a"}; return (int)v.at(0).size(); }\n';
 
 /** Asks until it is here, or until something else is said than that it is on its way. */
-async function supplied(t: TestContext, on: Machine, digest: string, member: string): Promise<Supplied> {
+async function supplied(t: TestContext, on: Machine, digest: string, member: string, root?: string): Promise<Supplied> {
   for (;;) {
     t.signal.throwIfAborted();
-    const answer = await on.service.supply(digest, member, t.signal);
+    const answer = await on.service.supply(digest, root, member, t.signal);
     if (answer.kind === "installed" || !/being fetched/.test(answer.why)) return answer;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -48,7 +48,7 @@ async function compare(t: TestContext, requester: Machine, compiler: string, nam
     const read = await requester.store.read(digest);
     if (read.kind === "hit") await worker.store.write(read.bytes);
   }
-  const first = await worker.service.supply(action.toolchain, REQUESTER, never);
+  const first = await worker.service.supply(action.toolchain, undefined, REQUESTER, never);
   assert.deepEqual(first, { kind: "absent", why: "being fetched" });
   const answer = await supplied(t, worker, action.toolchain, REQUESTER);
   assert.equal(answer.kind, "installed", JSON.stringify(answer));
@@ -106,7 +106,7 @@ test("a compiler that lies here as it does there is used as it is", async (t) =>
   const digest = await identified(requester, compiler);
   // Nobody has used it here yet, but it is on this machine's PATH.
   await using worker = machine({ members: new Map([[REQUESTER, requester]]), searched: `${PATH}:${join(requester.directory, "bin")}` });
-  const answer = await worker.service.supply(digest, REQUESTER, t.signal);
+  const answer = await worker.service.supply(digest, undefined, REQUESTER, t.signal);
   assert.ok(answer.kind === "installed", why(answer));
   assert.equal(answer.installed.compiler, compiler);
   assert.equal(answer.installed.toolchain.layout, undefined);
@@ -141,13 +141,13 @@ test("what a member names is not run unless it is called like a compiler and lie
   const compiler = pretender(elsewhere, "12.2.0");
   const digest = await identified(requester, compiler);
   await using worker = machine({ members: new Map([[REQUESTER, requester]]), searched: PATH });
-  assert.equal(why(await worker.service.supply(digest, REQUESTER, t.signal)), "being fetched");
+  assert.equal(why(await worker.service.supply(digest, undefined, REQUESTER, t.signal)), "being fetched");
   assert.deepEqual(worker.toolchains.installed(), []);
 });
 
 test("of another domain, a toolchain waits for the user's word", async (t) => {
   await using on = await two({ strangers: new Set([REQUESTER]) });
-  assert.match(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.match(why(await on.worker.service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
   assert.deepEqual(
     on.worker.service.wanted.map(({ digest, from }) => [digest, from]),
     [[on.digest, REQUESTER]],
@@ -159,20 +159,20 @@ test("of another domain, a toolchain waits for the user's word", async (t) => {
 
 test("where only what is approved is taken, the own domain's waits, too", async (t) => {
   await using on = await two({ accept: "approved" });
-  assert.match(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.match(why(await on.worker.service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
 });
 
 test("what the network has approved is taken without a word here, offered work, and not used any more once that is taken back", async (t) => {
   const approved = new Set<string>();
   await using on = await two({ accept: "approved", strangers: new Set([REQUESTER]), approved });
   const { service } = on.worker;
-  assert.match(why(await service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.match(why(await service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
   assert.deepEqual([service.wanted.length, service.digests], [1, []]);
   approved.add(on.digest);
   assert.deepEqual([service.wanted.length, service.digests], [0, [on.digest]]);
   assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
   approved.delete(on.digest);
-  assert.match(why(await service.supply(on.digest, REQUESTER, t.signal)), /approved/);
+  assert.match(why(await service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
   assert.deepEqual(service.digests, []);
   assert.deepEqual([...service.shelf.approved], [], "nothing was approved here");
 });
@@ -185,7 +185,7 @@ test("a toolchain of another platform is declined by name", async (t) => {
     return said && { ...said, platform: "linux-riscv" };
   };
   await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
-  assert.match(why(await worker.service.supply(on.digest, REQUESTER, t.signal)), /it is for linux-riscv/);
+  assert.match(why(await worker.service.supply(on.digest, undefined, REQUESTER, t.signal)), /it is for linux-riscv/);
 });
 
 test("another toolchain under the digest that was asked for is refused, and not fetched again", async (t) => {
@@ -220,6 +220,39 @@ test("nothing is told of two copies of a compiler, of which each has headers of 
   cpSync(dirname(on.compiler), copy, { recursive: true });
   assert.equal(await identified(on.requester, join(copy, "gcc")), on.digest);
   assert.equal(await told(), undefined);
+  assert.match(why(await on.worker.service.supply(on.digest, undefined, REQUESTER, never)), /does not say/);
+});
+
+test("a job that says which of two copies it means gets that one, and one that says another than the member has gets none", async (t) => {
+  await using on = await two();
+  const { service } = on.requester;
+  const copied = join(on.requester.directory, "copied");
+  cpSync(dirname(on.compiler), copied, { recursive: true });
+  await identified(on.requester, join(copied, "gcc"));
+  const roots: string[] = [];
+  for (const compiler of [on.compiler, join(copied, "gcc")]) {
+    const root = (await service.rootOf(compiler, on.digest, never)) ?? "";
+    roots.push(root);
+    const answer = await supplied(t, on.worker, on.digest, REQUESTER, root);
+    assert.ok(answer.kind === "installed", why(answer));
+    assert.deepEqual([answer.installed.compiler, answer.installed.toolchain.layout?.root], [compiler, root]);
+  }
+  assert.notEqual(roots[0], roots[1]);
+  assert.match(why(await on.worker.service.supply(on.digest, "ab".repeat(32), REQUESTER, never)), /does not say/);
+});
+
+test("where a compiler lies elsewhere than it did, the next job says so, and what was heard before does not count", async (t) => {
+  await using on = await two();
+  const first = (await on.requester.service.rootOf(on.compiler, on.digest, never)) ?? "";
+  assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER, first)), "installed");
+  const moved = join(on.requester.directory, "moved");
+  cpSync(dirname(on.compiler), moved, { recursive: true });
+  rmSync(dirname(on.compiler), { recursive: true });
+  await identified(on.requester, join(moved, "gcc"));
+  const root = (await on.requester.service.rootOf(join(moved, "gcc"), on.digest, never)) ?? "";
+  const answer = await supplied(t, on.worker, on.digest, REQUESTER, root);
+  assert.ok(answer.kind === "installed", why(answer));
+  assert.equal(answer.installed.compiler, join(moved, "gcc"));
 });
 
 test("a tree that is too large for a toolchain is refused before its files are fetched", async (t) => {
@@ -239,8 +272,8 @@ test("a tree that is too large for a toolchain is refused before its files are f
     ]),
   );
   const root = top.kind === "directory" ? top.digest : "";
-  const offer: typeof service.offer = async (question, signal) => {
-    const said = await service.offer(question, signal);
+  const offer: typeof service.offer = async ({ digest, pack }, signal) => {
+    const said = await service.offer({ digest, pack }, signal);
     return said && { ...said, root };
   };
   await using worker = machine({ members: new Map([[REQUESTER, { store, service: { offer } }]]) });
@@ -252,12 +285,12 @@ test("after a restart it is here without anybody's help, unless something of it 
   await using on = await two();
   assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
   await using again = await on.worker.again();
-  const first = await again.service.supply(on.digest, REQUESTER, t.signal);
+  const first = await again.service.supply(on.digest, undefined, REQUESTER, t.signal);
   assert.equal(why(first), "installed");
   const blob = first.kind === "installed" ? first.installed.toolchain.layout?.files[0]?.digest : undefined;
   await again.store.remove(blob ?? "");
   await using later = await again.again();
-  assert.equal(why(await later.service.supply(on.digest, REQUESTER, t.signal)), "being fetched");
+  assert.equal(why(await later.service.supply(on.digest, undefined, REQUESTER, t.signal)), "being fetched");
   assert.equal(why(await supplied(t, later, on.digest, REQUESTER)), "installed");
 });
 
@@ -277,7 +310,7 @@ test("what the version before has kept and approved by another name stays, and a
   assert.deepEqual(again.service.digests, [on.digest]);
   assert.deepEqual([...again.service.shelf.approved], [on.digest]);
   assert.deepEqual(again.service.shelf.dropped, [unknown]);
-  assert.equal(why(await again.service.supply(on.digest, REQUESTER, t.signal)), "installed");
+  assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed");
   await using later = await again.again();
   assert.equal(later.service.shelf.isOfBefore, false);
   assert.deepEqual([...later.service.shelf.approved], [on.digest]);
@@ -289,7 +322,7 @@ test("what the version before has kept and approved by another name stays, and a
 test("nothing is fetched while somebody builds here", async (t) => {
   let isQuiet = false;
   await using on = await two({ isQuiet: () => isQuiet });
-  for (let i = 0; i < 5; i++) assert.equal(why(await on.worker.service.supply(on.digest, REQUESTER, t.signal)), "being fetched");
+  for (let i = 0; i < 5; i++) assert.equal(why(await on.worker.service.supply(on.digest, undefined, REQUESTER, t.signal)), "being fetched");
   assert.deepEqual(on.worker.service.shelf.list(), []);
   isQuiet = true;
   assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");

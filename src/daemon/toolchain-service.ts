@@ -128,19 +128,36 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     return this.#packer.offer(question, AbortSignal.any([signal, this.#stop.signal]));
   }
 
-  async supply(digest: Digest, member: Key, signal: AbortSignal): Promise<Supplied> {
-    const offer = await this.#heard.of(digest, member);
+  async supply(digest: Digest, root: Digest | undefined, member: Key, signal: AbortSignal): Promise<Supplied> {
+    const known = root && (await this.#here(digest, root, member, signal));
+    if (known) return { kind: "installed", installed: known };
+    const offer = await this.#heard.of({ digest, root }, member);
     signal.throwIfAborted();
     if (offer === undefined) return absent("who asks does not say what it consists of");
+    if (root !== undefined && offer.root !== root) {
+      this.#heard.forget({ digest, root }, member); // It has moved since the job was sent, or since it was said.
+      return absent("who asks says that it is another one by now");
+    }
     if (this.#parts.toolchains.find(digest).length === 0) await this.#lookAt(offer.compiler);
-    for (const own of this.#parts.toolchains.find(digest))
-      if ((await this.#packer.describe(own, signal))?.offer.root === offer.root) return { kind: "installed", installed: own };
-    const kept = await this.#kept(offer.root);
-    if (kept?.toolchain.digest === digest && this.#mayCome(digest, member)) return { kind: "installed", installed: kept };
+    const here = await this.#here(digest, offer.root, member, signal);
+    if (here !== undefined) return { kind: "installed", installed: here };
     const why = this.#objection(digest, offer, member);
     if (why !== undefined) return absent(why);
     this.#fetchSoon(digest, offer, member);
     return absent(this.#fetching?.root === offer.root ? "being fetched" : "another one is being fetched");
+  }
+
+  /** This machine's own, or one that has come and may be used. */
+  async #here(digest: Digest, root: Digest, member: Key, signal: AbortSignal): Promise<Installed | undefined> {
+    for (const own of this.#parts.toolchains.find(digest)) if ((await this.#packer.describe(own, signal))?.offer.root === root) return own;
+    const kept = await this.#kept(root);
+    return kept?.toolchain.digest === digest && this.#mayCome(digest, member) ? kept : undefined;
+  }
+
+  /** What jobs of this machine say that they mean; undefined where that cannot be told. */
+  async rootOf(compiler: string, digest: Digest, signal: AbortSignal): Promise<Digest | undefined> {
+    const installed = this.#parts.toolchains.find(digest).find((one) => one.compiler === compiler);
+    return installed && (await this.described(installed, signal))?.root;
   }
 
   /** What this machine's own are called as packs, for people. */
@@ -252,9 +269,9 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const began = performance.now();
     try {
       await this.#untilQuiet();
-      const ready = await this.#parts.network()?.ask(member, { digest, pack: true });
+      const ready = await this.#parts.network()?.ask(member, { digest, pack: true, root });
       if (ready?.root !== root) {
-        this.#heard.forget(digest, member); // It may be another one by now.
+        for (const said of [undefined, root]) this.#heard.forget({ digest, root: said }, member); // It may be another one by now.
         return this.#postpone(digest, offer, member, "not packed");
       }
       const brought = await this.#bring({ digest, root }, member, (bytes) => this.#admit(bytes, member));

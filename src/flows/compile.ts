@@ -39,6 +39,7 @@ import { MovedMessages, type Printed } from "./moved-messages.ts";
 import { isSameOutcome, OnceMore } from "./once-more.ts";
 import { type Brought, Others } from "./others.ts";
 import { OwnCompiles, type Run, type Taken } from "./own-compiles.ts";
+import type { RootOf } from "./parcel.ts";
 import { type Placement, placementOf, type Validity, validityOf } from "./plan.ts";
 import { type ProjectPolicy, projectPolicyOf } from "./project-policy.ts";
 import { RecentAnswers } from "./recent-answers.ts";
@@ -57,6 +58,8 @@ import { withoutPlace } from "./witness.ts";
 export interface CompileParts {
   readonly files: Files;
   readonly toolchains: Toolchains;
+  /** See {@link RootOf}. */
+  readonly rootOf: RootOf;
   readonly store: LocalStore;
   readonly index: ResultIndex;
   readonly statistics: Statistics;

@@ -51,7 +51,7 @@ export class CompilesForOthers {
 
   /** Whether it is harmless, and what is to be run then. @param member who asks */
   async look(asked: CompileAction, member: Key, signal: AbortSignal): Promise<Looked> {
-    const supplied = await this.#parts.toolchains.supply(asked.toolchain, member, signal);
+    const supplied = await this.#parts.toolchains.supply(asked.toolchain, asked.toolchainRoot, member, signal);
     if (supplied.kind === "absent") return { kind: "refused", reason: "toolchain_unknown", detail: supplied.why };
     const { installed } = supplied;
     const against = objection(asked, installed.toolchain.family);

@@ -15,6 +15,20 @@ export interface ParcelParts {
   readonly files: Files;
   readonly toolchains: Pick<Toolchains, "searchPaths">;
   readonly facts: SourceFacts;
+  readonly rootOf: RootOf;
+}
+
+/** The root of the pack that a compiler at a path is; undefined where that cannot be told. */
+export type RootOf = (compiler: string, toolchain: Digest, signal: AbortSignal) => Promise<Digest | undefined>;
+
+/** Which toolchain is meant, where there are several with its content. */
+export async function rooted(
+  rootOf: RootOf,
+  { question, toolchain }: Understood,
+  signal: AbortSignal,
+): Promise<Pick<CompileAction, "toolchainRoot">> {
+  const toolchainRoot = await rootOf(question.compiler, toolchain.digest, signal);
+  return toolchainRoot === undefined ? {} : { toolchainRoot };
 }
 
 /** A text that stands for a source: what it is, and what it was made of. */
@@ -47,7 +61,7 @@ export type Packed =
  * @param earlier what an earlier compile of the same read
  */
 export async function pack(
-  { files, toolchains, facts }: ParcelParts,
+  { files, toolchains, facts, rootOf }: ParcelParts,
   understood: Understood,
   look: Look,
   earlier: ManifestEntry | undefined,
@@ -58,5 +72,6 @@ export async function pack(
   const search = await searchOf(toolchains, understood, signal);
   const found = remoteInputs(facts, look, understood, search, earlier);
   if (found.kind === "local") return found;
-  return { kind: "packed", parcel: { action: { ...asked.action, ...actionInputs(found.inputs) }, inputs: found.inputs, search } };
+  const action = { ...asked.action, ...(await rooted(rootOf, understood, signal)), ...actionInputs(found.inputs) };
+  return { kind: "packed", parcel: { action, inputs: found.inputs, search } };
 }

@@ -8,7 +8,7 @@ import { digestOf, limits } from "../base/index.ts";
 import { preprocessorArgs, readIncludedText, textArgs, textObstacle } from "../compile/index.ts";
 import type { Files, ManifestEntry, Toolchains } from "../contracts/index.ts";
 import type { Look } from "./look.ts";
-import type { Packed, SentText } from "./parcel.ts";
+import { type Packed, type RootOf, rooted, type SentText } from "./parcel.ts";
 import { remoteAction } from "./remote-action.ts";
 import { actionInputs, textInputs } from "./remote-inputs.ts";
 import { absolutePath, searchOf, type Understood } from "./request.ts";
@@ -18,6 +18,7 @@ import { responseReader } from "./understand.ts";
 export interface TextParts {
   readonly files: Files;
   readonly toolchains: Pick<Toolchains, "searchPaths" | "included">;
+  readonly rootOf: RootOf;
 }
 
 /** Whether a compile might be sent so. */
@@ -26,7 +27,12 @@ export function mayBeText({ invocation, toolchain }: Understood): boolean {
 }
 
 /** @param look begun after the compile was asked for */
-export async function packText({ files, toolchains }: TextParts, understood: Understood, look: Look, signal: AbortSignal): Promise<Packed> {
+export async function packText(
+  { files, toolchains, rootOf }: TextParts,
+  understood: Understood,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Packed> {
   const { question, invocation, toolchain } = understood;
   const asked = remoteAction(files, understood);
   if (asked.kind === "local") return asked;
@@ -44,8 +50,12 @@ export async function packText({ files, toolchains }: TextParts, understood: Und
   const digest = digestOf(read.text);
   const inputs = textInputs(look, understood, search, { digest, bytes: read.text.length });
   if (inputs === undefined) return { kind: "local", reason: "links", detail: invocation.source };
+  const root = await rooted(rootOf, understood, signal);
   const text: SentText = { digest, content: read.text, readFromNs, dependencies: made.dependencies, entered: read.entered };
-  return { kind: "packed", parcel: { action: { ...action, dependencies: undefined, ...actionInputs(inputs) }, inputs, search, text } };
+  return {
+    kind: "packed",
+    parcel: { action: { ...action, ...root, dependencies: undefined, ...actionInputs(inputs) }, inputs, search, text },
+  };
 }
 
 /** The first file of those that were read in which something stands that the text does not repeat. */

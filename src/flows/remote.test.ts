@@ -102,6 +102,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
       files,
       toolchains: { searchPaths: () => Promise.resolve(SEARCH), included: () => Promise.resolve(made.preprocessed) },
       facts: new SourceFacts({ files }),
+      rootOf: () => Promise.resolve(undefined),
       index: { entries: () => [], result: () => undefined, history: () => undefined },
       running: () => made.running,
       look: lookNow,

@@ -22,7 +22,7 @@ import type {
 } from "../contracts/index.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { Look } from "./look.ts";
-import { type Packed, type Parcel, pack } from "./parcel.ts";
+import { type Packed, type Parcel, pack, type RootOf } from "./parcel.ts";
 import { readRemembered, type Work } from "./remembered.ts";
 import { kindOf } from "./remote-action.ts";
 import { type Done, type Judged, judge } from "./remote-result.ts";
@@ -40,6 +40,7 @@ export interface RemoteParts {
   readonly files: Files;
   readonly toolchains: Pick<Toolchains, "searchPaths" | "included">;
   readonly facts: SourceFacts;
+  readonly rootOf: RootOf;
   readonly index: Pick<ResultIndex, "entries" | "result" | "history">;
   readonly helpers: () => Helpers | undefined;
   readonly sharing: Pick<Sharing, "mayHelp">;

@@ -16,8 +16,8 @@ const OFFER: ToolchainOffer = {
 };
 
 test("a question and its answer are read as they were written", () => {
-  for (const pack of [true, false]) {
-    const question = { digest: "ab".repeat(32), pack };
+  for (const root of [{}, { root: "cd".repeat(32) }]) {
+    const question = { digest: "ab".repeat(32), pack: "root" in root, ...root };
     assert.deepEqual(decodeToolchainQuestion(encodeToolchainQuestion(question)), question);
   }
   for (const offer of [OFFER, undefined]) assert.deepEqual(decodeToolchainAnswer(encodeToolchainAnswer(offer)), offer);

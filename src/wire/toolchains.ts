@@ -21,6 +21,8 @@ export interface ToolchainQuestion {
   readonly digest: Digest;
   /** Whether its pack is to be fetched. */
   readonly pack: boolean;
+  /** Which of several with that digest; unset: the only one. */
+  readonly root?: Digest | undefined;
 }
 
 export function encodeToolchainPack({ files, absent, beside, ...about }: ToolchainPack): Uint8Array {
@@ -36,14 +38,14 @@ export function decodeToolchainPack(bytes: Uint8Array): ToolchainPack {
   return { ...summary(message), files: paths(message.files), absent: paths(message.absent), beside: paths(message.beside) };
 }
 
-export function encodeToolchainQuestion({ digest, pack }: ToolchainQuestion): Uint8Array {
-  return encode(ToolchainQuestionSchema, { digest: bytesOf(digest), pack });
+export function encodeToolchainQuestion({ digest, pack, root = "" }: ToolchainQuestion): Uint8Array {
+  return encode(ToolchainQuestionSchema, { digest: bytesOf(digest), pack, root: bytesOf(root) });
 }
 
 /** @throws {CairnError} frame-invalid */
 export function decodeToolchainQuestion(bytes: Uint8Array): ToolchainQuestion {
-  const { digest, pack } = decodeAny(ToolchainQuestionSchema, bytes, frameBytes);
-  return { digest: hexOf(digest, 32), pack };
+  const { digest, pack, root } = decodeAny(ToolchainQuestionSchema, bytes, frameBytes);
+  return { digest: hexOf(digest, 32), pack, ...(root.length > 0 && { root: hexOf(root, 32) }) };
 }
 
 /** @param offer undefined: there is none */

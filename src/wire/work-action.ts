@@ -22,9 +22,10 @@ const PREPROCESS = "-E";
 const { work } = limits;
 
 export function actionMessage(action: CompileAction, along: ReadonlyMap<Digest, Uint8Array>): Init<typeof WorkActionSchema> {
-  const { toolchain, options, source, mode, dependencies, cwd, directories, request } = action;
+  const { toolchain, toolchainRoot = "", options, source, mode, dependencies, cwd, directories, request } = action;
   return {
     toolchain: bytesOf(toolchain),
+    toolchainRoot: bytesOf(toolchainRoot),
     options: mode === "preprocessed" ? [PREPROCESS, ...options] : [...options],
     source,
     assembly: mode === "assembly",
@@ -89,6 +90,7 @@ export function actionOf(message: WorkActionMessage): { readonly action: Compile
   if (preprocessed && (assembly || options[0] !== PREPROCESS)) throw invalid("preprocessed");
   const action: CompileAction = {
     toolchain: hexOf(message.toolchain, DIGEST_BYTES),
+    ...(message.toolchainRoot.length > 0 && { toolchainRoot: hexOf(message.toolchainRoot, DIGEST_BYTES) }),
     options: preprocessed ? options.slice(1) : options,
     source,
     mode: preprocessed ? "preprocessed" : assembly ? "assembly" : "object",

@@ -41,6 +41,7 @@ const maybe = <T>(some: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.opti
 const action: fc.Arbitrary<CompileAction> = fc.record(
   {
     toolchain: digest,
+    toolchainRoot: digest,
     options: fc.array(text, { maxLength: 20 }),
     source: text,
     mode: fc.constantFrom("preprocessed" as const, "assembly" as const, "object" as const),

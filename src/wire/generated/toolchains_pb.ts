@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file toolchains.proto.
  */
 export const file_toolchains: GenFile = /*@__PURE__*/
-  fileDesc("ChB0b29sY2hhaW5zLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIpMBCg1Ub29sY2hhaW5QYWNrEg4KBmZhbWlseRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBnRhcmdldBgDIAEoCRIQCghwbGF0Zm9ybRgEIAEoCRIQCghjb21waWxlchgFIAEoCRINCgVmaWxlcxgGIAMoCRIOCgZhYnNlbnQYByADKAkSDgoGYmVzaWRlGAggAygJIjEKEVRvb2xjaGFpblF1ZXN0aW9uEg4KBmRpZ2VzdBgBIAEoDBIMCgRwYWNrGAIgASgIIoMBCg9Ub29sY2hhaW5BbnN3ZXISDAoEcm9vdBgBIAEoDBINCgVieXRlcxgCIAEoBBIOCgZmYW1pbHkYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIOCgZ0YXJnZXQYBSABKAkSEAoIcGxhdGZvcm0YBiABKAkSEAoIY29tcGlsZXIYByABKAliBnByb3RvMw");
+  fileDesc("ChB0b29sY2hhaW5zLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxIpMBCg1Ub29sY2hhaW5QYWNrEg4KBmZhbWlseRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBnRhcmdldBgDIAEoCRIQCghwbGF0Zm9ybRgEIAEoCRIQCghjb21waWxlchgFIAEoCRINCgVmaWxlcxgGIAMoCRIOCgZhYnNlbnQYByADKAkSDgoGYmVzaWRlGAggAygJIj8KEVRvb2xjaGFpblF1ZXN0aW9uEg4KBmRpZ2VzdBgBIAEoDBIMCgRwYWNrGAIgASgIEgwKBHJvb3QYAyABKAwigwEKD1Rvb2xjaGFpbkFuc3dlchIMCgRyb290GAEgASgMEg0KBWJ5dGVzGAIgASgEEg4KBmZhbWlseRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEg4KBnRhcmdldBgFIAEoCRIQCghwbGF0Zm9ybRgGIAEoCRIQCghjb21waWxlchgHIAEoCWIGcHJvdG8z");
 
 /**
  * The file `toolchain` of a pack.
@@ -89,6 +89,13 @@ export type ToolchainQuestion = Message<"cairn.network.v1.ToolchainQuestion"> & 
    * @generated from field: bool pack = 2;
    */
   pack: boolean;
+
+  /**
+   * Which of several with that digest; empty: the only one.
+   *
+   * @generated from field: bytes root = 3;
+   */
+  root: Uint8Array;
 };
 
 /**
