@@ -187,7 +187,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     log,
     now: () => performance.now(),
   });
-  const forgetting = stack.use(new Seldom(() => records.clear(), limits.trust.recordsClearedMs));
+  const forgetting = stack.use(new Seldom(() => records.removeDoubted(), limits.trust.recordsClearedMs));
   const recalls = new Recalls({
     index,
     marks: begunRecalls,

@@ -28,6 +28,8 @@ export interface Home {
   readonly works: MembersWorks;
   readonly records: () => HotRecords;
   readonly hotKind: string;
+  /** Where wrappers look for records. */
+  readonly hot: string;
   readonly store: DiskStore;
 }
 
@@ -49,6 +51,7 @@ export function openHome(directory: string): Home {
     works: new MembersWorks({ database }),
     records: () => (records ??= HotRecords.open(parts, hot)),
     hotKind,
+    hot: hot.directory,
     store,
   };
 }
@@ -96,7 +99,7 @@ async function takeBackAll(home: Home, strike: number): Promise<number> {
     isUnverified: () => false,
     gone: () => true,
     records: () => ({ doubt: () => write(() => records().doubt()) }),
-    clearSoon: () => setImmediate(() => write(() => records().clear())),
+    clearSoon: () => setImmediate(() => write(() => records().removeDoubted())),
   });
   const { signal } = new AbortController();
   for (const action of actionsOf("alone")) recalls.takeBack(action);

@@ -7,7 +7,7 @@
  */
 import type { Digest, Key, Log } from "../base/index.ts";
 import type { ResultIndex } from "../contracts/index.ts";
-import type { BegunRecalls, RecallKind } from "../store/index.ts";
+import type { BegunRecalls, RecallKind, RecallSteps } from "../store/index.ts";
 
 /** See BegunRecalls. */
 export interface RecallMarks {
@@ -19,7 +19,7 @@ export interface RecallMarks {
 export interface SignersShelf {
   recall(
     signers: ReadonlySet<Key>,
-    before: () => void,
+    steps: RecallSteps,
     signal: AbortSignal,
   ): Promise<{ readonly forgotten: number; readonly isDone: boolean }>;
 }
@@ -36,7 +36,7 @@ export interface RecallsParts {
   readonly gone: (action: Digest | undefined) => boolean;
   /** What wrappers answer from. */
   readonly records: () => { doubt(): void };
-  /** Clears that soon. */
+  /** Removes soon what was put aside. */
   readonly clearSoon: () => void;
 }
 
@@ -85,10 +85,14 @@ export class Recalls {
     const all = [...signers];
     if (!isStart) this.#doubt();
     this.begin("signer", all);
-    const { forgotten, isDone } = await shelf.recall(signers, () => this.#doubt(), signal);
-    if (isDone) this.end("signer", all);
+    const steps = { before: () => this.#doubt(), after: () => void gone(undefined) };
+    const { forgotten, isDone } = await shelf.recall(signers, steps, signal);
     // What was laid out may not be kept yet: then it is not among those.
-    if ((forgotten > 0 || !isStart) && gone(undefined)) clearSoon();
+    if (forgotten > 0 || !isStart) {
+      this.#doubt();
+      if (gone(undefined)) clearSoon();
+    }
+    if (isDone) this.end("signer", all);
     return forgotten;
   }
 

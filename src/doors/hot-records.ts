@@ -3,6 +3,7 @@
  *
  * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
  */
+import { randomUUID } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -16,12 +17,14 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import { ByteWriter, type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
 
 const UNFINISHED = ".new";
+/** In the names of directories that no wrapper looks into. */
+const ASIDE = ".aside-";
 /** Most records fit. */
 const WRITER_BYTES = 65_536;
 /** Changes when records have to look out for more than those that lie there. 2: for the file in which a project says whom it believes. */
@@ -46,8 +49,8 @@ export class HotRecords {
   readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
   readonly #writer = new ByteWriter(WRITER_BYTES);
   #inherited = false;
-  /** The next daemon would drop them all. */
-  #isDoubted = false;
+  /** None was left since they were all put aside. */
+  #isEmpty = false;
   #bytes = 0;
   #records = 0;
   #writing = true;
@@ -56,8 +59,8 @@ export class HotRecords {
   static open(parts: { log: Log }, options: HotRecordsOptions): HotRecords {
     const records = new HotRecords(parts, options);
     if (!existsSync(options.kindFile) || readFileSync(options.kindFile, "utf8") !== KIND) {
-      records.#isDoubted = true;
       records.clear();
+      records.#noteKind();
     }
     return records;
   }
@@ -74,6 +77,7 @@ export class HotRecords {
   inherit(): void {
     if (this.#inherited) return;
     this.#inherited = true;
+    this.removeDoubted(); // What was put aside and not removed yet.
     // What it was writing when it was killed; what this one writes is written in one go.
     const files = this.#files();
     for (const { path } of files) if (path.endsWith(UNFINISHED)) rmSync(path, { force: true });
@@ -109,6 +113,7 @@ export class HotRecords {
   }
 
   leaveBytes(key: string, bytes: Buffer): void {
+    this.#isEmpty = false;
     const path = this.#path(key);
     const temporary = `${path}.${process.pid}${UNFINISHED}`;
     try {
@@ -142,26 +147,37 @@ export class HotRecords {
   }
 
   /**
-   * What some of them say may not be so any more. They stay until somebody clears them, but for no later daemon: whoever dies before that has
-   * left a directory that the next one empties.
+   * What some of them say may not be so any more: from now on no wrapper finds any of those that lie here, whoever is killed. All go aside at once;
+   * removing them takes longer, and is for {@link removeDoubted}.
    */
   doubt(): void {
-    if (this.#isDoubted) return;
+    if (this.#isEmpty) return;
     try {
-      rmSync(this.#kindFile, { force: true });
-      this.#isDoubted = true;
-    } catch {
-      this.clear(); // What cannot be noted is done at once.
+      renameSync(this.#directory, `${this.#directory}${ASIDE}${randomUUID()}`);
+      mkdirSync(this.#directory, { mode: 0o700 });
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") for (const { path } of this.#files()) rmSync(path, { force: true });
     }
+    this.#isEmpty = true;
+    this.#measure([]);
+  }
+
+  /** Gives back what they take that were put aside. */
+  removeDoubted(): void {
+    const prefix = `${basename(this.#directory)}${ASIDE}`;
+    const place = dirname(this.#directory);
+    if (!existsSync(place)) return;
+    for (const name of readdirSync(place)) if (name.startsWith(prefix)) removeAllOf(join(place, name));
   }
 
   clear(): void {
-    for (const { path } of this.#files()) rmSync(path, { force: true });
-    this.#measure([]);
-    if (!this.#isDoubted) return;
+    this.doubt();
+    this.removeDoubted();
+  }
+
+  #noteKind(): void {
     try {
       writeFileSync(this.#kindFile, KIND, { mode: 0o600 });
-      this.#isDoubted = false;
     } catch {
       // The next daemon drops what there is then.
     }
@@ -221,6 +237,15 @@ export class HotRecords {
         const stats = statSync(path, { throwIfNoEntry: false });
         return stats === undefined ? [] : [{ path, bytes: stats.size, mtimeMs: stats.mtimeMs }];
       });
+  }
+}
+
+/** What cannot be removed now is by a later daemon. */
+function removeAllOf(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch {
+    // Nobody looks into it.
   }
 }
 

@@ -51,7 +51,11 @@ export class BegunRecalls {
     const { database } = this.#parts;
     const [signers, members, requests] = (["signer", "member", "request"] as const).map((kind) => this.#begun(kind));
     if (signers === undefined || members === undefined || requests === undefined) return 0;
-    const { forgotten, isDone } = await new SignersRecall({ database }).run(new Set(signers), () => undefined, signal);
+    const { forgotten, isDone } = await new SignersRecall({ database }).run(
+      new Set(signers),
+      { before: () => undefined, after: () => undefined },
+      signal,
+    );
     if (isDone) this.end("signer", signers);
     const rested = members.map((member) => database.attempt("recall of a member", 0, () => this.#sql.forgetWorks.run(toBytes(member))));
     this.end("member", members);

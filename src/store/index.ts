@@ -21,5 +21,6 @@ export { NetworkState } from "./network-state.ts";
 export { type Pin, Pins } from "./pins.ts";
 export { SqliteIndex, type SqliteIndexOptions, type SqliteIndexParts } from "./results.ts";
 export { SqliteShelf, type SqliteShelfParts } from "./shelf.ts";
+export type { RecallSteps } from "./signers-recall.ts";
 export { UnsharedCommands } from "./unshared-commands.ts";
 export { UnverifiedResults } from "./unverified-results.ts";

@@ -285,11 +285,16 @@ test("recalling forgets what only these signers vouch for", async () => {
   const before = (): void => {
     if (told++ === 0) assert.ok(both.index.result(entryOf("other 0").action) !== undefined, "it is told before anything is gone");
   };
-  assert.deepEqual(await both.shelf.recall(new Set(), before, signal), { forgotten: 0, isDone: true });
-  assert.deepEqual(await both.shelf.recall(new Set([digestOf("nobody")]), before, signal), { forgotten: 0, isDone: true });
+  let steps = 0;
+  const after = (): void => {
+    if (steps++ === 0) assert.ok(both.index.result(entryOf("bad").action) !== undefined, "and after each step, not at the end alone");
+  };
+  const around = { before, after };
+  assert.deepEqual(await both.shelf.recall(new Set(), around, signal), { forgotten: 0, isDone: true });
+  assert.deepEqual(await both.shelf.recall(new Set([digestOf("nobody")]), around, signal), { forgotten: 0, isDone: true });
   assert.equal(told, 0);
-  assert.deepEqual(await both.shelf.recall(new Set([other.publicKey, third.publicKey]), before, signal), { forgotten: 601, isDone: true });
-  assert.ok(told > 0);
+  assert.deepEqual(await both.shelf.recall(new Set([other.publicKey, third.publicKey]), around, signal), { forgotten: 601, isDone: true });
+  assert.ok(told > 0 && steps > 1);
   assert.deepEqual(new Set(both.shelf.manifests()), new Set([mine.manifest, digestOf("manifest both")]));
   assert.deepEqual(both.shelf.signersOf(entryOf("both").action), [me.publicKey]);
   assert.equal(both.index.result(entryOf("other 5").action), undefined);
@@ -310,7 +315,7 @@ test("recalling lets other work be done in between, and can be called off", asyn
   };
   setImmediate(watch);
   await assert.rejects(
-    both.shelf.recall(new Set([other.publicKey]), () => undefined, controller.signal),
+    both.shelf.recall(new Set([other.publicKey]), { before: () => undefined, after: () => undefined }, controller.signal),
     { name: "AbortError" },
   );
   assert.ok(

@@ -13,7 +13,7 @@ import { bytesAt, type Database, numberAt, type Row, type Statement, textAt, toB
 import type { SqliteIndex } from "./results.ts";
 import { demandIntact, rowCheck } from "./row-check.ts";
 import { ShelfChanges, type ShelfKind } from "./shelf-changes.ts";
-import { SignersRecall } from "./signers-recall.ts";
+import { type RecallSteps, SignersRecall } from "./signers-recall.ts";
 
 export interface SqliteShelfParts {
   /** ms since the epoch */
@@ -165,15 +165,14 @@ export class SqliteShelf implements Shelf, Disposable {
    * Takes away what these signers have signed: results that nobody else vouches for are forgotten, of others only the signatures. Works in
    * small steps. A crash in between leaves the rest: see BegunRecalls.
    *
-   * @param before called before anything is forgotten, once or more
    * @returns how many results were forgotten, and whether it came to its end. @throws the signal's reason
    */
   recall(
     signers: ReadonlySet<Key>,
-    before: () => void,
+    steps: RecallSteps,
     signal: AbortSignal,
   ): Promise<{ readonly forgotten: number; readonly isDone: boolean }> {
-    return this.#recall.run(signers, before, signal);
+    return this.#recall.run(signers, steps, signal);
   }
 
   [Symbol.dispose](): void {

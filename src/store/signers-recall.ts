@@ -10,6 +10,13 @@ import { type Database, numberAt, textAt, toBytes } from "./database.ts";
 /** Rows looked at in one step: forgetting so many results takes some 10 ms. */
 const STEP = 64;
 
+/** Called around each step that forgets something, without a pause in between. */
+export interface RecallSteps {
+  /** Once or more. */
+  readonly before: () => void;
+  readonly after: () => void;
+}
+
 interface Place {
   readonly entry: number;
   readonly signer: Uint8Array;
@@ -32,12 +39,11 @@ export class SignersRecall {
   }
 
   /**
-   * @param before called before anything is forgotten, once or more
    * @returns how many results were forgotten, and whether it came to its end. @throws the signal's reason
    */
   async run(
     signers: ReadonlySet<Key>,
-    before: () => void,
+    { before, after }: RecallSteps,
     signal: AbortSignal,
   ): Promise<{ readonly forgotten: number; readonly isDone: boolean }> {
     const database = this.#database;
@@ -49,6 +55,7 @@ export class SignersRecall {
       const step: Step = database.attempt("recall", FAILED, () => database.transaction(() => this.#step(signers, from, before)));
       if (step === FAILED) return { forgotten, isDone: false };
       forgotten += step.forgotten;
+      if (step.forgotten > 0) after();
       at = step.next;
       if (at !== undefined) await otherWork();
     }

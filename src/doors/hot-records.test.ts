@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { digestOf, silentLog } from "../base/index.ts";
+import { HotRecords, type HotRecordsOptions } from "./hot-records.ts";
+
+const KEY = digestOf("request");
+
+function place(t: TestContext): HotRecordsOptions {
+  const run = mkdtempSync(join(tmpdir(), "cairn-hot-"));
+  t.after(() => rmSync(run, { recursive: true }));
+  return { directory: join(run, "hot"), kindFile: join(run, "hot-kind"), storeDirectory: run, capacityBytes: 1_000 };
+}
+
+function asideOf({ directory }: HotRecordsOptions): string[] {
+  return readdirSync(join(directory, "..")).filter((name) => name.startsWith("hot.aside-"));
+}
+
+/** What a wrapper finds, which looks at nothing else. */
+function isFound({ directory }: HotRecordsOptions): boolean {
+  return existsSync(join(directory, KEY.slice(0, 2), KEY.slice(2)));
+}
+
+test("what is doubted is found by no wrapper at once, and what is left afterwards is found and stays", (t) => {
+  const options = place(t);
+  const records = HotRecords.open({ log: silentLog }, options);
+  records.leaveBytes(KEY, Buffer.from("old"));
+  assert.deepEqual([isFound(options), records.facts.records], [true, 1]);
+  records.doubt();
+  assert.deepEqual([isFound(options), records.facts, asideOf(options).length], [false, { records: 0, bytes: 0 }, 1]);
+  records.doubt();
+  assert.equal(asideOf(options).length, 1, "nothing was left since");
+  records.leaveBytes(KEY, Buffer.from("new"));
+  records.removeDoubted();
+  assert.deepEqual([isFound(options), records.facts.records, asideOf(options)], [true, 1, []]);
+});
+
+test("what a daemon has put aside and not removed goes with the next one; what lies there stays, unless it is of another kind", (t) => {
+  const options = place(t);
+  const killed = HotRecords.open({ log: silentLog }, options);
+  killed.leaveBytes(KEY, Buffer.from("old"));
+  killed.doubt();
+  killed.leaveBytes(KEY, Buffer.from("new"));
+  const next = HotRecords.open({ log: silentLog }, options);
+  next.inherit();
+  assert.deepEqual([isFound(options), asideOf(options)], [true, []]);
+  rmSync(options.kindFile);
+  HotRecords.open({ log: silentLog }, options);
+  assert.deepEqual([isFound(options), existsSync(options.kindFile)], [false, true]);
+});
