@@ -55,7 +55,7 @@ export {
   type Operation,
   type Statement,
 } from "./membership.ts";
-export type { NameRecord, SignedName } from "./names.ts";
+export type { NameRecord, NameToken, SignedName } from "./names.ts";
 export { orAborted } from "./or-aborted.ts";
 export { giveBack, ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";

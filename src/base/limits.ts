@@ -634,6 +634,8 @@ export const limits = {
     answerMs: 3_000,
     /** Members that keep a name. */
     copies: 3,
+    /** Claimed names of a member at once; those of a domain that it has or had last; and all of them. */
+    claims: { perMember: 16, perDomain: 256, most: 4_096 },
     /** Names that a node keeps, of all authors and of one. */
     mostKept: 4_096,
     perAuthor: 256,

@@ -4,6 +4,12 @@
 import type { Digest } from "./digest.ts";
 import type { Key } from "./membership.ts";
 
+/** Which epoch has given a claimed name to its owner: a greater number is a newer one, and the id says which epoch of that number. */
+export interface NameToken {
+  readonly number: number;
+  readonly epoch: Digest;
+}
+
 export interface NameRecord {
   readonly network: Digest;
   /** Peer key. */
@@ -16,6 +22,8 @@ export interface NameRecord {
   readonly root: Digest;
   /** What the root is: the bytes of a file, a directory, or "" where the author did not say. */
   readonly codec: "" | "raw" | "directory";
+  /** Where the author held the name. */
+  readonly token?: NameToken;
   /** By the author's clock, ms since the epoch. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;

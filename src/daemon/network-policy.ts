@@ -17,10 +17,12 @@ import type { ProjectPolicy } from "../flows/index.ts";
 import {
   askedFor,
   countedDomain,
+  latestNamed,
   type Members,
   type Membership,
   neededFor,
   type Proposal,
+  type Refusal,
   type State,
   sharingUnder,
   toolchainsUnder,
@@ -149,9 +151,9 @@ function describeProposals(state: State, self: Key): object[] {
     by: nameOf(state, by),
     accepted: acceptedBy(state, accepted),
     needed: neededFor(state, what),
-    chair: hasChair && what.kind !== "revoke" ? nameOf(state, chair) : null,
+    chair: hasChair && what.kind !== "revoke" && what.kind !== "claim" ? nameOf(state, chair) : null,
     speakers: [...speakers].map(([domain, key]) => ({ domain, member: nameOf(state, key) })),
-    missing: what.kind === "revoke" ? wordsFor(state, { what, accepted }).missing : [],
+    missing: what.kind === "revoke" || (what.kind === "claim" && hasChair) ? wordsFor(state, { what, accepted }).missing : [],
     mayAccept: askedFor(state, what).includes(self) && !accepted.has(self),
   }));
 }
@@ -164,6 +166,8 @@ function describeWhat(state: State, what: Proposal["what"]): object {
       return { number: what.number, policy: namedRules(what.policy) };
     case "revoke":
       return { member: nameOf(state, what.member), domain: countedDomain(state, what.member) };
+    case "claim":
+      return { name: what.name, owner: what.owner === undefined ? null : nameOf(state, what.owner) };
   }
 }
 
@@ -177,8 +181,8 @@ export async function changePolicy(parts: PolicyParts, name: string, text: strin
   const { policy } = membership.intended ?? {};
   const changed = withSetting(policy?.rules ?? {}, name, text);
   const number = (policy?.number ?? 0) + 1;
-  const id = issue(members, { kind: "policy", number, policy: changed });
-  return outcome(parts, id, fateOf(id, number));
+  const id = issueOrRefuse(members, { kind: "policy", number, policy: changed });
+  return outcomeOf(parts, id, fateOf(id, number), "policy-changed");
 }
 
 /**
@@ -201,12 +205,14 @@ export async function accept(parts: PolicyParts, text: string): Promise<Proposed
     });
   const [id, { what }] = found;
   const fourth = what.kind === "domain" && endsUnanimity(intended, what.name);
-  issue(members, { kind: "accept", statement: id });
-  const done = await outcome(parts, id, fateOfProposal(id, what));
+  const after = what.kind === "claim" && intended !== undefined ? latestNamed(intended.claims, what.name) : undefined;
+  issueOrRefuse(members, { kind: "accept", statement: id });
+  const done = await outcomeOf(parts, id, fateOfProposal(id, what, after), CHANGED[what.kind]);
   return { what: called(membership.state, what), fourth, ...done };
 }
 
-function fateOfProposal(id: Digest, what: Proposal["what"]): (state: State) => Fate {
+/** @param after of a claim, the epoch that has given the name last */
+function fateOfProposal(id: Digest, what: Proposal["what"], after: Digest | undefined): (state: State) => Fate {
   switch (what.kind) {
     case "domain":
       return (state) => (state.domains.get(what.name)?.hasVoice === true ? "in-effect" : "open");
@@ -214,10 +220,30 @@ function fateOfProposal(id: Digest, what: Proposal["what"]): (state: State) => F
       return fateOf(id, what.number);
     case "revoke":
       return (state) => (state.members.get(what.member)?.standing === "active" ? "open" : "in-effect");
+    case "claim":
+      return fateOfClaim(what.name, what.owner, after);
   }
 }
 
+/** Why something was not decided that was proposed: another one was, in its place. */
+const CHANGED: Readonly<Record<Proposal["what"]["kind"], Refusal>> = {
+  domain: "proposal-unknown",
+  revoke: "proposal-unknown",
+  policy: "policy-changed",
+  claim: "claim-changed",
+};
+
+/** That of a claim which follows upon an epoch, by what is decided. */
+export function fateOfClaim(name: string, owner: Key | undefined, after: Digest | undefined): (state: Pick<State, "claims">) => Fate {
+  return ({ claims }) => {
+    if (latestNamed(claims, name) === after) return "open";
+    const claim = claims.get(name);
+    return claim !== undefined && (owner === undefined ? claim.isOpen : claim.owner === owner && !claim.isOpen) ? "in-effect" : "replaced";
+  };
+}
+
 function called(state: State | undefined, what: Proposal["what"]): string {
+  if (what.kind === "claim") return `that the name ${what.name} is ${ownerIn(state, what.owner)}`;
   if (what.kind === "revoke") return `that ${state === undefined ? "it" : nameOf(state, what.member)} is put out`;
   return what.kind === "domain" ? `domain ${what.name}` : `policy ${what.number}`;
 }
@@ -225,7 +251,7 @@ function called(state: State | undefined, what: Proposal["what"]): string {
 function isCalled(id: Digest, { what }: Proposal, text: string): boolean {
   if (text.length >= ID_DIGITS && id.startsWith(text.toLowerCase())) return true;
   // A domain may be called like a machine: who means to give the one a voice must not put out the other. `cairn revoke` takes the name.
-  if (what.kind === "revoke") return false;
+  if (what.kind === "revoke" || what.kind === "claim") return false;
   return what.kind === "domain" ? what.name === text : text === "policy";
 }
 
@@ -233,7 +259,8 @@ const ID_DIGITS = 6;
 /** Of a toolchain's digest. */
 const DIGITS_SHOWN = 12;
 
-function issue(members: Members, what: Operation): Digest {
+/** @throws {CairnError} network-refused */
+export function issueOrRefuse(members: Members, what: Operation): Digest {
   const issued = members.issue(what);
   if (issued.kind === "refused") throw new CairnError("network-refused", { why: issued.why });
   return issued.checked.id;
@@ -247,8 +274,8 @@ export function fateOf(id: Digest, number: number): (state: Pick<State, "policy"
   return ({ policy }) => (policy.statement === id ? "in-effect" : policy.number >= number ? "replaced" : "open");
 }
 
-/** @throws {CairnError} network-refused: another policy was decided in its place */
-async function outcome(parts: PolicyParts, id: Digest, fate: (state: State) => Fate): Promise<Proposed> {
+/** @throws {CairnError} network-refused: another one was decided in its place, and `replaced` says of what kind */
+export async function outcomeOf(parts: PolicyParts, id: Digest, fate: (state: State) => Fate, replaced: Refusal): Promise<Proposed> {
   const { membership } = parts;
   const isDecided = (): boolean => {
     const { decided, intended } = membership;
@@ -258,7 +285,7 @@ async function outcome(parts: PolicyParts, id: Digest, fate: (state: State) => F
   await untilDecided(parts, isDecided);
   const { decided, intended } = membership;
   const became = decided === undefined ? "open" : fate(decided);
-  if (became === "replaced") throw new CairnError("network-refused", { why: "policy-changed" });
+  if (became === "replaced") throw new CairnError("network-refused", { why: replaced });
   const waiting = intended?.proposals.get(id);
   return {
     inEffect: became === "in-effect",
@@ -322,6 +349,10 @@ function acceptedBy(state: State, accepted: ReadonlySet<Key>): string[] {
   return [...state.council.speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
 }
 
+function ownerIn(state: State | undefined, owner: Key | undefined): string {
+  return owner === undefined ? "each author's own" : `${state === undefined ? "another member" : nameOf(state, owner)}'s`;
+}
+
 function nameOf(state: State, key: Key): string {
   return state.members.get(key)?.name ?? "";
 }
@@ -350,7 +381,7 @@ export function policyLines(
     .filter(({ accepted, what }) => askedFor(state, what).includes(self) && !accepted.has(self))
     .map(({ by, what }) => {
       const who = `${nameOf(state, by)} (${countedDomain(state, by)})`;
-      if (what.kind === "revoke") return `${called(state, what)}, as ${who} wants`;
+      if (what.kind === "revoke" || what.kind === "claim") return `${called(state, what)}, as ${who} wants`;
       return what.kind === "domain" ? `the domain ${what.name}, made by ${who}` : `policy ${what.number} of ${nameOf(state, by)}`;
     });
   return { holds, waits };

@@ -19,8 +19,9 @@ const TURN: Readonly<Record<Statement["what"]["kind"], number>> = {
   domain: 3,
   policy: 4,
   accept: 5,
-  invite: 6,
-  admit: 7,
+  claim: 6,
+  invite: 7,
+  admit: 8,
 };
 
 export interface Folded {
@@ -65,11 +66,11 @@ export function readOperations(codec: MembershipCodec, epoch: Checked): readonly
 }
 
 /**
- * What waits for the epoch that holds it: policy, consent, and, where domains decide, revocations of another domain's members. Own machines go
+ * What waits for the epoch that holds it: policy, consent, claims of names, and, where domains decide, revocations of another domain's members. Own machines go
  * at once.
  */
 export function isHeldBack(decided: State, folded: State, { statement: { author, what } }: Checked): boolean {
-  if (what.kind === "policy" || what.kind === "accept") return true;
+  if (what.kind === "policy" || what.kind === "accept" || what.kind === "claim") return true;
   if (what.kind !== "revoke" || electorateOf(decided) === undefined) return false;
   return folded.members.get(author)?.domain !== folded.members.get(what.member)?.domain;
 }

@@ -18,6 +18,7 @@ export {
   signHead,
   writeHead,
 } from "./checkpoints.ts";
+export { latestOf as latestNamed } from "./claims.ts";
 export { CompactRange } from "./compact-range.ts";
 export { type Attested, type EnvelopeRead, type NotAttested, type Received, readEnvelope } from "./envelope.ts";
 export { epochRule } from "./epoch-rule.ts";
@@ -33,7 +34,7 @@ export { type LogProofRead, type NoLogProof, readLogProof, writeLogProof } from 
 export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
-export { keepNames, type NameSaid, nameSaid } from "./names.ts";
+export { claimedSaid, Fences, isClaimed, isOwners, keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { auditUnder, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
 export { Proven } from "./proven.ts";
@@ -59,6 +60,7 @@ export {
   isAdmin,
   keepersOfChair,
   type Member,
+  nameHolder,
   neededFor,
   type Proposal,
   type Refusal,

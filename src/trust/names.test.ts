@@ -31,6 +31,15 @@ for (const [about, records, kind] of [
 ] as const)
   test(about, () => assert.equal(nameSaid(keepNames(records), NOW).kind, kind));
 
+test("of records with a token the greatest counts, then the greatest sequence", () => {
+  const under = (number: number, sequence: number): SignedName => {
+    const { record, signature } = named(sequence);
+    return { record: { ...record, token: { number, epoch: digestOf(`${number}`) } }, signature };
+  };
+  const [kept] = keepNames([under(5, 9), under(7, 1), under(7, 2), under(6, 8)]);
+  assert.deepEqual([kept?.record.token?.number, kept?.record.sequence], [7, 2]);
+});
+
 test("the order in which records come, and from how many sides, changes nothing", () => {
   const some = fc.array(fc.record({ sequence: fc.nat({ max: 4 }), root: fc.constantFrom("x", "y", "z") }), { maxLength: 8 });
   fc.assert(

@@ -5,6 +5,7 @@
  * Does not know: in which order operations are applied; see membership.ts.
  */
 import { type Digest, type JoinRequest, type Key, limits, type NetworkPolicy, type Operation, type Statement } from "../base/index.ts";
+import { type Claim, hasRoom, holderOf, latestOf } from "./claims.ts";
 import { agreeAgainst, areEnough, type Council, councilOf, isSmall, jurors, neededOf } from "./council.ts";
 import { invitationsUnder, isLaxer, NO_RULING, type Ruling } from "./policy.ts";
 import type { Checked } from "./statements.ts";
@@ -59,7 +60,8 @@ export interface Proposal {
   readonly what:
     | { readonly kind: "domain"; readonly name: string }
     | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy }
-    | { readonly kind: "revoke"; readonly member: Key };
+    | { readonly kind: "revoke"; readonly member: Key }
+    | { readonly kind: "claim"; readonly name: string; readonly owner: Key | undefined };
   /** Peer keys of those who speak for a domain and have. */
   readonly accepted: ReadonlySet<Key>;
   /** Where several want the same machine put out: the ids of what the others said, which may be accepted as well. */
@@ -86,6 +88,7 @@ export interface State {
   readonly used: Map<Key, Set<number>>;
   /** By the id of the statement. */
   readonly proposals: Map<Digest, Proposal>;
+  readonly claims: Map<string, Claim>;
   policy: Ruling;
   /** Whether new domains are on trial until others accept them. */
   hasTrial: boolean;
@@ -122,7 +125,10 @@ export type Refusal =
   | "too-many-proposals"
   | "proposal-unknown"
   | "not-a-speaker"
-  | "accepted-already";
+  | "accepted-already"
+  | "claim-changed"
+  | "not-the-owner"
+  | "too-many-names";
 
 /** @returns undefined when the statement is no genesis */
 export function stateOf(genesis: Checked): State | undefined {
@@ -156,6 +162,7 @@ export function stateOf(genesis: Checked): State | undefined {
     invited: new Map(),
     used: new Map(),
     proposals: new Map(),
+    claims: new Map(),
     policy: NO_RULING,
     hasTrial: hasTrial || isUnanimous,
     isUnanimous,
@@ -175,6 +182,7 @@ export function copyState(state: State, epoch: State["epoch"] = state.epoch): St
     invited: new Map(state.invited),
     used: new Map([...state.used].map(([key, numbers]) => [key, new Set(numbers)])),
     proposals: new Map(state.proposals),
+    claims: new Map(state.claims),
   };
 }
 
@@ -269,6 +277,8 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
       return undefined;
     case "policy":
       return applyPolicy(state, statement.author, what, origin);
+    case "claim":
+      return applyClaim(state, statement.author, what, origin);
     case "accept":
       return applyAccept(state, statement.author, what.statement, origin.epoch);
   }
@@ -303,6 +313,41 @@ function applyPolicy(
   const refusal = propose(state, id, author, { kind: "policy", number, policy });
   if (refusal === undefined) settle(state, id, epoch);
   return refusal;
+}
+
+function applyClaim(
+  state: State,
+  author: Key,
+  { name, owner, after }: Extract<Operation, { kind: "claim" }>,
+  { id, epoch }: Origin,
+): Refusal | undefined {
+  // What was refused does not take effect when the name is free again, and nobody queues for it.
+  if (latestOf(state.claims, name) !== after) return "claim-changed";
+  if (owner !== undefined && !isActive(state, owner)) return state.members.has(owner) ? "member-gone" : "member-unknown";
+  const holder = nameHolder(state, name);
+  if (holder === undefined ? owner !== author : !mayPutOut(state, author, holder)) return "not-the-owner";
+  if (owner !== undefined && !hasRoom(state.claims, name, owner, (key) => countedDomain(state, key))) return "too-many-names";
+  if (holder === undefined || isOneDomains(state, author, holder) || (isSmall(state.council) && !state.isUnanimous)) {
+    give(state, name, owner, epoch);
+    return undefined;
+  }
+  const refusal = propose(state, id, author, { kind: "claim", name, owner });
+  if (refusal === undefined) settle(state, id, epoch);
+  return refusal;
+}
+
+/** Who holds a claimed name; undefined where nobody has claimed it, or who did holds it no more. */
+export function nameHolder(state: State, name: string): Key | undefined {
+  return holderOf(state.claims, name, (key) => isActive(state, key));
+}
+
+function give(state: State, name: string, owner: Key | undefined, epoch: number | undefined): void {
+  const last = owner ?? state.claims.get(name)?.owner;
+  if (last === undefined) return;
+  const token = epoch === undefined ? undefined : { number: epoch, epoch: state.epoch.id };
+  state.claims.set(name, { owner: last, isOpen: owner === undefined, token });
+  // What else was proposed for it follows upon another epoch.
+  for (const [id, { what }] of state.proposals) if (what.kind === "claim" && what.name === name) state.proposals.delete(id);
 }
 
 function applyAccept(state: State, author: Key, statement: Digest, epoch: number | undefined): Refusal | undefined {
@@ -346,19 +391,25 @@ export function keepersOfChair(state: State, member: Key, by: Key): readonly Key
 }
 
 function isAccepted(state: State, what: Proposal["what"], accepted: ReadonlySet<Key>): boolean {
-  if (what.kind !== "revoke") return areEnough(state.council, accepted);
-  return agreeAgainst(state.council, state.genesisDomain, countedDomain(state, what.member), accepted);
+  const against = domainAgainst(state, what);
+  return against === undefined ? areEnough(state.council, accepted) : agreeAgainst(state.council, state.genesisDomain, against, accepted);
+}
+
+/** The domain from which something is taken, whose word about it does not count; undefined where enough of all may give it. */
+function domainAgainst(state: State, what: Proposal["what"]): string | undefined {
+  if (what.kind === "revoke") return countedDomain(state, what.member);
+  return what.kind === "claim" && isSmall(state.council) ? countedDomain(state, state.claims.get(what.name)?.owner ?? "") : undefined;
 }
 
 /** How many domains must accept something; undefined: a domain, or a policy. */
 export function neededFor(state: State, what: Proposal["what"] | undefined): number {
-  return what?.kind === "revoke" ? askedFor(state, what).length : neededOf(state.council);
+  return what === undefined || domainAgainst(state, what) === undefined ? neededOf(state.council) : askedFor(state, what).length;
 }
 
 /** Whose word about it counts. */
 export function askedFor(state: State, what: Proposal["what"]): readonly (Key | undefined)[] {
-  if (what.kind !== "revoke") return [...state.council.speakers.values()];
-  return jurors(state.council, state.genesisDomain, countedDomain(state, what.member));
+  const against = domainAgainst(state, what);
+  return against === undefined ? [...state.council.speakers.values()] : jurors(state.council, state.genesisDomain, against);
 }
 
 /** What enough have accepted takes effect. */
@@ -368,6 +419,7 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
   state.proposals.delete(id);
   const { by, what, accepted } = proposal;
   if (what.kind === "revoke") return end(state, what.member, "revoked", by, accepted);
+  if (what.kind === "claim") return give(state, what.name, what.owner, epoch);
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
   if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });
@@ -443,9 +495,8 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
   const member = state.members.get(target);
   if (member === undefined) return "member-unknown";
   if (member.standing !== "active") return "member-gone";
-  if (!isAdmin(state, author) && state.members.get(author)?.domain !== member.domain) return "member-foreign";
-  // A domain's own machines are its own affair; one on trial is still the first's.
-  if (!state.isUnanimous || countedDomain(state, author) === countedDomain(state, target)) {
+  if (!mayPutOut(state, author, target)) return "member-foreign";
+  if (!state.isUnanimous || isOneDomains(state, author, target)) {
     end(state, target, "revoked", author);
     return undefined;
   }
@@ -456,6 +507,16 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
   const refusal = propose(state, id, author, { kind: "revoke", member: target });
   if (refusal === undefined) settle(state, id, epoch);
   return refusal;
+}
+
+/** Whether somebody's word against a member is any at all. */
+function mayPutOut(state: State, author: Key, target: Key): boolean {
+  return isAdmin(state, author) || state.members.get(author)?.domain === state.members.get(target)?.domain;
+}
+
+/** A domain's own machines, and what is theirs, are its own affair; one on trial is still the first's. */
+function isOneDomains(state: State, author: Key, target: Key): boolean {
+  return countedDomain(state, author) === countedDomain(state, target);
 }
 
 /** Whoever has said that a machine is put out may take that back as long as it waits for others. */
@@ -479,9 +540,22 @@ function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key 
   if (member === undefined) return;
   state.members.set(key, { ...member, standing, endedBy, ...(agreedBy && { agreedBy }) });
   for (const [id, proposal] of state.proposals) {
-    const { by, what, accepted } = proposal;
-    if (what.kind === "revoke" ? what.member === key : what.kind === "policy" && by === key) state.proposals.delete(id);
-    else if (what.kind === "revoke" && accepted.has(key)) takeWord(state, id, proposal, key);
+    if (isMoot(state, proposal, key)) state.proposals.delete(id);
+    else if (proposal.what.kind === "revoke" && proposal.accepted.has(key)) takeWord(state, id, proposal, key);
+  }
+}
+
+/** Whether nothing is left of a proposal when that member has gone. */
+function isMoot({ claims }: State, { by, what }: Proposal, gone: Key): boolean {
+  switch (what.kind) {
+    case "domain":
+      return false;
+    case "policy":
+      return by === gone;
+    case "revoke":
+      return what.member === gone;
+    case "claim":
+      return by === gone || what.owner === gone || claims.get(what.name)?.owner === gone;
   }
 }
 

@@ -164,6 +164,10 @@ function whatMessage(what: Statement["what"]): NonNullable<Init<typeof Statement
       return { case: "policy", value: policyMessage(what.number, what.policy) };
     case "accept":
       return { case: "accept", value: { statement: bytesOf(what.statement) } };
+    case "claim": {
+      const { name, owner, after } = what;
+      return { case: "claim", value: { name, owner: bytesOf(owner ?? ""), after: bytesOf(after) } };
+    }
     case "epoch":
       return { case: "epoch", value: { number: what.number, previous: bytesOf(what.previous), operations: [...what.operations] } };
   }
@@ -200,6 +204,15 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
       return { kind: "policy", ...policyOf(what.value) };
     case "accept":
       return { kind: "accept", statement: hexOf(what.value.statement, 32) };
+    case "claim": {
+      const { name, owner, after } = what.value;
+      return {
+        kind: "claim",
+        name: named(name),
+        owner: owner.length === 0 ? undefined : hexOf(owner, 32),
+        after: after.length === 0 ? "" : hexOf(after, 32),
+      };
+    }
     case "epoch": {
       const { number, previous, operations } = what.value;
       if (number < 1 || number > limits.epochs) throw invalid("number");

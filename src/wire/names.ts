@@ -26,6 +26,8 @@ export function encodeNameRecord(record: NameRecord): Uint8Array {
     sequence: BigInt(record.sequence),
     root: bytesOf(record.root),
     codec: CODECS[record.codec],
+    token: record.token?.number ?? 0,
+    epoch: bytesOf(record.token?.epoch ?? ""),
     issuedAtMs: BigInt(record.issuedAtMs),
     expiresAtMs: BigInt(record.expiresAtMs),
   });
@@ -39,7 +41,11 @@ export function encodeSignedName({ record, signature }: SignedName): Uint8Array 
 export function decodeSignedName(bytes: Uint8Array): SignedName {
   const { record, signature } = decode(SignedNameSchema, bytes, recordBytes);
   // Exactly one encoding: it is what the signature covers.
-  const { network, author, name, sequence, root, codec, issuedAtMs, expiresAtMs } = decode(NameRecordSchema, record, recordBytes);
+  const { network, author, name, sequence, root, codec, token, epoch, issuedAtMs, expiresAtMs } = decode(
+    NameRecordSchema,
+    record,
+    recordBytes,
+  );
   if (!isName(name)) throw invalid("name");
   return {
     record: {
@@ -49,11 +55,18 @@ export function decodeSignedName(bytes: Uint8Array): SignedName {
       sequence: whole(sequence),
       root: hexOf(root, 32),
       codec: codecOf(codec),
+      ...tokenOf(token, epoch),
       issuedAtMs: whole(issuedAtMs),
       expiresAtMs: whole(expiresAtMs),
     },
     signature: sized(signature, SIGNATURE_BYTES),
   };
+}
+
+/** Both of its parts, or neither. */
+function tokenOf(number: number, epoch: Uint8Array): Pick<NameRecord, "token"> {
+  if ((number === 0) !== (epoch.length === 0) || number > limits.epochs) throw invalid("token");
+  return number === 0 ? {} : { token: { number, epoch: hexOf(epoch, 32) } };
 }
 
 export function encodeNamesFrame({ name, records }: NamesFrame): Uint8Array {

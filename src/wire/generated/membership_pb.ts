@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file membership.proto.
  */
 export const file_membership: GenFile = /*@__PURE__*/
-  fileDesc("ChBtZW1iZXJzaGlwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxImUKD1NpZ25lZFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEiwKCGRlY2lzaW9uGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5EZWNpc2lvbiI9CghEZWNpc2lvbhIMCgR2aWV3GAEgASgNEg8KB2RvbWFpbnMYAiADKA0SEgoKc2lnbmF0dXJlcxgDIAMoDCLdAwoJU3RhdGVtZW50Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgNEg0KBWF0X21zGAQgASgEEiwKB2dlbmVzaXMYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLkdlbmVzaXNIABIqCgZkb21haW4YBiABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkRvbWFpbkgAEioKBmludml0ZRgHIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuSW52aXRlSAASKAoFYWRtaXQYCCABKAsyFy5jYWlybi5uZXR3b3JrLnYxLkFkbWl0SAASKgoGcmV2b2tlGAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5SZXZva2VIABIoCgVsZWF2ZRgKIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuTGVhdmVIABIoCgVlcG9jaBgLIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuRXBvY2hIABIqCgZwb2xpY3kYDCABKAsyGC5jYWlybi5uZXR3b3JrLnYxLlBvbGljeUgAEioKBmFjY2VwdBgNIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuQWNjZXB0SABCBgoEd2hhdCJsCghJZGVudGl0eRIQCghwZWVyX2tleRgBIAEoDBIXCg9hdHRlc3RhdGlvbl9rZXkYAiABKAwSEwoLY2VydGlmaWNhdGUYAyABKAwSEgoKcG9zc2Vzc2lvbhgEIAEoDBIMCgRuYW1lGAUgASgJInIKB0dlbmVzaXMSDAoEbmFtZRgBIAEoCRIOCgZkb21haW4YAiABKAkSKwoHZm91bmRlchgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuSWRlbnRpdHkSDQoFbm9uY2UYBCABKAwSDQoFcnVsZXMYBSABKA0iFgoGRG9tYWluEgwKBG5hbWUYASABKAkiPAoGSW52aXRlEgsKA2tleRgBIAEoDBIOCgZkb21haW4YAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoBCI3CgVBZG1pdBIuCgdyZXF1ZXN0GAEgASgLMh0uY2Fpcm4ubmV0d29yay52MS5Kb2luUmVxdWVzdCKIAQoLSm9pblJlcXVlc3QSDwoHbmV0d29yaxgBIAEoDBISCgppbnZpdGF0aW9uGAIgASgMEiwKCGlkZW50aXR5GAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5JZGVudGl0eRIVCg1ieV9pbnZpdGF0aW9uGAQgASgMEg8KB2J5X3BlZXIYBSABKAwiKwoGUmV2b2tlEg4KBm1lbWJlchgBIAEoDBIRCgl3aXRoZHJhd24YAiABKAgiBwoFTGVhdmUivAEKBlBvbGljeRIOCgZudW1iZXIYASABKA0SDwoHc2hhcmluZxgCIAEoDRIOCgZxdW9ydW0YAyABKA0SFAoMYXVkaXRfb25lX29mGAQgASgNEhgKEG9wZW5faW52aXRhdGlvbnMYBSABKA0SEgoKdG9vbGNoYWlucxgGIAEoDRINCgV0cmlhbBgHIAEoCBIRCgl1bmFuaW1vdXMYCCABKAgSGwoTYXBwcm92ZWRfdG9vbGNoYWlucxgJIAMoDCIbCgZBY2NlcHQSEQoJc3RhdGVtZW50GAEgASgMIj0KBUVwb2NoEg4KBm51bWJlchgBIAEoDRIQCghwcmV2aW91cxgCIAEoDBISCgpvcGVyYXRpb25zGAMgAygMIlgKDkludml0YXRpb25MaW5lEg8KB25ldHdvcmsYASABKAwSDgoGc2VjcmV0GAIgASgMEiUKBWhvc3RzGAMgAygLMhYuY2Fpcm4ubmV0d29yay52MS5Ib3N0IisKBEhvc3QSEAoIcGVlcl9rZXkYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJYgZwcm90bzM");
+  fileDesc("ChBtZW1iZXJzaGlwLnByb3RvEhBjYWlybi5uZXR3b3JrLnYxImUKD1NpZ25lZFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEiwKCGRlY2lzaW9uGAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5EZWNpc2lvbiI9CghEZWNpc2lvbhIMCgR2aWV3GAEgASgNEg8KB2RvbWFpbnMYAiADKA0SEgoKc2lnbmF0dXJlcxgDIAMoDCKHBAoJU3RhdGVtZW50Eg8KB25ldHdvcmsYASABKAwSDgoGYXV0aG9yGAIgASgMEhAKCHNlcXVlbmNlGAMgASgNEg0KBWF0X21zGAQgASgEEiwKB2dlbmVzaXMYBSABKAsyGS5jYWlybi5uZXR3b3JrLnYxLkdlbmVzaXNIABIqCgZkb21haW4YBiABKAsyGC5jYWlybi5uZXR3b3JrLnYxLkRvbWFpbkgAEioKBmludml0ZRgHIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuSW52aXRlSAASKAoFYWRtaXQYCCABKAsyFy5jYWlybi5uZXR3b3JrLnYxLkFkbWl0SAASKgoGcmV2b2tlGAkgASgLMhguY2Fpcm4ubmV0d29yay52MS5SZXZva2VIABIoCgVsZWF2ZRgKIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuTGVhdmVIABIoCgVlcG9jaBgLIAEoCzIXLmNhaXJuLm5ldHdvcmsudjEuRXBvY2hIABIqCgZwb2xpY3kYDCABKAsyGC5jYWlybi5uZXR3b3JrLnYxLlBvbGljeUgAEioKBmFjY2VwdBgNIAEoCzIYLmNhaXJuLm5ldHdvcmsudjEuQWNjZXB0SAASKAoFY2xhaW0YDiABKAsyFy5jYWlybi5uZXR3b3JrLnYxLkNsYWltSABCBgoEd2hhdCJsCghJZGVudGl0eRIQCghwZWVyX2tleRgBIAEoDBIXCg9hdHRlc3RhdGlvbl9rZXkYAiABKAwSEwoLY2VydGlmaWNhdGUYAyABKAwSEgoKcG9zc2Vzc2lvbhgEIAEoDBIMCgRuYW1lGAUgASgJInIKB0dlbmVzaXMSDAoEbmFtZRgBIAEoCRIOCgZkb21haW4YAiABKAkSKwoHZm91bmRlchgDIAEoCzIaLmNhaXJuLm5ldHdvcmsudjEuSWRlbnRpdHkSDQoFbm9uY2UYBCABKAwSDQoFcnVsZXMYBSABKA0iFgoGRG9tYWluEgwKBG5hbWUYASABKAkiPAoGSW52aXRlEgsKA2tleRgBIAEoDBIOCgZkb21haW4YAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoBCI3CgVBZG1pdBIuCgdyZXF1ZXN0GAEgASgLMh0uY2Fpcm4ubmV0d29yay52MS5Kb2luUmVxdWVzdCKIAQoLSm9pblJlcXVlc3QSDwoHbmV0d29yaxgBIAEoDBISCgppbnZpdGF0aW9uGAIgASgMEiwKCGlkZW50aXR5GAMgASgLMhouY2Fpcm4ubmV0d29yay52MS5JZGVudGl0eRIVCg1ieV9pbnZpdGF0aW9uGAQgASgMEg8KB2J5X3BlZXIYBSABKAwiKwoGUmV2b2tlEg4KBm1lbWJlchgBIAEoDBIRCgl3aXRoZHJhd24YAiABKAgiBwoFTGVhdmUivAEKBlBvbGljeRIOCgZudW1iZXIYASABKA0SDwoHc2hhcmluZxgCIAEoDRIOCgZxdW9ydW0YAyABKA0SFAoMYXVkaXRfb25lX29mGAQgASgNEhgKEG9wZW5faW52aXRhdGlvbnMYBSABKA0SEgoKdG9vbGNoYWlucxgGIAEoDRINCgV0cmlhbBgHIAEoCBIRCgl1bmFuaW1vdXMYCCABKAgSGwoTYXBwcm92ZWRfdG9vbGNoYWlucxgJIAMoDCIbCgZBY2NlcHQSEQoJc3RhdGVtZW50GAEgASgMIjMKBUNsYWltEgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiABKAwSDQoFYWZ0ZXIYAyABKAwiPQoFRXBvY2gSDgoGbnVtYmVyGAEgASgNEhAKCHByZXZpb3VzGAIgASgMEhIKCm9wZXJhdGlvbnMYAyADKAwiWAoOSW52aXRhdGlvbkxpbmUSDwoHbmV0d29yaxgBIAEoDBIOCgZzZWNyZXQYAiABKAwSJQoFaG9zdHMYAyADKAsyFi5jYWlybi5uZXR3b3JrLnYxLkhvc3QiKwoESG9zdBIQCghwZWVyX2tleRgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAliBnByb3RvMw");
 
 /**
  * @generated from message cairn.network.v1.SignedStatement
@@ -170,6 +170,12 @@ export type Statement = Message<"cairn.network.v1.Statement"> & {
      */
     value: Accept;
     case: "accept";
+  } | {
+    /**
+     * @generated from field: cairn.network.v1.Claim claim = 14;
+     */
+    value: Claim;
+    case: "claim";
   } | { case: undefined; value?: undefined };
 };
 
@@ -491,7 +497,7 @@ export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
  */
 export type Accept = Message<"cairn.network.v1.Accept"> & {
   /**
-   * Id of a Domain that is on trial, or of a Policy that waits.
+   * Id of a Domain that is on trial, or of a Policy, a Revoke or a Claim that waits.
    *
    * @generated from field: bytes statement = 1;
    */
@@ -504,6 +510,39 @@ export type Accept = Message<"cairn.network.v1.Accept"> & {
  */
 export const AcceptSchema: GenMessage<Accept> = /*@__PURE__*/
   messageDesc(file_membership, 12);
+
+/**
+ * Whose a name is from the epoch on that holds this: docs/protocol/names.md.
+ *
+ * @generated from message cairn.network.v1.Claim
+ */
+export type Claim = Message<"cairn.network.v1.Claim"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Peer key; empty: each author's own again.
+   *
+   * @generated from field: bytes owner = 2;
+   */
+  owner: Uint8Array;
+
+  /**
+   * Id of the epoch that has given the name last; empty where none has.
+   *
+   * @generated from field: bytes after = 3;
+   */
+  after: Uint8Array;
+};
+
+/**
+ * Describes the message cairn.network.v1.Claim.
+ * Use `create(ClaimSchema)` to create a new message.
+ */
+export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/
+  messageDesc(file_membership, 13);
 
 /**
  * @generated from message cairn.network.v1.Epoch
@@ -534,7 +573,7 @@ export type Epoch = Message<"cairn.network.v1.Epoch"> & {
  * Use `create(EpochSchema)` to create a new message.
  */
 export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
-  messageDesc(file_membership, 13);
+  messageDesc(file_membership, 14);
 
 /**
  * What `cairn invite` prints, after "cairn1-" or "cairn2-", with four bytes of CRC-32 behind it.
@@ -565,7 +604,7 @@ export type InvitationLine = Message<"cairn.network.v1.InvitationLine"> & {
  * Use `create(InvitationLineSchema)` to create a new message.
  */
 export const InvitationLineSchema: GenMessage<InvitationLine> = /*@__PURE__*/
-  messageDesc(file_membership, 14);
+  messageDesc(file_membership, 15);
 
 /**
  * @generated from message cairn.network.v1.Host
@@ -589,5 +628,5 @@ export type Host = Message<"cairn.network.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_membership, 15);
+  messageDesc(file_membership, 16);
 

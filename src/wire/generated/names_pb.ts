@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file names.proto.
  */
 export const file_names: GenFile = /*@__PURE__*/
-  fileDesc("CgtuYW1lcy5wcm90bxIQY2Fpcm4ubmV0d29yay52MSKXAQoKTmFtZVJlY29yZBIPCgduZXR3b3JrGAEgASgMEg4KBmF1dGhvchgCIAEoDBIMCgRuYW1lGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEgwKBHJvb3QYBSABKAwSFAoMaXNzdWVkX2F0X21zGAYgASgEEhUKDWV4cGlyZXNfYXRfbXMYByABKAQSDQoFY29kZWMYCCABKA0iLwoKU2lnbmVkTmFtZRIOCgZyZWNvcmQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIisKCk5hbWVzRnJhbWUSDAoEbmFtZRgBIAEoCRIPCgdyZWNvcmRzGAIgAygMYgZwcm90bzM");
+  fileDesc("CgtuYW1lcy5wcm90bxIQY2Fpcm4ubmV0d29yay52MSK1AQoKTmFtZVJlY29yZBIPCgduZXR3b3JrGAEgASgMEg4KBmF1dGhvchgCIAEoDBIMCgRuYW1lGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEgwKBHJvb3QYBSABKAwSFAoMaXNzdWVkX2F0X21zGAYgASgEEhUKDWV4cGlyZXNfYXRfbXMYByABKAQSDQoFY29kZWMYCCABKA0SDQoFdG9rZW4YCSABKA0SDQoFZXBvY2gYCiABKAwiLwoKU2lnbmVkTmFtZRIOCgZyZWNvcmQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIisKCk5hbWVzRnJhbWUSDAoEbmFtZRgBIAEoCRIPCgdyZWNvcmRzGAIgAygMYgZwcm90bzM");
 
 /**
  * @generated from message cairn.network.v1.NameRecord
@@ -63,6 +63,20 @@ export type NameRecord = Message<"cairn.network.v1.NameRecord"> & {
    * @generated from field: uint32 codec = 8;
    */
   codec: number;
+
+  /**
+   * Of a claimed name the number of the epoch that gave it to the author; 0 without.
+   *
+   * @generated from field: uint32 token = 9;
+   */
+  token: number;
+
+  /**
+   * Its id; empty without.
+   *
+   * @generated from field: bytes epoch = 10;
+   */
+  epoch: Uint8Array;
 };
 
 /**

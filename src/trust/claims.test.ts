@@ -1,0 +1,294 @@
+/**
+ * Whose a name is: who may claim it, hand it on and give it back, at once or when others agree; and how much anybody may hold.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type Digest,
+  digestOf,
+  type Key,
+  limits,
+  type NameRecord,
+  type NameToken,
+  type Operation,
+  type SignedName,
+} from "../base/index.ts";
+import { type Claim, hasRoom, latestOf } from "./claims.ts";
+import { admit, agree, copyOf, found, type Machine, machine, START, signed } from "./membership.fixture.ts";
+import type { Membership } from "./membership.ts";
+import { claimedSaid, Fences } from "./names.ts";
+import { nameHolder, neededFor } from "./state.ts";
+
+const MACHINES = {
+  founder: machine(1, "founder"),
+  junior: machine(2, "junior"),
+  b: machine(3, "b"),
+  b2: machine(4, "b2"),
+  c: machine(5, "c"),
+  d: machine(6, "d"),
+};
+type Name = keyof typeof MACHINES;
+const ALL = Object.values(MACHINES);
+const RELEASE = "release";
+
+/** Every domain has a voice, and all of it is in epochs. */
+function worldOf(domains: number, isUnanimous = true): Membership {
+  const { founder, junior, b, b2 } = MACHINES;
+  const network = found(founder, "home", { hasTrial: true, ...(isUnanimous && { isUnanimous }) });
+  admit(network, founder, junior, 1);
+  for (const name of (["b", "c", "d"] as const).slice(0, domains - 1)) {
+    network.issue(founder.keys, { kind: "domain", name }, START);
+    admit(network, founder, MACHINES[name], 10 + name.charCodeAt(0), name);
+  }
+  if (domains > 1) admit(network, b, b2, 2);
+  agree(network, ALL);
+  assert.equal(network.decided?.council.speakers.size, domains);
+  return network;
+}
+
+function keyOf(name: Name): Key {
+  return MACHINES[name].keys.publicKey;
+}
+
+function claimOf(network: Membership, owner: Name | undefined, name = RELEASE): Operation {
+  const after = network.intended && latestOf(network.intended.claims, name);
+  return { kind: "claim", name, owner: owner === undefined ? undefined : keyOf(owner), after: after ?? "" };
+}
+
+/** @returns the statement's id, or why it is none */
+function claims(network: Membership, by: Name, owner: Name | undefined, name = RELEASE): Digest {
+  const done = network.issue(MACHINES[by].keys, claimOf(network, owner, name), START);
+  return done.kind === "issued" ? done.checked.id : done.why;
+}
+
+function holder(network: Membership, name = RELEASE): Name | undefined {
+  const key = network.decided && nameHolder(network.decided, name);
+  return (Object.keys(MACHINES) as Name[]).find((one) => keyOf(one) === key);
+}
+
+function tokenOf(network: Membership): NameToken {
+  return network.decided?.claims.get(RELEASE)?.token ?? assert.fail("an epoch has given it");
+}
+
+test("a free name is who claims it with the epoch that holds that, and not before; the epoch is its token", () => {
+  const network = worldOf(3);
+  assert.equal(claims(network, "b", "c"), "not-the-owner", "for oneself alone");
+  assert.equal(claims(network, "b", undefined), "not-the-owner");
+  claims(network, "b", "b");
+  assert.deepEqual([network.state?.claims.size, holder(network)], [0, undefined]);
+  assert.equal(claims(network, "c", "c"), "claim-changed", "it waits");
+  agree(network, ALL);
+  assert.equal(holder(network), "b");
+  const { number, id } = network.decided?.epoch ?? assert.fail();
+  assert.deepEqual(tokenOf(network), { number, epoch: id });
+  assert.equal(claims(network, "c", "c"), "not-the-owner");
+  // Who holds it has a newer token when it claims it once more.
+  claims(network, "b", "b");
+  agree(network, ALL);
+  assert.deepEqual([holder(network), tokenOf(network).number], ["b", number + 1]);
+  assert.deepEqual(copyOf(network).decided, network.decided);
+});
+
+interface Row {
+  readonly domains: number;
+  readonly by: Name;
+  /** Whose word it takes beside that: none, at once; undefined: it may not. */
+  readonly needs: readonly Name[] | undefined;
+  readonly isUnanimous?: boolean;
+}
+
+const ROWS: readonly Row[] = [
+  ...[2, 3, 4].flatMap((domains): Row[] => [
+    { domains, by: "b", needs: [] },
+    { domains, by: "b2", needs: [] },
+  ]),
+  { domains: 2, by: "founder", needs: [] },
+  { domains: 2, by: "junior", needs: ["founder"] },
+  { domains: 2, by: "junior", needs: [], isUnanimous: false },
+  { domains: 3, by: "founder", needs: ["c"] },
+  { domains: 3, by: "junior", needs: ["founder", "c"] },
+  { domains: 3, by: "c", needs: undefined },
+  { domains: 4, by: "founder", needs: ["c"] },
+  { domains: 4, by: "junior", needs: ["c", "d"] },
+  { domains: 4, by: "c", needs: undefined },
+];
+
+for (const { domains, by, needs, isUnanimous = true } of ROWS)
+  test(`${domains} domains${isUnanimous ? "" : ", not together"}: ${by} hands on b's name${needs === undefined ? ": refused" : needs.length === 0 ? "" : ` with the word of ${needs.join(" and ")}`}`, () => {
+    const network = worldOf(domains, isUnanimous);
+    claims(network, "b", "b");
+    agree(network, ALL);
+    const before = tokenOf(network);
+    const id = claims(network, by, "junior");
+    if (needs === undefined) return assert.equal(id, "not-the-owner");
+    agree(network, ALL);
+    for (const word of needs) {
+      assert.equal(holder(network), "b", `not before ${word} agrees`);
+      const waiting = network.decided?.proposals.get(id);
+      assert.ok(network.decided && waiting);
+      assert.equal(neededFor(network.decided, waiting.what), needs.length + (by === "founder" ? 1 : 0));
+      assert.equal(network.issue(MACHINES[word].keys, { kind: "accept", statement: id }, START).kind, "issued");
+      agree(network, ALL);
+    }
+    assert.equal(holder(network), "junior");
+    assert.ok(tokenOf(network).number > before.number);
+    assert.equal(network.decided?.proposals.size, 0);
+    assert.deepEqual(copyOf(network).decided, network.decided);
+  });
+
+test("what waits for others is over when the name is given to anybody, and when who was to have it goes", () => {
+  const network = worldOf(3);
+  claims(network, "b", "b");
+  agree(network, ALL);
+  claims(network, "founder", "junior");
+  agree(network, ALL);
+  assert.equal(network.decided?.proposals.size, 1);
+  claims(network, "b", "b2");
+  agree(network, ALL);
+  assert.deepEqual([network.decided.proposals.size, holder(network)], [0, "b2"]);
+  claims(network, "founder", "junior");
+  network.issue(MACHINES.founder.keys, { kind: "revoke", member: keyOf("junior") }, START);
+  agree(network, ALL);
+  assert.deepEqual([network.decided.proposals.size, holder(network)], [0, "b2"]);
+});
+
+test("what was refused takes effect at no later time: nobody queues for a name", () => {
+  const network = worldOf(3);
+  const { c, junior } = MACHINES;
+  claims(network, "b", "b");
+  network.merge([signed(c.keys, network.network, 90, claimOf(worldOf(3), "c"))]);
+  agree(network, ALL);
+  assert.equal(holder(network), "b", "the senior's");
+  const first = tokenOf(network).epoch;
+  claims(network, "b", undefined);
+  agree(network, ALL);
+  agree(network, ALL);
+  assert.deepEqual([holder(network), network.decided?.claims.get(RELEASE)?.isOpen], [undefined, true]);
+  // Nor what names the epoch that gave it before, or one that there is not.
+  for (const [at, after] of [first, digestOf("epoch")].entries())
+    network.merge([signed(junior.keys, network.network, 95 + at, { kind: "claim", name: RELEASE, owner: junior.keys.publicKey, after })]);
+  agree(network, ALL);
+  assert.equal(holder(network), undefined);
+  claims(network, "c", "c");
+  agree(network, ALL);
+  assert.equal(holder(network), "c");
+});
+
+test("whose owner goes is nobody's, resolves to nothing, and is for whoever claims it; an old statement does nothing then", () => {
+  const network = worldOf(2);
+  claims(network, "b2", "b2");
+  agree(network, ALL);
+  const before = tokenOf(network);
+  network.issue(MACHINES.b.keys, { kind: "revoke", member: keyOf("b2") }, START);
+  // At once, before an epoch has it.
+  assert.deepEqual(network.state && claimedSaid(network.state, new Fences(), RELEASE, [], START), { kind: "vacant", owner: keyOf("b2") });
+  agree(network, ALL);
+  assert.equal(claims(network, "founder", "junior"), "not-the-owner", "for oneself alone");
+  claims(network, "founder", "founder");
+  agree(network, ALL);
+  assert.equal(holder(network), "founder");
+  assert.ok(tokenOf(network).number > before.number);
+});
+
+test("a member holds so many names, and a domain; those of who has gone count for it", () => {
+  const network = worldOf(2);
+  const { perMember, perDomain, most } = limits.names.claims;
+  for (let at = 0; at < perMember; at++) claims(network, "b", "b", `n${at}`);
+  assert.equal(claims(network, "b", "b", "more"), "too-many-names");
+  agree(network, ALL);
+  assert.equal(claims(network, "founder", "founder"), network.statements().at(-1)?.id);
+  agree(network, ALL);
+  assert.equal(claims(network, "founder", "b"), "too-many-names", "nobody is given more, either");
+  claims(network, "b", undefined, "n0");
+  agree(network, ALL);
+  claims(network, "b", "b", "more");
+  agree(network, ALL);
+  assert.equal(holder(network, "more"), "b");
+
+  const many = (count: number, owner: (at: number) => Key): Map<string, Claim> =>
+    new Map(Array.from({ length: count }, (_, at) => [`n${at}`, { owner: owner(at), isOpen: false, token: undefined }]));
+  const domainOf = (key: Key): string => key.slice(0, 1);
+  assert.ok(
+    hasRoom(
+      many(perDomain - 1, (at) => `a${at}`),
+      "x",
+      "a",
+      domainOf,
+    ),
+  );
+  assert.ok(
+    !hasRoom(
+      many(perDomain, (at) => `a${at}`),
+      "x",
+      "a",
+      domainOf,
+    ),
+  );
+  assert.ok(
+    hasRoom(
+      many(perDomain, (at) => `a${at}`),
+      "n0",
+      "a",
+      domainOf,
+    ),
+    "it is among them",
+  );
+  assert.ok(
+    !hasRoom(
+      many(most, (at) => `${at} `),
+      "x",
+      "a",
+      () => "own",
+    ),
+  );
+});
+
+function said(author: Machine, token: NameToken | undefined, sequence: number): SignedName {
+  const record: NameRecord = {
+    network: digestOf("n"),
+    author: author.keys.publicKey,
+    name: RELEASE,
+    sequence,
+    root: digestOf(`${sequence}`),
+    codec: "",
+    ...(token && { token }),
+    issuedAtMs: START,
+    expiresAtMs: START,
+  };
+  return { record, signature: new Uint8Array(64) };
+}
+
+test("of a claimed name its owner's word with the present token counts, and no other, whatever numbers it has", () => {
+  const network = worldOf(3);
+  claims(network, "b", "b");
+  agree(network, ALL);
+  const old = tokenOf(network);
+  claims(network, "b", "c");
+  agree(network, ALL);
+  const { b, c } = MACHINES;
+  const token = tokenOf(network);
+  const others = [
+    said(b, old, 90),
+    said(b, token, 91),
+    said(b, undefined, 92),
+    said(c, old, 93),
+    said(c, undefined, 94),
+    said(c, { ...token, epoch: digestOf("other") }, 95),
+    said(c, { number: token.number + 1, epoch: token.epoch }, 96),
+  ];
+  const { state } = network;
+  assert.ok(state);
+  assert.deepEqual(claimedSaid(state, new Fences(), RELEASE, others, START), { kind: "nothing" });
+  const good = said(c, token, 1);
+  assert.deepEqual(claimedSaid(state, new Fences(), RELEASE, [...others, good], START), { kind: "root", record: good.record });
+  const fork = { ...good, record: { ...good.record, root: digestOf("else") } };
+  assert.equal(claimedSaid(state, new Fences(), RELEASE, [good, fork, ...others], START).kind, "forked");
+  // What was seen of it once stays: also in a network whose epochs were replaced.
+  const newer = new Fences([[RELEASE, { number: token.number + 1, epoch: digestOf("gone") }]]);
+  assert.equal(claimedSaid(state, newer, RELEASE, [good], START).kind, "fenced");
+  const beside = new Fences([[RELEASE, { number: token.number, epoch: digestOf("gone") }]]);
+  assert.equal(claimedSaid(state, beside, RELEASE, [good], START).kind, "fenced");
+  const again = new Fences();
+  assert.ok(again.look(state) && !again.look(state));
+  assert.equal(claimedSaid(state, new Fences(again.all), RELEASE, [good], START).kind, "root");
+});

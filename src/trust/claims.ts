@@ -1,0 +1,40 @@
+/**
+ * Names that are one member's for the whole network: whose each is, and by which epoch.
+ *
+ * Knows: what epochs gave to whom, and how much anybody may hold. Does not know: who may give what to whom, or what a name stands for.
+ */
+import { type Digest, type Key, limits, type NameToken } from "../base/index.ts";
+
+/** What the newest statement about a name says. It stays when its owner goes, who holds it no more then. */
+export interface Claim {
+  readonly owner: Key;
+  /** Whether its owner has given it back: it is each author's own. */
+  readonly isOpen: boolean;
+  /** The epoch that says so; undefined while none does. */
+  readonly token: NameToken | undefined;
+}
+
+/** By name. */
+export type Claims = ReadonlyMap<string, Claim>;
+
+/** What the next claim of that name has to say that it follows upon; undefined where no statement can. */
+export function latestOf(claims: Claims, name: string): Digest | undefined {
+  const claim = claims.get(name);
+  return claim === undefined ? "" : claim.token?.epoch;
+}
+
+/** Who holds a name now. */
+export function holderOf(claims: Claims, name: string, isActive: (key: Key) => boolean): Key | undefined {
+  const claim = claims.get(name);
+  return claim === undefined || claim.isOpen || !isActive(claim.owner) ? undefined : claim.owner;
+}
+
+/** Whether there is room for one more name of that member, which is not among them yet. */
+export function hasRoom(claims: Claims, name: string, owner: Key, domainOf: (key: Key) => string): boolean {
+  const { perMember, perDomain, most } = limits.names.claims;
+  const others = [...claims].filter(([one]) => one !== name).map(([, claim]) => claim);
+  const domain = domainOf(owner);
+  const own = others.filter((claim) => claim.owner === owner && !claim.isOpen).length;
+  const ofDomain = others.filter((claim) => domainOf(claim.owner) === domain).length;
+  return own < perMember && ofDomain < perDomain && others.length < most;
+}
