@@ -6,7 +6,7 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { limits } from "../base/index.ts";
 import type { Context } from "./context.ts";
-import { publishName, resolveName } from "./name-commands.ts";
+import { claimedNames, claimName, handName, publishName, resolveName, yieldName } from "./name-commands.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
 import { accept, policy, proposals, setPolicy } from "./policy-commands.ts";
 import { share } from "./share-commands.ts";
@@ -125,6 +125,8 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
   const name = add("name", "call a digest something, for all members", [
     ["cairn name publish latest build/app.o", "signed by this machine, kept by three"],
     ["cairn name resolve latest", "prints the CID, or the digest"],
+    ["cairn name claim release", "from the next epoch on nobody but this machine says what release is"],
+    ["cairn name hand release ci", "and from then on ci alone, also if this machine's old word comes back"],
   ]);
   name
     .command("publish")
@@ -140,6 +142,31 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .argument("<name>", "a name, or MEMBER:NAME where several members use it")
     .option("--json", "as JSON")
     .action((text, options) => finish(resolveName(context, text, options, signal)));
+
+  name
+    .command("claim")
+    .description("make a free name this machine's alone; one that it holds gets a newer token")
+    .argument("<name>", "lower-case letters, digits and hyphens")
+    .option("--json", "as JSON")
+    .action((text, options) => finish(claimName(context, text, options, signal)));
+  name
+    .command("hand")
+    .description("make a claimed name another member's: by a machine of its owner's domain, or by the other domains together")
+    .argument("<name>", "a claimed name")
+    .argument("<member>", "a name, or the beginning of a key")
+    .option("--json", "as JSON")
+    .action((text, member, options) => finish(handName(context, text, member, options, signal)));
+  name
+    .command("yield")
+    .description("make a claimed name each author's own again")
+    .argument("<name>", "a claimed name")
+    .option("--json", "as JSON")
+    .action((text, options) => finish(yieldName(context, text, options, signal)));
+  name
+    .command("claims")
+    .description("tell which names are whose")
+    .option("--json", "as JSON")
+    .action((options) => finish(claimedNames(context, options, signal)));
 
   add("peers", "tell how the other members are reached", [
     ["cairn peers", "address, round trip, bytes, and what is wrong"],

@@ -77,6 +77,7 @@ function proposalLines(told: unknown, paint: Paint): string[] {
     const texts: Readonly<Record<string, string>> = {
       domain: `the domain ${paint.name(textIn(one, "domain"))} is on trial: its machines count as the first domain's`,
       policy: `policy ${numberIn(one, "number")} (${rules.join(", ") || "nothing is demanded"}) waits`,
+      claim: `the name ${paint.name(textIn(one, "name"))} is to be ${textIn(one, "owner") === "" ? "each author's own" : `${textIn(one, "owner")}'s alone`}`,
       revoke: `${paint.name(textIn(one, "member"))} (${textIn(one, "domain")}) is to be put out, and is a member until then`,
     };
     const what = texts[textIn(one, "kind")] ?? "";

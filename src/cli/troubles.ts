@@ -228,6 +228,19 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]
     "run it there: cairn accept --json names them",
   ],
   "accepted-already": ["this domain has accepted it", "cairn accept   shows who else has to"],
+  "claim-changed": [
+    "somebody else has said whose that name is meanwhile, or that waits for an epoch",
+    "cairn name claims   tells whose it is",
+  ],
+  "not-the-owner": [
+    "that name is another member's, or nobody's until somebody claims it",
+    "cairn name claims   tells whose; its owner, that one's domain or the other domains hand it on: cairn name hand",
+  ],
+  "too-many-names": [
+    "that member, its domain or the network has as many claimed names as there may be",
+    "cairn name yield   gives one back",
+  ],
+  "token-spent": ["epochs that were replaced since had given that name a newer token", "claim it once more: cairn name claim"],
   "too-many-invitations": ["too many invitations of this machine are open", "they expire; --expires 1h makes the next ones shorter"],
   "invitation-too-long": ["an invitation is good for 30 days at most, and for some time at least", "--expires 24h"],
   "invitation-unknown": ["nobody there knows this invitation", "was it printed for this network? cairn invite prints a new one"],

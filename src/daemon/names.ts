@@ -3,15 +3,40 @@
  *
  * Knows: what is kept, and whom to ask. Does not know: which of several records stands (trust), or how members talk (net).
  */
-import { CairnError, digestOf, isName, type Key, type Log, limits, type NameRecord, reasonOf, type SignedName } from "../base/index.ts";
+import {
+  CairnError,
+  digestOf,
+  isName,
+  type Key,
+  type Log,
+  limits,
+  type NameRecord,
+  type NameToken,
+  reasonOf,
+  type SignedName,
+} from "../base/index.ts";
 import type { NamesParts } from "../net/index.ts";
 import { type Candidate, Names, nearest } from "../net/index.ts";
-import { isSigned, type KeyPair, keepNames, type Members, nameSaid } from "../trust/index.ts";
+import {
+  claimedSaid,
+  Fences,
+  isClaimed,
+  isOwners,
+  isSigned,
+  type KeyPair,
+  keepNames,
+  type Members,
+  nameHolder,
+  nameSaid,
+  type State,
+} from "../trust/index.ts";
 import { loadTreeCodec, type NamesFrame, type NetworkCodec } from "../wire/index.ts";
 import { memberCalled } from "./network-views.ts";
 
 const PURPOSE = "cairn name 1";
 const SETTING = "names";
+/** The greatest token of each claimed name that was ever seen here. */
+const FENCES = "names-fences";
 const { copies, mostKept, perAuthor, repeatMs, recordsPerFrame } = limits.names;
 
 export interface NameServiceParts {
@@ -33,21 +58,31 @@ export type FoundName =
 
 export class NameService implements Disposable {
   readonly #parts: NameServiceParts;
-  /** By author and name. */
+  /** By author and name, those with a token apart. */
   readonly #kept = new Map<string, SignedName[]>();
+  readonly #fences: Fences;
   #names: Names | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   static async start(parts: NameServiceParts): Promise<NameService> {
     const service = new NameService(parts);
     service.#names = await Names.start({ ...parts, take: (from, frame) => service.#asked(from, frame) });
+    parts.members.onChange(() => service.#look());
     service.#timer = setInterval(() => void service.#repeat(), repeatMs).unref();
     return service;
   }
 
   private constructor(parts: NameServiceParts) {
     this.#parts = parts;
+    this.#fences = new Fences(readFences(parts.kept.setting(FENCES)));
+    this.#look();
     for (const text of parts.kept.setting(SETTING)?.split(" ") ?? []) this.#recall(text);
+  }
+
+  /** What epochs say about names is remembered, whatever they say later. */
+  #look(): void {
+    const { members, kept } = this.#parts;
+    if (members.state !== undefined && this.#fences.look(members.state)) kept.set(FENCES, writeFences(this.#fences));
   }
 
   [Symbol.dispose](): void {
@@ -64,17 +99,21 @@ export class NameService implements Disposable {
     const { members, keys, codec } = this.#parts;
     if (members.standing(members.self) !== "active") throw new CairnError("network-refused", { why: "not-a-member" });
     await this.#ask(name); // Others may know a greater sequence than this node, whose state may be a restored one.
-    const before = this.#of(members.self, name);
+    const token = this.#tokenFor(name);
+    const before = this.#of(members.self, name, token !== undefined);
+    if (before.some(({ record }) => (record.token?.number ?? 0) > (token?.number ?? 0)))
+      throw new CairnError("network-refused", { why: "token-spent" });
     if (before.length === 0 && this.#count(members.self) >= perAuthor) throw new CairnError("limit-exceeded", { what: "names" });
     const sequence = 1 + before.reduce((most, { record }) => Math.max(most, record.sequence), 0);
     const issuedAtMs = Date.now();
-    const record = {
+    const record: NameRecord = {
       network: members.network,
       author: members.self,
       name,
       sequence,
       root,
       codec: kind,
+      ...(token && { token }),
       issuedAtMs,
       expiresAtMs: issuedAtMs + expiresMs,
     };
@@ -83,7 +122,18 @@ export class NameService implements Disposable {
     this.#save();
     const told = await this.#tell(name, { name: "", records: [signed] });
     const cid = await cidOf(record);
-    return { name, root, ...cid, sequence, expiresAt: new Date(record.expiresAtMs).toISOString(), copies: told.length + 1 };
+    const expiresAt = new Date(record.expiresAtMs).toISOString();
+    return { name, root, ...cid, sequence, token: token?.number ?? null, expiresAt, copies: told.length + 1 };
+  }
+
+  /** With which token this node publishes; undefined where the name is each author's own. @throws {CairnError} network-refused */
+  #tokenFor(name: string): NameRecord["token"] {
+    const { state, self } = this.#parts.members;
+    if (state === undefined || !isClaimed(state, name)) return undefined;
+    const token = state.claims.get(name)?.token;
+    if (nameHolder(state, name) !== self || token === undefined) throw new CairnError("network-refused", { why: "not-the-owner" });
+    if (!this.#fences.lets(name, token)) throw new CairnError("network-refused", { why: "token-spent" });
+    return token;
   }
 
   /**
@@ -93,20 +143,23 @@ export class NameService implements Disposable {
   async resolve(text: string): Promise<object> {
     const found = await this.find(text);
     if (found.kind !== "found") throw new CairnError(found.kind === "none" ? "not-found" : "usage", { why: found.why });
-    const { name, root, sequence, author, expiresAtMs } = found.record;
+    const { name, root, sequence, author, expiresAtMs, token } = found.record;
     const cid = await cidOf(found.record);
-    return { name, root, ...cid, sequence, author: this.#called(author), key: author, expiresAt: new Date(expiresAtMs).toISOString() };
+    const who = { author: this.#called(author), key: author, token: token?.number ?? null, epoch: token?.epoch ?? null };
+    return { name, root, ...cid, sequence, ...who, expiresAt: new Date(expiresAtMs).toISOString() };
   }
 
   /** See {@link resolve}. @throws {CairnError} member-unknown */
   async find(text: string): Promise<FoundName> {
-    const { state } = this.#parts.members;
     const [name = "", member] = text.split(":").toReversed();
     if (!isName(name)) return { kind: "unclear", why: `${text} cannot be a name` };
-    const author = member === undefined ? undefined : memberCalled(state, member).key;
+    const author = member === undefined ? undefined : memberCalled(this.#parts.members.state, member).key;
     await this.#ask(name);
+    const { state } = this.#parts.members; // As it is by now.
+    if (state !== undefined && isClaimed(state, name)) return this.#claimed(state, name, author);
     const said = [...this.#kept.values()]
-      .filter(([first]) => first?.record.name === name && (author === undefined || first.record.author === author))
+      .filter(([first]) => first?.record.name === name && first.record.token === undefined)
+      .filter(([first]) => author === undefined || first?.record.author === author)
       .filter(([first]) => first !== undefined && this.#isActive(first.record.author))
       .map((records) => nameSaid(records, Date.now()));
     const fork = said.find((one) => one.kind === "forked");
@@ -118,10 +171,38 @@ export class NameService implements Disposable {
     return { kind: "found", record };
   }
 
+  /** A claimed name is its owner's, whoever is asked about. */
+  #claimed(state: State, name: string, author: Key | undefined): FoundName {
+    const owner = nameHolder(state, name);
+    if (owner !== undefined && author !== undefined && author !== owner)
+      return none(`${name} is ${this.#called(owner)}'s alone: cairn name claims`);
+    const said = claimedSaid(state, this.#fences, name, this.#named(name), Date.now());
+    switch (said.kind) {
+      case "root":
+        return { kind: "found", record: said.record };
+      case "forked":
+        return none(`${this.#called(said.author)} has signed two records of ${name} with number ${said.sequence}`);
+      case "expired":
+        return none(`${name} has expired`);
+      case "nothing":
+        return none(`${name} is ${this.#called(owner ?? "")}'s, who has not said what it is`);
+      case "vacant":
+        return none(`${name} was ${this.#called(said.owner)}'s, who is no member any more: cairn name claim ${name}`);
+      case "fenced":
+        return none(`${name} had a newer token in epochs that were replaced since: ${this.#called(said.owner)} has to claim it once more`);
+    }
+  }
+
   /** A member gives records, or asks. */
   #asked(from: Key, { name, records }: NamesFrame): readonly SignedName[] {
     this.#take(from, records);
-    return name === "" ? [] : this.#named(name).slice(0, recordsPerFrame);
+    if (name === "") return [];
+    const { state } = this.#parts.members;
+    const isFirst = ({ record }: SignedName): boolean => state !== undefined && isOwners(state, record);
+    // However many others publish something under a claimed name, its owner's word is told.
+    return this.#named(name)
+      .toSorted((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
+      .slice(0, recordsPerFrame);
   }
 
   /** Asks those that keep a name. Who does not answer knows nothing. */
@@ -176,13 +257,18 @@ export class NameService implements Disposable {
 
   /** @returns whether it is news */
   #put(signed: SignedName): boolean {
-    const { author, name } = signed.record;
-    const id = `${author} ${name}`;
+    const { author, name, token } = signed.record;
+    const { state } = this.#parts.members;
+    const id = slotOf(author, name, token !== undefined);
     const before = this.#kept.get(id) ?? [];
-    if (before.length === 0 && (this.#kept.size >= mostKept || this.#count(author) >= perAuthor)) return false;
+    const isFull = this.#kept.size >= mostKept || this.#count(author) >= perAuthor;
+    // What a claimed name stands for finds room whatever others have published.
+    if (before.length === 0 && isFull && !(state !== undefined && isOwners(state, signed.record))) return false;
     const after = keepNames([...before, signed]);
     this.#kept.set(id, after);
-    const isNews = after.length !== before.length || after.some((one, i) => one.record.sequence !== before[i]?.record.sequence);
+    const isOther = ({ record }: SignedName, old: SignedName | undefined): boolean =>
+      record.sequence !== old?.record.sequence || record.token?.epoch !== old.record.token?.epoch;
+    const isNews = after.length !== before.length || after.some((one, i) => isOther(one, before[i]));
     if (isNews && after.length > 1) this.#parts.log.event("warn", "names.forked", { author, name, sequence: signed.record.sequence });
     return isNews;
   }
@@ -202,8 +288,8 @@ export class NameService implements Disposable {
     kept.set(SETTING, all.join(" "));
   }
 
-  #of(author: Key, name: string): readonly SignedName[] {
-    return this.#kept.get(`${author} ${name}`) ?? [];
+  #of(author: Key, name: string, isClaimed: boolean): readonly SignedName[] {
+    return this.#kept.get(slotOf(author, name, isClaimed)) ?? [];
   }
 
   #named(name: string): SignedName[] {
@@ -222,6 +308,24 @@ export class NameService implements Disposable {
   #called(author: Key): string {
     return this.#parts.members.state?.members.get(author)?.name ?? author;
   }
+}
+
+function slotOf(author: Key, name: string, isClaimed: boolean): string {
+  return `${author} ${name}${isClaimed ? " claimed" : ""}`;
+}
+
+/** A line a name; what is damaged is left out, as the next look at the epochs tells it again. */
+function readFences(text: string | undefined): (readonly [string, NameToken])[] {
+  return (text ?? "").split("\n").flatMap((line) => {
+    const [name = "", number = "", epoch = ""] = line.split(" ");
+    return isName(name) && /^\d{1,6}$/.test(number) && /^[0-9a-f]{64}$/.test(epoch)
+      ? [[name, { number: Number(number), epoch }] as const]
+      : [];
+  });
+}
+
+function writeFences({ all }: Fences): string {
+  return all.map(([name, { number, epoch }]) => `${name} ${number} ${epoch}`).join("\n");
 }
 
 /** An action, or what the author did not tell, has none. */

@@ -65,6 +65,7 @@ import { Attestations } from "./attestations.ts";
 import { listenAddresses } from "./listen-addresses.ts";
 import { NameService } from "./names.ts";
 import { NetworkAgreement } from "./network-agreement.ts";
+import { type Claimed, describeClaims, giveName } from "./network-claims.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
 import {
   describeDeciding,
@@ -736,6 +737,16 @@ export class NetworkRuntime implements AsyncDisposable {
   /** @throws {CairnError} not-found, network-refused */
   accept(what: string): Promise<Proposed> {
     return accept({ members: this.members, membership: this.#membership, agreement: this.#agreement }, what);
+  }
+
+  /** @param owner undefined for nobody @throws {CairnError} network-refused */
+  giveName(name: string, owner: Key | undefined): Promise<Claimed> {
+    return giveName({ members: this.members, membership: this.#membership, agreement: this.#agreement }, name, owner);
+  }
+
+  claimedNames(): object[] {
+    const { state, self } = this.members;
+    return state === undefined ? [] : describeClaims(state, self);
   }
 
   /** Whether nobody but this node could decide an epoch. */

@@ -390,6 +390,29 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return names.publish({ name: checkedName(name, "name"), root: meant.digest, codec: meant.codec, expiresMs });
   }
 
+  claimName({ name }: { name: string }): Promise<unknown> {
+    return this.#giveName(name, ({ members }) => members.self);
+  }
+
+  handName({ name, member }: { name: string; member: string }): Promise<unknown> {
+    return this.#giveName(name, ({ members }) => presentMemberCalled(members.state, member).key);
+  }
+
+  yieldName({ name }: { name: string }): Promise<unknown> {
+    return this.#giveName(name, () => undefined);
+  }
+
+  async #giveName(name: string, ownerIn: (runtime: NetworkRuntime) => Key | undefined): Promise<unknown> {
+    const { runtime } = await this.#alone(() => this.#active()); // What others decide is waited for while others may ask.
+    const owner = ownerIn(runtime);
+    const done = await runtime.giveName(checkedName(name, "name"), owner);
+    return { name, owner: owner === undefined ? null : runtime.member(owner).name, ...done };
+  }
+
+  claimedNames(): Promise<unknown> {
+    return this.#alone(async () => ({ names: (await this.#required()).runtime.claimedNames() }));
+  }
+
   resolveName({ name }: { name: string }): Promise<unknown> {
     return this.#alone(async () => (await this.#required()).runtime.names).then((names) => names.resolve(name));
   }

@@ -34,6 +34,13 @@ export interface NetworkControls {
   ping(request: { readonly member: string }): Promise<unknown>;
   /** @param request `root` a CID or 64 digits */
   publishName(request: { readonly name: string; readonly root: string; readonly expiresMs: number }): Promise<unknown>;
+  /** A name is this machine's alone for the whole network. */
+  claimName(request: { readonly name: string }): Promise<unknown>;
+  /** The same, somebody else's. */
+  handName(request: { readonly name: string; readonly member: string }): Promise<unknown>;
+  /** It is each author's own again. */
+  yieldName(request: { readonly name: string }): Promise<unknown>;
+  claimedNames(): Promise<unknown>;
   /** @param request a name, or MEMBER:NAME */
   resolveName(request: { readonly name: string }): Promise<unknown>;
   /** @throws {CairnError} network-absent */
@@ -87,9 +94,24 @@ export function answerNetwork(
         if (root === "" || text(body, "name") === "") throw new CairnError("usage", { why: "a name, and a CID or 64 digits, are wanted" });
         return controls.publishName({ name: text(body, "name"), root, expiresMs: count(body, "expiresMs") });
       });
+    case "POST /network/name-claim":
+      return readBody().then((body) => controls.claimName({ name: named(body) }));
+    case "POST /network/name-hand":
+      return readBody().then((body) => controls.handName({ name: named(body), member: text(body, "member") }));
+    case "POST /network/name-yield":
+      return readBody().then((body) => controls.yieldName({ name: named(body) }));
+    case "GET /network/names":
+      return controls.claimedNames();
     case "POST /network/name-resolve":
       return readBody().then((body) => controls.resolveName({ name: text(body, "name") }));
     default:
       return undefined;
   }
+}
+
+/** @throws {CairnError} usage */
+function named(body: unknown): string {
+  const name = text(body, "name");
+  if (name === "") throw new CairnError("usage", { why: "a name is wanted" });
+  return name;
 }

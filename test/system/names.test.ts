@@ -36,3 +36,47 @@ test("a name is resolved by others, the newest record counts, and it outlives it
   await desktop.startDaemon();
   await until(t, async () => (await ask(desktop, "name", "resolve", "laptop:latest")).root === OTHER);
 });
+
+test("a claimed name is handed on while its owner is cut off; what that one publishes then nobody takes", LONG, async (t) => {
+  const [laptop, desktop, ci] = await three(t);
+  const claimed = await ask(ci, "name", "claim", "release");
+  assert.deepEqual([claimed.inEffect, claimed.owner, Number(claimed.token) > 0], [true, "ci", true]);
+  assert.equal((await ask(ci, "name", "publish", "release", ONE)).token, claimed.token);
+  for (const node of [laptop, desktop]) await until(t, async () => (await ask(node, "name", "resolve", "release")).root === ONE);
+  // Nobody else publishes it, and what they call so is not found.
+  assert.match((await cairn(desktop, "name", "publish", "release", OTHER)).stderr, /another member's/);
+  assert.match((await cairn(desktop, "name", "claim", "release")).stdout, /the name release is this machine's alone/, "of the same domain");
+  assert.equal((await ask(ci, "name", "hand", "release", "ci")).inEffect, true);
+  await ask(ci, "name", "publish", "release", ONE);
+
+  // The others hand it on while ci is away, and are away themselves when it comes back.
+  await ci.stopDaemon("SIGKILL");
+  const handed = await ask(laptop, "name", "hand", "release", "desktop");
+  assert.deepEqual([handed.inEffect, handed.owner], [true, "desktop"]);
+  await until(t, async () => (await cairn(desktop, "name", "claims")).stdout.includes("desktop (this machine)"));
+  for (const node of [laptop, desktop]) await node.stopDaemon("SIGKILL");
+  await ci.startDaemon();
+  const stale = await ask(ci, "name", "publish", "release", OTHER);
+  assert.ok(Number(stale.token) < Number(handed.token));
+  assert.deepEqual([stale.copies, (await ask(ci, "name", "resolve", "release")).root], [1, OTHER], "nobody can have told it");
+
+  for (const node of [laptop, desktop]) await node.startDaemon();
+  await untilConnected(t, ci, "laptop", "desktop");
+  for (const node of [ci, laptop, desktop])
+    await until(t, async () => /desktop's, who has not said what it is/.test((await cairn(node, "name", "resolve", "release")).stderr));
+  assert.match((await cairn(laptop, "name", "resolve", "ci:release")).stderr, /release is desktop's alone/);
+  assert.match((await cairn(ci, "name", "publish", "release", OTHER)).stderr, /another member's/);
+
+  assert.equal((await ask(desktop, "name", "publish", "release", ONE)).token, handed.token);
+  for (const node of [ci, laptop, desktop]) {
+    const found = await ask(node, "name", "resolve", "release");
+    assert.deepEqual([found.root, found.author, found.token], [ONE, "desktop", handed.token]);
+  }
+
+  // Given back, it is each author's own; and a second one makes it ambiguous, as ever.
+  await ask(desktop, "name", "yield", "release");
+  await until(t, async () => (await ask(laptop, "name", "publish", "release", OTHER)).token === null);
+  assert.equal((await ask(laptop, "name", "resolve", "release")).root, OTHER);
+  await until(t, async () => (await cairn(ci, "name", "publish", "release", ONE)).code === 0);
+  assert.match((await cairn(laptop, "name", "resolve", "release")).stderr, /several members say what release is/);
+});
