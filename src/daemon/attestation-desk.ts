@@ -97,7 +97,7 @@ export class AttestationDesk implements AttestationSet, Disposable {
     this.#tell(own);
   }
 
-  /** Calls `listener` with what others have signed and is going to be known, or is already: before it outlives this process. */
+  /** Calls `listener` with what others have signed and is going to be known, and was not before: before it outlives this process. */
   onComing(listener: (coming: readonly KnownAttestation[]) => void): void {
     this.#expecting.push(listener);
   }
@@ -127,7 +127,8 @@ export class AttestationDesk implements AttestationSet, Disposable {
         await otherWork();
         const checked = next.attestations.slice(at, at + VERIFIED_AT_ONCE).map((bytes) => checkAttestation(this.#parts, bytes));
         const good = checked.flatMap((one) => (one.kind === "good" ? [one.attestation] : []));
-        if (good.length > 0) for (const listener of this.#expecting) listener(good);
+        const coming = good.filter(({ id }) => !this.#parts.known.ids.has(id));
+        if (coming.length > 0) for (const listener of this.#expecting) listener(coming);
         total.kept += this.#parts.known.add(good);
         this.#tell(good);
         total.forged += checked.filter(({ kind }) => kind === "forged").length;

@@ -95,12 +95,11 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
       { directory: paths.blobs, capacityBytes: config.storeCapacityBytes, rawBytes: config.storePlainBytes },
     ),
   );
-  const index = stack.use(
-    SqliteIndex.open({ log, now, database, isPinned: (action) => pins.holdsResult(action) || keptTrees.holdsResult(action) }),
-  );
+  const isPinned = (action: Digest): boolean => pins.holdsResult(action) || keptTrees.holdsResult(action);
+  const index = stack.use(SqliteIndex.open({ log, now, database, isPinned }));
   const stop = new AbortController();
   stack.defer(() => stop.abort());
-  const begunRecalls = new BegunRecalls({ database, index });
+  const begunRecalls = new BegunRecalls({ database, index, isPinned });
   await finishRecalls({ begun: begunRecalls, dropRecords: () => rmSync(paths.hotKind, { force: true }), log }, stop.signal);
   const works = new MembersWorks({ database });
   const files = new FileTable({ database, now });

@@ -10,7 +10,7 @@ import type { Recalls } from "./recalls.ts";
 
 export interface ContradictionsParts {
   readonly shelf: Pick<Shelf, "results">;
-  readonly recalls: Pick<Recalls, "begin" | "end" | "takeBack">;
+  readonly recalls: Pick<Recalls, "begin" | "end" | "takeBack" | "left">;
   /** Whether the reader's rule still holds for it. */
   readonly isBelieved: (shared: SharedResult) => boolean;
   /** Whether it was executed for this node, which took it from who executed it, and nothing but too few others speaks against it. */
@@ -27,6 +27,8 @@ export class Contradictions implements Disposable {
   readonly #parts: ContradictionsParts;
   /** Requests of which more is known, who has waited longest first. */
   readonly #waiting = new Set<Digest>();
+  /** Requests of which it is written down that they are to be looked at. */
+  readonly #marked = new Set<Digest>();
   #working: Promise<void> | undefined; // Never rejects.
   #isOver = false;
 
@@ -36,12 +38,23 @@ export class Contradictions implements Disposable {
 
   /** More is about to be known of results of these requests: whoever is killed before they were looked at uses nothing of them. */
   expect(manifests: readonly Digest[]): void {
-    if (!this.#isOver) this.#parts.recalls.begin("request", manifests);
+    if (this.#isOver) return;
+    this.#parts.recalls.begin("request", manifests);
+    for (const manifest of manifests) this.#marked.add(manifest);
+  }
+
+  /** What an earlier process has left to be looked at. */
+  lookAtLeft(): Promise<void> {
+    const left = this.#parts.recalls.left();
+    for (const manifest of left) this.#marked.add(manifest);
+    return this.look(left);
   }
 
   /** More is known of results of these requests, or more is wanted. Begins soon; resolves when nothing waits. */
   look(manifests: readonly Digest[]): Promise<void> {
-    for (const manifest of manifests) if (this.#waiting.size < limits.trust.lookedAgain) this.#waiting.add(manifest);
+    for (const manifest of manifests)
+      if (this.#waiting.size < limits.trust.lookedAgain) this.#waiting.add(manifest);
+      else this.#marked.delete(manifest); // It is looked at after the next start.
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
     });
@@ -53,9 +66,12 @@ export class Contradictions implements Disposable {
     if (!this.#isOver) this.#lookAt(manifest);
   }
 
+  /** What was to be looked at is, as far as that takes no time; the rest is after the next start. */
   [Symbol.dispose](): void {
     this.#isOver = true;
+    const last = [...this.#waiting].filter((manifest) => this.#marked.has(manifest)).slice(0, ENDED_AT_ONCE);
     this.#waiting.clear();
+    this.#end(last.filter((manifest) => this.#isLookedAt(manifest)));
   }
 
   async #work(): Promise<void> {
@@ -64,15 +80,27 @@ export class Contradictions implements Disposable {
     for (const manifest of this.#waiting) {
       if (this.#isOver) break;
       this.#waiting.delete(manifest);
-      try {
-        this.#lookAt(manifest);
-        done.push(manifest);
-      } catch (error) {
-        this.#parts.log.event("warn", "sharing.not-recalled", { manifest, error: String(error) });
-      }
-      if (done.length >= ENDED_AT_ONCE || this.#waiting.size === 0) this.#parts.recalls.end("request", done.splice(0));
+      if (this.#isLookedAt(manifest)) done.push(manifest);
+      if (done.length >= ENDED_AT_ONCE || this.#waiting.size === 0) this.#end(done.splice(0));
       await otherWork();
     }
+    this.#end(done);
+  }
+
+  #isLookedAt(manifest: Digest): boolean {
+    try {
+      this.#lookAt(manifest);
+      return true;
+    } catch (error) {
+      this.#parts.log.event("warn", "sharing.not-recalled", { manifest, error: String(error) });
+      return false;
+    }
+  }
+
+  /** Those that wait again have more to come. */
+  #end(done: readonly Digest[]): void {
+    const ended = done.filter((manifest) => !this.#waiting.has(manifest) && this.#marked.delete(manifest));
+    if (ended.length > 0) this.#parts.recalls.end("request", ended);
   }
 
   #lookAt(manifest: Digest): void {

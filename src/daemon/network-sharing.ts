@@ -165,6 +165,8 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   #recalling: Promise<void> = Promise.resolve();
   /** Nothing has been answered with its help yet. */
   #isStart = true;
+  /** What an earlier process had left to be judged is, as soon as members are known. */
+  #isLeftJudged = false;
   readonly #samples: Samples;
   readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
   readonly #withheld: Withheld;
@@ -681,6 +683,10 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   #recallSoon(): void {
     const isStart = this.#isStart;
     this.#parts.wordsChanged();
+    if (!this.#isLeftJudged && this.#parts.members.state !== undefined) {
+      this.#isLeftJudged = true;
+      void this.#contradictions.lookAtLeft();
+    }
     this.#recalling = this.#recalling.then(() => this.#words.recall(this.#stop.signal)).catch(() => undefined); // This node stops.
     const members = [...(this.#parts.members.state?.members.values() ?? [])];
     const revoked = members.filter(({ standing }) => standing === "revoked").map(({ attestationKey }) => attestationKey);

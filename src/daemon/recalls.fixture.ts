@@ -33,7 +33,7 @@ export interface Home {
   readonly store: DiskStore;
 }
 
-export function openHome(directory: string): Home {
+export function openHome(directory: string, isPinned: (action: Digest) => boolean = () => false): Home {
   const parts = { log: silentLog, now: () => Date.now() };
   const database = openDatabase(parts, { file: join(directory, "index.db") });
   const blobs = join(directory, "blobs");
@@ -46,7 +46,7 @@ export function openHome(directory: string): Home {
   return {
     database,
     index,
-    begun: new BegunRecalls({ database, index }),
+    begun: new BegunRecalls({ database, index, isPinned }),
     shelf,
     works: new MembersWorks({ database }),
     records: () => (records ??= HotRecords.open(parts, hot)),
@@ -70,7 +70,7 @@ function resultsOf(why: (typeof WHYS)[number]): SharedResult[] {
 }
 
 /** Keeps results of others, and leaves a record of each. */
-export function prepare({ index, shelf, works, records }: Home): void {
+export function prepare({ index, shelf, works, records }: Pick<Home, "index" | "shelf" | "works" | "records">): void {
   for (const why of WHYS)
     for (const shared of resultsOf(why)) {
       index.add(shared.manifest, shared.entry, shared.result, new Map());
@@ -95,6 +95,7 @@ async function takeBackAll(home: Home, strike: number): Promise<number> {
     marks: {
       begin: (kind, all) => write(() => begun.begin(kind, all)),
       end: (kind, all) => write(() => begun.end(kind, all)),
+      left: () => begun.left(),
     },
     isUnverified: () => false,
     gone: () => true,

@@ -23,6 +23,27 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, at) => first + at);
 }
 
+test("what others have signed of a request that nobody has judged is forgotten at the start, and judged later where it is pinned", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "cairn-recalls-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const pinned = new Set(actionsOf("alone"));
+  const { begun, index, shelf, works, records, store, database } = openHome(directory, (action) => pinned.has(action));
+  prepare({ index, shelf, works, records });
+  const manifests = shelf.manifests();
+  begun.begin("request", manifests);
+  const all = WHYS.filter((why) => why !== "member").flatMap(actionsOf);
+  assert.equal(await begun.finish(t.signal), all.length - pinned.size);
+  assert.deepEqual(
+    all.filter((action) => index.result(action) !== undefined),
+    [...pinned],
+  );
+  assert.equal(begun.left().length, pinned.size);
+  begun.end("request", begun.left());
+  assert.equal(begun.isAny, false);
+  await store[Symbol.asyncDispose]();
+  database[Symbol.dispose]();
+});
+
 function recordOf(hot: string, key: string): string {
   return join(hot, key.slice(0, 2), key.slice(2));
 }

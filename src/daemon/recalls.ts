@@ -13,6 +13,7 @@ import type { BegunRecalls, RecallKind, RecallSteps } from "../store/index.ts";
 export interface RecallMarks {
   begin(kind: RecallKind, all: readonly Digest[]): void;
   end(kind: RecallKind, all: readonly Digest[]): void;
+  left(): readonly Digest[];
 }
 
 /** See SqliteShelf.recall. */
@@ -72,6 +73,11 @@ export class Recalls {
 
   end(kind: RecallKind, all: readonly Digest[]): void {
     this.#parts.marks.end(kind, all);
+  }
+
+  /** Requests that are to be looked at still, as an earlier process has left them. */
+  left(): readonly Digest[] {
+    return this.#parts.marks.left();
   }
 
   /**

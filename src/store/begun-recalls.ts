@@ -3,7 +3,7 @@
  * is answered again.
  *
  * What is finished like that is forgotten without asking anybody: nobody is there yet who could be asked, and what is forgotten too much is
- * executed or fetched again. Knows: SQL. Does not know: why something is taken back.
+ * executed or fetched again. What is pinned is not: it is to be judged as soon as somebody can. Knows: SQL. Does not know: why something is taken back.
  */
 import type { Digest } from "../base/index.ts";
 import type { ResultIndex } from "../contracts/index.ts";
@@ -19,6 +19,8 @@ export type RecallKind = "signer" | "member" | "request";
 export interface BegunRecallsParts {
   readonly database: Database;
   readonly index: Pick<ResultIndex, "entries" | "forget" | "originOf">;
+  /** Whether somebody wants the result of an action kept. */
+  readonly isPinned: (action: Digest) => boolean;
 }
 
 export class BegunRecalls {
@@ -57,18 +59,36 @@ export class BegunRecalls {
       signal,
     );
     if (isDone) this.end("signer", signers);
-    const rested = members.map((member) => database.attempt("recall of a member", 0, () => this.#sql.forgetWorks.run(toBytes(member))));
-    this.end("member", members);
+    const rested = members.map((member) =>
+      database.attempt<number | undefined>("recall of a member", undefined, () => this.#sql.forgetWorks.run(toBytes(member))),
+    );
+    this.end(
+      "member",
+      members.filter((_, i) => rested[i] !== undefined),
+    );
     const judged = requests.map((manifest) => this.#forgetOthers(manifest));
-    this.end("request", requests);
-    return [...rested, ...judged].reduce((sum, count) => sum + count, forgotten);
+    this.end(
+      "request",
+      requests.filter((_, i) => judged[i]?.isDone === true),
+    );
+    return [...rested.map((count) => count ?? 0), ...judged.map((one) => one.forgotten)].reduce((sum, count) => sum + count, forgotten);
   }
 
-  #forgetOthers(manifest: Digest): number {
+  /** Requests that are to be judged, and have not been yet. */
+  left(): readonly Digest[] {
+    return this.#begun("request");
+  }
+
+  #forgetOthers(manifest: Digest): { readonly forgotten: number; readonly isDone: boolean } {
+    const { index, isPinned } = this.#parts;
+    const others = this.#others(manifest).filter((action) => !isPinned(action));
+    for (const action of others) index.forget(action);
+    return { forgotten: others.length, isDone: this.#others(manifest).length === 0 };
+  }
+
+  #others(manifest: Digest): Digest[] {
     const { index } = this.#parts;
-    const others = index.entries(manifest).filter(({ action }) => index.originOf(action) !== "here");
-    for (const { action } of others) index.forget(action);
-    return others.length;
+    return index.entries(manifest).flatMap(({ action }) => (index.originOf(action) === "here" ? [] : [action]));
   }
 
   #begun(kind: RecallKind): string[] {
