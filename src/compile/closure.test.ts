@@ -90,6 +90,21 @@ const CASES: readonly (Case & { readonly what: string; readonly expected: string
     expected: "main.c old.h older.h",
   },
   {
+    what: "known where a macro names headers: what would have been found before it, too",
+    files: {
+      "main.c": '#include "sub/a.h"',
+      "sub/a.h": "#include NAME(x)",
+      "sub/x.h": "",
+      "q/x.h": "",
+      "one/x.h": '#include "y.h"',
+      "one/y.h": "",
+      "/two/x.h": "",
+      "one/z.h": "",
+    },
+    known: ["/two/x.h"],
+    expected: "/two/x.h main.c one/x.h one/y.h q/x.h sub/a.h sub/x.h",
+  },
+  {
     what: "embedded",
     files: { "main.c": '#embed "a.bin"\n__asm__(".incbin \\"b.bin\\"");', "a.bin": "", "b.bin": "" },
     expected: "a.bin b.bin main.c",

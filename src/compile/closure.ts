@@ -103,6 +103,7 @@ class Walk {
         this.#follow(path);
       }
       this.#compute();
+      this.#standBefore();
     } while (this.#waiting.length > 0);
     return true;
   }
@@ -137,6 +138,14 @@ class Walk {
     for (const { include, directory } of this.#computed.values())
       for (const { form, header } of this.#macros.get(include.name) ?? [])
         this.directive({ form, next: include.next, name: header }, directory);
+  }
+
+  /** What a macro may have named was looked for in other directories first: what is there decides where it was found. */
+  #standBefore(): void {
+    if (this.#computed.size === 0) return;
+    const first = [...new Set([...this.#computed.values()].map(({ directory }) => directory))];
+    for (const known of this.#args.known)
+      for (const { path } of this.#chain.earlier(this.#chain.spot(normal(known)), first) ?? []) this.add(path);
   }
 
   #define(macro: HeaderMacro): void {

@@ -11,7 +11,6 @@ export type { Invocation, Language, Reading } from "./command.ts";
 export { type Depfile, type DepfileTemplate, depfileTemplate, parseDepfile, readTemplate, renderDepfile } from "./depfile.ts";
 export { type Objection, objection } from "./harmless.ts";
 export { type HeaderMacro, headerMacros, headerMacrosOf } from "./header-macros.ts";
-export { type IncludedText, readIncludedText, textArgs, textObstacle } from "./included-text.ts";
 export { type Command, passAtOnce, readInvocation } from "./invocation.ts";
 export { isPreprocessed, probeLanguage } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";

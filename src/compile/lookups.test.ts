@@ -71,6 +71,16 @@ test("what was found out for one unit is nothing to the next along the same sear
   assert.deepEqual(lookups(["b/x.h"], ["b/x.h", "b/y.h"]), first);
 });
 
+test("what a macro of the source names may be precompiled, wherever it was looked for; what one of a header names not", () => {
+  const search = { angle: ["a", "b"] };
+  const tree = { "src/main.c": "#include NAME\n", "b/x.h": "", "b/x.h.gch": "" };
+  const { absent, present } = look(tree, ["b/x.h"], { search });
+  assert.deepEqual(absent.toSorted(), ["a/x.h", "a/x.h.gch", "src/x.h", "src/x.h.gch"]);
+  assert.deepEqual(present, ["b/x.h.gch"]);
+  const deeper = { "src/main.c": '#include "y.h"\n', "src/y.h": "#include NAME\n", "b/x.h": "", "b/x.h.gch": "" };
+  assert.deepEqual(look(deeper, ["src/y.h", "b/x.h"], { search }).present, []);
+});
+
 test("directives that the preprocessor skipped contribute nothing", () => {
   const tree = { "src/main.c": '#ifdef NEVER\n#include "no.h"\n#include <also-no.h>\n#endif\n', "a/also-no.h": "" };
   const { absent, present } = look(tree, [], { search: { angle: ["a"] } });

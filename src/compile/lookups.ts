@@ -74,6 +74,7 @@ class Walk {
   readonly #chain: Chain;
   readonly #unresolved: Search[] = [];
   readonly #computedIn: Set<string> = new Set(); // Directories of files with computed includes.
+  #mainComputes = false; // The source has one: a precompiled header may have been taken by way of it.
 
   constructor(args: LookupArgs) {
     this.#args = args;
@@ -102,8 +103,10 @@ class Walk {
     if (scan.once) this.#once = true;
     const { includes, probes } = this.#chain.searches(scan, directory);
     for (const search of includes) {
-      if (search === undefined) this.#computedIn.add(directory);
-      else if (this.#isFirst(search, main ? Ways.main : Ways.plain)) this.#include(search, main);
+      if (search === undefined) {
+        this.#computedIn.add(directory);
+        this.#mainComputes ||= main;
+      } else if (this.#isFirst(search, main ? Ways.main : Ways.plain)) this.#include(search, main);
     }
     for (const search of probes) {
       if (search === undefined) this.unknown = true;
@@ -155,6 +158,7 @@ class Walk {
     let doubtful = false;
     for (const input of this.#inputs) {
       if (input.path === this.#source) continue;
+      if (this.#mainComputes) this.#precompiled(`${input.path}.gch`);
       if (this.#has(input, Notes.explained)) {
         // A computed include may have led here as well, by another way.
         if (computedIn.length > 0) this.#explainByPlace(input, computedIn);
@@ -173,6 +177,7 @@ class Walk {
   #explainByPlace(input: Spot, computedIn: readonly string[]): boolean {
     const earlier = this.#chain.earlier(input, computedIn);
     earlier?.forEach((spot) => {
+      if (this.#mainComputes) this.#precompiled(`${spot.path}.gch`);
       if (!this.#has(spot, Notes.input)) this.#absence(spot);
     });
     return earlier !== undefined;

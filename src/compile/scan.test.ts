@@ -127,10 +127,3 @@ test("comments, blanks and joined lines around a directive never hide it", () =>
     }),
   );
 });
-
-test("pragmas that gcc does not repeat when it only follows directives", () => {
-  for (const text of ['#pragma push_macro("x")\n', '%:pragma pop_macro("x")\n', "# pragma GCC  poison x\n", '_Pragma("GCC poison x")\n'])
-    assert.equal(scan(text).unrepeated, true, text);
-  for (const text of ["#pragma once\n", "#pragma GCC visibility pop\n", "#pragma pack(pop)\n", "int push_macro;\n"])
-    assert.equal(scan(text).unrepeated, false, text);
-});

@@ -26,8 +26,6 @@ export interface SourceScan {
   readonly embeds: readonly Include[];
   /** #pragma once or #import: gcc leaves a second copy of such a file out of the dependencies. */
   readonly once: boolean;
-  /** #pragma push_macro, pop_macro or GCC poison: gcc does not repeat it when it only follows directives. */
-  readonly unrepeated: boolean;
   /** Time macros outside comments and string literals. */
   readonly timeMacros: readonly TimeMacro[];
   /** Code may learn where its caller stands without any macro at the call: __builtin_LINE, source_location and the like. */
@@ -72,7 +70,6 @@ export function scanSource(content: Buffer): SourceScan {
     probes: scan.probes,
     embeds: scan.embeds,
     once: scan.once,
-    unrepeated: scan.unrepeated,
     timeMacros: [...scan.timeMacros],
     callerLocation: CALLER_LOCATION.test(text),
     incbin: scan.incbin,
@@ -98,7 +95,6 @@ class Scanner {
   incbinComputed = false;
   asmInclude = false;
   once = false;
-  unrepeated = false;
   unsure = false;
   readonly #text: string;
   #regions: Regions | undefined; // Made when a word is found that may stand in a comment.
@@ -137,7 +133,6 @@ class Scanner {
 
   #pragma(pragma: string): void {
     if (/^once(?![\w$])/.test(pragma)) this.once = true;
-    if (/^(?:push_macro|pop_macro|GCC\s+poison)(?![\w$])/.test(pragma)) this.unrepeated = true;
     // Compares the age of two files: nothing that content can answer for.
     if (/^GCC\s+dependency/.test(pragma)) this.unsure = true;
   }

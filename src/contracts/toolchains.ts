@@ -143,17 +143,9 @@ export interface Toolchains {
     signal: AbortSignal,
   ): Promise<string | undefined>;
   /**
-   * A source with what it includes, and the dependency file for it, which the compiler writes when it is run with these `-E` and `-MD` arguments; at
-   * most limits.preprocessedBytes. Undefined where it fails or has something to say.
+   * What the compiler prints when it is run with these `-M` arguments, where a dependency file leaves system headers out, or before anything has
+   * run: at most limits.probeBytes.
    */
-  included(
-    compiler: string,
-    args: readonly string[],
-    cwd: string,
-    environment: CompilerEnvironment,
-    signal: AbortSignal,
-  ): Promise<{ readonly text: Buffer; readonly dependencies: Buffer } | undefined>;
-  /** What the compiler prints when it is run with these `-M` arguments: for dependency files that leave system headers out. */
   dependencies(
     compiler: string,
     args: readonly string[],

@@ -17,8 +17,6 @@ export interface ProgramOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** More output ends the program; limits.probeBytes unless set. */
   readonly outputBytes?: number;
-  /** Of what it prints; latin1 keeps every byte. UTF-8 unless set. */
-  readonly encoding?: "utf8" | "latin1";
   /** Nobody waits: whatever else wants the processor goes first. */
   readonly inBackground?: boolean;
 }
@@ -36,7 +34,7 @@ export async function runProgram(file: string, args: readonly string[], options:
         killSignal: "SIGKILL",
         maxBuffer: options.outputBytes ?? limits.probeBytes,
         signal,
-        encoding: options.encoding ?? "utf8",
+        encoding: "utf8",
       },
       (error, stdout, stderr) => resolve({ exitCode: error === null ? 0 : exitCodeOf(error.code), stdout, stderr }),
     );

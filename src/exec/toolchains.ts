@@ -5,8 +5,6 @@
  * Does not know: what is compiled.
  */
 import { readdirSync, realpathSync } from "node:fs";
-import { mkdtempDisposable, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { type Digest, digestOf, type Log, limits } from "../base/index.ts";
 import type {
@@ -318,21 +316,6 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const options = { cwd, environment: probeEnvironment(environment), outputBytes: limits.preprocessedBytes, inBackground };
     const run = await runProgram(compiler, args, options, signal);
     return run.exitCode === 0 ? run.stdout : undefined;
-  }
-
-  async included(
-    compiler: string,
-    args: readonly string[],
-    cwd: string,
-    environment: CompilerEnvironment,
-    signal: AbortSignal,
-  ): Promise<{ readonly text: Buffer; readonly dependencies: Buffer } | undefined> {
-    await using directory = await mkdtempDisposable(join(tmpdir(), "cairn-text-"));
-    const list = join(directory.path, "dependencies");
-    const options = { cwd, environment: probeEnvironment(environment), outputBytes: limits.preprocessedBytes, encoding: "latin1" } as const;
-    const run = await runProgram(compiler, [...args, "-MF", list], options, signal);
-    if (run.exitCode !== 0 || run.stderr !== "") return undefined;
-    return { text: Buffer.from(run.stdout, "latin1"), dependencies: await readFile(list) };
   }
 
   async dependencies(

@@ -12,6 +12,7 @@ import { type Finding, outputsOf, type RunFacts, resultOf } from "./ingest.ts";
 import type { Look } from "./look.ts";
 import { type Parcel, type ParcelParts, pack } from "./parcel.ts";
 import { type Parting, placeOf } from "./partings.ts";
+import { namesRead } from "./remote-inputs.ts";
 import { judge } from "./remote-result.ts";
 import { hasHeaders, type Understood } from "./request.ts";
 
@@ -55,7 +56,7 @@ export class OnceMore {
    * @throws the signal's reason
    */
   async execute(understood: Understood, known: ManifestEntry, member: Key | undefined, signal: AbortSignal): Promise<Repeated> {
-    const packed = await pack(this.#parts, understood, this.#parts.look(understood), known, signal);
+    const packed = await pack(this.#parts, understood, this.#parts.look(understood), namesRead(understood, known), signal);
     if (packed.kind === "local") return { kind: "not-executed", reason: packed.reason, detail: packed.detail };
     const done = await this.#run(understood, packed.parcel, packed.parcel.action, member, signal);
     if (done.kind !== "done") return { kind: "not-executed", ...reasonFor(done) };
@@ -79,7 +80,7 @@ export class OnceMore {
     sides: readonly [Key | undefined, Key | undefined],
     signal: AbortSignal,
   ): Promise<Pick<Parting, "stage" | "place"> | "same" | undefined> {
-    const packed = await pack(this.#parts, understood, this.#parts.look(understood), known, signal);
+    const packed = await pack(this.#parts, understood, this.#parts.look(understood), namesRead(understood, known), signal);
     if (packed.kind === "local") return undefined;
     const { parcel } = packed;
     const textOf = async (mode: CompileMode, side: Key | undefined): Promise<Buffer | undefined> => {

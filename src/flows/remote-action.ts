@@ -18,7 +18,7 @@ export type LocalReason =
   | "too_many_inputs"
   | "precompiled_header"
   | "failed_before"
-  | "not_as_text";
+  | "not_listed";
 
 export type RemoteAction =
   | { readonly kind: "action"; readonly action: Omit<CompileAction, "inputs" | "directories"> }

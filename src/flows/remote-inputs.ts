@@ -32,19 +32,19 @@ export type InputsFound =
 
 /**
  * @param look begun after the compile was asked for
- * @param earlier what an earlier compile of the same read
+ * @param known what it reads for certain, as the compiler names it
  */
 export function remoteInputs(
   facts: SourceFacts,
   look: Look,
   understood: Understood,
   search: SearchPaths,
-  earlier: ManifestEntry | undefined,
+  known: readonly string[],
 ): InputsFound {
   const { invocation } = understood;
   const [copy] = search.duplicates; // There, it would be another directory.
   if (copy !== undefined) return { kind: "local", reason: "links", detail: copy };
-  const names = namesOf(facts, look, understood, search, earlier);
+  const names = namesOf(facts, look, understood, search, known);
   if (names === undefined) return { kind: "local", reason: "too_many_inputs", detail: invocation.source };
   const options = invocation.inputFiles.map(({ path }) => path).filter((path) => look.state(path).kind === "file");
   const precompiled = [...options, ...names].find((name) => /\.(?:gch|pch)$/.test(name));
@@ -54,22 +54,8 @@ export function remoteInputs(
   for (const name of [...names, ...options, ...locale]) {
     if (!collected.add(name)) return { kind: "local", reason: "links", detail: name };
   }
-  collected.addDirectories(search);
+  for (const directory of [...search.quote, ...search.angle]) if (directory !== "") collected.addDirectory(directory);
   return { kind: "found", inputs: { ...collected.all(), names } };
-}
-
-/** A text at the place of the source, and directories for headers, with nothing in them. @returns undefined where links are in the way */
-export function textInputs(
-  look: Look,
-  { invocation, question }: Understood,
-  search: SearchPaths,
-  { digest, bytes }: { readonly digest: Digest; readonly bytes: number },
-): RemoteInputs | undefined {
-  const collected = new Collected(look, question.cwd);
-  if (!collected.add(invocation.source)) return undefined;
-  collected.addDirectories(search); // gcc wants one.
-  const { files, directories } = collected.all();
-  return { files: new Map([...files.keys()].map((path) => [path, digest])), paths: new Map(), directories, names: [], bytes };
 }
 
 function namesOf(
@@ -77,14 +63,14 @@ function namesOf(
   look: Look,
   understood: Understood,
   search: SearchPaths,
-  earlier: ManifestEntry | undefined,
+  known: readonly string[],
 ): readonly string[] | undefined {
-  const { invocation, places, question } = understood;
+  const { invocation, question } = understood;
   const digest = (path: string): Digest | undefined => {
     const state = look.state(path, facts.seen);
     return state.kind === "file" ? state.digest : undefined;
   };
-  const known = <T>(path: string, learn: (absolute: string, content: Digest) => T): T | undefined => {
+  const ofContent = <T>(path: string, learn: (absolute: string, content: Digest) => T): T | undefined => {
     const content = digest(path);
     return content === undefined ? undefined : learn(absolutePath(question.cwd, path), content);
   };
@@ -92,13 +78,33 @@ function namesOf(
     source: invocation.source,
     forcedIncludes: invocation.forcedIncludes,
     macros: headerMacrosOf(invocation.defines),
-    known: (earlier?.inputs ?? []).map(({ path }) => places.resolve(path)),
+    known,
     search,
     files: {
       content: digest,
-      scan: (path) => known(path, (at, content) => facts.scan(at, content)),
-      macros: (path) => (hasHeaders(invocation) ? known(path, (at, content) => facts.headerMacros(at, content)) : undefined) ?? [],
+      scan: (path) => ofContent(path, (at, content) => facts.scan(at, content)),
+      macros: (path) => (hasHeaders(invocation) ? ofContent(path, (at, content) => facts.headerMacros(at, content)) : undefined) ?? [],
     },
+  });
+}
+
+/** What a compile of the same has read, as the compiler names it. */
+export function namesRead({ places }: Understood, { inputs }: ManifestEntry): string[] {
+  return inputs.map(({ path }) => places.resolve(path));
+}
+
+/**
+ * Whether a compile may read more than was found: the preprocessor alone knows what a macro stands for.
+ *
+ * @param inputs as they were found
+ */
+export function isGuess(facts: SourceFacts, { invocation, question }: Understood, { files, names }: RemoteInputs): boolean {
+  if (!hasHeaders(invocation)) return false;
+  return names.some((name) => {
+    const path = absolutePath(question.cwd, name);
+    const digest = files.get(posix.normalize(path));
+    const scan = digest === undefined ? undefined : facts.scan(path, digest);
+    return scan !== undefined && [...scan.includes, ...scan.embeds].some(({ form }) => form === "computed");
   });
 }
 
@@ -135,11 +141,7 @@ class Collected {
     return true;
   }
 
-  addDirectories({ quote, angle }: SearchPaths): void {
-    for (const directory of [...quote, ...angle]) if (directory !== "") this.#addDirectory(directory);
-  }
-
-  #addDirectory(name: string): void {
+  addDirectory(name: string): void {
     if (goesUp(name)) this.#addWay(name);
     this.#directories.add(posix.normalize(absolutePath(this.#cwd, `${name}/.`)).replace(/(?<=.)\/$/, ""));
   }

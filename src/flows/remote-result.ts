@@ -4,15 +4,14 @@
  *
  * Knows: what is looked at. Does not know: who made it, whether it is believed to be what that compiler wrote.
  */
+import { normalize } from "node:path";
 import { type Depfile, parseDepfile } from "../compile/index.ts";
 import type { SearchPaths, WorkerOutcome } from "../contracts/index.ts";
 import { examine, type Finding, type RunFacts } from "./ingest.ts";
 import type { Look } from "./look.ts";
-import type { SentText } from "./parcel.ts";
 import { difference, type RemoteInputs } from "./remote-inputs.ts";
 import { messageObstacle } from "./remote-messages.ts";
-import { unrepeatedIn } from "./remote-text.ts";
-import { hasHeaders, type Understood } from "./request.ts";
+import { absolutePath, hasHeaders, type Understood } from "./request.ts";
 import type { WrittenFile } from "./run-outputs.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
@@ -26,56 +25,45 @@ export interface Sent {
   readonly understood: Understood;
   readonly inputs: RemoteInputs;
   readonly search: SearchPaths;
-  /** Set where it was not files. */
-  readonly text?: SentText;
   /** See Reading. */
   readonly real?: (path: string) => string;
 }
 
 export type Judged =
   | { readonly kind: "good"; readonly finding: Finding; readonly report: RunFacts; readonly look: Look; readonly voucher: Done["voucher"] }
-  /** @property lasting the same would come of it again */
-  | { readonly kind: "bad"; readonly reason: string; readonly detail: string; readonly lasting: boolean };
+  /** @property lasting the same would come of it again @property missed a file that was not sent may be why */
+  | { readonly kind: "bad"; readonly reason: string; readonly detail: string; readonly lasting: boolean; readonly missed: boolean };
 
 /** @param look begun after the other machine was done */
 export async function judge(facts: SourceFacts, sent: Sent, done: Done, look: Look): Promise<Judged> {
-  const { understood, inputs, search, text, real } = sent;
+  const { understood, inputs, search, real } = sent;
   // Errors are those of the compiler here.
   if (done.exitCode !== 0)
-    return bad(reasonOfFailure(done), `exit code ${done.exitCode}: ${done.stderr.toString("utf8", 0, MESSAGE_SHOWN)}`);
-  const strange = strangeIn(sent, done, look);
+    return { ...bad("failed", `exit code ${done.exitCode}: ${done.stderr.toString("utf8", 0, MESSAGE_SHOWN)}`), missed: true };
+  const strange = messageObstacle(understood.question, [done.stdout, done.stderr], look, (path) => inputs.files.has(path));
   if (strange !== undefined) return bad("messages", strange);
-  const files = filesOf(sent, done);
+  const files = filesOf(understood, done);
   if (files === undefined) return bad("missing_output", understood.invocation.output ?? "");
   const dependencies = dependenciesOf(sent, files.listed);
   if (dependencies === undefined) return bad("dependency_file_unreadable", "");
   const { written, listed } = files;
   const depfile = understood.invocation.depfile === undefined ? undefined : listed;
-  const readFromNs = text?.readFromNs;
-  const trace = { understood, report: done, readFromNs, dependencies, depfile, search, look, written, ...(real && { real }) };
+  const trace = { understood, report: done, readFromNs: undefined, dependencies, depfile, search, look, written, ...(real && { real }) };
   const examined = await examine(facts, trace);
-  if (examined.kind === "refused") return bad(examined.reason, examined.detail);
+  if (examined.kind === "refused")
+    return { ...bad(examined.reason, examined.detail), lasting: examined.reason !== "input_modified_during_compile" };
   const { finding } = examined;
-  const spoiler = text && unrepeatedIn(facts, understood, finding.entry);
-  if (spoiler !== undefined) return bad("not_as_text", spoiler);
-  const other = text === undefined ? difference(inputs, understood, finding.entry) : undefined;
-  if (other !== undefined) return { kind: "bad", reason: "input_differs", detail: other, lasting: false };
+  const other = difference(inputs, understood, finding.entry);
+  if (other !== undefined) return { ...bad("input_differs", other), lasting: false, missed: !wasSent(sent, other) };
   return { kind: "good", finding, report: reportOf(done), look, voucher: done.voucher };
 }
 
-/** `input_missing`: something that it includes was not sent. */
-function reasonOfFailure({ stderr }: Done): "failed" | "input_missing" {
-  return /fatal error: .*(?:No such file or directory|file not found)/.test(stderr.toString("latin1")) ? "input_missing" : "failed";
+function bad(reason: string, detail: string): Extract<Judged, { kind: "bad" }> {
+  return { kind: "bad", reason, detail, lasting: true, missed: false };
 }
 
-/** What keeps messages from being shown: those about a text would name the preprocessor's lines, where it has added any. */
-function strangeIn({ understood, inputs, text }: Sent, { stdout, stderr }: Done, look: Look): string | undefined {
-  if (text !== undefined && stdout.length + stderr.length > 0) return "about a text";
-  return messageObstacle(understood.question, [stdout, stderr], look, (path) => inputs.files.has(path));
-}
-
-function bad(reason: string, detail: string): Judged {
-  return { kind: "bad", reason, detail, lasting: true };
+function wasSent({ understood, inputs }: Sent, name: string): boolean {
+  return inputs.files.has(normalize(absolutePath(understood.question.cwd, name)));
 }
 
 /** How long it took is told by who did it; when does not matter. */
@@ -86,11 +74,10 @@ function reportOf({ stdout, stderr, used }: Done): RunFacts {
 
 /** @returns undefined where one is missing */
 function filesOf(
-  { understood: { invocation }, text }: Sent,
+  { invocation }: Understood,
   { outputs }: Done,
 ): { readonly written: readonly WrittenFile[]; readonly listed: Depfile | undefined } | undefined {
-  const [object, told] = ["object", "dependencies"].map((name) => outputs.find((output) => output.name === name)?.content);
-  const list = text?.dependencies ?? told;
+  const [object, list] = ["object", "dependencies"].map((name) => outputs.find((output) => output.name === name)?.content);
   const written: WrittenFile[] = [];
   for (const { path, role } of invocation.outputs) {
     const content = role === "depfile" ? list : object;
@@ -101,11 +88,9 @@ function filesOf(
 }
 
 /** All that may have been read: where the list leaves out headers of the system, whatever was sent. */
-function dependenciesOf({ understood, inputs, text }: Sent, listed: Depfile | undefined): readonly string[] | undefined {
+function dependenciesOf({ understood, inputs }: Sent, listed: Depfile | undefined): readonly string[] | undefined {
   const { invocation } = understood;
   if (!hasHeaders(invocation)) return [];
   if (listed === undefined) return undefined;
-  return invocation.depfile?.headers === "user"
-    ? [...new Set([...listed.dependencies, ...(text?.entered ?? inputs.names)])]
-    : listed.dependencies;
+  return invocation.depfile?.headers === "user" ? [...new Set([...listed.dependencies, ...inputs.names])] : listed.dependencies;
 }

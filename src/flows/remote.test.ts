@@ -78,8 +78,8 @@ interface World {
   /** What was asked, ended and counted, in order. */
   readonly happened: string[];
   running: number;
-  /** What the preprocessor here makes of every source. */
-  preprocessed: { readonly text: Buffer; readonly dependencies: Buffer } | undefined;
+  /** What the preprocessor here says that every source reads. */
+  list: (signal: AbortSignal) => Promise<string | undefined>;
   /** What members answer, one after the other. */
   readonly answers: (() => Promise<WorkerOutcome>)[];
   readonly order: (gone?: AbortSignal, project?: SharingPolicy) => Promise<string>;
@@ -96,11 +96,18 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
     files,
     happened,
     running: availableParallelism(),
-    preprocessed: undefined,
+    list: () => Promise.resolve(undefined),
     answers: [],
     remote: new Remote({
       files,
-      toolchains: { searchPaths: () => Promise.resolve(SEARCH), included: () => Promise.resolve(made.preprocessed) },
+      toolchains: {
+        searchPaths: () => Promise.resolve(SEARCH),
+        dependencies: (_compiler, args, _cwd, _environment, signal) => {
+          assert.deepEqual(args, ["-O2", "unit.c", "-M"]);
+          happened.push("listed");
+          return made.list(signal);
+        },
+      },
       facts: new SourceFacts({ files }),
       rootOf: () => Promise.resolve(undefined),
       index: { entries: () => [], result: () => undefined, history: () => undefined },
@@ -210,32 +217,89 @@ test("what fails elsewhere is done here, and is not sent again", async (t) => {
   assert.match(await made.order(), /by member0/, "another source is another matter");
 });
 
-test("a header that was not sent: the same member is given one text, and what fails as a text as well is not sent again", async (t) => {
+/** A unit whose one header only the preprocessor knows. */
+function unnamed(t: TestContext): World {
   const made = world(t);
-  const missing = (): Promise<WorkerOutcome> =>
-    Promise.resolve({ ...done(1), stderr: Buffer.from("unit.c:1:10: fatal error: other.h: No such file or directory\n") } as WorkerOutcome);
-  const text = '# 0 "<command-line>"\n# 1 "unit.c"\nint unit;\n';
-  made.preprocessed = { text: Buffer.from(`# 0 "unit.c"\n${text}`), dependencies: Buffer.from("x: unit.c unit.h\n") };
-  made.answers.push(missing, () => Promise.resolve(done(1)));
-  assert.equal(await made.order(), "here");
-  assert.equal(await made.order(), "here");
-  assert.deepEqual(
-    made.happened.filter((one) => !one.startsWith("ended")),
-    [
-      "member0: 18,10 -O2",
-      "kept here: result_input_missing",
-      `member0: ${text.length} -O2`,
-      "kept here: result_failed",
-      "kept here: failed_before",
-    ],
-  );
+  made.files.texts.set(`${CWD}/unit.c`, "#define NAME(x) #x\n#include NAME(unit.h)\n");
+  return made;
+}
+
+const MISSED = "unit.c:2:10: Schwerwiegender Fehler: unit.h: Datei oder Verzeichnis nicht gefunden\n";
+const missing = (): Promise<WorkerOutcome> => Promise.resolve({ ...done(1), stderr: Buffer.from(MISSED) } as WorkerOutcome);
+const LISTED = "unit.o: unit.c unit.h\n";
+
+test("a header that was not sent: the same member is given all that the preprocessor names, whatever its compiler's language", async (t) => {
+  const made = unnamed(t);
+  made.list = () => Promise.resolve(LISTED);
+  made.answers.push(missing);
+  assert.match(await made.order(), /by member0/);
+  assert.deepEqual(made.happened, ["member0: 41 -O2", "ended cancelled", "listed", "member0: 41,10 -O2", "ended done"]);
+  assert.match(await made.order(), /by member0/);
+  assert.deepEqual(made.happened.slice(5), ["listed", "member0: 41,10 -O2", "ended done"], "the next time at once");
 });
 
-test("where the preprocessor has something to say it is compiled here", async (t) => {
-  const made = world(t);
-  made.answers.push(() => Promise.resolve({ ...done(1), stderr: Buffer.from("fatal error: 'other.h' file not found\n") } as WorkerOutcome));
-  assert.equal(await made.order(), "here");
-  assert.deepEqual(made.happened.slice(-2), ["kept here: not_as_text", "ended cancelled"]);
+test("what fails with all files as well, or had them all, is not sent again, nor is the preprocessor asked", async (t) => {
+  const made = unnamed(t);
+  made.list = () => Promise.resolve(LISTED);
+  made.answers.push(missing, () => Promise.resolve(done(1)));
+  assert.deepEqual([await made.order(), await made.order()], ["here", "here"]);
+  assert.deepEqual(made.happened.slice(3), [
+    "member0: 41,10 -O2",
+    "ended cancelled",
+    "kept here: result_failed",
+    "kept here: failed_before",
+  ]);
+  const had = unnamed(t);
+  had.list = () => Promise.resolve("unit.o: unit.c\n");
+  had.answers.push(missing);
+  assert.deepEqual([await had.order(), await had.order()], ["here", "here"]);
+  assert.deepEqual(had.happened.slice(2), ["listed", "kept here: result_failed", "ended cancelled", "kept here: failed_before"]);
+});
+
+test("where the preprocessor names nothing it is compiled here, and what the member had room for is given back", async (t) => {
+  const made = unnamed(t);
+  made.answers.push(missing);
+  assert.deepEqual([await made.order(), await made.order()], ["here", "here"]);
+  assert.deepEqual(made.happened.slice(1), [
+    "ended cancelled",
+    "listed",
+    "kept here: not_listed",
+    "ended cancelled",
+    "kept here: failed_before",
+  ]);
+  const broken = unnamed(t);
+  broken.list = () => Promise.reject(new Error("no such compiler"));
+  broken.answers.push(missing);
+  assert.equal(await broken.order(), "here");
+  assert.deepEqual(broken.happened.slice(2), ["listed", "ended cancelled"]);
+});
+
+test("a preprocessor that takes too long, or that nobody waits for any more, holds nobody up", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  const made = unnamed(t);
+  made.list = (signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined)));
+  made.answers.push(missing);
+  const answer = made.order();
+  while (!made.happened.includes("listed")) await setImmediate();
+  now = LATER_MS;
+  made.running -= 1;
+  t.mock.timers.tick(LATER_MS);
+  assert.equal(await answer, "here");
+  made.remote.ended(1n);
+  while (made.happened.filter((one) => one === "ended cancelled").length < 2) await setImmediate();
+  made.running += 1;
+
+  const gone = new AbortController();
+  const second = made.order(gone.signal);
+  while (made.happened.filter((one) => one === "listed").length < 2) await setImmediate();
+  gone.abort();
+  await assert.rejects(second, { name: "AbortError" });
+  assert.equal(made.happened.filter((one) => one === "ended cancelled").length, 3);
+  assert.equal(made.remote.away, 0);
+  made.list = () => Promise.resolve(LISTED);
+  assert.match(await made.order(), /by member0/, "it was not its fault");
 });
 
 test("a header that is another one by now: the compiler here", async (t) => {

@@ -22,11 +22,12 @@ import type {
 } from "../contracts/index.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { Look } from "./look.ts";
-import { type Packed, type Parcel, pack, type RootOf } from "./parcel.ts";
+import { type Parcel, pack, type RootOf } from "./parcel.ts";
 import { readRemembered, type Work } from "./remembered.ts";
-import { kindOf } from "./remote-action.ts";
+import { kindOf, type LocalReason } from "./remote-action.ts";
+import { isGuess, namesRead, type RemoteInputs } from "./remote-inputs.ts";
+import { Lists } from "./remote-list.ts";
 import { type Done, type Judged, judge } from "./remote-result.ts";
-import { mayBeText, packText } from "./remote-text.ts";
 import type { Understood } from "./request.ts";
 import type { SourceFacts } from "./source-facts.ts";
 
@@ -38,7 +39,7 @@ export interface Helpers {
 
 export interface RemoteParts {
   readonly files: Files;
-  readonly toolchains: Pick<Toolchains, "searchPaths" | "included">;
+  readonly toolchains: Pick<Toolchains, "searchPaths" | "dependencies">;
   readonly facts: SourceFacts;
   readonly rootOf: RootOf;
   readonly index: Pick<ResultIndex, "entries" | "result" | "history">;
@@ -74,17 +75,20 @@ export type Good = Extract<Judged, { kind: "good" }>;
 /** What is to be sent. */
 interface Consignment {
   readonly unit: Unit;
-  /** Asked for when somebody has room: for a text the preprocessor runs here. Undefined: it is nothing for others after all. */
-  readonly parcel: () => Promise<Parcel | undefined>;
+  /** Undefined: it goes with the list of all that it reads, which is asked for when somebody has room. */
+  readonly parcel: Parcel | undefined;
+  /** What it was sent with before, and what came of that. */
+  readonly missed?: Miss;
 }
 
-/** What goes to a member. */
-interface Sendable extends Parcel {
-  readonly unit: Unit;
+/** An attempt to which a file may have been wanting. */
+interface Miss {
+  readonly inputs: RemoteInputs;
+  readonly reason: string;
 }
 
-/** In which form a compile is sent: see remote-text.ts. */
-type Form = "files" | "text";
+/** What was tried with a compile: to send what the scanner found; or all that there is. */
+type Tried = "found" | "all";
 
 /** Between a member and this machine, once both do the same. */
 interface Race {
@@ -96,19 +100,18 @@ interface Race {
 /** One attempt to have it done elsewhere. */
 type Attempt<A> =
   | { readonly kind: "answered"; readonly answer: A }
-  /** @property lasting nobody need be asked for the same again @property asText it may be sent in another form */
-  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean; readonly asText?: boolean };
+  /** @property lasting nobody need be asked for the same again @property missed it may be sent once more, with the list */
+  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean; readonly missed?: Miss };
 
 /** It may be done again on another machine, or another day. */
 const PASSING: ReadonlySet<string> = new Set(["not_shared", "toolchain_unknown", "input_missing"]);
-/** What says nothing about the same compile as one text: its files cannot be laid out elsewhere, or are not all known. */
-const OF_FILES: ReadonlySet<string> = new Set(["links", "too_many_inputs", "too_much", "result_input_missing"]);
 
 export class Remote implements Disposable {
   readonly #parts: RemoteParts;
   readonly #dispatch: Dispatch;
-  /** Compiles that came back as nothing of use, and the last form in which they were sent: after a text they are done here. */
-  readonly #failures = new Generations<string, Form>(limits.remote.failuresRemembered);
+  readonly #lists: Lists;
+  /** Compiles that came back as nothing of use: after all was tried they are done here. */
+  readonly #failures = new Generations<string, Tried>(limits.remote.failuresRemembered);
   /** Members that have used a compiler for this node, with the compiler. */
   readonly #acquainted = new Generations<string, true>(limits.remote.failuresRemembered);
   /** Members that have what runs here as well, by job. */
@@ -116,6 +119,7 @@ export class Remote implements Disposable {
 
   constructor(parts: RemoteParts) {
     this.#parts = parts;
+    this.#lists = new Lists(parts);
     this.#dispatch = new Dispatch({ running: parts.running, now: () => performance.now() }, { cores: availableParallelism() });
   }
 
@@ -184,8 +188,8 @@ export class Remote implements Disposable {
           const attempt = await this.#send(helpers, order, consignment, placed);
           this.#dispatch.roomElsewhere();
           if (attempt.kind === "answered") return attempt.answer;
-          if (attempt.asText === true) {
-            consignment = this.#asText(order, unit);
+          if (attempt.missed !== undefined) {
+            consignment = { unit, parcel: undefined, missed: attempt.missed };
             continue;
           }
           tried.push(placed.member);
@@ -213,35 +217,45 @@ export class Remote implements Disposable {
   async #pack<A>(order: Order<A>): Promise<Consignment | undefined> {
     const { understood, look, gone } = order;
     const failed = this.#failures.get(keyOf(understood, look));
-    if (failed === "text") return this.#keep(order, { reason: "failed_before", detail: "" });
+    if (failed === "all") return this.#keep(order, "failed_before");
     const [earlier] = this.#parts.index.entries(understood.manifest);
+    const packed = await pack(this.#parts, understood, look, earlier === undefined ? [] : namesRead(understood, earlier), gone);
+    if (packed.kind === "local") return this.#keep(order, packed.reason, packed.detail);
     const unit: Unit = {
       key: understood.manifest,
       kind: kindOf(understood),
       costMs: this.#costOf(understood, earlier?.action),
-      inputBytes: 0,
+      inputBytes: packed.parcel.inputs.bytes,
       toolchain: understood.toolchain.digest,
       platform: understood.toolchain.platform,
     };
-    if (failed === "files") return this.#asText(order, unit);
-    const packed = await pack(this.#parts, understood, look, earlier, gone);
-    if (packed.kind === "local" && OF_FILES.has(packed.reason) && mayBeText(understood)) return this.#asText(order, unit);
-    if (packed.kind === "local") return this.#keep(order, packed);
-    const { parcel } = packed;
-    return { unit: { ...unit, inputBytes: parcel.inputs.bytes }, parcel: () => Promise.resolve(parcel) };
+    return { unit, parcel: failed === "found" && earlier === undefined ? undefined : packed.parcel };
   }
 
-  #asText<A>(order: Order<A>, unit: Unit): Consignment {
-    const { understood, look, gone } = order;
-    let made: Promise<Parcel | undefined> | undefined;
-    const make = async (): Promise<Parcel | undefined> => {
-      const packed = await packText(this.#parts, understood, look, gone);
-      return packed.kind === "packed" ? packed.parcel : this.#keep(order, packed);
-    };
-    return { unit, parcel: () => (made ??= make()) };
+  /**
+   * With all that the preprocessor names.
+   *
+   * @returns undefined where it is nothing for others after all, which has been counted
+   * @throws the signal's reason
+   */
+  async #packListed<A>(order: Order<A>, missed: Miss | undefined, signal: AbortSignal): Promise<Parcel | undefined> {
+    const { understood, look } = order;
+    const began = performance.now();
+    const list = await this.#lists.of(understood, signal);
+    const packed = list && (await pack(this.#parts, understood, look, list, signal));
+    if (packed?.kind === "packed" && !(missed !== undefined && isWithin(packed.parcel.inputs, missed.inputs))) {
+      const facts = { files: packed.parcel.inputs.files.size, tookMs: Math.round(performance.now() - began) };
+      this.#parts.log.event("debug", "remote.listed", { source: understood.sourcePath, ...facts });
+      return packed.parcel;
+    }
+    this.#failures.set(keyOf(understood, look), "all");
+    if (packed === undefined) return this.#keep(order, "not_listed");
+    if (packed.kind === "local") return this.#keep(order, packed.reason, packed.detail);
+    order.keptHere(`result_${missed?.reason ?? ""}`); // Nothing was wanting.
+    return undefined;
   }
 
-  #keep<A>({ understood, keptHere }: Order<A>, { reason, detail }: Omit<Extract<Packed, { kind: "local" }>, "kind">): undefined {
+  #keep<A>({ understood, keptHere }: Order<A>, reason: LocalReason, detail = ""): undefined {
     keptHere(reason);
     this.#parts.log.event("debug", "remote.kept-here", { source: understood.sourcePath, reason, detail });
   }
@@ -258,14 +272,10 @@ export class Remote implements Disposable {
   async #send<A>(
     helpers: Helpers,
     order: Order<A>,
-    { unit, parcel: wanted }: Consignment,
+    consignment: Consignment,
     placed: Extract<Placed, { kind: "member" }>,
   ): Promise<Attempt<A>> {
-    const parcel = await wanted();
-    if (parcel === undefined) {
-      helpers.placement.ended(unit, placed, "cancelled", 0);
-      return { kind: "failed", reason: "not_as_text", lasting: true };
-    }
+    const { unit } = consignment;
     const race = new AbortController();
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
@@ -281,7 +291,7 @@ export class Remote implements Disposable {
       }
     });
     // Who waits for the compiler here does not wait for the member; what it makes is kept all the same.
-    const done = this.#attempt(helpers, order, { ...parcel, unit }, placed, { stop: race.signal, isLate: () => begun });
+    const done = this.#attempt(helpers, order, consignment, placed, { stop: race.signal, isLate: () => begun });
     done.catch(() => undefined);
     return await Promise.race([done, late.promise]);
   }
@@ -289,36 +299,46 @@ export class Remote implements Disposable {
   async #attempt<A>(
     { workers, placement }: Helpers,
     order: Order<A>,
-    parcel: Sendable,
+    consignment: Consignment,
     placed: Extract<Placed, { kind: "member" }>,
     race: Race,
   ): Promise<Attempt<A>> {
     const { files, log } = this.#parts;
     const { member } = placed;
+    const { unit } = consignment;
+    const signal = AbortSignal.any([order.gone, race.stop]);
+    let parcel: Parcel | undefined;
+    try {
+      parcel = consignment.parcel ?? (await this.#packListed(order, consignment.missed, signal));
+    } finally {
+      // Nothing goes there: the member's room is another's.
+      if (parcel === undefined || race.isLate()) placement.ended(unit, placed, "cancelled", 0);
+    }
+    if (parcel === undefined || race.isLate()) return { kind: "failed", reason: "not_sent", lasting: true };
+    const isListed = consignment.parcel === undefined;
     const began = performance.now();
     const sent = { bytes: 0 };
     const content = async (digest: Digest): Promise<Uint8Array | undefined> => {
       const path = parcel.inputs.paths.get(digest);
-      const own = digest === parcel.text?.digest ? parcel.text.content : undefined;
-      const bytes = path === undefined ? own : files.content(path, digest);
+      const bytes = path === undefined ? undefined : files.content(path, digest);
       sent.bytes += bytes?.length ?? 0;
       return bytes;
     };
-    const end = (outcome: PlacedOutcome): void => placement.ended(parcel.unit, placed, outcome, performance.now() - began);
+    const end = (outcome: PlacedOutcome): void => placement.ended(unit, placed, outcome, performance.now() - began);
     let outcome: WorkerOutcome;
     try {
-      outcome = await workers.compile(member, parcel.action, content, AbortSignal.any([order.gone, race.stop]));
+      outcome = await workers.compile(member, parcel.action, content, signal);
     } catch (error) {
       end(race.isLate() ? "late" : "cancelled");
       log.event("debug", "remote.cancelled", { source: order.understood.sourcePath, member });
       throw error;
     }
-    if (outcome.kind === "done") this.#measure(placement, parcel.unit, placed, outcome, performance.now() - began);
+    if (outcome.kind === "done") this.#measure(placement, unit, placed, outcome, performance.now() - began);
     else end(outcome.kind === "killed" ? "done" : outcome.kind);
     const tookMs = Math.round(performance.now() - began);
     log.event("debug", "remote.ended", { source: order.understood.sourcePath, member, tookMs, sentBytes: sent.bytes, ...factsOf(outcome) });
-    if (outcome.kind !== "done") return this.#failed(order, formOf(parcel), outcome);
-    return this.#taken(order, parcel, outcome, { member, tookMs, sentBytes: sent.bytes, why: placed.why }, race);
+    if (outcome.kind !== "done") return this.#failed(order, outcome);
+    return this.#taken(order, { ...parcel, isListed }, outcome, { member, tookMs, sentBytes: sent.bytes, why: placed.why }, race);
   }
 
   /** Tells how fast a member is: waiting there, and laying out a compiler for the first time, say nothing of the next one; nor does an error. */
@@ -331,7 +351,7 @@ export class Remote implements Disposable {
 
   async #taken<A>(
     order: Order<A>,
-    parcel: Parcel,
+    parcel: Parcel & { readonly isListed: boolean },
     done: Done,
     by: Pick<Work, "member" | "tookMs" | "sentBytes" | "why">,
     race: Race,
@@ -340,12 +360,17 @@ export class Remote implements Disposable {
     const { facts, look, log } = this.#parts;
     const judged = await judge(facts, { ...parcel, understood }, done, look(understood));
     if (judged.kind === "bad") {
-      const { reason, detail, lasting } = judged;
+      const { reason, detail, lasting, missed } = judged;
+      const { inputs, isListed } = parcel;
       log.event("info", "remote.not-taken", { source: understood.sourcePath, member: by.member, reason, detail });
-      order.keptHere(`result_${reason}`);
       forgetClosures(); // A header may have been looked for where it was found before.
-      const asText = lasting && this.#remember(order, formOf(parcel), `result_${reason}`);
-      return { kind: "failed", reason, lasting: true, asText }; // Others would send the same.
+      if (missed && !isListed && isGuess(facts, understood, inputs)) {
+        this.#failures.set(keyOf(understood, order.look), "found");
+        return { kind: "failed", reason, lasting: false, missed: { inputs, reason } };
+      }
+      order.keptHere(`result_${reason}`);
+      if (lasting || (missed && isListed)) this.#failures.set(keyOf(understood, order.look), "all");
+      return { kind: "failed", reason, lasting: true }; // Others would send the same.
     }
     const bytes = done.outputs.reduce((sum, { content }) => sum + content.length, done.stdout.length + done.stderr.length);
     const work: Work = { ...by, queuedMs: Math.round(done.queuedMs), compiledMs: Math.round(done.used.wallMs), bytes };
@@ -353,24 +378,17 @@ export class Remote implements Disposable {
     return answer === undefined ? { kind: "failed", reason: "not_kept", lasting: true } : { kind: "answered", answer };
   }
 
-  /** That nobody need be asked for the same in that form again. @returns whether it may be sent as a text */
-  #remember<A>({ understood, look }: Order<A>, form: Form, reason: string): boolean {
-    const asText = form === "files" && OF_FILES.has(reason) && mayBeText(understood);
-    this.#failures.set(keyOf(understood, look), asText ? "files" : "text");
-    return asText;
-  }
-
-  #failed<A>(order: Order<A>, form: Form, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
+  #failed<A>(order: Order<A>, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
     const reason = outcome.kind === "refused" ? outcome.reason : outcome.kind === "killed" ? `killed_${outcome.limit}` : outcome.kind;
     order.keptHere(`member_${reason}`);
     const lasting = outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
-    const asText = lasting && this.#remember(order, form, reason);
-    return { kind: "failed", reason, lasting, asText };
+    if (lasting) this.#failures.set(keyOf(order.understood, order.look), "all");
+    return { kind: "failed", reason, lasting };
   }
 }
 
-function formOf({ text }: Parcel): Form {
-  return text === undefined ? "files" : "text";
+function isWithin({ files }: RemoteInputs, other: RemoteInputs): boolean {
+  return [...files].every(([path, digest]) => other.files.get(path) === digest);
 }
 
 function factsOf(outcome: WorkerOutcome): Record<string, string | number> {
