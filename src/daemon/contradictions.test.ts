@@ -24,7 +24,7 @@ test("what nobody believable vouches for any more is forgotten, once for each ac
   const [forgotten, marked] = [[] as string[], [] as string[]];
   const believed = executed("believed", "x").entry.action;
   using contradictions = new Contradictions({
-    shelf: { results: (manifest) => shelf.filter((shared) => shared.manifest === manifest) },
+    shelf: { results: (manifest) => shelf.filter(({ manifest: of, entry }) => of === manifest && !forgotten.includes(entry.action)) },
     recalls: {
       begin: (kind, manifests) => void marked.push(`${kind} begun: ${manifests.length}`),
       takeBack: (action) => void forgotten.push(action),
@@ -46,7 +46,7 @@ test("what nobody believable vouches for any more is forgotten, once for each ac
 });
 
 /** Requests whose marks are written down, and how often each was looked at. */
-function marking(left: readonly string[] = []) {
+function marking(left: readonly string[] = [], shelf: readonly SharedResult[] = []) {
   const [marks, looked] = [new Set(left), [] as string[]];
   const during: { again: (manifest: string) => void } = { again: () => undefined };
   const contradictions = new Contradictions({
@@ -54,7 +54,7 @@ function marking(left: readonly string[] = []) {
       results: (manifest) => {
         looked.push(manifest);
         during.again(manifest);
-        return [];
+        return [...shelf];
       },
     },
     recalls: {
@@ -84,6 +84,15 @@ test("what comes while a request is looked at keeps its mark until it was looked
   contradictions.expect(["one"]);
   await contradictions.look(["one"]);
   assert.deepEqual([looked, marksAtLook, [...marks]], [["one", "one"], [true, true], []]);
+});
+
+test("what could not be forgotten keeps its mark", async () => {
+  const shared = sharedBy(world.state.network, one, executed("kept", "x"));
+  const { contradictions, marks } = marking([], [shared]);
+  using _ = contradictions;
+  contradictions.expect([shared.manifest]);
+  await contradictions.look([shared.manifest]);
+  assert.deepEqual([...marks], [shared.manifest]);
 });
 
 test("a daemon that ends looks at what waits, and one that begins at what was left", async () => {

@@ -89,7 +89,9 @@ export class Contradictions implements Disposable {
 
   #isLookedAt(manifest: Digest): boolean {
     try {
-      this.#lookAt(manifest);
+      const gone = this.#lookAt(manifest);
+      if (gone.length > 0 && this.#parts.shelf.results(manifest).some(({ entry }) => gone.includes(entry.action)))
+        throw new Error("it is in the index still");
       return true;
     } catch (error) {
       this.#parts.log.event("warn", "sharing.not-recalled", { manifest, error: String(error) });
@@ -103,12 +105,16 @@ export class Contradictions implements Disposable {
     if (ended.length > 0) this.#parts.recalls.end("request", ended);
   }
 
-  #lookAt(manifest: Digest): void {
+  /** @returns the actions that were taken back */
+  #lookAt(manifest: Digest): readonly Digest[] {
+    const gone: Digest[] = [];
     const { shelf, recalls, isBelieved, isAskedFor, self, log } = this.#parts;
     for (const [action, vouched] of Map.groupBy(shelf.results(manifest), ({ entry }) => entry.action)) {
       if (vouched.some(({ execution }) => execution.signer === self) || vouched.some(isBelieved) || vouched.some(isAskedFor)) continue;
       recalls.takeBack(action);
+      gone.push(action);
       log.event("warn", "sharing.contradicted", { action, manifest, signer: vouched[0]?.execution.signer ?? "" });
     }
+    return gone;
   }
 }

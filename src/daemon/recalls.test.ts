@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../base/index.ts";
+import type { RecallSteps } from "../store/index.ts";
 import { actionsOf, openHome, prepare, WHYS } from "./recalls.fixture.ts";
-import { finishRecalls } from "./recalls.ts";
+import { finishRecalls, Recalls } from "./recalls.ts";
 
 const TAKER = join(import.meta.dirname, "recalls.fixture.ts");
 
@@ -42,6 +43,31 @@ test("what others have signed of a request that nobody has judged is forgotten a
   assert.equal(begun.isAny, false);
   await store[Symbol.asyncDispose]();
   database[Symbol.dispose]();
+});
+
+test("a recall of many forgets in memory after each step, tries once more what has failed, and ends its mark when all is done", async (t) => {
+  for (const results of [[true], [false, true], [false, false]]) {
+    const told: string[] = [];
+    const recalls = new Recalls({
+      index: { forget: () => undefined },
+      marks: { begin: () => void told.push("begun"), end: () => void told.push("ended"), left: () => [] },
+      isUnverified: () => false,
+      gone: () => told.push("gone") > 0,
+      records: () => ({ doubt: () => void told.push("aside") }),
+      clearSoon: () => void told.push("removed"),
+    });
+    const all = [...results];
+    const shelf = {
+      recall: (_: unknown, { before, after }: RecallSteps) => {
+        before();
+        after();
+        return Promise.resolve({ forgotten: 1, isDone: all.shift() ?? false });
+      },
+    };
+    const steps = results.flatMap(() => ["aside", "gone"]);
+    assert.equal(await recalls.bySigners(shelf, new Set(["one"]), true, t.signal), results.length);
+    assert.deepEqual(told, ["begun", ...steps, "aside", "gone", "removed", ...(results.at(-1) === true ? ["ended"] : [])]);
+  }
 });
 
 function recordOf(hot: string, key: string): string {

@@ -92,7 +92,11 @@ export class Recalls {
     if (!isStart) this.#doubt();
     this.begin("signer", all);
     const steps = { before: () => this.#doubt(), after: () => void gone(undefined) };
-    const { forgotten, isDone } = await shelf.recall(signers, steps, signal);
+    let { forgotten, isDone } = await shelf.recall(signers, steps, signal);
+    if (!isDone) {
+      const again = await shelf.recall(signers, steps, signal); // What could be repaired is.
+      [forgotten, isDone] = [forgotten + again.forgotten, again.isDone];
+    }
     // What was laid out may not be kept yet: then it is not among those.
     if (forgotten > 0 || !isStart) {
       this.#doubt();
