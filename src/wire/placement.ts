@@ -37,7 +37,7 @@ export function encodeWorkCapacity(capacity: Omit<Capacity, "member">): Uint8Arr
     toolchains: told,
     takesToolchains,
     platform,
-    targets: targets.filter(isTarget).slice(0, targetsMost),
+    targets: readable(targets),
   });
 }
 
@@ -48,9 +48,13 @@ export function decodeWorkCapacity(bytes: Uint8Array): Omit<Capacity, "member"> 
   if (slots > slotsMost || free > slots || queue > slotsMost) throw invalid("slots");
   const told = list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES));
   if (platform !== "" && !isTarget(platform)) throw invalid("platform");
-  if (!list(targets, targetsMost).every(isTarget)) throw invalid("targets");
   const most = Math.max(slots, Math.min(queue, limits.work.waitingPerMember));
-  return { slots, free, queue: most, toolchains: told, takesToolchains, platform, targets };
+  return { slots, free, queue: most, toolchains: told, takesToolchains, platform, targets: readable(targets) };
+}
+
+/** Who tells more than this version understands works all the same. */
+function readable(targets: readonly string[]): string[] {
+  return [...new Set(targets.filter(isTarget))].slice(0, targetsMost);
 }
 
 /** People see it. */
