@@ -22,6 +22,9 @@ const TAKES_ALL: Omit<Capacity, "member" | "platform" | "targets"> = {
   takesToolchains: true,
 };
 
+const PLATFORMS = ["linux-x86_64", "linux-aarch64"] as const;
+const [OWN, OTHER] = process.arch === "x64" ? PLATFORMS : (PLATFORMS.toReversed() as [string, string]);
+
 /** A member that would fetch every compiler, and declines what it is asked. @returns how often that was */
 async function taker(t: TestContext, by: TestNode, number: number, platform: string): Promise<{ readonly asked: () => number }> {
   let asked = 0;
@@ -61,7 +64,7 @@ function project(node: TestNode, name: string): string {
 test("a machine of another platform is never asked for what it cannot execute, and one of this platform is", PATIENT, async (t) => {
   const builder = await machine(t, "builder", { CAIRN_LOG_LEVEL: "debug" });
   await ask(builder, "init", "--machine", "builder");
-  const foreign = await taker(t, builder, 2, "linux-aarch64");
+  const foreign = await taker(t, builder, 2, OTHER);
   await until(t, async () => (await works(builder)).length === 1);
   await occupy(t, builder);
   const cwd = project(builder, "project");
@@ -69,7 +72,7 @@ test("a machine of another platform is never asked for what it cannot execute, a
   assert.equal((await builder.cc("gcc", ["-O1", "-c", "unit.c", "-o", "unit.o"], { cwd })).code, 0);
   assert.equal(counted(before, await builder.counters())["kept_here:nobody"], 1);
 
-  const alike = await taker(t, builder, 3, "linux-x86_64");
+  const alike = await taker(t, builder, 3, OWN);
   await until(t, async () => (await works(builder)).length === 2);
   assert.equal((await builder.cc("gcc", ["-O2", "-c", "unit.c", "-o", "unit.o"], { cwd })).code, 0);
   assert.deepEqual([foreign.asked(), alike.asked()], [0, 1]);
@@ -87,7 +90,7 @@ test("a machine says what its compilers build for, and builds that", PATIENT, as
   rmSync(join(cwd, "unit.o"));
   assert.deepEqual(
     (await works(builder)).map(({ platform }) => platform),
-    [process.arch === "x64" ? "linux-x86_64" : "linux-aarch64"],
+    [OWN],
   );
   await occupy(t, builder);
   const before = await builder.counters();
