@@ -193,6 +193,12 @@ const hazards: readonly Hazard[] = [
     steps: [{ files: { "h.h.gch": "not a precompiled header" }, expect: "miss" }],
   },
   {
+    name: "a precompiled header that appears beside one that a macro names",
+    files: { "a.c": '#define X "h.h"\n#include X\nint f(void) { return H; }\n', "h.h": "#define H 1\n" },
+    args: ["-c", "a.c"],
+    steps: [{ expect: "hit" }, { files: { "h.h.gch": "not a precompiled header" }, expect: "miss" }],
+  },
+  {
     name: ".incbin",
     files: { "a.c": 'asm(".section .rodata\\n.global blob\\nblob: .incbin \\"data.bin\\"\\n");\n', "data.bin": "one" },
     args: ["-c", "a.c"],
