@@ -162,6 +162,7 @@ const NOT_EXECUTED: Readonly<Record<string, string>> = {
   no_sandbox: "not executed: there is no sandbox (cairn doctor)",
   system_unset: "not executed: nobody can tell which machines have the same installed as this one, and it has no name in work.system",
   system_unknown: "not executed: something else is installed there",
+  near_limit: "executed, but it came near a limit of its sandbox here: with more it might have made something else",
   too_large: "not executed: it, or its inputs, are too large to be sent",
 };
 

@@ -7,7 +7,8 @@ import type { RemoteCodec } from "../wire/index.ts";
 import { codec } from "./remote.fixture.ts";
 import type { Runnable } from "./remote-actions.ts";
 import { codes, RemoteFailure } from "./remote-failure.ts";
-import { RemoteOperations } from "./remote-operations.ts";
+import { RemoteOperations, type RemoteOperationsParts } from "./remote-operations.ts";
+import type { MadeBy, RemoteResults } from "./remote-results.ts";
 
 type OperationInit = ReturnType<RemoteCodec["operationOf"]>;
 
@@ -41,11 +42,11 @@ const runnable: Runnable = {
 };
 
 /** Operations whose actions are whatever is asked for, and whose results nobody keeps. */
-function operationsOn(run: ActionRunner["run"], told: string[] = []): RemoteOperations {
+function operationsOn(run: ActionRunner["run"], told: string[] = [], more: Partial<RemoteOperationsParts> = {}): RemoteOperations {
   const actions = { read: async () => runnable, result: async () => ({ exitCode: 0 }) };
   const results = { find: async () => undefined, keep: async () => undefined };
   const log = { event: (_level: string, event: string) => void told.push(event) };
-  return new RemoteOperations({ runner: { run }, actions, results, codec, log, now: Date.now });
+  return new RemoteOperations({ runner: { run }, actions, results, codec, log, now: Date.now, ...more });
 }
 
 function asked(what: string): Parameters<RemoteOperations["execute"]>[0] {
@@ -98,6 +99,26 @@ test("those that have ended keep none from beginning; the latest of them can be 
   await operations.wait(names.at(-mostEnded) ?? "", later.send, later.leave.signal);
   assert.equal(later.isDone, true);
   await assertGone(operations, names.at(-mostEnded - 1) ?? "");
+});
+
+test("how an action ran here is told of it, unless it came near a limit", async () => {
+  for (const [near, isTold] of [
+    [undefined, true],
+    ["output", false],
+    ["processes", false],
+  ] as const) {
+    const made: (MadeBy | undefined)[] = [];
+    const results = { find: async () => undefined, keep: async (...[, , , by]: Parameters<RemoteResults["keep"]>) => void made.push(by) };
+    const installed = async () => digestOf("installed");
+    await using operations = operationsOn(async () => ({ ...done, ...(near !== undefined && { near }) }), [], { results, installed });
+    const ear = new Ear();
+    await operations.execute(asked("it"), ear.send, ear.leave.signal);
+    assert.equal(ear.isDone, true);
+    assert.deepEqual(
+      made.map((by) => by?.ran?.installed === digestOf("installed")),
+      [isTold],
+    );
+  }
 });
 
 test("as many as there may be run or wait, and the next is refused", async (t) => {

@@ -183,9 +183,10 @@ export class RemoteOperations implements AsyncDisposable {
     const result = await actions.result(runnable, outcome);
     const { wallMs, cpuMs = 0 } = outcome.used;
     const run = { ...runnable.madeOf, startedAtMs: startedMs, endedAtMs: Math.max(startedMs, endedMs), wallMs, cpuMs };
+    // What came near a limit might have made something else with another: nobody is told that this is what comes of it.
+    const ran = installed === undefined || outcome.near !== undefined ? undefined : { ...run, installed };
     // What failed may go well the next time; so does every other server of this interface.
-    if (runnable.isShared && outcome.exitCode === 0)
-      await this.#keep(instance, operation.action, result, outcome.by, installed === undefined ? undefined : { ...run, installed });
+    if (runnable.isShared && outcome.exitCode === 0) await this.#keep(instance, operation.action, result, outcome.by, ran);
     result.executionMetadata = {
       worker: "cairn",
       queuedTimestamp: codec.timestamp(queuedMs),

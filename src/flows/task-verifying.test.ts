@@ -36,6 +36,8 @@ function done(content: string, stdout = ""): TaskDone {
   return { exitCode: 0, stdout: Buffer.from(stdout), stderr: Buffer.alloc(0), left };
 }
 
+type Outcome = TaskStopped | (TaskDone & { readonly isNearLimit?: boolean });
+
 /** A machine whose runs lead to `outcomes`, one after the other. */
 class World {
   /** What is in the input. */
@@ -49,12 +51,12 @@ class World {
   readonly bounds: (number | undefined)[] = [];
   readonly marks = new Map<Digest, string>();
   readonly rows = new Map<string, HistoryRow>();
-  readonly outcomes: (TaskDone | TaskStopped)[];
+  readonly outcomes: Outcome[];
   readonly history: TaskHistory;
   readonly verifying: TaskVerifying;
   now = 1_000;
 
-  constructor(outcomes: (TaskDone | TaskStopped)[]) {
+  constructor(outcomes: Outcome[]) {
     this.outcomes = outcomes;
     const index = {
       history: (source: string) => this.rows.get(source),
@@ -74,7 +76,9 @@ class World {
     const run = () => {
       const next = this.outcomes.shift() ?? assert.fail("it ran too often");
       return Promise.resolve(
-        "kind" in next ? next : { kind: "ran" as const, done: next, startedAtMs: 1, endedAtMs: 2, cpuMs: 1, isNearLimit: false },
+        "kind" in next
+          ? next
+          : { kind: "ran" as const, done: next, startedAtMs: 1, endedAtMs: 2, cpuMs: 1, isNearLimit: next.isNearLimit ?? false },
       );
     };
     this.history = new TaskHistory({ store, index, now });
@@ -243,6 +247,27 @@ test("a command that a signal has ended, or that could not be started, says noth
     const known = new World([end]);
     assert.equal((await known.verifying.verify(await known.ran(end, false), [], signal)).here.kind, "same");
     assert.deepEqual(known.signed, [], "nothing like that is kept");
+  }
+});
+
+test("what came near a limit here says nothing of the command, neither for a result nor against it", async () => {
+  const near = { ...done("truncated"), isNearLimit: true };
+  for (const [known, outcomes] of [
+    ["truncated", [near]], // The same came of it, perhaps for the same reason.
+    ["whole", [near]],
+    ["whole", [done("truncated"), near]],
+  ] as const) {
+    for (const isSample of [false, true]) {
+      const world = new World([...outcomes]);
+      const row = await world.ran(done(known), false);
+      if (isSample) {
+        world.verifying.took(world.task(), TAKEN);
+        await world.verifying.next(signal);
+      } else
+        assert.deepEqual((await world.verifying.verify(row, [], signal)).here, { kind: "not-executed", reason: "near_limit", detail: "" });
+      assert.deepEqual([world.signed, world.content(), world.checked, world.row.outcome, world.marks.size], [[], known, [], "miss", 0]);
+      assert.equal(world.outcomes.length, 0);
+    }
   }
 });
 

@@ -275,8 +275,12 @@ export class TaskVerifying {
   }
 }
 
-/** What a machine ran out of may have ended it: that says nothing of the command, unless the same was known of it. */
+/**
+ * What a machine ran out of may have ended it: that says nothing of the command, unless the same was known of it. Nor does what came near a limit
+ * here, however often the same comes of it.
+ */
 function ended(known: TaskHit, ran: TaskRan | TaskStopped): TaskRan | TaskStopped {
+  if (ran.kind === "ran" && ran.isNearLimit) return { kind: "not-run", reason: "near_limit", detail: "" };
   if (ran.kind !== "ran" || isOfUse(ran) || ran.done.exitCode === known.exitCode) return ran;
   return { kind: "not-run", reason: "ended", detail: `exit code ${ran.done.exitCode}` };
 }
