@@ -260,3 +260,109 @@ for (const [about, network, write, expected] of [
       if ((await sharing.bring(offer, t.signal)).complete) sharing.keep(offer);
     assert.deepEqual(seen, expected);
   });
+
+const SECOND = Buffer.from("dependencies");
+const SECOND_OUTPUT = { path: "\0C/a.d", digest: digestOf(SECOND), size: SECOND.length, role: "depfile", template: false } as const;
+/** Of two blobs, of which both come along or one. */
+const OF_TWO: SharedResult = { ...SHARED, result: { ...SHARED.result, outputs: [...SHARED.result.outputs, SECOND_OUTPUT] } };
+const BOTH: Given["blobs"] = new Map([...GIVEN.blobs, [digestOf(SECOND), SECOND]]);
+/** Never comes, and ends when it is not wanted any more. */
+const never: SharingNetwork["exchange"]["blobs"] = async (_from, _wanted, _take, signal) => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.throwIfAborted();
+  signal.addEventListener("abort", () => reject(signal.reason));
+  return promise;
+};
+
+/** The deadlines that are set, which are over when the test says so. */
+function deadlines(t: TestContext): { readonly ms: number; readonly end: () => void }[] {
+  const all: { ms: number; end: () => void }[] = [];
+  t.mock.method(AbortSignal, "timeout", (ms: number) => {
+    const controller = new AbortController();
+    all.push({ ms, end: () => controller.abort() });
+    return controller.signal;
+  });
+  return all;
+}
+
+test("what a compile would take, as a member says it, is no more than a timer can count", async (t) => {
+  for (const compileMs of [0, 600.25, 3e9, 1e300]) {
+    const seen: Observation[] = [];
+    const blobs: SharingNetwork["exchange"]["blobs"] = async (_, wanted) => wanted.map(({ digest }) => digest);
+    const said = { ...SHARED, result: { ...SHARED.result, compileMs } };
+    const network = {
+      ...giving({ ...withoutBlobs, shared: [said] }, blobs),
+      observe: (_: string, what: Observation) => void seen.push(what),
+    };
+    await using sharing = over(networkWith(network), false);
+    const [offer] = await sharing.find(MANIFEST, undefined, t.signal);
+    assert.ok(offer !== undefined);
+    assert.deepEqual(await sharing.bring(offer, t.signal), { complete: false, bytes: 0 }, String(compileMs));
+    assert.deepEqual(seen, [{ kind: "fetch", outcome: "missed" }], `${compileMs}: it was asked`);
+  }
+});
+
+test("a single blob that did not come along has a deadline", async (t) => {
+  const set = deadlines(t);
+  await using sharing = over(networkWith(giving({ ...GIVEN, shared: [OF_TWO] }, never)), false);
+  const [offer] = await sharing.find(MANIFEST, undefined, t.signal);
+  assert.ok(offer !== undefined);
+  set.length = 0;
+  const bringing = sharing.bring(offer, t.signal);
+  assert.equal(set.length, 1);
+  set[0]?.end();
+  assert.deepEqual(await bringing, { complete: false, bytes: BLOB.length });
+  assert.deepEqual(await sharing.find(MANIFEST, undefined, t.signal), [], "who was late is left alone for a while");
+});
+
+test("where all blobs came along nobody is asked and nothing has a deadline, whoever else brings the same", async (t) => {
+  const set = deadlines(t);
+  const slowly = Promise.withResolvers<void>();
+  let looked = 0;
+  await using sharing = new SharingService({
+    store: {
+      has: async () => {
+        if (++looked === 2) await slowly.promise; // Of the second, which stops there until the first is done.
+        return false;
+      },
+      writeVerified: async () => undefined,
+    },
+    index: { add: () => undefined, entries: () => [], originOf: () => undefined, result: () => undefined },
+    works: NO_WORKS,
+    log: silentLog,
+    network: () => networkWith(giving({ ...GIVEN, shared: [OF_TWO], blobs: BOTH }, async () => assert.fail("it came along"))),
+    isStarting: () => false,
+    random: () => 1,
+  });
+  const [offer] = await sharing.find(MANIFEST, undefined, t.signal);
+  assert.ok(offer !== undefined);
+  set.length = 0;
+  const all = { complete: true, bytes: BLOB.length + SECOND.length };
+  const [first, second] = [sharing.bring(offer, t.signal), sharing.bring(offer, t.signal)];
+  assert.deepEqual(await first, all);
+  slowly.resolve();
+  assert.deepEqual(await second, all);
+  assert.deepEqual(set, []);
+});
+
+test("what has arrived is used without waiting, though who gave it was late with something else since", async (t) => {
+  const set = deadlines(t);
+  const next = digestOf("next");
+  const asked: Digest[] = [];
+  const results: SharingNetwork["exchange"]["results"] = async (_, manifest) => {
+    asked.push(manifest);
+    return manifest === next ? { ...GIVEN, shared: [{ ...SHARED, manifest: next }] } : { ...withoutBlobs, following: [next] };
+  };
+  await using sharing = over(networkWith({ exchange: { ...networkWith({}).exchange, results, blobs: never } }), false);
+  const came = Promise.withResolvers<void>();
+  sharing.onExpected(() => came.resolve());
+  const [offer] = await sharing.find(MANIFEST, undefined, t.signal);
+  assert.ok(offer !== undefined);
+  await came.promise;
+  const bringing = sharing.bring(offer, t.signal);
+  set.at(-1)?.end();
+  assert.equal((await bringing).complete, false);
+  set.length = 0;
+  assert.equal((await sharing.find(next, undefined, t.signal)).length, 1);
+  assert.deepEqual([asked, set], [[MANIFEST, next], []]);
+});

@@ -127,8 +127,9 @@ const ASKED_MOST = 3;
 const ANSWER_MS = 1_000;
 /** Small blobs that come along with a result that is asked for. */
 const ALONG_BYTES = 262_144;
-/** What is brought may take so many times as long as it would take to compile it. */
+/** What is brought may take so many times as long as it would take to compile it, and never longer than the most: how long that is a member says. */
 const PATIENCE = 2;
+const PATIENCE_MOST_MS = 600_000;
 /** Own results are signed and kept together, so many at most. */
 const KEPT_AT_ONCE = 64;
 const KEPT_EVERY_MS = 250;
@@ -229,7 +230,8 @@ export class SharingService implements Sharing, AsyncDisposable {
     const believed = (given: Given | undefined, giver: Key, all: readonly Key[]): Offer[] =>
       this.#offers(network, { manifest, project }, given, giver, all);
     const foreseen = this.#ahead.take(manifest);
-    if (foreseen !== undefined && !this.#isSlow(foreseen.from)) {
+    // What has come is waited for by nobody.
+    if (foreseen !== undefined && (foreseen.arrived !== undefined || !this.#isSlow(foreseen.from))) {
       const { from, arrived } = foreseen;
       const given = arrived ?? (await this.#patiently(from, ANSWER_MS, signal, (either) => orAborted(foreseen.given, either)));
       const offers = believed(given, foreseen.from, []);
@@ -319,10 +321,13 @@ export class SharingService implements Sharing, AsyncDisposable {
     const [nearest] = from;
     if (network === undefined || nearest === undefined) return { complete: false, bytes: 0 };
     const brought: Brought = { bytes: 0, isKeepable: true };
+    // Whoever brings the same meanwhile takes it away.
+    const along: Given["blobs"] = this.#along.get(shared) ?? new Map();
     // The compiler would take no longer; what came along is waited for by nobody.
-    const mostMs = this.#isAllHere(shared) ? undefined : Math.max(ANSWER_MS, PATIENCE * result.compileMs);
+    const isAllHere = result.outputs.every(({ digest }) => along.has(digest));
+    const mostMs = isAllHere ? undefined : patienceOf(result.compileMs);
     const complete = await this.#patiently(nearest, mostMs, signal, async (either) => {
-      const missing = await this.#fetch(network, offer, brought, either);
+      const missing = await this.#fetch(network, offer, { along, brought }, either);
       return missing.length === 0;
     });
     // That there is no room here is no fault of who gives.
@@ -401,13 +406,13 @@ export class SharingService implements Sharing, AsyncDisposable {
     if (by !== undefined) this.#parts.network()?.checkedWork(by, action, isSame);
   }
 
-  #isAllHere(shared: SharedResult): boolean {
-    const along = this.#along.get(shared);
-    return along !== undefined && shared.result.outputs.every(({ digest }) => along.has(digest));
-  }
-
   /** @returns digests of blobs that could not be had */
-  async #fetch({ exchange }: SharingNetwork, { shared, from }: Offer, brought: Brought, signal: AbortSignal): Promise<readonly Digest[]> {
+  async #fetch(
+    { exchange }: SharingNetwork,
+    { shared, from }: Offer,
+    { along, brought }: { readonly along: Given["blobs"]; readonly brought: Brought },
+    signal: AbortSignal,
+  ): Promise<readonly Digest[]> {
     const { store } = this.#parts;
     const take = (digest: Digest, content: Uint8Array): Promise<void> =>
       store.writeVerified(digest, content, signal).catch((error: unknown) => {
@@ -417,10 +422,10 @@ export class SharingService implements Sharing, AsyncDisposable {
     const wanted: { digest: Digest; size: number }[] = [];
     for (const { digest, size } of shared.result.outputs) {
       if (await store.has(digest)) continue;
-      const along = this.#along.get(shared)?.get(digest);
-      if (along === undefined) wanted.push({ digest, size });
+      const content = along.get(digest);
+      if (content === undefined) wanted.push({ digest, size });
       else {
-        await take(digest, along);
+        await take(digest, content);
         brought.bytes += size;
       }
     }
@@ -441,8 +446,9 @@ export class SharingService implements Sharing, AsyncDisposable {
     signal: AbortSignal,
     ask: (either: AbortSignal) => Promise<T>,
   ): Promise<T | undefined> {
-    const deadline = mostMs === undefined ? undefined : AbortSignal.timeout(mostMs);
+    let deadline: AbortSignal | undefined;
     try {
+      deadline = mostMs === undefined ? undefined : AbortSignal.timeout(mostMs);
       return await ask(deadline === undefined ? signal : AbortSignal.any([signal, deadline]));
     } catch (error) {
       signal.throwIfAborted();
@@ -503,6 +509,11 @@ export class SharingService implements Sharing, AsyncDisposable {
       network.keep(made);
     }
   }
+}
+
+/** Whole ms, as a timer wants them. @param compileMs as a member says it: any number from 0 up */
+function patienceOf(compileMs: number): number {
+  return Math.min(PATIENCE_MOST_MS, Math.max(ANSWER_MS, Math.ceil(PATIENCE * compileMs)));
 }
 
 /** What came with all its blobs. */
