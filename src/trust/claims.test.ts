@@ -174,6 +174,29 @@ test("what was refused takes effect at no later time: nobody queues for a name",
   assert.equal(holder(network), "c");
 });
 
+for (const how of ["leaves", "is put out"] as const)
+  test(`who has queued for a name does not get it when its owner ${how}, and whoever claims it then does`, () => {
+    for (const domains of [3, 4]) {
+      const network = worldOf(domains);
+      const { b, b2, c } = MACHINES;
+      claims(network, "b", "b");
+      agree(network, ALL);
+      const { last } = network.decided?.claims.get(RELEASE) ?? assert.fail();
+      for (const [at, after] of [last, tokenOf(network).epoch].entries())
+        network.merge([signed(c.keys, network.network, 90 + at, { kind: "claim", name: RELEASE, owner: keyOf("c"), after: after ?? "" })]);
+      if (how === "leaves") network.issue(b.keys, { kind: "leave" }, START);
+      else network.issue(b2.keys, { kind: "revoke", member: keyOf("b") }, START);
+      assert.equal(claims(network, "c", "c"), "claim-changed", "not before an epoch has it");
+      for (let round = 0; round < 3; round++) agree(network, ALL);
+      assert.equal(network.decided?.members.get(keyOf("b"))?.standing === "active", false);
+      assert.equal(holder(network), undefined);
+      claims(network, "b2", "b2");
+      agree(network, ALL);
+      assert.equal(holder(network), "b2");
+      assert.deepEqual(copyOf(network).decided, network.decided);
+    }
+  });
+
 test("whose owner goes is nobody's, resolves to nothing, and is for whoever claims it; an old statement does nothing then", () => {
   const network = worldOf(2);
   claims(network, "b2", "b2");
@@ -206,7 +229,7 @@ test("a member holds so many names, and a domain; those of who has gone count fo
   assert.equal(holder(network, "more"), "b");
 
   const many = (count: number, owner: (at: number) => Key): Map<string, Claim> =>
-    new Map(Array.from({ length: count }, (_, at) => [`n${at}`, { owner: owner(at), isOpen: false, token: undefined }]));
+    new Map(Array.from({ length: count }, (_, at) => [`n${at}`, { owner: owner(at), isOpen: false, token: undefined, last: undefined }]));
   const domainOf = (key: Key): string => key.slice(0, 1);
   assert.ok(
     hasRoom(

@@ -12,6 +12,8 @@ export interface Claim {
   readonly isOpen: boolean;
   /** The epoch that says so; undefined while none does. */
   readonly token: NameToken | undefined;
+  /** What the next statement about it has to follow upon: the epoch that holds what gave it, or that its owner has gone; undefined while none does. */
+  readonly last: Digest | undefined;
 }
 
 /** By name. */
@@ -20,7 +22,7 @@ export type Claims = ReadonlyMap<string, Claim>;
 /** What the next claim of that name has to say that it follows upon; undefined where no statement can. */
 export function latestOf(claims: Claims, name: string): Digest | undefined {
   const claim = claims.get(name);
-  return claim === undefined ? "" : claim.token?.epoch;
+  return claim === undefined ? "" : claim.last;
 }
 
 /** Who holds a name now. */

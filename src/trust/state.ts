@@ -273,7 +273,7 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
         ? applyWithdrawal(state, statement.author, what.member)
         : applyRevoke(state, statement.author, what.member, origin);
     case "leave":
-      end(state, statement.author, "left", undefined);
+      end(state, statement.author, { standing: "left", endedBy: undefined }, origin.epoch);
       return undefined;
     case "policy":
       return applyPolicy(state, statement.author, what, origin);
@@ -345,7 +345,7 @@ function give(state: State, name: string, owner: Key | undefined, epoch: number 
   const last = owner ?? state.claims.get(name)?.owner;
   if (last === undefined) return;
   const token = epoch === undefined ? undefined : { number: epoch, epoch: state.epoch.id };
-  state.claims.set(name, { owner: last, isOpen: owner === undefined, token });
+  state.claims.set(name, { owner: last, isOpen: owner === undefined, token, last: token?.epoch });
   // What else was proposed for it follows upon another epoch.
   for (const [id, { what }] of state.proposals) if (what.kind === "claim" && what.name === name) state.proposals.delete(id);
 }
@@ -418,7 +418,7 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
   if (proposal === undefined || !isActive(state, proposal.by) || !isAccepted(state, proposal.what, proposal.accepted)) return;
   state.proposals.delete(id);
   const { by, what, accepted } = proposal;
-  if (what.kind === "revoke") return end(state, what.member, "revoked", by, accepted);
+  if (what.kind === "revoke") return end(state, what.member, { standing: "revoked", endedBy: by, agreedBy: accepted }, epoch);
   if (what.kind === "claim") return give(state, what.name, what.owner, epoch);
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
@@ -497,7 +497,7 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
   if (member.standing !== "active") return "member-gone";
   if (!mayPutOut(state, author, target)) return "member-foreign";
   if (!state.isUnanimous || isOneDomains(state, author, target)) {
-    end(state, target, "revoked", author);
+    end(state, target, { standing: "revoked", endedBy: author }, epoch);
     return undefined;
   }
   const [said, waiting] = [...state.proposals].find(([, { what }]) => what.kind === "revoke" && what.member === target) ?? [];
@@ -535,10 +535,13 @@ function takeWord(state: State, id: Digest, proposal: Proposal, key: Key): void 
   else state.proposals.set(id, { ...proposal, by, accepted });
 }
 
-function end(state: State, key: Key, standing: "revoked" | "left", endedBy: Key | undefined, agreedBy?: ReadonlySet<Key>): void {
+function end(state: State, key: Key, how: Pick<Member, "standing" | "endedBy" | "agreedBy">, epoch: number | undefined): void {
   const member = state.members.get(key);
   if (member === undefined) return;
-  state.members.set(key, { ...member, standing, endedBy, ...(agreedBy && { agreedBy }) });
+  state.members.set(key, { ...member, ...how });
+  // Nobody can have signed what follows upon that: who had queued for a name of theirs does not get it.
+  const last = epoch === undefined ? undefined : state.epoch.id;
+  for (const [name, claim] of state.claims) if (claim.owner === key && !claim.isOpen) state.claims.set(name, { ...claim, last });
   for (const [id, proposal] of state.proposals) {
     if (isMoot(state, proposal, key)) state.proposals.delete(id);
     else if (proposal.what.kind === "revoke" && proposal.accepted.has(key)) takeWord(state, id, proposal, key);
