@@ -73,10 +73,12 @@ function projectLines(project: unknown, paint: Paint): string[] {
 
 function proposalLines(told: unknown, paint: Paint): string[] {
   return listIn(told, "proposals").map((one) => {
-    const rules = Object.entries(field(one, "policy") ?? {}).map(([name, value]) => `${name} ${value}`);
+    const approvals = listIn(one, "approved").map((change) => `approved ${String(change)}`);
+    const others = Object.entries(field(one, "policy") ?? {}).flatMap(([name, value]) => (name === "approved" ? [] : [`${name} ${value}`]));
+    const rules = [...others, ...approvals];
     const texts: Readonly<Record<string, string>> = {
       domain: `the domain ${paint.name(textIn(one, "domain"))} is on trial: its machines count as the first domain's`,
-      policy: `policy ${numberIn(one, "number")} (${rules.join(", ") || "nothing is demanded"}) waits`,
+      policy: `policy ${numberIn(one, "number")} (${rules.join(", ") || "nothing else is demanded"}) waits`,
       claim: `the name ${paint.name(textIn(one, "name"))} is to be ${textIn(one, "owner") === "" ? "each author's own" : `${textIn(one, "owner")}'s alone`}`,
       revoke: `${paint.name(textIn(one, "member"))} (${textIn(one, "domain")}) is to be put out, and is a member until then`,
     };
@@ -99,7 +101,15 @@ function commandFor(proposal: unknown): string {
 
 function shown(row: unknown, name: string): string {
   const value = field(row, name);
-  return typeof value === "number" ? String(value) : typeof value === "string" ? value : "–";
+  return typeof value === "number" ? String(value) : typeof value === "string" ? value.replace(WHOLE_DIGEST, brief) : "–";
+}
+
+const WHOLE_DIGEST = /\b[0-9a-f]{64}\b/g;
+/** Digits of a digest in a table; whoever accepts one sees all of them. */
+const DIGITS = 12;
+
+function brief(digest: string): string {
+  return digest.slice(0, DIGITS);
 }
 
 const WHY: Readonly<Record<string, string>> = {

@@ -46,7 +46,10 @@ export async function approveToolchain(context: Context, digits: string, options
 
 function answerForAll({ terminal }: Context, done: unknown, { json }: ToolchainOptions): number {
   const network = field(done, "network");
-  answer(terminal, json, done, () => [waitLine(network, `approved ${textIn(network, "value").slice(0, 1 + SHOWN)}`, terminal.paint)]);
+  answer(terminal, json, done, () => [
+    waitLine(network, `approved ${textIn(network, "value")}`, terminal.paint),
+    terminal.paint.dim("members too old to know such a list stay with the epoch before it"),
+  ]);
   return exitCodes.ok;
 }
 

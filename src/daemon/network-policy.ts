@@ -17,6 +17,7 @@ import type { ProjectPolicy } from "../flows/index.ts";
 import {
   askedFor,
   countedDomain,
+  isLaxer,
   latestNamed,
   type Members,
   type Membership,
@@ -119,10 +120,10 @@ function describeSetting({ name, field }: Setting, state: State, own: OwnPolicy,
   };
 }
 
-/** As people are told it. */
+/** Digests in full: who accepts a policy must see all of what it lets in. */
 function shown(value: NetworkPolicy[keyof NetworkPolicy]): string | number | undefined {
   if (typeof value === "boolean") return value ? "on" : undefined;
-  return typeof value === "object" ? value.map((digest) => digest.slice(0, DIGITS_SHOWN)).join(" ") : value;
+  return typeof value === "object" ? value.join(" ") : value;
 }
 
 /** Whose word it is that holds. */
@@ -163,7 +164,7 @@ function describeWhat(state: State, what: Proposal["what"]): object {
     case "domain":
       return { domain: what.name };
     case "policy":
-      return { number: what.number, policy: namedRules(what.policy) };
+      return { number: what.number, policy: namedRules(what.policy), approved: approvals(state.policy.rules, what.policy) };
     case "revoke":
       return { member: nameOf(state, what.member), domain: countedDomain(state, what.member) };
     case "claim":
@@ -171,16 +172,28 @@ function describeWhat(state: State, what: Proposal["what"]): object {
   }
 }
 
+/** What one policy has approved that another has not, each as it is added or taken away. */
+function approvals({ approvedToolchains: before = [] }: NetworkPolicy, { approvedToolchains: after = [] }: NetworkPolicy): string[] {
+  const added = after.filter((digest) => !before.includes(digest)).map((digest) => `+${digest}`);
+  return [...added, ...before.filter((digest) => !after.includes(digest)).map((digest) => `-${digest}`)];
+}
+
 /**
- * Proposes that the network demand something else of its machines from the next epoch on.
+ * Proposes that the network demand something else of its machines from the next epoch on. What others have to accept is added to what this machine
+ * has asked for and they have not accepted yet: else one of both would take the other's place.
  *
  * @throws {CairnError} usage, network-refused
  */
 export async function changePolicy(parts: PolicyParts, name: string, text: string): Promise<Proposed> {
   const { members, membership } = parts;
-  const { policy } = membership.intended ?? {};
-  const changed = withSetting(policy?.rules ?? {}, name, text);
+  const { policy, proposals } = membership.intended ?? {};
+  const rules = policy?.rules ?? {};
   const number = (policy?.number ?? 0) + 1;
+  const asked = [...(proposals?.values() ?? [])].flatMap(({ by, what }) =>
+    what.kind === "policy" && what.number === number && by === members.self ? [what.policy] : [],
+  );
+  const alone = withSetting(rules, name, text);
+  const changed = isLaxer(alone, rules) ? withSetting(asked.at(-1) ?? rules, name, text) : alone;
   const id = issueOrRefuse(members, { kind: "policy", number, policy: changed });
   return outcomeOf(parts, id, fateOf(id, number), "policy-changed");
 }
@@ -256,7 +269,7 @@ function isCalled(id: Digest, { what }: Proposal, text: string): boolean {
 }
 
 const ID_DIGITS = 6;
-/** Of a toolchain's digest. */
+/** Of a toolchain's digest, where it is one of many. */
 const DIGITS_SHOWN = 12;
 
 /** @throws {CairnError} network-refused */
@@ -345,6 +358,12 @@ function namedRules(policy: NetworkPolicy): Record<string, string | number> {
   );
 }
 
+const WHOLE_DIGEST = /\b[0-9a-f]{64}\b/g;
+
+function brief(digest: string): string {
+  return digest.slice(0, DIGITS_SHOWN);
+}
+
 function acceptedBy(state: State, accepted: ReadonlySet<Key>): string[] {
   return [...state.council.speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
 }
@@ -375,7 +394,7 @@ export function policyLines(
           ? `this machine's own; the network wants ${rules.sharing}`
           : `the network's; this machine's own is ${own.sharing}`;
   const more = Object.entries(namedRules({ ...rules })).filter(([name]) => !["sharing", "trial", "unanimous"].includes(name));
-  const demands = more.map(([name, value]) => `${name} ${value}`).join(", ");
+  const demands = more.map(([name, value]) => `${name} ${String(value).replace(WHOLE_DIGEST, brief)}`).join(", ");
   const holds = `sharing ${tier} (${why})${demands === "" ? "" : `; the network wants ${demands}`}${number === 0 ? "" : `; policy ${number}`}`;
   const waits = [...state.proposals.values()]
     .filter(({ accepted, what }) => askedFor(state, what).includes(self) && !accepted.has(self))

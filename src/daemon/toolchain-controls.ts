@@ -51,8 +51,9 @@ export class OwnToolchainControls implements ToolchainControls {
 
   async approve(digits: string, forAll: boolean): Promise<unknown> {
     const { service, installed, changeNetwork } = this.#parts;
-    const own = forAll ? installed().map(({ toolchain }) => toolchain) : [];
-    const digest = /^[0-9a-f]{64}$/.test(digits) ? digits : meant(digits, [...service.wanted, ...service.shelf.list(), ...own]);
+    // Whoever wants one can make others whose digests begin alike: for all machines one of those here is meant so, or the whole digest.
+    const known = forAll ? installed().map(({ toolchain }) => toolchain) : service.wanted;
+    const digest = /^[0-9a-f]{64}$/.test(digits) ? digits : meant(digits, [...known, ...service.shelf.list()]);
     if (forAll) return { digest, network: await changeNetwork(`+${digest}`) };
     service.approve(digest);
     this.#parts.changed(); // Members may send what needs it.

@@ -35,7 +35,7 @@ export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
 export { claimedSaid, Fences, isClaimed, isOwners, keepNames, type NameSaid, nameSaid } from "./names.ts";
-export { auditUnder, sharingUnder, toolchainsUnder } from "./policy.ts";
+export { auditUnder, isLaxer, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
 export { Proven } from "./proven.ts";
 export { isKin, isReceipt, NO_TOOLCHAIN } from "./receipts.ts";

@@ -151,7 +151,7 @@ test("one admin approves a toolchain for all machines of the network, and takes 
     new RegExp(`approved \\+${digest.slice(0, 12)}`),
   );
   await untilApproved([digest]);
-  await untilHeld(t, [home, partner], "approved", digest.slice(0, 12), "decided");
+  await untilHeld(t, [home, partner], "approved", digest, "decided");
   assert.match((await cairn(partner, "toolchains")).stdout, new RegExp(`approved by the network: ${digest.slice(0, 12)}`));
   await ask(home, "toolchains", "remove", digest.slice(0, 12), "--network");
   await untilApproved([]);
