@@ -16,6 +16,9 @@ const REPLACED = "\ufffd";
 const MOST_VARINT_BYTES = 10;
 /** A varint of 32 bits. */
 const MOST_LENGTH_BYTES = 5;
+/** The length of a text of digits is one byte, and that of a message four at most. */
+const MOST_HEX_BYTES = 0x7f;
+const MOST_MESSAGE_BYTES = 0x0fff_ffff;
 
 /** Reads a message, or a message within it. All of it throws {CairnError} frame-invalid for what is none. */
 export class ProtoReader {
@@ -113,7 +116,10 @@ export class ProtoReader {
   }
 }
 
-/** Writes fields one after the other; whoever writes leaves out what has the value that a field has unsaid. */
+/**
+ * Writes fields one after the other; whoever writes leaves out what has the value that a field has unsaid. What cannot be written is
+ * {CairnError} frame-invalid.
+ */
 export class ProtoWriter {
   #bytes: Buffer;
   #at = 0;
@@ -146,6 +152,7 @@ export class ProtoWriter {
   }
 
   hex(field: number, value: string): this {
+    if (value.length > 2 * MOST_HEX_BYTES) throw invalid("length");
     this.#room(2 * MOST_LENGTH_BYTES + value.length);
     this.#tag(field, LENGTH_DELIMITED);
     const before = this.#at++; // Digests are short.
@@ -176,6 +183,7 @@ export class ProtoWriter {
     const before = this.#at++;
     write(this);
     const length = this.#at - before - 1;
+    if (length > MOST_MESSAGE_BYTES) throw invalid("too large");
     const more = length < 0x80 ? 0 : length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : 3;
     this.#room(more);
     if (more > 0) this.#bytes.copyWithin(before + 1 + more, before + 1, this.#at);
@@ -195,6 +203,7 @@ export class ProtoWriter {
   }
 
   #varint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw invalid("number");
     let rest = value;
     while (rest >= 0x80) {
       this.#bytes[this.#at++] = (rest % 0x80) + 0x80;

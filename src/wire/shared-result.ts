@@ -160,7 +160,7 @@ function readFact(reader: ProtoReader, tag: number, read: Facts): void {
       execution.endedAtMs = time(reader.number());
       return;
     case TAGS.signature:
-      read.signature = reader.bytes();
+      read.signature = Uint8Array.from(reader.bytes()); // Or it would hold all that came with it.
       return;
     default:
       reader.skip(tag);
