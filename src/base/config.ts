@@ -142,7 +142,7 @@ const SETTINGS = {
   workWhen: { name: "work.when", variable: "CAIRN_WORK_WHEN", fallback: "always", read: oneOf(["always", "idle"]) },
   workHours: { name: "work.hours", variable: "CAIRN_WORK_HOURS", fallback: "all", read: hoursText },
   workMemberSlots: { name: "work.memberSlots", variable: "CAIRN_WORK_MEMBER_SLOTS", fallback: 100, read: readMemberSlots },
-  workMemberSeconds: { name: "work.memberSeconds", variable: "CAIRN_WORK_MEMBER_SECONDS", fallback: 0, read: readMemberSeconds },
+  workMemberSeconds: { name: "work.memberSeconds", variable: "CAIRN_WORK_MEMBER_SECONDS", fallback: "all", read: readMemberSeconds },
   workMemberWhen: { name: "work.memberWhen", variable: "CAIRN_WORK_MEMBER_WHEN", fallback: "wanted", read: oneOf(["wanted", "always"]) },
   workWith: { name: "work.with", variable: "CAIRN_WORK_WITH", fallback: "domain" as WorkCircle, read: readCircle },
   workActions: { name: "work.actions", variable: "CAIRN_WORK_ACTIONS", fallback: "off", read: readSwitch },
@@ -206,7 +206,7 @@ const WANTS: Partial<Record<Key, string>> = {
   workWhen: "always, idle",
   workHours: "all, or hours of the day such as 22-6",
   workMemberSlots: "a percentage of what is shared, from 1% to 100%",
-  workMemberSeconds: `seconds up to ${MEMBER_SECONDS_MOST}, or all`,
+  workMemberSeconds: `seconds from 1 to ${MEMBER_SECONDS_MOST}, or all`,
   workMemberWhen: "wanted, always",
   workWith: CIRCLES.join(", "),
   workActions: "on, off",
@@ -380,7 +380,8 @@ function readMemberSlots(raw: unknown): number | undefined {
 function readMemberSeconds(raw: unknown): number | undefined {
   const text = String(raw).trim();
   if (text === "all") return 0;
-  return /^\d{1,4}$/.test(text) && Number(text) <= MEMBER_SECONDS_MOST ? Number(text) : undefined;
+  const seconds = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  return seconds > 0 && seconds <= MEMBER_SECONDS_MOST ? seconds : undefined;
 }
 
 function readCircle(raw: unknown): WorkCircle | undefined {

@@ -102,6 +102,35 @@ test("who may have half of the slots gets no more, although they are left", asyn
   assert.equal(await third, undefined);
 });
 
+test("jobs of who is held back by its own bound take no place of others, nor what is left over", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const made = world(4, { workMemberSlots: 50 });
+  const { slots } = made;
+  const ask = asking(made, []);
+  const held = await Promise.all([ask("a"), ask("a")]);
+  const waiting = Array.from({ length: 6 }, () => ask("a"));
+  assert.equal(slots.hasRoom("a", 6), false, "it has its place in the row");
+  assert.equal(slots.hasRoom("b", 0), true);
+  assert.equal(slots.waiting, 0, "no slot that is free is for one of them");
+  assert.equal(slots.takeLeftOver("a"), undefined);
+  slots.takeLeftOver("b")?.[Symbol.dispose]();
+  const others = await Promise.all([ask("b"), ask("b")]);
+  assert.ok([...held, ...others].every((slot) => slot !== undefined));
+  others[0]?.[Symbol.dispose]();
+  assert.notEqual(slots.takeLeftOver("b"), undefined);
+  t.mock.timers.tick(queueMs);
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([undefined]));
+});
+
+test("who is held to a share of the slots and has had its seconds is told so at once, although a job of it runs", async () => {
+  const { slots, clock } = world(2, { workMemberSlots: 50, workMemberSeconds: 10, workMemberWhen: "always" });
+  using slot = await slots.take("a", new AbortController().signal);
+  assert.ok(slot !== undefined);
+  assert.equal(slots.hasRoom("a", 0), true);
+  clock.nowMs += 11_000;
+  assert.equal(slots.hasRoom("a", 0), false);
+});
+
 test("who has had its seconds comes after all others, until time has passed", async () => {
   const made = world(1, { workMemberSeconds: 10 });
   const { clock, run, slots } = made;

@@ -54,8 +54,16 @@ export class WorkSlots {
     this.#parts = parts;
   }
 
+  /** Jobs that another slot would be for; who is held back by its own bound keeps no slot from others. */
   get waiting(): number {
-    return this.#waiting.size;
+    const { bounds, slots } = this.#parts;
+    const would = new Map<Key, number>();
+    for (const { from } of this.#waiting) {
+      const more = would.get(from) ?? 0;
+      const bound = bounds.reached(from, (this.#runningOf.get(from) ?? 0) + more, slots());
+      if (bound === undefined || (bound === "seconds" && !bounds.isAlways)) would.set(from, more + 1);
+    }
+    return [...would.values()].reduce((sum, jobs) => sum + jobs, 0);
   }
 
   get running(): number {
@@ -78,9 +86,11 @@ export class WorkSlots {
 
   /** Whether one more may wait: who is told how many may is not told that it was one too many because others took longer since. @param coming jobs of that member that do not run yet, wherever they are */
   hasRoom(from: Key, coming: number): boolean {
-    if (this.#parts.bounds.isAlways && this.#reached(from) === "seconds") return false; // It would wait in vain.
-    const most = this.#parts.slots() + Math.max(this.queue, this.#inTime);
-    return this.#running + this.#waiting.size < most && (this.#runningOf.get(from) ?? 0) + coming < most;
+    const { bounds, slots } = this.#parts;
+    // It would wait in vain, however many of its jobs end meanwhile.
+    if (bounds.isAlways && bounds.reached(from, 0, slots()) === "seconds") return false;
+    const most = slots() + Math.max(this.queue, this.#inTime);
+    return this.#running + this.waiting < most && (this.#runningOf.get(from) ?? 0) + coming < most;
   }
 
   /**
@@ -120,7 +130,8 @@ export class WorkSlots {
 
   /** One that nobody waits for. @returns gives it back; undefined when there is none */
   takeLeftOver(from: Key): Disposable | undefined {
-    if (this.#waiting.size > 0 || this.#running >= this.#parts.slots()) return undefined;
+    const isWanted = this.waiting > 0 || [...this.#waiting].some((one) => one.from === from);
+    if (isWanted || this.#running >= this.#parts.slots()) return undefined;
     this.#begin(from);
     return { [Symbol.dispose]: () => this.#end(from) };
   }
