@@ -636,6 +636,9 @@ export const limits = {
     copies: 3,
     /** Claimed names of a member at once; those of a domain that it has or had last; and all of them. */
     claims: { perMember: 16, perDomain: 256, most: 4_096 },
+    /** How many times the number of its epoch a token's may be raised to; with all epochs that there may be it stays one of 32 bits. */
+    tokenRise: 32_768,
+    token: 4_294_967_295,
     /** Names that a node keeps, of all authors and of one. */
     mostKept: 4_096,
     perAuthor: 256,

@@ -4,7 +4,7 @@
 import type { Digest } from "./digest.ts";
 import type { Key } from "./membership.ts";
 
-/** Which epoch has given a claimed name to its owner: a greater number is a newer one, and the id says which epoch of that number. */
+/** Which epoch has given a claimed name to its owner: a greater number is a newer one, never less than the epoch's; the id says which epoch. */
 export interface NameToken {
   readonly number: number;
   readonly epoch: Digest;

@@ -56,9 +56,14 @@ async function give(
   return exitCodes.ok;
 }
 
-export function claimName(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
+export function claimName(
+  context: Context,
+  name: string,
+  options: Json & { readonly above?: number },
+  signal: AbortSignal,
+): Promise<number> {
   const told = (done: unknown): string => `the name ${name} is this machine's alone${withToken(done)}`;
-  return give(context, { path: "/network/name-claim", body: { name }, told }, options, signal);
+  return give(context, { path: "/network/name-claim", body: { name, above: options.above ?? 0 }, told }, options, signal);
 }
 
 export function handName(context: Context, name: string, member: string, options: Json, signal: AbortSignal): Promise<number> {

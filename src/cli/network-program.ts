@@ -147,6 +147,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .command("claim")
     .description("make a free name this machine's alone; one that it holds gets a newer token")
     .argument("<name>", "lower-case letters, digits and hyphens")
+    .addOption(new Option("--above <token>", "a greater one than that, which another machine has seen").argParser(readToken))
     .option("--json", "as JSON")
     .action((text, options) => finish(claimName(context, text, options, signal)));
   name
@@ -248,6 +249,13 @@ function readExpiry(text: string): number {
   const ms = readTime(text);
   if (ms <= 0 || ms > limits.invitationMs) throw new InvalidArgumentError("It is more than nothing, and 30 days (30d) at most.");
   return ms;
+}
+
+function readToken(text: string): number {
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number >= limits.names.token)
+    throw new InvalidArgumentError("It is the number of a token: cairn name resolve tells it.");
+  return number;
 }
 
 /** `90s`, `30m`, `24h`, `7d` as milliseconds. */

@@ -240,7 +240,10 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]
     "that member, its domain or the network has as many claimed names as there may be",
     "cairn name yield   gives one back",
   ],
-  "token-spent": ["epochs that were replaced since had given that name a newer token", "claim it once more: cairn name claim"],
+  "token-spent": [
+    "epochs that were replaced since had given that name a newer token",
+    "claim it once more: cairn name claim, with --above where another machine has seen a greater one",
+  ],
   "too-many-invitations": ["too many invitations of this machine are open", "they expire; --expires 1h makes the next ones shorter"],
   "invitation-too-long": ["an invitation is good for 30 days at most, and for some time at least", "--expires 24h"],
   "invitation-unknown": ["nobody there knows this invitation", "was it printed for this network? cairn invite prints a new one"],

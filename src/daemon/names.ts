@@ -126,6 +126,11 @@ export class NameService implements Disposable {
     return { name, root, ...cid, sequence, token: token?.number ?? null, expiresAt, copies: told.length + 1 };
   }
 
+  /** The greatest number of a token of that name that was ever seen here. */
+  seenToken(name: string): number {
+    return this.#fences.seen(name);
+  }
+
   /** With which token this node publishes; undefined where the name is each author's own. @throws {CairnError} network-refused */
   #tokenFor(name: string): NameRecord["token"] {
     const { state, self } = this.#parts.members;
@@ -189,7 +194,9 @@ export class NameService implements Disposable {
       case "vacant":
         return none(`${name} was ${this.#called(said.owner)}'s, who is no member any more: cairn name claim ${name}`);
       case "fenced":
-        return none(`${name} had a newer token in epochs that were replaced since: ${this.#called(said.owner)} has to claim it once more`);
+        return none(
+          `${name} had token ${said.seen} in epochs that were replaced since: on ${this.#called(said.owner)}: cairn name claim ${name} --above ${said.seen}`,
+        );
     }
   }
 

@@ -15,15 +15,20 @@ export interface Claimed extends Proposed {
 /**
  * Says whose a name is from the next epoch on.
  *
- * @param owner undefined for nobody
+ * @param gift `owner` undefined for nobody; `above`: numbers of tokens that were seen somewhere, to be passed
  * @throws {CairnError} network-refused
  */
-export async function giveName(parts: PolicyParts, name: string, owner: Key | undefined): Promise<Claimed> {
+export async function giveName(
+  parts: PolicyParts,
+  { name, owner, above }: { readonly name: string; readonly owner: Key | undefined; readonly above: number },
+): Promise<Claimed> {
   const { members, membership } = parts;
   const { intended } = membership;
   const after = intended && latestNamed(intended.claims, name);
   if (after === undefined) throw new CairnError("network-refused", { why: "claim-changed" });
-  const id = issueOrRefuse(members, { kind: "claim", name, owner, after });
+  // Most claims pass what was seen by the number of the epoch that will hold them.
+  const isAbove = above > (membership.decided?.epoch.number ?? 0);
+  const id = issueOrRefuse(members, { kind: "claim", name, owner, after, ...(isAbove && { floor: above + 1 }) });
   const done = await outcomeOf(parts, id, fateOfClaim(name, owner, after), "claim-changed");
   return { ...done, token: done.inEffect ? (membership.decided?.claims.get(name)?.token?.number ?? null) : null };
 }

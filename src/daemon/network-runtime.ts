@@ -740,8 +740,9 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   /** @param owner undefined for nobody @throws {CairnError} network-refused */
-  giveName(name: string, owner: Key | undefined): Promise<Claimed> {
-    return giveName({ members: this.members, membership: this.#membership, agreement: this.#agreement }, name, owner);
+  giveName(name: string, owner: Key | undefined, above: number): Promise<Claimed> {
+    const parts = { members: this.members, membership: this.#membership, agreement: this.#agreement };
+    return giveName(parts, { name, owner, above: Math.max(above, this.names.seenToken(name)) });
   }
 
   claimedNames(): object[] {

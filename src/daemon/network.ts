@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
-import { CairnError, type Digest, isName, type Key, type Log, type NameRecord, type WorkCircle } from "../base/index.ts";
+import { CairnError, type Digest, isName, type Key, type Log, limits, type NameRecord, type WorkCircle } from "../base/index.ts";
 import type { OwnCapacity, Placement, WorkDesk, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import type { ProjectPolicy } from "../flows/index.ts";
@@ -390,8 +390,10 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return names.publish({ name: checkedName(name, "name"), root: meant.digest, codec: meant.codec, expiresMs });
   }
 
-  claimName({ name }: { name: string }): Promise<unknown> {
-    return this.#giveName(name, ({ members }) => members.self);
+  /** @param claimed `above`: the number of a token that another machine has seen, 0 for none */
+  claimName({ name, above }: { name: string; above: number }): Promise<unknown> {
+    if (above >= limits.names.token) throw new CairnError("usage", { why: "no token has such a number" });
+    return this.#giveName(name, ({ members }) => members.self, above);
   }
 
   handName({ name, member }: { name: string; member: string }): Promise<unknown> {
@@ -402,10 +404,10 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     return this.#giveName(name, () => undefined);
   }
 
-  async #giveName(name: string, ownerIn: (runtime: NetworkRuntime) => Key | undefined): Promise<unknown> {
+  async #giveName(name: string, ownerIn: (runtime: NetworkRuntime) => Key | undefined, above = 0): Promise<unknown> {
     const { runtime } = await this.#alone(() => this.#active()); // What others decide is waited for while others may ask.
     const owner = ownerIn(runtime);
-    const done = await runtime.giveName(checkedName(name, "name"), owner);
+    const done = await runtime.giveName(checkedName(name, "name"), owner, above);
     return { name, owner: owner === undefined ? null : runtime.member(owner).name, ...done };
   }
 

@@ -35,7 +35,7 @@ export interface NetworkControls {
   /** @param request `root` a CID or 64 digits */
   publishName(request: { readonly name: string; readonly root: string; readonly expiresMs: number }): Promise<unknown>;
   /** A name is this machine's alone for the whole network. */
-  claimName(request: { readonly name: string }): Promise<unknown>;
+  claimName(request: { readonly name: string; readonly above: number }): Promise<unknown>;
   /** The same, somebody else's. */
   handName(request: { readonly name: string; readonly member: string }): Promise<unknown>;
   /** It is each author's own again. */
@@ -95,7 +95,7 @@ export function answerNetwork(
         return controls.publishName({ name: text(body, "name"), root, expiresMs: count(body, "expiresMs") });
       });
     case "POST /network/name-claim":
-      return readBody().then((body) => controls.claimName({ name: named(body) }));
+      return readBody().then((body) => controls.claimName({ name: named(body), above: count(body, "above") }));
     case "POST /network/name-hand":
       return readBody().then((body) => controls.handName({ name: named(body), member: text(body, "member") }));
     case "POST /network/name-yield":

@@ -13,7 +13,7 @@ import {
   type Operation,
   type SignedName,
 } from "../base/index.ts";
-import { type Claim, hasRoom, latestOf } from "./claims.ts";
+import { type Claim, hasRoom, latestOf, tokenNumber } from "./claims.ts";
 import { admit, agree, copyOf, found, type Machine, machine, START, signed } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
 import { claimedSaid, Fences } from "./names.ts";
@@ -314,4 +314,37 @@ test("of a claimed name its owner's word with the present token counts, and no o
   const again = new Fences();
   assert.ok(again.look(state) && !again.look(state));
   assert.equal(claimedSaid(state, new Fences(again.all), RELEASE, [good], START).kind, "root");
+});
+
+test("one claim passes what any number of epochs that were replaced had left behind, and the next is newer still", () => {
+  const network = worldOf(2);
+  claims(network, "b", "b");
+  agree(network, ALL);
+  const fork = copyOf(network);
+  for (let at = 0; at < 30; at++) {
+    fork.issue(MACHINES.b.keys, claimOf(fork, "b"), START);
+    agree(fork, ALL);
+  }
+  const fences = new Fences();
+  assert.ok(fork.state && fences.look(fork.state));
+  const seen = tokenOf(fork).number;
+  const told = (): string => {
+    const { state } = network;
+    assert.ok(state);
+    return claimedSaid(state, fences, RELEASE, [said(MACHINES.b, tokenOf(network), 1)], START).kind;
+  };
+  const { state } = network;
+  assert.ok(state);
+  assert.deepEqual(claimedSaid(state, fences, RELEASE, [], START), { kind: "fenced", owner: keyOf("b"), seen });
+  network.issue(MACHINES.b.keys, { ...claimOf(network, "b"), floor: seen + 1 } as Operation, START);
+  agree(network, ALL);
+  assert.deepEqual([tokenOf(network).number, told()], [seen + 1, "root"]);
+  // Of who was told by nobody what it has to pass, too.
+  claims(network, "b", "b");
+  agree(network, ALL);
+  assert.deepEqual([tokenOf(network).number, told()], [seen + 2, "root"]);
+  assert.deepEqual(copyOf(network).decided, network.decided);
+  const { tokenRise, token } = limits.names;
+  assert.deepEqual([tokenNumber(9, 3, 0), tokenNumber(9, 9, 4), tokenNumber(9, 3, token)], [9, 10, 9 * tokenRise]);
+  assert.ok(2 * tokenRise * limits.epochs <= token + 1);
 });

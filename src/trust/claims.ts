@@ -25,6 +25,12 @@ export function latestOf(claims: Claims, name: string): Digest | undefined {
   return claim === undefined ? "" : claim.last;
 }
 
+/** That of the next token: newer than the one before, and as great as it is to be, as far as an epoch may raise it. */
+export function tokenNumber(epoch: number, before: number, floor: number): number {
+  const least = Math.max(epoch, before + 1);
+  return Math.max(least, Math.min(floor, epoch * limits.names.tokenRise));
+}
+
 /** Who holds a name now. */
 export function holderOf(claims: Claims, name: string, isActive: (key: Key) => boolean): Key | undefined {
   const claim = claims.get(name);

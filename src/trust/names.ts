@@ -20,7 +20,7 @@ export type ClaimedSaid =
   /** Who held it holds it no more. */
   | { readonly kind: "vacant"; readonly owner: Key }
   /** A token as great was seen before, of an epoch that does not stand any more. */
-  | { readonly kind: "fenced"; readonly owner: Key };
+  | { readonly kind: "fenced"; readonly owner: Key; readonly seen: number };
 
 /**
  * What is worth keeping of one author's records of one name, all with a token or all without: those with the greatest token, and of these with
@@ -69,7 +69,7 @@ export function claimedSaid(state: State, fences: Fences, name: string, records:
   const owner = nameHolder(state, name);
   if (owner === undefined) return { kind: "vacant", owner: state.claims.get(name)?.owner ?? "" };
   const token = state.claims.get(name)?.token;
-  if (token === undefined || !fences.lets(name, token)) return { kind: "fenced", owner };
+  if (token === undefined || !fences.lets(name, token)) return { kind: "fenced", owner, seen: fences.seen(name) };
   return nameSaid(keepNames(records.filter(({ record }) => record.name === name && isOwners(state, record))), nowMs);
 }
 
@@ -100,6 +100,11 @@ export class Fences {
       isNews = true;
     }
     return isNews;
+  }
+
+  /** The number of the greatest; 0 where none was seen. */
+  seen(name: string): number {
+    return this.#seen.get(name)?.number ?? 0;
   }
 
   lets(name: string, token: NameToken): boolean {

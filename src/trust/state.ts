@@ -5,7 +5,7 @@
  * Does not know: in which order operations are applied; see membership.ts.
  */
 import { type Digest, type JoinRequest, type Key, limits, type NetworkPolicy, type Operation, type Statement } from "../base/index.ts";
-import { type Claim, hasRoom, holderOf, latestOf } from "./claims.ts";
+import { type Claim, hasRoom, holderOf, latestOf, tokenNumber } from "./claims.ts";
 import { agreeAgainst, areEnough, type Council, councilOf, isSmall, jurors, neededOf } from "./council.ts";
 import { invitationsUnder, isLaxer, NO_RULING, type Ruling } from "./policy.ts";
 import type { Checked } from "./statements.ts";
@@ -54,6 +54,13 @@ export interface Domain {
   readonly bytes: Uint8Array;
 }
 
+/** Whose a name is to be, and what its token is no less than. */
+interface Gift {
+  readonly name: string;
+  readonly owner: Key | undefined;
+  readonly floor: number;
+}
+
 /** What waits to be accepted. */
 export interface Proposal {
   readonly by: Key;
@@ -61,7 +68,7 @@ export interface Proposal {
     | { readonly kind: "domain"; readonly name: string }
     | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy }
     | { readonly kind: "revoke"; readonly member: Key }
-    | { readonly kind: "claim"; readonly name: string; readonly owner: Key | undefined };
+    | ({ readonly kind: "claim" } & Gift);
   /** Peer keys of those who speak for a domain and have. */
   readonly accepted: ReadonlySet<Key>;
   /** Where several want the same machine put out: the ids of what the others said, which may be accepted as well. */
@@ -318,7 +325,7 @@ function applyPolicy(
 function applyClaim(
   state: State,
   author: Key,
-  { name, owner, after }: Extract<Operation, { kind: "claim" }>,
+  { name, owner, after, floor = 0 }: Extract<Operation, { kind: "claim" }>,
   { id, epoch }: Origin,
 ): Refusal | undefined {
   // What was refused does not take effect when the name is free again, and nobody queues for it.
@@ -328,10 +335,10 @@ function applyClaim(
   if (holder === undefined ? owner !== author : !mayPutOut(state, author, holder)) return "not-the-owner";
   if (owner !== undefined && !hasRoom(state.claims, name, owner, (key) => countedDomain(state, key))) return "too-many-names";
   if (holder === undefined || isOneDomains(state, author, holder) || (isSmall(state.council) && !state.isUnanimous)) {
-    give(state, name, owner, epoch);
+    give(state, { name, owner, floor }, epoch);
     return undefined;
   }
-  const refusal = propose(state, id, author, { kind: "claim", name, owner });
+  const refusal = propose(state, id, author, { kind: "claim", name, owner, floor });
   if (refusal === undefined) settle(state, id, epoch);
   return refusal;
 }
@@ -341,10 +348,11 @@ export function nameHolder(state: State, name: string): Key | undefined {
   return holderOf(state.claims, name, (key) => isActive(state, key));
 }
 
-function give(state: State, name: string, owner: Key | undefined, epoch: number | undefined): void {
-  const last = owner ?? state.claims.get(name)?.owner;
+function give(state: State, { name, owner, floor }: Gift, epoch: number | undefined): void {
+  const before = state.claims.get(name);
+  const last = owner ?? before?.owner;
   if (last === undefined) return;
-  const token = epoch === undefined ? undefined : { number: epoch, epoch: state.epoch.id };
+  const token = epoch === undefined ? undefined : { number: tokenNumber(epoch, before?.token?.number ?? 0, floor), epoch: state.epoch.id };
   state.claims.set(name, { owner: last, isOpen: owner === undefined, token, last: token?.epoch });
   // What else was proposed for it follows upon another epoch.
   for (const [id, { what }] of state.proposals) if (what.kind === "claim" && what.name === name) state.proposals.delete(id);
@@ -419,7 +427,7 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
   state.proposals.delete(id);
   const { by, what, accepted } = proposal;
   if (what.kind === "revoke") return end(state, what.member, { standing: "revoked", endedBy: by, agreedBy: accepted }, epoch);
-  if (what.kind === "claim") return give(state, what.name, what.owner, epoch);
+  if (what.kind === "claim") return give(state, what, epoch);
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
   if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });

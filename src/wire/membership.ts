@@ -165,8 +165,8 @@ function whatMessage(what: Statement["what"]): NonNullable<Init<typeof Statement
     case "accept":
       return { case: "accept", value: { statement: bytesOf(what.statement) } };
     case "claim": {
-      const { name, owner, after } = what;
-      return { case: "claim", value: { name, owner: bytesOf(owner ?? ""), after: bytesOf(after) } };
+      const { name, owner, after, floor = 0 } = what;
+      return { case: "claim", value: { name, owner: bytesOf(owner ?? ""), after: bytesOf(after), floor } };
     }
     case "epoch":
       return { case: "epoch", value: { number: what.number, previous: bytesOf(what.previous), operations: [...what.operations] } };
@@ -205,12 +205,13 @@ function whatOf(what: StatementMessage["what"]): Statement["what"] {
     case "accept":
       return { kind: "accept", statement: hexOf(what.value.statement, 32) };
     case "claim": {
-      const { name, owner, after } = what.value;
+      const { name, owner, after, floor } = what.value;
       return {
         kind: "claim",
         name: named(name),
         owner: owner.length === 0 ? undefined : hexOf(owner, 32),
         after: after.length === 0 ? "" : hexOf(after, 32),
+        ...(floor > 0 && { floor }),
       };
     }
     case "epoch": {

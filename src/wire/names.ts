@@ -65,7 +65,7 @@ export function decodeSignedName(bytes: Uint8Array): SignedName {
 
 /** Both of its parts, or neither. */
 function tokenOf(number: number, epoch: Uint8Array): Pick<NameRecord, "token"> {
-  if ((number === 0) !== (epoch.length === 0) || number > limits.epochs) throw invalid("token");
+  if ((number === 0) !== (epoch.length === 0) || number > limits.names.token) throw invalid("token");
   return number === 0 ? {} : { token: { number, epoch: hexOf(epoch, 32) } };
 }
 

@@ -47,6 +47,16 @@ const operation = fc.oneof(
   fc.record({ kind: kind("leave") }),
   fc.record({ kind: kind("policy"), number: fc.integer({ min: 1, max: limits.policy.changes }), policy }),
   fc.record({ kind: kind("accept"), statement: hex }),
+  fc.record(
+    {
+      kind: kind("claim"),
+      name,
+      owner: fc.option(hex, { nil: undefined }),
+      after: hex,
+      floor: fc.integer({ min: 1, max: limits.names.token }),
+    },
+    { requiredKeys: ["kind", "name", "owner", "after"], noNullPrototype: true },
+  ),
 );
 const statement: fc.Arbitrary<Statement> = fc.oneof(
   fc.record({ network: hex, author: hex, sequence: fc.integer({ min: 1, max: limits.operationsPerMember }), atMs: time, what: operation }),

@@ -65,7 +65,7 @@ export type NameRecord = Message<"cairn.network.v1.NameRecord"> & {
   codec: number;
 
   /**
-   * Of a claimed name the number of the epoch that gave it to the author; 0 without.
+   * Of a claimed name its number: that of the epoch that gave it to the author, or greater; 0 without.
    *
    * @generated from field: uint32 token = 9;
    */
