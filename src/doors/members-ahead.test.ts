@@ -23,15 +23,19 @@ interface WorldOptions {
   readonly isGood?: (unit: number) => boolean;
   /** How long each answer takes. */
   readonly tookMs?: number;
+  /** Whether nobody waits for an answer. */
+  readonly isQuiet?: boolean;
 }
 
 /** A member has made UNITS, and all of it is here. */
-function world({ recalls = () => 0, isGood = () => true, tookMs = 0 }: WorldOptions = {}) {
+function world({ recalls = () => 0, isGood = () => true, tookMs = 0, isQuiet = true }: WorldOptions = {}) {
   const left: string[] = [];
   const used: [action: string, session: string][] = [];
   const told: Facts[] = [];
   const clock = { ms: 0 };
   const tried: number[] = [];
+  /** Of what is seen of files, when a unit is looked at, ms. */
+  const ages: number[] = [];
   let next = 1;
   let began = 0;
   const flow = {
@@ -46,27 +50,32 @@ function world({ recalls = () => 0, isGood = () => true, tookMs = 0 }: WorldOpti
     },
     beganExpected: () => void began++,
     onExpected: () => undefined,
-    preparer: () => async (): Promise<Next> => {
-      if (next >= UNITS) return { kind: "none" };
-      const unit = next++;
-      clock.ms += tookMs;
-      tried.push(unit);
-      return isGood(unit) ? { kind: "prepared", prepared: prepared(unit) } : { kind: "left" };
+    preparer: () => {
+      const seenAt = clock.ms;
+      return async (): Promise<Next> => {
+        if (next >= UNITS) return { kind: "none" };
+        const unit = next++;
+        ages.push(clock.ms - seenAt);
+        clock.ms += tookMs;
+        tried.push(unit);
+        return isGood(unit) ? { kind: "prepared", prepared: prepared(unit) } : { kind: "left" };
+      };
     },
     usedPrepared: ({ action }: PreparedUse, _at: number, session: string) => used.push([action, session]) > 0,
   };
   const records = { has: () => false, leave: (key: string) => void left.push(key) };
   const log = { ...silentLog, event: (_: string, name: string, facts: Facts = {}) => void (name.endsWith("laid-out") && told.push(facts)) };
   let yielded = 0;
-  const letOthersGoFirst = async (): Promise<void> => {
+  const letOthersGoFirst = async (): Promise<boolean> => {
     yielded += 1;
     await setImmediate();
+    return isQuiet;
   };
   const parts = { flow, records, log, letOthersGoFirst, now: () => clock.ms };
   const ahead = new MembersAhead(parts);
   const unit = (at: number): Unit => ({ manifest: `manifest ${at}`, sourcePath: `/two/${at}.c`, projectRoot: "/two" });
   const follow = (at: number, request = `request ${at}`): Promise<void> => ahead.follow(unit(at), request);
-  return { ahead, follow, left, tried, used, told, clock, began: () => began, yielded: () => yielded };
+  return { ahead, follow, left, tried, ages, used, told, clock, began: () => began, yielded: () => yielded };
 }
 
 const FIRST = limits.laidOutFirst;
@@ -85,17 +94,25 @@ test("what a member made next is laid out, more of it once the build has come so
   ahead[Symbol.dispose]();
 });
 
-test("some records are laid out before it is looked who asks, and one that takes long alone", async () => {
-  for (const [tookMs, together] of [
-    [12, 3],
-    [50, 1],
+test("some records are laid out before it is looked who asks, and one that takes long, or that somebody waits for already, alone", async () => {
+  for (const [tookMs, isQuiet, together] of [
+    [12, true, 3],
+    [50, true, 1],
+    [12, false, 1],
   ] as const) {
-    const { ahead, follow, left, yielded } = world({ tookMs });
+    const { ahead, follow, left, yielded } = world({ tookMs, isQuiet });
     await follow(0);
     assert.equal(left.length, FIRST);
     assert.equal(yielded(), Math.ceil(FIRST / together));
     ahead[Symbol.dispose]();
   }
+});
+
+test("what is seen of files is not used for longer, however many are laid out together", async () => {
+  const { ahead, follow, ages } = world({ tookMs: 10 });
+  await follow(0);
+  assert.deepEqual([ages.length, Math.max(...ages)], [FIRST, 90]);
+  ahead[Symbol.dispose]();
 });
 
 test("what was taken back while it was prepared is not laid out", async () => {

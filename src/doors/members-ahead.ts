@@ -11,7 +11,10 @@ import type { HotRecords } from "./hot-records.ts";
 
 /** What is seen of files is seen anew so often: who uses a record looks himself. */
 const SEEN_MS = 100;
-/** So long it is gone on with before it is looked whether somebody asks: each record saves a question, which would take as long. */
+/**
+ * So long it is gone on with before it is looked whether somebody asks: each record saves a question, which would take as long. Whoever waits
+ * already, and longer than others go first, waits for one record at a time.
+ */
 const AT_ONCE_MS = 30;
 /** After so long without a question the next one begins another build. */
 const PAUSE_MS = 60_000;
@@ -27,8 +30,8 @@ const TOLD_AFTER_MS = 10_000;
 export interface MembersAheadParts {
   readonly flow: Pick<CompileFlow, "askedExpected" | "beganExpected" | "onExpected" | "preparer" | "recalls" | "usedPrepared">;
   readonly records: Pick<HotRecords, "has" | "leave">;
-  /** Resolves when nobody waits for an answer, or has waited for long. */
-  readonly letOthersGoFirst: () => Promise<void>;
+  /** Resolves when nobody waits for an answer, with true, or somebody has waited for long. */
+  readonly letOthersGoFirst: () => Promise<boolean>;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
@@ -147,8 +150,9 @@ export class MembersAhead implements Disposable {
         const prepare = this.#parts.flow.preparer(requestKey);
         const ends = this.#parts.now() + SEEN_MS;
         while (this.#mayGoOn() && this.#parts.now() < ends) {
-          await this.#parts.letOthersGoFirst();
-          if (!(await this.#laySome(prepare))) return;
+          const isQuiet = await this.#parts.letOthersGoFirst();
+          const now = this.#parts.now();
+          if (!(await this.#laySome(prepare, isQuiet ? Math.min(ends, now + AT_ONCE_MS) : now))) return;
         }
       }
     } catch (error) {
@@ -159,9 +163,8 @@ export class MembersAhead implements Disposable {
     }
   }
 
-  /** @returns whether there may be more */
-  async #laySome(prepare: ReturnType<MembersAheadParts["flow"]["preparer"]>): Promise<boolean> {
-    const ends = this.#parts.now() + AT_ONCE_MS;
+  /** One at least, and until then. @returns whether there may be more */
+  async #laySome(prepare: ReturnType<MembersAheadParts["flow"]["preparer"]>, ends: number): Promise<boolean> {
     do {
       const { recalls } = this.#parts.flow;
       const next = await prepare(this.#stop.signal);

@@ -170,13 +170,18 @@ export class RecordsAhead implements Disposable {
     return laying.mayGoOn && this.#laid.size < limits.laidOutUnused && !this.#stop.signal.aborted;
   }
 
-  /** An answer takes several turns, which nothing is to come between that nobody has asked for. */
-  async #letOthersGoFirst(): Promise<void> {
+  /**
+   * An answer takes several turns, which nothing is to come between that nobody has asked for.
+   *
+   * @returns whether nobody waits for one any more
+   */
+  async #letOthersGoFirst(): Promise<boolean> {
     const ends = this.#parts.now() + YIELDED_MS;
     do {
       if (this.#open > 0) await Promise.race([this.#quiet.promise, sleep(YIELDED_MS, undefined, { ref: false })]);
       await setImmediate();
     } while (this.#open > 0 && this.#parts.now() < ends);
+    return this.#open === 0;
   }
 
   async #lay(laying: Laying, at: number, foresee: Foresee): Promise<void> {
