@@ -6,7 +6,7 @@ import { network, sample, shareable } from "../../test/compliance/shared-results
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { SharedResult } from "../contracts/index.ts";
 import { attest, isAttested, type KeyPair, keyPairFromSeed, NO_TOOLCHAIN } from "../trust/index.ts";
-import { numberAt } from "./database.ts";
+import { numberAt, textAt } from "./database.ts";
 import { SqliteIndex } from "./results.ts";
 import { SqliteShelf, type SqliteShelfOptions } from "./shelf.ts";
 import { entryOf, type Opened, openStore, resultOf } from "./store.fixture.ts";
@@ -54,6 +54,18 @@ function keep({ index, shelf }: OpenedShelf, ...all: readonly SharedResult[]): n
 function rows(opened: Opened): number {
   return numberAt(opened.database.statement("SELECT count(*) FROM attestations").get(), 0);
 }
+
+test("the digest by which the shelf sees what is not what was signed any more stays as it is, or what was kept before would be dropped", async () => {
+  await using opened = openStore();
+  const one = signed("a");
+  assert.equal(keep(openShelf(opened), one), 1);
+  const [action, header, source, content] = ["action a", "a.h", "a.c", "a"].map(digestOf);
+  const inputs = String.raw`[["\u0000P/include/a.h","${header}"],["\u0000C/a.c","${source}"]]`;
+  const written = `[["a.o","${content}",1,"object",false]],"","d2FybmluZw=="`;
+  const text = String.raw`["${action}",null,false,null,${inputs},["\u0000C/a.h"],${written}]`;
+  assert.equal(textAt(opened.database.statement("SELECT lower(hex(held)) FROM attestations").get() ?? [], 0), digestOf(text));
+  assert.equal(digestOf(text), "e80d7b5dc394af7b708042b7615a2bdab51b08ea4405ef20446824ade3c96543");
+});
 
 test("what was put comes back as it was signed, whatever it is and whoever asks", async () => {
   await using opened = openStore();
