@@ -1,6 +1,6 @@
 /**
- * What all protobuf messages of the network share: one way to encode, one way to decode that accepts canonical bytes only, and fields
- * with bounds.
+ * What protobuf messages of the network share, but for those that are read in place (proto-bytes.ts): one way to encode, one way to decode that
+ * accepts canonical bytes only, and fields with bounds.
  *
  * Knows: bytes, lengths, lists. Does not know: which message is for what.
  */

@@ -22,13 +22,14 @@ const ROLES = {
   executed: Role.EXECUTED,
 } as const;
 
-/** Most results fit. */
-const RESULT_BYTES = 131_072;
+/** Where a result begins, and for each path that it names: most fit. */
+const RESULT_BYTES = 4_096;
+const NAMED_BYTES = 128;
 
 /** By hand, for it names a thousand paths: see proto-bytes.ts. The bytes are those of the schema. */
 export function encodeSharedResult({ manifest, entry, result, execution, signature }: SharedResult): Uint8Array {
   const { action, place, presumed, terminal, inputs, absent } = entry;
-  const writer = new ProtoWriter(RESULT_BYTES).hex(1, manifest).hex(2, action);
+  const writer = new ProtoWriter(RESULT_BYTES + NAMED_BYTES * (inputs.length + absent.length)).hex(1, manifest).hex(2, action);
   if (place !== undefined) writer.hex(3, place);
   if (presumed) writer.number(4, 1);
   if (terminal !== undefined) writer.hex(5, terminal);
