@@ -188,6 +188,65 @@ test("a toolchain of another platform is declined by name", async (t) => {
   assert.match(why(await worker.service.supply(on.digest, undefined, REQUESTER, t.signal)), /it is for linux-riscv/);
 });
 
+test("what is approved and turns out to be for another platform is offered no work any more, until it may be another one", async (t) => {
+  const approved = new Set<string>();
+  await using on = await two();
+  const { service, store } = on.requester;
+  const offer: typeof service.offer = async (question, signal) => {
+    const said = await service.offer(question, signal);
+    return said && { ...said, platform: "linux-riscv" };
+  };
+  let nowMs = 0;
+  await using worker = machine({
+    members: new Map([[REQUESTER, { store, service: { offer } }]]),
+    accept: "approved",
+    approved,
+    now: () => nowMs,
+  });
+  approved.add(on.digest);
+  const other = "ab".repeat(32);
+  approved.add(other);
+  assert.deepEqual(worker.service.digests, [on.digest, other]);
+  assert.match(why(await worker.service.supply(on.digest, undefined, REQUESTER, t.signal)), /it is for linux-riscv/);
+  assert.deepEqual(worker.service.digests, [other]);
+  nowMs += limits.toolchains.refusedMs;
+  assert.deepEqual(worker.service.digests, [on.digest, other]);
+});
+
+test("what is not approved any more is not fetched, nor offered to anybody where it came from a stranger", async (t) => {
+  const approved = new Set<string>();
+  let packs = 0;
+  const quiet = Promise.withResolvers<void>();
+  // It is taken back while it waits for the moment.
+  const isQuiet = (): boolean => {
+    approved.clear();
+    quiet.resolve();
+    return true;
+  };
+  await using on = await two();
+  const { service: theirs, store } = on.requester;
+  const offer: typeof theirs.offer = (question, signal) => {
+    if (question.pack) packs++;
+    return theirs.offer(question, signal);
+  };
+  const options = { accept: "domain", strangers: new Set([REQUESTER]), approved } as const;
+  const members = new Map([[REQUESTER, { store, service: { offer } }]]);
+  await using hasty = machine({ members, ...options, isQuiet });
+  approved.add(on.digest);
+  assert.equal(why(await hasty.service.supply(on.digest, undefined, REQUESTER, t.signal)), "being fetched");
+  await quiet.promise;
+  assert.match(why(await hasty.service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
+  assert.deepEqual([packs, hasty.service.shelf.list()], [0, []]);
+
+  await using worker = machine({ members, ...options });
+  const { service } = worker;
+  approved.add(on.digest);
+  assert.equal(why(await supplied(t, worker, on.digest, REQUESTER)), "installed");
+  assert.deepEqual(service.digests, [on.digest]);
+  approved.delete(on.digest);
+  assert.deepEqual(service.digests, []);
+});
+
 test("another toolchain under the digest that was asked for is refused, and not fetched again", async (t) => {
   await using on = await two();
   const { service, store } = on.requester;

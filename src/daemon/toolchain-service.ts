@@ -68,6 +68,8 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   /** Those that have been read from the disk, by root. */
   readonly #read = new Map<Digest, Promise<Installed | undefined>>();
   readonly #wanted = new Map<Digest, Wanted>();
+  /** Approved, but for another platform as a member has said: this machine does not offer work for them, up to some time, for a member may be wrong. */
+  readonly #foreign = new Map<Digest, number>();
   /** Packs that are not fetched before some time, by member, root and digest: who names a root otherwise after an upgrade has said nothing wrong. */
   readonly #refused = new Map<string, { readonly untilMs: number; readonly why: string }>();
   /** Once what was kept under names of before has those of now. */
@@ -92,8 +94,16 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   /** What this machine can run for others; without fetching anything, but for what was approved where nothing else is taken. */
   get digests(): readonly Digest[] {
     const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain.digest);
-    const others = this.takes ? this.shelf.list().map(({ digest }) => digest) : [...this.shelf.approved, ...this.approvedByNetwork];
-    return [...new Set([...own, ...others])];
+    const kept = this.#usable().map(({ digest }) => digest);
+    const approved = this.takes ? [] : [...this.approvedByNetwork, ...this.shelf.approved];
+    const now = this.#parts.now();
+    // No more than so many are told to others: what is here comes first.
+    return [...new Set([...own, ...kept, ...approved.filter((digest) => now >= (this.#foreign.get(digest) ?? 0))])];
+  }
+
+  /** What has come and may still be used. */
+  #usable(): readonly Shelved[] {
+    return this.shelf.list().filter(({ digest, from }) => this.#mayCome(digest, from));
   }
 
   /** By its policy; this machine's own approvals are on the shelf. */
@@ -104,7 +114,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   /** For which these build, as they call them. */
   get targets(): readonly string[] {
     const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain);
-    const kept = this.shelf.list().map(({ target }) => target);
+    const kept = this.#usable().map(({ target }) => target);
     return [...new Set([...own.map(({ target }) => target), ...kept, ...own.flatMap(({ targets }) => targets)])];
   }
 
@@ -223,8 +233,10 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   #objection(digest: Digest, offer: ToolchainOffer, member: Key): string | undefined {
     const refused = this.#refused.get(refusal(digest, offer, member));
     if (refused !== undefined && this.#parts.now() < refused.untilMs) return refused.why;
-    if (offer.platform !== this.platform)
+    if (offer.platform !== this.platform) {
+      if (this.#isApproved(digest)) this.#isForeign(digest);
       return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${this.platform}`);
+    }
     if (!this.#mayCome(digest, member)) {
       this.#want({ ...offer, digest, from: member });
       return "nobody here has approved it";
@@ -241,6 +253,13 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   #isApproved(digest: Digest): boolean {
     return this.shelf.approved.has(digest) || this.approvedByNetwork.includes(digest);
+  }
+
+  #isForeign(digest: Digest): void {
+    this.#foreign.delete(digest);
+    this.#foreign.set(digest, this.#parts.now() + refusedMs);
+    dropOldest(this.#foreign, mostRefused);
+    this.#parts.changed();
   }
 
   #want(wanted: Wanted): void {
@@ -269,6 +288,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const began = performance.now();
     try {
       await this.#untilQuiet();
+      if (!this.#mayCome(digest, member)) return; // That was taken back meanwhile.
       const ready = await this.#parts.network()?.ask(member, { digest, pack: true, root });
       if (ready?.root !== root) {
         for (const said of [undefined, root]) this.#heard.forget({ digest, root: said }, member); // It may be another one by now.
@@ -277,6 +297,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
       const brought = await this.#bring({ digest, root }, member, (bytes) => this.#admit(bytes, member));
       if (brought.kind === "refused") return void this.#refuse(digest, offer, member, brought.why);
       if (brought.kind === "postponed") return this.#postpone(digest, offer, member, brought.why);
+      if (!this.#mayCome(digest, member)) return;
       const { installed, blobs, cameBytes } = brought;
       const { platform, family, target } = ready;
       this.shelf.add({ root, digest, from: member, fetchedAtMs: now(), blobs, family, version, target, platform, compiler });
