@@ -265,6 +265,23 @@ test("who has said that a machine is put out takes that back as long as it waits
   assert.deepEqual(copyOf(network).decided, network.decided);
 });
 
+test("who takes back what it was the first to say takes nobody else's word along", () => {
+  const { network, machines, all } = worldOf(3, "genesis");
+  const { founder, junior, c, b2 } = machines;
+  const member = b2.keys.publicKey;
+  const id = issued(network, junior, { kind: "revoke", member });
+  agree(network, all);
+  issued(network, c, { kind: "accept", statement: id });
+  agree(network, all);
+  issued(network, junior, { kind: "revoke", member, isWithdrawn: true });
+  agree(network, all);
+  assert.equal(network.decided?.proposals.get(id)?.by, c.keys.publicKey);
+  issued(network, founder, { kind: "revoke", member });
+  agree(network, all);
+  assert.ok(isOut({ network, machines, all }, "b2"));
+  assert.deepEqual(copyOf(network).decided, network.decided);
+});
+
 test("who puts out the first domain's speaker is told where somebody would be left to speak for it", () => {
   const { network, machines, all } = worldOf(2, "genesis");
   const { founder, junior, b, b2 } = machines;

@@ -535,12 +535,19 @@ function applyWithdrawal(state: State, author: Key, target: Key): Refusal | unde
   return undefined;
 }
 
-/** Takes somebody's word off a revocation. Another admin that has said it stands for it from then on; without one nobody wants it any more. */
+/** Takes somebody's word off a revocation. The most senior admin that has said it too stands for it from then on, or else the most senior machine. */
 function takeWord(state: State, id: Digest, proposal: Proposal, key: Key): void {
   const accepted = new Set([...proposal.accepted].filter((one) => one !== key));
-  const by = proposal.by === key ? admins(state).find((one) => accepted.has(one.key))?.key : proposal.by;
+  const by = proposal.by === key ? mostSenior(state, accepted) : proposal.by;
   if (by === undefined) state.proposals.delete(id);
   else state.proposals.set(id, { ...proposal, by, accepted });
+}
+
+/** An admin where there is one; undefined where none of them is a member any more. */
+function mostSenior(state: State, keys: ReadonlySet<Key>): Key | undefined {
+  const active = [...keys].filter((key) => isActive(state, key));
+  const order = (key: Key): number => (isAdmin(state, key) ? 0 : limits.members) + (state.members.get(key)?.rank ?? 0);
+  return active.toSorted((a, b) => order(a) - order(b))[0];
 }
 
 function end(state: State, key: Key, how: Pick<Member, "standing" | "endedBy" | "agreedBy">, epoch: number | undefined): void {
