@@ -29,7 +29,7 @@ export async function giveName(
   // Most claims pass what was seen by the number of the epoch that will hold them.
   const isAbove = above > (membership.decided?.epoch.number ?? 0);
   const id = issueOrRefuse(members, { kind: "claim", name, owner, after, ...(isAbove && { floor: above + 1 }) });
-  const done = await outcomeOf(parts, id, fateOfClaim(name, owner, after), "claim-changed");
+  const done = await outcomeOf(parts, id, fateOfClaim(id, { name, owner }, after), "claim-changed");
   return { ...done, token: done.inEffect ? (membership.decided?.claims.get(name)?.token?.number ?? null) : null };
 }
 

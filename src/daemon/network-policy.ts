@@ -234,7 +234,7 @@ function fateOfProposal(id: Digest, what: Proposal["what"], after: Digest | unde
     case "revoke":
       return (state) => (state.members.get(what.member)?.standing === "active" ? "open" : "in-effect");
     case "claim":
-      return fateOfClaim(what.name, what.owner, after);
+      return fateOfClaim(id, what, after);
   }
 }
 
@@ -247,9 +247,13 @@ const CHANGED: Readonly<Record<Proposal["what"]["kind"], Refusal>> = {
 };
 
 /** That of a claim which follows upon an epoch, by what is decided. */
-export function fateOfClaim(name: string, owner: Key | undefined, after: Digest | undefined): (state: Pick<State, "claims">) => Fate {
-  return ({ claims }) => {
-    if (latestNamed(claims, name) === after) return "open";
+export function fateOfClaim(
+  id: Digest,
+  { name, owner }: { readonly name: string; readonly owner: Key | undefined },
+  after: Digest | undefined,
+): (state: Pick<State, "claims" | "proposals">) => Fate {
+  return ({ claims, proposals }) => {
+    if (proposals.has(id) || latestNamed(claims, name) === after) return "open";
     const claim = claims.get(name);
     return claim !== undefined && (owner === undefined ? claim.isOpen : claim.owner === owner && !claim.isOpen) ? "in-effect" : "replaced";
   };

@@ -136,16 +136,31 @@ for (const { domains, by, needs, isUnanimous = true } of ROWS)
     assert.deepEqual(copyOf(network).decided, network.decided);
   });
 
-test("what waits for others is over when the name is given to anybody, and when who was to have it goes", () => {
+test("what waits for others is over when another domain is given the name, not when its owner's is once more, and when who was to have it goes", () => {
   const network = worldOf(3);
   claims(network, "b", "b");
   agree(network, ALL);
-  claims(network, "founder", "junior");
+  const kept = claims(network, "founder", "junior");
   agree(network, ALL);
   assert.equal(network.decided?.proposals.size, 1);
   claims(network, "b", "b2");
   agree(network, ALL);
-  assert.deepEqual([network.decided.proposals.size, holder(network)], [0, "b2"]);
+  claims(network, "b2", "b2");
+  agree(network, ALL);
+  assert.deepEqual([network.decided.proposals.has(kept), holder(network)], [true, "b2"]);
+  network.issue(MACHINES.c.keys, { kind: "accept", statement: kept }, START);
+  agree(network, ALL);
+  assert.deepEqual([network.decided.proposals.size, holder(network)], [0, "junior"], "it has effect upon what it follows by then");
+  claims(network, "founder", "b");
+  agree(network, ALL);
+  claims(network, "founder", "junior");
+  agree(network, ALL);
+  assert.equal(network.decided.proposals.size, 1);
+  claims(network, "b", "c");
+  agree(network, ALL);
+  assert.deepEqual([network.decided.proposals.size, holder(network)], [0, "c"]);
+  claims(network, "c", "b2");
+  agree(network, ALL);
   claims(network, "founder", "junior");
   network.issue(MACHINES.founder.keys, { kind: "revoke", member: keyOf("junior") }, START);
   agree(network, ALL);

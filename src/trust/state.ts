@@ -354,8 +354,10 @@ function give(state: State, { name, owner, floor }: Gift, epoch: number | undefi
   if (last === undefined) return;
   const token = epoch === undefined ? undefined : { number: tokenNumber(epoch, before?.token?.number ?? 0, floor), epoch: state.epoch.id };
   state.claims.set(name, { owner: last, isOpen: owner === undefined, token, last: token?.epoch });
-  // What else was proposed for it follows upon another epoch.
-  for (const [id, { what }] of state.proposals) if (what.kind === "claim" && what.name === name) state.proposals.delete(id);
+  // What else was proposed for it is about another owner now; but no domain ends what others want by giving the name to itself once more.
+  const isKept = owner !== undefined && before !== undefined && !before.isOpen && isOneDomains(state, owner, before.owner);
+  for (const [id, { what }] of state.proposals)
+    if (what.kind === "claim" && what.name === name && !(isKept && what.owner !== owner)) state.proposals.delete(id);
 }
 
 function applyAccept(state: State, author: Key, statement: Digest, epoch: number | undefined): Refusal | undefined {
