@@ -634,8 +634,8 @@ export const limits = {
     answerMs: 3_000,
     /** Members that keep a name. */
     copies: 3,
-    /** Claimed names of a member at once; those of a domain that it has or had last; and all of them. */
-    claims: { perMember: 16, perDomain: 256, most: 4_096 },
+    /** Claimed names that count for a member at once, and with those that were given back; those of a domain's members together; and all of them. */
+    claims: { perMember: 16, perMemberEver: 64, perDomain: 256, most: 4_096 },
     /** How many times the number of its epoch a token's may be raised to; with all epochs that there may be it stays one of 32 bits. */
     tokenRise: 32_768,
     token: 4_294_967_295,

@@ -237,7 +237,7 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]
     "cairn name claims   tells whose; its owner, that one's domain or the other domains hand it on: cairn name hand",
   ],
   "too-many-names": [
-    "that member, its domain or the network has as many claimed names as there may be",
+    "this machine, that member, a domain or the network has as many claimed names as there may be",
     "cairn name yield   gives one back",
   ],
   "token-spent": [

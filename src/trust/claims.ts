@@ -8,6 +8,8 @@ import { type Digest, type Key, limits, type NameToken } from "../base/index.ts"
 /** What the newest statement about a name says. It stays when its owner goes, who holds it no more then. */
 export interface Claim {
   readonly owner: Key;
+  /** For whom it counts: its owner, or who has given it to another domain's machine that has not claimed it since. */
+  readonly payer: Key;
   /** Whether its owner has given it back: it is each author's own. */
   readonly isOpen: boolean;
   /** The epoch that says so; undefined while none does. */
@@ -37,12 +39,13 @@ export function holderOf(claims: Claims, name: string, isActive: (key: Key) => b
   return claim === undefined || claim.isOpen || !isActive(claim.owner) ? undefined : claim.owner;
 }
 
-/** Whether there is room for one more name of that member, which is not among them yet. */
-export function hasRoom(claims: Claims, name: string, owner: Key, domainOf: (key: Key) => string): boolean {
-  const { perMember, perDomain, most } = limits.names.claims;
+/** Whether there is room for one more name that counts for that member, which is not among them yet. What was given back counts for whom it did before. */
+export function hasRoom(claims: Claims, name: string, payer: Key, domainOf: (key: Key) => string): boolean {
+  const { perMember, perMemberEver, perDomain, most } = limits.names.claims;
   const others = [...claims].filter(([one]) => one !== name).map(([, claim]) => claim);
-  const domain = domainOf(owner);
-  const own = others.filter((claim) => claim.owner === owner && !claim.isOpen).length;
-  const ofDomain = others.filter((claim) => domainOf(claim.owner) === domain).length;
-  return own < perMember && ofDomain < perDomain && others.length < most;
+  const domain = domainOf(payer);
+  const own = others.filter((claim) => claim.payer === payer);
+  const held = own.filter((claim) => !claim.isOpen).length;
+  const ofDomain = others.filter((claim) => domainOf(claim.payer) === domain).length;
+  return held < perMember && own.length < perMemberEver && ofDomain < perDomain && others.length < most;
 }

@@ -58,6 +58,8 @@ export interface Domain {
 interface Gift {
   readonly name: string;
   readonly owner: Key | undefined;
+  /** For whom it counts; undefined: for whom it did. */
+  readonly payer: Key | undefined;
   readonly floor: number;
 }
 
@@ -333,14 +335,24 @@ function applyClaim(
   if (owner !== undefined && !isActive(state, owner)) return state.members.has(owner) ? "member-gone" : "member-unknown";
   const holder = nameHolder(state, name);
   if (holder === undefined ? owner !== author : !mayPutOut(state, author, holder)) return "not-the-owner";
-  if (owner !== undefined && !hasRoom(state.claims, name, owner, (key) => countedDomain(state, key))) return "too-many-names";
+  const payer = payerOf(state, author, name, owner);
+  if (owner !== undefined && payer === undefined && owner !== holder) return "too-many-names";
   if (holder === undefined || isOneDomains(state, author, holder) || (isSmall(state.council) && !state.isUnanimous)) {
-    give(state, { name, owner, floor }, epoch);
+    give(state, { name, owner, payer, floor }, epoch);
     return undefined;
   }
-  const refusal = propose(state, id, author, { kind: "claim", name, owner, floor });
+  const refusal = propose(state, id, author, { kind: "claim", name, owner, payer, floor });
   if (refusal === undefined) settle(state, id, epoch);
   return refusal;
+}
+
+/** For whom a claim counts: who gives a name to another domain's machine, which was not asked, uses up none of its room. Undefined where there is no room. */
+function payerOf(state: State, author: Key, name: string, owner: Key | undefined): Key | undefined {
+  // By their domains as they are called: one on trial uses up none of the first domain's, either.
+  const domainOf = (key: Key): string => state.members.get(key)?.domain ?? "";
+  if (owner === undefined) return undefined;
+  const payer = domainOf(owner) === domainOf(author) ? owner : author;
+  return hasRoom(state.claims, name, payer, domainOf) ? payer : undefined;
 }
 
 /** Who holds a claimed name; undefined where nobody has claimed it, or who did holds it no more. */
@@ -348,12 +360,12 @@ export function nameHolder(state: State, name: string): Key | undefined {
   return holderOf(state.claims, name, (key) => isActive(state, key));
 }
 
-function give(state: State, { name, owner, floor }: Gift, epoch: number | undefined): void {
+function give(state: State, { name, owner, payer = state.claims.get(name)?.payer ?? owner, floor }: Gift, epoch: number | undefined): void {
   const before = state.claims.get(name);
   const last = owner ?? before?.owner;
-  if (last === undefined) return;
+  if (last === undefined || payer === undefined) return;
   const token = epoch === undefined ? undefined : { number: tokenNumber(epoch, before?.token?.number ?? 0, floor), epoch: state.epoch.id };
-  state.claims.set(name, { owner: last, isOpen: owner === undefined, token, last: token?.epoch });
+  state.claims.set(name, { owner: last, payer, isOpen: owner === undefined, token, last: token?.epoch });
   // What else was proposed for it is about another owner now; but no domain ends what others want by giving the name to itself once more.
   const isKept = owner !== undefined && before !== undefined && !before.isOpen && isOneDomains(state, owner, before.owner);
   for (const [id, { what }] of state.proposals)
