@@ -69,7 +69,8 @@ export class OwnToolchainControls implements ToolchainControls {
       check: "toolchains",
       ok: false,
       detail: `approvals that an upgrade has dropped: ${names}`,
-      advice: "cairn toolchains   lists what members want; cairn toolchains approve DIGEST   approves it once more",
+      advice:
+        "cairn toolchains   lists what members want; cairn toolchains approve DIGEST   approves it once more; cairn toolchains remove DIGEST   lets go of what is named here",
     };
   }
 
@@ -83,7 +84,8 @@ export class OwnToolchainControls implements ToolchainControls {
       );
       return { digest, network: await changeNetwork(`-${digest}`) };
     }
-    const digest = meant(digits, [...shelf.list(), ...[...shelf.approved].map((approved) => ({ digest: approved }))]);
+    const named = [...shelf.approved, ...shelf.dropped].map((one) => ({ digest: one }));
+    const digest = meant(digits, [...shelf.list(), ...named]);
     const packs = shelf.list().filter((one) => one.digest === digest);
     for (const { root } of packs) shelf.remove(root, "asked to");
     const disapproved = shelf.disapprove(digest);

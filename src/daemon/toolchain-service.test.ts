@@ -375,6 +375,8 @@ test("what the version before has kept and approved by another name stays, and a
   assert.deepEqual([...later.service.shelf.approved], [on.digest]);
   assert.deepEqual(later.service.shelf.dropped, [unknown], "until somebody has seen to it");
   later.service.approve("ef".repeat(32));
+  assert.deepEqual(later.service.shelf.dropped, [unknown], "that was another one");
+  assert.equal(later.service.shelf.disapprove(unknown), true);
   assert.deepEqual(later.service.shelf.dropped, []);
 });
 

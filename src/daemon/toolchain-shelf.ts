@@ -77,7 +77,7 @@ export class ToolchainShelf {
     return this.#approved;
   }
 
-  /** What was approved once and is not any more, until somebody approves something. */
+  /** What was approved once and is not any more, until somebody approves it, or says that it is to go. */
   get dropped(): readonly Digest[] {
     return this.#dropped;
   }
@@ -132,7 +132,7 @@ export class ToolchainShelf {
     if (this.#approved.size >= mostApproved) throw new CairnError("limit-exceeded", { what: "approved toolchains" });
     const dropped = this.#dropped;
     this.#approved.add(digest);
-    this.#dropped = [];
+    this.#dropped = dropped.filter((one) => one !== digest);
     try {
       this.#save();
     } catch (error) {
@@ -170,9 +170,11 @@ export class ToolchainShelf {
     if (dropped.length > 0) this.#parts.log.event("warn", "toolchains.approvals-dropped", { digests: dropped.join(" ") });
   }
 
-  /** @returns whether it was approved @throws {CairnError} home-unwritable */
+  /** @returns whether it was approved, now or before an upgrade @throws {CairnError} home-unwritable */
   disapprove(digest: Digest): boolean {
-    if (!this.#approved.delete(digest)) return false;
+    const wasDropped = this.#dropped.includes(digest);
+    if (!this.#approved.delete(digest) && !wasDropped) return false;
+    this.#dropped = this.#dropped.filter((one) => one !== digest);
     this.#save();
     return true;
   }
@@ -198,7 +200,8 @@ export class ToolchainShelf {
     for (const { usedAtMs, ...shelved } of state.shelved) this.#put(shelved, usedAtMs);
     for (const digest of state.approved) this.#approved.add(digest);
     this.#dropped = state.dropped ?? [];
-    if (state.naming !== NAMING) this.#before = new Set(state.approved);
+    const before = state.naming === NAMING ? state.before : state.approved;
+    if (before !== undefined) this.#before = new Set(before);
   }
 
   /** A time that is lost makes nothing wrong. */
@@ -212,14 +215,17 @@ export class ToolchainShelf {
 
   #save(): void {
     this.#notedAtMs = this.#parts.now();
-    const naming = this.#before === undefined ? { naming: NAMING, dropped: this.#dropped } : {};
-    writeJson(this.#file, { ...naming, shelved: this.list(), approved: [...this.#approved] });
+    // What is approved meanwhile is called as now: only the others are looked at once more.
+    const before = this.#before && { before: [...this.#before].filter((digest) => !this.#renamed.has(digest)) };
+    writeJson(this.#file, { naming: NAMING, ...before, dropped: this.#dropped, shelved: this.list(), approved: [...this.#approved] });
   }
 }
 
 interface State {
   /** Absent in files of the version before. */
   readonly naming?: unknown;
+  /** Approvals that are called as before; absent where none are any more. */
+  readonly before?: readonly Digest[];
   /** Absent there, too. */
   readonly dropped?: readonly Digest[];
   readonly shelved: readonly (Shelved & { readonly usedAtMs: number })[];
@@ -230,8 +236,8 @@ const DIGEST = /^[0-9a-f]{64}$/;
 
 function isState(value: unknown): value is State {
   if (typeof value !== "object" || value === null) return false;
-  const { shelved, approved, dropped = [] } = value as Partial<Record<keyof State, unknown>>;
-  if (!Array.isArray(dropped) || !dropped.every(isDigest)) return false;
+  const { shelved, approved, dropped = [], before = [] } = value as Partial<Record<keyof State, unknown>>;
+  for (const some of [dropped, before]) if (!Array.isArray(some) || !some.every(isDigest)) return false;
   return Array.isArray(shelved) && shelved.every(isShelved) && Array.isArray(approved) && approved.every(isDigest);
 }
 
