@@ -164,6 +164,7 @@ export async function schedules({ schedules: count, machines: size, seed, progre
         await machines.of(other).stopDaemon("SIGKILL");
       }),
     );
+    await Promise.allSettled([building, killing]); // Nothing is killed any more while machines are disposed of.
     const [built] = await Promise.all([building, killing]);
     compiled += built.reduce((sum, one) => sum + one, 0);
     progress(`schedule ${schedule + 1} of ${count}: ${survivor} is left of ${size}; ${compiled} compiles so far`);

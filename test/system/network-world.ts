@@ -13,8 +13,13 @@ const ON_LOOPBACK = { CAIRN_NETWORK_LISTEN: "127.0.0.1:0" };
 /** Several daemons start; on a machine that is busy with other things that takes long. */
 export const PATIENT = { timeout: 300_000 };
 
-export async function machine(t: Pick<Stage, "after">, name: string, env: Env = {}): Promise<TestNode> {
-  const node = await TestNode.start(name, { ...ON_LOOPBACK, ...env });
+export async function machine(
+  t: Pick<Stage, "after">,
+  name: string,
+  env: Env = {},
+  within: Parameters<typeof TestNode.start>[2] = [],
+): Promise<TestNode> {
+  const node = await TestNode.start(name, { ...ON_LOOPBACK, ...env }, within);
   t.after(() => node[Symbol.asyncDispose]());
   return node;
 }

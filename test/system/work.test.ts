@@ -30,8 +30,12 @@ describe("work for others", () => {
   });
   after(() => compiler[Symbol.dispose]());
 
-  async function workingDaemon(t: TestContext, env: Record<string, string> = {}): Promise<TestNode | undefined> {
-    const daemon = await machine(t, "worker", env);
+  async function workingDaemon(
+    t: TestContext,
+    env: Record<string, string> = {},
+    within: readonly string[] = [],
+  ): Promise<TestNode | undefined> {
+    const daemon = await machine(t, "worker", env, within);
     await ask(daemon, "init", "--machine", "worker");
     const { checks } = await doctor(daemon);
     const sandbox = checks.find(({ check }) => check === "sandbox");
@@ -99,9 +103,10 @@ describe("work for others", () => {
     await until(t, async () => !(await runs()));
   });
 
-  test("a worker that is killed in the middle is lost", LONG, async (t) => {
-    const daemon = await workingDaemon(t);
+  test("a worker that is killed in the middle is lost; started with lower priority, it runs others' jobs below that", LONG, async (t) => {
+    const daemon = await workingDaemon(t, {}, ["nice", "-n", "3"]);
     if (daemon === undefined) return;
+    assert.equal(priorityOf(daemon.pid), Math.min(LEAST_PRIORITY, priorityOf(process.pid) + 3));
     const requester = await Requester.of(t, await invited(t, daemon, 1), daemon, compiler);
     const job = requester.compile(requester.action(toolchain, project(daemon), "slow.cc", SLOW));
     await until(t, async () => compilers(daemon).length > 0);
