@@ -314,7 +314,7 @@ function outcomeOf(report: SandboxReport, threads: number, { limits: most }: Exe
 }
 
 /**
- * A limit that a program may have run into unseen. Room is looked at a hundred times a second, processes ten times; what ends a process by its
+ * A limit that a program may have run into unseen. Room is looked at a hundred times a second, processes 100 ms after each look; what ends a process by its
  * processor time ends only that, so where all of them took much less together, none has.
  */
 function nearOf({ room, cpuMs }: SandboxReport, threads: number, most: ActionLimits): ActionLimit | "processes" | undefined {
