@@ -62,6 +62,10 @@ export async function removeToolchain(context: Context, digits: string, options:
       ...(numberIn(done, "removed") > 0 ? [`${counted(numberIn(done, "removed"), "pack")} of it`] : []),
       ...(field(done, "disapproved") === true ? ["its approval"] : []),
     ];
+    if (field(done, "denied") === true)
+      return [
+        `${terminal.paint.good("refused")}  ${textIn(done, "digest")}  here, although the network approves it, until cairn toolchains approve`,
+      ];
     return [`${terminal.paint.good("removed")}  ${textIn(done, "digest").slice(0, SHOWN)}  ${what.join(" and ")}`];
   });
   return exitCodes.ok;

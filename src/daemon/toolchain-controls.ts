@@ -45,7 +45,7 @@ export class OwnToolchainControls implements ToolchainControls {
       const { compiler, toolchain } = one;
       return { ...summaryOf({ ...toolchain, compiler }), state: "own", digest: toolchain.digest, root: offer?.root, bytes: offer?.bytes };
     });
-    const approved = { here: [...service.shelf.approved], network: service.approvedByNetwork };
+    const approved = { here: [...service.shelf.approved], network: service.approvedByNetwork, refused: [...service.shelf.denied] };
     return { toolchains: [...(await Promise.all(own)), ...this.#kept(), ...this.#wanted()], approved };
   }
 
@@ -84,13 +84,16 @@ export class OwnToolchainControls implements ToolchainControls {
       );
       return { digest, network: await changeNetwork(`-${digest}`) };
     }
-    const named = [...shelf.approved, ...shelf.dropped].map((one) => ({ digest: one }));
+    const named = [...shelf.approved, ...shelf.dropped, ...service.approvedByNetwork].map((one) => ({ digest: one }));
     const digest = meant(digits, [...shelf.list(), ...named]);
     const packs = shelf.list().filter((one) => one.digest === digest);
     for (const { root } of packs) shelf.remove(root, "asked to");
     const disapproved = shelf.disapprove(digest);
+    // Its owner has the last word on what runs here.
+    const denied = service.approvedByNetwork.includes(digest);
+    if (denied) shelf.deny(digest);
     this.#parts.changed(); // Members send nothing for it any more.
-    return { digest, removed: packs.length, disapproved };
+    return { digest, removed: packs.length, disapproved, denied };
   }
 
   #kept(): object[] {
@@ -102,7 +105,7 @@ export class OwnToolchainControls implements ToolchainControls {
       root: one.root,
       bytes: one.blobs.reduce((sum, { size }) => sum + size, 0),
       ...this.#sender(one.from),
-      approved: service.shelf.approved.has(one.digest) || service.approvedByNetwork.includes(one.digest),
+      approved: service.isApproved(one.digest),
       fetchedAt: new Date(one.fetchedAtMs).toISOString(),
       usedAt: new Date(one.usedAtMs).toISOString(),
       inUse: now() - one.usedAtMs < limits.toolchains.inUseMs,

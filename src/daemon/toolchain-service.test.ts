@@ -171,10 +171,19 @@ test("what the network has approved is taken without a word here, offered work, 
   approved.add(on.digest);
   assert.deepEqual([service.wanted.length, service.digests], [0, [on.digest]]);
   assert.equal(why(await supplied(t, on.worker, on.digest, REQUESTER)), "installed");
-  approved.delete(on.digest);
-  assert.match(why(await service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
+  service.shelf.deny(on.digest);
+  assert.match(why(await service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/, "its owner has the last word");
   assert.deepEqual(service.digests, []);
-  assert.deepEqual([...service.shelf.approved], [], "nothing was approved here");
+  await using again = await on.worker.again();
+  assert.deepEqual([[...again.service.shelf.denied], again.service.digests], [[on.digest], []]);
+  again.service.approve(on.digest);
+  assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed");
+  assert.equal(again.service.shelf.disapprove(on.digest), true);
+  assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed", "the network's word is enough");
+  approved.delete(on.digest);
+  assert.match(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
+  assert.deepEqual(again.service.digests, []);
+  assert.deepEqual([...again.service.shelf.approved], [], "nothing was approved here");
 });
 
 test("a toolchain of another platform is declined by name", async (t) => {

@@ -98,7 +98,9 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const approved = this.takes ? [] : [...this.approvedByNetwork, ...this.shelf.approved];
     const now = this.#parts.now();
     // No more than so many are told to others: what is here comes first.
-    return [...new Set([...own, ...kept, ...approved.filter((digest) => now >= (this.#foreign.get(digest) ?? 0))])];
+    return [
+      ...new Set([...own, ...kept, ...approved.filter((digest) => this.isApproved(digest) && now >= (this.#foreign.get(digest) ?? 0))]),
+    ];
   }
 
   /** What has come and may still be used. */
@@ -130,7 +132,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** What others wanted, and somebody here would have to approve; newest last. */
   get wanted(): readonly Wanted[] {
-    return [...this.#wanted.values()].filter(({ digest }) => !this.#isApproved(digest));
+    return [...this.#wanted.values()].filter(({ digest }) => !this.isApproved(digest));
   }
 
   /** What members hear of this machine's own. */
@@ -234,7 +236,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const refused = this.#refused.get(refusal(digest, offer, member));
     if (refused !== undefined && this.#parts.now() < refused.untilMs) return refused.why;
     if (offer.platform !== this.platform) {
-      if (this.#isApproved(digest)) this.#isForeign(digest);
+      if (this.isApproved(digest)) this.#isForeign(digest);
       return this.#refuse(digest, offer, member, `it is for ${offer.platform}, and this machine is ${this.platform}`);
     }
     if (!this.#mayCome(digest, member)) {
@@ -247,12 +249,14 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   /** Whether a member's jobs may use it here; it may have come when that was otherwise. */
   #mayCome(digest: Digest, member: Key): boolean {
     const accept = this.#accept;
+    if (this.shelf.denied.has(digest)) return false;
     const isTaken = accept === "network" || (accept === "domain" && this.#parts.network()?.isOfOwnDomain(member) === true);
-    return isTaken || this.#isApproved(digest);
+    return isTaken || this.isApproved(digest);
   }
 
-  #isApproved(digest: Digest): boolean {
-    return this.shelf.approved.has(digest) || this.approvedByNetwork.includes(digest);
+  /** By its owner, or by the network's policy where the owner has not refused it. */
+  isApproved(digest: Digest): boolean {
+    return this.shelf.approved.has(digest) || (!this.shelf.denied.has(digest) && this.approvedByNetwork.includes(digest));
   }
 
   #isForeign(digest: Digest): void {

@@ -44,6 +44,7 @@ export class ToolchainShelf {
   readonly #capacityBytes: number;
   readonly #rows = new Map<Digest, Row>();
   readonly #approved = new Set<Digest>();
+  readonly #denied = new Set<Digest>();
   #notedAtMs = 0;
   /** Approvals that nothing here has taken over, since the last file was written by a version that called toolchains otherwise. */
   #before: Set<Digest> | undefined;
@@ -75,6 +76,11 @@ export class ToolchainShelf {
 
   get approved(): ReadonlySet<Digest> {
     return this.#approved;
+  }
+
+  /** What the network may approve, and this machine's owner does not. */
+  get denied(): ReadonlySet<Digest> {
+    return this.#denied;
   }
 
   /** What was approved once and is not any more, until somebody approves it, or says that it is to go. */
@@ -131,6 +137,7 @@ export class ToolchainShelf {
   approve(digest: Digest): void {
     if (this.#approved.size >= mostApproved) throw new CairnError("limit-exceeded", { what: "approved toolchains" });
     const dropped = this.#dropped;
+    const wasDenied = this.#denied.delete(digest);
     this.#approved.add(digest);
     this.#dropped = dropped.filter((one) => one !== digest);
     try {
@@ -138,8 +145,16 @@ export class ToolchainShelf {
     } catch (error) {
       this.#approved.delete(digest);
       this.#dropped = dropped;
+      if (wasDenied) this.#denied.add(digest);
       throw error;
     }
+  }
+
+  /** It is not taken here, whoever else approves it, until it is approved here. @throws {CairnError} limit-exceeded, home-unwritable */
+  deny(digest: Digest): void {
+    if (this.#denied.size >= mostApproved) throw new CairnError("limit-exceeded", { what: "refused toolchains" });
+    this.#denied.add(digest);
+    this.#save();
   }
 
   /** Whether toolchains are called as in the version before, until `forgetBefore`. */
@@ -199,6 +214,7 @@ export class ToolchainShelf {
     if (!isState(state)) throw new TypeError("no list of toolchains");
     for (const { usedAtMs, ...shelved } of state.shelved) this.#put(shelved, usedAtMs);
     for (const digest of state.approved) this.#approved.add(digest);
+    for (const digest of state.denied ?? []) this.#denied.add(digest);
     this.#dropped = state.dropped ?? [];
     const before = state.naming === NAMING ? state.before : state.approved;
     if (before !== undefined) this.#before = new Set(before);
@@ -217,7 +233,14 @@ export class ToolchainShelf {
     this.#notedAtMs = this.#parts.now();
     // What is approved meanwhile is called as now: only the others are looked at once more.
     const before = this.#before && { before: [...this.#before].filter((digest) => !this.#renamed.has(digest)) };
-    writeJson(this.#file, { naming: NAMING, ...before, dropped: this.#dropped, shelved: this.list(), approved: [...this.#approved] });
+    writeJson(this.#file, {
+      naming: NAMING,
+      ...before,
+      dropped: this.#dropped,
+      denied: [...this.#denied],
+      shelved: this.list(),
+      approved: [...this.#approved],
+    });
   }
 }
 
@@ -228,6 +251,7 @@ interface State {
   readonly before?: readonly Digest[];
   /** Absent there, too. */
   readonly dropped?: readonly Digest[];
+  readonly denied?: readonly Digest[];
   readonly shelved: readonly (Shelved & { readonly usedAtMs: number })[];
   readonly approved: readonly Digest[];
 }
@@ -236,8 +260,8 @@ const DIGEST = /^[0-9a-f]{64}$/;
 
 function isState(value: unknown): value is State {
   if (typeof value !== "object" || value === null) return false;
-  const { shelved, approved, dropped = [], before = [] } = value as Partial<Record<keyof State, unknown>>;
-  for (const some of [dropped, before]) if (!Array.isArray(some) || !some.every(isDigest)) return false;
+  const { shelved, approved, dropped = [], before = [], denied = [] } = value as Partial<Record<keyof State, unknown>>;
+  for (const some of [dropped, before, denied]) if (!Array.isArray(some) || !some.every(isDigest)) return false;
   return Array.isArray(shelved) && shelved.every(isShelved) && Array.isArray(approved) && approved.every(isDigest);
 }
 

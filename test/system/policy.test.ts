@@ -144,7 +144,7 @@ test("one admin approves a toolchain for all machines of the network, and takes 
     ((await node.control("GET", "/toolchains")) as unknown as { approved: object }).approved;
   const untilApproved = async (network: readonly string[]): Promise<void> => {
     for (const node of [home, partner])
-      await until(t, async () => JSON.stringify(await approved(node)) === JSON.stringify({ here: [], network }));
+      await until(t, async () => JSON.stringify(await approved(node)) === JSON.stringify({ here: [], network, refused: [] }));
   };
   assert.match(
     (await cairn(home, "toolchains", "approve", digest.slice(0, 12), "--network")).stdout,
