@@ -132,12 +132,14 @@ test("what nobody has costs no question, however much of it is built beside othe
   for (const [at, node] of nodes.entries()) await untilConnected(t, node, ...names.toSpliced(at, 1));
   const [first, second, third] = nodes.map((node) => checkoutOf(node, "work"));
   assert.ok(first && second && third);
-  const units = Array.from({ length: 24 }, (_, i) => `new${i}`);
-  for (const directory of [second, third])
-    writeFiles(
-      directory,
-      Object.fromEntries(units.map((unit) => [`src/${unit}.c`, `int ${unit}(void) { return sizeof "${directory}"; }\n`])),
-    );
+  // Other files on each: who has built the same file with other contents is asked, as that cannot be told from a summary.
+  const [ofSecond, ofThird] = ["second", "third"].map((name) => Array.from({ length: 24 }, (_, i) => `${name}${i}`));
+  assert.ok(ofSecond && ofThird);
+  for (const [directory, units] of [
+    [second, ofSecond],
+    [third, ofThird],
+  ] as const)
+    writeFiles(directory, Object.fromEntries(units.map((unit) => [`src/${unit}.c`, `int ${unit}(void) { return 0; }\n`])));
   await age();
   await build(a, first);
   await untilOffered(t, b, "laptop", UNITS.length);
@@ -145,10 +147,10 @@ test("what nobody has costs no question, however much of it is built beside othe
 
   const before = await questions(nodes);
   // At once, so that each has heard of what the other makes as it goes.
-  const counts = await Promise.all([build(b, second, units), build(c, third, units)]);
-  const missed = { miss: units.length, stored: units.length };
+  const counts = await Promise.all([build(b, second, ofSecond), build(c, third, ofThird)]);
+  const missed = { miss: ofSecond.length, stored: ofSecond.length };
   assert.deepEqual(counts, [missed, missed]);
-  await untilOffered(t, b, "ci", units.length);
+  await untilOffered(t, b, "ci", ofThird.length);
   assert.deepEqual(await questions(nodes), before);
   assert.deepEqual(await build(b, second), { hit_peer: UNITS.length });
   assert.notDeepEqual(await questions(nodes), before, "what somebody has is asked for");
