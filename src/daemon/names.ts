@@ -3,22 +3,12 @@
  *
  * Knows: what is kept, and whom to ask. Does not know: which of several records stands (trust), or how members talk (net).
  */
-import {
-  CairnError,
-  digestOf,
-  isName,
-  type Key,
-  type Log,
-  limits,
-  type NameRecord,
-  type NameToken,
-  reasonOf,
-  type SignedName,
-} from "../base/index.ts";
+import { CairnError, digestOf, isName, type Key, type Log, limits, type NameRecord, reasonOf, type SignedName } from "../base/index.ts";
 import type { NamesParts } from "../net/index.ts";
 import { type Candidate, Names, nearest } from "../net/index.ts";
 import {
   claimedSaid,
+  type Fence,
   Fences,
   isClaimed,
   isOwners,
@@ -137,7 +127,7 @@ export class NameService implements Disposable {
     if (state === undefined || !isClaimed(state, name)) return undefined;
     const token = state.claims.get(name)?.token;
     if (nameHolder(state, name) !== self || token === undefined) throw new CairnError("network-refused", { why: "not-the-owner" });
-    if (!this.#fences.lets(name, token)) throw new CairnError("network-refused", { why: "token-spent" });
+    if (!this.#fences.lets(name, token, self)) throw new CairnError("network-refused", { why: "token-spent" });
     return token;
   }
 
@@ -322,17 +312,17 @@ function slotOf(author: Key, name: string, isClaimed: boolean): string {
 }
 
 /** A line a name; what is damaged is left out, as the next look at the epochs tells it again. */
-function readFences(text: string | undefined): (readonly [string, NameToken])[] {
+function readFences(text: string | undefined): (readonly [string, Fence])[] {
   return (text ?? "").split("\n").flatMap((line) => {
-    const [name = "", number = "", epoch = ""] = line.split(" ");
-    return isName(name) && /^\d{1,6}$/.test(number) && /^[0-9a-f]{64}$/.test(epoch)
-      ? [[name, { number: Number(number), epoch }] as const]
+    const [name = "", number = "", epoch = "", owner = ""] = line.split(" ");
+    return isName(name) && /^\d{1,10}$/.test(number) && /^[0-9a-f]{64}$/.test(epoch)
+      ? [[name, { number: Number(number), epoch, owner }] as const]
       : [];
   });
 }
 
 function writeFences({ all }: Fences): string {
-  return all.map(([name, { number, epoch }]) => `${name} ${number} ${epoch}`).join("\n");
+  return all.map(([name, { number, epoch, owner }]) => `${name} ${number} ${epoch} ${owner}`).join("\n");
 }
 
 /** An action, or what the author did not tell, has none. */

@@ -10,7 +10,7 @@ import { latestOf } from "./claims.ts";
 import { electorateOf } from "./electorate.ts";
 import { admit, agree, copyOf, found, type Machine, machine, START } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
-import { claimedSaid, Fences, isClaimed } from "./names.ts";
+import { claimedSaid, type Fence, Fences, isClaimed } from "./names.ts";
 import { nameHolder } from "./state.ts";
 
 const NAMES = ["release", "main"] as const;
@@ -21,7 +21,7 @@ interface Node extends Machine {
   readonly fences: Fences;
   readonly records: Set<SignedName>;
   /** The token of what it has taken last. */
-  readonly taken: Map<Name, NameToken>;
+  readonly taken: Map<Name, Fence>;
 }
 
 interface World {
@@ -53,7 +53,7 @@ function worldOf(isLarge: boolean): World {
     replica: copyOf(network),
     fences: new Fences(),
     records: new Set<SignedName>(),
-    taken: new Map<Name, NameToken>(),
+    taken: new Map<Name, Fence>(),
   }));
   return { nodes, owners: new Map(), votes: new Map(), isLarge };
 }
@@ -158,7 +158,8 @@ function publishAt(node: Node, name: Name): void {
   if (state === undefined) return;
   if (!isClaimed(state, name)) return say(node, name, undefined);
   const token = state.claims.get(name)?.token;
-  if (nameHolder(state, name) === node.keys.publicKey && token !== undefined && node.fences.lets(name, token)) say(node, name, token);
+  const self = node.keys.publicKey;
+  if (nameHolder(state, name) === self && token !== undefined && node.fences.lets(name, token, self)) say(node, name, token);
 }
 
 /** It may not: the token is another's, or an old one. */
@@ -206,10 +207,10 @@ function read(world: World, node: Node, name: Name): void {
   assert.equal(state.members.get(author)?.standing, "active");
   const last = node.taken.get(name);
   assert.ok(
-    last === undefined || token.number > last.number || (token.number === last.number && token.epoch === last.epoch),
+    last === undefined || token.number > last.number || (token.number === last.number && author === last.owner),
     "never an older token after a newer",
   );
-  node.taken.set(name, token);
+  node.taken.set(name, { ...token, owner: author });
   // Where nothing is ever replaced, the number alone is enough.
   const called = `${name} ${token.number} ${world.isLarge ? "" : token.epoch}`;
   assert.equal(world.owners.get(called) ?? author, author, "never two owners for one token");

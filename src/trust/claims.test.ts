@@ -360,9 +360,11 @@ test("of a claimed name its owner's word with the present token counts, and no o
   const fork = { ...good, record: { ...good.record, root: digestOf("else") } };
   assert.equal(claimedSaid(state, new Fences(), RELEASE, [good, fork, ...others], START).kind, "forked");
   // What was seen of it once stays: also in a network whose epochs were replaced.
-  const newer = new Fences([[RELEASE, { number: token.number + 1, epoch: digestOf("gone") }]]);
+  const newer = new Fences([[RELEASE, { number: token.number + 1, epoch: digestOf("gone"), owner: keyOf("c") }]]);
   assert.equal(claimedSaid(state, newer, RELEASE, [good], START).kind, "fenced");
-  const beside = new Fences([[RELEASE, { number: token.number, epoch: digestOf("gone") }]]);
+  const beside = new Fences([[RELEASE, { number: token.number, epoch: digestOf("gone"), owner: keyOf("b") }]]);
+  const same = new Fences([[RELEASE, { number: token.number, epoch: digestOf("gone"), owner: keyOf("c") }]]);
+  assert.equal(claimedSaid(state, same, RELEASE, [good], START).kind, "root", "whichever epoch of that number stands, it is c's");
   assert.equal(claimedSaid(state, beside, RELEASE, [good], START).kind, "fenced");
   const again = new Fences();
   assert.ok(again.look(state) && !again.look(state));

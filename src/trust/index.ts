@@ -34,7 +34,7 @@ export { type LogProofRead, type NoLogProof, readLogProof, writeLogProof } from 
 export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
-export { claimedSaid, Fences, isClaimed, isOwners, keepNames, type NameSaid, nameSaid } from "./names.ts";
+export { claimedSaid, type Fence, Fences, isClaimed, isOwners, keepNames, type NameSaid, nameSaid } from "./names.ts";
 export { auditUnder, isLaxer, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
 export { Proven } from "./proven.ts";

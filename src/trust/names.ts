@@ -69,8 +69,13 @@ export function claimedSaid(state: State, fences: Fences, name: string, records:
   const owner = nameHolder(state, name);
   if (owner === undefined) return { kind: "vacant", owner: state.claims.get(name)?.owner ?? "" };
   const token = state.claims.get(name)?.token;
-  if (token === undefined || !fences.lets(name, token)) return { kind: "fenced", owner, seen: fences.seen(name) };
+  if (token === undefined || !fences.lets(name, token, owner)) return { kind: "fenced", owner, seen: fences.seen(name) };
   return nameSaid(keepNames(records.filter(({ record }) => record.name === name && isOwners(state, record))), nowMs);
+}
+
+/** A token that was seen, and whose it made the name. */
+export interface Fence extends NameToken {
+  readonly owner: Key;
 }
 
 /**
@@ -78,14 +83,14 @@ export function claimedSaid(state: State, fences: Fences, name: string, records:
  * name is not undone by that, or an owner could publish that others had replaced.
  */
 export class Fences {
-  readonly #seen: Map<string, NameToken>;
+  readonly #seen: Map<string, Fence>;
 
   /** @param seen what {@link all} told before */
-  constructor(seen: Iterable<readonly [string, NameToken]> = []) {
+  constructor(seen: Iterable<readonly [string, Fence]> = []) {
     this.#seen = new Map(seen);
   }
 
-  get all(): readonly (readonly [string, NameToken])[] {
+  get all(): readonly (readonly [string, Fence])[] {
     return [...this.#seen];
   }
 
@@ -94,9 +99,9 @@ export class Fences {
     let isNews = false;
     const { most } = limits.names.claims;
     if (this.#seen.size > 2 * most) for (const name of this.#seen.keys()) if (!claims.has(name)) this.#seen.delete(name);
-    for (const [name, { token }] of claims) {
+    for (const [name, { token, owner }] of claims) {
       if (token === undefined || token.number <= (this.#seen.get(name)?.number ?? 0)) continue;
-      this.#seen.set(name, token);
+      this.#seen.set(name, { ...token, owner });
       isNews = true;
     }
     return isNews;
@@ -107,9 +112,10 @@ export class Fences {
     return this.#seen.get(name)?.number ?? 0;
   }
 
-  lets(name: string, token: NameToken): boolean {
+  /** Of two epochs of one number, which two admins sign at once, it does not matter which stands where both give the name to the same member. */
+  lets(name: string, token: NameToken, owner: Key): boolean {
     const seen = this.#seen.get(name);
-    return seen === undefined || token.number > seen.number || isSameToken(seen, token);
+    return seen === undefined || token.number > seen.number || (token.number === seen.number && owner === seen.owner);
   }
 }
 
