@@ -52,8 +52,8 @@ const CCACHE: Readonly<Record<string, NodeJS.ProcessEnv>> = {
 };
 
 /** Where a program lies; undefined where it is not installed. */
-export function findProgram(name: string): string | undefined {
-  return (process.env.PATH ?? "")
+export function findProgram(name: string, path: string = process.env.PATH ?? ""): string | undefined {
+  return path
     .split(delimiter)
     .map((directory) => join(directory, name))
     .find((path) => existsSync(path));

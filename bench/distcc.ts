@@ -13,6 +13,7 @@ const PORT = 36_320;
 const POLL_MS = 20;
 
 export class Distcc implements AsyncDisposable {
+  readonly name = "distcc";
   readonly #server: ChildProcess;
   readonly launcher: string;
   readonly env: Readonly<Record<string, string>>;

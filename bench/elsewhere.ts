@@ -1,6 +1,6 @@
 /**
  * What it costs to have a unit compiled by another machine: a real project's units, each by the compiler alone, by a member over loopback or a
- * cable (`--rtt`), and by distcc's server where that is installed, by turns. Before each the source gets another last line, as if somebody had worked
+ * cable (`--rtt`), and by distcc's server and icecc's where they are installed, by turns. Before each the source gets another last line, as if somebody had worked
  * on it.
  *
  * The member that asks has no idle core: every one of them waits for a pipe, which takes no time of a processor.
@@ -13,19 +13,30 @@ import { digestOf } from "../src/base/index.ts";
 import { areOffered, Crowd } from "./busy.ts";
 import { type CompileCommand, compileCommands } from "./compile-commands.ts";
 import { Distcc } from "./distcc.ts";
+import { Icecc } from "./icecc.ts";
 import { Member } from "./machines.ts";
 import { Cable, HERE } from "./places.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
-import { paired, ratios, same, spread } from "./statistics.ts";
+import { paired, ratios, type Spread, same, spread } from "./statistics.ts";
 import { type Report, type Row, row } from "./table.ts";
 
 const BAR = { must: 1, aim: 0.5 } as const;
 /** So many compiles a core: then even a cheap unit is worth sending. */
 const CROWD = 8;
 
-type Way = "alone" | "cairn" | "distcc";
+/** Who compiles elsewhere, too, to compare with. */
+interface Rival {
+  readonly name: string;
+  readonly launcher: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const ALONE = "the compiler alone";
+const CAIRN = "a member";
+/** By who compiles, in ms: the same units in the same order for all. */
+type Samples = ReadonlyMap<string, number[]>;
 
 export async function elsewhere(settings: Settings): Promise<Report> {
   const rows: Row[] = [];
@@ -39,59 +50,76 @@ export async function elsewhere(settings: Settings): Promise<Report> {
 
 async function measureProject(settings: Settings, name: ProjectName, notes: string[]): Promise<Row[]> {
   using workshop = new Workshop();
-  await using cable = settings.rttMs === 0 ? undefined : await Cable.lay(workshop.native, settings.rttMs);
+  await using stack = new AsyncDisposableStack();
+  const cable = settings.rttMs === 0 ? undefined : stack.use(await Cable.lay(workshop.native, settings.rttMs));
   const { near, far } = cable ?? { near: HERE, far: HERE };
-  await using builder = new Member(workshop.native, workshop.path("builder"), near);
-  await using helper = new Member(workshop.native, workshop.path("helper"), far);
+  const builder = stack.use(new Member(workshop.native, workshop.path("builder"), near));
+  const helper = stack.use(new Member(workshop.native, workshop.path("helper"), far));
   await Promise.all([builder.start(), helper.start()]);
-  await using crowd = await Crowd.gather(builder, workshop.path("crowd"), CROWD); // In a network they would be looked at for sending.
+  const crowd = stack.use(await Crowd.gather(builder, workshop.path("crowd"), CROWD)); // In a network they would be looked at for sending.
   builder.cairn("init");
   helper.cairn("join", String(builder.cairn("invite").line));
   if (!(await areOffered(builder, [helper]))) {
     notes.push("the other machine does not compile for others; cairn doctor there says why");
     return [];
   }
-  const distcc = await Distcc.start(workshop.path("distcc"), far, near);
+  const distcc = stack.use(await Distcc.start(workshop.path("distcc"), far, near));
   if (distcc === undefined) notes.push("distcc is not installed");
-  const ways: readonly Way[] = distcc === undefined ? ["alone", "cairn"] : ["alone", "cairn", "distcc"];
-  try {
-    const commands = compileCommands(Project.make(name, workshop.path("project"), settings.coldUnits));
-    settings.progress(`${name}: ${commands.length} units, ${settings.rounds} rounds, ${crowd.size} compiles that wait`);
-    const { samples, others } = await measured(settings, ways, commands, { builder, distcc });
-    if (others > 0) notes.push(`${name}: ${others} of ${commands.length} objects are others with distcc`);
-    const { counters } = (await builder.node.ask("/stats")) as { counters: Record<string, number> };
-    const wanted = (settings.rounds + 1) * commands.length;
-    if (counters.built_elsewhere !== wanted) notes.push(`${name}: ${counters.built_elsewhere ?? 0} of ${wanted} were compiled elsewhere`);
-    return rowsOf(`${name}, ${commands.length} units`, samples, (counters.elsewhere_ms ?? 0) / Math.max(1, counters.built_elsewhere ?? 0));
-  } finally {
-    await distcc?.[Symbol.asyncDispose]();
-  }
+  const icecc = await Icecc.start(far, near);
+  if (typeof icecc === "string") notes.push(icecc);
+  else stack.use(icecc);
+  const rivals: Rival[] = [distcc, typeof icecc === "string" ? undefined : icecc].filter((rival) => rival !== undefined);
+  const commands = compileCommands(Project.make(name, workshop.path("project"), settings.coldUnits));
+  settings.progress(`${name}: ${commands.length} units, ${settings.rounds} rounds, ${crowd.size} compiles that wait`);
+  const before = typeof icecc === "string" ? 0 : icecc.compiledThere;
+  const { samples, others } = await measured(settings, rivals, commands, builder);
+  for (const [rival, count] of others) notes.push(`${name}: ${count} of ${commands.length} objects are others with ${rival}`);
+  const { counters } = (await builder.node.ask("/stats")) as { counters: Record<string, number> };
+  const wanted = (settings.rounds + 1) * commands.length;
+  if (counters.built_elsewhere !== wanted) notes.push(`${name}: ${counters.built_elsewhere ?? 0} of ${wanted} were compiled elsewhere`);
+  const byIcecc = typeof icecc === "string" ? 0 : icecc.compiledThere - before;
+  if (typeof icecc !== "string") notes.push(`${name}: ${byIcecc} of ${wanted} were compiled by icecc's other daemon, by its log`);
+  const counted = rivals.filter((rival) => rival !== icecc || byIcecc === wanted); // What it did itself says nothing of how it sends.
+  const title = `${name}, ${commands.length} units`;
+  const elsewhereMs = (counters.elsewhere_ms ?? 0) / Math.max(1, counters.built_elsewhere ?? 0);
+  return [
+    ...rowsOf(
+      title,
+      samples,
+      counted.map((rival) => rival.name),
+    ),
+    row(`${title}: of a member's, compiling there`, "ms", same(elsewhereMs)),
+  ];
 }
 
 async function measured(
   settings: Settings,
-  ways: readonly Way[],
+  rivals: readonly Rival[],
   commands: readonly CompileCommand[],
-  { builder, distcc }: { readonly builder: Member; readonly distcc: Distcc | undefined },
-): Promise<{ readonly samples: ReadonlyMap<Way, number[]>; readonly others: number }> {
-  const samples = new Map<Way, number[]>(ways.map((way) => [way, []]));
+  builder: Member,
+): Promise<{ readonly samples: Samples; readonly others: ReadonlyMap<string, number> }> {
+  const launchers = new Map<string, Pick<Rival, "launcher" | "env">>([
+    [CAIRN, builder],
+    ...rivals.map((rival) => [rival.name, rival] as const),
+  ]);
+  const ways = [ALONE, ...launchers.keys()];
+  const samples = new Map<string, number[]>(ways.map((way) => [way, []]));
   let edits = 0;
-  const by = async (way: Way, command: CompileCommand): Promise<number> => {
+  const by = async (way: string, command: CompileCommand): Promise<number> => {
     appendFileSync(resolve(command.cwd, command.source), `// ${edits++}\n`);
-    if (way === "cairn") await builder.node.tell("/gc", { all: true });
-    const launcher = { alone: [], cairn: [builder.launcher], distcc: [distcc?.launcher ?? ""] }[way];
-    const env = { alone: {}, cairn: builder.env, distcc: distcc?.env ?? {} }[way];
-    return compile([...launcher, ...command.words], command, env);
+    if (way === CAIRN) await builder.node.tell("/gc", { all: true });
+    const through = launchers.get(way);
+    return compile(through === undefined ? command.words : [through.launcher, ...command.words], command, through?.env ?? {});
   };
-  let others = 0;
+  const others = new Map<string, number>();
   for (const command of commands) {
-    await by("alone", command);
+    await by(ALONE, command);
     const expected = objectOf(command);
-    for (const way of ways.slice(1)) {
+    for (const way of launchers.keys()) {
       await by(way, command);
       if (objectOf(command) === expected) continue;
-      if (way === "cairn") throw new Error(`${command.output}: another object`);
-      others += 1; // With -g, distcc's server names its own working directory.
+      if (way === CAIRN) throw new Error(`${command.output}: another object`);
+      others.set(way, (others.get(way) ?? 0) + 1); // With -g, distcc's server names its own working directory.
     }
     const taken = await interleave(ways, settings.rounds, (way) => by(way, command));
     for (const way of ways) samples.get(way)?.push(...(taken.get(way) ?? []));
@@ -99,22 +127,17 @@ async function measured(
   return { samples, others };
 }
 
-function rowsOf(title: string, samples: ReadonlyMap<Way, number[]>, elsewhereMs: number): Row[] {
-  const of = (way: Way): number[] => samples.get(way) ?? [];
-  const above = (way: Way): number[] => paired(of(way), of("alone"), (one, alone) => one - alone);
-  const [own, theirs] = [spread(above("cairn")), of("distcc").length === 0 ? undefined : spread(above("distcc"))];
+function rowsOf(title: string, samples: Samples, rivals: readonly string[]): Row[] {
+  const of = (way: string): number[] => samples.get(way) ?? [];
+  const above = (way: string): Spread => spread(paired(of(way), of(ALONE), (one, alone) => one - alone));
+  const own = above(CAIRN);
   return [
-    row(`${title}: a member above the compiler alone`, "ms", own),
-    row(`${title}: a member / the compiler alone`, "x", spread(ratios(of("cairn"), of("alone")))),
-    ...(theirs === undefined
-      ? []
-      : [
-          row(`${title}: distcc above the compiler alone`, "ms", theirs),
-          row(`${title}: distcc / the compiler alone`, "x", spread(ratios(of("distcc"), of("alone")))),
-          row(`${title}: a member's overhead / distcc's`, "x", same(own.median / theirs.median), BAR),
-        ]),
-    row(`${title}: the compiler alone`, "ms", spread(of("alone"))),
-    row(`${title}: of a member's, compiling there`, "ms", same(elsewhereMs)),
+    ...[CAIRN, ...rivals].flatMap((way) => [
+      row(`${title}: ${way} above ${ALONE}`, "ms", above(way)),
+      row(`${title}: ${way} / ${ALONE}`, "x", spread(ratios(of(way), of(ALONE)))),
+    ]),
+    ...rivals.map((rival) => row(`${title}: a member's overhead / ${rival}'s`, "x", same(own.median / above(rival).median), BAR)),
+    row(`${title}: ${ALONE}`, "ms", spread(of(ALONE))),
   ];
 }
 
