@@ -2,9 +2,13 @@
  * Every benchmark runs, tiny: that it works and checks what it builds, not how fast anything is.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { chooseQuic } from "../src/net/quic-choice.ts";
 import { withoutBazel } from "../test/system/bazel-world.ts";
+import { whyNoNamespaces } from "../test/system/lab-namespaces.ts";
 import { absent } from "./absent.ts";
 import { artifact } from "./artifact.ts";
 import { bazel } from "./bazel.ts";
@@ -55,6 +59,10 @@ const tiny: Settings = {
   progress: () => undefined,
 };
 const withoutQuic = (await chooseQuic([["/ip4/127.0.0.1/udp/0/quic-v1"]])).trouble ?? false;
+const withoutIcecc =
+  (findProgram("icecc") === undefined && "icecc is not installed") ||
+  (process.getuid?.() !== 0 && "icecc's daemons want root") ||
+  (whyNoNamespaces() ?? false);
 const withoutNinja = findProgram("ninja") === undefined && "ninja is not installed";
 
 function check(report: Report, ...whats: RegExp[]): void {
@@ -89,6 +97,16 @@ test("units that another machine compiles are measured, and equal the compiler's
   const report = await elsewhere(tiny);
   if (report.rows.length === 0) return t.skip(report.notes.join("; "));
   check(report, /a member above the compiler alone/);
+});
+
+test("… and against icecc, in a network of their own", { skip: withoutNinja || withoutIcecc }, async (t) => {
+  const main = join(import.meta.dirname, "main.ts");
+  const options = ["elsewhere", "--project", "sample", "--units", "1", "--rounds", "1", "--json"];
+  const { stdout } = spawn(process.execPath, [main, ...options], { stdio: ["ignore", "pipe", "inherit"] });
+  const [report] = (JSON.parse(await text(stdout)) as { reports: Report[] }).reports;
+  assert.ok(report !== undefined);
+  if (report.rows.length === 0) return t.skip(report.notes.join("; "));
+  check(report, /icecc above the compiler alone/);
 });
 
 test("machines that compile for one more are measured", { skip: withoutNinja }, async (t) => {

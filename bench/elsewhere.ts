@@ -82,14 +82,8 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
   const counted = rivals.filter((rival) => rival !== icecc || byIcecc === wanted); // What it did itself says nothing of how it sends.
   const title = `${name}, ${commands.length} units`;
   const elsewhereMs = (counters.elsewhere_ms ?? 0) / Math.max(1, counters.built_elsewhere ?? 0);
-  return [
-    ...rowsOf(
-      title,
-      samples,
-      counted.map((rival) => rival.name),
-    ),
-    row(`${title}: of a member's, compiling there`, "ms", same(elsewhereMs)),
-  ];
+  const names = counted.map((rival) => rival.name);
+  return [...rowsOf(title, samples, names, notes), row(`${title}: of a member's, compiling there`, "ms", same(elsewhereMs))];
 }
 
 async function measured(
@@ -127,16 +121,19 @@ async function measured(
   return { samples, others };
 }
 
-function rowsOf(title: string, samples: Samples, rivals: readonly string[]): Row[] {
+function rowsOf(title: string, samples: Samples, rivals: readonly string[], notes: string[]): Row[] {
   const of = (way: string): number[] => samples.get(way) ?? [];
   const above = (way: string): Spread => spread(paired(of(way), of(ALONE), (one, alone) => one - alone));
   const own = above(CAIRN);
+  const [slower, others] = [rivals.filter((rival) => above(rival).median > 0), rivals.filter((rival) => above(rival).median <= 0)];
+  for (const rival of others)
+    notes.push(`${title}: ${rival} took no longer than ${ALONE}: too much else runs here, or too few rounds, to compare with it`);
   return [
     ...[CAIRN, ...rivals].flatMap((way) => [
       row(`${title}: ${way} above ${ALONE}`, "ms", above(way)),
       row(`${title}: ${way} / ${ALONE}`, "x", spread(ratios(of(way), of(ALONE)))),
     ]),
-    ...rivals.map((rival) => row(`${title}: a member's overhead / ${rival}'s`, "x", same(own.median / above(rival).median), BAR)),
+    ...slower.map((rival) => row(`${title}: a member's overhead / ${rival}'s`, "x", same(own.median / above(rival).median), BAR)),
     row(`${title}: ${ALONE}`, "ms", spread(of(ALONE))),
   ];
 }

@@ -59,7 +59,7 @@ export class Icecc implements AsyncDisposable {
       ICECC_PREFERRED_HOST: FAR,
       // It must not compile here: that would be measured as its own work.
       ICECC_TEST_REMOTEBUILD: "1",
-      // The text is preprocessed here. Where only the directives are, gcc's objects are the same, and each unit takes longer.
+      // All is preprocessed here: where only directives are, as gcc can, a unit takes no less.
       ICECC_REMOTE_CPP: "0",
     };
   }

@@ -24,8 +24,11 @@ bubblewrap   the sandbox in which the compiles of others run
 procps       processes that a test may have left behind
 '
 
-# Real clients of the doors for build tools. They are large: where they cannot be had, the rest is enough, and their tests are skipped.
+# Real clients of the doors for build tools, some of them large, and what compiles elsewhere as well, to compare with: where they cannot be had, the
+# rest is enough, and their tests are skipped.
 optional='
+distcc             the benchmark of compiling elsewhere compares with it
+icecc              the same
 bazel-bootstrap    a real Bazel: 40 MB to fetch with all that belongs to it, and 116 MB of Java where there is none
 bazel-rules-cc     rules that Bazel loads for every project, as files, so that it fetches nothing
 bazel-rules-java   the same
@@ -135,7 +138,7 @@ install() {
   [ -z "$1" ] || apt-get install --yes --no-install-recommends $1
 }
 
-# nginx would be started as a service, now and at each boot: the benchmark runs one of its own.
+# Some would be started as services, now and at each boot: the benchmarks run their own, and icecc's call to a whole network.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -144,9 +147,11 @@ if [ ! -e "$policy" ]; then
 fi
 available=$(available_of "$needed")
 install "$available"
-case $available in
-  *nginx*) systemctl disable --quiet nginx 2>/dev/null || true ;;
-esac
 optional_available=$(available_of "$wanted")
 install "$optional_available" ||
   echo "install-packages: warning:$optional_available could not be installed; the tests that need them will be skipped." >&2
+for service in nginx-light:nginx distcc:distcc icecc:iceccd icecc:icecc-scheduler; do
+  case "$available$optional_available " in
+    *" ${service%:*} "*) systemctl disable --quiet "${service#*:}" 2>/dev/null || update-rc.d "${service#*:}" disable 2>/dev/null || true ;;
+  esac
+done
