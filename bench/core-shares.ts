@@ -5,43 +5,64 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const PERIOD_US = 100_000;
+/** Who has used up its part stands still until the next one begins, which a slow core does not: so they are short. */
+const PERIOD_US = 20_000;
 const ROOT = "/sys/fs/cgroup";
 const POLL_MS = 50;
 
 export class CoreShare implements AsyncDisposable {
-  readonly #directory: string;
+  /** Where it is bounded, and where its time is counted; the same but for version 1, which has a directory for each resource. */
+  readonly #bounded: string;
+  readonly #counted: string;
+  readonly #isFirst: boolean;
 
-  /** Undefined where this process may make no control groups. @param part of a core, up to 1 */
-  static make(name: string, part: number): CoreShare | undefined {
-    const first = existsSync(join(ROOT, "cpu")); // Version 1 has a directory for each resource.
-    const directory = join(ROOT, first ? "cpu" : "", `cairn-bench-${process.pid}-${name}`);
+  /** Without a bound yet. Undefined where this process may make no control groups. */
+  static make(name: string): CoreShare | undefined {
     try {
-      if (!first) writeFileSync(join(ROOT, "cgroup.subtree_control"), "+cpu");
-      mkdirSync(directory);
-      const quotaUs = String(Math.round(part * PERIOD_US));
-      if (first) {
-        writeFileSync(join(directory, "cpu.cfs_period_us"), String(PERIOD_US));
-        writeFileSync(join(directory, "cpu.cfs_quota_us"), quotaUs);
-      } else writeFileSync(join(directory, "cpu.max"), `${quotaUs} ${PERIOD_US}`);
-      return new CoreShare(directory);
+      return new CoreShare(`cairn-bench-${process.pid}-${name}`);
     } catch {
       return undefined;
     }
   }
 
-  private constructor(directory: string) {
-    this.#directory = directory;
+  private constructor(name: string) {
+    this.#isFirst = existsSync(join(ROOT, "cpu"));
+    this.#bounded = join(ROOT, this.#isFirst ? "cpu" : "", name);
+    this.#counted = join(ROOT, this.#isFirst ? "cpuacct" : "", name);
+    if (!this.#isFirst) writeFileSync(join(ROOT, "cgroup.subtree_control"), "+cpu");
+    for (const directory of this.#directories) mkdirSync(directory);
+  }
+
+  /** From now on. @param part of a core, up to 1 */
+  bound(part: number): void {
+    const quotaUs = Math.round(part * PERIOD_US);
+    if (this.#isFirst) {
+      writeFileSync(join(this.#bounded, "cpu.cfs_period_us"), String(PERIOD_US));
+      writeFileSync(join(this.#bounded, "cpu.cfs_quota_us"), String(quotaUs));
+    } else writeFileSync(join(this.#bounded, "cpu.max"), `${quotaUs} ${PERIOD_US}`);
   }
 
   /** Stands before a command that is to run in it. */
   get prefix(): readonly string[] {
-    return ["sh", "-c", `echo $$ > ${join(this.#directory, "cgroup.procs")}; exec "$0" "$@"`];
+    const enter = [...this.#directories].map((directory) => `echo $$ > ${join(directory, "cgroup.procs")}`).join("; ");
+    return ["sh", "-c", `${enter}; exec "$0" "$@"`];
+  }
+
+  /** What all that ran in it has taken of processors; ms. */
+  get usedMs(): number {
+    if (this.#isFirst) return Number(readFileSync(join(this.#counted, "cpuacct.usage"), "utf8")) / 1e6;
+    return Number(/^usage_usec (\d+)$/m.exec(readFileSync(join(this.#counted, "cpu.stat"), "utf8"))?.[1]) / 1e3;
   }
 
   /** Waits until nothing runs in it any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    while (readFileSync(join(this.#directory, "cgroup.procs"), "utf8") !== "") await sleep(POLL_MS);
-    rmdirSync(this.#directory);
+    for (const directory of this.#directories) {
+      while (readFileSync(join(directory, "cgroup.procs"), "utf8") !== "") await sleep(POLL_MS);
+      rmdirSync(directory);
+    }
+  }
+
+  get #directories(): ReadonlySet<string> {
+    return new Set([this.#bounded, this.#counted]);
   }
 }

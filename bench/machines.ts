@@ -21,13 +21,16 @@ export class Member implements Contender {
   readonly launcher: string;
   readonly #directory: string;
   readonly #place: Place;
+  readonly #settings: Readonly<Record<string, string>>;
   #homes = 0;
   #node: CairnNode;
 
-  constructor(native: Native, directory: string, place: Place = HERE) {
+  /** @param settings of its daemon, as variables */
+  constructor(native: Native, directory: string, place: Place = HERE, settings: Readonly<Record<string, string>> = {}) {
     this.launcher = native.wrapper;
     this.#directory = directory;
     this.#place = place;
+    this.#settings = settings;
     this.#node = this.#fresh();
   }
 
@@ -67,7 +70,7 @@ export class Member implements Contender {
   #fresh(): CairnNode {
     this.#homes += 1;
     const { address, prefix } = this.#place;
-    const env = { CAIRN_NETWORK_LISTEN: `${address}:0`, CAIRN_SHARING_COPIES: "0" }; // Copies would be there already.
+    const env = { CAIRN_NETWORK_LISTEN: `${address}:0`, CAIRN_SHARING_COPIES: "0", ...this.#settings }; // Copies would be there already.
     return new CairnNode(join(this.#directory, `home${this.#homes}`), env, prefix);
   }
 }
