@@ -87,6 +87,7 @@ import {
   accept,
   changePolicy,
   describePolicy,
+  isNewer,
   type OwnPolicy,
   type ProjectWord,
   type Proposed,
@@ -767,7 +768,12 @@ export class NetworkRuntime implements AsyncDisposable {
 
   invitationLine(secret: Uint8Array, hosts: number): string {
     const { network, state } = this.members;
-    const line = { network, secret, hosts: this.network.hosts(hosts), ...(state?.isUnanimous === true && { isUnanimous: true as const }) };
+    const line = {
+      network,
+      secret,
+      hosts: this.network.hosts(hosts),
+      ...(state !== undefined && isNewer(state) && { isUnanimous: true as const }),
+    };
     return this.#codec.writeInvitationLine(line);
   }
 
