@@ -8,6 +8,7 @@ import {
   askedFor,
   countedDomain,
   isAdmin,
+  isLetInBy,
   keepersOfChair,
   type Members,
   type Membership,
@@ -115,10 +116,11 @@ export async function untilDecided({ members, agreement }: RevokeParts, isOver: 
 /** @throws {CairnError} network-refused: nobody would speak for the first domain afterwards */
 function keepChair({ state }: Membership, key: Key, self: Key): void {
   const keepers = state && keepersOfChair(state, key, self);
-  if (keepers === undefined) return;
+  if (state === undefined || keepers === undefined) return;
   throw new CairnError("network-refused", {
     why: "chair-lost",
-    members: keepers.map((one) => state?.members.get(one)?.name ?? "").join(" "),
+    ...(keepers.length > 0 && keepers.every((one) => isLetInBy(state, one, key)) && { doubted: true }),
+    members: keepers.map((one) => state.members.get(one)?.name ?? "").join(" "),
   });
 }
 

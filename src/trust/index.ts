@@ -58,6 +58,7 @@ export {
   countsFor,
   type Invitation,
   isAdmin,
+  isLetInBy,
   keepersOfChair,
   type Member,
   nameHolder,

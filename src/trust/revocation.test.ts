@@ -8,7 +8,7 @@ import type { Digest, Operation } from "../base/index.ts";
 import { accusedBy } from "./accused.ts";
 import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
-import { keepersOfChair, neededFor } from "./state.ts";
+import { isLetInBy, keepersOfChair, neededFor } from "./state.ts";
 import { requestToJoin } from "./statements.ts";
 
 /** The first domain's founder and a junior admin; of each other domain its first machine and a second one. */
@@ -296,6 +296,9 @@ test("who puts out the first domain's speaker is told where somebody would be le
   agree(network, all);
   assert.deepEqual(keepers(junior, founder), [third.keys.publicKey], "the most junior");
   assert.equal(keepers(third, founder), undefined);
+  // Whoever has the key of the one that is to go may have made whom it has let in.
+  assert.ok(network.state && isLetInBy(network.state, third.keys.publicKey, founder.keys.publicKey));
+  assert.ok(!isLetInBy(network.state, third.keys.publicKey, junior.keys.publicKey));
   issued(network, third, { kind: "revoke", member: founder.keys.publicKey });
   agree(network, [junior]);
   assert.equal(network.decided?.council.chair, junior.keys.publicKey);

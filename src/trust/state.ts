@@ -409,7 +409,15 @@ export function keepersOfChair(state: State, member: Key, by: Key): readonly Key
     return councilOf(members, genesisDomain, (domain) => hasVoice(state, domain)).chair !== undefined;
   };
   if (gone.domain !== genesisDomain || leavesChair(by)) return undefined;
-  return admins(state).flatMap(({ key }) => (key !== member && leavesChair(key) ? [key] : []));
+  const keepers = admins(state).flatMap(({ key }) => (key !== member && leavesChair(key) ? [key] : []));
+  const others = keepers.filter((key) => !isLetInBy(state, key, member));
+  return others.length > 0 ? others : keepers;
+}
+
+/** Whether one machine let in the other, or who did, and so on: whoever has its key may have made them. */
+export function isLetInBy({ members }: Pick<State, "members">, key: Key, host: Key): boolean {
+  for (let by = members.get(key)?.invitedBy; by !== undefined; by = members.get(by)?.invitedBy) if (by === host) return true;
+  return false;
 }
 
 function isAccepted(state: State, what: Proposal["what"], accepted: ReadonlySet<Key>): boolean {
