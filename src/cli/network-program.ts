@@ -87,7 +87,10 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     ],
   ])
     .argument("<member>", "a name, or the beginning of a key")
-    .option("--withdraw", "take back what this machine has said of a member that others have not agreed to put out")
+    .option(
+      "--withdraw",
+      "take back what this machine has said of a member that others have not agreed to put out; not with four domains and more",
+    )
     .option("--force", "also where nobody could speak for the first domain afterwards")
     .option("--json", "as JSON")
     .action((member, options) => finish(revoke(context, member, options, signal)));
@@ -145,7 +148,9 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
 
   name
     .command("claim")
-    .description("make a free name this machine's alone; one that it holds gets a newer token")
+    .description(
+      "make a free name this machine's alone; one that it holds gets a newer token. Machines with an older Cairn hear of no change after it",
+    )
     .argument("<name>", "lower-case letters, digits and hyphens")
     .addOption(new Option("--above <token>", "a greater one than that, which another machine has seen").argParser(readToken))
     .option("--json", "as JSON")

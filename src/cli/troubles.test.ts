@@ -9,6 +9,12 @@ test("refusals of the network say what happened and what to do", () => {
     [new CairnError("network-present", { name: "acme" }), /network acme already/, /cairn leave/, 1],
     [new CairnError("network-refused", { why: "invitation-used" }), /used already/, /cairn invite/, 1],
     [new CairnError("network-refused", { why: "chair-lost", members: "ci lab" }), /nobody would speak/, /on ci or lab, .*\n--force/, 1],
+    [
+      new CairnError("network-refused", { why: "chair-lost", members: "ci", doubted: true }),
+      /nobody would speak/,
+      /^--force.*\n.*on ci, /,
+      1,
+    ],
     [new CairnError("network-refused", { why: "chair-lost", members: "" }), /nobody would speak/, /no other machine.*\n--force/, 1],
     [new CairnError("network-refused", { why: "something-new" }), /refused: something-new/, /^$/, 1],
     [new CairnError("invitation-invalid"), /no invitation/, /cairn1-/, 1],

@@ -97,7 +97,8 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     what: `no address can be listened on (${fact(facts, "addresses")}): ${fact(facts, "why")}`,
     advice: ["cairn config set network.listen HOST:PORT   chooses another one"],
   }),
-  "network-refused": (facts) => (facts.why === "chair-lost" ? chairLost(fact(facts, "members")) : refusal(fact(facts, "why"))),
+  "network-refused": (facts) =>
+    facts.why === "chair-lost" ? chairLost(fact(facts, "members"), facts.doubted === true) : refusal(fact(facts, "why")),
   "invitation-invalid": () => ({
     what: "that is no invitation, or not a whole one",
     advice: [
@@ -222,7 +223,10 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice?: string]
   "policy-changed": ["the policy has changed meanwhile", "look at it (cairn policy), and propose again what you still want"],
   "policy-same": ["that is the network's policy already", "cairn policy   shows all of it"],
   "too-many-proposals": ["5 proposals of this machine wait to be accepted", "cairn accept   shows them, and who may accept"],
-  "proposal-unknown": ["that waits no longer", "cairn accept   shows what does"],
+  "proposal-unknown": [
+    "that waits for nobody's word",
+    "cairn accept   shows what does; where there are four domains and more a revocation waits for none, and cannot be taken back",
+  ],
   "not-a-speaker": [
     "only the machine that speaks for a domain accepts, the most senior one",
     "run it there: cairn accept --json names them",
@@ -263,15 +267,18 @@ function refusal(why: string): { what: string; advice: readonly string[] } {
   return { what, advice: advice === undefined ? [] : [advice] };
 }
 
-/** Who put out its own seniors speaks for nobody. @param members who could do it instead */
-function chairLost(members: string): { what: string; advice: readonly string[] } {
+/** Who put out its own seniors speaks for nobody. @param members who could do it instead @param isDoubted whether the member that is to go has let in all of them */
+function chairLost(members: string, isDoubted: boolean): { what: string; advice: readonly string[] } {
   const others = members.split(" ").filter(Boolean);
+  const there =
+    others.length === 0 ? "no other machine can do it without that either" : `do it on ${others.join(" or ")}, of which that is not so`;
+  const force = "--force   does it all the same: where its key was stolen, that may be worth it";
   return {
     what: "then nobody would speak for the first domain: no machine of another one could be put out, and no domain get a voice",
-    advice: [
-      others.length === 0 ? "no other machine can do it without that either" : `do it on ${others.join(" or ")}, of which that is not so`,
-      "--force   does it all the same: where its key was stolen, that may be worth it",
-    ],
+    advice:
+      others.length > 0 && isDoubted
+        ? [force, `${there}; only where it is lost and not stolen: that member has let in ${others.length > 1 ? "them" : "it"}`]
+        : [there, force],
   };
 }
 
