@@ -85,7 +85,7 @@ export type Operation =
   | { readonly kind: "leave" }
   /** `number`: one more than that of the policy which it replaces, all of it. */
   | { readonly kind: "policy"; readonly number: number; readonly policy: NetworkPolicy }
-  /** Whose a name is from then on, nobody's where there is no owner; `after`: the epoch that has given it last, or taken it from who has gone, "" where none has; `floor`: the token's number is no less. */
+  /** Whose a name is from then on, nobody's where there is no owner; `after`: the claim that has given it last, or the epoch since which it is free, "" where none has; `floor`: the token's number is no less. */
   | { readonly kind: "claim"; readonly name: string; readonly owner: Key | undefined; readonly after: Digest; readonly floor?: number }
   /** What an admin alone may not: `statement` is the id of a domain, a policy, a revocation or a claim. */
   | { readonly kind: "accept"; readonly statement: Digest };

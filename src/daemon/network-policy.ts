@@ -224,7 +224,7 @@ export async function accept(parts: PolicyParts, text: string): Promise<Proposed
   return { what: called(membership.state, what), fourth, ...done };
 }
 
-/** @param after of a claim, the epoch that has given the name last */
+/** @param after of a claim, what the claim follows upon */
 function fateOfProposal(id: Digest, what: Proposal["what"], after: Digest | undefined): (state: State) => Fate {
   switch (what.kind) {
     case "domain":

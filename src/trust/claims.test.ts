@@ -212,6 +212,24 @@ for (const how of ["leaves", "is put out"] as const)
     }
   });
 
+test("a hand-on holds again where another epoch takes the place of the one that held what it follows upon", () => {
+  const network = worldOf(1);
+  const { junior, founder } = MACHINES;
+  claims(network, "junior", "junior");
+  const fork = copyOf(network);
+  agree(network, [junior]);
+  claims(network, "founder", "founder");
+  agree(network, [founder]);
+  assert.equal(holder(network), "founder");
+  agree(fork, [founder]);
+  assert.equal(holder(fork), "junior");
+  network.merge(fork.statements().map(({ bytes }) => bytes));
+  assert.deepEqual([network.decided?.epoch.id, holder(network)], [fork.decided?.epoch.id, "junior"], "a senior's epoch stands");
+  agree(network, [founder]);
+  assert.equal(holder(network), "founder");
+  assert.deepEqual(copyOf(network).decided, network.decided);
+});
+
 test("whose owner goes is nobody's, resolves to nothing, and is for whoever claims it; an old statement does nothing then", () => {
   const network = worldOf(2);
   claims(network, "b2", "b2");

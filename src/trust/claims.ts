@@ -14,7 +14,7 @@ export interface Claim {
   readonly isOpen: boolean;
   /** The epoch that says so; undefined while none does. */
   readonly token: NameToken | undefined;
-  /** What the next statement about it has to follow upon: the epoch that holds what gave it, or that its owner has gone; undefined while none does. */
+  /** What the next statement about it has to follow upon: what gave it, or the epoch that says that it was given back or its owner has gone; undefined while no epoch holds it. */
   readonly last: Digest | undefined;
 }
 

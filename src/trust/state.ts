@@ -332,13 +332,15 @@ function applyClaim(
 ): Refusal | undefined {
   // What was refused does not take effect when the name is free again, and nobody queues for it.
   if (latestOf(state.claims, name) !== after) return "claim-changed";
+  // What follows is for the next epoch: each has one owner of a name.
+  if (epoch !== undefined && state.claims.get(name)?.token?.epoch === state.epoch.id) return "claim-changed";
   if (owner !== undefined && !isActive(state, owner)) return state.members.has(owner) ? "member-gone" : "member-unknown";
   const holder = nameHolder(state, name);
   if (holder === undefined ? owner !== author : !mayPutOut(state, author, holder)) return "not-the-owner";
   const payer = payerOf(state, author, name, owner);
   if (owner !== undefined && payer === undefined && owner !== holder) return "too-many-names";
   if (holder === undefined || isOneDomains(state, author, holder) || (isSmall(state.council) && !state.isUnanimous)) {
-    give(state, { name, owner, payer, floor }, epoch);
+    give(state, { name, owner, payer, floor }, { id, epoch });
     return undefined;
   }
   const refusal = propose(state, id, author, { kind: "claim", name, owner, payer, floor });
@@ -360,12 +362,18 @@ export function nameHolder(state: State, name: string): Key | undefined {
   return holderOf(state.claims, name, (key) => isActive(state, key));
 }
 
-function give(state: State, { name, owner, payer = state.claims.get(name)?.payer ?? owner, floor }: Gift, epoch: number | undefined): void {
+function give(
+  state: State,
+  { name, owner, payer = state.claims.get(name)?.payer ?? owner, floor }: Gift,
+  { id, epoch }: Pick<Origin, "id" | "epoch">,
+): void {
   const before = state.claims.get(name);
   const last = owner ?? before?.owner;
   if (last === undefined || payer === undefined) return;
   const token = epoch === undefined ? undefined : { number: tokenNumber(epoch, before?.token?.number ?? 0, floor), epoch: state.epoch.id };
-  state.claims.set(name, { owner: last, payer, isOpen: owner === undefined, token, last: token?.epoch });
+  // The statement, not its epoch: what follows holds where another epoch has the same. For what is given back nobody is to queue.
+  const next = owner === undefined ? token?.epoch : token && id;
+  state.claims.set(name, { owner: last, payer, isOpen: owner === undefined, token, last: next });
   // What else was proposed for it is about another owner now; but no domain ends what others want by giving the name to itself once more.
   const isKept = owner !== undefined && before !== undefined && !before.isOpen && isOneDomains(state, owner, before.owner);
   for (const [id, { what }] of state.proposals)
@@ -449,7 +457,7 @@ function settle(state: State, id: Digest, epoch: number | undefined): void {
   state.proposals.delete(id);
   const { by, what, accepted } = proposal;
   if (what.kind === "revoke") return end(state, what.member, { standing: "revoked", endedBy: by, agreedBy: accepted }, epoch);
-  if (what.kind === "claim") return give(state, what, epoch);
+  if (what.kind === "claim") return give(state, what, { id, epoch });
   if (what.kind === "policy") return rule(state, { number: what.number, rules: what.policy, statement: id, by, epoch });
   const domain = state.domains.get(what.name);
   if (domain !== undefined) state.domains.set(domain.name, { ...domain, hasVoice: true });

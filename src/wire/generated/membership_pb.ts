@@ -530,7 +530,7 @@ export type Claim = Message<"cairn.network.v1.Claim"> & {
   owner: Uint8Array;
 
   /**
-   * Id of the epoch that has given the name last; empty where none has.
+   * Id of the claim that has given the name last, or of the epoch since which it is free; empty where there is none.
    *
    * @generated from field: bytes after = 3;
    */
