@@ -6,7 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Digest, Operation } from "../base/index.ts";
 import { accusedBy } from "./accused.ts";
-import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret } from "./membership.fixture.ts";
+import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret, signed } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
 import { isLetInBy, keepersOfChair, neededFor } from "./state.ts";
 import { requestToJoin } from "./statements.ts";
@@ -262,6 +262,22 @@ test("who has said that a machine is put out takes that back as long as it waits
   assert.deepEqual(network.issue(founder.keys, back, START), { kind: "refused", why: "proposal-unknown" }, "all have said it");
   agree(network, all);
   assert.equal(network.decided?.members.get(member)?.standing, "revoked");
+  assert.deepEqual(copyOf(network).decided, network.decided);
+});
+
+test("a withdrawal takes back no word that its author has said after it", () => {
+  const { network, machines, all } = worldOf(3, "genesis");
+  const { founder, b2 } = machines;
+  const member = b2.keys.publicKey;
+  network.merge([
+    signed(founder.keys, network.network, 90, { kind: "revoke", member, isWithdrawn: true }),
+    signed(founder.keys, network.network, 91, { kind: "revoke", member }),
+  ]);
+  agree(network, all);
+  assert.equal(network.decided?.proposals.size, 1);
+  issued(network, founder, { kind: "revoke", member, isWithdrawn: true });
+  agree(network, all);
+  assert.equal(network.decided.proposals.size, 0);
   assert.deepEqual(copyOf(network).decided, network.decided);
 });
 

@@ -73,6 +73,8 @@ export interface Proposal {
     | ({ readonly kind: "claim" } & Gift);
   /** Peer keys of those who speak for a domain and have. */
   readonly accepted: ReadonlySet<Key>;
+  /** The number of the statement by which each has said so: an older withdrawal takes back no newer word. */
+  readonly said?: ReadonlyMap<Key, number>;
   /** Where several want the same machine put out: the ids of what the others said, which may be accepted as well. */
   readonly also: ReadonlySet<Digest>;
 }
@@ -256,7 +258,7 @@ export function applyOperation(state: State, { id, statement, bytes }: Checked, 
   if (statement.network !== state.network || what.kind === "genesis" || what.kind === "epoch") return "other-network";
   if (!isActive(state, author)) return "not-a-member";
   if (state.used.get(author)?.has(sequence) === true) return "sequence-used";
-  const refusal = applyWhat(state, statement, what, { id, bytes, epoch });
+  const refusal = applyWhat(state, statement, what, { id, sequence, bytes, epoch });
   if (refusal !== undefined) return refusal;
   const used = state.used.get(author) ?? new Set();
   state.used.set(author, used.add(sequence));
@@ -265,6 +267,7 @@ export function applyOperation(state: State, { id, statement, bytes }: Checked, 
 
 interface Origin {
   readonly id: Digest;
+  readonly sequence: number;
   readonly bytes: Uint8Array;
   readonly epoch: number | undefined;
 }
@@ -279,7 +282,7 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
       return applyAdmit(state, statement, what.request, origin);
     case "revoke":
       return what.isWithdrawn === true
-        ? applyWithdrawal(state, statement.author, what.member)
+        ? applyWithdrawal(state, statement, what.member)
         : applyRevoke(state, statement.author, what.member, origin);
     case "leave":
       end(state, statement.author, { standing: "left", endedBy: undefined }, origin.epoch);
@@ -289,7 +292,7 @@ function applyWhat(state: State, statement: Statement, what: Operation, origin: 
     case "claim":
       return applyClaim(state, statement.author, what, origin);
     case "accept":
-      return applyAccept(state, statement.author, what.statement, origin.epoch);
+      return applyAccept(state, statement.author, what.statement, origin);
   }
 }
 
@@ -380,27 +383,37 @@ function give(
     if (what.kind === "claim" && what.name === name && !(isKept && what.owner !== owner)) state.proposals.delete(id);
 }
 
-function applyAccept(state: State, author: Key, statement: Digest, epoch: number | undefined): Refusal | undefined {
+function applyAccept(state: State, author: Key, statement: Digest, origin: Origin): Refusal | undefined {
   const [id, proposal] = [...state.proposals].find(([one, { also }]) => one === statement || also.has(statement)) ?? [];
   if (id === undefined || proposal === undefined || !isActive(state, proposal.by)) return "proposal-unknown";
   if (![...state.council.speakers.values()].includes(author)) return "not-a-speaker";
-  return addWord(state, id, proposal, author, epoch);
+  return addWord(state, id, proposal, author, origin);
 }
 
-function addWord(state: State, id: Digest, proposal: Proposal, author: Key, epoch: number | undefined): Refusal | undefined {
+function addWord(state: State, id: Digest, proposal: Proposal, author: Key, { sequence, epoch }: Origin): Refusal | undefined {
   if (proposal.accepted.has(author)) return "accepted-already";
-  state.proposals.set(id, { ...proposal, accepted: new Set([...proposal.accepted, author]) });
+  state.proposals.set(id, {
+    ...proposal,
+    accepted: new Set([...proposal.accepted, author]),
+    said: new Map(proposal.said).set(author, sequence),
+  });
   settle(state, id, epoch);
   return undefined;
 }
 
-function propose(state: State, id: Digest, by: Key, what: Proposal["what"]): Refusal | undefined {
+function propose(state: State, id: Digest, by: Key, what: Proposal["what"], sequence?: number): Refusal | undefined {
   // The first domain can put out as many as others let in; of each machine one revocation waits at most.
   const isUnbound = (one: Proposal["what"], author: Key): boolean => one.kind === "revoke" && author === state.council.chair;
   const own = isUnbound(what, by) ? 0 : [...state.proposals.values()].filter((one) => one.by === by && !isUnbound(one.what, by)).length;
   // Of who may give it no word is asked for; nothing of theirs stays here.
   if (own >= limits.proposals && !isAccepted(state, what, new Set([by]))) return "too-many-proposals";
-  state.proposals.set(id, { by, what, accepted: new Set([by]), also: new Set() });
+  state.proposals.set(id, {
+    by,
+    what,
+    accepted: new Set([by]),
+    ...(sequence !== undefined && { said: new Map([[by, sequence]]) }),
+    also: new Set(),
+  });
   return undefined;
 }
 
@@ -529,11 +542,12 @@ function applyAdmit(state: State, statement: Statement, request: JoinRequest, or
   return undefined;
 }
 
-function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Origin): Refusal | undefined {
+function applyRevoke(state: State, author: Key, target: Key, origin: Origin): Refusal | undefined {
   const member = state.members.get(target);
   if (member === undefined) return "member-unknown";
   if (member.standing !== "active") return "member-gone";
   if (!mayPutOut(state, author, target)) return "member-foreign";
+  const { id, sequence, epoch } = origin;
   if (!state.isUnanimous || isOneDomains(state, author, target)) {
     end(state, target, { standing: "revoked", endedBy: author }, epoch);
     return undefined;
@@ -541,8 +555,8 @@ function applyRevoke(state: State, author: Key, target: Key, { id, epoch }: Orig
   const [said, waiting] = [...state.proposals].find(([, { what }]) => what.kind === "revoke" && what.member === target) ?? [];
   // Of what several want of one machine none waits for words that another one got.
   if (said !== undefined && waiting !== undefined)
-    return addWord(state, said, { ...waiting, also: new Set([...waiting.also, id]) }, author, epoch);
-  const refusal = propose(state, id, author, { kind: "revoke", member: target });
+    return addWord(state, said, { ...waiting, also: new Set([...waiting.also, id]) }, author, origin);
+  const refusal = propose(state, id, author, { kind: "revoke", member: target }, sequence);
   if (refusal === undefined) settle(state, id, epoch);
   return refusal;
 }
@@ -558,9 +572,10 @@ function isOneDomains(state: State, author: Key, target: Key): boolean {
 }
 
 /** Whoever has said that a machine is put out may take that back as long as it waits for others. */
-function applyWithdrawal(state: State, author: Key, target: Key): Refusal | undefined {
+function applyWithdrawal(state: State, { author, sequence }: Statement, target: Key): Refusal | undefined {
   const [id, proposal] = [...state.proposals].find(([, { what }]) => what.kind === "revoke" && what.member === target) ?? [];
   if (id === undefined || proposal?.accepted.has(author) !== true) return "proposal-unknown";
+  if ((proposal.said?.get(author) ?? 0) > sequence) return "proposal-unknown";
   takeWord(state, id, proposal, author);
   return undefined;
 }
