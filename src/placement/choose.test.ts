@@ -154,7 +154,7 @@ test("whoever is chosen was named, has room, and is expected to be done before t
       const placed = choose(facts, some, draw);
       if (placed.kind === "here") return;
       const chosen = some.find(({ member: key }) => key === placed.member);
-      assert.ok(chosen !== undefined && chosen.free > -chosen.slots);
+      assert.ok(chosen !== undefined && chosen.free > -depth(chosen));
       assert.ok(chosen.expectedMs < facts.costMs * ((facts.running + 1) / facts.cores));
       assert.ok(facts.running >= facts.cores);
     }),
