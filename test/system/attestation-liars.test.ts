@@ -163,7 +163,8 @@ const LIES: readonly Lie[] = [
   {
     about: "an answer to nothing",
     begun: (channel) => say(channel, { kind: "compared", verdicts: [] }),
-    why: /compared/,
+    // Where the victim has just asked, it is no answer to that either.
+    why: /compared|verdicts/,
   },
   {
     about: "attestations that nobody wanted",
