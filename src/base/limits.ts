@@ -852,6 +852,8 @@ export const limits = {
     quietEveryMs: 250,
     /** What is kept is looked at once in such a time, whoever asks for it: whether all of it is there still. */
     wholeMs: 60_000,
+    /** What nobody has signed may be signed a moment later, and is asked about again after so long. */
+    unsignedMs: 2_000,
     /** Blobs that are looked at without a pause, and the pause. */
     lookAtOnce: 64,
     lookPauseMs: 5,

@@ -97,6 +97,21 @@ test("what is here already is not asked for again, and another action that was n
   assert.equal(shelf.length, 1);
 });
 
+test("what came another way while it was asked for is kept", async () => {
+  const shelf: SharedResult[] = [];
+  const came = async (): Promise<Given> => {
+    shelf.push(ONE);
+    return given([ONE]);
+  };
+  const { keeper } = world([], {
+    exchange: { results: came, blobs: async () => [] },
+    index: { add: () => undefined, result: () => (shelf.length > 0 ? ONE.result : undefined) },
+    shelf: { results: () => shelf, put: (all) => shelf.push(...all) },
+  });
+  assert.deepEqual(await keeper.take(FROM, [ITEM]), ["kept"]);
+  assert.equal(shelf.length, 1);
+});
+
 test("one member at a time is kept for, and not more than a few members", async () => {
   const gate = Promise.withResolvers<Given>();
   const { keeper } = world([], { exchange: { results: () => gate.promise, blobs: async () => [] } });

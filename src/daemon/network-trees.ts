@@ -39,7 +39,7 @@ export interface NetworkTreesParts {
 }
 
 const MS = 1_000;
-const { askS, leaseMs, ownLookAtOnce, wholeMs, trees: mostTrees } = limits.treeCopies;
+const { askS, leaseMs, ownLookAtOnce, unsignedMs, wholeMs, trees: mostTrees } = limits.treeCopies;
 
 export class NetworkTrees implements Disposable {
   readonly copies: TreeCopies;
@@ -203,7 +203,7 @@ export class Wanted {
   #signedAs(root: Digest, blobs: readonly Digest[]): ResultNamed | undefined {
     const known = this.#requests.get(root);
     const now = performance.now();
-    if (known !== undefined && (known.named !== undefined || now - known.atMs < wholeMs)) return known.named;
+    if (known !== undefined && (known.named !== undefined || now - known.atMs < unsignedMs)) return known.named;
     const action = this.#results.pinned(root) === undefined ? this.#results.settledAs(blobs) : root;
     const manifest = action === undefined ? undefined : this.#results.pinned(action)?.manifest;
     const named = action === undefined || manifest === undefined ? undefined : { action, manifest };
