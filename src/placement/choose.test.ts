@@ -64,24 +64,6 @@ test("where one unit goes", () => {
       [member("a", { free: -2 })],
       { kind: "member", member: "a", why: "own-choice" },
     ],
-    [
-      "a queue of short units there is better than a long one here",
-      { running: 40, costMs: 2_000 },
-      [member("a", { slots: 1, free: 0, expectedMs: 2_000 })],
-      { kind: "member", member: "a", why: "own-choice" },
-    ],
-    [
-      "of long ones it would be sent back before its turn came",
-      { running: 40, costMs: 2_000 },
-      [member("a", { slots: 1, free: 0, expectedMs: 8_000 })],
-      { kind: "here", why: "busy" },
-    ],
-    [
-      "but for a free slot they are sent",
-      { running: 40, costMs: 2_000 },
-      [member("a", { slots: 1, free: 0, expectedMs: 8_000 }), member("b", { slots: 1, free: 1, expectedMs: 9_000 })],
-      { kind: "member", member: "b", why: "own-choice" },
-    ],
     ["a queue there is worse than a short one here", { running: 4 }, [member("a", { free: -3 })], { kind: "here", why: "busy" }],
     [
       "sending a small unit takes longer than it does",

@@ -35,9 +35,6 @@ export interface HereFacts {
 /** Who takes so many times as long is about as fast. */
 const AS_FAST = 1.25;
 
-/** Who waits there for longer than `limits.work.queueMs` is sent back: no unit is expected to wait for more than this part of it. */
-const IN_TIME = 0.5;
-
 /** What a place in a queue is worth beside a free slot. */
 const QUEUED = 0.5;
 
@@ -109,14 +106,9 @@ function waitedHereMs({ running, cores, waitedMs = 0, costMs }: HereFacts): numb
   return costMs * Math.max(1, (running + 1) / Math.max(1, cores)) + waitedMs;
 }
 
-/**
- * Whether a member takes one more unit, and is done with it sooner than who wants it, also where it has to wait there. Where units take long it had
- * better wait at who wants it, for whoever has a slot first: there it would be sent back.
- */
+/** Whether a member takes one more unit, and is done with it sooner than who wants it, also where it has to wait there. */
 export function hasRoom(candidate: Candidate, hereMs: number): boolean {
-  const { free, reliability } = candidate;
-  const isInTime = waitMs(candidate) <= IN_TIME * limits.work.queueMs;
-  return free > -depth(candidate) && isInTime && isWorth(soonMs(candidate), reliability, hereMs);
+  return candidate.free > -depth(candidate) && isWorth(soonMs(candidate), candidate.reliability, hereMs);
 }
 
 /** When it fails, the time is lost, and it has still to be done here. */
@@ -137,17 +129,13 @@ export function depth({ slots, queue, expectedMs, travelMs }: Pick<Candidate, "s
   return Math.max(least, Math.min(bridging, bounded, queue));
 }
 
-/** With a wait for a slot where there is none. */
-function soonMs(candidate: Candidate): number {
-  return candidate.expectedMs + waitMs(candidate);
-}
-
 /**
- * For a slot: of so many that began at any time the first ends after its part of one, the second after twice that. What passes on the way is not waited
- * for once more.
+ * With a wait for a slot where there is none: of so many that began at any time the first ends after its part of one, the second after twice
+ * that. What passes on the way is not waited for once more.
  */
-function waitMs({ slots, free, expectedMs, travelMs }: Candidate): number {
-  return free > 0 ? 0 : Math.max(0, ((expectedMs - travelMs) * (1 - free)) / (slots + 1) - travelMs);
+function soonMs({ slots, free, expectedMs, travelMs }: Candidate): number {
+  const waitMs = ((expectedMs - travelMs) * (1 - free)) / (slots + 1);
+  return free > 0 ? expectedMs : expectedMs + Math.max(0, waitMs - travelMs);
 }
 
 function weightOf(candidate: Candidate): number {
