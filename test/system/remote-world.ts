@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, readlinkSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -37,6 +37,15 @@ export function endPipe(path: string): void {
   closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
 }
 
+/** Whether the client has become the compiler, without the daemon. */
+function isCompiler({ pid }: ChildProcess): boolean {
+  try {
+    return /gcc/.test(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    return false; // It has ended.
+  }
+}
+
 /**
  * Gives every core of a machine compiles that do not end: they wait for the writer of a pipe. They are for this machine's processor, so that no
  * member is asked to do them.
@@ -66,8 +75,10 @@ export async function occupy(t: TestContext, node: TestNode): Promise<() => Prom
   };
   t.after(release);
   await until(t, async () => {
+    // All have been counted, so that none is among what a test counts next. Some may not have waited for the daemon's word.
+    const alone = running.filter(isCompiler).length;
     const { jobs } = (await node.control("GET", "/status")) as { jobs: { running: number } };
-    return jobs.running >= compiles / 2; // Some may not have waited for the daemon's word.
+    return alone < compiles / 2 && jobs.running + alone >= compiles;
   });
   return release;
 }
