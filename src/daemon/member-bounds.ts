@@ -5,7 +5,7 @@
  * nobody is cut off in the middle of a job, and who was over it waits until it has filled again.
  * Knows: what the owner set, who has had how much. Does not know: who waits, or for what.
  */
-import { type Config, Generations, type Key, limits } from "../base/index.ts";
+import { Allowance, type Config, Generations, type Key, limits } from "../base/index.ts";
 
 export type BoundOptions = Pick<Config, "workMemberSlots" | "workMemberSeconds" | "workMemberWhen">;
 
@@ -13,16 +13,14 @@ export type BoundOptions = Pick<Config, "workMemberSlots" | "workMemberSeconds" 
 export type Bound = "slots" | "seconds";
 
 interface Account {
-  /** May be below nothing: of a job that took longer than there was. */
-  leftMs: number;
-  /** When that was so. */
-  atMs: number;
+  /** In ms. */
+  readonly allowance: Allowance;
   /** Its jobs that run, by when they have begun. */
   readonly begun: Set<{ readonly atMs: number }>;
 }
 
-const MINUTE_MS = 60_000;
 const SECOND_MS = 1_000;
+const MINUTE_S = 60;
 
 export class MemberBounds {
   readonly #now: () => number;
@@ -64,7 +62,8 @@ export class MemberBounds {
     return {
       [Symbol.dispose]: () => {
         const account = this.#account(member);
-        if (account.begun.delete(job)) account.leftMs -= this.#now() - job.atMs;
+        const now = this.#now();
+        if (account.begun.delete(job)) account.allowance.spend(now - job.atMs, now);
       },
     };
   }
@@ -72,24 +71,18 @@ export class MemberBounds {
   /** @returns ms */
   #left(member: Key): number {
     const now = this.#now();
-    const { leftMs, begun } = this.#account(member);
-    let left = leftMs;
+    const { allowance, begun } = this.#account(member);
+    let left = allowance.left(now);
     for (const { atMs } of begun) left -= now - atMs;
     return left;
   }
 
-  /** With what has come since. */
   #account(member: Key): Account {
-    const now = this.#now();
-    const mostMs = this.#options.workMemberSeconds * SECOND_MS;
     const known = this.#accounts.get(member);
-    if (known === undefined) {
-      const made: Account = { leftMs: mostMs, atMs: now, begun: new Set() };
-      this.#accounts.set(member, made);
-      return made;
-    }
-    known.leftMs = Math.min(mostMs, known.leftMs + ((now - known.atMs) * mostMs) / MINUTE_MS);
-    known.atMs = now;
-    return known;
+    if (known !== undefined) return known;
+    const burst = this.#options.workMemberSeconds * SECOND_MS;
+    const made: Account = { allowance: new Allowance({ burst, perSecond: burst / MINUTE_S }, this.#now()), begun: new Set() };
+    this.#accounts.set(member, made);
+    return made;
   }
 }
