@@ -113,8 +113,8 @@ export interface InvitationLine {
   readonly secret: Uint8Array;
   /** Who can redeem it, the inviter first. */
   readonly hosts: readonly Host[];
-  /** Whether two or three domains put out a machine of one of them only together, which versions of before do not understand. */
-  readonly isUnanimous?: true;
+  /** Whether versions of before would not understand what the network has decided. */
+  readonly isNewer?: true;
 }
 
 /** What a replica has, in short, so that another can tell what it misses. */

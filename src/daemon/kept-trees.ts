@@ -97,14 +97,19 @@ export class KeptTrees implements AsyncDisposable {
     await this.flush();
   }
 
+  /** Whether their time is up or not. */
+  all(): readonly KeptTree[] {
+    return [...this.#rows.values()].map(({ kept }) => kept);
+  }
+
   /** Those whose time is not up. */
   list(): readonly KeptTree[] {
-    return this.#all().filter((kept) => !this.#isOver(kept));
+    return this.all().filter((kept) => !this.#isOver(kept));
   }
 
   /** Those whose time is up, the longest first. */
   over(): readonly KeptTree[] {
-    const over = this.#all().filter((kept) => this.#isOver(kept));
+    const over = this.all().filter((kept) => this.#isOver(kept));
     return over.toSorted((a, b) => lastOf(a) - lastOf(b));
   }
 
@@ -182,10 +187,6 @@ export class KeptTrees implements AsyncDisposable {
     return lastOf(kept) <= this.#parts.now();
   }
 
-  #all(): KeptTree[] {
-    return [...this.#rows.values()].map(({ kept }) => kept);
-  }
-
   #hold(kept: KeptTree): void {
     const held = this.#parts.pins.hold();
     for (const blob of kept.blobs) held.blobs.add(blob);
@@ -205,7 +206,7 @@ export class KeptTrees implements AsyncDisposable {
   async #write(): Promise<void> {
     this.#isChanged = false;
     try {
-      await writeText(this.#file, textOf(this.#all()));
+      await writeText(this.#file, textOf(this.all()));
     } catch (error) {
       this.#isChanged = true;
       this.#parts.log.event("warn", "tree-copies.not-written", { why: reasonOf(error) });

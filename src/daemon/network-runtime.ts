@@ -772,7 +772,7 @@ export class NetworkRuntime implements AsyncDisposable {
       network,
       secret,
       hosts: this.network.hosts(hosts),
-      ...(state !== undefined && isNewer(state) && { isUnanimous: true as const }),
+      ...(state !== undefined && isNewer(state) && { isNewer: true as const }),
     };
     return this.#codec.writeInvitationLine(line);
   }

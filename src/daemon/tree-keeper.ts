@@ -266,14 +266,14 @@ export class TreeKeeper implements Disposable {
     const none = { bytes: 0, blobs: 0, trees: 0 };
     const isIts = (claim: Claim): boolean => domainOf(claim.from) === domain;
     const isOver = (claim: Claim): boolean => isIts(claim) && claim.untilMs <= now();
-    for (const { tree } of overFirst([...kept.list(), ...kept.over()], isOver)) {
-      const all = [...kept.list(), ...kept.over()];
+    for (const { tree } of overFirst(kept.all(), isOver)) {
+      const all = kept.all();
       const ofIts = all.filter(({ claims }) => claims.some(isIts));
       if (this.#fits(all, 1, none) && this.#fits(ofIts, ofDomain, none)) return;
       kept.drop(tree, isOver, "no room");
     }
     for (const over of kept.over()) {
-      if (this.#fits([...kept.list(), ...kept.over()], 1, none)) return;
+      if (this.#fits(kept.all(), 1, none)) return;
       kept.remove(over, "no room");
     }
   }

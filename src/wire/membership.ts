@@ -39,7 +39,7 @@ import { bytesOf, decode, encode, hexOf, hostMessages, hosts, type Init, invalid
 
 const LINE_PREFIX = "cairn1-";
 /** Into networks that versions of before would not understand: they take it for no invitation, and so use none up. */
-const UNANIMOUS_PREFIX = "cairn2-";
+const NEWER_PREFIX = "cairn2-";
 const LINE_HOSTS = 4;
 const SECRET_BYTES = 16;
 const NONCE_BYTES = 16;
@@ -96,13 +96,13 @@ export function writeInvitationLine(line: InvitationLine): string {
   });
   const check = Buffer.alloc(4);
   check.writeUInt32LE(crc32(body));
-  return (line.isUnanimous === true ? UNANIMOUS_PREFIX : LINE_PREFIX) + Buffer.concat([body, check]).toString("base64url");
+  return (line.isNewer === true ? NEWER_PREFIX : LINE_PREFIX) + Buffer.concat([body, check]).toString("base64url");
 }
 
 /** @returns undefined when the text is no invitation, or not a whole one */
 export function readInvitationLine(text: string): InvitationLine | undefined {
   const trimmed = text.trim();
-  const prefix = [LINE_PREFIX, UNANIMOUS_PREFIX].find((one) => trimmed.startsWith(one));
+  const prefix = [LINE_PREFIX, NEWER_PREFIX].find((one) => trimmed.startsWith(one));
   if (prefix === undefined || trimmed.length > limits.helloBytes) return undefined;
   const bytes = Buffer.from(trimmed.slice(prefix.length), "base64url");
   if (bytes.length < 4) return undefined;
@@ -114,7 +114,7 @@ export function readInvitationLine(text: string): InvitationLine | undefined {
       network: hexOf(message.network, 32),
       secret: sized(message.secret, SECRET_BYTES),
       hosts: hosts(message.hosts, LINE_HOSTS),
-      ...(prefix === UNANIMOUS_PREFIX && { isUnanimous: true }),
+      ...(prefix === NEWER_PREFIX && { isNewer: true }),
     };
   } catch (error) {
     if (error instanceof CairnError) return undefined;

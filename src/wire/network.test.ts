@@ -231,11 +231,11 @@ test("noise is refused and nothing worse", () => {
 
 test("an invitation survives being pasted, and shows when it did not", () => {
   fc.assert(
-    fc.property(hex, bytes(16), fc.array(host, { maxLength: 4 }), fc.boolean(), fc.nat(), (network, secret, hosts, isUnanimous, cut) => {
-      const invitation = { network, secret, hosts, ...(isUnanimous && { isUnanimous: true as const }) };
+    fc.property(hex, bytes(16), fc.array(host, { maxLength: 4 }), fc.boolean(), fc.nat(), (network, secret, hosts, isNewer, cut) => {
+      const invitation = { network, secret, hosts, ...(isNewer && { isNewer: true as const }) };
       const line = codec.writeInvitationLine(invitation);
       // Versions that know nothing of it know the first beginning only.
-      assert.match(line, isUnanimous ? /^cairn2-[\w-]+$/ : /^cairn1-[\w-]+$/);
+      assert.match(line, isNewer ? /^cairn2-[\w-]+$/ : /^cairn1-[\w-]+$/);
       same(codec.readInvitationLine(`  ${line}\n`), invitation);
       assert.equal(codec.readInvitationLine(line.slice(0, 7 + (cut % (line.length - 7)))), undefined);
       const at = 7 + (cut % (line.length - 7));
