@@ -1165,7 +1165,7 @@ export const limits = {
     assemblingBytes: 134_217_728,
     /** Contents that were asked for come, one after the other, or the job ends. */
     giveMs: 5_000,
-    /** A worker that has something to do says so; one that says nothing for so long is lost. */
+    /** A worker that has something to do says so; one that says nothing for so long is lost, also while it is first spoken to. */
     aliveMs: 500,
     silentMs: 2_000,
     /** What a job may take beside its own limit: contents, its turn, its outputs. After that it is lost, whatever the worker says. */

@@ -277,6 +277,7 @@ export class Remote implements Disposable {
   ): Promise<Attempt<A>> {
     const { unit } = consignment;
     const race = new AbortController();
+    const began = performance.now();
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
     using _ = this.#dispatch.watch((unit.costMs ?? limits.remote.unknownMs) + (placed.travelMs ?? 0), () => {
@@ -284,7 +285,8 @@ export class Remote implements Disposable {
         const { answer, job } = order.here("late");
         begun = true;
         this.#raced.set(job, race);
-        this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member });
+        const tookMs = Math.round(performance.now() - began);
+        this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member, tookMs });
         late.resolve({ kind: "answered", answer });
       } catch (error) {
         late.reject(error); // Nobody else would hear of it: a timer is behind this.

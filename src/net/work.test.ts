@@ -3,12 +3,14 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digestOf } from "../base/index.ts";
+import { setImmediate as turn } from "node:timers/promises";
+import { digestOf, limits, silentLog } from "../base/index.ts";
 import type { GeneralAction, Left, WorkDesk } from "../contracts/index.ts";
 import type { WorkDone } from "../wire/index.ts";
 import { codec, until } from "./network.fixture.ts";
 import { nodes, noise } from "./share.fixture.ts";
 import { echo, generalAction, hostileWorker, Inputs, never, worker } from "./work.fixture.ts";
+import { Work, type WorkNetwork } from "./work.ts";
 
 const LONG = { timeout: 20_000 };
 const NOTHING_MADE: WorkDone = {
@@ -207,6 +209,36 @@ test("the link goes: the job is lost here, and ended there", LONG, async (t) => 
   assert.equal((await job).kind, "lost");
   await until(t, () => isEnded);
   assert.equal((await asker.work.compile(b.members.self, inputs.action(), inputs.of, never)).kind, "lost");
+});
+
+test("a member that says nothing when it is first spoken to is given up as soon as one that falls silent", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked: number[] = [];
+  const network: WorkNetwork = {
+    serve: async () => undefined,
+    open: (_key, _protocol, deadlineMs) => {
+      asked.push(deadlineMs);
+      return new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), deadlineMs));
+    },
+    onPeers: () => undefined,
+    connected: () => true,
+    rttMs: () => 1,
+  };
+  const work = await Work.start({ network, desk: echo, codec, log: silentLog, now: () => 0 });
+  t.after(() => work[Symbol.dispose]());
+  const inputs = new Inputs("int a;");
+  const outcomes: string[] = [];
+  const jobs = [1, 2].map(async () => {
+    const { kind } = await work.compile("ab".repeat(32), inputs.action(), inputs.of, never);
+    outcomes.push(kind);
+  });
+  await turn();
+  t.mock.timers.tick(limits.work.silentMs - 1);
+  await turn();
+  assert.deepEqual(outcomes, []);
+  t.mock.timers.tick(1);
+  await Promise.all(jobs);
+  assert.deepEqual([outcomes, asked.length], [["lost", "lost"], 1]);
 });
 
 test("a member without the protocol, and one that is not there", LONG, async (t) => {

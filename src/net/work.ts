@@ -102,7 +102,7 @@ export class Work implements Workers, Disposable {
     const { network, codec, log } = this.#parts;
     if (this.#isOver) throw new CairnError("peer-absent", { why: "this node stops" });
     if (this.#offences.pauseMs(key) > 0) throw new CairnError("peer-absent", { why: "has broken the rules" });
-    const channel = channelOf(await network.open(key, WORK, limits.helloDeadlineMs));
+    const channel = channelOf(await network.open(key, WORK, limits.work.silentMs));
     const openedAt = this.#parts.now();
     const ended = (why: string, isOffence: boolean): void => {
       this.#asking.delete(key);

@@ -122,7 +122,7 @@ function givenUp(since: readonly Logged[], member: string, fromMs: number): numb
   for (const { event, ms, ...facts } of since) {
     const isOver = event === "remote.late" || (event === "remote.ended" && facts["outcome"] === "lost");
     if (!isOver || facts["member"] !== member || first.has(facts["source"])) continue;
-    first.set(facts["source"], Math.min(ms - fromMs, Number(facts["tookMs"] ?? Number.POSITIVE_INFINITY)));
+    first.set(facts["source"], Math.min(ms - fromMs, Number(facts["tookMs"])));
   }
   return [...first.values()];
 }
