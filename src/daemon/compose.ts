@@ -158,9 +158,11 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     log,
     now: () => performance.now(),
   });
+  const compiles = new CompilesForOthers({ executor: sandbox, toolchains: supply });
   const vouchers = stack.use(
     new Vouchers({
       witness: new Witness({ sandbox, searchIn: readOnlyHeaderSearch }),
+      mayRun: async ({ asked, from }, signal) => (await compiles.withdrawn(asked, from, signal)) === undefined,
       sign: (made) => network.sharing?.vouch(made)?.signature,
       slot: (from) => worker.leftOver(from),
       log,
@@ -168,7 +170,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     }),
   );
   const worker: Worker = new Worker({
-    compiles: new CompilesForOthers({ executor: sandbox, toolchains: supply }),
+    compiles,
     sandbox,
     vouchers,
     share,

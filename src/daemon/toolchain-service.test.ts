@@ -5,7 +5,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { limits } from "../base/index.ts";
-import type { Supplied } from "../contracts/index.ts";
+import type { CompileAction, Supplied } from "../contracts/index.ts";
 import { SandboxExecutor } from "../exec/index.ts";
 import { CompilesForOthers } from "../flows/index.ts";
 import { type Directory, loadTreeCodec, type TreeEntry } from "../wire/index.ts";
@@ -180,8 +180,16 @@ test("what the network has approved is taken without a word here, offered work, 
   assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed");
   assert.equal(again.service.shelf.disapprove(on.digest), true);
   assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed", "the network's word is enough");
+  const asked = { toolchain: on.digest } as CompileAction;
+  const compiles = new CompilesForOthers({ executor: { run: () => assert.fail("nothing runs") }, toolchains: again.service });
+  assert.equal(await compiles.withdrawn(asked, REQUESTER, t.signal), undefined);
   approved.delete(on.digest);
   assert.match(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
+  assert.match(
+    (await compiles.withdrawn(asked, REQUESTER, t.signal))?.detail ?? "",
+    /approved/,
+    "nor does a job run that was let in before",
+  );
   assert.deepEqual(again.service.digests, []);
   assert.deepEqual([...again.service.shelf.approved], [], "nothing was approved here");
 });

@@ -13,12 +13,16 @@ function made(from: string, inputBytes: number, content: Buffer = nothing): ForS
   return { from, asked: { source: "a.c" }, done, inputBytes, startedAtMs: 0, endedAtMs: 0 } as unknown as ForSigning;
 }
 
-function vouchers(slot: () => Disposable | undefined, looked: () => void = () => undefined): Vouchers {
+function vouchers(
+  slot: () => Disposable | undefined,
+  looked: () => void = () => undefined,
+  mayRun: () => Promise<boolean> = async () => true,
+): Vouchers {
   const look = async (): Promise<{ kind: "unclear"; why: string }> => {
     looked();
     return { kind: "unclear", why: "" };
   };
-  return new Vouchers({ witness: { look }, sign: () => undefined, slot, log: silentLog, now: () => 0 });
+  return new Vouchers({ witness: { look }, mayRun, sign: () => undefined, slot, log: silentLog, now: () => 0 });
 }
 
 test("what waits is bounded in all: by what it holds, and of each member in number", async () => {
@@ -50,6 +54,20 @@ test("what has been looked at leaves its room; one member has so many signed at 
   assert.equal(looks, vouchedBurst);
   await busy.add(made("other", 0), held);
   assert.equal(looks, vouchedBurst + 1);
+});
+
+test("a toolchain that has been withdrawn since it made something is not run once more to sign that", async () => {
+  let looks = 0;
+  let isWithdrawn = false;
+  await using some = vouchers(
+    () => ({ [Symbol.dispose]: () => undefined }),
+    () => void looks++,
+    async () => !isWithdrawn,
+  );
+  await some.add(made("one", 0), held);
+  isWithdrawn = true;
+  assert.equal(await some.add(made("one", 0), held), undefined);
+  assert.equal(looks, 1);
 });
 
 test("of commands of one member no more are looked at than are signed, and no more at once than of compiles", async () => {

@@ -12,6 +12,8 @@ type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execu
 
 export interface VouchersParts {
   readonly witness: Pick<Witness, "look">;
+  /** Whether that one's toolchain may still be run for whom it was run. */
+  readonly mayRun: (made: ForSigning, signal: AbortSignal) => Promise<boolean>;
   /** Signs what this node has executed, and tells members; undefined where that cannot travel, or there is no network. */
   readonly sign: (made: Unsigned) => Voucher["signature"] | undefined;
   /** A slot that nobody else wants; undefined: there is none. */
@@ -138,13 +140,17 @@ export class Vouchers implements AsyncDisposable {
   }
 
   async #voucher(made: ForSigning): Promise<Voucher | undefined> {
-    const { witness, sign, log } = this.#parts;
+    const { witness, mayRun, sign, log } = this.#parts;
     const facts = { peer: made.from, source: made.asked.source };
     if (!this.#allowanceOf(made.from).take(1, this.#parts.now())) {
       log.event("debug", "work.not-signed", { ...facts, why: "too many" });
       return undefined;
     }
     try {
+      if (!(await mayRun(made, this.#stop.signal))) {
+        log.event("debug", "work.not-signed", { ...facts, why: "its toolchain has been withdrawn" });
+        return undefined;
+      }
       const seen = await witness.look(made, this.#facts, this.#stop.signal);
       if (seen.kind === "unclear") {
         log.event("debug", "work.not-signed", { ...facts, why: seen.why.slice(0, limits.work.detailCharacters) });

@@ -45,11 +45,16 @@ class Machine {
   readonly running = new Map<string, () => void>();
   slots = 2;
   held = 0;
+  /** The toolchain of all jobs may not be used any more. */
+  isWithdrawn = false;
   readonly worker: Worker;
 
   constructor(parts: Partial<WorkerParts> = {}) {
     this.worker = new Worker({
-      compiles: { look: async (action) => ({ kind: "harmless", action: { program: action.source } as ExecutorAction }) },
+      compiles: {
+        look: async (action) => ({ kind: "harmless", action: { program: action.source } as ExecutorAction }),
+        withdrawn: async () => (this.isWithdrawn ? { kind: "refused", reason: "toolchain_unknown", detail: "not approved" } : undefined),
+      },
       sandbox: {
         look: async () => ({ kind: "walled", walls: "" }),
         stage: (digests) => this.#stage(digests),
@@ -218,7 +223,16 @@ const REFUSED: readonly (readonly [about: string, parts: Partial<WorkerParts>, r
   ["somebody of another circle", { admits: () => false }, "not_shared"],
   ["nothing is shared", { share: { slots: () => 0, withheld: () => "off" } }, "not_shared"],
   ["more than any job may use", {}, "too_much", { limits: { ...work.most, memoryBytes: work.most.memoryBytes + 1 } }],
-  ["something harmful", { compiles: { look: async () => ({ kind: "refused", reason: "plugin", detail: "-fplugin=x" }) } }, "plugin"],
+  [
+    "something harmful",
+    {
+      compiles: {
+        look: async () => ({ kind: "refused", reason: "plugin", detail: "-fplugin=x" }),
+        withdrawn: () => assert.fail("it is not asked"),
+      },
+    },
+    "plugin",
+  ],
   [
     "no sandbox",
     {
@@ -242,6 +256,31 @@ for (const [about, parts, reason, more] of REFUSED)
     assert.ok(machine.events.filter((name) => name === "work.unable").length <= 1);
     assert.equal(machine.worker.counts.refused, 2);
   });
+
+test("what was withdrawn while a job waited for its slot does not run, and the slot is the next one's", QUICK, async (t) => {
+  let admitted = true;
+  const machine = new Machine({ admits: () => admitted });
+  machine.slots = 1;
+  const first = machine.compile(A, "1");
+  await machine.untilRunning(t, "1");
+  const waiting = machine.compile(A, "2");
+  await turn();
+  machine.isWithdrawn = true;
+  machine.running.get("1")?.();
+  assert.equal((await first).kind, "done", "what runs already goes on");
+  assert.deepEqual(await waiting, { kind: "refused", reason: "toolchain_unknown", detail: "not approved" });
+  machine.isWithdrawn = false;
+  const third = machine.compile(A, "3");
+  await machine.untilRunning(t, "3");
+  const last = machine.compile(A, "4");
+  await turn();
+  admitted = false;
+  machine.running.get("3")?.();
+  assert.equal((await third).kind, "done");
+  const outcome = await last;
+  assert.ok(outcome.kind === "refused" && outcome.reason === "not_shared", JSON.stringify(outcome));
+  assert.deepEqual([machine.worker.running, machine.held], [0, 0]);
+});
 
 const GENERAL: GeneralAction = {
   system: "ab",

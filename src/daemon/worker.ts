@@ -26,7 +26,7 @@ import type { Withheld, WorkShare } from "./work-share.ts";
 import { WorkSlots } from "./work-slots.ts";
 
 export interface WorkerParts {
-  readonly compiles: Pick<CompilesForOthers, "look">;
+  readonly compiles: Pick<CompilesForOthers, "look" | "withdrawn">;
   readonly sandbox: Pick<SandboxExecutor, "look" | "stage" | "run">;
   readonly vouchers: Pick<Vouchers, "hasRoom" | "add" | "sign">;
   /** What may be signed of a command that has just run here; undefined: nothing. */
@@ -76,6 +76,7 @@ const WITHHELD: Readonly<Record<Withheld, string>> = {
   hours: "not at this hour",
   "in-use": "its owner builds",
 };
+const NOT_FOR = "not for this member";
 /** What this machine lacks may have been installed meanwhile. */
 const LACK_MS = 60_000;
 
@@ -155,10 +156,11 @@ export class Worker implements WorkDesk {
   async compile(from: Key, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
     const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0, heldBytes: 0 };
     const look = (): Promise<Looked> => this.#parts.compiles.look(action, from, signal);
-    const may = { admits: this.#parts.admits(from), most: work.most };
+    const may = { admits: () => this.#parts.admits(from), most: work.most };
+    const objectionBefore = (): Promise<Outcome | undefined> => this.#parts.compiles.withdrawn(action, from, signal);
     const { request } = action;
     const asked = request && { ...action, request };
-    return this.#attempt(job, action, { ...may, look, bring, asked }, signal);
+    return this.#attempt(job, action, { ...may, look, bring, objectionBefore, asked }, signal);
   }
 
   async act(from: Key, action: GeneralAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
@@ -177,7 +179,8 @@ export class Worker implements WorkDesk {
     // Who sent a command takes what comes of it for what its own machine makes of it.
     const objectionAfter = action.command === undefined ? undefined : () => refused(true);
     const sign = action.command?.signed === true ? (ran: Ran) => this.#signCommand(job, action, ran, signal) : undefined;
-    const may = { admits: this.#parts.systems().length > 0 && this.#parts.actsFor(from), most: work.mostGeneral, objectionAfter, sign };
+    const admits = (): boolean => this.#parts.systems().length > 0 && this.#parts.actsFor(from);
+    const may = { admits, most: work.mostGeneral, objectionAfter, sign };
     return this.#attempt(job, action, { ...may, look, bring }, signal);
   }
 
@@ -215,6 +218,9 @@ export class Worker implements WorkDesk {
     if (slot === undefined) return { kind: "busy" };
     running.use(slot);
     queue.dispose();
+    // What was allowed when it came may have been withdrawn while it waited.
+    const withdrawn = terms.admits() ? await terms.objectionBefore?.() : notShared(NOT_FOR);
+    if (withdrawn !== undefined) return withdrawn;
     const queuedMs = this.#parts.now() - begunAt;
     const ran = { ...looked.action, heldBytes: Math.min(action.limits.memoryBytes, this.#parts.memoryBytes) };
     const startedAtMs = Date.now();
@@ -256,7 +262,7 @@ export class Worker implements WorkDesk {
   async #objection({ limits: wanted }: Wanted, { admits, most }: Terms): Promise<Outcome | undefined> {
     const withheld = this.#parts.share.withheld();
     if (withheld !== undefined) return notShared(WITHHELD[withheld]);
-    if (!admits) return notShared("not for this member");
+    if (!admits()) return notShared(NOT_FOR);
     if (!this.#isAble) await this.look();
     if (!this.#isAble) return notShared("it has no sandbox");
     const tooMuch = (Object.keys(most) as (keyof ActionLimits)[]).find((name) => wanted[name] > most[name]);
@@ -377,10 +383,13 @@ interface Ran {
 
 /** How one kind of work is done for one member. */
 interface Terms {
-  readonly admits: boolean;
+  /** Whether such work is done for that member now. */
+  readonly admits: () => boolean;
   readonly most: ActionLimits;
   readonly look: () => Promise<Looked | Outcome>;
   readonly bring: BringContents;
+  /** What has been withdrawn since it was looked at. */
+  readonly objectionBefore?: (() => Promise<Outcome | undefined>) | undefined;
   /** What was other than it had to be while it ran, where that is looked at. */
   readonly objectionAfter?: (() => Promise<Outcome | undefined>) | undefined;
   /** Set where what came of it is signed as soon as it has ended. */

@@ -15,6 +15,7 @@ import type {
   ExecutorAction,
   ExecutorOutcome,
   Installed,
+  Supplied,
   ToolchainSupply,
 } from "../contracts/index.ts";
 
@@ -23,13 +24,11 @@ export interface CompilesForOthersParts {
   readonly toolchains: ToolchainSupply;
 }
 
-export type OthersOutcome =
-  | Exclude<ExecutorOutcome, { kind: "refused" }>
-  | { readonly kind: "refused"; readonly reason: CompileRefusal; readonly detail: string };
+type Refused = { readonly kind: "refused"; readonly reason: CompileRefusal; readonly detail: string };
 
-export type Looked =
-  | { readonly kind: "harmless"; readonly action: ExecutorAction }
-  | { readonly kind: "refused"; readonly reason: CompileRefusal; readonly detail: string };
+export type OthersOutcome = Exclude<ExecutorOutcome, { kind: "refused" }> | Refused;
+
+export type Looked = { readonly kind: "harmless"; readonly action: ExecutorAction } | Refused;
 
 /** What the outputs are called, whatever who asks calls them. */
 const OBJECT = "object";
@@ -51,12 +50,27 @@ export class CompilesForOthers {
 
   /** Whether it is harmless, and what is to be run then. @param member who asks */
   async look(asked: CompileAction, member: Key, signal: AbortSignal): Promise<Looked> {
-    const supplied = await this.#parts.toolchains.supply(asked.toolchain, asked.toolchainRoot, member, signal);
-    if (supplied.kind === "absent") return { kind: "refused", reason: "toolchain_unknown", detail: supplied.why };
+    const supplied = await this.#supplied(asked, member, signal);
+    if (supplied.kind === "refused") return supplied;
     const { installed } = supplied;
     const against = objection(asked, installed.toolchain.family);
     if (against !== undefined) return { kind: "refused", ...against };
     return { kind: "harmless", action: actionOf(asked, installed) };
+  }
+
+  /** Why what was harmless may not run any more: its toolchain has been withdrawn meanwhile. @param member who asks */
+  async withdrawn(asked: CompileAction, member: Key, signal: AbortSignal): Promise<Refused | undefined> {
+    const supplied = await this.#supplied(asked, member, signal);
+    return supplied.kind === "refused" ? supplied : undefined;
+  }
+
+  async #supplied(
+    { toolchain, toolchainRoot }: CompileAction,
+    member: Key,
+    signal: AbortSignal,
+  ): Promise<Extract<Supplied, { kind: "installed" }> | Refused> {
+    const supplied = await this.#parts.toolchains.supply(toolchain, toolchainRoot, member, signal);
+    return supplied.kind === "absent" ? { kind: "refused", reason: "toolchain_unknown", detail: supplied.why } : supplied;
   }
 }
 
