@@ -15,8 +15,7 @@ export interface Status {
   readonly index: Readonly<Record<string, number>>;
   readonly running: number;
   readonly hot: { readonly records: number; readonly bytes: number };
-  /** Compiles for members: those that run, how many may, and those that are done. */
-  readonly work: { readonly running: number; readonly slots: number; readonly done: number };
+  readonly work: SharedWork;
   /** Undefined in no network. */
   readonly network:
     | {
@@ -30,6 +29,29 @@ export interface Status {
         readonly waiting: readonly WaitingFacts[];
       }
     | undefined;
+}
+
+/** What members may have of this machine, and what they have. */
+export interface SharedWork {
+  /** Compiles of theirs: those that run, how many may now, how many may where the owner builds nothing, and those that are done. */
+  readonly running: number;
+  readonly slots: number;
+  readonly most: number;
+  readonly done: number;
+  readonly cpuMs: number;
+  readonly percent: number;
+  /** "" of a daemon that does not say. */
+  readonly power: string;
+  readonly when: string;
+  readonly hours: string;
+  /** Of one member; 0 seconds: no bound. */
+  readonly member: { readonly percent: number; readonly secondsPerMinute: number; readonly when: string };
+  /** Why nothing is done for others now; "" where something is. */
+  readonly declined: string;
+  /** What a sandbox would need; "" where there is one. */
+  readonly lack: string;
+  readonly commands: boolean;
+  readonly actionsAs: string;
 }
 
 /** Who speaks for a domain. */
@@ -206,7 +228,6 @@ export interface Collected {
 export function readStatus(answer: unknown): Status {
   const network = field(answer, "network");
   const { store, jobs, hot } = { store: field(answer, "store"), jobs: field(answer, "jobs"), hot: field(answer, "hot") };
-  const work = field(answer, "work");
   return {
     pid: numberIn(answer, "pid"),
     version: textIn(answer, "version"),
@@ -217,7 +238,7 @@ export function readStatus(answer: unknown): Status {
     store: { bytes: numberIn(store, "bytes"), blobs: numberIn(store, "blobs"), capacityBytes: numberIn(store, "capacityBytes") },
     index: numbersIn(field(answer, "index")),
     running: numberIn(jobs, "running"),
-    work: { running: numberIn(work, "running"), slots: numberIn(work, "slots"), done: numberIn(field(work, "counts"), "done") },
+    work: readSharedWork(field(answer, "work")),
     hot: { records: numberIn(hot, "records"), bytes: numberIn(hot, "bytes") },
     network:
       typeof network === "object" && network !== null
@@ -230,6 +251,27 @@ export function readStatus(answer: unknown): Status {
             waiting: readWaiting(network),
           }
         : undefined,
+  };
+}
+
+/** From the answers to `share` and `status`. */
+export function readSharedWork(answer: unknown): SharedWork {
+  const [member, counts] = [field(answer, "member"), field(answer, "counts")];
+  return {
+    running: numberIn(answer, "running"),
+    slots: numberIn(answer, "slots"),
+    most: numberIn(answer, "most"),
+    done: numberIn(counts, "done"),
+    cpuMs: numberIn(counts, "cpuMs"),
+    percent: numberIn(answer, "percent"),
+    power: textIn(answer, "power"),
+    when: textIn(answer, "when"),
+    hours: textIn(answer, "hours"),
+    member: { percent: numberIn(member, "percent"), secondsPerMinute: numberIn(member, "secondsPerMinute"), when: textIn(member, "when") },
+    declined: textIn(answer, "declined"),
+    lack: textIn(answer, "lack"),
+    commands: field(answer, "commands") === true,
+    actionsAs: textIn(answer, "actionsAs"),
   };
 }
 

@@ -8,6 +8,7 @@ import { waitingLine } from "./epoch-answers.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
 import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
+import { shareLines } from "./share-commands.ts";
 import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 import { exitCodes } from "./troubles.ts";
@@ -94,7 +95,10 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
     ...(network === undefined || network.isolation === "" ? [] : [["", paint.bad(isolationText(network.isolation))]]),
     ...(network === undefined
       ? []
-      : [["for others", `${counted(work.running, "compile")} under way of ${count(work.slots)} at once, ${count(work.done)} done`]]),
+      : [
+          ["for others", `${counted(work.running, "compile")} under way of ${count(work.slots)} at once, ${count(work.done)} done`],
+          ...shareLines(work, paint).map((line) => ["", line]),
+        ]),
     ["home", now.home],
     ["socket", now.socket],
   ];

@@ -4,10 +4,11 @@
  * Knows: the settings behind it, and how to tell a daemon that runs. Does not know: how work is done.
  */
 import { CairnError } from "../base/index.ts";
-import { field, numberIn, textIn } from "./answers.ts";
+import { readSharedWork, type SharedWork } from "./answers.ts";
 import { writeSetting } from "./config-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { counted, duration, table } from "./format.ts";
+import type { Paint } from "./terminal.ts";
 import { exitCodes } from "./troubles.ts";
 
 export interface ShareOptions {
@@ -20,11 +21,12 @@ export interface ShareOptions {
   readonly json?: true | undefined;
 }
 
-const WITHHELD: ReadonlyMap<string, string> = new Map([
+const DECLINED: ReadonlyMap<string, string> = new Map([
   ["off", "nothing: cairn share on"],
   ["battery", "nothing now: it runs on its battery"],
   ["hours", "nothing at this hour"],
   ["in-use", "nothing now: its owner builds"],
+  ["own-compiles", "nothing now: its owner's compiles take all of it"],
 ]);
 
 /** Writes what is given, tells the daemon, and shows what holds. */
@@ -52,36 +54,48 @@ export async function share(context: Context, amount: string | undefined, option
 }
 
 function describe({ terminal: { paint } }: Context, now: unknown): string[] {
-  const withheld = WITHHELD.get(textIn(now, "withheld"));
-  const lack = textIn(now, "lack");
-  const [percent, slots, running] = [numberIn(now, "percent"), numberIn(now, "slots"), numberIn(now, "running")];
-  const shared = `${percent}% of this machine: ${counted(numberIn(now, "most"), "compile")} at once where its owner builds nothing`;
-  const rules = [
-    textIn(now, "power") === "mains" ? "on mains power" : "on its battery, too",
-    textIn(now, "when") === "idle" ? "while its owner does not build" : "beside its owner's builds",
-    textIn(now, "hours") === "all" ? "at any hour" : `from ${textIn(now, "hours").replace("-", " to ")} o'clock`,
-  ];
-  const actionsAs = textIn(now, "actionsAs");
-  const counts = field(now, "counts");
-  const done = numberIn(counts, "done");
+  const work = readSharedWork(now);
+  const { slots, running, actionsAs } = work;
   const rows = [
-    ["shared", lack !== "" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : (withheld ?? shared)],
-    ["when", rules.join(", ")],
-    ["each", describeBounds(field(now, "member"))],
-    ...(field(now, "commands") === true
-      ? [["commands", "any that machines of yours run by cairn exec, where they have the same installed"]]
-      : []),
+    ["shared", describeDeclined(work, paint) ?? describeAmount(work)],
+    ["when", describeTimes(work)],
+    ["each", describeBounds(work)],
+    ...(work.commands ? [["commands", "any that machines of yours run by cairn exec, where they have the same installed"]] : []),
     ...(actionsAs === "" ? [] : [["actions", `any program of build tools, for machines of yours that are called ${actionsAs}, too`]]),
     ["now", `${counted(running, "compile")} for others; ${counted(Math.max(0, slots - running), "more", "more")} could run`],
-    ["done", `${counted(done, "compile")} since the start, ${duration(numberIn(counts, "cpuMs"))} of processors' time`],
+    ["done", `${counted(work.done, "compile")} since the start, ${duration(work.cpuMs)} of processors' time`],
   ];
   return table(rows.map(([name = "", text = ""]) => [paint.dim(name), text]));
 }
 
+/** For `status`: what holds of what is shared, a line each, and before that why nothing is shared now. */
+export function shareLines(work: SharedWork, paint: Paint): string[] {
+  if (work.hours === "") return []; // A daemon that does not say.
+  const declined = describeDeclined(work, paint);
+  const amount = work.percent === 0 ? undefined : describeAmount(work);
+  return [declined, amount, describeTimes(work), describeBounds(work)].filter((line) => line !== undefined);
+}
+
+/** Why nothing is done for others now; undefined where something is. */
+function describeDeclined({ declined, lack }: SharedWork, paint: Paint): string | undefined {
+  return declined === "lack" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : DECLINED.get(declined);
+}
+
+function describeAmount({ percent, most }: SharedWork): string {
+  return `${percent}% of this machine: ${counted(most, "compile")} at once where its owner builds nothing`;
+}
+
+function describeTimes({ power, when, hours }: SharedWork): string {
+  return [
+    power === "mains" ? "on mains power" : "on its battery, too",
+    when === "idle" ? "while its owner does not build" : "beside its owner's builds",
+    hours === "all" ? "at any hour" : `from ${hours.replace("-", " to ")} o'clock`,
+  ].join(", ");
+}
+
 /** What one member may have of it. */
-function describeBounds(member: unknown): string {
-  const [percent, seconds] = [numberIn(member, "percent"), numberIn(member, "secondsPerMinute")];
-  const always = textIn(member, "when") === "always";
+function describeBounds({ member: { percent, secondsPerMinute: seconds, when } }: SharedWork): string {
+  const always = when === "always";
   const bounds = [
     ...(percent < 100 ? [`${percent}% of it at once`] : []),
     ...(seconds > 0 ? [`${counted(seconds, "second")} of compiles a minute${always ? "" : ", and more while nobody else waits"}`] : []),

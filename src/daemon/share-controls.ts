@@ -4,7 +4,7 @@
 import type { WorkControls } from "../doors/index.ts";
 import type { GeneralSettings, GeneralWork } from "./general-work.ts";
 import type { BoundOptions, MemberBounds } from "./member-bounds.ts";
-import type { ShareOptions, WorkShare } from "./work-share.ts";
+import type { ShareOptions, Withheld, WorkShare } from "./work-share.ts";
 import type { Worker } from "./worker.ts";
 
 export interface ShareControlsParts {
@@ -65,10 +65,17 @@ export class ShareControls implements WorkControls {
       running: worker.running,
       withheld: share.withheld() ?? null,
       lack: worker.lack ?? null,
+      declined: this.#declined ?? null,
       actionsAs: general.offeredName ?? null,
       commands: general.isOn,
       counts: worker.counts,
       runningFor: worker.runningFor,
     };
+  }
+  /** Why nothing is done for others now. */
+  get #declined(): Withheld | "lack" | "own-compiles" | undefined {
+    const { share, worker } = this.#parts;
+    if (worker.lack !== undefined) return "lack";
+    return share.withheld() ?? (share.slots() === 0 ? "own-compiles" : undefined);
   }
 }

@@ -142,6 +142,9 @@ describe("work for others", () => {
     ] as const) {
       const { most } = await ask(daemon, "share", amount);
       assert.equal(most, amount === "off" ? 0 : 1);
+      const told = (await ask(daemon, "status")).work as { declined: string | null; percent: number; member: object };
+      assert.deepEqual([told.declined, told.percent], amount === "off" ? ["off", 0] : [null, 1]);
+      assert.deepEqual(told.member, { percent: 100, secondsPerMinute: 0, when: "wanted" });
       assert.equal((await requester.compile(action)).kind, kind);
     }
     const { work } = (await daemon.control("GET", "/status")) as { work: { counts: { done: number; refused: number } } };

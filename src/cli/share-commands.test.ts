@@ -1,0 +1,66 @@
+/**
+ * What `cairn status` tells of what members may have: only data, from what a daemon answers to the lines that a person reads.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readSharedWork } from "./answers.ts";
+import { shareLines } from "./share-commands.ts";
+import { openTerminal } from "./terminal.ts";
+
+const { paint } = openTerminal({ write: () => undefined }, { write: () => undefined }, {});
+const TURNS = "members take turns, and have all that nobody else wants";
+
+const CASES: readonly (readonly [about: string, answer: object, lines: readonly string[]])[] = [
+  [
+    "nothing is bound",
+    {},
+    [
+      "100% of this machine: 8 compiles at once where its owner builds nothing",
+      "on mains power, beside its owner's builds, at any hour",
+      TURNS,
+    ],
+  ],
+  [
+    "members are bound",
+    { percent: 50, most: 4, power: "any", when: "idle", hours: "22-6", member: { percent: 25, secondsPerMinute: 60, when: "wanted" } },
+    [
+      "50% of this machine: 4 compiles at once where its owner builds nothing",
+      "on its battery, too, while its owner does not build, from 22 to 6 o'clock",
+      "a member has 25% of it at once and 60 seconds of compiles a minute, and more while nobody else waits at most",
+    ],
+  ],
+  [
+    "nothing is done now, and why",
+    { declined: "in-use", when: "idle" },
+    [
+      "nothing now: its owner builds",
+      "100% of this machine: 8 compiles at once where its owner builds nothing",
+      "on mains power, while its owner does not build, at any hour",
+      TURNS,
+    ],
+  ],
+  [
+    "nothing is shared",
+    { declined: "off", percent: 0, most: 0 },
+    ["nothing: cairn share on", "on mains power, beside its owner's builds, at any hour", TURNS],
+  ],
+  ["a daemon that does not say", { hours: undefined }, []],
+];
+
+for (const [about, answer, lines] of CASES)
+  test(about, () => {
+    const usual = { percent: 100, most: 8, power: "mains", when: "always", hours: "all", member: { percent: 100, secondsPerMinute: 0 } };
+    assert.deepEqual(shareLines(readSharedWork({ ...usual, ...answer }), paint), lines);
+  });
+
+for (const [declined, line] of [
+  ["off", "nothing: cairn share on"],
+  ["battery", "nothing now: it runs on its battery"],
+  ["hours", "nothing at this hour"],
+  ["own-compiles", "nothing now: its owner's compiles take all of it"],
+  ["lack", "nothing, for lack of a sandbox: bwrap is missing"],
+] as const)
+  test(`declined: ${declined}`, () => {
+    const [first] = shareLines(readSharedWork({ hours: "all", declined, lack: "bwrap is missing" }), paint);
+    assert.equal(first, line);
+  });
