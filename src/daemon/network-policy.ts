@@ -43,6 +43,8 @@ interface Setting {
   readonly field: keyof NetworkPolicy;
   /** What it may be; of numbers the least and the most; `digests`: each is added as +DIGEST and taken away as -DIGEST. */
   readonly values: readonly string[] | { readonly least: number; readonly most: number } | "digests";
+  /** The network goes on as it says, whatever later policies say. */
+  readonly isForGood?: true;
 }
 
 const SETTINGS: readonly Setting[] = [
@@ -52,8 +54,8 @@ const SETTINGS: readonly Setting[] = [
   { name: "invitations", field: "openInvitations", values: { least: 1, most: limits.openInvitations } },
   { name: "toolchains", field: "toolchains", values: ["network", "domain", "approved"] },
   { name: "approved", field: "approvedToolchains", values: "digests" },
-  { name: "trial", field: "hasTrial", values: ["on"] },
-  { name: "unanimous", field: "isUnanimous", values: ["on"] },
+  { name: "trial", field: "hasTrial", values: ["on"], isForGood: true },
+  { name: "unanimous", field: "isUnanimous", values: ["on"], isForGood: true },
 ];
 
 /** What takes a demand back: each machine goes by its own. */
@@ -331,11 +333,11 @@ function withSetting(rules: NetworkPolicy, name: string, text: string): NetworkP
       advice: `there are: ${SETTINGS.map((one) => one.name).join(", ")}`,
     });
   const { [setting.field]: _, ...others } = rules;
-  if (text === OWN) return others;
-  const { values } = setting;
+  const { values, isForGood = false } = setting;
+  if (text === OWN && !isForGood) return others;
   if (values === "digests") return withDigest(rules, name, text);
   if (!("least" in values)) {
-    if (!values.includes(text)) throw unfit(name, text, [...values, OWN].join(", "));
+    if (!values.includes(text)) throw unfit(name, text, [...values, ...(isForGood ? [] : [OWN])].join(", "));
     return { ...others, [setting.field]: text === "on" ? true : text };
   }
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
