@@ -17,7 +17,8 @@ import { type Claim, hasRoom, latestOf, tokenNumber } from "./claims.ts";
 import { admit, agree, copyOf, found, type Machine, machine, START, signed } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
 import { claimedSaid, Fences } from "./names.ts";
-import { nameHolder, neededFor } from "./state.ts";
+import { neededFor } from "./proposals.ts";
+import { nameHolder } from "./state.ts";
 
 const MACHINES = {
   founder: machine(1, "founder"),

@@ -7,7 +7,8 @@ import { limits, type Statement } from "../base/index.ts";
 import type { MembershipCodec } from "../contracts/index.ts";
 import { electorateOf } from "./electorate.ts";
 import type { Decided, EpochRule } from "./epoch-rule.ts";
-import { applyOperation, copyState, isAdmin, type State, seated } from "./state.ts";
+import { applyOperation, seated } from "./operations.ts";
+import { copyState, isAdmin, type State } from "./state.ts";
 import { type Checked, readStatement } from "./statements.ts";
 
 /** What comes first among statements that nobody has ordered: what takes away before what gives. */

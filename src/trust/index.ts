@@ -35,8 +35,10 @@ export { Members, type MembersParts } from "./members.ts";
 export { type Issued, Membership, type MembershipParts, type Merged } from "./membership.ts";
 export { type Hash, inclusionProof, isSameHash, leafHash, type ReadNode, rootAt } from "./merkle.ts";
 export { claimedSaid, type Fence, Fences, isClaimed, isOwners, keepNames, type NameSaid, nameSaid } from "./names.ts";
+export { keepersOfChair } from "./operations.ts";
 export { auditUnder, isLaxer, sharingUnder, toolchainsUnder } from "./policy.ts";
 export { PROJECT_FILE, type ProjectDemand, readProjectFile } from "./project.ts";
+export { askedFor, neededFor } from "./proposals.ts";
 export { Proven } from "./proven.ts";
 export { isKin, isReceipt, NO_TOOLCHAIN } from "./receipts.ts";
 export { Repeats } from "./repeats.ts";
@@ -53,16 +55,13 @@ export { commit, type FalseOpening, Round } from "./rounds.ts";
 export { attestationEnvelope, type Envelope, envelopeOf, sealed } from "./sealed.ts";
 export {
   admins,
-  askedFor,
   countedDomain,
   countsFor,
   type Invitation,
   isAdmin,
   isLetInBy,
-  keepersOfChair,
   type Member,
   nameHolder,
-  neededFor,
   type Proposal,
   type Refusal,
   type State,

@@ -13,7 +13,8 @@ import { decidedBy, type Electorate, electorateOf } from "./electorate.ts";
 import type { Decided, EpochRule } from "./epoch-rule.ts";
 import { type FoldedEpoch, foldEpoch, foldPending, isHeldBack, readOperations, trimPending } from "./fold.ts";
 import type { KeyPair } from "./keys.ts";
-import { applyOperation, copyState, isAdmin, type Refusal, type State, stateOf } from "./state.ts";
+import { applyOperation } from "./operations.ts";
+import { copyState, isAdmin, type Refusal, type State, stateOf } from "./state.ts";
 import { type Checked, type Invalid, idOf, readStatement, signStatement } from "./statements.ts";
 
 export interface MembershipParts {

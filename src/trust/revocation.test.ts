@@ -8,7 +8,9 @@ import type { Digest, Operation } from "../base/index.ts";
 import { accusedBy } from "./accused.ts";
 import { admit, agree, codec, copyOf, found, HOUR, type Machine, machine, START, secret, signed } from "./membership.fixture.ts";
 import type { Membership } from "./membership.ts";
-import { isLetInBy, keepersOfChair, neededFor } from "./state.ts";
+import { keepersOfChair } from "./operations.ts";
+import { neededFor } from "./proposals.ts";
+import { isLetInBy } from "./state.ts";
 import { requestToJoin } from "./statements.ts";
 
 /** The first domain's founder and a junior admin; of each other domain its first machine and a second one. */

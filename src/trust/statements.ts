@@ -1,5 +1,5 @@
 /**
- * Statements whose signatures hold. Whether they may do what they say is for state.ts.
+ * Statements whose signatures hold. Whether they may do what they say is for operations.ts.
  *
  * Knows: how a statement is signed and named. Does not know: any network's state.
  */
