@@ -34,29 +34,14 @@ import {
   askingOrder,
   attest,
   claimIn,
-  countedDomain,
-  domainsOf,
   isAttested,
-  isKin,
   isOfAction,
   isOfCommand,
   isReceipt,
-  judge,
   type KeyPair,
   type Members,
-  mayAnybodyWork,
   outcomeKey,
-  type Reader,
-  Repeats,
   type Reproduction,
-  reproduction,
-  type State,
-  sharingUnder,
-  signerIn,
-  takesReceipts,
-  verifiedId,
-  voiceOf,
-  workersWord,
 } from "../trust/index.ts";
 import type { KeepVerdict, NetworkCodec } from "../wire/index.ts";
 import { AttestationDesk, type AttestationStore } from "./attestation-desk.ts";
@@ -68,6 +53,7 @@ import { type GrowingStore, LargeBlobs } from "./large-blobs.ts";
 import type { PinnedResult, PinnedResults, ResultNamed } from "./pinned-results.ts";
 import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
+import { ReadersRule } from "./readers-rule.ts";
 import type { SignersShelf, TakingBack } from "./recalls.ts";
 import type { Judging, ReceiptNetwork } from "./receipts.ts";
 import type { RecordMembers } from "./record-members.ts";
@@ -155,20 +141,17 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   readonly convictions: Convictions;
   readonly #parts: NetworkSharingParts;
   readonly #watch: PolicyWatch;
-  readonly #own: SharingPolicy;
+  readonly #rule: ReadersRule;
   readonly #stop = new AbortController();
   readonly #signed: ((made: readonly SharedResult[]) => void)[] = [];
   /** Signers whose results have been recalled. */
   readonly #gone = new GoneSigners();
-  /** Both together, as long as neither changes. */
-  #distrusted: { readonly accused: ReadonlySet<Key>; readonly discredited: ReadonlySet<Key>; readonly keys: ReadonlySet<Key> } | undefined;
   #recalling: Promise<void> = Promise.resolve();
   /** Nothing has been answered with its help yet. */
   #isStart = true;
   /** What an earlier process had left to be judged is, as soon as members are known. */
   #isLeftJudged = false;
   readonly #samples: Samples;
-  readonly #repeats: Repeats = new Repeats(limits.trust.round.remembered);
   readonly #withheld: Withheld;
   readonly #rounds: Rounds;
   readonly #words: WorkersWords;
@@ -210,16 +193,27 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     this.exchange = exchange;
     this.directory = this.#directoryOf(options);
     this.#desk = desk;
-    this.#own = policy;
-    const isBelieved = (shared: SharedResult): boolean => this.#judge(shared).kind === "believed";
-    const isAskedFor = (shared: SharedResult): boolean => this.#isAskedFor(shared);
+    const known = (manifest: Digest, action: Digest): readonly Attestation[] => desk.of(manifest, action);
+    const rule: ReadersRule = new ReadersRule(
+      {
+        ...parts,
+        known,
+        liars: () => this.convictions.discredited,
+        isRefuted: (member) => this.#words.isRefuted(member),
+        memberOf: (action) => local.works.memberOf(action),
+        oneOf: (tier, signers, project) => this.#samples.oneOf(tier, signers, project),
+      },
+      { policy },
+    );
+    this.#rule = rule;
+    const isBelieved = (shared: SharedResult): boolean => rule.isBelieved(shared);
+    const isAskedFor = (shared: SharedResult): boolean => rule.isAskedFor(shared);
     const { recalls, attestationKeys } = parts;
     this.#contradictions = new Contradictions({ shelf, recalls, isBelieved, isAskedFor, self: attestationKeys.publicKey, log });
-    const voices = (all: readonly Attestation[]): readonly Attestation[] =>
-      members.state === undefined ? all : this.#repeats.voices(members.state, all).filter((one) => !this.#isAccused(one));
+    const voices = (all: readonly Attestation[]): readonly Attestation[] => rule.voices(all);
     this.convictions = new Convictions({
       ...parts,
-      known: (manifest, action) => desk.of(manifest, action),
+      known,
       speak: (action, manifest) => this.#rounds.speak(action, manifest),
       voices,
       changed: () => this.#recallSoon(),
@@ -229,16 +223,16 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
       {
         ...parts,
         self: attestationKeys.publicKey,
-        known: (manifest, action) => desk.of(manifest, action),
+        known,
         voices,
-        discredited: () => this.discredited,
+        discredited: () => rule.discredited,
       },
       { policy },
     );
     this.#words = new WorkersWords({
       ...local,
       isBelieved: (action) => shelf.ofAction(action).some(isBelieved),
-      wordOf: (member) => this.wordOf(member, undefined),
+      wordOf: (member) => rule.wordOf(member, undefined),
       recalls,
       log,
     });
@@ -248,11 +242,11 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     );
     this.#rounds = new Rounds({
       ...parts,
-      known: (manifest, action) => desk.of(manifest, action),
+      known,
       present: () => presentMembers(members, parts.network),
       ask: (member, question, asker) => talk.ask(member, question, asker),
       withheld: this.#withheld,
-      repeats: this.#repeats,
+      repeats: rule.repeats,
       heard: (said) => this.#said(said),
       openedFalsely: (shown) => this.convictions.openedFalsely(shown),
       random: () => randomBytes(32).toString("hex"),
@@ -404,29 +398,23 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   get takesExecuted(): boolean {
-    const { state } = this.#parts.members;
-    return state !== undefined && this.#parts.doorsShare() !== "off" && sharingUnder(state.policy.rules, this.#own) !== "self";
+    return this.#rule.takesExecuted;
   }
 
   get isOfSeveral(): boolean {
-    const { state } = this.#parts.members;
-    return state !== undefined && domainsOf(state).size > 1;
+    return this.#rule.isOfSeveral;
   }
 
   domainOf(member: Key): string {
-    const { state } = this.#parts.members;
-    return state === undefined ? "" : countedDomain(state, member);
+    return this.#rule.domainOf(member);
   }
 
   get takesReceipts(): boolean {
-    const { state, self } = this.#parts.members;
-    return state !== undefined && this.#parts.doorsShare() !== "off" && takesReceipts(this.#reader(self, state));
+    return this.#rule.takesReceipts;
   }
 
   isKin(key: Key): boolean {
-    const { state, self } = this.#parts.members;
-    const member = state?.members.get(key);
-    return state !== undefined && member?.standing === "active" && isKin({ self, state }, member);
+    return this.#rule.isKin(key);
   }
 
   /** What tools leave here is for machines of the own domain alone, what was executed for them as far as doors share. */
@@ -472,29 +460,12 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     return isAttested(members.network, shared) ? shared : undefined;
   }
 
-  /** Nobody differs, and it was executed for this node by who has signed it: that one's word is good enough. */
-  #isAskedFor(shared: SharedResult, project?: SharingPolicy): boolean {
-    const { members, local } = this.#parts;
-    const member = local.works.memberOf(shared.entry.action);
-    if (member === undefined || this.wordOf(member, project) === undefined) return false;
-    if (members.state === undefined || signerIn(members.state, shared.execution.signer)?.key !== member) return false;
-    const judged = this.#judge(shared, project);
-    return judged.kind === "refused" && judged.why === "too-few-domains";
-  }
-
   mayHelp(project: SharingPolicy | undefined): boolean {
-    const { self, state } = this.#parts.members;
-    return state !== undefined && mayAnybodyWork({ ...this.#reader(self, state), project });
+    return this.#rule.mayHelp(project);
   }
 
   wordOf(member: Key, project: SharingPolicy | undefined): Word | undefined {
-    const { self, state } = this.#parts.members;
-    const signer = state?.members.get(member)?.attestationKey;
-    if (state === undefined || signer === undefined || this.#words.isRefuted(member)) return undefined;
-    const word = workersWord({ ...this.#reader(self, state), project }, member);
-    if (word === "none") return undefined;
-    const tier = word === "sampled" ? "team" : "speculative";
-    return { tier, oneOf: this.#samples.oneOf(tier, [signer], project) };
+    return this.#rule.wordOf(member, project);
   }
 
   checkedWork(member: Key, action: Digest, isSame: boolean): void {
@@ -516,83 +487,22 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     this.#signed.push(listener);
   }
 
-  /**
-   * What is new: who may be cut off from honest members by hostile ones hears neither dispute nor revocation, and takes only what machines of its
-   * own domain made. What is here already is judged without that, or a quiet night would take it away.
-   */
   judge(shared: SharedResult, project?: SharingPolicy): Judged {
-    return this.#isOut(shared) ? CUT_OFF : this.#judge(shared, project);
+    return this.#rule.offered(shared, project);
   }
 
-  /** See ReceiptNetwork. What is executed for tools is in no set that all have: what is known of it lies here, or beside what was asked for. */
   judging(manifest: Digest, beside: readonly SharedResult[]): Judging {
-    const { network } = this.#parts.members;
-    // Each of them once, or who sends many would have each looked at for each.
-    const isSigned = (one: Attestation): boolean => verifiedId(network, one) !== undefined;
-    let known: readonly Attestation[] | undefined;
-    const signed = (): readonly Attestation[] =>
-      (known ??= [...claimsIn(beside).filter(isSigned), ...claimsIn(this.shelf.results(manifest))]);
-    const kept = (shared: SharedResult): Judged => this.#judge(shared, undefined, signed);
-    return { kept, offered: (shared) => (this.#isOut(shared) ? CUT_OFF : kept(shared)) };
+    return this.#rule.judging(manifest, beside);
   }
 
   voiceOf(signer: Key): string | undefined {
-    const { state } = this.#parts.members;
-    return state && voiceOf(state, signer);
-  }
-
-  #isOut({ execution }: SharedResult): boolean {
-    return this.#parts.network.isolation !== undefined && !this.#isOfOwnDomain(execution.signer);
-  }
-
-  /** Whether this machine's domain wants its signer put out: it convicts nobody else meanwhile. */
-  #isAccused({ execution: { signer } }: Attestation): boolean {
-    const { accused, state } = this.#parts.members;
-    return accused.size > 0 && state !== undefined && accused.has(signerIn(state, signer)?.key ?? "");
-  }
-
-  #isOfOwnDomain(signer: Key): boolean {
-    const { members } = this.#parts;
-    const member = members.state && signerIn(members.state, signer);
-    return member !== undefined && members.isOfOwnDomain(member.key);
-  }
-
-  #judge(shared: SharedResult, project?: SharingPolicy, signed?: () => readonly Attestation[]): Judged {
-    const { state, self } = this.#parts.members;
-    const claim = claimIn(shared);
-    if (state === undefined || claim === undefined)
-      return { kind: "refused", why: state === undefined ? "no-members-known" : "signature", domains: 0, needed: 0 };
-    const heard = this.#counted(state, claim, signed);
-    if (heard === undefined) return { kind: "refused", why: "too-few-domains", domains: 0, needed: 0 };
-    const verdict = judge({ ...this.#reader(self, state), project }, heard.claim, heard.known);
-    if (verdict.kind === "refused") return verdict;
-    const signers = verdict.certificate.map(({ execution }) => execution.signer);
-    const domains = signers.map((signer) => voiceOf(state, signer) ?? "");
-    return { kind: "believed", tier: verdict.tier, domains, oneOf: this.#samples.oneOf(verdict.tier, signers, project) };
+    return this.#rule.voiceOf(signer);
   }
 
   /** Whether independent domains came to a result, and by which policy; undefined while no members are known. */
   reproduction(shared: SharedResult): (Reproduction & { readonly policy: SharingPolicy }) | undefined {
-    const { state, self } = this.#parts.members;
-    const claim = claimIn(shared);
-    if (state === undefined || claim === undefined) return undefined;
-    const heard = this.#counted(state, claim);
-    if (heard === undefined) return { kind: "not-reproduced", why: "too-few-domains", domains: 0, needed: 0, policy: this.policy };
-    return { ...reproduction(this.#reader(self, state), heard.claim, heard.known()), policy: this.policy };
-  }
-
-  /**
-   * A claim and what is known beside it, without those who may have repeated others.
-   *
-   * @param signed what is known of an action that was executed for a tool
-   */
-  #counted(
-    state: State,
-    claim: Attestation,
-    signed: () => readonly Attestation[] = () => claimsIn(this.shelf.results(claim.manifest)),
-  ): ReturnType<Repeats["judged"]> {
-    const { manifest, action, outputs } = claim;
-    return this.#repeats.judged(state, claim, () => (isOfAction(outputs) ? signed() : this.#desk.of(manifest, action)));
+    const found = this.#rule.reproduction(shared);
+    return found && { ...found, policy: this.policy };
   }
 
   /** A member has said that to this node alone; all are to know it. */
@@ -601,21 +511,9 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
     if (bytes !== undefined) this.#desk.admit([bytes], () => undefined);
   }
 
-  /** Attestation keys whose voices do not count here: who signed what is not so, and whom this machine's domain wants put out. */
+  /** Attestation keys whose voices do not count here. */
   get discredited(): ReadonlySet<Key> {
-    const { accused, state } = this.#parts.members;
-    const { discredited } = this.convictions;
-    if (accused.size === 0) return discredited;
-    if (this.#distrusted?.accused !== accused || this.#distrusted.discredited !== discredited) {
-      const keys = new Set([...discredited, ...[...accused].flatMap((key) => state?.members.get(key)?.attestationKey ?? [])]);
-      this.#distrusted = { accused, discredited, keys };
-    }
-    return this.#distrusted.keys;
-  }
-
-  #reader(self: Key, state: State): Reader {
-    const ownReceipts = this.#parts.doorsShare() === "domain";
-    return { policy: this.#own, self, state, discredited: this.discredited, takesReceipts: ownReceipts };
+    return this.#rule.discredited;
   }
 
   given(from: Key, shared: SharedResult, judged: Judged): void {
@@ -651,9 +549,7 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 
   kept(action: Digest, project: SharingPolicy): readonly { readonly shared: SharedResult; readonly judged: Judged }[] {
-    return this.shelf.ofAction(action).map((shared) => {
-      return { shared, judged: this.#isAskedFor(shared, project) ? ASKED_FOR : this.#judge(shared, project) };
-    });
+    return this.#rule.ofAction(action, project);
   }
 
   /** Who says to have executed an action of which a result is here, and whether that came of it. */
@@ -701,19 +597,10 @@ export class NetworkSharing implements SharingNetwork, ReceiptNetwork, PinnedRes
   }
 }
 
-const CUT_OFF: Judged = { kind: "refused", why: "cut-off", domains: 0, needed: 0 };
-
-function claimsIn(shared: readonly SharedResult[]): Attestation[] {
-  return shared.flatMap((one) => claimIn(one) ?? []);
-}
-
 /** Whether it is for who asks a door for it, and nobody else. */
 function isThroughDoor(outputs: SharedResult["result"]["outputs"]): boolean {
   return isReceipt(outputs) || isOfAction(outputs);
 }
-
-/** Somebody has worked for this node, whose word is good enough. */
-const ASKED_FOR: Judged = { kind: "believed", tier: "speculative", domains: [], oneOf: 1 };
 
 /** What a member gets to see of the shelf. */
 function shownTo(shelf: Shelf, isShown: (shared: SharedResult) => boolean): Shelf {
