@@ -55,7 +55,7 @@ import { PolicyWatch } from "./policy-watch.ts";
 import { presentMembers } from "./present.ts";
 import { ReadersRule } from "./readers-rule.ts";
 import type { SignersShelf, TakingBack } from "./recalls.ts";
-import type { Judging, ReceiptNetwork } from "./receipts.ts";
+import type { Judging, ReceiptNetwork } from "./receipt-members.ts";
 import type { RecordMembers } from "./record-members.ts";
 import { type ReplicationFacts, Replicator, type ReplicatorParts } from "./replicator.ts";
 import { Rounds } from "./rounds.ts";

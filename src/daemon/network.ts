@@ -27,7 +27,7 @@ import { presentMemberCalled } from "./network-views.ts";
 import type { SignedResults } from "./pinning.ts";
 import type { Work } from "./presence.ts";
 import type { TakingBack } from "./recalls.ts";
-import type { ReceiptNetwork } from "./receipts.ts";
+import type { ReceiptNetwork } from "./receipt-members.ts";
 import type { SharingNetwork } from "./sharing.ts";
 import type { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";

@@ -28,7 +28,7 @@ import {
   voiceOf,
   workersWord,
 } from "../trust/index.ts";
-import type { Judging } from "./receipts.ts";
+import type { Judging } from "./receipt-members.ts";
 import type { Judged, Word } from "./sharing.ts";
 
 export interface ReadersRuleParts {

@@ -10,7 +10,8 @@ import { DiskStore, HeardDisputes, openDatabase, SqliteDoorEntries, SqliteIndex,
 import { attest, claimIn, isKin, judge, type Reader, type State, signerIn, takesReceipts } from "../trust/index.ts";
 import { writeBlobList } from "./blob-list.ts";
 import { executedManifest, type MadeOf, manifestOf, receiptOf, signableOf } from "./receipt-form.ts";
-import { type ReceiptNetwork, Receipts } from "./receipts.ts";
+import type { ReceiptNetwork } from "./receipt-members.ts";
+import { Receipts } from "./receipts.ts";
 import type { Judged } from "./sharing.ts";
 
 const own = trustWorld([3], 700);
