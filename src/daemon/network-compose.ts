@@ -88,12 +88,15 @@ export interface RuntimeParts {
   readonly kept: KeptStatements;
   /** What others are told that this node does. */
   readonly work: () => Work;
+  /** What members of a network are served from. */
   readonly shelf: (network: Digest) => KeptShelf;
+  /** What this node knows of all members' attestations. */
   readonly known: () => Promise<AttestationStore>;
   /** Where logs lie. */
   readonly logs: NetworkLogParts["files"];
   readonly local: LocalCopies;
   readonly localTrees: LocalTrees;
+  /** Called when results are gone that may have been served before. */
   readonly recalls: TakingBack;
   /** Members differ about what came of an action: this node is to execute it, too, if it can. */
   readonly speak: (action: Digest) => boolean;

@@ -1,9 +1,9 @@
 /**
  * A network as it runs on this node: what people may ask of it, and when this node decides what waits.
  *
- * What it is composed of loads libp2p and protobuf, which takes 50 ms and 20 MB from a bundle, 240 ms and 35 MB without; network.ts imports it
- * only where there is a network.
- * Knows: which part answers what. Does not know: whether there is a network; see network.ts. How its parts hear of each other: network-compose.ts.
+ * What it is composed of loads libp2p and protobuf, which takes 50 ms and 20 MB from a bundle, 240 ms and 35 MB without;
+ * network-life.ts imports it only where there is a network.
+ * Knows: which part answers what. Does not know: whether there is a network; see network-life.ts. How its parts hear of each other: network-compose.ts.
  */
 import { CairnError, type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import { type Candidate, MdnsDiscovery, type Network, type Overlay } from "../net/index.ts";

@@ -1,32 +1,27 @@
 /**
- * What people may ask about the network, and the one place that knows whether this node is in one.
+ * What people may ask about the network, and what the other parts of a daemon need of it.
  *
- * Knows: when a network begins and ends here. Does not know: how members agree or talk; see network-runtime.ts, which is loaded only when
- * there is a network, so that a node without one opens no network socket and does not pay for the libraries.
+ * Knows: what each question takes, and that most of them are answered one after the other. Does not know: when a network begins and ends, see
+ * network-life.ts; how members agree or talk, see network-runtime.ts.
  */
 import { randomBytes } from "node:crypto";
-import { flushCompileCache } from "node:module";
 import { hostname } from "node:os";
-import { setTimeout as pause, setImmediate } from "node:timers/promises";
-import { CairnError, type Digest, isName, type Key, type Log, limits, type NameRecord, type WorkCircle } from "../base/index.ts";
-import type { OwnCapacity, Placement, WorkDesk, Workers } from "../contracts/index.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { CairnError, type Digest, isName, type Key, limits, type NameRecord, type WorkCircle } from "../base/index.ts";
+import type { Placement, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import type { ProjectPolicy } from "../flows/index.ts";
-import { LogFiles, NetworkState } from "../store/index.ts";
+import { NetworkState } from "../store/index.ts";
 import { loadTreeCodec } from "../wire/index.ts";
-import type { AttestationStore } from "./attestation-desk.ts";
 import type { Attestations } from "./attestations.ts";
 import { nameFrom } from "./machine-name.ts";
-import type { NetworkSettings, RuntimeParts } from "./network-compose.ts";
-import { NetworkHome, type SavedIdentity } from "./network-home.ts";
+import type { SavedIdentity } from "./network-home.ts";
+import { NetworkLife, type NetworkLifeOptions, type NetworkLifeParts } from "./network-life.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
 import type { PlacementSettings } from "./network-placement.ts";
 import type { Challenger, NetworkRuntime, Signer, Voice } from "./network-runtime.ts";
-import type { KeptShelf, LocalCopies } from "./network-sharing.ts";
 import { presentMemberCalled } from "./network-views.ts";
 import type { SignedResults } from "./pinning.ts";
-import type { Work } from "./presence.ts";
-import type { TakingBack } from "./recalls.ts";
 import type { ReceiptNetwork } from "./receipt-members.ts";
 import type { SharingNetwork } from "./sharing.ts";
 import type { Summaries } from "./summaries.ts";
@@ -39,88 +34,41 @@ const PING_DEADLINE_MS = 5_000;
 /** From being let in until all that says so has arrived. */
 const SYNC_DEADLINE_MS = 10_000;
 const POLL_MS = 10;
-const TRY_AGAIN_MS = 10_000;
 
-export interface NetworkServiceParts {
-  readonly log: Log;
-  /** What members are told that this node does. */
-  readonly work: () => Work;
-  /** What members of a network are served from. */
-  readonly shelf: (network: Digest) => KeptShelf;
-  /** What this node knows of all members' attestations. */
-  readonly known: () => Promise<AttestationStore>;
-  readonly local: LocalCopies;
-  readonly localTrees: RuntimeParts["localTrees"];
-  /** Called when results are gone that may have been served before. */
-  readonly recalls: TakingBack;
-  readonly speak: RuntimeParts["speak"];
-  readonly doorsShare: RuntimeParts["doorsShare"];
-  readonly wordsChanged: RuntimeParts["wordsChanged"];
+export interface NetworkServiceParts extends NetworkLifeParts {
   /** What the project demands that a file belongs to. */
   readonly projectOf: (path: string) => ProjectPolicy;
-  /** Who does what members ask for. */
-  readonly desk: WorkDesk;
-  /** What it tells members that it can do. */
-  readonly capacity: OwnCapacity;
-  readonly toolchainOffer: RuntimeParts["toolchainOffer"];
-}
-
-export interface NetworkServiceOptions extends NetworkSettings {
-  readonly stateDir: string;
-}
-
-interface Running extends AsyncDisposable {
-  readonly identity: SavedIdentity;
-  readonly runtime: NetworkRuntime;
 }
 
 export class NetworkService implements NetworkControls, AsyncDisposable {
   readonly #log: NetworkMetrics;
-  readonly #parts: NetworkServiceParts;
-  readonly #home: NetworkHome;
-  #settings: NetworkSettings;
-  #running: Running | undefined;
-  /** Changes happen one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #isStarting = false;
-  #ended = false;
-  #loaded: Promise<void> | undefined;
+  readonly #life: NetworkLife;
+  readonly #projectOf: (path: string) => ProjectPolicy;
 
-  constructor(parts: NetworkServiceParts, options: NetworkServiceOptions) {
+  constructor(parts: NetworkServiceParts, options: NetworkLifeOptions) {
     this.#log = new NetworkMetrics(parts.log);
-    this.#parts = parts;
-    this.#home = new NetworkHome(options.stateDir);
-    this.#settings = options;
+    this.#life = new NetworkLife({ ...parts, log: this.#log }, options);
+    this.#projectOf = parts.projectOf;
   }
 
-  /** Connects to the network that this node belongs to, if it does. Nobody waits for it. */
+  /** See NetworkLife. */
   begin(): void {
-    this.#isStarting = true;
-    const found = this.#alone(() => this.#find()).catch((error: unknown) => {
-      const facts = error instanceof CairnError ? { code: error.code, ...error.facts } : { error: String(error) };
-      this.#log.event("error", "network.failed", facts);
-      // An address that is not there yet may come: a machine that starts, a cable.
-      if ("code" in facts && facts.code === "network-unavailable" && !this.#ended) setTimeout(() => this.begin(), TRY_AGAIN_MS).unref();
-    });
-    void found.finally(() => {
-      this.#isStarting = false;
-    });
+    this.#life.begin();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true;
-    await this.#alone(() => this.#stop());
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#life[Symbol.asyncDispose]();
   }
 
   /** Whether it is not known yet if this node is in a network. */
   get isStarting(): boolean {
-    return this.#isStarting;
+    return this.#life.isStarting;
   }
 
   /** For `cairn status`; null in no network. */
   status(): unknown {
-    if (this.#running === undefined) return null;
-    const { members, network, sharing, waiting } = this.#running.runtime;
+    if (this.#life.running === undefined) return null;
+    const { members, network, sharing, waiting } = this.#life.running.runtime;
     const peers = network.peers();
     const connected = peers.filter(({ state }) => state === "connected").length;
     return {
@@ -136,113 +84,113 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   /** Counts for `cairn stats`; null in no network. */
   metrics(): unknown {
-    return this.#running?.runtime.metricsView(this.#log.counts) ?? null;
+    return this.#life.running?.runtime.metricsView(this.#log.counts) ?? null;
   }
 
   /** What people call the machine that signs with that attestation key. */
   nameOf(signer: string): string | undefined {
-    return this.#running?.runtime.nameOf(signer);
+    return this.#life.running?.runtime.nameOf(signer);
   }
 
   /** What people call a member, and how far away it is; nothing of who is not known or not there. */
   member(key: Key): { readonly name?: string; readonly rttMs?: number } {
-    return this.#running?.runtime.member(key) ?? {};
+    return this.#life.running?.runtime.member(key) ?? {};
   }
 
   /** Who has signed what is here of an action. */
   signersOf(action: Digest): readonly Signer[] {
-    return this.#running?.runtime.signersOf(action) ?? [];
+    return this.#life.running?.runtime.signersOf(action) ?? [];
   }
 
   /** @throws {CairnError} network-absent */
   async attestations(): Promise<Attestations> {
-    return this.#alone(async () => (await this.#required()).runtime.attestations);
+    return this.#life.alone(async () => (await this.#life.required()).runtime.attestations);
   }
 
   /** @throws {CairnError} network-absent */
   async summaries(): Promise<Summaries> {
-    return this.#alone(async () => (await this.#required()).runtime.summaries);
+    return this.#life.alone(async () => (await this.#life.required()).runtime.summaries);
   }
 
   /** Members of other domains that are there. @throws {CairnError} network-absent */
   async challengers(): Promise<readonly Challenger[]> {
-    return this.#alone(async () => (await this.#required()).runtime.challengers());
+    return this.#life.alone(async () => (await this.#life.required()).runtime.challengers());
   }
 
   /** Other machines of this one's own domain that are there. @throws {CairnError} network-absent */
   async colleagues(): Promise<readonly Challenger[]> {
-    return this.#alone(async () => (await this.#required()).runtime.colleagues());
+    return this.#life.alone(async () => (await this.#life.required()).runtime.colleagues());
   }
 
   /** Signers whose word does not count here. @throws {CairnError} network-absent */
   async evidence(): Promise<object> {
-    return this.#alone(async () => (await this.#required()).runtime.evidence());
+    return this.#life.alone(async () => (await this.#life.required()).runtime.evidence());
   }
 
   /** This node's log, and what it has seen of others'. @throws {CairnError} network-absent */
   async logs(): Promise<NetworkRuntime["logs"]> {
-    return this.#alone(async () => (await this.#required()).runtime.logs);
+    return this.#life.alone(async () => (await this.#life.required()).runtime.logs);
   }
 
   /** Who says to have executed an action, and what came of it. */
   voices(action: Digest): readonly Voice[] {
-    return this.#running?.runtime.voices(action) ?? [];
+    return this.#life.running?.runtime.voices(action) ?? [];
   }
 
   /** What sharing needs of the network; undefined while this node is in none. */
   get sharing(): SharingNetwork | undefined {
-    return this.#running?.runtime.sharing;
+    return this.#life.running?.runtime.sharing;
   }
 
   /** Signed results, as pins need them. */
   get results(): SignedResults | undefined {
-    return this.#running?.runtime.sharing;
+    return this.#life.running?.runtime.sharing;
   }
 
   /** What doors need of it to share what tools leave there; the same. */
   get receipts(): ReceiptNetwork | undefined {
-    return this.#running?.runtime.sharing;
+    return this.#life.running?.runtime.sharing;
   }
 
   /** Members that compile for this node; undefined while it is in no network. */
   get workers(): Workers | undefined {
-    return this.#running?.runtime.work.workers;
+    return this.#life.running?.runtime.work.workers;
   }
 
   /** Whether another member is connected. */
   get hasCompany(): boolean {
-    return this.#running?.runtime.network.peers().some(({ state }) => state === "connected") === true;
+    return this.#life.running?.runtime.network.peers().some(({ state }) => state === "connected") === true;
   }
 
   /** Whether this node works for a member. */
   worksFor(member: Key): boolean {
-    return this.#running?.runtime.work.admits(member) === true;
+    return this.#life.running?.runtime.work.admits(member) === true;
   }
 
   /** Whether this node runs general actions for a member. */
   actsFor(member: Key): boolean {
-    const work = this.#running?.runtime.work;
+    const work = this.#life.running?.runtime.work;
     return work?.isOfOwnDomain(member) === true && work.admits(member);
   }
 
   init({ name, domain, machine, isUnanimous }: { name: string; domain: string; machine: string; isUnanimous: boolean }): Promise<unknown> {
-    return this.#alone(async () => {
-      await this.#refuseSecond();
-      await this.#load();
+    return this.#life.alone(async () => {
+      await this.#life.refuseSecond();
+      await this.#life.load();
       const { foundNetwork } = await import("./network-runtime.ts");
       const own = checkedName(machine, "machine") || nameFrom(hostname());
       const [called, first] = [checkedName(name, "name") || "home", checkedName(domain, "domain") || "home"];
       const names = { name: called, domain: first, machine: own, isUnanimous };
       const seeds = newSeeds();
       const { network, statements } = await foundNetwork(seeds, names, randomBytes(16));
-      this.#home.remove();
+      this.#life.home.remove();
       const identity = savedIdentity(network, own, seeds);
-      this.#home.save(identity);
+      this.#life.home.save(identity);
       {
-        using kept = NetworkState.open(this.#home.database);
+        using kept = NetworkState.open(this.#life.home.database);
         kept.keep(statements);
       }
-      const { runtime } = await this.#start(identity);
+      const { runtime } = await this.#life.start(identity);
       return {
         network,
         name: names.name,
@@ -256,8 +204,8 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   invite({ domain, expiresMs }: { domain: string; expiresMs: number }): Promise<unknown> {
-    return this.#alone(async () => {
-      const { runtime } = await this.#required();
+    return this.#life.alone(async () => {
+      const { runtime } = await this.#life.required();
       const { members } = runtime;
       const own = members.state?.members.get(members.self)?.domain ?? "";
       const wanted = checkedName(domain, "domain") || own;
@@ -277,23 +225,23 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   join({ line, machine }: { line: string; machine: string }): Promise<unknown> {
-    return this.#alone(async () => {
-      await this.#refuseSecond();
-      await this.#load();
+    return this.#life.alone(async () => {
+      await this.#life.refuseSecond();
+      await this.#life.load();
       const { readInvitation } = await import("./network-runtime.ts");
       const invitation = await readInvitation(line);
       if (invitation === undefined) throw new CairnError("invitation-invalid");
       const identity = this.#identityFor(invitation.network, checkedName(machine, "machine") || nameFrom(hostname()));
-      const { runtime } = await this.#start(identity);
+      const { runtime } = await this.#life.start(identity);
       try {
         const request = runtime.requestToJoin(invitation, Buffer.from(identity.attestationSeed, "hex"), identity.name);
         const outcome = await runtime.network.join(invitation, request, AbortSignal.timeout(60_000));
         if (outcome.kind === "refused") throw new CairnError("network-refused", { why: outcome.reason });
         await this.#untilMember(runtime);
       } catch (error) {
-        await this.#stop();
+        await this.#life.stop();
         // After a refusal these keys are of no use. Otherwise the answer may only have been lost, and they are needed to ask again.
-        if (error instanceof CairnError && error.code === "network-refused") this.#home.remove();
+        if (error instanceof CairnError && error.code === "network-refused") this.#life.home.remove();
         throw error;
       }
       const { state, self } = runtime.members;
@@ -310,11 +258,11 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   members(): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.membersView());
+    return this.#life.alone(async () => (await this.#life.required()).runtime.membersView());
   }
 
   async revoke({ member, force, withdraw }: { member: string; force: boolean; withdraw: boolean }): Promise<unknown> {
-    const { runtime } = await this.#alone(() => this.#required()); // What domains agree on is waited for while others may ask.
+    const { runtime } = await this.#life.alone(() => this.#life.required()); // What domains agree on is waited for while others may ask.
     const { key, name } = runtime.called(member);
     if (key === runtime.members.self) throw new CairnError("network-refused", { why: "own-machine" });
     if (withdraw) return { withdrawn: name, key, waits: runtime.withdraw(key) ?? null };
@@ -322,32 +270,32 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   policy({ directory }: { directory: string }): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.policyView(this.#projectAt(directory)));
+    return this.#life.alone(async () => (await this.#life.required()).runtime.policyView(this.#projectAt(directory)));
   }
 
   /** The reader's tier for a project, and whose word that is; undefined while no network runs. */
   tierFor(project: ProjectPolicy): object | undefined {
-    return this.#running?.runtime.tierFor(project);
+    return this.#life.running?.runtime.tierFor(project);
   }
 
   #projectAt(directory: string): ProjectPolicy | undefined {
-    return directory === "" ? undefined : this.#parts.projectOf(`${directory}/.`);
+    return directory === "" ? undefined : this.#projectOf(`${directory}/.`);
   }
 
   async setPolicy({ setting, value }: { setting: string; value: string }): Promise<unknown> {
-    const { runtime } = await this.#alone(() => this.#active()); // What others decide is waited for while others may ask.
+    const { runtime } = await this.#life.alone(() => this.#life.active()); // What others decide is waited for while others may ask.
     return { setting, value, ...(await runtime.changePolicy(setting, value)) };
   }
 
   async accept({ what }: { what: string }): Promise<unknown> {
-    const { runtime } = await this.#alone(() => this.#active());
+    const { runtime } = await this.#life.alone(() => this.#life.active());
     return runtime.accept(what);
   }
 
   leave({ force }: { force: boolean }): Promise<unknown> {
-    return this.#alone(async () => {
+    return this.#life.alone(async () => {
       // What cannot be read or started can still be thrown away, by somebody who says so.
-      const running = force ? await this.#find().catch(() => undefined) : await this.#required();
+      const running = force ? await this.#life.find().catch(() => undefined) : await this.#life.required();
       const members = running?.runtime.members;
       if (running !== undefined && members?.standing(members.self) === "active") {
         if (!force && members.others().length > 0 && running.runtime.isSoleAdmin)
@@ -355,24 +303,22 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
         demand(members.issue({ kind: "leave" }));
         members.decide();
       }
-      await this.#stop();
-      this.#home.remove();
-      this.#parts.localTrees.kept.only(undefined);
+      await this.#life.leave();
       return { left: members?.state?.name ?? "" };
     });
   }
 
   peers(): Promise<unknown> {
-    return this.#alone(async () => ({ ...(await (await this.#required()).runtime.peersView()), metrics: this.metrics() }));
+    return this.#life.alone(async () => ({ ...(await (await this.#life.required()).runtime.peersView()), metrics: this.metrics() }));
   }
 
   /** @throws {CairnError} network-absent, or why the network does not start */
   doctor({ directory }: { directory: string }): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.doctorView(this.#projectAt(directory)));
+    return this.#life.alone(async () => (await this.#life.required()).runtime.doctorView(this.#projectAt(directory)));
   }
 
   async ping({ member }: { member: string }): Promise<unknown> {
-    const { runtime } = await this.#alone(() => this.#active()); // The answer is waited for while others may ask.
+    const { runtime } = await this.#life.alone(() => this.#life.active()); // The answer is waited for while others may ask.
     const { key, name } = presentMemberCalled(runtime.members.state, member);
     if (key === runtime.members.self) throw new CairnError("usage", { why: `${name} is this machine` });
     try {
@@ -387,7 +333,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
     const { parseCid } = await loadTreeCodec();
     const meant = /^[0-9a-f]{64}$/.test(root) ? { digest: root, codec: "" as const } : parseCid(root);
     if (meant === undefined) throw new CairnError("usage", { why: `${root} is neither a CID nor 64 digits` });
-    const names = await this.#alone(async () => (await this.#active()).runtime.names);
+    const names = await this.#life.alone(async () => (await this.#life.active()).runtime.names);
     return names.publish({ name: checkedName(name, "name"), root: meant.digest, codec: meant.codec, expiresMs });
   }
 
@@ -406,64 +352,62 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   async #giveName(name: string, ownerIn: (runtime: NetworkRuntime) => Key | undefined, above = 0): Promise<unknown> {
-    const { runtime } = await this.#alone(() => this.#active()); // What others decide is waited for while others may ask.
+    const { runtime } = await this.#life.alone(() => this.#life.active()); // What others decide is waited for while others may ask.
     const owner = ownerIn(runtime);
     const done = await runtime.giveName(checkedName(name, "name"), owner, above);
     return { name, owner: owner === undefined ? null : runtime.member(owner).name, ...done };
   }
 
   claimedNames(): Promise<unknown> {
-    return this.#alone(async () => ({ names: (await this.#required()).runtime.claimedNames() }));
+    return this.#life.alone(async () => ({ names: (await this.#life.required()).runtime.claimedNames() }));
   }
 
   resolveName({ name }: { name: string }): Promise<unknown> {
-    return this.#alone(async () => (await this.#required()).runtime.names).then((names) => names.resolve(name));
+    return this.#life.alone(async () => (await this.#life.required()).runtime.names).then((names) => names.resolve(name));
   }
 
   /** What a name stands for; undefined where nobody can say. */
   async rootOf(name: string): Promise<NameRecord | undefined> {
-    const found = this.#running === undefined ? undefined : await this.#running.runtime.names.find(name);
+    const found = this.#life.running === undefined ? undefined : await this.#life.running.runtime.names.find(name);
     return found?.kind === "found" ? found.record : undefined;
   }
 
   /** From now on, without a restart. */
   follow(placement: PlacementSettings, circle: WorkCircle): void {
-    this.#settings = { ...this.#settings, placement, circle };
-    this.#running?.runtime.placement.follow(placement);
-    this.#running?.runtime.work.follow(circle);
+    this.#life.follow(placement, circle);
   }
 
   /** Who decides where work is done; undefined while this node is in no network. */
   get placement(): Placement | undefined {
-    return this.#running?.runtime.placement.placement;
+    return this.#life.running?.runtime.placement.placement;
   }
 
   /** What files and directories are fetched from; undefined while this node is in no network. */
   get trees(): TreeNetwork | undefined {
-    return this.#running?.runtime.trees;
+    return this.#life.running?.runtime.trees;
   }
 
   /** Members that are there and keep a copy of what is pinned here; undefined while this node is in no network. */
   copiesOf(root: Digest): number | undefined {
-    return this.#running?.runtime.pinned.copies.holders(root);
+    return this.#life.running?.runtime.pinned.copies.holders(root);
   }
 
   /** What toolchains of members come from; undefined while this node is in no network. */
   get toolchains(): ToolchainNetwork | undefined {
-    return this.#running?.runtime.toolchains;
+    return this.#life.running?.runtime.toolchains;
   }
 
   tunnels(): Promise<TunnelControls> {
-    return this.#alone(async () => (await this.#active()).runtime.tunnels);
+    return this.#life.alone(async () => (await this.#life.active()).runtime.tunnels);
   }
 
   /** Keys for joining: those of an attempt at the same network whose answer was lost, or new ones. */
   #identityFor(network: string, name: string): SavedIdentity {
-    const before = this.#home.identity();
+    const before = this.#life.home.identity();
     if (before?.network === network) return before;
-    this.#home.remove();
+    this.#life.home.remove();
     const identity = savedIdentity(network, name, newSeeds());
-    this.#home.save(identity);
+    this.#life.home.save(identity);
     return identity;
   }
 
@@ -473,82 +417,6 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
       if (deadline.aborted) throw new CairnError("peer-silent", { waitedMs: SYNC_DEADLINE_MS });
       await pause(POLL_MS);
     }
-  }
-
-  /** Loads the libraries of the network, once. */
-  #load(): Promise<void> {
-    this.#loaded ??= (async () => {
-      await setImmediate(); // Whoever asks already is answered first: loading leaves no time for others.
-      const began = performance.now();
-      await import("./network-runtime.ts");
-      // Kept now and not at the end: a daemon that is killed keeps nothing, and the next would take three times as long.
-      flushCompileCache();
-      this.#log.event("info", "network.loaded", { tookMs: Math.round(performance.now() - began) });
-    })();
-    return this.#loaded;
-  }
-
-  async #start(identity: SavedIdentity): Promise<Running> {
-    await this.#load();
-    const { NetworkRuntime } = await import("./network-runtime.ts");
-    await using stack = new AsyncDisposableStack();
-    const kept = stack.use(NetworkState.open(this.#home.database));
-    const logs = { own: new LogFiles(this.#home.log), mirrors: new LogFiles(this.#home.witnessed) };
-    const parts = { ...this.#parts, log: this.#log, kept, logs };
-    const runtime = stack.use(await NetworkRuntime.start(parts, { ...this.#settings, identity }));
-    const started = stack.move();
-    this.#running = { identity, runtime, [Symbol.asyncDispose]: () => started.disposeAsync() };
-    this.#parts.wordsChanged(); // While this node was away, or by what a crash had left.
-    return this.#running;
-  }
-
-  async #stop(): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    await running?.[Symbol.asyncDispose]();
-  }
-
-  /** The network of this node, started if need be; undefined in none. Keys of an attempt that did not get in do not count. */
-  async #find(): Promise<Running | undefined> {
-    if (this.#running !== undefined || this.#ended) return this.#running;
-    const identity = this.#home.identity();
-    if (identity === undefined) {
-      this.#parts.localTrees.kept.only(undefined);
-      return undefined;
-    }
-    const running = await this.#start(identity);
-    const { members } = running.runtime;
-    if (members.standing(members.self) !== "unknown") return running;
-    await this.#stop();
-    return undefined;
-  }
-
-  /** @throws {CairnError} network-absent, or why the network does not start */
-  async #required(): Promise<Running> {
-    const running = await this.#find();
-    if (running === undefined) throw new CairnError("network-absent");
-    return running;
-  }
-
-  /** The same for what only members can do. @throws {CairnError} network-refused when this node is none any more */
-  async #active(): Promise<Running> {
-    const running = await this.#required();
-    const { members } = running.runtime;
-    const standing = members.standing(members.self);
-    if (standing !== "active") throw new CairnError("network-refused", { why: standing });
-    return running;
-  }
-
-  /** @throws {CairnError} network-present */
-  async #refuseSecond(): Promise<void> {
-    const running = await this.#find();
-    if (running !== undefined) throw new CairnError("network-present", { name: running.runtime.members.state?.name ?? "" });
-  }
-
-  #alone<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(change);
-    this.#turn = done.catch(() => undefined);
-    return done;
   }
 }
 
