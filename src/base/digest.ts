@@ -6,6 +6,19 @@ import { hash, subtle } from "node:crypto";
 /** SHA-256 of some bytes, 64 lowercase hex digits. */
 export type Digest = string;
 
+/** Digits of a digest or of a key that people are shown where it is one of many. */
+const SHOWN_DIGITS = 12;
+
+/** The beginning of a digest or of a key: enough to tell it from others. */
+export function brief(name: Digest): string {
+  return name.slice(0, SHOWN_DIGITS);
+}
+
+/** A text with that in the place of each whole digest. */
+export function withBriefDigests(text: string): string {
+  return text.replace(/\b[0-9a-f]{64}\b/g, brief);
+}
+
 /** SHA-256 of `content`; strings are hashed as UTF-8. */
 export function digestOf(content: Uint8Array | string): Digest {
   return hash("sha256", content, "hex");

@@ -1,6 +1,7 @@
 /**
  * init, invite, join, members, revoke, leave, peers, ping: the network, asked of the daemon.
  */
+import { brief } from "../base/index.ts";
 import { field, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { epochLines, FOURTH, revokedLines } from "./epoch-answers.ts";
@@ -94,7 +95,7 @@ export async function members(context: Context, options: Json, signal: AbortSign
     const rows = list.members.map((row) => [
       paint.name(row.name),
       row.domain,
-      row.key.slice(0, 12),
+      brief(row.key),
       state(row),
       ...capacityCells(row.presence),
       row.invitedBy,

@@ -3,6 +3,7 @@
  *
  * Knows: the shape of the daemon's answers. Does not know: what a setting does, or who may decide.
  */
+import { brief, withBriefDigests } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { FOURTH, waitLine } from "./epoch-answers.ts";
@@ -96,20 +97,12 @@ function proposalLines(told: unknown, paint: Paint): string[] {
 /** What says that this machine's domain accepts it. */
 function commandFor(proposal: unknown): string {
   const member = textIn(proposal, "member");
-  return member === "" ? `accept ${textIn(proposal, "domain") || textIn(proposal, "id").slice(0, 12)}` : `revoke ${member}`;
+  return member === "" ? `accept ${textIn(proposal, "domain") || brief(textIn(proposal, "id"))}` : `revoke ${member}`;
 }
 
 function shown(row: unknown, name: string): string {
   const value = field(row, name);
-  return typeof value === "number" ? String(value) : typeof value === "string" ? value.replace(WHOLE_DIGEST, brief) : "–";
-}
-
-const WHOLE_DIGEST = /\b[0-9a-f]{64}\b/g;
-/** Digits of a digest in a table; whoever accepts one sees all of them. */
-const DIGITS = 12;
-
-function brief(digest: string): string {
-  return digest.slice(0, DIGITS);
+  return typeof value === "number" ? String(value) : typeof value === "string" ? withBriefDigests(value) : "–";
 }
 
 const WHY: Readonly<Record<string, string>> = {

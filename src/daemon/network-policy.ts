@@ -12,6 +12,7 @@ import {
   type Operation,
   type SharingPolicy,
   type ToolchainsAccept,
+  withBriefDigests,
 } from "../base/index.ts";
 import type { ProjectPolicy } from "../flows/index.ts";
 import {
@@ -280,8 +281,6 @@ function isCalled(id: Digest, { what }: Proposal, text: string): boolean {
 }
 
 const ID_DIGITS = 6;
-/** Of a toolchain's digest, where it is one of many. */
-const DIGITS_SHOWN = 12;
 
 /** @throws {CairnError} network-refused */
 export function issueOrRefuse(members: Members, what: Operation): Digest {
@@ -369,12 +368,6 @@ function namedRules(policy: NetworkPolicy): Record<string, string | number> {
   );
 }
 
-const WHOLE_DIGEST = /\b[0-9a-f]{64}\b/g;
-
-function brief(digest: string): string {
-  return digest.slice(0, DIGITS_SHOWN);
-}
-
 function acceptedBy(state: State, accepted: ReadonlySet<Key>): string[] {
   return [...state.council.speakers].flatMap(([domain, key]) => (accepted.has(key) ? [domain] : []));
 }
@@ -405,7 +398,7 @@ export function policyLines(
           ? `this machine's own; the network wants ${rules.sharing}`
           : `the network's; this machine's own is ${own.sharing}`;
   const more = Object.entries(namedRules({ ...rules })).filter(([name]) => !["sharing", "trial", "unanimous"].includes(name));
-  const demands = more.map(([name, value]) => `${name} ${String(value).replace(WHOLE_DIGEST, brief)}`).join(", ");
+  const demands = more.map(([name, value]) => `${name} ${withBriefDigests(String(value))}`).join(", ");
   const holds = `sharing ${tier} (${why})${demands === "" ? "" : `; the network wants ${demands}`}${number === 0 ? "" : `; policy ${number}`}`;
   const waits = [...state.proposals.values()]
     .filter(({ accepted, what }) => askedFor(state, what).includes(self) && !accepted.has(self))

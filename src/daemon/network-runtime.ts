@@ -5,7 +5,7 @@
  * network-life.ts imports it only where there is a network.
  * Knows: which part answers what. Does not know: whether there is a network; see network-life.ts. How its parts hear of each other: network-compose.ts.
  */
-import { CairnError, type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
+import { brief, CairnError, type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
 import { type Candidate, MdnsDiscovery, type Network, type Overlay } from "../net/index.ts";
 import {
   countedDomain,
@@ -326,7 +326,7 @@ export class NetworkRuntime implements AsyncDisposable {
       quicTrouble: network.quicTrouble,
       portMapping: network.portMapping,
       peers: network.peers(),
-      nameOf: (key) => state?.members.get(key)?.name ?? key.slice(0, 12),
+      nameOf: (key) => state?.members.get(key)?.name ?? brief(key),
       isolation: network.isolation,
       mdns: this.#mdns?.facts(),
       youngestMs: Math.max(0, ...[...(state?.members.values() ?? [])].map(({ admittedAtMs }) => admittedAtMs)),

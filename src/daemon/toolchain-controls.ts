@@ -3,7 +3,7 @@
  *
  * Knows: how a toolchain is shown and meant. Does not know: how it is packed, fetched or run.
  */
-import { CairnError, type Digest, type Key, limits } from "../base/index.ts";
+import { brief, CairnError, type Digest, type Key, limits } from "../base/index.ts";
 import type { Installed, ToolchainSummary } from "../contracts/index.ts";
 import type { ToolchainControls } from "../doors/index.ts";
 import type { ToolchainService } from "./toolchain-service.ts";
@@ -25,8 +25,6 @@ export interface ToolchainControlParts {
 
 /** Digits by which a toolchain can be meant. */
 const LEAST_DIGITS = 6;
-/** Of a digest that is gone. */
-const SHOWN_DIGITS = 12;
 const SOME_DIGITS = /^[0-9a-f]{6,64}$/;
 
 export class OwnToolchainControls implements ToolchainControls {
@@ -64,7 +62,7 @@ export class OwnToolchainControls implements ToolchainControls {
   check(): { readonly check: string; readonly ok: boolean; readonly detail: string; readonly advice?: string } | undefined {
     const { dropped } = this.#parts.service.shelf;
     if (dropped.length === 0) return undefined;
-    const names = dropped.map((digest) => digest.slice(0, SHOWN_DIGITS)).join(" ");
+    const names = dropped.map(brief).join(" ");
     return {
       check: "toolchains",
       ok: false,

@@ -3,7 +3,7 @@
  *
  * Knows: names of members and domains, what is exposed and forwarded. Does not know: how bytes travel; see data-service.ts.
  */
-import { CairnError, isName, type Key, type Log, limits } from "../base/index.ts";
+import { brief, CairnError, isName, type Key, type Log, limits } from "../base/index.ts";
 import type { BlobSwarm, FrameLanes } from "../contracts/index.ts";
 import { type DataTraffic, type Exposure, type Forward, nameOfForward, type Permission, type TunnelCounts } from "../data/index.ts";
 import type { TunnelControls } from "../doors/index.ts";
@@ -203,7 +203,7 @@ export class Tunnels implements TunnelControls, AsyncDisposable {
   }
 
   #nameOf(key: Key): string {
-    return this.#parts.members.state?.members.get(key)?.name ?? key.slice(0, 12);
+    return this.#parts.members.state?.members.get(key)?.name ?? brief(key);
   }
 
   #exposureView(exposure: Exposure, counts: TunnelCounts): object {
