@@ -6,12 +6,12 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { limits, silentLog } from "../src/base/index.ts";
+import { silentLog } from "../src/base/index.ts";
 import type { Shelf } from "../src/contracts/index.ts";
-import { KeptTrees } from "../src/daemon/kept-trees.ts";
+import { idleOptions, idleParts } from "../src/daemon/network-runtime.fixture.ts";
 import { foundNetwork, NetworkRuntime, readInvitation } from "../src/daemon/network-runtime.ts";
 import type { KeptShelf } from "../src/daemon/network-sharing.ts";
-import { KnownAttestations, LogFiles, NetworkState, openDatabase } from "../src/store/index.ts";
+import { KnownAttestations, NetworkState, openDatabase } from "../src/store/index.ts";
 import { HttpClient, objectsShelf, type Served, serveHttp } from "./exchange-side.ts";
 
 /** What members.ts asks for; each is answered with the same `id`. */
@@ -78,71 +78,10 @@ async function begin(network: string, statements: Parameters<NetworkState["keep"
   kept.keep(statements);
   const peerSeed = seeds.peerSeed.toString("hex");
   const identity = { network, name, peerSeed, attestationSeed: seeds.attestationSeed.toString("hex") };
-  const nothing = (): never => {
-    throw new Error("it keeps nothing");
-  };
-  const local = {
-    store: {
-      has: () => Promise.resolve(false),
-      writeVerified: nothing,
-      hasRoom: () => false,
-      plain: () => Promise.resolve(undefined),
-      partPath: nothing,
-      plainPath: nothing,
-      sizeOf: () => undefined,
-      adopt: nothing,
-    },
-    index: { add: () => undefined, forget: () => undefined, result: () => undefined },
-    isQuiet: () => false,
-    works: { memberOf: () => undefined, members: () => [], of: () => [], delete: () => undefined },
-  };
   const database = openDatabase({ log: silentLog, now: Date.now }, { file: join(directory, `${name}-index.db`) });
   const known = (): Promise<KnownAttestations> => KnownAttestations.open({ database });
-  const pins = { hold: nothing, list: () => [], settle: () => undefined };
-  const store = { ...local.store, read: nothing, write: nothing, directory };
-  const trees = KeptTrees.open({ log: silentLog, pins, now: Date.now }, { file: join(directory, `${name}-trees.json`) });
-  const parts = {
-    local,
-    localTrees: { store, pins, kept: trees, isQuiet: local.isQuiet, capacityBytes: 0 },
-    log: silentLog,
-    kept,
-    work: () => ({ jobs: 0, cacheBytes: 0 }),
-    shelf: () => SHELF,
-    known,
-    logs: { own: new LogFiles(join(directory, `${name}-log`)), mirrors: new LogFiles(join(directory, `${name}-witnessed`)) },
-    recalls: {
-      begin: () => undefined,
-      end: () => undefined,
-      takeBack: () => undefined,
-      left: () => [],
-      bySigners: () => Promise.resolve(0),
-    },
-    speak: () => false,
-    doorsShare: () => "policy" as const,
-    wordsChanged: () => undefined,
-    desk: { compile: nothing, act: nothing },
-    capacity: {
-      now: () => ({ slots: 0, free: 0, queue: 0, toolchains: [], takesToolchains: false, platform: "linux-x86_64", targets: [] }),
-      onChange: () => undefined,
-    },
-    toolchainOffer: () => Promise.resolve(undefined),
-  };
-  const started = await NetworkRuntime.start(parts, {
-    identity,
-    listen: "127.0.0.1:0",
-    mdns: false,
-    peers: [],
-    policy: "self",
-    toolchains: "domain",
-    circle: "domain",
-    copies: 0,
-    directory: "auto",
-    relayCircuits: 256,
-    links: limits.peers,
-    halfLifeMs: 172_800_000,
-    placement: { pattern: "hybrid", healthCheckMs: 1_000 },
-    portMapping: false,
-  });
+  const parts = { ...idleParts(silentLog, kept, { directory, name }), shelf: () => SHELF, known };
+  const started = await NetworkRuntime.start(parts, idleOptions(identity));
   started.gossip.gossip.subscribe(TOPIC, { lasting: false }, (_author, content) => {
     noticed.heard[Buffer.from(content).readUInt32BE()] = nowNs();
   });

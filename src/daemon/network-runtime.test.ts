@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../test/system/harness.ts";
 import type { Log } from "../base/index.ts";
-import { LogFiles, NetworkState } from "../store/index.ts";
-import { KeptTrees } from "./kept-trees.ts";
+import { NetworkState } from "../store/index.ts";
+import { idleOptions, idleParts } from "./network-runtime.fixture.ts";
 import { foundNetwork, NetworkRuntime } from "./network-runtime.ts";
 
 test("a start that fails late closes what had opened: nothing listens any more", async () => {
@@ -24,71 +24,9 @@ test("a start that fails late closes what had opened: nothing listens any more",
     throw new Error("no shelf");
   };
   const never = (): never => assert.fail("it does not get so far");
-  const local = {
-    store: {
-      has: never,
-      writeVerified: never,
-      sizeOf: never,
-      hasRoom: never,
-      plain: never,
-      partPath: never,
-      plainPath: never,
-      adopt: never,
-    },
-    index: { add: never, forget: never, result: never },
-    isQuiet: never,
-    works: { memberOf: never, members: never, of: never, delete: never },
-  };
-  const localTrees = {
-    store: { has: never, read: never, write: never, sizeOf: never, hasRoom: never, directory: "" },
-    pins: { hold: never, list: never, settle: never },
-    kept: KeptTrees.open({ log, pins: { hold: never }, now: never }, { file: "/nonexistent/tree-copies.json" }),
-    isQuiet: never,
-    capacityBytes: 0,
-  };
-  const parts = {
-    log,
-    local,
-    localTrees,
-    kept,
-    work: () => ({ jobs: 0, cacheBytes: 0 }),
-    shelf,
-    known: never,
-    logs: { own: new LogFiles("/nowhere"), mirrors: new LogFiles("/nowhere") },
-    recalls: {
-      begin: () => undefined,
-      end: () => undefined,
-      takeBack: () => undefined,
-      left: () => [],
-      bySigners: () => Promise.resolve(0),
-    },
-    speak: () => false,
-    doorsShare: () => "policy" as const,
-    wordsChanged: () => undefined,
-    desk: { compile: never, act: never },
-    capacity: { now: never, onChange: () => undefined },
-    toolchainOffer: () => Promise.resolve(undefined),
-  };
+  const parts = { ...idleParts(log, kept, { directory: directory.path, name: "m" }), shelf, known: never };
   const identity = { network, name: "m", peerSeed: seeds.peerSeed.toString("hex"), attestationSeed: seeds.attestationSeed.toString("hex") };
-  await assert.rejects(
-    NetworkRuntime.start(parts, {
-      identity,
-      listen: "127.0.0.1:0",
-      mdns: false,
-      peers: [],
-      policy: "self",
-      toolchains: "domain",
-      circle: "domain",
-      copies: 0,
-      directory: "auto",
-      relayCircuits: 256,
-      links: 200,
-      halfLifeMs: 172_800_000,
-      placement: { pattern: "hybrid", healthCheckMs: 1_000 },
-      portMapping: false,
-    }),
-    /no shelf/,
-  );
+  await assert.rejects(NetworkRuntime.start(parts, idleOptions(identity)), /no shelf/);
   assert.deepEqual(told.slice(-2), ["network.listening", "network.stopped"]);
   const port = Number(kept.setting("port"));
   const server = createServer();
