@@ -58,8 +58,6 @@ export const limits = {
   tokenCacheEntries: 512,
   /** Answers that are remembered in memory: names of files in them, about 100 bytes each. */
   recentAnswersWeight: 32_768,
-  /** Hot records, all together. */
-  hotBytes: 268_435_456,
   /** Source files whose last compile `cairn explain` can tell. */
   historyEntries: 50_000,
   /** Connections of the compile socket at once. */
