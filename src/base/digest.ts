@@ -19,6 +19,11 @@ export function withBriefDigests(text: string): string {
   return text.replace(/\b[0-9a-f]{64}\b/g, brief);
 }
 
+/** Whether it is one, or a key: 64 lowercase hex digits. */
+export function isDigest(value: unknown): boolean {
+  return typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+}
+
 /** SHA-256 of `content`; strings are hashed as UTF-8. */
 export function digestOf(content: Uint8Array | string): Digest {
   return hash("sha256", content, "hex");

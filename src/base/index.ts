@@ -24,7 +24,7 @@ export {
   type ToolchainsAccept,
   type WorkCircle,
 } from "./config.ts";
-export { brief, type Digest, digestAside, digestOf, withBriefDigests } from "./digest.ts";
+export { brief, type Digest, digestAside, digestOf, isDigest, withBriefDigests } from "./digest.ts";
 export { makeDirectories } from "./directories.ts";
 export { isLoopback, readDoorListen } from "./doors.ts";
 export { ed25519FromSeed } from "./ed25519.ts";

@@ -3,7 +3,7 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { CairnError, digestOf, limits, systemCode } from "../base/index.ts";
+import { CairnError, digestOf, isDigest, limits, systemCode } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, counted, duration, indent, table } from "./format.ts";
@@ -46,11 +46,6 @@ export function compileCalled(cwd: string, name: string): { readonly file: strin
 export function nothingOf(name: string, { file, digest, action }: ReturnType<typeof compileCalled>): string {
   const why = action === "" && digest === "" ? `there is no ${file}, and no compile of it is known` : `nobody has signed ${name}`;
   return `${why}; what this machine or another member compiles in a network is signed`;
-}
-
-/** Whether it looks like an action or a blob, and not like a file. */
-export function isDigest(name: string): boolean {
-  return /^[0-9a-f]{64}$/.test(name);
 }
 
 /** Undefined where there is no file that can be read. */

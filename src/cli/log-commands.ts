@@ -5,10 +5,9 @@
  */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { CairnError, limits, systemCode } from "../base/index.ts";
+import { CairnError, isDigest, limits, systemCode } from "../base/index.ts";
 import type { LogProofRead, NoLogProof } from "../trust/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
-import { isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { count, counted, indent, table } from "./format.ts";
 import { askNetwork, type Json } from "./network-ask.ts";

@@ -1,9 +1,11 @@
 /**
  * name publish, name resolve: what members call a digest; name claim, hand, yield, claims: whose a name is.
  */
+
 import { resolve } from "node:path";
+import { isDigest } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
-import { digestOfFile, isDigest } from "./attest-commands.ts";
+import { digestOfFile } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { waitLine } from "./epoch-answers.ts";
 import { counted, table } from "./format.ts";

@@ -1,9 +1,11 @@
 /**
  * pin, unpin, pins: what stays on this machine.
  */
+
 import { resolve } from "node:path";
+import { isDigest } from "../base/index.ts";
 import { listIn, numberIn, textIn } from "./answers.ts";
-import { digestOfFile, isDigest } from "./attest-commands.ts";
+import { digestOfFile } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { counted, table } from "./format.ts";
 import type { Json } from "./network-ask.ts";

@@ -1,9 +1,10 @@
 /**
  * verify, challenge: a compile or a command executed once more, here and by other members, beside what was said of it before.
  */
+
 import { resolve } from "node:path";
+import { isDigest } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
-import { isDigest } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { follow } from "./follow.ts";
 import { count, counted, harmless, indent, table } from "./format.ts";

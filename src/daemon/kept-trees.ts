@@ -6,7 +6,7 @@
  * Does not know: members' domains, how much there may be, how a tree comes here, or who else has it.
  */
 import { renameSync } from "node:fs";
-import { type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { type Digest, isDigest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import { type Pin, type Pins, readJson, writeText } from "../store/index.ts";
 import type { KeepTree } from "../wire/index.ts";
 
@@ -248,8 +248,6 @@ function* textOf(all: readonly KeptTree[]): Generator<string> {
   yield all.length === 0 ? "[]\n" : "]\n";
 }
 
-const DIGEST = /^[0-9a-f]{64}$/;
-
 function isKept(row: unknown): row is KeptTree {
   if (typeof row !== "object" || row === null) return false;
   const { root, codec, network, bytes, blobs, claims } = row as Partial<Record<keyof KeptTree, unknown>>;
@@ -271,8 +269,4 @@ function isClaim(claim: unknown): claim is Claim {
   if (typeof claim !== "object" || claim === null) return false;
   const { from, pinner, untilMs } = claim as Partial<Record<keyof Claim, unknown>>;
   return [from, pinner].every(isDigest) && Number.isSafeInteger(untilMs);
-}
-
-function isDigest(value: unknown): boolean {
-  return typeof value === "string" && DIGEST.test(value);
 }

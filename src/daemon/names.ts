@@ -3,7 +3,18 @@
  *
  * Knows: what is kept, and whom to ask. Does not know: which of several records stands (trust), or how members talk (net).
  */
-import { CairnError, digestOf, isName, type Key, type Log, limits, type NameRecord, reasonOf, type SignedName } from "../base/index.ts";
+import {
+  CairnError,
+  digestOf,
+  isDigest,
+  isName,
+  type Key,
+  type Log,
+  limits,
+  type NameRecord,
+  reasonOf,
+  type SignedName,
+} from "../base/index.ts";
 import type { NamesParts } from "../net/index.ts";
 import { type Candidate, Names, nearest } from "../net/index.ts";
 import {
@@ -315,9 +326,7 @@ function slotOf(author: Key, name: string, isClaimed: boolean): string {
 function readFences(text: string | undefined): (readonly [string, Fence])[] {
   return (text ?? "").split("\n").flatMap((line) => {
     const [name = "", number = "", epoch = "", owner = ""] = line.split(" ");
-    return isName(name) && /^\d{1,10}$/.test(number) && /^[0-9a-f]{64}$/.test(epoch)
-      ? [[name, { number: Number(number), epoch, owner }] as const]
-      : [];
+    return isName(name) && /^\d{1,10}$/.test(number) && isDigest(epoch) ? [[name, { number: Number(number), epoch, owner }] as const] : [];
   });
 }
 

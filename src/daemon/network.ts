@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
-import { CairnError, type Digest, isName, type Key, limits, type NameRecord, type WorkCircle } from "../base/index.ts";
+import { CairnError, type Digest, isDigest, isName, type Key, limits, type NameRecord, type WorkCircle } from "../base/index.ts";
 import type { Placement, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import type { ProjectPolicy } from "../flows/index.ts";
@@ -331,7 +331,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
 
   async publishName({ name, root, expiresMs }: { name: string; root: string; expiresMs: number }): Promise<unknown> {
     const { parseCid } = await loadTreeCodec();
-    const meant = /^[0-9a-f]{64}$/.test(root) ? { digest: root, codec: "" as const } : parseCid(root);
+    const meant = isDigest(root) ? { digest: root, codec: "" as const } : parseCid(root);
     if (meant === undefined) throw new CairnError("usage", { why: `${root} is neither a CID nor 64 digits` });
     const names = await this.#life.alone(async () => (await this.#life.active()).runtime.names);
     return names.publish({ name: checkedName(name, "name"), root: meant.digest, codec: meant.codec, expiresMs });

@@ -3,7 +3,7 @@
  *
  * Knows: how a toolchain is shown and meant. Does not know: how it is packed, fetched or run.
  */
-import { brief, CairnError, type Digest, type Key, limits } from "../base/index.ts";
+import { brief, CairnError, type Digest, isDigest, type Key, limits } from "../base/index.ts";
 import type { Installed, ToolchainSummary } from "../contracts/index.ts";
 import type { ToolchainControls } from "../doors/index.ts";
 import type { ToolchainService } from "./toolchain-service.ts";
@@ -51,7 +51,7 @@ export class OwnToolchainControls implements ToolchainControls {
     const { service, installed, changeNetwork } = this.#parts;
     // Whoever wants one can make others whose digests begin alike: for all machines one of those here is meant so, or the whole digest.
     const known = forAll ? installed().map(({ toolchain }) => toolchain) : service.wanted;
-    const digest = /^[0-9a-f]{64}$/.test(digits) ? digits : meant(digits, [...known, ...service.shelf.list()]);
+    const digest = isDigest(digits) ? digits : meant(digits, [...known, ...service.shelf.list()]);
     if (forAll) return { digest, network: await changeNetwork(`+${digest}`) };
     service.approve(digest);
     this.#parts.changed(); // Members may send what needs it.

@@ -5,7 +5,7 @@
  * Does not know: compilers, members, how a toolchain comes here.
  */
 import { renameSync } from "node:fs";
-import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, isDigest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { ToolchainSummary } from "../contracts/index.ts";
 import { type Pins, readJson, writeJson } from "../store/index.ts";
 
@@ -256,8 +256,6 @@ interface State {
   readonly approved: readonly Digest[];
 }
 
-const DIGEST = /^[0-9a-f]{64}$/;
-
 function isState(value: unknown): value is State {
   if (typeof value !== "object" || value === null) return false;
   const { shelved, approved, dropped = [], before = [], denied = [] } = value as Partial<Record<keyof State, unknown>>;
@@ -282,8 +280,4 @@ function isBlob(blob: unknown): boolean {
   if (typeof blob !== "object" || blob === null) return false;
   const { digest, size } = blob as Readonly<Record<string, unknown>>;
   return isDigest(digest) && Number.isSafeInteger(size);
-}
-
-function isDigest(value: unknown): boolean {
-  return typeof value === "string" && DIGEST.test(value);
 }

@@ -5,7 +5,7 @@
  * how blobs come.
  */
 import { dirname } from "node:path";
-import { CairnError, type Digest, limits, type NameRecord } from "../base/index.ts";
+import { CairnError, type Digest, isDigest, limits, type NameRecord } from "../base/index.ts";
 import type { DiskStore, Pin, Pins } from "../store/index.ts";
 import { loadTreeCodec, type Root, type TreeEntry } from "../wire/index.ts";
 import { type FetchCounts, TreeFetch, type TreeNetwork } from "./tree-fetch.ts";
@@ -31,8 +31,6 @@ export type Tell = (progress: object) => void;
 
 /** What somebody asked for. Only a directory tells whether a file below it can be executed. */
 type Top = Root & { readonly executable?: boolean };
-
-const DIGEST = /^[0-9a-f]{64}$/;
 
 export class Trees {
   readonly #parts: TreesParts;
@@ -155,7 +153,7 @@ export class Trees {
   /** Whether it says which codec it has. */
   async #isTold(text: string): Promise<boolean> {
     const [first = ""] = text.split("/", 1);
-    if (DIGEST.test(first)) return false;
+    if (isDigest(first)) return false;
     return (await loadTreeCodec()).parseCid(first) !== undefined || ((await this.#parts.named(first))?.codec ?? "") !== "";
   }
 
@@ -175,7 +173,7 @@ export class Trees {
   }
 
   async #top(text: string): Promise<Root> {
-    if (DIGEST.test(text)) return { digest: text, codec: "raw" };
+    if (isDigest(text)) return { digest: text, codec: "raw" };
     const root = (await loadTreeCodec()).parseCid(text);
     if (root !== undefined) return root;
     const record = await this.#parts.named(text);

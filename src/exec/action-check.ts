@@ -3,7 +3,7 @@
  *
  * Knows: limits, what a normal path is. Does not know: what is run, or how.
  */
-import { limits } from "../base/index.ts";
+import { isDigest, limits } from "../base/index.ts";
 import type { ActionLimits, ActionRefusal, ExecutorAction } from "../contracts/index.ts";
 
 export type Refused = { readonly kind: "refused"; readonly reason: ActionRefusal; readonly detail: string };
@@ -17,7 +17,7 @@ export function checkAction(action: ExecutorAction): Refused | undefined {
   const { inputs, directories, outputs } = action;
   if (inputs.length + directories.length > limits.action.inputs) return refused("too_much", "inputs");
   if (outputs.length > limits.action.outputs) return refused("too_much", "outputs");
-  for (const { path, digest } of inputs) if (!/^[0-9a-f]{64}$/.test(digest)) return refused("bad_argument", path);
+  for (const { path, digest } of inputs) if (!isDigest(digest)) return refused("bad_argument", path);
   for (const name of outputs) if (!isPlainName(name)) return refused("bad_path", name);
   if (new Set(outputs).size !== outputs.length) return refused("bad_argument", "outputs");
   return checkPaths(action) ?? checkWork(action) ?? checkCommand(action) ?? checkLimits(action.limits);

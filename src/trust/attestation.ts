@@ -5,7 +5,7 @@
  * Does not know: whose key it is, whom to believe (judge.ts), what lies in the blobs. Nor whether the action is the one that manifest and
  * inputs lead to: that key is made of what `compile` knows, so who is about to use a result must make it again.
  */
-import { type AttestationId, attestationId, type Digest, digestOf, entryHash, type Key } from "../base/index.ts";
+import { type AttestationId, attestationId, type Digest, digestOf, entryHash, isDigest, type Key } from "../base/index.ts";
 import type { Attestation, Execution, SharedResult } from "../contracts/index.ts";
 import { ACTION_TYPE, isOfAction } from "./executed-actions.ts";
 import { isSignedEnvelope, type KeyPair } from "./keys.ts";
@@ -171,5 +171,5 @@ export function builderOf(key: Key): string {
 /** The key of who signed, from the name of a builder; undefined when it is none of ours. */
 export function signerNamed(builder: string): Key | undefined {
   const key = builder.startsWith(BUILDER) ? builder.slice(BUILDER.length) : "";
-  return /^[0-9a-f]{64}$/.test(key) ? key : undefined;
+  return isDigest(key) ? key : undefined;
 }

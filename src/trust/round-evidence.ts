@@ -4,7 +4,7 @@
  *
  * Knows: docs/protocol/rounds.md, "A false opening". Does not know: who was asked, or what is done about it.
  */
-import { type Digest, limits } from "../base/index.ts";
+import { type Digest, isDigest, limits } from "../base/index.ts";
 import type { MembershipCodec } from "../contracts/index.ts";
 import { epochRule } from "./epoch-rule.ts";
 import { fieldsOf } from "./fields.ts";
@@ -85,10 +85,6 @@ function partsOf(text: string): { readonly statements: readonly Uint8Array[]; re
       opened: { result: result as Digest, nonce: nonce as Digest, signature: told },
     },
   };
-}
-
-function isDigest(value: unknown): value is Digest {
-  return typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 }
 
 function isAll(all: readonly (Uint8Array | undefined)[]): all is readonly Uint8Array[] {

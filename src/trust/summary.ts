@@ -4,7 +4,7 @@
  * Knows: SLSA's verification summary (https://slsa.dev/verification_summary/v1) and its property SLSA_BUILD_REPRODUCED; no field that the
  * published schema does not have, for some tools refuse those. Does not know: who vouches for a result; see reproduced.ts.
  */
-import { type Digest, digestOf, isName, type Key, limits, type SharingPolicy } from "../base/index.ts";
+import { type Digest, digestOf, isDigest, isName, type Key, limits, type SharingPolicy } from "../base/index.ts";
 import type { Attestation } from "../contracts/index.ts";
 import { builderOf, STATEMENT_TYPE, signerNamed, subjectName } from "./attestation.ts";
 import { allText, fieldsOf, readSubject, type Subject } from "./fields.ts";
@@ -20,7 +20,6 @@ const POLICIES: readonly SharingPolicy[] = ["speculative", "team", "release"];
 /** What people are shown of a summary that anybody may have made has the shape that it should have. */
 const LEVEL = /^\w{1,100}$/;
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]{8,20}Z$/;
-const HEX = /^[0-9a-f]{64}$/;
 
 /** Who vouches for a result, for its domain. */
 export interface Voucher {
@@ -132,7 +131,7 @@ function input(network: Digest, attestation: Attestation): object {
 function readInput(one: unknown, network: Digest, action: Digest): Summary["inputs"][number] | undefined {
   const { uri, digest } = fieldsOf(one);
   const { sha256 } = fieldsOf(digest);
-  if (typeof uri !== "string" || typeof sha256 !== "string" || !HEX.test(sha256)) return undefined;
+  if (typeof uri !== "string" || typeof sha256 !== "string" || !isDigest(sha256)) return undefined;
   const [of, what, signer] = digestsIn(uri, ATTESTATION, 3);
   return signer !== undefined && of === network && what === action ? { signer, digest: sha256 } : undefined;
 }
@@ -140,7 +139,7 @@ function readInput(one: unknown, network: Digest, action: Digest): Summary["inpu
 /** What a name of ours is made of; nothing where it is none. */
 function digestsIn(name: string, prefix: string, count: number): readonly string[] {
   const parts = name.startsWith(prefix) ? name.slice(prefix.length).split(":") : [];
-  return parts.length === count && parts.every((part) => HEX.test(part)) ? parts : [];
+  return parts.length === count && parts.every(isDigest) ? parts : [];
 }
 
 /** Of the policy's text, which docs/protocol/attestation.md gives. */

@@ -5,7 +5,7 @@
  */
 import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, protoInt64, toBinary } from "@bufbuild/protobuf";
 import { anyPack, type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Digest, digestOf } from "../base/index.ts";
+import { type Digest, digestOf, isDigest } from "../base/index.ts";
 import {
   QueryWriteStatusRequestSchema,
   QueryWriteStatusResponseSchema,
@@ -65,11 +65,9 @@ export interface BlobName {
 /** What there is none of lies everywhere. */
 export const EMPTY: BlobName = { digest: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", size: 0 };
 
-const SHA256 = /^[0-9a-f]{64}$/;
-
 /** @returns undefined where it names no blob by its SHA-256 */
 export function readName(message: Pick<RemoteDigest, "hash" | "sizeBytes"> | undefined): BlobName | undefined {
-  if (message === undefined || !SHA256.test(message.hash) || message.sizeBytes < 0n) return undefined;
+  if (message === undefined || !isDigest(message.hash) || message.sizeBytes < 0n) return undefined;
   const size = Number(message.sizeBytes);
   if (!Number.isSafeInteger(size) || (size === 0) !== (message.hash === EMPTY.digest)) return undefined;
   return { digest: message.hash, size };
