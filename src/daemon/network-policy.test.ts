@@ -3,23 +3,13 @@ import { test } from "node:test";
 import { codec, trustWorld } from "../../test/compliance/trust-world.ts";
 import { type Digest, digestOf } from "../base/index.ts";
 import { epochRule, type KeyPair, Members, type Membership } from "../trust/index.ts";
-import { accept, changePolicy, describePolicy, fateOf, isNewer, type PolicyParts } from "./network-policy.ts";
+import { accept, changePolicy, describePolicy, fateOf, type PolicyParts } from "./network-policy.ts";
 
 const [own, other] = [digestOf("own"), digestOf("other")];
 
 function decided(number: number, statement: Digest | undefined): Parameters<ReturnType<typeof fateOf>>[0] {
   return { policy: { number, rules: { quorum: 2 }, statement, by: undefined, epoch: 1 } };
 }
-
-test("an invitation is one that versions of before do not take where they would not understand the network", () => {
-  const before = { isUnanimous: false, claims: new Map(), policy: decided(1, own).policy };
-  const approved = { ...before.policy, rules: { approvedToolchains: [other] } };
-  const claim = { owner: "", payer: "", isOpen: true, token: undefined, last: undefined };
-  assert.equal(isNewer(before), false);
-  assert.ok(isNewer({ ...before, isUnanimous: true }));
-  assert.ok(isNewer({ ...before, claims: new Map([["release", claim]]) }));
-  assert.ok(isNewer({ ...before, policy: approved }));
-});
 
 test("a policy is in effect where it is the one that was decided; its author hears where another one was in its place", () => {
   const fate = fateOf(own, 2);

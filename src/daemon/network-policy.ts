@@ -241,11 +241,6 @@ function fateOfProposal(id: Digest, what: Proposal["what"], after: Digest | unde
   }
 }
 
-/** Whether versions of before would stay behind in that network: they do not understand what its epochs hold. */
-export function isNewer({ isUnanimous, claims, policy }: Pick<State, "isUnanimous" | "claims" | "policy">): boolean {
-  return isUnanimous || claims.size > 0 || (policy.rules.approvedToolchains ?? []).length > 0;
-}
-
 /** Why something was not decided that was proposed: another one was, in its place. */
 const CHANGED: Readonly<Record<Proposal["what"]["kind"], Refusal>> = {
   domain: "proposal-unknown",

@@ -49,7 +49,6 @@ import {
   accept,
   changePolicy,
   describePolicy,
-  isNewer,
   type OwnPolicy,
   type ProjectWord,
   type Proposed,
@@ -414,7 +413,7 @@ export class NetworkRuntime implements AsyncDisposable {
       network,
       secret,
       hosts: this.network.hosts(hosts),
-      ...(state !== undefined && isNewer(state) && { isNewer: true as const }),
+      ...(state?.isNewer === true && { isNewer: true as const }),
     };
     return this.#codec.writeInvitationLine(line);
   }

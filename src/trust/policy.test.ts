@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type NetworkPolicy, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
+import { type NetworkPolicy, type Operation, type SharingPolicy, type ToolchainsAccept } from "../base/index.ts";
 import { judge } from "./judge.ts";
 import { admit, agree, codec, copyOf, found, type Machine, machine, START, signed } from "./membership.fixture.ts";
 import { auditUnder, invitationsUnder, isLaxer, sharingUnder, toolchainsUnder } from "./policy.ts";
@@ -157,6 +157,36 @@ test("a junior admin may make policy stricter alone; laxer only when who speaks 
   agree(network, [junior]);
   assert.deepEqual(network.state?.policy.rules, {});
   assert.equal(network.state?.proposals.size, 0);
+});
+
+test("versions of before stay behind from the first epoch on that holds what they do not read, also where it waits or is taken back", () => {
+  const [founder, junior] = [machine(1), machine(2)];
+  const approvedToolchains = DIGESTS.slice(0, 1);
+  const policyOf = (number: number, policy: NetworkPolicy): Operation => ({ kind: "policy", number, policy });
+  const claim: Operation = { kind: "claim", name: "release", owner: founder.keys.publicKey, after: "" };
+  const rows: readonly (readonly [by: Machine, said: readonly Operation[], isNewer: boolean])[] = [
+    [founder, [policyOf(1, { quorum: 2, toolchains: "approved", hasTrial: true }), policyOf(2, {})], false],
+    [founder, [policyOf(1, { approvedToolchains })], true],
+    [founder, [policyOf(1, { approvedToolchains }), policyOf(2, {})], true],
+    [junior, [policyOf(1, { approvedToolchains })], true],
+    [founder, [policyOf(1, { isUnanimous: true })], true],
+    [founder, [claim], true],
+  ];
+  for (const [by, said, isNewer] of rows) {
+    const network = found(founder);
+    admit(network, founder, junior, 1);
+    agree(network, [founder]);
+    assert.equal(network.state?.isNewer, false);
+    for (const what of said) {
+      assert.equal(network.issue(by.keys, what, START).kind, "issued");
+      assert.equal(network.state?.epoch.number === 1 && network.state.isNewer, false, "nobody has decided it yet");
+      agree(network, [founder]);
+    }
+    assert.equal(network.state?.isNewer, isNewer, JSON.stringify(said));
+    assert.equal(copyOf(network).state?.isNewer, isNewer);
+  }
+  assert.equal(found(founder, "home", { hasTrial: true }).state?.isNewer, false);
+  assert.equal(found(founder, "home", { hasTrial: true, isUnanimous: true }).state?.isNewer, true);
 });
 
 test("the reader goes by what the network has decided, and by its own policy where that is stricter", () => {

@@ -105,6 +105,8 @@ export interface State {
   hasTrial: boolean;
   /** Whether two or three domains put out a machine of one of them only together. */
   isUnanimous: boolean;
+  /** Whether versions of before stay behind: the genesis or an epoch says what they do not read. */
+  isNewer: boolean;
   /** As the newest epoch has it. */
   readonly council: Council;
 }
@@ -177,6 +179,7 @@ export function stateOf(genesis: Checked): State | undefined {
     policy: NO_RULING,
     hasTrial: hasTrial || isUnanimous,
     isUnanimous,
+    isNewer: isUnanimous,
     council: councilOf(members, domain, () => true),
   };
 }
