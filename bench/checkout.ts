@@ -6,7 +6,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildParts, build, fill } from "./builds.ts";
-import { type Contender, type ContenderName, enter } from "./contenders.ts";
+import { type ContenderName, enterAll } from "./contenders.ts";
 import type { Measured } from "./meter.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
@@ -47,12 +47,7 @@ async function checkoutProject(settings: Settings, name: ProjectName, notes: str
     return [];
   }
   await using stack = new AsyncDisposableStack();
-  const contenders: Contender[] = [];
-  for (const wanted of CONTENDERS) {
-    const contender = await enter(wanted, workshop.native, workshop.path(wanted), workshop.directory);
-    if (contender === undefined) notes.push(`${wanted} is not installed`);
-    else contenders.push(stack.use(contender));
-  }
+  const contenders = await enterAll(CONTENDERS, workshop, { stack, notes, baseDir: workshop.directory });
   mkdirSync(join(root, ".git")); // What makes a directory a checkout.
   const parts = await reference(settings, workshop, project);
   for (const contender of contenders) {

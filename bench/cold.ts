@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Built, build, calm } from "./builds.ts";
-import { type Contender, type ContenderName, enter } from "./contenders.ts";
+import { type Contender, type ContenderName, enterAll } from "./contenders.ts";
 import { meter } from "./meter.ts";
 import { Practice } from "./practice.ts";
 import { Project, type ProjectName } from "./projects.ts";
@@ -41,13 +41,8 @@ async function coldProject(settings: Settings, name: ProjectName): Promise<{ row
   using workshop = new Workshop();
   const project = Project.make(name, workshop.path("project"), settings.coldUnits);
   await using stack = new AsyncDisposableStack();
-  const contenders: Contender[] = [];
   const notes: string[] = [];
-  for (const wanted of CONTENDERS) {
-    const contender = await enter(wanted, workshop.native, workshop.path(wanted));
-    if (contender === undefined) notes.push(`${wanted} is not installed`);
-    else contenders.push(stack.use(contender));
-  }
+  const contenders = await enterAll(CONTENDERS, workshop, { stack, notes });
   const parts = await reference(settings, workshop, project);
   notes.push(`${name}: ${project.objects.length} units of ${project.language}; every build's objects have the checksum ${parts.expected}`);
   const practice = await Practice.prepare(settings, workshop, name);

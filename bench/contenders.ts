@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CairnNode } from "./cairn-node.ts";
 import { cpuMsOf } from "./meter.ts";
 import type { Native } from "./native.ts";
+import type { Workshop } from "./settings.ts";
 
 export interface Contender extends AsyncDisposable {
   readonly name: string;
@@ -65,7 +66,7 @@ export function plainEnvironment(directory: string): NodeJS.ProcessEnv {
 }
 
 /** Undefined when its program is not installed. @param directory a new one, for its cache */
-export async function enter(name: ContenderName, native: Native, directory: string, baseDir?: string): Promise<Contender | undefined> {
+async function enter(name: ContenderName, native: Native, directory: string, baseDir?: string): Promise<Contender | undefined> {
   mkdirSync(directory, { recursive: true });
   const env = plainEnvironment(directory);
   if (name === "none" || name === "floor") return new Bare(name, name === "none" ? undefined : native.floor, env);
@@ -74,6 +75,28 @@ export async function enter(name: ContenderName, native: Native, directory: stri
   if (program === undefined) return undefined;
   if (name === "sccache") return Sccache.start(program, directory, env);
   return new Ccache(name, program, directory, { ...env, ...CCACHE[name], ...(baseDir === undefined ? {} : { CCACHE_BASEDIR: baseDir }) });
+}
+
+/** Those that are installed, closed with `stack`; of the others `notes` says that they are not. */
+export async function enterAll(
+  names: readonly ContenderName[],
+  workshop: Pick<Workshop, "native" | "path">,
+  { stack, notes, baseDir }: { readonly stack: AsyncDisposableStack; readonly notes: string[]; readonly baseDir?: string },
+): Promise<Contender[]> {
+  const contenders: Contender[] = [];
+  for (const name of names) {
+    const contender = await enter(name, workshop.native, workshop.path(name), baseDir);
+    if (contender === undefined) notes.push(`${name} is not installed`);
+    else contenders.push(stack.use(contender));
+  }
+  return contenders;
+}
+
+/** The compiler alone. */
+export async function enterNone(workshop: Pick<Workshop, "native" | "path">): Promise<Contender> {
+  const none = await enter("none", workshop.native, workshop.path("none"));
+  if (none === undefined) throw new Error("there is always the compiler");
+  return none;
 }
 
 class Bare implements Contender {

@@ -7,17 +7,16 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { type BuildParts, type Built, build, calm } from "./builds.ts";
-import { Ccache, type Contender, enter, findProgram, plainEnvironment } from "./contenders.ts";
+import { type BuildParts, type Built, build } from "./builds.ts";
+import { Ccache, type Contender, enterNone, findProgram, plainEnvironment } from "./contenders.ts";
+import { buildThere } from "./first-machine.ts";
 import { Member, Newcomer } from "./machines.ts";
 import { Cable, HERE, type Place } from "./places.ts";
-import { Practice } from "./practice.ts";
-import { Project, type ProjectName } from "./projects.ts";
+import type { ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
 import { ratios, spread } from "./statistics.ts";
 import { type Bar, type Report, type Row, row } from "./table.ts";
-import { reference } from "./warm.ts";
 import { WebStore } from "./web-store.ts";
 
 const JOBS = 2;
@@ -57,24 +56,11 @@ export async function remote(settings: Settings): Promise<Report> {
 
 async function projectRows(world: World, name: ProjectName, notes: string[]): Promise<Row[]> {
   const { settings, workshop, here, there } = world;
-  const root = workshop.path(name, "checkout0/project");
-  const project = Project.make(name, root, settings.warmUnits, `-ffile-prefix-map=${root}=.`);
-  mkdirSync(`${root}/.git`);
-  const parts = await reference(settings, workshop, project);
   await using first = new Member(workshop.native, workshop.path(name, "first"), there);
-  await first.start();
-  first.cairn("init");
-  settings.progress(`${name}: the first machine builds, and what it built is made ready for others`);
-  await build(parts, first, JOBS);
-  const practice = await Practice.prepare(settings, workshop, name);
-  await practice.of(first);
-  await calm(first, settings.calmMs);
-  notes.push(`${name}: ${practice.note}`);
-  const elsewhere = await reference(settings, workshop, project.copyTo(workshop.path(name, "checkout1/project")));
-  if (elsewhere.expected !== parts.expected) {
-    notes.push(`${name}: the compiler itself writes other objects at another path, so nothing can be reused`);
-    return [];
-  }
+  const project = { name, units: settings.warmUnits, path: workshop.path(name) };
+  const known = await buildThere({ settings, workshop, notes }, first, project);
+  if (known === undefined) return [];
+  const { elsewhere, practice } = known;
   await using second = new Newcomer(workshop, first, practice, here);
   const other = new RemoteCcache(world, workshop.path(name, "ccache"));
   await build(elsewhere, other, JOBS);
@@ -88,8 +74,7 @@ async function measured(
   notes: string[],
 ): Promise<Row[]> {
   const { name, objects } = parts.project;
-  const none = await enter("none", workshop.native, workshop.path("none"));
-  if (none === undefined) throw new Error("there is always the compiler");
+  const none = await enterNone(workshop);
   settings.progress(`${name}: ${settings.rounds} rounds`);
   const misses = { second: 0, other: 0 };
   const samples = await interleave<Contender, Built>([none, other, second], settings.rounds, async (contender) => {

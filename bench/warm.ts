@@ -3,7 +3,7 @@
  * with other caches?
  */
 import { type BuildParts, type Built, build, fill } from "./builds.ts";
-import { type Contender, type ContenderName, enter } from "./contenders.ts";
+import { type ContenderName, enterAll, enterNone } from "./contenders.ts";
 import { Project, type ProjectName } from "./projects.ts";
 import { interleave } from "./rounds.ts";
 import { type Settings, Workshop } from "./settings.ts";
@@ -38,13 +38,8 @@ async function warmProject(settings: Settings, name: ProjectName): Promise<{ row
   using workshop = new Workshop();
   const project = Project.make(name, workshop.path("project"), settings.warmUnits);
   await using stack = new AsyncDisposableStack();
-  const contenders: Contender[] = [];
   const notes: string[] = [];
-  for (const wanted of CONTENDERS) {
-    const contender = await enter(wanted, workshop.native, workshop.path(wanted));
-    if (contender === undefined) notes.push(`${wanted} is not installed`);
-    else contenders.push(stack.use(contender));
-  }
+  const contenders = await enterAll(CONTENDERS, workshop, { stack, notes });
   const parts = await reference(settings, workshop, project);
   notes.push(`${name}: ${project.objects.length} units of ${project.language}; every build's objects have the checksum ${parts.expected}`);
   for (const contender of contenders.filter((one) => one.name !== "floor")) {
@@ -66,8 +61,7 @@ async function warmProject(settings: Settings, name: ProjectName): Promise<{ row
 /** The compiler alone: what all others must equal. */
 export async function reference(settings: Settings, workshop: Workshop, project: Project): Promise<BuildParts> {
   settings.progress(`${project.name}: compiling ${project.objects.length} units without a cache`);
-  const bare = await enter("none", workshop.native, workshop.path("none"));
-  if (bare === undefined) throw new Error("there is always the compiler");
+  const bare = await enterNone(workshop);
   const parts = { native: workshop.native, project, calmMs: settings.calmMs, wrong: new Set<string>() };
   await build({ ...parts, expected: undefined }, bare, SCCACHE_JOBS);
   return { ...parts, expected: project.checksum() };

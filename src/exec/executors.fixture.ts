@@ -8,10 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Digest, digestOf, type Log } from "../base/index.ts";
-import type { BlobRead, ExecutorAction } from "../contracts/index.ts";
+import type { BlobRead, ExecutorAction, Toolchain } from "../contracts/index.ts";
 import { FileTable, openDatabase } from "../store/index.ts";
 import { SandboxExecutor } from "./sandbox.ts";
 import type { RunAs } from "./sandbox-process.ts";
+import { LocalToolchains } from "./toolchains.ts";
 
 export const log: Log = { event: () => undefined };
 export const PATH = "/usr/bin:/bin";
@@ -62,6 +63,38 @@ export async function sandboxOn(t: TestContext, on: Ground, filesBytes: number =
   t.skip(`no sandbox here: ${look.reason}: ${look.detail}`);
   await sandbox[Symbol.asyncDispose]();
   return undefined;
+}
+
+/** How this machine compiles; undefined, and the test is left out, where it does not. */
+export async function toolchainOn(t: TestContext, on: Ground): Promise<Toolchain | undefined> {
+  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
+  if (read.kind === "toolchain") return read.toolchain;
+  t.skip(`no compiler at ${COMPILER}`);
+  return undefined;
+}
+
+/** A job that preprocesses a text. */
+export function preprocess(on: Ground, toolchain: Toolchain | undefined, text: string, more: Partial<ExecutorAction> = {}): ExecutorAction {
+  return {
+    program: COMPILER,
+    arguments: ["-E", "-P", "a.c"],
+    environment: new Map([["PATH", PATH]]),
+    cwd: "/project",
+    toolchain,
+    inputs: [{ path: "/project/a.c", digest: on.store.write(Buffer.from(text)), executable: false }],
+    directories: [],
+    outputs: [],
+    limits: {
+      cpuMs: 9_000,
+      wallMs: 60_000,
+      memoryBytes: 2 ** 32,
+      processes: 16,
+      fileBytes: 2 ** 24,
+      outputBytes: 2 ** 24,
+      printedBytes: 2 ** 20,
+    },
+    ...more,
+  };
 }
 
 /** A job whose program, of this content, waits until it is killed, and was called with the directory. */

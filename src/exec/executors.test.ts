@@ -7,7 +7,19 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import { type ExecutorWorld, executorCompliance } from "../../test/compliance/executor.ts";
 import { digestOf } from "../base/index.ts";
 import type { Executor, InputFile } from "../contracts/index.ts";
-import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn, waiting } from "./executors.fixture.ts";
+import {
+  COMPILER,
+  type Ground,
+  ground,
+  log,
+  never,
+  PATH,
+  preprocess,
+  runAs,
+  sandboxOn,
+  toolchainOn,
+  waiting,
+} from "./executors.fixture.ts";
 import { LocalExecutor } from "./local.ts";
 import { SandboxExecutor } from "./sandbox.ts";
 import { LocalToolchains } from "./toolchains.ts";
@@ -59,31 +71,10 @@ test("a sandbox leaves nothing behind when it ends, not even a running job", asy
   await using on = ground();
   const sandbox = await sandboxOn(t, on);
   if (sandbox === undefined) return;
-  const digest = on.store.write(Buffer.from("#include __FILE__\n".repeat(2)));
-  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
-  if (read.kind === "unknown") return t.skip(`no compiler at ${COMPILER}`);
-  const run = sandbox.run(
-    {
-      program: COMPILER,
-      arguments: ["-fmax-include-depth=190", "-E", "a.c"],
-      environment: new Map([["PATH", PATH]]),
-      cwd: "/project",
-      toolchain: read.toolchain,
-      inputs: [{ path: "/project/a.c", digest, executable: false }],
-      directories: [],
-      outputs: [],
-      limits: {
-        cpuMs: 60_000,
-        wallMs: 60_000,
-        memoryBytes: 2 ** 31,
-        processes: 16,
-        fileBytes: 2 ** 24,
-        outputBytes: 2 ** 24,
-        printedBytes: 2 ** 20,
-      },
-    },
-    never,
-  );
+  const toolchain = await toolchainOn(t, on);
+  if (toolchain === undefined) return;
+  const endless = preprocess(on, toolchain, "#include __FILE__\n".repeat(2), { arguments: ["-fmax-include-depth=190", "-E", "a.c"] });
+  const run = sandbox.run({ ...endless, limits: { ...endless.limits, cpuMs: 60_000 } }, never);
   await sandbox[Symbol.asyncDispose]();
   const outcome = await run;
   assert.equal(outcome.kind === "unavailable" && outcome.reason, "stopping");
@@ -155,37 +146,14 @@ test("two inputs of one content are two files, as compilers tell files apart", a
   await using on = ground();
   await using sandbox = await sandboxOn(t, on);
   if (sandbox === undefined) return;
-  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
-  if (read.kind === "unknown") return t.skip(`no compiler at ${COMPILER}`);
+  const toolchain = await toolchainOn(t, on);
+  if (toolchain === undefined) return;
   const header = on.store.write(Buffer.from('#pragma once\nCOUNT("here")\n'));
   const text =
     '#define COUNT(x) int MADE(__COUNTER__);\n#define MADE(n) JOINED(n)\n#define JOINED(n) made##n\n#include "a/h.h"\n#include "b/h.h"\n';
-  const inputs = [
-    ...["/project/a/h.h", "/project/b/h.h"].map((path) => ({ path, digest: header, executable: false })),
-    { path: "/project/a.c", digest: on.store.write(Buffer.from(text)), executable: false },
-  ];
-  const outcome = await sandbox.run(
-    {
-      program: COMPILER,
-      arguments: ["-E", "-P", "a.c"],
-      environment: new Map([["PATH", PATH]]),
-      cwd: "/project",
-      toolchain: read.toolchain,
-      inputs,
-      directories: ["/usr/include"],
-      outputs: [],
-      limits: {
-        cpuMs: 9_000,
-        wallMs: 60_000,
-        memoryBytes: 2 ** 32,
-        processes: 16,
-        fileBytes: 2 ** 24,
-        outputBytes: 2 ** 24,
-        printedBytes: 2 ** 20,
-      },
-    },
-    never,
-  );
+  const headers = ["/project/a/h.h", "/project/b/h.h"].map((path) => ({ path, digest: header, executable: false }));
+  const job = preprocess(on, toolchain, text, { directories: ["/usr/include"] });
+  const outcome = await sandbox.run({ ...job, inputs: [...headers, ...job.inputs] }, never);
   assert.equal(outcome.kind, "done");
   if (outcome.kind === "done") assert.deepEqual(outcome.stdout.toString().match(/made\d/g), ["made0", "made1"]);
 });

@@ -2,42 +2,10 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import type { ExecutorAction, Toolchain } from "../contracts/index.ts";
-import { COMPILER, type Ground, ground, log, never, PATH, runAs, sandboxOn } from "./executors.fixture.ts";
+import { test } from "node:test";
+import { type Ground, ground, log, never, preprocess, runAs, sandboxOn, toolchainOn } from "./executors.fixture.ts";
 import { SandboxExecutor } from "./sandbox.ts";
 import { runBubblewrap } from "./sandbox-process.ts";
-import { LocalToolchains } from "./toolchains.ts";
-
-async function toolchainOn(t: TestContext, on: Ground): Promise<Toolchain | undefined> {
-  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
-  if (read.kind === "toolchain") return read.toolchain;
-  t.skip(`no compiler at ${COMPILER}`);
-  return undefined;
-}
-
-function preprocess(on: Ground, toolchain: Toolchain | undefined, text: string, more: Partial<ExecutorAction> = {}): ExecutorAction {
-  return {
-    program: COMPILER,
-    arguments: ["-E", "-P", "a.c"],
-    environment: new Map([["PATH", PATH]]),
-    cwd: "/project",
-    toolchain,
-    inputs: [{ path: "/project/a.c", digest: on.store.write(Buffer.from(text)), executable: false }],
-    directories: [],
-    outputs: [],
-    limits: {
-      cpuMs: 9_000,
-      wallMs: 60_000,
-      memoryBytes: 2 ** 32,
-      processes: 16,
-      fileBytes: 2 ** 24,
-      outputBytes: 2 ** 24,
-      printedBytes: 2 ** 20,
-    },
-    ...more,
-  };
-}
 
 function roots(on: Ground): string[] {
   return readdirSync(join(on.directory, "sandbox")).filter((name) => name.startsWith("root"));

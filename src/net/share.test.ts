@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { Given, SharedResult, Wish } from "../contracts/index.ts";
 import { codec, until } from "./network.fixture.ts";
@@ -121,13 +121,19 @@ test("what one member has not comes from the next; what nobody has is told", LON
   await until(t, () => [...got.values()].every(({ length }) => length === 0));
 });
 
-test("what is asked goes over the link until a lane is worth it, and again when the lane ends", LONG, async (t) => {
+/** Two members that can lay lanes to each other. */
+async function neighbours(t: TestContext): Promise<{ street: Street; a: Sharer; b: Sharer }> {
   const [first, second] = await nodes(t, 2);
   assert.ok(first !== undefined && second !== undefined);
   const street = new Street();
   const a = await sharer(t, first, undefined, street.lanesOf(first.members.self));
   const b = await sharer(t, second, undefined, street.lanesOf(second.members.self));
   await until(t, () => a.share.facts().length === 1 && b.share.facts().length === 1);
+  return { street, a, b };
+}
+
+test("what is asked goes over the link until a lane is worth it, and again when the lane ends", LONG, async (t) => {
+  const { street, a, b } = await neighbours(t);
   const blobs = Array.from({ length: 40 }, (_, i) => a.shelf.hold(noise(i, limits.shareLaneFromBytes / 40 + 1)));
   const fetch = async (wanted = blobs): Promise<number> => {
     const taken = new Set<Digest>();
@@ -147,7 +153,7 @@ test("what is asked goes over the link until a lane is worth it, and again when 
   assert.equal(await fetch(), 40);
   assert.equal(street.frames, after);
   assert.deepEqual(
-    second.events.filter(({ name }) => name.startsWith("share.lane")).map(({ name, facts }) => [name, facts.why]),
+    b.node.events.filter(({ name }) => name.startsWith("share.lane")).map(({ name, facts }) => [name, facts.why]),
     [
       ["share.lane-opened", undefined],
       ["share.lane-ended", "broken"],
@@ -156,15 +162,10 @@ test("what is asked goes over the link until a lane is worth it, and again when 
 });
 
 test("who lies on a lane is let go of", LONG, async (t) => {
-  const [first, second] = await nodes(t, 2);
-  assert.ok(first !== undefined && second !== undefined);
-  const street = new Street();
-  const a = await sharer(t, first, undefined, street.lanesOf(first.members.self));
-  const b = await sharer(t, second, undefined, street.lanesOf(second.members.self));
-  await until(t, () => a.share.facts().length === 1 && b.share.facts().length === 1);
-  const lane = await street.lanesOf(second.members.self).open(a.key);
+  const { street, a, b } = await neighbours(t);
+  const lane = await street.lanesOf(b.key).open(a.key);
   lane.send(codec.encodeSummary({ kind: "summary", sequence: 0, added: new Uint8Array(0), removed: new Uint8Array(0) }));
-  await until(t, () => first.events.some(({ name, facts }) => name === "share.cut-off" && facts.why === "frame-invalid: summary"));
+  await until(t, () => a.node.events.some(({ name, facts }) => name === "share.cut-off" && facts.why === "frame-invalid: summary"));
   assert.equal(lane.isOpen, false);
 });
 
