@@ -5,15 +5,14 @@
  * network-life.ts imports it only where there is a network.
  * Knows: which part answers what. Does not know: whether there is a network; see network-life.ts. How its parts hear of each other: network-compose.ts.
  */
-import { brief, CairnError, type Digest, type InvitationLine, type JoinRequest, type Key, type Log, limits } from "../base/index.ts";
-import { type Candidate, MdnsDiscovery, type Network, type Overlay } from "../net/index.ts";
+import { brief, CairnError, type Digest, type InvitationLine, type JoinRequest, type Key, limits } from "../base/index.ts";
+import { type Candidate, MdnsDiscovery, type Network } from "../net/index.ts";
 import {
   countedDomain,
   epochRule,
   invitationKeyPair,
   isForkEvidence,
   isRoundEvidence,
-  type KeyPair,
   keyPairFromSeed,
   type Member,
   type Members,
@@ -24,10 +23,9 @@ import {
   requestToJoin,
   signerIn,
 } from "../trust/index.ts";
-import { loadNetworkCodec, type NetworkCodec } from "../wire/index.ts";
+import { loadNetworkCodec } from "../wire/index.ts";
 import { Attestations } from "./attestations.ts";
 import type { NameService } from "./names.ts";
-import type { NetworkAgreement } from "./network-agreement.ts";
 import { type Claimed, describeClaims, giveName } from "./network-claims.ts";
 import { type ComposedNetwork, composeNetwork, type RuntimeOptions, type RuntimeParts } from "./network-compose.ts";
 import { checkNetwork, type NetworkCheck } from "./network-doctor.ts";
@@ -45,22 +43,12 @@ import type { NetworkGossip } from "./network-gossip.ts";
 import type { NetworkLog } from "./network-log.ts";
 import type { EventCounts } from "./network-metrics.ts";
 import type { NetworkPlacement } from "./network-placement.ts";
-import {
-  accept,
-  changePolicy,
-  describePolicy,
-  type OwnPolicy,
-  type ProjectWord,
-  type Proposed,
-  policyLines,
-  tierFor,
-} from "./network-policy.ts";
+import { accept, changePolicy, describePolicy, type ProjectWord, type Proposed, policyLines, tierFor } from "./network-policy.ts";
 import type { NetworkSharing } from "./network-sharing.ts";
 import type { NetworkTrees } from "./network-trees.ts";
 import { describeMembers, describeMetrics, describePeers, memberCalled, soleAdmin } from "./network-views.ts";
 import type { NetworkWork } from "./network-work.ts";
 import { presentMembers } from "./present.ts";
-import type { ReputationKeeper } from "./reputation-keeper.ts";
 import { Summaries } from "./summaries.ts";
 import type { ToolchainNetwork } from "./toolchain-heard.ts";
 import type { TreeNetwork } from "./tree-fetch.ts";
@@ -114,17 +102,7 @@ export class NetworkRuntime implements AsyncDisposable {
   readonly work: NetworkWork;
   readonly logs: NetworkLog;
   readonly toolchains: ToolchainNetwork;
-  readonly #overlay: Overlay;
-  readonly #agreement: NetworkAgreement;
-  readonly #own: OwnPolicy;
-  readonly #reputations: ReputationKeeper;
-  readonly #membership: Membership;
-  readonly #codec: NetworkCodec;
-  readonly #keys: KeyPair;
-  readonly #attestationKeys: KeyPair;
-  readonly #log: Log;
-  readonly #mdns: MdnsDiscovery | undefined;
-  readonly #opened: AsyncDisposable;
+  readonly #composed: ComposedNetwork;
   #deciding: NodeJS.Timeout | undefined;
 
   /** @throws {CairnError} network-unavailable, network-damaged */
@@ -135,8 +113,7 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   private constructor(composed: ComposedNetwork) {
-    const { members, network, overlay, gossip, tunnels, sharing, placement, names, trees, pinned } = composed;
-    const { work, toolchains, logs, codec, keys, attestationKeys, log, sources, opened } = composed;
+    const { members, network, gossip, tunnels, sharing, placement, names, trees, pinned, work, toolchains, logs } = composed;
     this.members = members;
     this.network = network;
     this.gossip = gossip;
@@ -149,17 +126,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.work = work;
     this.logs = logs;
     this.toolchains = toolchains;
-    this.#overlay = overlay;
-    this.#agreement = composed.agreement;
-    this.#own = composed.own;
-    this.#reputations = composed.reputations;
-    this.#membership = composed.membership;
-    this.#codec = codec;
-    this.#keys = keys;
-    this.#attestationKeys = attestationKeys;
-    this.#log = log;
-    this.#opened = opened;
-    this.#mdns = sources.find((source) => source instanceof MdnsDiscovery);
+    this.#composed = composed;
     members.onChange(() => {
       this.#decideSoon(DECIDE_AFTER_MS);
       void this.#leaveWhenGone();
@@ -170,7 +137,7 @@ export class NetworkRuntime implements AsyncDisposable {
   async #leaveWhenGone(): Promise<void> {
     const standing = this.members.standing(this.members.self);
     if (standing !== "revoked") return;
-    this.#log.event("warn", "network.revoked");
+    this.#composed.log.event("warn", "network.revoked");
     this.pinned.letGo();
     await this.tunnels[Symbol.asyncDispose]();
     await this.network[Symbol.asyncDispose]();
@@ -178,7 +145,7 @@ export class NetworkRuntime implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#deciding);
-    await this.#opened[Symbol.asyncDispose]();
+    await this.#composed.opened[Symbol.asyncDispose]();
   }
 
   /** What people call the machine that signs with that attestation key. */
@@ -235,10 +202,10 @@ export class NetworkRuntime implements AsyncDisposable {
     const isFalseOpening = isRoundEvidence(evidence);
     if (isForkEvidence(evidence)) return { action: "", isFalseOpening };
     if (isFalseOpening) {
-      const read = readRoundEvidence(this.#codec, evidence);
+      const read = readRoundEvidence(this.#composed.codec, evidence);
       return { action: read.kind === "opened-falsely" ? read.shown.opening.action : "", isFalseOpening };
     }
-    const read = readEvidence(this.#codec, evidence);
+    const read = readEvidence(this.#composed.codec, evidence);
     return { action: read.kind === "convicts" ? read.convicted.action : "", isFalseOpening };
   }
 
@@ -278,14 +245,14 @@ export class NetworkRuntime implements AsyncDisposable {
   get summaries(): Summaries {
     const { sharing, members } = this;
     const reproduction = sharing.reproduction.bind(sharing);
-    return new Summaries({ shelf: sharing.shelf, members, reproduction, keys: this.#attestationKeys, now: Date.now });
+    return new Summaries({ shelf: sharing.shelf, members, reproduction, keys: this.#composed.attestationKeys, now: Date.now });
   }
 
   membersView(): object {
     const { state, self } = this.members;
     if (state === undefined) return {};
     const members = describeMembers(state, self, Date.now(), (key) => this.network.connected(key), this.gossip.presence);
-    return { ...members, deciding: describeDeciding(this.#membership, self, this.#agreement.deciding) };
+    return { ...members, deciding: describeDeciding(this.#composed.membership, self, this.#composed.agreement.deciding) };
   }
 
   async peersView(): Promise<object> {
@@ -296,7 +263,12 @@ export class NetworkRuntime implements AsyncDisposable {
     const { placement } = this;
     const peers = views.map((view, i) => {
       const key = facts[i]?.key ?? "";
-      return { ...view, data: traffic.get(key) ?? null, work: placement.slotsOf(key), reputation: this.#reputations.describe(key) };
+      return {
+        ...view,
+        data: traffic.get(key) ?? null,
+        work: placement.slotsOf(key),
+        reputation: this.#composed.reputations.describe(key),
+      };
     });
     const isolation = this.network.isolation ?? null;
     return { addresses: this.network.addresses, standing: this.members.standing(self), isolation, placement: this.placementView(), peers };
@@ -310,7 +282,7 @@ export class NetworkRuntime implements AsyncDisposable {
   metricsView(counts: EventCounts): object {
     const { gossip, sharing } = this;
     const metrics = describeMetrics(this.network.peers(), counts, gossip.gossip.facts);
-    return { ...metrics, copies: sharing.copies, overlay: this.#overlay.facts };
+    return { ...metrics, copies: sharing.copies, overlay: this.#composed.overlay.facts };
   }
 
   /** @param project of where somebody asks; undefined where that is not known */
@@ -327,10 +299,10 @@ export class NetworkRuntime implements AsyncDisposable {
       peers: network.peers(),
       nameOf: (key) => state?.members.get(key)?.name ?? brief(key),
       isolation: network.isolation,
-      mdns: this.#mdns?.facts(),
+      mdns: this.#composed.sources.find((source) => source instanceof MdnsDiscovery)?.facts(),
       youngestMs: Math.max(0, ...[...(state?.members.values() ?? [])].map(({ admittedAtMs }) => admittedAtMs)),
       nowMs: Date.now(),
-      policy: state && policyLines(state, self, this.#own, project),
+      policy: state && policyLines(state, self, this.#composed.own, project),
     });
   }
 
@@ -345,46 +317,45 @@ export class NetworkRuntime implements AsyncDisposable {
    * @throws {CairnError} network-refused
    */
   revoke(key: Key, isForced: boolean): Promise<Revoked> {
-    return revoke({ members: this.members, membership: this.#membership, agreement: this.#agreement }, key, isForced);
+    return revoke(this.#composed, key, isForced);
   }
 
   /** Takes back what {@link revoke} has said, while it waits for others. @throws {CairnError} network-refused */
   withdraw(key: Key): Words | undefined {
-    return withdraw({ members: this.members, membership: this.#membership }, key);
+    return withdraw(this.#composed, key);
   }
 
   /** Members that are to be put out once other domains have said so, too. */
   get waiting(): readonly Waiting[] {
-    return waitingWords(this.#membership, this.members.self);
+    return waitingWords(this.#composed.membership, this.members.self);
   }
 
   /** What the network demands, what holds here and why; and what waits to be accepted. @throws {CairnError} network-absent */
   policyView(project?: ProjectWord): object {
     const { state, self } = this.members;
     if (state === undefined) throw new CairnError("network-absent");
-    return describePolicy(state, self, this.#own, project);
+    return describePolicy(state, self, this.#composed.own, project);
   }
 
   /** The reader's tier for a project, and whose word that is; undefined while nobody is known. */
   tierFor(project: ProjectWord): object | undefined {
     const { state } = this.members;
-    return state && tierFor(state, this.#own, project);
+    return state && tierFor(state, this.#composed.own, project);
   }
 
   /** @throws {CairnError} usage, network-refused */
   changePolicy(name: string, value: string): Promise<Proposed> {
-    return changePolicy({ members: this.members, membership: this.#membership, agreement: this.#agreement }, name, value);
+    return changePolicy(this.#composed, name, value);
   }
 
   /** @throws {CairnError} not-found, network-refused */
   accept(what: string): Promise<Proposed> {
-    return accept({ members: this.members, membership: this.#membership, agreement: this.#agreement }, what);
+    return accept(this.#composed, what);
   }
 
   /** @param owner undefined for nobody @throws {CairnError} network-refused */
   giveName(name: string, owner: Key | undefined, above: number): Promise<Claimed> {
-    const parts = { members: this.members, membership: this.#membership, agreement: this.#agreement };
-    return giveName(parts, { name, owner, above: Math.max(above, this.names.seenToken(name)) });
+    return giveName(this.#composed, { name, owner, above: Math.max(above, this.names.seenToken(name)) });
   }
 
   claimedNames(): object[] {
@@ -415,11 +386,12 @@ export class NetworkRuntime implements AsyncDisposable {
       hosts: this.network.hosts(hosts),
       ...(state?.isNewer === true && { isNewer: true as const }),
     };
-    return this.#codec.writeInvitationLine(line);
+    return this.#composed.codec.writeInvitationLine(line);
   }
 
   requestToJoin(line: InvitationLine, attestationSeed: Uint8Array, name: string): JoinRequest {
-    return requestToJoin(this.#codec, this.#keys, makeIdentity(this.#keys, keyPairFromSeed(attestationSeed), name), line);
+    const { codec, keys } = this.#composed;
+    return requestToJoin(codec, keys, makeIdentity(keys, keyPairFromSeed(attestationSeed), name), line);
   }
 
   /** Decides what waits when it is this node's turn among those who may and are connected. */
@@ -430,7 +402,7 @@ export class NetworkRuntime implements AsyncDisposable {
     this.#deciding = setTimeout(
       () => {
         this.#deciding = undefined;
-        if (this.members.decide()) this.#log.event("info", "epoch.decided", { number: this.members.state?.epoch.number ?? 0 });
+        if (this.members.decide()) this.#composed.log.event("info", "epoch.decided", { number: this.members.state?.epoch.number ?? 0 });
       },
       afterMs + turn * TURN_MS,
     );
