@@ -75,6 +75,8 @@ export interface ToolchainSupply {
    * @throws the signal's reason
    */
   supply(toolchain: Digest, root: Digest | undefined, member: Key, signal: AbortSignal): Promise<Supplied>;
+  /** Whether what was supplied may still be run for that member; nobody is asked, and nothing is fetched. */
+  mayRun(supplied: Toolchain, member: Key): boolean;
 }
 
 export type ToolchainRead =

@@ -162,7 +162,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const vouchers = stack.use(
     new Vouchers({
       witness: new Witness({ sandbox, searchIn: readOnlyHeaderSearch }),
-      mayRun: async ({ asked, from }, signal) => (await compiles.withdrawn(asked, from, signal)) === undefined,
+      mayRun: ({ action, from }) => network.worksFor(from) && compiles.withdrawn(action, from) === undefined,
       sign: (made) => network.sharing?.vouch(made)?.signature,
       slot: (from) => worker.leftOver(from),
       log,

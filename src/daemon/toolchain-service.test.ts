@@ -5,7 +5,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { limits } from "../base/index.ts";
-import type { CompileAction, Supplied } from "../contracts/index.ts";
+import type { Supplied } from "../contracts/index.ts";
 import { SandboxExecutor } from "../exec/index.ts";
 import { CompilesForOthers } from "../flows/index.ts";
 import { type Directory, loadTreeCodec, type TreeEntry } from "../wire/index.ts";
@@ -180,18 +180,47 @@ test("what the network has approved is taken without a word here, offered work, 
   assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed");
   assert.equal(again.service.shelf.disapprove(on.digest), true);
   assert.equal(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), "installed", "the network's word is enough");
-  const asked = { toolchain: on.digest } as CompileAction;
+  const answer = await again.service.supply(on.digest, undefined, REQUESTER, t.signal);
+  assert.ok(answer.kind === "installed");
   const compiles = new CompilesForOthers({ executor: { run: () => assert.fail("nothing runs") }, toolchains: again.service });
-  assert.equal(await compiles.withdrawn(asked, REQUESTER, t.signal), undefined);
+  assert.equal(compiles.withdrawn(answer.installed, REQUESTER), undefined);
   approved.delete(on.digest);
   assert.match(why(await again.service.supply(on.digest, undefined, REQUESTER, t.signal)), /approved/);
-  assert.match(
-    (await compiles.withdrawn(asked, REQUESTER, t.signal))?.detail ?? "",
-    /approved/,
-    "nor does a job run that was let in before",
-  );
+  assert.equal(compiles.withdrawn(answer.installed, REQUESTER)?.reason, "toolchain_unknown", "nor does a job run that was let in before");
   assert.deepEqual(again.service.digests, []);
   assert.deepEqual([...again.service.shelf.approved], [], "nothing was approved here");
+});
+
+test("what its owner has removed does not run for jobs that were let in before, and nobody is asked for it once more", async (t) => {
+  await using on = await two();
+  const { service } = on.requester;
+  let asked = 0;
+  const offer: typeof service.offer = (question, signal) => {
+    asked++;
+    return service.offer(question, signal);
+  };
+  await using worker = machine({ members: new Map([[REQUESTER, { store: on.requester.store, service: { offer } }]]) });
+  const answer = await supplied(t, worker, on.digest, REQUESTER);
+  assert.ok(answer.kind === "installed", why(answer));
+  const before = asked;
+  const compiles = new CompilesForOthers({ executor: { run: () => assert.fail("nothing runs") }, toolchains: worker.service });
+  assert.equal(compiles.withdrawn(answer.installed, REQUESTER), undefined);
+  for (const { root } of worker.service.shelf.list()) worker.service.shelf.remove(root, "asked to");
+  assert.equal(compiles.withdrawn(answer.installed, REQUESTER)?.reason, "toolchain_unknown");
+  assert.deepEqual([asked, worker.service.wanted, worker.service.shelf.list()], [before, [], []]);
+});
+
+test("a compiler of this machine runs for others as long as it is what it was, whoever has approved it", async (t) => {
+  await using requester = machine();
+  const compiler = pretender(join(requester.directory, "bin"), "12.2.0");
+  const digest = await identified(requester, compiler);
+  await using worker = machine({ members: new Map([[REQUESTER, requester]]), accept: "approved" });
+  assert.equal(await identified(worker, compiler), digest);
+  const answer = await worker.service.supply(digest, undefined, REQUESTER, t.signal);
+  assert.ok(answer.kind === "installed", why(answer));
+  assert.ok(worker.service.mayRun(answer.installed.toolchain, REQUESTER));
+  rmSync(compiler);
+  assert.ok(!worker.service.mayRun(answer.installed.toolchain, REQUESTER));
 });
 
 test("a toolchain of another platform is declined by name", async (t) => {

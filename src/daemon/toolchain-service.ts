@@ -159,6 +159,12 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     return absent(this.#fetching?.root === offer.root ? "being fetched" : "another one is being fetched");
   }
 
+  mayRun(supplied: Toolchain, member: Key): boolean {
+    const { digest, layout } = supplied;
+    if (layout === undefined) return this.#parts.toolchains.mayRun(supplied);
+    return this.shelf.has(layout.root) && this.#mayCome(digest, member);
+  }
+
   /** This machine's own, or one that has come and may be used. */
   async #here(digest: Digest, root: Digest, member: Key, signal: AbortSignal): Promise<Installed | undefined> {
     for (const own of this.#parts.toolchains.find(digest)) if ((await this.#packer.describe(own, signal))?.offer.root === root) return own;

@@ -88,6 +88,10 @@ export class ToolchainShelf {
     return this.#dropped;
   }
 
+  has(root: Digest): boolean {
+    return this.#rows.has(root);
+  }
+
   /** @returns undefined when it is not here */
   use(root: Digest): Shelved | undefined {
     const row = this.#rows.get(root);

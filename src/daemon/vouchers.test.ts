@@ -13,11 +13,7 @@ function made(from: string, inputBytes: number, content: Buffer = nothing): ForS
   return { from, asked: { source: "a.c" }, done, inputBytes, startedAtMs: 0, endedAtMs: 0 } as unknown as ForSigning;
 }
 
-function vouchers(
-  slot: () => Disposable | undefined,
-  looked: () => void = () => undefined,
-  mayRun: () => Promise<boolean> = async () => true,
-): Vouchers {
+function vouchers(slot: () => Disposable | undefined, looked: () => void = () => undefined, mayRun: () => boolean = () => true): Vouchers {
   const look = async (): Promise<{ kind: "unclear"; why: string }> => {
     looked();
     return { kind: "unclear", why: "" };
@@ -62,7 +58,7 @@ test("a toolchain that has been withdrawn since it made something is not run onc
   await using some = vouchers(
     () => ({ [Symbol.dispose]: () => undefined }),
     () => void looks++,
-    async () => !isWithdrawn,
+    () => !isWithdrawn,
   );
   await some.add(made("one", 0), held);
   isWithdrawn = true;

@@ -12,8 +12,8 @@ type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execu
 
 export interface VouchersParts {
   readonly witness: Pick<Witness, "look">;
-  /** Whether that one's toolchain may still be run for whom it was run. */
-  readonly mayRun: (made: ForSigning, signal: AbortSignal) => Promise<boolean>;
+  /** Whether this node still works for whom it was made, and with what it was made by. */
+  readonly mayRun: (made: ForSigning) => boolean;
   /** Signs what this node has executed, and tells members; undefined where that cannot travel, or there is no network. */
   readonly sign: (made: Unsigned) => Voucher["signature"] | undefined;
   /** A slot that nobody else wants; undefined: there is none. */
@@ -147,8 +147,8 @@ export class Vouchers implements AsyncDisposable {
       return undefined;
     }
     try {
-      if (!(await mayRun(made, this.#stop.signal))) {
-        log.event("debug", "work.not-signed", { ...facts, why: "its toolchain has been withdrawn" });
+      if (!mayRun(made)) {
+        log.event("debug", "work.not-signed", { ...facts, why: "withdrawn" });
         return undefined;
       }
       const seen = await witness.look(made, this.#facts, this.#stop.signal);

@@ -53,7 +53,7 @@ class Machine {
     this.worker = new Worker({
       compiles: {
         look: async (action) => ({ kind: "harmless", action: { program: action.source } as ExecutorAction }),
-        withdrawn: async () => (this.isWithdrawn ? { kind: "refused", reason: "toolchain_unknown", detail: "not approved" } : undefined),
+        withdrawn: () => (this.isWithdrawn ? { kind: "refused", reason: "toolchain_unknown", detail: "not approved" } : undefined),
       },
       sandbox: {
         look: async () => ({ kind: "walled", walls: "" }),
@@ -313,8 +313,8 @@ test("a general action runs where its owner allows it, beside what is installed 
 test("what is installed is looked at anew after a command that went well, and after no other", QUICK, async () => {
   const command = { name: "sh", programs: [], variables: [], signed: false };
   for (const [exitCode, looks] of [
-    [0, [false, true]],
-    [1, [false]],
+    [0, [false, false, true]],
+    [1, [false, false]],
   ] as const) {
     const seen: boolean[] = [];
     const machine = new Machine({ systems: () => ["ab"], lack: async (_action, _signal, isFresh) => void seen.push(isFresh) });
@@ -322,6 +322,22 @@ test("what is installed is looked at anew after a command that went well, and af
     const outcome = await machine.worker.act(A, { ...GENERAL, command }, async () => [], never);
     assert.deepEqual([outcome.kind, seen], ["done", looks]);
   }
+});
+
+test("a general action whose system was renamed while it waited for its slot does not run", QUICK, async (t) => {
+  let system = "ab";
+  const lack: WorkerParts["lack"] = async (action) => (action.system === system ? undefined : action.system);
+  const machine = new Machine({ systems: () => [system], lack });
+  machine.slots = 1;
+  const first = machine.compile(A, "1");
+  await machine.untilRunning(t, "1");
+  const waiting = machine.worker.act(A, GENERAL, async () => [], never);
+  await turn();
+  system = "cd";
+  machine.running.get("1")?.();
+  assert.equal((await first).kind, "done");
+  assert.deepEqual(await waiting, { kind: "refused", reason: "system_unknown", detail: "ab" });
+  assert.deepEqual([machine.worker.running, machine.held], [0, 0]);
 });
 
 for (const [about, parts, reason, more] of [

@@ -9,6 +9,7 @@ import type {
   BringContents,
   Capacity,
   CompileAction,
+  ExecutorAction,
   ExecutorOutcome,
   GeneralAction,
   Left,
@@ -157,7 +158,7 @@ export class Worker implements WorkDesk {
     const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0, heldBytes: 0 };
     const look = (): Promise<Looked> => this.#parts.compiles.look(action, from, signal);
     const may = { admits: () => this.#parts.admits(from), most: work.most };
-    const objectionBefore = (): Promise<Outcome | undefined> => this.#parts.compiles.withdrawn(action, from, signal);
+    const objectionBefore = async (looked: ExecutorAction): Promise<Outcome | undefined> => this.#parts.compiles.withdrawn(looked, from);
     const { request } = action;
     const asked = request && { ...action, request };
     return this.#attempt(job, action, { ...may, look, bring, objectionBefore, asked }, signal);
@@ -180,7 +181,7 @@ export class Worker implements WorkDesk {
     const objectionAfter = action.command === undefined ? undefined : () => refused(true);
     const sign = action.command?.signed === true ? (ran: Ran) => this.#signCommand(job, action, ran, signal) : undefined;
     const admits = (): boolean => this.#parts.systems().length > 0 && this.#parts.actsFor(from);
-    const may = { admits, most: work.mostGeneral, objectionAfter, sign };
+    const may = { admits, most: work.mostGeneral, objectionBefore: () => refused(false), objectionAfter, sign };
     return this.#attempt(job, action, { ...may, look, bring }, signal);
   }
 
@@ -219,7 +220,7 @@ export class Worker implements WorkDesk {
     running.use(slot);
     queue.dispose();
     // What was allowed when it came may have been withdrawn while it waited.
-    const withdrawn = terms.admits() ? await terms.objectionBefore?.() : notShared(NOT_FOR);
+    const withdrawn = terms.admits() ? await terms.objectionBefore(looked.action) : notShared(NOT_FOR);
     if (withdrawn !== undefined) return withdrawn;
     const queuedMs = this.#parts.now() - begunAt;
     const ran = { ...looked.action, heldBytes: Math.min(action.limits.memoryBytes, this.#parts.memoryBytes) };
@@ -389,7 +390,7 @@ interface Terms {
   readonly look: () => Promise<Looked | Outcome>;
   readonly bring: BringContents;
   /** What has been withdrawn since it was looked at. */
-  readonly objectionBefore?: (() => Promise<Outcome | undefined>) | undefined;
+  readonly objectionBefore: (looked: ExecutorAction) => Promise<Outcome | undefined>;
   /** What was other than it had to be while it ran, where that is looked at. */
   readonly objectionAfter?: (() => Promise<Outcome | undefined>) | undefined;
   /** Set where what came of it is signed as soon as it has ended. */

@@ -121,6 +121,10 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     );
   }
 
+  mayRun({ digest }: Toolchain): boolean {
+    return this.find(digest).length > 0;
+  }
+
   async #identify(key: string, compiler: string, environment: CompilerEnvironment, signal: AbortSignal): Promise<ToolchainRead> {
     const real = realPath(compiler);
     if (real === undefined) return { kind: "unknown", reason: "unknown_compiler" };

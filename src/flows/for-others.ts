@@ -15,7 +15,6 @@ import type {
   ExecutorAction,
   ExecutorOutcome,
   Installed,
-  Supplied,
   ToolchainSupply,
 } from "../contracts/index.ts";
 
@@ -50,8 +49,9 @@ export class CompilesForOthers {
 
   /** Whether it is harmless, and what is to be run then. @param member who asks */
   async look(asked: CompileAction, member: Key, signal: AbortSignal): Promise<Looked> {
-    const supplied = await this.#supplied(asked, member, signal);
-    if (supplied.kind === "refused") return supplied;
+    const { toolchain, toolchainRoot } = asked;
+    const supplied = await this.#parts.toolchains.supply(toolchain, toolchainRoot, member, signal);
+    if (supplied.kind === "absent") return { kind: "refused", reason: "toolchain_unknown", detail: supplied.why };
     const { installed } = supplied;
     const against = objection(asked, installed.toolchain.family);
     if (against !== undefined) return { kind: "refused", ...against };
@@ -59,18 +59,9 @@ export class CompilesForOthers {
   }
 
   /** Why what was harmless may not run any more: its toolchain has been withdrawn meanwhile. @param member who asks */
-  async withdrawn(asked: CompileAction, member: Key, signal: AbortSignal): Promise<Refused | undefined> {
-    const supplied = await this.#supplied(asked, member, signal);
-    return supplied.kind === "refused" ? supplied : undefined;
-  }
-
-  async #supplied(
-    { toolchain, toolchainRoot }: CompileAction,
-    member: Key,
-    signal: AbortSignal,
-  ): Promise<Extract<Supplied, { kind: "installed" }> | Refused> {
-    const supplied = await this.#parts.toolchains.supply(toolchain, toolchainRoot, member, signal);
-    return supplied.kind === "absent" ? { kind: "refused", reason: "toolchain_unknown", detail: supplied.why } : supplied;
+  withdrawn({ toolchain }: Pick<ExecutorAction, "toolchain">, member: Key): Refused | undefined {
+    if (toolchain !== undefined && this.#parts.toolchains.mayRun(toolchain, member)) return undefined;
+    return { kind: "refused", reason: "toolchain_unknown", detail: "withdrawn" };
   }
 }
 
