@@ -11,7 +11,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { Lan, type Machine } from "./lab-lan.ts";
 
+/** Until all have links with all: at least, and for each of them, as there are the more links. */
 const PATIENCE_MS = 120_000;
+const PATIENCE_EACH_MS = 30_000;
 const POLL_MS = 50;
 const INVITED_MS = 3_600_000;
 /** Of one unit. */
@@ -130,7 +132,8 @@ export class Machines implements AsyncDisposable {
   /** Waits until all have links with all, know the same coordinator, and some work for others. @returns the coordinator's name */
   async coordinator(): Promise<string> {
     let answers: readonly (PeersAnswer | undefined)[] = [];
-    for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(POLL_MS)) {
+    const patienceMs = Math.max(PATIENCE_MS, PATIENCE_EACH_MS * this.names.length);
+    for (const until = Date.now() + patienceMs; Date.now() < until; await sleep(POLL_MS)) {
       answers = await Promise.all(this.names.map((name) => this.#peers(name)));
       const [first, ...others] = answers.map((answer) => answer?.placement.coordinator ?? undefined);
       if (first === undefined || !others.every((one) => one?.name === first.name && one.term === first.term)) continue;
