@@ -11,8 +11,8 @@ export interface MemberStream {
   readonly connection: Connection;
 }
 
-/** Opens a stream to a member that is connected; see Network.open. */
-export type OpenStream = (key: Key, protocol: string, deadlineMs: number) => Promise<MemberStream>;
+/** Opens a stream to a member that is connected; see Network.open. @param deadline ms, or what is aborted when it is given up */
+export type OpenStream = (key: Key, protocol: string, deadline: number | AbortSignal) => Promise<MemberStream>;
 
 /** What a protocol with streams of its own needs of the network. */
 export interface StreamNetwork {

@@ -16,7 +16,7 @@ import { Gate } from "./gate.ts";
 import { makeLibp2p, type Node } from "./libp2p.ts";
 import { Link, type LinkFacts, MEMBER } from "./link.ts";
 import { Links } from "./links.ts";
-import type { MemberStream } from "./member-stream.ts";
+import type { MemberStream, OpenStream } from "./member-stream.ts";
 import { natPmp } from "./nat-pmp.ts";
 import { type JoinOutcome, Outbound } from "./outbound.ts";
 import type { PeerKeeperOptions, SavedAnchors } from "./peer-keeper.ts";
@@ -173,7 +173,7 @@ export class Network implements AsyncDisposable {
       ways: libp2p.services.ways,
       routes: this.#routes,
       outbound: this.#outbound,
-      open: (key: Key, protocol: string, deadlineMs: number): Promise<MemberStream> => this.open(key, protocol, deadlineMs),
+      open: (...asked: Parameters<OpenStream>): Promise<MemberStream> => this.open(...asked),
       host: (key: Key): Host | undefined => this.#book.host(key),
       links: (): Link[] => this.#links.all(),
       linkWith: (key: Key): Link | undefined => this.#links.get(key),
@@ -286,8 +286,8 @@ export class Network implements AsyncDisposable {
    *
    * @throws {CairnError} peer-absent; and whatever libp2p says when the member does not serve the protocol or not in time
    */
-  async open(key: Key, protocol: string, deadlineMs: number): Promise<MemberStream> {
-    return this.#open(key, this.#required(key).connection, protocol, deadlineMs);
+  async open(key: Key, protocol: string, deadline: number | AbortSignal): Promise<MemberStream> {
+    return this.#open(key, this.#required(key).connection, protocol, deadline);
   }
 
   /**
@@ -401,8 +401,9 @@ export class Network implements AsyncDisposable {
     this.#seeker.seek();
   }
 
-  async #open(key: Key, connection: Connection, protocol: string, deadlineMs: number): Promise<MemberStream> {
-    const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(deadlineMs) });
+  async #open(key: Key, connection: Connection, protocol: string, deadline: number | AbortSignal): Promise<MemberStream> {
+    const signal = typeof deadline === "number" ? AbortSignal.timeout(deadline) : deadline;
+    const stream = await connection.newStream(protocol, { signal });
     this.#parts.log.event("debug", "stream.opened", { peer: key, protocol, direction: "outbound" });
     return { key, stream, connection };
   }

@@ -56,7 +56,7 @@ interface Result {
 
 const { work } = limits;
 /** Looks in a row at which nothing has been heard: this node's own event loop may have stood still. */
-const SILENT_LOOKS = Math.ceil(work.silentMs / work.aliveMs);
+export const SILENT_LOOKS: number = Math.ceil(work.silentMs / work.aliveMs);
 
 export class WorkAsker {
   readonly #parts: WorkAskerParts;

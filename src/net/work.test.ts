@@ -212,13 +212,14 @@ test("the link goes: the job is lost here, and ended there", LONG, async (t) => 
 });
 
 test("a member that says nothing when it is first spoken to is given up as soon as one that falls silent", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const asked: number[] = [];
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  let asked = 0;
   const network: WorkNetwork = {
     serve: async () => undefined,
-    open: (_key, _protocol, deadlineMs) => {
-      asked.push(deadlineMs);
-      return new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), deadlineMs));
+    open: (_key, _protocol, deadline) => {
+      asked++;
+      assert.ok(deadline instanceof AbortSignal);
+      return new Promise((_, reject) => deadline.addEventListener("abort", () => reject(new Error("no answer"))));
     },
     onPeers: () => undefined,
     connected: () => true,
@@ -233,12 +234,24 @@ test("a member that says nothing when it is first spoken to is given up as soon 
     outcomes.push(kind);
   });
   await turn();
-  t.mock.timers.tick(limits.work.silentMs - 1);
+  t.mock.timers.tick(limits.work.silentMs);
   await turn();
   assert.deepEqual(outcomes, []);
-  t.mock.timers.tick(1);
+  t.mock.timers.tick(limits.work.aliveMs);
   await Promise.all(jobs);
-  assert.deepEqual([outcomes, asked.length], [["lost", "lost"], 1]);
+  assert.deepEqual([outcomes, asked], [["lost", "lost"], 1]);
+});
+
+test("a member that answers while this node stands still is not given up", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  await worker(t, b);
+  const inputs = new Inputs("int a;");
+  const job = asker.work.compile(b.members.self, inputs.action(), inputs.of, never);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, limits.work.silentMs + limits.work.aliveMs);
+  const outcome = await job;
+  assert.equal(outcome.kind, "done", JSON.stringify(outcome));
 });
 
 test("a member without the protocol, and one that is not there", LONG, async (t) => {

@@ -12,7 +12,7 @@ import type { PeerChange } from "./network.ts";
 import { Offences } from "./offences.ts";
 import { channelOf } from "./share-channel.ts";
 import { WorkAnswerer } from "./work-answerer.ts";
-import { type Asked, type Contents, WorkAsker } from "./work-asker.ts";
+import { type Asked, type Contents, SILENT_LOOKS, WorkAsker } from "./work-asker.ts";
 
 export const WORK = "/cairn/work/1";
 
@@ -99,10 +99,10 @@ export class Work implements Workers, Disposable {
   }
 
   async #reach(key: Key): Promise<WorkAsker> {
-    const { network, codec, log } = this.#parts;
+    const { codec, log } = this.#parts;
     if (this.#isOver) throw new CairnError("peer-absent", { why: "this node stops" });
     if (this.#offences.pauseMs(key) > 0) throw new CairnError("peer-absent", { why: "has broken the rules" });
-    const channel = channelOf(await network.open(key, WORK, limits.work.silentMs));
+    const channel = channelOf(await this.#open(key));
     const openedAt = this.#parts.now();
     const ended = (why: string, isOffence: boolean): void => {
       this.#asking.delete(key);
@@ -112,6 +112,20 @@ export class Work implements Workers, Disposable {
     log.event("info", "work.opened", { peer: key, direction: "outbound" });
     if (this.#isOver) asker.end("this node stops");
     return asker;
+  }
+
+  /** Gives up like an asker: by looks, for its own standstill is none of the member's. */
+  async #open(key: Key): Promise<MemberStream> {
+    const silence = new AbortController();
+    let looks = 0;
+    const looking = setInterval(() => {
+      if (++looks > SILENT_LOOKS) silence.abort(new DOMException("says nothing", "TimeoutError"));
+    }, limits.work.aliveMs).unref();
+    try {
+      return await this.#parts.network.open(key, WORK, silence.signal);
+    } finally {
+      clearInterval(looking);
+    }
   }
 
   #accept(stream: MemberStream): void {

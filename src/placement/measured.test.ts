@@ -99,6 +99,18 @@ test("who loses units rests longer each time, and is forgiven by doing well", ()
   assert.ok(!measured.rests("a", "gcc"));
 });
 
+test("units that are lost at once are one failure", () => {
+  const { measured, pass } = world();
+  for (let i = 0; i < 20; i++) measured.lost("a", "c");
+  pass(restFirstMs);
+  assert.ok(!measured.rests("a", "gcc"));
+  for (let i = 0; i < 20; i++) measured.lost("a", "c");
+  pass(2 * restFirstMs - 1);
+  assert.ok(measured.rests("a", "gcc"));
+  pass(1);
+  assert.ok(!measured.rests("a", "gcc"));
+});
+
 test("late shows how slow a member is, and keeps nobody away", () => {
   const { measured } = world();
   measured.late("a", "c", 1_000, 9_000);

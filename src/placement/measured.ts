@@ -81,9 +81,10 @@ export class Measured {
     this.#observe(rowName(HERE, kind), 0, tookMs);
   }
 
-  /** A member has let this one down. It is left alone for a while, longer each time until it does well. */
+  /** A member has let this one down. It is left alone for a while, longer each time until it does well; what is lost meanwhile was sent before. */
   lost(member: Key, kind: string): void {
     this.#reputations.observe(member, { kind: "work", work: kind, outcome: "lost" });
+    if (this.#isLeftAlone(member)) return;
     const inRow = (this.#rests.get(member)?.inRow ?? 0) + 1;
     this.#rests.delete(member);
     this.#rests.set(member, { inRow, untilMs: this.#now() + Math.min(restMostMs, restFirstMs * 2 ** (inRow - 1)) });
@@ -105,11 +106,17 @@ export class Measured {
 
   /** Whether a member should not be asked just now. */
   rests(member: Key, toolchain: string): boolean {
+    return this.#isSoon(this.#refused.get(rowName(member, toolchain)), refusedMs) || this.#isLeftAlone(member);
+  }
+
+  #isLeftAlone(member: Key): boolean {
+    return this.#isSoon(this.#rests.get(member)?.untilMs, restMostMs);
+  }
+
+  /** A clock that was set back must not keep anybody away for longer than was meant. */
+  #isSoon(untilMs: number | undefined, mostMs: number): boolean {
     const now = this.#now();
-    // A clock that was set back must not keep anybody away for longer than was meant.
-    const isSoon = (until: number, most: number): boolean => until > now && until <= now + most;
-    const untilMs = this.#refused.get(rowName(member, toolchain)) ?? 0;
-    return isSoon(untilMs, refusedMs) || isSoon(this.#rests.get(member)?.untilMs ?? 0, restMostMs);
+    return untilMs !== undefined && untilMs > now && untilMs <= now + mostMs;
   }
 
   /** What one unit of a kind takes here, on average; undefined: none has been done. */
