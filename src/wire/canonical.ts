@@ -5,6 +5,9 @@
 import { type Digest, digestOf } from "../base/index.ts";
 import { ByteWriter } from "./bytes.ts";
 
+/** Nothing is asked while something is written. */
+const writer = new ByteWriter(8_192);
+
 export type Canonical = string | number | boolean | undefined | readonly Canonical[];
 
 /**
@@ -12,19 +15,18 @@ export type Canonical = string | number | boolean | undefined | readonly Canonic
  * @param domain keeps keys of different kinds and versions apart, for example `cairn.manifest.1`
  */
 export function canonicalDigest(domain: string, fields: readonly Canonical[]): Digest {
-  const writer = new ByteWriter(8192);
-  writer.text32(domain);
-  encode(writer, fields);
+  writer.restart().text32(domain);
+  encode(fields);
   return digestOf(writer.view());
 }
 
-function encode(writer: ByteWriter, value: Canonical): void {
+function encode(value: Canonical): void {
   if (value === undefined) writer.u8(0);
   else if (typeof value === "string") writer.u8(1).text32(value);
   else if (typeof value === "number") writer.u8(2).text32(String(value));
   else if (typeof value === "boolean") writer.u8(value ? 4 : 3);
   else {
     writer.u8(5).u32(value.length);
-    for (const item of value) encode(writer, item);
+    for (const item of value) encode(item);
   }
 }

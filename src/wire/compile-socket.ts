@@ -161,12 +161,15 @@ const EMPTY_REQUEST: CompileRequest = {
   exact: false,
 };
 
+/** Nothing is asked while something is written. */
+const requestWriter = new ByteWriter(8_192);
+
 /** What a request is known by, whoever makes it. @param request of which all strings are UTF-8 */
 export function requestKey(
   request: Pick<CompileRequest, "stderrIsTerminal" | "stdoutIsTerminal" | "columns" | "cwd" | "compiler" | "argv" | "environment">,
 ): Digest {
   const { stderrIsTerminal, stdoutIsTerminal, columns, cwd, compiler, argv, environment } = request;
-  const writer = new ByteWriter();
+  const writer = requestWriter.restart();
   writer
     .u8((stderrIsTerminal ? 1 : 0) | (stdoutIsTerminal ? 2 : 0))
     .u8(0)
