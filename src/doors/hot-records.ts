@@ -48,6 +48,8 @@ export class HotRecords {
   /** Placements that are answered again and again are the same objects. */
   readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
   readonly #writer = new ByteWriter(WRITER_BYTES);
+  /** Directories that were there when a record was written to them last. */
+  readonly #shards = new Set<string>();
   #inherited = false;
   /** None was left since they were all put aside. */
   #isEmpty = false;
@@ -159,6 +161,7 @@ export class HotRecords {
       if (systemCode(error) !== "ENOENT") for (const { path } of this.#files()) rmSync(path, { force: true });
     }
     this.#isEmpty = true;
+    this.#shards.clear();
     this.#measure([]);
   }
 
@@ -184,12 +187,16 @@ export class HotRecords {
   }
 
   #write(path: string, bytes: Buffer): void {
+    const shard = dirname(path);
+    // Making one that is there costs less than an error about one that is not.
+    if (!this.#shards.has(shard)) mkdirSync(shard, { recursive: true, mode: 0o700 });
+    this.#shards.add(shard);
     let file: number;
     try {
       file = openSync(path, "w", 0o600);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 }); // The first of its kind, or somebody tidied up.
+      mkdirSync(shard, { recursive: true, mode: 0o700 }); // Somebody tidied up.
       file = openSync(path, "w", 0o600);
     }
     try {
