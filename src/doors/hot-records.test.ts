@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -49,4 +49,18 @@ test("what a daemon has put aside and not removed goes with the next one; what l
   rmSync(options.kindFile);
   HotRecords.open({ log: silentLog }, options);
   assert.deepEqual([isFound(options), existsSync(options.kindFile)], [false, true]);
+});
+
+test("a record is left although somebody has tidied up meanwhile, and nothing unfinished stays", (t) => {
+  const options = place(t);
+  const records = HotRecords.open({ log: silentLog }, options);
+  for (const tidied of [join(options.directory, KEY.slice(0, 2)), options.directory]) {
+    records.leaveBytes(KEY, Buffer.from("old"));
+    rmSync(tidied, { recursive: true });
+    records.leaveBytes(KEY, Buffer.from("new"));
+    assert.deepEqual([isFound(options), readdirSync(options.directory)], [true, [KEY.slice(0, 2)]]);
+  }
+  writeFileSync(join(options.directory, `${KEY}.1.new`), "of one that was killed");
+  HotRecords.open({ log: silentLog }, options).inherit();
+  assert.deepEqual([isFound(options), readdirSync(options.directory)], [true, [KEY.slice(0, 2)]]);
 });

@@ -4,19 +4,7 @@
  * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
  */
 import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
@@ -117,11 +105,9 @@ export class HotRecords {
   leaveBytes(key: string, bytes: Buffer): void {
     this.#isEmpty = false;
     const path = this.#path(key);
-    const temporary = `${path}.${process.pid}${UNFINISHED}`;
+    const temporary = join(this.#directory, `${key}.${process.pid}${UNFINISHED}`);
     try {
-      this.#write(temporary, bytes);
-      if (existsSync(path)) unlinkSync(path); // ext4 flushes a file that is renamed over another: a millisecond against a few microseconds.
-      renameSync(temporary, path);
+      this.#put(path, temporary, bytes);
       this.#writing = true;
     } catch (error) {
       removeIfThere(temporary);
@@ -186,23 +172,20 @@ export class HotRecords {
     }
   }
 
-  #write(path: string, bytes: Buffer): void {
+  #put(path: string, temporary: string, bytes: Buffer, isAgain: boolean = false): void {
     const shard = dirname(path);
     // Making one that is there costs less than an error about one that is not.
     if (!this.#shards.has(shard)) mkdirSync(shard, { recursive: true, mode: 0o700 });
     this.#shards.add(shard);
-    let file: number;
     try {
-      file = openSync(path, "w", 0o600);
+      // All in one directory: ext4 puts a file near the directory in which it is made, and those of a tree far from each other.
+      writeFileSync(temporary, bytes, { mode: 0o600 });
+      if (existsSync(path)) unlinkSync(path); // It flushes a file that is renamed over another: a millisecond against a few microseconds.
+      renameSync(temporary, path);
     } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw error;
-      mkdirSync(shard, { recursive: true, mode: 0o700 }); // Somebody tidied up.
-      file = openSync(path, "w", 0o600);
-    }
-    try {
-      writeFileSync(file, bytes);
-    } finally {
-      closeSync(file);
+      if (isAgain || systemCode(error) !== "ENOENT") throw error;
+      this.#shards.clear(); // Somebody tidied up.
+      this.#put(path, temporary, bytes, true);
     }
   }
 
