@@ -379,14 +379,14 @@ export class NetworkRuntime implements AsyncDisposable {
   }
 
   invitationLine(secret: Uint8Array, hosts: number): string {
-    const { network, state } = this.members;
+    const { codec, membership } = this.#composed;
     const line = {
-      network,
+      network: this.members.network,
       secret,
       hosts: this.network.hosts(hosts),
-      ...(state?.isNewer === true && { isNewer: true as const }),
+      ...(membership.intended?.isNewer === true && { isNewer: true as const }),
     };
-    return this.#composed.codec.writeInvitationLine(line);
+    return codec.writeInvitationLine(line);
   }
 
   requestToJoin(line: InvitationLine, attestationSeed: Uint8Array, name: string): JoinRequest {

@@ -44,6 +44,7 @@ export function foldPending(decided: State, pending: Iterable<Checked>): Folded 
     progress = still.length < waiting.length;
     waiting = still;
   }
+  state.isNewer ||= applied.some(isNewer);
   return { state, applied };
 }
 
@@ -97,12 +98,12 @@ export function foldEpoch(
   if (decided === undefined) return undefined;
   const state = copyState(before, { number: what.number, id: epoch.id });
   for (const operation of operations) if (applyOperation(state, operation, what.number) !== undefined) return undefined;
-  state.isNewer ||= operations.some(({ statement }) => isNewer(statement.what));
+  state.isNewer ||= operations.some(isNewer);
   return { state: seated(state), decided };
 }
 
 /** Whether versions of before do not read it, and so not the epoch that holds it, whatever is decided later. */
-function isNewer(what: Statement["what"]): boolean {
+function isNewer({ statement: { what } }: Checked): boolean {
   if (what.kind === "policy") return what.policy.isUnanimous === true || what.policy.approvedToolchains !== undefined;
   return what.kind === "claim" || (what.kind === "revoke" && what.isWithdrawn === true);
 }

@@ -180,6 +180,7 @@ test("versions of before stay behind from the first epoch on that holds what the
     for (const what of said) {
       assert.equal(network.issue(by.keys, what, START).kind, "issued");
       assert.equal(network.state?.epoch.number === 1 && network.state.isNewer, false, "nobody has decided it yet");
+      assert.equal(network.intended?.isNewer, isNewer, "who is invited now may come after that");
       agree(network, [founder]);
     }
     assert.equal(network.state?.isNewer, isNewer, JSON.stringify(said));

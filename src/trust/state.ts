@@ -105,7 +105,7 @@ export interface State {
   hasTrial: boolean;
   /** Whether two or three domains put out a machine of one of them only together. */
   isUnanimous: boolean;
-  /** Whether versions of before stay behind: the genesis or an epoch says what they do not read. */
+  /** Whether versions of before stay behind: the genesis or an epoch says what they do not read, or the next one will. */
   isNewer: boolean;
   /** As the newest epoch has it. */
   readonly council: Council;
