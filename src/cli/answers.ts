@@ -257,6 +257,7 @@ export function readStatus(answer: unknown): Status {
 /** From the answers to `share` and `status`. */
 export function readSharedWork(answer: unknown): SharedWork {
   const [member, counts] = [field(answer, "member"), field(answer, "counts")];
+  const lack = textIn(answer, "lack");
   return {
     running: numberIn(answer, "running"),
     slots: numberIn(answer, "slots"),
@@ -268,8 +269,9 @@ export function readSharedWork(answer: unknown): SharedWork {
     when: textIn(answer, "when"),
     hours: textIn(answer, "hours"),
     member: { percent: numberIn(member, "percent"), secondsPerMinute: numberIn(member, "secondsPerMinute"), when: textIn(member, "when") },
-    declined: textIn(answer, "declined"),
-    lack: textIn(answer, "lack"),
+    // A daemon of the version before does not say which of them is in the way first.
+    declined: textIn(answer, "declined") || (lack === "" ? textIn(answer, "withheld") : "lack"),
+    lack,
     commands: field(answer, "commands") === true,
     actionsAs: textIn(answer, "actionsAs"),
   };

@@ -104,7 +104,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .command("set")
     .description("demand something else from the next epoch on")
     .argument("<setting>", "sharing, quorum, audit, invitations, toolchains, trial or unanimous")
-    .argument("<value>", "as cairn policy shows it, or own: what each machine says itself")
+    .argument("<value>", "as cairn policy shows it; or own, but for trial and unanimous: what each machine says itself")
     .option("--json", "as JSON")
     .addHelpText("after", POLICY_HELP)
     .action((setting, value, options) => finish(setPolicy(context, setting, value, options, signal)));

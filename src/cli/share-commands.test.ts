@@ -26,7 +26,7 @@ const CASES: readonly (readonly [about: string, answer: object, lines: readonly 
     [
       "50% of this machine: 4 compiles at once where its owner builds nothing",
       "on its battery, too, while its owner does not build, from 22 to 6 o'clock",
-      "a member has 25% of it at once and 60 seconds of compiles a minute, and more while nobody else waits at most",
+      "a member has 25% of it at once and 60 seconds of compiles a minute at most, and more compiles while nobody else waits",
     ],
   ],
   [
@@ -43,6 +43,17 @@ const CASES: readonly (readonly [about: string, answer: object, lines: readonly 
     "nothing is shared",
     { declined: "off", percent: 0, most: 0 },
     ["nothing: cairn share on", "on mains power, beside its owner's builds, at any hour", TURNS],
+  ],
+  [
+    "commands and actions run here as well",
+    { commands: true, actionsAs: "debian-12", member: { percent: 100, secondsPerMinute: 60, when: "always" } },
+    [
+      "100% of this machine: 8 compiles at once where its owner builds nothing",
+      "on mains power, beside its owner's builds, at any hour",
+      "a member has 60 seconds of compiles a minute at most",
+      "commands: any that machines of yours run by cairn exec, where they have the same installed",
+      "actions: any program of build tools, for machines of yours that are called debian-12, too",
+    ],
   ],
   ["a daemon that does not say", { hours: undefined }, []],
 ];
@@ -62,5 +73,14 @@ for (const [declined, line] of [
 ] as const)
   test(`declined: ${declined}`, () => {
     const [first] = shareLines(readSharedWork({ hours: "all", declined, lack: "bwrap is missing" }), paint);
+    assert.equal(first, line);
+  });
+
+for (const [withheld, lack, line] of [
+  ["hours", "", "nothing at this hour"],
+  ["hours", "bwrap is missing", "nothing, for lack of a sandbox: bwrap is missing"],
+] as const)
+  test(`a daemon of the version before: ${line}`, () => {
+    const [first] = shareLines(readSharedWork({ hours: "all", withheld, lack }), paint);
     assert.equal(first, line);
   });

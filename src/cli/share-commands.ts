@@ -55,13 +55,12 @@ export async function share(context: Context, amount: string | undefined, option
 
 function describe({ terminal: { paint } }: Context, now: unknown): string[] {
   const work = readSharedWork(now);
-  const { slots, running, actionsAs } = work;
+  const { slots, running } = work;
   const rows = [
     ["shared", describeDeclined(work, paint) ?? describeAmount(work)],
     ["when", describeTimes(work)],
     ["each", describeBounds(work)],
-    ...(work.commands ? [["commands", "any that machines of yours run by cairn exec, where they have the same installed"]] : []),
-    ...(actionsAs === "" ? [] : [["actions", `any program of build tools, for machines of yours that are called ${actionsAs}, too`]]),
+    ...describeGeneral(work),
     ["now", `${counted(running, "compile")} for others; ${counted(Math.max(0, slots - running), "more", "more")} could run`],
     ["done", `${counted(work.done, "compile")} since the start, ${duration(work.cpuMs)} of processors' time`],
   ];
@@ -73,7 +72,8 @@ export function shareLines(work: SharedWork, paint: Paint): string[] {
   if (work.hours === "") return []; // A daemon that does not say.
   const declined = describeDeclined(work, paint);
   const amount = work.percent === 0 ? undefined : describeAmount(work);
-  return [declined, amount, describeTimes(work), describeBounds(work)].filter((line) => line !== undefined);
+  const general = describeGeneral(work).map(([name, text]) => `${name}: ${text}`);
+  return [declined, amount, describeTimes(work), describeBounds(work), ...general].filter((line) => line !== undefined);
 }
 
 /** Why nothing is done for others now; undefined where something is. */
@@ -93,12 +93,21 @@ function describeTimes({ power, when, hours }: SharedWork): string {
   ].join(", ");
 }
 
+/** What is done for others beside compiles. */
+function describeGeneral({ commands, actionsAs }: SharedWork): (readonly [name: string, text: string])[] {
+  const rows: (readonly [name: string, text: string])[] = [];
+  if (commands) rows.push(["commands", "any that machines of yours run by cairn exec, where they have the same installed"]);
+  if (actionsAs !== "") rows.push(["actions", `any program of build tools, for machines of yours that are called ${actionsAs}, too`]);
+  return rows;
+}
+
 /** What one member may have of it. */
 function describeBounds({ member: { percent, secondsPerMinute: seconds, when } }: SharedWork): string {
-  const always = when === "always";
   const bounds = [
     ...(percent < 100 ? [`${percent}% of it at once`] : []),
-    ...(seconds > 0 ? [`${counted(seconds, "second")} of compiles a minute${always ? "" : ", and more while nobody else waits"}`] : []),
+    ...(seconds > 0 ? [`${counted(seconds, "second")} of compiles a minute`] : []),
   ];
-  return bounds.length === 0 ? "members take turns, and have all that nobody else wants" : `a member has ${bounds.join(" and ")} at most`;
+  if (bounds.length === 0) return "members take turns, and have all that nobody else wants";
+  const beyond = seconds > 0 && when !== "always" ? ", and more compiles while nobody else waits" : "";
+  return `a member has ${bounds.join(" and ")} at most${beyond}`;
 }
