@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type Digest, digestOf, type Key, type SharingPolicy, silentLog } from "../base/index.ts";
+import { type Digest, digestOf, type Key, type SharingPolicy } from "../base/index.ts";
 import { placesAt, readInvocation } from "../compile/index.ts";
 import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
 import { Absences, Glance, Look } from "./look.ts";
@@ -77,6 +77,8 @@ interface World {
   readonly remote: Remote;
   /** What was asked, ended and counted, in order. */
   readonly happened: string[];
+  /** Of units that were begun here, for how long members had had them, by the log. */
+  readonly late: unknown[];
   running: number;
   /** What the preprocessor here says that every source reads. */
   list: (signal: AbortSignal) => Promise<string | undefined>;
@@ -95,6 +97,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
   const made: World = {
     files,
     happened,
+    late: [],
     running: availableParallelism(),
     list: () => Promise.resolve(undefined),
     answers: [],
@@ -113,7 +116,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
       index: { entries: () => [], result: () => undefined, history: () => undefined },
       running: () => made.running,
       look: lookNow,
-      log: silentLog,
+      log: { event: (_level, name, facts) => void (name === "remote.late" && made.late.push(facts?.["tookMs"])) },
       sharing: { mayHelp: (project) => project !== "release" },
       helpers: () => ({
         placement: {
@@ -289,6 +292,7 @@ test("a preprocessor that takes too long, or that nobody waits for any more, hol
   assert.equal(await answer, "here");
   made.remote.ended(1n);
   while (made.happened.filter((one) => one === "ended cancelled").length < 2) await setImmediate();
+  assert.deepEqual(made.late, [0], "no member has had it");
   made.running += 1;
 
   const gone = new AbortController();
@@ -338,6 +342,7 @@ test("what takes too long is begun here, and ends there when the compiler here h
   assert.equal(await answer, "here");
   made.remote.ended(1n);
   while (!made.happened.includes("ended late")) await setImmediate();
+  assert.deepEqual(made.late, [LATER_MS]);
 });
 
 test("where one member's word is not enough nobody is asked", async (t) => {

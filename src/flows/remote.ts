@@ -95,6 +95,8 @@ interface Race {
   /** The compiler here has ended. */
   readonly stop: AbortSignal;
   readonly isLate: () => boolean;
+  /** It goes there now. */
+  readonly sends: () => void;
 }
 
 /** One attempt to have it done elsewhere. */
@@ -277,7 +279,7 @@ export class Remote implements Disposable {
   ): Promise<Attempt<A>> {
     const { unit } = consignment;
     const race = new AbortController();
-    const began = performance.now();
+    let sentAt: number | undefined;
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
     using _ = this.#dispatch.watch((unit.costMs ?? limits.remote.unknownMs) + (placed.travelMs ?? 0), () => {
@@ -285,7 +287,7 @@ export class Remote implements Disposable {
         const { answer, job } = order.here("late");
         begun = true;
         this.#raced.set(job, race);
-        const tookMs = Math.round(performance.now() - began);
+        const tookMs = sentAt === undefined ? 0 : Math.round(performance.now() - sentAt);
         this.#parts.log.event("info", "remote.late", { source: order.understood.sourcePath, member: placed.member, tookMs });
         late.resolve({ kind: "answered", answer });
       } catch (error) {
@@ -293,7 +295,11 @@ export class Remote implements Disposable {
       }
     });
     // Who waits for the compiler here does not wait for the member; what it makes is kept all the same.
-    const done = this.#attempt(helpers, order, consignment, placed, { stop: race.signal, isLate: () => begun });
+    const done = this.#attempt(helpers, order, consignment, placed, {
+      stop: race.signal,
+      isLate: () => begun,
+      sends: () => void (sentAt = performance.now()),
+    });
     done.catch(() => undefined);
     return await Promise.race([done, late.promise]);
   }
@@ -318,6 +324,7 @@ export class Remote implements Disposable {
     }
     if (parcel === undefined || race.isLate()) return { kind: "failed", reason: "not_sent", lasting: true };
     const isListed = consignment.parcel === undefined;
+    race.sends();
     const began = performance.now();
     const sent = { bytes: 0 };
     const content = async (digest: Digest): Promise<Uint8Array | undefined> => {

@@ -6,6 +6,7 @@
  * compiler's own. How long a unit waited for its place is read from the builder's log; time in which none waited does not count.
  * Knows: who dies when, and what must be true. Does not know: how a place is found.
  */
+import assert from "node:assert/strict";
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { quantile } from "../../bench/statistics.ts";
@@ -113,7 +114,7 @@ export async function rounds({ kind, rounds: count, seed, progress = () => undef
 function waits(since: readonly Logged[], fromMs: number): number[] {
   return since
     .filter(({ event }) => event === "placement.sent" || event === "placement.here")
-    .map(({ ms, waitedMs }) => Math.min(ms - fromMs, Number(waitedMs)));
+    .map(({ ms, waitedMs }) => Math.min(ms - fromMs, millisecondsOf(waitedMs)));
 }
 
 /** How long it had each unit, from then on, that it is known to have lost, or that has been begun elsewhere as well. */
@@ -122,9 +123,14 @@ function givenUp(since: readonly Logged[], member: string, fromMs: number): numb
   for (const { event, ms, ...facts } of since) {
     const isOver = event === "remote.late" || (event === "remote.ended" && facts["outcome"] === "lost");
     if (!isOver || facts["member"] !== member || first.has(facts["source"])) continue;
-    first.set(facts["source"], Math.min(ms - fromMs, Number(facts["tookMs"])));
+    first.set(facts["source"], Math.min(ms - fromMs, millisecondsOf(facts["tookMs"])));
   }
   return [...first.values()];
+}
+
+function millisecondsOf(fact: unknown): number {
+  assert.ok(typeof fact === "number" && Number.isFinite(fact), `logged as a time: ${String(fact)}`);
+  return fact;
 }
 
 async function strike(machines: Machines, name: string, kind: Kind): Promise<void> {
