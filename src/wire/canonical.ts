@@ -17,7 +17,9 @@ export type Canonical = string | number | boolean | undefined | readonly Canonic
 export function canonicalDigest(domain: string, fields: readonly Canonical[]): Digest {
   writer.restart().text32(domain);
   encode(fields);
-  return digestOf(writer.view());
+  const digest = digestOf(writer.view());
+  writer.restart(); // Now, since a lot is let go of, and the next may be long in coming.
+  return digest;
 }
 
 function encode(value: Canonical): void {

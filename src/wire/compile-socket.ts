@@ -179,7 +179,9 @@ export function requestKey(
   for (const argument of argv) writer.text32(argument);
   writer.u32(assignments.length);
   for (const assignment of assignments) writer.text32(assignment);
-  return digestOf(writer.view());
+  const key = digestOf(writer.view());
+  writer.restart(); // Now, since a lot is let go of, and the next may be long in coming.
+  return key;
 }
 
 function list(reader: ByteReader, item: () => string): string[] {
