@@ -979,6 +979,8 @@ export const limits = {
     localeBytes: 16_777_216,
     /** Members that are asked for one compile, one after the other. */
     members: 3,
+    /** How often one compile may find a member without room; they may be asked again. */
+    refusals: 12,
     /** While all cores here and all members are busy, a compile waits for so long, and then it is done here all the same. */
     waitMs: 20_000,
     /** An action that was not worth sending is weighed again after so long a wait for a core. */
@@ -1149,10 +1151,14 @@ export const limits = {
     /** What a member may ask for: in a second on average, and at once. Each 64 KiB of an action count as one more. */
     asksPerSecond: 500,
     asksBurst: 1_000,
-    /** Jobs whose contents come or that wait for their turn: of one member, and of all; and how long they may wait once all is here. */
+    /** Jobs whose contents come or that wait for their turn: of one member, and of all. */
     waitingPerMember: 48,
     waiting: 192,
+    /** How long they may wait once all is here: for a slot that others' jobs have, and where there is none for others. By the latter it is told how many may wait. */
+    turnMs: 30_000,
     queueMs: 2_000,
+    /** A slot that no job has had for so long is left over, until one wants it. */
+    leftOverMs: 500,
     /** An input; all of one job; what of inputs is put together in memory, of all jobs. */
     contentBytes: 33_554_432,
     inputBytes: 268_435_456,

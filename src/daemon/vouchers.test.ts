@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { limits, silentLog } from "../base/index.ts";
 import { type ForSigning, Vouchers } from "./vouchers.ts";
+import type { LeftOver } from "./work-slots.ts";
 
 const { vouchingBytes, vouchingPerMember, vouching, vouchedBurst } = limits.work;
 const held = { [Symbol.asyncDispose]: async () => undefined };
@@ -13,9 +14,15 @@ function made(from: string, inputBytes: number, content: Buffer = nothing): ForS
   return { from, asked: { source: "a.c" }, done, inputBytes, startedAtMs: 0, endedAtMs: 0 } as unknown as ForSigning;
 }
 
-function vouchers(slot: () => Disposable | undefined, looked: () => void = () => undefined, mayRun: () => boolean = () => true): Vouchers {
-  const look = async (): Promise<{ kind: "unclear"; why: string }> => {
-    looked();
+const leftOver = (wanted = new AbortController().signal): LeftOver => ({ wanted, [Symbol.dispose]: () => undefined });
+
+function vouchers(
+  slot: () => LeftOver | undefined,
+  looked: (signal: AbortSignal) => void | Promise<void> = () => undefined,
+  mayRun: () => boolean = () => true,
+): Vouchers {
+  const look = async (_made: unknown, _facts: unknown, signal: AbortSignal): Promise<{ kind: "unclear"; why: string }> => {
+    await looked(signal);
     return { kind: "unclear", why: "" };
   };
   return new Vouchers({ witness: { look }, mayRun, sign: () => undefined, slot, log: silentLog, now: () => 0 });
@@ -39,7 +46,7 @@ test("what waits is bounded in all: by what it holds, and of each member in numb
 test("what has been looked at leaves its room; one member has so many signed at once", async () => {
   let looks = 0;
   await using busy = vouchers(
-    () => ({ [Symbol.dispose]: () => undefined }),
+    () => leftOver(),
     () => void looks++,
   );
   for (let i = 0; i < vouchedBurst + 5; i++) {
@@ -56,7 +63,7 @@ test("a toolchain that has been withdrawn since it made something is not run onc
   let looks = 0;
   let isWithdrawn = false;
   await using some = vouchers(
-    () => ({ [Symbol.dispose]: () => undefined }),
+    () => leftOver(),
     () => void looks++,
     () => !isWithdrawn,
   );
@@ -64,6 +71,31 @@ test("a toolchain that has been withdrawn since it made something is not run onc
   isWithdrawn = true;
   assert.equal(await some.add(made("one", 0), held), undefined);
   assert.equal(looks, 1);
+});
+
+test("a look that a job comes in between is begun again, and counts as one", async () => {
+  const wanted = new AbortController();
+  const begun = Promise.withResolvers<void>();
+  let looks = 0;
+  await using some = vouchers(
+    () => leftOver(looks === 0 ? wanted.signal : undefined),
+    async (signal) => {
+      if (++looks > 1) return;
+      begun.resolve();
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    },
+  );
+  let answered = false;
+  const first = some.add(made("one", vouchingBytes), held).then(() => (answered = true));
+  await begun.promise;
+  assert.ok(!some.hasRoom(made("one", 1)), "what it needs is held as long as it waits");
+  wanted.abort();
+  await first;
+  assert.deepEqual([looks, answered], [2, true]);
+  for (let i = 1; i < vouchedBurst; i++) await some.add(made("one", 0), held);
+  assert.equal(looks, vouchedBurst + 1);
+  await some.add(made("one", 0), held);
+  assert.equal(looks, vouchedBurst + 1, "no more of that member are signed");
 });
 
 test("of commands of one member no more are looked at than are signed, and no more at once than of compiles", async () => {

@@ -7,6 +7,7 @@ import type { Key, Log } from "../base/index.ts";
 import { Allowance, Generations, limits, reasonOf } from "../base/index.ts";
 import type { Execution, SharedResult, Voucher } from "../contracts/index.ts";
 import { type Executed, Facts, type Witness } from "../flows/index.ts";
+import type { LeftOver } from "./work-slots.ts";
 
 type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonly execution: Omit<Execution, "signer"> };
 
@@ -16,8 +17,8 @@ export interface VouchersParts {
   readonly mayRun: (made: ForSigning) => boolean;
   /** Signs what this node has executed, and tells members; undefined where that cannot travel, or there is no network. */
   readonly sign: (made: Unsigned) => Voucher["signature"] | undefined;
-  /** A slot that nobody else wants; undefined: there is none. */
-  readonly slot: (from: Key) => Disposable | undefined;
+  /** A slot that nobody else wants, until somebody does; undefined: there is none. */
+  readonly slot: (from: Key) => LeftOver | undefined;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
@@ -46,6 +47,8 @@ interface Waiting {
   /** What is kept for it until it has been looked at. */
   readonly bytes: number;
   readonly since: number;
+  /** Whether it has been taken from what may be signed for that member: it may be looked at more than once. */
+  isPaid: boolean;
   readonly resolve: (voucher: Voucher | undefined) => void;
 }
 
@@ -78,7 +81,7 @@ export class Vouchers implements AsyncDisposable {
   add(made: ForSigning, held: AsyncDisposable): Promise<Voucher | undefined> {
     const { promise, resolve } = Promise.withResolvers<Voucher | undefined>();
     const bytes = bytesOf(made);
-    this.#waiting.push({ made, held, bytes, since: this.#parts.now(), resolve });
+    this.#waiting.push({ made, held, bytes, since: this.#parts.now(), isPaid: false, resolve });
     this.#hold(made.from, bytes);
     this.#lookSoon(0);
     return promise;
@@ -134,15 +137,20 @@ export class Vouchers implements AsyncDisposable {
       const isLate = this.#parts.now() - next.since > limits.work.vouchingMs;
       using slot = isLate ? undefined : this.#parts.slot(next.made.from);
       if (slot === undefined && !isLate) return;
+      const voucher = slot === undefined ? undefined : await this.#voucher(next, slot.wanted);
+      if (voucher === "again") return;
       this.#waiting.shift();
-      await this.#end(next, slot === undefined ? undefined : await this.#voucher(next.made));
+      await this.#end(next, voucher);
     }
   }
 
-  async #voucher(made: ForSigning): Promise<Voucher | undefined> {
+  /** @returns `again`: a job wanted the slot before it was known what may be signed */
+  async #voucher(waiting: Waiting, wanted: AbortSignal): Promise<Voucher | "again" | undefined> {
     const { witness, mayRun, sign, log } = this.#parts;
+    const { made } = waiting;
     const facts = { peer: made.from, source: made.asked.source };
-    if (!this.#allowanceOf(made.from).take(1, this.#parts.now())) {
+    waiting.isPaid ||= this.#allowanceOf(made.from).take(1, this.#parts.now());
+    if (!waiting.isPaid) {
       log.event("debug", "work.not-signed", { ...facts, why: "too many" });
       return undefined;
     }
@@ -151,8 +159,9 @@ export class Vouchers implements AsyncDisposable {
         log.event("debug", "work.not-signed", { ...facts, why: "withdrawn" });
         return undefined;
       }
-      const seen = await witness.look(made, this.#facts, this.#stop.signal);
+      const seen = await witness.look(made, this.#facts, AbortSignal.any([this.#stop.signal, wanted]));
       if (seen.kind === "unclear") {
+        if (wanted.aborted) return "again";
         log.event("debug", "work.not-signed", { ...facts, why: seen.why.slice(0, limits.work.detailCharacters) });
         return undefined;
       }
@@ -163,6 +172,7 @@ export class Vouchers implements AsyncDisposable {
       log.event("debug", "work.signed", { ...facts, action: entry.action });
       return { placed: entry.place !== undefined, startedAtMs, endedAtMs, signature };
     } catch (error) {
+      if (wanted.aborted) return "again";
       if (!this.#stop.signal.aborted) log.event("warn", "work.not-signed", { ...facts, why: reasonOf(error) });
       return undefined;
     }

@@ -4,7 +4,7 @@ import { limits } from "../base/index.ts";
 import { type BoundOptions, MemberBounds } from "./member-bounds.ts";
 import { WorkSlots } from "./work-slots.ts";
 
-const { queueMs, waitingPerMember } = limits.work;
+const { leftOverMs, queueMs, turnMs, waitingPerMember } = limits.work;
 
 interface World {
   readonly slots: WorkSlots;
@@ -98,14 +98,14 @@ test("who may have half of the slots gets no more, although they are left", asyn
   const third = ask("a");
   await ask("b");
   assert.deepEqual(happened, ["a", "a", "b"]);
-  t.mock.timers.tick(queueMs);
+  t.mock.timers.tick(turnMs);
   assert.equal(await third, undefined);
 });
 
 test("jobs of who is held back by its own bound take no place of others, nor what is left over", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const made = world(4, { workMemberSlots: 50 });
-  const { slots } = made;
+  const { clock, slots } = made;
   const ask = asking(made, []);
   const held = await Promise.all([ask("a"), ask("a")]);
   const waiting = Array.from({ length: 6 }, () => ask("a"));
@@ -117,9 +117,46 @@ test("jobs of who is held back by its own bound take no place of others, nor wha
   const others = await Promise.all([ask("b"), ask("b")]);
   assert.ok([...held, ...others].every((slot) => slot !== undefined));
   others[0]?.[Symbol.dispose]();
+  clock.nowMs += leftOverMs;
   assert.notEqual(slots.takeLeftOver("b"), undefined);
-  t.mock.timers.tick(queueMs);
+  t.mock.timers.tick(turnMs);
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set([undefined]));
+});
+
+test("a job waits for its turn while others run; where the owner's builds have all, it is told soon", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const made = world(1);
+  const happened: string[] = [];
+  const ask = asking(made, happened);
+  const first = await ask("a");
+  const second = ask("a");
+  t.mock.timers.tick(turnMs - queueMs);
+  first?.[Symbol.dispose]();
+  (await second)?.[Symbol.dispose]();
+  assert.deepEqual(happened, ["a", "a"]);
+  const third = await ask("b");
+  const late = ask("a");
+  t.mock.timers.tick(turnMs);
+  assert.equal(await late, undefined);
+  third?.[Symbol.dispose]();
+
+  const none = asking(world(0), []);
+  const unwanted = none("a");
+  t.mock.timers.tick(queueMs);
+  assert.equal(await unwanted, undefined);
+});
+
+test("what is left over is so once no job has come for a moment, and until one does", async () => {
+  const { slots, clock, run } = world(1);
+  await run("a", 1, 100);
+  assert.equal(slots.takeLeftOver("a"), undefined, "its next one may be on its way");
+  clock.nowMs += leftOverMs;
+  using left = slots.takeLeftOver("a");
+  assert.ok(left !== undefined);
+  assert.deepEqual([slots.running, left.wanted.aborted], [0, false]);
+  assert.equal(slots.takeLeftOver("b"), undefined, "there is one");
+  using job = await slots.take("b", new AbortController().signal);
+  assert.deepEqual([job !== undefined, left.wanted.aborted], [true, true]);
 });
 
 test("who is held to a share of the slots and has had its seconds is told so at once, although a job of it runs", async () => {

@@ -17,6 +17,12 @@ export interface WorkSlotsParts {
   readonly changed: () => void;
 }
 
+/** A slot that no job wants, until one does. */
+export interface LeftOver extends Disposable {
+  /** Aborted when a job has it: whatever is done in it is to end. */
+  readonly wanted: AbortSignal;
+}
+
 interface Took {
   /** How long a member's latest jobs had a slot; ms. */
   readonly tookMs: readonly number[];
@@ -28,7 +34,7 @@ interface Waiting {
   readonly start: () => void;
 }
 
-const { queueMs, waitingPerMember } = limits.work;
+const { leftOverMs, queueMs, turnMs, waitingPerMember } = limits.work;
 /** Jobs by which it is judged how long one has a slot, and how many there must have been. */
 const JUDGED_MOST = 32;
 const JUDGED_LEAST = 8;
@@ -46,6 +52,9 @@ export class WorkSlots {
   /** By how long jobs have had slots. */
   readonly #turns = new FairTurns();
   #running = 0;
+  readonly #leftOver = new Set<AbortController>();
+  /** When the last job that had a slot ended. */
+  #endedMs = Number.NEGATIVE_INFINITY;
   #looking: NodeJS.Timeout | undefined;
   /** Members whose jobs have ended, the latest last. */
   readonly #took = new Map<Key, Took>();
@@ -94,7 +103,7 @@ export class WorkSlots {
   }
 
   /**
-   * Waits for a slot, `limits.work.queueMs` at most.
+   * Waits for a slot: `limits.work.turnMs` at most, and no longer than `limits.work.queueMs` where there is none to wait for, as the owner's builds have all.
    *
    * @returns gives it back; undefined when there was none
    * @throws the signal's reason
@@ -104,14 +113,18 @@ export class WorkSlots {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const waiting: Waiting = { from, start: () => resolve(true) };
     const onAbort = (): void => reject(signal.reason);
-    const late = setTimeout(() => resolve(false), queueMs).unref();
+    let waitedMs = 0;
+    const late = setInterval(() => {
+      waitedMs += queueMs;
+      if (waitedMs >= turnMs || this.#parts.slots() === 0) resolve(false);
+    }, queueMs).unref();
     signal.addEventListener("abort", onAbort, { once: true });
     this.#waiting.add(waiting);
     this.#startNext();
     try {
       if (!(await promise)) return undefined;
     } finally {
-      clearTimeout(late);
+      clearInterval(late);
       signal.removeEventListener("abort", onAbort);
       this.#waiting.delete(waiting);
     }
@@ -128,12 +141,18 @@ export class WorkSlots {
     };
   }
 
-  /** One that nobody waits for. @returns gives it back; undefined when there is none */
-  takeLeftOver(from: Key): Disposable | undefined {
+  /**
+   * One that nobody waits for, nor has had just now: who has a job done may have the next one on its way. No job is kept waiting by it.
+   *
+   * @returns gives it back; undefined when there is none
+   */
+  takeLeftOver(from: Key): LeftOver | undefined {
     const isWanted = this.waiting > 0 || [...this.#waiting].some((one) => one.from === from);
-    if (isWanted || this.#running >= this.#parts.slots()) return undefined;
-    this.#begin(from);
-    return { [Symbol.dispose]: () => this.#end(from) };
+    const isQuiet = this.#parts.now() - this.#endedMs >= leftOverMs;
+    if (isWanted || !isQuiet || this.#running + this.#leftOver.size >= this.#parts.slots()) return undefined;
+    const wanted = new AbortController();
+    this.#leftOver.add(wanted);
+    return { wanted: wanted.signal, [Symbol.dispose]: () => void this.#leftOver.delete(wanted) };
   }
 
   /**
@@ -195,11 +214,17 @@ export class WorkSlots {
   #begin(from: Key): void {
     this.#runningOf.set(from, (this.#runningOf.get(from) ?? 0) + 1);
     this.#running++;
+    for (const wanted of this.#leftOver) {
+      if (this.#running + this.#leftOver.size <= this.#parts.slots()) break;
+      this.#leftOver.delete(wanted);
+      wanted.abort();
+    }
     this.#parts.changed();
   }
 
   #end(from: Key): void {
     this.#running--;
+    this.#endedMs = this.#parts.now();
     const left = (this.#runningOf.get(from) ?? 1) - 1;
     if (left > 0) this.#runningOf.set(from, left);
     else this.#runningOf.delete(from);

@@ -24,7 +24,7 @@ import { executorAction } from "./general-work.ts";
 import type { MemberBounds } from "./member-bounds.ts";
 import type { ForSigning, Vouchers } from "./vouchers.ts";
 import type { Withheld, WorkShare } from "./work-share.ts";
-import { WorkSlots } from "./work-slots.ts";
+import { type LeftOver, WorkSlots } from "./work-slots.ts";
 
 export interface WorkerParts {
   readonly compiles: Pick<CompilesForOthers, "look" | "withdrawn">;
@@ -120,7 +120,7 @@ export class Worker implements WorkDesk {
   }
 
   /** A slot that no job wants. */
-  leftOver(from: Key): Disposable | undefined {
+  leftOver(from: Key): LeftOver | undefined {
     return this.#slots.takeLeftOver(from);
   }
 

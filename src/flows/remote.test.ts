@@ -187,6 +187,7 @@ function understoodOf(sharing?: SharingPolicy): Understood {
 }
 
 const lost = (): Promise<WorkerOutcome> => Promise.resolve({ kind: "lost", why: "the link" });
+const busy = (): Promise<WorkerOutcome> => Promise.resolve({ kind: "busy" });
 const never = (): Promise<WorkerOutcome> => new Promise(() => undefined);
 
 test("with an idle core nobody is asked", async (t) => {
@@ -208,6 +209,27 @@ test("who is lost is followed by others, and then by the compiler here", async (
   assert.equal(await made.order(), "by member1, 28 bytes there, 23 back");
   made.answers.push(lost, lost, lost);
   assert.equal(await made.order(), "here");
+});
+
+test("a member without room is asked again, as long as others work for this machine", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const made = world(t, (tried) => (tried.length > 0 ? { kind: "here", why: "nobody" } : { kind: "member", member: "member" }));
+  const gone = new AbortController();
+  made.answers.push(never, busy, busy);
+  const other = made.order(gone.signal);
+  while (made.remote.away === 0) await setImmediate();
+  let answer = "";
+  void made.order().then((told) => (answer = told));
+  while (answer === "") {
+    t.mock.timers.tick(100);
+    await setImmediate();
+  }
+  assert.match(answer, /^by member/);
+  assert.equal(made.happened.filter((one) => one === "ended busy").length, 2);
+  gone.abort();
+  await assert.rejects(other);
+  made.answers.push(busy);
+  assert.equal(await made.order(), "here", "nobody works for it");
 });
 
 test("what fails elsewhere is done here, and is not sent again", async (t) => {

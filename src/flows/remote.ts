@@ -103,7 +103,9 @@ interface Race {
 type Attempt<A> =
   | { readonly kind: "answered"; readonly answer: A }
   /** @property lasting nobody need be asked for the same again @property missed it may be sent once more, with the list */
-  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean; readonly missed?: Miss };
+  | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean; readonly missed?: Miss }
+  /** The member has no room now; it may have soon. */
+  | { readonly kind: "busy" };
 
 /** It may be done again on another machine, or another day. */
 const PASSING: ReadonlySet<string> = new Set(["not_shared", "toolchain_unknown", "input_missing"]);
@@ -180,16 +182,23 @@ export class Remote implements Disposable {
     let consignment = await this.#pack(order);
     let isWorth = consignment !== undefined;
     const tried: Key[] = [];
+    /** Members that had no room since it waited last; and how often one had none. */
+    let full: Key[] = [];
+    let refusals = 0;
     for (let waited = false; ; waited = true) {
       if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
-      if (consignment !== undefined && isWorth && tried.length < limits.remote.members) {
+      if (consignment !== undefined && isWorth && tried.length < limits.remote.members && refusals < limits.remote.refusals) {
         const { unit } = consignment;
-        const placed = await helpers.placement.place(unit, this.#dispatch.here, tried, order.gone);
+        const placed = await helpers.placement.place(unit, this.#dispatch.here, [...tried, ...full], order.gone);
         if (placed.kind === "member") {
           this.#dispatch.roomElsewhere(); // For one there may be room for the next.
           const attempt = await this.#send(helpers, order, consignment, placed);
-          this.#dispatch.roomElsewhere();
           if (attempt.kind === "answered") return attempt.answer;
+          if (attempt.kind === "busy") {
+            full.push(placed.member);
+            refusals++;
+            continue;
+          }
           if (attempt.missed !== undefined) {
             consignment = { unit, parcel: undefined, missed: attempt.missed };
             continue;
@@ -199,8 +208,11 @@ export class Remote implements Disposable {
           continue;
         }
         helpers.placement.ended(unit, placed, "cancelled", 0);
-        if (placed.why === "nobody") order.keptHere("nobody");
-        if (placed.why === "nobody" || placed.why === "core-idle") return here();
+        if (placed.why === "core-idle") return here();
+        if (placed.why === "nobody" && full.length === 0) {
+          order.keptHere("nobody");
+          return here();
+        }
         // A core here is sooner free than a member would be done.
         isWorth = placed.why !== "not-worth";
         if (!isWorth) order.keptHere("not_worth");
@@ -212,6 +224,7 @@ export class Remote implements Disposable {
         return here();
       }
       await this.#dispatch.turn(isWorth, leftMs, waited, order.gone);
+      full = [];
     }
   }
 
@@ -320,7 +333,7 @@ export class Remote implements Disposable {
       parcel = consignment.parcel ?? (await this.#packListed(order, consignment.missed, signal));
     } finally {
       // Nothing goes there: the member's room is another's.
-      if (parcel === undefined || race.isLate()) placement.ended(unit, placed, "cancelled", 0);
+      if (parcel === undefined || race.isLate()) this.#ended(placement, unit, placed, "cancelled", 0);
     }
     if (parcel === undefined || race.isLate()) return { kind: "failed", reason: "not_sent", lasting: true };
     const isListed = consignment.parcel === undefined;
@@ -333,7 +346,7 @@ export class Remote implements Disposable {
       sent.bytes += bytes?.length ?? 0;
       return bytes;
     };
-    const end = (outcome: PlacedOutcome): void => placement.ended(unit, placed, outcome, performance.now() - began);
+    const end = (outcome: PlacedOutcome): void => this.#ended(placement, unit, placed, outcome, performance.now() - began);
     let outcome: WorkerOutcome;
     try {
       outcome = await workers.compile(member, parcel.action, content, signal);
@@ -355,7 +368,13 @@ export class Remote implements Disposable {
     const pair = `${placed.member} ${unit.toolchain}`;
     const ms = this.#acquainted.has(pair) ? tookMs - done.queuedMs : done.used.wallMs;
     this.#acquainted.set(pair, true);
-    placement.ended(unit, placed, done.exitCode === 0 ? "done" : "cancelled", Math.max(0, ms));
+    this.#ended(placement, unit, placed, done.exitCode === 0 ? "done" : "cancelled", Math.max(0, ms));
+  }
+
+  /** Whoever waits may have the room before it is known what came of this one. */
+  #ended(placement: Placement, unit: Unit, placed: Placed, outcome: PlacedOutcome, tookMs: number): void {
+    placement.ended(unit, placed, outcome, tookMs);
+    this.#dispatch.roomElsewhere();
   }
 
   async #taken<A>(
@@ -390,6 +409,7 @@ export class Remote implements Disposable {
   #failed<A>(order: Order<A>, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
     const reason = outcome.kind === "refused" ? outcome.reason : outcome.kind === "killed" ? `killed_${outcome.limit}` : outcome.kind;
     order.keptHere(`member_${reason}`);
+    if (outcome.kind === "busy") return { kind: "busy" };
     const lasting = outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
     if (lasting) this.#failures.set(keyOf(order.understood, order.look), "all");
     return { kind: "failed", reason, lasting };
