@@ -981,7 +981,7 @@ export const limits = {
     members: 3,
     /** How often one compile may find a member without room; they may be asked again. */
     refusals: 12,
-    /** While all cores here and all members are busy, a compile waits for so long, and then it is done here all the same. */
+    /** While all cores here and all members are busy, a compile waits for so long after the last one was done, and then it is done here all the same. */
     waitMs: 20_000,
     /** An action that was not worth sending is weighed again after so long a wait for a core. */
     weighAgainMs: 1_000,

@@ -245,6 +245,23 @@ test("what was not worth sending is weighed again while it waits, with what it h
   assert.equal(await first, "here");
 });
 
+test("a member without room is asked again, and as often as that is no reason to pass it over", QUICK, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const world = new World(t);
+  const first = world.run();
+  world.place = (tried) => (tried > 0 ? { kind: "here", why: "nobody" } : { kind: "member", member: "member" });
+  for (let times = 0; times <= limits.remote.members; times++) world.answers.push(async () => ({ kind: "busy" }));
+  let ran = "";
+  void world.run().then((where) => (ran = where));
+  while (ran === "") {
+    t.mock.timers.tick(100);
+    await setImmediate(undefined, { signal: t.signal });
+  }
+  assert.equal(ran, "there");
+  world.ends[0]?.();
+  await first;
+});
+
 test("what nobody waits for ends, there as here, and whoever waits for a core does not", QUICK, async (t) => {
   const world = new World(t);
   world.answers.push(forever);

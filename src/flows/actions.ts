@@ -111,7 +111,16 @@ interface Order {
   readonly signal: AbortSignal;
 }
 
-const { members: mostMembers, waitMs, weighAgainMs, failuresRemembered, unknownMs, commandWaitMs, commandMs } = limits.remote;
+const {
+  members: mostMembers,
+  refusals: mostRefusals,
+  waitMs,
+  weighAgainMs,
+  failuresRemembered,
+  unknownMs,
+  commandWaitMs,
+  commandMs,
+} = limits.remote;
 
 const TOOLS: Manner = { patienceMs: undefined, unknownMs, guessMs: undefined, costOf: ({ cpuMs }) => cpuMs };
 /** A command may wait for something, and has its core meanwhile. What one costs says nothing of the next, whatever program both begin with. */
@@ -161,6 +170,9 @@ export class Actions implements ActionRunner, Disposable {
   async #place(order: Order): Promise<Ran> {
     const { signal } = order;
     const tried: Key[] = [];
+    /** Members that had no room since it waited last; and how often one had none. */
+    let full: Key[] = [];
+    let refusals = 0;
     const cameAt = performance.now();
     let sent: Sent | undefined;
     let why: RanHereWhy = "core-idle";
@@ -173,20 +185,26 @@ export class Actions implements ActionRunner, Disposable {
       const hasFailed = sent !== undefined && this.#failures.has(sent.unit.key);
       if (hasFailed && tried.length === 0) why = "failed-before";
       const waitedMs = performance.now() - cameAt;
-      if (sent !== undefined && helpers !== undefined && tried.length < mostMembers && !hasFailed) {
+      if (sent !== undefined && helpers !== undefined && tried.length < mostMembers && refusals < mostRefusals && !hasFailed) {
         const here = { running: this.#running + this.#waiting, cores: this.#cores, waitedMs };
         const unit = { ...sent.unit, costMs: sent.unit.costMs ?? order.manner.guessMs };
-        const placed = await helpers.placement.place(unit, here, tried, signal);
+        const placed = await helpers.placement.place(unit, here, [...tried, ...full], signal);
         if (placed.kind === "member") {
           const ran = await this.#send(helpers, order, sent, placed);
           this.#dispatch.roomElsewhere();
+          if (ran === "busy") {
+            full.push(placed.member);
+            refusals++;
+            why = "busy";
+            continue;
+          }
           if (ran !== undefined) return ran;
           tried.push(placed.member);
           why = "failed-there";
           continue;
         }
         helpers.placement.ended(sent.unit, placed, "cancelled", 0);
-        if (tried.length === 0) why = placed.why ?? why;
+        if (tried.length + full.length === 0) why = placed.why ?? why;
         // A core here is sooner free than a member would be done, or so it seems: what runs there may take for long.
         isWorth = placed.why !== "not-worth";
         if (placed.why === "core-idle") continue;
@@ -194,6 +212,7 @@ export class Actions implements ActionRunner, Disposable {
       const { patienceMs } = order.manner;
       if (patienceMs !== undefined && (this.#dispatch.away === 0 || waitedMs > patienceMs)) return this.#here(order, sent?.unit, why);
       await this.#wait(isWorth, waited, signal);
+      full = [];
     }
   }
 
@@ -227,8 +246,8 @@ export class Actions implements ActionRunner, Disposable {
     }
   }
 
-  /** Resolves when a member has done it, or a core here that was quicker in the end; undefined when it is to be done by somebody else. */
-  async #send(helpers: Helpers, order: Order, sent: Sent, placed: There): Promise<Ran | undefined> {
+  /** Resolves when a member has done it, or a core here that was quicker in the end; undefined when it is to be done by somebody else; `busy` when it may have room later. */
+  async #send(helpers: Helpers, order: Order, sent: Sent, placed: There): Promise<Ran | "busy" | undefined> {
     const { signal } = order;
     const { unit } = sent;
     using race = new Race(signal);
@@ -241,17 +260,18 @@ export class Actions implements ActionRunner, Disposable {
     });
     const there = this.#attempt(helpers, order, sent, placed, race);
     const first = await Promise.race([there, race.here.promise]);
-    return first ?? (race.isOn ? await race.here.promise : undefined); // Awaited here: what is still raced ends with this.
+    if (first !== undefined && first !== "busy") return first;
+    return race.isOn ? await race.here.promise : first; // Awaited here: what is still raced ends with this.
   }
 
-  /** @returns undefined unless it went well there */
+  /** @returns undefined or `busy` unless it went well there */
   async #attempt(
     { workers, placement }: Helpers,
     order: Order,
     { asked, unit }: Sent,
     placed: There,
     race: Race,
-  ): Promise<Ran | undefined> {
+  ): Promise<Ran | "busy" | undefined> {
     const { member } = placed;
     const beganAt = performance.now();
     const sent = { bytes: 0 };
@@ -288,7 +308,7 @@ export class Actions implements ActionRunner, Disposable {
     // A program of this one is another there: that says nothing of others that need the same installed.
     const isOfProgram = outcome.kind === "refused" && outcome.reason === "system_unknown" && outcome.detail !== asked.system;
     end(outcome.kind === "done" || outcome.kind === "killed" || isOfProgram ? "cancelled" : outcome.kind);
-    return undefined;
+    return outcome.kind === "busy" ? "busy" : undefined;
   }
 
   #tell(

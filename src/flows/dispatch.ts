@@ -37,10 +37,21 @@ export class Dispatch implements Disposable {
   readonly #waiters: Waiter[] = [];
   readonly #away = new Set<Away>();
   #timer: NodeJS.Timeout | undefined;
+  #movedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: DispatchParts, options: DispatchOptions) {
     this.#parts = parts;
     this.#cores = options.cores;
+  }
+
+  /** When the last one was done, wherever that was; -Infinity: none has been. */
+  get movedAtMs(): number {
+    return this.#movedAtMs;
+  }
+
+  /** One is done: whoever waits is so much nearer to its turn. */
+  moved(): void {
+    this.#movedAtMs = this.#parts.now();
   }
 
   /** Of this machine, as placement is told. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { type Digest, digestOf, type Key, type SharingPolicy } from "../base/index.ts";
+import { type Digest, digestOf, type Key, limits, type SharingPolicy } from "../base/index.ts";
 import { placesAt, readInvocation } from "../compile/index.ts";
 import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
 import { Absences, Glance, Look } from "./look.ts";
@@ -230,6 +230,36 @@ test("a member without room is asked again, as long as others work for this mach
   await assert.rejects(other);
   made.answers.push(busy);
   assert.equal(await made.order(), "here", "nobody works for it");
+});
+
+test("who waits does so as long as others are done, and not for long after the last", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  let room = 2;
+  const made = world(t, () => (room-- > 0 ? { kind: "member", member: "member" } : { kind: "here", why: "busy" }));
+  const passes = async (ms: number): Promise<void> => {
+    now += ms;
+    t.mock.timers.tick(ms);
+    for (let turns = 0; turns < 10; turns++) await setImmediate();
+  };
+  const ended = Promise.withResolvers<WorkerOutcome>();
+  const gone = new AbortController();
+  made.answers.push(() => ended.promise, never);
+  const [first, stays] = [made.order(), made.order(gone.signal)];
+  while (made.remote.away < 2) await setImmediate();
+  let answer = "";
+  void made.order().then((told) => (answer = told));
+  await passes(limits.remote.waitMs - 1);
+  ended.resolve(done());
+  assert.match(await first, /^by member/);
+  await passes(limits.remote.waitMs - 1);
+  assert.equal(answer, "");
+  await passes(1);
+  assert.equal(answer, "here");
+  assert.equal(made.happened.at(-1), "kept here: busy");
+  gone.abort();
+  await assert.rejects(stays);
 });
 
 test("what fails elsewhere is done here, and is not sent again", async (t) => {

@@ -136,6 +136,7 @@ export class Remote implements Disposable {
   ended(job: bigint, done?: { readonly understood: Understood; readonly cpuMs: number }): void {
     this.#raced.get(job)?.abort();
     this.#raced.delete(job);
+    if (done !== undefined) this.#dispatch.moved();
     this.#dispatch.endedHere();
     const helpers = done === undefined ? undefined : this.#parts.helpers();
     if (done === undefined || helpers === undefined) return;
@@ -187,7 +188,8 @@ export class Remote implements Disposable {
     let refusals = 0;
     for (let waited = false; ; waited = true) {
       if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
-      if (consignment !== undefined && isWorth && tried.length < limits.remote.members && refusals < limits.remote.refusals) {
+      isWorth &&= tried.length < limits.remote.members && refusals < limits.remote.refusals;
+      if (consignment !== undefined && isWorth) {
         const { unit } = consignment;
         const placed = await helpers.placement.place(unit, this.#dispatch.here, [...tried, ...full], order.gone);
         if (placed.kind === "member") {
@@ -217,10 +219,12 @@ export class Remote implements Disposable {
         isWorth = placed.why !== "not-worth";
         if (!isWorth) order.keptHere("not_worth");
       }
-      const leftMs = began + limits.remote.waitMs - performance.now();
+      // As long as others are done, its turn at a member comes nearer.
+      const sinceMs = isWorth ? Math.max(began, this.#dispatch.movedAtMs) : began;
+      const leftMs = sinceMs + limits.remote.waitMs - performance.now();
       // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
       if (leftMs <= 0 || this.#dispatch.away === 0) {
-        if (isWorth && tried.length === 0) order.keptHere("busy");
+        if (refusals > 0 || (isWorth && tried.length === 0)) order.keptHere("busy");
         return here();
       }
       await this.#dispatch.turn(isWorth, leftMs, waited, order.gone);
@@ -403,13 +407,15 @@ export class Remote implements Disposable {
     const bytes = done.outputs.reduce((sum, { content }) => sum + content.length, done.stdout.length + done.stderr.length);
     const work: Work = { ...by, queuedMs: Math.round(done.queuedMs), compiledMs: Math.round(done.used.wallMs), bytes };
     const answer = await order.take(judged, work, race.isLate());
-    return answer === undefined ? { kind: "failed", reason: "not_kept", lasting: true } : { kind: "answered", answer };
+    if (answer === undefined) return { kind: "failed", reason: "not_kept", lasting: true };
+    this.#dispatch.moved();
+    return { kind: "answered", answer };
   }
 
   #failed<A>(order: Order<A>, outcome: Exclude<WorkerOutcome, Done>): Attempt<A> {
     const reason = outcome.kind === "refused" ? outcome.reason : outcome.kind === "killed" ? `killed_${outcome.limit}` : outcome.kind;
-    order.keptHere(`member_${reason}`);
     if (outcome.kind === "busy") return { kind: "busy" };
+    order.keptHere(`member_${reason}`);
     const lasting = outcome.kind === "killed" || (outcome.kind === "refused" && !PASSING.has(outcome.reason));
     if (lasting) this.#failures.set(keyOf(order.understood, order.look), "all");
     return { kind: "failed", reason, lasting };
