@@ -63,6 +63,17 @@ test("what a member must know of and does not has ended, though nobody said so; 
   assert.equal(capacities.free("a"), 8);
 });
 
+test("what has waited there for long is known by how many wait: each that comes back leaves a place", () => {
+  const { capacities, pass } = world();
+  const first = capacities.claim("a", FOREVER);
+  capacities.claim("a", FOREVER);
+  pass(phantomMs);
+  capacities.told(capacity(-1, 1));
+  assert.equal(capacities.free("a"), -1);
+  capacities.release(first);
+  assert.equal(capacities.free("a"), 0);
+});
+
 test("busy, away, silent for long, no member any more", () => {
   const { capacities, pass } = world();
   capacities.told(capacity(4));

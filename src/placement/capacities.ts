@@ -137,7 +137,7 @@ export class Capacities {
   #reconcile({ member, slots, free }: Capacity): void {
     const claims = this.#live(member);
     const old = [...claims].filter(({ atMs }) => atMs <= this.#parts.now() - phantomMs);
-    for (const claim of old.slice(0, Math.max(0, old.length + Math.max(0, free) - slots))) claims.delete(claim);
+    for (const claim of old.slice(0, Math.max(0, old.length + free - slots))) claims.delete(claim);
   }
 
   #fresh(member: Key): Told | undefined {
