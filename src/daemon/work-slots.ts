@@ -43,7 +43,7 @@ const JUDGED_MEMBERS = 16;
 const JUDGED_MS = 60_000;
 
 /** How often it is looked whether the user's own builds have left a slot, while somebody waits for one. */
-const LOOK_MS = 25;
+const LOOK_MS = 100;
 
 export class WorkSlots {
   readonly #parts: WorkSlotsParts;

@@ -101,6 +101,11 @@ export class Capacities {
     return { slots, queue, free: this.free(member) };
   }
 
+  /** Whether it may take one more, as far as this node knows for certain: by what it has given it, and by what it answered just now. */
+  isOpen(member: Key, most: number): boolean {
+    return !this.#isBusy(member) && this.#live(member).size < most;
+  }
+
   /** Counts a slot of a member as given away until it is released, or `forMs` have passed. */
   claim(member: Key, forMs: number): Claim {
     const atMs = this.#parts.now();

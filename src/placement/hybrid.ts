@@ -62,7 +62,9 @@ export class HybridPlacement implements Placement {
     // Its answer would come too late, each time: who is as far away is as well as silent, and no worse for it.
     if ((rttMs(holder) ?? 0) >= answerMs) return view.choose(unit, considered, "own-choice");
     if (!this.#health.isWell(holder)) return view.choose(unit, considered, "coordinator-silent");
-    const answered = await questions.ask(holder, term, { able: candidates, hereMs }, signal);
+    const able = view.open(candidates);
+    if (able.length === 0) return BUSY;
+    const answered = await questions.ask(holder, term, { able, hereMs }, signal);
     if (answered.kind === "silent") this.#silent(holder, term);
     else this.#health.answered(holder);
     if (answered.kind === "stale") lease.silent(holder, term);

@@ -6,7 +6,7 @@
 import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
-import { best, type Candidate, pick, spread, weigh } from "./choose.ts";
+import { best, type Candidate, depth, pick, spread, weigh } from "./choose.ts";
 import type { Measured, Prior } from "./measured.ts";
 
 const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
@@ -63,6 +63,11 @@ export class OwnView {
   choose(unit: Unit, { candidates, hereMs }: Worth, why: PlacedWhy): Placed {
     const picked = pick(candidates, hereMs, this.#parts.random);
     return picked === undefined ? BUSY : this.give(unit, picked.member, why, [picked]);
+  }
+
+  /** Those that do not have as much of this node as they take; what they have of others is for who places for all to know. */
+  open(candidates: readonly Candidate[]): Candidate[] {
+    return candidates.filter((one) => this.#parts.capacities.isOpen(one.member, one.slots + depth(one)));
   }
 
   /** Units that members have of this node. */
