@@ -74,6 +74,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
   readonly #refused = new Map<string, { readonly untilMs: number; readonly why: string }>();
   /** Once what was kept under names of before has those of now. */
   readonly #renewed: Promise<void>;
+  #installed: { readonly toolchains: readonly Toolchain[]; readonly atMs: number } | undefined;
   #fetching: { readonly root: Digest; readonly ended: Promise<void> } | undefined;
 
   constructor(parts: ToolchainServiceParts, options: ToolchainServiceOptions) {
@@ -93,7 +94,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** What this machine can run for others; without fetching anything, but for what was approved where nothing else is taken. */
   get digests(): readonly Digest[] {
-    const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain.digest);
+    const own = this.#own().map(({ digest }) => digest);
     const kept = this.#usable().map(({ digest }) => digest);
     const approved = this.takes ? [] : [...this.approvedByNetwork, ...this.shelf.approved];
     const now = this.#parts.now();
@@ -101,6 +102,14 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     return [
       ...new Set([...own, ...kept, ...approved.filter((digest) => this.isApproved(digest) && now >= (this.#foreign.get(digest) ?? 0))]),
     ];
+  }
+
+  /** What is installed, to be told: as of a moment ago, since each look reads the state of every file of every compiler. */
+  #own(): readonly Toolchain[] {
+    const now = this.#parts.now();
+    if (this.#installed === undefined || now - this.#installed.atMs >= limits.placement.tellLookMs)
+      this.#installed = { toolchains: this.#parts.toolchains.installed().map(({ toolchain }) => toolchain), atMs: now };
+    return this.#installed.toolchains;
   }
 
   /** What has come and may still be used. */
@@ -115,7 +124,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
 
   /** For which these build, as they call them. */
   get targets(): readonly string[] {
-    const own = this.#parts.toolchains.installed().map(({ toolchain }) => toolchain);
+    const own = this.#own();
     const kept = this.#usable().map(({ target }) => target);
     return [...new Set([...own.map(({ target }) => target), ...kept, ...own.flatMap(({ targets }) => targets)])];
   }
