@@ -37,6 +37,12 @@ export function endPipe(path: string): void {
   closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
 }
 
+/** Compiles that a daemon knows to run. */
+async function runningAt(node: TestNode): Promise<number> {
+  const { jobs } = (await node.control("GET", "/status")) as { jobs: { running: number } };
+  return jobs.running;
+}
+
 /** Whether the client has become the compiler, without the daemon. */
 function isCompiler({ pid }: ChildProcess): boolean {
   try {
@@ -58,14 +64,6 @@ export async function occupy(t: TestContext, node: TestNode): Promise<() => Prom
   const running: ChildProcess[] = [];
   const pipes: string[] = [];
   const compiles = COMPILES_A_CORE * availableParallelism();
-  for (let at = 0; at < compiles; at++) {
-    writeFiles(directory, { [`wait${at}.c`]: `#include "pipe${at}.h"\n` });
-    const pipe = join(directory, `pipe${at}.h`);
-    execFileSync("mkfifo", [pipe]);
-    pipes.push(pipe);
-    const options = { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" } as const;
-    running.push(spawn(node.client, ["gcc", "-march=native", "-c", `wait${at}.c`, "-o", `wait${at}.o`], options));
-  }
   const release = async (): Promise<void> => {
     const waiting = running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
     const ended = waiting.map((child) => once(child, "exit"));
@@ -74,11 +72,22 @@ export async function occupy(t: TestContext, node: TestNode): Promise<() => Prom
     place[Symbol.dispose]();
   };
   t.after(release);
+  for (let at = 0; at < compiles; at++) {
+    writeFiles(directory, { [`wait${at}.c`]: `#include "pipe${at}.h"\n` });
+    const pipe = join(directory, `pipe${at}.h`);
+    execFileSync("mkfifo", [pipe]);
+    pipes.push(pipe);
+    const options = { cwd: directory, env: { ...process.env, ...node.env }, stdio: "ignore" } as const;
+    // One after the other: of many at once most may not wait for the word of a daemon that has just started.
+    const before = await runningAt(node);
+    const child = spawn(node.client, ["gcc", "-march=native", "-c", `wait${at}.c`, "-o", `wait${at}.o`], options);
+    running.push(child);
+    await until(t, async () => isCompiler(child) || (await runningAt(node)) > before);
+  }
   await until(t, async () => {
     // All have been counted, so that none is among what a test counts next. Some may not have waited for the daemon's word.
     const alone = running.filter(isCompiler).length;
-    const { jobs } = (await node.control("GET", "/status")) as { jobs: { running: number } };
-    return alone < compiles / 2 && jobs.running + alone >= compiles;
+    return alone < compiles / 2 && (await runningAt(node)) + alone >= compiles;
   });
   return release;
 }
