@@ -185,7 +185,8 @@ export class Actions implements ActionRunner, Disposable {
       const hasFailed = sent !== undefined && this.#failures.has(sent.unit.key);
       if (hasFailed && tried.length === 0) why = "failed-before";
       const waitedMs = performance.now() - cameAt;
-      if (sent !== undefined && helpers !== undefined && tried.length < mostMembers && refusals < mostRefusals && !hasFailed) {
+      const mayAsk = tried.length < mostMembers && refusals < mostRefusals && full.length < mostMembers;
+      if (sent !== undefined && helpers !== undefined && mayAsk && !hasFailed) {
         const here = { running: this.#running + this.#waiting, cores: this.#cores, waitedMs };
         const unit = { ...sent.unit, costMs: sent.unit.costMs ?? order.manner.guessMs };
         const placed = await helpers.placement.place(unit, here, [...tried, ...full], signal);

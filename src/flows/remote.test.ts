@@ -13,6 +13,7 @@ import { SourceFacts } from "./source-facts.ts";
 
 const CWD = "/project";
 const DIGEST = digestOf("");
+const QUICK = { timeout: 10_000 };
 const LATER_MS = 60_000;
 const TOOLCHAIN: Toolchain = {
   family: "gcc",
@@ -211,18 +212,18 @@ test("who is lost is followed by others, and then by the compiler here", async (
   assert.equal(await made.order(), "here");
 });
 
-test("a member without room is asked again, as long as others work for this machine", async (t) => {
+test("a member without room is asked again, as long as others work for this machine", QUICK, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const made = world(t, (tried) => (tried.length > 0 ? { kind: "here", why: "nobody" } : { kind: "member", member: "member" }));
   const gone = new AbortController();
   made.answers.push(never, busy, busy);
   const other = made.order(gone.signal);
-  while (made.remote.away === 0) await setImmediate();
+  while (made.remote.away === 0) await setImmediate(undefined, { signal: t.signal });
   const answers: string[] = [];
   void made.order().then((told) => answers.push(told));
   while (answers.length === 0) {
     t.mock.timers.tick(100);
-    await setImmediate();
+    await setImmediate(undefined, { signal: t.signal });
   }
   assert.match(answers.join(), /^by member/);
   assert.equal(made.happened.filter((one) => one === "ended busy").length, 2);
@@ -230,6 +231,68 @@ test("a member without room is asked again, as long as others work for this mach
   await assert.rejects(other);
   made.answers.push(busy);
   assert.equal(await made.order(), "here", "nobody works for it");
+});
+
+test("a member without room is waited for where the others are not worth asking", QUICK, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const made = world(t, (tried) => (tried.length > 0 ? { kind: "here", why: "not-worth" } : { kind: "member", member: "fast" }));
+  const gone = new AbortController();
+  made.answers.push(never, busy, busy);
+  const other = made.order(gone.signal);
+  while (made.remote.away === 0) await setImmediate(undefined, { signal: t.signal });
+  const answers: string[] = [];
+  void made.order().then((told) => answers.push(told));
+  while (answers.length === 0) {
+    t.mock.timers.tick(100);
+    await setImmediate(undefined, { signal: t.signal });
+  }
+  assert.match(answers.join(), /^by fast/);
+  assert.ok(!made.happened.some((one) => one.startsWith("kept here")), made.happened.join());
+  gone.abort();
+  await assert.rejects(other);
+});
+
+test("of many members without room some are asked, then it waits; in the end it is done here, and counted once", QUICK, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  const made = world(t);
+  const refused = (): number => made.happened.filter((one) => one === "ended busy").length;
+  const settle = async (): Promise<void> => {
+    for (let turns = 0; turns < 50; turns++) await setImmediate(undefined, { signal: t.signal });
+  };
+  const ended = Promise.withResolvers<WorkerOutcome>();
+  const gone = new AbortController();
+  made.answers.push(() => ended.promise, never);
+  const [first, stays] = [made.order(), made.order(gone.signal)];
+  while (made.remote.away < 2) await setImmediate(undefined, { signal: t.signal });
+  made.answers.push(...Array.from({ length: 2 * limits.remote.refusals }, () => busy));
+  let answer = "";
+  void made.order().then((told) => (answer = told));
+  await settle();
+  assert.equal(refused(), limits.remote.members);
+  while (refused() < limits.remote.refusals) {
+    t.mock.timers.tick(100);
+    await settle();
+  }
+  now = limits.remote.waitMs - 1;
+  ended.resolve(done());
+  assert.match(await first, /^by member/);
+  now += limits.remote.waitMs - 1;
+  t.mock.timers.tick(2 * limits.remote.waitMs - 2);
+  await settle();
+  assert.equal(answer, "", "others are done: a core may be free soon");
+  now++;
+  t.mock.timers.tick(limits.remote.waitMs);
+  await settle();
+  assert.equal(answer, "here");
+  assert.equal(refused(), limits.remote.refusals);
+  assert.deepEqual(
+    made.happened.filter((one) => one.startsWith("kept here")),
+    ["kept here: busy"],
+  );
+  gone.abort();
+  await assert.rejects(stays);
 });
 
 test("who waits does so as long as others are done, and not for long after the last", async (t) => {

@@ -179,17 +179,22 @@ export class Remote implements Disposable {
   /** A core that is found idle is taken at once: nothing is awaited in between. */
   async #place<A>(helpers: Helpers, order: Order<A>): Promise<A> {
     const began = performance.now();
-    const here = (): A => order.here("kept").answer;
     let consignment = await this.#pack(order);
     let isWorth = consignment !== undefined;
     const tried: Key[] = [];
+    /** Why no member has it; of those that were tried that has been counted. */
+    let reason: string | undefined;
+    const here = (why: HereWhy): A => {
+      if (reason !== undefined && tried.length === 0) order.keptHere(reason);
+      return order.here(why).answer;
+    };
     /** Members that had no room since it waited last; and how often one had none. */
     let full: Key[] = [];
     let refusals = 0;
     for (let waited = false; ; waited = true) {
-      if (this.#dispatch.hasIdleCore) return order.here("core_idle").answer;
+      if (this.#dispatch.hasIdleCore) return here("core_idle");
       isWorth &&= tried.length < limits.remote.members && refusals < limits.remote.refusals;
-      if (consignment !== undefined && isWorth) {
+      if (consignment !== undefined && isWorth && full.length < limits.remote.members) {
         const { unit } = consignment;
         const placed = await helpers.placement.place(unit, this.#dispatch.here, [...tried, ...full], order.gone);
         if (placed.kind === "member") {
@@ -199,6 +204,7 @@ export class Remote implements Disposable {
           if (attempt.kind === "busy") {
             full.push(placed.member);
             refusals++;
+            reason = "busy";
             continue;
           }
           if (attempt.missed !== undefined) {
@@ -206,27 +212,24 @@ export class Remote implements Disposable {
             continue;
           }
           tried.push(placed.member);
-          if (attempt.lasting) return here();
+          if (attempt.lasting) return here("kept");
           continue;
         }
         helpers.placement.ended(unit, placed, "cancelled", 0);
-        if (placed.why === "core-idle") return here();
+        if (placed.why === "core-idle") return here("kept");
         if (placed.why === "nobody" && full.length === 0) {
-          order.keptHere("nobody");
-          return here();
+          reason = "nobody";
+          return here("kept");
         }
-        // A core here is sooner free than a member would be done.
-        isWorth = placed.why !== "not-worth";
-        if (!isWorth) order.keptHere("not_worth");
+        // A core here is sooner free than a member would be done, unless one would be quicker that has no room now.
+        isWorth = placed.why !== "not-worth" || full.length > 0;
+        reason = isWorth ? "busy" : "not_worth";
       }
       // As long as others are done, its turn at a member comes nearer.
-      const sinceMs = isWorth ? Math.max(began, this.#dispatch.movedAtMs) : began;
+      const sinceMs = isWorth || refusals > 0 ? Math.max(began, this.#dispatch.movedAtMs) : began;
       const leftMs = sinceMs + limits.remote.waitMs - performance.now();
       // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
-      if (leftMs <= 0 || this.#dispatch.away === 0) {
-        if (refusals > 0 || (isWorth && tried.length === 0)) order.keptHere("busy");
-        return here();
-      }
+      if (leftMs <= 0 || this.#dispatch.away === 0) return here("kept");
       await this.#dispatch.turn(isWorth, leftMs, waited, order.gone);
       full = [];
     }
