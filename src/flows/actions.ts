@@ -19,7 +19,7 @@ import type {
   Voucher,
   WorkerOutcome,
 } from "../contracts/index.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Dispatch, type Turn } from "./dispatch.ts";
 import { membersAction, unitOf } from "./general-unit.ts";
 import type { Work } from "./remembered.ts";
 import type { Helpers } from "./remote.ts";
@@ -176,7 +176,7 @@ export class Actions implements ActionRunner, Disposable {
     const cameAt = performance.now();
     let sent: Sent | undefined;
     let why: RanHereWhy = "core-idle";
-    for (let waited = false; ; waited = true) {
+    for (let turn: Turn | undefined; ; ) {
       let isWorth = true;
       signal.throwIfAborted();
       if (this.#dispatch.hasIdleCore) return this.#here(order, sent?.unit, why);
@@ -212,15 +212,15 @@ export class Actions implements ActionRunner, Disposable {
       }
       const { patienceMs } = order.manner;
       if (patienceMs !== undefined && (this.#dispatch.away === 0 || waitedMs > patienceMs)) return this.#here(order, sent?.unit, why);
-      await this.#wait(isWorth, waited, signal);
+      turn = await this.#wait(isWorth, turn, signal);
       full = [];
     }
   }
 
-  async #wait(sendable: boolean, again: boolean, signal: AbortSignal): Promise<void> {
+  async #wait(sendable: boolean, before: Turn | undefined, signal: AbortSignal): Promise<Turn> {
     this.#waiting++;
     try {
-      await this.#dispatch.turn(sendable, sendable ? waitMs : weighAgainMs, again, signal);
+      return await this.#dispatch.turn(sendable, sendable ? waitMs : weighAgainMs, before, signal);
     } finally {
       this.#waiting--;
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { limits } from "../base/index.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Dispatch, type Turn } from "./dispatch.ts";
 
 const never = new AbortController().signal;
 const LONG_MS = 3_600_000;
@@ -24,7 +24,7 @@ function world(t: TestContext): World {
   const dispatch = new Dispatch({ running: () => made.running, now: () => made.now }, { cores: 2 });
   t.after(() => dispatch[Symbol.dispose]());
   const wait = (name: string, sendable = true, again = false): void => {
-    dispatch.turn(sendable, LONG_MS, again, never).then(
+    dispatch.turn(sendable, LONG_MS, again ? { number: 0, toldAt: 0, room: undefined } : undefined, never).then(
       () => happened.push(name),
       () => happened.push(`${name} gave up`),
     );
@@ -56,6 +56,30 @@ test("room elsewhere is for those that may go there", async (t) => {
   made.dispatch.roomElsewhere();
   await setImmediate();
   assert.deepEqual(made.happened, ["goes"]);
+});
+
+test("room that is of no use to who waits first is told to others, each once, and to all in time", async (t) => {
+  const made = world(t);
+  const names = Array.from({ length: 10 }, (_, at) => `unit ${at}`);
+  /** None can use it. */
+  const waits = async (name: string): Promise<void> => {
+    for (let turn: Turn | undefined; ; made.happened.push(name)) turn = await made.dispatch.turn(true, LONG_MS, turn, never);
+  };
+  for (const name of names) void waits(name);
+  made.wait("stays here", false);
+  made.dispatch.roomElsewhere();
+  for (let turns = 0; turns < 50; turns++) await setImmediate();
+  assert.deepEqual(made.happened, names.slice(0, made.happened.length));
+  assert.ok(made.happened.length > 1 && made.happened.length < names.length, made.happened.join());
+  for (let rooms = 1; rooms < names.length; rooms++) {
+    made.dispatch.roomElsewhere();
+    for (let turns = 0; turns < 50; turns++) await setImmediate();
+  }
+  assert.deepEqual([...new Set(made.happened)].toSorted(), names);
+  made.happened.length = 0;
+  made.dispatch.roomElsewhere();
+  await setImmediate();
+  assert.deepEqual(made.happened.slice(0, 1), names.slice(0, 1), "who has waited longest is still the first");
 });
 
 test("an idle core takes what waits first, then what is late, then nothing", async (t) => {
@@ -90,7 +114,7 @@ test("what may be lost comes before what waits; what has come back does not come
 test("who has gone does not wait, and nobody waits for ever", async (t) => {
   const made = world(t);
   const gone = new AbortController();
-  const left = assert.rejects(made.dispatch.turn(true, LONG_MS, false, gone.signal), { name: "AbortError" });
+  const left = assert.rejects(made.dispatch.turn(true, LONG_MS, undefined, gone.signal), { name: "AbortError" });
   gone.abort();
   await left;
   made.wait("stays");

@@ -16,10 +16,29 @@ export interface DispatchOptions {
   readonly cores: number;
 }
 
+/** A time when a member may have room: those who wait are told of it one after the other, as long as it is of no use to them. */
+interface Room {
+  readonly at: number;
+  /** How many more are told. */
+  left: number;
+}
+
+/** A wait that has ended. */
+export interface Turn {
+  /** Its place among those who wait: who came first. */
+  readonly number: number;
+  /** The last room that it was told of; 0: none. */
+  readonly toldAt: number;
+  /** It ended because of that. */
+  readonly room: Room | undefined;
+}
+
 interface Waiter {
+  readonly number: number;
   /** A member would do. */
   readonly sendable: boolean;
-  readonly wake: () => void;
+  toldAt: number;
+  readonly wake: (room?: Room) => void;
 }
 
 interface Away {
@@ -30,6 +49,8 @@ interface Away {
 
 /** Members may have room again without anybody here having heard of it. */
 const LOOK_EVERY_MS = 200;
+/** So many hear of one room, as each asks who places for it: those next time who have not heard of any for longest. */
+const TOLD_MOST = 4;
 
 export class Dispatch implements Disposable {
   readonly #parts: DispatchParts;
@@ -37,6 +58,8 @@ export class Dispatch implements Disposable {
   readonly #waiters: Waiter[] = [];
   readonly #away = new Set<Away>();
   #timer: NodeJS.Timeout | undefined;
+  #rooms = 0;
+  #numbers = 0;
   #movedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: DispatchParts, options: DispatchOptions) {
@@ -73,27 +96,31 @@ export class Dispatch implements Disposable {
    *
    * @param sendable whether a member would do
    * @param mostMs it does not take longer
-   * @param again it waited before, and goes on
+   * @param before where it waited before, and goes on: what came of that
    * @throws the signal's reason
    */
-  async turn(sendable: boolean, mostMs: number, again: boolean, signal: AbortSignal): Promise<void> {
+  async turn(sendable: boolean, mostMs: number, before: Turn | undefined, signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiter: Waiter = { sendable, wake: resolve };
-    if (again) this.#waiters.unshift(waiter);
-    else this.#waiters.push(waiter);
-    const timer = setTimeout(resolve, mostMs);
-    const abandon = (): void => resolve();
+    const { promise, resolve } = Promise.withResolvers<Room | undefined>();
+    const { number, toldAt } = before ?? { number: ++this.#numbers, toldAt: 0 };
+    const waiter: Waiter = { number, sendable, toldAt, wake: resolve };
+    const behind = this.#waiters.findIndex((other) => other.number > number);
+    this.#waiters.splice(behind < 0 ? this.#waiters.length : behind, 0, waiter);
+    const abandon = (): void => resolve(undefined);
+    const timer = setTimeout(abandon, mostMs);
     signal.addEventListener("abort", abandon, { once: true });
     this.#lookLater();
+    if (before?.room !== undefined) this.#tell(before.room); // Of no use to this one: another may be of another kind.
+    let room: Room | undefined;
     try {
-      await promise;
+      room = await promise;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abandon);
       this.#drop(waiter);
     }
     signal.throwIfAborted();
+    return { number, toldAt: waiter.toldAt, room };
   }
 
   /** A compile has ended here, or will not run. */
@@ -103,14 +130,16 @@ export class Dispatch implements Disposable {
     // Who has it may be dead: nothing that waits has waited longer.
     const lost = this.#latest(now, (away) => away.goneAtMs);
     if (lost !== undefined) return this.#begin(lost);
-    if (this.#wake(() => true)) return;
+    if (this.#wake(this.#waiters[0])) return;
     const late = this.#latest(now, (away) => away.lateAtMs);
     if (late !== undefined) this.#begin(late);
   }
 
   /** A member has room. */
   roomElsewhere(): void {
-    this.#wake(({ sendable }) => sendable);
+    const first = this.#waiters.find(({ sendable }) => sendable);
+    if (first === undefined) return;
+    this.#tellOne(first, { at: ++this.#rooms, left: TOLD_MOST });
   }
 
   /**
@@ -148,11 +177,23 @@ export class Dispatch implements Disposable {
     away.begin();
   }
 
-  #wake(fits: (waiter: Waiter) => boolean): boolean {
-    const waiter = this.#waiters.find(fits);
+  /** The next one hears of it. */
+  #tell(room: Room): void {
+    let next: Waiter | undefined;
+    for (const waiter of this.#waiters) if (waiter.sendable && waiter.toldAt < Math.min(room.at, next?.toldAt ?? room.at)) next = waiter;
+    if (next !== undefined && room.left > 0) this.#tellOne(next, room);
+  }
+
+  #tellOne(waiter: Waiter, room: Room): void {
+    room.left--;
+    waiter.toldAt = room.at;
+    this.#wake(waiter, room);
+  }
+
+  #wake(waiter: Waiter | undefined, room?: Room): boolean {
     if (waiter === undefined) return false;
     this.#drop(waiter);
-    waiter.wake();
+    waiter.wake(room);
     return true;
   }
 

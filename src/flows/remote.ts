@@ -20,7 +20,7 @@ import type {
   WorkerOutcome,
   Workers,
 } from "../contracts/index.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Dispatch, type Turn } from "./dispatch.ts";
 import type { Look } from "./look.ts";
 import { type Parcel, pack, type RootOf } from "./parcel.ts";
 import { readRemembered, type Work } from "./remembered.ts";
@@ -191,7 +191,7 @@ export class Remote implements Disposable {
     /** Members that had no room since it waited last; and how often one had none. */
     let full: Key[] = [];
     let refusals = 0;
-    for (let waited = false; ; waited = true) {
+    for (let turn: Turn | undefined; ; ) {
       if (this.#dispatch.hasIdleCore) return here("core_idle");
       isWorth &&= tried.length < limits.remote.members && refusals < limits.remote.refusals;
       if (consignment !== undefined && isWorth && full.length < limits.remote.members) {
@@ -230,7 +230,7 @@ export class Remote implements Disposable {
       const leftMs = sinceMs + limits.remote.waitMs - performance.now();
       // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
       if (leftMs <= 0 || this.#dispatch.away === 0) return here("kept");
-      await this.#dispatch.turn(isWorth, leftMs, waited, order.gone);
+      turn = await this.#dispatch.turn(isWorth, leftMs, turn, order.gone);
       full = [];
     }
   }
