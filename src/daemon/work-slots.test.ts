@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { limits } from "../base/index.ts";
 import { type BoundOptions, MemberBounds } from "./member-bounds.ts";
 import { WorkSlots } from "./work-slots.ts";
@@ -15,11 +15,11 @@ interface World {
 
 const UNBOUND: BoundOptions = { workMemberSlots: 100, workMemberSeconds: 0, workMemberWhen: "wanted" };
 
-function world(count: number, options: Partial<BoundOptions> = {}): World {
+function world(count: number | (() => number), options: Partial<BoundOptions> = {}): World {
   const clock = { nowMs: 0 };
   const now = (): number => clock.nowMs;
   const bounds = new MemberBounds(now, { ...UNBOUND, ...options });
-  const slots = new WorkSlots({ slots: () => count, bounds, now, changed: () => undefined });
+  const slots = new WorkSlots({ slots: typeof count === "number" ? () => count : count, bounds, now, changed: () => undefined });
   const run: World["run"] = async (from, jobs, tookMs) => {
     for (let job = 0; job < jobs; job++) {
       using slot = await slots.take(from, new AbortController().signal);
@@ -89,61 +89,119 @@ function asking({ slots }: World, happened: string[]): (from: string) => Promise
   };
 }
 
-test("who may have half of the slots gets no more, although they are left", async (t) => {
+/** Time passes, for timers as well. */
+function passing(t: TestContext, { clock }: World): (ms: number) => void {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  return (ms) => {
+    clock.nowMs += ms;
+    t.mock.timers.tick(ms);
+  };
+}
+
+test("who may have half of the slots gets no more although they are left, and is told so at once", async () => {
   const made = world(4, { workMemberSlots: 50 });
   const happened: string[] = [];
   const ask = asking(made, happened);
-  await Promise.all([ask("a"), ask("a")]);
-  const third = ask("a");
+  assert.equal(made.slots.hasRoom("a", 0), true);
+  const [first] = await Promise.all([ask("a"), ask("a")]);
+  assert.equal(made.slots.hasRoom("a", 0), false);
+  assert.equal(made.slots.hasRoom("b", 0), true);
+  assert.equal(await ask("a"), undefined, "what it needs has come, and there is no slot for it");
   await ask("b");
-  assert.deepEqual(happened, ["a", "a", "b"]);
-  t.mock.timers.tick(turnMs);
-  assert.equal(await third, undefined);
+  first?.[Symbol.dispose]();
+  assert.equal(made.slots.hasRoom("a", 0), true);
+  await ask("a");
+  assert.deepEqual(happened, ["a", "a", "a busy", "b", "a"]);
 });
 
-test("jobs of who is held back by its own bound take no place of others, nor what is left over", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+test("jobs of who is held back by its own bound wait while others have the slots, and no longer; they take no place of others, nor what is left over", async (t) => {
   const made = world(4, { workMemberSlots: 50 });
-  const { clock, slots } = made;
-  const ask = asking(made, []);
-  const held = await Promise.all([ask("a"), ask("a")]);
-  const waiting = Array.from({ length: 6 }, () => ask("a"));
-  assert.equal(slots.hasRoom("a", 6), false, "it has its place in the row");
-  assert.equal(slots.hasRoom("b", 0), true);
-  assert.equal(slots.waiting, 0, "no slot that is free is for one of them");
-  assert.equal(slots.takeLeftOver("a"), undefined);
+  const pass = passing(t, made);
+  const { slots } = made;
+  const happened: string[] = [];
+  const ask = asking(made, happened);
+  const others = await Promise.all([ask("a"), ask("a"), ask("b"), ask("b")]);
+  const waiting = ask("a");
+  assert.equal(slots.waiting, 0, "no slot that is free is for it");
+  pass(leftOverMs);
+  others[2]?.[Symbol.dispose]();
+  assert.equal(slots.takeLeftOver("a"), undefined, "one of its own waits");
   slots.takeLeftOver("b")?.[Symbol.dispose]();
-  const others = await Promise.all([ask("b"), ask("b")]);
-  assert.ok([...held, ...others].every((slot) => slot !== undefined));
-  others[0]?.[Symbol.dispose]();
-  clock.nowMs += leftOverMs;
-  assert.notEqual(slots.takeLeftOver("b"), undefined);
-  t.mock.timers.tick(turnMs);
-  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([undefined]));
+  (await ask("b"))?.[Symbol.dispose]();
+  pass(queueMs - 1);
+  assert.equal(happened.includes("a busy"), false, "others may be back soon");
+  pass(queueMs);
+  assert.equal(await waiting, undefined);
+});
+
+test("whose seconds have run out while a job of it waits is told so, where they are all that it may ever have", async (t) => {
+  const made = world(1, { workMemberSeconds: 10, workMemberWhen: "always" });
+  const pass = passing(t, made);
+  const ask = asking(made, []);
+  const held = await ask("a");
+  assert.ok(held !== undefined);
+  const waiting = ask("a");
+  pass(9_000);
+  assert.equal(made.slots.hasRoom("a", 0), true);
+  pass(3_000);
+  assert.equal(made.slots.hasRoom("a", 0), false);
+  pass(queueMs);
+  assert.equal(await waiting, undefined);
+  held[Symbol.dispose]();
 });
 
 test("a job waits for its turn while others run; where the owner's builds have all, it is told soon", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  const made = world(1);
+  let count = 1;
+  const made = world(() => count);
+  const pass = passing(t, made);
   const happened: string[] = [];
   const ask = asking(made, happened);
   const first = await ask("a");
   const second = ask("a");
-  t.mock.timers.tick(turnMs - queueMs);
+  pass(turnMs - queueMs);
   first?.[Symbol.dispose]();
   (await second)?.[Symbol.dispose]();
   assert.deepEqual(happened, ["a", "a"]);
   const third = await ask("b");
   const late = ask("a");
-  t.mock.timers.tick(turnMs);
+  pass(turnMs);
   assert.equal(await late, undefined);
-  third?.[Symbol.dispose]();
+  assert.deepEqual(happened.splice(0), ["a", "a", "b", "a busy"]);
 
-  const none = asking(world(0), []);
-  const unwanted = none("a");
-  t.mock.timers.tick(queueMs);
+  // A moment without a slot is none to send anybody away for, whenever it comes.
+  const patient = ask("a");
+  for (let i = 0; i < 5; i++) {
+    count = 0;
+    pass(queueMs / 2);
+    count = 1;
+    pass(queueMs);
+  }
+  third?.[Symbol.dispose]();
+  (await patient)?.[Symbol.dispose]();
+  assert.deepEqual(happened.splice(0), ["a"]);
+  count = 0;
+  const unwanted = ask("a");
+  pass(queueMs);
   assert.equal(await unwanted, undefined);
+});
+
+test("who has nothing here has a place beside who came first, and its turn before the next job of that one", async () => {
+  const made = world(1);
+  const { slots, clock } = made;
+  const happened: string[] = [];
+  const ask = asking(made, happened);
+  const first = await ask("a");
+  const waiting = [ask("a")];
+  assert.equal(slots.hasRoom("a", 1), false);
+  assert.equal(slots.hasRoom("b", 0), true);
+  waiting.push(ask("b"));
+  assert.equal(slots.hasRoom("b", 1), false, "one place, and no more");
+  clock.nowMs += 1_000;
+  first?.[Symbol.dispose]();
+  (await waiting[1])?.[Symbol.dispose]();
+  (await waiting[0])?.[Symbol.dispose]();
+  assert.deepEqual(happened, ["a", "b", "a"]);
+  assert.equal(world(0).slots.hasRoom("b", 0), false, "there is no turn to wait for");
 });
 
 test("what is left over is so once no job has come for a moment, and until one does", async () => {
@@ -159,10 +217,34 @@ test("what is left over is so once no job has come for a moment, and until one d
   assert.deepEqual([job !== undefined, left.wanted.aborted], [true, true]);
 });
 
+test("slots that no job has had for a moment are left over, however many short ones have others", async () => {
+  const { slots, clock } = world(4);
+  const { signal } = new AbortController();
+  const runTwo = async (): Promise<void> => {
+    const both = await Promise.all(["a", "b"].map((from) => slots.take(from, signal)));
+    clock.nowMs += leftOverMs / 5;
+    for (const slot of both) slot?.[Symbol.dispose]();
+  };
+  for (let i = 0; i < 20; i++) await runTwo();
+  const left = ["a", "b", "c"].map((from) => slots.takeLeftOver(from));
+  assert.deepEqual(
+    left.map((one) => one !== undefined),
+    [true, true, false],
+  );
+  await runTwo();
+  assert.deepEqual(
+    left.map((one) => one?.wanted.aborted),
+    [false, false, undefined],
+  );
+  clock.nowMs += leftOverMs;
+  assert.notEqual(slots.takeLeftOver("c"), undefined);
+});
+
 test("who is held to a share of the slots and has had its seconds is told so at once, although a job of it runs", async () => {
   const { slots, clock } = world(2, { workMemberSlots: 50, workMemberSeconds: 10, workMemberWhen: "always" });
   using slot = await slots.take("a", new AbortController().signal);
-  assert.ok(slot !== undefined);
+  using others = await slots.take("b", new AbortController().signal);
+  assert.ok(slot !== undefined && others !== undefined);
   assert.equal(slots.hasRoom("a", 0), true);
   clock.nowMs += 11_000;
   assert.equal(slots.hasRoom("a", 0), false);

@@ -31,7 +31,11 @@ interface Took {
 
 interface Waiting {
   readonly from: Key;
-  readonly start: () => void;
+  readonly sinceMs: number;
+  /** Since when there has been no slot that it could wait for; undefined: there is one. */
+  vainSinceMs: number | undefined;
+  /** @param hasSlot false: it waits no longer */
+  readonly end: (hasSlot: boolean) => void;
 }
 
 const { leftOverMs, queueMs, turnMs, waitingPerMember } = limits.work;
@@ -42,7 +46,7 @@ const JUDGED_LEAST = 8;
 const JUDGED_MEMBERS = 16;
 const JUDGED_MS = 60_000;
 
-/** How often it is looked whether the user's own builds have left a slot, while somebody waits for one. */
+/** How often it is looked whether the user's own builds have left a slot, and who waits in vain, while somebody waits for one. */
 const LOOK_MS = 100;
 
 export class WorkSlots {
@@ -53,8 +57,8 @@ export class WorkSlots {
   readonly #turns = new FairTurns();
   #running = 0;
   readonly #leftOver = new Set<AbortController>();
-  /** When the last job that had a slot ended. */
-  #endedMs = Number.NEGATIVE_INFINITY;
+  /** Jobs that have ended lately: how many ran just before, where that is more than before any later one. */
+  readonly #peaks: { readonly running: number; readonly atMs: number }[] = [];
   #looking: NodeJS.Timeout | undefined;
   /** Members whose jobs have ended, the latest last. */
   readonly #took = new Map<Key, Took>();
@@ -93,17 +97,24 @@ export class WorkSlots {
     return Math.max(this.#parts.slots(), most < 1 ? 0 : 2 ** Math.floor(Math.log2(most)));
   }
 
-  /** Whether one more may wait: who is told how many may is not told that it was one too many because others took longer since. @param coming jobs of that member that do not run yet, wherever they are */
+  /**
+   * Whether one more may wait: who is told how many may is not told that it was one too many because others took longer since. Who has nothing here
+   * has a place, however many of others wait: else those who came first would take each that becomes free, and it would never have its turn.
+   *
+   * @param coming jobs of that member that do not run yet, wherever they are
+   */
   hasRoom(from: Key, coming: number): boolean {
-    const { bounds, slots } = this.#parts;
-    // It would wait in vain, however many of its jobs end meanwhile.
-    if (bounds.isAlways && bounds.reached(from, 0, slots()) === "seconds") return false;
-    const most = slots() + Math.max(this.queue, this.#inTime);
-    return this.#running + this.waiting < most && (this.#runningOf.get(from) ?? 0) + coming < most;
+    if (this.#isVain(from)) return false;
+    const slots = this.#parts.slots();
+    const own = (this.#runningOf.get(from) ?? 0) + coming;
+    if (own === 0) return slots > 0;
+    const most = slots + Math.max(this.queue, Math.min(this.#inTime, waitingPerMember));
+    return this.#running + this.waiting < most && own < most;
   }
 
   /**
-   * Waits for a slot: `limits.work.turnMs` at most, and no longer than `limits.work.queueMs` where there is none to wait for, as the owner's builds have all.
+   * Waits for a slot: `limits.work.turnMs` at most, and no longer than `limits.work.queueMs` where there is none to wait for, as the owner's builds have
+   * all, or the member has all that it may have; in the latter case not at all where that is so when it comes.
    *
    * @returns gives it back; undefined when there was none
    * @throws the signal's reason
@@ -111,20 +122,15 @@ export class WorkSlots {
   async take(from: Key, signal: AbortSignal): Promise<Disposable | undefined> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    const waiting: Waiting = { from, start: () => resolve(true) };
+    const waiting: Waiting = { from, sinceMs: this.#parts.now(), vainSinceMs: undefined, end: resolve };
     const onAbort = (): void => reject(signal.reason);
-    let waitedMs = 0;
-    const late = setInterval(() => {
-      waitedMs += queueMs;
-      if (waitedMs >= turnMs || this.#parts.slots() === 0) resolve(false);
-    }, queueMs).unref();
     signal.addEventListener("abort", onAbort, { once: true });
     this.#waiting.add(waiting);
-    this.#startNext();
+    this.#look();
     try {
+      if (this.#waiting.has(waiting) && this.#isVain(from)) return undefined;
       if (!(await promise)) return undefined;
     } finally {
-      clearInterval(late);
       signal.removeEventListener("abort", onAbort);
       this.#waiting.delete(waiting);
     }
@@ -148,8 +154,7 @@ export class WorkSlots {
    */
   takeLeftOver(from: Key): LeftOver | undefined {
     const isWanted = this.waiting > 0 || [...this.#waiting].some((one) => one.from === from);
-    const isQuiet = this.#parts.now() - this.#endedMs >= leftOverMs;
-    if (isWanted || !isQuiet || this.#running + this.#leftOver.size >= this.#parts.slots()) return undefined;
+    if (isWanted || this.#hadLately() + this.#leftOver.size >= this.#parts.slots()) return undefined;
     const wanted = new AbortController();
     this.#leftOver.add(wanted);
     return { wanted: wanted.signal, [Symbol.dispose]: () => void this.#leftOver.delete(wanted) };
@@ -177,12 +182,35 @@ export class WorkSlots {
     }
   }
 
-  #startNext(): void {
+  /** Slots that jobs have or had a moment ago, by the most that they had at once. */
+  #hadLately(): number {
+    const sinceMs = this.#parts.now() - leftOverMs;
+    while (this.#peaks[0] !== undefined && this.#peaks[0].atMs <= sinceMs) this.#peaks.shift();
+    return Math.max(this.#running, this.#peaks[0]?.running ?? 0);
+  }
+
+  /** Gives out what is free, and sends away who waits in vain or has waited too long. */
+  #look(): void {
     while (this.#waiting.size > 0 && this.#running < this.#parts.slots()) if (!this.#start()) break;
+    const now = this.#parts.now();
+    for (const one of this.#waiting) {
+      const isVain = this.#parts.slots() === 0 || this.#isVain(one.from);
+      one.vainSinceMs = isVain ? (one.vainSinceMs ?? now) : undefined;
+      if (now - one.sinceMs < turnMs && now - (one.vainSinceMs ?? now) < queueMs) continue;
+      this.#waiting.delete(one);
+      one.end(false);
+    }
     if (this.#waiting.size === 0) {
       clearInterval(this.#looking);
       this.#looking = undefined;
-    } else this.#looking ??= setInterval(() => this.#startNext(), LOOK_MS).unref();
+    } else this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** Whether a member gets no slot by waiting: it has what it may have of them while others are free, or has had its time, and that is all it may have. */
+  #isVain(from: Key): boolean {
+    const { bounds, slots } = this.#parts;
+    if (bounds.isAlways && bounds.reached(from, 0, slots()) === "seconds") return true;
+    return this.#running < slots() && this.#reached(from) === "slots";
   }
 
   /**
@@ -201,7 +229,7 @@ export class WorkSlots {
     const next = could.find(({ from }) => from === whose);
     if (next === undefined) return false;
     this.#waiting.delete(next);
-    next.start();
+    next.end(true);
     this.#begin(next.from);
     return true;
   }
@@ -223,12 +251,13 @@ export class WorkSlots {
   }
 
   #end(from: Key): void {
+    while ((this.#peaks.at(-1)?.running ?? Number.POSITIVE_INFINITY) <= this.#running) this.#peaks.pop();
+    this.#peaks.push({ running: this.#running, atMs: this.#parts.now() });
     this.#running--;
-    this.#endedMs = this.#parts.now();
     const left = (this.#runningOf.get(from) ?? 1) - 1;
     if (left > 0) this.#runningOf.set(from, left);
     else this.#runningOf.delete(from);
-    this.#startNext();
+    this.#look();
     this.#parts.changed();
   }
 }
