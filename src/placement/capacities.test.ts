@@ -37,6 +37,22 @@ test("what was given is subtracted at once, and counted once when the member tel
   assert.equal(capacities.free("a"), 8);
 });
 
+test("others' jobs, however many wait, leave a member that has nothing there a place for one", () => {
+  for (const [slots, before, after] of [
+    [1, 0, -3],
+    [4, -2, -3],
+    [0, -2, -3],
+  ] as const) {
+    const { capacities } = world();
+    capacities.told(capacity(-2, slots));
+    assert.equal(capacities.free("a"), before);
+    const claim = capacities.claim("a", FOREVER);
+    assert.equal(capacities.free("a"), after);
+    capacities.release(claim);
+    assert.equal(capacities.free("a"), before);
+  }
+});
+
 test("a claim that nobody gives back ends; one is given back once", () => {
   const { capacities, pass } = world();
   capacities.told(capacity(2, 2));

@@ -83,7 +83,7 @@ export class Capacities {
     });
   }
 
-  /** Slots of a member that should be free now; below 0: as many units wait there for one, as far as this node knows. */
+  /** Slots of a member that should be free now; below 0: as many units wait there for one, as far as this node knows. Those of others leave it a place for one. */
   free(member: Key): number {
     const told = this.#fresh(member);
     if (told === undefined) return 0;
@@ -92,7 +92,8 @@ export class Capacities {
     const unseen = claims.filter(({ atMs }) => !this.#isSeen(atMs, told)).length;
     const released = this.#released.get(member)?.length ?? 0;
     const { slots, free } = told.capacity;
-    return Math.min(free - unseen + released, slots - claims.length);
+    const left = Math.min(free - unseen + released, slots - claims.length);
+    return claims.length === 0 && slots > 0 ? Math.max(left, 1 - Math.min(slots, limits.work.waitingPerMember)) : left;
   }
 
   /** What a member can do at once, and what of it is free now. */
