@@ -57,8 +57,14 @@ export type PlacedWhy =
   | "responsible" // By the member that is responsible for the key.
   | "claimed"; // A member said that it has room when it was asked.
 
-/** Where something is to be done, and how long it is on its way, there and back. `why` is always told by who places. */
-export type Placed = ({ readonly kind: "here" } | { readonly kind: "member"; readonly member: Key; readonly travelMs?: number }) & {
+/**
+ * Where something is to be done; how long it is on its way, there and back; and how long it is expected to wait there, undefined where a slot is free.
+ * `why` is always told by who places.
+ */
+export type Placed = (
+  | { readonly kind: "here" }
+  | { readonly kind: "member"; readonly member: Key; readonly travelMs?: number; readonly waitMs?: number | undefined }
+) & {
   readonly why?: PlacedWhy;
 };
 

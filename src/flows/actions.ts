@@ -252,7 +252,7 @@ export class Actions implements ActionRunner, Disposable {
     const { signal } = order;
     const { unit } = sent;
     using race = new Race(signal);
-    const expectedMs = (unit.costMs ?? order.manner.unknownMs) + (placed.travelMs ?? 0);
+    const expectedMs = (unit.costMs ?? order.manner.unknownMs) + (placed.travelMs ?? 0) + (placed.waitMs ?? 0);
     using _ = this.#dispatch.watch(expectedMs, () => {
       this.#parts.log.event("info", "actions.late", { peer: placed.member, kind: unit.kind });
       // Who is first is not known yet: nothing is shown of it before.
@@ -290,7 +290,7 @@ export class Actions implements ActionRunner, Disposable {
       order.began();
       outcome = await workers.act(member, asked, content, race.there.signal);
     } catch (error) {
-      end(race.isOn ? "late" : "cancelled");
+      end(race.isOn && placed.waitMs === undefined ? "late" : "cancelled"); // Where it had to wait, who knows whether it has been begun.
       tell("cancelled");
       throw error;
     }

@@ -460,6 +460,31 @@ test("what takes too long is begun here, and ends there when the compiler here h
   assert.deepEqual(made.late, [LATER_MS]);
 });
 
+test("a wait for a slot there is waited for, and no fault of the member's when it is overtaken here", QUICK, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  const waitMs = LATER_MS;
+  const made = world(t, () => ({ kind: "member", member: "member", waitMs }));
+  made.answers.push(never);
+  let answer = "";
+  void made.order().then((told) => (answer = told));
+  while (made.remote.away === 0) await setImmediate(undefined, { signal: t.signal });
+  const passes = async (ms: number): Promise<void> => {
+    now += ms;
+    t.mock.timers.tick(ms);
+    for (let turns = 0; turns < 10; turns++) await setImmediate(undefined, { signal: t.signal });
+  };
+  made.running -= 1;
+  await passes(limits.remote.lateTimes * waitMs);
+  assert.equal(answer, "", "the work itself takes its time, too");
+  await passes(limits.remote.lateTimes * limits.remote.unknownMs);
+  assert.equal(answer, "here");
+  made.remote.ended(1n);
+  while (made.happened.length < 2) await setImmediate(undefined, { signal: t.signal });
+  assert.equal(made.happened.at(-1), "ended cancelled");
+});
+
 test("where one member's word is not enough nobody is asked", async (t) => {
   const made = world(t);
   assert.equal(await made.order(undefined, "release"), "here");

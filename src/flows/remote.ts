@@ -302,7 +302,8 @@ export class Remote implements Disposable {
     let sentAt: number | undefined;
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
-    using _ = this.#dispatch.watch((unit.costMs ?? limits.remote.unknownMs) + (placed.travelMs ?? 0), () => {
+    const { travelMs = 0, waitMs = 0 } = placed;
+    using _ = this.#dispatch.watch((unit.costMs ?? limits.remote.unknownMs) + travelMs + waitMs, () => {
       try {
         const { answer, job } = order.here("late");
         begun = true;
@@ -358,7 +359,8 @@ export class Remote implements Disposable {
     try {
       outcome = await workers.compile(member, parcel.action, content, signal);
     } catch (error) {
-      end(race.isLate() ? "late" : "cancelled");
+      // Where it had to wait nobody can tell whether it has been begun.
+      end(race.isLate() && placed.waitMs === undefined ? "late" : "cancelled");
       log.event("debug", "remote.cancelled", { source: order.understood.sourcePath, member });
       throw error;
     }

@@ -129,13 +129,17 @@ export function depth({ slots, queue, expectedMs, travelMs }: Pick<Candidate, "s
   return Math.max(least, Math.min(bridging, bounded, queue));
 }
 
+/** With a wait for a slot where there is none. */
+function soonMs(candidate: Candidate): number {
+  return candidate.expectedMs + (waitMs(candidate) ?? 0);
+}
+
 /**
- * With a wait for a slot where there is none: of so many that began at any time the first ends after its part of one, the second after twice
- * that. What passes on the way is not waited for once more.
+ * How long a unit waits there for a slot: of so many that began at any time the first ends after its part of one, the second after twice that.
+ * What passes on the way is not waited for once more. Undefined: one is free.
  */
-function soonMs({ slots, free, expectedMs, travelMs }: Candidate): number {
-  const waitMs = ((expectedMs - travelMs) * (1 - free)) / (slots + 1);
-  return free > 0 ? expectedMs : expectedMs + Math.max(0, waitMs - travelMs);
+export function waitMs({ slots, free, expectedMs, travelMs }: Candidate): number | undefined {
+  return free > 0 ? undefined : Math.max(0, ((expectedMs - travelMs) * (1 - free)) / (slots + 1) - travelMs);
 }
 
 function weightOf(candidate: Candidate): number {

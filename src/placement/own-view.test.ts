@@ -9,8 +9,8 @@ import { OwnView } from "./own-view.ts";
 const UNIT: Unit = { key: digestOf("unit"), kind: "c", costMs: 400, inputBytes: 0, toolchain: "gcc", platform: "linux-x86_64" };
 const RTT_MS = 300;
 
-/** What a node expects of one member far away that has answered some units, each after so long. */
-function expected(tookMs: number): { workMs: number; travelMs: number } {
+/** A node that knows one member far away that has answered some units, each after so long. */
+function viewOf(tookMs: number): OwnView {
   const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
   const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
   const capacities = new Capacities({ self: "self", rttMs: () => RTT_MS, now: () => 0 });
@@ -27,8 +27,12 @@ function expected(tookMs: number): { workMs: number; travelMs: number } {
   for (let i = 0; i < 30; i++) measured.done("far", UNIT.kind, UNIT.costMs ?? 0, tookMs);
   const yes = (): boolean => true;
   const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => RTT_MS };
-  const view = new OwnView({ ...parts, random: () => 0.5, log: silentLog });
-  const considered = view.consider(UNIT, { running: 40, cores: 4 }, []);
+  return new OwnView({ ...parts, random: () => 0.5, log: silentLog });
+}
+
+/** What it expects of it. */
+function expected(tookMs: number): { workMs: number; travelMs: number } {
+  const considered = viewOf(tookMs).consider(UNIT, { running: 40, cores: 4 }, []);
   const [far] = considered.kind === "worth" ? considered.candidates : [];
   assert.ok(far !== undefined);
   return { workMs: far.expectedMs - far.travelMs, travelMs: far.travelMs };
@@ -43,4 +47,19 @@ test("of what a member far away is measured to take, the round trip is the way",
   const { travelMs, workMs } = expected(RTT_MS + 420);
   assert.ok(travelMs >= RTT_MS && travelMs <= limits.placement.roundTrips * RTT_MS);
   assert.ok(workMs >= 100);
+});
+
+test("who is sent to is told with how long it waits there: not at all in a slot that is free, and longer the more are given", () => {
+  const view = viewOf(30_000);
+  const waits = Array.from({ length: 8 }, (_, at) => {
+    const unit = { ...UNIT, key: digestOf(`unit ${at}`), costMs: 30_000 };
+    const considered = view.consider(unit, { running: 40, cores: 4 }, []);
+    assert.ok(considered.kind === "worth");
+    const placed = view.choose(unit, considered, "own-choice");
+    assert.ok(placed.kind === "member");
+    return placed.waitMs;
+  });
+  assert.deepEqual(waits.slice(0, 4), [undefined, undefined, undefined, undefined]);
+  const [fifth = 0, , , eighth = 0] = waits.slice(4);
+  assert.ok(fifth > 0 && eighth > fifth, waits.join());
 });

@@ -6,7 +6,7 @@
 import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
-import { best, type Candidate, depth, pick, spread, weigh } from "./choose.ts";
+import { best, type Candidate, depth, pick, spread, waitMs, weigh } from "./choose.ts";
 import type { Measured, Prior } from "./measured.ts";
 
 const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
@@ -83,15 +83,17 @@ export class OwnView {
 
   /** Sends a unit to one of those that could do it: one slot less there, from now on. */
   give(unit: Unit, member: Key, why: PlacedWhy, candidates: readonly Candidate[]): Placed {
+    const { capacities } = this.#parts;
     const name = nameOf(unit.key, member);
     this.#release(name);
-    this.#given.set(name, this.#parts.capacities.claim(member, claimMs));
+    const chosen = candidates.find((one) => one.member === member);
+    const ways = chosen && { travelMs: chosen.travelMs, waitMs: waitMs({ ...chosen, ...capacities.room(member) }) };
+    this.#given.set(name, capacities.claim(member, claimMs));
     for (const eldest of this.#given.keys()) {
       if (this.#given.size <= claimMost) break;
       this.#release(eldest);
     }
-    const { travelMs = 0 } = candidates.find((one) => one.member === member) ?? {};
-    return { kind: "member", member, why, travelMs };
+    return { kind: "member", member, why, travelMs: 0, ...ways };
   }
 
   /** See Placement.ended. */
