@@ -92,6 +92,24 @@ test("who asks alone from afar has a longer row; who comes later from near by ge
   assert.deepEqual([got.get("far"), got.get("near")], [4, 4]);
 });
 
+test("who has its part and is silent until one of its units is done is not forgotten; who has less is", () => {
+  const far = { a: { travelMs: 200 }, b: { travelMs: 200 } };
+  const { desk, clock, ask } = world([4], 16, far);
+  const held = given(ask("a", 100));
+  const got = new Map<Key, number>();
+  for (let turn = 0; turn < 16; turn++) {
+    clock.nowMs += limits.placement.askingMs + 1;
+    desk.release("a", held.splice(0, 1));
+    for (const from of ["b", "a"]) got.set(from, (got.get(from) ?? 0) + given(ask(from, 1)).length);
+  }
+  assert.deepEqual([got.get("a"), got.get("b")], [4, 4]);
+
+  const other = world([4], 16, far);
+  assert.equal(given(other.ask("a", 3)).length, 3);
+  other.clock.nowMs += limits.placement.askingMs + 1;
+  assert.equal(given(other.ask("b", 100)).length, 13, "all that is left");
+});
+
 test("nobody has more by saying that its way is long, or by naming a member many times", () => {
   for (const liar of [{ travelMs: 60_000 - 100 - 1 }, { travelMs: 0, names: Array.from({ length: 16 }, () => "worker0") }]) {
     const { desk, ask } = world([4], 48, { liar });

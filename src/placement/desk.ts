@@ -26,7 +26,7 @@ export class Desk {
   readonly #parts: DeskParts;
   /** Who asked → what it was given and has not said to be done. */
   readonly #grants = new Map<Key, Set<Claim>>();
-  /** Who has asked lately, this node among them, and when. */
+  /** Who has asked lately, this node among them, or given back what it was given, which it may ask for again; and when. */
   readonly #asking = new Map<Key, number>();
 
   constructor(parts: DeskParts) {
@@ -54,8 +54,8 @@ export class Desk {
   /**
    * Those of the members that could do a unit which somebody may be given now. Who asks alone may have all. While several ask, as many units wait at
    * a member as it does at once, and nobody has more than its part of all places but for slots that nobody else wants now: so who comes later has
-   * a place at each worker, where who has least goes first. What a part is follows from what workers tell alone: who says that its way is long, or
-   * names a member twice, has none the larger. Nothing is taken away.
+   * a place at each worker, where who has least goes first. Who has its part asks only when one of its units is done, and counts until then. What a
+   * part is follows from what workers tell alone: who says that its way is long, or names a member twice, has none the larger. Nothing is taken away.
    *
    * @param held places that it has
    */
@@ -63,10 +63,12 @@ export class Desk {
     const now = this.#parts.now();
     this.#asking.set(from, now);
     for (const [member, at] of this.#asking) if (now - at > askingMs) this.#asking.delete(member);
-    if (this.#asking.size === 1) return able;
+    if (this.#asking.size === 1 && this.#grants.size === 0) return able;
     const slotsOf = new Map(able.map(({ member, slots }) => [member, slots]));
     const places = 2 * [...slotsOf.values()].reduce((sum, slots) => sum + slots, 0);
-    const mayQueue = held < Math.max(1, Math.floor(places / this.#asking.size));
+    const sharing = this.#asking.size + this.#silent(places);
+    if (sharing === 1) return able;
+    const mayQueue = held < partOf(places, sharing);
     return able.filter(({ free }) => mayQueue || free > 0).map((one) => ({ ...one, queue: Math.min(one.queue, one.slots) }));
   }
 
@@ -89,7 +91,9 @@ export class Desk {
     const grants = this.#grants.get(from);
     for (const member of members) {
       const claim = [...(grants ?? [])].find((one) => one.member === member);
-      if (claim !== undefined) this.#take(from, claim);
+      if (claim === undefined) continue;
+      this.#take(from, claim);
+      this.#asking.set(from, this.#parts.now());
     }
   }
 
@@ -98,6 +102,17 @@ export class Desk {
     for (const claim of this.#grants.get(peer) ?? []) this.#parts.capacities.release(claim);
     this.#grants.delete(peer);
     this.#asking.delete(peer);
+  }
+
+  /** Members that have not asked lately, and have their part of so many places. */
+  #silent(places: number): number {
+    const now = this.#parts.now();
+    const silent = [...this.#grants]
+      .filter(([member]) => !this.#asking.has(member))
+      .map(([, claims]) => [...claims].filter(({ untilMs }) => untilMs > now).length)
+      .filter((held) => held > 0);
+    const part = partOf(places, this.#asking.size + silent.length);
+    return silent.filter((held) => held >= part).length;
   }
 
   /** Those whom somebody named, as this node knows them. */
@@ -123,4 +138,8 @@ export class Desk {
     this.#grants.get(from)?.delete(claim);
     this.#parts.capacities.release(claim);
   }
+}
+
+function partOf(places: number, members: number): number {
+  return Math.max(1, Math.floor(places / members));
 }
