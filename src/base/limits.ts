@@ -1154,6 +1154,9 @@ export const limits = {
     /** Jobs whose contents come or that wait for their turn: of one member, and of all. */
     waitingPerMember: 48,
     waiting: 192,
+    /** What is held of inputs for these, each job's counted by itself. */
+    waitingBytesPerMember: 1_073_741_824,
+    waitingBytes: 4_294_967_296,
     /** How long they may wait once all is here: for a slot that others' jobs have, and where there is none for others. By the latter it is told how many may wait. */
     turnMs: 30_000,
     queueMs: 2_000,

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { CairnError, type Digest, limits } from "../base/index.ts";
-import type { CompileAction, ExecutorAction, ExecutorOutcome, GeneralAction, WorkerOutcome } from "../contracts/index.ts";
+import type { BringContents, CompileAction, ExecutorAction, ExecutorOutcome, GeneralAction, WorkerOutcome } from "../contracts/index.ts";
 import { MemberBounds } from "./member-bounds.ts";
 import { Worker, type WorkerParts } from "./worker.ts";
 
@@ -216,6 +216,49 @@ test("inputs that are too many for this machine are refused; too many of all job
     const outcome = await machine.worker.compile(A, asked("1", { inputs: [{ path: "/x", digest: "11" }] }), bring, never);
     assert.equal(outcome.kind, kind);
   }
+  assert.equal(machine.held, 0);
+});
+
+test("what jobs that wait hold of inputs is bounded, of a member and of all, and given back by those that run or end", QUICK, async (t) => {
+  const machine = new Machine();
+  machine.slots = 16;
+  const stop = new AbortController();
+  const inputs = [{ path: "/x", digest: "11" }];
+  const large = { length: work.inputBytes } as Uint8Array;
+  /** Gets its inputs, and then waits for more. */
+  const stuck = async (from: string, signal: AbortSignal): Promise<WorkerOutcome["kind"]> => {
+    const bring: BringContents = async (_wanted, take) => {
+      take("11", large);
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("ended"))));
+      return [];
+    };
+    return machine.worker.compile(from, asked("stuck", { inputs }), bring, signal).then(
+      ({ kind }) => kind,
+      () => "lost",
+    );
+  };
+  const perMember = work.waitingBytesPerMember / work.inputBytes;
+  const ofAll = work.waitingBytes / work.inputBytes;
+  const first = new AbortController();
+  const waiting = [stuck(A, first.signal)];
+  for (let i = 1; i < perMember; i++) waiting.push(stuck(A, stop.signal));
+  assert.equal(await stuck(A, stop.signal), "busy");
+  for (let i = perMember; i < ofAll; i++) waiting.push(stuck(`member${Math.floor(i / perMember)}`, stop.signal));
+  assert.equal(await stuck(B, stop.signal), "busy");
+  first.abort();
+  await waiting[0];
+  const bring: BringContents = async (_wanted, take) => {
+    take("11", large);
+    return [];
+  };
+  const runs = machine.worker.compile(A, asked("runs", { inputs }), bring, never);
+  await machine.untilRunning(t, "runs");
+  waiting.push(stuck(A, stop.signal));
+  assert.equal(await stuck(A, stop.signal), "busy");
+  machine.running.get("runs")?.();
+  assert.equal((await runs).kind, "done");
+  stop.abort();
+  await Promise.all(waiting);
   assert.equal(machine.held, 0);
 });
 

@@ -78,6 +78,9 @@ const WITHHELD: Readonly<Record<Withheld, string>> = {
   "in-use": "its owner builds",
 };
 const NOT_FOR = "not for this member";
+const TOO_MANY_INPUTS: Outcome = { kind: "refused", reason: "too_much", detail: "inputs" };
+/** What is too much where all that wait hold it together. */
+const WAITING = "waiting";
 /** What this machine lacks may have been installed meanwhile. */
 const LACK_MS = 60_000;
 
@@ -95,9 +98,9 @@ export class Worker implements WorkDesk {
   };
   readonly #parts: WorkerParts;
   readonly #slots: WorkSlots;
-  /** Jobs that do not run yet, of each member. */
-  readonly #waitingOf = new Map<Key, number>();
-  #waiting = 0;
+  /** Of each member, and of all. */
+  readonly #waitingOf = new Map<Key, Waiting>();
+  readonly #waiting: Waiting = { jobs: 0, bytes: 0 };
   readonly #listeners: (() => void)[] = [];
   /** Why this machine cannot, and when that was found. */
   #lack: { readonly detail: string; readonly at: number } | undefined;
@@ -206,14 +209,15 @@ export class Worker implements WorkDesk {
     if (unwilling !== undefined) return unwilling;
     const begunAt = this.#parts.now();
     using queue = new DisposableStack();
-    if (!this.#enter(job.from, queue)) return { kind: "busy" };
+    const hold = this.#enter(job.from, queue);
+    if (hold === undefined) return { kind: "busy" };
     const looked = await terms.look();
     if (looked.kind !== "harmless") return looked;
     this.counts.accepted++;
     this.#parts.log.event("debug", "work.accepted", { peer: job.from, toolchain: job.toolchain, inputs: action.inputs.length });
     await using held = new AsyncDisposableStack();
     using running = new DisposableStack();
-    const brought = await this.#bring(job, action, terms.bring, held, signal);
+    const brought = await this.#bring(job, action, { bring: terms.bring, hold, held }, signal);
     if (brought !== undefined) return brought;
     const slot = await this.#slots.take(job.from, signal);
     if (slot === undefined) return { kind: "busy" };
@@ -270,50 +274,62 @@ export class Worker implements WorkDesk {
     return tooMuch === undefined ? undefined : { kind: "refused", reason: "too_much", detail: tooMuch };
   }
 
-  /** Takes a place among those that wait. @returns false when there is none */
-  #enter(from: Key, queue: DisposableStack): boolean {
-    const mine = this.#waitingOf.get(from) ?? 0;
-    if (!this.#slots.hasRoom(from, mine) || mine >= work.waitingPerMember || this.#waiting >= work.waiting) return false;
-    this.#waiting++;
-    this.#waitingOf.set(from, mine + 1);
+  /** Takes a place among those that wait. @returns counts what is held in it, and throws where that is too much of all that wait; undefined: there is none */
+  #enter(from: Key, queue: DisposableStack): Hold | undefined {
+    const all = this.#waiting;
+    const mine = this.#waitingOf.get(from) ?? { jobs: 0, bytes: 0 };
+    if (!this.#slots.hasRoom(from, mine.jobs) || mine.jobs >= work.waitingPerMember || all.jobs >= work.waiting) return undefined;
+    let held = 0;
+    const count = (jobs: number, bytes: number): void => {
+      held += bytes;
+      for (const one of [mine, all]) {
+        one.jobs += jobs;
+        one.bytes += bytes;
+      }
+    };
+    count(1, 0);
+    this.#waitingOf.set(from, mine);
     queue.defer(() => {
-      this.#waiting--;
-      const left = (this.#waitingOf.get(from) ?? 1) - 1;
-      if (left > 0) this.#waitingOf.set(from, left);
-      else this.#waitingOf.delete(from);
+      count(-1, -held);
+      if (mine.jobs === 0) this.#waitingOf.delete(from);
     });
-    return true;
+    return (bytes) => {
+      count(0, bytes);
+      if (mine.bytes > work.waitingBytesPerMember || all.bytes > work.waitingBytes)
+        throw new CairnError("limit-exceeded", { what: WAITING });
+    };
   }
 
   /** @returns undefined when all contents are here, and held */
   async #bring(
     job: Job,
     action: Wanted,
-    bring: BringContents,
-    held: AsyncDisposableStack,
+    { bring, hold, held }: { readonly bring: BringContents; readonly hold: Hold; readonly held: AsyncDisposableStack },
     signal: AbortSignal,
   ): Promise<Outcome | undefined> {
     const digests = action.inputs.map(({ digest }) => digest);
     const stage = await this.#parts.sandbox.stage(digests, signal);
     if ("kind" in stage) return notShared(stage.detail);
     held.use(stage);
+    if (stage.bytes > work.inputBytes) return TOO_MANY_INPUTS;
     const { missing } = stage;
-    if (missing.length > 0) {
-      try {
-        const take = (digest: Digest, bytes: Uint8Array): void => {
-          job.bytesIn += bytes.length;
-          stage.put(digest, bytes);
-        };
-        const [absent] = await bring(missing, take, signal);
-        if (absent !== undefined) return { kind: "refused", reason: "input_missing", detail: absent };
-      } catch (error) {
-        if (!(error instanceof CairnError) || error.code !== "limit-exceeded") throw error;
-        // Not the job's own inputs, but those of all: later there may be room.
-        return error.facts.what === "assembling" ? { kind: "busy" } : { kind: "refused", reason: "too_much", detail: "inputs" };
-      }
+    try {
+      hold(stage.bytes);
+      const take = (digest: Digest, bytes: Uint8Array): void => {
+        job.bytesIn += bytes.length;
+        hold(bytes.length);
+        stage.put(digest, bytes);
+      };
+      const [absent] = missing.length > 0 ? await bring(missing, take, signal) : [];
+      if (absent !== undefined) return { kind: "refused", reason: "input_missing", detail: absent };
+    } catch (error) {
+      if (!(error instanceof CairnError) || error.code !== "limit-exceeded") throw error;
+      // Not the job's own inputs, but those of all: later there may be room.
+      const isOfAll = error.facts.what === "assembling" || error.facts.what === WAITING;
+      return isOfAll ? { kind: "busy" } : TOO_MANY_INPUTS;
     }
     job.heldBytes = stage.bytes;
-    return stage.bytes > work.inputBytes ? { kind: "refused", reason: "too_much", detail: "inputs" } : undefined;
+    return stage.bytes > work.inputBytes ? TOO_MANY_INPUTS : undefined;
   }
 
   async #look(): Promise<void> {
@@ -359,6 +375,15 @@ export class Worker implements WorkDesk {
     this.#parts.log.event("info", "work.cancelled", { peer: from, toolchain, source, tookMs: Math.round(tookMs), bytesIn });
   }
 }
+
+/** Jobs that do not run yet, and what is held of their inputs. */
+interface Waiting {
+  jobs: number;
+  bytes: number;
+}
+
+/** @throws {CairnError} limit-exceeded */
+type Hold = (bytes: number) => void;
 
 interface Job {
   readonly from: Key;
