@@ -110,7 +110,11 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const statistics = new Statistics({ index });
   const shelf = (id: Digest): SqliteShelf => new SqliteShelf({ database, index, blobs: store, now }, { network: id });
   const work = (): { jobs: number; cacheBytes: number } => ({ jobs: flow.running, cacheBytes: Number(store.facts().storedBytes) });
-  const firstSight = new FirstSight({ toolchains, log, env, looked: () => worker.changed(), now: () => performance.now() });
+  const looked = (): void => {
+    supply.looked();
+    worker.changed();
+  };
+  const firstSight = new FirstSight({ toolchains, log, env, looked, now: () => performance.now() });
   const share = new WorkShare(
     {
       ownRunning: () => flow.running + actions.running,

@@ -135,6 +135,14 @@ test("the same compiler at another place is laid out anew: it would look for hea
   for (const { digest, path } of files) assert.ok(!given.includes(digest), path);
 });
 
+test("a compiler that somebody has just looked at is told at once", async () => {
+  await using worker = machine({ now: () => 0 });
+  assert.deepEqual(worker.service.digests, []);
+  const digest = await identified(worker, pretender(join(worker.directory, "bin"), "12.2.0"));
+  worker.service.looked();
+  assert.deepEqual(worker.service.digests, [digest]);
+});
+
 test("what a member names is not run unless it is called like a compiler and lies on PATH", async (t) => {
   await using requester = machine();
   const elsewhere = join(requester.directory, "elsewhere");

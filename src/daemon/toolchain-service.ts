@@ -104,6 +104,11 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     ];
   }
 
+  /** Somebody has looked at a compiler of this machine: it is told with the next. */
+  looked(): void {
+    this.#installed = undefined;
+  }
+
   /** What is installed, to be told: as of a moment ago, since each look reads the state of every file of every compiler. */
   #own(): readonly Toolchain[] {
     const now = this.#parts.now();
@@ -204,6 +209,7 @@ export class ToolchainService implements ToolchainSupply, AsyncDisposable {
     const searched = (env.PATH ?? "").split(":");
     if (!COMPILER_NAME.test(basename(path)) || !searched.includes(dirname(path))) return;
     await toolchains.identify(path, new Map([["PATH", env.PATH ?? ""]]), this.#stop.signal);
+    this.looked();
   }
 
   /** Toolchains were called otherwise in the version before: what is here is what it was, and approved if it was. Never rejects. */
