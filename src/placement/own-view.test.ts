@@ -10,14 +10,14 @@ const UNIT: Unit = { key: digestOf("unit"), kind: "c", costMs: 400, inputBytes: 
 const RTT_MS = 300;
 
 /** A node that knows one member far away that has answered some units, each after so long. */
-function viewOf(tookMs: number): OwnView {
+function viewOf(tookMs: number, free = 4): OwnView {
   const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
   const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
   const capacities = new Capacities({ self: "self", rttMs: () => RTT_MS, now: () => 0 });
   capacities.told({
     member: "far",
     slots: 4,
-    free: 4,
+    free,
     queue: 48,
     toolchains: ["gcc"],
     takesToolchains: false,
@@ -62,4 +62,16 @@ test("who is sent to is told with how long it waits there: not at all in a slot 
   assert.deepEqual(waits.slice(0, 4), [undefined, undefined, undefined, undefined]);
   const [fifth = 0, , , eighth = 0] = waits.slice(4);
   assert.ok(fifth > 0 && eighth > fifth, waits.join());
+});
+
+test("however many a member says that wait there, no longer a wait is expected than it lets anybody wait", () => {
+  const view = viewOf(RTT_MS + 30_000, -limits.placement.slots);
+  const unit = { ...UNIT, costMs: 30_000 };
+  const considered = view.consider(unit, { running: 40, cores: 1 }, []);
+  assert.ok(considered.kind === "worth");
+  const [, second] = ["first", "second"].map((name) =>
+    view.give({ ...unit, key: digestOf(name) }, "far", "coordinator", considered.candidates),
+  );
+  assert.ok(second?.kind === "member");
+  assert.equal(second.waitMs, limits.work.turnMs);
 });

@@ -87,7 +87,7 @@ export class OwnView {
     const name = nameOf(unit.key, member);
     this.#release(name);
     const chosen = candidates.find((one) => one.member === member);
-    const ways = chosen && { travelMs: chosen.travelMs, waitMs: waitMs({ ...chosen, ...capacities.room(member) }) };
+    const ways = chosen && { travelMs: chosen.travelMs, waitMs: boundedMs(waitMs({ ...chosen, ...capacities.room(member) })) };
     this.#given.set(name, capacities.claim(member, claimMs));
     for (const eldest of this.#given.keys()) {
       if (this.#given.size <= claimMost) break;
@@ -158,6 +158,11 @@ export class OwnView {
     this.#given.delete(name);
     this.#parts.capacities.release(claim);
   }
+}
+
+/** Whatever a member tells of those that wait there: it lets nobody wait for longer. */
+function boundedMs(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.min(ms, limits.work.turnMs);
 }
 
 function nameOf(key: Digest, member: Key): string {

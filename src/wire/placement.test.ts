@@ -110,6 +110,11 @@ test("whatever bytes come, they are understood or refused, and what is too much 
       ),
     refused,
   );
+  const few = toBinary(
+    WorkCapacitySchema,
+    create(WorkCapacitySchema, { slots: 1, free: -limits.placement.slots - 1, takesToolchains: true }),
+  );
+  assert.throws(() => decodeWorkCapacity(few), refused);
   assert.throws(() => decodeCoordinatorLease(encodeCoordinatorLease(0)), refused);
   assert.throws(() => decodePlacementFrame(encodePlacementFrame({ kind: "check", term: Number.MAX_SAFE_INTEGER })), refused);
 });

@@ -45,7 +45,7 @@ export function encodeWorkCapacity(capacity: Omit<Capacity, "member">): Uint8Arr
 export function decodeWorkCapacity(bytes: Uint8Array): Omit<Capacity, "member"> {
   const message = decodeAny(WorkCapacitySchema, bytes, limits.gossip.contentBytes);
   const { slots, free, queue, toolchains, takesToolchains, platform, targets } = message;
-  if (slots > slotsMost || free > slots || queue > slotsMost) throw invalid("slots");
+  if (slots > slotsMost || free > slots || free < -slotsMost || queue > slotsMost) throw invalid("slots");
   const told = list(toolchains, toolchainsMost).map((one) => hexOf(one, KEY_BYTES));
   if (platform !== "" && !isTarget(platform)) throw invalid("platform");
   const most = Math.max(slots, Math.min(queue, limits.work.waitingPerMember));
