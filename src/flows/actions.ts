@@ -19,7 +19,7 @@ import type {
   Voucher,
   WorkerOutcome,
 } from "../contracts/index.ts";
-import { Dispatch, type Turn } from "./dispatch.ts";
+import { Dispatch, overdueMs, type Turn } from "./dispatch.ts";
 import { membersAction, unitOf } from "./general-unit.ts";
 import type { Work } from "./remembered.ts";
 import type { Helpers } from "./remote.ts";
@@ -252,8 +252,7 @@ export class Actions implements ActionRunner, Disposable {
     const { signal } = order;
     const { unit } = sent;
     using race = new Race(signal);
-    const expectedMs = (unit.costMs ?? order.manner.unknownMs) + (placed.travelMs ?? 0) + (placed.waitMs ?? 0);
-    using _ = this.#dispatch.watch(expectedMs, () => {
+    using _ = this.#dispatch.watch(expectedMs(order, unit, placed), placed.waitMs ?? 0, () => {
       this.#parts.log.event("info", "actions.late", { peer: placed.member, kind: unit.kind });
       // Who is first is not known yet: nothing is shown of it before.
       const { show: _show, ...action } = order.action;
@@ -290,7 +289,8 @@ export class Actions implements ActionRunner, Disposable {
       order.began();
       outcome = await workers.act(member, asked, content, race.there.signal);
     } catch (error) {
-      end(race.isOn && placed.waitMs === undefined ? "late" : "cancelled"); // Where it had to wait, who knows whether it has been begun.
+      const lateMs = race.isOn ? overdueMs(performance.now() - beganAt, expectedMs(order, unit, placed), placed.waitMs ?? 0) : undefined;
+      end(lateMs === undefined ? "cancelled" : "late", lateMs);
       tell("cancelled");
       throw error;
     }
@@ -320,6 +320,11 @@ export class Actions implements ActionRunner, Disposable {
     const tookMs = Math.round(performance.now() - beganAt);
     this.#parts.log.event("info", "actions.ended", { peer: member, why: why ?? "", kind, tookMs, ...facts });
   }
+}
+
+/** How long a member is expected to have it, when it need not wait for a slot. */
+function expectedMs({ manner }: Order, { costMs = manner.unknownMs }: Unit, { travelMs = 0 }: There): number {
+  return costMs + travelMs;
 }
 
 function workOf({ queuedMs, used, stdout, stderr, left = [] }: Done, { member, why }: There, tookMs: number, sentBytes: number): Work {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { limits } from "../base/index.ts";
-import { Dispatch, type Turn } from "./dispatch.ts";
+import { Dispatch, overdueMs, type Turn } from "./dispatch.ts";
 
 const never = new AbortController().signal;
 const LONG_MS = 3_600_000;
@@ -85,8 +85,8 @@ test("room that is of no use to who waits first is told to others, each once, an
 test("an idle core takes what waits first, then what is late, then nothing", async (t) => {
   const made = world(t);
   using watched = new DisposableStack();
-  watched.use(made.dispatch.watch(EXPECTED_MS, () => made.happened.push("late")));
-  watched.use(made.dispatch.watch(EXPECTED_MS + 1, () => made.happened.push("less late")));
+  watched.use(made.dispatch.watch(EXPECTED_MS, 0, () => made.happened.push("late")));
+  watched.use(made.dispatch.watch(EXPECTED_MS + 1, 0, () => made.happened.push("less late")));
   made.wait("waits");
   made.running = 1;
   made.now = limits.remote.lateTimes * EXPECTED_MS + 2;
@@ -100,8 +100,8 @@ test("an idle core takes what waits first, then what is late, then nothing", asy
 
 test("what may be lost comes before what waits; what has come back does not come at all", async (t) => {
   const made = world(t);
-  const back = made.dispatch.watch(EXPECTED_MS, () => made.happened.push("back"));
-  using _ = made.dispatch.watch(EXPECTED_MS, () => made.happened.push("lost"));
+  const back = made.dispatch.watch(EXPECTED_MS, 0, () => made.happened.push("back"));
+  using _ = made.dispatch.watch(EXPECTED_MS, 0, () => made.happened.push("lost"));
   back[Symbol.dispose]();
   made.wait("waits");
   made.running = 1;
@@ -109,6 +109,41 @@ test("what may be lost comes before what waits; what has come back does not come
   made.dispatch.endedHere();
   await setImmediate();
   assert.deepEqual(made.happened, ["lost"]);
+});
+
+test("a wait for a slot there is waited for once, before it counts as late or lost", async (t) => {
+  const { lateTimes, goneTimes } = limits.remote;
+  for (const [times, waits] of [
+    [lateTimes, false],
+    [goneTimes, true],
+  ] as const) {
+    const made = world(t);
+    using _ = made.dispatch.watch(EXPECTED_MS, LONG_MS, () => made.happened.push("begun"));
+    const looks = async (at: number): Promise<void> => {
+      made.running = 2;
+      if (waits) for (const name of ["waits", "waits, too"]) made.wait(name);
+      made.running = 1;
+      made.now = at;
+      made.dispatch.endedHere();
+      await setImmediate();
+    };
+    await looks(LONG_MS + times * EXPECTED_MS - 1);
+    assert.equal(made.happened.includes("begun"), false);
+    await looks(LONG_MS + times * EXPECTED_MS);
+    assert.equal(made.happened.at(-1), "begun");
+    t.mock.timers.reset();
+  }
+});
+
+test("who never answers is overdue, whatever it tells of a row; a row that took longer than was expected is nobody's fault", () => {
+  const { lateTimes } = limits.remote;
+  const { turnMs } = limits.work;
+  assert.equal(overdueMs(lateTimes * EXPECTED_MS, EXPECTED_MS, 0), undefined);
+  assert.equal(overdueMs(lateTimes * EXPECTED_MS + 1, EXPECTED_MS, 0), lateTimes * EXPECTED_MS + 1);
+  const waitMs = turnMs / 10;
+  // It had its turn after twice as long, and was then as slow as may be.
+  assert.equal(overdueMs(2 * waitMs + lateTimes * EXPECTED_MS, EXPECTED_MS, waitMs), undefined);
+  assert.equal(overdueMs(turnMs + lateTimes * EXPECTED_MS + 1, EXPECTED_MS, LONG_MS), lateTimes * EXPECTED_MS + 1);
 });
 
 test("who has gone does not wait, and nobody waits for ever", async (t) => {

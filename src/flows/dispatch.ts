@@ -52,6 +52,21 @@ const LOOK_EVERY_MS = 200;
 /** So many hear of one room, as each asks who places for it: those next time who have not heard of any for longest. */
 const TOLD_MOST = 4;
 
+/**
+ * Whether a member had something for too long that was overtaken here: a row in which it waited may have taken longer than expected, but nobody has
+ * to wait for longer than a turn.
+ *
+ * @param hadMs how long the member had it
+ * @param expectedMs how long it was expected to take
+ * @param waitMs and to wait for a slot before
+ * @returns how long it took at least, beside the wait; undefined: it was not too long
+ */
+export function overdueMs(hadMs: number, expectedMs: number, waitMs: number): number | undefined {
+  const { lateTimes } = limits.remote;
+  const tookMs = hadMs - Math.min(lateTimes * waitMs, limits.work.turnMs);
+  return tookMs > lateTimes * expectedMs ? tookMs : undefined;
+}
+
 export class Dispatch implements Disposable {
   readonly #parts: DispatchParts;
   readonly #cores: number;
@@ -146,14 +161,15 @@ export class Dispatch implements Disposable {
    * A member has it.
    *
    * @param expectedMs how long it is expected to take
+   * @param waitMs and to wait for a slot before
    * @param begin called at most once, with an idle core
    */
-  watch(expectedMs: number, begin: () => void): Disposable {
-    const now = this.#parts.now();
+  watch(expectedMs: number, waitMs: number, begin: () => void): Disposable {
+    const atMs = this.#parts.now() + waitMs;
     const { lateTimes, lateLeastMs, goneTimes } = limits.remote;
     const away: Away = {
-      lateAtMs: now + Math.max(lateLeastMs, lateTimes * expectedMs),
-      goneAtMs: now + Math.max(lateLeastMs, goneTimes * expectedMs),
+      lateAtMs: atMs + Math.max(lateLeastMs, lateTimes * expectedMs),
+      goneAtMs: atMs + Math.max(lateLeastMs, goneTimes * expectedMs),
       begin,
     };
     this.#away.add(away);

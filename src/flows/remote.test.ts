@@ -460,11 +460,21 @@ test("what takes too long is begun here, and ends there when the compiler here h
   assert.deepEqual(made.late, [LATER_MS]);
 });
 
-test("a wait for a slot there is waited for, and no fault of the member's when it is overtaken here", QUICK, async (t) => {
+test(
+  "a wait for a slot there is waited for once; who never answers is late for all that, and whose row only took its time is not",
+  QUICK,
+  async (t) => {
+    const { turnMs } = limits.work;
+    assert.equal(await overtaken(t, turnMs / 3, 0), "ended cancelled");
+    assert.equal(await overtaken(t, turnMs / 3, turnMs), "ended late");
+  },
+);
+
+/** A unit that has to wait at a member that never answers, and is begun here. @param hereMs how long it takes here @returns what comes of it there */
+async function overtaken(t: TestContext, waitMs: number, hereMs: number): Promise<string | undefined> {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  t.mock.method(performance, "now", () => now);
+  const clock = t.mock.method(performance, "now", () => now);
   let now = 0;
-  const waitMs = LATER_MS;
   const made = world(t, () => ({ kind: "member", member: "member", waitMs }));
   made.answers.push(never);
   let answer = "";
@@ -476,14 +486,17 @@ test("a wait for a slot there is waited for, and no fault of the member's when i
     for (let turns = 0; turns < 10; turns++) await setImmediate(undefined, { signal: t.signal });
   };
   made.running -= 1;
-  await passes(limits.remote.lateTimes * waitMs);
+  await passes(waitMs);
   assert.equal(answer, "", "the work itself takes its time, too");
   await passes(limits.remote.lateTimes * limits.remote.unknownMs);
   assert.equal(answer, "here");
+  await passes(hereMs);
   made.remote.ended(1n);
   while (made.happened.length < 2) await setImmediate(undefined, { signal: t.signal });
-  assert.equal(made.happened.at(-1), "ended cancelled");
-});
+  t.mock.timers.reset();
+  clock.mock.restore();
+  return made.happened.at(-1);
+}
 
 test("where one member's word is not enough nobody is asked", async (t) => {
   const made = world(t);

@@ -20,7 +20,7 @@ import type {
   WorkerOutcome,
   Workers,
 } from "../contracts/index.ts";
-import { Dispatch, type Turn } from "./dispatch.ts";
+import { Dispatch, overdueMs, type Turn } from "./dispatch.ts";
 import type { Look } from "./look.ts";
 import { type Parcel, pack, type RootOf } from "./parcel.ts";
 import { readRemembered, type Work } from "./remembered.ts";
@@ -302,8 +302,7 @@ export class Remote implements Disposable {
     let sentAt: number | undefined;
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
-    const { travelMs = 0, waitMs = 0 } = placed;
-    using _ = this.#dispatch.watch((unit.costMs ?? limits.remote.unknownMs) + travelMs + waitMs, () => {
+    using _ = this.#dispatch.watch(expectedMs(unit, placed), placed.waitMs ?? 0, () => {
       try {
         const { answer, job } = order.here("late");
         begun = true;
@@ -359,8 +358,9 @@ export class Remote implements Disposable {
     try {
       outcome = await workers.compile(member, parcel.action, content, signal);
     } catch (error) {
-      // Where it had to wait nobody can tell whether it has been begun.
-      end(race.isLate() && placed.waitMs === undefined ? "late" : "cancelled");
+      const hadMs = performance.now() - began;
+      const lateMs = race.isLate() ? overdueMs(hadMs, expectedMs(unit, placed), placed.waitMs ?? 0) : undefined;
+      this.#ended(placement, unit, placed, lateMs === undefined ? "cancelled" : "late", lateMs ?? hadMs);
       log.event("debug", "remote.cancelled", { source: order.understood.sourcePath, member });
       throw error;
     }
@@ -425,6 +425,11 @@ export class Remote implements Disposable {
     if (lasting) this.#failures.set(keyOf(order.understood, order.look), "all");
     return { kind: "failed", reason, lasting };
   }
+}
+
+/** How long a member is expected to have it, when it need not wait for a slot. */
+function expectedMs({ costMs = limits.remote.unknownMs }: Unit, { travelMs = 0 }: Extract<Placed, { kind: "member" }>): number {
+  return costMs + travelMs;
 }
 
 function isWithin({ files }: RemoteInputs, other: RemoteInputs): boolean {
