@@ -40,7 +40,7 @@ test("what was given is subtracted at once, and counted once when the member tel
 test("others' jobs, however many wait, leave a member that has nothing there a place for one", () => {
   for (const [slots, before, after] of [
     [1, 0, -3],
-    [4, -2, -3],
+    [4, 0, -3],
     [0, -2, -3],
   ] as const) {
     const { capacities } = world();

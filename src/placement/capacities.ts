@@ -83,7 +83,7 @@ export class Capacities {
     });
   }
 
-  /** Slots of a member that should be free now; below 0: as many units wait there for one, as far as this node knows. Those of others leave it a place for one. */
+  /** Slots of a member that should be free now; below 0: as many units wait there for one, as far as this node knows. Those of others leave it a place for one, which is the next to have a slot. */
   free(member: Key): number {
     const told = this.#fresh(member);
     if (told === undefined) return 0;
@@ -93,7 +93,7 @@ export class Capacities {
     const released = this.#released.get(member)?.length ?? 0;
     const { slots, free } = told.capacity;
     const left = Math.min(free - unseen + released, slots - claims.length);
-    return claims.length === 0 && slots > 0 ? Math.max(left, 1 - Math.min(slots, limits.work.waitingPerMember)) : left;
+    return claims.length === 0 && slots > 0 ? Math.max(left, 0) : left;
   }
 
   /** What a member can do at once, and what of it is free now. */

@@ -100,6 +100,8 @@ test("how many may wait at a member, or be on their way", () => {
     ["who lets some wait", 2, 5, 100, 300, 5],
     ["no more work than counts as much", 4, 48, 2_000, 20_000, 11],
     ["as many as it does at once in any case", 16, 48, 20_000, 20_000, 16],
+    ["of long work no more than have their turn in time", 16, 48, 40_000, 0, 12],
+    ["of work that takes longer than a turn one all the same", 1, 1, 300_000, 0, 1],
     ["as many as anybody lets wait, whatever it claims to do at once", 4_096, 4_096, 1_000, 1_000, limits.work.waitingPerMember],
   ];
   for (const [what, slots, queue, workMs, travelMs, found] of table)

@@ -119,11 +119,12 @@ function isWorth(expectedMs: number, reliability: number, hereMs: number): boole
 /**
  * Units that may wait at a member for a slot, or be on their way to one: as many as it does at once, as far as anybody lets wait, and where the way is long as many more as
  * its slots do in the meantime, so that none of them is empty until the next unit has come. These only as long as it lets them wait, and
- * no more than `limits.placement.underWayMs` of work are under way there.
+ * no more than `limits.placement.underWayMs` of work are under way there. One in any case, and otherwise none that would not have its turn in time.
  */
 export function depth({ slots, queue, expectedMs, travelMs }: Pick<Candidate, "slots" | "queue" | "expectedMs" | "travelMs">): number {
-  const least = Math.min(slots, limits.work.waitingPerMember);
   const workMs = Math.max(1, expectedMs - travelMs);
+  const inTime = Math.max(1, Math.floor((limits.work.turnMs * (slots + 1)) / workMs));
+  const least = Math.min(slots, limits.work.waitingPerMember, inTime);
   const bridging = slots + Math.floor((slots * travelMs) / workMs);
   const bounded = Math.floor(limits.placement.underWayMs / workMs) - slots;
   return Math.max(least, Math.min(bridging, bounded, queue));

@@ -32,7 +32,7 @@ export class MeshPlacement implements Placement {
     const { candidates, hereMs } = considered;
     const placed = view.choose(unit, considered, "own-choice");
     if (placed.kind === "member") return placed;
-    const member = await this.#announce(candidates.slice(0, announceMost), hereMs, signal);
+    const member = await this.#announce(view.open(candidates).slice(0, announceMost), hereMs, signal);
     return member === undefined ? placed : view.give(unit, member, "claimed", candidates);
   }
 

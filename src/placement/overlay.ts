@@ -39,7 +39,7 @@ export class OverlayPlacement implements Placement {
     const candidates = [...[known.get(first)].filter((one) => one !== undefined), ...after].slice(0, responsibleMost);
     // This machine is responsible, and it has no core for it: one of the next does it.
     if (first === self) return view.choose(unit, { candidates, hereMs }, "responsible");
-    const answered = await questions.ask(first, 0, { able: candidates, hereMs }, signal);
+    const answered = await questions.ask(first, 0, { able: view.open(candidates), hereMs }, signal);
     if (answered.kind === "placed") return view.give(unit, answered.member, "responsible", candidates);
     if (answered.kind === "none") return BUSY;
     // It is away: the next ones are as good.

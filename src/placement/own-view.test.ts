@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, limits, silentLog } from "../base/index.ts";
-import type { Unit } from "../contracts/index.ts";
+import type { Placed, Unit } from "../contracts/index.ts";
 import { Capacities } from "./capacities.ts";
 import { Measured } from "./measured.ts";
 import { OwnView } from "./own-view.ts";
@@ -11,23 +11,21 @@ const RTT_MS = 300;
 
 /** A node that knows one member far away that has answered some units, each after so long. */
 function viewOf(tookMs: number, free = 4): OwnView {
+  return worldOf(tookMs, free).view;
+}
+
+/** The same, and what tells how many slots are free there. */
+function worldOf(tookMs: number, told: number): { view: OwnView; tell: (free: number) => void } {
   const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
   const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
   const capacities = new Capacities({ self: "self", rttMs: () => RTT_MS, now: () => 0 });
-  capacities.told({
-    member: "far",
-    slots: 4,
-    free,
-    queue: 48,
-    toolchains: ["gcc"],
-    takesToolchains: false,
-    platform: "linux-x86_64",
-    targets: [],
-  });
+  const fixed = { member: "far", slots: 4, queue: 48, toolchains: ["gcc"], takesToolchains: false, platform: "linux-x86_64", targets: [] };
+  const tell = (free: number): void => capacities.told({ ...fixed, free });
+  tell(told);
   for (let i = 0; i < 30; i++) measured.done("far", UNIT.kind, UNIT.costMs ?? 0, tookMs);
   const yes = (): boolean => true;
   const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => RTT_MS };
-  return new OwnView({ ...parts, random: () => 0.5, log: silentLog });
+  return { view: new OwnView({ ...parts, random: () => 0.5, log: silentLog }), tell };
 }
 
 /** What it expects of it. */
@@ -74,4 +72,33 @@ test("however many a member says that wait there, no longer a wait is expected t
   );
   assert.ok(second?.kind === "member");
   assert.equal(second.waitMs, limits.work.turnMs);
+});
+
+test("a member that is busy while it has units of this node gets no more until one of them has ended, or one of others has", () => {
+  const { view, tell } = worldOf(RTT_MS + 400, 4);
+  const unitOf = (name: string): Unit => ({ ...UNIT, key: digestOf(name) });
+  const send = (name: string): Placed => {
+    const considered = view.consider(unitOf(name), { running: 400, cores: 4 }, []);
+    assert.ok(considered.kind === "worth");
+    assert.equal(view.open(considered.candidates).length > 0, view.coordinate(unitOf("other"), considered).kind === "member");
+    view.ended(unitOf("other"), { kind: "member", member: "far" }, "cancelled", 0);
+    return view.choose(unitOf(name), considered, "own-choice");
+  };
+  const [first, second] = [send("first"), send("second")];
+  assert.deepEqual([first.kind, second.kind], ["member", "member"]);
+  view.ended(unitOf("second"), second, "busy", 0);
+  tell(3); // It tells of slots that are not for this node.
+  assert.equal(send("second").kind, "here");
+  tell(2);
+  assert.equal(send("second").kind, "here");
+  tell(3);
+  assert.equal(send("second").kind, "member");
+  view.ended(unitOf("second"), second, "busy", 0);
+  tell(3);
+  assert.equal(send("second").kind, "here");
+  view.ended(unitOf("first"), first, "done", 400);
+  assert.equal(send("second").kind, "member");
+  view.ended(unitOf("second"), second, "busy", 0);
+  tell(3);
+  assert.equal(send("second").kind, "member", "it has nothing of this node");
 });

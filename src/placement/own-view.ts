@@ -47,6 +47,8 @@ export class OwnView {
   readonly #parts: OwnViewParts;
   /** Unit and member → slots that this node has given its own units; as many as are sent at once. */
   readonly #given = new Map<string, Claim>();
+  /** Members that were busy while they had units of this node, and how many slots they have told to be free since, at the least: what they have is all that they take. */
+  readonly #full = new Map<Key, number>();
 
   constructor(parts: OwnViewParts) {
     this.#parts = parts;
@@ -67,7 +69,7 @@ export class OwnView {
 
   /** Those that do not have as much of this node as they take; what they have of others is for who places for all to know. */
   open(candidates: readonly Candidate[]): Candidate[] {
-    return candidates.filter((one) => this.#parts.capacities.isOpen(one.member, one.slots + depth(one)));
+    return candidates.filter((one) => !this.#isFull(one.member) && this.#parts.capacities.isOpen(one.member, one.slots + depth(one)));
   }
 
   /** Units that members have of this node. */
@@ -98,7 +100,7 @@ export class OwnView {
 
   /** See Placement.ended. */
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
-    const { capacities, measured, log } = this.#parts;
+    const { measured, log } = this.#parts;
     const { kind } = unit;
     if (where.kind === "here") {
       if (outcome === "done") measured.doneHere(kind, tookMs);
@@ -112,7 +114,24 @@ export class OwnView {
     else if (outcome === "late") measured.late(member, kind, costMs, tookMs);
     else if (outcome === "lost") measured.lost(member, kind);
     else if (outcome === "refused") measured.refused(member, unit.toolchain);
-    else if (outcome === "busy") capacities.busy(member);
+    else if (outcome === "busy") this.#busy(member);
+  }
+
+  #busy(member: Key): void {
+    const { capacities } = this.#parts;
+    capacities.busy(member);
+    const hasUnits = [...this.#given.values()].some((claim) => claim.member === member);
+    if (hasUnits) this.#full.set(member, capacities.of(member)?.free ?? 0);
+  }
+
+  /** Until one of this node's units there has ended, or one of others has. */
+  #isFull(member: Key): boolean {
+    const before = this.#full.get(member);
+    if (before === undefined) return false;
+    const free = this.#parts.capacities.of(member)?.free ?? before;
+    if (free > before) this.#full.delete(member);
+    else this.#full.set(member, free);
+    return free <= before;
   }
 
   #candidates(unit: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
@@ -127,9 +146,11 @@ export class OwnView {
       if (isOut || measured.rests(member, toolchain)) return [];
       const prior = { overheadMs: overheadMs + roundTrips * (rttMs(member) ?? 0) + inputBytes / bytesPerMs };
       const expectedMs = measured.expected(member, kind, costMs, prior);
+      const room = capacities.room(member);
       return {
         member,
-        ...capacities.room(member),
+        ...room,
+        free: this.#isFull(member) ? -Math.max(room.slots, room.queue) : room.free,
         expectedMs,
         travelMs: Math.min(this.#travelMs(unit, member, prior), Math.max(0, expectedMs - WORK_LEAST * costMs)),
         reliability: measured.reliability(member, kind),
@@ -156,6 +177,7 @@ export class OwnView {
     const claim = this.#given.get(name);
     if (claim === undefined) return;
     this.#given.delete(name);
+    this.#full.delete(claim.member);
     this.#parts.capacities.release(claim);
   }
 }
