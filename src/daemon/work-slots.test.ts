@@ -114,6 +114,16 @@ test("who may have half of the slots gets no more although they are left, and is
   assert.deepEqual(happened, ["a", "a", "a busy", "b", "a"]);
 });
 
+test("what comes of who may have half of the slots counts as what it has, as long as slots are left", async () => {
+  const { slots } = world(4, { workMemberSlots: 50 });
+  const { signal } = new AbortController();
+  assert.deepEqual([slots.hasRoom("a", 1), slots.hasRoom("a", 2)], [true, false]);
+  const all = ["b", "b", "c", "c"].map((from) => slots.take(from, signal));
+  using held = new DisposableStack();
+  for (const slot of await Promise.all(all)) held.use(slot);
+  assert.equal(slots.hasRoom("a", 2), true, "others may be back soon");
+});
+
 test("jobs of who is held back by its own bound wait while others have the slots, and no longer; they take no place of others, nor what is left over", async (t) => {
   const made = world(4, { workMemberSlots: 50 });
   const pass = passing(t, made);

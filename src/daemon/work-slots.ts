@@ -108,6 +108,8 @@ export class WorkSlots {
     const slots = this.#parts.slots();
     const own = (this.#runningOf.get(from) ?? 0) + coming;
     if (own === 0) return slots > 0;
+    // It has all that it may have, or will have when that is here, and slots are left all the same.
+    if (this.#running + coming < slots && this.#parts.bounds.reached(from, own, slots) === "slots") return false;
     const most = slots + Math.max(this.queue, Math.min(this.#inTime, waitingPerMember));
     return this.#running + this.waiting < most && own < most;
   }
