@@ -250,7 +250,7 @@ test("a member without room is asked again, and as often as that is no reason to
   const world = new World(t);
   const first = world.run();
   world.place = (tried) => (tried > 0 ? { kind: "here", why: "nobody" } : { kind: "member", member: "member" });
-  for (let times = 0; times <= limits.remote.members; times++) world.answers.push(async () => ({ kind: "busy" }));
+  for (let times = 0; times < 2 * limits.remote.refusals; times++) world.answers.push(async () => ({ kind: "busy" }));
   const ran: string[] = [];
   void world.run().then((where) => ran.push(where));
   while (ran.length === 0) {

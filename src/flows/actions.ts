@@ -170,7 +170,7 @@ export class Actions implements ActionRunner, Disposable {
   async #place(order: Order): Promise<Ran> {
     const { signal } = order;
     const tried: Key[] = [];
-    /** Members that had no room since it waited last; and how often one had none. */
+    /** Members that had no room since it waited last; and how often one had none since it waited because of that. */
     let full: Key[] = [];
     let refusals = 0;
     const cameAt = performance.now();
@@ -185,7 +185,8 @@ export class Actions implements ActionRunner, Disposable {
       const hasFailed = sent !== undefined && this.#failures.has(sent.unit.key);
       if (hasFailed && tried.length === 0) why = "failed-before";
       const waitedMs = performance.now() - cameAt;
-      const mayAsk = tried.length < mostMembers && refusals < mostRefusals && full.length < mostMembers;
+      const isRefused = refusals >= mostRefusals;
+      const mayAsk = tried.length < mostMembers && !isRefused && full.length < mostMembers;
       if (sent !== undefined && helpers !== undefined && mayAsk && !hasFailed) {
         const here = { running: this.#running + this.#waiting, cores: this.#cores, waitedMs };
         const unit = { ...sent.unit, costMs: sent.unit.costMs ?? order.manner.guessMs };
@@ -212,7 +213,8 @@ export class Actions implements ActionRunner, Disposable {
       }
       const { patienceMs } = order.manner;
       if (patienceMs !== undefined && (this.#dispatch.away === 0 || waitedMs > patienceMs)) return this.#here(order, sent?.unit, why);
-      turn = await this.#wait(isWorth, turn, signal);
+      turn = await this.#wait(isWorth && !isRefused, turn, signal);
+      if (isRefused) refusals = 0;
       full = [];
     }
   }

@@ -252,48 +252,57 @@ test("a member without room is waited for where the others are not worth asking"
   await assert.rejects(other);
 });
 
-test("of many members without room some are asked, then it waits; in the end it is done here, and counted once", QUICK, async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  t.mock.method(performance, "now", () => now);
-  let now = 0;
-  const made = world(t);
-  const refused = (): number => made.happened.filter((one) => one === "ended busy").length;
-  const settle = async (): Promise<void> => {
-    for (let turns = 0; turns < 50; turns++) await setImmediate(undefined, { signal: t.signal });
-  };
-  const ended = Promise.withResolvers<WorkerOutcome>();
-  const gone = new AbortController();
-  made.answers.push(() => ended.promise, never);
-  const [first, stays] = [made.order(), made.order(gone.signal)];
-  while (made.remote.away < 2) await setImmediate(undefined, { signal: t.signal });
-  made.answers.push(...Array.from({ length: 2 * limits.remote.refusals }, () => busy));
-  let answer = "";
-  void made.order().then((told) => (answer = told));
-  await settle();
-  assert.equal(refused(), limits.remote.members);
-  while (refused() < limits.remote.refusals) {
-    t.mock.timers.tick(100);
+test(
+  "of many members without room some are asked, then it waits, and longer after some more; in the end it is done here, and counted once",
+  QUICK,
+  async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(performance, "now", () => now);
+    let now = 0;
+    const made = world(t);
+    const refused = (): number => made.happened.filter((one) => one === "ended busy").length;
+    const settle = async (): Promise<void> => {
+      for (let turns = 0; turns < 50; turns++) await setImmediate(undefined, { signal: t.signal });
+    };
+    const ended = Promise.withResolvers<WorkerOutcome>();
+    const gone = new AbortController();
+    made.answers.push(() => ended.promise, never);
+    const [first, stays] = [made.order(), made.order(gone.signal)];
+    while (made.remote.away < 2) await setImmediate(undefined, { signal: t.signal });
+    made.answers.push(...Array.from({ length: 1_000 }, () => busy));
+    let answer = "";
+    void made.order().then((told) => (answer = told));
     await settle();
-  }
-  now = limits.remote.waitMs - 1;
-  ended.resolve(done());
-  assert.match(await first, /^by member/);
-  now += limits.remote.waitMs - 1;
-  t.mock.timers.tick(2 * limits.remote.waitMs - 2);
-  await settle();
-  assert.equal(answer, "", "others are done: a core may be free soon");
-  now++;
-  t.mock.timers.tick(limits.remote.waitMs);
-  await settle();
-  assert.equal(answer, "here");
-  assert.equal(refused(), limits.remote.refusals);
-  assert.deepEqual(
-    made.happened.filter((one) => one.startsWith("kept here")),
-    ["kept here: busy"],
-  );
-  gone.abort();
-  await assert.rejects(stays);
-});
+    assert.equal(refused(), limits.remote.members);
+    while (refused() < limits.remote.refusals) {
+      t.mock.timers.tick(100);
+      await settle();
+    }
+    t.mock.timers.tick(limits.remote.weighAgainMs / 2);
+    await settle();
+    assert.equal(refused(), limits.remote.refusals);
+    t.mock.timers.tick(limits.remote.weighAgainMs);
+    await settle();
+    assert.ok(refused() > limits.remote.refusals, "they may have room by now");
+    now = limits.remote.waitMs - 1;
+    ended.resolve(done());
+    assert.match(await first, /^by member/);
+    now += limits.remote.waitMs - 1;
+    t.mock.timers.tick(2 * limits.remote.waitMs - 2);
+    await settle();
+    assert.equal(answer, "", "others are done: a core may be free soon");
+    now++;
+    t.mock.timers.tick(limits.remote.waitMs);
+    await settle();
+    assert.equal(answer, "here");
+    assert.deepEqual(
+      made.happened.filter((one) => one.startsWith("kept here")),
+      ["kept here: busy"],
+    );
+    gone.abort();
+    await assert.rejects(stays);
+  },
+);
 
 test("who waits does so as long as others are done, and not for long after the last", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -321,6 +330,36 @@ test("who waits does so as long as others are done, and not for long after the l
   await passes(1);
   assert.equal(answer, "here");
   assert.equal(made.happened.at(-1), "kept here: busy");
+  gone.abort();
+  await assert.rejects(stays);
+});
+
+test("what waited at a member in vain waits for a core here as if it had just come", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  let room = 2;
+  const made = world(t, () => (room-- > 0 ? { kind: "member", member: "member" } : { kind: "here", why: "busy" }));
+  const passes = async (ms: number): Promise<void> => {
+    now += ms;
+    t.mock.timers.tick(ms);
+    for (let turns = 0; turns < 10; turns++) await setImmediate();
+  };
+  const ended = Promise.withResolvers<WorkerOutcome>();
+  const gone = new AbortController();
+  made.answers.push(never, () => ended.promise);
+  const stays = made.order(gone.signal);
+  while (made.remote.away < 1) await setImmediate();
+  let answer = "";
+  void made.order().then((told) => (answer = told));
+  while (made.remote.away < 2) await setImmediate();
+  await passes(limits.work.turnMs);
+  ended.resolve({ kind: "busy" });
+  await passes(0);
+  await passes(limits.remote.waitMs - 1);
+  assert.equal(answer, "");
+  await passes(1);
+  assert.equal(answer, "here");
   gone.abort();
   await assert.rejects(stays);
 });

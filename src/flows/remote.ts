@@ -188,23 +188,31 @@ export class Remote implements Disposable {
       if (reason !== undefined && tried.length === 0) order.keptHere(reason);
       return order.here(why).answer;
     };
-    /** Members that had no room since it waited last; and how often one had none. */
+    /** Members that had no room since it waited last; how often one had none; and how often before it last waited because of that. */
     let full: Key[] = [];
     let refusals = 0;
+    let refusalsBefore = 0;
+    /** When it came back from a row in which it had waited for its turn. */
+    let backAtMs = began;
     for (let turn: Turn | undefined; ; ) {
       if (this.#dispatch.hasIdleCore) return here("core_idle");
-      isWorth &&= tried.length < limits.remote.members && refusals < limits.remote.refusals;
-      if (consignment !== undefined && isWorth && full.length < limits.remote.members) {
+      isWorth &&= tried.length < limits.remote.members;
+      const isRefused = refusals - refusalsBefore >= limits.remote.refusals;
+      if (consignment !== undefined && isWorth && !isRefused && full.length < limits.remote.members) {
         const { unit } = consignment;
         const placed = await helpers.placement.place(unit, this.#dispatch.here, [...tried, ...full], order.gone);
         if (placed.kind === "member") {
           this.#dispatch.roomElsewhere(); // For one there may be room for the next.
+          const sentAtMs = performance.now();
           const attempt = await this.#send(helpers, order, consignment, placed);
           if (attempt.kind === "answered") return attempt.answer;
           if (attempt.kind === "busy") {
             full.push(placed.member);
             refusals++;
             reason = "busy";
+            // As long as it waited there it has not waited here; but nobody holds it up for ever like that.
+            const hasWaited = performance.now() - sentAtMs >= limits.remote.weighAgainMs;
+            if (hasWaited && refusals <= limits.remote.refusals) backAtMs = performance.now();
             continue;
           }
           if (attempt.missed !== undefined) {
@@ -226,11 +234,13 @@ export class Remote implements Disposable {
         reason = isWorth ? "busy" : "not_worth";
       }
       // As long as others are done, its turn at a member comes nearer.
-      const sinceMs = isWorth || refusals > 0 ? Math.max(began, this.#dispatch.movedAtMs) : began;
+      const sinceMs = isWorth || refusals > 0 ? Math.max(backAtMs, this.#dispatch.movedAtMs) : began;
       const leftMs = sinceMs + limits.remote.waitMs - performance.now();
       // While no member works for this node, nothing waits for a core: whoever builds has said how much at once.
       if (leftMs <= 0 || this.#dispatch.away === 0) return here("kept");
-      turn = await this.#dispatch.turn(isWorth, leftMs, turn, order.gone);
+      const mostMs = isRefused ? Math.min(leftMs, limits.remote.weighAgainMs) : leftMs;
+      turn = await this.#dispatch.turn(isWorth && !isRefused, mostMs, turn, order.gone);
+      if (isRefused) refusalsBefore = refusals;
       full = [];
     }
   }
