@@ -10,7 +10,8 @@ import { type DaemonParts, daemonEnvironment, daemonVariables, ensureDaemon } fr
 /** @param daemon what bin/daemon.js does; `home` is at its hand */
 function stage(t: TestContext, daemon: string): DaemonParts & { readonly log: string } {
   const root = mkdtempSync(join(tmpdir(), "cairn-start-"));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
+  // More than once: one that found another there may still be on its way out, and make a directory meanwhile.
+  t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   mkdirSync(join(root, "bin"));
   writeFileSync(join(root, "bin/daemon.js"), daemon);
   const env = { PATH: process.env.PATH, CAIRN_HOME: join(root, "home"), CAIRN_SESSION: "00000000000000ff" };
