@@ -5,7 +5,7 @@
  * or whether its blobs are here.
  */
 import { renameSync } from "node:fs";
-import { CairnError, type Digest, type Log, limits, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, isDigest, type Log, limits, reasonOf } from "../base/index.ts";
 import { readJson, writeJson } from "./json-file.ts";
 
 export interface Pin {
@@ -21,8 +21,6 @@ export interface Pin {
   /** ms since the epoch */
   readonly atMs: number;
 }
-
-const DIGEST = /^[0-9a-f]{64}$/;
 
 export class Pins {
   readonly #file: string;
@@ -152,8 +150,4 @@ function isPin(row: unknown): row is Pin {
     blobs.every(isDigest) &&
     Number.isSafeInteger(atMs)
   );
-}
-
-function isDigest(value: unknown): boolean {
-  return typeof value === "string" && DIGEST.test(value);
 }

@@ -4,7 +4,7 @@
  * Knows: limits, and the shape of every field. Does not know: what paths mean: whether an output belongs where its path says can be told
  * only by who asked for it.
  */
-import { digestOf, limits } from "../base/index.ts";
+import { digestOf, isDigest, limits } from "../base/index.ts";
 import type { Attestation, Execution, ManifestEntry, ManifestInput, ResultOutput, SharedResult, StoredResult } from "../contracts/index.ts";
 import { isActionShaped, isOfAction } from "./executed-actions.ts";
 import { isReceipt, isReceiptShaped } from "./receipts.ts";
@@ -12,7 +12,6 @@ import { isReceipt, isReceiptShaped } from "./receipts.ts";
 /** A result without a signature. */
 export type Unsigned = Omit<SharedResult, "signature">;
 
-const DIGEST = /^[0-9a-f]{64}$/;
 /** What moves with a checkout: working directory, project root. No path has a NUL elsewhere. */
 const MARK = /^\0[CP](?:\/|$)/;
 /** In a statement these words stand for the marks. */
@@ -29,7 +28,7 @@ export function isShareable({ manifest, entry, result, execution }: Unsigned): b
     inputs.length <= limits.sharedInputs &&
     absent.length <= limits.sharedAbsences &&
     result.outputs.length <= limits.sharedOutputs &&
-    [manifest, action, place, terminal].every((one) => one === undefined || DIGEST.test(one)) &&
+    [manifest, action, place, terminal].every((one) => one === undefined || isDigest(one)) &&
     !(presumed && place === undefined) &&
     isExecution(execution) &&
     inputs.every(isInput) &&
@@ -48,7 +47,7 @@ export function isClaim(claim: Omit<Attestation, "signature">): boolean {
   const { manifest, action, entry, outputs, stdout, stderr, compileMs, cpuMs, execution, dependencies } = claim;
   return (
     outputs.length <= limits.sharedOutputs &&
-    [manifest, action, entry, stdout, stderr].every((one) => DIGEST.test(one)) &&
+    [manifest, action, entry, stdout, stderr].every(isDigest) &&
     isExecution(execution) &&
     outputs.every(isOutput) &&
     [compileMs, cpuMs].every(isDuration) &&
@@ -65,15 +64,15 @@ function isBlank({ place, presumed, terminal, absent }: ManifestEntry): boolean 
 }
 
 function isExecution({ signer, toolchain, startedAtMs, endedAtMs }: Execution): boolean {
-  return DIGEST.test(signer) && DIGEST.test(toolchain) && isTime(startedAtMs) && isTime(endedAtMs) && startedAtMs <= endedAtMs;
+  return isDigest(signer) && isDigest(toolchain) && isTime(startedAtMs) && isTime(endedAtMs) && startedAtMs <= endedAtMs;
 }
 
 function isInput({ path, digest }: ManifestInput): boolean {
-  return isPath(path) && DIGEST.test(digest);
+  return isPath(path) && isDigest(digest);
 }
 
 function isOutput({ path, digest, size, role }: ResultOutput): boolean {
-  return isPath(path) && !RESERVED.test(path) && DIGEST.test(digest) && isCount(size, limits.blobBytes) && ROLES.has(role);
+  return isPath(path) && !RESERVED.test(path) && isDigest(digest) && isCount(size, limits.blobBytes) && ROLES.has(role);
 }
 
 function isPath(path: string): boolean {
