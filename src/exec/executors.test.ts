@@ -22,7 +22,6 @@ import {
 } from "./executors.fixture.ts";
 import { LocalExecutor } from "./local.ts";
 import { SandboxExecutor } from "./sandbox.ts";
-import { LocalToolchains } from "./toolchains.ts";
 
 async function world(
   t: TestContext,
@@ -32,13 +31,12 @@ async function world(
   input: ExecutorWorld["input"],
   dispose: () => Promise<void>,
 ): Promise<ExecutorWorld | undefined> {
-  const read = await new LocalToolchains({ files: on.files, log }).identify(COMPILER, new Map([["PATH", PATH]]), never);
-  if (read.kind === "unknown") {
+  const toolchain = await toolchainOn(t, on);
+  if (toolchain === undefined) {
     await dispose();
-    t.skip(`no compiler at ${COMPILER}`);
     return undefined;
   }
-  const compiler = { program: COMPILER, toolchain: read.toolchain, environment: new Map([["PATH", PATH]]) };
+  const compiler = { program: COMPILER, toolchain, environment: new Map([["PATH", PATH]]) };
   return { executor, project, input, compiler, [Symbol.asyncDispose]: dispose };
 }
 

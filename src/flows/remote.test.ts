@@ -304,17 +304,22 @@ test(
   },
 );
 
-test("who waits does so as long as others are done, and not for long after the last", async (t) => {
+/** Time passes only as is said, and whatever is due then is done. */
+function passing(t: TestContext): (ms: number) => Promise<void> {
+  let now = 0;
   t.mock.timers.enable({ apis: ["setTimeout"] });
   t.mock.method(performance, "now", () => now);
-  let now = 0;
-  let room = 2;
-  const made = world(t, () => (room-- > 0 ? { kind: "member", member: "member" } : { kind: "here", why: "busy" }));
-  const passes = async (ms: number): Promise<void> => {
+  return async (ms) => {
     now += ms;
     t.mock.timers.tick(ms);
     for (let turns = 0; turns < 10; turns++) await setImmediate();
   };
+}
+
+test("who waits does so as long as others are done, and not for long after the last", async (t) => {
+  const passes = passing(t);
+  let room = 2;
+  const made = world(t, () => (room-- > 0 ? { kind: "member", member: "member" } : { kind: "here", why: "busy" }));
   const ended = Promise.withResolvers<WorkerOutcome>();
   const gone = new AbortController();
   made.answers.push(() => ended.promise, never);
@@ -335,16 +340,9 @@ test("who waits does so as long as others are done, and not for long after the l
 });
 
 test("what waited at a member in vain waits for a core here as if it had just come", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  t.mock.method(performance, "now", () => now);
-  let now = 0;
+  const passes = passing(t);
   let room = 2;
   const made = world(t, () => (room-- > 0 ? { kind: "member", member: "member" } : { kind: "here", why: "busy" }));
-  const passes = async (ms: number): Promise<void> => {
-    now += ms;
-    t.mock.timers.tick(ms);
-    for (let turns = 0; turns < 10; turns++) await setImmediate();
-  };
   const ended = Promise.withResolvers<WorkerOutcome>();
   const gone = new AbortController();
   made.answers.push(never, () => ended.promise);
