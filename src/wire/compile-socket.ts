@@ -3,7 +3,7 @@
  *
  * Knows: the bytes. Does not know: sockets, compilers.
  */
-import { CairnError, type Digest, digestOf, limits } from "../base/index.ts";
+import { CairnError, type Digest, digestOf, limits, withoutRoot } from "../base/index.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 export const protocolVersion = 3;
@@ -164,21 +164,36 @@ const EMPTY_REQUEST: CompileRequest = {
 /** Nothing is asked while something is written. */
 const requestWriter = new ByteWriter(8_192);
 
+const MOVABLE = Buffer.from("CAIRNMV1", "latin1");
+
+type HashedPart = Pick<CompileRequest, "stderrIsTerminal" | "stdoutIsTerminal" | "columns" | "cwd" | "compiler" | "argv" | "environment">;
+
 /** What a request is known by, whoever makes it. @param request of which all strings are UTF-8 */
-export function requestKey(
-  request: Pick<CompileRequest, "stderrIsTerminal" | "stdoutIsTerminal" | "columns" | "cwd" | "compiler" | "argv" | "environment">,
-): Digest {
+export function requestKey(request: HashedPart): Digest {
+  return hashed(requestWriter.restart(), request, (text) => text);
+}
+
+/**
+ * What a request is known by in every checkout: docs/protocol/hot-record.md.
+ *
+ * @param request of which all strings are UTF-8
+ * @param root of the checkout, absolute
+ */
+export function movableKey(request: HashedPart, root: string): Digest {
+  return hashed(requestWriter.restart().bytes(MOVABLE), request, (text) => withoutRoot(text, root));
+}
+
+function hashed(writer: ByteWriter, request: HashedPart, spell: (text: string) => string): Digest {
   const { stderrIsTerminal, stdoutIsTerminal, columns, cwd, compiler, argv, environment } = request;
-  const writer = requestWriter.restart();
   writer
     .u8((stderrIsTerminal ? 1 : 0) | (stdoutIsTerminal ? 2 : 0))
     .u8(0)
     .u16(columns);
   const assignments = [...environment].map(([name, value]) => `${name}=${value}`);
-  writer.text32(cwd).text32(compiler).u32(argv.length);
-  for (const argument of argv) writer.text32(argument);
+  writer.text32(spell(cwd)).text32(spell(compiler)).u32(argv.length);
+  for (const argument of argv) writer.text32(spell(argument));
   writer.u32(assignments.length);
-  for (const assignment of assignments) writer.text32(assignment);
+  for (const assignment of assignments) writer.text32(spell(assignment));
   const key = digestOf(writer.view());
   writer.restart(); // Now, since a lot is let go of, and the next may be long in coming.
   return key;

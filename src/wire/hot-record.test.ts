@@ -1,9 +1,17 @@
-/** Hot records and the hits log: what is written can be read, and what is damaged is nothing. */
+/** Hot records: what is written can be read, and what is damaged is nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { digestOf } from "../base/index.ts";
-import { type HotRecord, hitBytes, readHitsLog, readHotRecordBlobs, writeHotRecord } from "./hot-record.ts";
+import { digestOf, ROOT_MARK } from "../base/index.ts";
+import { ByteReader } from "./bytes.ts";
+import {
+  type HotRecord,
+  type MovableRecord,
+  readHotRecordBlobs,
+  readMovableOrigin,
+  writeHotRecord,
+  writeMovableRecord,
+} from "./hot-record.ts";
 
 const word = fc.nat(0xffffffff);
 const path = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
@@ -66,24 +74,109 @@ test("paths of another length than a record can hold make none", () => {
   assert.ok(writeHotRecord({ ...one, inputs: inputs.slice(1) }) !== undefined);
 });
 
-test("hits are read up to the last whole one", () => {
-  const line = Buffer.alloc(hitBytes);
-  line.fill(0xab, 0, 32);
-  line.writeBigUInt64LE(1_700_000_000_000_000_000n, 32);
-  line.writeBigUInt64LE(7n, 40);
-  line.writeUInt32LE(450, 48);
-  line.writeUInt32LE(1, 52);
-  line.writeUInt32LE(900, 56);
-  const hit = {
-    key: "ab".repeat(32),
-    atNs: 1_700_000_000_000_000_000n,
-    session: 7n,
-    tookUs: 450,
-    compileMs: 900,
-    deservesRefresh: true,
-    passed: undefined,
+const portable = fc
+  .tuple(fc.constantFrom("", ROOT_MARK, `${ROOT_MARK}/`, "/"), path)
+  .map(([mark, name]) => mark + name.replaceAll("\0", ""));
+const digest = fc.string().map(digestOf);
+const names = fc.array(portable);
+const style = fc.record({ family: fc.constantFrom("gcc" as const, "clang" as const), spaced: fc.boolean() });
+const movable: fc.Arbitrary<MovableRecord> = fc
+  .record({
+    inputs: fc.array(fc.oneof(fc.record({ path: portable, fp0: word, fp1: word }), fc.record({ path: portable, digest }))),
+    absences: fc.array(
+      fc.oneof(
+        fc.record({ directory: portable, fp0: word, fp1: word, names: fc.option(fc.array(path), { nil: undefined }) }),
+        fc.record({ directory: portable, digest: fc.option(digest, { nil: undefined }), names: fc.array(path) }),
+      ),
+    ),
+    outputs: fc.array(
+      fc.oneof(
+        fc.tuple(portable, output).map(([at, one]) => ({ ...one, path: at, size: one.content?.length ?? one.size })),
+        fc.record({ path: portable, rule: fc.record({ style, targets: names, dependencies: names, phony: names }) }),
+      ),
+    ),
+    root: path,
+    source: path,
+  })
+  .chain((own) => record.map((one) => ({ ...one, ...own })));
+
+test("of a movable record its blobs are read back, and where it was made, whatever else is in it", () => {
+  fc.assert(
+    fc.property(movable, (one) => {
+      const bytes = writeMovableRecord(one);
+      assert.ok(bytes !== undefined);
+      const blobs = one.outputs.flatMap((out) => ("rule" in out || out.content !== undefined ? [] : [out.digest]));
+      assert.deepEqual(readHotRecordBlobs(bytes), blobs);
+      assert.deepEqual(readMovableOrigin(bytes), { root: one.root, source: one.source });
+      assert.equal(readMovableOrigin(bytes.subarray(0, -1)), undefined);
+    }),
+  );
+});
+
+test("no other record says where it was made", () => {
+  fc.assert(fc.property(record, (one) => assert.equal(readMovableOrigin(Buffer.from(writeHotRecord(one) ?? [])), undefined)));
+});
+
+const SMALL: MovableRecord = {
+  key: digestOf("key"),
+  compileMs: 7,
+  storeDirectory: "/store",
+  inputs: [
+    { path: `${ROOT_MARK}/inc/a.h`, digest: digestOf("a.h") },
+    { path: "/usr/include/stdio.h", fp0: 1, fp1: 2 },
+  ],
+  absences: [
+    { directory: ROOT_MARK, digest: undefined, names: ["b.h"] },
+    { directory: "/usr", fp0: 3, fp1: 4, names: undefined },
+  ],
+  outputs: [
+    { path: "a.o", mode: "replace", crc32: 5, size: 6, digest: digestOf("a.o"), content: undefined },
+    {
+      path: `${ROOT_MARK}/a.d`,
+      rule: { style: { family: "clang", spaced: true }, targets: ["a.o"], dependencies: ["a.c", `${ROOT_MARK}/inc/a.h`], phony: [] },
+    },
+  ],
+  stdout: Buffer.from("out"),
+  stderr: Buffer.alloc(0),
+  root: "/w",
+  source: "/w/a.c",
+};
+
+test("a movable record is laid out as is written down", () => {
+  const reader = new ByteReader(writeMovableRecord(SMALL) ?? Buffer.alloc(0), 48);
+  const text = (): string => reader.bytes(reader.u16()).toString("utf8");
+  const hex = (): string => reader.bytes(32).toString("hex");
+  const input = (): unknown[] => {
+    const [directory, length, kind] = [reader.u16(), reader.u16(), reader.u8()];
+    const kept = kind === 1 ? hex() : [reader.u32(), reader.u32()];
+    return [directory, kind, kept, reader.bytes(length).toString("utf8")];
   };
-  assert.deepEqual(readHitsLog(Buffer.concat([line, line, line.subarray(0, 20)])), [hit, hit]);
-  line.writeUInt32LE(0x102, 52);
-  assert.deepEqual(readHitsLog(line), [{ ...hit, deservesRefresh: false, passed: "called_for_preprocessing" }]);
+  const output = (): unknown[] => {
+    const [kind, mode, length, crc, size, sha] = [reader.u8(), reader.u8(), reader.u16(), reader.u32(), Number(reader.u64()), hex()];
+    return [kind, mode, crc, size, sha, reader.bytes(length).toString("utf8")];
+  };
+  assert.deepEqual([reader.u32(), reader.u32()], [2, 7], "flags and time");
+  assert.deepEqual([reader.u16(), reader.u16(), reader.u16(), reader.u16()], [2, 2, 2, 4], "counts");
+  assert.deepEqual([text(), text(), text(), text(), text()], ["/store", "\0/inc", "/usr/include", "\0", "/usr"]);
+  assert.deepEqual(input(), [0, 1, digestOf("a.h"), "a.h"]);
+  assert.deepEqual(input(), [1, 0, [1, 2], "stdio.h"]);
+  assert.deepEqual([reader.u16(), reader.u16(), reader.u8(), hex(), text()], [2, 1, 1, "0".repeat(64), "b.h"]);
+  assert.deepEqual([reader.u16(), reader.u16(), reader.u8(), reader.u32(), reader.u32()], [3, 0xffff, 0, 3, 4]);
+  assert.deepEqual(output(), [0, 0, 5, 6, digestOf("a.o"), "a.o"]);
+  const rule = ["\x01\x01", "\x01\0\x02\0\0\0", "\x03\0a.o", "\x03\0a.c", "\x09\0\0/inc/a.h"].join("");
+  assert.deepEqual(output(), [2, 1, 0, rule.length, "0".repeat(64), "\0/a.d"]);
+  assert.equal(reader.bytes(rule.length).toString("latin1"), rule);
+  assert.deepEqual([reader.block().toString(), reader.block().toString(), text(), text()], ["out", "", "/w", "/w/a.c"]);
+  reader.end();
+});
+
+test("a root is marked nowhere but at the beginning", () => {
+  const cases: readonly Partial<MovableRecord>[] = [
+    { inputs: [{ path: "/usr/\0/a.h", fp0: 1, fp1: 1 }] },
+    { inputs: [{ path: "\0/\0", digest: digestOf("") }] },
+    { absences: [{ directory: "a\0", digest: undefined, names: [] }] },
+    { outputs: SMALL.outputs.map((one) => ({ ...one, path: "x\0" })) },
+    { outputs: [{ path: "a.d", rule: { style: { family: "gcc", spaced: false }, targets: ["a.o"], dependencies: ["b\0"], phony: [] } }] },
+  ];
+  for (const one of cases) assert.equal(writeMovableRecord({ ...SMALL, ...one }), undefined, JSON.stringify(one));
 });

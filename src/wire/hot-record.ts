@@ -1,17 +1,22 @@
 /**
- * Hot records and the hits log, written and read: docs/protocol/hot-record.md. The compiler wrapper is the other reader.
+ * Hot records, those for one checkout and those for every one, written and read: docs/protocol/hot-record.md. The compiler wrapper is the other
+ * reader.
  *
  * Knows: the bytes. Does not know: where they lie, when they are valid.
  */
 import { crc32 } from "node:zlib";
-import { type Digest, limits } from "../base/index.ts";
+import { type Digest, limits, ROOT_MARK } from "../base/index.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 const MAGIC = Buffer.from("CAIRNHR1", "latin1");
 const HEADER_BYTES = 64;
-const FLAG_VALIDATED = 1;
+const FLAG = { validated: 1, movable: 2 } as const;
 /** In the place of a number of names. */
 const UNLISTED = 0xffff;
+const NO_DIGEST = Buffer.alloc(32);
+const OUTPUT = { blob: 0, content: 1, rule: 2 } as const;
+const MODE = { replace: 0, overwrite: 1 } as const;
+const FAMILIES = ["gcc", "clang"] as const;
 
 export interface RecordInput {
   readonly path: string;
@@ -51,42 +56,115 @@ export interface HotRecord {
   readonly stderr: Uint8Array;
 }
 
+/** A file under its name in every checkout, by its content. */
+export interface RecordContent {
+  readonly path: string;
+  readonly digest: Digest;
+}
+
+/** Names that must not exist below a directory of the checkout. */
+export interface RecordListing {
+  readonly directory: string;
+  /** Of the directory's listing, with which nothing has appeared; undefined where it is not known. */
+  readonly digest: Digest | undefined;
+  readonly names: readonly string[];
+}
+
+/** A dependency file that is written anew in each checkout. No name of it is one that make has quoted. */
+export interface RecordRule {
+  readonly path: string;
+  readonly rule: {
+    readonly style: { readonly family: "gcc" | "clang"; readonly spaced: boolean };
+    readonly targets: readonly string[];
+    readonly dependencies: readonly string[];
+    readonly phony: readonly string[];
+  };
+}
+
+/** Answers in every checkout: directories, outputs and names of rules may begin with {@link ROOT_MARK}. */
+export interface MovableRecord extends Omit<HotRecord, "validated" | "inputs" | "absences" | "outputs"> {
+  readonly inputs: readonly (RecordInput | RecordContent)[];
+  readonly absences: readonly (RecordAbsence | RecordListing)[];
+  readonly outputs: readonly (RecordOutput | RecordRule)[];
+  /** Where it was made: the checkout's root, and the source's path. Absolute. */
+  readonly root: string;
+  readonly source: string;
+}
+
+type AnyRecord = Pick<MovableRecord, Exclude<keyof MovableRecord, "root" | "source">>;
+
+/** What an input or a watched directory must still be. */
+type Kept = Pick<RecordInput, "fp0" | "fp1"> | Pick<RecordListing, "digest">;
+type WriteKept = (writer: ByteWriter, kept: Kept) => void;
+
 /**
  * The record's bytes, or undefined when something in it does not fit the format (a path or count above 65,535).
  * @param writer starts anew; the bytes are its own, and hold until it is used again
  */
 export function writeHotRecord(record: HotRecord, writer: ByteWriter = new ByteWriter()): Buffer | undefined {
+  return writeBody(record, record.validated ? FLAG.validated : 0, writeFingerprint, writer) ? finish(writer) : undefined;
+}
+
+/** As {@link writeHotRecord}; undefined also where a mark stands in the middle of a path. */
+export function writeMovableRecord(record: MovableRecord, writer: ByteWriter = new ByteWriter()): Buffer | undefined {
+  if (pathsOf(record).some((path) => path.lastIndexOf(ROOT_MARK) > 0)) return undefined;
+  if (!writeBody(record, FLAG.movable, writeFingerprintOrDigest, writer)) return undefined;
+  return finish(writer.text16(record.root).text16(record.source));
+}
+
+function pathsOf({ inputs, absences, outputs }: MovableRecord): string[] {
+  const named = outputs.map((output) => ("rule" in output ? namesOf(output.rule) : []));
+  return [...[...inputs, ...outputs].map(({ path }) => path), ...absences.map(({ directory }) => directory), ...named.flat()];
+}
+
+function namesOf({ targets, dependencies, phony }: RecordRule["rule"]): string[] {
+  return [...targets, ...dependencies, ...phony];
+}
+
+function writeBody(record: AnyRecord, flags: number, writeKept: WriteKept, writer: ByteWriter): boolean {
   const { inputs, absences, outputs } = record;
   const directories = new Directories();
   const cuts = inputs.map(({ path }) => cutOf(path));
   const inputsIn = inputs.map(({ path }, i) => directories.number(path.slice(0, cuts[i])));
   const absencesIn = absences.map(({ directory }) => directories.number(directory));
   const counts = [inputs.length, absences.length, outputs.length, directories.size];
-  if (counts.some((count) => count > 0xffff) || absences.some(({ names }) => names !== undefined && names.length >= UNLISTED))
-    return undefined;
+  if (counts.some((count) => count > 0xffff) || absences.some(({ names }) => names !== undefined && names.length >= UNLISTED)) return false;
 
   writer.restart().bytes(MAGIC).u32(0).u32(0).bytes(Buffer.from(record.key, "hex"));
-  writer.u32(record.validated ? FLAG_VALIDATED : 0).u32(Math.min(record.compileMs, 0xffffffff) >>> 0);
+  writer.u32(flags).u32(Math.min(record.compileMs, 0xffffffff) >>> 0);
   for (const count of counts) writer.u16(count);
   writer.text16(record.storeDirectory).texts16(directories.all);
-  inputs.forEach(({ path, fp0, fp1 }, i) => {
+  inputs.forEach((input, i) => {
     const cut = cuts[i] ?? 0;
-    writeInput(writer, inputsIn[i] ?? 0, cut === 0 ? path : path.slice(cut + 1), fp0, fp1);
+    const lengthAt = writer.u16(inputsIn[i] ?? 0).length;
+    writeKept(writer.u16(0), input);
+    writer.patchU16(lengthAt, writer.utf8(cut === 0 ? input.path : input.path.slice(cut + 1)));
   });
-  for (const [i, { fp0, fp1, names }] of absences.entries()) {
-    writer
-      .u16(absencesIn[i] ?? 0)
-      .u16(names?.length ?? UNLISTED)
-      .u32(fp0)
-      .u32(fp1);
-    if (names !== undefined) writer.texts16(names);
+  for (const [i, absence] of absences.entries()) {
+    writeKept(writer.u16(absencesIn[i] ?? 0).u16(absence.names?.length ?? UNLISTED), absence);
+    if (absence.names !== undefined) writer.texts16(absence.names);
   }
-  for (const output of outputs) writeOutput(writer, output);
+  for (const output of outputs) {
+    if ("rule" in output) writeRule(writer, output);
+    else writeOutput(writer, output);
+  }
   writer.block(record.stdout).block(record.stderr);
+  return true;
+}
 
+function finish(writer: ByteWriter): Buffer | undefined {
   writer.patchU32(8, writer.length);
   writer.patchU32(12, crc32(writer.view(16)));
   return writer.length > limits.frameBytes ? undefined : writer.view();
+}
+
+function writeFingerprint(writer: ByteWriter, kept: Kept): void {
+  if ("fp0" in kept) writer.u32(kept.fp0).u32(kept.fp1);
+}
+
+function writeFingerprintOrDigest(writer: ByteWriter, kept: Kept): void {
+  if ("fp0" in kept) writeFingerprint(writer.u8(0), kept);
+  else writer.u8(1).bytes(kept.digest === undefined ? NO_DIGEST : Buffer.from(kept.digest, "hex"));
 }
 
 /** The table of a record's directories, while it grows. */
@@ -114,82 +192,80 @@ function cutOf(path: string): number {
   return Math.max(0, path.lastIndexOf("/"));
 }
 
-function writeInput(writer: ByteWriter, directory: number, name: string, fp0: number, fp1: number): void {
-  const lengthAt = writer.u16(directory).length;
-  writer.patchU16(lengthAt, writer.u16(0).u32(fp0).u32(fp1).utf8(name));
-}
-
 function writeOutput(body: ByteWriter, output: RecordOutput): void {
+  const { content, mode, size, digest } = output;
   const path = Buffer.from(output.path, "utf8");
   body
-    .u8(output.content === undefined ? 0 : 1)
-    .u8(output.mode === "overwrite" ? 1 : 0)
+    .u8(content === undefined ? OUTPUT.blob : OUTPUT.content)
+    .u8(MODE[mode])
     .u16(path.length);
-  body.u32(output.crc32).u64(BigInt(output.size)).bytes(Buffer.from(output.digest, "hex")).bytes(path);
-  if (output.content !== undefined) body.bytes(output.content);
+  body.u32(output.crc32).u64(BigInt(size)).bytes(Buffer.from(digest, "hex")).bytes(path);
+  if (content !== undefined) body.bytes(content);
+}
+
+function writeRule(body: ByteWriter, { path, rule }: RecordRule): void {
+  const { style, targets, dependencies, phony } = rule;
+  const written = new ByteWriter().u8(FAMILIES.indexOf(style.family)).u8(style.spaced ? 1 : 0);
+  for (const { length } of [targets, dependencies, phony]) written.u16(length);
+  written.texts16(namesOf(rule));
+  body.u8(OUTPUT.rule).u8(MODE.overwrite);
+  const lengthAt = body.length;
+  body.u16(0).u32(0).u64(BigInt(written.length)).bytes(NO_DIGEST);
+  body.patchU16(lengthAt, body.utf8(path));
+  body.bytes(written.view());
 }
 
 /** The blobs of the store that a record names; undefined when the bytes are not a whole record. */
 export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
+  return readToEnd(bytes)?.blobs;
+}
+
+/** Where a movable record was made; undefined when the bytes are not a whole one. */
+export function readMovableOrigin(bytes: Buffer): Pick<MovableRecord, "root" | "source"> | undefined {
+  const read = readToEnd(bytes);
+  if (read?.isMovable !== true) return undefined;
+  const { reader } = read;
+  reader.block();
+  reader.block(); // What was printed.
+  const text = (): string => reader.bytes(reader.u16()).toString("utf8");
+  return { root: text(), source: text() };
+}
+
+/** Up to the end of the outputs. */
+function readToEnd(bytes: Buffer): { blobs: Digest[]; reader: ByteReader; isMovable: boolean } | undefined {
   const whole = bytes.length >= HEADER_BYTES && bytes.subarray(0, 8).equals(MAGIC) && bytes.readUInt32LE(8) === bytes.length;
   if (!whole || crc32(bytes.subarray(16)) !== bytes.readUInt32LE(12)) return undefined;
+  const isMovable = (bytes.readUInt32LE(48) & FLAG.movable) !== 0;
   const counts = new ByteReader(bytes, 56);
   const [inputs, absences, outputs, directories] = [counts.u16(), counts.u16(), counts.u16(), counts.u16()];
   const reader = new ByteReader(bytes, HEADER_BYTES);
+  const skipKept = (): void => void reader.bytes(isMovable && reader.u8() === 1 ? NO_DIGEST.length : 8);
   for (let i = 0; i < directories + 1; i++) reader.bytes(reader.u16()); // The store's, then the table.
   for (let i = 0; i < inputs; i++) {
     reader.u16();
     const length = reader.u16();
-    reader.bytes(8 + length);
+    skipKept();
+    reader.bytes(length);
   }
   for (let i = 0; i < absences; i++) {
     reader.u16();
     const count = reader.u16();
     const names = count === UNLISTED ? 0 : count;
-    reader.u64();
+    skipKept();
     for (let name = 0; name < names; name++) reader.bytes(reader.u16());
   }
-  const blobs: Digest[] = [];
-  for (let i = 0; i < outputs; i++) {
-    const inline = reader.u8() === 1;
-    reader.u8();
-    const pathLength = reader.u16();
-    reader.u32();
-    const size = Number(reader.u64());
-    const digest = reader.bytes(32).toString("hex");
-    reader.bytes(pathLength + (inline ? size : 0));
-    if (!inline) blobs.push(digest);
-  }
-  return blobs;
+  const blobs = Array.from({ length: outputs }, () => readBlob(reader)).filter((digest) => digest !== undefined);
+  return { blobs, reader, isMovable };
 }
 
-/** Why a wrapper executed a compiler without asking; the order is the log's. */
-const passedFor = ["called_for_link", "called_for_preprocessing", "called_for_information", "output_in_the_way"] as const;
-
-/** One hit that the wrapper served alone, or a compiler that it executed without asking. */
-export interface LoggedHit {
-  readonly key: string;
-  readonly atNs: bigint;
-  readonly session: bigint;
-  readonly tookUs: number;
-  /** What the compiler took when the result was made. */
-  readonly compileMs: number;
-  readonly deservesRefresh: boolean;
-  /** Set where it was no hit. */
-  readonly passed: (typeof passedFor)[number] | undefined;
-}
-
-export const hitBytes = 64;
-
-/** Whole records of a hits log; a torn last one is left out. */
-export function readHitsLog(bytes: Buffer): LoggedHit[] {
-  const hits: LoggedHit[] = [];
-  for (let at = 0; at + hitBytes <= bytes.length; at += hitBytes) {
-    const reader = new ByteReader(bytes.subarray(at, at + hitBytes));
-    const key = reader.bytes(32).toString("hex");
-    const [atNs, session, tookUs, flags, compileMs] = [reader.u64(), reader.u64(), reader.u32(), reader.u32(), reader.u32()];
-    const passed = (flags & 2) === 0 ? undefined : (passedFor[(flags >> 8) & 0xff] ?? "called_for_information");
-    hits.push({ key, atNs, session, tookUs, compileMs, deservesRefresh: (flags & 1) !== 0, passed });
-  }
-  return hits;
+/** Of an output, unless its content travels in the record. */
+function readBlob(reader: ByteReader): Digest | undefined {
+  const isBlob = reader.u8() === OUTPUT.blob;
+  reader.u8();
+  const pathLength = reader.u16();
+  reader.u32();
+  const size = Number(reader.u64());
+  const digest = reader.bytes(32).toString("hex");
+  reader.bytes(pathLength + (isBlob ? 0 : size));
+  return isBlob ? digest : undefined;
 }

@@ -15,6 +15,7 @@ export {
   type CompileRequest,
   type DaemonFrame,
   FrameSplitter,
+  movableKey,
   protocolVersion,
   type RanReport,
   readWrapperFrame,
@@ -23,15 +24,17 @@ export {
   writeDaemonFrame,
 } from "./compile-socket.ts";
 export type { Capacity, GossipFrame, Presence } from "./gossip.ts";
+export { type LoggedHit, readHitsLog } from "./hits-log.ts";
 export {
   type HotRecord,
-  type LoggedHit,
+  type MovableRecord,
   type RecordAbsence,
   type RecordInput,
   type RecordOutput,
-  readHitsLog,
   readHotRecordBlobs,
+  readMovableOrigin,
   writeHotRecord,
+  writeMovableRecord,
 } from "./hot-record.ts";
 export type { KeepItem, KeepTree, KeepVerdict } from "./keep.ts";
 export type { Hello, HelloAnswer, MemberFrame } from "./member-link.ts";
