@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { digestOf, silentLog } from "../base/index.ts";
+import { movableKey } from "../wire/index.ts";
 import { HotRecords, type HotRecordsOptions } from "./hot-records.ts";
 
 const KEY = digestOf("request");
@@ -63,4 +64,33 @@ test("a record is left although somebody has tidied up meanwhile, and nothing un
   writeFileSync(join(options.directory, `${KEY}.1.new`), "of one that was killed");
   HotRecords.open({ log: silentLog }, options).inherit();
   assert.deepEqual([isFound(options), readdirSync(options.directory)], [true, [KEY.slice(0, 2)]]);
+});
+
+test("an answer for every checkout lies under its own key, says what it keeps in use and where it was made, and goes with the others", (t) => {
+  const records = HotRecords.open({ log: silentLog }, { ...place(t), capacityBytes: 100_000 });
+  const terminals = { stderrIsTerminal: false, stdoutIsTerminal: false, columns: 0 };
+  const request = (root: string): Parameters<typeof movableKey>[0] => ({
+    ...terminals,
+    cwd: root,
+    compiler: "/usr/bin/cc",
+    argv: ["cc", "-c", `${root}/a.c`],
+    environment: new Map([["PWD", root]]),
+  });
+  const blob = digestOf("object");
+  records.leaveMovable(request("/w/a"), {
+    compileMs: 1,
+    inputs: [{ path: "\0/a.c", digest: digestOf("source") }],
+    absences: [],
+    outputs: [{ path: "a.o", mode: "replace", crc32: 1, size: 2, digest: blob, content: undefined }],
+    stdout: Buffer.alloc(0),
+    stderr: Buffer.alloc(0),
+    root: "/w/a",
+    source: "/w/a/a.c",
+  });
+  const key = movableKey(request("/home/other"), "/home/other");
+  assert.deepEqual([records.has(key), records.blobs(key), records.origin(key)], [true, [blob], { root: "/w/a", source: "/w/a/a.c" }]);
+  records.leaveBytes(KEY, Buffer.from("no record"));
+  assert.equal(records.origin(KEY), undefined);
+  records.doubt();
+  assert.deepEqual([records.has(key), records.origin(key)], [false, undefined]);
 });

@@ -8,15 +8,27 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, dirname, join } from "node:path";
 import { type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
-import { ByteWriter, type HotRecord, readHotRecordBlobs, writeHotRecord } from "../wire/index.ts";
+import {
+  ByteWriter,
+  type HotRecord,
+  type MovableRecord,
+  movableKey,
+  readHotRecordBlobs,
+  readMovableOrigin,
+  writeHotRecord,
+  writeMovableRecord,
+} from "../wire/index.ts";
 
 const UNFINISHED = ".new";
 /** In the names of directories that no wrapper looks into. */
 const ASIDE = ".aside-";
 /** Most records fit. */
 const WRITER_BYTES = 65_536;
-/** Changes when records have to look out for more than those that lie there. 2: for the file in which a project says whom it believes. */
-const KIND = "2";
+/**
+ * Changes when records have to look out for more than those that lie there, or are read in another way. 2: for the file in which a project says
+ * whom it believes; 3: some answer for every checkout.
+ */
+const KIND = "3";
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {
@@ -102,6 +114,13 @@ export class HotRecords {
     if (bytes !== undefined) this.leaveBytes(key, bytes);
   }
 
+  /** Leaves an answer for every checkout. @param request as it was made in the one of which that is made */
+  leaveMovable(request: Parameters<typeof movableKey>[0], movable: Omit<MovableRecord, "key" | "storeDirectory">): void {
+    const key = movableKey(request, movable.root);
+    const bytes = writeMovableRecord({ ...movable, key, storeDirectory: this.#storeDirectory }, this.#writer);
+    if (bytes !== undefined) this.leaveBytes(key, bytes);
+  }
+
   leaveBytes(key: string, bytes: Buffer): void {
     this.#isEmpty = false;
     const path = this.#path(key);
@@ -131,6 +150,15 @@ export class HotRecords {
       return readHotRecordBlobs(readFileSync(this.#path(key))) ?? [];
     } catch {
       return []; // Swept or replaced meanwhile.
+    }
+  }
+
+  /** Where a movable record was made; undefined where there is none. */
+  origin(key: string): ReturnType<typeof readMovableOrigin> {
+    try {
+      return readMovableOrigin(readFileSync(this.#path(key)));
+    } catch {
+      return undefined; // As above.
     }
   }
 
