@@ -33,6 +33,8 @@ export const limits = {
   entriesPerManifest: 24,
   /** Files whose digest is remembered in memory. */
   fileTableEntries: 32_768,
+  /** What wrappers remember of files' contents: 2,048 blocks of 4,096. docs/protocol/hot-record.md */
+  contentsTableBytes: 8_388_608,
   /** Paths that are remembered not to exist. */
   absencesRemembered: 65_536,
   /** Directories whose compiles' paths are remembered, and paths of each. */
