@@ -64,6 +64,12 @@ static inline struct span read_span(struct reader *reader, size_t size) {
     return (struct span){bytes, reader->short_of ? 0 : size};
 }
 
+static inline bool bytes_equal(const uint8_t *left, const uint8_t *right, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (left[i] != right[i]) return false;
+    return true;
+}
+
 static inline size_t text_length(const char *text) {
     size_t length = 0;
     while (text[length] != 0) length++;
@@ -73,6 +79,12 @@ static inline size_t text_length(const char *text) {
 static inline bool text_equal(const char *left, const char *right) {
     while (*left != 0 && *left == *right) left++, right++;
     return *left == *right;
+}
+
+/* Below, equal or above 0, by bytes. */
+static inline int text_compare(const char *left, const char *right) {
+    while (*left != 0 && *left == *right) left++, right++;
+    return (unsigned char)*left - (unsigned char)*right;
 }
 
 static inline bool text_begins(const char *text, const char *prefix) {
@@ -118,6 +130,15 @@ static inline void path_add(struct path *path, const void *bytes, size_t size) {
     }
     to[size] = 0;
     path->length += size;
+}
+
+/* What begins with a zero byte lies below `root`, which stands in its place. */
+static inline void path_add_located(struct path *path, struct span root, struct span text) {
+    if (root.size > 0 && text.size > 0 && text.at[0] == 0) {
+        path_add(path, root.at, root.size);
+        text.at++, text.size--;
+    }
+    path_add(path, text.at, text.size);
 }
 
 static inline void path_add_text(struct path *path, const char *text) { path_add(path, text, text_length(text)); }

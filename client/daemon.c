@@ -176,7 +176,7 @@ static bool read_run(struct answer *answer, const struct frame *frame) {
 static enum answer_kind understand(struct answer *answer, const struct frame *frame, const uint8_t *key) {
     if (frame->type == FRAME_RUN && read_run(answer, frame)) return RUN;
     const struct span payload = {frame->payload, frame->size};
-    if (frame->type == FRAME_DONE && record_parse(answer->record, payload, key) == RECORD_READ) return DONE;
+    if (frame->type == FRAME_DONE && record_parse(answer->record, payload, key, NO_CHECKOUT) == RECORD_READ) return DONE;
     return NOT_OURS; /* PASS, REFUSED, or something from a future that we do not know. */
 }
 

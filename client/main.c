@@ -2,11 +2,14 @@
  * The compiler wrapper: `cairn-cc gcc -c hello.c`, or called by a compiler's name.
  *
  * On a hit it needs nobody: it makes the request's key, reads the hot record that the daemon left for that key, compares the inputs'
- * stat identities and places the outputs. On any doubt it asks the daemon; where no daemon answers, it executes the compiler.
+ * stat identities and places the outputs. In a checkout that is new to it, it takes the record that answers the same in every one, and
+ * compares contents. On any doubt it asks the daemon; where no daemon answers, it executes the compiler.
  *
  * Knows: the order of these steps. Does not know: what compiler options mean.
  */
+#include "checkout.h"
 #include "compiler.h"
+#include "contents.h"
 #include "daemon.h"
 #include "frames.h"
 #include "place.h"
@@ -19,6 +22,7 @@
 #define HITS_LOG_MOST 4194304
 #define HIT_BYTES 64
 #define HIT_DESERVES_REFRESH 1
+#define HIT_IS_MOVED 4
 #define NOT_A_HIT 2 /* The compiler was executed without asking; why, stands in the next byte. */
 #define WHY_IN_THE_WAY 3 /* Beside the values of enum purpose. */
 
@@ -81,14 +85,15 @@ static void finish_with(const struct record *record) {
     replay(2, record->standard_error);
 }
 
-/* One line of the hits log. `key` may be NULL, where no request was made. */
-static void note(int run_directory, const uint8_t *key, const struct settings *settings, uint32_t flags, uint32_t compile_ms,
-                 uint64_t began_ns) {
+/* One line of the hits log, and the root of the checkout in which a movable record was used. `key` may be NULL, where no request was made. */
+static void note(int run_directory, const uint8_t *key, struct span root, const struct settings *settings, uint32_t flags,
+                 uint32_t compile_ms, uint64_t began_ns) {
     struct file_status status;
-    uint8_t entry[HIT_BYTES] = {0};
+    static uint8_t entry[HIT_BYTES + PATH_BYTES]; /* Zeros. */
+    const size_t size = HIT_BYTES + (root.size + HIT_BYTES - 1) / HIT_BYTES * HIT_BYTES;
     const int log = sys_open(run_directory, "hits.log", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (log < 0) return;
-    if (sys_status(log, "", AT_EMPTY_PATH, &status) == 0 && status.size + HIT_BYTES <= HITS_LOG_MOST) {
+    if (sys_status(log, "", AT_EMPTY_PATH, &status) == 0 && status.size + size <= HITS_LOG_MOST) {
         const uint64_t now_ns = sys_wall_ns();
         uint8_t *at = entry;
         for (int i = 0; i < SHA256_BYTES; i++) *at++ = key == NULL ? 0 : key[i];
@@ -96,8 +101,10 @@ static void note(int run_directory, const uint8_t *key, const struct settings *s
         at = store_u64(at, settings->session);
         at = store_u32(at, now_ns > began_ns ? (uint32_t)((now_ns - began_ns) / 1000) : 0);
         at = store_u32(at, flags);
-        store_u32(at, compile_ms);
-        sys_write(log, entry, sizeof entry);
+        at = store_u32(at, compile_ms);
+        at = store_u32(at, (uint32_t)root.size);
+        for (size_t i = 0; i < root.size; i++) *at++ = root.at[i];
+        sys_write(log, entry, size);
     }
     sys_close(log);
 }
@@ -106,35 +113,57 @@ struct path scratch;
 
 enum outcome { FINISHED, ASK, EXECUTE };
 
+/* A compile on the fast path. */
+struct attempt {
+    struct record *record;
+    int run_directory;
+    const struct settings *settings;
+    uint64_t began_ns;
+};
+
+static enum outcome use_record(const struct attempt *attempt, const uint8_t *key, uint32_t flags) {
+    const struct record *record = attempt->record;
+    const enum placed placed = outputs_place(record);
+    if (placed == PLACE_BLOB_DAMAGED) return ASK;
+    if (placed == PLACE_IMPOSSIBLE) {
+        note(attempt->run_directory, NULL, NO_CHECKOUT, attempt->settings, NOT_A_HIT | WHY_IN_THE_WAY << 8, 0, attempt->began_ns);
+        return EXECUTE;
+    }
+    finish_with(record);
+    note(attempt->run_directory, key, record->root, attempt->settings, flags, record->compile_ms, attempt->began_ns);
+    return FINISHED;
+}
+
 /* The fast path: the record that lies there for this very request. */
-static enum outcome try_record(struct record *record, struct request *request, int run_directory, const struct settings *settings,
-                               uint64_t began_ns) {
+static enum outcome try_record(const struct attempt *attempt, struct request *request) {
     enum why why;
-    switch (record_load(record, run_directory, request->key)) {
+    switch (record_load(attempt->record, attempt->run_directory, request->key, NO_CHECKOUT)) {
     case RECORD_ABSENT: why = NO_RECORD; break;
     case RECORD_DAMAGED: why = RECORD_UNREADABLE; break;
     case RECORD_TOO_LARGE: why = RECORD_UNUSABLE; break;
     default: {
-        const struct record_state state = record_check(record);
-        if (!state.holds) {
-            why = INPUT_CHANGED;
-            break;
-        }
-        const enum placed placed = outputs_place(record);
-        if (placed == PLACE_IMPOSSIBLE) {
-            note(run_directory, NULL, settings, NOT_A_HIT | WHY_IN_THE_WAY << 8, 0, began_ns);
-            return EXECUTE;
-        }
-        if (placed == PLACED) {
-            finish_with(record);
-            note(run_directory, request->key, settings, state.deserves_refresh ? HIT_DESERVES_REFRESH : 0, record->compile_ms, began_ns);
-            return FINISHED;
-        }
+        const struct record_state state = record_check(attempt->record);
+        why = INPUT_CHANGED;
+        if (!state.holds) break;
+        const enum outcome outcome = use_record(attempt, request->key, state.deserves_refresh ? HIT_DESERVES_REFRESH : 0);
+        if (outcome != ASK) return outcome;
         why = BLOB_DAMAGED;
     }
     }
     request_set_why(request, why);
     return ASK;
+}
+
+/* Where this checkout has no record of its own, the one that answers the same request in every checkout. On any doubt: the daemon knows. */
+static enum outcome try_movable(const struct attempt *attempt, const struct request *request) {
+    static struct path root_path;
+    uint8_t key[SHA256_BYTES];
+    if (!contents_open(attempt->run_directory)) return ASK;
+    if (!checkout_find(&root_path, request_directory(request), attempt->settings->home)) return ASK;
+    const struct span root = {(const uint8_t *)root_path.text, root_path.length};
+    if (!request_movable_key(request, root, key)) return ASK;
+    if (record_load(attempt->record, attempt->run_directory, key, root) != RECORD_READ || !record_check(attempt->record).holds) return ASK;
+    return use_record(attempt, key, HIT_IS_MOVED);
 }
 
 /* The compiler's end becomes ours. */
@@ -171,7 +200,9 @@ static int compile(const struct compiler *compiler, const struct settings *setti
     const int run_directory = daemon_run_directory(settings, &run_path);
     if (run_directory < 0 || !request_make(&request, compiler, settings)) return compiler_execute(compiler, settings, NULL);
 
-    const enum outcome outcome = try_record(&record, &request, run_directory, settings, began_ns);
+    const struct attempt attempt = {&record, run_directory, settings, began_ns};
+    enum outcome outcome = try_record(&attempt, &request);
+    if (outcome == ASK && request_why(&request) == NO_RECORD) outcome = try_movable(&attempt, &request);
     if (outcome == FINISHED) return 0;
 
     struct answer answer = {.kind = NOT_OURS, .record = &record};
@@ -203,7 +234,7 @@ static void note_passed(enum purpose purpose, const struct settings *settings, u
     struct path run_path;
     const int run_directory = daemon_run_directory(settings, &run_path);
     if (run_directory < 0) return;
-    note(run_directory, NULL, settings, NOT_A_HIT | (uint32_t)purpose << 8, 0, began_ns);
+    note(run_directory, NULL, NO_CHECKOUT, settings, NOT_A_HIT | (uint32_t)purpose << 8, 0, began_ns);
     sys_close(run_directory);
 }
 

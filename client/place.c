@@ -65,39 +65,39 @@ static bool verify(const struct record *record, const struct output *output, str
     return source->blob >= 0 && pass_blob(output, source->blob, -1);
 }
 
-static const char *destination(const struct output *output) {
+static const char *destination(const struct record *record, const struct output *output) {
     path_cut(&scratch, 0);
-    path_add(&scratch, output->path.at, output->path.size);
+    path_add_located(&scratch, record->root, output->path);
     return scratch.unfit ? "" : scratch.text; /* "" is nowhere to the system. */
 }
 
 /* Whether the output may go there. Devices, pipes and directories are left to the compiler. */
-static bool destination_free(const struct output *output, struct source *source) {
+static bool destination_free(const struct record *record, const struct output *output, struct source *source) {
     struct file_status status;
     const bool overwritten = output->mode == OUTPUT_OVERWRITTEN;
-    const int error = sys_status(AT_FDCWD, destination(output), overwritten ? 0 : AT_SYMLINK_NOFOLLOW, &status);
+    const int error = sys_status(AT_FDCWD, destination(record, output), overwritten ? 0 : AT_SYMLINK_NOFOLLOW, &status);
     if (error < 0) return error == -ENOENT && !scratch.unfit;
     const uint32_t type = status.mode & FILE_TYPE;
     source->existing_size = status.size;
     if (type != SYMBOLIC_LINK) return type == REGULAR_FILE;
     /* The assembler writes through a link that leads nowhere. */
-    return sys_status(AT_FDCWD, destination(output), 0, &status) == 0;
+    return sys_status(AT_FDCWD, destination(record, output), 0, &status) == 0;
 }
 
 /*
  * A replaced file is unlinked, as the assembler does it. That is also a matter of speed: ext4 flushes a file to the disk that was
  * truncated to nothing or renamed over, for a millisecond. So a file to be overwritten is cut to its size only in the end.
  */
-static int open_target(const struct output *output) {
-    const char *path = destination(output);
+static int open_target(const struct record *record, const struct output *output) {
+    const char *path = destination(record, output);
     if (output->mode == OUTPUT_OVERWRITTEN) return sys_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NONBLOCK, NEW_FILE_MODE);
     const int error = sys_unlink(AT_FDCWD, path);
     if (error < 0 && error != -ENOENT) return error;
     return sys_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, NEW_FILE_MODE);
 }
 
-static bool write_output(const struct output *output, const struct source *source) {
-    const int target = open_target(output);
+static bool write_output(const struct record *record, const struct output *output, const struct source *source) {
+    const int target = open_target(record, output);
     if (target < 0) return false;
     bool right = output->in_record ? write_fully(target, output->content.at, output->content.size)
                                    : sys_rewind(source->blob) == 0 && pass_blob(output, source->blob, target);
@@ -106,7 +106,7 @@ static bool write_output(const struct output *output, const struct source *sourc
     if (overwritten && !right) sys_cut(target, 0);
     /* Some file systems tell only here that the disk is full. */
     right = sys_close(target) == 0 && right;
-    if (!overwritten && !right) sys_unlink(AT_FDCWD, destination(output));
+    if (!overwritten && !right) sys_unlink(AT_FDCWD, destination(record, output));
     return right;
 }
 
@@ -116,7 +116,7 @@ enum placed outputs_place(const struct record *record) {
     for (unsigned i = 0; i < record->output_count; i++) {
         sources[i] = (struct source){.blob = -1};
         if (result != PLACED) continue;
-        if (!destination_free(&record->outputs[i], &sources[i]))
+        if (!destination_free(record, &record->outputs[i], &sources[i]))
             result = PLACE_IMPOSSIBLE;
         else if (!verify(record, &record->outputs[i], &sources[i]))
             result = PLACE_BLOB_DAMAGED;
@@ -124,7 +124,7 @@ enum placed outputs_place(const struct record *record) {
     /* An interrupted build must not keep half an object: the next one would take it for a whole one. */
     const signal_set mask = sys_block_signals(~(signal_set)0);
     for (unsigned i = 0; result == PLACED && i < record->output_count; i++)
-        if (!write_output(&record->outputs[i], &sources[i])) result = PLACE_IMPOSSIBLE;
+        if (!write_output(record, &record->outputs[i], &sources[i])) result = PLACE_IMPOSSIBLE;
     sys_set_signal_mask(mask);
     for (unsigned i = 0; i < record->output_count; i++)
         if (sources[i].blob >= 0) sys_close(sources[i].blob);

@@ -1,12 +1,14 @@
 /*
  * Reading and checking hot records: see record.h.
  *
- * Knows: the format, stat. Does not know: where outputs go, who wrote the record.
+ * Knows: the formats of hot and movable records, stat. Does not know: where outputs go, who wrote the record.
  */
 #include "record.h"
 
+#include "contents.h"
 #include "frames.h"
 #include "hash.h"
+#include "rule.h"
 #include "sys.h"
 
 #define HEADER_BYTES 64
@@ -15,6 +17,7 @@
 #define AT_KEY 16
 #define AT_FLAGS 48
 #define FLAG_VALIDATED 1
+#define FLAG_MOVABLE 2
 #define UNLISTED 0xffff /* In the place of a number of names. */
 
 /*
@@ -34,6 +37,29 @@ struct directory {
 static struct directory directories[65536]; /* Pages that stay untouched cost nothing. */
 static unsigned directory_count;
 
+/* By what a file or directory is known again: its stat fingerprint, or its content. */
+struct mark {
+    uint32_t words[2];
+    const uint8_t *digest; /* NULL: the fingerprint. */
+};
+
+static bool read_mark(struct reader *reader, const struct record *record, struct mark *mark) {
+    const uint8_t kind = record->movable ? read_u8(reader) : 0;
+    *mark = (struct mark){.digest = NULL};
+    if (kind == 1) {
+        mark->digest = read_bytes(reader, SHA256_BYTES);
+    } else {
+        mark->words[0] = read_u32(reader);
+        mark->words[1] = read_u32(reader);
+    }
+    return kind <= 1;
+}
+
+static void expect_lookups(unsigned directory, unsigned count) {
+    const unsigned sum = directories[directory].inputs + count;
+    directories[directory].inputs = sum < UINT16_MAX ? (uint16_t)sum : UINT16_MAX;
+}
+
 static void read_directories(struct reader *reader, unsigned count) {
     directory_count = count;
     for (unsigned i = 0; i < count; i++) {
@@ -43,14 +69,14 @@ static void read_directories(struct reader *reader, unsigned count) {
 }
 
 /* False when an input names a directory that is not in the table. */
-static bool skip_inputs(struct reader *reader, unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
+static bool skip_inputs(struct reader *reader, const struct record *record) {
+    for (unsigned i = 0; i < record->input_count; i++) {
+        struct mark mark;
         const unsigned directory = read_u16(reader);
         const size_t name_size = read_u16(reader);
-        read_bytes(reader, 8);
+        if (!read_mark(reader, record, &mark) || directory >= directory_count) return false;
         read_bytes(reader, name_size);
-        if (directory >= directory_count) return false;
-        if (directories[directory].inputs < UINT16_MAX) directories[directory].inputs++;
+        expect_lookups(directory, 1);
     }
     return true;
 }
@@ -60,15 +86,25 @@ static unsigned listed_names(unsigned names) {
     return names == UNLISTED ? 0 : names;
 }
 
-static bool skip_absences(struct reader *reader, unsigned count) {
-    for (unsigned i = 0; i < count && !reader->short_of; i++) {
+static bool skip_absences(struct reader *reader, const struct record *record) {
+    for (unsigned i = 0; i < record->absence_count && !reader->short_of; i++) {
+        struct mark mark;
         const unsigned directory = read_u16(reader);
-        const unsigned names = listed_names(read_u16(reader));
-        read_bytes(reader, 8);
-        for (unsigned name = 0; name < names && !reader->short_of; name++) read_bytes(reader, read_u16(reader));
-        if (directory >= directory_count) return false;
+        const unsigned names = read_u16(reader);
+        if (!read_mark(reader, record, &mark) || directory >= directory_count) return false;
+        if (mark.digest != NULL && names == UNLISTED) return false;
+        for (unsigned name = 0; name < listed_names(names) && !reader->short_of; name++) read_bytes(reader, read_u16(reader));
+        if (mark.digest != NULL) expect_lookups(directory, names);
     }
     return true;
+}
+
+/* A dependency file that is written for this checkout. */
+static bool write_rule(struct output *output, struct span root) {
+    output->content = rule_write(output->content, root);
+    output->size = output->content.size;
+    output->crc = crc32(0, output->content.at, output->content.size);
+    return output->size > 0;
 }
 
 static bool read_outputs(struct record *record, struct reader *reader) {
@@ -81,28 +117,27 @@ static bool read_outputs(struct record *record, struct reader *reader) {
         output->digest = read_bytes(reader, SHA256_BYTES);
         output->path = read_span(reader, path_size);
         output->mode = mode == 0 ? OUTPUT_REPLACED : OUTPUT_OVERWRITTEN;
-        output->in_record = kind == 1;
-        if (kind > 1 || mode > 1 || path_size == 0) return false;
+        output->in_record = kind > 0;
+        if (kind > (record->movable ? 2 : 1) || mode > 1 || path_size == 0) return false;
         if (output->in_record) output->content = read_span(reader, output->size);
+        if (kind == 2 && !write_rule(output, record->root)) return false;
     }
     return true;
 }
 
-static bool equal_bytes(const uint8_t *left, const uint8_t *right, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if (left[i] != right[i]) return false;
-    return true;
-}
-
-enum record_read record_parse(struct record *record, struct span bytes, const uint8_t key[32]) {
+enum record_read record_parse(struct record *record, struct span bytes, const uint8_t key[32], struct span root) {
     static const uint8_t magic[8] = {'C', 'A', 'I', 'R', 'N', 'H', 'R', '1'};
-    if (bytes.size < HEADER_BYTES || !equal_bytes(bytes.at, magic, sizeof magic)) return RECORD_DAMAGED;
+    if (bytes.size < HEADER_BYTES || !bytes_equal(bytes.at, magic, sizeof magic)) return RECORD_DAMAGED;
     if (load_u32(bytes.at + AT_SIZE) != bytes.size) return RECORD_DAMAGED;
     if (crc32(0, bytes.at + AT_KEY, bytes.size - AT_KEY) != load_u32(bytes.at + AT_CHECKSUM)) return RECORD_DAMAGED;
-    if (!equal_bytes(bytes.at + AT_KEY, key, SHA256_BYTES)) return RECORD_DAMAGED;
+    if (!bytes_equal(bytes.at + AT_KEY, key, SHA256_BYTES)) return RECORD_DAMAGED;
 
     struct reader reader = {bytes.at + AT_FLAGS, bytes.at + bytes.size, false};
-    record->validated = (read_u32(&reader) & FLAG_VALIDATED) != 0;
+    const uint32_t flags = read_u32(&reader);
+    record->validated = (flags & FLAG_VALIDATED) != 0;
+    record->movable = (flags & FLAG_MOVABLE) != 0;
+    record->root = root;
+    if (record->movable != (root.size > 0)) return RECORD_DAMAGED;
     record->compile_ms = read_u32(&reader);
     record->input_count = read_u16(&reader);
     record->absence_count = read_u16(&reader);
@@ -113,12 +148,14 @@ enum record_read record_parse(struct record *record, struct span bytes, const ui
     record->store_directory = read_span(&reader, read_u16(&reader));
     read_directories(&reader, count);
     record->inputs = reader;
-    if (!skip_inputs(&reader, record->input_count)) return RECORD_DAMAGED;
+    if (!skip_inputs(&reader, record)) return RECORD_DAMAGED;
     record->absences = reader;
-    if (!skip_absences(&reader, record->absence_count)) return RECORD_DAMAGED;
+    if (!skip_absences(&reader, record)) return RECORD_DAMAGED;
     if (!read_outputs(record, &reader)) return RECORD_DAMAGED;
     record->standard_output = read_span(&reader, read_u32(&reader));
     record->standard_error = read_span(&reader, read_u32(&reader));
+    if (record->movable)
+        for (int i = 0; i < 2; i++) read_bytes(&reader, read_u16(&reader)); /* Where it was made, for the daemon. */
     return reader.short_of || reader.at != reader.end ? RECORD_DAMAGED : RECORD_READ;
 }
 
@@ -146,7 +183,7 @@ static struct span read_large(int file, const uint8_t *first, size_t first_size)
     return (struct span){whole, first_size + (size_t)rest};
 }
 
-enum record_read record_load(struct record *record, int run_directory, const uint8_t key[32]) {
+enum record_read record_load(struct record *record, int run_directory, const uint8_t key[32], struct span root) {
     static uint8_t usual[64 * 1024]; /* Most records fit with one read. */
     path_cut(&scratch, 0);
     path_add_text(&scratch, "hot/");
@@ -157,20 +194,25 @@ enum record_read record_load(struct record *record, int run_directory, const uin
     struct span bytes = {usual, size < 0 ? 0 : (size_t)size};
     if (bytes.size == sizeof usual && load_u32(usual + AT_SIZE) > sizeof usual) bytes = read_large(file, usual, sizeof usual);
     sys_close(file);
-    return record_parse(record, bytes, key);
+    return record_parse(record, bytes, key, root);
+}
+
+static void set_path(struct path *path, const struct directory *directory, const struct record *record) {
+    path_cut(path, 0);
+    path_add_located(path, record->root, (struct span){directory->name, directory->length});
 }
 
 /* "directory/", or nothing where the name stands alone. */
-static void start_path(struct path *path, const struct directory *directory) {
-    path_cut(path, 0);
-    path_add(path, directory->name, directory->length);
+static void start_path(struct path *path, const struct directory *directory, const struct record *record) {
+    set_path(path, directory, record);
     if (directory->length > 0) path_add_text(path, "/");
 }
 
-static int status_in(struct directory *directory, struct path *path, struct span name, struct file_status *status) {
+/* Where a name is looked for; `path` becomes what it is there. */
+static int locate(struct directory *directory, const struct record *record, struct span name, struct path *path) {
     static unsigned open_count;
     if (directory->file == 0 && directory->inputs >= WORTH_OPENING && directory->length > 0 && open_count < OPEN_MOST) {
-        start_path(path, directory);
+        start_path(path, directory, record);
         const int file = path->unfit ? -ENAMETOOLONG : sys_open(AT_FDCWD, path->text, O_PATH | O_DIRECTORY, 0);
         directory->file = file > 0 ? (int16_t)file : -1;
         open_count++;
@@ -178,15 +220,30 @@ static int status_in(struct directory *directory, struct path *path, struct span
     if (directory->file > 0)
         path_cut(path, 0);
     else
-        start_path(path, directory);
+        start_path(path, directory, record);
     path_add(path, name.at, name.size);
-    if (path->unfit) return -ENAMETOOLONG;
-    return sys_status(directory->file > 0 ? directory->file : AT_FDCWD, path->text, 0, status);
+    return directory->file > 0 ? directory->file : AT_FDCWD;
 }
 
-static bool matches(const struct file_status *status, uint32_t word0, uint32_t word1) {
+static int status_at(int directory, const struct path *path, struct file_status *status) {
+    return path->unfit ? -ENAMETOOLONG : sys_status(directory, path->text, 0, status);
+}
+
+/* `directory` and `path` lead to what has `status`. */
+static bool matches(const struct mark *mark, int directory, const struct path *path, const struct file_status *status) {
+    if (mark->digest != NULL) {
+        uint8_t digest[SHA256_BYTES];
+        return contents_of(directory, path->text, status, digest) && bytes_equal(digest, mark->digest, SHA256_BYTES);
+    }
     const struct fingerprint print = fingerprint_of(status);
-    return print.words[0] == word0 && print.words[1] == word1;
+    return print.words[0] == mark->words[0] && print.words[1] == mark->words[1];
+}
+
+/* Of a file too young to be believed, or where it is not known. */
+static bool is_blank(const struct mark *mark) {
+    static const uint8_t unknown[SHA256_BYTES];
+    if (mark->digest != NULL) return bytes_equal(mark->digest, unknown, SHA256_BYTES);
+    return (mark->words[0] | mark->words[1]) == 0;
 }
 
 static bool inputs_unchanged(const struct record *record, struct path *path) {
@@ -194,23 +251,26 @@ static bool inputs_unchanged(const struct record *record, struct path *path) {
     for (unsigned i = 0; i < record->input_count; i++) {
         struct directory *directory = &directories[read_u16(&reader)];
         const size_t name_size = read_u16(&reader);
-        const uint32_t word0 = read_u32(&reader), word1 = read_u32(&reader);
+        struct mark mark;
         struct file_status status;
-        if ((word0 | word1) == 0) return false; /* Written for a file too young to be believed. */
-        if (status_in(directory, path, read_span(&reader, name_size), &status) < 0) return false;
-        if (!matches(&status, word0, word1)) return false;
+        if (!read_mark(&reader, record, &mark) || is_blank(&mark)) return false;
+        const int at = locate(directory, record, read_span(&reader, name_size), path);
+        if (status_at(at, path, &status) < 0 || !matches(&mark, at, path, &status)) return false;
     }
     return true;
 }
 
-/* Whether the watched directory is as it was: then nothing has appeared in it. */
-static bool watched_unchanged(struct directory *directory, struct path *path, uint32_t word0, uint32_t word1) {
+static bool is_missing(int error) { return error == -ENOENT || error == -ENOTDIR; }
+
+/* Whether the watched directory is as it was: then nothing has appeared in it. In another checkout it may be missing as a whole. */
+static bool watched_unchanged(const struct directory *directory, const struct record *record, struct path *path, const struct mark *mark) {
     struct file_status status;
-    if ((word0 | word1) == 0) return false;
-    path_cut(path, 0);
-    path_add(path, directory->name, directory->length);
+    if (is_blank(mark)) return false;
+    set_path(path, directory, record);
     if (directory->length == 0) path_add_text(path, ".");
-    return !path->unfit && sys_status(AT_FDCWD, path->text, 0, &status) == 0 && matches(&status, word0, word1);
+    const int error = status_at(AT_FDCWD, path, &status);
+    if (error < 0) return mark->digest != NULL && is_missing(error);
+    return matches(mark, AT_FDCWD, path, &status);
 }
 
 static bool nothing_appeared(const struct record *record, struct path *path, bool *looked) {
@@ -218,16 +278,17 @@ static bool nothing_appeared(const struct record *record, struct path *path, boo
     for (unsigned i = 0; i < record->absence_count; i++) {
         struct directory *directory = &directories[read_u16(&reader)];
         const unsigned names = read_u16(&reader);
-        const uint32_t word0 = read_u32(&reader), word1 = read_u32(&reader);
-        const bool unchanged = watched_unchanged(directory, path, word0, word1);
+        struct mark mark;
+        if (!read_mark(&reader, record, &mark)) return false;
+        const bool unchanged = watched_unchanged(directory, record, path, &mark);
         if (!unchanged && names == UNLISTED) return false;
         if (!unchanged) *looked = true;
         for (unsigned name = 0; name < listed_names(names); name++) {
             const struct span text = read_span(&reader, read_u16(&reader));
             struct file_status status;
             if (unchanged) continue;
-            const int error = status_in(directory, path, text, &status);
-            if (error != -ENOENT && error != -ENOTDIR) return false;
+            const int at = locate(directory, record, text, path);
+            if (!is_missing(status_at(at, path, &status))) return false;
         }
     }
     return true;

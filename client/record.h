@@ -12,7 +12,7 @@ enum output_mode { OUTPUT_REPLACED = 0, OUTPUT_OVERWRITTEN = 1 };
 
 struct output {
     enum output_mode mode;
-    struct span path;
+    struct span path; /* See path_add_located. */
     uint32_t crc;
     uint64_t size;
     const uint8_t *digest; /* 32 bytes; names the blob. */
@@ -28,17 +28,22 @@ struct record {
     unsigned output_count;
     struct output outputs[OUTPUTS_MOST];
     /* What record_check goes through. */
+    bool movable;
+    struct span root; /* Of the checkout at hand, for a movable one. */
     unsigned input_count, absence_count;
     struct reader inputs, absences;
 };
 
 enum record_read { RECORD_READ, RECORD_ABSENT, RECORD_DAMAGED, RECORD_TOO_LARGE };
 
-/* Reads `<run>/hot/<key>`; its bytes stay in memory that belongs to record.c. */
-enum record_read record_load(struct record *record, int run_directory, const uint8_t key[32]);
+/* No checkout: what the key names is a record of this very request, and no movable one. */
+#define NO_CHECKOUT ((struct span){NULL, 0})
+
+/* Reads `<run>/hot/<key>`; its bytes stay in memory that belongs to record.c. `root` is that of the checkout for a movable record. */
+enum record_read record_load(struct record *record, int run_directory, const uint8_t key[32], struct span root);
 
 /* Takes the bytes apart; they must outlive the record. Every length is checked here, once. */
-enum record_read record_parse(struct record *record, struct span bytes, const uint8_t key[32]);
+enum record_read record_parse(struct record *record, struct span bytes, const uint8_t key[32], struct span root);
 
 /* How the world differs from the record. */
 struct record_state {

@@ -73,4 +73,52 @@ bool request_make(struct request *request, const struct compiler *compiler, cons
     return true;
 }
 
+struct span request_directory(const struct request *request) {
+    const uint8_t *text = request->frame + AT_HASHED + TERMINALS_BYTES;
+    return (struct span){text + 4, load_u32(text)};
+}
+
+static bool continues_name(uint8_t byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' ||
+           byte == '~' || byte == '+' || byte == '-' || byte >= 0x80;
+}
+
+/* A text of the request with a zero byte in the place of each `root`. */
+static uint8_t *store_movable(uint8_t *at, struct reader *reader, struct span root) {
+    const struct span text = read_span(reader, read_u32(reader));
+    uint8_t *const length = at;
+    at += 4;
+    for (size_t i = 0; i < text.size;) {
+        const size_t behind = i + root.size;
+        const bool is_root = text.at[i] == '/' && behind <= text.size && bytes_equal(text.at + i, root.at, root.size) &&
+                             (behind == text.size || !continues_name(text.at[behind]));
+        *at++ = is_root ? 0 : text.at[i];
+        i = is_root ? behind : i + 1;
+    }
+    store_u32(length, (uint32_t)(at - length - 4));
+    return at;
+}
+
+bool request_movable_key(const struct request *request, struct span root, uint8_t key[SHA256_BYTES]) {
+    static uint8_t usual[sizeof usual_frame];
+    static const uint8_t kind[8] = {'C', 'A', 'I', 'R', 'N', 'M', 'V', '1'};
+    uint8_t *const bytes = request->size <= sizeof usual ? usual : sys_allocate(request->size); /* Its head is longer than `kind`. */
+    if (bytes == NULL) return false;
+    struct reader reader = {request->frame + AT_HASHED, request->frame + request->size, false};
+    uint8_t *at = bytes;
+    for (size_t i = 0; i < sizeof kind; i++) *at++ = kind[i];
+    at = store_u32(at, read_u32(&reader));
+    for (int text = 0; text < 2; text++) at = store_movable(at, &reader, root);
+    for (int list = 0; list < 2; list++) {
+        const uint32_t count = read_u32(&reader);
+        at = store_u32(at, count);
+        for (uint32_t text = 0; text < count; text++) at = store_movable(at, &reader, root);
+    }
+    sha256(bytes, (size_t)(at - bytes), key);
+    if (bytes != usual) sys_release(bytes, request->size);
+    return true;
+}
+
 void request_set_why(struct request *request, enum why why) { request->frame[AT_WHY] = (uint8_t)why; }
+
+enum why request_why(const struct request *request) { return request->frame[AT_WHY]; }

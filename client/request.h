@@ -28,6 +28,16 @@ struct request {
 /* False when no request can be made of this invocation: run the compiler. */
 bool request_make(struct request *request, const struct compiler *compiler, const struct settings *settings);
 
+/*
+ * The key that the request has in every checkout, where `root` is this one's: of a movable record. docs/protocol/hot-record.md.
+ * False where there is no memory for it.
+ */
+bool request_movable_key(const struct request *request, struct span root, uint8_t key[SHA256_BYTES]);
+
+/* The working directory, absolute. */
+struct span request_directory(const struct request *request);
+
 void request_set_why(struct request *request, enum why why);
+enum why request_why(const struct request *request);
 
 #endif

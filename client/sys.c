@@ -203,6 +203,16 @@ long sys_write(int file, const void *bytes, size_t size) {
     return put;
 }
 
+long sys_read_at(int file, void *bytes, size_t size, uint64_t offset) {
+    return call(SYS_pread64, file, (long)bytes, (long)size, (long)offset, 0, 0);
+}
+
+long sys_write_at(int file, const void *bytes, size_t size, uint64_t offset) {
+    return call(SYS_pwrite64, file, (long)bytes, (long)size, (long)offset, 0, 0);
+}
+
+long sys_list(int directory, void *entries, size_t size) { return call(SYS_getdents64, directory, (long)entries, (long)size, 0, 0, 0); }
+
 int sys_rewind(int file) { return (int)call(SYS_lseek, file, 0, 0, 0, 0, 0); }
 
 int sys_cut(int file, uint64_t size) { return (int)call(SYS_ftruncate, file, (long)size, 0, 0, 0, 0); }
@@ -216,6 +226,7 @@ int sys_status(int directory, const char *path, int flags, struct file_status *s
     status->size = found.stx_size;
     status->mtime_ns = (uint64_t)found.stx_mtime.tv_sec * 1000000000 + found.stx_mtime.tv_nsec;
     status->ctime_ns = (uint64_t)found.stx_ctime.tv_sec * 1000000000 + found.stx_ctime.tv_nsec;
+    status->blocks = found.stx_blocks;
     status->mode = found.stx_mode;
     status->links = found.stx_nlink;
     status->owner = found.stx_uid;

@@ -33,6 +33,7 @@ struct file_status {
     uint64_t size;
     uint64_t mtime_ns;
     uint64_t ctime_ns;
+    uint64_t blocks; /* Of 512 bytes, on the disk. */
     uint32_t mode; /* Type and permission bits. */
     uint32_t links;
     uint32_t owner;
@@ -59,6 +60,9 @@ int sys_open(int directory, const char *path, int flags, unsigned mode);
 int sys_close(int file);
 long sys_read(int file, void *bytes, size_t size);
 long sys_write(int file, const void *bytes, size_t size);
+long sys_read_at(int file, void *bytes, size_t size, uint64_t offset);
+long sys_write_at(int file, const void *bytes, size_t size, uint64_t offset);
+long sys_list(int directory, void *entries, size_t size); /* As linux_dirent64; 0 at the end. */
 int sys_rewind(int file);
 int sys_cut(int file, uint64_t size);
 /* `flags`: AT_SYMLINK_NOFOLLOW, or AT_EMPTY_PATH with path "". */
