@@ -17,19 +17,27 @@ const CALM = { lookEveryMs: limits.quietMs + 1_500, cpuMs: 40 } as const;
 /**
  * Waits until what serves a contender in the background has nothing left to do: some work waits for a quiet moment.
  * @param mostMs then it is gone on with anyway
+ * @param idle what it takes when nothing happens, of a core
  * @returns CPU time that it took meanwhile, ms
  */
-export async function calm(contender: Contender, mostMs: number): Promise<number> {
+export async function calm(contender: Contender, mostMs: number, idle: number = 0): Promise<number> {
   const began = contender.backgroundCpuMs();
   if (began === 0) return 0;
   let before = began;
   for (let waitedMs = 0; waitedMs < mostMs; waitedMs += CALM.lookEveryMs) {
     await sleep(CALM.lookEveryMs);
     const now = contender.backgroundCpuMs();
-    if (now - before < CALM.cpuMs) break;
+    if (now - before < CALM.cpuMs + idle * CALM.lookEveryMs) break;
     before = now;
   }
   return contender.backgroundCpuMs() - began;
+}
+
+/** What serves a contender in the background while nothing happens: talk among members, looks at the clock. @returns of a core */
+export async function idleShare(contender: Contender): Promise<number> {
+  const [before, began] = [contender.backgroundCpuMs(), performance.now()];
+  await sleep(CALM.lookEveryMs);
+  return (contender.backgroundCpuMs() - before) / (performance.now() - began);
 }
 
 export interface BuildParts {
