@@ -193,16 +193,17 @@ export class World implements AsyncDisposable {
     };
   }
 
-  /** Runs `command` (the wrapper where it is left out) in the project. `shown` is called when it has printed a message. */
+  /** Runs `command` (the wrapper where it is left out) in `cwd` (the project). `shown` is called when it has printed a message. */
   async start(
     args: readonly string[],
-    options: { env?: NodeJS.ProcessEnv; command?: string; umask?: number; shown?: () => void } = {},
+    options: { env?: NodeJS.ProcessEnv; command?: string; cwd?: string; umask?: number; shown?: () => void } = {},
   ): Promise<Ended> {
     const command = options.command ?? this.wrapper;
     const masked = options.umask === undefined ? undefined : `umask ${options.umask.toString(8)}; exec "$0" "$@"`;
+    const cwd = options.cwd ?? this.project;
     const child = spawn(masked === undefined ? command : "/bin/sh", masked === undefined ? args : ["-c", masked, command, ...args], {
-      cwd: this.project,
-      env: this.environment(options.env),
+      cwd,
+      env: this.environment({ PWD: cwd, ...options.env }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
