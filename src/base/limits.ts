@@ -879,6 +879,9 @@ export const limits = {
   relayAfterMs: 150,
   /** Members that are asked whether they can relay, for one that is looked for. */
   relaysAsked: 4,
+  /** Pause before they are asked again for one to whom none of them relayed, at first and at most; who was not linked then is asked meanwhile. */
+  relayAgainFirstMs: 15_000,
+  relayAgainMostMs: 300_000,
   /** Relays between two members. */
   relaysInRow: 3,
   /** Circuits that a node may be told to relay at once, and those of them that one member may have; a connection has other streams, too. */

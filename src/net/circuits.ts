@@ -44,11 +44,15 @@ export class Circuits {
     this.#parts = parts;
   }
 
-  /** The best relay to a member. The first answer sets the time that the others have: as long again. */
-  async find(key: Key): Promise<Found | undefined> {
+  /**
+   * The best relay to a member. The first answer sets the time that the others have: as long again.
+   *
+   * @param youngerMs only who has a younger link is asked
+   */
+  async find(key: Key, youngerMs: number = Number.POSITIVE_INFINITY): Promise<Found | undefined> {
     const asked = this.#parts
       .links()
-      .filter((link) => link.key !== key && link.facts.via !== key)
+      .filter(({ key: relay, facts }) => relay !== key && facts.via !== key && facts.ageMs < youngerMs)
       .toSorted((a, b) => a.facts.relays - b.facts.relays || (a.facts.usualRttMs ?? 0) - (b.facts.usualRttMs ?? 0))
       .slice(0, limits.relaysAsked);
     const found: Found[] = [];

@@ -141,12 +141,14 @@ export class Network implements AsyncDisposable {
       listening: (): string[] => this.listening,
       reached: (): string[] => this.#reachability.announced(),
       dialable: (key: Key, news: boolean): void => {
+        this.#wayFinder.paths.expect(key);
         this.#seeker.dialable(key, news);
         if (news) this.#wayFinder.paths.heard(key);
       },
       disturbed: (): void => {
         this.#reachability.forget();
         this.#portMapping?.renew();
+        this.#wayFinder.paths.disturbed();
         this.#seeker.disturbed();
       },
     };
@@ -177,6 +179,7 @@ export class Network implements AsyncDisposable {
       host: (key: Key): Host | undefined => this.#book.host(key),
       links: (): Link[] => this.#links.all(),
       linkWith: (key: Key): Link | undefined => this.#links.get(key),
+      missing: (): Key[] => this.#seeker.missing(),
     };
     this.#wayFinder = new WayFinder(finding, options.relay);
     this.#dialBack = new DialBack({ ...finding, libp2p, gate, interfaces: () => this.#whereabouts.interfaces() });

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { limits } from "../base/index.ts";
+import { limits, silentLog } from "../base/index.ts";
+import { Membership } from "../trust/index.ts";
+import { Circuits, type CircuitsParts } from "./circuits.ts";
 import { framesOf } from "./frames.ts";
 import { sayHello } from "./handshake.ts";
 import { makeLibp2p } from "./libp2p.ts";
-import { codec, dialler, founded, join, type Node, seedOf, start, until } from "./network.fixture.ts";
+import type { Link } from "./link.ts";
+import { codec, dialler, founded, join, type Node, parts, seedOf, start, until } from "./network.fixture.ts";
 import { Paths, type PathsParts } from "./paths.ts";
 import { peerIdOf } from "./peer-id.ts";
 import { CIRCUIT, RELAY } from "./relay.ts";
@@ -51,6 +54,21 @@ test("two that cannot dial each other are linked through a third", { timeout: 20
 
   await a.network[Symbol.asyncDispose]();
   await until(t, () => !b.network.connected(c.members.self) && !c.network.connected(b.members.self));
+});
+
+test("who comes back is linked again through a third, though that one did not lead to it meanwhile", { timeout: 20_000 }, async (t) => {
+  const a = await start(t, 1, founded(1));
+  const b = await join(t, 2, a, NOWHERE);
+  const c = await join(t, 3, a, NOWHERE);
+  await until(t, () => linkOf(b, c) !== undefined && linkOf(c, b) !== undefined);
+  await c.network[Symbol.asyncDispose]();
+  const inVain = (): unknown[] => b.events.filter(({ name, facts }) => name === "peer.dial-failed" && facts.peer === c.members.self);
+  await until(t, () => inVain().length >= 3);
+  const membership = new Membership(parts, c.members.network);
+  membership.merge(c.members.missing({ epochs: [], pending: [] }));
+  const back = await start(t, 3, membership, c.saved, NOWHERE);
+  await until(t, () => linkOf(b, back) !== undefined && linkOf(back, b) !== undefined);
+  assert.equal(linkOf(b, back)?.via, a.members.self);
 });
 
 test("strangers can neither ask a relay nor be reached through one", { timeout: 20_000 }, async (t) => {
@@ -145,7 +163,8 @@ test("while a member is looked for through others it is not looked for once more
     searches.push(Promise.withResolvers<undefined>());
     return searches.at(-1)?.promise ?? assert.fail();
   };
-  using paths = new Paths({ host: () => undefined, circuits: { find } } as unknown as PathsParts);
+  const clock = { now: () => 0, random: () => 0.5 };
+  using paths = new Paths({ host: () => undefined, circuits: { find }, ...clock } as unknown as PathsParts);
   const attempts = ["b", "b", "c"].map((key) => assert.rejects(paths.reach(key), /no member relays/));
   assert.equal(searches.length, 2); // One a member.
   for (const { resolve } of searches) resolve(undefined);
@@ -154,4 +173,80 @@ test("while a member is looked for through others it is not looked for once more
   searches[2]?.resolve(undefined);
   await later;
   assert.equal(searches.length, 3);
+});
+
+/** Members m0 to m5, none of whom relays to whom is looked for, under a clock that passes as is said. */
+function searching(): { paths: Paths; passes: (ms: number) => void; links: Link[]; asked: () => number; settle: () => Promise<void> } {
+  let [now, streams] = [0, 0];
+  const links: Link[] = [];
+  const link = (key: string, begunAt: number): Link =>
+    ({
+      key,
+      get facts() {
+        return { relays: 0, via: undefined, usualRttMs: 1, direction: "inbound", ageMs: now - begunAt };
+      },
+    }) as unknown as Link;
+  const open = (): Promise<never> => {
+    streams++;
+    return Promise.reject(new Error("does not relay"));
+  };
+  const shared = { links: () => links, open, now: () => now, random: () => 0.5, log: silentLog };
+  const circuits = new Circuits(shared as unknown as CircuitsParts);
+  const paths = new Paths({
+    ...shared,
+    self: "self",
+    circuits,
+    host: () => undefined,
+    linkWith: (key: string) => links.find((one) => one.key === key),
+    missing: () => ["gone"],
+    puncher: { learn: () => undefined },
+  } as unknown as PathsParts);
+  links.push(...Array.from({ length: 6 }, (_, at) => link(`m${at}`, 0)));
+  return {
+    paths,
+    links,
+    passes: (ms) => void (now += ms),
+    asked: () => streams,
+    settle: async () => {
+      for (let turns = 0; turns < 20; turns++) await turn();
+    },
+  };
+}
+
+test("members are asked ever more rarely for one to whom nobody relays, however often it is dialled", async () => {
+  const { paths, passes, asked } = searching();
+  using _ = paths;
+  for (let dials = 0; dials < 150; dials++) {
+    await assert.rejects(paths.reach("gone"), /no member relays/);
+    passes(1_000);
+  }
+  // At the beginning and 11, 34 and 79 s later.
+  assert.equal(asked(), 4 * limits.relaysAsked);
+});
+
+test("who is back is found as soon as before: by a new link at once, and by everybody when it is heard of or this machine has moved", async () => {
+  const { paths, passes, links, asked, settle } = searching();
+  using _ = paths;
+  const dialled = async (): Promise<number> => {
+    const before = asked();
+    await assert.rejects(paths.reach("gone"), /no member relays/);
+    return asked() - before;
+  };
+  for (let dials = 0; dials < 150; dials++) {
+    await dialled();
+    passes(1_000);
+  }
+  assert.equal(await dialled(), 0);
+  const newcomer = { key: "new", facts: { ...links[0]?.facts, ageMs: 0 } } as unknown as Link;
+  links.push(newcomer);
+  const before = asked();
+  paths.linked(newcomer);
+  await settle();
+  assert.equal(asked(), before + 1, "the newcomer is asked at once");
+  assert.equal(await dialled(), 1, "and whenever it is dialled: its own links come one after the other");
+  paths.expect("gone");
+  assert.equal(await dialled(), limits.relaysAsked);
+  assert.equal(await dialled(), 0);
+  paths.disturbed();
+  assert.equal(await dialled(), limits.relaysAsked);
 });

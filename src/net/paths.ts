@@ -10,6 +10,7 @@ import type { Circuits, Found } from "./circuits.ts";
 import type { Link } from "./link.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Puncher } from "./punch.ts";
+import { RelayLookups } from "./relay-lookups.ts";
 
 /** From a relayed link, or the attempt before, until the next attempt at something better; the last one again and again. */
 const BETTER_AFTER_MS = [0, 2_000, 10_000, 30_000, 60_000, 300_000] as const;
@@ -24,7 +25,11 @@ export interface PathsParts {
   readonly puncher: Puncher;
   readonly host: (key: Key) => Host | undefined;
   readonly linkWith: (key: Key) => Link | undefined;
+  /** Members that are not linked and should be. */
+  readonly missing: () => readonly Key[];
   readonly log: Log;
+  /** ms, monotonic */
+  readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -37,10 +42,12 @@ export class Paths implements Disposable {
   readonly #besideAgain = new Map<Key, number>();
   /** Attempts under way to reach members through others. */
   readonly #relaying = new Map<Key, Promise<void>>();
+  readonly #lookups: RelayLookups;
   #isEnding = false;
 
   constructor(parts: PathsParts) {
     this.#parts = parts;
+    this.#lookups = new RelayLookups(parts);
   }
 
   /**
@@ -72,6 +79,8 @@ export class Paths implements Disposable {
   /** There is a link with a member, or another one than before. */
   linked(link: Link): void {
     this.forget(link.key);
+    this.#lookups.forget(link.key);
+    void this.#askNewcomer();
     if (link.facts.relays > 0) this.#betterLater(link, 0);
     else void this.#parts.puncher.learn(link);
   }
@@ -89,6 +98,16 @@ export class Paths implements Disposable {
     } catch (error) {
       log.event("debug", "path.failed", { peer: key, why: reasonOf(error) });
     }
+  }
+
+  /** A member may be found again, though nobody relayed to it the last time. */
+  expect(key: Key): void {
+    this.#lookups.forget(key);
+  }
+
+  /** This machine has moved or slept. */
+  disturbed(): void {
+    this.#lookups.forgetAll();
   }
 
   /** Something new is known of where a member is: a relayed link may have become needless, whichever side dialled it. */
@@ -116,10 +135,26 @@ export class Paths implements Disposable {
   }
 
   async #relay(key: Key): Promise<void> {
-    const { circuits, outbound } = this.#parts;
-    const found = await circuits.find(key);
-    if (found === undefined) throw new CairnError("peer-unreachable", { why: "no member relays to it" });
-    if (this.#parts.linkWith(key) === undefined) await outbound.greet(await circuits.connect(key, found), key);
+    const { circuits, outbound, now } = this.#parts;
+    const begunAt = now();
+    const askableMs = this.#lookups.askableMs(key);
+    try {
+      const found = await circuits.find(key, askableMs);
+      if (found === undefined) throw new CairnError("peer-unreachable", { why: "no member relays to it" });
+      if (this.#parts.linkWith(key) === undefined) await outbound.greet(await circuits.connect(key, found), key);
+    } catch (error) {
+      if (askableMs === Number.POSITIVE_INFINITY) this.#lookups.missed(key, begunAt);
+      throw error;
+    }
+  }
+
+  /** There is a new link: it may lead to those whom nobody relayed to, one after the other. */
+  async #askNewcomer(): Promise<void> {
+    const { missing, linkWith, log } = this.#parts;
+    for (const key of missing()) {
+      if (this.#isEnding || linkWith(key) !== undefined || !this.#lookups.has(key)) continue;
+      await this.#relayed(key).catch((error: unknown) => log.event("debug", "path.failed", { peer: key, why: reasonOf(error) }));
+    }
   }
 
   #betterLater(link: Link, attempt: number): void {
