@@ -121,10 +121,13 @@ struct attempt {
     uint64_t began_ns;
 };
 
-static enum outcome use_record(const struct attempt *attempt, const uint8_t *key, uint32_t flags) {
+static enum outcome use_record(const struct attempt *attempt, struct request *request, const uint8_t *key, uint32_t flags) {
     const struct record *record = attempt->record;
     const enum placed placed = outputs_place(record);
-    if (placed == PLACE_BLOB_DAMAGED) return ASK;
+    if (placed == PLACE_BLOB_DAMAGED) {
+        request_set_why(request, BLOB_DAMAGED);
+        return ASK;
+    }
     if (placed == PLACE_IMPOSSIBLE) {
         note(attempt->run_directory, NULL, NO_CHECKOUT, attempt->settings, NOT_A_HIT | WHY_IN_THE_WAY << 8, 0, attempt->began_ns);
         return EXECUTE;
@@ -136,18 +139,14 @@ static enum outcome use_record(const struct attempt *attempt, const uint8_t *key
 
 /* The fast path: the record that lies there for this very request. */
 static enum outcome try_record(const struct attempt *attempt, struct request *request) {
-    enum why why;
+    enum why why = INPUT_CHANGED;
     switch (record_load(attempt->record, attempt->run_directory, request->key, NO_CHECKOUT)) {
     case RECORD_ABSENT: why = NO_RECORD; break;
     case RECORD_DAMAGED: why = RECORD_UNREADABLE; break;
     case RECORD_TOO_LARGE: why = RECORD_UNUSABLE; break;
     default: {
         const struct record_state state = record_check(attempt->record);
-        why = INPUT_CHANGED;
-        if (!state.holds) break;
-        const enum outcome outcome = use_record(attempt, request->key, state.deserves_refresh ? HIT_DESERVES_REFRESH : 0);
-        if (outcome != ASK) return outcome;
-        why = BLOB_DAMAGED;
+        if (state.holds) return use_record(attempt, request, request->key, state.deserves_refresh ? HIT_DESERVES_REFRESH : 0);
     }
     }
     request_set_why(request, why);
@@ -155,7 +154,7 @@ static enum outcome try_record(const struct attempt *attempt, struct request *re
 }
 
 /* Where this checkout has no record of its own, the one that answers the same request in every checkout. On any doubt: the daemon knows. */
-static enum outcome try_movable(const struct attempt *attempt, const struct request *request) {
+static enum outcome try_movable(const struct attempt *attempt, struct request *request) {
     static struct path root_path;
     uint8_t key[SHA256_BYTES];
     if (!contents_open(attempt->run_directory)) return ASK;
@@ -163,7 +162,7 @@ static enum outcome try_movable(const struct attempt *attempt, const struct requ
     const struct span root = {(const uint8_t *)root_path.text, root_path.length};
     if (!request_movable_key(request, root, key)) return ASK;
     if (record_load(attempt->record, attempt->run_directory, key, root) != RECORD_READ || !record_check(attempt->record).holds) return ASK;
-    return use_record(attempt, key, HIT_IS_MOVED);
+    return use_record(attempt, request, key, HIT_IS_MOVED);
 }
 
 /* The compiler's end becomes ours. */

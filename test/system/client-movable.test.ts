@@ -367,3 +367,15 @@ test("the hits log takes no half of a hit, and stops growing", async () => {
   await world.compile();
   assert.equal(statSync(log).size, 4_194_304 - 64);
 });
+
+test("a blob that is damaged is told to the daemon", async () => {
+  await using world = await Checkouts.make();
+  await world.leaveMovable(COMPILE);
+  writeFileSync(world.blobPath(world.blob("a.o", "from the store\n").digest), "damaged");
+  await world.listen(() => [{ kind: "pass", reason: "test" }]);
+  assert.equal(await world.compile(), ASKED);
+  assert.deepEqual(
+    world.requests.map(({ why }) => why),
+    ["blob-missing"],
+  );
+});
