@@ -132,9 +132,14 @@ function clangRule({ targets, dependencies }: Depfile): string {
 /** Few names have any of these, and looking is ten times cheaper than replacing. */
 const QUOTED = /[$# \t]/;
 
+/** Whether make would read a name as something else, unless it is quoted. */
+export function isQuoted(name: string): boolean {
+  return QUOTED.test(name);
+}
+
 /** gcc quotes tabs too. Both double only the backslashes that stand before a quoted blank. */
 function quoted(name: string, family: DepfileFamily): string {
-  if (!QUOTED.test(name)) return name;
+  if (!isQuoted(name)) return name;
   return name
     .replaceAll("$", "$$$$")
     .replaceAll("#", "\\#")

@@ -8,17 +8,17 @@
 
 export { type ClosureArgs, closureOf, forgetClosures } from "./closure.ts";
 export type { Invocation, Language, Reading } from "./command.ts";
-export { type Depfile, type DepfileTemplate, depfileTemplate, parseDepfile, readTemplate, renderDepfile } from "./depfile.ts";
+export { type Depfile, type DepfileTemplate, depfileTemplate, isQuoted, parseDepfile, readTemplate, renderDepfile } from "./depfile.ts";
 export { type Objection, objection } from "./harmless.ts";
 export { type HeaderMacro, headerMacros, headerMacrosOf } from "./header-macros.ts";
 export { type Command, passAtOnce, readInvocation } from "./invocation.ts";
 export { isPreprocessed, probeLanguage } from "./invocation-language.ts";
-export { actionKey, keyEnvironment, manifestKey, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
+export { actionKey, keyEnvironment, manifestKey, movesWithCheckout, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
 export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
 export { type ObjectPlace, objectDifference } from "./object-file.ts";
 export type { PassReason } from "./pass-reasons.ts";
-export { type Places, placesAt, projectRoot } from "./portable.ts";
+export { checkoutRoot, type Places, placesAt, placesForOnce, projectRoot } from "./portable.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type RemoteCommand, type RemoteObstacle, remoteCommand } from "./remote-command.ts";
 export { type SourceScan, scanSource } from "./scan.ts";

@@ -21,6 +21,11 @@ const ELSEWHERE = new Set<string>(["PATH", "PWD", ...MESSAGE_VARIABLES, ...TERMI
 /** Lists of directories: each entry may lie in the checkout. */
 const PATH_LISTS = new Set(["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH", "LIBRARY_PATH"]);
 
+/** Whether what a variable says is, of a checkout's paths, the same in every checkout to a key. */
+export function movesWithCheckout(name: string): boolean {
+  return name === "PWD" || PATH_LISTS.has(name);
+}
+
 export interface Asked {
   readonly toolchain: Toolchain;
   readonly invocation: Invocation;

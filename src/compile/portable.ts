@@ -26,6 +26,11 @@ export function placesAt(places: PlacesAt): Places {
   return made;
 }
 
+/** The same for once: nobody asks it of those places again. */
+export function placesForOnce(places: PlacesAt): Places {
+  return new Places(places);
+}
+
 export type { Places };
 
 class Places {
@@ -134,12 +139,17 @@ const BUILD_SYSTEM = [
 export function projectRoot(path: string, exists: (path: string) => boolean, home: string): string {
   const climbed = climb(path);
   const own = climbed.slice(0, Math.max(1, climbed.lastIndexOf("/")));
+  return checkoutRoot(own, exists, home) ?? own;
+}
+
+/** The same of a directory, itself included; undefined where nothing says that it belongs to a project. @param own without steps upwards */
+export function checkoutRoot(own: string, exists: (path: string) => boolean, home: string): string | undefined {
   const ancestors: string[] = [];
   for (let at = own; at.length > 1; at = at.slice(0, at.lastIndexOf("/"))) {
     if (at !== home && at !== "/tmp") ancestors.push(at);
   }
   const holds = (names: readonly string[]) => (at: string) => names.some((name) => exists(`${at}/${name}`));
-  return ancestors.find(holds(VERSION_CONTROL)) ?? ancestors.findLast(holds(BUILD_SYSTEM)) ?? own;
+  return ancestors.find(holds(VERSION_CONTROL)) ?? ancestors.findLast(holds(BUILD_SYSTEM));
 }
 
 /**
