@@ -55,7 +55,7 @@ export {
   type Operation,
   type Statement,
 } from "./membership.ts";
-export { ROOT_MARK, withoutRoot } from "./moving.ts";
+export { ROOT_MARK, withoutRoot, withRoot } from "./moving.ts";
 export type { NameRecord, NameToken, SignedName } from "./names.ts";
 export { orAborted } from "./or-aborted.ts";
 export { giveBack, ownBytes } from "./own-bytes.ts";

@@ -45,6 +45,11 @@ export const limits = {
   laidOutUnused: 1_024,
   /** Checkouts in which answers are laid out at the same time. */
   laidOutCheckouts: 16,
+  /** Units that wait until an answer for every checkout is made of them, and hits by such answers that wait to be told of. */
+  movableWaiting: 8_192,
+  /** A directory that holds more is not listed; of all that are, so many names are remembered. */
+  listedNames: 2_000,
+  listingsRemembered: 65_536,
   /** Places whose names are known to messages. */
   messagePlacesRemembered: 256,
   placesPathsRemembered: 8_192,

@@ -24,6 +24,13 @@ export type FileState =
   /** A directory, device or pipe, a file too large to be a source, or one that may not be read. */
   | { readonly kind: "other" };
 
+/** The names in a directory. */
+export interface Listing {
+  /** docs/protocol/hot-record.md */
+  readonly digest: Digest;
+  readonly names: ReadonlySet<string>;
+}
+
 export interface Files {
   /**
    * What `path` holds now, links followed. Reads and hashes the file when its stat identity is new or too young.
@@ -40,4 +47,9 @@ export interface Files {
   absent(path: string): boolean;
   /** Fingerprint of a directory (or file); undefined when there is none; both words 0 when too young. */
   fingerprint(path: string): Fingerprint | undefined;
+}
+
+export interface Listings {
+  /** What a directory holds; undefined where there is none, where that is more than limits.listedNames, and where it has just changed. */
+  listing(path: string): Listing | undefined;
 }

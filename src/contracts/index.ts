@@ -31,7 +31,7 @@ export type {
   OutputFile,
   Usage,
 } from "./executor.ts";
-export type { FileState, Files, Fingerprint } from "./files.ts";
+export type { FileState, Files, Fingerprint, Listing, Listings } from "./files.ts";
 export type { BlobDigests, FrameChannel, FrameLanes, FrameListener } from "./frame-channel.ts";
 export type { ActionRunner, GeneralAction, SentCommand, SentProgram } from "./general-action.ts";
 export type { Gossip } from "./gossip.ts";

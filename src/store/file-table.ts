@@ -9,9 +9,10 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { type Digest, digestOf, Generations, limits, systemCode } from "../base/index.ts";
-import type { FileState, Files, Fingerprint } from "../contracts/index.ts";
+import type { FileState, Files, Fingerprint, Listing, Listings } from "../contracts/index.ts";
 import type { Database } from "./database.ts";
 import { LargeFiles, type StatIdentity } from "./large-files.ts";
+import { ListedDirectories } from "./listings.ts";
 import { statFingerprint } from "./stat-fingerprint.ts";
 
 export interface FileTableParts {
@@ -52,10 +53,11 @@ interface Known {
   readonly state: KnownFile;
 }
 
-export class FileTable implements Files {
+export class FileTable implements Files, Listings {
   readonly #now: () => number;
   readonly #largeFiles: LargeFiles;
   readonly #known = new Generations<string, Known>(limits.fileTableEntries);
+  readonly #listings = new ListedDirectories((path) => this.fingerprint(path));
 
   constructor(parts: FileTableParts) {
     this.#now = parts.now;
@@ -105,6 +107,10 @@ export class FileTable implements Files {
 
   absent(path: string): boolean {
     return statQuietly(path) === undefined;
+  }
+
+  listing(path: string): Listing | undefined {
+    return this.#listings.find(path);
   }
 
   fingerprint(path: string): Fingerprint | undefined {
