@@ -6,7 +6,7 @@
  */
 import { type Digest, limits } from "../base/index.ts";
 import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
-import { questionOf, type Remembered, readRemembered, write } from "./remembered.ts";
+import { movedRow, questionOf, readRemembered } from "./remembered.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 
 /** What was compiled, and where. */
@@ -115,17 +115,7 @@ export class Elsewhere {
     if (row === undefined || this.question(at, keyOf)?.key !== request) return undefined;
     const source = this.to + row.source.slice(this.from.length);
     if ((this.#index.history(source)?.at ?? 0) > usedAt) return undefined;
-    const there = this.#movedWithin(readRemembered(row)) as Remembered;
-    const body = write({ ...there, action, differences: [], detail: undefined, from: undefined, by: undefined, here: undefined });
-    return { source, request, at: usedAt, outcome: "hit_ahead", body };
-  }
-
-  /** Of a value of JSON. */
-  #movedWithin(value: unknown): unknown {
-    if (typeof value === "string") return this.#moved(value);
-    if (Array.isArray(value)) return value.map((one) => this.#movedWithin(one));
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.#movedWithin(one)]));
+    return movedRow(row, (text) => this.#moved(text), { source, request, action, at: usedAt, outcome: "hit_ahead" });
   }
 
   #row(at: number): HistoryRow | undefined {

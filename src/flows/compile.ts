@@ -14,6 +14,7 @@ import type {
   Executor,
   Files,
   HistoryRow,
+  Listings,
   LocalStore,
   ManifestEntry,
   ResultIndex,
@@ -35,6 +36,7 @@ import { Glances } from "./glances.ts";
 import { keep, tokensOfProject } from "./ingest.ts";
 import { Later } from "./later.ts";
 import { Look } from "./look.ts";
+import { type Movable, type MovableParts, movableOf } from "./movable.ts";
 import { MovedMessages, type Printed } from "./moved-messages.ts";
 import { isSameOutcome, OnceMore } from "./once-more.ts";
 import { type Brought, Others } from "./others.ts";
@@ -60,6 +62,7 @@ export interface CompileParts {
   readonly toolchains: Toolchains;
   /** See {@link RootOf}. */
   readonly rootOf: RootOf;
+  readonly listings: Listings;
   readonly store: LocalStore;
   readonly index: ResultIndex;
   readonly statistics: Statistics;
@@ -127,6 +130,13 @@ interface Material extends Pick<Ready, "placement" | "recalls"> {
 interface Lasting extends Pick<Ready, "placement" | "recalls"> {
   readonly validity: Validity;
   readonly action: Digest;
+}
+
+/** What an answer for every checkout can be made of, as long as nothing has been recalled since. */
+interface MovableNext extends Pick<Ready, "recalls"> {
+  readonly question: CompileQuestion;
+  /** Undefined where each checkout has to ask. */
+  readonly movable: Movable | undefined;
 }
 
 /** Answers questions that nobody has asked yet: what is seen of files on behalf of one holds for the next. */
@@ -503,6 +513,25 @@ export class CompileFlow implements AsyncDisposable {
     const found = await this.#directHit(next.question, signal);
     if (found?.entry.presumed === true) await this.#settling.settle(found.understood, found.entry, found.result, next.execution, signal);
     return true;
+  }
+
+  /** Makes an answer for every checkout of what was compiled lately, one at a time; undefined where nothing waits for that. */
+  async movableNext(signal: AbortSignal): Promise<MovableNext | undefined> {
+    for (let row = this.#told.takeCompiled(); row !== undefined; row = this.#told.takeCompiled()) {
+      const question = questionOf(row);
+      if (question !== undefined) return { question, recalls: this.#recalls, movable: await this.#movable(question, signal) };
+    }
+    return undefined;
+  }
+
+  async #movable(question: CompileQuestion, signal: AbortSignal): Promise<Movable | undefined> {
+    const found = await this.#directHit(question, signal);
+    if (found === undefined || this.#verifying.isUnverified(found.entry.action)) return undefined;
+    const parts: MovableParts = { ...this.#parts, ...this.#options };
+    const moves = await movableOf(parts, found.look, found, signal);
+    if (moves.kind === "moves") return moves.movable;
+    this.#parts.log.event("debug", "compile.stays", { source: found.understood.sourcePath, why: moves.why });
+    return undefined;
   }
 
   /** Whether a result of somebody else's has waited too long to be executed here. */

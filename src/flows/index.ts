@@ -10,6 +10,7 @@ export type { Difference } from "./differences.ts";
 export type { Next, Prepared, PreparedUse } from "./expected-units.ts";
 export { CompilesForOthers, type CompilesForOthersParts, type Looked, type OthersOutcome } from "./for-others.ts";
 export { partGifts } from "./givers.ts";
+export { type MovedHit, rememberMoved } from "./moved-hits.ts";
 export { isOfItsAction } from "./others.ts";
 export type { Outcome } from "./own-compiles.ts";
 export type { Placement, PlannedOutput, Validity } from "./plan.ts";

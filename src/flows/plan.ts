@@ -44,7 +44,7 @@ export interface Validity {
 
 /** Undefined when a blob cannot be had. */
 export async function placementOf(
-  store: LocalStore,
+  store: Pick<LocalStore, "plain" | "read">,
   understood: Understood,
   result: StoredResult,
   signal: AbortSignal,
@@ -110,7 +110,7 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
  * Groups paths that must not exist by the nearest directory that does exist: as long as that directory has not changed,
  * none of them can have appeared. Paths of which that is not certain have a group without a fingerprint.
  */
-function absencesOf(look: Look, places: Places, missing: readonly (readonly string[])[]): WatchedAbsence[] {
+export function absencesOf(look: Look, places: Places, missing: readonly (readonly string[])[]): WatchedAbsence[] {
   const shown = new Map<Witness, string[] | null>(); // Null: the names do not matter.
   const unsure = new Map<string, string[]>();
   const show = (sought: Sought): void => {

@@ -4,7 +4,7 @@
  * Knows: how a compile is described. Does not know: when.
  */
 import { basename } from "node:path";
-import type { Key, SharingPolicy } from "../base/index.ts";
+import type { Digest, Key, SharingPolicy } from "../base/index.ts";
 import type { HistoryRow, PlacedWhy } from "../contracts/index.ts";
 import type { Described, Difference } from "./differences.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
@@ -103,11 +103,34 @@ export function bodyOfPassed(question: CompileQuestion, detail: string | undefin
   return write({ compiler, toolchain: "", keyArgs: question.argv.slice(1), environment: [], cwd: question.cwd, ...NOTHING_KNOWN, detail });
 }
 
+/**
+ * What is remembered of a compile, as somebody in another checkout has it who was answered by what came of it.
+ *
+ * @param move a text of the one checkout as it reads in the other
+ */
+export function movedRow(
+  row: HistoryRow,
+  move: (text: string) => string,
+  { action, ...used }: Omit<HistoryRow, "body"> & { readonly action: Digest | undefined },
+): HistoryRow {
+  const there = movedWithin(readRemembered(row), move) as Remembered;
+  const body = write({ ...there, action, differences: [], detail: undefined, from: undefined, by: undefined, here: undefined });
+  return { ...used, body };
+}
+
+/** Of a value of JSON. */
+function movedWithin(value: unknown, move: (text: string) => string): unknown {
+  if (typeof value === "string") return move(value);
+  if (Array.isArray(value)) return value.map((one) => movedWithin(one, move));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, movedWithin(one, move)]));
+}
+
 /** Rows are written by this file alone. */
 export function readRemembered(row: HistoryRow): Remembered {
   return JSON.parse(row.body) as Remembered;
 }
 
-export function write(remembered: Remembered): string {
+function write(remembered: Remembered): string {
   return JSON.stringify(remembered);
 }

@@ -8,7 +8,7 @@ import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerO
 import { Absences, Glance, Look } from "./look.ts";
 import { NO_PROJECT } from "./project-policy.ts";
 import { Remote } from "./remote.ts";
-import type { CompileQuestion, Understood } from "./request.ts";
+import { type CompileQuestion, NO_SEARCH, type Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
 
 const CWD = "/project";
@@ -177,6 +177,8 @@ function understoodOf(sharing?: SharingPolicy): Understood {
     invocation: reading.invocation,
     places: placesAt({ cwd: CWD, projectRoot: CWD }),
     projectRoot: CWD,
+    search: NO_SEARCH,
+    native: "",
     project: { ...NO_PROJECT, sharing },
     manifest: DIGEST,
     place: DIGEST,

@@ -33,6 +33,9 @@ export interface Understood {
   readonly invocation: Invocation;
   readonly places: Places;
   readonly projectRoot: string;
+  /** Where the compiler looks for headers unasked, and what its native options stand for. */
+  readonly search: SearchPaths;
+  readonly native: string;
   readonly project: ProjectPolicy;
   readonly manifest: Digest;
   readonly place: Digest;

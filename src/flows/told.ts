@@ -1,13 +1,14 @@
 /**
  * What is counted of compiles, and remembered of each source's last one, for those who ask.
  */
-import type { ResultIndex } from "../contracts/index.ts";
+import { limits } from "../base/index.ts";
+import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import { bodyOf, type Known } from "./remembered.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 import type { Counts, Statistics } from "./statistics.ts";
 
 export interface ToldParts {
-  readonly index: Pick<ResultIndex, "remember">;
+  readonly index: Pick<ResultIndex, "history" | "remember">;
   readonly statistics: Statistics;
   /** ms since the epoch */
   readonly now: () => number;
@@ -15,6 +16,10 @@ export interface ToldParts {
 
 export class Told {
   readonly #parts: ToldParts;
+  /** Sources that were compiled and whose rows nobody has taken yet, those compiled last at the end. */
+  readonly #compiled = new Set<string>();
+  /** Rows of those of which another row was written since, by request: some sources are compiled in several ways. */
+  readonly #replaced = new Map<string, HistoryRow>();
 
   constructor(parts: ToldParts) {
     this.#parts = parts;
@@ -28,8 +33,30 @@ export class Told {
   /** @returns the body of the row */
   remember(understood: Understood, outcome: string, facts: Partial<Known>): string {
     const body = bodyOf(understood, facts);
+    if (facts.action !== undefined) this.#note(understood);
     this.write(understood.question, understood.sourcePath, outcome, body);
     return body;
+  }
+
+  /** What was compiled lately, or answered, each once; undefined where all was taken. */
+  takeCompiled(): HistoryRow | undefined {
+    const [replaced] = this.#replaced.values();
+    if (replaced !== undefined) this.#replaced.delete(replaced.request);
+    if (replaced !== undefined) return replaced;
+    for (const source of this.#compiled) {
+      this.#compiled.delete(source);
+      const row = this.#parts.index.history(source);
+      if (row !== undefined) return row;
+    }
+    return undefined;
+  }
+
+  /** Before the row is written. */
+  #note({ sourcePath, question }: Understood): void {
+    const before = this.#compiled.delete(sourcePath) ? this.#parts.index.history(sourcePath) : undefined;
+    if (before !== undefined && before.request !== question.key && this.#replaced.size < limits.proofsWaiting)
+      this.#replaced.set(before.request, before);
+    if (this.#compiled.size < limits.movableWaiting) this.#compiled.add(sourcePath);
   }
 
   /** @param source absolute path */

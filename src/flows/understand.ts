@@ -98,6 +98,8 @@ export async function understand(
     invocation,
     places,
     projectRoot: root,
+    search,
+    native,
     project: project(root),
     manifest: manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting }, portable),
     place: placeDigest(cwd, root, environment),

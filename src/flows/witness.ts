@@ -78,7 +78,7 @@ export type Seen =
   | { readonly kind: "unclear"; readonly why: string };
 
 /** What was asked, before it is known what it is called. */
-type Request = Omit<Understood, "manifest">;
+type Request = Omit<Understood, "manifest" | "search" | "native">;
 
 /** What the compiler says when it is asked again. */
 interface Told {
@@ -107,7 +107,7 @@ export class Witness {
     if (typeof request === "string") return unclear(request);
     const own = await this.#ownSearch(executed, request.invocation, signal);
     if (own === undefined) return unclear("its own search for headers");
-    const understood = { ...request, manifest: manifestAgain(request, own) };
+    const understood = { ...request, search: own, native: "", manifest: manifestAgain(request, own) };
     using view = await this.#parts.sandbox.view(action, signal);
     if (view === undefined) return unclear("no view");
     const told = await this.#ask(executed, understood.invocation, signal);

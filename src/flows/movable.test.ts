@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Digest, digestOf } from "../base/index.ts";
+import type {
+  BlobRead,
+  FileState,
+  Files,
+  ManifestEntry,
+  ResultOutput,
+  SearchPaths,
+  StoredResult,
+  Toolchain,
+  Toolchains,
+} from "../contracts/index.ts";
+import { Absences, directoryDigest, Glance, Look } from "./look.ts";
+import { type Moves, movableOf } from "./movable.ts";
+import type { CompileQuestion } from "./request.ts";
+import { understand } from "./understand.ts";
+
+const ROOT = "/w/app";
+const HOME = "/home/me";
+const DRIVER = "/usr/bin/gcc";
+const signal = new AbortController().signal;
+const OLD = { fp0: 1, fp1: 1 };
+
+/** A request, what is there, and what came of it. */
+interface World {
+  readonly question: Partial<CompileQuestion>;
+  readonly toolchain: Partial<Toolchain>;
+  readonly search: Partial<SearchPaths>;
+  /** Absolute; directories are those above them. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly young: readonly string[];
+  readonly entry: Partial<ManifestEntry>;
+  readonly result: Partial<StoredResult>;
+  readonly blobs: Readonly<Record<string, string>>;
+}
+
+const OBJECT = "object code";
+const TEMPLATE = JSON.stringify({
+  targets: ["a.o"],
+  dependencies: ["\0P/src/a.c", "/usr/include/stdio.h", "inc/a.h"],
+  phony: [],
+  style: { family: "gcc", spaced: false },
+});
+
+const object: ResultOutput = { path: "a.o", digest: digestOf(OBJECT), size: OBJECT.length, role: "object", template: false };
+
+function depfile(content: string, template: boolean): ResultOutput {
+  return { path: "\0P/build/a.d", digest: digestOf(content), size: content.length, role: "depfile", template };
+}
+
+const ARGV = ["gcc", "-I/w/app/inc", "-MD", "-MF", "/w/app/build/a.d", "-c", "/w/app/src/a.c", "-o", "a.o"];
+const FILES = {
+  "/w/app/.git/HEAD": "",
+  "/w/app/src/a.c": "source",
+  "/w/app/build/inc/a.h": "header",
+  "/w/app/inc/b.h": "another",
+  "/usr/include/stdio.h": "system",
+  [DRIVER]: "driver",
+};
+const INPUTS = [
+  { path: "\0P/src/a.c", digest: digestOf("source") },
+  { path: "inc/a.h", digest: digestOf("header") },
+  { path: "/usr/include/stdio.h", digest: digestOf("system") },
+];
+
+async function moves(world: Partial<World>): Promise<Moves> {
+  const texts = new Map(Object.entries({ ...FILES, ...world.files }));
+  const names = new Map<string, Set<string>>();
+  for (const path of texts.keys()) {
+    const parts = path.split("/");
+    for (let i = 1; i < parts.length; i++) {
+      const directory = parts.slice(0, i).join("/") || "/";
+      names.set(directory, (names.get(directory) ?? new Set()).add(parts[i] ?? ""));
+    }
+  }
+  const fingerprint = (path: string): typeof OLD => (world.young?.includes(path) ? { fp0: 0, fp1: 0 } : OLD);
+  const real = (path: string): string => path.replace("/build/../", "/");
+  const stateOf = (path: string): FileState => {
+    const text = texts.get(real(path));
+    if (text === undefined) return names.has(real(path)) ? { kind: "other" } : { kind: "absent" };
+    return { kind: "file", digest: digestOf(text), size: text.length, fingerprint: fingerprint(path), changedNs: 0n };
+  };
+  const files: Files = {
+    state: stateOf,
+    remembered: () => undefined,
+    prepare: () => Promise.resolve(),
+    content: (path) => Buffer.from(texts.get(path) ?? ""),
+    absent: (path) => stateOf(path).kind === "absent",
+    fingerprint: (path) => (stateOf(path).kind === "absent" ? undefined : fingerprint(path)),
+  };
+  const toolchain: Toolchain = {
+    family: "gcc",
+    version: "12.2.0",
+    target: "x86_64-linux-gnu",
+    platform: "linux-x86_64",
+    targets: [],
+    digest: digestOf("gcc"),
+    files: [DRIVER],
+    absent: ["/usr/none/specs"],
+    earlierOnPath: [],
+    beside: [],
+    ...world.toolchain,
+  };
+  const search: SearchPaths = { quote: [], angle: ["/usr/include"], missing: [], duplicates: [], ...world.search };
+  const toolchains: Pick<Toolchains, "identify" | "ownSearch"> = {
+    identify: () => Promise.resolve({ kind: "toolchain", toolchain }),
+    ownSearch: () => Promise.resolve(search),
+  };
+  const question: CompileQuestion = {
+    key: "",
+    why: "no-record",
+    session: "",
+    stderrIsTerminal: false,
+    stdoutIsTerminal: false,
+    columns: 0,
+    cwd: "/w/app/build",
+    compiler: DRIVER,
+    argv: ARGV,
+    environment: new Map([["PWD", "/w/app/build"]]),
+    ...world.question,
+  };
+  const look = new Look(new Glance({ files, absences: new Absences() }), question.cwd);
+  const understanding = await understand({ files, toolchains: toolchains as Toolchains }, HOME, question, look, signal);
+  assert.ok(understanding.kind === "understood", JSON.stringify(understanding));
+  const entry: ManifestEntry = {
+    action: digestOf("action"),
+    place: undefined,
+    presumed: false,
+    terminal: undefined,
+    inputs: INPUTS,
+    absent: ["\0P/inc/a.h", "early/a.h", "/usr/none/a.h"],
+    ...world.entry,
+  };
+  const outputs = [object, depfile(TEMPLATE, true)];
+  const result: StoredResult = { outputs, stdout: "", stderr: "", compileMs: 5, cpuMs: 5, ...world.result };
+  const blobs = new Map(Object.values({ OBJECT, TEMPLATE, ...world.blobs }).map((text) => [digestOf(text), text]));
+  const read = (digest: Digest): Promise<BlobRead> => {
+    const text = blobs.get(digest);
+    return Promise.resolve(text === undefined ? { kind: "miss" } : { kind: "hit", bytes: Buffer.from(text) });
+  };
+  const store = { read, plain: (digest: Digest) => Promise.resolve(blobs.has(digest) ? { size: 1, crc32: 2 } : undefined) };
+  const listings = {
+    listing: (path: string) => {
+      const listed = names.get(real(path));
+      return listed && { digest: digestOf([...listed].join()), names: listed };
+    },
+  };
+  const { understood } = understanding;
+  return movableOf({ store, listings, homeDirectory: HOME }, look, { understood, entry, result }, signal);
+}
+
+test("what lies in the checkout is named by its place there and its content, what lies elsewhere by its stat", async () => {
+  const moved = await moves({ files: { "/w/app/.cairn.json": "{}" } });
+  assert.ok(moved.kind === "moves", JSON.stringify(moved));
+  const { inputs, absences, outputs, root, source } = moved.movable;
+  assert.deepEqual(inputs, [
+    { path: "\0/src/a.c", digest: digestOf("source") },
+    { path: "inc/a.h", digest: digestOf("header") },
+    { path: "/usr/include/stdio.h", ...OLD },
+    { path: DRIVER, ...OLD },
+    { path: "\0/.cairn.json", digest: digestOf("{}") },
+  ]);
+  assert.deepEqual(absences, [
+    { directory: "\0/inc", digest: digestOf("b.h"), names: ["a.h"] },
+    { directory: "\0/build", digest: digestOf("inc"), names: ["early/a.h"] },
+    { directory: "/usr", ...OLD, names: undefined },
+    { directory: "\0/src", digest: digestOf("a.c"), names: [".cairn.json"] },
+  ]);
+  const rule = {
+    targets: ["a.o"],
+    dependencies: ["\0/src/a.c", "/usr/include/stdio.h", "inc/a.h"],
+    phony: [],
+    style: { family: "gcc", spaced: false },
+  };
+  assert.deepEqual(outputs, [
+    { path: "a.o", mode: "replace", crc32: 2, size: 1, digest: digestOf(OBJECT), content: undefined },
+    { path: "\0/build/a.d", rule },
+  ]);
+  assert.deepEqual([root, source], [ROOT, "/w/app/src/a.c"]);
+});
+
+test("of a directory that has just changed no listing is told", async () => {
+  const moved = await moves({ young: ["/w/app/build"] });
+  assert.ok(moved.kind === "moves");
+  assert.deepEqual(
+    moved.movable.absences.find(({ directory }) => directory.startsWith("\0/build")),
+    { directory: "\0/build/early", digest: undefined, names: ["a.h"] },
+  );
+});
+
+const WITHOUT_GIT = { "/w/app/.git/HEAD": undefined } as unknown as Record<string, string>;
+const SAID = "a.o: /w/app/src/a.c\n";
+const QUOTED = JSON.stringify({ ...(JSON.parse(TEMPLATE) as object), phony: ["inc/a b.h"] });
+const HERE = JSON.stringify({ ...(JSON.parse(TEMPLATE) as object), targets: ["/w/app/a.o"] });
+
+function environment(name: string, value: string): Partial<World> {
+  return {
+    question: {
+      environment: new Map([
+        ["PWD", "/w/app/build"],
+        [name, value],
+      ]),
+    },
+  };
+}
+
+function argv(...more: string[]): Partial<World> {
+  return { question: { argv: [...ARGV, ...more] } };
+}
+
+const STAY: readonly (readonly [why: string, about: string, world: Partial<World>])[] = [
+  ["no-checkout", "nothing says where the checkout begins", { question: { cwd: "/elsewhere" } }],
+  ["no-checkout", "only the home directory does", { question: { cwd: HOME }, files: { [`${HOME}/.git/HEAD`]: "" } }],
+  ["place", "the result names its place", { entry: { place: digestOf("here") } }],
+  ["place", "it may", { entry: { place: digestOf("here"), presumed: true } }],
+  ["outside", "the source lies in no checkout", { question: { argv: ["gcc", "-c", "/usr/src/a.c", "-o", "a.o"] } }],
+  ["outside", "it lies beside the checkout", { question: { argv: ["gcc", "-c", "../../a.c", "-o", "a.o"] } }],
+  ["outside", "the working directory has the root's name twice", { question: { cwd: "/w/app/w/app" } }],
+  ["toolchain", "the compiler is the checkout's own", { question: { compiler: "/w/app/bin/gcc" } }],
+  ["toolchain", "its name has the root's in it", { question: { compiler: "/opt/w/app/bin/gcc" } }],
+  ["toolchain", "it is called by where it lies from here", { question: { compiler: "../bin/gcc" } }],
+  ["toolchain", "a part of it is the checkout's", { toolchain: { files: ["/w/app/bin/as"] } }],
+  ["toolchain", "a part of it might be", { toolchain: { absent: ["/w/app/specs"] } }],
+  ["toolchain", "PATH leads into the checkout", { toolchain: { earlierOnPath: ["/w/app/bin/as"] } }],
+  ["toolchain", "PATH leads to wherever one is", { toolchain: { earlierOnPath: ["bin/as"] } }],
+  ["search", "the compiler looks for headers in the checkout", { search: { angle: ["/w/app/sysroot/usr/include"] } }],
+  ["search", "it would", { search: { missing: ["/w/app/sysroot/usr/include"] } }],
+  ["environment", "a variable names the checkout", environment("LD_LIBRARY_PATH", "/usr/lib:/w/app/lib")],
+  ["environment", "even a part of one", environment("LANG", "/w/app-locale")],
+  ["options", "a macro names the checkout", argv('-DROOT="/w/app"')],
+  ["options", "an option takes a list in which a root might have a separator", environment("CPATH", "/w/app/inc:/usr/x")],
+  ["options", "an option names something else that is called so", argv("-I/opt/w/app/inc")],
+  ["input", "an input names the checkout wherever it is", { entry: { inputs: [{ path: "/w/app/inc/b.h", digest: digestOf("another") }] } }],
+  ["input", "a name that must be missing does", { entry: { absent: ["/w/app/other/a.h"] } }],
+  ["input", "an input is a directory", { entry: { inputs: [{ path: "inc", digest: directoryDigest }] } }],
+  ["input", "an input was named by somebody else", { entry: { inputs: [{ path: "\0X/a.h", digest: digestOf("") }] } }],
+  ["young", "a file of the system has just changed", { young: ["/usr/include/stdio.h"] }],
+  ["young", "so has the compiler", { young: [DRIVER] }],
+  ["policy", "another file says whom to believe", { files: { "/w/app/src/.cairn.json": "{}" } }],
+  ["policy", "what says so is no file", { files: { "/w/app/.cairn.json/x": "" } }],
+  ["messages", "what was printed names the checkout", { result: { stderr: Buffer.from("/w/app/src/a.c: warning").toString("base64") } }],
+  ["blob", "an output is gone", { result: { outputs: [{ ...object, digest: digestOf("gone") }] } }],
+  ["blob", "what should be a template is none", { blobs: { SAID }, result: { outputs: [depfile(SAID, true)] } }],
+  ["content", "a dependency file that names the checkout is no template", { blobs: { SAID }, result: { outputs: [depfile(SAID, false)] } }],
+  ["content", "a template names the checkout wherever it is", { blobs: { HERE }, result: { outputs: [depfile(HERE, true)] } }],
+  ["quoting", "make has a name quoted", { blobs: { QUOTED }, result: { outputs: [depfile(QUOTED, true)] } }],
+  ["quoting", "an output's name would be", { result: { outputs: [{ ...object, path: "a b.o" }] } }],
+  ["outside", "an output names the checkout wherever it is", { result: { outputs: [{ ...object, path: "/w/app/a.o" }] } }],
+];
+
+test("whatever may depend on its place stays", async (t) => {
+  for (const [why, about, world] of STAY) await t.test(about, async () => assert.deepEqual(await moves(world), { kind: "stays", why }));
+});
+
+test("options that come out of a file stay, whose paths nobody replaces", async () => {
+  const world = { question: { argv: [...ARGV, "@more"] }, files: { "/w/app/build/more": "-O1" } };
+  assert.deepEqual(await moves(world), { kind: "stays", why: "response-files" });
+});
+
+test("what does not depend on its place moves, however it is asked for", async (t) => {
+  const all: readonly (readonly [about: string, world: Partial<World>])[] = [
+    ["relative paths", { question: { argv: ["gcc", "-I../inc", "-c", "../src/a.c", "-o", "a.o"] } }],
+    ["what lies outside of the checkout, by its absolute path", argv("-I/opt/include")],
+    ["another warning", argv("-Wall")],
+    ["a checkout by a build system's file", { files: { ...WITHOUT_GIT, "/w/app/Makefile": "" } }],
+    [
+      "a project within the checkout",
+      { files: { "/w/app/src/.git/HEAD": "" }, question: { argv: ["gcc", "-c", "../src/a.c", "-o", "a.o"] } },
+    ],
+    [
+      "a dependency file that names nothing of the checkout",
+      { blobs: { x: "a.o: a.c\n" }, result: { outputs: [depfile("a.o: a.c\n", false)] } },
+    ],
+  ];
+  for (const [about, world] of all) await t.test(about, async () => assert.equal((await moves(world)).kind, "moves"));
+});

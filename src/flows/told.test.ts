@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { HistoryRow } from "../contracts/index.ts";
+import type { CompileQuestion, Understood } from "./request.ts";
+import type { Statistics } from "./statistics.ts";
+import { Told } from "./told.ts";
+
+/** Of a unit only what is remembered of it. */
+function unit(source: string, key: string): Understood {
+  const question: Partial<CompileQuestion> = { key, compiler: "/usr/bin/cc", cwd: "/w", argv: [], environment: new Map() };
+  const toolchain = { family: "gcc", version: "12", digest: "" };
+  const places = { spell: (text: string) => text };
+  return {
+    question,
+    toolchain,
+    places,
+    sourcePath: source,
+    keyEnvironment: [],
+    invocation: { keyArgs: [], outputs: [] },
+  } as unknown as Understood;
+}
+
+test("what was compiled is taken once, by its last row; a source that is compiled in two ways by both", () => {
+  const rows = new Map<string, HistoryRow>();
+  const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };
+  const told = new Told({ index, statistics: {} as Statistics, now: () => 1 });
+  const taken = (): string[] => {
+    const all: string[] = [];
+    for (let row = told.takeCompiled(); row !== undefined; row = told.takeCompiled()) all.push(row.request);
+    return all;
+  };
+  const made = { action: "a" };
+  told.remember(unit("/w/a.c", "a"), "miss", made);
+  told.remember(unit("/w/b.c", "b"), "miss", made);
+  told.remember(unit("/w/c.c", "c"), "not_stored:whatever", {});
+  told.remember(unit("/w/a.c", "a"), "hit_daemon", made);
+  assert.deepEqual(taken(), ["b", "a"]);
+  assert.deepEqual(taken(), []);
+  told.remember(unit("/w/a.c", "a"), "hit_daemon", made);
+  told.remember(unit("/w/a.c", "a in another way"), "miss", made);
+  assert.deepEqual(taken(), ["a", "a in another way"]);
+  told.remember(unit("/w/a.c", "a"), "miss", made);
+  assert.deepEqual(taken(), ["a"]);
+});
