@@ -29,6 +29,8 @@ const WRITER_BYTES = 65_536;
  * whom it believes; 3: some answer for every checkout.
  */
 const KIND = "3";
+/** In a checkout with such a name no wrapper uses records that answer for every one: docs/protocol/hot-record.md. */
+const UNFIT_ROOT = /[$# \t]/;
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {
@@ -142,6 +144,11 @@ export class HotRecords {
 
   has(key: string): boolean {
     return existsSync(this.#path(key));
+  }
+
+  /** Whether one that answers for every checkout may answer a request in that one. */
+  hasMovable(request: Parameters<typeof movableKey>[0], root: string): boolean {
+    return !UNFIT_ROOT.test(root) && this.has(movableKey(request, root));
   }
 
   /** The blobs that a record leads to, for those who keep what is used. */

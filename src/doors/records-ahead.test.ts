@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { limits, silentLog } from "../base/index.ts";
+import { type Digest, limits, silentLog } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import { Checkouts, type CompileQuestion, type Foresee, type Placement, type Unit } from "../flows/index.ts";
 import { requestKey } from "../wire/index.ts";
@@ -36,7 +36,7 @@ function built(root: string): HistoryRow[] {
 }
 
 /** @param mayBeUsed whether there is a result of a request */
-function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
+function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true, movable: readonly Digest[] = []) {
   const rows = new Map(built("/one").map((row) => [row.source, row]));
   const index = {
     history: (source: string) => rows.get(source),
@@ -66,6 +66,7 @@ function world(mayBeUsed: (question: CompileQuestion) => boolean = () => true) {
   };
   const records = {
     has: (key: string) => left.includes(key),
+    hasMovable: (question: object, root: string) => "key" in question && root === "/two" && movable.includes(String(question.key)),
     leave: (key: string) => void left.push(key),
   };
   const ahead = new RecordsAhead({ flow, records, log: silentLog, now: () => clock.ms });
@@ -103,6 +104,13 @@ test("nothing is laid out of what was built nowhere else, by another command, or
 
 test("what has no result is left to who asks", async () => {
   const { ahead, follow, left } = world(({ argv }) => argv.at(-1) !== "/two/src/5.c");
+  await follow(0);
+  assert.deepEqual([left.includes(key(4)), left.includes(key(5)), left.includes(key(6))], [true, false, true]);
+  ahead[Symbol.dispose]();
+});
+
+test("what there is an answer for every checkout of is not laid out", async () => {
+  const { ahead, follow, left } = world(() => true, [key(5)]);
   await follow(0);
   assert.deepEqual([left.includes(key(4)), left.includes(key(5)), left.includes(key(6))], [true, false, true]);
   ahead[Symbol.dispose]();

@@ -24,7 +24,7 @@ const LOOKED_MS = 1_000;
 
 export interface RecordsAheadParts {
   readonly flow: Pick<CompileFlow, "elsewhere" | "foreseer" | "recalls" | "rememberUsed"> & MembersAheadParts["flow"];
-  readonly records: Pick<HotRecords, "has" | "leave">;
+  readonly records: Pick<HotRecords, "has" | "hasMovable" | "leave">;
   readonly log: Log;
   /** ms, monotonic */
   readonly now: () => number;
@@ -187,7 +187,7 @@ export class RecordsAhead implements Disposable {
   async #lay(laying: Laying, at: number, foresee: Foresee): Promise<void> {
     const { flow, records } = this.#parts;
     const question = laying.elsewhere.question(at, requestKey);
-    if (question === undefined || records.has(question.key)) return;
+    if (question === undefined || records.has(question.key) || records.hasMovable(question, laying.elsewhere.to)) return;
     const foreseen = await foresee(question, this.#stop.signal);
     if (foreseen === undefined || foreseen.recalls !== flow.recalls) return;
     records.leave(question.key, foreseen.placement, foreseen.validity);
