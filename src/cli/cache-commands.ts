@@ -144,6 +144,7 @@ const HITS: Readonly<Record<string, string>> = {
   hit_direct: "hit",
   hit_daemon: "hit, by the daemon",
   hit_ahead: "hit, by what was laid out for this checkout before anybody asked",
+  hit_moved: "hit, by the wrapper alone, with what another checkout of this machine was built with",
   hit_equivalent: "hit, the same code with other comments or spaces",
   hit_peer: "hit, by another machine's work",
   direct: "hit",

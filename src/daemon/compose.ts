@@ -288,6 +288,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     new CompileFlow(
       {
         files,
+        listings: files,
         toolchains,
         store,
         index,

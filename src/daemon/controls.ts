@@ -182,6 +182,7 @@ export class NodeControls implements Controls {
   async explain(file: string): Promise<unknown> {
     await this.#parts.flow.catchUp();
     await this.#parts.housekeeper.takeHits();
+    this.#parts.housekeeper.tellOf(file);
     const row = file === "" ? this.#latest() : this.#parts.index.history(file);
     if (row === undefined) return { found: false };
     const body = JSON.parse(row.body) as Record<string, unknown>;

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { type Home, silentLog } from "../base/index.ts";
+import type { LoggedHit } from "../wire/index.ts";
 import { Housekeeper, type HousekeeperParts } from "./housekeeper.ts";
 import type { HomePaths } from "./prepare-home.ts";
 
 /** A house whose ticks are the test's. */
-function house(t: TestContext, flow: object, tasks: object) {
+function house(t: TestContext, flow: object, tasks: object, waiting: object[] = []) {
   const runDir = mkdtempSync(join(tmpdir(), "cairn-housekeeper-"));
   t.after(() => rmSync(runDir, { recursive: true, force: true }));
   const compileSocket = join(runDir, "socket");
@@ -17,14 +18,18 @@ function house(t: TestContext, flow: object, tasks: object) {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const nothing = (): void => undefined;
   const drained = { times: 0 };
+  const left: unknown[] = [];
+  const noted: Partial<LoggedHit>[] = [];
+  const counted: unknown[] = [];
   const parts = {
-    flow: Object.assign(flow, { settleNext: () => Promise.resolve(false) }),
+    flow: Object.assign(flow, { settleNext: () => Promise.resolve(false), movableNext: () => Promise.resolve(waiting.shift()) }),
     tasks,
     store: { isPressed: false, tidy: nothing },
     index: { flush: nothing, tidy: nothing },
-    records: { inherit: nothing },
-    hits: { drain: () => Promise.resolve((drained.times++, [])) },
-    statistics: {},
+    records: { inherit: nothing, origin: nothing, blobs: () => [], leaveMovable: (_: unknown, movable: unknown) => left.push(movable) },
+    hits: { drain: () => Promise.resolve((drained.times++, noted.splice(0))) },
+    statistics: { count: (changes: object, session: string) => counted.push([changes, session]) },
+    ahead: { served: () => false },
     log: silentLog,
     quiet: () => Promise.resolve(),
     sweep: nothing,
@@ -36,7 +41,7 @@ function house(t: TestContext, flow: object, tasks: object) {
     t.mock.timers.tick(1_000);
     for (let turns = 0; turns < 20; turns++) await otherWork();
   };
-  return { housekeeper, tick, drained };
+  return { housekeeper, tick, drained, left, noted, counted };
 }
 
 /** Something that goes on until it is ended. */
@@ -97,5 +102,32 @@ test("commands of others are executed after compiles, while nobody builds or wai
   flow.isVerifyingOverdue = true;
   await tick();
   assert.deepEqual(seen, { begun: 2, ended: 2 });
+  await housekeeper[Symbol.asyncDispose]();
+});
+
+test("answers for every checkout are left while nobody builds, and not where something was recalled since they were made", async (t) => {
+  const flow = { quiet: false, isVerifyingOverdue: false, verifyNext: NONE.verifyNext, recalls: 7 };
+  const waiting = [
+    { recalls: 7, movable: "first" },
+    { recalls: 6, movable: "recalled" },
+    { recalls: 7, movable: undefined },
+    { recalls: 7, movable: "last" },
+  ];
+  const { housekeeper, tick, left } = house(t, flow, NONE, waiting);
+  await tick();
+  assert.deepEqual([left, waiting.length], [[], 4]);
+  flow.quiet = true;
+  await tick();
+  assert.deepEqual([left, waiting.length], [["first", "last"], 0]);
+  await housekeeper[Symbol.asyncDispose]();
+});
+
+test("hits by answers for every checkout count as the wrapper's; no request is known by them", async (t) => {
+  const { housekeeper, tick, noted, counted } = house(t, { quiet: false, isVerifyingOverdue: false, verifyNext: NONE.verifyNext }, NONE);
+  const hit = { key: "key", atNs: 5_000_000n, session: 0xabn, tookUs: 100, compileMs: 30, passed: undefined };
+  noted.push({ ...hit, root: "/w/two" }, { ...hit, key: "own", root: undefined }, { ...hit, key: "other", root: "/w/two" });
+  await tick();
+  assert.deepEqual(counted, [[{ hit_local: 3, saved_ms: 90, hit_local_us: 300 }, "00000000000000ab"]]);
+  assert.deepEqual([housekeeper.lastHit("own"), housekeeper.lastHit("key")], [5, undefined]);
   await housekeeper[Symbol.asyncDispose]();
 });

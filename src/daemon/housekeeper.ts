@@ -9,6 +9,7 @@ import { type Home, type Log, reasonOf } from "../base/index.ts";
 import type { HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import type { CompileFlow, Statistics, TaskFlow } from "../flows/index.ts";
 import type { DiskStore, SqliteIndex } from "../store/index.ts";
+import { MovedHits, type ToldHit } from "./moved-hits.ts";
 import { boundLog } from "./own-log.ts";
 import type { HomePaths } from "./prepare-home.ts";
 
@@ -49,7 +50,8 @@ export class Housekeeper implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   /** Request key → ms since the epoch, in order of time. */
   readonly #lastHits = new Map<string, number>();
-  #latestHit: { readonly request: string; readonly at: number } | undefined;
+  #latestHit: ToldHit | undefined;
+  readonly #moved: MovedHits;
   readonly #toNote = new Set<string>();
   readonly #stop = new AbortController();
   #ticks = 0;
@@ -63,6 +65,7 @@ export class Housekeeper implements AsyncDisposable {
   constructor(parts: HousekeeperParts, options: { home: Home; paths: HomePaths }) {
     this.#parts = parts;
     this.#paths = options.paths;
+    this.#moved = new MovedHits({ ...parts, told: (hit) => this.#noteHit(hit) });
     this.#runDir = options.home.runDir;
     this.#log = options.home.daemonLog;
     this.#runInode = statSync(this.#runDir, { bigint: true }).ino;
@@ -93,8 +96,13 @@ export class Housekeeper implements AsyncDisposable {
   }
 
   /** The last time that a wrapper served a request alone. */
-  get latestHit(): { readonly request: string; readonly at: number } | undefined {
+  get latestHit(): ToldHit | undefined {
     return this.#latestHit;
+  }
+
+  /** See {@link MovedHits.tellOf}. */
+  tellOf(file: string): void {
+    this.#moved.tellOf(file);
   }
 
   /** Counts what wrappers noted so far. */
@@ -108,21 +116,24 @@ export class Housekeeper implements AsyncDisposable {
         continue;
       }
       const at = Number(hit.atNs / 1_000_000n);
-      if (!this.#parts.ahead.served(hit.key, at, session)) {
+      if (hit.root !== undefined || !this.#parts.ahead.served(hit.key, at, session)) {
         const sum = bySession.get(session) ?? { count: 0, savedMs: 0, tookUs: 0 };
         bySession.set(session, { count: sum.count + 1, savedMs: sum.savedMs + hit.compileMs, tookUs: sum.tookUs + hit.tookUs });
       }
       this.#toNote.add(hit.key);
-      this.#lastHits.delete(hit.key);
-      this.#lastHits.set(hit.key, at);
-      if (at > (this.#latestHit?.at ?? 0)) this.#latestHit = { request: hit.key, at };
+      if (hit.root === undefined) this.#noteHit({ request: hit.key, at });
+      else this.#moved.add({ key: hit.key, root: hit.root, at });
     }
     for (const [session, { count, savedMs, tookUs }] of bySession)
       statistics.count({ hit_local: count, saved_ms: savedMs, hit_local_us: tookUs }, session);
-    for (const key of this.#lastHits.keys()) {
-      if (this.#lastHits.size <= RECENT_HITS) break;
-      this.#lastHits.delete(key);
-    }
+  }
+
+  #noteHit({ request, at }: ToldHit): void {
+    this.#lastHits.delete(request);
+    this.#lastHits.set(request, at);
+    const [oldest] = this.#lastHits.keys();
+    if (oldest !== undefined && this.#lastHits.size > RECENT_HITS) this.#lastHits.delete(oldest);
+    if (at > (this.#latestHit?.at ?? 0)) this.#latestHit = { request, at };
   }
 
   async #work(): Promise<void> {
@@ -139,6 +150,8 @@ export class Housekeeper implements AsyncDisposable {
     if (flow.quiet || seldom || store.isPressed) await store.tidy(TIDY_BUDGET_MS);
     const until = performance.now() + SETTLE_BUDGET_MS;
     while (flow.quiet && performance.now() < until && (await flow.settleNext(this.#stop.signal)));
+    while (flow.quiet && performance.now() < until && this.#moved.tellNext());
+    while (flow.quiet && performance.now() < until && (await this.#leaveMovable()));
     this.#verify();
     if (flow.quiet) await this.#parts.quiet(this.#stop.signal);
     if (this.#ticks >= this.#sweepAtTick && (flow.quiet || seldom)) {
@@ -146,6 +159,14 @@ export class Housekeeper implements AsyncDisposable {
       this.#parts.sweep();
     }
     if (seldom) boundLog(this.#log, STDERR); // Last: a full disk ends the tick.
+  }
+
+  /** Leaves an answer for every checkout, if one can be made of something that was compiled lately. @returns whether there was something */
+  async #leaveMovable(): Promise<boolean> {
+    const { flow, records } = this.#parts;
+    const next = await flow.movableNext(this.#stop.signal);
+    if (next?.movable !== undefined && next.recalls === flow.recalls) records.leaveMovable(next.question, next.movable);
+    return next !== undefined;
   }
 
   /** Goes on beside the ticks: a compile takes as long as it takes. Who builds comes first, unless what was taken has waited too long. */

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { limits } from "../base/index.ts";
+import type { HistoryRow } from "../contracts/index.ts";
+import { movableKey } from "../wire/index.ts";
+import { MovedHits, type ToldHit } from "./moved-hits.ts";
+
+function question(root: string, name: string) {
+  const terminals = { stderrIsTerminal: false, stdoutIsTerminal: false, columns: 0 };
+  return {
+    ...terminals,
+    cwd: root,
+    compiler: "/usr/bin/cc",
+    argv: ["cc", "-c", `${root}/${name}`],
+    environment: new Map<string, string>(),
+  };
+}
+
+const key = (name: string): string => movableKey(question("/one", name), "/one");
+
+/** Everything was compiled in a first checkout. */
+function world() {
+  const rows = new Map<string, HistoryRow>();
+  const origins = new Map<string, { root: string; source: string }>();
+  const compiled = (name: string): void => {
+    const asked = { ...question("/one", name), environment: [] };
+    rows.set(`/one/${name}`, { source: `/one/${name}`, request: "", at: 0, outcome: "miss", body: JSON.stringify({ asked }) });
+    origins.set(key(name), { root: "/one", source: `/one/${name}` });
+  };
+  const told: ToldHit[] = [];
+  const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };
+  const hits = new MovedHits({ index, records: { origin: (of) => origins.get(of) }, told: (hit) => void told.push(hit) });
+  const known = (): string[] => [...rows.keys()].filter((source) => !source.startsWith("/one/"));
+  return { compiled, hits, told, known };
+}
+
+test("what hits were is told one by one, in order of time, each compile once", () => {
+  const { compiled, hits, told, known } = world();
+  for (const name of ["a.c", "b.c"]) compiled(name);
+  for (const [name, at] of [
+    ["a.c", 1],
+    ["b.c", 2],
+    ["gone.c", 3],
+    ["a.c", 4],
+  ] as const)
+    hits.add({ key: key(name), root: "/two", at });
+  assert.equal(hits.tellNext(), true);
+  assert.deepEqual(known(), ["/two/b.c"]);
+  while (hits.tellNext());
+  assert.deepEqual(
+    [known(), told.map(({ at }) => at)],
+    [
+      ["/two/b.c", "/two/a.c"],
+      [2, 4],
+    ],
+  );
+  assert.equal(hits.tellNext(), false);
+});
+
+test("who asks about a file is told of its checkout's, and otherwise of the last", () => {
+  const { compiled, hits, known } = world();
+  for (const name of ["a.c", "b.c"]) compiled(name);
+  hits.add({ key: key("a.c"), root: "/two", at: 1 });
+  hits.add({ key: key("a.c"), root: "/twofold", at: 2 });
+  hits.add({ key: key("b.c"), root: "/three", at: 3 });
+  hits.tellOf("/two/a.c");
+  assert.deepEqual(known(), ["/two/a.c"]);
+  hits.tellOf("");
+  assert.deepEqual(known(), ["/two/a.c", "/three/b.c"]);
+});
+
+test("those that wait are bounded: the oldest is forgotten", () => {
+  const { compiled, hits, told } = world();
+  for (let i = 0; i <= limits.movableWaiting; i++) {
+    if (i < 2) compiled(`${i}.c`);
+    hits.add({ key: i < 2 ? key(`${i}.c`) : `${i}`, root: "/two", at: i });
+  }
+  while (hits.tellNext());
+  assert.deepEqual(
+    told.map(({ at }) => at),
+    [1],
+  );
+});

@@ -1,0 +1,68 @@
+/**
+ * Hits by answers for every checkout, until it is told which compiles they were: that takes longer than the hits did.
+ *
+ * Knows: which wait for that. Does not know: when there is time.
+ */
+import { type Digest, limits } from "../base/index.ts";
+import type { HotRecords } from "../doors/index.ts";
+import { type MovedHit, rememberMoved } from "../flows/index.ts";
+import type { SqliteIndex } from "../store/index.ts";
+import { movableKey, requestKey } from "../wire/index.ts";
+
+export interface MovedHitsParts {
+  readonly index: Pick<SqliteIndex, "history" | "remember">;
+  readonly records: Pick<HotRecords, "origin">;
+  readonly told: (hit: ToldHit) => void;
+}
+
+/** A hit of which it is known what it was. */
+export interface ToldHit {
+  readonly request: Digest;
+  /** ms since the epoch */
+  readonly at: number;
+}
+
+const KEYS = { request: requestKey, movable: movableKey };
+
+export class MovedHits {
+  readonly #parts: MovedHitsParts;
+  /** The last of each compile, in order of time. */
+  readonly #waiting = new Map<string, MovedHit>();
+
+  constructor(parts: MovedHitsParts) {
+    this.#parts = parts;
+  }
+
+  add(hit: MovedHit): void {
+    const of = nameOf(hit);
+    this.#waiting.delete(of);
+    this.#waiting.set(of, hit);
+    const [oldest] = this.#waiting.keys();
+    if (oldest !== undefined && this.#waiting.size > limits.movableWaiting) this.#waiting.delete(oldest);
+  }
+
+  /** @returns whether another waits */
+  tellNext(): boolean {
+    const [next] = this.#waiting.values();
+    if (next !== undefined) this.#tell(next);
+    return this.#waiting.size > 0;
+  }
+
+  /** Those that may be about one file; about none in particular the last. @param file absolute, or "" */
+  tellOf(file: string): void {
+    const all = [...this.#waiting.values()];
+    for (const hit of file === "" ? all.slice(-1) : all.filter(({ root }) => file.startsWith(`${root}/`))) this.#tell(hit);
+  }
+
+  #tell(hit: MovedHit): void {
+    this.#waiting.delete(nameOf(hit));
+    const { index, records, told } = this.#parts;
+    const origin = records.origin(hit.key);
+    const request = origin && rememberMoved(index, hit, origin, KEYS);
+    if (request !== undefined) told({ request, at: hit.at });
+  }
+}
+
+function nameOf({ key, root }: MovedHit): string {
+  return `${key} ${root}`;
+}
