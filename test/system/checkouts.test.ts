@@ -2,11 +2,13 @@
  * Builds in a second checkout: after the first unit the others find records that were laid out for them, and none that is wrong.
  */
 import assert from "node:assert/strict";
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { randomBytes, randomInt } from "node:crypto";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { age, counted, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { readHitsLog } from "../../src/wire/index.ts";
+import { age, counted, type Ran, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 const UNITS = 8;
 /** Of what follows the first unit, so many are thought to be asked for already. */
@@ -52,7 +54,7 @@ function records(node: TestNode): number {
 }
 
 async function untilLeft(node: TestNode, wanted: number): Promise<void> {
-  for (let tries = 0; records(node) < wanted && tries < 1_000; tries++) await age();
+  for (let tries = 0; records(node) < wanted && tries < 5_000; tries++) await age();
   assert.ok(records(node) >= wanted, `${records(node)} records, not ${wanted}`);
 }
 
@@ -73,8 +75,8 @@ async function firstCheckout(node: TestNode, path: string): Promise<Checkout> {
   await age();
   const checkout = new Checkout(node, path);
   await checkout.build(all);
-  // Whether they name their place is found out when nobody builds.
-  for (let tries = 0; ((await node.counters()).place_free ?? 0) < UNITS && tries < 5_000; tries++) await age();
+  // What every checkout is answered by is made when nobody builds, once it is known that they do not name their place.
+  await untilLeft(node, 2 * UNITS);
   return checkout;
 }
 
@@ -83,6 +85,7 @@ const EDITS = [
   ["a file that shadows a header", { "early/h.h": "#define H 3\n" }],
 ] as const;
 
+/** Answers for every checkout are none for those whose name make would have quoted. */
 test("the rest of a second checkout is answered before it asks, and never wrongly", { timeout: 600_000 }, async (t) => {
   await using node = await TestNode.start("checkouts");
   using place = temporaryDirectory("checkouts-project");
@@ -97,7 +100,7 @@ test("the rest of a second checkout is answered before it asks, and never wrongl
     return checkout;
   };
   for (const [name, restarts] of [
-    ["second", false],
+    ["the second", false],
     ["after a restart", true],
   ] as const)
     await t.test(name, async () => {
@@ -123,6 +126,165 @@ test("the rest of a second checkout is answered before it asks, and never wrongl
       writeFiles(checkout.path, edit);
       await age();
       assert.equal((await checkout.build(laidOut)).hit_local ?? 0, 0);
+    });
+  }
+});
+
+type Command = readonly [compiler: string, ...args: string[]];
+
+/** Outputs are called a unit's: the number behind `u`. @param at the checkout */
+function commands(at: string): Command[] {
+  const of = (compiler: string, first: number): Command[] => [
+    [compiler, "-O1", "-Iinc", "-c", "src/a.c", "-o", `u${first}.o`],
+    [compiler, "-O1", `-I${at}/inc`, "-MD", "-c", `${at}/src/a.c`, "-o", `${at}/u${first + 1}.o`],
+    [
+      compiler,
+      "-O1",
+      "-Iinc",
+      "-I",
+      `${at}/early`,
+      "-MMD",
+      "-MP",
+      "-MF",
+      `u${first + 2}.d`,
+      "-c",
+      `${at}/src/a.c`,
+      "-o",
+      `u${first + 2}.o`,
+    ],
+    [compiler, "-Iearly", "-Iinc", "-MD", "-MP", "-MQ", `${at}/x.o`, "-MT", "y.o", "-c", "src/a.c", "-o", `u${first + 3}.o`],
+  ];
+  return [...of("gcc", 0), ...of("clang-19", 4)];
+}
+
+const LONG = "inc/a-name-that-is-rather-long-so-that-lines-of-dependency-files-break-elsewhere.h";
+
+const SOURCES = {
+  Makefile: "",
+  "src/a.c": '#include <stdio.h>\n#include "a.h"\nint a(void) { return puts("") + A; }\n',
+  "inc/a.h": '#include "a-name-that-is-rather-long-so-that-lines-of-dependency-files-break-elsewhere.h"\n',
+  [LONG]: "#define A 1\n",
+  "early/README": "",
+};
+
+/** By name. */
+function outputsOf(at: string): Readonly<Record<string, string>> {
+  const names = readdirSync(at).filter((name) => /\.[od]$/.test(name));
+  return Object.fromEntries(names.toSorted().map((name) => [name, readFileSync(join(at, name)).toString("base64")]));
+}
+
+async function compileAll(
+  at: string,
+  made: readonly Command[],
+  cc: (compiler: string, args: readonly string[]) => Promise<Ran>,
+): Promise<void> {
+  for (const name of Object.keys(outputsOf(at))) rmSync(join(at, name));
+  for (const [compiler, ...args] of made) {
+    const { code, stderr } = await cc(compiler, args);
+    assert.equal(code, 0, stderr);
+  }
+}
+
+/** What lies there is what the compilers write. */
+async function compare(at: string, made: readonly Command[]): Promise<void> {
+  const cached = outputsOf(at);
+  await compileAll(at, made, (compiler, args) => run(compiler, args, { cwd: at }));
+  assert.deepEqual(cached, outputsOf(at));
+}
+
+async function compileHere(node: TestNode, at: string, made: readonly Command[] = commands(at)): Promise<void> {
+  await compileAll(at, made, (compiler, args) => node.cc(compiler, args, { cwd: at }));
+}
+
+/** Compiles by way of the wrapper and compares what it leaves with what the compilers do. @returns what was counted */
+async function buildAll(node: TestNode, at: string, made: readonly Command[] = commands(at)): Promise<Record<string, number>> {
+  const before = await node.counters();
+  await compileHere(node, at, made);
+  const counts = counted(before, await node.counters());
+  await compare(at, made);
+  return counts;
+}
+
+/** What another branch, or somebody who works there, makes of a checkout. */
+const OTHER_CHECKOUTS: readonly (readonly [about: string, edit: (path: string) => void])[] = [
+  ["an edited header", (path) => writeFiles(path, { [LONG]: "#define A 2\n" })],
+  ["a header that comes earlier", (path) => writeFiles(path, { "src/a.h": "#define A 3\n" })],
+  ["another header in between", (path) => writeFiles(path, { "inc/a.h": "#define A 4\n", [LONG]: "" })],
+  ["a word about whom to believe", (path) => writeFiles(path, { ".cairn.json": '{"sharing":"self"}' })],
+  ["another source", (path) => writeFiles(path, { "src/a.c": "int a(void) { return 5; }\n" })],
+];
+
+test("a second checkout builds without any question", { timeout: 600_000 }, async (t) => {
+  await using node = await TestNode.start("movable");
+  using place = temporaryDirectory("movable-project");
+  const at = (name: string): string => join(place.path, name);
+  const first = at("first");
+  writeFiles(first, SOURCES);
+  await age();
+  const units = commands(first).length;
+  await buildAll(node, first);
+  await untilLeft(node, 2 * units);
+  const copy = async (name: string): Promise<string> => {
+    cpSync(first, at(name), { recursive: true, filter: (path) => !/\.[od]$/.test(path) });
+    await age();
+    return at(name);
+  };
+  await t.test("of another name, and of another age", async () => {
+    assert.deepEqual(await buildAll(node, await copy("a-second-one-with-a-longer-name")), { hit_local: units });
+    const source = at("a-second-one-with-a-longer-name/src/a.c");
+    const { record } = (await node.control("GET", `/explain?file=${encodeURIComponent(source)}`)) as { record: Record<string, unknown> };
+    assert.deepEqual([record.source, record.outcome, record.cwd], [source, "hit_moved", at("a-second-one-with-a-longer-name")]);
+  });
+  await t.test("that has its own record of a part by then", async () => {
+    const path = await copy("third");
+    const made = commands(path);
+    await buildAll(node, path, made.slice(0, 3));
+    assert.deepEqual(await buildAll(node, path), { hit_local: units });
+  });
+  await t.test("not with a name that make would have quoted, but rightly", async () => {
+    const counts = await buildAll(node, await copy("one with blanks"));
+    assert.deepEqual([counts.hit_local ?? 0, counts.miss ?? 0], [0, 0]);
+  });
+  await t.test("also where the daemon was killed", async () => {
+    const path = await copy("fourth");
+    await node.stopDaemon("SIGKILL");
+    await compileHere(node, path);
+    const hits = readHitsLog(readFileSync(join(node.home, "run/hits.log")));
+    assert.deepEqual(new Set(hits.map(({ root }) => root)), new Set([path]));
+    assert.equal(hits.length, units);
+    await compare(path, commands(path));
+    await node.startDaemon();
+  });
+  await t.test("also where what wrappers remember of contents is damaged, and never wrongly", async () => {
+    const edited = await copy("before-the-damage");
+    writeFiles(edited, { [LONG]: "#define A 6\n" });
+    await age();
+    const paths = [await copy("damaged"), edited];
+    const table = join(node.home, "run/contents");
+    for (const size of [1, 80, 4_096]) {
+      const bytes = readFileSync(table);
+      for (let at = 0; at < bytes.length; at += 4_096) bytes.set(randomBytes(size), at + randomInt(4_097 - size));
+      writeFileSync(table, bytes, { flag: "r+" });
+      for (const path of paths) await buildAll(node, path);
+    }
+  });
+  await t.test("and fails where a header is missing", async () => {
+    const path = await copy("without-a-header");
+    rmSync(join(path, LONG));
+    for (const [compiler, ...args] of commands(path)) {
+      const alone = await run(compiler, args, { cwd: path });
+      assert.notEqual(alone.code, 0);
+      assert.deepEqual(await node.cc(compiler, args, { cwd: path }), alone);
+    }
+  });
+  // Last: what is built there is what checkouts are answered by then.
+  for (const [about, edit] of OTHER_CHECKOUTS) {
+    await t.test(`never one that has ${about}`, async () => {
+      const path = await copy(about.replaceAll(" ", "-"));
+      edit(path);
+      await age();
+      const counts = await buildAll(node, path);
+      assert.equal(counts.hit_local ?? 0, 0, JSON.stringify(counts));
     });
   }
 });
