@@ -50,10 +50,12 @@ static size_t find(struct path *at, struct span from, const char *home, const ch
     return found;
 }
 
-/* Make would read the name as something else, unless it is quoted. */
-static bool needs_quotes(const struct path *path) {
+/* Make would read the name as something else, unless it is quoted; of options that map a path to another it would be two. */
+static bool is_unfit(const struct path *path) {
+    static const char unfit[] = "$# \t=";
     for (size_t i = 0; i < path->length; i++)
-        if (path->text[i] == '$' || path->text[i] == '#' || path->text[i] == ' ' || path->text[i] == '\t') return true;
+        for (size_t j = 0; j + 1 < sizeof unfit; j++)
+            if (path->text[i] == unfit[j]) return true;
     return false;
 }
 
@@ -62,5 +64,5 @@ bool checkout_find(struct path *root, struct span from, const char *home) {
     if (length == 0) length = find(root, from, home, build_system, false);
     path_cut(root, 0);
     path_add(root, from.at, length);
-    return length > 0 && !needs_quotes(root);
+    return length > 0 && !is_unfit(root);
 }

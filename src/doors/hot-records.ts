@@ -30,7 +30,7 @@ const WRITER_BYTES = 65_536;
  */
 const KIND = "3";
 /** In a checkout with such a name no wrapper uses records that answer for every one: docs/protocol/hot-record.md. */
-const UNFIT_ROOT = /[$# \t]/;
+const UNFIT_ROOT = /[$# \t=]/;
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {

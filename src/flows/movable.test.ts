@@ -264,6 +264,8 @@ test("what does not depend on its place moves, however it is asked for", async (
     ["relative paths", { question: { argv: ["gcc", "-I../inc", "-c", "../src/a.c", "-o", "a.o"] } }],
     ["what lies outside of the checkout, by its absolute path", argv("-I/opt/include")],
     ["another warning", argv("-Wall")],
+    ["a prefix map of the root", argv("-g", "-ffile-prefix-map=/w/app=.")],
+    ["a prefix map of the working directory", argv("-g", "-fdebug-prefix-map=/w/app/build=/build")],
     ["a checkout by a build system's file", { files: { ...WITHOUT_GIT, "/w/app/Makefile": "" } }],
     [
       "a project within the checkout",

@@ -87,7 +87,7 @@ export interface Answered {
  * Roots of the same commands elsewhere. In the second is all that options may take for the end of a path, but for what no wrapper has in a root that
  * it uses.
  */
-const ELSEWHERE = ["/another/checkout.of-the+same~project", "/c,h:e=c;k@o%u'\"\\t&(s)"] as const;
+const ELSEWHERE = ["/another/checkout.of-the+same~project", "/c,h:e;k@o%u'\"\\t&(s)"] as const;
 
 /** @param look what is seen by it holds for the answer */
 export async function movableOf(parts: MovableParts, look: Look, answered: Answered, signal: AbortSignal): Promise<Moves> {

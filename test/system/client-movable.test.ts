@@ -261,13 +261,19 @@ test("where the checkout begins is found as the daemon finds it", async () => {
   assert.equal(await world.compile(), HIT, "the nearest counts");
 });
 
-test("what make would quote, and what is no checkout, is left to the daemon", async () => {
+test("what would be read otherwise, and what is no checkout, is left to the daemon", async () => {
   await using world = await Checkouts.make();
   await world.leaveMovable(COMPILE);
-  const blank = join(world.directory, "with blank");
-  cpSync(world.elsewhere, blank, { recursive: true });
-  await sleep(RACY_MS);
-  assert.equal(await world.compile(COMPILE, blank), ASKED);
+  for (const [name, outcome] of [
+    ["with blank", ASKED],
+    ["with=sign", ASKED],
+    ["with,others:", HIT],
+  ] as const) {
+    const other = join(world.directory, name);
+    cpSync(world.elsewhere, other, { recursive: true });
+    await sleep(RACY_MS);
+    assert.equal(await world.compile(COMPILE, other), outcome, name);
+  }
   rmSync(join(world.elsewhere, ".git"), { recursive: true });
   assert.equal(await world.compile(), ASKED);
 });
