@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { homeFrom } from "../base/index.ts";
 import type { Context } from "./context.ts";
@@ -494,7 +495,7 @@ test("run forwards signals to its command", async (t) => {
   const { run, context } = await stage(t);
   const ready = join(context.root, "ready");
   const running = run("run", "-q", "--", "sh", "-c", `trap 'exit 9' TERM; : > ${ready}; while :; do sleep 0.02; done`);
-  for (let i = 0; i < 2_000 && !existsSync(ready); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!existsSync(ready)) await sleep(5, undefined, { signal: t.signal });
   process.kill(process.pid, "SIGTERM");
   assert.equal((await running).code, 9);
 });

@@ -99,9 +99,9 @@ class Machine {
   }
 }
 
-const QUICK = { timeout: 10_000 };
+const MINUTE = { timeout: 60_000 };
 
-test("as many run as there are slots, as many wait, and the next hears that it is busy", QUICK, async (t) => {
+test("as many run as there are slots, as many wait, and the next hears that it is busy", MINUTE, async (t) => {
   const machine = new Machine();
   const jobs = ["1", "2", "3", "4"].map((name) => machine.compile(A, name));
   await machine.untilRunning(t, "1", "2");
@@ -115,7 +115,7 @@ test("as many run as there are slots, as many wait, and the next hears that it i
   assert.deepEqual([machine.worker.counts.done, machine.worker.counts.busy], [4, 1]);
 });
 
-test("of those that wait the member goes first for whom the fewest run", QUICK, async (t) => {
+test("of those that wait the member goes first for whom the fewest run", MINUTE, async (t) => {
   const machine = new Machine();
   machine.slots = 3;
   const jobs = [machine.compile(A, "a1"), machine.compile(A, "a2"), machine.compile(A, "a3"), machine.compile(A, "a4")];
@@ -131,7 +131,7 @@ test("of those that wait the member goes first for whom the fewest run", QUICK, 
   await Promise.all(jobs);
 });
 
-test("when the owner builds, others wait, and then hear that it is busy", QUICK, async (t) => {
+test("when the owner builds, others wait, and then hear that it is busy", MINUTE, async (t) => {
   const machine = new Machine();
   machine.slots = 1;
   const first = machine.compile(A, "1");
@@ -145,7 +145,7 @@ test("when the owner builds, others wait, and then hear that it is busy", QUICK,
   assert.deepEqual(machine.worker.capacity(), { slots: 0, free: 0, queue: 0, toolchains: [] });
 });
 
-test("where jobs are short as many may wait as get a slot soon, and where they are long as many as run", QUICK, async (t) => {
+test("where jobs are short as many may wait as get a slot soon, and where they are long as many as run", MINUTE, async (t) => {
   let now = 0;
   const machine = new Machine({ now: () => now });
   const done = async (tookMs: number): Promise<void> => {
@@ -173,7 +173,7 @@ test("where jobs are short as many may wait as get a slot soon, and where they a
   for (const outcome of await Promise.all(jobs)) assert.equal(outcome.kind, "done");
 });
 
-test("who claims inputs and never sends them keeps only itself from working", QUICK, async (t) => {
+test("who claims inputs and never sends them keeps only itself from working", MINUTE, async (t) => {
   const stuck: Promise<WorkerOutcome>[] = [];
   const machine = new Machine();
   const stop = new AbortController();
@@ -194,7 +194,7 @@ test("who claims inputs and never sends them keeps only itself from working", QU
   assert.equal(machine.events.filter((name) => name === "work.cancelled").length, work.waitingPerMember);
 });
 
-test("a cancelled job is ended, whether it runs or waits, and gives back what it held", QUICK, async (t) => {
+test("a cancelled job is ended, whether it runs or waits, and gives back what it held", MINUTE, async (t) => {
   const machine = new Machine();
   machine.slots = 1;
   const stop = new AbortController();
@@ -206,7 +206,7 @@ test("a cancelled job is ended, whether it runs or waits, and gives back what it
   assert.deepEqual([machine.worker.running, machine.held, machine.worker.counts.cancelled], [0, 0, 2]);
 });
 
-test("inputs that are too many for this machine are refused; too many of all jobs together are not now", QUICK, async () => {
+test("inputs that are too many for this machine are refused; too many of all jobs together are not now", MINUTE, async () => {
   const machine = new Machine();
   for (const [what, kind] of [
     ["inputs", "refused"],
@@ -219,48 +219,52 @@ test("inputs that are too many for this machine are refused; too many of all job
   assert.equal(machine.held, 0);
 });
 
-test("what jobs that wait hold of inputs is bounded, of a member and of all, and given back by those that run or end", QUICK, async (t) => {
-  const machine = new Machine();
-  machine.slots = 16;
-  const stop = new AbortController();
-  const inputs = [{ path: "/x", digest: "11" }];
-  const large = { length: work.inputBytes } as Uint8Array;
-  /** Gets its inputs, and then waits for more. */
-  const stuck = async (from: string, signal: AbortSignal): Promise<WorkerOutcome["kind"]> => {
+test(
+  "what jobs that wait hold of inputs is bounded, of a member and of all, and given back by those that run or end",
+  MINUTE,
+  async (t) => {
+    const machine = new Machine();
+    machine.slots = 16;
+    const stop = new AbortController();
+    const inputs = [{ path: "/x", digest: "11" }];
+    const large = { length: work.inputBytes } as Uint8Array;
+    /** Gets its inputs, and then waits for more. */
+    const stuck = async (from: string, signal: AbortSignal): Promise<WorkerOutcome["kind"]> => {
+      const bring: BringContents = async (_wanted, take) => {
+        take("11", large);
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("ended"))));
+        return [];
+      };
+      return machine.worker.compile(from, asked("stuck", { inputs }), bring, signal).then(
+        ({ kind }) => kind,
+        () => "lost",
+      );
+    };
+    const perMember = work.waitingBytesPerMember / work.inputBytes;
+    const ofAll = work.waitingBytes / work.inputBytes;
+    const first = new AbortController();
+    const waiting = [stuck(A, first.signal)];
+    for (let i = 1; i < perMember; i++) waiting.push(stuck(A, stop.signal));
+    assert.equal(await stuck(A, stop.signal), "busy");
+    for (let i = perMember; i < ofAll; i++) waiting.push(stuck(`member${Math.floor(i / perMember)}`, stop.signal));
+    assert.equal(await stuck(B, stop.signal), "busy");
+    first.abort();
+    await waiting[0];
     const bring: BringContents = async (_wanted, take) => {
       take("11", large);
-      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("ended"))));
       return [];
     };
-    return machine.worker.compile(from, asked("stuck", { inputs }), bring, signal).then(
-      ({ kind }) => kind,
-      () => "lost",
-    );
-  };
-  const perMember = work.waitingBytesPerMember / work.inputBytes;
-  const ofAll = work.waitingBytes / work.inputBytes;
-  const first = new AbortController();
-  const waiting = [stuck(A, first.signal)];
-  for (let i = 1; i < perMember; i++) waiting.push(stuck(A, stop.signal));
-  assert.equal(await stuck(A, stop.signal), "busy");
-  for (let i = perMember; i < ofAll; i++) waiting.push(stuck(`member${Math.floor(i / perMember)}`, stop.signal));
-  assert.equal(await stuck(B, stop.signal), "busy");
-  first.abort();
-  await waiting[0];
-  const bring: BringContents = async (_wanted, take) => {
-    take("11", large);
-    return [];
-  };
-  const runs = machine.worker.compile(A, asked("runs", { inputs }), bring, never);
-  await machine.untilRunning(t, "runs");
-  waiting.push(stuck(A, stop.signal));
-  assert.equal(await stuck(A, stop.signal), "busy");
-  machine.running.get("runs")?.();
-  assert.equal((await runs).kind, "done");
-  stop.abort();
-  await Promise.all(waiting);
-  assert.equal(machine.held, 0);
-});
+    const runs = machine.worker.compile(A, asked("runs", { inputs }), bring, never);
+    await machine.untilRunning(t, "runs");
+    waiting.push(stuck(A, stop.signal));
+    assert.equal(await stuck(A, stop.signal), "busy");
+    machine.running.get("runs")?.();
+    assert.equal((await runs).kind, "done");
+    stop.abort();
+    await Promise.all(waiting);
+    assert.equal(machine.held, 0);
+  },
+);
 
 const REFUSED: readonly (readonly [about: string, parts: Partial<WorkerParts>, reason: string, more?: Partial<CompileAction>])[] = [
   ["somebody of another circle", { admits: () => false }, "not_shared"],
@@ -290,7 +294,7 @@ const REFUSED: readonly (readonly [about: string, parts: Partial<WorkerParts>, r
 ];
 
 for (const [about, parts, reason, more] of REFUSED)
-  test(`refused: ${about}`, QUICK, async () => {
+  test(`refused: ${about}`, MINUTE, async () => {
     const machine = new Machine(parts);
     for (let i = 0; i < 2; i++) {
       const outcome = await machine.compile(A, "1", never, more);
@@ -300,7 +304,7 @@ for (const [about, parts, reason, more] of REFUSED)
     assert.equal(machine.worker.counts.refused, 2);
   });
 
-test("what was withdrawn while a job waited for its slot does not run, and the slot is the next one's", QUICK, async (t) => {
+test("what was withdrawn while a job waited for its slot does not run, and the slot is the next one's", MINUTE, async (t) => {
   let admitted = true;
   const machine = new Machine({ admits: () => admitted });
   machine.slots = 1;
@@ -337,7 +341,7 @@ const GENERAL: GeneralAction = {
   limits: work.mostGeneral,
 };
 
-test("a general action runs where its owner allows it, beside what is installed there; what it left is told once", QUICK, async () => {
+test("a general action runs where its owner allows it, beside what is installed there; what it left is told once", MINUTE, async () => {
   const left = { kind: "file", path: "a", content: Buffer.from("a"), executable: false } as const;
   const ran: ExecutorAction[] = [];
   const machine = new Machine({ systems: () => ["ab"] });
@@ -353,7 +357,7 @@ test("a general action runs where its owner allows it, beside what is installed 
   assert.deepEqual(machine.worker.capacity().toolchains, ["ab", "00"]);
 });
 
-test("what is installed is looked at anew after a command that went well, and after no other", QUICK, async () => {
+test("what is installed is looked at anew after a command that went well, and after no other", MINUTE, async () => {
   const command = { name: "sh", programs: [], variables: [], signed: false };
   for (const [exitCode, looks] of [
     [0, [false, false, true]],
@@ -367,7 +371,7 @@ test("what is installed is looked at anew after a command that went well, and af
   }
 });
 
-test("a general action whose system was renamed while it waited for its slot does not run", QUICK, async (t) => {
+test("a general action whose system was renamed while it waited for its slot does not run", MINUTE, async (t) => {
   let system = "ab";
   const lack: WorkerParts["lack"] = async (action) => (action.system === system ? undefined : action.system);
   const machine = new Machine({ systems: () => [system], lack });
@@ -389,7 +393,7 @@ for (const [about, parts, reason, more] of [
   ["something else is installed here", { systems: () => ["cd"], lack: async () => "ab" }, "system_unknown", {}],
   ["it wants more than it may have", { systems: () => ["ab"] }, "too_much", { limits: { ...work.mostGeneral, processes: 10_000 } }],
 ] as const)
-  test(`a general action is refused: ${about}`, QUICK, async () => {
+  test(`a general action is refused: ${about}`, MINUTE, async () => {
     const outcome = await new Machine(parts).worker.act(A, { ...GENERAL, ...more }, async () => [], never);
     assert.equal(outcome.kind === "refused" ? outcome.reason : outcome.kind, reason);
   });

@@ -53,7 +53,7 @@ async function until(t: TestContext, condition: () => boolean): Promise<void> {
   t.signal.throwIfAborted();
 }
 
-const LONG = { timeout: 20_000 };
+const LONG = { timeout: 60_000 };
 
 test("frames of any size come as they were sent, in order, both ways; an end is told", LONG, async (t) => {
   const { here, there } = await lane(t);

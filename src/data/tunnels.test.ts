@@ -12,7 +12,7 @@ import { Forwards } from "./forwards.ts";
 import { measure, serveMeasurements } from "./measure.ts";
 import { type ForwardState } from "./tunnels.ts";
 
-const HALF_A_MINUTE = { timeout: 30_000 };
+const MINUTE = { timeout: 60_000 };
 const OPTIONS = { host: "127.0.0.1", allowHalfOpen: true };
 
 interface World {
@@ -60,7 +60,7 @@ function fate(socket: Socket): Promise<string> {
   });
 }
 
-test("large bodies both ways at once, each side ending its half when it is done", HALF_A_MINUTE, async (t) => {
+test("large bodies both ways at once, each side ending its half when it is done", MINUTE, async (t) => {
   const { port, near, far } = await world(t, (socket) => socket.pipe(socket));
   const bodies = [randomBytes(9_000_001), randomBytes(1), Buffer.alloc(0), randomBytes(300_000)];
   await Promise.all(
@@ -77,14 +77,14 @@ test("large bodies both ways at once, each side ending its half when it is done"
   assert.equal(far.counts().web?.total, bodies.length);
 });
 
-test("an answer may come long after the question has ended", HALF_A_MINUTE, async (t) => {
+test("an answer may come long after the question has ended", MINUTE, async (t) => {
   const { port } = await world(t, (socket) => void text(socket).then((question) => sleep(200).then(() => socket.end(`${question}!`))));
   const socket = await connect(port);
   socket.end("why");
   assert.equal(await text(socket), "why!");
 });
 
-test("who reads slowly holds up the sender, not the node", HALF_A_MINUTE, async (t) => {
+test("who reads slowly holds up the sender, not the node", MINUTE, async (t) => {
   let written = 0;
   const chunk = Buffer.alloc(65_536);
   const { port } = await world(t, (socket) => {
@@ -108,7 +108,7 @@ test("who reads slowly holds up the sender, not the node", HALF_A_MINUTE, async 
   assert.equal((await buffer(socket)).length, 1_000 * chunk.length);
 });
 
-test("a connection that breaks is not taken for one that has ended", HALF_A_MINUTE, async (t) => {
+test("a connection that breaks is not taken for one that has ended", MINUTE, async (t) => {
   const { port, cut } = await world(t, (socket) => {
     socket.write("part of it");
     socket.on("data", (bytes: Buffer) => bytes.toString() === "break" && socket.resetAndDestroy());
@@ -123,7 +123,7 @@ test("a connection that breaks is not taken for one that has ended", HALF_A_MINU
   assert.equal(await fate(revoked), "ECONNRESET");
 });
 
-test("what is not exposed, not to this member, or not there: refused, and why", HALF_A_MINUTE, async (t) => {
+test("what is not exposed, not to this member, or not there: refused, and why", MINUTE, async (t) => {
   const { port, near, far, target, keyNear } = await world(t, (socket) => socket.end("hello"));
   const trouble = async (): Promise<string> => {
     const end = await fate(await connect(port));
@@ -142,7 +142,7 @@ test("what is not exposed, not to this member, or not there: refused, and why", 
   assert.equal(near.states()[0]?.trouble, "");
 });
 
-test("taking back an exposure breaks its connections, and only those", HALF_A_MINUTE, async (t) => {
+test("taking back an exposure breaks its connections, and only those", MINUTE, async (t) => {
   const { port, far, target } = await world(t, (socket) => socket.write("hello"));
   const exposure = { name: "web", host: "127.0.0.1", port: target, to: [{ kind: "all" }] } as const;
   const socket = await connect(port);
@@ -155,7 +155,7 @@ test("taking back an exposure breaks its connections, and only those", HALF_A_MI
   assert.equal(await fate(socket), "ECONNRESET");
 });
 
-test("an address that is taken is said to be; one that was forwarded before is listened on once it is free", HALF_A_MINUTE, async (t) => {
+test("an address that is taken is said to be; one that was forwarded before is listened on once it is free", MINUTE, async (t) => {
   const { near } = await world(t, (socket) => socket.end("hello"));
   const [state] = near.states();
   assert.ok(state);
@@ -176,7 +176,7 @@ test("an address that is taken is said to be; one that was forwarded before is l
   assert.equal(await text(await connect(port)), "hello");
 });
 
-test("a path is measured both ways, and one measurement does not disturb another", HALF_A_MINUTE, async (t) => {
+test("a path is measured both ways, and one measurement does not disturb another", MINUTE, async (t) => {
   const [a, b, c] = await tlsPlanes(t, new Set(), 1, 2, 3);
   assert.ok(a && b && c);
   serveMeasurements(b.plane);
@@ -188,7 +188,7 @@ test("a path is measured both ways, and one measurement does not disturb another
   await assert.rejects(measure(a.plane, b.key, 9_999_999_999, t.signal), { code: "data-refused", facts: { why: "too-much" } });
 });
 
-test("a service that has made ready for a member is told when the member is gone meanwhile", HALF_A_MINUTE, async (t) => {
+test("a service that has made ready for a member is told when the member is gone meanwhile", MINUTE, async (t) => {
   const members = new Set<string>();
   const [a, b] = await tlsPlanes(t, members, 1, 2);
   assert.ok(a && b);

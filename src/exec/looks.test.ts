@@ -21,7 +21,7 @@ class World {
 
 const never = new AbortController().signal;
 
-test("who comes while a look is under way waits for the next, with all who came then", { timeout: 10_000 }, async () => {
+test("who comes while a look is under way waits for the next, with all who came then", { timeout: 60_000 }, async () => {
   const world = new World();
   const together = [world.looks.anew(never), world.looks.anew(never)];
   await world.begun(1);
@@ -36,7 +36,7 @@ test("who comes while a look is under way waits for the next, with all who came 
   assert.deepEqual(await Promise.all([...together, ...later, last]), [1, 1, 2, 2, 2, 3]);
 });
 
-test("who is aborted ends nobody else's look, and a look that fails no later one", { timeout: 10_000 }, async () => {
+test("who is aborted ends nobody else's look, and a look that fails no later one", { timeout: 60_000 }, async () => {
   const world = new World();
   const stop = new AbortController();
   const [stopped, other] = [world.looks.anew(stop.signal), world.looks.anew(never)];

@@ -7,7 +7,7 @@ import { Actions, type CommandOrder } from "./actions.ts";
 import { membersAction } from "./general-unit.ts";
 
 const never = new AbortController().signal;
-const QUICK = { timeout: 10_000 };
+const MINUTE = { timeout: 60_000 };
 const LATER_MS = 60_000;
 const USED = { wallMs: 5, cpuMs: 4, residentBytes: 3 };
 
@@ -114,7 +114,7 @@ async function command(world: World, more: Partial<CommandOrder> = {}): Promise<
 const lost = async (): Promise<WorkerOutcome> => ({ kind: "lost", why: "no link" });
 const forever = (): Promise<never> => Promise.withResolvers<never>().promise;
 
-test("on an idle core here; otherwise with a member", QUICK, async (t) => {
+test("on an idle core here; otherwise with a member", MINUTE, async (t) => {
   const world = new World(t);
   let began = 0;
   const here = world.run(ACTION, never, () => void began++);
@@ -125,7 +125,7 @@ test("on an idle core here; otherwise with a member", QUICK, async (t) => {
   assert.deepEqual(world.happened, ["member done"]);
 });
 
-test("what is lost or fails goes to others, and in the end here; what failed is not sent again", QUICK, async (t) => {
+test("what is lost or fails goes to others, and in the end here; what failed is not sent again", MINUTE, async (t) => {
   const world = new World(t);
   const first = world.run();
   world.answers.push(lost, lost);
@@ -144,7 +144,7 @@ test("what is lost or fails goes to others, and in the end here; what failed is 
   assert.equal(world.happened.filter((what) => what.startsWith("member")).length, 4);
 });
 
-test("what is nothing for others waits for a core here", QUICK, async (t) => {
+test("what is nothing for others waits for a core here", MINUTE, async (t) => {
   const { work: _, ...noPlace } = ACTION;
   const [input] = ACTION.inputs;
   assert.ok(input !== undefined);
@@ -184,14 +184,14 @@ async function raced(
   return { world, outcome };
 }
 
-test("what takes too long is begun here; when that ends first it ends there", QUICK, async (t) => {
+test("what takes too long is begun here; when that ends first it ends there", MINUTE, async (t) => {
   const { world, outcome } = await raced(t, forever);
   world.ends[1]?.();
   assert.equal(await outcome, "here");
   while (!world.happened.includes("member late")) await setImmediate(undefined, { signal: t.signal });
 });
 
-test("when the member is first all the same, it ends here", QUICK, async (t) => {
+test("when the member is first all the same, it ends here", MINUTE, async (t) => {
   const answer = Promise.withResolvers<WorkerOutcome>();
   const { world, outcome } = await raced(t, () => answer.promise);
   answer.resolve(came("there"));
@@ -200,7 +200,7 @@ test("when the member is first all the same, it ends here", QUICK, async (t) => 
   while (world.actions.running > 0) await setImmediate(undefined, { signal: t.signal });
 });
 
-test("when the member fails after that, what runs here is waited for", QUICK, async (t) => {
+test("when the member fails after that, what runs here is waited for", MINUTE, async (t) => {
   const answer = Promise.withResolvers<WorkerOutcome>();
   const { world, outcome } = await raced(t, () => answer.promise);
   answer.resolve(came("there", 2));
@@ -209,7 +209,7 @@ test("when the member fails after that, what runs here is waited for", QUICK, as
   assert.equal(await outcome, "here");
 });
 
-test("who waits is counted with those that run: the longer the queue, the more is worth sending", QUICK, async (t) => {
+test("who waits is counted with those that run: the longer the queue, the more is worth sending", MINUTE, async (t) => {
   const world = new World(t);
   world.place = () => ({ kind: "here", why: "not-worth" });
   const stop = new AbortController();
@@ -223,7 +223,7 @@ test("who waits is counted with those that run: the longer the queue, the more i
   for (const one of all) await assert.rejects(one, /nobody waits/);
 });
 
-test("what was not worth sending is weighed again while it waits, with what it has waited", QUICK, async (t) => {
+test("what was not worth sending is weighed again while it waits, with what it has waited", MINUTE, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let now = 0;
   t.mock.method(performance, "now", () => now);
@@ -245,7 +245,7 @@ test("what was not worth sending is weighed again while it waits, with what it h
   assert.equal(await first, "here");
 });
 
-test("a member without room is asked again, and as often as that is no reason to pass it over", QUICK, async (t) => {
+test("a member without room is asked again, and as often as that is no reason to pass it over", MINUTE, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const world = new World(t);
   const first = world.run();
@@ -262,7 +262,7 @@ test("a member without room is asked again, and as often as that is no reason to
   await first;
 });
 
-test("what nobody waits for ends, there as here, and whoever waits for a core does not", QUICK, async (t) => {
+test("what nobody waits for ends, there as here, and whoever waits for a core does not", MINUTE, async (t) => {
   const world = new World(t);
   world.answers.push(forever);
   const stop = new AbortController();
@@ -276,7 +276,7 @@ test("what nobody waits for ends, there as here, and whoever waits for a core do
   assert.equal(world.actions.running, 0);
 });
 
-test("a command waits for a core only while members have something of this machine; why it stays is told", QUICK, async (t) => {
+test("a command waits for a core only while members have something of this machine; why it stays is told", MINUTE, async (t) => {
   const world = new World(t);
   const first = command(world);
   const asked = command(world, { sent: "asked" });
@@ -305,7 +305,7 @@ test("a command waits for a core only while members have something of this machi
   ]);
 });
 
-test("what a member made of a command and is of no use is made here, and the command is not sent again", QUICK, async (t) => {
+test("what a member made of a command and is of no use is made here, and the command is not sent again", MINUTE, async (t) => {
   const world = new World(t);
   const first = world.run();
   const useless = command(world, { accepts: () => "useless" });
@@ -317,7 +317,7 @@ test("what a member made of a command and is of no use is made here, and the com
   assert.deepEqual(world.happened, ["member cancelled", "here done", "here done"]);
 });
 
-test("who is not believed now, or has another of its programs, is passed over for a command, and not for good", QUICK, async (t) => {
+test("who is not believed now, or has another of its programs, is passed over for a command, and not for good", MINUTE, async (t) => {
   const world = new World(t);
   const first = world.run();
   assert.equal(await command(world, { accepts: (member) => (member === "member0" ? "not-believed" : "taken") }), "there: member1");

@@ -26,7 +26,7 @@ function world(): World {
   return made;
 }
 
-test("work waits while every core is busy, and is done in order once one is idle", { timeout: 10_000 }, async (t) => {
+test("work waits while every core is busy, and is done in order once one is idle", { timeout: 60_000 }, async (t) => {
   const made = world();
   for (const key of ["a", "b", "c"]) made.add(key);
   await sleep(600); // Longer than it takes to look again.
@@ -36,7 +36,7 @@ test("work waits while every core is busy, and is done in order once one is idle
   assert.deepEqual(made.done, ["a", "b", "c"]);
 });
 
-test("who asks for something gets all of it, and nothing else", { timeout: 10_000 }, async () => {
+test("who asks for something gets all of it, and nothing else", { timeout: 60_000 }, async () => {
   const made = world();
   for (const key of ["a", "b", "a"]) made.add(key);
   await Promise.all([made.later.demand("a"), made.later.demand("a"), made.later.demand("none")]);
@@ -50,7 +50,7 @@ for (const [about, pieces, bytes] of [
   ["pieces", limits.digestsWaiting + 3, 1],
   ["bytes", 8, Math.floor(limits.digestBytesWaiting / 5)],
 ] as const)
-  test(`no more than so many ${about} wait, however busy it is; the eldest go first`, { timeout: 20_000 }, async (t) => {
+  test(`no more than so many ${about} wait, however busy it is; the eldest go first`, { timeout: 60_000 }, async (t) => {
     const made = world();
     for (let at = 0; at < pieces; at++) made.add(String(at), bytes);
     while (made.done.length < 3) await sleep(5, undefined, { signal: t.signal });

@@ -7,7 +7,7 @@ import { PROBE } from "./dial-back.ts";
 import { framesOf } from "./frames.ts";
 import { codec, founded, join, type Node, start } from "./network.fixture.ts";
 
-const OPTIONS = { timeout: 30_000 };
+const OPTIONS = { timeout: 60_000 };
 
 /** What a member answers to a probe. */
 async function probe(from: Node, to: Node, addresses: readonly string[], dataPort = 0): Promise<ReachFrame> {

@@ -8,7 +8,7 @@ import { founded, join, start, until } from "./network.fixture.ts";
 import { StreamDuplex } from "./stream-duplex.ts";
 
 for (const listen of ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"])
-  test(`a stream that nobody reads holds no more than before while another one is busy, at ${listen}`, { timeout: 30_000 }, async (t) => {
+  test(`a stream that nobody reads holds no more than before while another one is busy, at ${listen}`, { timeout: 60_000 }, async (t) => {
     const a = await start(t, 1, founded(1), new Map(), [[listen]]);
     const unread: MemberStream[] = [];
     let read = 0;

@@ -68,7 +68,7 @@ function idOf(message: Uint8Array): string {
   return hash("sha256", message).slice(0, 32);
 }
 
-test("what a member says reaches all others once, and not itself", { timeout: 20_000 }, async (t) => {
+test("what a member says reaches all others once, and not itself", { timeout: 60_000 }, async (t) => {
   const [a, b, c] = await three(t);
   await until(t, () => {
     a.gossip.publish(TOPIC, Buffer.from("are you there?"));
@@ -84,7 +84,7 @@ test("what a member says reaches all others once, and not itself", { timeout: 20
   assert.throws(() => a.gossip.publish(TOPIC, Buffer.alloc(limits.gossip.contentBytes + 1)), RangeError);
 });
 
-test("a message reaches members that its author has no link with", { timeout: 20_000 }, async (t) => {
+test("a message reaches members that its author has no link with", { timeout: 60_000 }, async (t) => {
   const [a, b, c] = await three(t);
   // Between a and c no gossip passes: as if they had no link.
   a.gossip.lost(c.node.members.self);
@@ -97,7 +97,7 @@ test("a message reaches members that its author has no link with", { timeout: 20
   assert.ok(b.heard.length > 0);
 });
 
-test("what cannot be read is its author's, and costs nobody a link who has passed it on", { timeout: 20_000 }, async (t) => {
+test("what cannot be read is its author's, and costs nobody a link who has passed it on", { timeout: 60_000 }, async (t) => {
   const [a, b, c] = await three(t);
   a.gossip.lost(c.node.members.self);
   c.gossip.lost(a.node.members.self);
@@ -112,7 +112,7 @@ test("what cannot be read is its author's, and costs nobody a link who has passe
   assert.deepEqual(ends, []);
 });
 
-test("nobody can speak for another, or as a stranger, or for another network", { timeout: 20_000 }, async (t) => {
+test("nobody can speak for another, or as a stranger, or for another network", { timeout: 60_000 }, async (t) => {
   const [a, b, c] = await three(t);
   const stranger = "ab".repeat(32);
   b.say(a, { messages: [signed(b, 1, "as a stranger", { author: stranger })] });
@@ -136,7 +136,7 @@ test("nobody can speak for another, or as a stranger, or for another network", {
   assert.ok(a.node.network.connected(c.node.members.self), "nobody else suffers");
 });
 
-test("what was said before is not news, and talking without end is not passed on", { timeout: 20_000 }, async (t) => {
+test("what was said before is not news, and talking without end is not passed on", { timeout: 60_000 }, async (t) => {
   const [a, b, c] = await three(t);
   const count = limits.gossip.authorAtOnce + limits.gossip.sequencesPerAuthor;
   const all = Array.from({ length: count }, (_, i) => signed(b, i + 1, String(i)));
@@ -153,7 +153,7 @@ test("what was said before is not news, and talking without end is not passed on
 });
 
 test("in a lasting topic who comes later hears the last word, and an earlier one is never heard after it", {
-  timeout: 20_000,
+  timeout: 60_000,
 }, async (t) => {
   const [a, b] = await three(t, true);
   await until(t, () => {
@@ -172,7 +172,7 @@ test("in a lasting topic who comes later hears the last word, and an earlier one
   assert.ok(!d.heard.some(({ text }) => text === "first" || text === "six"));
 });
 
-test("a peer that asks without end loses its link", { timeout: 20_000 }, async (t) => {
+test("a peer that asks without end loses its link", { timeout: 60_000 }, async (t) => {
   const [a, b] = await three(t);
   const ids = Array.from({ length: limits.gossip.idsAtOnce }, (_, i) => idOf(Buffer.from(String(i))));
   const refused = (): boolean => a.node.events.some(({ name, facts }) => name === "peer.disconnected" && facts.why === "too much gossip");

@@ -82,7 +82,7 @@ function statement(number: number): Uint8Array {
 }
 
 for (const dialler of ["the same side", "the other side"])
-  test(`from relayed to direct, dialled by ${dialler}: nothing that was said is lost`, { timeout: 20_000 }, async (t) => {
+  test(`from relayed to direct, dialled by ${dialler}: nothing that was said is lost`, { timeout: 60_000 }, async (t) => {
     let relays = 1;
     const [a, b] = await Promise.all([side(t, 1, () => relays), side(t, 2, () => relays)]);
     const before = await link(a, b, 1);
@@ -112,7 +112,7 @@ for (const dialler of ["the same side", "the other side"])
     assert.equal(a.links.get(b.key)?.facts.relays, 0);
   });
 
-test("when the direct way dies what waits in reserve takes its place at once", { timeout: 20_000 }, async (t) => {
+test("when the direct way dies what waits in reserve takes its place at once", { timeout: 60_000 }, async (t) => {
   let relays = 0;
   const [a, b] = await Promise.all([side(t, 1, () => relays), side(t, 2, () => relays)]);
   const direct = await link(a, b, 0);
@@ -125,7 +125,7 @@ test("when the direct way dies what waits in reserve takes its place at once", {
 });
 
 test("what is under way on a relayed link that a direct one replaces goes on, and its connection ends after it", {
-  timeout: 20_000,
+  timeout: 60_000,
 }, async (t) => {
   let relays = 1;
   const [a, b] = await Promise.all([side(t, 1, () => relays), side(t, 2, () => relays)]);
@@ -149,7 +149,7 @@ test("what is under way on a relayed link that a direct one replaces goes on, an
   assert.deepEqual([a.lost, b.lost], [[], []]);
 });
 
-test("of the links that were replaced only the latest are kept, whatever goes over them", { timeout: 20_000 }, async (t) => {
+test("of the links that were replaced only the latest are kept, whatever goes over them", { timeout: 60_000 }, async (t) => {
   const [a, b] = await Promise.all([side(t, 1, () => 1), side(t, 2, () => 1)]);
   await b.libp2p.handle("/test/hold/1", () => undefined);
   const ways: Link[] = [];

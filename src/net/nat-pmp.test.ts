@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { type TestContext, test } from "node:test";
 import { natPmp } from "./nat-pmp.ts";
 
-const OPTIONS = { timeout: 20_000 };
+const OPTIONS = { timeout: 60_000 };
 
 /** A router at an address of loopback of its own; what it hears, and answers. */
 async function router(t: TestContext, host: string, answer: (question: Buffer, count: number) => Buffer[]): Promise<Buffer[]> {

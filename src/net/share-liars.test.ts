@@ -10,7 +10,7 @@ import { codec, until } from "./network.fixture.ts";
 import { ALONE, type Liar, liar, nodes, noise, resultOf, type Sharer, sharer } from "./share.fixture.ts";
 import { prefixBytes, prefixOf } from "./share-prefixes.ts";
 
-const LONG = { timeout: 20_000 };
+const LONG = { timeout: 60_000 };
 const BLOB = noise(7, 300_000);
 const RESULT = resultOf("r");
 const PIECE = limits.sharePieceBytes;

@@ -7,7 +7,7 @@ import { limits } from "../base/index.ts";
 import { Upnp } from "./upnp.ts";
 import { locationIn, serviceIn } from "./upnp-messages.ts";
 
-const OPTIONS = { timeout: 20_000 };
+const OPTIONS = { timeout: 60_000 };
 const TYPE = "urn:schemas-upnp-org:service:WANIPConnection:1";
 
 function described(controlUrl: string, base = ""): string {

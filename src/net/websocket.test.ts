@@ -23,7 +23,7 @@ import { WebSocketListener } from "./websocket-listener.ts";
 
 const ON_WEBSOCKET = [["/ip4/127.0.0.1/tcp/0/ws"]];
 const { logger } = await makeLibp2p({ refuses: () => false, isFamiliar: () => false }, { seed: seedOf(9), listen: [] });
-const OPTIONS = { timeout: 30_000 };
+const OPTIONS = { timeout: 60_000 };
 
 test("a node that listens for WebSockets alone is joined, met by a third, and comes back by its saved address", OPTIONS, async (t) => {
   const a = await start(t, 1, founded(1), new Map(), ON_WEBSOCKET);

@@ -12,7 +12,7 @@ import { nodes, noise } from "./share.fixture.ts";
 import { echo, generalAction, hostileWorker, Inputs, never, worker } from "./work.fixture.ts";
 import { Work, type WorkNetwork } from "./work.ts";
 
-const LONG = { timeout: 20_000 };
+const LONG = { timeout: 60_000 };
 const NOTHING_MADE: WorkDone = {
   kind: "done",
   exitCode: 0,

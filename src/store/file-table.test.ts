@@ -249,7 +249,7 @@ test("edits of the same size that wait for the clock to tick are seen", async ()
   }
 });
 
-test("a file that is emptied and written in place: what is believed of one time is one content", { timeout: 30_000 }, async () => {
+test("a file that is emptied and written in place: what is believed of one time is one content", { timeout: 60_000 }, async () => {
   await using table = openTable(Date.now);
   const path = table.path("saved.h");
   writeFileSync(path, "int full;\n");

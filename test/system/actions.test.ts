@@ -60,7 +60,7 @@ class Pair implements Disposable {
     );
     await until(t, async () => sleepers(this.builder, "sleep") === availableParallelism());
     return async () => {
-      for (const { pid, name } of descendants(this.builder.pid)) if (name === "sleep") process.kill(pid, "SIGKILL");
+      endSleepers(this.builder);
       await Promise.all(running.map((operations) => last(operations)));
     };
   }
@@ -72,6 +72,10 @@ class Pair implements Disposable {
 
 function sleepers(node: TestNode, name: string): number {
   return descendants(node.pid).filter((one) => one.name === name).length;
+}
+
+function endSleepers(node: TestNode): void {
+  for (const { pid, name } of descendants(node.pid)) if (name === "sleep") process.kill(pid, "SIGKILL");
 }
 
 function ended(node: TestNode): readonly (readonly [outcome: unknown, reason: unknown])[] {
@@ -91,6 +95,7 @@ test("an action runs with a member, and what comes of it is what comes of it her
   assert.deepEqual(ended(builder), [], "a core was idle");
   const release = await pair.occupy(t);
   const there = await actor.run(action, true);
+  await until(t, async () => ended(builder).length > 0);
   assert.deepEqual(ended(builder), [["exit 0", ""]]);
   assert.equal(there.result?.exitCode, 0);
   const named = ({ result }: typeof here): object => ({
@@ -100,6 +105,7 @@ test("an action runs with a member, and what comes of it is what comes of it her
   });
   assert.deepEqual(named(there), named(here));
   assert.equal((await actor.run(action)).cachedResult, true);
+  await until(t, async () => helper.events("work.ended").length > 0);
   assert.equal(helper.events("work.ended").length, 1);
 
   // What fails there is done here: it may have failed for what is less there. So no core, and no answer, until one is free.
@@ -112,12 +118,14 @@ test("an action runs with a member, and what comes of it is what comes of it her
   await operations.return(undefined);
   await until(t, async () => sleepers(helper, "sleep") === 0 && helper.events("work.cancelled").length === 1);
 
-  // A worker that dies in the middle loses nothing but time.
-  const survivor = last(actor.operations(await actor.action({ arguments: sh("sleep 2; echo done > x"), outputPaths: ["x"] })));
+  // A worker that dies in the middle loses nothing but time. Here it goes on once its sleep is ended.
+  const survivor = last(actor.operations(await actor.action({ arguments: sh("sleep 3000; echo done > x"), outputPaths: ["x"] })));
   await until(t, async () => sleepers(helper, "sleep") === 1);
   await helper.stopDaemon("SIGKILL");
   await until(t, async () => ended(builder).at(-1)?.[0] === "lost");
   await release();
+  await until(t, async () => sleepers(builder, "sleep") === 1);
+  endSleepers(builder);
   assert.equal((await failing).result?.exitCode, 3);
   assert.equal((await survivor).result?.outputFiles.length, 1);
 });
@@ -130,6 +138,7 @@ test("what a member has made goes with the member that is revoked", LONG, async 
   const action = await actor.action({ arguments: sh(SCRIPT), outputPaths: ["out/b.txt"] }, FILES);
   const release = await pair.occupy(t);
   assert.equal((await actor.run(action)).cachedResult, false);
+  await until(t, async () => ended(builder).length > 0);
   assert.deepEqual(ended(builder), [["exit 0", ""]]);
   await release();
   assert.equal((await actor.run(action)).cachedResult, true, "the member is one of this network");
@@ -147,6 +156,7 @@ test("what a member has made is gone soon after a start, when its word has cease
   const action = await actor.action({ arguments: sh(SCRIPT), outputPaths: ["out/b.txt"] }, FILES);
   const release = await pair.occupy(t);
   await actor.run(action);
+  await until(t, async () => ended(builder).length > 0);
   assert.deepEqual(ended(builder), [["exit 0", ""]]);
   await release();
   // Nobody tells it anything that would have it look once more.

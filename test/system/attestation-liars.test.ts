@@ -17,6 +17,7 @@ import { attest, attestationOf, type KeyPair, keyPairFromSeed, Membership, makeI
 import type { SetFrame, SetRange } from "../../src/wire/index.ts";
 import { age, TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, until } from "./network-world.ts";
+import { compileSeen } from "./sharing-world.ts";
 
 const bounds = limits.attestationSet;
 const LONG = { timeout: 300_000 };
@@ -251,7 +252,7 @@ describe("members that do harm to the set of attestations", () => {
     const name = `work${++works}`;
     writeFiles(directory, { [`${name}.c`]: `int ${name};\n` });
     await age();
-    await honest.cc("gcc", ["-c", `${name}.c`, "-o", `${name}.o`], { cwd: directory });
+    await compileSeen(honest, ["-c", `${name}.c`, "-o", `${name}.o`], directory);
     await until(t, async () => (await known()) > before);
   }
 

@@ -13,6 +13,7 @@ import {
   type Counters,
   counted,
   type Env,
+  type Ran,
   run,
   type Snapshot,
   snapshot,
@@ -50,6 +51,9 @@ interface Hazard {
 }
 
 const c = "int f(void) { return 1; }\n";
+
+/** So often it is looked what the daemon has counted, and so often compiled until it has counted something. */
+const [LOOKS, TRIES] = [100, 10];
 
 const hazards: readonly Hazard[] = [
   { name: "the same again", files: { "a.c": c }, args: ["-c", "a.c"], steps: [{ expect: "hit" }] },
@@ -912,25 +916,35 @@ async function compileBothWays(
   compile.prepare?.();
   const plain = await run(compiler, args, { cwd, env });
   const written = remove(cwd, inputs);
-  const before = await node.counters();
-  compile.prepare?.();
-  const cached = await node.cc(compiler, args, { cwd, env });
-  const changes = await settled(node, before);
-  const writtenCached = remove(cwd, inputs);
+  for (let tries = 1; ; tries++) {
+    const before = await node.counters();
+    compile.prepare?.();
+    const cached = await node.cc(compiler, args, { cwd, env });
+    const changes = await settled(node, before);
+    assertSame(cached, plain, remove(cwd, inputs), written, compile.volatile, label);
+    const found = verdict(changes);
+    // On a machine that is very busy the wrapper may not wait for the daemon.
+    if (expected === undefined || found === expected || !found.startsWith("neither") || tries === TRIES) {
+      if (expected !== undefined) assert.equal(found, expected, `${label}: ${JSON.stringify(changes)}`);
+      return;
+    }
+  }
+}
+
+function assertSame(cached: Ran, plain: Ran, writtenCached: Snapshot, written: Snapshot, isVolatile: boolean, label: string): void {
   assert.deepEqual(cached, plain, `${label}: exit and messages`);
   assert.deepEqual(Object.keys(writtenCached).toSorted(), Object.keys(written).toSorted(), `${label}: names of outputs`);
   for (const [name, file] of Object.entries(written)) {
-    assert.ok(compile.volatile || writtenCached[name]?.content.equals(file.content), `${label}: ${name} is what the compiler writes`);
+    assert.ok(isVolatile || writtenCached[name]?.content.equals(file.content), `${label}: ${name} is what the compiler writes`);
     assert.equal(writtenCached[name]?.mode, file.mode, `${label}: mode of ${name}`);
   }
-  if (expected !== undefined) assert.equal(verdict(changes), expected, `${label}: ${JSON.stringify(changes)}`);
 }
 
-/** What was counted, once the daemon has made up its mind: the wrapper does not wait for that forever. */
+/** What was counted, once the daemon has made up its mind: the wrapper does not wait for that forever, nor does this. */
 async function settled(node: TestNode, before: Counters): Promise<Record<string, number>> {
   for (let tries = 0; ; tries++) {
     const changes = counted(before, await node.counters());
-    if (!verdict(changes).startsWith("neither") || tries === 600) return changes;
+    if (!verdict(changes).startsWith("neither") || tries === LOOKS) return changes;
     await age();
   }
 }

@@ -120,7 +120,7 @@ test("parts of a test suite run at members, and what comes of them is what comes
   for (const part of parts) assert.deepEqual([part.code, part.said.how, part.said.notKept], [0, "executed", ""], part.all);
   const placed = parts.map(({ said }) => said.placed as { readonly member: string; readonly why: string });
   for (const { member } of placed) assert.ok(HELPERS.includes(member), JSON.stringify(placed));
-  assert.ok(helpers.reduce((sum, helper) => sum + helper.events("work.ended").length, 0) >= PARTS);
+  await until(t, async () => helpers.reduce((sum, helper) => sum + helper.events("work.ended").length, 0) >= PARTS);
   // A helper that this machine has starved for two seconds is lost, and the next one is asked.
   const outcomes = builder.events("actions.ended").map(({ outcome }) => outcome);
   assert.deepEqual(
@@ -161,10 +161,12 @@ test("parts of a test suite run at members, and what comes of them is what comes
 
   // Who stops it stops it there.
   const sleepers = (): number => helpers.reduce((sum, helper) => sum + world.sleepers(helper), 0);
+  const cancelled = (): number => helpers.reduce((sum, helper) => sum + helper.events("work.cancelled").length, 0);
+  const before = cancelled(); // Who is lost for a while is told so, too.
   const stopped = world.start(t, "--in", "src", "--", "sleep", "2000");
   await until(t, async () => sleepers() === 1);
   stopped.kill("SIGINT");
-  await until(t, async () => sleepers() === 0 && helpers.some((helper) => helper.events("work.cancelled").length === 1));
+  await until(t, async () => sleepers() === 0 && cancelled() > before);
 
   // A member that dies in the middle costs time and nothing else.
   const survivor = project.exec("--in", "src", "--out", "left", "--", "env", "sh", "-c", "sleep 3000; cat src/b.txt > left");

@@ -69,11 +69,11 @@ test(
     writeFileSync(file, readFileSync(file, "utf8").replace("index 0", "index 1"));
     assert.equal((await cairn(b, "log", "check", file)).code, 1);
 
-    // Put back to what it was before the second attestation, while the witness that knows better is away. By its own account the log was never
-    // witnessed: else it would wait for that one.
+    // Put back to what it was before the second attestation, while the witness that knows better is away, and before anybody else hears of that.
+    // By its own account the log was never witnessed: else it would wait for that one.
     await b.stopDaemon();
-    await c.startDaemon();
     await a.stopDaemon();
+    await c.startDaemon();
     rmSync(logs, { recursive: true });
     cpSync(copy, logs, { recursive: true });
     rmSync(join(logs, "witnessed"));

@@ -146,7 +146,8 @@ test("members tell what their machines can do; a goodbye and a kill are known at
   assert.match((await cairn(a, "members")).stdout, /desktop .* not connected/);
   type Metrics = Record<"events" | "gossip", Record<string, number>> & { bytesIn: number; reasons: Record<string, Record<string, number>> };
   const { network } = (await a.control("GET", "/stats")) as { network: Metrics };
-  assert.equal(network.events["peer.disconnected"], 2, JSON.stringify(network));
+  assert.equal(new Set(a.events("peer.disconnected").map(({ peer }) => peer)).size, 2);
+  assert.ok(Number(network.events["peer.disconnected"]) >= 2, JSON.stringify(network));
   assert.ok(network.bytesIn > 0 && Number(network.gossip.received) >= 3 && network.reasons["peer.disconnected"] !== undefined);
   await Promise.all([b.startDaemon(), c.startDaemon()]);
   await until(t, async () => Number((await presence("ci"))?.cores) > 0 && Number((await presence("desktop"))?.cores) > 0);

@@ -7,9 +7,9 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { age, counted, type TestNode, temporaryDirectory } from "./harness.ts";
+import { age, type TestNode, temporaryDirectory } from "./harness.ts";
 import { ask, invitation, machine, until } from "./network-world.ts";
-import { untilOffered } from "./sharing-world.ts";
+import { heard, untilOffered } from "./sharing-world.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f"];
 const TWO_MINUTES = { timeout: 120_000 };
@@ -27,9 +27,12 @@ async function peer(node: TestNode, name: string): Promise<PeerRow | undefined> 
   return ((await ask(node, "peers")).peers as PeerRow[]).find((row) => row.name === name);
 }
 
+/** Where nobody else is given one meanwhile. */
+const APART = "127.0.0.77";
+
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, APART, resolve));
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   assert.ok(typeof address === "object" && address !== null);
@@ -50,7 +53,7 @@ test("a machine that moved while another was away, and is away itself now, is kn
   await away.stopDaemon("SIGKILL");
   await moves.stopDaemon("SIGKILL");
   const port = await freePort();
-  const moved = { CAIRN_NETWORK_LISTEN: `127.0.0.1:${port}` };
+  const moved = { CAIRN_NETWORK_LISTEN: `${APART}:${port}` };
   await moves.startDaemon(moved);
   await until(t, () => joined(moves));
   await moves.stopDaemon("SIGKILL");
@@ -106,10 +109,9 @@ test("where not all are linked, what a member has told of is missed once, and th
 
   /** @returns what it was: a miss, or a hit of somebody's */
   const compile = async (node: TestNode, unit: string): Promise<Record<string, number>> => {
-    const before = await node.counters();
-    const ran = await node.cc("gcc", ["-c", `${unit}.c`, "-o", `${unit}.o`], { cwd: project.path });
+    const [ran, counts] = await heard(node, () => node.cc("gcc", ["-c", `${unit}.c`, "-o", `${unit}.o`], { cwd: project.path }));
     assert.equal(ran.code, 0, ran.stderr);
-    return counted(before, await node.counters());
+    return counts;
   };
   /** What the others have been told, all together. */
   const provided = async (): Promise<number> => {

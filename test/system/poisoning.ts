@@ -16,7 +16,7 @@ import type { Stage } from "../../src/net/network.fixture.ts";
 import { age, type Env, type TestNode } from "./harness.ts";
 import { forgedBy, type Honest, lastManifest, POISON, type Pretender, pretender, takenFrom } from "./liar-world.ts";
 import { ask, invitation, machine, until } from "./network-world.ts";
-import { untilOffered } from "./sharing-world.ts";
+import { compileSeen, untilOffered } from "./sharing-world.ts";
 
 const HELP = `usage: npm run poisoning -- [options]
 
@@ -297,7 +297,7 @@ function write(work: string, names: readonly string[]): void {
 }
 
 async function compile(node: TestNode, work: string, name: string): Promise<Buffer> {
-  const ran = await node.cc("gcc", ["-O1", "-c", `${name}.c`, "-o", `${name}.o`], { cwd: work });
+  const ran = await compileSeen(node, ["-O1", "-c", `${name}.c`, "-o", `${name}.o`], work);
   assert.equal(ran.code, 0, ran.stderr);
   return readFileSync(join(work, `${name}.o`));
 }

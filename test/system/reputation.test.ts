@@ -48,7 +48,9 @@ test("a reputation follows from what a member gave and from whether it was right
   assert.equal((await reputationOf(user, "careful")).seen.hits, 0);
   const people = await cairn(user, "peers", "--reputation");
   assert.match(people.stdout, /home .*100 % +100 % +100 %/);
-  assert.equal(user.events("reputation.observed").filter(({ about }) => about === "hit").length, ALL);
+  const hits = (): number => user.events("reputation.observed").filter(({ about }) => about === "hit").length;
+  await until(t, () => Promise.resolve(hits() >= ALL));
+  assert.equal(hits(), ALL);
 
   // It believes nobody, and so finds out for itself who was right.
   await until(t, async () => {

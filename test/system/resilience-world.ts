@@ -137,6 +137,17 @@ export class BreakableNode implements AsyncDisposable {
     assert.deepEqual(actual, expected, `${name}: another object than the compiler's`);
   }
 
+  /** The same as often as it takes until it is stored: on a machine that is very busy the wrapper may not wait for the daemon. */
+  async untilStored(name: string): Promise<void> {
+    const stored = async (): Promise<number> => (await this.counters()).stored ?? 0;
+    const before = await stored();
+    await eventually(`${name} is stored`, async () => {
+      await this.sameAsCompiler(name);
+      return (await stored()) > before;
+    });
+    assert.equal(await stored(), before + 1, this.daemon.log());
+  }
+
   write(files: Readonly<Record<string, string>>): void {
     writeFiles(this.project, files);
   }

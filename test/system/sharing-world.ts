@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Stage } from "../../src/net/network.fixture.ts";
-import { counted, type Ran, run, type TestNode, writeFiles } from "./harness.ts";
+import { age, counted, type Ran, run, type TestNode, writeFiles } from "./harness.ts";
 import { until } from "./network-world.ts";
 
 export const SOURCES = {
@@ -25,31 +25,66 @@ export function checkoutOf(node: TestNode, name: string): string {
   return directory;
 }
 
-/** Compiles every unit with the wrapper; each must be what the compiler alone writes there, in every output. */
-export async function build(node: TestNode, directory: string, units: readonly string[] = UNITS): Promise<Record<string, number>> {
-  const before = await node.counters();
-  for (const unit of units) {
-    const args = ["-O1", "-Wall", "-Iinclude", "-MD", "-MF", `out/${unit}.d`, "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
-    const plain = await run("gcc", args, { cwd: directory });
-    const expected = [`out/${unit}.o`, `out/${unit}.d`].map((path) => readFileSync(join(directory, path)));
-    rmSync(join(directory, "out"), { recursive: true });
-    mkdirSync(join(directory, "out"));
-    const ran = await node.cc("gcc", args, { cwd: directory });
-    assert.deepEqual(ran, plain);
-    const actual = [`out/${unit}.o`, `out/${unit}.d`].map((path) => readFileSync(join(directory, path)));
-    assert.deepEqual(actual, expected, unit);
+/** What a daemon counts when it has had to do with a compile to its end. */
+const ENDED = /^(?:hit_|stored$|built_elsewhere$|compiler_failed$|not_stored:|pass:)/;
+/** So often in a row nobody fails to be heard because the machine is busy. */
+const TRIES = 20;
+
+/**
+ * Compiles as often as it takes until the daemon has had to do with it: on a machine that is very busy the wrapper may not wait for it.
+ *
+ * @param compile is made anew each time, and must leave the same @returns what was counted the last time
+ */
+export async function heard<T>(node: TestNode, compile: () => Promise<T>): Promise<readonly [T, Record<string, number>]> {
+  for (let tries = 1; ; tries++) {
+    const before = await node.counters();
+    const made = await compile();
+    const counts = counted(before, await node.counters());
+    if (Object.keys(counts).some((name) => ENDED.test(name))) return [made, counts];
+    assert.ok(tries < TRIES, "the daemon hears of no compile");
   }
-  return counted(before, await node.counters());
 }
 
-/** Compiles as often as it takes until the daemon has had to do with it: on a machine that is very busy the wrapper may not wait for it. */
-export async function compileSeen(node: TestNode, args: readonly string[], cwd: string): Promise<Ran & { readonly isMiss: boolean }> {
-  for (;;) {
-    const before = await node.counters();
-    const ran = await node.cc("gcc", args, { cwd });
-    const { miss = 0, hit_peer = 0, hit_daemon = 0, hit_equivalent = 0, hit_local = 0 } = counted(before, await node.counters());
-    if (ran.code !== 0 || miss + hit_peer + hit_daemon + hit_equivalent + hit_local > 0) return { ...ran, isMiss: miss > 0 };
+/** Compiles every unit with the wrapper; each must be what the compiler alone writes there, in every output. @returns what was counted */
+export async function build(node: TestNode, directory: string, units: readonly string[] = UNITS): Promise<Record<string, number>> {
+  const all: Record<string, number> = {};
+  for (const unit of units) {
+    const args = ["-O1", "-Wall", "-Iinclude", "-MD", "-MF", `out/${unit}.d`, "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
+    const outputs = [`out/${unit}.o`, `out/${unit}.d`].map((path) => join(directory, path));
+    const plain = await run("gcc", args, { cwd: directory });
+    const expected = outputs.map((path) => readFileSync(path));
+    const [, counts] = await heard(node, async () => {
+      rmSync(join(directory, "out"), { recursive: true });
+      mkdirSync(join(directory, "out"));
+      assert.deepEqual(await node.cc("gcc", args, { cwd: directory }), plain);
+      const actual = outputs.map((path) => readFileSync(path));
+      assert.deepEqual(actual, expected, unit);
+    });
+    for (const [name, count] of Object.entries(counts)) all[name] = (all[name] ?? 0) + count;
   }
+  return all;
+}
+
+/** Compiles something. @returns whether a compiler ran, of which the daemon knows */
+export async function compileSeen(node: TestNode, args: readonly string[], cwd: string): Promise<Ran & { readonly isMiss: boolean }> {
+  const [ran, { miss = 0 }] = await heard(node, () => node.cc("gcc", args, { cwd }));
+  return { ...ran, isMiss: miss > 0 };
+}
+
+/**
+ * Takes away what compiles of a checkout could be executed once more with: what others vouch for is, as a sample, as soon as nobody builds for some
+ * seconds, and then this machine vouches for it, too.
+ *
+ * @returns puts it back
+ */
+export function unrepeatable(directory: string): () => Promise<void> {
+  const paths = UNITS.map((unit) => `src/${unit}.c`);
+  const sources = paths.map((path) => [path, readFileSync(join(directory, path))] as const);
+  for (const path of paths) writeFiles(directory, { [path]: "int something_else;\n" });
+  return async () => {
+    writeFiles(directory, Object.fromEntries(sources));
+    await age();
+  };
 }
 
 interface Sharing {

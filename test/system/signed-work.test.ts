@@ -6,10 +6,10 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { CompileAction, CompileRequest } from "../../src/contracts/index.ts";
-import { counted, run, type TestNode, writeFiles } from "./harness.ts";
+import { run, type TestNode, writeFiles } from "./harness.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
 import { helped, occupy } from "./remote-world.ts";
-import { checkoutOf, untilOffered } from "./sharing-world.ts";
+import { checkoutOf, heard, untilOffered } from "./sharing-world.ts";
 import { Compiler, invited, Requester } from "./work-world.ts";
 
 const WAYS = ["by relative paths", "by absolute paths"] as const;
@@ -22,7 +22,6 @@ const OUTPUTS = ["unit.o", "unit.d"] as const;
  * @returns how it ended
  */
 async function compile(node: TestNode, directory: string, way: (typeof WAYS)[number], number: number): Promise<Record<string, number>> {
-  const before = await node.counters();
   const cwd = join(directory, "build");
   mkdirSync(cwd, { recursive: true });
   const at = (path: string): string => (way === WAYS[0] ? `../${path}` : join(directory, path));
@@ -31,10 +30,12 @@ async function compile(node: TestNode, directory: string, way: (typeof WAYS)[num
   const plain = await run("gcc", args, { cwd });
   const read = (): Buffer[] => OUTPUTS.map((name) => readFileSync(join(cwd, name)));
   const expected = read();
-  for (const name of OUTPUTS) rmSync(join(cwd, name));
-  assert.deepEqual(await node.cc("gcc", args, { cwd }), plain);
-  assert.deepEqual(read(), expected);
-  return counts(counted(before, await node.counters()));
+  const [, counted] = await heard(node, async () => {
+    for (const name of OUTPUTS) rmSync(join(cwd, name));
+    assert.deepEqual(await node.cc("gcc", args, { cwd }), plain);
+    assert.deepEqual(read(), expected);
+  });
+  return counts(counted);
 }
 
 /** Has a member compile both, and sign them. On a machine that is busy otherwise its stream may end before it has; then others are compiled. */

@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { age, checkout, type Env, run, type TestNode } from "./harness.ts";
 import { forgingMember } from "./liar-world.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
-import { build, checkoutOf, SOURCES, UNITS, untilOffered } from "./sharing-world.ts";
+import { build, checkoutOf, SOURCES, UNITS, unrepeatable, untilOffered } from "./sharing-world.ts";
 
 /** No copies are made: what a machine has, it has asked for. */
 const ALONE = { CAIRN_SHARING_COPIES: "0" };
@@ -72,7 +72,7 @@ test("a team's machine uses what two domains vouch for, and says so", PATIENT, a
   await untilOffered(t, c, "partner", UNITS.length);
   await untilAttested(t, c, 2 * UNITS.length);
   assert.deepEqual(await build(c, third), { hit_peer: UNITS.length });
-  change(third); // So it cannot be executed as a sample before somebody asks for it.
+  unrepeatable(third); // None of it is executed as a sample before somebody asks for it.
   const believed = (await cairn(c, "explain", join(third, "src/main.c"))).stdout;
   assert.match(believed, /vouched for +(home and partner|partner and home): enough for sharing\.policy team/);
 
@@ -81,7 +81,7 @@ test("a team's machine uses what two domains vouch for, and says so", PATIENT, a
   await untilOffered(t, d, "partner", UNITS.length);
   await untilAttested(t, d, 2 * UNITS.length);
   assert.deepEqual(await build(d, fourth), { hit_peer: UNITS.length });
-  change(fourth);
+  unrepeatable(fourth);
 
   // Somebody says that something else came of it. Two have not executed it yet: one asks the other, each promises what it has found before
   // either tells it, and then four domains agree.
@@ -112,11 +112,6 @@ test("a team's machine uses what two domains vouch for, and says so", PATIENT, a
 
 /** The source of the last unit that is built. */
 const LAST = "src/warns.c";
-
-/** Takes away what its last compile could be repeated with. */
-function change(work: string): void {
-  writeFileSync(join(work, LAST), "int something_else;\n");
-}
 
 /** What a machine that has compiled nothing itself says of those that have, for people without Cairn's network. */
 async function summarized(t: TestContext, node: TestNode, work: string): Promise<void> {
