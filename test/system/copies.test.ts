@@ -10,7 +10,7 @@ import { rendezvousOrder } from "../../src/net/index.ts";
 import { age, run, type TestNode, writeFiles } from "./harness.ts";
 import { keyOf } from "./lab-machines.ts";
 import { ask, connected, invitation, machine, until, untilConnected } from "./network-world.ts";
-import { build, checkoutOf, UNITS } from "./sharing-world.ts";
+import { build, checkoutOf, hitsIn, UNITS } from "./sharing-world.ts";
 
 const FILES = 20;
 const NAMES = ["laptop", "desktop", "ci", "attic", "garage"] as const;
@@ -74,7 +74,7 @@ test("two of those who have a result are killed, and a build elsewhere hits; the
   const elsewhere = checkoutOf(at(builder), join("else", "where"));
   await age();
   const counts = await build(at(builder), elsewhere);
-  assert.deepEqual([counts.miss, (counts.hit_peer ?? 0) + (counts.hit_daemon ?? 0)], [undefined, UNITS.length], JSON.stringify(counts));
+  assert.deepEqual([counts.miss, hitsIn(counts)], [undefined, UNITS.length], JSON.stringify(counts));
   // Three are left, and each is to have everything.
   t.diagnostic(`built on ${builder}`);
   await until(t, async () => (await copies(builder)) === 2 * UNITS.length);

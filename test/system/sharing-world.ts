@@ -65,6 +65,11 @@ export async function build(node: TestNode, directory: string, units: readonly s
   return all;
 }
 
+/** Compiles that no compiler ran for, whoever has answered them. @param counts as {@link build} returns them */
+export function hitsIn(counts: Readonly<Record<string, number>>): number {
+  return Object.entries(counts).reduce((sum, [name, count]) => (name.startsWith("hit_") ? sum + count : sum), 0);
+}
+
 /** Compiles something. @returns whether a compiler ran, of which the daemon knows */
 export async function compileSeen(node: TestNode, args: readonly string[], cwd: string): Promise<Ran & { readonly isMiss: boolean }> {
   const [ran, { miss = 0 }] = await heard(node, () => node.cc("gcc", args, { cwd }));
