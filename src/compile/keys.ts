@@ -83,7 +83,8 @@ export function actionKey(
   terminal: Digest | undefined,
   inputs: readonly ManifestInput[],
 ): Digest {
-  const files = inputs.map((input) => [input.path, input.digest] as const).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const sorted = inputs.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  const files = sorted.map(({ path, digest }) => [path, digest] as const);
   return canonicalDigest("cairn.action", [FORMAT, manifest, place, terminal, files]);
 }
 

@@ -78,6 +78,8 @@ export interface Tokens {
 export interface ResultIndex extends Disposable {
   /** The entries of a manifest, most recently used first. */
   entries(manifest: Digest): ManifestEntry[];
+  /** Whether there are any, which costs less than reading them. */
+  knows(manifest: Digest): boolean;
   result(action: Digest): StoredResult | undefined;
   /**
    * Stores entry and result (and tokens of inputs) in one transaction: after it returns, a crash does not lose them.

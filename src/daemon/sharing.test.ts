@@ -60,7 +60,13 @@ test("what is brought is in the store at once, and in the index when it is kept,
   const network = networkWith({ shelf: { put: (all) => kept.push(...all.map(() => "shelf")) }, judge });
   await using sharing = new SharingService({
     store: { has: async () => false, writeVerified: async (digest) => void stored.push(digest) },
-    index: { add: () => void kept.push("index"), entries: () => [], originOf: () => undefined, result: () => undefined },
+    index: {
+      add: () => void kept.push("index"),
+      entries: () => [],
+      knows: () => false,
+      originOf: () => undefined,
+      result: () => undefined,
+    },
     works: NO_WORKS,
     log: silentLog,
     network: () => network,
@@ -132,7 +138,7 @@ function over(
 ): SharingService {
   return new SharingService({
     store: { has: async () => false, writeVerified: async () => undefined },
-    index: { add: () => undefined, entries: () => [], originOf, result: () => undefined },
+    index: { add: () => undefined, entries: () => [], knows: () => false, originOf, result: () => undefined },
     works,
     log: silentLog,
     network: () => network,
@@ -249,7 +255,7 @@ for (const [about, network, write, expected] of [
           if (write !== undefined) throw write;
         },
       },
-      index: { add: () => undefined, entries: () => [], originOf: () => undefined, result: () => undefined },
+      index: { add: () => undefined, entries: () => [], knows: () => false, originOf: () => undefined, result: () => undefined },
       works: NO_WORKS,
       log: silentLog,
       network: () => networkWith({ ...network, observe }),
@@ -327,7 +333,7 @@ test("where all blobs came along nobody is asked and nothing has a deadline, who
       },
       writeVerified: async () => undefined,
     },
-    index: { add: () => undefined, entries: () => [], originOf: () => undefined, result: () => undefined },
+    index: { add: () => undefined, entries: () => [], knows: () => false, originOf: () => undefined, result: () => undefined },
     works: NO_WORKS,
     log: silentLog,
     network: () => networkWith(giving({ ...GIVEN, shared: [OF_TWO], blobs: BOTH }, async () => assert.fail("it came along"))),

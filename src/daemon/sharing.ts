@@ -110,7 +110,7 @@ export type Unsigned = Omit<SharedResult, "execution" | "signature"> & { readonl
 
 export interface SharingParts {
   readonly store: Pick<LocalStore, "has" | "writeVerified">;
-  readonly index: Pick<ResultIndex, "add" | "entries" | "originOf" | "result">;
+  readonly index: Pick<ResultIndex, "add" | "entries" | "knows" | "originOf" | "result">;
   readonly works: Works;
   readonly log: Log;
   /** Undefined while this node is in no network. */
@@ -175,7 +175,7 @@ export class SharingService implements Sharing, AsyncDisposable {
             .catch(() => undefined)) ?? NOTHING
         );
       },
-      isHere: (manifest) => this.#toKeep.has(manifest) || parts.index.entries(manifest).length > 0,
+      isHere: (manifest) => this.#toKeep.has(manifest) || parts.index.knows(manifest),
       came: () => this.#tellOfMore(),
       log: parts.log,
       now: () => performance.now(),

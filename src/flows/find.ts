@@ -105,8 +105,11 @@ export function compare(look: Look, understood: Understood, entry: ManifestEntry
   if (entry.place !== undefined && entry.place !== understood.place) differences.push({ kind: "directory", name: understood.question.cwd });
   if (entry.terminal !== undefined && entry.terminal !== understood.terminal)
     differences.push({ kind: "terminal", name: "width, colours or language" });
-  for (const [i, sought] of look.sought(places, entry.absent).entries()) {
-    if (look.isMissing(sought)) continue;
+  const all = look.sought(places, entry.absent);
+  // Hundreds of them, of which an iterator would make two objects each.
+  for (let i = 0; i < all.length; i++) {
+    const sought = all[i];
+    if (sought === undefined || look.isMissing(sought)) continue;
     differences.push({ kind: "appeared", name: places.resolve(entry.absent[i] ?? "") });
     if (differences.length >= mostDifferences) return { differences, changed: undefined };
   }

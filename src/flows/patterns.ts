@@ -86,6 +86,7 @@ function shapeOf(understood: Understood): string {
 function renamed(argv: readonly string[], names: ReadonlyMap<string, string>): string[] {
   const longest = [...names.keys()].filter((name) => name !== "").toSorted((one, other) => other.length - one.length);
   return argv.map((arg) => {
+    if (!longest.some((name) => arg.includes(name))) return arg;
     let text = "";
     for (let at = 0; at < arg.length; ) {
       const name = longest.find((one) => arg.startsWith(one, at));

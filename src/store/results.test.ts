@@ -30,9 +30,11 @@ test("what is added is found again, by another process too", async () => {
     if (reopen) await opened.reopen();
     const seen = SqliteIndex.open(opened);
     assert.deepEqual(seen.entries(MANIFEST), [entry]);
+    assert.equal(seen.knows(MANIFEST), true);
     assert.deepEqual(seen.result(entry.action), resultOf(digestOf("blob")));
     assert.deepEqual(seen.tokens(digestOf("a.h")), tokens);
     assert.deepEqual(seen.entries(digestOf("other")), []);
+    assert.equal(seen.knows(digestOf("other")), false);
     assert.equal(seen.result(digestOf("other")), undefined);
     assert.equal(seen.tokens(digestOf("other")), undefined);
   }

@@ -64,6 +64,10 @@ export class SqliteIndex implements ResultIndex {
     return rows.map((row) => this.#attempt("inputs", undefined, () => this.#entry(manifest, row))).filter((entry) => entry !== undefined);
   }
 
+  knows(manifest: Digest): boolean {
+    return this.#attempt("knows", false, () => this.#sql.knows.get(toBytes(manifest)) !== undefined);
+  }
+
   result(action: Digest): StoredResult | undefined {
     return this.#attempt("result", undefined, () => {
       const row = this.#sql.result.get(toBytes(action));
@@ -238,6 +242,7 @@ function statements(database: Database) {
     entries:
       database.statement(`SELECT lower(hex(action)), lower(hex(place)), lower(hex(terminal)), inputs, absent, entries.used, presumed, entries.crc
       FROM entries JOIN results ON results.id = entries.result WHERE manifest = ?`),
+    knows: database.statement("SELECT 1 FROM entries JOIN results ON results.id = entries.result WHERE manifest = ? LIMIT 1"),
     networks: database.statement("SELECT count(*) FROM attested_network"),
     result: database.statement("SELECT body, crc FROM results WHERE action = ?"),
     putResult: database.statement(`INSERT INTO results (action, body, used, crc) VALUES (?, ?, ?, ?)
