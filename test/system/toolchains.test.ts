@@ -4,15 +4,19 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { counted, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
 import { occupy } from "./remote-world.ts";
+import { signalCompilers } from "./work-world.ts";
 
 /** Between two compiles, so that the machine has time to fetch what they need. */
 const BETWEEN_MS = 500;
+/** Jobs that the helper does at once while one more waits. */
+const SLOTS = 2;
 const LONG = { timeout: 480_000 };
 const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
 const HIDDEN_DIRECTORIES = ["/usr/lib/gcc", "/usr/lib/llvm-14", "/usr/lib/llvm-19"];
@@ -81,9 +85,10 @@ const SOURCES = {
   c: '#include <stdio.h>\n#include <stddef.h>\nint twice(int x) { int unused; return printf("%zu", sizeof(size_t)) + NUMBER * x; }\n',
   cpp: "#include <map>\n#include <string>\nint size(const std::map<std::string, int>& m) { return m.size() + NUMBER; }\n",
 } as const;
+const GCC = "/usr/bin/gcc";
 /** One of each kind: packing and fetching others takes as long, and finds nothing more. */
 const COMPILERS: readonly { readonly path: string; readonly language: keyof typeof SOURCES }[] = [
-  { path: "/usr/bin/gcc", language: "c" },
+  { path: GCC, language: "c" },
   { path: "/usr/bin/clang++-19", language: "cpp" },
 ];
 
@@ -91,6 +96,7 @@ const COMPILERS: readonly { readonly path: string; readonly language: keyof type
 const WORTHWHILE: string = Array.from({ length: 1_500 }, (_, i) => `int f${i}(int a) { return a * ${i} + (a % ${i + 1}); }\n`).join("");
 
 interface Kept {
+  readonly digest: string;
   readonly state: string;
   readonly compiler: string;
   readonly bytes: number;
@@ -140,11 +146,30 @@ test("a machine without a compiler makes what the builder's compilers would have
 
   // What has been fetched survives a restart, and is let go of when somebody says so.
   await helper.stopDaemon("SIGKILL");
-  await helper.startDaemon();
-  const before = (await kept()).length;
-  const [digest] = ((await helper.control("GET", "/toolchains")) as { toolchains: { digest: string }[] }).toolchains.map(
-    (one) => one.digest,
+  await helper.startDaemon({ CAIRN_WORK_SHARE: `${Math.ceil((100 * SLOTS) / availableParallelism())}%`, CAIRN_LOG_LEVEL: "debug" });
+  await until(t, async () => (await compile(GCC, "c")).built_elsewhere === 1);
+  const before = await kept();
+  const digest = before.find(({ compiler }) => compiler === GCC)?.digest ?? "";
+  const [accepted, ended] = ["work.accepted", "work.ended"].map((name) => helper.events(name).length);
+  const jobs: Promise<unknown>[] = [];
+  for (let job = 1; job <= SLOTS; job++) {
+    jobs.push(compile(GCC, "c"));
+    await until(t, async () => helper.events("work.accepted").length === (accepted ?? 0) + job);
+    await until(t, async () => signalCompilers(helper, "SIGSTOP") === job);
+  }
+  jobs.push(compile(GCC, "c"));
+  await until(t, async () => helper.events("work.accepted").length === (accepted ?? 0) + jobs.length); // This one waits.
+  await ask(helper, "toolchains", "remove", digest.slice(0, 12));
+  assert.equal((await kept()).length, before.length - 1);
+  assert.equal(helper.events("work.ended").length, ended, "they still run");
+  const counters = await builder.counters();
+  signalCompilers(helper, "SIGCONT");
+  await Promise.all(jobs); // All are what the compiler makes: the one that waited is made here.
+  const refused = helper.events("work.refused").filter(({ why }) => why === "toolchain_unknown");
+  assert.deepEqual(
+    refused.map(({ toolchain }) => toolchain),
+    [digest],
   );
-  await ask(helper, "toolchains", "remove", digest?.slice(0, 12) ?? "");
-  assert.equal((await kept()).length, before - 1);
+  const made = counted(counters, await builder.counters());
+  assert.equal(made["kept_here:member_toolchain_unknown"], 1, JSON.stringify(made));
 });

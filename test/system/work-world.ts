@@ -221,3 +221,15 @@ export function descendants(pid: number): Process[] {
   };
   return [...all.values()].filter(isOf);
 }
+
+/** @returns how many compilers that a machine runs for others have got the signal */
+export function signalCompilers(node: TestNode, signal: NodeJS.Signals): number {
+  return descendants(node.pid).filter(({ pid, name }) => {
+    if (!/gcc|^x86_64-linux/.test(name)) return false;
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false; // Ended in between.
+    }
+  }).length;
+}
