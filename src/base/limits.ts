@@ -989,6 +989,8 @@ export const limits = {
     localeBytes: 16_777_216,
     /** Members that are asked for one compile, one after the other. */
     members: 3,
+    /** How often one compile that waits at a member may be wanted back because another one is free. */
+    moves: 2,
     /** How often one compile may find a member without room before it waits for `weighAgainMs`; they may be asked again. */
     refusals: 12,
     /** While all cores here and all members are busy, a compile waits for so long after the last one was done, and then it is done here all the same. */

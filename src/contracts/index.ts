@@ -37,7 +37,7 @@ export type { ActionRunner, GeneralAction, SentCommand, SentProgram } from "./ge
 export type { Gossip } from "./gossip.ts";
 export type { LogAnswer, LogFork, LogQuestion, SignedCheckpoint } from "./logs.ts";
 export type { MembershipCodec, Redeemed, Roster, SavedPeers, SignedBytes, Standing } from "./network.ts";
-export type { Capacity, OwnCapacity, Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "./placement.ts";
+export type { Capacity, OwnCapacity, Placed, PlacedOutcome, PlacedWhy, Placement, Slots, Unit } from "./placement.ts";
 export type { Able, PlacementFrame, PlacementQuestion } from "./placement-talk.ts";
 export type { Observation, Reputations } from "./reputation.ts";
 export type {
@@ -69,4 +69,4 @@ export type {
   ToolchainSupply,
   Toolchains,
 } from "./toolchains.ts";
-export type { BringContents, Voucher, WorkDesk, WorkerOutcome, Workers } from "./workers.ts";
+export type { BringContents, Row, Voucher, WorkDesk, WorkerOutcome, Workers } from "./workers.ts";

@@ -73,6 +73,12 @@ export type Placed = (
  */
 export type PlacedOutcome = "done" | "busy" | "refused" | "lost" | "late" | "cancelled";
 
+/** What is known of others' slots without asking anybody. */
+export interface Slots {
+  /** Whether a member that may do a unit, none of `tried`, has a slot in which nothing runs: it may be worth placing the unit anew. */
+  hasFree(unit: Unit, tried: readonly Key[]): boolean;
+}
+
 export interface Placement {
   /**
    * Never waits long (limits.placement.answerMs): with nobody to ask it is decided here.

@@ -43,11 +43,20 @@ export interface Voucher {
   readonly signature: Uint8Array;
 }
 
+/** A place in the row at a worker, as who asked sees it. */
+export interface Row {
+  /** Told again and again whether it waits for a slot there, as the worker says. Workers of before never say that it does. */
+  readonly waits: (isWaiting: boolean) => void;
+  /** Aborted when it is wanted back. Where it still waits it ends, as `busy`; once it has begun nothing comes of this. */
+  readonly back: AbortSignal;
+}
+
 export interface Workers {
   /**
    * Has a member compile something. Never throws but for `signal`, and then nothing of it runs there for long.
    *
    * @param content what the worker may ask for of the inputs; undefined: gone
+   * @param row where it may be wanted back
    * @throws the signal's reason
    */
   compile(
@@ -55,6 +64,7 @@ export interface Workers {
     action: CompileAction,
     content: (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>,
     signal: AbortSignal,
+    row?: Row,
   ): Promise<WorkerOutcome>;
   /** Has a member run a general action; as above. */
   act(
@@ -82,6 +92,7 @@ export type BringContents = (
 export interface WorkDesk {
   /**
    * @param bring once at most
+   * @param waits told when it has all contents and waits for a slot, and when it does no longer
    * @throws the signal's reason once nothing of it runs any more
    */
   compile(
@@ -89,6 +100,7 @@ export interface WorkDesk {
     action: CompileAction,
     bring: BringContents,
     signal: AbortSignal,
+    waits?: (isWaiting: boolean) => void,
   ): Promise<Exclude<WorkerOutcome, { readonly kind: "lost" }>>;
   /** The same for a general action. */
   act(

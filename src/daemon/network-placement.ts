@@ -4,7 +4,7 @@
  * Knows: which part hears of what, what is kept on disk. Does not know: how a place is chosen.
  */
 import { type Digest, type Key, type Log, limits, type PlacementPattern } from "../base/index.ts";
-import type { OwnCapacity, Placement, PlacementFrame, Reputations, Unit } from "../contracts/index.ts";
+import type { OwnCapacity, Placement, PlacementFrame, Reputations, Slots, Unit } from "../contracts/index.ts";
 import { MemberTalk, type Network, rendezvousOrder } from "../net/index.ts";
 import { Measured, Patterns, type Seats } from "../placement/index.ts";
 import type { Members } from "../trust/index.ts";
@@ -128,7 +128,7 @@ export class NetworkPlacement implements Disposable {
     this.#checks = setInterval(() => patterns.check(), healthCheckMs).unref();
   }
 
-  get placement(): Placement {
+  get placement(): Placement & Slots {
     return this.#patterns;
   }
 

@@ -43,8 +43,8 @@ export class NetworkWork implements Disposable {
     this.#circle = options.circle;
     this.#work = work;
     this.workers = {
-      compile: (member, action, content, signal) =>
-        this.mayWork(member) ? work.compile(member, action, content, signal) : Promise.resolve(STAYS),
+      compile: (member, action, content, signal, row) =>
+        this.mayWork(member) ? work.compile(member, action, content, signal, row) : Promise.resolve(STAYS),
       act: (member, action, content, signal) =>
         this.mayWork(member) && this.isOfOwnDomain(member) ? work.act(member, action, content, signal) : Promise.resolve(STAYS),
     };

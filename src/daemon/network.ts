@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { CairnError, type Digest, isDigest, isName, type Key, limits, type NameRecord, type WorkCircle } from "../base/index.ts";
-import type { Placement, Workers } from "../contracts/index.ts";
+import type { Placement, Slots, Workers } from "../contracts/index.ts";
 import type { NetworkControls, TunnelControls } from "../doors/index.ts";
 import type { ProjectPolicy } from "../flows/index.ts";
 import { NetworkState } from "../store/index.ts";
@@ -378,7 +378,7 @@ export class NetworkService implements NetworkControls, AsyncDisposable {
   }
 
   /** Who decides where work is done; undefined while this node is in no network. */
-  get placement(): Placement | undefined {
+  get placement(): (Placement & Slots) | undefined {
     return this.#life.running?.runtime.placement.placement;
   }
 

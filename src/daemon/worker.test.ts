@@ -304,6 +304,28 @@ for (const [about, parts, reason, more] of REFUSED)
     assert.equal(machine.worker.counts.refused, 2);
   });
 
+test("a job waits from when it has its contents until it has a slot", MINUTE, async (t) => {
+  const machine = new Machine();
+  machine.slots = 1;
+  const first = machine.compile(A, "1");
+  await machine.untilRunning(t, "1");
+  const told: boolean[] = [];
+  const second = machine.worker.compile(
+    B,
+    asked("2", {}),
+    async () => [],
+    never,
+    (isWaiting) => void told.push(isWaiting),
+  );
+  while (told.length === 0) await turn();
+  assert.deepEqual(told, [true]);
+  machine.running.get("1")?.();
+  await machine.untilRunning(t, "2");
+  assert.deepEqual(told, [true, false]);
+  machine.running.get("2")?.();
+  assert.deepEqual([(await first).kind, (await second).kind], ["done", "done"]);
+});
+
 test("what was withdrawn while a job waited for its slot does not run, and the slot is the next one's", MINUTE, async (t) => {
   let admitted = true;
   const machine = new Machine({ admits: () => admitted });

@@ -157,14 +157,20 @@ export class Worker implements WorkDesk {
     await this.#looking;
   }
 
-  async compile(from: Key, action: CompileAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
+  async compile(
+    from: Key,
+    action: CompileAction,
+    bring: BringContents,
+    signal: AbortSignal,
+    waits?: (isWaiting: boolean) => void,
+  ): Promise<Outcome> {
     const job = { from, toolchain: action.toolchain, source: action.source, bytesIn: 0, heldBytes: 0 };
     const look = (): Promise<Looked> => this.#parts.compiles.look(action, from, signal);
     const may = { admits: () => this.#parts.admits(from), most: work.most };
     const objectionBefore = async (looked: ExecutorAction): Promise<Outcome | undefined> => this.#parts.compiles.withdrawn(looked, from);
     const { request } = action;
     const asked = request && { ...action, request };
-    return this.#attempt(job, action, { ...may, look, bring, objectionBefore, asked }, signal);
+    return this.#attempt(job, action, { ...may, look, bring, waits, objectionBefore, asked }, signal);
   }
 
   async act(from: Key, action: GeneralAction, bring: BringContents, signal: AbortSignal): Promise<Outcome> {
@@ -219,7 +225,8 @@ export class Worker implements WorkDesk {
     using running = new DisposableStack();
     const brought = await this.#bring(job, action, { bring: terms.bring, hold, held }, signal);
     if (brought !== undefined) return brought;
-    const slot = await this.#slots.take(job.from, signal);
+    terms.waits?.(true);
+    const slot = await this.#slots.take(job.from, signal).finally(() => terms.waits?.(false));
     if (slot === undefined) return { kind: "busy" };
     running.use(slot);
     queue.dispose();
@@ -414,6 +421,8 @@ interface Terms {
   readonly most: ActionLimits;
   readonly look: () => Promise<Looked | Outcome>;
   readonly bring: BringContents;
+  /** Told when it waits for a slot, and when it does no longer. */
+  readonly waits?: ((isWaiting: boolean) => void) | undefined;
   /** What has been withdrawn since it was looked at. */
   readonly objectionBefore: (looked: ExecutorAction) => Promise<Outcome | undefined>;
   /** What was other than it had to be while it ran, where that is looked at. */

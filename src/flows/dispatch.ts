@@ -101,6 +101,11 @@ export class Dispatch implements Disposable {
     return this.#parts.running() < this.#cores;
   }
 
+  /** Whether somebody waits for whom a member would do. */
+  get hasSendable(): boolean {
+    return this.#waiters.some(({ sendable }) => sendable);
+  }
+
   /** Compiles that members have. */
   get away(): number {
     return this.#away.size;

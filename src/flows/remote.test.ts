@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { type Digest, digestOf, type Key, limits, type SharingPolicy } from "../base/index.ts";
 import { placesAt, readInvocation } from "../compile/index.ts";
-import type { FileState, Files, Placed, PlacedOutcome, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
+import type { FileState, Files, Placed, PlacedOutcome, Row, Toolchain, Usage, WorkerOutcome } from "../contracts/index.ts";
 import { Absences, Glance, Look } from "./look.ts";
 import { NO_PROJECT } from "./project-policy.ts";
 import { Remote } from "./remote.ts";
@@ -83,8 +83,10 @@ interface World {
   running: number;
   /** What the preprocessor here says that every source reads. */
   list: (signal: AbortSignal) => Promise<string | undefined>;
+  /** Whether a member has a slot in which nothing runs. */
+  hasFree: boolean;
   /** What members answer, one after the other. */
-  readonly answers: (() => Promise<WorkerOutcome>)[];
+  readonly answers: ((row: Row | undefined) => Promise<WorkerOutcome>)[];
   readonly order: (gone?: AbortSignal, project?: SharingPolicy) => Promise<string>;
 }
 
@@ -101,6 +103,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
     late: [],
     running: availableParallelism(),
     list: () => Promise.resolve(undefined),
+    hasFree: false,
     answers: [],
     remote: new Remote({
       files,
@@ -121,17 +124,18 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
       sharing: { mayHelp: (project) => project !== "release" },
       helpers: () => ({
         placement: {
+          hasFree: () => made.hasFree,
           place: (_unit, _here, tried) => Promise.resolve(next(tried)),
           ended: (_unit: unknown, _where: Placed, outcome: PlacedOutcome) => void happened.push(`ended ${outcome}`),
         },
         workers: {
           act: () => assert.fail("it is a compile"),
-          compile: async (member, action, content, signal) => {
+          compile: async (member, action, content, signal, row) => {
             const sent = await Promise.all(action.inputs.map(({ digest }) => content(digest, signal)));
             happened.push(`${member}: ${sent.map((bytes) => bytes?.length).join()} ${action.options.join(" ")}`);
             const answer = made.answers.shift() ?? (() => Promise.resolve(done()));
             const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
-            return Promise.race([answer(), aborted]);
+            return Promise.race([answer(row), aborted]);
           },
         },
       }),
@@ -212,6 +216,36 @@ test("who is lost is followed by others, and then by the compiler here", async (
   assert.equal(await made.order(), "by member1, 28 bytes there, 23 back");
   made.answers.push(lost, lost, lost);
   assert.equal(await made.order(), "here");
+});
+
+test("what waits at a member goes to another one that is free, so often and no more", MINUTE, async (t) => {
+  t.mock.method(performance, "now", () => now);
+  let now = 0;
+  const made = world(t);
+  made.hasFree = true;
+  /** It waits until it is wanted back. */
+  const waits = (row: Row | undefined): Promise<WorkerOutcome> => {
+    const { promise, resolve } = Promise.withResolvers<WorkerOutcome>();
+    row?.back.addEventListener("abort", () => resolve({ kind: "busy" }));
+    for (const afterMs of [0, limits.remote.weighAgainMs]) {
+      now += afterMs;
+      row?.waits(true);
+    }
+    return promise;
+  };
+  const stays = (row: Row | undefined): Promise<WorkerOutcome> => {
+    void waits(row);
+    return Promise.resolve(done());
+  };
+  made.answers.push(...Array.from({ length: limits.remote.moves }, () => waits), stays);
+  assert.match(await made.order(), /^by member/);
+  const asked = made.happened.filter((one) => one.startsWith("member"));
+  assert.equal(asked.length, limits.remote.moves + 1);
+  assert.notEqual(asked[0]?.split(":")[0], asked[1]?.split(":")[0]);
+  assert.deepEqual(
+    made.happened.filter((one) => one.startsWith("ended")),
+    [...Array.from({ length: limits.remote.moves }, () => "ended cancelled"), "ended done"],
+  );
 });
 
 test("a member without room is asked again, as long as others work for this machine", MINUTE, async (t) => {

@@ -15,6 +15,7 @@ import type {
   Placement,
   ResultIndex,
   Sharing,
+  Slots,
   Toolchains,
   Unit,
   WorkerOutcome,
@@ -27,6 +28,7 @@ import { readRemembered, type Work } from "./remembered.ts";
 import { kindOf, type LocalReason } from "./remote-action.ts";
 import { isGuess, namesRead, type RemoteInputs } from "./remote-inputs.ts";
 import { Lists } from "./remote-list.ts";
+import { type AtMember, Move } from "./remote-move.ts";
 import { type Done, type Judged, judge } from "./remote-result.ts";
 import type { Understood } from "./request.ts";
 import type { SourceFacts } from "./source-facts.ts";
@@ -34,7 +36,7 @@ import type { SourceFacts } from "./source-facts.ts";
 /** Members that work, and who chooses among them; undefined where there is no network. */
 export interface Helpers {
   readonly workers: Workers;
-  readonly placement: Placement;
+  readonly placement: Placement & Slots;
 }
 
 export interface RemoteParts {
@@ -97,6 +99,8 @@ interface Race {
   readonly isLate: () => boolean;
   /** It goes there now. */
   readonly sends: () => void;
+  /** It may be wanted back while it waits there. */
+  readonly move: Move;
 }
 
 /** One attempt to have it done elsewhere. */
@@ -105,7 +109,9 @@ type Attempt<A> =
   /** @property lasting nobody need be asked for the same again @property missed it may be sent once more, with the list */
   | { readonly kind: "failed"; readonly reason: string; readonly lasting: boolean; readonly missed?: Miss }
   /** The member has no room now; it may have soon. */
-  | { readonly kind: "busy" };
+  | { readonly kind: "busy" }
+  /** It waited there, and another member has a free slot for it. */
+  | { readonly kind: "moved"; readonly to: AtMember };
 
 /** It may be done again on another machine, or another day. */
 const PASSING: ReadonlySet<string> = new Set(["not_shared", "toolchain_unknown", "input_missing"]);
@@ -194,18 +200,30 @@ export class Remote implements Disposable {
     let refusalsBefore = 0;
     /** When it came back from a row in which it had waited for its turn. */
     let backAtMs = began;
+    /** How often it may still be wanted back, and where it goes then. */
+    let moves: number = limits.remote.moves;
+    let next: AtMember | undefined;
     for (let turn: Turn | undefined; ; ) {
       if (this.#dispatch.hasIdleCore) return here("core_idle");
       isWorth &&= tried.length < limits.remote.members;
       const isRefused = refusals - refusalsBefore >= limits.remote.refusals;
       if (consignment !== undefined && isWorth && !isRefused && full.length < limits.remote.members) {
         const { unit } = consignment;
-        const placed = await helpers.placement.place(unit, this.#dispatch.here, [...tried, ...full], order.gone);
+        const others = [...tried, ...full];
+        const placed: Placed = next ?? (await helpers.placement.place(unit, this.#dispatch.here, others, order.gone));
+        next = undefined;
         if (placed.kind === "member") {
           this.#dispatch.roomElsewhere(); // For one there may be room for the next.
           const sentAtMs = performance.now();
-          const attempt = await this.#send(helpers, order, consignment, placed);
+          const attempt = await this.#send(helpers, order, consignment, placed, { mayMove: moves > 0, tried: others });
           if (attempt.kind === "answered") return attempt.answer;
+          if (attempt.kind === "moved") {
+            full.push(placed.member);
+            next = attempt.to;
+            moves--;
+            backAtMs = performance.now();
+            continue;
+          }
           if (attempt.kind === "busy") {
             full.push(placed.member);
             refusals++;
@@ -305,10 +323,16 @@ export class Remote implements Disposable {
     helpers: Helpers,
     order: Order<A>,
     consignment: Consignment,
-    placed: Extract<Placed, { kind: "member" }>,
+    placed: AtMember,
+    { mayMove, tried }: { readonly mayMove: boolean; readonly tried: readonly Key[] },
   ): Promise<Attempt<A>> {
     const { unit } = consignment;
     const race = new AbortController();
+    const waiting = { here: () => this.#dispatch.here, hasWaiting: () => this.#dispatch.hasSendable, now: () => performance.now() };
+    const move = new Move(
+      { placement: helpers.placement, ...waiting },
+      { unit, tried: [...tried, placed.member], mayMove, gone: AbortSignal.any([order.gone, race.signal]) },
+    );
     let sentAt: number | undefined;
     let begun = false;
     const late = Promise.withResolvers<Attempt<A>>();
@@ -329,6 +353,7 @@ export class Remote implements Disposable {
       stop: race.signal,
       isLate: () => begun,
       sends: () => void (sentAt = performance.now()),
+      move,
     });
     done.catch(() => undefined);
     return await Promise.race([done, late.promise]);
@@ -338,7 +363,7 @@ export class Remote implements Disposable {
     { workers, placement }: Helpers,
     order: Order<A>,
     consignment: Consignment,
-    placed: Extract<Placed, { kind: "member" }>,
+    placed: AtMember,
     race: Race,
   ): Promise<Attempt<A>> {
     const { files, log } = this.#parts;
@@ -366,13 +391,21 @@ export class Remote implements Disposable {
     const end = (outcome: PlacedOutcome): void => this.#ended(placement, unit, placed, outcome, performance.now() - began);
     let outcome: WorkerOutcome;
     try {
-      outcome = await workers.compile(member, parcel.action, content, signal);
+      outcome = await workers.compile(member, parcel.action, content, signal, race.move.row);
     } catch (error) {
+      race.move.ended(undefined);
       const hadMs = performance.now() - began;
       const lateMs = race.isLate() ? overdueMs(hadMs, expectedMs(unit, placed), placed.waitMs ?? 0) : undefined;
       this.#ended(placement, unit, placed, lateMs === undefined ? "cancelled" : "late", lateMs ?? hadMs);
       log.event("debug", "remote.cancelled", { source: order.understood.sourcePath, member });
       throw error;
+    }
+    const to = race.move.ended(race.isLate() ? undefined : outcome);
+    if (to !== undefined) {
+      end("cancelled");
+      const waitedMs = Math.round(performance.now() - began);
+      log.event("info", "remote.moved", { source: order.understood.sourcePath, member, to: to.member, waitedMs });
+      return { kind: "moved", to };
     }
     if (outcome.kind === "done") this.#measure(placement, unit, placed, outcome, performance.now() - began);
     else end(outcome.kind === "killed" ? "done" : outcome.kind);
@@ -383,7 +416,7 @@ export class Remote implements Disposable {
   }
 
   /** Tells how fast a member is: waiting there, and laying out a compiler for the first time, say nothing of the next one; nor does an error. */
-  #measure(placement: Placement, unit: Unit, placed: Extract<Placed, { kind: "member" }>, done: Done, tookMs: number): void {
+  #measure(placement: Placement, unit: Unit, placed: AtMember, done: Done, tookMs: number): void {
     const pair = `${placed.member} ${unit.toolchain}`;
     const ms = this.#acquainted.has(pair) ? tookMs - done.queuedMs : done.used.wallMs;
     this.#acquainted.set(pair, true);
@@ -438,7 +471,7 @@ export class Remote implements Disposable {
 }
 
 /** How long a member is expected to have it, when it need not wait for a slot. */
-function expectedMs({ costMs = limits.remote.unknownMs }: Unit, { travelMs = 0 }: Extract<Placed, { kind: "member" }>): number {
+function expectedMs({ costMs = limits.remote.unknownMs }: Unit, { travelMs = 0 }: AtMember): number {
   return costMs + travelMs;
 }
 

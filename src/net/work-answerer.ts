@@ -36,6 +36,8 @@ interface Job {
   readonly over: AbortController;
   /** Set while contents are to come. */
   bringing: Bringing | undefined;
+  /** It has all contents, and no slot yet. */
+  isWaiting: boolean;
 }
 
 interface Bringing {
@@ -91,8 +93,7 @@ export class WorkAnswerer {
       case "give":
         return this.#give(frame.job, frame.pieces);
       case "cancel":
-        if (frame.job > this.#last) throw broken("cancel");
-        return this.#jobs.get(frame.job)?.over.abort();
+        return this.#cancel(frame);
       case "want":
       case "end":
       case "more":
@@ -108,10 +109,22 @@ export class WorkAnswerer {
     this.#pay(1 + bytes / BYTES_PER_ASK, "asks");
     this.#last = number;
     if (this.#isLate) return this.#talk.say(this.#parts.codec.encodeWorkEnd(number, { kind: "busy" }, false));
-    const job: Job = { asked, along, over: new AbortController(), bringing: undefined };
+    const job: Job = { asked, along, over: new AbortController(), bringing: undefined, isWaiting: false };
     this.#jobs.set(number, job);
-    this.#alive ??= setInterval(() => this.#talk.say(this.#parts.codec.encodeWorkAlive()), work.aliveMs).unref();
+    this.#alive ??= setInterval(() => this.#talk.say(this.#parts.codec.encodeWorkAlive(this.#waiting)), work.aliveMs).unref();
     void this.#work(number, job);
+  }
+
+  /** Jobs that wait for a slot. */
+  get #waiting(): number[] {
+    return [...this.#jobs].flatMap(([number, { isWaiting }]) => (isWaiting ? [number] : []));
+  }
+
+  /** @throws {CairnError} frame-invalid */
+  #cancel({ job: number, waiting }: Extract<WorkFrame, { kind: "cancel" }>): void {
+    if (number > this.#last) throw broken("cancel");
+    const job = this.#jobs.get(number);
+    if (job !== undefined && (!waiting || job.isWaiting)) job.over.abort();
   }
 
   async #work(number: number, job: Job): Promise<void> {
@@ -138,9 +151,10 @@ export class WorkAnswerer {
     const bring = (wanted: readonly Digest[], take: (digest: Digest, bytes: Uint8Array) => void): Promise<readonly Digest[]> =>
       this.#bring(number, job, wanted, take);
     const { asked } = job;
+    const waits = (isWaiting: boolean): void => void (job.isWaiting = isWaiting);
     try {
       return asked.kind === "compile"
-        ? await this.#parts.desk.compile(this.key, asked.action, bring, signal)
+        ? await this.#parts.desk.compile(this.key, asked.action, bring, signal, waits)
         : await this.#parts.desk.act(this.key, asked.action, bring, signal);
     } catch (error) {
       if (signal.aborted) return { kind: "cancelled" };

@@ -4,7 +4,7 @@
  * Knows: who is late, and what must not come. Does not know: what is worth sending, or what a result is worth.
  */
 import { CairnError, type Digest, Generations, limits } from "../base/index.ts";
-import type { CompileAction, FrameChannel, GeneralAction, OutputFile, Voucher, WorkerOutcome } from "../contracts/index.ts";
+import type { CompileAction, FrameChannel, GeneralAction, OutputFile, Row, Voucher, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkDone, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
 import { WorkTalk } from "./work-talk.ts";
 
@@ -31,7 +31,12 @@ interface Job {
   readonly over: AbortController;
   /** Runs while somebody waits for it. */
   readonly late: NodeJS.Timeout;
+  readonly row: Row | undefined;
   isWanted: boolean;
+  /** As the worker has told last. */
+  isWaiting: boolean;
+  /** The worker was told that it is, if it still waits. */
+  isWantedBack: boolean;
   /** Somebody still waits for it. */
   isAwaited: boolean;
   /** Set while nobody waits for it, and the worker has not said that it has ended. */
@@ -95,7 +100,7 @@ export class WorkAsker {
   }
 
   /** See {@link Workers}. */
-  async ask(asked: Asked, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
+  async ask(asked: Asked, content: Contents, signal: AbortSignal, row?: Row): Promise<WorkerOutcome> {
     signal.throwIfAborted();
     const { action } = asked;
     if (!this.isOpen) return { kind: "lost", why: "no link" };
@@ -114,7 +119,10 @@ export class WorkAsker {
       resolve,
       over: new AbortController(),
       late,
+      row,
       isWanted: false,
+      isWaiting: false,
+      isWantedBack: false,
       isAwaited: true,
       ending: undefined,
       result: undefined,
@@ -126,9 +134,12 @@ export class WorkAsker {
     }
     this.#talk.say(ask); // Not behind contents of others, and before whatever is said of it.
     const onAbort = (): void => this.#giveUp(number, "cancelled");
+    const onBack = (): void => this.#wantBack(number);
     signal.addEventListener("abort", onAbort, { once: true });
+    row?.back.addEventListener("abort", onBack, { once: true });
     const outcome = await promise;
     signal.removeEventListener("abort", onAbort);
+    row?.back.removeEventListener("abort", onBack);
     signal.throwIfAborted();
     return outcome;
   }
@@ -162,7 +173,7 @@ export class WorkAsker {
   /** @throws {CairnError} frame-invalid */
   #heard(frame: WorkFrame): void {
     this.#silentLooks = 0;
-    if (frame.kind === "alive") return;
+    if (frame.kind === "alive") return this.#wait(frame.waiting);
     if (frame.kind === "voucher") return this.#vouched(frame.job, frame.voucher);
     const job = this.#jobs.get(frame.job);
     if (job === undefined) throw broken("job");
@@ -220,7 +231,7 @@ export class WorkAsker {
   #end(number: number, job: Job, end: WorkEnd): void {
     if (job.result !== undefined) throw broken("end");
     if (end.kind === "cancelled") {
-      if (job.isAwaited) throw broken("cancelled");
+      if (job.isAwaited && !job.isWantedBack) throw broken("cancelled");
       return this.#settle(number, job, { kind: "busy" });
     }
     if (end.kind !== "done") return this.#settle(number, job, end);
@@ -303,8 +314,24 @@ export class WorkAsker {
     if (job === undefined || !job.isAwaited) return;
     this.#close(job, { kind: "lost", why });
     if (job.result !== undefined) job.result.parts.length = 0;
-    this.#talk.say(this.#parts.codec.encodeWorkCancel(number));
+    this.#talk.say(this.#parts.codec.encodeWorkCancel(number, false));
     this.#awaitEnd(job);
+  }
+
+  #wait(numbers: readonly number[]): void {
+    const waiting = new Set(numbers);
+    for (const [number, job] of this.#jobs) {
+      job.isWaiting = waiting.has(number);
+      if (job.isAwaited) job.row?.waits(job.isWaiting);
+    }
+  }
+
+  /** Only of who has told that it waits: workers of before would end it whatever it does. */
+  #wantBack(number: number): void {
+    const job = this.#jobs.get(number);
+    if (job === undefined || !job.isAwaited || !job.isWaiting) return;
+    job.isWantedBack = true;
+    this.#talk.say(this.#parts.codec.encodeWorkCancel(number, true));
   }
 
   #awaitEnd(job: Job): void {

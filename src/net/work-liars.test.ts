@@ -70,12 +70,12 @@ const ATTACKS: readonly Attack[] = [
     act: (channel) =>
       many(work.asksBurst + 2_000, (job) => {
         ask(channel, job, new Inputs());
-        channel.send(codec.encodeWorkCancel(job));
+        channel.send(codec.encodeWorkCancel(job, false));
       }),
     why: /asks|jobs/,
   },
-  { about: "a cancel of nothing", act: (channel) => void channel.send(codec.encodeWorkCancel(7)), why: /cancel/ },
-  { about: "what only workers say", act: (channel) => void channel.send(codec.encodeWorkAlive()), why: /alive/ },
+  { about: "a cancel of nothing", act: (channel) => void channel.send(codec.encodeWorkCancel(7, false)), why: /cancel/ },
+  { about: "what only workers say", act: (channel) => void channel.send(codec.encodeWorkAlive([])), why: /alive/ },
   {
     about: "a signature, which is for workers to give",
     act: (channel) => void channel.send(codec.encodeWorkVoucher(1, undefined)),
@@ -251,7 +251,7 @@ const LIES: readonly Lie[] = [
     answer: (job, channel) => void channel.send(codec.encodeWorkEnd(job, { kind: "cancelled" }, false)),
     why: /cancelled/,
   },
-  { about: "what only askers say", answer: (job, channel) => void channel.send(codec.encodeWorkCancel(job)), why: /cancel/ },
+  { about: "what only askers say", answer: (job, channel) => void channel.send(codec.encodeWorkCancel(job, false)), why: /cancel/ },
   {
     about: "a signature that nobody asked for",
     answer: (job, channel) => void channel.send(codec.encodeWorkVoucher(job, undefined)),
@@ -308,7 +308,7 @@ test("a worker that does not end what is cancelled is let go of", LONG, async (t
   let heard = 0;
   await hostileWorker(b, (frame, channel) => {
     heard++;
-    if (frame.kind === "ask") setInterval(() => channel.send(codec.encodeWorkAlive()), 100).unref();
+    if (frame.kind === "ask") setInterval(() => channel.send(codec.encodeWorkAlive([])), 100).unref();
   });
   const inputs = new Inputs("int a;");
   const stop = new AbortController();

@@ -134,7 +134,7 @@ test("a job that was cancelled while it ran sends nothing of its result", async 
   const running = Promise.withResolvers<void>();
   answerer(channel, async (...job) => running.promise.then(() => large(...job)));
   ask(channel, 1);
-  channel.hear(codec.encodeWorkCancel(1));
+  channel.hear(codec.encodeWorkCancel(1, false));
   running.resolve();
   await setImmediate();
   assert.deepEqual(kindsOf(channel), ["1 cancelled"]);

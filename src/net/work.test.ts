@@ -82,6 +82,64 @@ test("a general action goes there whole, and what it has left comes back", LONG,
   assert.ok(gone.kind === "refused" && gone.reason === "input_missing");
 });
 
+test("what waits for a slot comes back when it is wanted back; what has begun goes on", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  const begins = Promise.withResolvers<void>();
+  const ends = Promise.withResolvers<void>();
+  await worker(t, b, {
+    ...echo,
+    async compile(from, action, bring, signal, waits) {
+      const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+      waits?.(true);
+      await Promise.race([action.source === "waits.c" ? aborted : begins.promise, aborted]);
+      waits?.(false);
+      await Promise.race([ends.promise, aborted]);
+      return echo.compile(from, action, bring, signal);
+    },
+  });
+  const inputs = new Inputs("int a;");
+  const back = new AbortController();
+  const row = { waits: (isWaiting: boolean): void => void (isWaiting && back.abort()), back: back.signal };
+  assert.deepEqual(await asker.work.compile(b.members.self, inputs.action({ source: "waits.c" }), inputs.of, never, row), { kind: "busy" });
+
+  const late = new AbortController();
+  const told = Promise.withResolvers<void>();
+  const begun = asker.work.compile(b.members.self, inputs.action({ source: "begins.c" }), inputs.of, never, {
+    waits: (isWaiting) => isWaiting && told.resolve(),
+    back: late.signal,
+  });
+  await told.promise;
+  begins.resolve();
+  late.abort(); // As far as is known here it waits.
+  assert.equal((await asker.work.act(b.members.self, generalAction(inputs), inputs.of, never)).kind, "done"); // All before it has been heard there.
+  ends.resolve();
+  assert.equal((await begun).kind, "done");
+});
+
+test("a worker of before, which never tells that something waits, is not asked to give it back", LONG, async (t) => {
+  const [a, b] = await nodes(t, 2);
+  assert.ok(a !== undefined && b !== undefined);
+  const asker = await worker(t, a);
+  const heard: string[] = [];
+  const back = new AbortController();
+  await hostileWorker(b, (frame, channel) => {
+    heard.push(frame.kind);
+    if (frame.kind === "ask") channel.send(codec.encodeWorkAlive([]));
+    if (frame.kind === "act") channel.send(codec.encodeWorkEnd(1, NOTHING_MADE, false));
+  });
+  const inputs = new Inputs();
+  const waits = (isWaiting: boolean): void => {
+    assert.ok(!isWaiting);
+    back.abort();
+    void asker.work.act(b.members.self, generalAction(inputs), inputs.of, never);
+  };
+  const outcome = await asker.work.compile(b.members.self, inputs.action(), inputs.of, never, { waits, back: back.signal });
+  assert.equal(outcome.kind, "done");
+  assert.deepEqual(heard, ["ask", "act"]);
+});
+
 test("many at once on one channel, each gets its own", LONG, async (t) => {
   const [a, b] = await nodes(t, 2);
   assert.ok(a !== undefined && b !== undefined);

@@ -5,7 +5,7 @@
  * for whom, what a result is worth.
  */
 import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { CompileAction, GeneralAction, WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
+import type { CompileAction, GeneralAction, Row, WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
 import type { PeerChange } from "./network.ts";
@@ -62,15 +62,15 @@ export class Work implements Workers, Disposable {
     this.#offences = new Offences(parts, { pauseMs: limits.shareReopenMs });
   }
 
-  compile(member: Key, action: CompileAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
-    return this.#ask(member, { kind: "compile", action }, content, signal);
+  compile(member: Key, action: CompileAction, content: Contents, signal: AbortSignal, row?: Row): Promise<WorkerOutcome> {
+    return this.#ask(member, { kind: "compile", action }, content, signal, row);
   }
 
   act(member: Key, action: GeneralAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
     return this.#ask(member, { kind: "general", action }, content, signal);
   }
 
-  async #ask(member: Key, asked: Asked, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
+  async #ask(member: Key, asked: Asked, content: Contents, signal: AbortSignal, row?: Row): Promise<WorkerOutcome> {
     signal.throwIfAborted();
     let asker: WorkAsker;
     try {
@@ -79,7 +79,7 @@ export class Work implements Workers, Disposable {
       signal.throwIfAborted();
       return { kind: "lost", why: reasonOf(error) };
     }
-    return asker.ask(asked, content, signal);
+    return asker.ask(asked, content, signal, row);
   }
 
   [Symbol.dispose](): void {

@@ -61,6 +61,11 @@ export class OwnView {
     return weighed.kind === "here" ? { kind: "here", placed: { kind: "here", why: weighed.why } } : weighed;
   }
 
+  /** See Slots. */
+  hasFree(unit: Unit, tried: readonly Key[]): boolean {
+    return this.#able(unit, this.#costOf(unit), tried).some(({ free }) => free > 0);
+  }
+
   /** Chooses among candidates by what this node knows. */
   choose(unit: Unit, { candidates, hereMs }: Worth, why: PlacedWhy): Placed {
     const picked = pick(candidates, hereMs, this.#parts.random);

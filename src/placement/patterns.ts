@@ -5,7 +5,7 @@
  * Knows: which part hears of what. Does not know: how words travel, or what a unit is.
  */
 import type { Digest, Key, PlacementPattern } from "../base/index.ts";
-import type { Capacity, Placed, PlacedOutcome, Placement, PlacementFrame, Unit } from "../contracts/index.ts";
+import type { Capacity, Placed, PlacedOutcome, Placement, PlacementFrame, Slots, Unit } from "../contracts/index.ts";
 import { Capacities } from "./capacities.ts";
 import { Desk } from "./desk.ts";
 import { HybridPlacement } from "./hybrid.ts";
@@ -41,12 +41,13 @@ export interface PatternsOptions {
   readonly pattern: PlacementPattern;
 }
 
-export class Patterns implements Placement {
+export class Patterns implements Placement, Slots {
   readonly lease: Lease;
   readonly capacities: Capacities;
   readonly #parts: PatternsParts;
   readonly #questions: Questions;
   readonly #desk: Desk;
+  readonly #view: OwnView;
   readonly #hybrid: HybridPlacement;
   readonly #all: Readonly<Record<PlacementPattern, Placement>>;
   #pattern: PlacementPattern;
@@ -58,7 +59,8 @@ export class Patterns implements Placement {
     this.#questions = new Questions(parts);
     this.#desk = new Desk({ ...parts, capacities });
     this.lease = new Lease({ ...parts, inOrder: (members) => parts.order(network, members) }, { top });
-    const asking = { ...parts, view: new OwnView({ ...parts, capacities }), questions: this.#questions };
+    this.#view = new OwnView({ ...parts, capacities });
+    const asking = { ...parts, view: this.#view, questions: this.#questions };
     this.#hybrid = new HybridPlacement({
       ...asking,
       lease: this.lease,
@@ -101,6 +103,10 @@ export class Patterns implements Placement {
     if (placed.kind === "here") log.event("debug", "placement.here", facts);
     else log.event("debug", "placement.sent", { peer: placed.member, ...facts });
     return placed;
+  }
+
+  hasFree(unit: Unit, tried: readonly Key[]): boolean {
+    return this.#view.hasFree(unit, tried);
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {

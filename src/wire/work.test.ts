@@ -153,12 +153,18 @@ const frame: fc.Arbitrary<{ readonly sent: Uint8Array; readonly heard: WorkFrame
     sent: encodeWorkMore(number, body, compress),
     heard: { kind: "more" as const, job: number, body },
   })),
-  job.map((number) => ({ sent: encodeWorkCancel(number), heard: { kind: "cancel" as const, job: number } })),
+  fc.tuple(job, fc.boolean()).map(([number, waiting]) => ({
+    sent: encodeWorkCancel(number, waiting),
+    heard: { kind: "cancel" as const, job: number, waiting },
+  })),
   fc.tuple(job, maybe(voucher)).map(([number, one]) => ({
     sent: encodeWorkVoucher(number, one),
     heard: { kind: "voucher" as const, job: number, voucher: one },
   })),
-  fc.constant({ sent: encodeWorkAlive(), heard: { kind: "alive" as const } }),
+  fc.uniqueArray(job, { maxLength: work.jobsPerMember }).map((numbers) => {
+    const waiting = numbers.toSorted((a, b) => a - b);
+    return { sent: encodeWorkAlive(waiting), heard: { kind: "alive" as const, waiting } };
+  }),
 );
 
 /** Bytes compare by content, whatever kind of array they are in. */
@@ -239,7 +245,7 @@ test("what is too much is refused: frames, inputs, pieces, and what is small onl
   for (const inputs of [[], [1, 1], [2, 1]]) assert.throws(() => decodeWorkFrame(one({ case: "want", value: { inputs } })), refused);
   const pieces = Array.from({ length: work.piecesAtOnce + 1 }, () => ({ absent: true as const }));
   assert.throws(() => decodeWorkFrame(encodeWorkGive(1, pieces, false).subarray(LENGTH_BYTES)), refused);
-  assert.throws(() => decodeWorkFrame(encodeWorkCancel(0).subarray(LENGTH_BYTES)), refused);
+  assert.throws(() => decodeWorkFrame(encodeWorkCancel(0, false).subarray(LENGTH_BYTES)), refused);
 });
 
 test("a compile that is too large to travel is not sent", () => {

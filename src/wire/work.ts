@@ -61,10 +61,12 @@ export type WorkFrame =
   | { readonly kind: "give"; readonly job: number; readonly pieces: readonly WorkPiece[] }
   | { readonly kind: "end"; readonly job: number; readonly end: WorkEnd }
   | { readonly kind: "more"; readonly job: number; readonly body: Uint8Array }
-  | { readonly kind: "cancel"; readonly job: number }
+  /** @property waiting only if it waits for a slot */
+  | { readonly kind: "cancel"; readonly job: number; readonly waiting: boolean }
   /** Undefined where the worker does not sign. */
   | { readonly kind: "voucher"; readonly job: number; readonly voucher: Voucher | undefined }
-  | { readonly kind: "alive" };
+  /** @property waiting jobs that wait for a slot, ascending */
+  | { readonly kind: "alive"; readonly waiting: readonly number[] };
 
 const REASONS: ReadonlySet<string> = new Set<Reason>([
   ...(["bad_path", "bad_argument", "input_conflict", "input_missing", "too_much", "toolchain_unknown"] as const),
@@ -131,8 +133,8 @@ export function encodeWorkMore(job: number, body: Uint8Array, compress: boolean)
   return framed({ job, what: { case: "more", value: pack(body, compress) } });
 }
 
-export function encodeWorkCancel(job: number): Uint8Array {
-  return framed({ job, what: { case: "cancel", value: {} } });
+export function encodeWorkCancel(job: number, waiting: boolean): Uint8Array {
+  return framed({ job, what: { case: "cancel", value: { waiting } } });
 }
 
 export function encodeWorkVoucher(job: number, voucher: Voucher | undefined): Uint8Array {
@@ -141,8 +143,8 @@ export function encodeWorkVoucher(job: number, voucher: Voucher | undefined): Ui
   return framed({ job, what: { case: "voucher", value } });
 }
 
-export function encodeWorkAlive(): Uint8Array {
-  return framed({ what: { case: "alive", value: {} } });
+export function encodeWorkAlive(waiting: readonly number[]): Uint8Array {
+  return framed({ what: { case: "alive", value: { waiting: [...waiting] } } });
 }
 
 function pack(plain: Uint8Array, compress: boolean): { plain: Uint8Array } | { zstd: Uint8Array } {
@@ -213,11 +215,14 @@ export function decodeWorkFrame(bytes: Uint8Array): WorkFrame {
     case "more":
       return { kind: "more", job, body: unpacked(what.value, work.pieceBytes) };
     case "cancel":
-      return { kind: "cancel", job };
+      return { kind: "cancel", job, waiting: what.value.waiting };
     case "voucher":
       return { kind: "voucher", job, voucher: voucherOf(what.value) };
-    case "alive":
-      return { kind: "alive" };
+    case "alive": {
+      const waiting = list(what.value.waiting, work.jobsPerMember);
+      if (waiting.some((one, at) => one <= (waiting[at - 1] ?? 0))) throw invalid("waiting");
+      return { kind: "alive", waiting };
+    }
     case undefined:
       throw invalid("frame");
   }

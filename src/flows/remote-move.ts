@@ -1,0 +1,95 @@
+/**
+ * A unit that waits for its turn at one member while another has a free slot: it is placed there, and taken back from the first if that has not begun.
+ *
+ * The new place is had before the old one is given up, so a unit is nowhere at no time; and it is given back where the unit has begun meanwhile.
+ * Knows: when it is worth placing it anew. Does not know: how it is sent, or how it is taken back.
+ */
+import { type Key, limits } from "../base/index.ts";
+import type { Placed, Placement, Row, Slots, Unit, WorkerOutcome } from "../contracts/index.ts";
+
+export type AtMember = Extract<Placed, { kind: "member" }>;
+
+export interface MoveParts {
+  readonly placement: Placement & Slots;
+  /** See Placement.place. */
+  readonly here: () => Parameters<Placement["place"]>[1];
+  /** Whether others, which no member has yet, would take a slot that is free. */
+  readonly hasWaiting: () => boolean;
+  /** ms, monotonic */
+  readonly now: () => number;
+}
+
+export interface MoveOptions {
+  readonly unit: Unit;
+  /** Who has it, and who has failed for it. */
+  readonly tried: readonly Key[];
+  /** Whether it may be moved once more. */
+  readonly mayMove: boolean;
+  /** Aborted when nobody waits for it any more. */
+  readonly gone: AbortSignal;
+}
+
+export class Move {
+  readonly row: Row;
+  readonly #parts: MoveParts;
+  readonly #options: MoveOptions;
+  readonly #back = new AbortController();
+  /** Since when it waits there, as far as is known. */
+  #sinceMs: number | undefined;
+  #isPlacing = false;
+  /** A slot that is kept for it. */
+  #to: AtMember | undefined;
+  #isOver = false;
+
+  constructor(parts: MoveParts, options: MoveOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.row = { back: this.#back.signal, waits: (isWaiting) => this.#hear(isWaiting) };
+  }
+
+  /**
+   * It is not there any more.
+   *
+   * @param outcome undefined: nobody wants it elsewhere
+   * @returns where it goes: it has come back
+   */
+  ended(outcome: WorkerOutcome | undefined): AtMember | undefined {
+    this.#isOver = true;
+    const to = this.#to;
+    if (outcome?.kind !== "busy") this.#giveBack();
+    return outcome?.kind === "busy" ? to : undefined;
+  }
+
+  #hear(isWaiting: boolean): void {
+    const { hasWaiting, now, placement } = this.#parts;
+    const { mayMove, unit, tried } = this.#options;
+    if (!isWaiting) return this.#giveBack(); // It has begun: nothing comes of wanting it back.
+    this.#sinceMs ??= now();
+    const isSettled = now() - this.#sinceMs >= limits.remote.weighAgainMs;
+    if (!mayMove || !isSettled || this.#isPlacing || this.#back.signal.aborted || hasWaiting()) return;
+    if (placement.hasFree(unit, tried)) void this.#place();
+  }
+
+  /** Never rejects. */
+  async #place(): Promise<void> {
+    const { placement, here } = this.#parts;
+    const { unit, tried, gone } = this.#options;
+    this.#isPlacing = true;
+    try {
+      const placed = await placement.place(unit, here(), tried, gone);
+      const isFree = placed.kind === "member" && placed.waitMs === undefined;
+      if (!isFree || this.#isOver) return placement.ended(unit, placed, "cancelled", 0);
+      this.#to = placed;
+      this.#back.abort();
+    } catch {
+      // Nobody waits for it any more.
+    } finally {
+      this.#isPlacing = false;
+    }
+  }
+
+  #giveBack(): void {
+    if (this.#to !== undefined) this.#parts.placement.ended(this.#options.unit, this.#to, "cancelled", 0);
+    this.#to = undefined;
+  }
+}
