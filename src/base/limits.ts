@@ -580,6 +580,9 @@ export const limits = {
     measured: {
       /** Observations that count at most: what is new must show. */
       recentMost: 32,
+      /** Costs of a kind that are remembered of this machine, and kinds. */
+      costsRecent: 15,
+      kindsMost: 256,
       /** One observation, and what it cost. */
       costMost: 7_200_000,
       /** Members with kinds of work. */

@@ -32,9 +32,9 @@ export interface OwnCapacity {
 /** One thing that is to be computed. */
 export interface Unit {
   readonly key: Digest;
-  /** Language and optimization level: `c++ -O2`. */
+  /** Language and optimization level: `c++ -O2`; of a general action `link`, `test`, `action gcc -O2`, `exec npx`. */
   readonly kind: string;
-  /** Time of a core, as measured before; undefined: nobody has done it yet. */
+  /** Time of a core, as measured before; of a general action the time that it had one, waiting included. Undefined: nobody has done it yet. */
   readonly costMs: number | undefined;
   readonly inputBytes: number;
   /** What it needs where it runs; of a general action: what is installed there. */
@@ -98,7 +98,8 @@ export interface Placement {
    * What came of it, once for each answer of `place` that was a member: measured speed and reliability weigh next time. And of what was done
    * here, asked about or not, what it costs.
    *
-   * @param tookMs from sending it to having what came of it; here: time of a core
+   * @param tookMs from sending it to having what came of it; here: as the cost of a unit
+   * @param ranMs how long it ran at the member, as that one says: of what nobody knew what it costs it may be this that took long, and not the member
    */
-  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void;
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void;
 }

@@ -31,7 +31,9 @@ const SENT = {
   unit: { key: "cd", kind: "exec sh", costMs: undefined, inputBytes: 1, toolchain: "ab", platform: "", isGeneral: true },
 };
 
-function came(by: string, exitCode = 0): ExecutorOutcome & WorkerOutcome {
+type CameDone = Extract<ExecutorOutcome, { kind: "done" }> & Extract<WorkerOutcome, { kind: "done" }>;
+
+function came(by: string, exitCode = 0): CameDone {
   const printed = { stdout: Buffer.from(by), stderr: Buffer.alloc(0) };
   return { kind: "done", exitCode, ...printed, outputs: [], strange: [], left: [], used: USED, queuedMs: 0 };
 }
@@ -42,8 +44,10 @@ class World {
   readonly ran: ExecutorAction[] = [];
   /** How many run or wait here, as placement was told. */
   readonly asked: number[] = [];
+  /** What runs cost, as placement was told. */
+  readonly costs: string[] = [];
   /** How runs here end, in their order. */
-  readonly ends: (() => void)[] = [];
+  readonly ends: ((outcome?: ExecutorOutcome) => void)[] = [];
   readonly answers: ((signal: AbortSignal) => Promise<WorkerOutcome>)[] = [];
   system: string | undefined = "ab";
   place: (tried: number, waitedMs: number | undefined) => Placed = (tried) => ({ kind: "member", member: `member${tried}` });
@@ -69,7 +73,10 @@ class World {
               assert.deepEqual([unit.isGeneral, unit.toolchain, unit.inputBytes], [true, "ab", 1]);
               return this.place(tried.length, here.waitedMs);
             },
-            ended: (_unit: Unit, { kind }, outcome) => void this.happened.push(`${kind} ${outcome}`),
+            ended: ({ costMs }: Unit, { kind }, outcome, tookMs, ranMs) => {
+              this.happened.push(`${kind} ${outcome}`);
+              if (outcome === "done" || outcome === "late") this.costs.push(`${kind} ${kind === "here" ? tookMs : `${costMs} ${ranMs}`}`);
+            },
           },
           workers: {
             compile: () => assert.fail("it is no compile"),
@@ -99,7 +106,7 @@ class World {
       this.happened.push("stopped here");
       reject(signal.reason as Error);
     });
-    this.ends.push(() => resolve(came("here")));
+    this.ends.push((outcome = came("here")) => resolve(outcome));
     return promise;
   }
 }
@@ -124,6 +131,23 @@ test("on an idle core here; otherwise with a member", MINUTE, async (t) => {
   assert.equal(await here, "here");
   assert.equal(began, 2);
   assert.deepEqual(world.happened, ["member done"]);
+});
+
+test("what an action costs is the time that it had a core or a slot, however little of it a processor had", MINUTE, async (t) => {
+  const waited = { ...USED, wallMs: 250_000 };
+  const world = new World(t);
+  const first = world.run();
+  world.answers.push(async () => ({ ...came("there"), used: waited }));
+  assert.equal(await world.run(), "there");
+  world.place = () => ({ kind: "here", why: "busy" });
+  const second = world.run();
+  for (let turns = 0; turns < 20; turns++) await setImmediate();
+  world.ends[0]?.();
+  assert.equal(await first, "here");
+  while (world.ends.length < 2) await setImmediate(undefined, { signal: t.signal });
+  world.ends[1]?.({ ...came("here"), used: waited });
+  assert.equal(await second, "here");
+  assert.deepEqual(world.costs, ["member undefined 250000", "here 250000"]);
 });
 
 test("what is lost or fails goes to others, and in the end here; what failed is not sent again", MINUTE, async (t) => {
@@ -190,6 +214,14 @@ test("what takes too long is begun here; when that ends first it ends there", MI
   world.ends[1]?.();
   assert.equal(await outcome, "here");
   while (!world.happened.includes("member late")) await setImmediate(undefined, { signal: t.signal });
+});
+
+test("what a member had no longer than it takes here is not late there", MINUTE, async (t) => {
+  const { world, outcome } = await raced(t, forever);
+  world.ends[1]?.({ ...came("here"), used: { ...USED, wallMs: LATER_MS } });
+  assert.equal(await outcome, "here");
+  while (!world.happened.some((what) => what.startsWith("member"))) await setImmediate(undefined, { signal: t.signal });
+  assert.ok(world.happened.includes("member cancelled"), world.happened.join());
 });
 
 test("when the member is first all the same, it ends here", MINUTE, async (t) => {

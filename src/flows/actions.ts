@@ -15,7 +15,6 @@ import type {
   Placed,
   PlacedOutcome,
   Unit,
-  Usage,
   Voucher,
   WorkerOutcome,
 } from "../contracts/index.ts";
@@ -95,8 +94,6 @@ interface Manner {
   readonly unknownMs: number;
   /** As placement is told what one costs of which nothing is known; undefined: what others of its kind did. */
   readonly guessMs: number | undefined;
-  /** What a run here has cost, as placement weighs it. */
-  readonly costOf: (used: Usage) => number | undefined;
 }
 
 /** One action on its way. */
@@ -122,9 +119,9 @@ const {
   commandMs,
 } = limits.remote;
 
-const TOOLS: Manner = { patienceMs: undefined, unknownMs, guessMs: undefined, costOf: ({ cpuMs }) => cpuMs };
-/** A command may wait for something, and has its core meanwhile. What one costs says nothing of the next, whatever program both begin with. */
-const COMMANDS: Manner = { patienceMs: commandWaitMs, unknownMs: commandMs, guessMs: commandMs, costOf: ({ wallMs }) => wallMs };
+const TOOLS: Manner = { patienceMs: undefined, unknownMs, guessMs: undefined };
+/** What one costs says nothing of the next, whatever program both begin with. */
+const COMMANDS: Manner = { patienceMs: commandWaitMs, unknownMs: commandMs, guessMs: commandMs };
 
 export class Actions implements ActionRunner, Disposable {
   readonly #parts: ActionsParts;
@@ -235,12 +232,12 @@ export class Actions implements ActionRunner, Disposable {
     return asked && { asked, unit: unitOf(asked, action) };
   }
 
-  async #here({ action, began, manner, signal }: Order, unit: Unit | undefined, why: RanHereWhy): Promise<Ran> {
+  async #here({ action, began, signal }: Order, unit: Unit | undefined, why: RanHereWhy): Promise<Ran> {
     this.#running++;
     try {
       began();
       const outcome = await this.#parts.executor.run(action, signal);
-      const costMs = outcome.kind === "done" ? manner.costOf(outcome.used) : undefined;
+      const costMs = costOf(outcome);
       if (unit !== undefined && costMs !== undefined) this.#parts.helpers()?.placement.ended(unit, { kind: "here" }, "done", costMs);
       return { outcome, by: undefined, why };
     } finally {
@@ -283,16 +280,18 @@ export class Actions implements ActionRunner, Disposable {
       sent.bytes += read.bytes.length;
       return read.bytes;
     };
-    const end = (outcome: PlacedOutcome, ms = performance.now() - beganAt, measured = unit): void =>
-      placement.ended(measured, placed, outcome, ms);
+    const end = (outcome: PlacedOutcome, ms = performance.now() - beganAt, measured = unit, ranMs?: number): void =>
+      placement.ended(measured, placed, outcome, ms, ranMs);
     const tell = (outcome: string, reason = ""): void => this.#tell(unit, placed, { beganAt, sentBytes: sent.bytes, outcome, reason });
     let outcome: WorkerOutcome;
     try {
       order.began();
       outcome = await workers.act(member, asked, content, race.there.signal);
     } catch (error) {
-      const lateMs = race.isOn ? overdueMs(performance.now() - beganAt, expectedMs(order, unit, placed), placed.waitMs ?? 0) : undefined;
-      end(lateMs === undefined ? "cancelled" : "late", lateMs);
+      // Of what nothing was known it is known now: by what it took here.
+      const known = { ...unit, costMs: unit.costMs ?? race.costMs };
+      const lateMs = race.isOn ? overdueMs(performance.now() - beganAt, expectedMs(order, known, placed), placed.waitMs ?? 0) : undefined;
+      end(lateMs === undefined ? "cancelled" : "late", lateMs, known);
       tell("cancelled");
       throw error;
     }
@@ -300,9 +299,10 @@ export class Actions implements ActionRunner, Disposable {
     const acceptance = outcome.kind === "done" && outcome.exitCode === 0 ? order.accepts(member, outcome) : "useless";
     if (outcome.kind === "done" && acceptance === "taken") {
       const tookMs = performance.now() - beganAt;
+      const ranMs = costOf(outcome);
       // Of what nothing was known it is known now: by what it took there.
       const isGuess = unit.costMs === undefined && order.manner.guessMs !== undefined;
-      end("done", Math.max(0, tookMs - outcome.queuedMs), isGuess ? { ...unit, costMs: order.manner.costOf(outcome.used) } : unit);
+      end("done", Math.max(0, tookMs - outcome.queuedMs), isGuess ? { ...unit, costMs: ranMs } : unit, ranMs);
       return { outcome: doneOf(outcome, member), by: workOf(outcome, placed, tookMs, sent.bytes), voucher: outcome.voucher };
     }
     // It failed, perhaps for what a member may use less of than this machine's own actions.
@@ -322,6 +322,11 @@ export class Actions implements ActionRunner, Disposable {
     const tookMs = Math.round(performance.now() - beganAt);
     this.#parts.log.event("info", "actions.ended", { peer: member, why: why ?? "", kind, tookMs, ...facts });
   }
+}
+
+/** What a run has cost, as placement weighs it: it may wait for something, and has its core, or its slot, meanwhile. Undefined: it did not end by itself. */
+function costOf(outcome: ExecutorOutcome | Done): number | undefined {
+  return outcome.kind === "done" ? outcome.used.wallMs : undefined;
 }
 
 /** How long a member is expected to have it, when it need not wait for a slot. */
@@ -380,6 +385,7 @@ class Race implements Disposable {
   readonly #stopThere = new AbortController();
   readonly #signal: AbortSignal;
   #isOn = false;
+  #costMs: number | undefined;
 
   /** @param signal aborted when nobody waits for either */
   constructor(signal: AbortSignal) {
@@ -393,9 +399,17 @@ class Race implements Disposable {
     return this.#isOn;
   }
 
+  /** What it has cost here, where that has ended. */
+  get costMs(): number | undefined {
+    return this.#costMs;
+  }
+
   begin(run: (stop: AbortSignal) => Promise<Ran>): void {
     this.#isOn = true;
-    run(AbortSignal.any([this.#signal, this.#stopHere.signal])).then(this.here.resolve, this.here.reject);
+    run(AbortSignal.any([this.#signal, this.#stopHere.signal])).then((ran) => {
+      this.#costMs = costOf(ran.outcome);
+      this.here.resolve(ran);
+    }, this.here.reject);
   }
 
   [Symbol.dispose](): void {

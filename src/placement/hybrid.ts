@@ -74,8 +74,8 @@ export class HybridPlacement implements Placement {
     return view.give(unit, answered.member, "coordinator", candidates);
   }
 
-  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
-    this.#parts.view.ended(unit, where, outcome, tookMs);
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void {
+    this.#parts.view.ended(unit, where, outcome, tookMs, ranMs);
     if (where.kind !== "member") return;
     const name = nameOf(unit, where.member);
     const grant = this.#grants.get(name);

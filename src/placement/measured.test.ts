@@ -118,6 +118,44 @@ test("late shows how slow a member is, and keeps nobody away", () => {
   assert.ok(measured.expected("a", "c", 1_000, PRIOR) > 2_000);
 });
 
+test("one unit in ten that takes a thousand times as long sets no expectation, wherever it ran", () => {
+  const { measured, told } = world();
+  for (let at = 0; at < 100; at++) {
+    const ranMs = at % 10 === 3 ? 250_000 : 250 + at;
+    measured.doneHere("action bash", ranMs);
+    measured.doneUnknown("a", "action bash", ranMs + 30, ranMs);
+    if (at < 4) continue;
+    const usualMs = measured.costs.usual("action bash") ?? assert.fail("some have been done");
+    assert.ok(usualMs < 500, `${usualMs} ms here after ${at}`);
+    const expectedMs = measured.expected("a", "action bash", usualMs, PRIOR);
+    assert.ok(expectedMs < 4 * usualMs + 100, `${expectedMs} ms there after ${at}`);
+  }
+  assert.ok(
+    told.every(([, what]) => what.kind === "work" && what.outcome === "done" && what.tookMs <= what.expectedMs),
+    "nobody is slow for that",
+  );
+});
+
+test("of units of which nobody knew what they cost it shows who is slow and who is fast with a kind", () => {
+  const { measured } = world();
+  for (const kind of ["link", "test"]) for (let i = 0; i < 15; i++) measured.doneHere(kind, 1_000);
+  for (let i = 0; i < 10; i++) {
+    measured.doneUnknown("a", "link", 3_020, 3_000);
+    measured.doneUnknown("a", "test", 520, 500);
+    measured.doneUnknown("b", "link", 520, 500);
+    measured.doneUnknown("b", "test", 3_020, 3_000);
+  }
+  const expected = (member: string, kind: string): number => measured.expected(member, kind, 1_000, PRIOR);
+  assert.ok(expected("a", "link") > 2 * expected("b", "link"));
+  assert.ok(expected("b", "test") > 2 * expected("a", "test"));
+});
+
+test("of a kind that was never done here a member's own time is what it costs", () => {
+  const { measured } = world();
+  measured.doneUnknown("a", "link", 20_050, 20_000);
+  assert.ok(Math.abs(measured.expected("a", "link", 1_000, PRIOR) - 1_000) < 100);
+});
+
 test("what a member does is told, and how long it was expected to take once it has been measured", () => {
   const { measured, told } = world();
   measured.done("a", "c", 1_000, 3_000);
@@ -171,7 +209,12 @@ test("what was measured outlives the daemon, is bounded, and nonsense is no trou
   later.restore(text);
   const last = `m${2 * rowsMost - 1}`;
   assert.equal(later.expected(last, "c", 1_000, PRIOR), measured.expected(last, "c", 1_000, PRIOR));
+  for (const ms of [3, 1, 2, 1_000, 2]) measured.doneHere("c", ms);
+  later.restore(measured.save());
+  assert.equal(later.costs.usual("c"), 2);
   const before = again();
+  before.restore('{"rows":[["here c",4,0,1000,0,0,1]]}'); // The same, as versions before kept it.
+  assert.equal(before.costs.usual("c"), 250);
   before.restore(`${text.slice(0, -1)},"trust":[["a",1,1,1]]}`); // As versions before kept it.
   assert.equal(before.expected(last, "c", 1_000, PRIOR), measured.expected(last, "c", 1_000, PRIOR));
   for (const bad of ["", "{", "[]", '{"rows":7}', '{"rows":[["a",-1,0,0,0,0,0],["b"],null],"trust":[["a","x",1,1]]}']) again().restore(bad);

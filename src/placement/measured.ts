@@ -5,6 +5,7 @@
  */
 import { type Key, limits } from "../base/index.ts";
 import type { Reputations } from "../contracts/index.ts";
+import { Costs } from "./costs.ts";
 
 const { costMost, kindCharacters, recentMost, restFirstMs, restMostMs, rowsMost, refusedMs } = limits.placement.measured;
 
@@ -32,12 +33,16 @@ export interface Prior {
 
 /** `kind` of the row that is about all kinds of a member. */
 const ALL = "";
-/** What stands for this machine beside members' keys. */
+/** What stood for this machine beside members' keys, in versions before. */
 const HERE = "here";
+/** Of what nobody knew what it costs, and that took more times as long there as others of its kind do here, it is not known whose fault that is. */
+const GUESSED_TIMES = 4;
 /** Weight of what is believed of a member of which nothing is known. */
 const PRIOR_WEIGHT = 1;
 
 export class Measured {
+  /** What units cost here. */
+  readonly costs: Costs = new Costs();
   readonly #now: () => number;
   readonly #reputations: Reputations;
   readonly #halfLifeMs: number;
@@ -64,6 +69,24 @@ export class Measured {
   done(member: Key, kind: string, costMs: number, tookMs: number): void {
     // Of who was never measured nothing was expected.
     const expectedMs = this.#rows.has(rowName(member, ALL)) ? this.#line(member, kind, costMs, { overheadMs: 0 }) : tookMs;
+    this.#did(member, kind, { costMs, tookMs, expectedMs });
+  }
+
+  /**
+   * A member has done something of which nobody knew what it costs. It is compared with what others of its kind take here, within bounds: it may be
+   * another thing than these.
+   *
+   * @param ranMs what it took there once it ran
+   */
+  doneUnknown(member: Key, kind: string, tookMs: number, ranMs: number): void {
+    const workMs = Math.min(ranMs, tookMs);
+    const costMs = this.costs.usual(kind) ?? workMs;
+    const boundedMs = Math.min(Math.max(workMs, costMs / GUESSED_TIMES), GUESSED_TIMES * costMs);
+    const countedMs = tookMs - workMs + boundedMs;
+    this.#did(member, kind, { costMs, tookMs: countedMs, expectedMs: countedMs }); // Nothing was expected.
+  }
+
+  #did(member: Key, kind: string, { costMs, tookMs, expectedMs }: { costMs: number; tookMs: number; expectedMs: number }): void {
     this.#reputations.observe(member, { kind: "work", work: kind, outcome: "done", expectedMs, tookMs });
     this.#observe(rowName(member, kind), costMs, tookMs);
     this.#observe(rowName(member, ALL), costMs, tookMs);
@@ -78,7 +101,8 @@ export class Measured {
 
   /** This machine has done something itself. @param tookMs of one core */
   doneHere(kind: string, tookMs: number): void {
-    this.#observe(rowName(HERE, kind), 0, tookMs);
+    this.costs.observe(kind, tookMs);
+    this.#isChanged = true;
   }
 
   /** A member has let this one down. It is left alone for a while, longer each time until it does well; what is lost meanwhile was sent before. */
@@ -119,12 +143,6 @@ export class Measured {
     return untilMs !== undefined && untilMs > now && untilMs <= now + mostMs;
   }
 
-  /** What one unit of a kind takes here, on average; undefined: none has been done. */
-  costHere(kind: string): number | undefined {
-    const row = this.#rows.get(rowName(HERE, kind));
-    return row === undefined ? undefined : row.took / row.weight;
-  }
-
   /**
    * How long a member is expected to take, all that belongs to it included: what is known of the kind, before that of the member, before
    * that of nobody. Who lets others down takes so much longer: what it was given has to be done again.
@@ -157,13 +175,18 @@ export class Measured {
       ...[weight, cost, took, costCost, costTook].map((sum) => Number(sum.toPrecision(6))),
       Math.round(atMs),
     ]);
-    return JSON.stringify({ rows });
+    return JSON.stringify({ rows, costs: this.costs.save() });
   }
 
   /** Takes back what {@link save} said; what makes no sense is left out. */
   restore(text: string): void {
-    for (const [name, weight, cost, took, costCost, costTook, atMs] of rowsIn(text).filter(isRow).slice(-rowsMost))
-      if (weight > 0) this.#rows.set(name, { weight, cost, took, costCost, costTook, atMs });
+    this.costs.restore(listIn(text, "costs"));
+    for (const [name, weight, cost, took, costCost, costTook, atMs] of listIn(text, "rows").filter(isRow).slice(-rowsMost)) {
+      if (weight <= 0) continue;
+      // Of this machine versions before kept the mean, of actions in time of processors.
+      if (name.startsWith(`${HERE} `)) this.costs.observe(name.slice(HERE.length + 1), took / weight);
+      else this.#rows.set(name, { weight, cost, took, costCost, costTook, atMs });
+    }
   }
 
   #observe(name: string, costMs: number, tookMs: number): void {
@@ -234,11 +257,11 @@ function trim(map: Map<string, unknown>, most: number): void {
   }
 }
 
-function rowsIn(text: string): unknown[] {
+function listIn(text: string, name: "rows" | "costs"): unknown[] {
   try {
     const value: unknown = JSON.parse(text);
-    const rows: unknown = typeof value === "object" && value !== null ? Reflect.get(value, "rows") : undefined;
-    return Array.isArray(rows) ? rows : [];
+    const list: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+    return Array.isArray(list) ? list : [];
   } catch {
     return []; // Measured anew, then.
   }

@@ -36,8 +36,8 @@ export class MeshPlacement implements Placement {
     return member === undefined ? placed : view.give(unit, member, "claimed", candidates);
   }
 
-  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
-    this.#parts.view.ended(unit, where, outcome, tookMs);
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void {
+    this.#parts.view.ended(unit, where, outcome, tookMs, ranMs);
   }
 
   /** Tells some members of a unit: the first that has room gets it. */

@@ -46,7 +46,7 @@ export class OverlayPlacement implements Placement {
     return view.choose(unit, { candidates: candidates.filter(({ member }) => member !== first), hereMs }, "own-choice");
   }
 
-  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
-    this.#parts.view.ended(unit, where, outcome, tookMs);
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void {
+    this.#parts.view.ended(unit, where, outcome, tookMs, ranMs);
   }
 }

@@ -102,3 +102,14 @@ test("a member that is busy while it has units of this node gets no more until o
   tell(3);
   assert.equal(send("second").kind, "member", "it has nothing of this node");
 });
+
+test("after actions that took minutes new ones of their kind, and short ones, find a member that is free", () => {
+  const { view } = worldOf(RTT_MS + 400, 4);
+  const action = (name: string): Unit => ({ ...UNIT, key: digestOf(name), kind: "action bash", costMs: undefined, isGeneral: true });
+  for (let at = 0; at < 8; at++) view.ended(action(`short ${at}`), { kind: "here" }, "done", 700);
+  const slow = [action("slow 1"), action("slow 2")];
+  for (const unit of slow) view.ended(unit, { kind: "here" }, "done", 250_000);
+  for (const unit of slow) view.ended(unit, { kind: "member", member: "far" }, "done", 251_087, 250_500);
+  const considered = view.consider(action("new"), { running: 2, cores: 2, waitedMs: 5_000 }, []);
+  assert.equal(considered.kind, "worth");
+});

@@ -104,7 +104,7 @@ export class OwnView {
   }
 
   /** See Placement.ended. */
-  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void {
     const { measured, log } = this.#parts;
     const { kind } = unit;
     if (where.kind === "here") {
@@ -115,7 +115,8 @@ export class OwnView {
     this.#release(nameOf(unit.key, member));
     log.event("debug", "placement.ended", { peer: member, outcome, kind, tookMs: Math.round(tookMs) });
     const costMs = this.#costOf(unit);
-    if (outcome === "done") measured.done(member, kind, costMs, tookMs);
+    if (outcome === "done" && unit.costMs === undefined && ranMs !== undefined) measured.doneUnknown(member, kind, tookMs, ranMs);
+    else if (outcome === "done") measured.done(member, kind, costMs, tookMs);
     else if (outcome === "late") measured.late(member, kind, costMs, tookMs);
     else if (outcome === "lost") measured.lost(member, kind);
     else if (outcome === "refused") measured.refused(member, unit.toolchain);
@@ -175,7 +176,7 @@ export class OwnView {
   }
 
   #costOf({ kind, costMs }: Unit): number {
-    return costMs ?? this.#parts.measured.costHere(kind) ?? unknownCostMs;
+    return costMs ?? this.#parts.measured.costs.usual(kind) ?? unknownCostMs;
   }
 
   #release(name: string): void {

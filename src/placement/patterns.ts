@@ -109,9 +109,9 @@ export class Patterns implements Placement, Slots {
     return this.#view.hasFree(unit, tried);
   }
 
-  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number): void {
+  ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void {
     // It may have been placed by a pattern that is not in force any more. This one tells a coordinator, where there was one.
-    this.#hybrid.ended(unit, where, outcome, tookMs);
+    this.#hybrid.ended(unit, where, outcome, tookMs, ranMs);
   }
 
   /** What a member has told that it can do; this node too. */
