@@ -3,9 +3,9 @@
  *
  * Knows: which actions are anything for members, what tells one from another. Does not know: members.
  */
-import { posix } from "node:path";
 import { type Digest, digestOf, limits } from "../base/index.ts";
 import type { ActionLimits, ExecutorAction, GeneralAction, SentCommand, Unit } from "../contracts/index.ts";
+import { kindOfCommand } from "./kinds.ts";
 
 const { mostGeneral, inputBytes: mostBytes, contentBytes } = limits.work;
 
@@ -48,7 +48,7 @@ export function unitOf(asked: GeneralAction, action: ExecutorAction): Unit {
   const text = JSON.stringify([words, [...environment], cwd, inputs, work.outputs, work.links]);
   return {
     key: digestOf(text),
-    kind: `action ${posix.basename(words[0] ?? "")}`,
+    kind: kindOfCommand("action", words, work.outputs),
     costMs: undefined,
     inputBytes: bytesOf(action),
     toolchain: system,

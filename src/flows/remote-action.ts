@@ -7,6 +7,7 @@ import { lstatSync } from "node:fs";
 import { limits } from "../base/index.ts";
 import { objection, type RemoteObstacle, remoteCommand } from "../compile/index.ts";
 import type { CompileAction, CompileRefusal, CompileRequest, Files } from "../contracts/index.ts";
+import { levelIn } from "./kinds.ts";
 import { type CompileQuestion, hasHeaders, type Understood } from "./request.ts";
 import { responseReader } from "./understand.ts";
 
@@ -98,6 +99,5 @@ function isSamePlace(one: string, other: string): boolean {
 
 /** Language and optimization level, by which members are compared: `c++ -O2`. */
 export function kindOf({ invocation }: Understood): string {
-  const level = invocation.keyArgs.findLast((word) => /^-O[0-9sgz]?(?:fast)?$/.test(word));
-  return `${invocation.language} ${level ?? "-O0"}`;
+  return `${invocation.language} ${levelIn(invocation.keyArgs) ?? "-O0"}`;
 }

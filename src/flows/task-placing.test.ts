@@ -49,6 +49,8 @@ test("a command is something for members, unless that cannot be, or somebody doe
   const rows: readonly (readonly [expected: string, of: UnderstoodTask, more: Parameters<typeof why>[1]])[] = [
     ["exec node 5 ab", task(), {}],
     ["exec node undefined ab", task(), { known: { costMs: undefined } }],
+    ["test 5 ab", task({ named: ["a.test.ts"] }), {}],
+    ["link -O2 5 ab", task({ command: ["gcc", "-O2", "a.o", "-o", "out"] }), {}],
     ["asked", task({ here: true }), {}],
     ["alone", task(), { parts: { hasNetwork: () => false } }],
     ["unshared", task(), { known: { isUnshared: true } }],

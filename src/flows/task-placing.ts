@@ -3,13 +3,13 @@
  *
  * Knows: the rule. Does not know: members, how an action travels.
  */
-import { posix } from "node:path";
 import type { Digest } from "../base/index.ts";
 import type { ExecutorAction, Sharing, TaskSystem } from "../contracts/index.ts";
 import type { Sent, StaysWhy } from "./actions.ts";
 import { bytesOf, membersAction } from "./general-unit.ts";
+import { kindOfCommand } from "./kinds.ts";
 import { missingOutputs, oddity } from "./task-outputs.ts";
-import { sentCommand, type UnderstoodTask } from "./task-question.ts";
+import { sentCommand, type TaskQuestion, type UnderstoodTask } from "./task-question.ts";
 import type { TaskDone } from "./task-results.ts";
 
 export interface PlacingParts {
@@ -44,7 +44,7 @@ export function forMembers(parts: PlacingParts, task: UnderstoodTask, action: Ex
     asked,
     unit: {
       key: keys.sandboxed,
-      kind: `exec ${posix.basename(question.command[0] ?? "")}`,
+      kind: kindOf(question),
       costMs: known.costMs,
       inputBytes: bytesOf(action),
       toolchain: system,
@@ -52,6 +52,11 @@ export function forMembers(parts: PlacingParts, task: UnderstoodTask, action: Ex
       isGeneral: true,
     },
   };
+}
+
+/** What names its tests runs them. */
+function kindOf({ command, named, outputs }: TaskQuestion): string {
+  return named.length > 0 ? "test" : kindOfCommand("exec", command, outputs);
 }
 
 /** Whether it is what a run of it here would put into the checkout. */
