@@ -1056,7 +1056,7 @@ export const limits = {
     operations: 1_024,
     operationsEnded: 256,
     endedKeptMs: 60_000,
-    /** An execution that nobody waits for any more is ended. */
+    /** An execution that nobody waits for any more is ended, unless it was cancelled before. */
     abandonedMs: 5_000,
     /** What an action may use; one that says how long it may take may say less. */
     action: {

@@ -17,7 +17,7 @@ import {
 import { type Log, reasonOf } from "../base/index.ts";
 import type { Arrival } from "./grpc-arrivals.ts";
 import { TokenCheck } from "./listening.ts";
-import { codes, failureOf, RemoteFailure } from "./remote-failure.ts";
+import { ClientCancelled, codes, failureOf, RemoteFailure } from "./remote-failure.ts";
 
 export interface GrpcCallsParts {
   readonly log: Log;
@@ -25,7 +25,10 @@ export interface GrpcCallsParts {
   readonly stop: AbortSignal;
   /** Called where somebody asks for what there cannot be. */
   readonly refused: (why: string) => void;
-  readonly requests: { arrivalOf(metadata: Metadata): Arrival | undefined };
+  readonly requests: {
+    arrivalOf(metadata: Metadata): Arrival | undefined;
+    isCancelled(metadata: Metadata): boolean;
+  };
 }
 
 export interface GrpcCallsOptions {
@@ -38,6 +41,8 @@ export interface GrpcCallsOptions {
 interface AnyCall {
   on(event: "cancelled", listener: () => void): unknown;
   getPath(): string;
+  getDeadline(): Date | number;
+  readonly metadata: Metadata;
 }
 
 type End<T> = { readonly kind: "answered"; readonly answer: T } | { readonly kind: "failed"; readonly failure: RemoteFailure };
@@ -105,10 +110,17 @@ export class GrpcCalls {
     };
   }
 
+  /** Who gave a deadline may ask again when it has passed, which is a cancelled call as well. */
+  #isCancelled(call: AnyCall): boolean {
+    return Number(call.getDeadline()) === Number.POSITIVE_INFINITY && this.#parts.requests.isCancelled(call.metadata);
+  }
+
   async #run<T>(call: AnyCall, work: (signal: AbortSignal) => Promise<T>): Promise<End<T>> {
     const { calls: mostCalls } = this.#options;
     const gone = new AbortController();
-    call.on("cancelled", () => gone.abort(new RemoteFailure("cancelled", "the client has gone")));
+    call.on("cancelled", () =>
+      gone.abort(this.#isCancelled(call) ? new ClientCancelled() : new RemoteFailure("cancelled", "the client has gone")),
+    );
     const signal = AbortSignal.any([gone.signal, this.#parts.stop]);
     this.#running++;
     try {

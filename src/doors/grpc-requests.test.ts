@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type OutgoingHttpHeaders } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { createConnection, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import * as grpc from "@grpc/grpc-js";
@@ -11,7 +11,7 @@ import { silentLog } from "../base/index.ts";
 import { GrpcCalls, type GrpcCallsOptions } from "./grpc-calls.ts";
 import { GrpcRequests, type GrpcRequestsOptions } from "./grpc-requests.ts";
 import { codec } from "./remote.fixture.ts";
-import { codes, RemoteFailure } from "./remote-failure.ts";
+import { ClientCancelled, codes, RemoteFailure } from "./remote-failure.ts";
 
 const roomy: GrpcRequestsOptions & GrpcCallsOptions = {
   calls: 1_000,
@@ -29,7 +29,11 @@ const REFUSED = "/test/Refused";
 
 interface Ground extends AsyncDisposable {
   readonly session: ClientHttp2Session;
+  /** What the session goes over. */
+  readonly socket: Socket;
   readonly refusals: string[];
+  /** Why each call that waits does not any more. */
+  readonly waits: Promise<unknown>[];
 }
 
 /** A server that knows how to say what is missing, that reads writes and keeps nothing of them, and refuses others at once. */
@@ -49,7 +53,12 @@ async function ground(options: Partial<typeof roomy>): Promise<Ground> {
   const refuse = calls.gathered(async () => {
     throw new RemoteFailure("aborted", "no");
   });
-  const wait = calls.answers(false, (_request, _send, signal) => once(signal, "abort").then(() => undefined));
+  const waits: Promise<unknown>[] = [];
+  const wait = calls.answers(false, async (_request, _send, signal) => {
+    const gone = once(signal, "abort").then((): unknown => signal.reason);
+    waits.push(gone);
+    await gone;
+  });
   server.addService(codec.contents, { FindMissingBlobs: missing });
   server.addService(codec.byteStream, { Write: read });
   server.addService(codec.execution, { WaitExecution: wait });
@@ -57,11 +66,15 @@ async function ground(options: Partial<typeof roomy>): Promise<Ground> {
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const listener = createServer((socket) => injector.injectConnection(socket.on("error", () => undefined)));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const session = connect(`http://127.0.0.1:${(listener.address() as AddressInfo).port}`);
+  const { port } = listener.address() as AddressInfo;
+  const socket = createConnection(port, "127.0.0.1");
+  const session = connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });
   await once(session, "remoteSettings");
   return {
     session,
+    socket,
     refusals,
+    waits,
 
     [Symbol.asyncDispose]: async () => {
       session.destroy();
@@ -306,4 +319,35 @@ test("a request that does not come to an end is told so, and its stream is close
 test("who has had an answer and does not end is cut off", async () => {
   await using on = await ground({ leftOpenMs: 20 });
   assert.equal(await new HalfCall(on, REFUSED).ended, codes.aborted);
+});
+
+test("a client that cancels is told from one that is lost, and from one whose time is up", { timeout: 60_000 }, async (t) => {
+  const rows: readonly (readonly [
+    isCancelled: boolean,
+    what: string,
+    leave: (on: Ground, stream: ClientHttp2Stream) => void,
+    timeout?: string,
+  ])[] = [
+    [true, "cancelled", (_on, stream) => stream.close(constants.NGHTTP2_CANCEL)],
+    [false, "cancelled, with a deadline", (_on, stream) => stream.close(constants.NGHTTP2_CANCEL), "60S"],
+    [false, "ended for another reason", (_on, stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR)],
+    [false, "the connection is ended", ({ session }) => session.destroy()],
+    [false, "the connection is ended, and why is told", ({ session }) => session.destroy(undefined, constants.NGHTTP2_CANCEL)],
+    [false, "the connection breaks", ({ socket }) => socket.destroy()],
+    [false, "the connection breaks hard", ({ socket }) => socket.resetAndDestroy()],
+  ];
+  for (const [isCancelled, what, leave, timeout] of rows) {
+    await using on = await ground({});
+    on.session.on("error", () => undefined);
+    const headers = { ":method": "POST", ":path": WaitExecution.path, "content-type": "application/grpc", te: "trailers" };
+    const stream = on.session.request({ ...headers, ...(timeout !== undefined && { "grpc-timeout": timeout }) });
+    stream.on("error", () => undefined);
+    stream.end(frameOf(WaitExecution.path, 10));
+    while (on.waits.length === 0) await settled(on);
+    leave(on, stream);
+    const reason = await on.waits[0];
+    assert.ok(reason instanceof RemoteFailure, what);
+    assert.equal(reason instanceof ClientCancelled, isCancelled, what);
+    t.signal.throwIfAborted();
+  }
 });

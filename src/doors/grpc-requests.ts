@@ -37,6 +37,7 @@ export class GrpcRequests {
   readonly #shares: Turns;
   /** By what the library hands on to whoever answers. */
   readonly #arrivals = new WeakMap<Metadata, Arrival>();
+  readonly #streams = new WeakMap<Metadata, Pick<Request, "stream" | "session">>();
   readonly #refused: (why: string) => void;
   readonly #options: GrpcRequestsOptions;
   readonly #widened = new WeakSet<Http2Session>();
@@ -45,6 +46,7 @@ export class GrpcRequests {
   /** Must be the first of all interceptors. */
   readonly interceptor: ServerInterceptor = ({ requestStream, responseStream }, call) => {
     const stream = streamOf(call);
+    const { session } = stream; // A stream that is closed does not know it any more.
     const timer = new Timer();
     const { requestMs } = this.#options;
     const messageBytes = responseStream ? this.#options.smallBytes : this.#options.messageBytes;
@@ -55,7 +57,7 @@ export class GrpcRequests {
     // Who waits for others is not late.
     const held = (isHeld: boolean): void => (isHeld ? timer.clear() : run());
     const arrival = new Arrival({ stream, shares: this.#shares, held, tooLong }, { ...this.#options, messageBytes });
-    return new ReadingCall(call, arrival, this.#listener({ call, stream, arrival, timer, run }));
+    return new ReadingCall(call, arrival, this.#listener({ call, stream, session, arrival, timer, run }));
   };
 
   /** @param parts `refused` is called where somebody sends more, or more slowly, than is taken */
@@ -70,13 +72,22 @@ export class GrpcRequests {
     return this.#arrivals.get(metadata);
   }
 
+  /**
+   * Whether the client has cancelled a call whose stream is closed. A connection that ends closes its streams in the same way, and is closed itself
+   * before they tell.
+   */
+  isCancelled(metadata: Metadata): boolean {
+    const { stream, session } = this.#streams.get(metadata) ?? {};
+    return stream?.rstCode === constants.NGHTTP2_CANCEL && session !== undefined && !session.closed && !session.destroyed;
+  }
+
   #end({ call, stream }: Pick<Request, "call" | "stream">, code: statuses, details: string, metadata: Metadata | null = null): void {
     this.#refused(details);
     call.sendStatus({ code, details, metadata });
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
-  #listener({ call, stream, arrival, timer, run }: Request): ServerListener {
+  #listener({ call, stream, session, arrival, timer, run }: Request): ServerListener {
     const { calls: mostCalls, leftOpenMs } = this.#options;
     let isCounted = false;
     return {
@@ -87,8 +98,9 @@ export class GrpcRequests {
         if (encoding !== PLAIN) return this.#end({ call, stream }, statuses.UNIMPLEMENTED, `no grpc-encoding ${encoding} here`, PLAIN_ONLY);
         this.#calls++;
         isCounted = true;
-        this.#widen(stream.session);
+        this.#widen(session);
         this.#arrivals.set(metadata, arrival);
+        this.#streams.set(metadata, { stream, session });
         stream.on("data", (data: Buffer) => arrival.came(data));
         stream.once("close", () => {
           timer.clear();
@@ -133,6 +145,7 @@ PLAIN_ONLY.set("grpc-accept-encoding", PLAIN);
 interface Request {
   readonly call: ServerInterceptingCallInterface;
   readonly stream: ServerHttp2Stream;
+  readonly session: Http2Session | undefined;
   readonly arrival: Arrival;
   readonly timer: Timer;
   /** Begins, or begins again, the time that the request has. */

@@ -37,6 +37,13 @@ export class RemoteFailure extends Error {
   }
 }
 
+/** Why a signal of a call is aborted where its client has said so: it comes back for nothing of it, as one may whose connection broke. */
+export class ClientCancelled extends RemoteFailure {
+  constructor() {
+    super("cancelled", "the client has cancelled it");
+  }
+}
+
 const OF_ERRORS: Partial<Record<ErrorCode, keyof typeof codes>> = {
   "frame-invalid": "invalidArgument",
   "limit-exceeded": "resourceExhausted",

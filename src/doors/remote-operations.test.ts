@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setImmediate as otherWork } from "node:timers/promises";
 import { digestOf, limits } from "../base/index.ts";
 import type { ActionRunner, ExecutorOutcome } from "../contracts/index.ts";
 import type { RemoteCodec } from "../wire/index.ts";
 import { codec } from "./remote.fixture.ts";
 import type { Runnable } from "./remote-actions.ts";
-import { codes, RemoteFailure } from "./remote-failure.ts";
+import { ClientCancelled, codes, RemoteFailure } from "./remote-failure.ts";
 import { RemoteOperations, type RemoteOperationsParts } from "./remote-operations.ts";
 import type { MadeBy, RemoteResults } from "./remote-results.ts";
 
@@ -176,4 +176,52 @@ test("nobody gets the end of a run that is being stopped for his own", async (t)
   assert.equal(second.isDone, true);
   assert.equal(third.name, second.name);
   assert.notEqual(second.name, first.name);
+});
+
+/** A run that ends when it is stopped, and how those who want it have left. */
+async function leaving(
+  t: TestContext,
+  reasons: readonly Error[],
+): Promise<{ readonly isStopped: () => boolean; readonly leave: () => Promise<void> }> {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let [isBegun, isStopped] = [false, false];
+  const operations = operationsOn(async (_action, signal) => {
+    isBegun = true;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    isStopped = true;
+    throw signal.reason;
+  });
+  t.after(() => operations[Symbol.asyncDispose]());
+  const left = reasons.map((reason) => {
+    const ear = new Ear();
+    return { ear, reason, over: assert.rejects(operations.execute(asked("x"), ear.send, ear.leave.signal)) };
+  });
+  await until(() => isBegun && left.every(({ ear }) => ear.name !== ""), t.signal);
+  const leave = async (): Promise<void> => {
+    const first = left.shift();
+    first?.ear.leave.abort(first.reason);
+    await first?.over;
+    for (let turns = 0; turns < 20; turns++) await otherWork();
+  };
+  return { isStopped: () => isStopped, leave };
+}
+
+test("what all who waited have cancelled is stopped at once", async (t) => {
+  const { isStopped, leave } = await leaving(t, [new ClientCancelled(), new ClientCancelled()]);
+  await leave();
+  assert.equal(isStopped(), false, "another waits");
+  await leave();
+  assert.equal(isStopped(), true);
+});
+
+test("who is lost may come back for a while, whoever cancels meanwhile", async (t) => {
+  const lost = new RemoteFailure("cancelled", "the client has gone");
+  const { isStopped, leave } = await leaving(t, [lost, new ClientCancelled()]);
+  await leave();
+  await leave();
+  t.mock.timers.tick(abandonedMs - 1);
+  for (let turns = 0; turns < 20; turns++) await otherWork();
+  assert.equal(isStopped(), false);
+  t.mock.timers.tick(1);
+  await until(isStopped, t.signal);
 });

@@ -1,8 +1,8 @@
 /**
  * Executions of the Remote Execution API: who waits for which, and how far it is.
  *
- * Whoever wants what runs already waits for the same run. An execution that nobody waits for any more is ended after a while: a client whose
- * connection broke can come back to it by its name.
+ * Whoever wants what runs already waits for the same run. An execution that nobody waits for any more is ended: at once where its clients have
+ * cancelled it, and else after a while, as a client whose connection broke can come back to it by its name.
  * Knows: the order of things. Does not know: what an action consists of, or where it runs.
  */
 import { randomUUID } from "node:crypto";
@@ -10,7 +10,7 @@ import { type Digest, type Key, type Log, limits } from "../base/index.ts";
 import type { ActionRun, ActionRunner, ExecutorOutcome } from "../contracts/index.ts";
 import type { BlobName, RemoteCodec, ResponseInit, ResultInit } from "../wire/index.ts";
 import type { RemoteActions, Runnable } from "./remote-actions.ts";
-import { codes, failureOf, RemoteFailure } from "./remote-failure.ts";
+import { ClientCancelled, codes, failureOf, RemoteFailure } from "./remote-failure.ts";
 import type { RemoteResults } from "./remote-results.ts";
 
 export interface RemoteOperationsParts {
@@ -37,6 +37,8 @@ interface Operation {
   stage: Stage;
   response: ResponseInit | undefined;
   watchers: number;
+  /** Whether one that waited for it has gone without a word. */
+  isLost: boolean;
   changed: PromiseWithResolvers<void>;
   /** Until it is stopped, or, where it has a response, forgotten. */
   timer: NodeJS.Timeout | undefined;
@@ -110,9 +112,14 @@ export class RemoteOperations implements AsyncDisposable {
       }
     } finally {
       operation.watchers--;
-      if (operation.watchers === 0 && operation.response === undefined)
-        operation.timer = setTimeout(() => this.#stop(operation), abandonedMs).unref();
+      operation.isLost ||= !(signal.reason instanceof ClientCancelled);
+      if (operation.watchers === 0 && operation.response === undefined) this.#abandon(operation);
     }
+  }
+
+  #abandon(operation: Operation): void {
+    if (operation.isLost) operation.timer = setTimeout(() => this.#stop(operation), abandonedMs).unref();
+    else this.#stop(operation);
   }
 
   #begin(instance: string, key: string, action: BlobName, runnable: Runnable): Operation {
@@ -125,6 +132,7 @@ export class RemoteOperations implements AsyncDisposable {
       stage: this.#parts.codec.ExecutionStage.QUEUED,
       response: undefined,
       watchers: 0,
+      isLost: false,
       changed: Promise.withResolvers(),
       timer: undefined,
     };
