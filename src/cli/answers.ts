@@ -48,8 +48,9 @@ export interface SharedWork {
   readonly member: { readonly percent: number; readonly secondsPerMinute: number; readonly when: string };
   /** Why nothing is done for others now; "" where something is. */
   readonly declined: string;
-  /** What a sandbox would need; "" where there is one. */
+  /** What a sandbox would need, and what to do about it; "" where there is one. */
   readonly lack: string;
+  readonly advice: string;
   readonly commands: boolean;
   readonly actionsAs: string;
 }
@@ -208,6 +209,8 @@ export interface Explanation {
 export interface Check {
   readonly check: string;
   readonly ok: boolean;
+  /** Nothing is wrong, and it should be known all the same. */
+  readonly warns?: true;
   readonly detail: string;
   readonly advice: string | undefined;
 }
@@ -272,6 +275,7 @@ export function readSharedWork(answer: unknown): SharedWork {
     // A daemon of the version before does not say which of them is in the way first.
     declined: textIn(answer, "declined") || (lack === "" ? textIn(answer, "withheld") : "lack"),
     lack,
+    advice: textIn(answer, "advice"),
     commands: field(answer, "commands") === true,
     actionsAs: textIn(answer, "actionsAs"),
   };
@@ -418,6 +422,7 @@ export function readChecks(answer: unknown): Check[] {
   return rows.map((row) => ({
     check: textIn(row, "check"),
     ok: field(row, "ok") === true,
+    ...(field(row, "warns") === true && { warns: true }),
     detail: textIn(row, "detail"),
     advice: textIn(row, "advice") || undefined,
   }));

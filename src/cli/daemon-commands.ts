@@ -8,7 +8,7 @@ import { waitingLine } from "./epoch-answers.ts";
 import { bytes, count, counted, duration, share, table } from "./format.ts";
 import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
-import { shareLines } from "./share-commands.ts";
+import { lackLines, lackOf, shareLines } from "./share-commands.ts";
 import { askStatus, daemonEntry, daemonEnvironment, daemonFlags, ensureDaemon, startDeadlineMs } from "./start-daemon.ts";
 import { stopDaemon } from "./stop-daemon.ts";
 import { exitCodes } from "./troubles.ts";
@@ -38,9 +38,12 @@ export async function up(context: Context, options: UpOptions, signal: AbortSign
   }
 
   const { kind, status } = await ensureDaemon(context, startDeadlineMs, signal);
-  answer(terminal, options.json, { started: kind === "started", pid: status.pid, version: status.version, socket: status.socket }, () => [
-    `${terminal.paint.good(kind === "started" ? "started" : "already running")}  process ${status.pid}, version ${status.version}`,
-    ...(status.version === context.version ? [] : [`this command is version ${context.version}; to change over: cairn down; cairn up`]),
+  const { pid, version, socket } = status;
+  const lack = await lackOf(context, signal);
+  answer(terminal, options.json, { started: kind === "started", pid, version, socket, declines: lack ?? null }, () => [
+    `${terminal.paint.good(kind === "started" ? "started" : "already running")}  process ${pid}, version ${version}`,
+    ...(version === context.version ? [] : [`this command is version ${context.version}; to change over: cairn down; cairn up`]),
+    ...lackLines(lack, terminal.paint),
   ]);
   return exitCodes.ok;
 }

@@ -13,6 +13,7 @@ import { checkLeads, type DoorAt, leads } from "./door-reach.ts";
 import { follow } from "./follow.ts";
 import { bytes, count, counted, foldedTable, indent } from "./format.ts";
 import { clientState, compilersDirectory, wrapperPath } from "./launcher.ts";
+import type { Paint } from "./terminal.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
 const LEAST_FREE_BYTES = 1024 ** 3;
@@ -82,7 +83,7 @@ async function doorsOf({ control }: Context, signal: AbortSignal): Promise<DoorA
 function lines({ terminal }: Context, checks: readonly Check[], failed: number): string[] {
   const { paint } = terminal;
   const rows = foldedTable(
-    checks.map(({ check, ok, detail }) => [ok ? paint.good("ok") : paint.bad("no"), paint.bold(check), detail]),
+    checks.map((one) => [mark(one, paint), paint.bold(one.check), one.detail]),
     terminal.width,
   );
   const told = checks.flatMap(({ check, advice }) => (advice === undefined ? [] : [[paint.bold(check), advice]]));
@@ -91,8 +92,15 @@ function lines({ terminal }: Context, checks: readonly Check[], failed: number):
     ...(told.length === 0
       ? []
       : ["", "what to do", ...indent(foldedTable(told, terminal.width === undefined ? undefined : terminal.width - 2))]),
-    ...(failed === 0 ? ["", paint.good("All is well.")] : []),
+    ...(failed === 0 ? ["", checks.some(({ warns }) => warns === true) ? paint.careful(WELL_BUT) : paint.good("All is well.")] : []),
   ];
+}
+
+const WELL_BUT = "Nothing is broken; what is marked !! this machine goes without.";
+
+function mark({ ok, warns }: Check, paint: Paint): string {
+  if (!ok) return paint.bad("no");
+  return warns === true ? paint.careful("!!") : paint.good("ok");
 }
 
 function passed(check: string, detail: string, advice?: string): Check {

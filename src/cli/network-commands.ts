@@ -16,6 +16,7 @@ import {
   readPeers,
 } from "./network-answers.ts";
 import { askNetwork as ask, type Json, lookNetwork as look } from "./network-ask.ts";
+import { lackLines, lackOf } from "./share-commands.ts";
 import { exitCodes } from "./troubles.ts";
 
 /** A few hosts, each of which may take as long as a dial may. */
@@ -36,12 +37,14 @@ export async function init(
   const { paint } = context.terminal;
   const { name, domain, machine, anyAdmin } = options;
   const made = await ask(context, "/network/init", { name, domain, machine, anyAdmin }, signal);
-  answer(context.terminal, options.json, made, () => [
+  const lack = await lackOf(context, signal);
+  answer(context.terminal, options.json, { ...(made as object), declines: lack ?? null }, () => [
     `${paint.good("founded")}  network ${textIn(made, "name")}; this machine is ${textIn(made, "machine")}, of the domain ${textIn(made, "domain")}`,
     field(made, "unanimous") === true
       ? "two or three domains put out a machine of another one only together; from the fourth on any machine of this domain can put out others' alone"
       : "any machine of this domain can put out others' alone",
     `${paint.name("cairn invite")}   prints a line that lets another machine join`,
+    ...lackLines(lack, paint),
   ]);
   return exitCodes.ok;
 }
@@ -71,8 +74,10 @@ export async function join(
 ): Promise<number> {
   const { paint } = context.terminal;
   const joined = await ask(context, "/network/join", { line, machine: options.machine }, signal, JOIN_DEADLINE_MS);
-  answer(context.terminal, options.json, joined, () => [
+  const lack = await lackOf(context, signal);
+  answer(context.terminal, options.json, { ...(joined as object), declines: lack ?? null }, () => [
     `${paint.good("joined")}  network ${textIn(joined, "name")}; this machine is ${textIn(joined, "machine")}, of the domain ${textIn(joined, "domain")}; ${counted(numberIn(joined, "members"), "member")}`,
+    ...lackLines(lack, paint),
   ]);
   return exitCodes.ok;
 }

@@ -58,7 +58,10 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
   ])
     .argument("[amount]", "a percentage of the cores, on, or off")
     .option("--power <when>", "mains: not on its battery; any")
-    .option("--when <when>", "always: on cores that your builds leave; idle: while you have not built for 5 minutes")
+    .option(
+      "--when <when>",
+      "always: on cores that your builds leave; idle: while you have compiled nothing through Cairn for 5 minutes; what else you do is not seen",
+    )
     .option("--hours <hours>", "all, or hours of the day such as 22-6")
     .option("--member-slots <percent>", "what one member may have at once, of what is shared")
     .option("--member-seconds <seconds>", "of compiles in a minute that one member may have, or all")

@@ -346,6 +346,30 @@ test("every command has help with examples and --json", async (t) => {
   }
 });
 
+const LACK = { lack: "bwrap is not installed", advice: "install bubblewrap" };
+
+test("a machine that cannot work for others says so at once, with what to do, and still consumes", async (t) => {
+  const { run } = await stage(t, {
+    ...ANSWERS,
+    "GET /work": { ...LACK, declined: "lack", percent: 100, hours: "all" },
+    "GET /doctor": [{ check: "sandbox", ok: true, warns: true, detail: "declines others' compiles", advice: LACK.advice }],
+    "POST /doctor/store": { done: [{ check: "sandbox", ok: true, warns: true, detail: "declines others' compiles" }] },
+  });
+  const line =
+    /^declines {2}it does nothing for other machines, and still uses what they make: no sandbox, bwrap.*; to do: install bubblewrap$/m;
+  for (const args of [["up"], ["init"], ["join", "cairn1-abc"]]) {
+    const { code, out } = await run(...args);
+    assert.equal(code, 0);
+    assert.match(out, line);
+    assert.deepEqual((JSON.parse((await run(...args, "--json")).out) as Record<string, unknown>)["declines"], LACK);
+  }
+  assert.match((await run("share")).out, /nothing, for lack of a sandbox: bwrap.*\nto do +install bubblewrap/);
+  assert.match((await run("doctor")).out, /!! {2}sandbox +declines others' compiles/);
+  const { code, out } = await run("doctor", "--store");
+  assert.equal(code, 0);
+  assert.match(out, /!! {2}sandbox[^]*Nothing is broken; what is marked !!/);
+});
+
 test("answers for programs are one JSON value on standard output", async (t) => {
   const { run } = await stage(t);
   const rows: [args: string[], check: (value: Record<string, unknown>) => void][] = [
@@ -353,7 +377,7 @@ test("answers for programs are one JSON value on standard output", async (t) => 
     [["stats"], (value) => assert.deepEqual(value.counters, COUNTERS)],
     [["explain", "/p/a.c"], (value) => assert.equal(value.found, true)],
     [["gc"], (value) => assert.equal(value.removed, 3)],
-    [["up"], (value) => assert.deepEqual([value.started, value.pid], [false, 4242])],
+    [["up"], (value) => assert.deepEqual([value.started, value.pid, value.declines], [false, 4242, null])],
     [["config", "get", "log.level"], (value) => assert.equal(value.value, "warn")],
     [["config", "path"], (value) => assert.match(String(value.path), /config\.toml$/)],
     [["launcher"], (value) => assert.match(String(value.path), /cairn-cc$/)],
@@ -389,6 +413,7 @@ test("what is asked of the daemon", async (t) => {
       'POST /gc {"maxBytes":500000000,"all":false}',
       'POST /network/invite {"domain":"ci","expiresMs":5400000}',
       'POST /network/init {"name":"acme"}',
+      "GET /work",
       'POST /network/leave {"force":true}',
     ],
   );

@@ -33,7 +33,7 @@ const CASES: readonly (readonly [about: string, answer: object, lines: readonly 
     "nothing is done now, and why",
     { declined: "in-use", when: "idle" },
     [
-      "nothing now: its owner builds",
+      "nothing now: its owner has compiled through Cairn in the last 5 minutes",
       "100% of this machine: 8 compiles at once where its owner builds nothing",
       "on mains power, while its owner does not build, at any hour",
       TURNS,
@@ -55,6 +55,16 @@ const CASES: readonly (readonly [about: string, answer: object, lines: readonly 
       "actions: any program of build tools, for machines of yours that are called debian-12, too",
     ],
   ],
+  [
+    "it cannot",
+    { declined: "lack", lack: "bwrap is missing", advice: "install bubblewrap", most: 0 },
+    [
+      "nothing, for lack of a sandbox: bwrap is missing; it still uses what others make",
+      "to do: install bubblewrap",
+      "on mains power, beside its owner's builds, at any hour",
+      TURNS,
+    ],
+  ],
   ["a daemon that does not say", { hours: undefined }, []],
 ];
 
@@ -68,8 +78,9 @@ for (const [declined, line] of [
   ["off", "nothing: cairn share on"],
   ["battery", "nothing now: it runs on its battery"],
   ["hours", "nothing at this hour"],
+  ["just-started", "nothing yet: it has just started, and waits 5 minutes to see whether its owner compiles"],
   ["own-compiles", "nothing now: its owner's compiles take all of it"],
-  ["lack", "nothing, for lack of a sandbox: bwrap is missing"],
+  ["lack", "nothing, for lack of a sandbox: bwrap is missing; it still uses what others make"],
 ] as const)
   test(`declined: ${declined}`, () => {
     const [first] = shareLines(readSharedWork({ hours: "all", declined, lack: "bwrap is missing" }), paint);
@@ -78,7 +89,7 @@ for (const [declined, line] of [
 
 for (const [withheld, lack, line] of [
   ["hours", "", "nothing at this hour"],
-  ["hours", "bwrap is missing", "nothing, for lack of a sandbox: bwrap is missing"],
+  ["hours", "bwrap is missing", "nothing, for lack of a sandbox: bwrap is missing; it still uses what others make"],
 ] as const)
   test(`a daemon of the version before: ${line}`, () => {
     const [first] = shareLines(readSharedWork({ hours: "all", withheld, lack }), paint);

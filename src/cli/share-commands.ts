@@ -25,7 +25,8 @@ const DECLINED: ReadonlyMap<string, string> = new Map([
   ["off", "nothing: cairn share on"],
   ["battery", "nothing now: it runs on its battery"],
   ["hours", "nothing at this hour"],
-  ["in-use", "nothing now: its owner builds"],
+  ["in-use", "nothing now: its owner has compiled through Cairn in the last 5 minutes"],
+  ["just-started", "nothing yet: it has just started, and waits 5 minutes to see whether its owner compiles"],
   ["own-compiles", "nothing now: its owner's compiles take all of it"],
 ]);
 
@@ -58,27 +59,55 @@ function describe({ terminal: { paint } }: Context, now: unknown): string[] {
   const { slots, running } = work;
   const rows = [
     ["shared", describeDeclined(work, paint) ?? describeAmount(work)],
+    ["to do", work.advice],
     ["when", describeTimes(work)],
     ["each", describeBounds(work)],
     ...describeGeneral(work),
     ["now", `${counted(running, "compile")} for others; ${counted(Math.max(0, slots - running), "more", "more")} could run`],
     ["done", `${counted(work.done, "compile")} since the start, ${duration(work.cpuMs)} of processors' time`],
   ];
-  return table(rows.map(([name = "", text = ""]) => [paint.dim(name), text]));
+  return table(rows.filter(([, text]) => text !== "").map(([name = "", text = ""]) => [paint.dim(name), text]));
 }
 
 /** For `status`: what holds of what is shared, a line each, and before that why nothing is shared now. */
 export function shareLines(work: SharedWork, paint: Paint): string[] {
   if (work.hours === "") return []; // A daemon that does not say.
   const declined = describeDeclined(work, paint);
-  const amount = work.percent === 0 ? undefined : describeAmount(work);
+  const amount = work.percent === 0 || work.lack !== "" ? undefined : describeAmount(work);
+  const todo = work.advice === "" ? undefined : `to do: ${work.advice}`;
   const general = describeGeneral(work).map(([name, text]) => `${name}: ${text}`);
-  return [declined, amount, describeTimes(work), describeBounds(work), ...general].filter((line) => line !== undefined);
+  return [declined, todo, amount, describeTimes(work), describeBounds(work), ...general].filter((line) => line !== undefined);
 }
 
 /** Why nothing is done for others now; undefined where something is. */
 function describeDeclined({ declined, lack }: SharedWork, paint: Paint): string | undefined {
-  return declined === "lack" ? paint.bad(`nothing, for lack of a sandbox: ${lack}`) : DECLINED.get(declined);
+  return declined === "lack"
+    ? paint.bad(`nothing, for lack of a sandbox: ${lack}; it still uses what others make`)
+    : DECLINED.get(declined);
+}
+
+/** What this machine cannot do for others; undefined where it can, and where no daemon tells in time. Finding out takes a moment the first time. */
+export async function lackOf({ control }: Context, signal: AbortSignal): Promise<Lack | undefined> {
+  try {
+    const { lack, advice } = readSharedWork(await control.get("/work", {}, signal));
+    return lack === "" ? undefined : { lack, advice };
+  } catch (error) {
+    if (error instanceof CairnError) return undefined;
+    throw error;
+  }
+}
+
+export interface Lack {
+  readonly lack: string;
+  readonly advice: string;
+}
+
+/** For whoever has just started this machine, or let it join: one line, where there is something to say. */
+export function lackLines(found: Lack | undefined, paint: Paint): string[] {
+  if (found === undefined) return [];
+  const { lack, advice } = found;
+  const todo = advice === "" ? "" : `; to do: ${advice}`;
+  return [`${paint.bad("declines")}  it does nothing for other machines, and still uses what they make: no sandbox, ${lack}${todo}`];
 }
 
 function describeAmount({ percent, most }: SharedWork): string {

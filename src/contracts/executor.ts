@@ -1,6 +1,7 @@
 /**
  * Executor: runs one action and tells what came of it.
- * Implementations: on this machine as it is (own work), in a sandbox (others' work); later also a peer.
+ * Implementations: on this machine as it is (own work), in a sandbox (others' work). A peer is none: what it says has to be examined, and this
+ * machine may compile meanwhile (docs/decisions/0036-compiles-elsewhere.md).
  */
 import type { Digest, Key } from "../base/index.ts";
 import type { Toolchain } from "./toolchains.ts";

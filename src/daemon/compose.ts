@@ -119,6 +119,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     {
       ownRunning: () => flow.running + actions.running,
       ownIdleMs: () => flow.idleMs,
+      hasBuilt: () => flow.wasAsked,
       isOnBattery,
       hour: () => new Date().getHours(),
       now: () => performance.now(),
@@ -335,7 +336,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   const hits = new HitsLog(paths.hitsLog);
   const quiet = async (signal: AbortSignal): Promise<void> => {
     const works = share.withheld() === undefined && network.hasCompany;
-    if (works) await worker.look();
+    if (network.hasCompany) await worker.look(); // What it cannot do its owner is told, whatever is shared now.
     if (works) await alike.look(signal);
     if (works || network.sharing?.exchange.isOffered === true) await firstSight.look(signal);
   };

@@ -23,6 +23,8 @@ const LIVE: readonly string[] = [
   "work.power",
   "work.when",
   "work.hours",
+  "work.actions",
+  "work.system",
   "work.memberSlots",
   "work.memberSeconds",
   "work.memberWhen",

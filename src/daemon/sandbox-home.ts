@@ -38,15 +38,25 @@ export function sandboxOptions(home: Home, hold: SandboxHold, env: Environment):
   };
 }
 
-/** That it is missing is no fault: such a machine uses others' work and does none for them. */
-export async function checkSandbox(sandbox: SandboxExecutor): Promise<{ check: string; ok: true; detail: string; advice?: string }> {
-  const look = await sandbox.look();
-  if (look.kind === "walled") return { check: "sandbox", ok: true, detail: `runs others' compiles: ${look.walls}` };
-  const detail = `declines others' compiles: ${look.detail}`;
-  return { check: "sandbox", ok: true, detail, advice: advice[look.reason] };
+interface SandboxCheck {
+  readonly check: string;
+  /** That it is missing is no fault, but something that its owner should know. */
+  readonly ok: true;
+  readonly warns?: true;
+  readonly detail: string;
+  readonly advice?: string;
 }
 
-const advice: Readonly<Record<ExecutorLack, string>> = {
+/** Without it this machine uses others' work and does none for them. */
+export async function checkSandbox(sandbox: Pick<SandboxExecutor, "look">): Promise<SandboxCheck> {
+  const look = await sandbox.look();
+  if (look.kind === "walled") return { check: "sandbox", ok: true, detail: `runs others' compiles: ${look.walls}` };
+  const detail = `declines others' compiles, and uses what others make: ${look.detail}`;
+  return { check: "sandbox", ok: true, warns: true, detail, advice: sandboxAdvice[look.reason] };
+}
+
+/** What to do about what is missing. */
+export const sandboxAdvice: Readonly<Record<ExecutorLack, string>> = {
   platform: "only Linux on x86-64 and aarch64 runs others' compiles",
   sandbox_missing: "install bubblewrap 0.8 or newer (Debian: apt install bubblewrap)",
   user_namespaces:

@@ -4,6 +4,7 @@
 import type { WorkControls } from "../doors/index.ts";
 import type { GeneralSettings, GeneralWork } from "./general-work.ts";
 import type { BoundOptions, MemberBounds } from "./member-bounds.ts";
+import { sandboxAdvice } from "./sandbox-home.ts";
 import type { ShareOptions, Withheld, WorkShare } from "./work-share.ts";
 import type { Worker } from "./worker.ts";
 
@@ -60,11 +61,12 @@ export class ShareControls implements WorkControls {
     return {
       ...rule,
       member: { percent: workMemberSlots, secondsPerMinute: workMemberSeconds, when: workMemberWhen },
-      most: share.most,
-      slots: share.slots(),
+      most: worker.lack === undefined ? share.most : 0,
+      slots: worker.lack === undefined ? share.slots() : 0,
       running: worker.running,
       withheld: share.withheld() ?? null,
-      lack: worker.lack ?? null,
+      lack: worker.lack?.detail ?? null,
+      advice: worker.lack === undefined ? null : sandboxAdvice[worker.lack.reason],
       declined: this.#declined ?? null,
       actionsAs: general.offeredName ?? null,
       commands: general.isOn,
@@ -72,6 +74,7 @@ export class ShareControls implements WorkControls {
       runningFor: worker.runningFor,
     };
   }
+
   /** Why nothing is done for others now. */
   get #declined(): Withheld | "lack" | "own-compiles" | undefined {
     const { share, worker } = this.#parts;

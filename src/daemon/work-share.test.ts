@@ -15,6 +15,7 @@ interface Case {
   readonly options?: Partial<ShareOptions>;
   readonly ownRunning?: number;
   readonly ownIdleMs?: number;
+  readonly hasBuilt?: boolean;
   readonly onBattery?: boolean;
   readonly hour?: number;
   readonly slots: number;
@@ -31,6 +32,14 @@ const CASES: readonly Case[] = [
   { about: "on its battery", onBattery: true, slots: 0, withheld: "battery" },
   { about: "on its battery, which is allowed", options: { workPower: "any" }, onBattery: true, slots: 8 },
   { about: "only when idle, and the owner builds", options: { workWhen: "idle" }, ownIdleMs: 1_000, slots: 0, withheld: "in-use" },
+  {
+    about: "only when idle, and nobody has built since the start",
+    options: { workWhen: "idle" },
+    ownIdleMs: 1_000,
+    hasBuilt: false,
+    slots: 0,
+    withheld: "just-started",
+  },
   { about: "only when idle, and it is", options: { workWhen: "idle" }, ownIdleMs: limits.work.idleMs, slots: 8 },
   { about: "by day, at noon", options: { workHours: "9-17" }, hour: 12, slots: 8 },
   { about: "by day, at its end", options: { workHours: "9-17" }, hour: 17, slots: 0, withheld: "hours" },
@@ -39,10 +48,17 @@ const CASES: readonly Case[] = [
   { about: "by night, at noon", options: { workHours: "22-6" }, hour: 12, slots: 0, withheld: "hours" },
 ];
 
-for (const { about, options, ownRunning = 0, ownIdleMs = 0, onBattery = false, hour = 12, slots, withheld } of CASES)
+for (const { about, options, ownRunning = 0, ownIdleMs = 0, hasBuilt = true, onBattery = false, hour = 12, slots, withheld } of CASES)
   test(`shared: ${about}`, () => {
     const share = new WorkShare(
-      { ownRunning: () => ownRunning, ownIdleMs: () => ownIdleMs, isOnBattery: () => onBattery, hour: () => hour, now: () => 0 },
+      {
+        ownRunning: () => ownRunning,
+        ownIdleMs: () => ownIdleMs,
+        hasBuilt: () => hasBuilt,
+        isOnBattery: () => onBattery,
+        hour: () => hour,
+        now: () => 0,
+      },
       { cores: 8, workShare: 100, workPower: "mains", workWhen: "always", workHours: "all", ...options },
     );
     assert.equal(share.slots(), slots);

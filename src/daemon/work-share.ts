@@ -10,6 +10,8 @@ export interface WorkShareParts {
   readonly ownRunning: () => number;
   /** How long ago the user's own builds have asked for anything, ms. */
   readonly ownIdleMs: () => number;
+  /** Whether they have since the start. */
+  readonly hasBuilt: () => boolean;
   readonly isOnBattery: () => boolean;
   /** Of the clock on the wall, 0 to 23. */
   readonly hour: () => number;
@@ -20,7 +22,7 @@ export interface WorkShareParts {
 export type ShareOptions = Pick<Config, "workShare" | "workPower" | "workWhen" | "workHours">;
 
 /** Why nothing is done for others just now. */
-export type Withheld = "off" | "battery" | "hours" | "in-use";
+export type Withheld = "off" | "battery" | "hours" | "in-use" | "just-started";
 
 /** The power supply is looked at so often at most. */
 const POWER_LOOK_MS = 5_000;
@@ -62,7 +64,8 @@ export class WorkShare {
     const { workShare, workPower, workWhen, workHours } = this.#options;
     if (workShare === 0) return "off";
     if (!isWithin(readHours(workHours), this.#parts.hour())) return "hours";
-    if (workWhen === "idle" && this.#parts.ownIdleMs() < limits.work.idleMs) return "in-use";
+    // What went on before the start nobody knows.
+    if (workWhen === "idle" && this.#parts.ownIdleMs() < limits.work.idleMs) return this.#parts.hasBuilt() ? "in-use" : "just-started";
     return workPower === "mains" && this.#isOnBattery() ? "battery" : undefined;
   }
 

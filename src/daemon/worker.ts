@@ -10,6 +10,7 @@ import type {
   Capacity,
   CompileAction,
   ExecutorAction,
+  ExecutorLack,
   ExecutorOutcome,
   GeneralAction,
   Left,
@@ -76,6 +77,7 @@ const WITHHELD: Readonly<Record<Withheld, string>> = {
   battery: "it runs on its battery",
   hours: "not at this hour",
   "in-use": "its owner builds",
+  "just-started": "it has just started",
 };
 const NOT_FOR = "not for this member";
 const TOO_MANY_INPUTS: Outcome = { kind: "refused", reason: "too_much", detail: "inputs" };
@@ -103,7 +105,7 @@ export class Worker implements WorkDesk {
   readonly #waiting: Waiting = { jobs: 0, bytes: 0 };
   readonly #listeners: (() => void)[] = [];
   /** Why this machine cannot, and when that was found. */
-  #lack: { readonly detail: string; readonly at: number } | undefined;
+  #lack: { readonly reason: ExecutorLack; readonly detail: string; readonly at: number } | undefined;
   #isAble = false;
   #looking: Promise<void> | undefined;
 
@@ -128,8 +130,8 @@ export class Worker implements WorkDesk {
   }
 
   /** For people: undefined when it can, or when nobody has looked yet. */
-  get lack(): string | undefined {
-    return this.#lack?.detail;
+  get lack(): { readonly reason: ExecutorLack; readonly detail: string } | undefined {
+    return this.#lack;
   }
 
   /** See {@link OwnCapacity}. Without a sandbox it is nothing. */
@@ -348,7 +350,7 @@ export class Worker implements WorkDesk {
       this.#isAble = true;
     } else {
       if (this.#lack === undefined) log.event("warn", "work.unable", { reason: found.reason, detail: found.detail });
-      this.#lack = { detail: found.detail, at: now() };
+      this.#lack = { reason: found.reason, detail: found.detail, at: now() };
     }
     this.changed();
   }

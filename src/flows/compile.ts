@@ -498,6 +498,11 @@ export class CompileFlow implements AsyncDisposable {
     return this.#own.running > 0 ? 0 : performance.now() - this.#askedAt;
   }
 
+  /** Whether anybody has built here since the start. */
+  get wasAsked(): boolean {
+    return this.#askedAt > 0;
+  }
+
   /** True when nobody has asked for a while. */
   get quiet(): boolean {
     return this.idleMs > limits.quietMs && this.waiting === 0;

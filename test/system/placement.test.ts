@@ -63,6 +63,15 @@ test("another pattern is followed without a restart, and people are told; a sett
   assert.equal((await cairn(first, "config", "get", "placement.pattern")).stdout, "mesh\n");
   assert.match((await cairn(first, "config", "set", "sharing.copies", "2")).stdout, /when the daemon starts anew/);
   assert.match((await cairn(first, "config", "set", "work.with", "network")).stdout, /in force now/);
+  const lent = async (): Promise<unknown[]> => {
+    const { commands, actionsAs } = await first.control("GET", "/work");
+    return [commands, actionsAs];
+  };
+  assert.match((await cairn(first, "config", "set", "work.system", "debian-12")).stdout, /in force now/);
+  assert.match((await cairn(first, "config", "set", "work.actions", "on")).stdout, /in force now/);
+  assert.deepEqual(await lent(), [true, "debian-12"]);
+  assert.match((await cairn(first, "config", "set", "work.actions", "off")).stdout, /in force now/);
+  assert.deepEqual(await lent(), [false, null]);
   assert.equal((await cairn(first, "config", "set", "placement.pattern", "none")).code, 2);
   assert.deepEqual(
     first.events("placement.pattern").map(({ pattern }) => pattern),

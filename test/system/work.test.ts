@@ -151,7 +151,7 @@ describe("work for others", () => {
     assert.deepEqual([work.counts.done, work.counts.refused], [1, 1]);
   });
 
-  test("without a sandbox a machine declines, and says so", LONG, async (t) => {
+  test("without a sandbox a machine declines, and says so wherever its owner looks", LONG, async (t) => {
     const daemon = await machine(t, "unable");
     await ask(daemon, "init");
     // All that it needs but bubblewrap.
@@ -164,6 +164,16 @@ describe("work for others", () => {
     const outcome = await requester.compile(requester.action(toolchain, project(daemon), "shape.c"));
     assert.ok(outcome.kind === "refused" && outcome.reason === "not_shared", JSON.stringify(outcome));
     await until(t, async () => daemon.events("work.unable").length === 1);
+
+    const { declines } = (await ask(daemon, "up")) as { declines: { lack: string; advice: string } };
+    assert.match(declines.advice, /install bubblewrap/);
+    await ask(daemon, "share", "off");
+    const shared = await ask(daemon, "share");
+    const { work } = (await daemon.control("GET", "/status")) as { work: Record<string, unknown> };
+    for (const told of [shared, work])
+      assert.deepEqual([told["declined"], told["lack"], told["slots"], told["most"]], ["lack", declines.lack, 0, 0]);
+    const { checks } = await doctor(daemon);
+    assert.equal(checks.find(({ check }) => check === "sandbox")?.warns, true);
   });
 
   /** Of others' jobs, which run with lower priority than the daemon, whatever its own is; the daemon asks compilers what they are, too. */
@@ -172,7 +182,11 @@ describe("work for others", () => {
     return descendants(daemon.pid).filter(({ name, nice }) => name.startsWith("cc1") && nice === lower);
   }
 
-  async function doctor(daemon: TestNode): Promise<{ checks: { check: string; detail: string }[] }> {
-    return { checks: (await daemon.control("GET", "/doctor")) as unknown as { check: string; detail: string }[] };
+  interface Checked {
+    readonly checks: readonly { readonly check: string; readonly detail: string; readonly warns?: true }[];
+  }
+
+  async function doctor(daemon: TestNode): Promise<Checked> {
+    return { checks: (await daemon.control("GET", "/doctor")) as unknown as Checked["checks"] };
   }
 });
