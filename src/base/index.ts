@@ -8,6 +8,7 @@ export type { AgreementFrame, Certificate, Decision, Said, Vote, VoteKind } from
 export { Allowance, type AllowanceLimits } from "./allowance.ts";
 export { type AttemptLimits, Attempts } from "./attempts.ts";
 export { type AttestationId, attestationId, ID_TIME_DIGITS, LAST_BOUND } from "./attestation-id.ts";
+export { compilersDirectory, type FoundCompiler, findCompilers, findOnPath } from "./compilers.ts";
 export {
   type Config,
   type ConfigValue,

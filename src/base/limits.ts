@@ -81,6 +81,8 @@ export const limits = {
   probeDeadlineMs: 10_000,
   /** A compiler that was not understood is looked at again after this: on a busy machine it may have missed the deadline. */
   compilerAgainMs: 60_000,
+  /** Compilers on PATH that are looked at before anybody uses them. No more than 64 are told to members, those that are used included. */
+  compilersLooked: 32,
   /** Text that a probed compiler may print. */
   probeBytes: 4_194_304,
   /** A preprocessed source that is searched for its place. */

@@ -6,8 +6,7 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AuditReport, Cause, Finding, Progress, Tool } from "../audit/index.ts";
-import { CairnError } from "../base/index.ts";
-import { findCompilers, findOnPath } from "./compilers.ts";
+import { CairnError, compilersDirectory, findCompilers, findOnPath } from "../base/index.ts";
 import { answer, type Context } from "./context.ts";
 import { counted, indent } from "./format.ts";
 import type { Json } from "./network-ask.ts";
@@ -61,7 +60,11 @@ function usualCommand(cwd: string): readonly string[] {
 }
 
 function toolsOf({ env, home }: Context): Tool[] {
-  const compilers = findCompilers(env, join(home.binDir, "compilers")).map(({ name, path }) => ({ name, path, kind: "compiler" as const }));
+  const compilers = findCompilers(env, compilersDirectory(home.binDir)).map(({ name, path }) => ({
+    name,
+    path,
+    kind: "compiler" as const,
+  }));
   const others = [
     ["ar", "archiver"],
     ["gcc-ar", "archiver"],

@@ -5,14 +5,13 @@
  */
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadConfig, systemCode } from "../base/index.ts";
+import { compilersDirectory, findCompilers, findOnPath, loadConfig, systemCode } from "../base/index.ts";
 import { type Check, field, listIn, numberIn, readChecks, textIn } from "./answers.ts";
-import { findCompilers, findOnPath } from "./compilers.ts";
 import { answer, type Context } from "./context.ts";
 import { checkLeads, type DoorAt, leads } from "./door-reach.ts";
 import { follow } from "./follow.ts";
 import { bytes, count, counted, foldedTable, indent } from "./format.ts";
-import { clientState, compilersDirectory, wrapperPath } from "./launcher.ts";
+import { clientState, wrapperPath } from "./launcher.ts";
 import type { Paint } from "./terminal.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 

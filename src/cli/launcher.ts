@@ -24,8 +24,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { CairnError, digestOf, type Environment, makeDirectories, systemCode } from "../base/index.ts";
-import { findCompilers, findOnPath } from "./compilers.ts";
+import {
+  CairnError,
+  compilersDirectory,
+  digestOf,
+  type Environment,
+  findCompilers,
+  findOnPath,
+  makeDirectories,
+  systemCode,
+} from "../base/index.ts";
 import { fullDisk } from "./full-disk.ts";
 
 export interface LauncherParts {
@@ -52,10 +60,6 @@ export type ClientState = "current" | "outdated" | "missing";
 
 export function wrapperPath(binDir: string): string {
   return join(binDir, "cairn-cc");
-}
-
-export function compilersDirectory(binDir: string): string {
-  return join(binDir, "compilers");
 }
 
 export function clientState({ binDir, root }: Pick<LauncherParts, "binDir" | "root">): ClientState {

@@ -4,7 +4,17 @@
 import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
 import { availableParallelism, homedir, totalmem } from "node:os";
-import { type Digest, type Environment, type Home, type Log, limits, loadConfig, readHalfLife, readStaticPeers } from "../base/index.ts";
+import {
+  compilersDirectory,
+  type Digest,
+  type Environment,
+  type Home,
+  type Log,
+  limits,
+  loadConfig,
+  readHalfLife,
+  readStaticPeers,
+} from "../base/index.ts";
 import { BazelResults, CompileDoor, ControlDoor, HitsLog, HotRecords, RecordsAhead } from "../doors/index.ts";
 import {
   installedProgram,
@@ -114,7 +124,10 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     supply.looked();
     worker.changed();
   };
-  const firstSight = new FirstSight({ toolchains, log, env, looked, now: () => performance.now() });
+  const firstSight = new FirstSight(
+    { toolchains, log, env, isQuiet: () => flow.quiet, looked, now: () => performance.now() },
+    { except: compilersDirectory(home.binDir) },
+  );
   const share = new WorkShare(
     {
       ownRunning: () => flow.running + actions.running,
@@ -346,7 +359,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const compilers = new OwnToolchainControls({
     service: supply,
-    findCompilers: () => firstSight.look(stop.signal),
+    findCompilers: () => firstSight.lookAtUsual(stop.signal),
     installed: () => toolchains.installed(),
     nameOf: (member) => network.member(member).name,
     changeNetwork: (value) => network.setPolicy({ setting: "approved", value }),

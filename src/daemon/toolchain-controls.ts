@@ -10,7 +10,7 @@ import type { ToolchainService } from "./toolchain-service.ts";
 
 export interface ToolchainControlParts {
   readonly service: ToolchainService;
-  /** Looks once which compilers there are. */
+  /** Looks once at the usual compilers that there are. */
   readonly findCompilers: () => Promise<void>;
   readonly installed: () => readonly Installed[];
   /** What people call a member; undefined: nobody knows. */

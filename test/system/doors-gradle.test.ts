@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { findOnPath } from "../../src/cli/compilers.ts";
+import { findOnPath } from "../../src/base/index.ts";
 import { run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 const skip = findOnPath("gradle", process.env) === undefined ? "Gradle is not installed here (Debian: gradle)" : false;

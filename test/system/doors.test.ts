@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { findOnPath } from "../../src/cli/compilers.ts";
+import { findOnPath } from "../../src/base/index.ts";
 import { run, TestNode, temporaryDirectory } from "./harness.ts";
 
 const SOURCES = 3;

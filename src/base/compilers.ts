@@ -5,13 +5,18 @@
  */
 import { accessSync, constants, readdirSync, realpathSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import type { Environment } from "../base/index.ts";
+import type { Environment } from "./home.ts";
 
 /** gcc, g++-12, clang-19, cc, x86_64-linux-gnu-gcc-12; not gcc-ar, clang-format or c++filt. */
 const COMPILER = /^(?:[a-z0-9_]+(?:-[a-z0-9_.]+){1,3}-)?(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)(?:-\d+(?:\.\d+)*)?$/;
 
 export function isCompilerName(name: string): boolean {
   return COMPILER.test(name);
+}
+
+/** Where the names of compilers lead to Cairn. */
+export function compilersDirectory(binDir: string): string {
+  return join(binDir, "compilers");
 }
 
 export interface FoundCompiler {
