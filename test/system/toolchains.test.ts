@@ -173,3 +173,29 @@ test("a machine without a compiler makes what the builder's compilers would have
   const made = counted(counters, await builder.counters());
   assert.equal(made["kept_here:member_toolchain_unknown"], 1, JSON.stringify(made));
 });
+
+test(
+  "a compiler by a rarer name that a member has, too, is asked for there, though nobody there has used it and none is fetched",
+  LONG,
+  async (t) => {
+    const path = "/usr/bin/gcc-12";
+    if (!existsSync(path)) return t.skip("no gcc-12 here");
+    const builder = await machine(t, "builder");
+    const helper = await machine(t, "helper", { CAIRN_TOOLCHAINS_ACCEPT: "approved" });
+    const { lack } = await ask(builder, "share");
+    if (lack !== null) return t.skip(`no sandbox here: ${String(lack)}`);
+    await ask(builder, "init", "--machine", "builder");
+    await ask(helper, "join", await invitation(builder), "--machine", "helper");
+    await untilConnected(t, builder, "helper");
+    await occupy(t, builder);
+    const cwd = join(dirname(builder.home), "project");
+    let number = 0;
+    await until(t, async () => {
+      writeFiles(cwd, { "unit.c": `${SOURCES.c}${WORTHWHILE}` });
+      const { code, stderr } = await builder.cc(path, ["-O2", `-DNUMBER=${++number}`, "-c", "unit.c", "-o", "unit.o"], { cwd });
+      assert.equal(code, 0, stderr);
+      return ((await builder.counters())["built_elsewhere"] ?? 0) > 0;
+    });
+    assert.deepEqual(helper.events("toolchains.fetched"), []);
+  },
+);
