@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ShareControls, type ShareControlsParts } from "./share-controls.ts";
-import type { Worker } from "./worker.ts";
 import { type ShareOptions, WorkShare } from "./work-share.ts";
+import type { Worker } from "./worker.ts";
 
 type Lack = NonNullable<Worker["lack"]>;
 const NO_BWRAP: Lack = { reason: "sandbox_missing", detail: "bwrap is missing" };

@@ -183,7 +183,7 @@ test(
     const builder = await machine(t, "builder");
     const helper = await machine(t, "helper", { CAIRN_TOOLCHAINS_ACCEPT: "approved" });
     const { lack } = await ask(builder, "share");
-    if (lack !== null) return t.skip(`no sandbox here: ${String(lack)}`);
+    if (lack !== null) return t.skip(`no sandbox here: ${JSON.stringify(lack)}`);
     await ask(builder, "init", "--machine", "builder");
     await ask(helper, "join", await invitation(builder), "--machine", "helper");
     await untilConnected(t, builder, "helper");
