@@ -52,7 +52,7 @@ static size_t find(struct path *at, struct span from, const char *home, const ch
 
 /* Make would read the name as something else, unless it is quoted; of options that map a path to another it would be two. */
 static bool is_unfit(const struct path *path) {
-    static const char unfit[] = "$# \t=";
+    static const char unfit[] = "$# \t=:";
     for (size_t i = 0; i < path->length; i++)
         for (size_t j = 0; j + 1 < sizeof unfit; j++)
             if (path->text[i] == unfit[j]) return true;

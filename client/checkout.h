@@ -6,7 +6,10 @@
 
 #include "bytes.h"
 
-/* Of the working directory `from`. `home` (which may be NULL) is no checkout. False where it lies in none, or in one that make would quote. */
+/*
+ * Of the working directory `from`. `home` (which may be NULL) is no checkout. False where it lies in none, or in one whose name make or an option
+ * would read as something else.
+ */
 bool checkout_find(struct path *root, struct span from, const char *home);
 
 #endif

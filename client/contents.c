@@ -17,6 +17,9 @@
 #define NEIGHBOURS 32 /* Files that were made one after the other have inodes in a row, and are asked for together. */
 
 #define RACY_NS 20000000
+#define LASTING_NS 2000000000 /* A write that stalls has changed the times before the content: what is younger is read each time. */
+#define SECOND_NS 1000000000
+#define EMPTY_BLOCKS_MOST 1 /* Some file systems count one for an empty file. */
 #define FILE_TYPE 0170000
 #define REGULAR_FILE 0100000
 #define DIRECTORY 0040000
@@ -168,21 +171,37 @@ static bool unchanged(int file, const struct file_status *before) {
     return bytes_equal(identity[0], identity[1], AT_DIGEST);
 }
 
-bool contents_of(int directory, const char *path, const struct file_status *status, uint8_t digest[SHA256_BYTES]) {
-    const uint32_t type = status->mode & FILE_TYPE;
-    if (table < 0 || (type != REGULAR_FILE && type != DIRECTORY)) return false;
-    struct block *block = block_of(status);
-    if (block == NULL) return false;
-    const enum known known = look_up(block, status, digest);
-    if (known != UNKNOWN) return known == KNOWN;
+/* NULL where the times do not tell one state from another: whole seconds are those of file systems that have no others, or make them up. */
+static struct block *block_for(const struct file_status *status, uint32_t type) {
+    if (table < 0 || (status->mode & FILE_TYPE) != type || status->ctime_ns % SECOND_NS == 0) return NULL;
+    return block_of(status);
+}
 
+static bool read_contents(int directory, const char *path, const struct file_status *status, struct block *block, uint8_t *digest) {
+    const bool is_directory = (status->mode & FILE_TYPE) == DIRECTORY;
     const uint64_t changed_ns = status->mtime_ns > status->ctime_ns ? status->mtime_ns : status->ctime_ns;
-    if (changed_ns + RACY_NS > opened_ns || (type == REGULAR_FILE && status->size == 0 && status->blocks > 0)) return false;
-    const int file = sys_open(directory, path, O_RDONLY | O_NONBLOCK | (type == DIRECTORY ? O_DIRECTORY : 0), 0);
+    if (changed_ns + RACY_NS > opened_ns) return false;
+    const int file = sys_open(directory, path, O_RDONLY | O_NONBLOCK | (is_directory ? O_DIRECTORY : 0), 0);
     if (file < 0) return false;
-    bool read = unchanged(file, status) && (type == DIRECTORY ? hash_listing(file, digest) : hash_file(file, status, digest));
+    bool read = unchanged(file, status) && (is_directory ? hash_listing(file, digest) : hash_file(file, status, digest));
     read = read && unchanged(file, status);
     sys_close(file);
-    if (read) remember(block, status, digest);
+    if (read && changed_ns + LASTING_NS <= opened_ns) remember(block, status, digest);
     return read;
+}
+
+bool contents_of_file(int directory, const char *path, const struct file_status *status, uint8_t digest[SHA256_BYTES]) {
+    struct block *block = block_for(status, REGULAR_FILE);
+    const enum known known = block == NULL ? DOUBTFUL : look_up(block, status, digest);
+    if (known != UNKNOWN) return known == KNOWN;
+    /* Being truncated: see look_up. */
+    if (status->size == 0 && status->blocks > EMPTY_BLOCKS_MOST) return false;
+    return read_contents(directory, path, status, block, digest);
+}
+
+bool contents_of_directory(int directory, const char *path, const struct file_status *status, bool read, uint8_t digest[SHA256_BYTES]) {
+    struct block *block = block_for(status, DIRECTORY);
+    const enum known known = block == NULL ? DOUBTFUL : look_up(block, status, digest);
+    if (known != UNKNOWN) return known == KNOWN;
+    return read && read_contents(directory, path, status, block, digest);
 }

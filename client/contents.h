@@ -12,9 +12,12 @@
 bool contents_open(int run_directory);
 
 /*
- * The content of a file, or the listing of a directory, that has `status` at `path` in `directory`. False where it is too young to be
- * believed, changes, cannot be read, or is neither.
+ * The content of the file that has `status` at `path` in `directory`. False where it is too young to be believed, changes, cannot be read,
+ * or is no file.
  */
-bool contents_of(int directory, const char *path, const struct file_status *status, uint8_t digest[SHA256_BYTES]);
+bool contents_of_file(int directory, const char *path, const struct file_status *status, uint8_t digest[SHA256_BYTES]);
+
+/* The same of a directory's listing. Without `read`: only where it is known. */
+bool contents_of_directory(int directory, const char *path, const struct file_status *status, bool read, uint8_t digest[SHA256_BYTES]);
 
 #endif

@@ -225,18 +225,29 @@ static int locate(struct directory *directory, const struct record *record, stru
     return directory->file > 0 ? directory->file : AT_FDCWD;
 }
 
-static int status_at(int directory, const struct path *path, struct file_status *status) {
-    return path->unfit ? -ENAMETOOLONG : sys_status(directory, path->text, 0, status);
+static int status_at(int directory, const struct path *path, int flags, struct file_status *status) {
+    return path->unfit ? -ENAMETOOLONG : sys_status(directory, path->text, flags, status);
+}
+
+static bool has_fingerprint(const struct file_status *status, const struct mark *mark) {
+    const struct fingerprint print = fingerprint_of(status);
+    return print.words[0] == mark->words[0] && print.words[1] == mark->words[1];
 }
 
 /* `directory` and `path` lead to what has `status`. */
-static bool matches(const struct mark *mark, int directory, const struct path *path, const struct file_status *status) {
-    if (mark->digest != NULL) {
-        uint8_t digest[SHA256_BYTES];
-        return contents_of(directory, path->text, status, digest) && bytes_equal(digest, mark->digest, SHA256_BYTES);
-    }
-    const struct fingerprint print = fingerprint_of(status);
-    return print.words[0] == mark->words[0] && print.words[1] == mark->words[1];
+static bool is_input(const struct mark *mark, int directory, const struct path *path, const struct file_status *status) {
+    uint8_t digest[SHA256_BYTES];
+    if (mark->digest == NULL) return has_fingerprint(status, mark);
+    return contents_of_file(directory, path->text, status, digest) && bytes_equal(digest, mark->digest, SHA256_BYTES);
+}
+
+#define LOOKED_FOR_MOST 16 /* So many names are looked for sooner than a directory is listed that may change while a build goes on. */
+
+static bool is_watched(const struct mark *mark, const struct path *path, const struct file_status *status, unsigned names) {
+    uint8_t digest[SHA256_BYTES];
+    if (mark->digest == NULL) return has_fingerprint(status, mark);
+    return contents_of_directory(AT_FDCWD, path->text, status, names > LOOKED_FOR_MOST, digest) &&
+           bytes_equal(digest, mark->digest, SHA256_BYTES);
 }
 
 /* Of a file too young to be believed, or where it is not known. */
@@ -255,7 +266,7 @@ static bool inputs_unchanged(const struct record *record, struct path *path) {
         struct file_status status;
         if (!read_mark(&reader, record, &mark) || is_blank(&mark)) return false;
         const int at = locate(directory, record, read_span(&reader, name_size), path);
-        if (status_at(at, path, &status) < 0 || !matches(&mark, at, path, &status)) return false;
+        if (status_at(at, path, 0, &status) < 0 || !is_input(&mark, at, path, &status)) return false;
     }
     return true;
 }
@@ -263,14 +274,15 @@ static bool inputs_unchanged(const struct record *record, struct path *path) {
 static bool is_missing(int error) { return error == -ENOENT || error == -ENOTDIR; }
 
 /* Whether the watched directory is as it was: then nothing has appeared in it. In another checkout it may be missing as a whole. */
-static bool watched_unchanged(const struct directory *directory, const struct record *record, struct path *path, const struct mark *mark) {
+static bool watched_unchanged(const struct directory *directory, const struct record *record, struct path *path, const struct mark *mark,
+                              unsigned names) {
     struct file_status status;
     if (is_blank(mark)) return false;
     set_path(path, directory, record);
     if (directory->length == 0) path_add_text(path, ".");
-    const int error = status_at(AT_FDCWD, path, &status);
+    const int error = status_at(AT_FDCWD, path, 0, &status);
     if (error < 0) return mark->digest != NULL && is_missing(error);
-    return matches(mark, AT_FDCWD, path, &status);
+    return is_watched(mark, path, &status, names);
 }
 
 static bool nothing_appeared(const struct record *record, struct path *path, bool *looked) {
@@ -280,7 +292,7 @@ static bool nothing_appeared(const struct record *record, struct path *path, boo
         const unsigned names = read_u16(&reader);
         struct mark mark;
         if (!read_mark(&reader, record, &mark)) return false;
-        const bool unchanged = watched_unchanged(directory, record, path, &mark);
+        const bool unchanged = watched_unchanged(directory, record, path, &mark, names);
         if (!unchanged && names == UNLISTED) return false;
         if (!unchanged) *looked = true;
         for (unsigned name = 0; name < listed_names(names); name++) {
@@ -288,7 +300,9 @@ static bool nothing_appeared(const struct record *record, struct path *path, boo
             struct file_status status;
             if (unchanged) continue;
             const int at = locate(directory, record, text, path);
-            if (!is_missing(status_at(at, path, &status))) return false;
+            /* For a compiler a link that leads nowhere is nothing; what it stands for in another checkout only the daemon can tell. */
+            const int flags = record->movable ? AT_SYMLINK_NOFOLLOW : 0;
+            if (!is_missing(status_at(at, path, flags, &status))) return false;
         }
     }
     return true;

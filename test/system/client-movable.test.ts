@@ -2,7 +2,18 @@
  * What the compiler wrapper does in a checkout that has no records of its own: it takes one that answers in every checkout, and compares contents.
  */
 import assert from "node:assert/strict";
-import { appendFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +22,7 @@ import fc from "fast-check";
 import { digestOf } from "../../src/base/index.ts";
 import { renderDepfile } from "../../src/compile/index.ts";
 import { type MovableRecord, movableKey, readHitsLog, writeMovableRecord } from "../../src/wire/index.ts";
-import { buildWrapper, World } from "./client-world.ts";
+import { buildWrapper, fingerprint, World } from "./client-world.ts";
 
 const wrapper = buildWrapper();
 after(wrapper.remove);
@@ -19,6 +30,11 @@ after(wrapper.remove);
 const CONTENTS_BYTES = 2_048 * 4_096;
 /** Longer than what is younger is believed. */
 const RACY_MS = 60;
+/** Longer than what is younger is remembered. */
+const LASTING_MS = 2_100;
+const ENTRY_BYTES = 80;
+const AT_DIGEST = 40;
+const AT_CHECKSUM = 72;
 
 /** A world with two checkouts of the same, both old enough to be believed. */
 class Checkouts extends World {
@@ -220,12 +236,21 @@ test("a name that appears where it was looked for in vain asks; one that was not
   }
 });
 
+test("a link that leads nowhere is something in another checkout", async () => {
+  await using world = await Checkouts.make({ "early/x": "" });
+  await world.leaveMovable(COMPILE, { absences: [{ directory: "\0/early", digest: undefined, names: ["h.h"] }] });
+  assert.equal(await world.compile(), HIT);
+  symlinkSync("nowhere", join(world.elsewhere, "early/h.h"));
+  assert.equal(await world.compile(), ASKED);
+});
+
 test("listings are told by all names, in the order of their bytes", async () => {
   const names = ["z", "B", "a", "é", "~", "0", "a-b", "a.b", "\u{1f600}", "aa", ".hidden"];
   await using world = await Checkouts.make(Object.fromEntries(names.map((name) => [`early/${name}`, ""])));
   const sorted = names.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
-  // What lies there only counts where the listing is another.
-  const absences = (digest: string): MovableRecord["absences"] => [{ directory: "early", digest, names: ["aa"] }];
+  // What lies there only counts where the listing is another. So many are not looked for one by one before that.
+  const wanted = ["aa", ...Array.from({ length: 20 }, (_, at) => `${at}.h`)];
+  const absences = (digest: string): MovableRecord["absences"] => [{ directory: "early", digest, names: wanted }];
   await world.leaveMovable(COMPILE, { absences: absences(listed(...sorted)) });
   assert.equal(await world.compile(), HIT);
   await world.leaveMovable(COMPILE, { absences: absences(listed(...names)) });
@@ -267,7 +292,8 @@ test("what would be read otherwise, and what is no checkout, is left to the daem
   for (const [name, outcome] of [
     ["with blank", ASKED],
     ["with=sign", ASKED],
-    ["with,others:", HIT],
+    ["with:colon", ASKED],
+    ["with,others", HIT],
   ] as const) {
     const other = join(world.directory, name);
     cpSync(world.elsewhere, other, { recursive: true });
@@ -283,20 +309,32 @@ test("a table of contents that was damaged in any way, or is not there, never ch
   const table = join(world.run, "contents");
   await world.leaveMovable(COMPILE, { inputs: [world.content("a.c"), world.content("h.h")] });
   assert.equal(await world.compile(), HIT);
+  world.put("h.h", "2\n");
+  await sleep(LASTING_MS);
+  assert.equal(await world.compile(), ASKED);
   const learnt = readFileSync(table);
   assert.equal(learnt.length, CONTENTS_BYTES);
-  world.put("h.h", "2\n"); // Whatever the table says of what was there.
-  await sleep(RACY_MS);
-  const filled = [...learnt.keys()].filter((at) => learnt[at] !== 0);
+  const [is, was] = ["2\n", "1\n"].map((text) => Buffer.from(digestOf(Buffer.from(text)), "hex"));
+  assert.ok(is !== undefined && was !== undefined);
+  const entry = learnt.indexOf(is) - AT_DIGEST;
+  assert.ok(entry >= 0);
+  const lying = Buffer.from(learnt);
+  was.copy(lying, entry + AT_DIGEST);
+  writeFileSync(table, lying);
+  assert.equal(await world.compile(), ASKED);
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...filled), fc.nat(255)), { minLength: 1, maxLength: 20 }), async (edits) => {
-      const bytes = Buffer.from(learnt);
-      for (const [at, value] of edits) bytes[at] = value;
+    fc.asyncProperty(fc.array(fc.tuple(fc.nat(ENTRY_BYTES - 1), fc.nat(255)), { minLength: 1, maxLength: 20 }), async (edits) => {
+      const bytes = Buffer.from(lying);
+      for (const [at, value] of edits) bytes[entry + at] = value;
       writeFileSync(table, bytes);
       assert.equal(await world.compile(), ASKED);
     }),
     { numRuns: 30 },
   );
+  lying.writeUInt32LE(crc32(lying.subarray(entry, entry + AT_CHECKSUM)), entry + AT_CHECKSUM);
+  writeFileSync(table, lying);
+  assert.equal(await world.compile(), HIT, "nothing else keeps the lie from being believed");
+
   world.put("h.h", "1\n");
   await sleep(RACY_MS);
   for (const size of [0, 4_096, CONTENTS_BYTES]) {
@@ -308,17 +346,36 @@ test("a table of contents that was damaged in any way, or is not there, never ch
   assert.equal(await world.compile(), ASKED);
 });
 
-test("a full block forgets, and is filled anew", async () => {
+test("a table that is full forgets others", async () => {
   const many = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`many/${at}.h`, `${at}\n`]));
   await using world = await Checkouts.make(many);
-  // All files in one block: whatever they were, they are found to be others.
-  const inputs = Object.keys(many).map((path) => world.content(path));
-  await world.leaveMovable(COMPILE, { inputs });
+  const table = join(world.run, "contents");
+  const full = Buffer.alloc(CONTENTS_BYTES);
+  for (let block = 0; block < CONTENTS_BYTES; block += 4_096) {
+    for (let entry = block; entry < block + 51 * ENTRY_BYTES; entry += ENTRY_BYTES) {
+      full.writeBigUInt64LE(BigInt(entry + 1), entry + 8);
+      full.writeUInt32LE(crc32(full.subarray(entry, entry + AT_CHECKSUM)), entry + AT_CHECKSUM);
+    }
+  }
+  writeFileSync(table, full);
+  await world.leaveMovable(COMPILE, { inputs: Object.keys(many).map((path) => world.content(path)) });
+  await sleep(LASTING_MS);
   for (let times = 0; times < 3; times++) assert.equal(await world.compile(), HIT);
+  assert.ok(!readFileSync(table).equals(full));
   world.put("many/7.h", "8\n");
   await sleep(RACY_MS);
   assert.equal(await world.compile(), ASKED);
-  assert.equal(statSync(join(world.run, "contents")).size, CONTENTS_BYTES);
+});
+
+test("an empty directory is no empty file, nor the other way round", async () => {
+  await using world = await Checkouts.make({ "h.h": "", "early/x": "" });
+  const names = Array.from({ length: 20 }, (_, at) => `${at}.h`);
+  await world.leaveMovable(COMPILE, { inputs: [world.content("h.h")], absences: [{ directory: "early", digest: listed(), names }] });
+  assert.equal(await world.compile(), HIT);
+  rmSync(join(world.elsewhere, "h.h"));
+  mkdirSync(join(world.elsewhere, "h.h"));
+  await sleep(RACY_MS);
+  assert.equal(await world.compile(), ASKED);
 });
 
 test("movable records whose checksum is right but whose lengths lie never crash", async () => {
@@ -332,21 +389,24 @@ test("movable records whose checksum is right but whose lengths lie never crash"
     phony: ["\0/h.h"],
   };
   const good = world.movable(key, {
-    inputs: [world.content("a.c"), world.content("\0/h.h"), { path: "/usr/bin/env", fp0: 1, fp1: 2 }],
+    inputs: [world.content("a.c"), world.content("\0/h.h"), { path: "/usr/bin/env", ...fingerprint("/usr/bin/env") }],
     absences: [
       { directory: "\0", digest: listed("x"), names: ["zzz"] },
-      { directory: "/usr", fp0: 1, fp1: 2, names: undefined },
+      { directory: "/usr", ...fingerprint("/usr"), names: undefined },
     ],
     outputs: [world.blob("a.o", HIT), { path: "\0/a.d", rule }],
   });
   const edit = fc.tuple(fc.integer({ min: 48, max: good.length - 1 }), fc.integer({ min: 0, max: 255 }));
+  world.leave(key, good);
+  assert.equal(await world.compile(), HIT);
   await fc.assert(
     fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), async (edits) => {
       const bytes = Buffer.from(good);
       for (const [at, value] of edits) bytes[at] = value;
       bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
       world.leave(key, bytes);
-      await world.compile();
+      const { code, signal } = await world.start(COMPILE, { cwd: world.elsewhere });
+      assert.deepEqual([code, signal], [0, null]);
     }),
     { numRuns: 120 },
   );
