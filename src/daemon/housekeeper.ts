@@ -150,8 +150,9 @@ export class Housekeeper implements AsyncDisposable {
     if (flow.quiet || seldom || store.isPressed) await store.tidy(TIDY_BUDGET_MS);
     const until = performance.now() + SETTLE_BUDGET_MS;
     while (flow.quiet && performance.now() < until && (await flow.settleNext(this.#stop.signal)));
-    while (flow.quiet && performance.now() < until && this.#moved.tellNext());
-    while (flow.quiet && performance.now() < until && (await this.#leaveMovable()));
+    const isQuiet = (): boolean => flow.quiet && this.#moved.isQuiet(Date.now()) && performance.now() < until;
+    while (isQuiet() && this.#moved.tellNext());
+    while (isQuiet() && (await this.#leaveMovable()));
     this.#verify();
     if (flow.quiet) await this.#parts.quiet(this.#stop.signal);
     if (this.#ticks >= this.#sweepAtTick && (flow.quiet || seldom)) {

@@ -57,6 +57,20 @@ test("what hits were is told one by one, in order of time, each compile once", (
   assert.equal(hits.tellNext(), false);
 });
 
+test("what was told of once is told of at once, and nothing is told while somebody builds", () => {
+  const { compiled, hits, told } = world();
+  compiled("a.c");
+  hits.add({ key: key("a.c"), root: "/two", at: 1_000 });
+  assert.deepEqual([hits.isQuiet(1_000 + limits.quietMs), hits.isQuiet(1_001 + limits.quietMs)], [false, true]);
+  hits.tellNext();
+  hits.add({ key: key("a.c"), root: "/two", at: 2_000 });
+  assert.deepEqual(
+    told.map(({ at }) => at),
+    [1_000, 2_000],
+  );
+  assert.equal(hits.isQuiet(2_000 + limits.quietMs), false);
+});
+
 test("who asks about a file is told of its checkout's, and otherwise of the last", () => {
   const { compiled, hits, known } = world();
   for (const name of ["a.c", "b.c"]) compiled(name);

@@ -3,7 +3,7 @@
  *
  * Knows: which wait for that. Does not know: when there is time.
  */
-import { type Digest, limits } from "../base/index.ts";
+import { type Digest, Generations, limits } from "../base/index.ts";
 import type { HotRecords } from "../doors/index.ts";
 import { type MovedHit, rememberMoved } from "../flows/index.ts";
 import type { SqliteIndex } from "../store/index.ts";
@@ -28,6 +28,9 @@ export class MovedHits {
   readonly #parts: MovedHitsParts;
   /** The last of each compile, in order of time. */
   readonly #waiting = new Map<string, MovedHit>();
+  /** Requests of hits that were told of before. */
+  readonly #told = new Generations<string, Digest>(limits.movableWaiting);
+  #latestAt = 0;
 
   constructor(parts: MovedHitsParts) {
     this.#parts = parts;
@@ -35,10 +38,18 @@ export class MovedHits {
 
   add(hit: MovedHit): void {
     const of = nameOf(hit);
+    this.#latestAt = Math.max(this.#latestAt, hit.at);
+    const request = this.#told.get(of);
+    if (request !== undefined) return this.#parts.told({ request, at: hit.at });
     this.#waiting.delete(of);
     this.#waiting.set(of, hit);
     const [oldest] = this.#waiting.keys();
     if (oldest !== undefined && this.#waiting.size > limits.movableWaiting) this.#waiting.delete(oldest);
+  }
+
+  /** Whether nobody has built where answers for every checkout are used, for a while. @param now ms since the epoch */
+  isQuiet(now: number): boolean {
+    return now - this.#latestAt > limits.quietMs;
   }
 
   /** @returns whether another waits */
@@ -59,7 +70,9 @@ export class MovedHits {
     const { index, records, told } = this.#parts;
     const origin = records.origin(hit.key);
     const request = origin && rememberMoved(index, hit, origin, KEYS);
-    if (request !== undefined) told({ request, at: hit.at });
+    if (request === undefined) return;
+    this.#told.set(nameOf(hit), request);
+    told({ request, at: hit.at });
   }
 }
 
