@@ -113,3 +113,41 @@ test("after actions that took minutes new ones of their kind, and short ones, fi
   const considered = view.consider(action("new"), { running: 2, cores: 2, waitedMs: 5_000 }, []);
   assert.equal(considered.kind, "worth");
 });
+
+test("of two members each gets of what nobody knows the cost the kind with which it is quicker", () => {
+  const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
+  const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
+  const capacities = new Capacities({ self: "self", rttMs: () => 1, now: () => 0 });
+  const fixed = { slots: 4, free: 4, queue: 48, toolchains: ["gcc"], takesToolchains: false, platform: "", targets: [] };
+  for (const member of ["linker", "tester"]) capacities.told({ ...fixed, member });
+  const yes = (): boolean => true;
+  const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => 1 };
+  const view = new OwnView({ ...parts, random: () => 0.5, log: silentLog });
+  const action = (kind: string, at: number): Unit => ({
+    ...UNIT,
+    key: digestOf(`${kind} ${at}`),
+    kind,
+    costMs: undefined,
+    isGeneral: true,
+  });
+  for (let at = 0; at < 10; at++) {
+    for (const kind of ["link -O2", "test"]) view.ended(action(kind, at), { kind: "here" }, "done", 2_000);
+    for (const [member, kind, ranMs] of [
+      ["linker", "link -O2", 1_000],
+      ["linker", "test", 5_000],
+      ["tester", "link -O2", 5_000],
+      ["tester", "test", 1_000],
+    ] as const)
+      view.ended(action(kind, at), { kind: "member", member }, "done", ranMs + 20, ranMs);
+  }
+  for (const [kind, member] of [
+    ["link -O2", "linker"],
+    ["test", "tester"],
+  ] as const) {
+    const unit = action(kind, 99);
+    const considered = view.consider(unit, { running: 8, cores: 2 }, []);
+    assert.ok(considered.kind === "worth");
+    const placed = view.coordinate(unit, considered);
+    assert.equal(placed.kind === "member" && placed.member, member, kind);
+  }
+});
