@@ -517,7 +517,7 @@ export const limits = {
     /** Members that hear of a unit when nobody seems to have room, and that may be responsible for one. */
     announceMost: 8,
     responsibleMost: 4,
-    /** What is taken for what sending costs before it has been measured: always, round trips, and bytes of inputs, most of which a member has. */
+    /** What is taken for what sending costs before it has been measured: always, round trips, and bytes of what a member lacks of the inputs; no link counts as faster. */
     overheadMs: 20,
     roundTrips: 3,
     bytesPerMs: 100_000,
@@ -1186,6 +1186,9 @@ export const limits = {
     alongContentBytes: 131_072,
     alongBytes: 262_144,
     knownThere: 32_768,
+    /** Of what was sent to a member, how fast the link takes it follows from so much at least, and what came before the newest counts ever less. */
+    paceLeastBytes: 1_048_576,
+    paceMostBytes: 67_108_864,
     assemblingBytes: 134_217_728,
     /** Contents that were asked for come, one after the other, or the job ends. */
     giveMs: 5_000,

@@ -3,9 +3,11 @@
  *
  * Knows: who is late, and what must not come. Does not know: what is worth sending, or what a result is worth.
  */
-import { CairnError, type Digest, Generations, limits } from "../base/index.ts";
+import { CairnError, type Digest, limits } from "../base/index.ts";
 import type { CompileAction, FrameChannel, GeneralAction, OutputFile, Row, Voucher, WorkerOutcome } from "../contracts/index.ts";
 import type { NetworkCodec, WorkDone, WorkEnd, WorkFrame, WorkPiece } from "../wire/index.ts";
+import { HeldContents } from "./held-contents.ts";
+import { Pace } from "./pace.ts";
 import { WorkTalk } from "./work-talk.ts";
 
 export type Contents = (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>;
@@ -14,6 +16,8 @@ export interface WorkAskerParts {
   readonly codec: NetworkCodec;
   /** Whether bytes are worth compressing on the way to this member. */
   readonly compress: () => boolean;
+  /** ms, monotonic */
+  readonly now: () => number;
   /** @param isOffence whether the member has not kept to the rules */
   readonly ended: (why: string, isOffence: boolean) => void;
 }
@@ -72,7 +76,8 @@ export class WorkAsker {
   /** So many words on signatures are to come, whether or not somebody waits for them still. */
   #owed = 0;
   /** Contents that the worker had for what it has done. */
-  readonly #there = new Generations<Digest, true>(work.knownThere);
+  readonly #there = new HeldContents(work.knownThere);
+  readonly #pace: Pace;
   /** It has taken something on: before, it gets to see no contents. */
   #isWilling = false;
   #number = 0;
@@ -81,6 +86,7 @@ export class WorkAsker {
 
   constructor(parts: WorkAskerParts, channel: FrameChannel) {
     this.#parts = parts;
+    this.#pace = new Pace(parts.now);
     this.#talk = new WorkTalk(
       { codec: parts.codec, heard: (frame) => this.#heard(frame), ended: (...how) => this.#ended(...how) },
       channel,
@@ -93,6 +99,16 @@ export class WorkAsker {
 
   get counts(): WorkTalk["counts"] {
     return this.#talk.counts;
+  }
+
+  /** How fast the link takes contents; undefined: too few have gone. */
+  get bytesPerMs(): number | undefined {
+    return this.#pace.bytesPerMs;
+  }
+
+  /** Of some contents, what the worker is not known to have. */
+  lackedBytes(contents: ReadonlyMap<Digest, number>): number {
+    return this.#there.lackedBytes(contents);
   }
 
   end(why: string): void {
@@ -207,8 +223,9 @@ export class WorkAsker {
     let room: number = work.pieceBytes;
     const send = async (): Promise<void> => {
       const frame = this.#parts.codec.encodeWorkGive(number, pieces, this.#parts.compress());
+      const bytes = work.pieceBytes - room;
       [pieces, room] = [[], work.pieceBytes];
-      await this.#talk.send(frame);
+      await this.#pace.sending(bytes, this.#talk.send(frame));
       signal.throwIfAborted();
     };
     for (const digest of digests) {
@@ -249,7 +266,7 @@ export class WorkAsker {
     const outcome: WorkerOutcome = job.isAwaited ? this.#outcomeOf(number, result, job.asked) : { kind: "busy" }; // Which nobody hears.
     if (isToBeSigned(job.asked) && result.done.exitCode === 0) this.#owed++;
     this.#isWilling = true;
-    for (const { digest } of job.asked.action.inputs) this.#there.set(digest, true);
+    for (const { digest } of job.asked.action.inputs) this.#there.add(digest);
     this.#settle(number, job, outcome);
   }
 

@@ -144,7 +144,10 @@ test("a job that was cancelled while it ran sends nothing of its result", async 
 async function givenUp(): Promise<{ channel: Pipe; ends: Ends }> {
   const channel = new Pipe();
   const ends: Ends = [];
-  const asker = new WorkAsker({ codec, compress: () => false, ended: (...how) => void ends.push(how) }, channel);
+  const asker = new WorkAsker(
+    { codec, compress: () => false, now: () => performance.now(), ended: (...how) => void ends.push(how) },
+    channel,
+  );
   const stop = new AbortController();
   const given = asker.ask({ kind: "compile", action: INPUTS.action() }, INPUTS.of, stop.signal);
   void asker.ask({ kind: "compile", action: INPUTS.action() }, INPUTS.of, never);

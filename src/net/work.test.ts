@@ -177,6 +177,33 @@ test("who has taken something on gets what it has hardly got along with the next
   assert.deepEqual(along, [[], [7], [], [100_000, 100_000]]);
 });
 
+test(
+  "what a member has had for a job it does not lack for the next one; how fast its link is is known when enough has gone, until the link goes",
+  LONG,
+  async (t) => {
+    const [a, b] = await nodes(t, 2);
+    assert.ok(a !== undefined && b !== undefined);
+    const { work } = await worker(t, a);
+    await worker(t, b);
+    const member = b.members.self;
+    const [header, source, other] = [noise(1, 2 * limits.work.paceLeastBytes), noise(2, 1_000), noise(3, 500)];
+    const sizes = (...contents: readonly Uint8Array[]): ReadonlyMap<string, number> =>
+      new Map(contents.map((content) => [digestOf(content), content.length]));
+    const [first, second] = [sizes(header, source), sizes(header, other)];
+    assert.deepEqual([work.lackedBytes(member, first), work.bytesPerMs(member)], [undefined, undefined]);
+    const inputs = new Inputs(header, source);
+    assert.equal((await work.compile(member, inputs.action(), inputs.of, never)).kind, "done");
+    assert.deepEqual(
+      [first, second].map((contents) => work.lackedBytes(member, contents)),
+      [0, other.length],
+    );
+    assert.ok((work.bytesPerMs(member) ?? 0) > 0);
+    await b.network[Symbol.asyncDispose]();
+    await until(t, () => work.lackedBytes(member, first) === undefined);
+    assert.equal(work.bytesPerMs(member), undefined);
+  },
+);
+
 test("contents that came along are taken, and only the others are asked for", LONG, async (t) => {
   const [a, b] = await nodes(t, 2);
   assert.ok(a !== undefined && b !== undefined);

@@ -4,7 +4,7 @@
  * Knows: one channel for each member that is asked, and one for each that asks. Does not know: which member is asked, what is done
  * for whom, what a result is worth.
  */
-import { CairnError, type Key, type Log, limits, reasonOf } from "../base/index.ts";
+import { CairnError, type Digest, type Key, type Log, limits, reasonOf } from "../base/index.ts";
 import type { CompileAction, GeneralAction, Row, WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
 import type { NetworkCodec } from "../wire/index.ts";
 import type { MemberStream, OpenStream } from "./member-stream.ts";
@@ -41,6 +41,8 @@ const STREAMS_PER_MEMBER = 2;
 export class Work implements Workers, Disposable {
   readonly #parts: WorkParts;
   readonly #asking = new Map<Key, Promise<WorkAsker>>();
+  /** Of these, those that have been reached. */
+  readonly #askers = new Map<Key, WorkAsker>();
   readonly #answering = new Set<WorkAnswerer>();
   readonly #assembling = { bytes: 0 };
   readonly #unsent = { bytes: 0 };
@@ -68,6 +70,16 @@ export class Work implements Workers, Disposable {
 
   act(member: Key, action: GeneralAction, content: Contents, signal: AbortSignal): Promise<WorkerOutcome> {
     return this.#ask(member, { kind: "general", action }, content, signal);
+  }
+
+  /** Of some contents, what has to be sent to a member: all that it has not had on this channel. @param contents each with its bytes */
+  lackedBytes(member: Key, contents: ReadonlyMap<Digest, number>): number | undefined {
+    return this.#askers.get(member)?.lackedBytes(contents);
+  }
+
+  /** How fast the link with a member takes contents; undefined: not known. */
+  bytesPerMs(member: Key): number | undefined {
+    return this.#askers.get(member)?.bytesPerMs;
   }
 
   async #ask(member: Key, asked: Asked, content: Contents, signal: AbortSignal, row?: Row): Promise<WorkerOutcome> {
@@ -99,16 +111,18 @@ export class Work implements Workers, Disposable {
   }
 
   async #reach(key: Key): Promise<WorkAsker> {
-    const { codec, log } = this.#parts;
+    const { codec, log, now } = this.#parts;
     if (this.#isOver) throw new CairnError("peer-absent", { why: "this node stops" });
     if (this.#offences.pauseMs(key) > 0) throw new CairnError("peer-absent", { why: "has broken the rules" });
     const channel = channelOf(await this.#open(key));
-    const openedAt = this.#parts.now();
+    const openedAt = now();
     const ended = (why: string, isOffence: boolean): void => {
       this.#asking.delete(key);
+      this.#askers.delete(key);
       this.#ended(asker, { key, why, isOffence, direction: "outbound", openedAt });
     };
-    const asker: WorkAsker = new WorkAsker({ codec, compress: () => this.#isLong(key), ended }, channel);
+    const asker: WorkAsker = new WorkAsker({ codec, compress: () => this.#isLong(key), now, ended }, channel);
+    if (asker.isOpen) this.#askers.set(key, asker);
     log.event("info", "work.opened", { peer: key, direction: "outbound" });
     if (this.#isOver) asker.end("this node stops");
     return asker;
