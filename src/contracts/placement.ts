@@ -37,6 +37,8 @@ export interface Unit {
   /** Time of a core, as measured before; of a general action the time that it had one, waiting included. Undefined: nobody has done it yet. */
   readonly costMs: number | undefined;
   readonly inputBytes: number;
+  /** What these are, each content with its bytes: the same map as long as the unit waits. Undefined: not told, and nobody is taken to have any of it. */
+  readonly contents?: ReadonlyMap<Digest, number>;
   /** What it needs where it runs; of a general action: what is installed there. */
   readonly toolchain: Digest;
   /** What executes that toolchain: nobody else can fetch it to any use. Of a general action it is in what is installed. */

@@ -13,7 +13,7 @@ const { mostGeneral, inputBytes: mostBytes, contentBytes } = limits.work;
 export function membersAction(action: ExecutorAction, system: Digest, command?: SentCommand): GeneralAction | undefined {
   const { program, arguments: words, environment, cwd, inputs, directories, work, usesSystem = false } = action;
   if (work === undefined || !usesSystem || !isReadable(action)) return undefined;
-  if (bytesOf(action) > mostBytes || inputs.some(({ bytes = 0 }) => bytes > contentBytes)) return undefined;
+  if (inputsOf(action).inputBytes > mostBytes || inputs.some(({ bytes = 0 }) => bytes > contentBytes)) return undefined;
   const plain = words.filter((word) => typeof word === "string");
   if (plain.length < words.length) return undefined;
   const sent = inputs.map(({ path, digest, executable }) => ({ path, digest, executable }));
@@ -50,15 +50,15 @@ export function unitOf(asked: GeneralAction, action: ExecutorAction): Unit {
     key: digestOf(text),
     kind: kindOfCommand("action", words, work.outputs),
     costMs: undefined,
-    inputBytes: bytesOf(action),
+    ...inputsOf(action),
     toolchain: system,
     platform: "",
     isGeneral: true,
   };
 }
 
-/** Of all inputs, each content once. */
-export function bytesOf({ inputs }: ExecutorAction): number {
-  const sizes = new Map(inputs.map(({ digest, bytes = 0 }) => [digest, bytes]));
-  return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+/** What is to be sent for it, each content once. */
+export function inputsOf({ inputs }: ExecutorAction): { readonly inputBytes: number; readonly contents: ReadonlyMap<Digest, number> } {
+  const contents = new Map(inputs.map(({ digest, bytes = 0 }) => [digest, bytes]));
+  return { inputBytes: [...contents.values()].reduce((sum, bytes) => sum + bytes, 0), contents };
 }

@@ -24,6 +24,8 @@ export interface RemoteInputs {
   /** Files as the compiler would name them, the source first. */
   readonly names: readonly string[];
   readonly bytes: number;
+  /** Of each content. */
+  readonly sizes: ReadonlyMap<Digest, number>;
 }
 
 export type InputsFound =
@@ -117,6 +119,7 @@ class Collected {
   readonly #directories = new Set<string>();
   /** Directories in names that have been dealt with. */
   readonly #ways = new Set<string>();
+  readonly #sizes = new Map<Digest, number>();
   #bytes = 0;
 
   constructor(look: Look, cwd: string) {
@@ -136,7 +139,8 @@ class Collected {
       this.#addWay(parentOf(name));
     }
     this.#files.set(path, state.digest);
-    if (!this.#paths.has(state.digest)) this.#bytes += state.size;
+    if (!this.#sizes.has(state.digest)) this.#bytes += state.size;
+    this.#sizes.set(state.digest, state.size);
     this.#paths.set(state.digest, path);
     return true;
   }
@@ -154,7 +158,7 @@ class Collected {
   }
 
   all(): Omit<RemoteInputs, "names"> {
-    return { files: this.#files, paths: this.#paths, directories: [...this.#directories], bytes: this.#bytes };
+    return { files: this.#files, paths: this.#paths, directories: [...this.#directories], bytes: this.#bytes, sizes: this.#sizes };
   }
 }
 

@@ -276,6 +276,7 @@ export class Remote implements Disposable {
       kind: kindOf(understood),
       costMs: this.#costOf(understood, earlier?.action),
       inputBytes: packed.parcel.inputs.bytes,
+      contents: packed.parcel.inputs.sizes,
       toolchain: understood.toolchain.digest,
       platform: understood.toolchain.platform,
     };

@@ -6,7 +6,7 @@
 import type { Digest } from "../base/index.ts";
 import type { ExecutorAction, Sharing, TaskSystem } from "../contracts/index.ts";
 import type { Sent, StaysWhy } from "./actions.ts";
-import { bytesOf, membersAction } from "./general-unit.ts";
+import { inputsOf, membersAction } from "./general-unit.ts";
 import { kindOfCommand } from "./kinds.ts";
 import { missingOutputs, oddity } from "./task-outputs.ts";
 import { sentCommand, type TaskQuestion, type UnderstoodTask } from "./task-question.ts";
@@ -46,7 +46,7 @@ export function forMembers(parts: PlacingParts, task: UnderstoodTask, action: Ex
       key: keys.sandboxed,
       kind: kindOf(question),
       costMs: known.costMs,
-      inputBytes: bytesOf(action),
+      ...inputsOf(action),
       toolchain: system,
       platform: "",
       isGeneral: true,

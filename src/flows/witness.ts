@@ -118,7 +118,7 @@ export class Witness {
     const look = new Look(new Glance({ files: view, absences: new Absences() }), asked.cwd);
     if (!isPlain(understood.question, done, look)) return unclear("messages");
     const files = new Map(asked.inputs.map(({ path, digest }) => [path, digest]));
-    const inputs = { files, paths: new Map(), directories: asked.directories, names: [], bytes: 0 };
+    const inputs = { files, paths: new Map(), directories: asked.directories, names: [], bytes: 0, sizes: new Map() };
     const judged = await judge(sources, { understood, inputs, search: told.search, real: (path) => view.real(path) }, done, look);
     if (judged.kind === "bad") return unclear(`${judged.reason} ${judged.detail}`);
     if (view.touchesMount) return unclear("a place of the sandbox");
