@@ -363,7 +363,9 @@ export async function composeNetwork(
     const spoken = attested.signersOf(request).flatMap((signer) => signerIn(state, signer)?.key ?? []);
     return spoken.some((key) => domainOf(key) === own);
   };
-  const rules = { seats: seatsOf(membership), mayWork: mayHave, hasSpoken };
+  const lackedBytes = (member: Key, contents: ReadonlyMap<Digest, number>): number | undefined => shared.lackedBytes(member, contents);
+  const bytesPerMs = (member: Key): number | undefined => shared.bytesPerMs(member);
+  const rules = { seats: seatsOf(membership), mayWork: mayHave, hasSpoken, lackedBytes, bytesPerMs };
   const placing = { network, members, gossip, codec, kept, domainOf, ...rules, capacity, reputations, log };
   const placement = stack.use(await NetworkPlacement.start(placing, { ...places, halfLifeMs }));
   const toolchainOffers = await ToolchainOffers.start({ network, codec, log, mayWork, offer: toolchainOffer });

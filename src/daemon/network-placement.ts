@@ -25,6 +25,9 @@ export interface NetworkPlacementParts {
   readonly mayWork: (member: Key, unit: Unit) => boolean;
   /** See OwnViewParts. */
   readonly hasSpoken: (member: Key, request: Digest) => boolean;
+  /** See OwnViewParts. */
+  readonly lackedBytes: (member: Key, contents: ReadonlyMap<Digest, number>) => number | undefined;
+  readonly bytesPerMs: (member: Key) => number | undefined;
   /** What this node can do for others. */
   readonly capacity: OwnCapacity;
   readonly reputations: Reputations;
@@ -75,7 +78,7 @@ export class NetworkPlacement implements Disposable {
     { pattern, healthCheckMs, halfLifeMs }: PlacementSettings & Fading,
   ) {
     this.#parts = parts;
-    const { network, members, gossip, codec, kept, seats, mayWork, hasSpoken, capacity, log } = parts;
+    const { network, members, gossip, codec, kept, seats, mayWork, hasSpoken, lackedBytes, bytesPerMs, capacity, log } = parts;
     this.#timers.use(talk);
     this.#measured = new Measured({ now: Date.now, reputations: parts.reputations }, { halfLifeMs });
     this.#measured.restore(kept.setting(KEPT_MEASURED) ?? "");
@@ -88,6 +91,8 @@ export class NetworkPlacement implements Disposable {
         mayWork,
         seats,
         hasSpoken,
+        lackedBytes,
+        bytesPerMs,
         linked: () => members.others().filter((member) => network.connected(member)),
         rttMs: (member) => network.rttMs(member),
         order: (digest, some) => this.#order(digest, some),

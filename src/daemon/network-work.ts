@@ -3,7 +3,7 @@
  *
  * Knows: the rule, by trust domains. Does not know: what is compiled, or how it travels.
  */
-import type { Key, Log, SharingPolicy, WorkCircle } from "../base/index.ts";
+import type { Digest, Key, Log, SharingPolicy, WorkCircle } from "../base/index.ts";
 import type { WorkDesk, WorkerOutcome, Workers } from "../contracts/index.ts";
 import { type Network, Work } from "../net/index.ts";
 import type { Members } from "../trust/index.ts";
@@ -52,6 +52,16 @@ export class NetworkWork implements Disposable {
 
   [Symbol.dispose](): void {
     this.#work[Symbol.dispose]();
+  }
+
+  /** Of some contents, what a member has not had of this node; undefined: nothing is known. */
+  lackedBytes(member: Key, contents: ReadonlyMap<Digest, number>): number | undefined {
+    return this.#work.lackedBytes(member, contents);
+  }
+
+  /** How fast the link with a member takes contents; undefined: not measured. */
+  bytesPerMs(member: Key): number | undefined {
+    return this.#work.bytesPerMs(member);
   }
 
   /** From the next job on. */

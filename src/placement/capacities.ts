@@ -4,7 +4,7 @@
  * What members tell is late: it was true when they said it. So what this node gives and gets back in the meantime is counted with it.
  * Knows: slots, claims. Does not know: who gives what to whom, or why.
  */
-import { type Key, limits } from "../base/index.ts";
+import { type Digest, type Key, limits } from "../base/index.ts";
 import type { Capacity, Unit } from "../contracts/index.ts";
 
 const { busyMs, claimMost, phantomMs, settleHereMs, settleMs, tellStaleMs } = limits.placement;
@@ -67,6 +67,11 @@ export class Capacities {
   /** What a member told last; undefined: nothing, or too long ago. */
   of(member: Key): Capacity | undefined {
     return this.#fresh(member)?.capacity;
+  }
+
+  /** Whether a member says that it has a toolchain. */
+  has(member: Key, toolchain: Digest): boolean {
+    return this.of(member)?.toolchains.includes(toolchain) === true;
   }
 
   /**

@@ -18,6 +18,10 @@ export interface Candidate {
   readonly expectedMs: number;
   /** Of these, the time on the way, there and back: no slot is taken meanwhile. */
   readonly travelMs: number;
+  /** Of these, what it takes because the member lacks something that others may have. No slot is taken meanwhile, either. */
+  readonly fetchMs?: number;
+  /** It does not have the toolchain, and refuses the unit while it fetches that. */
+  readonly isToFetch?: boolean;
   /** Of what it takes on, the share that it does: above 0, at most 1. */
   readonly reliability: number;
 }
@@ -34,6 +38,9 @@ export interface HereFacts {
 
 /** Who takes so many times as long is about as fast. */
 const AS_FAST = 1.25;
+
+/** Of what would still be worth it, the most that a refusal is taken to cost: who is never asked for what it does not have never fetches it. */
+const REFUSED = 0.9;
 
 /** What a place in a queue is worth beside a free slot. */
 const QUEUED = 0.5;
@@ -52,7 +59,30 @@ export function weigh(here: HereFacts, candidates: readonly Candidate[]): Weighe
   const hereMs = waitedHereMs(here);
   const worth = candidates.filter(({ expectedMs, reliability }) => isWorth(expectedMs, reliability, hereMs));
   if (worth.length === 0) return { kind: "here", why: "not-worth" };
-  return { kind: "worth", hereMs, candidates: worth.toSorted((a, b) => soonMs(a) - soonMs(b)) };
+  return { kind: "worth", hereMs, candidates: fetchersLast(worth, hereMs).toSorted((a, b) => soonMs(a) - soonMs(b)) };
+}
+
+/**
+ * Where some have the toolchain and others would have to fetch it first: these are asked in vain, and the unit is sent a second time. So it takes
+ * them twice as long, as far as they are worth asking then.
+ */
+function fetchersLast(candidates: readonly Candidate[], hereMs: number): readonly Candidate[] {
+  if (candidates.every(({ isToFetch }) => isToFetch === true)) return candidates;
+  return candidates.map((one) => {
+    if (one.isToFetch !== true) return one;
+    const most = REFUSED * one.reliability * hereMs;
+    const refusedMs = Math.max(0, Math.min(one.expectedMs, most - one.expectedMs));
+    return { ...one, expectedMs: one.expectedMs + refusedMs, fetchMs: (one.fetchMs ?? 0) + refusedMs };
+  });
+}
+
+/**
+ * Those that lack little of what the unit needs: with all of it they would be about as fast. Who must ask the same member as others do asks among these,
+ * unless none of them has room.
+ */
+export function near(candidates: readonly Candidate[], hereMs: number): readonly Candidate[] {
+  const having = candidates.filter(({ expectedMs, fetchMs = 0 }) => expectedMs <= AS_FAST * (expectedMs - fetchMs));
+  return having.some((one) => hasRoom(one, hereMs)) ? having : candidates;
 }
 
 /**
@@ -121,8 +151,9 @@ function isWorth(expectedMs: number, reliability: number, hereMs: number): boole
  * its slots do in the meantime, so that none of them is empty until the next unit has come. These only as long as it lets them wait, and
  * no more than `limits.placement.underWayMs` of work are under way there. One in any case, and otherwise none that would not have its turn in time.
  */
-export function depth({ slots, queue, expectedMs, travelMs }: Pick<Candidate, "slots" | "queue" | "expectedMs" | "travelMs">): number {
-  const workMs = Math.max(1, expectedMs - travelMs);
+export function depth(candidate: Pick<Candidate, "slots" | "queue" | "expectedMs" | "travelMs" | "fetchMs">): number {
+  const { slots, queue, travelMs } = candidate;
+  const workMs = Math.max(1, inSlotMs(candidate));
   const inTime = Math.max(1, Math.floor((limits.work.turnMs * (slots + 1)) / workMs));
   const least = Math.min(slots, limits.work.waitingPerMember, inTime);
   const bridging = slots + Math.floor((slots * travelMs) / workMs);
@@ -139,8 +170,14 @@ function soonMs(candidate: Candidate): number {
  * How long a unit waits there for a slot: of so many that began at any time the first ends after its part of one, the second after twice that.
  * What passes on the way is not waited for once more. Undefined: one is free.
  */
-export function waitMs({ slots, free, expectedMs, travelMs }: Candidate): number | undefined {
-  return free > 0 ? undefined : Math.max(0, ((expectedMs - travelMs) * (1 - free)) / (slots + 1) - travelMs);
+export function waitMs(candidate: Candidate): number | undefined {
+  const { slots, free, travelMs, fetchMs = 0 } = candidate;
+  return free > 0 ? undefined : Math.max(0, (inSlotMs(candidate) * (1 - free)) / (slots + 1) - travelMs - fetchMs);
+}
+
+/** Of what it takes, the work itself. */
+function inSlotMs({ expectedMs, travelMs, fetchMs = 0 }: Pick<Candidate, "expectedMs" | "travelMs" | "fetchMs">): number {
+  return expectedMs - travelMs - fetchMs;
 }
 
 function weightOf(candidate: Candidate): number {

@@ -119,7 +119,7 @@ export class Desk {
   #candidates(from: Key, { able }: PlacementQuestion): Candidate[] {
     const { self, capacities, isLinked } = this.#parts;
     const there = able.filter(({ member }) => member !== from && (member === self || isLinked(member)));
-    return there.map((one) => ({ ...one, ...capacities.room(one.member), reliability: 1 }));
+    return there.map(({ member, expectedMs, travelMs }) => ({ member, expectedMs, travelMs, ...capacities.room(member), reliability: 1 }));
   }
 
   #grant(from: Key, member: Key | undefined, forMs: number): Key | undefined {

@@ -6,7 +6,7 @@
  */
 import { type Digest, type Key, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, Placement, Unit } from "../contracts/index.ts";
-import { hasRoom } from "./choose.ts";
+import { hasRoom, near } from "./choose.ts";
 import { BUSY, type Here, type OwnView } from "./own-view.ts";
 import type { Questions } from "./questions.ts";
 
@@ -33,7 +33,7 @@ export class OverlayPlacement implements Placement {
     const considered = view.consider(unit, here, tried);
     if (considered.kind === "here") return considered.placed;
     const { hereMs } = considered;
-    const known = new Map(considered.candidates.map((candidate) => [candidate.member, candidate]));
+    const known = new Map(near(considered.candidates, hereMs).map((candidate) => [candidate.member, candidate]));
     const [first = self, ...next] = responsible(unit.key, [self, ...known.keys()]);
     const after = next.flatMap((member) => known.get(member) ?? []).filter((one) => hasRoom(one, hereMs));
     const candidates = [...[known.get(first)].filter((one) => one !== undefined), ...after].slice(0, responsibleMost);

@@ -24,7 +24,8 @@ function worldOf(tookMs: number, told: number): { view: OwnView; tell: (free: nu
   tell(told);
   for (let i = 0; i < 30; i++) measured.done("far", UNIT.kind, UNIT.costMs ?? 0, tookMs);
   const yes = (): boolean => true;
-  const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => RTT_MS };
+  const held = { hasSpoken: () => false, lackedBytes: () => undefined, bytesPerMs: () => undefined };
+  const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, ...held, rttMs: () => RTT_MS };
   return { view: new OwnView({ ...parts, random: () => 0.5, log: silentLog }), tell };
 }
 
@@ -115,14 +116,7 @@ test("after actions that took minutes new ones of their kind, and short ones, fi
 });
 
 test("of two members each gets of what nobody knows the cost the kind with which it is quicker", () => {
-  const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
-  const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
-  const capacities = new Capacities({ self: "self", rttMs: () => 1, now: () => 0 });
-  const fixed = { slots: 4, free: 4, queue: 48, toolchains: ["gcc"], takesToolchains: false, platform: "", targets: [] };
-  for (const member of ["linker", "tester"]) capacities.told({ ...fixed, member });
-  const yes = (): boolean => true;
-  const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, rttMs: () => 1 };
-  const view = new OwnView({ ...parts, random: () => 0.5, log: silentLog });
+  const { view } = among({ linker: {}, tester: {} });
   const action = (kind: string, at: number): Unit => ({
     ...UNIT,
     key: digestOf(`${kind} ${at}`),
@@ -150,4 +144,101 @@ test("of two members each gets of what nobody knows the cost the kind with which
     const placed = view.coordinate(unit, considered);
     assert.equal(placed.kind === "member" && placed.member, member, kind);
   }
+});
+
+const SENT: Unit = { ...UNIT, inputBytes: 1_000_000, contents: new Map([[digestOf("header"), 1_000_000]]) };
+
+/** Members that are alike but for what they lack of the unit, how fast their links are, and whether they have the toolchain. */
+interface Alike {
+  readonly lackedBytes?: number;
+  readonly bytesPerMs?: number;
+  readonly hasToolchain?: boolean;
+}
+
+function among(members: Readonly<Record<string, Alike>>): { view: OwnView; measured: Measured } {
+  const reputations = { observe: () => undefined, forWork: () => 1, forFetch: () => 1 };
+  const measured = new Measured({ now: () => 0, reputations }, { halfLifeMs: 172_800_000 });
+  const capacities = new Capacities({ self: "self", rttMs: () => 1, now: () => 0 });
+  const fixed = { slots: 1, free: 1, queue: 1, takesToolchains: true, platform: "linux-x86_64", targets: [] };
+  for (const [member, { hasToolchain = true }] of Object.entries(members))
+    capacities.told({ ...fixed, member, toolchains: hasToolchain ? [UNIT.toolchain] : [] });
+  const yes = (): boolean => true;
+  const known = {
+    lackedBytes: (member: string) => members[member]?.lackedBytes,
+    bytesPerMs: (member: string) => members[member]?.bytesPerMs,
+    rttMs: () => 1,
+  };
+  const parts = { self: "self", capacities, measured, isLinked: yes, mayWork: yes, hasSpoken: () => false, ...known };
+  return { view: new OwnView({ ...parts, random: () => 0.5, log: silentLog }), measured };
+}
+
+test("of members that are alike but for what they lack, who is sooner done goes first", () => {
+  const table: [what: string, members: Readonly<Record<string, Alike>>, order: string][] = [
+    ["who has the inputs", { a: { lackedBytes: 1_000_000, bytesPerMs: 10_000 }, b: { lackedBytes: 0, bytesPerMs: 10_000 } }, "b a"],
+    ["who has more of them", { a: { lackedBytes: 900_000, bytesPerMs: 10_000 }, b: { lackedBytes: 100_000, bytesPerMs: 10_000 } }, "b a"],
+    [
+      "who lacks more, over a link that is so much faster",
+      { a: { lackedBytes: 1_000_000, bytesPerMs: 50_000 }, b: { lackedBytes: 500_000, bytesPerMs: 5_000 } },
+      "a b",
+    ],
+    ["of whom nothing is known lacks all, over a fast link", { a: {}, b: { lackedBytes: 0 } }, "b a"],
+    ["a link that is faster than any", { a: { lackedBytes: 1_000_000, bytesPerMs: 1e9 }, b: { lackedBytes: 900_000 } }, "b a"],
+    ["who has the toolchain", { a: { hasToolchain: false, lackedBytes: 0 }, b: { lackedBytes: 0 } }, "b a"],
+    [
+      "who has the toolchain, and some of the inputs have to be sent",
+      { a: { hasToolchain: false, lackedBytes: 0 }, b: { lackedBytes: 1_000_000, bytesPerMs: 10_000 } },
+      "b a",
+    ],
+    ["who would take too long is not asked", { a: { lackedBytes: 1_000_000, bytesPerMs: 200 }, b: { lackedBytes: 1_000 } }, "b"],
+    ["nobody has the toolchain: by what else they lack", { a: { hasToolchain: false }, b: { hasToolchain: false, lackedBytes: 0 } }, "b a"],
+  ];
+  for (const [what, members, order] of table) {
+    const considered = among(members).view.consider(SENT, { running: 31, cores: 4 }, []);
+    assert.ok(considered.kind === "worth", what);
+    assert.equal(considered.candidates.map(({ member }) => member).join(" "), order, what);
+  }
+});
+
+test("who would have to fetch the toolchain is asked as long as it was worth it before, when who has it has no room", () => {
+  const { view } = among({ a: { hasToolchain: false, lackedBytes: 0 }, b: { lackedBytes: 0 } });
+  const here = { running: 5, cores: 4 }; // A quarter longer than on an idle core.
+  const sent = ["first", "second", "third"].map((name) => {
+    const unit = { ...SENT, key: digestOf(name) };
+    const considered = view.consider(unit, here, []);
+    const placed = considered.kind === "worth" ? view.coordinate(unit, considered) : considered.placed;
+    return placed.kind === "member" ? placed.member : placed.why;
+  });
+  assert.deepEqual(sent, ["b", "a", "busy"]);
+});
+
+test("who lacks the inputs is asked when who has them is busy for longer than the bytes take", () => {
+  for (const [bytesPerMs, sent] of [
+    [10_000, ["near", "far"]], // 100 ms, and half of a unit's time there.
+    [500, ["near", "near"]],
+  ] as const) {
+    const { view } = among({ near: { lackedBytes: 0 }, far: { lackedBytes: 1_000_000, bytesPerMs } });
+    const found = ["first", "second"].map((name) => {
+      const unit = { ...SENT, key: digestOf(name) };
+      const considered = view.consider(unit, { running: 31, cores: 4 }, []);
+      assert.ok(considered.kind === "worth");
+      const placed = view.coordinate(unit, { ...considered, candidates: view.open(considered.candidates) });
+      return placed.kind === "member" ? placed.member : placed.why;
+    });
+    assert.deepEqual(found, sent);
+  }
+});
+
+test("what was sent is part of the way, and not of what the member is measured to take", () => {
+  const members = { far: { lackedBytes: 1_000_000, bytesPerMs: 2_000 } };
+  const { view, measured } = among(members);
+  const prior = { overheadMs: 0 };
+  for (let i = 0; i < 40; i++) {
+    const considered = view.consider(SENT, { running: 31, cores: 4 }, []);
+    assert.ok(considered.kind === "worth");
+    const placed = view.choose(SENT, considered, "own-choice");
+    assert.ok(placed.kind === "member" && (placed.travelMs ?? 0) >= 500);
+    view.ended(SENT, placed, "done", 500 + 400);
+  }
+  const withoutMs = measured.expected("far", UNIT.kind, 400, prior);
+  assert.ok(Math.abs(withoutMs - 450) < 60, `${withoutMs} ms`);
 });

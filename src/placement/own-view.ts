@@ -9,7 +9,7 @@ import type { Capacities, Claim } from "./capacities.ts";
 import { best, type Candidate, depth, pick, spread, waitMs, weigh } from "./choose.ts";
 import type { Measured, Prior } from "./measured.ts";
 
-const { bytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
+const { bytesPerMs: mostBytesPerMs, claimMs, claimMost, overheadMs, roundTrips, unknownCostMs } = limits.placement;
 /** What a unit takes in a slot is taken to be this part of what it costs here, whatever was measured: nobody is that much faster. */
 const WORK_LEAST = 0.25;
 
@@ -25,6 +25,10 @@ export interface OwnViewParts {
   readonly hasSpoken: (member: Key, request: Digest) => boolean;
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
+  /** Of a unit's inputs, what a member is not known to have; undefined: nothing is known. Asked again and again while the unit waits. */
+  readonly lackedBytes: (member: Key, contents: ReadonlyMap<Digest, number>) => number | undefined;
+  /** How fast the link with a member takes bytes; undefined: not measured. */
+  readonly bytesPerMs: (member: Key) => number | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   readonly log: Log;
@@ -40,13 +44,20 @@ export interface Worth {
 
 export type Considered = { readonly kind: "here"; readonly placed: Placed } | ({ readonly kind: "worth" } & Worth);
 
+/** A slot that this node has given a unit of its own. */
+interface Given {
+  readonly claim: Claim;
+  /** What sending what the member lacked was expected to take. */
+  readonly sendMs: number;
+}
+
 /** Everybody has as much as can be waited for. */
 export const BUSY: Placed = { kind: "here", why: "busy" };
 
 export class OwnView {
   readonly #parts: OwnViewParts;
   /** Unit and member → slots that this node has given its own units; as many as are sent at once. */
-  readonly #given = new Map<string, Claim>();
+  readonly #given = new Map<string, Given>();
   /** Members that were busy while they had units of this node, and how many slots they have told to be free since, at the least: what they have is all that they take. */
   readonly #full = new Map<Key, number>();
 
@@ -94,8 +105,9 @@ export class OwnView {
     const name = nameOf(unit.key, member);
     this.#release(name);
     const chosen = candidates.find((one) => one.member === member);
-    const ways = chosen && { travelMs: chosen.travelMs, waitMs: boundedMs(waitMs({ ...chosen, ...capacities.room(member) })) };
-    this.#given.set(name, capacities.claim(member, claimMs));
+    const sendMs = this.#sendMs(unit, member);
+    const ways = chosen && { travelMs: chosen.travelMs + sendMs, waitMs: boundedMs(waitMs({ ...chosen, ...capacities.room(member) })) };
+    this.#given.set(name, { claim: capacities.claim(member, claimMs), sendMs });
     for (const eldest of this.#given.keys()) {
       if (this.#given.size <= claimMost) break;
       this.#release(eldest);
@@ -112,12 +124,15 @@ export class OwnView {
       return;
     }
     const { member } = where;
-    this.#release(nameOf(unit.key, member));
+    const sendMs = this.#release(nameOf(unit.key, member)) ?? 0;
     log.event("debug", "placement.ended", { peer: member, outcome, kind, tookMs: Math.round(tookMs) });
     const costMs = this.#costOf(unit);
-    if (outcome === "done" && unit.costMs === undefined && ranMs !== undefined) measured.doneUnknown(member, kind, tookMs, ranMs);
-    else if (outcome === "done") measured.done(member, kind, costMs, tookMs);
-    else if (outcome === "late") measured.late(member, kind, costMs, tookMs);
+    // The next unit may lack less. What was sent may have taken less than was expected: it ran for as long as the member says, or for half of the time.
+    const otherMs = Math.min(tookMs, ranMs ?? tookMs / 2);
+    const besideMs = Math.max(otherMs, tookMs - sendMs);
+    if (outcome === "done" && unit.costMs === undefined && ranMs !== undefined) measured.doneUnknown(member, kind, besideMs, ranMs);
+    else if (outcome === "done") measured.done(member, kind, costMs, besideMs);
+    else if (outcome === "late") measured.late(member, kind, costMs, besideMs);
     else if (outcome === "lost") measured.lost(member, kind);
     else if (outcome === "refused") measured.refused(member, unit.toolchain);
     else if (outcome === "busy") this.#busy(member);
@@ -126,7 +141,7 @@ export class OwnView {
   #busy(member: Key): void {
     const { capacities } = this.#parts;
     capacities.busy(member);
-    const hasUnits = [...this.#given.values()].some((claim) => claim.member === member);
+    const hasUnits = [...this.#given.values()].some(({ claim }) => claim.member === member);
     if (hasUnits) this.#full.set(member, capacities.of(member)?.free ?? 0);
   }
 
@@ -145,19 +160,22 @@ export class OwnView {
   }
 
   #able(unit: Unit, costMs: number, tried: readonly Key[]): Candidate[] {
-    const { kind, inputBytes, toolchain } = unit;
+    const { kind, toolchain } = unit;
     const { self, capacities, measured, isLinked, mayWork, rttMs } = this.#parts;
     return capacities.able(unit).flatMap((member) => {
       const isOut = member === self || tried.includes(member) || !isLinked(member) || !mayWork(member, unit);
       if (isOut || measured.rests(member, toolchain)) return [];
-      const prior = { overheadMs: overheadMs + roundTrips * (rttMs(member) ?? 0) + inputBytes / bytesPerMs };
+      const prior = { overheadMs: overheadMs + roundTrips * (rttMs(member) ?? 0) };
       const expectedMs = measured.expected(member, kind, costMs, prior);
       const room = capacities.room(member);
+      const fetchMs = this.#sendMs(unit, member);
       return {
         member,
         ...room,
         free: this.#isFull(member) ? -Math.max(room.slots, room.queue) : room.free,
-        expectedMs,
+        expectedMs: expectedMs + fetchMs,
+        fetchMs,
+        isToFetch: !capacities.has(member, toolchain),
         travelMs: Math.min(this.#travelMs(unit, member, prior), Math.max(0, expectedMs - WORK_LEAST * costMs)),
         reliability: measured.reliability(member, kind),
       };
@@ -175,16 +193,26 @@ export class OwnView {
     return Math.min(roundTrips * roundTripMs, Math.max(roundTripMs, besideMs));
   }
 
+  /** For what the member lacks of the inputs. What is not known counts as lacking, and as sent over a fast link. */
+  #sendMs({ inputBytes, contents }: Unit, member: Key): number {
+    const { lackedBytes, bytesPerMs } = this.#parts;
+    const bytes = (contents && lackedBytes(member, contents)) ?? inputBytes;
+    return bytes / Math.min(mostBytesPerMs, bytesPerMs(member) ?? mostBytesPerMs);
+  }
+
   #costOf({ kind, costMs }: Unit): number {
     return costMs ?? this.#parts.measured.costs.usual(kind) ?? unknownCostMs;
   }
 
-  #release(name: string): void {
-    const claim = this.#given.get(name);
-    if (claim === undefined) return;
+  /** @returns what was expected of its sending */
+  #release(name: string): number | undefined {
+    const given = this.#given.get(name);
+    if (given === undefined) return undefined;
+    const { claim, sendMs } = given;
     this.#given.delete(name);
     this.#full.delete(claim.member);
     this.#parts.capacities.release(claim);
+    return sendMs;
   }
 }
 

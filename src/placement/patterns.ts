@@ -24,6 +24,9 @@ export interface PatternsParts extends Pick<LeaseParts, "self" | "isLinked" | "l
   readonly hasSpoken: (member: Key, request: Digest) => boolean;
   /** The last round trip to a member; undefined: none yet. */
   readonly rttMs: (member: Key) => number | undefined;
+  /** See OwnViewParts. */
+  readonly lackedBytes: (member: Key, contents: ReadonlyMap<Digest, number>) => number | undefined;
+  readonly bytesPerMs: (member: Key) => number | undefined;
   /** Members in the order in which something belongs to them, the same for all. */
   readonly order: (digest: Digest, members: readonly Key[]) => readonly Key[];
   readonly send: (to: Key, frame: PlacementFrame) => void;

@@ -119,6 +119,29 @@ export function placementCompliance(pattern: PlacementPattern): void {
     assert.equal((await place(made, self, unit("again"))).placed.kind, "member");
   });
 
+  test(`${pattern}: of members that are alike who has the inputs gets the units, until it has no room for so long as the bytes take`, async () => {
+    const inputBytes = 1_000 * limits.placement.bytesPerMs;
+    const contents = new Map([[digestOf("header"), inputBytes]]);
+    const firsts: Key[] = [];
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { world: made, nodes } = await world(seed, 3);
+      const [self, ...others] = nodes;
+      const [having, lacking] = seed % 2 === 0 ? others : others.toReversed();
+      assert.ok(self !== undefined && having !== undefined && lacking !== undefined);
+      self.lacks = (member) => (member === having.key ? 0 : undefined);
+      const given: Key[] = [];
+      for (let i = 0; i < 12; i++) {
+        const { placed } = await place(made, self, unit(`unit ${i}`, { inputBytes, contents }));
+        if (placed.kind === "member") given.push(placed.member);
+      }
+      const [first] = given;
+      assert.ok(first !== undefined && given.includes(lacking.key), `seed ${seed}`);
+      if (first === having.key) firsts.push(first);
+    }
+    // Who decides by lot draws the other now and then, once in nine times.
+    assert.ok(firsts.length >= 0.75 * SEEDS, `${firsts.length} of ${SEEDS}`);
+  });
+
   test(`${pattern}: who does not wait any more gets no answer, and what it was given is free again`, async () => {
     const { world: made, nodes } = await world(4, 3);
     const [self] = nodes;

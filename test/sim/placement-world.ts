@@ -45,6 +45,8 @@ export class SimNode {
   running = 0;
   /** Called with whatever it says to others about placing. */
   hear: (frame: PlacementFrame) => void = () => undefined;
+  /** Of any unit's inputs, what a member does not have, bytes. */
+  lacks: (member: Key) => number | undefined = () => undefined;
   readonly #world: PlacementWorld;
   readonly #waiting: (() => void)[] = [];
   #toldAtMs = -FOREVER_MS;
@@ -65,6 +67,8 @@ export class SimNode {
         mayWork: () => true,
         seats: () => world.seats,
         hasSpoken: () => false,
+        lackedBytes: (member) => this.lacks(member),
+        bytesPerMs: () => undefined,
         rttMs: () => LATENCY_MS.least + LATENCY_MS.most,
         order: (digest, members) =>
           rendezvousOrder(
