@@ -416,10 +416,10 @@ export class Remote implements Disposable {
     return this.#taken(order, { ...parcel, isListed }, outcome, { member, tookMs, sentBytes: sent.bytes, why: placed.why }, race);
   }
 
-  /** Tells how fast a member is: waiting there, and laying out a compiler for the first time, say nothing of the next one; nor does an error. */
+  /** Tells how fast a member is: waiting there, and laying out a compiler for the first time, say nothing of the next one; nor does an error. Of the first the way counts as it was expected. */
   #measure(placement: Placement, unit: Unit, placed: AtMember, done: Done, tookMs: number): void {
     const pair = `${placed.member} ${unit.toolchain}`;
-    const ms = this.#acquainted.has(pair) ? tookMs - done.queuedMs : done.used.wallMs;
+    const ms = this.#acquainted.has(pair) ? tookMs - done.queuedMs : done.used.wallMs + (placed.travelMs ?? 0);
     this.#acquainted.set(pair, true);
     this.#ended(placement, unit, placed, done.exitCode === 0 ? "done" : "cancelled", Math.max(0, ms));
   }
