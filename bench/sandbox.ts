@@ -63,7 +63,13 @@ async function measureProject(settings: Settings, name: ProjectName, notes: stri
   const files = new FileTable({ database, now: Date.now });
   const blobs = stack.use(new MemoryStore({ capacityBytes: 1_024 * MIB }));
   const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
-  const options = { directory: workshop.path("sandbox"), path: process.env.PATH ?? PATH, runAs, filesBytes: limits.sandbox.filesBytes };
+  const options = {
+    directory: workshop.path("sandbox"),
+    path: process.env.PATH ?? PATH,
+    runAs,
+    filesBytes: limits.sandbox.filesBytes,
+    othersBytes: 2 ** 33,
+  };
   const sandboxed = stack.use(new SandboxExecutor({ blobs, files, log }, options));
   const look = await sandboxed.look();
   if (look.kind === "unavailable") {

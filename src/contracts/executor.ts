@@ -116,6 +116,7 @@ export type ExecutorLack =
   | "user_namespaces" // The system lets ordinary users make no namespaces; AppArmor often is why.
   | "init_missing" // What runs first inside could not be built.
   | "workspace" // The directory of the sandbox cannot be made or filled, or not be reached by who runs jobs.
+  | "memory_taken" // Others' jobs held too much together, and this was the youngest of them.
   | "sandbox_failed" // It started, and did not do what it must.
   | "stopping";
 

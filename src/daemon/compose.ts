@@ -3,7 +3,7 @@
  */
 import { randomInt } from "node:crypto";
 import { rmSync } from "node:fs";
-import { availableParallelism, homedir, totalmem } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import {
   compilersDirectory,
   type Digest,
@@ -61,7 +61,7 @@ import { isOnBattery } from "./power.ts";
 import { prepareHome } from "./prepare-home.ts";
 import { finishRecalls, Recalls } from "./recalls.ts";
 import { Receipts } from "./receipts.ts";
-import { sandboxOptions, sandboxPlace } from "./sandbox-home.ts";
+import { othersMemoryBytes, sandboxOptions, sandboxPlace } from "./sandbox-home.ts";
 import { removeLeftovers, SandboxHold, setLeftoversAside } from "./sandbox-leftovers.ts";
 import { Seldom } from "./seldom.ts";
 import { ShareControls } from "./share-controls.ts";
@@ -202,7 +202,7 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
     },
     lack: (action, signal, isFresh) => alike.lack(action, signal, isFresh),
     toolchains: () => supply.digests,
-    memoryBytes: Math.floor(totalmem() * limits.sandbox.memory.othersPart),
+    memoryBytes: othersMemoryBytes(),
     log,
     now: () => performance.now(),
   });

@@ -4,6 +4,7 @@
  * Knows: the home, who this process is. Does not know: how a sandbox works.
  */
 import { randomBytes } from "node:crypto";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { digestOf, type Environment, type Home, limits } from "../base/index.ts";
 import type { ExecutorLack } from "../contracts/index.ts";
@@ -25,6 +26,11 @@ export function sandboxPlace(home: Home): SandboxPlace & { readonly own: string 
   return { directory: ROOTS_PARENT, prefix: "cairn-sandbox-", own: `cairn-sandbox-${digestOf(home.cacheDir).slice(0, 12)}-` };
 }
 
+/** What members' jobs may hold of this machine's memory: one of them, and all together. */
+export function othersMemoryBytes(): number {
+  return Math.floor(totalmem() * limits.sandbox.memory.othersPart);
+}
+
 /** @param hold marks the sandbox as this process's */
 export function sandboxOptions(home: Home, hold: SandboxHold, env: Environment): SandboxOptions {
   const { directory, own } = sandboxPlace(home);
@@ -34,6 +40,7 @@ export function sandboxOptions(home: Home, hold: SandboxHold, env: Environment):
     path: env.PATH ?? "/usr/bin:/bin",
     runAs: process.geteuid?.() === 0 ? NOBODY : undefined,
     filesBytes: limits.sandbox.filesBytes,
+    othersBytes: othersMemoryBytes(),
     keep: join(home.cacheDir, "built"),
   };
 }
@@ -64,6 +71,7 @@ export const sandboxAdvice: Readonly<Record<ExecutorLack, string>> = {
     "install its profile for bwrap (apt install apparmor-profiles, then link bwrap-userns-restrict into /etc/apparmor.d)",
   init_missing: "install a C compiler that links statically (Debian: apt install gcc libc6-dev; Fedora: glibc-static)",
   workspace: "let everybody enter the directories above it, or choose another place: export CAIRN_HOME=/some/directory",
+  memory_taken: "it passes; cairn share 50%   lets fewer run at once",
   sandbox_failed: "see the daemon's log",
   stopping: "the daemon ends; ask the next one",
 };

@@ -27,7 +27,13 @@ async function supplied(t: TestContext, on: Machine, digest: string, member: str
 
 async function sandboxOf(t: TestContext, on: Machine): Promise<SandboxExecutor | undefined> {
   const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
-  const options = { directory: join(on.directory, "sandbox"), path: process.env.PATH ?? "", runAs, filesBytes: 2 ** 30 };
+  const options = {
+    directory: join(on.directory, "sandbox"),
+    path: process.env.PATH ?? "",
+    runAs,
+    filesBytes: 2 ** 30,
+    othersBytes: 2 ** 33,
+  };
   const sandbox = new SandboxExecutor({ blobs: on.store, files: on.files, log: { event: () => undefined } }, options);
   const look = await sandbox.look();
   if (look.kind === "walled") return sandbox;

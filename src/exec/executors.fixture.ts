@@ -53,10 +53,15 @@ export function ground(): Ground {
 }
 
 /** @returns undefined, and the test is skipped, where there can be none */
-export async function sandboxOn(t: TestContext, on: Ground, filesBytes: number = 2 ** 30): Promise<SandboxExecutor | undefined> {
+export async function sandboxOn(
+  t: TestContext,
+  on: Ground,
+  filesBytes: number = 2 ** 30,
+  othersBytes: number = 2 ** 33,
+): Promise<SandboxExecutor | undefined> {
   const sandbox = new SandboxExecutor(
     { blobs: on.store, files: on.files, log },
-    { directory: join(on.directory, "sandbox"), path: process.env.PATH ?? PATH, runAs, filesBytes },
+    { directory: join(on.directory, "sandbox"), path: process.env.PATH ?? PATH, runAs, filesBytes, othersBytes },
   );
   const look = await sandbox.look();
   if (look.kind === "walled") return sandbox;

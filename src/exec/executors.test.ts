@@ -160,7 +160,7 @@ test("a machine without bubblewrap says so, and why", async () => {
   await using on = ground();
   await using sandbox = new SandboxExecutor(
     { blobs: on.store, files: on.files, log },
-    { directory: join(on.directory, "sandbox"), path: on.directory, runAs, filesBytes: 2 ** 30 },
+    { directory: join(on.directory, "sandbox"), path: on.directory, runAs, filesBytes: 2 ** 30, othersBytes: 2 ** 33 },
   );
   const look = await sandbox.look();
   assert.equal(look.kind === "unavailable" && look.reason, "sandbox_missing");

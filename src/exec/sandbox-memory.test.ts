@@ -14,10 +14,18 @@ test("what processes share is counted once, and what nobody has started is nothi
   t.after(() => shared.stdin.end());
   for (let heard = 0; heard < 4; ) heard += String((await once(shared.stdout, "data", { signal: t.signal }))[0]).length;
   const pid = shared.pid ?? assert.fail("it runs");
-  assert.deepEqual(await lookBelow(pid, 60 * MIB), { isTooMuch: true, threads: 4 });
-  assert.deepEqual(await lookBelow(pid, 160 * MIB), { isTooMuch: false, threads: 4 });
-  assert.equal((await lookBelow(pid, 160 * MIB, 0)).isTooMuch, true); // Nobody has looked at what they share.
+  const look = async (mostBytes: number, exactMs?: number): Promise<boolean> =>
+    (await lookBelow(pid, { mostBytes }, exactMs)).bytes > mostBytes;
+  assert.equal((await lookBelow(pid, { mostBytes: 60 * MIB })).threads, 4);
+  assert.equal(await look(60 * MIB), true);
+  assert.equal(await look(160 * MIB), false);
+  assert.equal(await look(160 * MIB, 0), true); // Nobody has looked at what they share.
+  const [rough, exact] = [
+    await lookBelow(pid, { mostBytes: 1_024 * MIB }),
+    await lookBelow(pid, { mostBytes: 1_024 * MIB, enoughBytes: 0 }),
+  ];
+  assert.ok(rough.bytes > 240 * MIB && exact.bytes < 160 * MIB && exact.bytes > 60 * MIB, `${rough.bytes} ${exact.bytes}`);
   shared.stdin.end();
   await once(shared, "exit", { signal: t.signal });
-  while ((await lookBelow(pid, 0)).isTooMuch) await sleep(10, undefined, { signal: t.signal });
+  while (await look(0)) await sleep(10, undefined, { signal: t.signal });
 });

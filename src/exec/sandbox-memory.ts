@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { limits, systemCode } from "../base/index.ts";
+import type { LedgerPlace } from "./memory-ledger.ts";
 
 const { lookAfterMs, lookEveryMs, lookMs } = limits.sandbox.memory;
 const KIB = 1_024;
@@ -18,10 +19,17 @@ const AT_ONCE = 16;
 /** What is read of a process that has ended. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH"]);
 
+export interface MemoryBounds {
+  /** Of all its processes together, what is swapped out included. */
+  readonly mostBytes: number;
+  /** Where it is counted with what other jobs hold; undefined: it is not. */
+  readonly place: LedgerPlace | undefined;
+}
+
 /** Looks until it is disposed of, or until there is too much. */
 export class MemoryWatch implements Disposable {
   readonly #pid: number;
-  readonly #mostBytes: number;
+  readonly #bounds: MemoryBounds;
   readonly #exceeded: () => void;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
@@ -29,12 +37,11 @@ export class MemoryWatch implements Disposable {
 
   /**
    * @param pid who has started all of it
-   * @param mostBytes of all together, what is swapped out included
-   * @param exceeded called once at most
+   * @param exceeded called once at most: it holds too much by itself
    */
-  constructor(pid: number, mostBytes: number, exceeded: () => void) {
+  constructor(pid: number, bounds: MemoryBounds, exceeded: () => void) {
     this.#pid = pid;
-    this.#mostBytes = mostBytes;
+    this.#bounds = bounds;
     this.#exceeded = exceeded;
     this.#lookIn(lookAfterMs);
   }
@@ -55,26 +62,32 @@ export class MemoryWatch implements Disposable {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const { isTooMuch, threads } = await lookBelow(this.#pid, this.#mostBytes);
+    const { mostBytes, place } = this.#bounds;
+    const enoughBytes = Math.min(mostBytes, place?.leftBytes ?? mostBytes);
+    const { bytes, threads } = await lookBelow(this.#pid, { mostBytes, enoughBytes });
     this.#threads = Math.max(this.#threads, threads);
-    if (isTooMuch && !this.#isOver) {
+    if (this.#isOver) return;
+    if (bytes > mostBytes) {
       this.#isOver = true;
       this.#exceeded();
-    }
+    } else place?.note(bytes, bytes > enoughBytes);
     this.#lookIn(lookEveryMs);
   }
 }
 
 /**
- * Whether the processes below one hold more than so much together, and how many threads they have.
+ * What the processes below one hold together, and how many threads they have.
  *
+ * @param bounds.enoughBytes where it is no more than that, nobody asks how much less it is: what several share is told apart above it alone
+ * @param bounds.mostBytes nor how much more than that
  * @param exactMs what it may take to tell apart what several share; whatever has not been looked at by then counts in each of them
+ * @returns bytes: no less than it is, and exact between the two bounds
  */
 export async function lookBelow(
   pid: number,
-  mostBytes: number,
+  { mostBytes, enoughBytes = mostBytes }: { readonly mostBytes: number; readonly enoughBytes?: number },
   exactMs: number = lookMs,
-): Promise<{ readonly isTooMuch: boolean; readonly threads: number }> {
+): Promise<{ readonly bytes: number; readonly threads: number }> {
   // The sum counts what several share as often: it is too much before there is too much, and takes a quick look.
   const each = new Map<number, number>();
   let threads = 0;
@@ -89,14 +102,14 @@ export async function lookBelow(
   const until = performance.now() + exactMs;
   let exact = 0;
   for (const [one, bytes] of each) {
-    if (most <= mostBytes || exact > mostBytes || performance.now() >= until) break;
+    if (most <= enoughBytes || exact > mostBytes || performance.now() >= until) break;
     // A process may keep its own from being read: then all that it holds is its own.
     const shares = await told(`/proc/${one}/smaps_rollup`);
     const own = shares === undefined ? bytes : KIB * sumOf(shares, "Pss", "SwapPss");
     exact += own;
     most += own - bytes;
   }
-  return { isTooMuch: most > mostBytes, threads };
+  return { bytes: most, threads };
 }
 
 /** Processes that one has started, and those that they have. */

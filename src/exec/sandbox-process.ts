@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { limits, systemCode } from "../base/index.ts";
+import type { MemoryLedger } from "./memory-ledger.ts";
 import { MemoryWatch } from "./sandbox-memory.ts";
 import { devices, places } from "./sandbox-plan.ts";
 
@@ -34,6 +35,8 @@ export interface SandboxRun {
   readonly memoryBytes: number;
   /** Whether memory that belongs to no process is refused. */
   readonly isStrict: boolean;
+  /** Where it is counted with others' jobs, which also are what the kernel ends first when memory runs out; undefined for own work. */
+  readonly together?: MemoryLedger | undefined;
 }
 
 export type RunEnd =
@@ -48,6 +51,8 @@ export type RunEnd =
     }
   | { readonly kind: "overdue" }
   | { readonly kind: "memory" }
+  /** It was the youngest of jobs that held too much together. */
+  | { readonly kind: "crowded" }
   | { readonly kind: "excess" };
 
 export interface BubblewrapOptions {
@@ -94,7 +99,7 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     // No descriptor is left, or the command line is longer than this machine takes.
     return { kind: "ended", code: undefined, report: Buffer.alloc(0), trouble: systemCode(error) ?? String(error), threads: 0 };
   }
-  let end: "overdue" | "excess" | "memory" | "aborted" | undefined;
+  let end: "overdue" | "excess" | "memory" | "crowded" | "aborted" | undefined;
   let unheard: NodeJS.Timeout | undefined;
   const stop = (why: typeof end): void => {
     if (end !== undefined) return;
@@ -103,13 +108,15 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
     // the middle of making one: it binds the first process to itself as the last thing it does, and what it had begun before would go on without it.
     child.stdin?.destroy();
     // A machine that swaps cannot wait for long: a first process that bubblewrap has not bound to itself yet still sees its input closed.
-    unheard = setTimeout(() => child.kill("SIGKILL"), why === "memory" ? limits.sandbox.memory.unheardMs : limits.sandbox.unheardMs);
+    const isOfMemory = why === "memory" || why === "crowded";
+    unheard = setTimeout(() => child.kill("SIGKILL"), isOfMemory ? limits.sandbox.memory.unheardMs : limits.sandbox.unheardMs);
   };
   child.stdin?.on("error", () => undefined); // Nothing is ever written.
   const report = collect(child.stdout, run.reportBytes, () => stop("excess"), run.sift);
   const trouble = collect(child.stderr, limits.sandbox.troubleBytes, () => undefined);
   const timer = setTimeout(() => stop("overdue"), run.wallMs);
-  using watch = new MemoryWatch(child.pid ?? 0, run.memoryBytes, () => stop("memory"));
+  using place = run.together?.enter(() => stop("crowded"));
+  using watch = new MemoryWatch(child.pid ?? 0, { mostBytes: run.memoryBytes, place }, () => stop("memory"));
   const onAbort = (): void => stop("aborted");
   signal.addEventListener("abort", onAbort, { once: true });
   const code = await new Promise<number | undefined>((resolve) => {
@@ -125,7 +132,7 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
   clearTimeout(unheard);
   signal.removeEventListener("abort", onAbort);
   if (end === "aborted") signal.throwIfAborted();
-  if (end === "overdue" || end === "excess" || end === "memory") return { kind: end };
+  if (end !== undefined && end !== "aborted") return { kind: end };
   return {
     kind: "ended",
     code,
@@ -135,11 +142,21 @@ export async function runBubblewrap(options: BubblewrapOptions, run: SandboxRun,
   };
 }
 
+/**
+ * Says of itself that it is the first to end when memory runs out, and becomes what follows: whatever that starts inherits it. An ordinary user may
+ * raise this, and nothing inside can: there is no /proc. Where it is not to be had, everything goes on without.
+ */
+const ENDED_FIRST = ["-c", 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@"', "sh"];
+
+const SHELL = "/bin/sh";
+
 /** @throws {Error} of the system */
 function start({ program, filter, strictFilter, runAs }: BubblewrapOptions, run: SandboxRun): ChildProcess {
   const filterFile = openSync(run.isStrict ? strictFilter : filter, "r"); // One each: bubblewrap reads it to its end.
   try {
-    return spawn(program, [...walls(run), ...run.words], {
+    const words = [...walls(run), ...run.words];
+    const [file, given] = run.together === undefined ? [program, words] : [SHELL, [...ENDED_FIRST, program, ...words]];
+    return spawn(file, given, {
       cwd: "/",
       env: {},
       stdio: ["pipe", "pipe", "pipe", filterFile],

@@ -43,6 +43,8 @@ export interface SandboxOptions {
   readonly runAs: RunAs | undefined;
   /** Contents of inputs that are kept although no job needs them now. */
   readonly filesBytes: number;
+  /** What jobs of others may hold in memory together. */
+  readonly othersBytes: number;
   /** Directory for what is built once and outlives this process; undefined: it is built each time. */
   readonly keep?: string;
 }

@@ -182,7 +182,12 @@ test("of what is given up everything is shown that it had printed by then", asyn
 });
 
 function isRunning(command: string): boolean {
-  return readdirSync("/proc").some((entry) => {
+  return processesOf(command).length > 0;
+}
+
+/** Their numbers. */
+function processesOf(command: string): string[] {
+  return readdirSync("/proc").filter((entry) => {
     try {
       return /^\d+$/.test(entry) && readFileSync(join("/proc", entry, "cmdline"), "latin1") === command;
     } catch {
@@ -202,6 +207,32 @@ test("many processes each of which holds little hold too much together", async (
   assert.ok(outcome.kind === "killed" && outcome.limit === "memory", JSON.stringify(outcome));
   const alone = await sandbox.run({ ...working(on, "head -c 20000000 /dev/zero | tail > /dev/null; sleep 0.5", {}, []), heldBytes }, never);
   assert.equal(alone.kind, "done", JSON.stringify(alone));
+});
+
+test("several that hold too much together: the youngest ends, and is neither a failure nor at fault; the kernel would end such first", async (t) => {
+  await using on = ground();
+  await using sandbox = await sandboxOn(t, on, undefined, 128 * 2 ** 20);
+  if (sandbox === undefined) return;
+  const isOver = new AbortController();
+  const mark = `1000.${process.pid}8`;
+  const eater = (bytes: number): string => `(head -c ${bytes} /dev/zero; exec sleep ${mark}) | tail > /dev/null`;
+  const heldBytes = 120 * 2 ** 20;
+  const eldest = sandbox.run({ ...working(on, eater(80_000_000), {}, []), heldBytes }, isOver.signal);
+  const began = async (): Promise<string> => {
+    for (;;) {
+      const found = processesOf(`sleep\0${mark}\0`)[0];
+      if (found !== undefined) return found;
+      await setTimeout(5, undefined, { signal: t.signal });
+    }
+  };
+  assert.equal(readFileSync(`/proc/${await began()}/oom_score_adj`, "latin1"), "1000\n");
+  const youngest = await sandbox.run({ ...working(on, eater(70_000_000), {}, []), heldBytes }, never);
+  assert.ok(youngest.kind === "unavailable" && youngest.reason === "memory_taken", JSON.stringify(youngest));
+  await began(); // The other one goes on.
+  const small = await sandbox.run({ ...working(on, "sleep 0.5", {}, []), heldBytes }, never);
+  assert.equal(small.kind, "done", JSON.stringify(small));
+  isOver.abort();
+  await assert.rejects(eldest, { name: "AbortError" });
 });
 
 test("memory that would be no process' own is refused where what all hold together counts", async (t) => {

@@ -16,6 +16,6 @@ const bytes = readFileSync(program);
 const sandbox = new SandboxExecutor(
   // There is no toolchain whose files would be looked at.
   { blobs: { read: () => Promise.resolve({ kind: "hit", bytes }) }, files: {} as Files, log: { event: () => undefined } },
-  { directory: join(directory, "sandbox"), path: process.env.PATH ?? "", runAs, filesBytes: 2 ** 30 },
+  { directory: join(directory, "sandbox"), path: process.env.PATH ?? "", runAs, filesBytes: 2 ** 30, othersBytes: 2 ** 33 },
 );
 await sandbox.run(waiting(directory, digestOf(bytes)), never);

@@ -125,7 +125,7 @@ test("what goes wrong late while a sandbox is made has a name, and may go well t
   mkdirSync(parent, { recursive: true });
   await using sandbox = new SandboxExecutor(
     { blobs: on.store, files: on.files, log },
-    { directory, path: on.directory, runAs, filesBytes: 1 },
+    { directory, path: on.directory, runAs, filesBytes: 1, othersBytes: 2 ** 33 },
   );
   for (let times = 0; times < 2; times++) {
     const look = await sandbox.look();
@@ -138,7 +138,7 @@ test("who looks at the same time after something was missing looks once", async 
   const directory = join(on.directory, "sandbox");
   await using sandbox = new SandboxExecutor(
     { blobs: on.store, files: on.files, log },
-    { directory, path: on.directory, runAs, filesBytes: 1 },
+    { directory, path: on.directory, runAs, filesBytes: 1, othersBytes: 2 ** 33 },
   );
   const missing = await sandbox.look();
   assert.equal(missing.kind === "unavailable" && missing.reason, "sandbox_missing");

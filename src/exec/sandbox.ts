@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { type Digest, type Log, limits, systemCode, Turns } from "../base/index.ts";
 import type { ActionLimit, ActionLimits, Executor, ExecutorAction, ExecutorOutcome, Toolchain, Usage } from "../contracts/index.ts";
 import { checkAction, refused } from "./action-check.ts";
+import { MemoryLedger } from "./memory-ledger.ts";
 import { Pace } from "./pace.ts";
 import { type Entries, places, planRoot, workPlaces } from "./sandbox-plan.ts";
 import { runBubblewrap } from "./sandbox-process.ts";
@@ -35,6 +36,8 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   readonly #turns = new Turns({ jobs: limits.sandbox.jobs, bytes: limits.sandbox.reportsBytes });
+  /** Of jobs that others ask for. */
+  readonly #together: MemoryLedger;
   readonly #idle: IdleRoot[] = [];
   #setup: Promise<SandboxSetup | Lack> | undefined;
   #rootsMade = 0;
@@ -42,6 +45,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
   constructor(parts: SandboxParts, options: SandboxOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#together = new MemoryLedger(options.othersBytes);
   }
 
   /** Whether this machine can run others' actions: which walls there are, or what is missing. */
@@ -220,6 +224,7 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
         wallMs: most.wallMs,
         memoryBytes: action.heldBytes ?? most.memoryBytes,
         isStrict: action.heldBytes !== undefined,
+        together: action.heldBytes === undefined ? undefined : this.#together,
       },
       signal,
     );
@@ -231,6 +236,8 @@ export class SandboxExecutor implements Executor, AsyncDisposable {
         return { kind: "killed", limit: "output", used: { wallMs, cpuMs: undefined, residentBytes: undefined } };
       case "memory":
         return { kind: "killed", limit: "memory", used: { wallMs, cpuMs: undefined, residentBytes: undefined } };
+      case "crowded":
+        return { kind: "unavailable", reason: "memory_taken", detail: CROWDED };
       case "ended": {
         const report = end.code === 0 ? readReport(end.report, work === undefined ? outputs : "work") : undefined;
         if (report !== undefined) return outcomeOf(report, end.threads, action);
@@ -245,6 +252,8 @@ function sifting(show: NonNullable<ExecutorAction["show"]>, mostBytes: number): 
   const shown = new ShownRecords(show, mostBytes);
   return (chunk) => shown.take(chunk);
 }
+
+const CROWDED = "jobs of members hold more of its memory together than they may";
 
 const stopping: Lack = { kind: "unavailable", reason: "stopping", detail: "" };
 

@@ -100,7 +100,10 @@ export class HostileWorld implements AsyncDisposable {
     mkdirSync(shim);
     const path = without === undefined ? (process.env.PATH ?? "") : withoutWall(without, shim, watch.directory);
     const sandbox = stack.use(
-      new SandboxExecutor({ blobs: store, files, log }, { directory: home, path, runAs, filesBytes: limits.sandbox.filesBytes }),
+      new SandboxExecutor(
+        { blobs: store, files, log },
+        { directory: home, path, runAs, filesBytes: limits.sandbox.filesBytes, othersBytes: 2 ** 33 },
+      ),
     );
     const program = join(directory, "hostile");
     const source = join(import.meta.dirname, "hostile-program.c");

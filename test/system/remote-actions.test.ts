@@ -28,7 +28,13 @@ class World extends Actor implements AsyncDisposable {
     const on = await ground(undefined, ({ store, directory }) => {
       chmodSync(directory, 0o755);
       const runAs = process.geteuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
-      const options = { directory: join(directory, "sandbox"), path: process.env.PATH ?? "", runAs, filesBytes: 2 ** 30 };
+      const options = {
+        directory: join(directory, "sandbox"),
+        path: process.env.PATH ?? "",
+        runAs,
+        filesBytes: 2 ** 30,
+        othersBytes: 2 ** 33,
+      };
       sandbox = new SandboxExecutor({ blobs: store, files: { state: () => ({ kind: "absent" }) } as never, log }, options);
       const runner = new Actions({ executor: sandbox, helpers: () => undefined, system: () => undefined, store, log }, { cores: 2 });
       return { runner, root: workPlaces.inputs };
