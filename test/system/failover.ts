@@ -25,6 +25,7 @@ of JSON for each kind; ends with an error at the first compile that fails or dif
   --rounds N       builds of each kind, each of which loses a coordinator (default 100)
   --schedules N    times that all machines but one are killed (default 0)
   --machines N     of these (default 6)
+  --loopback       all of them on loopback, where nothing can be cut; without this each has a namespace and a cable of its own, where there can be such
   --seed N         when they go (default: chosen and printed)
   --help
 
@@ -38,6 +39,8 @@ export type Kind = (typeof KINDS)[number];
 
 export interface RoundsOptions {
   readonly kind: Kind;
+  /** Whether each machine has a network namespace of its own, or all are on loopback, where nothing can be cut. */
+  readonly cabled: boolean;
   readonly rounds: number;
   readonly seed: number;
   readonly progress?: (line: string) => void;
@@ -59,6 +62,8 @@ export interface Rounds {
 
 export interface SchedulesOptions {
   readonly schedules: number;
+  /** As in rounds. */
+  readonly cabled: boolean;
   readonly machines: number;
   readonly seed: number;
   readonly progress?: (line: string) => void;
@@ -74,9 +79,9 @@ const LATEST_MS = 700;
 const SCHEDULE_MS = 3_000;
 
 /** Ends the coordinator in the middle of each of some builds. @throws at the first compile that fails or differs */
-export async function rounds({ kind, rounds: count, seed, progress = () => undefined }: RoundsOptions): Promise<Rounds> {
+export async function rounds({ kind, cabled, rounds: count, seed, progress = () => undefined }: RoundsOptions): Promise<Rounds> {
   const chance = new Chance(seed);
-  await using machines = await Machines.start(machineNames(MACHINES), kind === "cut");
+  await using machines = await Machines.start(machineNames(MACHINES), cabled);
   const units = await Units.of(UNITS);
   const found = { units: 0, elsewhere: 0, waitedMs: [] as number[], regainedMs: [] as number[], load: [] as number[] };
   for (let round = 0; round < count; round++) {
@@ -150,10 +155,11 @@ async function restore(machines: Machines, name: string, kind: Kind): Promise<vo
  *
  * @returns how many that were
  */
-export async function schedules({ schedules: count, machines: size, seed, progress = () => undefined }: SchedulesOptions): Promise<number> {
+export async function schedules(options: SchedulesOptions): Promise<number> {
+  const { schedules: count, cabled, machines: size, seed, progress = () => undefined } = options;
   const chance = new Chance(seed);
   const names = machineNames(size);
-  await using machines = await Machines.start(names, false);
+  await using machines = await Machines.start(names, cabled);
   const units = await Units.of(UNITS);
   let compiled = 0;
   for (let schedule = 0; schedule < count; schedule++) {
@@ -197,6 +203,7 @@ if (import.meta.main) {
       rounds: { type: "string", default: "100" },
       schedules: { type: "string", default: "0" },
       machines: { type: "string", default: "6" },
+      loopback: { type: "boolean", default: false },
       seed: { type: "string" },
     },
   });
@@ -205,19 +212,20 @@ if (import.meta.main) {
   const [count, times] = [line.whole("rounds", values.rounds, 0), line.whole("schedules", values.schedules, 0)];
   const size = line.whole("machines", values.machines, 2);
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
-  progress(`seed ${seed}`);
+  const why = values.loopback ? "all are on loopback" : whyNoLan();
+  const cabled = why === undefined;
+  progress(`seed ${seed}; ${why ?? "each machine has a cable of its own"}`);
   for (const kind of count === 0 ? [] : kinds) {
-    const why = kind === "cut" ? whyNoLan() : undefined;
-    if (why !== undefined) {
-      progress(`no cables here: ${why}`);
+    if (kind === "cut" && !cabled) {
+      progress("nothing is cut where there are no cables");
       continue;
     }
-    const { waitedMs, regainedMs, load, ...counts } = await rounds({ kind, rounds: count, seed, progress });
+    const { waitedMs, regainedMs, load, ...counts } = await rounds({ kind, cabled, rounds: count, seed, progress });
     const facts = { waitedMs: figures(waitedMs), regainedMs: figures(regainedMs), load: figures(load) };
-    process.stdout.write(`${JSON.stringify({ kind, seed, ...counts, ...facts })}\n`);
+    process.stdout.write(`${JSON.stringify({ kind, cabled, seed, ...counts, ...facts })}\n`);
   }
   if (times > 0) {
-    const compiled = await schedules({ schedules: times, machines: size, seed, progress });
-    process.stdout.write(`${JSON.stringify({ schedules: times, machines: size, seed, compiled })}\n`);
+    const compiled = await schedules({ schedules: times, cabled, machines: size, seed, progress });
+    process.stdout.write(`${JSON.stringify({ schedules: times, cabled, machines: size, seed, compiled })}\n`);
   }
 }
