@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { limits, silentLog } from "../base/index.ts";
 import type { ToolchainRead } from "../contracts/index.ts";
-import { FirstSight } from "./first-sight.ts";
+import { FirstSight, type FirstSightParts } from "./first-sight.ts";
 
 /** A directory with such programs. */
 function directoryWith(t: TestContext, names: readonly string[]): string {
@@ -13,6 +13,17 @@ function directoryWith(t: TestContext, names: readonly string[]): string {
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   for (const name of names) writeFileSync(join(directory, name), "", { mode: 0o755 });
   return directory;
+}
+
+interface Given {
+  readonly identify: FirstSightParts["toolchains"]["identify"];
+  readonly PATH: string;
+  readonly isQuiet?: () => boolean;
+  readonly now?: () => number;
+}
+
+function partsOf({ identify, PATH, isQuiet = () => true, now = () => 0 }: Given): FirstSightParts {
+  return { toolchains: { identify }, log: silentLog, env: { PATH }, isQuiet, looked: () => undefined, now };
 }
 
 test("a compiler that was too busy to answer is looked at again later, and no other one", async (t) => {
@@ -24,15 +35,7 @@ test("a compiler that was too busy to answer is looked at again later, and no ot
     const reason = compiler.endsWith("gcc") && !answers ? "unknown_compiler" : "compiler_is_wrapper";
     return Promise.resolve({ kind: "unknown", reason });
   };
-  const parts = {
-    toolchains: { identify },
-    log: silentLog,
-    env: { PATH: directory },
-    isQuiet: () => true,
-    looked: () => undefined,
-    now: () => now,
-  };
-  const sight = new FirstSight(parts, { except: "/none" });
+  const sight = new FirstSight(partsOf({ identify, PATH: directory, now: () => now }), { except: "/none" });
   const { signal } = new AbortController();
   for (let tick = 0; tick < 3; tick++) await sight.look(signal);
   assert.deepEqual(asked, ["clang", "gcc"]);
@@ -55,9 +58,7 @@ test("usual names are looked at even while somebody builds, all others on PATH w
     if (asked.length === 3) isQuiet = false; // Somebody begins to build.
     return Promise.resolve({ kind: "unknown", reason: "compiler_is_wrapper" });
   };
-  const env = { PATH: `${own}:${directory}` };
-  const parts = { toolchains: { identify }, log: silentLog, env, isQuiet: () => isQuiet, looked: () => undefined, now: () => 0 };
-  const sight = new FirstSight(parts, { except: own });
+  const sight = new FirstSight(partsOf({ identify, PATH: `${own}:${directory}`, isQuiet: () => isQuiet }), { except: own });
   const { signal } = new AbortController();
   await sight.look(signal);
   assert.deepEqual(asked, ["cc", "gcc"]);
@@ -76,15 +77,7 @@ test("of very many compilers some are looked at", async (t) => {
     asked.push(basename(compiler));
     return Promise.resolve({ kind: "unknown", reason: "unknown_compiler" });
   };
-  const parts = {
-    toolchains: { identify },
-    log: silentLog,
-    env: { PATH: directory },
-    isQuiet: () => true,
-    looked: () => undefined,
-    now: () => 0,
-  };
-  await new FirstSight(parts, { except: "/none" }).look(new AbortController().signal);
+  await new FirstSight(partsOf({ identify, PATH: directory }), { except: "/none" }).look(new AbortController().signal);
   assert.equal(asked[0], "cc");
   assert.equal(asked.length, limits.compilersLooked);
 });
