@@ -39,6 +39,8 @@ export interface Invocation {
   readonly forcedIncludes: readonly string[];
   /** What identifies the compile, in order: everything that can change a byte of an output or message, but for the dependency file. */
   readonly keyArgs: readonly string[];
+  /** What prefix maps replace that is a place of the checkout, portable. */
+  readonly mapped: readonly string[];
   /** What can change the dependency file, or messages about it. */
   readonly depfileArgs: readonly string[];
   /** Arguments that bear on where headers are found, literally, ending with `-x <language>`: for probing the compiler. */

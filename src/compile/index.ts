@@ -19,6 +19,7 @@ export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts
 export { type ObjectPlace, objectDifference } from "./object-file.ts";
 export type { PassReason } from "./pass-reasons.ts";
 export { checkoutRoot, type Places, placesAt, placesForOnce, projectRoot } from "./portable.ts";
+export { isMappedByChance, namedOutside } from "./prefix-maps.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type RemoteCommand, type RemoteObstacle, remoteCommand } from "./remote-command.ts";
 export { type SourceScan, scanSource } from "./scan.ts";

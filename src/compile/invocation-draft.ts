@@ -24,6 +24,7 @@ export class Draft {
   readonly strangers: string[] = [];
   readonly outputs: string[] = [];
   readonly keyArgs: string[] = [];
+  readonly mapped: string[] = [];
   readonly searchArgs: string[] = [];
   readonly nativeArgs: string[] = [];
   readonly defines: string[] = [];
@@ -217,6 +218,7 @@ export class Draft {
     const portable = this.place(old);
     // A map of some outer directory leaves part of the checkout's own name in the output.
     if (old === "" || (old.startsWith("/") && portable === old)) this.marks.add("hidden");
+    if (portable !== old) this.mapped.push(portable);
     this.keyArgs.push(`${name}${portable}=${now}`);
     return undefined;
   }

@@ -58,6 +58,7 @@ export function finish(draft: Draft, responseFiles: readonly string[]): Reading 
     responseFiles,
     forcedIncludes: draft.forcedIncludes,
     keyArgs: [modeFlag[mode], ...(namesOutput && output !== undefined ? ["-o", draft.place(output)] : []), ...draft.keyArgs],
+    mapped: draft.mapped,
     depfileArgs,
     searchArgs: [...draft.searchArgs, "-x", probeLanguage(language)],
     nativeArgs: draft.nativeArgs,

@@ -7,6 +7,8 @@ import type { Digest } from "../base/index.ts";
 import type { CompilerEnvironment, ManifestInput, SearchPaths, Toolchain } from "../contracts/index.ts";
 import { canonicalDigest } from "../wire/index.ts";
 import type { Invocation } from "./command.ts";
+import { CWD } from "./portable.ts";
+import { namedOutside } from "./prefix-maps.ts";
 
 /** Changes whenever the meaning of stored manifests changes. */
 const FORMAT = 2;
@@ -42,7 +44,7 @@ const PREFIX_MAP = /^-f(?:debug|file|macro|coverage|profile)-prefix-map=/;
 
 /** @param portable spells a path so that it is the same in every checkout */
 export function manifestKey(asked: Asked, portable: (path: string) => string): Digest {
-  const { toolchain, invocation, environment, search, native, nesting } = asked;
+  const { toolchain, invocation, environment, search, native } = asked;
   return canonicalDigest("cairn.manifest", [
     FORMAT,
     toolchain.digest,
@@ -57,8 +59,20 @@ export function manifestKey(asked: Asked, portable: (path: string) => string): D
     invocation.depfile === undefined ? undefined : [portable(invocation.depfile.path), invocation.depfile.headers],
     keyEnvironment(environment, portable),
     native,
-    invocation.keyArgs.some((arg) => PREFIX_MAP.test(arg)) ? nesting : "",
+    invocation.keyArgs.some((arg) => PREFIX_MAP.test(arg)) ? mappedNames(asked, portable) : "",
   ]);
+}
+
+/** What prefix maps let be seen of places. */
+function mappedNames(
+  { invocation, environment, nesting }: Asked,
+  portable: (path: string) => string,
+): string | readonly (string | boolean | undefined)[] {
+  const pwd = environment.get("PWD") ?? "";
+  const isOtherName = portable(pwd) !== pwd && portable(pwd) !== CWD;
+  // Whether these are shortened by chance was not always asked: what was found then lies under another key.
+  const namesOutside = invocation.mapped.length > 0 && namedOutside(invocation).length > 0;
+  return isOtherName || namesOutside ? [nesting, isOtherName ? portable(pwd) : undefined, namesOutside] : nesting;
 }
 
 /** Whether one is there, and so which one comes first, is no part of it: it is the same compiler on a machine that lacks one. */

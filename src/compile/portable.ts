@@ -12,7 +12,8 @@ export interface PlacesAt {
   readonly projectRoot: string;
 }
 
-const CWD = "\0C";
+/** The working directory in portable spelling. */
+export const CWD = "\0C";
 const PROJECT = "\0P";
 
 /** Directories in which compiles took place lately. */
@@ -63,11 +64,10 @@ class Places {
     return portable;
   }
 
-  /** Where one place lies below the other; "" where they are apart, or the same. Prefix maps let only this part of them be seen. */
+  /** How one place's name goes on from the other's; "" where it does not. Prefix maps let only this part of them be seen. */
   get nesting(): string {
     const [longer, shorter] = [this.#longer, this.#shorter];
-    if (!longer.at.startsWith(shorter.at) || !endsAt(longer.at, shorter.at.length)) return "";
-    return longer.mark + longer.at.slice(shorter.at.length);
+    return longer.at.startsWith(shorter.at) ? longer.mark + longer.at.slice(shorter.at.length) : "";
   }
 
   /** The path here of what `portable` gave, here or elsewhere. */

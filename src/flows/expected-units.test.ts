@@ -17,7 +17,7 @@ function outputsOf(unit: string): Invocation["outputs"] {
 function asked(unit: string): Understood {
   const argv = ["cc", "-o", `${unit}.o`, "-c", `${ROOT}/${unit}.c`];
   const question = { cwd: ROOT, compiler: "/usr/bin/cc", argv, environment: new Map(), key: unit };
-  const invocation = { source: `${ROOT}/${unit}.c`, outputs: outputsOf(unit) };
+  const invocation = { mapped: [], source: `${ROOT}/${unit}.c`, outputs: outputsOf(unit) };
   return { question, invocation, places: placesAt({ cwd: ROOT, projectRoot: ROOT }), projectRoot: ROOT } as unknown as Understood;
 }
 

@@ -10,7 +10,7 @@ import type { FileState, ManifestEntry, ResultIndex, Sharing, StoredResult } fro
 import { type Difference, mostDifferences } from "./differences.ts";
 import { directoryDigest, type Look } from "./look.ts";
 import type { Printed } from "./moved-messages.ts";
-import { absolutePath, hasHeaders, type Understood } from "./request.ts";
+import { absolutePath, hasHeaders, shortensByChance, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What can bring a line or column into an output by way of a macro. */
@@ -102,7 +102,7 @@ export function compare(look: Look, understood: Understood, entry: ManifestEntry
   const { places } = understood;
   const differences: Difference[] = [];
   const changed: Changed[] = [];
-  if (entry.place !== undefined && entry.place !== understood.place) differences.push({ kind: "directory", name: understood.question.cwd });
+  if (isOfOtherPlace(understood, entry)) differences.push({ kind: "directory", name: understood.question.cwd });
   if (entry.terminal !== undefined && entry.terminal !== understood.terminal)
     differences.push({ kind: "terminal", name: "width, colours or language" });
   const all = look.sought(places, entry.absent);
@@ -123,6 +123,15 @@ export function compare(look: Look, understood: Understood, entry: ManifestEntry
     if (differences.length >= mostDifferences) return { differences, changed: undefined };
   }
   return { differences, changed: onlyContents && changed.length === differences.length ? changed : undefined };
+}
+
+function isOfOtherPlace(understood: Understood, { place, inputs }: ManifestEntry): boolean {
+  if (place !== undefined) return place !== understood.place;
+  if (understood.invocation.mapped.length === 0) return false;
+  return shortensByChance(
+    understood,
+    inputs.map(({ path }) => path),
+  );
 }
 
 function inputDifference(name: string, before: Digest, state: FileState): Difference {

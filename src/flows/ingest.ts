@@ -8,7 +8,7 @@ import { type Digest, digestOf } from "../base/index.ts";
 import { actionKey, type Depfile, depfileTemplate } from "../compile/index.ts";
 import type { LocalStore, ManifestEntry, ManifestInput, ResultOutput, StoredResult, Tokens } from "../contracts/index.ts";
 import { type Refused, refusedBy } from "./refusal.ts";
-import { absolutePath, hasHeaders, placesOf, type RunReport, type Understood } from "./request.ts";
+import { absolutePath, hasHeaders, placesOf, type RunReport, shortensByChance, type Understood } from "./request.ts";
 import { type ReadFiles, type Reading, readInputs } from "./run-inputs.ts";
 import type { WrittenFile } from "./run-outputs.ts";
 import type { SourceFacts } from "./source-facts.ts";
@@ -128,10 +128,12 @@ function bondToPlace(
 ): "none" | "presumed" | "certain" {
   const { invocation, places } = understood;
   if (invocation.hidesPaths) return "certain";
+  const names = read.inputs.map(([path]) => path);
+  if (shortensByChance(understood, names)) return "certain";
   const named = (content: Buffer): boolean => placesOf(understood).some((place) => content.includes(place));
   if (named(report.stdout) || named(report.stderr)) return "certain";
   if (written.some((file) => !file.template && named(file.content))) return "certain";
-  return read.inputs.some(([path]) => places.portable(path) !== path) ? "presumed" : "none";
+  return names.some((path) => places.portable(path) !== path) ? "presumed" : "none";
 }
 
 /** Fingerprints of the project's own files, so that a change of comments can be recognised later. */

@@ -44,7 +44,7 @@ function understoodIn(root: string): Understood {
     place: placeDigest(root, root, new Map()),
     sourcePath: `${root}/a.c`,
     projectRoot: root,
-    invocation: { keyArgs: [], family: "gcc" },
+    invocation: { keyArgs: [], mapped: [], family: "gcc" },
     places: { resolve: (path: string) => path },
     question: { cwd: root, argv: ["gcc", "-c", "a.c"], environment: new Map() },
   } as unknown as Understood;

@@ -6,11 +6,11 @@
  */
 import { normalize } from "node:path";
 import { type Digest, Generations, limits } from "../base/index.ts";
-import { actionKey, placeDigest } from "../compile/index.ts";
+import { actionKey, placeDigest, placesAt } from "../compile/index.ts";
 import type { Files, LocalStore, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
 import { isSpelledOtherwise, namesPlace } from "./prove-place.ts";
 import { readRemembered } from "./remembered.ts";
-import { absolutePath, type Understood } from "./request.ts";
+import { absolutePath, shortensByChance, type Understood } from "./request.ts";
 import { responseReader } from "./understand.ts";
 
 export interface MovedMessagesParts {
@@ -65,7 +65,7 @@ export class MovedMessages {
     if (invocation.keyArgs.some((arg) => SHAPES_MESSAGES.test(arg)) || this.#parts.sharing.isOthers(entry.action)) return undefined;
     const from = this.#placeOf(understood, entry);
     const moves = from && movesBetween(from, namesOf(understood));
-    if (from === undefined || moves === undefined || isSpelledOtherwise(from)) return undefined;
+    if (from === undefined || moves === undefined || isSpelledOtherwise(from) || isShortened(understood, entry, from)) return undefined;
     const [stdout, stderr] = [moved(result.stdout, moves), moved(result.stderr, moves)];
     if (stdout === undefined || stderr === undefined) return undefined;
     if (this.#isQuoted(understood, entry, from) || (await this.#isWritten(result, from, signal))) return undefined;
@@ -125,6 +125,12 @@ export class MovedMessages {
     this.#free.set(action, true);
     return true;
   }
+}
+
+/** Whether something outside of the checkouts is named otherwise in one of them. */
+function isShortened(understood: Understood, { inputs }: ManifestEntry, [cwd, projectRoot, pwd]: Names): boolean {
+  const names = [...inputs.map(({ path }) => path), pwd];
+  return [understood.places, placesAt({ cwd, projectRoot })].some((places) => shortensByChance(understood, names, places));
 }
 
 function namesOf({ question, projectRoot }: Understood): Names {

@@ -13,7 +13,7 @@ const SOURCE = digestOf("int x;");
 /** A request for a unit, as it was understood. */
 const understood = {
   manifest: MANIFEST,
-  invocation: { source: "/there/a.c", outputs: [{ path: "a.o", role: "object" }] },
+  invocation: { mapped: [], source: "/there/a.c", outputs: [{ path: "a.o", role: "object" }] },
   places: placesAt({ cwd: "/there", projectRoot: "/there" }),
   project: { sharing: undefined },
 } as unknown as Understood;

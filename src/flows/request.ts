@@ -2,7 +2,7 @@
  * One compiler invocation on its way through the flows: what was asked, and what has been found out about it so far.
  */
 import { type Digest, limits } from "../base/index.ts";
-import { type Invocation, isPreprocessed, type Places } from "../compile/index.ts";
+import { type Invocation, isMappedByChance, isPreprocessed, namedOutside, type Places } from "../compile/index.ts";
 import type { CompilerEnvironment, SearchPaths, Toolchain, Toolchains } from "../contracts/index.ts";
 import type { ProjectPolicy } from "./project-policy.ts";
 
@@ -85,6 +85,23 @@ export function hasHeaders(invocation: Invocation): boolean {
 export function placesOf(understood: Understood): string[] {
   const { question, projectRoot } = understood;
   return [...new Set([question.cwd, projectRoot, question.environment.get("PWD") ?? ""])].filter((path) => path.length > 1);
+}
+
+/** What an output may name besides the checkout's places: inputs, what options name, another name of the working directory. */
+export function namesBeside({ question, invocation }: Understood, inputs: readonly string[]): string[] {
+  const names = [...inputs, ...namedOutside(invocation), question.environment.get("PWD") ?? ""];
+  return names.filter((name) => name.startsWith("/"));
+}
+
+/**
+ * Whether a prefix map shortens a name that is the same in every checkout. What came of it belongs to this one, and what came of the same command
+ * elsewhere does not belong here.
+ *
+ * @param inputs as the compiler names them, or portable
+ */
+export function shortensByChance(understood: Understood, inputs: readonly string[], places: Places = understood.places): boolean {
+  const { invocation } = understood;
+  return invocation.mapped.length > 0 && namesBeside(understood, inputs).some((name) => isMappedByChance(invocation, places, name));
 }
 
 /** Where the file system has a path that the compiler knows as `path`. */

@@ -52,6 +52,16 @@ interface Hazard {
 
 const c = "int f(void) { return 1; }\n";
 
+/** The same project in three checkouts. */
+function beside(source: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    ["p", "one", "two"].flatMap((root) => [
+      [`${root}/Makefile`, ""],
+      [`${root}/a.c`, `${source}int g(void) { return 1; }\n`],
+    ]),
+  );
+}
+
 /** So often it is looked what the daemon has counted, and so often compiled until it has counted something. */
 const [LOOKS, TRIES] = [100, 10];
 
@@ -292,6 +302,53 @@ const hazards: readonly Hazard[] = [
     steps: [
       { directory: "a/build", expect: "miss" },
       { directory: "b/build", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  ...(["gcc", "clang-19"] as const).map((compiler) => ({
+    name: `a prefix map shortens what lies beside the checkout, too, where its name goes on from the checkout's: ${compiler}`,
+    compiler,
+    files: { ...beside("#include <x.h>\n"), "p-common/x.h": "static inline const char *f(void) { return __FILE__; }\n" },
+    args: ["-g", "-ffile-prefix-map=%DIR%=.", "-I%TOP%/p-common", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "p", expect: "miss" as const },
+      { directory: "one", expect: "miss" as const },
+      { directory: "two", expect: "hit" as const },
+      { directory: "p", expect: "hit" as const },
+    ],
+    first: "failed" as const,
+  })),
+  {
+    name: "warnings are not moved from, or to, where a prefix map shortens what lies beside the checkout",
+    files: { ...beside('#include "x.h"\nint h(void) { int unused; return 1; }\n'), "p-common/x.h": "struct x { int i; } x;\n" },
+    args: ["-g", "-Wall", "-ffile-prefix-map=%DIR%=.", "-I%TOP%/p-common", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "p", expect: "miss" },
+      { directory: "one", expect: "miss" },
+      { directory: "two", expect: "hit" },
+      { directory: "p", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "what a source names beside a checkout is shortened by a prefix map where its name goes on from the checkout's",
+    files: { ...beside('#include "%TOP%/p-common/x.h"\n'), "p-common/x.h": "static inline const char *f(void) { return __FILE__; }\n" },
+    args: ["-g", "-ffile-prefix-map=%DIR%=.", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "one", expect: "miss" },
+      { directory: "p", expect: "miss" },
+      { directory: "two", expect: "hit" },
+      { directory: "p", expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "a prefix map of the sources shortens a build directory beside them, where its name goes on from theirs",
+    files: { ...beside(c), "p-build/x": "", "build/x": "" },
+    args: [],
+    steps: [
+      { directory: "p-build", args: ["-g", "-ffile-prefix-map=%UP%/p=.", "-c", "%UP%/p/a.c", "-o", "a.o"], expect: "miss" },
+      { directory: "build", args: ["-g", "-ffile-prefix-map=%UP%/one=.", "-c", "%UP%/one/a.c", "-o", "a.o"], expect: "miss" },
     ],
     first: "failed",
   },
