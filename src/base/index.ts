@@ -56,7 +56,7 @@ export {
   type Operation,
   type Statement,
 } from "./membership.ts";
-export { ROOT_MARK, withoutRoot, withRoot } from "./moving.ts";
+export { isFitRoot, ROOT_MARK, withoutRoot, withRoot } from "./moving.ts";
 export type { NameRecord, NameToken, SignedName } from "./names.ts";
 export { orAborted } from "./or-aborted.ts";
 export { giveBack, ownBytes } from "./own-bytes.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { withoutRoot, withRoot } from "./moving.ts";
+import { isFitRoot, withoutRoot, withRoot } from "./moving.ts";
 
 test("a root is marked where no name goes on behind it", () => {
   const cases: readonly (readonly [text: string, moved: string])[] = [
@@ -32,4 +32,24 @@ test("what was moved says the same again where it came from, and moves back from
       assert.equal(withoutRoot(withRoot(moved, "/elsewhere/$&/b"), "/elsewhere/$&/b"), moved);
     }),
   );
+});
+
+test("no root is fit that options would part, or where compilers may come from", () => {
+  const unfit = [
+    "/w/a b",
+    "/w/a\tb",
+    "/w/$a",
+    "/w/a#b",
+    "/w/a=b",
+    "/w/a:b",
+    "/usr",
+    "/usr/src/app",
+    "/opt/app",
+    "/lib64/x",
+    "/nix/store/x",
+    "/us",
+    "/u",
+  ];
+  const fit = ["/w/app", "/usr2/app", "/users/me", "/home/me/usr", "/optional", "/libs/a", "/w"];
+  assert.deepEqual([unfit.filter(isFitRoot), fit.filter((root) => !isFitRoot(root))], [[], []]);
 });

@@ -29,6 +29,16 @@ export function withoutRoot(text: string, root: string): string {
   return moved + text.slice(from);
 }
 
+/** What options, make or lists of paths may take for more than a part of a name. */
+const UNFIT = /[$# \t=:]/;
+/** Where compilers come from, and look for headers by themselves: one of a checkout's directories might be one of theirs. */
+const OF_PACKAGES = ["/bin", "/gnu", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/sbin", "/usr"] as const;
+
+/** Whether what is made in one checkout may be used in one with that root: docs/protocol/hot-record.md. */
+export function isFitRoot(root: string): boolean {
+  return !UNFIT.test(root) && !OF_PACKAGES.some((place) => `${root}/`.startsWith(`${place}/`) || place.startsWith(root));
+}
+
 /** What such a text says where the root is another. */
 export function withRoot(text: string, root: string): string {
   return text.replaceAll(ROOT_MARK, () => root);

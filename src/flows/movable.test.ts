@@ -164,7 +164,7 @@ test("what lies in the checkout is named by its place there and its content, wha
   ]);
   assert.deepEqual(absences, [
     { directory: "\0/inc", digest: digestOf("b.h"), names: ["a.h"] },
-    { directory: "\0/build", digest: digestOf("inc"), names: ["early/a.h"] },
+    { directory: "\0/build", digest: digestOf("inc"), names: ["early/a.h", ".cairn.json"] },
     { directory: "/usr", ...OLD, names: undefined },
     { directory: "\0/src", digest: digestOf("a.c"), names: [".cairn.json"] },
   ]);
@@ -190,6 +190,16 @@ test("of a directory that has just changed no listing is told", async () => {
   );
 });
 
+test("wherever another checkout may have a project nothing must be said, also between this one's project and its root", async () => {
+  const moved = await moves({
+    files: { "/w/app/third/lib/src/a.c": "source", "/w/app/third/lib/.git/HEAD": "" },
+    question: { argv: ["gcc", "-c", "../third/lib/src/a.c", "-o", "a.o"] },
+  });
+  assert.ok(moved.kind === "moves", JSON.stringify(moved));
+  const unsaid = moved.movable.absences.flatMap(({ directory, names }) => (names?.includes(".cairn.json") === true ? [directory] : []));
+  assert.deepEqual(unsaid.toSorted(), ["\0", "\0/build", "\0/third", "\0/third/lib", "\0/third/lib/src"]);
+});
+
 const WITHOUT_GIT = { "/w/app/.git/HEAD": undefined } as unknown as Record<string, string>;
 const SAID = "a.o: /w/app/src/a.c\n";
 const QUOTED = JSON.stringify({ ...(JSON.parse(TEMPLATE) as object), phony: ["inc/a b.h"] });
@@ -210,9 +220,14 @@ function argv(...more: string[]): Partial<World> {
   return { question: { argv: [...ARGV, ...more] } };
 }
 
+const MAP = "-ffile-prefix-map=/w/app=.";
+const WITH_OTHERS: Partial<World> = { entry: { inputs: [...INPUTS, { path: "/w/app-common/x.h", digest: digestOf("") }] } };
+
 const STAY: readonly (readonly [why: string, about: string, world: Partial<World>])[] = [
   ["no-checkout", "nothing says where the checkout begins", { question: { cwd: "/elsewhere" } }],
   ["no-checkout", "only the home directory does", { question: { cwd: HOME }, files: { [`${HOME}/.git/HEAD`]: "" } }],
+  ["root", "it begins where compilers come from", { question: { cwd: "/usr/src/app" }, files: { "/usr/src/app/.git/HEAD": "" } }],
+  ["root", "lists of paths would part its name", { question: { cwd: "/w/a:b" }, files: { "/w/a:b/.git/HEAD": "" } }],
   ["place", "the result names its place", { entry: { place: digestOf("here") } }],
   ["place", "it may", { entry: { place: digestOf("here"), presumed: true } }],
   ["outside", "the source lies in no checkout", { question: { argv: ["gcc", "-c", "/usr/src/a.c", "-o", "a.o"] } }],
@@ -232,6 +247,14 @@ const STAY: readonly (readonly [why: string, about: string, world: Partial<World
   ["options", "a macro names the checkout", argv('-DROOT="/w/app"')],
   ["options", "an option takes a list in which a root might have a separator", environment("CPATH", "/w/app/inc:/usr/x")],
   ["options", "an option names something else that is called so", argv("-I/opt/w/app/inc")],
+  ["prefix-maps", "a directory beside it could be shortened", argv(MAP, "-I/w/app-common")],
+  ["prefix-maps", "in a checkout of another name it could be", argv(MAP, "-isystem", "/opt/include")],
+  ["prefix-maps", "so could a header", { ...argv(MAP), ...WITH_OTHERS, files: { "/w/app-common/x.h": "" } }],
+  [
+    "prefix-maps",
+    "so could another name of the working directory",
+    { question: { argv: [...ARGV, MAP], environment: new Map([["PWD", "/w/link"]]) } },
+  ],
   ["input", "an input names the checkout wherever it is", { entry: { inputs: [{ path: "/w/app/inc/b.h", digest: digestOf("another") }] } }],
   ["input", "a name that must be missing does", { entry: { absent: ["/w/app/other/a.h"] } }],
   ["input", "an input is a directory", { entry: { inputs: [{ path: "inc", digest: directoryDigest }] } }],
@@ -239,6 +262,7 @@ const STAY: readonly (readonly [why: string, about: string, world: Partial<World
   ["young", "a file of the system has just changed", { young: ["/usr/include/stdio.h"] }],
   ["young", "so has the compiler", { young: [DRIVER] }],
   ["policy", "another file says whom to believe", { files: { "/w/app/src/.cairn.json": "{}" } }],
+  ["policy", "so does one where it is compiled", { files: { "/w/app/build/.cairn.json": "{}" } }],
   ["policy", "what says so is no file", { files: { "/w/app/.cairn.json/x": "" } }],
   ["messages", "what was printed names the checkout", { result: { stderr: Buffer.from("/w/app/src/a.c: warning").toString("base64") } }],
   ["blob", "an output is gone", { result: { outputs: [{ ...object, digest: digestOf("gone") }] } }],
@@ -265,6 +289,8 @@ test("what does not depend on its place moves, however it is asked for", async (
     ["what lies outside of the checkout, by its absolute path", argv("-I/opt/include")],
     ["another warning", argv("-Wall")],
     ["a prefix map of the root", argv("-g", "-ffile-prefix-map=/w/app=.")],
+    ["a prefix map, beside headers of the system by their name", argv(MAP, "-isystem/usr/include")],
+    ["headers beside the checkout, without one", { ...WITH_OTHERS, files: { "/w/app-common/x.h": "" } }],
     ["a prefix map of the working directory", argv("-g", "-fdebug-prefix-map=/w/app/build=/build")],
     ["a checkout by a build system's file", { files: { ...WITHOUT_GIT, "/w/app/Makefile": "" } }],
     [

@@ -5,7 +5,7 @@
  * checkout has to ask. Does not know: how records are written, or when there is time to.
  */
 import { dirname, normalize } from "node:path";
-import { type Digest, ROOT_MARK, withoutRoot, withRoot } from "../base/index.ts";
+import { type Digest, isFitRoot, ROOT_MARK, withoutRoot, withRoot } from "../base/index.ts";
 import {
   checkoutRoot,
   type DepfileTemplate,
@@ -23,7 +23,7 @@ import { PROJECT_FILE } from "../trust/index.ts";
 import { isDangling } from "./dangling.ts";
 import { directoryDigest, isUntrusted, type Look } from "./look.ts";
 import { absencesOf, type Placement, type PlannedOutput, placementOf, type WatchedAbsence, type WatchedInput } from "./plan.ts";
-import type { Understood } from "./request.ts";
+import { isOfSystem, namesBeside, type Understood } from "./request.ts";
 
 /** The names in a directory of the checkout that must not exist. */
 export interface UnlistedNames {
@@ -52,6 +52,7 @@ export interface Movable extends Pick<Placement, "stdout" | "stderr" | "compileM
 /** Why an answer is for one checkout alone. */
 export type Stays =
   | "no-checkout"
+  | "root"
   | "place"
   | "response-files"
   | "outside"
@@ -65,7 +66,8 @@ export type Stays =
   | "blob"
   | "quoting"
   | "content"
-  | "options";
+  | "options"
+  | "prefix-maps";
 
 export type Moves = { readonly kind: "moves"; readonly movable: Movable } | { readonly kind: "stays"; readonly why: Stays };
 
@@ -95,10 +97,12 @@ export async function movableOf(parts: MovableParts, look: Look, answered: Answe
   const stays = (why: Stays): Moves => ({ kind: "stays", why });
   const root = checkoutRoot(understood.question.cwd, (path) => !look.absent(path), parts.homeDirectory);
   if (root === undefined) return stays("no-checkout");
+  if (!isFitRoot(root)) return stays("root");
   if (entry.place !== undefined || entry.presumed) return stays("place");
   const checkout = new Checkout(root, understood.places);
   const otherwise = whyCommandStays(checkout, understood);
   if (otherwise !== undefined) return stays(otherwise);
+  if (mayBeShortened(checkout, understood, entry)) return stays("prefix-maps");
   const policy = policyOf(checkout, look, understood);
   if (typeof policy === "string") return stays(policy);
   const inputs = inputsOf(checkout, look, understood, entry);
@@ -137,6 +141,11 @@ class Checkout {
   /** @param path absolute */
   holds(path: string): boolean {
     return path === this.root || path.startsWith(`${this.root}/`);
+  }
+
+  /** The directories from the root to one that it holds. @param path absolute, without steps upwards */
+  downTo(path: string): string[] {
+    return path.length <= this.root.length ? [this.root] : [...this.downTo(dirname(path)), path];
   }
 
   /** Whether a path moves with the checkout as its text does. @param path absolute */
@@ -188,19 +197,25 @@ function identityOf(manifest: Digest, { outputs }: Invocation, places: Places): 
   return JSON.stringify([manifest, outputs.map(({ path, role }) => [role, places.portable(path)])]);
 }
 
+/** Whether there is a checkout in which a prefix map shortens a name that lies outside of it, as of /p-common where the root is /p. */
+function mayBeShortened(checkout: Checkout, understood: Understood, { inputs }: ManifestEntry): boolean {
+  if (understood.invocation.mapped.length === 0) return false;
+  const names = inputs.map(({ path }) => checkout.spell(path) ?? path);
+  return namesBeside(understood, names).some((name) => !checkout.holds(name) && !isOfSystem(name));
+}
+
 interface Policy {
   readonly said: Movable["inputs"];
   /** Absolute. */
   readonly missing: readonly string[];
 }
 
-/** Where another checkout has a project within this one, nothing must be said either. */
-function policyOf(checkout: Checkout, look: Look, { project, projectRoot, sourcePath }: Understood): Policy | Stays {
+/** Wherever another checkout may have a project that this one has not, nothing must be said either. */
+function policyOf(checkout: Checkout, look: Look, { project, question, sourcePath }: Understood): Policy | Stays {
   const said: { path: string; digest: Digest }[] = [];
   const missing: string[] = [];
-  const within: string[] = [];
-  for (let at = dirname(normalize(sourcePath)); at.length > projectRoot.length; at = dirname(at)) within.push(`${at}/${PROJECT_FILE}`);
-  for (const path of new Set([...project.files, ...within])) {
+  const within = [dirname(normalize(sourcePath)), question.cwd].flatMap((path) => checkout.downTo(path));
+  for (const path of new Set([...project.files, ...within.map((at) => `${at}/${PROJECT_FILE}`)])) {
     const state = look.state(path);
     if (!checkout.holds(path)) return "policy";
     if (state.kind === "absent" && !isDangling(path)) missing.push(path);
