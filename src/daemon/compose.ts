@@ -343,7 +343,13 @@ export async function compose(parts: DaemonParts, home: Home): Promise<AsyncDisp
   );
   const records = HotRecords.open(
     { log },
-    { directory: paths.hot, kindFile: paths.hotKind, storeDirectory: store.directory, capacityBytes: config.hotCapacityBytes },
+    {
+      directory: paths.hot,
+      kindFile: paths.hotKind,
+      contentsFile: paths.contents,
+      storeDirectory: store.directory,
+      capacityBytes: config.hotCapacityBytes,
+    },
   );
   const ahead = stack.use(new RecordsAhead({ flow, records, log, now: () => performance.now() }));
   const hits = new HitsLog(paths.hitsLog);

@@ -1,9 +1,9 @@
 /**
  * Makes the directories of a home, or says why it cannot be used.
  */
-import { accessSync, closeSync, constants, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { CairnError, type Home, limits, makeDirectories, systemCode } from "../base/index.ts";
+import { CairnError, type Home, makeDirectories, systemCode } from "../base/index.ts";
 import { SHARDS } from "../store/index.ts";
 
 export interface HomePaths {
@@ -16,7 +16,7 @@ export interface HomePaths {
   /** What records in `hot` look out for: see HotRecords. */
   readonly hotKind: string;
   readonly hitsLog: string;
-  /** What wrappers remember of files' contents. */
+  /** What wrappers remember of files' contents: see HotRecords. */
   readonly contents: string;
   readonly unresponsive: string;
   readonly starting: string;
@@ -55,32 +55,12 @@ export function prepareHome(home: Home): HomePaths {
     makeOwn(directory);
     if (isNew) makeShards(directory);
   }
-  makeContents(paths.contents);
   return paths;
 }
 
 /** In the middle of a build, making one costs more than the file that is put into it. Who does so must not rely on them: somebody may tidy up. */
 function makeShards(directory: string): void {
   for (const shard of SHARDS) mkdirSync(join(directory, shard), { mode: 0o700 });
-}
-
-/** Never cut or written while it lies there: wrappers may have it open. docs/protocol/hot-record.md. */
-function makeContents(path: string): void {
-  const { contentsTableBytes } = limits;
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats?.isFile() === true && stats.size === contentsTableBytes) return;
-  const unfinished = `${path}.new`;
-  try {
-    const file = openSync(unfinished, "w", 0o600);
-    try {
-      ftruncateSync(file, contentsTableBytes); // Takes no room until something is written there.
-    } finally {
-      closeSync(file);
-    }
-    renameSync(unfinished, path);
-  } catch {
-    // Without it wrappers read what they have to know of, or ask.
-  }
 }
 
 function makeOwn(directory: string): void {

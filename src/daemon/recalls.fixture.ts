@@ -41,7 +41,13 @@ export function openHome(directory: string, isPinned: (action: Digest) => boolea
   const index = SqliteIndex.open({ ...parts, database });
   const shelf = new SqliteShelf({ ...parts, database, index, blobs: store }, { network: digestOf("network") });
   const hotKind = join(directory, "hot-kind");
-  const hot = { directory: join(directory, "hot"), kindFile: hotKind, storeDirectory: blobs, capacityBytes: 2 ** 30 };
+  const hot = {
+    directory: join(directory, "hot"),
+    kindFile: hotKind,
+    contentsFile: join(directory, "contents"),
+    storeDirectory: blobs,
+    capacityBytes: 2 ** 30,
+  };
   let records: HotRecords | undefined;
   return {
     database,

@@ -18,7 +18,7 @@ import {
 import type { HotRecords } from "./hot-records.ts";
 import type { RecordsAhead } from "./records-ahead.ts";
 
-/** Below the wrapper's patience for a first frame (300 ms), so that slow work is not taken for death. */
+/** Well below the wrapper's patience for a first frame (1,000 ms), so that slow work is not taken for death. */
 const WORKING_EVERY_MS = 80;
 /** Once files are no longer too young to be believed. */
 const RECHECK_AFTER_MS = 4 * limits.racyWindowMs;

@@ -12,7 +12,13 @@ const KEY = digestOf("request");
 function place(t: TestContext): HotRecordsOptions {
   const run = mkdtempSync(join(tmpdir(), "cairn-hot-"));
   t.after(() => rmSync(run, { recursive: true }));
-  return { directory: join(run, "hot"), kindFile: join(run, "hot-kind"), storeDirectory: run, capacityBytes: 1_000 };
+  return {
+    directory: join(run, "hot"),
+    kindFile: join(run, "hot-kind"),
+    contentsFile: join(run, "contents"),
+    storeDirectory: run,
+    capacityBytes: 1_000,
+  };
 }
 
 function asideOf({ directory }: HotRecordsOptions): string[] {
@@ -67,7 +73,8 @@ test("a record is left although somebody has tidied up meanwhile, and nothing un
 });
 
 test("an answer for every checkout lies under its own key, says what it keeps in use and where it was made, and goes with the others", (t) => {
-  const records = HotRecords.open({ log: silentLog }, { ...place(t), capacityBytes: 100_000 });
+  const options = { ...place(t), capacityBytes: 100_000 };
+  const records = HotRecords.open({ log: silentLog }, options);
   const terminals = { stderrIsTerminal: false, stdoutIsTerminal: false, columns: 0 };
   const request = (root: string): Parameters<typeof movableKey>[0] => ({
     ...terminals,
@@ -77,6 +84,8 @@ test("an answer for every checkout lies under its own key, says what it keeps in
     environment: new Map([["PWD", root]]),
   });
   const blob = digestOf("object");
+  records.leaveBytes(KEY, Buffer.from("for one checkout"));
+  assert.equal(existsSync(options.contentsFile), false, "no wrapper has to look into it");
   records.leaveMovable(request("/w/a"), {
     compileMs: 1,
     inputs: [{ path: "\0/a.c", digest: digestOf("source") }],
@@ -89,6 +98,7 @@ test("an answer for every checkout lies under its own key, says what it keeps in
   });
   const key = movableKey(request("/home/other"), "/home/other");
   assert.deepEqual([records.has(key), records.blobs(key), records.origin(key)], [true, [blob], { root: "/w/a", source: "/w/a/a.c" }]);
+  assert.ok(existsSync(options.contentsFile));
   const may = ["/home/other", "/home/two words", "/home/$other", "/home/a=b", "/home/third"].map((root) =>
     records.hasMovable(request(root), root),
   );

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type Log, ownBytes, systemCode } from "../base/index.ts";
+import { isFitRoot, type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import {
   ByteWriter,
@@ -18,6 +18,7 @@ import {
   writeHotRecord,
   writeMovableRecord,
 } from "../wire/index.ts";
+import { makeContentsTable } from "./contents-table.ts";
 
 const UNFINISHED = ".new";
 /** In the names of directories that no wrapper looks into. */
@@ -26,11 +27,10 @@ const ASIDE = ".aside-";
 const WRITER_BYTES = 65_536;
 /**
  * Changes when records have to look out for more than those that lie there, or are read in another way. 2: for the file in which a project says
- * whom it believes; 3: some answer for every checkout.
+ * whom it believes; 3: some answer for every checkout; 4: those look out for projects between, and for
+ * prefix maps.
  */
-const KIND = "3";
-/** In a checkout with such a name no wrapper uses records that answer for every one: docs/protocol/hot-record.md. */
-const UNFIT_ROOT = /[$# \t=]/;
+const KIND = "4";
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {
@@ -39,6 +39,8 @@ export interface HotRecordsOptions {
   readonly capacityBytes: number;
   /** Says what records have to look out for. */
   readonly kindFile: string;
+  /** What wrappers remember of contents. There is none, and none is looked for, until something answers for every checkout. */
+  readonly contentsFile: string;
 }
 
 export class HotRecords {
@@ -47,6 +49,7 @@ export class HotRecords {
   readonly #storeDirectory: string;
   readonly #capacityBytes: number;
   readonly #kindFile: string;
+  readonly #contentsFile: string;
   /** Placements that are answered again and again are the same objects. */
   readonly #answers = new WeakMap<Placement, { readonly key: string; readonly bytes: Buffer }>();
   readonly #writer = new ByteWriter(WRITER_BYTES);
@@ -75,6 +78,7 @@ export class HotRecords {
     this.#storeDirectory = options.storeDirectory;
     this.#capacityBytes = options.capacityBytes;
     this.#kindFile = options.kindFile;
+    this.#contentsFile = options.contentsFile;
   }
 
   /** Takes in what an earlier daemon left. Takes a while, so it is not part of a start. */
@@ -120,7 +124,9 @@ export class HotRecords {
   leaveMovable(request: Parameters<typeof movableKey>[0], movable: Omit<MovableRecord, "key" | "storeDirectory">): void {
     const key = movableKey(request, movable.root);
     const bytes = writeMovableRecord({ ...movable, key, storeDirectory: this.#storeDirectory }, this.#writer);
-    if (bytes !== undefined) this.leaveBytes(key, bytes);
+    if (bytes === undefined) return;
+    makeContentsTable(this.#contentsFile);
+    this.leaveBytes(key, bytes);
   }
 
   leaveBytes(key: string, bytes: Buffer): void {
@@ -148,7 +154,7 @@ export class HotRecords {
 
   /** Whether one that answers for every checkout may answer a request in that one. */
   hasMovable(request: Parameters<typeof movableKey>[0], root: string): boolean {
-    return !UNFIT_ROOT.test(root) && this.has(movableKey(request, root));
+    return isFitRoot(root) && this.has(movableKey(request, root));
   }
 
   /** The blobs that a record leads to, for those who keep what is used. */
