@@ -1,21 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Digest, digestOf } from "../base/index.ts";
+import { type Digest, digestOf, silentLog } from "../base/index.ts";
 import type {
   BlobRead,
   FileState,
   Files,
+  HistoryRow,
+  LocalStore,
   ManifestEntry,
+  Offer,
   ResultOutput,
   SearchPaths,
   StoredResult,
   Toolchain,
   Toolchains,
 } from "../contracts/index.ts";
+import { CompileFlow, type CompileParts } from "./compile.ts";
 import { Absences, directoryDigest, Glance, Look } from "./look.ts";
 import { type Moves, movableOf } from "./movable.ts";
 import type { CompileQuestion } from "./request.ts";
 import { understand } from "./understand.ts";
+import { withoutPlace } from "./witness.ts";
 
 const ROOT = "/w/app";
 const HOME = "/home/me";
@@ -65,7 +70,25 @@ const INPUTS = [
   { path: "/usr/include/stdio.h", digest: digestOf("system") },
 ];
 
+/** Whatever asks a machine whose files are those. */
+interface Machine extends Pick<CompileParts, "files" | "listings"> {
+  readonly toolchains: Toolchains;
+  readonly store: Pick<LocalStore, "plain" | "read">;
+  readonly question: CompileQuestion;
+  readonly entry: ManifestEntry;
+  readonly result: StoredResult;
+}
+
 async function moves(world: Partial<World>): Promise<Moves> {
+  const { files, listings, toolchains, store, question, entry, result } = machine(world);
+  const look = new Look(new Glance({ files, absences: new Absences() }), question.cwd);
+  const understanding = await understand({ files, toolchains }, HOME, question, look, signal);
+  assert.ok(understanding.kind === "understood", JSON.stringify(understanding));
+  const { understood } = understanding;
+  return movableOf({ store, listings, homeDirectory: HOME }, look, { understood, entry, result }, signal);
+}
+
+function machine(world: Partial<World>): Machine {
   const texts = new Map(Object.entries({ ...FILES, ...world.files }));
   const names = new Map<string, Set<string>>();
   for (const path of texts.keys()) {
@@ -121,9 +144,6 @@ async function moves(world: Partial<World>): Promise<Moves> {
     environment: new Map([["PWD", "/w/app/build"]]),
     ...world.question,
   };
-  const look = new Look(new Glance({ files, absences: new Absences() }), question.cwd);
-  const understanding = await understand({ files, toolchains: toolchains as Toolchains }, HOME, question, look, signal);
-  assert.ok(understanding.kind === "understood", JSON.stringify(understanding));
   const entry: ManifestEntry = {
     action: digestOf("action"),
     place: undefined,
@@ -147,8 +167,7 @@ async function moves(world: Partial<World>): Promise<Moves> {
       return listed && { digest: digestOf([...listed].join()), names: listed };
     },
   };
-  const { understood } = understanding;
-  return movableOf({ store, listings, homeDirectory: HOME }, look, { understood, entry, result }, signal);
+  return { files, listings, toolchains: toolchains as Toolchains, store, question, entry, result };
 }
 
 test("what lies in the checkout is named by its place there and its content, what lies elsewhere by its stat", async () => {
@@ -303,4 +322,60 @@ test("what does not depend on its place moves, however it is asked for", async (
     ],
   ];
   for (const [about, world] of all) await t.test(about, async () => assert.equal((await moves(world)).kind, "moves"));
+});
+
+/** What is answered by what a member offers, and then made for every checkout. @param mayUse whether it may be used by then */
+async function movableOfOffer(tier: Offer["tier"], mayUse = true): Promise<boolean> {
+  const outputs = [object, { ...depfile(TEMPLATE, true), path: "\0C/a.d" }];
+  const { question, result, entry: known, ...parts } = machine({ question: { key: digestOf("request") }, result: { outputs } });
+  const look = new Look(new Glance({ files: parts.files, absences: new Absences() }), question.cwd);
+  const understanding = await understand(parts, HOME, question, look, signal);
+  assert.ok(understanding.kind === "understood");
+  const { manifest } = understanding.understood;
+  const entry = withoutPlace(manifest, known);
+  const shared = { manifest, entry, result, execution: { signer: "member" } };
+  const offer = { shared, from: ["member"], domains: ["other"], tier, isToVerify: true } as unknown as Offer;
+  const kept: ManifestEntry[] = [];
+  const rows: HistoryRow[] = [];
+  const nothing = (): void => undefined;
+  const flow = new CompileFlow(
+    {
+      ...parts,
+      index: {
+        entries: () => kept,
+        result: () => result,
+        tokens: nothing,
+        touch: nothing,
+        remember: (row: HistoryRow) => rows.push(row),
+        history: () => rows.at(-1),
+      },
+      sharing: {
+        find: () => Promise.resolve([offer]),
+        bring: () => Promise.resolve({ complete: true, bytes: 0 }),
+        keep: () => kept.push(entry) > 0,
+        mayUse: () => rows.length === 0 || mayUse,
+        onExpected: nothing,
+        expected: () => [],
+      },
+      helpers: nothing,
+      statistics: { count: nothing },
+      unverified: { actions: () => [], add: () => true, delete: nothing },
+      log: silentLog,
+      now: () => 0,
+    } as unknown as CompileParts,
+    { homeDirectory: HOME },
+  );
+  const answer = await flow.answer(question, signal, signal);
+  assert.ok(answer.kind === "hit" && answer.kept !== undefined, answer.kind);
+  await flow.catchUp();
+  assert.equal(await answer.kept, true);
+  const next = await flow.movableNext(signal);
+  assert.equal(next?.question.cwd, question.cwd);
+  return next.movable !== undefined;
+}
+
+test("of what one member alone says nothing is made for every checkout, nor of what may not be used by then", async () => {
+  assert.equal(await movableOfOffer("team"), true);
+  assert.equal(await movableOfOffer("speculative"), false, "nobody has executed it again");
+  assert.equal(await movableOfOffer("team", false), false, "it is under dispute");
 });
