@@ -1,6 +1,7 @@
 /**
  * One compiler invocation on its way through the flows: what was asked, and what has been found out about it so far.
  */
+import { statSync } from "node:fs";
 import { type Digest, limits } from "../base/index.ts";
 import { type Invocation, isMappedByChance, isPreprocessed, namedOutside, type Places } from "../compile/index.ts";
 import type { CompilerEnvironment, SearchPaths, Toolchain, Toolchains } from "../contracts/index.ts";
@@ -101,7 +102,20 @@ export function namesBeside({ question, invocation }: Understood, inputs: readon
  */
 export function shortensByChance(understood: Understood, inputs: readonly string[], places: Places = understood.places): boolean {
   const { invocation } = understood;
-  return invocation.mapped.length > 0 && namesBeside(understood, inputs).some((name) => isMappedByChance(invocation, places, name));
+  if (invocation.mapped.length === 0) return false;
+  return namesBeside(understood, inputs).some((name) => isMappedByChance(invocation, places, name)) || isCalledOtherwise(understood);
+}
+
+/** Whether compilers call the working directory by a name of which no map is made: they believe PWD where it leads there. */
+function isCalledOtherwise({ question, places }: Understood): boolean {
+  const pwd = question.environment.get("PWD") ?? "";
+  if (!pwd.startsWith("/") || pwd === question.cwd || places.portable(pwd) !== pwd) return false;
+  try {
+    const [one, other] = [statSync(pwd, { bigint: true }), statSync(question.cwd, { bigint: true })];
+    return one.ino === other.ino && one.dev === other.dev;
+  } catch {
+    return false; // Compilers cannot look there either.
+  }
 }
 
 /** Where the file system has a path that the compiler knows as `path`. */

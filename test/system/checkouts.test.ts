@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHitsLog } from "../../src/wire/index.ts";
-import { age, counted, type Ran, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { age, counted, type Env, type Ran, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 const UNITS = 8;
 /** Of what follows the first unit, so many are thought to be asked for already. */
@@ -189,12 +189,17 @@ async function compileAll(
 /** What lies there is what the compilers write. */
 async function compare(at: string, made: readonly Command[]): Promise<void> {
   const cached = outputsOf(at);
-  await compileAll(at, made, (compiler, args) => run(compiler, args, { cwd: at }));
+  await compileAll(at, made, (compiler, args) => run(compiler, args, called(at)));
   assert.deepEqual(cached, outputsOf(at));
 }
 
+/** As shells do. */
+function called(at: string): { readonly cwd: string; readonly env: Env } {
+  return { cwd: at, env: { PWD: at } };
+}
+
 async function compileHere(node: TestNode, at: string, made: readonly Command[] = commands(at)): Promise<void> {
-  await compileAll(at, made, (compiler, args) => node.cc(compiler, args, { cwd: at }));
+  await compileAll(at, made, (compiler, args) => node.cc(compiler, args, called(at)));
 }
 
 /** Compiles by way of the wrapper and compares what it leaves with what the compilers do. @returns what was counted */

@@ -353,6 +353,18 @@ const hazards: readonly Hazard[] = [
     first: "failed",
   },
   {
+    name: "a prefix map of the working directory is none of the name by which somebody came there",
+    files: beside(c),
+    args: ["-g", "-ffile-prefix-map=%DIR%=.", "-c", "%DIR%/a.c", "-o", "a.o"],
+    steps: [
+      { directory: "one", env: { PWD: "%TOP%/one" }, expect: "miss" },
+      { directory: "two", files: { "../link": { link: "two" } }, env: { PWD: "%TOP%/link" }, expect: "miss" },
+      { directory: "two", env: { PWD: "%TOP%/one" }, expect: "hit" },
+      { directory: "p", env: { PWD: "%TOP%/link" }, expect: "hit" },
+    ],
+    first: "failed",
+  },
+  {
     name: "relative sources of a build that lies elsewhere in its checkout are others",
     files: {
       "a/Makefile": "",
@@ -940,7 +952,8 @@ async function play(node: TestNode, hazard: Hazard): Promise<void> {
       `-DCASE_${hazards.indexOf(hazard)}`,
       ...(step.args ?? hazard.args).map((arg) => arg.replace("%DIR%", cwd).replace("%UP%", dirname(cwd)).replace("%TOP%", directory.path)),
     ];
-    const env = { ...hazard.env, ...step.env };
+    const given = Object.entries({ ...hazard.env, ...step.env });
+    const env = Object.fromEntries(given.map(([name, value]) => [name, value?.replace("%TOP%", directory.path)]));
     await compileBothWays(
       node,
       { compiler: hazard.compiler ?? "gcc", args, cwd, env, volatile: hazard.volatile === true },
