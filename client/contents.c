@@ -29,12 +29,14 @@
 struct block {
     bool filled;
     unsigned number;
-    uint8_t bytes[BLOCK_BYTES];
+    uint8_t *bytes;
 };
 
 static int table = -1;
 static uint64_t opened_ns;
-static struct block blocks[32]; /* Pages that stay untouched cost nothing. */
+#define BLOCKS_HELD 32
+static struct block blocks[BLOCKS_HELD];
+static uint8_t block_bytes[BLOCKS_HELD][BLOCK_BYTES] __attribute__((aligned(BLOCK_BYTES))); /* Pages that stay untouched cost nothing. */
 
 bool contents_open(int run_directory) {
     table = sys_open(run_directory, "contents", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -51,11 +53,13 @@ static unsigned block_number(const struct file_status *status) {
 /* NULL where it cannot be read. */
 static struct block *block_of(const struct file_status *status) {
     static unsigned next;
-    const unsigned number = block_number(status), most = sizeof blocks / sizeof *blocks;
-    for (unsigned i = 0; i < most && blocks[i].filled; i++)
+    const unsigned number = block_number(status), at = next % BLOCKS_HELD;
+    for (unsigned i = 0; i < BLOCKS_HELD && blocks[i].filled; i++)
         if (blocks[i].number == number) return &blocks[i];
-    struct block *block = &blocks[next++ % most];
+    struct block *block = &blocks[at];
+    next++;
     block->number = number;
+    block->bytes = block_bytes[at];
     block->filled = sys_read_at(table, block->bytes, BLOCK_BYTES, (uint64_t)number * BLOCK_BYTES) == BLOCK_BYTES;
     return block->filled ? block : NULL;
 }
@@ -183,8 +187,8 @@ static bool read_contents(int directory, const char *path, const struct file_sta
     if (changed_ns + RACY_NS > opened_ns) return false;
     const int file = sys_open(directory, path, O_RDONLY | O_NONBLOCK | (is_directory ? O_DIRECTORY : 0), 0);
     if (file < 0) return false;
-    bool read = unchanged(file, status) && (is_directory ? hash_listing(file, digest) : hash_file(file, status, digest));
-    read = read && unchanged(file, status);
+    bool read = is_directory ? hash_listing(file, digest) : hash_file(file, status, digest);
+    read = read && unchanged(file, status); /* Also what lies at the path: it had this identity before it was opened. */
     sys_close(file);
     if (read && changed_ns + LASTING_NS <= opened_ns) remember(block, status, digest);
     return read;
