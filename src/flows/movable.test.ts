@@ -242,6 +242,11 @@ function argv(...more: string[]): Partial<World> {
 const MAP = "-ffile-prefix-map=/w/app=.";
 const WITH_OTHERS: Partial<World> = { entry: { inputs: [...INPUTS, { path: "/w/app-common/x.h", digest: digestOf("") }] } };
 
+const WITH_THIRD: Partial<World> = {
+  entry: { inputs: [...INPUTS, { path: "../third/t.h", digest: digestOf("third") }] },
+  files: { "/w/app/third/t.h": "third" },
+};
+
 const STAY: readonly (readonly [why: string, about: string, world: Partial<World>])[] = [
   ["no-checkout", "nothing says where the checkout begins", { question: { cwd: "/elsewhere" } }],
   ["no-checkout", "only the home directory does", { question: { cwd: HOME }, files: { [`${HOME}/.git/HEAD`]: "" } }],
@@ -261,6 +266,8 @@ const STAY: readonly (readonly [why: string, about: string, world: Partial<World
   ["toolchain", "PATH leads to wherever one is", { toolchain: { earlierOnPath: ["bin/as"] } }],
   ["search", "the compiler looks for headers in the checkout", { search: { angle: ["/w/app/sysroot/usr/include"] } }],
   ["search", "it would", { search: { missing: ["/w/app/sysroot/usr/include"] } }],
+  ["search", "a header like the system's is named by whichever path to it is shorter", { ...argv("-isystem", "../third"), ...WITH_THIRD }],
+  ["search", "so it is where a variable leads to it", { ...environment("CPLUS_INCLUDE_PATH", "/usr/x:../third"), ...WITH_THIRD }],
   ["environment", "a variable names the checkout", environment("LD_LIBRARY_PATH", "/usr/lib:/w/app/lib")],
   ["environment", "even a part of one", environment("LANG", "/w/app-locale")],
   ["options", "a macro names the checkout", argv('-DROOT="/w/app"')],
@@ -309,6 +316,10 @@ test("what does not depend on its place moves, however it is asked for", async (
     ["another warning", argv("-Wall")],
     ["a prefix map of the root", argv("-g", "-ffile-prefix-map=/w/app=.")],
     ["a prefix map, beside headers of the system by their name", argv(MAP, "-isystem/usr/include")],
+    [
+      "a relative path to a directory for headers that is not like the system's",
+      { ...argv("-I../third", "-isystem../none"), ...WITH_THIRD },
+    ],
     ["headers beside the checkout, without one", { ...WITH_OTHERS, files: { "/w/app-common/x.h": "" } }],
     ["a prefix map of the working directory", argv("-g", "-fdebug-prefix-map=/w/app/build=/build")],
     ["a checkout by a build system's file", { files: { ...WITHOUT_GIT, "/w/app/Makefile": "" } }],

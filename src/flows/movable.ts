@@ -103,6 +103,7 @@ export async function movableOf(parts: MovableParts, look: Look, answered: Answe
   const otherwise = whyCommandStays(checkout, understood);
   if (otherwise !== undefined) return stays(otherwise);
   if (mayBeShortened(checkout, understood, entry)) return stays("prefix-maps");
+  if (mayBeNamedByRoot(understood, entry)) return stays("search");
   const policy = policyOf(checkout, look, understood);
   if (typeof policy === "string") return stays(policy);
   const inputs = inputsOf(checkout, look, understood, entry);
@@ -202,6 +203,22 @@ function mayBeShortened(checkout: Checkout, understood: Understood, { inputs }: 
   if (understood.invocation.mapped.length === 0) return false;
   const names = inputs.map(({ path }) => checkout.spell(path) ?? path);
   return namesBeside(understood, names).some((name) => !checkout.holds(name) && !isOfSystem(name));
+}
+
+/** Of headers like the system's. */
+const SYSTEM_LISTS = ["C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH"];
+
+/** gcc names a header like the system's by its absolute path where that is shorter than `../../inc/h.h`: where the root is as short as `/w`. */
+function mayBeNamedByRoot({ invocation, question }: Understood, { inputs }: ManifestEntry): boolean {
+  if (invocation.family !== "gcc") return false;
+  const { searchArgs } = invocation;
+  const named = searchArgs.flatMap((word, at) => {
+    const [, joined] = /^-(?:isystem|idirafter)(.*)$/.exec(word) ?? [];
+    return joined === "" ? (searchArgs[at + 1] ?? []) : (joined ?? []);
+  });
+  const listed = SYSTEM_LISTS.flatMap((name) => question.environment.get(name)?.split(":") ?? []);
+  const upwards = [...named, ...listed].filter((directory) => !directory.startsWith("/") && directory.includes(".."));
+  return upwards.some((directory) => inputs.some(({ path }) => path.startsWith(directory)));
 }
 
 interface Policy {
