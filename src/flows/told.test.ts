@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { limits } from "../base/index.ts";
 import type { HistoryRow } from "../contracts/index.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
 import type { Statistics } from "./statistics.ts";
@@ -41,4 +42,15 @@ test("what was compiled is taken once, by its last row; a source that is compile
   assert.deepEqual(taken(), ["a", "a in another way"]);
   told.remember(unit("/w/a.c", "a"), "miss", made);
   assert.deepEqual(taken(), ["a"]);
+});
+
+test("of more than can wait the last ones do, and who was taken too early waits once more", () => {
+  const rows = new Map<string, HistoryRow>();
+  const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };
+  const told = new Told({ index, statistics: {} as Statistics, now: () => 1 });
+  for (let i = 0; i <= limits.movableWaiting; i++) told.remember(unit(`/w/${i}.c`, `${i}`), "miss", { action: "a" });
+  assert.equal(told.takeCompiled()?.request, "1");
+  told.waits("/w/1.c");
+  const taken = Array.from({ length: limits.movableWaiting }, () => told.takeCompiled()?.request);
+  assert.deepEqual([taken.at(0), taken.at(-1), told.takeCompiled()], ["2", "1", undefined]);
 });

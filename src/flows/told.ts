@@ -56,7 +56,14 @@ export class Told {
     const before = this.#compiled.delete(sourcePath) ? this.#parts.index.history(sourcePath) : undefined;
     if (before !== undefined && before.request !== question.key && this.#replaced.size < limits.proofsWaiting)
       this.#replaced.set(before.request, before);
-    if (this.#compiled.size < limits.movableWaiting) this.#compiled.add(sourcePath);
+    this.waits(sourcePath);
+  }
+
+  /** It may be taken once more. Where too many wait, the oldest does not any longer. @param source absolute path */
+  waits(source: string): void {
+    this.#compiled.add(source);
+    const [oldest] = this.#compiled;
+    if (oldest !== undefined && this.#compiled.size > limits.movableWaiting) this.#compiled.delete(oldest);
   }
 
   /** @param source absolute path */

@@ -41,6 +41,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
   const history = new Map<string, { readonly outcome: string; readonly body: string }>();
   const [signed, settled, forgotten] = [[] as ManifestEntry[], [] as ManifestEntry[], [] as string[]];
   const checked: string[] = [];
+  const waiting: string[] = [];
   const parts = {
     once: { execute: () => Promise.resolve(comes.length > 1 ? comes.shift() : comes[0]), textParting: () => Promise.resolve(undefined) },
     index: {
@@ -58,6 +59,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
     told: {
       count: () => undefined,
       remember: () => "",
+      waits: (source: string) => void waiting.push(source),
       write: (_: unknown, source: string, outcome: string, body: string) => void history.set(source, { outcome, body }),
     },
     find: () => Promise.resolve({ understood, entry: known, result: resultOf("theirs") }),
@@ -77,7 +79,7 @@ function verifier(known: ManifestEntry, ...comes: Repeated[]) {
     deadline: () => never,
   } as unknown as VerifyingParts;
   const verifying: Verifying = new Verifying(parts);
-  return { verifying, parts, clock, marked, signed, settled, forgotten, checked, history };
+  return { verifying, parts, clock, marked, signed, settled, forgotten, checked, history, waiting };
 }
 
 const signal = new AbortController().signal;
@@ -165,12 +167,13 @@ test("who asks about a source is told when what was taken for it is not believed
   assert.equal(told(IN_PLACE), "hit_peer");
 });
 
-test("what comes out again is not unverified any more", async () => {
-  const { verifying, marked, forgotten } = verifier(entryOf(PLACE_FREE), made(entryOf(PLACE_FREE), "theirs"));
+test("what comes out again is not unverified any more, and may answer for every checkout then", async () => {
+  const { verifying, marked, forgotten, waiting } = verifier(entryOf(PLACE_FREE), made(entryOf(PLACE_FREE), "theirs"));
   take(verifying, offerOf(PLACE_FREE));
   assert.ok(verifying.isUnverified(PLACE_FREE));
   await verifying.next(signal);
   assert.deepEqual([verifying.isUnverified(PLACE_FREE), marked.size, forgotten], [false, 0, []]);
+  assert.deepEqual(waiting, [understood.sourcePath]);
 });
 
 test("what cannot be executed is tried again later, and not used any more when that does not help", async () => {

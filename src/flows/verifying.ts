@@ -40,7 +40,7 @@ export interface VerifyingParts {
   readonly facts: SourceFacts;
   readonly sharing: Pick<Sharing, "checked" | "executed" | "isOthers">;
   readonly settling: Pick<Settling, "settle">;
-  readonly told: Pick<Told, "count" | "remember" | "write">;
+  readonly told: Pick<Told, "count" | "remember" | "waits" | "write">;
   readonly find: (question: CompileQuestion, signal: AbortSignal) => Promise<KnownResult | undefined>;
   /** What a question means as files are now; undefined where it is nothing for a cache. */
   readonly understand: (question: CompileQuestion, signal: AbortSignal) => Promise<Understood | undefined>;
@@ -278,7 +278,7 @@ export class Verifying {
     if (isSameOutcome(first.outcome.result, result)) {
       told.count({ verified: 1 }, "");
       log.event("debug", "verify.same", facts);
-      this.settled(entry.action);
+      if (this.settled(entry.action)) told.waits(understood.sourcePath); // From now on it may answer for every checkout.
       sharing.checked(entry.action, true, member);
       if (isOthers) await this.#vouch(known, first.outcome, signal);
       return { kind: "same" };
