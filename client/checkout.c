@@ -50,13 +50,26 @@ static size_t find(struct path *at, struct span from, const char *home, const ch
     return found;
 }
 
+/* Where compilers and their headers come from: a search path there may leave out what it has elsewhere. */
+static const char *const of_packages[] = {"/bin", "/gnu", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/sbin", "/usr", NULL};
+
+static bool is_of_packages(const char *root) {
+    for (const char *const *place = of_packages; *place != NULL; place++) {
+        if (text_begins(*place, root)) return true;
+        if (!text_begins(root, *place)) continue;
+        const char behind = root[text_length(*place)];
+        if (behind == '/' || behind == 0) return true;
+    }
+    return false;
+}
+
 /* Make would read the name as something else, unless it is quoted; of options that map a path to another it would be two. */
 static bool is_unfit(const struct path *path) {
     static const char unfit[] = "$# \t=:";
     for (size_t i = 0; i < path->length; i++)
         for (size_t j = 0; j + 1 < sizeof unfit; j++)
             if (path->text[i] == unfit[j]) return true;
-    return false;
+    return is_of_packages(path->text);
 }
 
 bool checkout_find(struct path *root, struct span from, const char *home) {
