@@ -18,6 +18,8 @@ export class Laying {
   running = false;
   /** Since when nobody has asked for anything there; ms, monotonic. */
   askedAt: number;
+  /** As far as is known: whether nobody asks there about what there is an answer for every checkout of. */
+  movablesHold = true;
   #laid = 0;
   #used = 0;
   /** Whatever came of them. */
@@ -72,6 +74,12 @@ export class Laying {
     this.#until = Math.max(this.#until, Math.min(at + 1 + this.#depth, this.elsewhere.size));
     this.#inVain = 0;
     return undefined;
+  }
+
+  /** An answer for every checkout does not hold there, nor may others: what was passed over for their sake is looked at again. */
+  missed(at: number): void {
+    this.movablesHold = false;
+    this.#next = Math.min(this.#next, at);
   }
 
   used(at: number): void {

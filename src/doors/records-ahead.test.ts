@@ -116,6 +116,20 @@ test("what there is an answer for every checkout of is not laid out", async () =
   ahead[Symbol.dispose]();
 });
 
+test("where one does not hold, all that follows is laid out, also what was passed over", async () => {
+  const all = Array.from({ length: UNITS }, (_, unit) => key(unit));
+  const { ahead, follow, left } = world(() => true, all.slice(1));
+  await follow(0);
+  assert.deepEqual(left, [], "what has no answer for every checkout says nothing of the others");
+  await ahead.follow(unitOf("/two", 1), "asked otherwise");
+  assert.deepEqual(left, []);
+  await follow(2);
+  assert.deepEqual(left.slice(0, 3), [key(5), key(6), key(7)]);
+  for (let unit = 3; unit < UNITS; unit++) await follow(unit);
+  assert.ok(left.includes(key(UNITS - 1)));
+  ahead[Symbol.dispose]();
+});
+
 test("once a record does not hold, less is laid out", async () => {
   const { ahead, follow, left } = world();
   await follow(0);

@@ -79,6 +79,7 @@ export class RecordsAhead implements Disposable {
     const laying = this.#safely(() => this.#layingFor(unit));
     const at = laying?.elsewhere.find(unit);
     if (laying === undefined || at === undefined) return;
+    if (this.#safely(() => this.#hasMovableInVain(laying, at, request)) === true) laying.missed(at);
     const wrong = laying.asked(at, request);
     if (wrong !== undefined) this.#laid.delete(wrong);
     await this.#run(laying);
@@ -184,10 +185,17 @@ export class RecordsAhead implements Disposable {
     return this.#open === 0;
   }
 
+  /** Whether somebody asked who would not have, if the answer for every checkout held in that one. */
+  #hasMovableInVain({ movablesHold, elsewhere }: Laying, at: number, request: Digest): boolean {
+    const question = movablesHold ? elsewhere.question(at, requestKey) : undefined;
+    return question?.key === request && this.#parts.records.hasMovable(question, elsewhere.to);
+  }
+
   async #lay(laying: Laying, at: number, foresee: Foresee): Promise<void> {
     const { flow, records } = this.#parts;
     const question = laying.elsewhere.question(at, requestKey);
-    if (question === undefined || records.has(question.key) || records.hasMovable(question, laying.elsewhere.to)) return;
+    if (question === undefined || records.has(question.key)) return;
+    if (laying.movablesHold && records.hasMovable(question, laying.elsewhere.to)) return;
     const foreseen = await foresee(question, this.#stop.signal);
     if (foreseen === undefined || foreseen.recalls !== flow.recalls) return;
     records.leave(question.key, foreseen.placement, foreseen.validity);
