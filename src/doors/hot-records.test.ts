@@ -21,6 +21,26 @@ function place(t: TestContext): HotRecordsOptions {
   };
 }
 
+type Request = Parameters<typeof movableKey>[0];
+
+function request(root: string): Request {
+  const terminals = { stderrIsTerminal: false, stdoutIsTerminal: false, columns: 0 };
+  const argv = ["cc", "-c", `${root}/a.c`];
+  return { ...terminals, cwd: root, compiler: "/usr/bin/cc", argv, environment: new Map([["PWD", root]]) };
+}
+
+const BLOB = digestOf("object");
+const MOVABLE: Parameters<HotRecords["leaveMovable"]>[1] = {
+  compileMs: 1,
+  inputs: [{ path: "\0/a.c", digest: digestOf("source") }],
+  absences: [],
+  outputs: [{ path: "a.o", mode: "replace", crc32: 1, size: 2, digest: BLOB, content: undefined }],
+  stdout: Buffer.alloc(0),
+  stderr: Buffer.alloc(0),
+  root: "/w/a",
+  source: "/w/a/a.c",
+};
+
 function asideOf({ directory }: HotRecordsOptions): string[] {
   return readdirSync(join(directory, "..")).filter((name) => name.startsWith("hot.aside-"));
 }
@@ -72,32 +92,42 @@ test("a record is left although somebody has tidied up meanwhile, and nothing un
   assert.deepEqual([isFound(options), readdirSync(options.directory)], [true, [KEY.slice(0, 2)]]);
 });
 
+test("answers for every checkout have a share of their own, and each share is swept by itself, also after a restart", (t) => {
+  const options = { ...place(t), capacityBytes: 40_000 };
+  const unitOf = (unit: number): Request => ({ ...request("/w/a"), argv: ["cc", "-c", `${unit}.c`] });
+  const leave = (records: HotRecords, unit: number): void =>
+    records.leaveMovable(unitOf(unit), { ...MOVABLE, stderr: Buffer.alloc(1_500) });
+  const found = (records: HotRecords, from: number, to: number): number =>
+    Array.from({ length: to - from }, (_, i) => records.hasMovable(unitOf(from + i), "/w/a")).filter(Boolean).length;
+  const one = HotRecords.open({ log: silentLog }, options);
+  one.leaveBytes(KEY, Buffer.alloc(29_000));
+  for (let unit = 0; unit < 40; unit++) leave(one, unit);
+  const left = found(one, 0, 40);
+  assert.deepEqual([isFound(options), found(one, 39, 40)], [true, 1]);
+  assert.ok(left >= 3 && left <= 6, `${left} of some 1,700 bytes each in 10,000`);
+  assert.equal(found(one, 40 - left, 40), left, "the oldest went");
+  assert.deepEqual(one.facts.records, left + 1);
+  leave(one, 39);
+  assert.deepEqual(one.facts.records, left + 1, "in the place of another");
+  const next = HotRecords.open({ log: silentLog }, options);
+  assert.deepEqual(next.facts, one.facts);
+  next.leaveBytes(digestOf("another request"), Buffer.alloc(2_000));
+  assert.deepEqual([isFound(options), found(next, 0, 40)], [false, left]);
+  for (let unit = 40; unit < 80; unit++) leave(next, unit);
+  assert.ok(next.has(digestOf("another request")));
+  assert.ok(found(next, 0, 80) <= 6);
+  next.doubt();
+  assert.deepEqual(next.facts, { records: 0, bytes: 0 });
+});
+
 test("an answer for every checkout lies under its own key, says what it keeps in use and where it was made, and goes with the others", (t) => {
   const options = { ...place(t), capacityBytes: 100_000 };
   const records = HotRecords.open({ log: silentLog }, options);
-  const terminals = { stderrIsTerminal: false, stdoutIsTerminal: false, columns: 0 };
-  const request = (root: string): Parameters<typeof movableKey>[0] => ({
-    ...terminals,
-    cwd: root,
-    compiler: "/usr/bin/cc",
-    argv: ["cc", "-c", `${root}/a.c`],
-    environment: new Map([["PWD", root]]),
-  });
-  const blob = digestOf("object");
   records.leaveBytes(KEY, Buffer.from("for one checkout"));
   assert.equal(existsSync(options.contentsFile), false, "no wrapper has to look into it");
-  records.leaveMovable(request("/w/a"), {
-    compileMs: 1,
-    inputs: [{ path: "\0/a.c", digest: digestOf("source") }],
-    absences: [],
-    outputs: [{ path: "a.o", mode: "replace", crc32: 1, size: 2, digest: blob, content: undefined }],
-    stdout: Buffer.alloc(0),
-    stderr: Buffer.alloc(0),
-    root: "/w/a",
-    source: "/w/a/a.c",
-  });
+  records.leaveMovable(request("/w/a"), MOVABLE);
   const key = movableKey(request("/home/other"), "/home/other");
-  assert.deepEqual([records.has(key), records.blobs(key), records.origin(key)], [true, [blob], { root: "/w/a", source: "/w/a/a.c" }]);
+  assert.deepEqual([records.has(key), records.blobs(key), records.origin(key)], [true, [BLOB], { root: "/w/a", source: "/w/a/a.c" }]);
   assert.ok(existsSync(options.contentsFile));
   const may = ["/home/other", "/home/two words", "/home/$other", "/home/a=b", "/home/third"].map((root) =>
     records.hasMovable(request(root), root),

@@ -4,13 +4,28 @@
  * Knows: where they lie, how many bytes they may take. Does not know: when an answer is right.
  */
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { isFitRoot, type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import {
   ByteWriter,
   type HotRecord,
+  hotRecordStartBytes,
+  isMovableRecord,
   type MovableRecord,
   movableKey,
   readHotRecordBlobs,
@@ -31,6 +46,10 @@ const WRITER_BYTES = 65_536;
  * prefix maps.
  */
 const KIND = "4";
+/** Of the capacity, what is for those that answer for every checkout: they must not take the place of those that are in use. */
+const MOVABLE_SHARE = 0.25;
+/** Of a share, what is left of it once it was full: sweeping stays rare. */
+const LEFT = 0.75;
 const NOTHING: Validity = { inputs: [], absences: [] };
 
 export interface HotRecordsOptions {
@@ -41,6 +60,12 @@ export interface HotRecordsOptions {
   readonly kindFile: string;
   /** What wrappers remember of contents. There is none, and none is looked for, until something answers for every checkout. */
   readonly contentsFile: string;
+}
+
+interface LeftFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly mtimeMs: number;
 }
 
 export class HotRecords {
@@ -58,8 +83,12 @@ export class HotRecords {
   #inherited = false;
   /** None was left since they were all put aside. */
   #isEmpty = false;
+  /** Of those of one checkout. */
   #bytes = 0;
   #records = 0;
+  /** The bytes of those that answer for every checkout, by path, oldest first. */
+  readonly #movable = new Map<string, number>();
+  #movableBytes = 0;
   #writing = true;
 
   /** What a daemon has left that did not know what to look out for goes at once. */
@@ -94,7 +123,7 @@ export class HotRecords {
 
   get facts(): { records: number; bytes: number } {
     this.inherit();
-    return { records: this.#records, bytes: this.#bytes };
+    return { records: this.#records + this.#movable.size, bytes: this.#bytes + this.#movableBytes };
   }
 
   /** The answer for one who need not check anything; undefined when it does not fit into a record. */
@@ -126,26 +155,33 @@ export class HotRecords {
     const bytes = writeMovableRecord({ ...movable, key, storeDirectory: this.#storeDirectory }, this.#writer);
     if (bytes === undefined) return;
     makeContentsTable(this.#contentsFile);
-    this.leaveBytes(key, bytes);
+    if (!this.#write(key, bytes)) return;
+    this.#noteMovable(this.#path(key), bytes.length);
+    if (this.#movableBytes > this.#capacityBytes * MOVABLE_SHARE) this.#sweepMovable();
   }
 
   leaveBytes(key: string, bytes: Buffer): void {
+    if (!this.#write(key, bytes)) return;
+    this.#records += 1;
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#capacityBytes * (1 - MOVABLE_SHARE)) this.#sweep();
+  }
+
+  #write(key: string, bytes: Buffer): boolean {
     this.#isEmpty = false;
     const path = this.#path(key);
     const temporary = join(this.#directory, `${key}.${process.pid}${UNFINISHED}`);
     try {
       this.#put(path, temporary, bytes);
       this.#writing = true;
+      return true;
     } catch (error) {
       removeIfThere(temporary);
       if (this.#writing)
         this.#log.event("warn", "hot-record.unwritable", { path, error: error instanceof Error ? error.message : String(error) });
       this.#writing = false; // Told once, until it works again.
-      return;
+      return false;
     }
-    this.#records += 1;
-    this.#bytes += bytes.length;
-    if (this.#bytes > this.#capacityBytes) this.#sweep();
   }
 
   has(key: string): boolean {
@@ -238,13 +274,13 @@ export class HotRecords {
     return join(this.#directory, key.slice(0, 2), key.slice(2));
   }
 
-  /** Oldest first, down to three quarters, so that sweeping stays rare. */
+  /** Oldest first. */
   #sweep(): void {
-    const files = this.#files().toSorted((a, b) => a.mtimeMs - b.mtimeMs);
-    let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const files = byAge(this.#files()).filter(({ path }) => !this.#movable.has(path));
+    let bytes = sumOf(files);
     let swept = 0;
     for (const file of files) {
-      if (bytes <= this.#capacityBytes * 0.75) break;
+      if (bytes <= this.#capacityBytes * (1 - MOVABLE_SHARE) * LEFT) break;
       rmSync(file.path, { force: true });
       bytes -= file.bytes;
       swept += 1;
@@ -254,12 +290,35 @@ export class HotRecords {
     this.#log.event("info", "hot-record.swept", { swept, bytes });
   }
 
-  #measure(files: readonly { readonly bytes: number }[]): void {
-    this.#records = files.length;
-    this.#bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  /** Oldest first. Which there are is known. */
+  #sweepMovable(): void {
+    const before = this.#movable.size;
+    for (const [path, bytes] of this.#movable) {
+      if (this.#movableBytes <= this.#capacityBytes * MOVABLE_SHARE * LEFT) break;
+      rmSync(path, { force: true });
+      this.#movable.delete(path);
+      this.#movableBytes -= bytes;
+    }
+    this.#log.event("info", "hot-record.swept", { swept: before - this.#movable.size, bytes: this.#movableBytes });
   }
 
-  #files(): { path: string; bytes: number; mtimeMs: number }[] {
+  #noteMovable(path: string, bytes: number): void {
+    this.#movableBytes += bytes - (this.#movable.get(path) ?? 0);
+    this.#movable.delete(path); // It is the youngest.
+    this.#movable.set(path, bytes);
+  }
+
+  #measure(files: readonly LeftFile[]): void {
+    const movable = new Set(files.filter(({ path }) => isMovableFile(path)));
+    const others = files.filter((file) => !movable.has(file));
+    this.#records = others.length;
+    this.#bytes = sumOf(others);
+    this.#movable.clear();
+    this.#movableBytes = 0;
+    for (const { path, bytes } of byAge([...movable])) this.#noteMovable(path, bytes);
+  }
+
+  #files(): LeftFile[] {
     if (!existsSync(this.#directory)) return [];
     return readdirSync(this.#directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -269,6 +328,30 @@ export class HotRecords {
         return stats === undefined ? [] : [{ path, bytes: stats.size, mtimeMs: stats.mtimeMs }];
       });
   }
+}
+
+function byAge(files: readonly LeftFile[]): LeftFile[] {
+  return files.toSorted((a, b) => a.mtimeMs - b.mtimeMs);
+}
+
+function sumOf(files: readonly LeftFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Whether what lies there says that it answers for every checkout. */
+function isMovableFile(path: string): boolean {
+  const start = Buffer.alloc(hotRecordStartBytes);
+  try {
+    const file = openSync(path, "r");
+    try {
+      readSync(file, start);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false; // Gone meanwhile.
+  }
+  return isMovableRecord(start);
 }
 
 /** What cannot be removed now is by a later daemon. */

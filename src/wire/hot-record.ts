@@ -9,7 +9,8 @@ import { type Digest, limits, ROOT_MARK } from "../base/index.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 const MAGIC = Buffer.from("CAIRNHR1", "latin1");
-const HEADER_BYTES = 64;
+/** What comes before what it is about: enough for {@link isMovableRecord}. */
+export const hotRecordStartBytes = 64;
 const FLAG = { validated: 1, movable: 2 } as const;
 /** In the place of a number of names. */
 const UNLISTED = 0xffff;
@@ -231,14 +232,19 @@ export function readMovableOrigin(bytes: Buffer): Pick<MovableRecord, "root" | "
   return { root: text(), source: text() };
 }
 
+/** @param start of a record, at least {@link hotRecordStartBytes} of it */
+export function isMovableRecord(start: Buffer): boolean {
+  return start.subarray(0, MAGIC.length).equals(MAGIC) && (start.readUInt32LE(48) & FLAG.movable) !== 0;
+}
+
 /** Up to the end of the outputs. */
 function readToEnd(bytes: Buffer): { blobs: Digest[]; reader: ByteReader; isMovable: boolean } | undefined {
-  const whole = bytes.length >= HEADER_BYTES && bytes.subarray(0, 8).equals(MAGIC) && bytes.readUInt32LE(8) === bytes.length;
+  const whole = bytes.length >= hotRecordStartBytes && bytes.subarray(0, 8).equals(MAGIC) && bytes.readUInt32LE(8) === bytes.length;
   if (!whole || crc32(bytes.subarray(16)) !== bytes.readUInt32LE(12)) return undefined;
-  const isMovable = (bytes.readUInt32LE(48) & FLAG.movable) !== 0;
+  const isMovable = isMovableRecord(bytes);
   const counts = new ByteReader(bytes, 56);
   const [inputs, absences, outputs, directories] = [counts.u16(), counts.u16(), counts.u16(), counts.u16()];
-  const reader = new ByteReader(bytes, HEADER_BYTES);
+  const reader = new ByteReader(bytes, hotRecordStartBytes);
   const skipKept = (): void => void reader.bytes(isMovable && reader.u8() === 1 ? NO_DIGEST.length : 8);
   for (let i = 0; i < directories + 1; i++) reader.bytes(reader.u16()); // The store's, then the table.
   for (let i = 0; i < inputs; i++) {

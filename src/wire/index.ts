@@ -27,6 +27,8 @@ export type { Capacity, GossipFrame, Presence } from "./gossip.ts";
 export { type LoggedHit, readHitsLog } from "./hits-log.ts";
 export {
   type HotRecord,
+  hotRecordStartBytes,
+  isMovableRecord,
   type MovableRecord,
   type RecordAbsence,
   type RecordInput,
