@@ -120,9 +120,9 @@ test("where one does not hold, all that follows is laid out, also what was passe
   const all = Array.from({ length: UNITS }, (_, unit) => key(unit));
   const { ahead, follow, left } = world(() => true, all.slice(1));
   await follow(0);
-  assert.deepEqual(left, [], "what has no answer for every checkout says nothing of the others");
+  assert.equal(left.length, 0, "what has no answer for every checkout says nothing of the others");
   await ahead.follow(unitOf("/two", 1), "asked otherwise");
-  assert.deepEqual(left, []);
+  assert.equal(left.length, 0);
   await follow(2);
   assert.deepEqual(left.slice(0, 3), [key(5), key(6), key(7)]);
   for (let unit = 3; unit < UNITS; unit++) await follow(unit);
