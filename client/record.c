@@ -155,7 +155,7 @@ enum record_read record_parse(struct record *record, struct span bytes, const ui
     record->standard_output = read_span(&reader, read_u32(&reader));
     record->standard_error = read_span(&reader, read_u32(&reader));
     if (record->movable)
-        for (int i = 0; i < 2; i++) read_bytes(&reader, read_u16(&reader)); /* Where it was made, for the daemon. */
+        for (int i = 0; i < 3; i++) read_bytes(&reader, read_u16(&reader)); /* Where and of what it was made, for the daemon. */
     return reader.short_of || reader.at != reader.end ? RECORD_DAMAGED : RECORD_READ;
 }
 

@@ -166,7 +166,8 @@ export class Housekeeper implements AsyncDisposable {
   async #leaveMovable(): Promise<boolean> {
     const { flow, records } = this.#parts;
     const next = await flow.movableNext(this.#stop.signal);
-    if (next?.movable !== undefined && next.recalls === flow.recalls) records.leaveMovable(next.question, next.movable);
+    if (next?.movable !== undefined && next.recalls === flow.recalls)
+      this.#moved.replaced(records.leaveMovable(next.question, next.movable));
     return next !== undefined;
   }
 

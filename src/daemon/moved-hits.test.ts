@@ -21,17 +21,18 @@ const key = (name: string): string => movableKey(question("/one", name), "/one")
 /** Everything was compiled in a first checkout. */
 function world() {
   const rows = new Map<string, HistoryRow>();
-  const origins = new Map<string, { root: string; source: string }>();
-  const compiled = (name: string): void => {
+  const origins = new Map<string, { root: string; source: string; action: string }>();
+  const compiled = (name: string, action = "action"): void => {
     const asked = { ...question("/one", name), environment: [] };
     rows.set(`/one/${name}`, { source: `/one/${name}`, request: "", at: 0, outcome: "miss", body: JSON.stringify({ asked }) });
-    origins.set(key(name), { root: "/one", source: `/one/${name}` });
+    origins.set(key(name), { root: "/one", source: `/one/${name}`, action });
   };
   const told: ToldHit[] = [];
   const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };
   const hits = new MovedHits({ index, records: { origin: (of) => origins.get(of) }, told: (hit) => void told.push(hit) });
   const known = (): string[] => [...rows.keys()].filter((source) => !source.startsWith("/one/"));
-  return { compiled, hits, told, known };
+  const actionOf = (source: string): unknown => (JSON.parse(rows.get(source)?.body ?? "{}") as { action?: string }).action;
+  return { compiled, hits, told, known, actionOf };
 }
 
 test("what hits were is told one by one, in order of time, each compile once", () => {
@@ -69,6 +70,19 @@ test("what was told of once is told of at once, and nothing is told while somebo
     [1_000, 2_000],
   );
   assert.equal(hits.isQuiet(2_000 + limits.quietMs), false);
+});
+
+test("an answer that was made anew is told of anew", () => {
+  const { compiled, hits, actionOf } = world();
+  compiled("a.c", "first");
+  hits.add({ key: key("a.c"), root: "/two", at: 1 });
+  hits.tellNext();
+  assert.equal(actionOf("/two/a.c"), "first");
+  compiled("a.c", "second");
+  hits.replaced(key("a.c"));
+  hits.add({ key: key("a.c"), root: "/two", at: 2 });
+  hits.tellNext();
+  assert.equal(actionOf("/two/a.c"), "second");
 });
 
 test("who asks about a file is told of its checkout's, and otherwise of the last", () => {

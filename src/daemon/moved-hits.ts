@@ -28,8 +28,8 @@ export class MovedHits {
   readonly #parts: MovedHitsParts;
   /** The last of each compile, in order of time. */
   readonly #waiting = new Map<string, MovedHit>();
-  /** Requests of hits that were told of before. */
-  readonly #told = new Generations<string, Digest>(limits.movableWaiting);
+  /** Requests of hits that were told of before, by answer and root. */
+  readonly #told = new Generations<Digest, Map<string, Digest>>(limits.movableWaiting, (byRoot) => byRoot.size);
   #latestAt = 0;
 
   constructor(parts: MovedHitsParts) {
@@ -39,12 +39,17 @@ export class MovedHits {
   add(hit: MovedHit): void {
     const of = nameOf(hit);
     this.#latestAt = Math.max(this.#latestAt, hit.at);
-    const request = this.#told.get(of);
+    const request = this.#told.get(hit.key)?.get(hit.root);
     if (request !== undefined) return this.#parts.told({ request, at: hit.at });
     this.#waiting.delete(of);
     this.#waiting.set(of, hit);
     const [oldest] = this.#waiting.keys();
     if (oldest !== undefined && this.#waiting.size > limits.movableWaiting) this.#waiting.delete(oldest);
+  }
+
+  /** What is told of from now on may be of another action. Whoever replaces it sees first that nothing waits. */
+  replaced(key: Digest): void {
+    this.#told.delete(key);
   }
 
   /** Whether nobody has built where answers for every checkout are used, for a while. @param now ms since the epoch */
@@ -71,7 +76,7 @@ export class MovedHits {
     const origin = records.origin(hit.key);
     const request = origin && rememberMoved(index, hit, origin, KEYS);
     if (request === undefined) return;
-    this.#told.set(nameOf(hit), request);
+    this.#told.set(hit.key, new Map(this.#told.get(hit.key)).set(hit.root, request));
     told({ request, at: hit.at });
   }
 }

@@ -39,6 +39,7 @@ const MOVABLE: Parameters<HotRecords["leaveMovable"]>[1] = {
   stderr: Buffer.alloc(0),
   root: "/w/a",
   source: "/w/a/a.c",
+  action: digestOf("action"),
 };
 
 function asideOf({ directory }: HotRecordsOptions): string[] {
@@ -95,7 +96,7 @@ test("a record is left although somebody has tidied up meanwhile, and nothing un
 test("answers for every checkout have a share of their own, and each share is swept by itself, also after a restart", (t) => {
   const options = { ...place(t), capacityBytes: 40_000 };
   const unitOf = (unit: number): Request => ({ ...request("/w/a"), argv: ["cc", "-c", `${unit}.c`] });
-  const leave = (records: HotRecords, unit: number): void =>
+  const leave = (records: HotRecords, unit: number): string =>
     records.leaveMovable(unitOf(unit), { ...MOVABLE, stderr: Buffer.alloc(1_500) });
   const found = (records: HotRecords, from: number, to: number): number =>
     Array.from({ length: to - from }, (_, i) => records.hasMovable(unitOf(from + i), "/w/a")).filter(Boolean).length;
@@ -127,7 +128,10 @@ test("an answer for every checkout lies under its own key, says what it keeps in
   assert.equal(existsSync(options.contentsFile), false, "no wrapper has to look into it");
   records.leaveMovable(request("/w/a"), MOVABLE);
   const key = movableKey(request("/home/other"), "/home/other");
-  assert.deepEqual([records.has(key), records.blobs(key), records.origin(key)], [true, [BLOB], { root: "/w/a", source: "/w/a/a.c" }]);
+  assert.deepEqual(
+    [records.has(key), records.blobs(key), records.origin(key)],
+    [true, [BLOB], { root: "/w/a", source: "/w/a/a.c", action: digestOf("action") }],
+  );
   assert.ok(existsSync(options.contentsFile));
   const may = ["/home/other", "/home/two words", "/home/$other", "/home/a=b", "/home/third"].map((root) =>
     records.hasMovable(request(root), root),

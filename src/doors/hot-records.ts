@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { isFitRoot, type Log, ownBytes, systemCode } from "../base/index.ts";
+import { type Digest, isFitRoot, type Log, ownBytes, systemCode } from "../base/index.ts";
 import type { Placement, Validity } from "../flows/index.ts";
 import {
   ByteWriter,
@@ -43,9 +43,9 @@ const WRITER_BYTES = 65_536;
 /**
  * Changes when records have to look out for more than those that lie there, or are read in another way. 2: for the file in which a project says
  * whom it believes; 3: some answer for every checkout; 4: those look out for projects between, and for
- * prefix maps.
+ * prefix maps; 5: and say of which action they are.
  */
-const KIND = "4";
+const KIND = "5";
 /** Of the capacity, what is for those that answer for every checkout: they must not take the place of those that are in use. */
 const MOVABLE_SHARE = 0.25;
 /** Of a share, what is left of it once it was full: sweeping stays rare. */
@@ -149,15 +149,16 @@ export class HotRecords {
     if (bytes !== undefined) this.leaveBytes(key, bytes);
   }
 
-  /** Leaves an answer for every checkout. @param request as it was made in the one of which that is made */
-  leaveMovable(request: Parameters<typeof movableKey>[0], movable: Omit<MovableRecord, "key" | "storeDirectory">): void {
+  /** Leaves an answer for every checkout. @param request as it was made in the one of which that is made @returns its key */
+  leaveMovable(request: Parameters<typeof movableKey>[0], movable: Omit<MovableRecord, "key" | "storeDirectory">): Digest {
     const key = movableKey(request, movable.root);
     const bytes = writeMovableRecord({ ...movable, key, storeDirectory: this.#storeDirectory }, this.#writer);
-    if (bytes === undefined) return;
+    if (bytes === undefined) return key;
     makeContentsTable(this.#contentsFile);
-    if (!this.#write(key, bytes)) return;
+    if (!this.#write(key, bytes)) return key;
     this.#noteMovable(this.#path(key), bytes.length);
     if (this.#movableBytes > this.#capacityBytes * MOVABLE_SHARE) this.#sweepMovable();
+    return key;
   }
 
   leaveBytes(key: string, bytes: Buffer): void {
@@ -202,7 +203,7 @@ export class HotRecords {
     }
   }
 
-  /** Where a movable record was made; undefined where there is none. */
+  /** Where and of what a movable record was made; undefined where there is none. */
   origin(key: string): ReturnType<typeof readMovableOrigin> {
     try {
       return readMovableOrigin(readFileSync(this.#path(key)));

@@ -47,6 +47,8 @@ export interface Movable extends Pick<Placement, "stdout" | "stderr" | "compileM
   /** Of the checkout in which it was made, and the source's path there. Absolute. */
   readonly root: string;
   readonly source: string;
+  /** Whose result it is. */
+  readonly action: Digest;
 }
 
 /** Why an answer is for one checkout alone. */
@@ -121,6 +123,7 @@ export async function movableOf(parts: MovableParts, look: Look, answered: Answe
       compileMs: result.compileMs,
       root,
       source: normalize(understood.sourcePath),
+      action: entry.action,
     },
   };
 }

@@ -7,13 +7,19 @@ const KEYS = {
   request: ({ argv }: { argv: readonly string[] }) => `request ${argv.join(" ")}`,
   movable: ({ argv }: { argv: readonly string[] }, root: string) => `movable ${argv.join(" ").replaceAll(root, "")}`,
 };
-const MADE = { root: "/w/one", source: "/w/one/a.c" };
+const MADE = { root: "/w/one", source: "/w/one/a.c", action: "action" };
 const HIT = { key: "movable cc -c /a.c", root: "/w/two", at: 100 };
 
-function history(source: string, argv: readonly string[], at = 50): HistoryRow {
+function history(source: string, argv: readonly string[], at = 50, action = "action"): HistoryRow {
   const asked = { cwd: "/w/one", argv, environment: [["PWD", "/w/one"]] };
   const request = KEYS.request({ argv });
-  return { source, request, at, outcome: "miss", body: JSON.stringify({ action: "action", cwd: "/w/one", differences: ["x"], asked }) };
+  return {
+    source,
+    request,
+    at,
+    outcome: "miss",
+    body: JSON.stringify({ action, inputs: 7, compileMs: 8, cwd: "/w/one", differences: ["x"], asked }),
+  };
 }
 
 /** @returns what is remembered, and what it says that the request was */
@@ -40,6 +46,19 @@ test("a hit is remembered of the source in the checkout where it was, as it woul
   const { action, cwd, differences, asked } = JSON.parse(row?.body ?? "") as Record<string, unknown>;
   assert.deepEqual([action, cwd, differences], ["action", "/w/two", []]);
   assert.deepEqual(asked, { cwd: "/w/two", argv: ["cc", "-c", "/w/two/a.c"], environment: [["PWD", "/w/two"]] });
+});
+
+test("a hit is of the action of which the answer was made, whatever either source was compiled with since or before", () => {
+  const facts = (row: HistoryRow | undefined): unknown[] => {
+    const { action, inputs, compileMs } = JSON.parse(row?.body ?? "{}") as Record<string, unknown>;
+    return [action, inputs, compileMs];
+  };
+  assert.deepEqual(facts(remembered([OF_ONE])[0]), ["action", 7, 8]);
+  const edited = history("/w/one/a.c", ["cc", "-c", "/w/one/a.c"], 60, "of other contents");
+  const [row, request] = remembered([edited]);
+  assert.deepEqual([facts(row), request], [["action", 0, 0], REQUEST], "what is known is of other contents");
+  const before = history("/w/two/a.c", ["cc", "-c", "/w/two/a.c"], 50, "of other contents");
+  assert.deepEqual(facts(remembered([OF_ONE, before])[0]), ["action", 7, 8], "the same request, of other contents");
 });
 
 test("nothing is remembered that is known, or of which it cannot be told what it was", () => {

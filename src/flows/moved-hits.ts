@@ -3,7 +3,7 @@
  * answer was made.
  */
 import { type Digest, withoutRoot, withRoot } from "../base/index.ts";
-import type { ResultIndex } from "../contracts/index.ts";
+import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import type { KeyOf } from "./checkouts.ts";
 import type { Movable } from "./movable.ts";
 import { movedRow, questionOf, readRemembered } from "./remembered.ts";
@@ -27,13 +27,13 @@ export interface MovableKeys {
 /**
  * Remembers it, unless that is known by now.
  *
- * @param origin where the answer was made
+ * @param origin where the answer was made, and of which action: the source may have been compiled with other contents since
  * @returns the request's key in the checkout where it was used; undefined where it cannot be told
  */
 export function rememberMoved(
   index: Pick<ResultIndex, "history" | "remember">,
   { key, root, at }: MovedHit,
-  origin: Pick<Movable, "root" | "source">,
+  origin: Pick<Movable, "root" | "source" | "action">,
   keys: MovableKeys,
 ): Digest | undefined {
   const row = index.history(origin.source);
@@ -44,8 +44,11 @@ export function rememberMoved(
   const request = keys.request({ ...asked, cwd: move(asked.cwd), argv: asked.argv.map(move), environment });
   const source = root + row.source.slice(origin.root.length);
   const known = index.history(source);
-  if (known !== undefined && (known.at >= at || known.request === request)) return request;
-  const { action } = readRemembered(row);
-  index.remember(movedRow(row, move, { source, request, action, at, outcome: "hit_moved" }));
+  if (known !== undefined && (known.at >= at || isOf(known, request, origin.action))) return request;
+  index.remember(movedRow(row, move, { source, request, action: origin.action, at, outcome: "hit_moved" }));
   return request;
+}
+
+function isOf(row: HistoryRow, request: Digest, action: Digest): boolean {
+  return row.request === request && readRemembered(row).action === action;
 }

@@ -106,6 +106,7 @@ export function bodyOfPassed(question: CompileQuestion, detail: string | undefin
 /**
  * What is remembered of a compile, as somebody in another checkout has it who was answered by what came of it.
  *
+ * @param row of the same request, of whatever contents
  * @param move a text of the one checkout as it reads in the other
  */
 export function movedRow(
@@ -114,7 +115,8 @@ export function movedRow(
   { action, ...used }: Omit<HistoryRow, "body"> & { readonly action: Digest | undefined },
 ): HistoryRow {
   const there = movedWithin(readRemembered(row), move) as Remembered;
-  const body = write({ ...there, action, differences: [], detail: undefined, from: undefined, by: undefined, here: undefined });
+  const facts = there.action === action ? {} : { inputs: NOTHING_KNOWN.inputs, compileMs: NOTHING_KNOWN.compileMs };
+  const body = write({ ...there, ...facts, action, differences: [], detail: undefined, from: undefined, by: undefined, here: undefined });
   return { ...used, body };
 }
 

@@ -97,17 +97,18 @@ const movable: fc.Arbitrary<MovableRecord> = fc
     ),
     root: path,
     source: path,
+    action: digest,
   })
   .chain((own) => record.map((one) => ({ ...one, ...own })));
 
-test("of a movable record its blobs are read back, and where it was made, whatever else is in it", () => {
+test("of a movable record its blobs are read back, and where and of what it was made, whatever else is in it", () => {
   fc.assert(
     fc.property(movable, (one) => {
       const bytes = writeMovableRecord(one);
       assert.ok(bytes !== undefined);
       const blobs = one.outputs.flatMap((out) => ("rule" in out || out.content !== undefined ? [] : [out.digest]));
       assert.deepEqual(readHotRecordBlobs(bytes), blobs);
-      assert.deepEqual(readMovableOrigin(bytes), { root: one.root, source: one.source });
+      assert.deepEqual(readMovableOrigin(bytes), { root: one.root, source: one.source, action: one.action });
       assert.equal(readMovableOrigin(bytes.subarray(0, -1)), undefined);
     }),
   );
@@ -140,6 +141,7 @@ const SMALL: MovableRecord = {
   stderr: Buffer.alloc(0),
   root: "/w",
   source: "/w/a.c",
+  action: digestOf("action"),
 };
 
 test("a movable record is laid out as is written down", () => {
@@ -166,7 +168,10 @@ test("a movable record is laid out as is written down", () => {
   const rule = ["\x01\x01", "\x01\0\x02\0\0\0", "\x03\0a.o", "\x03\0a.c", "\x09\0\0/inc/a.h"].join("");
   assert.deepEqual(output(), [2, 1, 0, rule.length, "0".repeat(64), "\0/a.d"]);
   assert.equal(reader.bytes(rule.length).toString("latin1"), rule);
-  assert.deepEqual([reader.block().toString(), reader.block().toString(), text(), text()], ["out", "", "/w", "/w/a.c"]);
+  assert.deepEqual(
+    [reader.block().toString(), reader.block().toString(), text(), text(), text()],
+    ["out", "", "/w", "/w/a.c", digestOf("action")],
+  );
   reader.end();
 });
 

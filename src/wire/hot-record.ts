@@ -90,9 +90,14 @@ export interface MovableRecord extends Omit<HotRecord, "validated" | "inputs" | 
   /** Where it was made: the checkout's root, and the source's path. Absolute. */
   readonly root: string;
   readonly source: string;
+  /** Whose result it answers with. */
+  readonly action: Digest;
 }
 
-type AnyRecord = Pick<MovableRecord, Exclude<keyof MovableRecord, "root" | "source">>;
+/** What of a movable record only the daemon reads. */
+export type MovableOrigin = Pick<MovableRecord, "root" | "source" | "action">;
+
+type AnyRecord = Pick<MovableRecord, Exclude<keyof MovableRecord, keyof MovableOrigin>>;
 
 /** What an input or a watched directory must still be. */
 type Kept = Pick<RecordInput, "fp0" | "fp1"> | Pick<RecordListing, "digest">;
@@ -110,7 +115,7 @@ export function writeHotRecord(record: HotRecord, writer: ByteWriter = new ByteW
 export function writeMovableRecord(record: MovableRecord, writer: ByteWriter = new ByteWriter()): Buffer | undefined {
   if (pathsOf(record).some((path) => path.lastIndexOf(ROOT_MARK) > 0)) return undefined;
   if (!writeBody(record, FLAG.movable, writeFingerprintOrDigest, writer)) return undefined;
-  return finish(writer.text16(record.root).text16(record.source));
+  return finish(writer.text16(record.root).text16(record.source).text16(record.action));
 }
 
 function pathsOf({ inputs, absences, outputs }: MovableRecord): string[] {
@@ -221,15 +226,15 @@ export function readHotRecordBlobs(bytes: Buffer): Digest[] | undefined {
   return readToEnd(bytes)?.blobs;
 }
 
-/** Where a movable record was made; undefined when the bytes are not a whole one. */
-export function readMovableOrigin(bytes: Buffer): Pick<MovableRecord, "root" | "source"> | undefined {
+/** Where and of what a movable record was made; undefined when the bytes are not a whole one. */
+export function readMovableOrigin(bytes: Buffer): MovableOrigin | undefined {
   const read = readToEnd(bytes);
   if (read?.isMovable !== true) return undefined;
   const { reader } = read;
   reader.block();
   reader.block(); // What was printed.
   const text = (): string => reader.bytes(reader.u16()).toString("utf8");
-  return { root: text(), source: text() };
+  return { root: text(), source: text(), action: text() };
 }
 
 /** @param start of a record, at least {@link hotRecordStartBytes} of it */

@@ -74,6 +74,7 @@ class Checkouts extends World {
       stderr: Buffer.alloc(0),
       root: this.project,
       source: join(this.project, "a.c"),
+      action: digestOf("a.c"),
       ...changes,
     });
     if (bytes === undefined) throw new Error("not a record");
