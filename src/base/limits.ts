@@ -47,6 +47,10 @@ export const limits = {
   laidOutCheckouts: 16,
   /** Units that wait until an answer for every checkout is made of them, and hits by such answers that wait to be told of. */
   movableWaiting: 8_192,
+  /** Of units that are compiled in several ways: what is kept of all but the last. */
+  movableReplacedBytes: 8_388_608,
+  /** Hits by such answers that are told of while somebody waits. */
+  movedToldAtOnce: 32,
   /** A directory that holds more is not listed; of all that are, so many names are remembered. */
   listedNames: 2_000,
   listingsRemembered: 65_536,

@@ -97,6 +97,22 @@ test("who asks about a file is told of its checkout's, and otherwise of the last
   assert.deepEqual(known(), ["/two/a.c", "/three/b.c"]);
 });
 
+test("who asks does not wait until all of a build are told of: the last ones are, as far as the file's own", () => {
+  const { compiled, hits, known } = world();
+  const names = Array.from({ length: 3 * limits.movedToldAtOnce }, (_, i) => `${i}.c`);
+  for (const [at, name] of names.entries()) {
+    compiled(name);
+    hits.add({ key: key(name), root: "/two", at });
+  }
+  const last = names.slice(-3).map((name) => `/two/${name}`);
+  hits.tellOf(last[0] ?? "");
+  assert.deepEqual(known().toSorted(), last.toSorted());
+  hits.tellOf("/two/0.c");
+  assert.equal(known().length, last.length + limits.movedToldAtOnce);
+  while (hits.tellNext());
+  assert.equal(known().length, names.length, "the others in a quiet moment");
+});
+
 test("those that wait are bounded: the oldest is forgotten", () => {
   const { compiled, hits, told } = world();
   for (let i = 0; i <= limits.movableWaiting; i++) {

@@ -64,20 +64,28 @@ export class MovedHits {
     return this.#waiting.size > 0;
   }
 
-  /** Those that may be about one file; about none in particular the last. @param file absolute, or "" */
+  /**
+   * The last hit of one file; of none in particular the last of all. Somebody waits, and so may a build: it is looked for among the last ones,
+   * and where it is none of them it is told of when nobody builds.
+   *
+   * @param file absolute, or ""
+   */
   tellOf(file: string): void {
-    const all = [...this.#waiting.values()];
-    for (const hit of file === "" ? all.slice(-1) : all.filter(({ root }) => file.startsWith(`${root}/`))) this.#tell(hit);
+    const newest = [...this.#waiting.values()].toReversed();
+    const maybe = file === "" ? newest.slice(0, 1) : newest.filter(({ root }) => file.startsWith(`${root}/`));
+    for (const hit of maybe.slice(0, limits.movedToldAtOnce)) if (this.#tell(hit) === file) return;
   }
 
-  #tell(hit: MovedHit): void {
+  /** @returns the source, in the checkout of the hit; undefined where nothing can be told */
+  #tell(hit: MovedHit): string | undefined {
     this.#waiting.delete(nameOf(hit));
     const { index, records, told } = this.#parts;
     const origin = records.origin(hit.key);
     const request = origin && rememberMoved(index, hit, origin, KEYS);
-    if (request === undefined) return;
+    if (origin === undefined || request === undefined) return undefined;
     this.#told.set(hit.key, new Map(this.#told.get(hit.key)).set(hit.root, request));
     told({ request, at: hit.at });
+    return hit.root + origin.source.slice(origin.root.length);
   }
 }
 

@@ -54,3 +54,16 @@ test("of more than can wait the last ones do, and who was taken too early waits 
   const taken = Array.from({ length: limits.movableWaiting }, () => told.takeCompiled()?.request);
   assert.deepEqual([taken.at(0), taken.at(-1), told.takeCompiled()], ["2", "1", undefined]);
 });
+
+test("of what is compiled in several ways so much is kept as has its place, the last of it", () => {
+  const rows = new Map<string, HistoryRow>();
+  const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };
+  const told = new Told({ index, statistics: {} as Statistics, now: () => 1 });
+  const long = { action: "a", detail: "x".repeat(limits.movableReplacedBytes / 4) };
+  for (let i = 0; i < 10; i++) told.remember(unit("/w/a.c", `${i}`), "miss", long);
+  const taken = Array.from({ length: 5 }, () => told.takeCompiled()?.request);
+  assert.deepEqual(taken, ["6", "7", "8", "9", undefined]);
+  for (let i = 0; i < 5; i++) told.remember(unit("/w/a.c", `${i % 2}`), "miss", long);
+  const again = Array.from({ length: 4 }, () => told.takeCompiled()?.request);
+  assert.deepEqual(again, ["0", "1", "0", undefined], "each way once, and the last row");
+});

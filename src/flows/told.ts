@@ -20,6 +20,8 @@ export class Told {
   readonly #compiled = new Set<string>();
   /** Rows of those of which another row was written since, by request: some sources are compiled in several ways. */
   readonly #replaced = new Map<string, HistoryRow>();
+  /** In their bodies. */
+  #replacedChars = 0;
 
   constructor(parts: ToldParts) {
     this.#parts = parts;
@@ -41,8 +43,7 @@ export class Told {
   /** What was compiled lately, or answered, each once; undefined where all was taken. */
   takeCompiled(): HistoryRow | undefined {
     const [replaced] = this.#replaced.values();
-    if (replaced !== undefined) this.#replaced.delete(replaced.request);
-    if (replaced !== undefined) return replaced;
+    if (replaced !== undefined) return this.#forgetReplaced(replaced);
     for (const source of this.#compiled) {
       this.#compiled.delete(source);
       const row = this.#parts.index.history(source);
@@ -54,9 +55,26 @@ export class Told {
   /** Before the row is written. */
   #note({ sourcePath, question }: Understood): void {
     const before = this.#compiled.delete(sourcePath) ? this.#parts.index.history(sourcePath) : undefined;
-    if (before !== undefined && before.request !== question.key && this.#replaced.size < limits.proofsWaiting)
-      this.#replaced.set(before.request, before);
+    if (before !== undefined && before.request !== question.key) this.#replace(before);
     this.waits(sourcePath);
+  }
+
+  /** Nobody else has it any more. Where they take too much, the oldest goes. */
+  #replace(row: HistoryRow): void {
+    const known = this.#replaced.get(row.request);
+    if (known !== undefined) this.#forgetReplaced(known);
+    this.#replaced.set(row.request, row);
+    this.#replacedChars += row.body.length;
+    for (const oldest of this.#replaced.values()) {
+      if (this.#replacedChars <= limits.movableReplacedBytes) break;
+      this.#forgetReplaced(oldest);
+    }
+  }
+
+  #forgetReplaced(row: HistoryRow): HistoryRow {
+    this.#replaced.delete(row.request);
+    this.#replacedChars -= row.body.length;
+    return row;
   }
 
   /** It may be taken once more. Where too many wait, the oldest does not any longer. @param source absolute path */
