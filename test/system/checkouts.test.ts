@@ -2,7 +2,7 @@
  * Builds in a second checkout: after the first unit the others find records that were laid out for them, and none that is wrong.
  */
 import assert from "node:assert/strict";
-import { randomBytes, randomInt } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -220,6 +220,67 @@ const OTHER_CHECKOUTS: readonly (readonly [about: string, edit: (path: string) =
   ["another source", (path) => writeFiles(path, { "src/a.c": "int a(void) { return 5; }\n" })],
 ];
 
+const BLOCK_BYTES = 4_096;
+const ENTRY_BYTES = 80;
+
+/** What lies at a node for wrappers. Whatever is built elsewhere, other records answer for every checkout a few seconds later. */
+class Left implements Disposable {
+  readonly #node: TestNode;
+  readonly #records: string;
+  readonly #table: string;
+  readonly #copy = temporaryDirectory("movable-left");
+
+  constructor(node: TestNode) {
+    this.#node = node;
+    this.#records = join(node.home, "run/hot");
+    this.#table = join(node.home, "run/contents");
+    cpSync(this.#records, this.#copy.path, { recursive: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#copy[Symbol.dispose]();
+  }
+
+  /** The records that lay there in the beginning, and a daemon that is not about to make others. */
+  async restore(): Promise<void> {
+    await this.#node.stopDaemon();
+    rmSync(this.#records, { recursive: true });
+    cpSync(this.#copy.path, this.#records, { recursive: true });
+    await this.#node.startDaemon();
+  }
+
+  /** Files and directories of which it is known what they contain. */
+  remembered(): number {
+    return this.#entries(readFileSync(this.#table)).length;
+  }
+
+  /** @returns how many entries are damaged */
+  damage(part: "a byte of each entry" | "each entry" | "each block", seed: number): number {
+    const table = readFileSync(this.#table);
+    const entries = this.#entries(table);
+    for (const at of entries) {
+      const noise = createHash("shake256", { outputLength: BLOCK_BYTES }).update(`${seed} ${at}`).digest();
+      if (part === "each block") table.set(noise, at - (at % BLOCK_BYTES));
+      else if (part === "each entry") table.set(noise.subarray(0, ENTRY_BYTES), at);
+      else {
+        // Of the last four nothing is read.
+        const byte = at + (noise.readUInt32LE() % (ENTRY_BYTES - 4));
+        table.writeUInt8(table.readUInt8(byte) ^ (noise.readUInt8(4) || 1), byte);
+      }
+    }
+    writeFileSync(this.#table, table, { flag: "r+" });
+    return entries.length;
+  }
+
+  /** Where there are some. */
+  #entries(table: Buffer): number[] {
+    const places = Array.from({ length: table.length / BLOCK_BYTES }, (_, block) =>
+      Array.from({ length: Math.floor(BLOCK_BYTES / ENTRY_BYTES) }, (_, entry) => block * BLOCK_BYTES + entry * ENTRY_BYTES),
+    );
+    return places.flat().filter((at) => table.subarray(at, at + ENTRY_BYTES).some((byte) => byte !== 0));
+  }
+}
+
 test("a second checkout builds without any question", { timeout: 600_000 }, async (t) => {
   await using node = await TestNode.start("movable");
   using place = temporaryDirectory("movable-project");
@@ -230,6 +291,7 @@ test("a second checkout builds without any question", { timeout: 600_000 }, asyn
   const units = commands(first).length;
   await buildAll(node, first);
   await untilLeft(node, 2 * units);
+  using left = new Left(node);
   const copy = async (name: string): Promise<string> => {
     cpSync(first, at(name), { recursive: true, filter: (path) => !/\.[od]$/.test(path) });
     await age();
@@ -262,19 +324,29 @@ test("a second checkout builds without any question", { timeout: 600_000 }, asyn
     await compare(path, commands(path));
     await node.startDaemon();
   });
-  await t.test("also where what wrappers remember of contents is damaged, and never wrongly", async () => {
-    const edited = await copy("before-the-damage");
-    writeFiles(edited, { [LONG]: "#define A 6\n" });
-    await age();
-    const paths = [await copy("damaged"), edited];
-    const table = join(node.home, "run/contents");
-    for (const size of [1, 80, 4_096]) {
-      const bytes = readFileSync(table);
-      for (let at = 0; at < bytes.length; at += 4_096) bytes.set(randomBytes(size), at + randomInt(4_097 - size));
-      writeFileSync(table, bytes, { flag: "r+" });
-      for (const path of paths) await buildAll(node, path);
-    }
-  });
+  for (const part of ["a byte of each entry", "each entry", "each block"] as const) {
+    await t.test(`also where ${part} of what wrappers remember of contents is damaged, and never wrongly`, async (t) => {
+      await left.restore();
+      const edited = await copy(`edited-before-${part.replaceAll(" ", "-")}`);
+      writeFiles(edited, { [LONG]: "#define A 6\n" });
+      await age();
+      const same = await copy(`damaged-in-${part.replaceAll(" ", "-")}`);
+      const remembers = async (path: string): Promise<boolean> => {
+        const before = left.remembered();
+        await compileHere(node, path);
+        return left.remembered() > before;
+      };
+      // Of what is young nothing is remembered.
+      for (let tries = 0; tries < 1_000 && !(await remembers(same)); tries++) await age();
+      assert.ok(await remembers(edited));
+      await left.restore();
+      const seed = randomInt(2 ** 32);
+      t.diagnostic(`seed ${seed}`);
+      assert.ok(left.damage(part, seed) > 0);
+      assert.deepEqual(await buildAll(node, same), { hit_local: units });
+      assert.equal((await buildAll(node, edited)).hit_local ?? 0, 0);
+    });
+  }
   await t.test("and fails where a header is missing", async () => {
     const path = await copy("without-a-header");
     rmSync(join(path, LONG));
@@ -284,9 +356,10 @@ test("a second checkout builds without any question", { timeout: 600_000 }, asyn
       assert.deepEqual(await node.cc(compiler, args, { cwd: path }), alone);
     }
   });
-  // Last: what is built there is what checkouts are answered by then.
   for (const [about, edit] of OTHER_CHECKOUTS) {
     await t.test(`never one that has ${about}`, async () => {
+      await left.restore();
+      assert.deepEqual(await buildAll(node, await copy(`without-${about.replaceAll(" ", "-")}`)), { hit_local: units });
       const path = await copy(about.replaceAll(" ", "-"));
       edit(path);
       await age();
