@@ -1340,6 +1340,8 @@ export const limits = {
     verifyAgainMs: 10_000,
     /** Results taken from others that can be executed here when members differ about them. */
     taken: 128,
+    /** Results that are not believed any more, for those who ask about sources that were answered by them. */
+    forgotten: 8_192,
     /** Domains speak about what is disputed one after the other, each so long after the one before. */
     turnMs: 4_000,
     /** Asking domains to commit before they reveal: docs/protocol/rounds.md. */

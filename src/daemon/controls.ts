@@ -183,8 +183,9 @@ export class NodeControls implements Controls {
     await this.#parts.flow.catchUp();
     await this.#parts.housekeeper.takeHits();
     this.#parts.housekeeper.tellOf(file);
-    const row = file === "" ? this.#latest() : this.#parts.index.history(file);
-    if (row === undefined) return { found: false };
+    const known = file === "" ? this.#latest() : this.#parts.index.history(file);
+    if (known === undefined) return { found: false };
+    const row = this.#parts.flow.judged(known);
     const body = JSON.parse(row.body) as Record<string, unknown>;
     const servedAt = this.#parts.housekeeper.lastHit(row.request);
     const served = servedAt !== undefined && servedAt > row.at;

@@ -254,6 +254,11 @@ export class CompileFlow implements AsyncDisposable {
     return true;
   }
 
+  /** See {@link Verifying.judged}. */
+  judged(row: HistoryRow): HistoryRow {
+    return this.#verifying.judged(row);
+  }
+
   /** Whether nothing that answers for long is made of what came of an action. */
   isUnverified(action: Digest): boolean {
     return this.#verifying.isUnverified(action);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, limits, silentLog } from "../base/index.ts";
-import type { ManifestEntry, Offer, StoredResult } from "../contracts/index.ts";
+import type { HistoryRow, ManifestEntry, Offer, StoredResult } from "../contracts/index.ts";
 import type { Outcome, Repeated } from "./once-more.ts";
 import type { Understood } from "./request.ts";
 import { Verifying, type VerifyingParts } from "./verifying.ts";
@@ -165,6 +165,21 @@ test("who asks about a source is told when what was taken for it is not believed
   const { body } = history.get(understood.sourcePath) ?? assert.fail();
   assert.equal((JSON.parse(body) as { readonly inputs: number }).inputs, 7, "all else is as it was");
   assert.equal(told(IN_PLACE), "hit_peer");
+});
+
+test("who was answered by what is not believed any more is told as well, wherever that was, and who compiled it or was answered since is not", () => {
+  const { verifying, clock } = verifier(entryOf(PLACE_FREE));
+  const rowOf = (outcome: string, at: number, action = PLACE_FREE): HistoryRow => {
+    return { source: "/another/a.c", request: "", at, outcome, body: JSON.stringify({ action, inputs: 7 }) };
+  };
+  const judged = (...row: Parameters<typeof rowOf>): string => verifying.judged(rowOf(...row)).outcome;
+  assert.equal(judged("hit_moved", 1), "hit_moved");
+  verifying.tellForgotten(PLACE_FREE);
+  const told = verifying.judged(rowOf("hit_moved", 1));
+  assert.deepEqual([told.outcome, told.at, told.source], ["recalled", clock.ms, "/another/a.c"]);
+  assert.match(told.body, /"inputs":7.*must be built again/);
+  assert.deepEqual([judged("hit_ahead", clock.ms), judged("hit_moved", clock.ms + 1)], ["recalled", "hit_moved"]);
+  assert.deepEqual([judged("miss", 1), judged("hit_moved", 1, IN_PLACE)], ["miss", "hit_moved"]);
 });
 
 test("what comes out again is not unverified any more, and may answer for every checkout then", async () => {

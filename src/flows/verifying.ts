@@ -5,7 +5,7 @@
  * Knows: what follows from a second execution. Does not know: who is believed, who must be told: what this node signs is told to all.
  */
 import { type Digest, Generations, type Key, type Log, limits, reasonOf } from "../base/index.ts";
-import type { LocalStore, ManifestEntry, Offer, ResultIndex, Sharing, StoredResult } from "../contracts/index.ts";
+import type { HistoryRow, LocalStore, ManifestEntry, Offer, ResultIndex, Sharing, StoredResult } from "../contracts/index.ts";
 import { keep, tokensOfProject } from "./ingest.ts";
 import { isSameOutcome, type OnceMore, type Outcome } from "./once-more.ts";
 import type { Made } from "./own-compiles.ts";
@@ -58,6 +58,7 @@ const NO_ANSWER = "no_answer";
 
 /** What the history says of a compile whose result was taken back. */
 const RECALLED = "recalled";
+const NOT_BELIEVED = "not believed any more: what it has written must be built again";
 
 /** What came of a second execution, beside what was known. */
 export type Verdict =
@@ -116,6 +117,9 @@ export class Verifying {
   /** By action. */
   readonly #taken = new Generations<Digest, Taken>(limits.trust.taken);
 
+  /** Actions whose results are not believed any more, and since when, ms since the epoch. */
+  readonly #forgotten = new Generations<Digest, number>(limits.trust.forgotten);
+
   constructor(parts: VerifyingParts) {
     this.#parts = parts;
   }
@@ -160,14 +164,23 @@ export class Verifying {
 
   /** It is not believed any more: whoever asks about the last compile of its source is told. Of what was taken long ago nobody is. */
   tellForgotten(action: Digest): void {
-    const { index, told } = this.#parts;
+    const { index, told, now } = this.#parts;
+    this.#forgotten.set(action, now());
     const taken = this.#taken.get(action);
     const row = taken && index.history(taken.source);
     if (taken === undefined || row === undefined || row.outcome === RECALLED) return;
     const body = JSON.parse(row.body) as { readonly action?: Digest };
     if (body.action !== action) return;
-    const detail = "not believed any more: what it has written must be built again";
-    told.write(taken.question, taken.source, RECALLED, JSON.stringify({ ...body, detail }));
+    told.write(taken.question, taken.source, RECALLED, JSON.stringify({ ...body, detail: NOT_BELIEVED }));
+  }
+
+  /** A row as it is told of now. Others were answered by the same, in other checkouts as well: of those nothing is written, they may be many. */
+  judged(row: HistoryRow): HistoryRow {
+    if (!row.outcome.startsWith("hit")) return row;
+    const body = JSON.parse(row.body) as { readonly action?: Digest };
+    const at = body.action === undefined ? undefined : this.#forgotten.get(body.action);
+    if (at === undefined || at < row.at) return row;
+    return { ...row, at, outcome: RECALLED, body: JSON.stringify({ ...body, detail: NOT_BELIEVED }) };
   }
 
   /** What cannot be executed here is not used any more, but where it was only a sample. */
