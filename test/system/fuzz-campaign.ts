@@ -7,7 +7,7 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { digestOf } from "../../src/base/index.ts";
+import { digestOf, limits } from "../../src/base/index.ts";
 import { backTo, change } from "./fuzz-changes.ts";
 import { type Command, changedCommand, describeCommand, firstCommand, type Placed, type Ready, ready } from "./fuzz-commands.ts";
 import { type Before, differences, execute, type Observation, observe, type Run } from "./fuzz-observe.ts";
@@ -40,7 +40,7 @@ export interface Totals {
   counters: Record<string, number>;
 }
 
-type StepKind = "compile" | "together" | "race" | "kill" | "restart" | "collect";
+type StepKind = "compile" | "together" | "race" | "kill" | "restart" | "collect" | "rest";
 
 const STEP_KINDS: readonly Weighted<StepKind>[] = [
   [180, "compile"],
@@ -49,6 +49,7 @@ const STEP_KINDS: readonly Weighted<StepKind>[] = [
   [1, "kill"],
   [1, "restart"],
   [2, "collect"],
+  [1, "rest"],
 ];
 
 const BEFORES: readonly Weighted<Before>[] = [
@@ -66,6 +67,10 @@ const TREES_KEPT = 24;
 const LOG_KEPT = 60;
 /** So old must files be for their times to be believed (limits.racyWindowMs), and a little more. */
 const BELIEVED_MS = 26;
+/** Then it is known of the last results whether they name their place, and answers for every checkout have been left. */
+const RESTED_MS = limits.quietMs + 3_000;
+/** Commands that are then compiled in all checkouts. */
+const EVERYWHERE_MOST = 4;
 /** __TIME__ is the same for all compiles of one second. */
 const ANOTHER_SECOND_MS = 1_100;
 
@@ -122,6 +127,11 @@ export class Campaign implements AsyncDisposable {
       this.#say("gc");
       await this.#node.control("POST", "/gc");
     }
+    if (kind === "rest") {
+      this.#say("nobody builds for a while");
+      await sleep(RESTED_MS);
+      await this.#everywhere(chance, number);
+    }
     this.#go(chance);
     const command = this.#chooseCommand(chance);
     if (kind === "race") await this.#race(command, chance, number);
@@ -167,6 +177,16 @@ export class Campaign implements AsyncDisposable {
   #go(chance: Chance): void {
     if (chance.percent(8)) this.#checkout = chance.below(this.#checkouts.length);
     if (chance.percent(4)) this.#throughLink = !this.#throughLink;
+  }
+
+  /** The same in each checkout, as it was and then changed. */
+  async #everywhere(chance: Chance, step: number): Promise<void> {
+    for (const command of this.#commands.slice(-EVERYWHERE_MOST))
+      for (const changes of [0, 1]) {
+        if (changes > 0) this.#change(command, chance);
+        for (this.#checkout = this.#checkouts.length - 1; this.#checkout > 0; this.#checkout--) await this.#compare(command, chance, step);
+        await this.#compare(command, chance, step);
+      }
   }
 
   #chooseCommand(chance: Chance): Command {
