@@ -16,14 +16,16 @@ const SLOW = `template <int a, int b> struct wide { static constexpr long value 
 template <int b> struct wide<0, b> { static constexpr long value = b; };
 ${Array.from({ length: 30 }, (_, at) => `long slow${at} = wide<800, ${at}>::value;`).join("\n")}
 `;
-const COMMAND = ["-O0", "-c", "unit.cpp", "-o", "unit.o"];
+const SOURCE = "unit.cpp";
+const COMMAND = ["-O0", "-c", SOURCE, "-o", "unit.o"];
 
-/** What runs of a program among all that a process has started. */
-function running(pid: number, program: string): number[] {
+/** Front ends that compile the source, among all that a process has started: daemons ask compilers other things, too. */
+function running(pid: number): number[] {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
-    const own = readFileSync(`/proc/${pid}/comm`, "utf8").trim() === program ? [pid] : [];
-    return [...own, ...children.flatMap((child) => running(child, program))];
+    const isOne =
+      readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "cc1plus" && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(SOURCE);
+    return [...(isOne ? [pid] : []), ...children.flatMap((child) => running(child))];
   } catch {
     return []; // It has ended.
   }
@@ -31,8 +33,8 @@ function running(pid: number, program: string): number[] {
 
 /** Stops the front end that somebody runs as soon as there is one. */
 async function freeze(t: TestContext, whose: number): Promise<number> {
-  await until(t, () => Promise.resolve(running(whose, "cc1plus").length === 1));
-  const [front = 0] = running(whose, "cc1plus");
+  await until(t, () => Promise.resolve(running(whose).length === 1));
+  const [front = 0] = running(whose);
   process.kill(front, "SIGSTOP");
   return front;
 }
@@ -41,7 +43,7 @@ test("the compiler here is stopped when a member is first, and what it left is c
   const [builder, helper] = await helped(t, 1);
   assert.ok(helper !== undefined);
   const directory = join(dirname(builder.home), "project");
-  writeFiles(directory, { "unit.cpp": SLOW });
+  writeFiles(directory, { [SOURCE]: SLOW });
   mkdirSync(join(directory, "temporary"));
   const release = await occupy(t, builder);
   const before = await builder.counters();
@@ -54,13 +56,13 @@ test("the compiler here is stopped when a member is first, and what it left is c
   const here = await freeze(t, build.pid ?? 0);
   process.kill(there, "SIGCONT");
   assert.deepEqual(await ended, [0, null]);
-  await until(t, () => Promise.resolve(running(here, "cc1plus").length === 0));
+  await until(t, () => Promise.resolve(running(here).length === 0));
   assert.deepEqual(readdirSync(join(directory, "temporary")), []);
   const object = readFileSync(join(directory, "unit.o"));
   await until(t, async () => ((await builder.control("GET", "/status")).jobs as { running: number }).running === 0);
   const counts = counted(before, await builder.counters());
   assert.deepEqual([counts.built_elsewhere_late, counts.stopped_here], [1, 1], JSON.stringify(counts));
-  const explained = await cairn(builder, "explain", join(directory, "unit.cpp"));
+  const explained = await cairn(builder, "explain", join(directory, SOURCE));
   assert.match(explained.stdout, /miss, compiled by another machine/);
   assert.match((await cairn(builder, "stats")).stdout, /stopped, another machine was first\s+1/);
   await run("g++", COMMAND, { cwd: directory });
