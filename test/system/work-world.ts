@@ -222,9 +222,17 @@ export function descendants(pid: number): Process[] {
   return [...all.values()].filter(isOf);
 }
 
+export const LEAST_PRIORITY = 19;
+
+/** Others' jobs among what a daemon runs: they have a lower priority than it has; it asks compilers what they are, too. */
+export function jobsOf(daemon: number): Process[] {
+  const lower = Math.min(LEAST_PRIORITY, priorityOf(daemon) + 5);
+  return descendants(daemon).filter(({ nice }) => nice === lower);
+}
+
 /** @returns how many compilers that a machine runs for others have got the signal */
 export function signalCompilers(node: TestNode, signal: NodeJS.Signals): number {
-  return descendants(node.pid).filter(({ pid, name }) => {
+  return jobsOf(node.pid).filter(({ pid, name }) => {
     if (!/gcc|^x86_64-linux/.test(name)) return false;
     try {
       return process.kill(pid, signal);

@@ -7,11 +7,10 @@ import { dirname, join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, machine, until } from "./network-world.ts";
-import { Compiler, descendants, invited, plainly, priorityOf, Requester } from "./work-world.ts";
+import { Compiler, invited, jobsOf, LEAST_PRIORITY, plainly, priorityOf, Requester } from "./work-world.ts";
 
 const LONG = { timeout: 180_000 };
 /** As nice(1) has it. */
-const LEAST_PRIORITY = 19;
 const SOURCES = {
   "shape.h": "#pragma once\n#include <stddef.h>\nstruct shape { size_t sides; };\n",
   "shape.c": '#include <stdio.h>\n#include "shape.h"\nint area(struct shape *s) { int unused; printf("%zu", s->sides); return 0; }\n',
@@ -176,10 +175,9 @@ describe("work for others", () => {
     assert.equal(checks.find(({ check }) => check === "sandbox")?.warns, true);
   });
 
-  /** Of others' jobs, which run with lower priority than the daemon, whatever its own is; the daemon asks compilers what they are, too. */
-  function compilers(daemon: TestNode): ReturnType<typeof descendants> {
-    const lower = Math.min(LEAST_PRIORITY, priorityOf(daemon.pid) + 5);
-    return descendants(daemon.pid).filter(({ name, nice }) => name.startsWith("cc1") && nice === lower);
+  /** Of others' jobs. */
+  function compilers(daemon: TestNode): ReturnType<typeof jobsOf> {
+    return jobsOf(daemon.pid).filter(({ name }) => name.startsWith("cc1"));
   }
 
   interface Checked {
