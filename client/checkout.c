@@ -1,5 +1,5 @@
 /*
- * Finding the checkout: see checkout.h. The same as projectRoot in src/compile/portable.ts.
+ * Finding the checkout: see checkout.h. The same as checkoutRoot in src/compile/portable.ts, and isFitRoot in src/base/moving.ts.
  */
 #include "checkout.h"
 

@@ -120,11 +120,9 @@ static bool hash_file(int file, const struct file_status *status, uint8_t digest
     const size_t room = (size_t)status->size + 1; /* For what it may have grown. */
     uint8_t *bytes = room <= sizeof usual ? usual : sys_allocate(room);
     if (bytes == NULL) return false;
-    size_t have = 0;
-    long got = 1;
-    while (have < room && (got = sys_read(file, bytes + have, room - have)) > 0) have += (size_t)got;
-    const bool whole = got == 0 && have == status->size;
-    if (whole) sha256(bytes, have, digest);
+    const long have = sys_read_fully(file, bytes, room);
+    const bool whole = have >= 0 && (uint64_t)have == status->size;
+    if (whole) sha256(bytes, (size_t)have, digest);
     if (bytes != usual) sys_release(bytes, room);
     return whole;
 }

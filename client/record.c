@@ -159,17 +159,6 @@ enum record_read record_parse(struct record *record, struct span bytes, const ui
     return reader.short_of || reader.at != reader.end ? RECORD_DAMAGED : RECORD_READ;
 }
 
-static long read_fully(int file, uint8_t *bytes, size_t size) {
-    size_t have = 0;
-    while (have < size) {
-        const long got = sys_read(file, bytes + have, size - have);
-        if (got < 0) return got;
-        if (got == 0) break;
-        have += (size_t)got;
-    }
-    return (long)have;
-}
-
 /* Reads on where `first` is not all. */
 static struct span read_large(int file, const uint8_t *first, size_t first_size) {
     const struct span nothing = {first, 0};
@@ -178,7 +167,7 @@ static struct span read_large(int file, const uint8_t *first, size_t first_size)
     uint8_t *whole = sys_allocate(size);
     if (whole == NULL) return nothing;
     for (size_t i = 0; i < first_size; i++) whole[i] = first[i];
-    const long rest = read_fully(file, whole + first_size, size - first_size);
+    const long rest = sys_read_fully(file, whole + first_size, size - first_size);
     if (rest < 0) return nothing;
     return (struct span){whole, first_size + (size_t)rest};
 }

@@ -196,6 +196,17 @@ long sys_read(int file, void *bytes, size_t size) {
     return got;
 }
 
+long sys_read_fully(int file, void *bytes, size_t size) {
+    size_t have = 0;
+    while (have < size) {
+        const long got = sys_read(file, (uint8_t *)bytes + have, size - have);
+        if (got < 0) return got;
+        if (got == 0) break;
+        have += (size_t)got;
+    }
+    return (long)have;
+}
+
 long sys_write(int file, const void *bytes, size_t size) {
     long put;
     do put = call(SYS_write, file, (long)bytes, (long)size, 0, 0, 0);

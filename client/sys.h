@@ -59,6 +59,7 @@ int program(int argc, char **argv); /* main.c; its value is the exit code. */
 int sys_open(int directory, const char *path, int flags, unsigned mode);
 int sys_close(int file);
 long sys_read(int file, void *bytes, size_t size);
+long sys_read_fully(int file, void *bytes, size_t size); /* Fewer bytes only where there are no more. */
 long sys_write(int file, const void *bytes, size_t size);
 long sys_read_at(int file, void *bytes, size_t size, uint64_t offset);
 long sys_write_at(int file, const void *bytes, size_t size, uint64_t offset);
