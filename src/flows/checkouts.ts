@@ -7,7 +7,7 @@
 import { type Digest, limits } from "../base/index.ts";
 import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import { movedRow, questionOf, readRemembered } from "./remembered.ts";
-import type { CompileQuestion, Understood } from "./request.ts";
+import { type CompileQuestion, movedQuestion, type Understood } from "./request.ts";
 
 /** What was compiled, and where. */
 export type Unit = Pick<Understood, "manifest" | "sourcePath" | "projectRoot">;
@@ -99,10 +99,8 @@ export class Elsewhere {
     this.#isExact ??= keyOf(asked) === row?.request; // Of one; of the others it is seen when nobody uses what was made of them.
     if (!this.#isExact) return undefined;
     if (this.#moved(asked.compiler) !== asked.compiler) return undefined;
-    const argv = asked.argv.map((arg) => this.#moved(arg));
-    const environment = new Map([...asked.environment].map(([name, value]) => [name, this.#moved(value)]));
-    for (const [name, value] of environment) if (!MAY_MOVE.has(name) && value !== asked.environment.get(name)) return undefined;
-    const question: CompileQuestion = { ...asked, cwd: this.#moved(asked.cwd), argv, environment };
+    const question = movedQuestion(asked, (text) => this.#moved(text));
+    for (const [name, value] of question.environment) if (!MAY_MOVE.has(name) && value !== asked.environment.get(name)) return undefined;
     return { ...question, key: keyOf(question) };
   }
 

@@ -23,7 +23,7 @@ import { PROJECT_FILE } from "../trust/index.ts";
 import { isDangling } from "./dangling.ts";
 import { directoryDigest, isUntrusted, type Look } from "./look.ts";
 import { absencesOf, type Placement, type PlannedOutput, placementOf, type WatchedAbsence, type WatchedInput } from "./plan.ts";
-import { isOfSystem, namesBeside, type Understood } from "./request.ts";
+import { isOfSystem, movedQuestion, namesBeside, type Understood } from "./request.ts";
 
 /** The names in a directory of the checkout that must not exist. */
 export interface UnlistedNames {
@@ -187,10 +187,10 @@ function whyCommandStays(checkout: Checkout, understood: Understood): Stays | un
 function identityAt(understood: Understood, root: string, elsewhere: string): string | undefined {
   const { question, toolchain, projectRoot, search, native } = understood;
   const move = (text: string): string => withRoot(withoutRoot(text, root), elsewhere);
-  const places = placesForOnce({ cwd: move(question.cwd), projectRoot: move(projectRoot) });
+  const { cwd, argv, environment } = movedQuestion(question, move);
+  const places = placesForOnce({ cwd, projectRoot: move(projectRoot) });
   const portable = (path: string): string => places.portable(path);
-  const environment = new Map([...question.environment].map(([name, value]) => [name, move(value)]));
-  const reading = readInvocation({ argv: question.argv.map(move), environment, family: toolchain.family }, portable, () => undefined);
+  const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, () => undefined);
   if (reading.kind === "pass") return undefined;
   const { invocation } = reading;
   const manifest = manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting }, portable);

@@ -7,7 +7,7 @@ import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import type { KeyOf } from "./checkouts.ts";
 import type { Movable } from "./movable.ts";
 import { movedRow, questionOf, readRemembered } from "./remembered.ts";
-import type { CompileQuestion } from "./request.ts";
+import { type CompileQuestion, movedQuestion } from "./request.ts";
 
 export interface MovedHit {
   /** Of the answer. */
@@ -40,8 +40,7 @@ export function rememberMoved(
   const asked = row && questionOf(row);
   if (row === undefined || asked === undefined || keys.movable(asked, origin.root) !== key) return undefined;
   const move = (text: string): string => withRoot(withoutRoot(text, origin.root), root);
-  const environment = new Map([...asked.environment].map(([name, value]) => [name, move(value)]));
-  const request = keys.request({ ...asked, cwd: move(asked.cwd), argv: asked.argv.map(move), environment });
+  const request = keys.request(movedQuestion(asked, move));
   const source = root + row.source.slice(origin.root.length);
   const known = index.history(source);
   if (known !== undefined && (known.at >= at || isOf(known, request, origin.action))) return request;

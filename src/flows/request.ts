@@ -27,6 +27,12 @@ export interface CompileQuestion {
   readonly environment: CompilerEnvironment;
 }
 
+/** A question as it would be asked in another checkout with the same compiler; its key is still the first one's. @param move a text of the one as it reads in the other */
+export function movedQuestion(question: CompileQuestion, move: (text: string) => string): CompileQuestion {
+  const environment = new Map([...question.environment].map(([name, value]) => [name, move(value)]));
+  return { ...question, cwd: move(question.cwd), argv: question.argv.map(move), environment };
+}
+
 /** A question that has been understood. */
 export interface Understood {
   readonly question: CompileQuestion;
