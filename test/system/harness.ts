@@ -3,10 +3,24 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import { homeFrom } from "../../src/base/index.ts";
 import { sandboxPlace } from "../../src/daemon/sandbox-home.ts";
@@ -66,6 +80,7 @@ export class TestNode implements AsyncDisposable {
   readonly #within: readonly string[];
   #daemon: ChildProcess | undefined;
   #log = "";
+  #logFile: LogFile | undefined;
   #transcript: string | undefined;
 
   /** @param within a command that runs the command behind it somewhere else, such as in a network namespace */
@@ -98,34 +113,39 @@ export class TestNode implements AsyncDisposable {
   /** @param env for this run only */
   async startDaemon(env: Env = {}): Promise<void> {
     const [file, ...args] = [...this.#within, process.execPath, join(checkout, "bin/daemon.js")];
+    this.#readLog();
+    this.#logFile?.[Symbol.dispose]();
+    this.#logFile = new LogFile();
+    this.#log = "";
     const daemon = spawn(file, args, {
       env: { ...process.env, ...this.env, ...env },
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "ignore", this.#logFile.descriptor],
     });
     this.#daemon = daemon;
-    this.#log = "";
-    daemon.stderr.setEncoding("utf8");
-    await new Promise<void>((resolve, reject) => {
-      daemon.stderr.on("data", (chunk: string) => {
-        this.#log += chunk;
-        if (this.#transcript !== undefined) appendFileSync(this.#transcript, chunk);
-        if (this.#log.includes('"daemon.listening"')) resolve();
-        if (this.#log.length > 1_000_000) this.#log = this.#log.slice(-100_000);
-      });
-      daemon.once("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${this.#log}`)));
+    let ended: string | undefined;
+    daemon.once("error", (error) => {
+      ended = String(error);
     });
+    daemon.once("exit", (code) => {
+      ended = String(code);
+    });
+    while (!this.#readLog().includes('"daemon.listening"')) {
+      if (ended !== undefined) throw new Error(`the daemon ended with ${ended}: ${this.#readLog()}`);
+      await sleep(5);
+    }
   }
 
-  /** What the daemon that runs, or ran last, has logged of one event. */
+  /** What the daemon that runs, or ran last, has logged of one event: all that it had when it last told anybody anything is there. */
   events(name: string): Record<string, unknown>[] {
     // What comes last may be half a line yet, and what comes first half of one that was let go of.
-    const whole = this.#log.split("\n").slice(0, -1);
+    const whole = this.#readLog().split("\n").slice(0, -1);
     const lines = whole.filter((line) => line.startsWith("{") && line.includes(`"event":"${name}"`));
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   /** What daemons log here from now on is added to a file, too, which outlives the test; to none any more where it is undefined. */
   transcribe(file: string | undefined): void {
+    this.#readLog();
     this.#transcript = file;
   }
 
@@ -174,11 +194,54 @@ export class TestNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopDaemon();
+    this.transcribe(undefined);
+    this.#logFile?.[Symbol.dispose]();
+    this.#logFile = undefined;
     // A daemon that was killed has left it, outside its home where this is root.
     const { directory, own } = sandboxPlace(homeFrom(this.env, this.home));
     const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.startsWith(own)) : [];
     for (const name of names) rmSync(join(directory, name), { recursive: true, force: true });
     this.#directory[Symbol.dispose]();
+  }
+
+  /** @returns what is kept of what the daemon has logged up to now */
+  #readLog(): string {
+    const more = this.#logFile?.read() ?? "";
+    if (this.#transcript !== undefined && more !== "") appendFileSync(this.#transcript, more);
+    this.#log += more;
+    if (this.#log.length > 1_000_000) this.#log = this.#log.slice(-100_000);
+    return this.#log;
+  }
+}
+
+/**
+ * A file without a name that a daemon logs to. What a pipe brings may come after an answer that the daemon gave later; a file has at once
+ * what was written to it.
+ */
+class LogFile implements Disposable {
+  readonly descriptor: number;
+  readonly #chunk = Buffer.alloc(65_536);
+  readonly #decoder = new StringDecoder("utf8");
+  #offset = 0;
+
+  constructor() {
+    using directory = temporaryDirectory("log");
+    this.descriptor = openSync(join(directory.path, "log"), "a+", 0o600);
+  }
+
+  /** What has been written since this was asked last. */
+  read(): string {
+    let text = "";
+    for (;;) {
+      const bytes = readSync(this.descriptor, this.#chunk, 0, this.#chunk.length, this.#offset);
+      if (bytes === 0) return text;
+      this.#offset += bytes;
+      text += this.#decoder.write(this.#chunk.subarray(0, bytes));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.descriptor);
   }
 }
 
