@@ -55,8 +55,7 @@ export class Machines implements AsyncDisposable {
       const cable = await lan?.machine(name, `${address}/24`);
       if (cable !== undefined) cables.set(name, cable);
       const env = { CAIRN_NETWORK_LISTEN: `${address}:0`, CAIRN_LOG_LEVEL: "debug" };
-      const node = stack.use(await TestNode.start(`failover-${name}`, env, cable?.within));
-      node.transcribe(join(logs, `${name}.log`));
+      const node = stack.use(await TestNode.start(`failover-${name}`, env, cable?.within, logOf(logs, name)));
       nodes.set(name, node);
     }
     const made = new Machines(names, nodes, cables, logs, stack.move());
@@ -85,7 +84,6 @@ export class Machines implements AsyncDisposable {
 
   /** What daemons logged outlives this, unless it is told that all went well. */
   wentWell(): void {
-    for (const node of this.#nodes.values()) node.transcribe(undefined);
     rmSync(this.#logs, { recursive: true });
   }
 
@@ -117,8 +115,8 @@ export class Machines implements AsyncDisposable {
 
   /** What a machine has logged from now on, when asked. */
   follow(name: string): () => Logged[] {
-    const file = join(this.#logs, `${name}.log`);
-    const from = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    const file = logOf(this.#logs, name);
+    const from = statSync(file).size;
     return () => {
       const lines = readFileSync(file).subarray(from).toString("utf8").split("\n").slice(0, -1);
       return lines.flatMap((line): Logged[] => {
@@ -156,6 +154,10 @@ export class Machines implements AsyncDisposable {
       };
     return `${JSON.stringify(answers.map(of))}; what they logged is in ${this.#logs}`;
   }
+}
+
+function logOf(directory: string, name: string): string {
+  return join(directory, `${name}.log`);
 }
 
 /** It has a link with every other, and one of these works for it. */

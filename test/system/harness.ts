@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import {
-  appendFileSync,
   closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -78,23 +78,31 @@ export class TestNode implements AsyncDisposable {
   readonly #directory: Disposable;
   readonly #env: Env;
   readonly #within: readonly string[];
+  readonly #logTo: string | undefined;
   #daemon: ChildProcess | undefined;
   #log = "";
   #logFile: LogFile | undefined;
-  #transcript: string | undefined;
 
-  /** @param within a command that runs the command behind it somewhere else, such as in a network namespace */
-  static async start(name: string, env: Env = {}, within: readonly string[] = []): Promise<TestNode> {
+  /**
+   * @param within a command that runs the command behind it somewhere else, such as in a network namespace
+   * @param logTo a file that outlives the node, for what its daemons log
+   */
+  static async start(name: string, env: Env = {}, within: readonly string[] = [], logTo?: string): Promise<TestNode> {
     const directory = temporaryDirectory(name);
-    const node = new TestNode(directory, await wrapper(), env, within);
+    const node = new TestNode(directory, await wrapper(), { env, within, logTo });
     await node.startDaemon();
     return node;
   }
 
-  private constructor(directory: { path: string } & Disposable, client: string, env: Env, within: readonly string[]) {
+  private constructor(
+    directory: { path: string } & Disposable,
+    client: string,
+    { env, within, logTo }: { readonly env: Env; readonly within: readonly string[]; readonly logTo: string | undefined },
+  ) {
     this.#directory = directory;
     this.#env = env;
     this.#within = within;
+    this.#logTo = logTo;
     this.home = join(directory.path, "home");
     this.client = client;
     mkdirSync(this.home, { mode: 0o700 });
@@ -113,9 +121,8 @@ export class TestNode implements AsyncDisposable {
   /** @param env for this run only */
   async startDaemon(env: Env = {}): Promise<void> {
     const [file, ...args] = [...this.#within, process.execPath, join(checkout, "bin/daemon.js")];
-    this.#readLog();
     this.#logFile?.[Symbol.dispose]();
-    this.#logFile = new LogFile();
+    this.#logFile = new LogFile(this.#logTo);
     this.#log = "";
     const daemon = spawn(file, args, {
       env: { ...process.env, ...this.env, ...env },
@@ -141,12 +148,6 @@ export class TestNode implements AsyncDisposable {
     const whole = this.#readLog().split("\n").slice(0, -1);
     const lines = whole.filter((line) => line.startsWith("{") && line.includes(`"event":"${name}"`));
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  }
-
-  /** What daemons log here from now on is added to a file, too, which outlives the test; to none any more where it is undefined. */
-  transcribe(file: string | undefined): void {
-    this.#readLog();
-    this.#transcript = file;
   }
 
   /** Ends the daemon and waits for it. */
@@ -194,7 +195,6 @@ export class TestNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopDaemon();
-    this.transcribe(undefined);
     this.#logFile?.[Symbol.dispose]();
     this.#logFile = undefined;
     // A daemon that was killed has left it, outside its home where this is root.
@@ -206,27 +206,26 @@ export class TestNode implements AsyncDisposable {
 
   /** @returns what is kept of what the daemon has logged up to now */
   #readLog(): string {
-    const more = this.#logFile?.read() ?? "";
-    if (this.#transcript !== undefined && more !== "") appendFileSync(this.#transcript, more);
-    this.#log += more;
+    this.#log += this.#logFile?.read() ?? "";
     if (this.#log.length > 1_000_000) this.#log = this.#log.slice(-100_000);
     return this.#log;
   }
 }
 
 /**
- * A file without a name that a daemon logs to. What a pipe brings may come after an answer that the daemon gave later; a file has at once
- * what was written to it.
+ * What a daemon logs to. What a pipe brings may come after an answer that the daemon gave later; a file has at once what was written to it.
  */
 class LogFile implements Disposable {
   readonly descriptor: number;
   readonly #chunk = Buffer.alloc(65_536);
   readonly #decoder = new StringDecoder("utf8");
-  #offset = 0;
+  #offset: number;
 
-  constructor() {
+  /** @param path of a file that is added to; without one it has no name, and goes with the last who has it open */
+  constructor(path?: string) {
     using directory = temporaryDirectory("log");
-    this.descriptor = openSync(join(directory.path, "log"), "a+", 0o600);
+    this.descriptor = openSync(path ?? join(directory.path, "log"), "a+", 0o600);
+    this.#offset = fstatSync(this.descriptor).size;
   }
 
   /** What has been written since this was asked last. */
