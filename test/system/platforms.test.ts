@@ -55,9 +55,13 @@ async function works(node: TestNode): Promise<Work[]> {
   return peers.flatMap(({ work }) => work ?? []);
 }
 
+/** So many that a unit is worth sending when it is known what another like it took, and the way is slow. */
+const FUNCTIONS = 2_000;
+
 function project(node: TestNode, name: string): string {
   const cwd = join(dirname(node.home), name);
-  writeFiles(cwd, { "unit.c": "int unit(int a) { return 3 * a; }\n", "one.c": "int one;\n" });
+  const functions = Array.from({ length: FUNCTIONS }, (_, at) => `int unit${at}(int a) { return ${at} * a; }\n`);
+  writeFiles(cwd, { "unit.c": functions.join("") });
   return cwd;
 }
 
