@@ -1,10 +1,11 @@
 /** Settings: what the file and the environment say, who wins, and what is refused with which words. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { checkSetting, loadConfig, settingNames } from "./config.ts";
+import { CairnError } from "./errors.ts";
 
 const GOOD: readonly [name: string, raw: unknown][] = [
   ["store.capacity", "20GiB"],
@@ -37,6 +38,58 @@ const BAD: readonly [name: string, raw: unknown][] = [
 test("a setting may have what its reader understands, and nothing else", () => {
   for (const [name, raw] of GOOD) checkSetting(name, raw);
   for (const [name, raw] of BAD) assert.throws(() => checkSetting(name, raw), { code: "usage" }, `${name} = ${String(raw)}`);
+});
+
+test("what is told can be set: defaults as they are listed, and both ends of what refusals name, not more", () => {
+  for (const { name, value } of loadConfig("/nowhere/config.toml", {}).values) checkSetting(name, value);
+  const ends = settingNames.flatMap((name) => {
+    const [, least, most] = /from (\d+)%? to (\d+)/.exec(adviceFor(name)) ?? [];
+    return least === undefined || most === undefined ? [] : [{ name, least: Number(least), most: Number(most) }];
+  });
+  assert.ok(ends.some(({ name }) => name === "network.links"));
+  for (const { name, least, most } of ends) {
+    for (const good of [least, most]) checkSetting(name, good);
+    for (const bad of [least - 1, most + 1]) {
+      // 0 is how work.memberSeconds tells that there is no end to them.
+      if (bad !== 0) assert.throws(() => checkSetting(name, bad), { code: "usage" }, `${name} = ${bad}`);
+    }
+  }
+});
+
+function adviceFor(name: string): string {
+  try {
+    checkSetting(name, "\0");
+  } catch (error) {
+    if (error instanceof CairnError) return String(error.facts.advice);
+    throw error;
+  }
+  return "";
+}
+
+test("docs/settings.md has every setting, with its default and its variable", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "cairn-config-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const text = readFileSync(new URL("../../docs/settings.md", import.meta.url), "utf8");
+  const rows = [...text.matchAll(/^\| `([a-z]+\.[\w.]+)` \|(?: `([^`]+)`)? \|/gm)].map(([, name = "", fallback = ""]) => ({
+    name,
+    fallback,
+  }));
+  assert.deepEqual(rows.map(({ name }) => name).sort(), [...settingNames].sort());
+
+  const defaults = loadConfig("/nowhere/config.toml", {}).values;
+  const file = join(directory, "config.toml");
+  writeFileSync(file, rows.map(({ name, fallback }) => `${name} = ${JSON.stringify(fallback)}\n`).join(""));
+  const told = loadConfig(file, {}).values;
+  assert.deepEqual(
+    told.map(({ name, value }) => [name, value]),
+    defaults.map(({ name, value }) => [name, value]),
+  );
+  for (const { name, value } of defaults) {
+    const variable = `CAIRN_${name.replace(/[A-Z]/g, "_$&").replaceAll(".", "_").toUpperCase()}`;
+    if (value === "") continue; // A variable that is empty is as good as none.
+    const found = loadConfig(file, { [variable]: String(value) }).values.find((one) => one.name === name);
+    assert.equal(found?.origin, variable);
+  }
 });
 
 test("the environment wins over the file, and the file over the default; each value says where it is from", (t) => {

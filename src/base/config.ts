@@ -229,7 +229,7 @@ const WANTS: Partial<Record<Key, string>> = {
   networkMdns: "on, off",
   networkPortMapping: "on, off",
   networkRelayCircuits: `a number from 0 to ${limits.circuits}`,
-  networkLinks: `a number from 1 to ${limits.peers}`,
+  networkLinks: `a number from 2 to ${limits.peers}`,
   networkPeers: "members and their addresses, such as desktop@192.168.1.20 ci@build.example:4711",
 };
 
@@ -379,7 +379,7 @@ function readMemberSlots(raw: unknown): number | undefined {
 
 function readMemberSeconds(raw: unknown): number | undefined {
   const text = String(raw).trim();
-  if (text === "all") return 0;
+  if (text === "all" || text === "0") return 0; // 0 is how it is told.
   const seconds = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   return seconds > 0 && seconds <= MEMBER_SECONDS_MOST ? seconds : undefined;
 }
