@@ -49,3 +49,16 @@ export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
+
+/** Why a file could not be read, in words for people; the system's own code where there are none. */
+export function whyUnreadable(error: unknown): string {
+  const code = systemCode(error) ?? "it failed";
+  return UNREADABLE[code] ?? code;
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+  ENOTDIR: "part of the path is not a directory",
+};

@@ -35,6 +35,7 @@ export {
   type ErrorCode,
   type Facts,
   systemCode,
+  whyUnreadable,
 } from "./errors.ts";
 export { FairTurns } from "./fair-turns.ts";
 export { Generations } from "./generations.ts";

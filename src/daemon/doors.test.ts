@@ -310,7 +310,7 @@ test("other machines are not let in without a token; a door that cannot open say
     doorsTokenFile: `${opened.directory}/none`,
     ...NO_TLS,
   });
-  assert.match(opened.doors.status()[0]?.why ?? "", /cannot be read \(ENOENT\)/);
+  assert.match(opened.doors.status()[0]?.why ?? "", /cannot be read: there is no such file/);
   writeFileSync(`${opened.directory}/short`, "short\n");
   await opened.doors.follow({
     doorsHttpListen: "127.0.0.1",
