@@ -4,12 +4,10 @@
 import type { Command } from "@commander-js/extra-typings";
 import { auditFlags } from "./audit-command.ts";
 import type { Context } from "./context.ts";
-
-type Example = readonly [line: string, why: string];
+import { type Example, examplesText } from "./help.ts";
 
 export function addAudit(
   add: (name: string, about: string, examples: readonly Example[]) => Command,
-  examplesText: (context: Context, examples: readonly Example[]) => string,
   {
     context,
     finish,
@@ -32,6 +30,6 @@ export function addAudit(
     .option("--tmp <directory>", "where they are made; the system's temporary directory otherwise")
     .option("--json", "as JSON")
     .passThroughOptions()
-    .addHelpText("after", examplesText(context, examples))
+    .addHelpText("after", examplesText(context.terminal, examples))
     .action((command, options) => finish(auditFlags(context, command, options, signal)));
 }

@@ -118,6 +118,7 @@ function nextValues(file: string, env: Environment): readonly ConfigValue[] {
 }
 
 function display(name: string, value: string | number | boolean): string {
+  if (name === "work.memberSeconds" && value === 0) return "all";
   return typeof value === "number" && /capacity|plain|bytes|size/i.test(name) ? bytes(value) : String(value);
 }
 

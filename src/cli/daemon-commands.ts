@@ -64,7 +64,7 @@ export async function down(context: Context, options: { readonly json?: true | u
   }
   await stopDaemon(control, status, signal);
   answer(terminal, options.json, { stopped: true, pid: status.pid }, () => [
-    `${terminal.paint.good("stopped")}  process ${status.pid} after ${duration(status.uptimeMs)}`,
+    `${terminal.paint.good("stopped")}  process ${status.pid}, which had run for ${duration(status.uptimeMs)}`,
   ]);
   return exitCodes.ok;
 }

@@ -136,7 +136,8 @@ export function fittedTable(
   });
 }
 
-function fold(text: string, room: number): string[] {
+/** Lines of one text, broken between words; a word that is wider has a line of its own. */
+export function fold(text: string, room: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);

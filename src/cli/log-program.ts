@@ -4,14 +4,12 @@
  * Knows: the shape of the command line. Does not know: what the commands do.
  */
 import type { Command } from "@commander-js/extra-typings";
+import { type Example, examplesText } from "./help.ts";
 import { logCheck, logProve, logShow } from "./log-commands.ts";
 import type { TreeProgramParts } from "./tree-program.ts";
 
-type Examples = readonly (readonly [line: string, why: string])[];
-
 export function addLog(
-  add: (name: string, about: string, examples: Examples) => Command,
-  examplesText: (context: TreeProgramParts["context"], examples: Examples) => string,
+  add: (name: string, about: string, examples: readonly Example[]) => Command,
   { context, finish, signal }: TreeProgramParts,
 ): void {
   const log = add("log", "the log of what this machine has signed, and who has witnessed it", [
@@ -29,7 +27,7 @@ export function addLog(
     .option("--json", "as JSON")
     .addHelpText(
       "after",
-      examplesText(context, [["cairn log prove src/main.c -o main.tlog-proof", "C2SP's format, with the attestation in it"]]),
+      examplesText(context.terminal, [["cairn log prove src/main.c -o main.tlog-proof", "C2SP's format, with the attestation in it"]]),
     )
     .action((what, options) => finish(logProve(context, what, options, signal)));
   log
@@ -37,6 +35,6 @@ export function addLog(
     .description("check such a proof, without a daemon")
     .argument("<file>", "what cairn log prove has written")
     .option("--json", "as JSON")
-    .addHelpText("after", examplesText(context, [["cairn log check main.tlog-proof", "exit code 1 where it proves nothing"]]))
+    .addHelpText("after", examplesText(context.terminal, [["cairn log check main.tlog-proof", "exit code 1 where it proves nothing"]]))
     .action((file, options) => finish(logCheck(context, file, options, signal)));
 }

@@ -6,15 +6,18 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { limits } from "../base/index.ts";
 import type { Context } from "./context.ts";
+import { fold, foldedTable, indent } from "./format.ts";
+import { type Example, examplesText, helpWidth } from "./help.ts";
 import { claimedNames, claimName, handName, publishName, resolveName, yieldName } from "./name-commands.ts";
 import { init, invite, join, leave, members, peers, ping, revoke } from "./network-commands.ts";
 import { accept, policy, proposals, setPolicy } from "./policy-commands.ts";
 import { share } from "./share-commands.ts";
 import { readSize } from "./sizes.ts";
+import type { Terminal } from "./terminal.ts";
 import { expose, forward, measure } from "./tunnel-commands.ts";
 
 /** Adds one command to the group of the network. */
-type AddCommand = (name: string, about: string, examples: readonly (readonly [line: string, why: string])[]) => Command;
+type AddCommand = (name: string, about: string, examples: readonly Example[]) => Command;
 
 export function addNetwork(context: Context, add: AddCommand, finish: (code: Promise<number>) => Promise<void>, signal: AbortSignal): void {
   add("init", "found a network, with this machine as its first member", [
@@ -27,7 +30,7 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .option("--machine <name>", "what this machine is called, if not by its host name")
     .option("--any-admin", "let any machine of the first domain alone put out members of others; see below")
     .option("--json", "as JSON")
-    .addHelpText("after", INIT_HELP)
+    .addHelpText("after", initHelp(context.terminal))
     .action((options) => finish(init(context, options, signal)));
 
   add("invite", "print a line that lets one other machine join", [
@@ -106,10 +109,17 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
   group
     .command("set")
     .description("demand something else from the next epoch on")
-    .argument("<setting>", "sharing, quorum, audit, invitations, toolchains, trial or unanimous")
+    .argument("<setting>", SETTINGS.map(([name]) => name).join(", "))
     .argument("<value>", "as cairn policy shows it; or own, but for trial and unanimous: what each machine says itself")
     .option("--json", "as JSON")
-    .addHelpText("after", POLICY_HELP)
+    .addHelpText("after", policyHelp(context.terminal))
+    .addHelpText(
+      "after",
+      examplesText(context.terminal, [
+        ["cairn policy set sharing release", ""],
+        ["cairn policy set quorum own", "takes it back: each machine goes by its own"],
+      ]),
+    )
     .action((setting, value, options) => finish(setPolicy(context, setting, value, options, signal)));
   group.option("--json", "as JSON").action((options) => finish(policy(context, options, signal)));
 
@@ -141,12 +151,17 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .argument("<root>", "a CID, 64 digits of a blob or an action, or a file whose digest is meant")
     .addOption(new Option("--expires <time>", "how long it is good, such as 24h, 30d").argParser(readTime).default(readTime("30d"), "30d"))
     .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examplesText(context.terminal, [["cairn name publish latest build/app.o", "signed by this machine, kept by three"]]),
+    )
     .action((text, root, options) => finish(publishName(context, text, root, options, signal)));
   name
     .command("resolve")
     .description("print what a name stands for")
     .argument("<name>", "a name, or MEMBER:NAME where several members use it")
     .option("--json", "as JSON")
+    .addHelpText("after", examplesText(context.terminal, [["cairn name resolve latest", "prints the CID, or the digest"]]))
     .action((text, options) => finish(resolveName(context, text, options, signal)));
 
   name
@@ -157,6 +172,10 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .argument("<name>", "lower-case letters, digits and hyphens")
     .addOption(new Option("--above <token>", "a greater one than that, which another machine has seen").argParser(readToken))
     .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examplesText(context.terminal, [["cairn name claim release", "from the next epoch on nobody but this machine says what release is"]]),
+    )
     .action((text, options) => finish(claimName(context, text, options, signal)));
   name
     .command("hand")
@@ -164,17 +183,28 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     .argument("<name>", "a claimed name")
     .argument("<member>", "a name, or the beginning of a key")
     .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examplesText(context.terminal, [
+        ["cairn name hand release ci", "and from then on ci alone, also if this machine's old word comes back"],
+      ]),
+    )
     .action((text, member, options) => finish(handName(context, text, member, options, signal)));
   name
     .command("yield")
     .description("make a claimed name each author's own again")
     .argument("<name>", "a claimed name")
     .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examplesText(context.terminal, [["cairn name yield release", "whoever publishes it says what it is, each for itself"]]),
+    )
     .action((text, options) => finish(yieldName(context, text, options, signal)));
   name
     .command("claims")
     .description("tell which names are whose")
     .option("--json", "as JSON")
+    .addHelpText("after", examplesText(context.terminal, [["cairn name claims", ""]]))
     .action((options) => finish(claimedNames(context, options, signal)));
 
   add("peers", "tell how the other members are reached", [
@@ -229,26 +259,35 @@ export function addNetwork(context: Context, add: AddCommand, finish: (code: Pro
     );
 }
 
-const INIT_HELP = `
-Who puts out whom
-  A domain puts out its own machines at once, always. A machine of another one is put out by all domains but its own together, where there are
-  two or three. From four on that ends: any machine of the first domain says who is put out, and the domains agree on when, not on whether.
-  With --any-admin its word is enough from the beginning. That is quicker while a third domain is away, and gives up this: whoever steals the
-  key of any machine of the first domain can put out everybody. It can be had later, but for what was signed before (cairn policy set
-  unanimous on), and is never taken back.
-`;
+function initHelp(terminal: Terminal): string {
+  return ["", "Who puts out whom", ...indent(fold(WHO_PUTS_OUT_WHOM, helpWidth(terminal) - 2))].join("\n");
+}
 
-const POLICY_HELP = `
-Settings
-  sharing      speculative, team, release, self   when results of others are used (sharing.policy)
-  quorum       1 to 64                            domains that must vouch for a result
-  audit        1 to 1000                          of so many results that enough vouch for, one is executed again
-  invitations  1 to 5                             invitations of one member that are open
-  toolchains   network, domain, approved          whose toolchains are taken unasked (toolchains.accept)
-  trial        on                                 new domains count when others accept them; cannot be taken back
-  unanimous    on                                 of two or three domains all others must accept that a machine of one is put out, and trial; cannot be taken back.
-                                                  Networks are founded with it, but for cairn init --any-admin and those of before
-`;
+const WHO_PUTS_OUT_WHOM = `A domain puts out its own machines at once, always. A machine of another one is put out by all domains but its own together, where \
+there are two or three. From four on that ends: any machine of the first domain says who is put out, and the domains agree on when, not on \
+whether. With --any-admin its word is enough from the beginning. That is quicker while a third domain is away, and gives up this: whoever \
+steals the key of any machine of the first domain can put out everybody. It can be had later, but for what was signed before (cairn policy \
+set unanimous on), and is never taken back.`;
+
+function policyHelp(terminal: Terminal): string {
+  const rows = SETTINGS.map(([name, values, about]) => [`  ${name}`, values, about]);
+  return ["", "Settings", ...foldedTable(rows, helpWidth(terminal))].join("\n");
+}
+
+/** What a network can demand: the name, its values, what it means. */
+const SETTINGS: readonly (readonly [name: string, values: string, about: string])[] = [
+  ["sharing", "speculative, team, release, self", "when results of others are used (sharing.policy)"],
+  ["quorum", "1 to 64", "domains that must vouch for a result"],
+  ["audit", "1 to 1000", "of so many results that enough vouch for, one is executed again"],
+  ["invitations", "1 to 5", "invitations of one member that are open"],
+  ["toolchains", "network, domain, approved", "whose toolchains are taken unasked (toolchains.accept)"],
+  ["trial", "on", "new domains count when others accept them; cannot be taken back"],
+  [
+    "unanimous",
+    "on",
+    "of two or three domains all others must accept that a machine of one is put out, and trial; cannot be taken back. Networks are founded with it, but for cairn init --any-admin and those of before",
+  ],
+];
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -11,7 +11,7 @@ import { homeFrom } from "../base/index.ts";
 import type { Context } from "./context.ts";
 import { ControlClient } from "./control.ts";
 import { runProgram } from "./program.ts";
-import { openTerminal } from "./terminal.ts";
+import { openTerminal, type Stream } from "./terminal.ts";
 
 const STATUS = {
   pid: 4242,
@@ -176,6 +176,9 @@ const TUNNEL_ANSWERS: Answers = {
   },
 };
 
+/** Of the terminal that help is folded for. */
+const COLUMNS = 80;
+
 interface Stage {
   readonly context: Context;
   readonly asked: string[];
@@ -204,7 +207,7 @@ async function stage(
     t.after(() => server.close());
   }
   const [out, note] = [[] as string[], [] as string[]];
-  const stream = (into: string[]): { write: (text: string) => void } => ({ write: (text) => void into.push(text) });
+  const stream = (into: string[]): Stream => ({ write: (text) => void into.push(text), columns: COLUMNS });
   const terminal = openTerminal(stream(out), stream(note), env);
   const context: Context = {
     env,
@@ -332,17 +335,23 @@ test("answers for people", async (t) => {
   }
 });
 
-test("every command has help with examples and --json", async (t) => {
+test("every command has help with examples and --json, no wider than the terminal", async (t) => {
   const { run } = await stage(t);
-  const commands =
-    "run cc env launcher up down status doctor stats explain gc completion init invite join members revoke leave peers ping expose forward".split(
-      " ",
-    );
-  for (const command of [...commands.map((name) => [name]), ...["list", "get", "set", "path"].map((name) => ["config", name])]) {
+  const help = async (...command: string[]): Promise<string> => {
     const { code, out } = await run(...command, "--help");
     assert.equal(code, 0);
-    assert.match(out, /--json/, command.join(" "));
     assert.match(out, /Examples:\n {2}\$ .*cairn /, command.join(" "));
+    for (const line of out.split("\n")) assert.ok(line.length <= COLUMNS || /^ {2}\$ /.test(line), `${command.join(" ")}: ${line}`);
+    return out;
+  };
+  const commands = [...(await help()).matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name = ""]) => name).filter((name) => name !== "help");
+  assert.ok(commands.includes("run") && commands.includes("forward") && commands.includes("completion"));
+  for (const command of commands) {
+    const out = await help(command);
+    const below = out.split("\nCommands:\n")[1]?.split("\n\n")[0] ?? "";
+    const parts = [...below.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name = ""]) => name).filter((name) => name !== "help");
+    for (const part of parts) assert.match(await help(command, part), /--json/, `${command} ${part}`);
+    if (parts.length === 0) assert.match(out, /--json/, command);
   }
 });
 

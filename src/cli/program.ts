@@ -21,7 +21,7 @@ import { doctor } from "./doctor.ts";
 import { evidenceShow, evidenceVerify } from "./evidence-commands.ts";
 import { addExec } from "./exec-program.ts";
 import { harmlessJson } from "./format.ts";
-import { styleHelp, welcome } from "./help.ts";
+import { type Example, examplesText, firstSteps, styleHelp, welcome } from "./help.ts";
 import { addLog } from "./log-program.ts";
 import { addNetwork } from "./network-program.ts";
 import { pin, pins, unpin } from "./pin-commands.ts";
@@ -31,7 +31,7 @@ import { addTrees } from "./tree-program.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 import { challenge, verify } from "./verify-commands.ts";
 
-const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", network: "Network", shell: "Shell" } as const;
+const GROUPS = { build: "Build", daemon: "Daemon", cache: "Cache", network: "Network", trust: "Trust", shell: "Shell" } as const;
 
 /**
  * Runs one command line.
@@ -42,7 +42,7 @@ export async function runProgram(context: Context, args: readonly string[], sign
   const result = { code: exitCodes.ok as number };
   const program = buildProgram(context, result, signal);
   if (args.length === 0) {
-    context.terminal.out(welcome(program, context.terminal.paint));
+    context.terminal.out(welcome(program, context.terminal));
     return exitCodes.ok;
   }
   try {
@@ -86,9 +86,6 @@ function errorJson(code: string, message: string, advice: readonly string[]): st
   return harmlessJson({ error: { code, message, advice } });
 }
 
-/** What the examples of a command look like: a command line and why one would type it. */
-type Example = readonly [line: string, why: string];
-
 function buildProgram(context: Context, result: { code: number }, signal: AbortSignal): Command {
   const { terminal } = context;
   const program: Command = new Command("cairn");
@@ -98,6 +95,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .version(context.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "explain a command")
     .helpCommand("help [command]", "explain a command")
+    .addHelpText("after", examplesText(terminal, firstSteps))
     .enablePositionalOptions()
     .exitOverride();
 
@@ -108,7 +106,7 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     const command: Command = new Command(name);
     command.copyInheritedSettings(program);
     program.addCommand(command.description(about).helpGroup(`${GROUPS[group]}:`));
-    return command.addHelpText("after", examplesText(context, examples));
+    return command.addHelpText("after", examplesText(terminal, examples));
   };
 
   add("build", "run", "run a build with Cairn in front of its compilers", [
@@ -234,54 +232,14 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
     .option("--json", "as JSON")
     .action((options) => finish(pins(context, options, signal)));
 
-  add("network", "verify", "execute a compile or a command once more here, and compare", [
-    ["cairn verify src/main.c", "its last compile; exit code 1 when something else comes of it, and then it is taken back"],
-    ["cairn verify dist", "what cairn exec has made: which file differs, and where first"],
-    [
-      "cairn verify .",
-      "a build: of each source below that directory the last compile, and commands of cairn exec; if their files are still the same",
-    ],
-    ["cairn verify", "the last of all"],
-  ])
-    .argument("[result]", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
-    .option("--json", "as JSON")
-    .action((name, options) => finish(verify(context, name, options, signal)));
-
-  add("network", "challenge", "have members of other domains execute a compile once more, too", [
-    ["cairn challenge src/main.c", "names the first stage that differs; sources leave this machine only where work.with is network"],
-    ["cairn challenge dist", "commands go to machines of the own domain that have the same installed, where work.actions is on"],
-  ])
-    .argument("<result>", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
-    .option("--json", "as JSON")
-    .action((name, options) => finish(challenge(context, name, options, signal)));
-
-  const evidence = add("network", "evidence", "show and check what members were found to have signed that is not so", [
-    ["cairn evidence show", "who was convicted on this machine, and who stands alone"],
-    ["cairn evidence verify laptop.json", "needs no daemon"],
-  ]);
-  evidence
-    .command("show")
-    .description("who was convicted, and by what")
-    .argument("[who]", "a machine, or the beginning of an attestation key")
-    .option("-o, --output <file>", "write the evidence to a file")
-    .option("--json", "as JSON")
-    .addHelpText("after", examplesText(context, [["cairn evidence show laptop --output laptop.json", "for others to check"]]))
-    .action((who, options) => finish(evidenceShow(context, who, options, signal)));
-  evidence
-    .command("verify")
-    .description("check evidence, without a daemon")
-    .argument("<file>", "what cairn evidence show --output has written")
-    .option("--json", "as JSON")
-    .addHelpText("after", examplesText(context, [["cairn evidence verify laptop.json", "exit code 1 where it shows nothing"]]))
-    .action((file, options) => finish(evidenceVerify(context, file, options)));
-
-  addLog((name, about, examples) => add("network", name, about, examples), examplesText, { context, finish, signal });
   addTrees((name, about, examples) => add("cache", name, about, examples), { context, finish, signal });
-  addToolchains((name, about, examples) => add("network", name, about, examples), examplesText, { context, finish, signal });
-  addAudit((name, about, examples) => add("build", name, about, examples), examplesText, { context, finish, signal });
   addConfig(context, add, finish, signal);
-  addAttest(context, add, finish, signal);
   addNetwork(context, (name, about, examples) => add("network", name, about, examples), finish, signal);
+  addToolchains((name, about, examples) => add("network", name, about, examples), { context, finish, signal });
+  addVerifying(context, add, finish, signal);
+  addAttest(context, add, finish, signal);
+  addLog((name, about, examples) => add("trust", name, about, examples), { context, finish, signal });
+  addAudit((name, about, examples) => add("trust", name, about, examples), { context, finish, signal });
 
   add("shell", "completion", "print a completion script", [
     ['eval "$(cairn completion bash)"', "in ~/.bashrc"],
@@ -296,11 +254,6 @@ function buildProgram(context: Context, result: { code: number }, signal: AbortS
   return program;
 }
 
-function examplesText({ terminal: { paint } }: Context, examples: readonly Example[]): string {
-  const lines = examples.map(([line, why]) => `  ${paint.name(`$ ${line}`)}${why === "" ? "" : `\n      ${why}`}`);
-  return ["", paint.bold("Examples:"), ...lines].join("\n");
-}
-
 type Add = (group: keyof typeof GROUPS, name: string, about: string, examples: readonly Example[]) => Command;
 
 function addConfig(context: Context, add: Add, finish: (code: number | Promise<number>) => Promise<void>, signal: AbortSignal): void {
@@ -310,7 +263,7 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
   ]);
   const part = (name: string, about: string, example: string): Command => {
     const command: Command = config.command(name);
-    return command.description(about).addHelpText("after", examplesText(context, [[example, ""]]));
+    return command.description(about).addHelpText("after", examplesText(context.terminal, [[example, ""]]));
   };
   part("list", "every setting and where it comes from", "cairn config list")
     .option("--json", "as JSON")
@@ -329,14 +282,57 @@ function addConfig(context: Context, add: Add, finish: (code: number | Promise<n
     .action((options) => finish(configPath(context, options)));
 }
 
+function addVerifying(context: Context, add: Add, finish: (code: number | Promise<number>) => Promise<void>, signal: AbortSignal): void {
+  add("trust", "verify", "execute a compile or a command once more here, and compare", [
+    ["cairn verify src/main.c", "its last compile; exit code 1 when something else comes of it, and then it is taken back"],
+    ["cairn verify dist", "what cairn exec has made: which file differs, and where first"],
+    [
+      "cairn verify .",
+      "a build: of each source below that directory the last compile, and commands of cairn exec; if their files are still the same",
+    ],
+    ["cairn verify", "the last of all"],
+  ])
+    .argument("[result]", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
+    .option("--json", "as JSON")
+    .action((name, options) => finish(verify(context, name, options, signal)));
+
+  add("trust", "challenge", "have members of other domains execute a compile once more, too", [
+    ["cairn challenge src/main.c", "names the first stage that differs; sources leave this machine only where work.with is network"],
+    ["cairn challenge dist", "commands go to machines of the own domain that have the same installed, where work.actions is on"],
+  ])
+    .argument("<result>", "a source, an output of cairn exec, a directory of sources, or the 64 digits of an action")
+    .option("--json", "as JSON")
+    .action((name, options) => finish(challenge(context, name, options, signal)));
+
+  const evidence = add("trust", "evidence", "show and check what members were found to have signed that is not so", [
+    ["cairn evidence show", "who was convicted on this machine, and who stands alone"],
+    ["cairn evidence verify laptop.json", "needs no daemon"],
+  ]);
+  evidence
+    .command("show")
+    .description("who was convicted, and by what")
+    .argument("[who]", "a machine, or the beginning of an attestation key")
+    .option("-o, --output <file>", "write the evidence to a file")
+    .option("--json", "as JSON")
+    .addHelpText("after", examplesText(context.terminal, [["cairn evidence show laptop --output laptop.json", "for others to check"]]))
+    .action((who, options) => finish(evidenceShow(context, who, options, signal)));
+  evidence
+    .command("verify")
+    .description("check evidence, without a daemon")
+    .argument("<file>", "what cairn evidence show --output has written")
+    .option("--json", "as JSON")
+    .addHelpText("after", examplesText(context.terminal, [["cairn evidence verify laptop.json", "exit code 1 where it shows nothing"]]))
+    .action((file, options) => finish(evidenceVerify(context, file, options)));
+}
+
 function addAttest(context: Context, add: Add, finish: (code: number | Promise<number>) => Promise<void>, signal: AbortSignal): void {
-  const attest = add("network", "attest", "tell, export and check who has executed a compile", [
+  const attest = add("trust", "attest", "tell, export and check who has executed a compile", [
     ["cairn attest show src/main.c", "who signed its last compile"],
     ["cairn attest verify main.json --subject main.o=build/main.o", "needs no daemon"],
   ]);
   const part = (name: string, about: string, ...examples: readonly Example[]): Command => {
     const command: Command = attest.command(name);
-    return command.description(about).addHelpText("after", examplesText(context, examples));
+    return command.description(about).addHelpText("after", examplesText(context.terminal, examples));
   };
   part("show", "who signed a compile, and what the signature covers", ["cairn attest show build/main.o", "or the source, or an action"])
     .argument("<file>", "a source, an output, or the 64 digits of an action")

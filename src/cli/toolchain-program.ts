@@ -4,15 +4,12 @@
  * Knows: the shape of the command line. Does not know: what the commands do.
  */
 import type { Command } from "@commander-js/extra-typings";
-import type { Context } from "./context.ts";
+import { type Example, examplesText } from "./help.ts";
 import { approveToolchain, removeToolchain, toolchains } from "./toolchain-commands.ts";
 import type { TreeProgramParts } from "./tree-program.ts";
 
-type Example = readonly [line: string, why: string];
-
 export function addToolchains(
   add: (name: string, about: string, examples: readonly Example[]) => Command,
-  examplesText: (context: Context, examples: readonly Example[]) => string,
   { context, finish, signal }: TreeProgramParts,
 ): void {
   const group = add("toolchains", "list compilers that run here for members, and those that members would like to send", [
@@ -21,7 +18,7 @@ export function addToolchains(
   ]);
   const part = (name: string, about: string, example: Example): Command => {
     const command: Command = group.command(name);
-    return command.description(about).addHelpText("after", examplesText(context, [example]));
+    return command.description(about).addHelpText("after", examplesText(context.terminal, [example]));
   };
   part("approve", "let one in that members outside of what toolchains.accept says would like to send", [
     "cairn toolchains approve 3f9ac2d01b77",
