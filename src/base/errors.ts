@@ -50,15 +50,23 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Why a file could not be read, in words for people; the system's own code where there are none. */
-export function whyUnreadable(error: unknown): string {
-  const code = systemCode(error) ?? "it failed";
-  return UNREADABLE[code] ?? code;
+/** What the system said against it, in words for people. */
+export function systemReason(error: unknown): string {
+  return systemWords(systemCode(error) ?? "it failed");
 }
 
-const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
+/** @returns the code itself where there are no words for it */
+export function systemWords(code: string): string {
+  return SYSTEM[code] ?? code;
+}
+
+const SYSTEM: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
+  EDQUOT: "the quota is used up",
   EISDIR: "it is a directory",
+  ENOENT: "there is no such file",
+  ENOSPC: "the disk is full",
   ENOTDIR: "part of the path is not a directory",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
 };

@@ -35,7 +35,8 @@ export {
   type ErrorCode,
   type Facts,
   systemCode,
-  whyUnreadable,
+  systemReason,
+  systemWords,
 } from "./errors.ts";
 export { FairTurns } from "./fair-turns.ts";
 export { Generations } from "./generations.ts";

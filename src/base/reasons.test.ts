@@ -13,6 +13,11 @@ test("whatever is thrown, a few words tell why", () => {
     [named("StreamResetError", "The stream has been reset"), "connection closed"],
     [new Event("close"), "connection closed (close)"],
     [new CairnError("peer-absent", { why: "refuses this machine: revoked" }), "refuses this machine: revoked"],
+    [new CairnError("home-unwritable", { path: "/h/cas", system: "ENOSPC" }), "cannot write to /h/cas: the disk is full"],
+    [
+      new CairnError("home-unwritable", { path: "/h/x" }, Object.assign(new Error(), { code: "EROFS" })),
+      "cannot write to /h/x: the file system is read-only",
+    ],
     [new Error("does not read"), "does not read"],
     ["text", "text"],
     [named("OddError", ""), "OddError"],

@@ -3,7 +3,7 @@
  *
  * Knows: what libp2p and the operating system throw. Does not know: what was attempted.
  */
-import { CairnError } from "./errors.ts";
+import { CairnError, systemCode, systemWords } from "./errors.ts";
 
 /** In the order in which they are looked for, anywhere in names and messages. */
 const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
@@ -18,9 +18,15 @@ const LONGEST = 160;
 
 export function reasonOf(error: unknown): string {
   if (error instanceof CairnError && typeof error.facts.why === "string") return error.facts.why;
+  if (error instanceof CairnError && error.code === "home-unwritable") return unwritable(error);
   const texts = textsOf(error);
   const known = REASONS.find(([pattern]) => texts.some((text) => pattern.test(text)));
   return (known?.[1] ?? texts[0] ?? "unknown").slice(0, LONGEST);
+}
+
+function unwritable({ facts, cause }: CairnError): string {
+  const system = facts.system ?? systemCode(cause);
+  return `cannot write to ${facts.path ?? "its directory"}${system === undefined ? "" : `: ${systemWords(String(system))}`}`;
 }
 
 /** Whatever was thrown, as libp2p's `abort` wants it. */

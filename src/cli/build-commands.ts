@@ -125,7 +125,9 @@ function closingLine(found: Summary, givers: string, workers: string): string {
     ...(found.failed === 0 ? [] : [`${count(found.failed)} failed`]),
   ];
   const saved = found.savedMs < 1 ? "" : `; saved ${duration(found.savedMs)} of compile time`;
-  return `${counted(found.total, "compile")}: ${parts.join(", ")}${saved}`;
+  const unstored = found.notStored.find(([reason]) => reason === "storing_failed")?.[1] ?? 0;
+  const trouble = unstored === 0 ? "" : `; ${count(unstored)} could not be stored (cairn doctor)`;
+  return `${counted(found.total, "compile")}: ${parts.join(", ")}${saved}${trouble}`;
 }
 
 function whom([first, ...others]: readonly { readonly name: string }[]): string {

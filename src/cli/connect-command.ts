@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CairnError, systemCode, whyUnreadable } from "../base/index.ts";
+import { CairnError, systemCode, systemReason } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { type DoorAddress, type Tool, type ToolWords, tools } from "./connect-tools.ts";
 import { answer, type Context } from "./context.ts";
@@ -137,6 +137,6 @@ function textOf(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     if (systemCode(error) === "ENOENT") return "";
-    throw new CairnError("usage", { why: `${file} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${file} cannot be read: ${systemReason(error)}` }, error);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { compilersDirectory, findCompilers, findOnPath, loadConfig, systemCode } from "../base/index.ts";
+import { compilersDirectory, findCompilers, findOnPath, loadConfig, systemReason } from "../base/index.ts";
 import { type Check, field, listIn, numberIn, readChecks, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { checkLeads, type DoorAt, leads } from "./door-reach.ts";
@@ -145,8 +145,8 @@ function checkConfig({ home, env }: Context): Check {
     const set = values.filter(({ origin }) => origin !== "default").length;
     return passed("config", set === 0 ? "nothing is set" : `${set} set in ${home.configFile} or by variables`);
   } catch (error) {
-    const { what } = explainTrouble(error);
-    return failedCheck("config", what, `cairn config set NAME VALUE   or edit ${home.configFile}`);
+    const { what, advice } = explainTrouble(error);
+    return failedCheck("config", what, advice[0] ?? `edit ${home.configFile}`);
   }
 }
 
@@ -184,7 +184,7 @@ function checkFileSystem({ home }: Context): Check[] {
           );
     return [clock, passed("copies", clones(file) ? "are free here (reflinks)" : "are written in full: this file system has no reflinks")];
   } catch (error) {
-    return [failedCheck("clock", `no file can be written in ${home.cacheDir} (${systemCode(error) ?? "?"})`, "see home")];
+    return [failedCheck("clock", `no file can be written in ${home.cacheDir} (${systemReason(error)})`, "see disk and home")];
   } finally {
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   }
@@ -235,6 +235,6 @@ async function checkDaemon({ control, cwd }: Context, path: "/doctor" | "/networ
     return [passed("daemon", "answers"), ...checks];
   } catch (error) {
     const { what, advice } = explainTrouble(error);
-    return [failedCheck("daemon", what, advice[0] ?? "cairn up --foreground   shows what happens")];
+    return [failedCheck("daemon", what, advice.join("; ") || "cairn up --foreground   shows what happens")];
   }
 }

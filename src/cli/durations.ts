@@ -3,7 +3,7 @@
  * are made from the same.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { CairnError, systemCode, whyUnreadable } from "../base/index.ts";
+import { CairnError, systemCode, systemReason } from "../base/index.ts";
 
 export const DURATIONS_FILE = ".cairn-durations.json";
 /** Larger ones, and more tests, are none. */
@@ -17,7 +17,7 @@ export function readDurations(file: string): Map<string, number> {
     text = readFileSync(file, "utf8");
   } catch (error) {
     if (systemCode(error) === "ENOENT") return new Map();
-    throw new CairnError("usage", { why: `${file} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${file} cannot be read: ${systemReason(error)}` }, error);
   }
   try {
     const { version, ms } = JSON.parse(text) as { readonly version?: unknown; readonly ms?: unknown };

@@ -5,7 +5,7 @@
  */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { CairnError, limits, systemCode, whyUnreadable } from "../base/index.ts";
+import { CairnError, limits, systemCode, systemReason } from "../base/index.ts";
 import type { EvidenceRead, ForkEvidenceRead, NoEvidence, NoForkEvidence, NoRoundEvidence, RoundEvidenceRead } from "../trust/index.ts";
 import { field, listIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
@@ -146,7 +146,7 @@ function textOf(file: string): string {
     // What is too large is not evidence, and need not be read to say so.
     return statSync(file).size > limits.trust.evidenceBytes ? "" : readFileSync(file, "utf8");
   } catch (error) {
-    throw new CairnError("usage", { why: `${file} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${file} cannot be read: ${systemReason(error)}` }, error);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { CairnError, isDigest, limits, systemCode, whyUnreadable } from "../base/index.ts";
+import { CairnError, isDigest, limits, systemCode, systemReason } from "../base/index.ts";
 import type { LogProofRead, NoLogProof } from "../trust/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
@@ -112,7 +112,7 @@ function textOf(file: string): string {
     // What is too large is no proof, and need not be read to say so.
     return statSync(file).size > limits.transparency.proofBytes ? "" : readFileSync(file, "utf8");
   } catch (error) {
-    throw new CairnError("usage", { why: `${file} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${file} cannot be read: ${systemReason(error)}` }, error);
   }
 }
 

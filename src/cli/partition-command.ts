@@ -4,7 +4,7 @@
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { text as allOf } from "node:stream/consumers";
-import { CairnError, whyUnreadable } from "../base/index.ts";
+import { CairnError, systemReason } from "../base/index.ts";
 import { answer, type Context } from "./context.ts";
 import { DURATIONS_FILE, learn, readDurations } from "./durations.ts";
 import { counted, duration, harmlessJson } from "./format.ts";
@@ -108,6 +108,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new CairnError("usage", { why: `${file} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${file} cannot be read: ${systemReason(error)}` }, error);
   }
 }

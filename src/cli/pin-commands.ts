@@ -4,7 +4,7 @@
 
 import { resolve } from "node:path";
 import { isDigest } from "../base/index.ts";
-import { listIn, numberIn, textIn } from "./answers.ts";
+import { listIn, numberIn, readStatus, textIn } from "./answers.ts";
 import { digestOfFile } from "./attest-commands.ts";
 import { answer, type Context } from "./context.ts";
 import { counted, table } from "./format.ts";
@@ -21,8 +21,9 @@ export async function pin(context: Context, names: readonly string[], options: J
   const { terminal } = context;
   const pinned: unknown[] = [];
   for (const name of names) pinned.push(await followTree(context, "/pin", question(context, name), signal));
+  const isAlone = readStatus(await context.control.get("/status", {}, signal)).network === undefined;
   answer(terminal, options.json, { pinned }, () => {
-    terminal.note(terminal.paint.dim(COPIED));
+    if (!isAlone) terminal.note(terminal.paint.dim(COPIED));
     return pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`);
   });
   return exitCodes.ok;

@@ -508,6 +508,11 @@ test("run and cc end as their command does", async (t) => {
   assert.deepEqual((JSON.parse(note) as { exitCode: number; counters: unknown }).counters, COUNTERS);
 });
 
+test("run says when what was compiled could not be stored", async (t) => {
+  const { run } = await stage(t, { ...ANSWERS, "GET /stats": { counters: { ...COUNTERS, "not_stored:storing_failed": 2 } } });
+  assert.match((await run("run", "true")).note, /passed through; .*; 2 could not be stored \(cairn doctor\)\n$/);
+});
+
 test("run sets the build up and asks for its own session", async (t) => {
   const { run, context, asked } = await stage(t, ANSWERS, { CC: "/opt/cc" });
   const file = join(context.root, "env");

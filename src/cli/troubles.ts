@@ -3,7 +3,7 @@
  *
  * Knows: every error code. Does not know: where an error came from.
  */
-import { CairnError, type ErrorCode, type Facts, systemCode } from "../base/index.ts";
+import { CairnError, type ErrorCode, type Facts, systemCode, systemWords } from "../base/index.ts";
 import { bytes, counted, duration } from "./format.ts";
 
 /** What a process ends with. `run` and `cc` end with their command's own code, 128 + n after signal n. */
@@ -37,7 +37,12 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
   }),
   "config-invalid": (facts) => ({
     what: `the configuration cannot be used: ${configReason(facts)}`,
-    advice: ["cairn config set NAME VALUE   mends a setting", "cairn config path   tells where the file is"],
+    advice: [
+      facts.line === undefined
+        ? "cairn config set NAME VALUE   mends a setting"
+        : 'mend that line: a setting is written log.level = "warn"',
+      "cairn config path   tells where the file is",
+    ],
   }),
   "daemon-running": (facts) => ({
     what: `a daemon serves this home already${facts.pid === undefined ? "" : ` (process ${fact(facts, "pid")})`}`,
@@ -180,22 +185,17 @@ function fact(facts: Facts, name: string): string {
   return String(facts[name] ?? "");
 }
 
-const FULL = "the disk is full";
+const FULL = systemWords("ENOSPC");
 
-const SYSTEM: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "not permitted",
-  EROFS: "the file system is read-only",
-  ENOSPC: FULL,
-  EDQUOT: "the quota is used up",
-  ENOTDIR: "part of the path is not a directory",
+/** Of what is to be written; beside what the system means by it elsewhere. */
+const WRITING: Readonly<Record<string, string>> = {
   EEXIST: "something else is there",
   ENOENT: "nothing can be made there",
 };
 
 function because(facts: Facts, cause: unknown): string {
   const code = fact(facts, "system") || systemCode(cause) || "";
-  return code === "" ? "" : `: ${SYSTEM[code] ?? code}`;
+  return code === "" ? "" : `: ${WRITING[code] ?? systemWords(code)}`;
 }
 
 function foreignReason(facts: Facts): string {

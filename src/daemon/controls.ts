@@ -7,7 +7,7 @@ import type { HistoryRow } from "../contracts/index.ts";
 import type { Controls, HotRecords, ResultNamed, ToolchainControls } from "../doors/index.ts";
 import type { SandboxExecutor } from "../exec/index.ts";
 import { type CompileFlow, type Counts, partGifts, type Statistics, type TaskFlow } from "../flows/index.ts";
-import type { DiskStore, InspectionLimits, Pins, SqliteIndex } from "../store/index.ts";
+import { type DiskStore, type InspectionLimits, movedAside, type Pins, type SqliteIndex } from "../store/index.ts";
 import type { Doors } from "./doors.ts";
 import type { Housekeeper } from "./housekeeper.ts";
 import type { LiveSettings } from "./live-settings.ts";
@@ -314,7 +314,8 @@ export class NodeControls implements Controls {
     const { store } = this.#parts;
     const met = store.damagedBlobs;
     const inspected = await store.inspect(most, tell, signal);
-    return checkStore({ inspected, met, pins: await this.#pinning.look(mend, tell, signal) });
+    const pins = await this.#pinning.look(mend, tell, signal);
+    return checkStore({ inspected, met, pins, movedAside: movedAside(this.#options.paths.database) });
   }
 
   stop(): void {

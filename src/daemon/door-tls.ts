@@ -6,7 +6,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { CairnError, type Config, limits, reasonOf, whyUnreadable } from "../base/index.ts";
+import { CairnError, type Config, limits, reasonOf, systemReason } from "../base/index.ts";
 import type { DoorTls } from "../doors/index.ts";
 
 export type TlsSettings = Pick<Config, "doorsTlsCertificate" | "doorsTlsKey" | "doorsTlsClientCa">;
@@ -40,7 +40,7 @@ function readPem(file: string): string {
   try {
     if (statSync(file).size <= limits.doors.pemBytes) return readFileSync(file, "utf8");
   } catch (error) {
-    throw wrong(`${file} cannot be read: ${whyUnreadable(error)}`, error);
+    throw wrong(`${file} cannot be read: ${systemReason(error)}`, error);
   }
   throw wrong(`${file} is too large for certificates`);
 }

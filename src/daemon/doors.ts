@@ -15,7 +15,7 @@ import {
   limits,
   readDoorListen,
   reasonOf,
-  whyUnreadable,
+  systemReason,
 } from "../base/index.ts";
 import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
 import {
@@ -255,7 +255,7 @@ function readToken(file: string): string {
   try {
     text = readFileSync(file, "utf8").trim();
   } catch (error) {
-    throw new CairnError("usage", { why: `${file} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${file} cannot be read: ${systemReason(error)}` }, error);
   }
   if (text.length >= TOKEN_LEAST && text.length <= limits.doors.tokenBytes && /^[\x21-\x7e]+$/.test(text)) return text;
   throw new CairnError("usage", { why: `${file} is to hold a token of ${TOKEN_LEAST} signs or more, without spaces` });

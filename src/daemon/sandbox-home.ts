@@ -70,7 +70,7 @@ export const sandboxAdvice: Readonly<Record<ExecutorLack, string>> = {
     "let bwrap make user namespaces: sysctl user.max_user_namespaces must not be 0; where AppArmor restricts them (Ubuntu 24.04 and newer), " +
     "install its profile for bwrap (apt install apparmor-profiles, then link bwrap-userns-restrict into /etc/apparmor.d)",
   init_missing: "install a C compiler that links statically (Debian: apt install gcc libc6-dev; Fedora: glibc-static)",
-  workspace: "let everybody enter the directories above it, or choose another place: export CAIRN_HOME=/some/directory",
+  workspace: "make room there, let everybody enter the directories above it, or choose another place: export CAIRN_HOME=/some/directory",
   memory_taken: "it passes; cairn share 50%   lets fewer run at once",
   sandbox_failed: "see the daemon's log",
   stopping: "the daemon ends; ask the next one",

@@ -6,6 +6,7 @@ const WELL: StoreFindings = {
   inspected: { blobs: 9, bytes: 90, ofBlobs: 9, ofBytes: 90, damaged: 0 },
   met: 0,
   pins: { pins: 0, missing: [], isAsked: false, mended: [] },
+  movedAside: [],
 };
 
 test("what was found in the store is told, and what to do", () => {
@@ -14,6 +15,7 @@ test("what was found in the store is told, and what to do", () => {
     [{ inspected: { ...WELL.inspected, ofBlobs: 100 } }, true, /9 of 100 blobs were read/],
     [{ inspected: { ...WELL.inspected, damaged: 2 } }, false, /2 of the 9 blobs .*removed(?!.*--store)/],
     [{ inspected: { ...WELL.inspected, damaged: 2, ofBlobs: 100 } }, false, /2 of the 9 .*--store/],
+    [{ movedAside: ["/h/cache/index.db.bad-7"] }, true, /index began anew.* rm \/h\/cache\/index\.db\.bad-7/],
     [{ met: 3 }, false, /3 damaged ones have been met.*--store/],
     [{ pins: { pins: 2, missing: [], isAsked: true, mended: ["dist"] } }, true, /all 2 are whole here; members gave dist again/],
     [
@@ -30,6 +32,6 @@ test("what was found in the store is told, and what to do", () => {
       ok,
       String(told),
     );
-    assert.match(checks.map(({ detail, advice }) => `${detail} ${advice ?? ""}`).join("\n"), told);
+    assert.match(checks.map(({ check, detail, advice }) => `${check} ${detail} ${advice ?? ""}`).join("\n"), told);
   }
 });

@@ -17,6 +17,8 @@ export interface StoreFindings {
   /** Damaged blobs that were met since the daemon started, whoever read them; all have been removed. */
   readonly met: number;
   readonly pins: PinFindings;
+  /** Files of indexes that could not be read, or were of another version, and gave way to an empty one. */
+  readonly movedAside: readonly string[];
 }
 
 export interface PinFindings {
@@ -31,8 +33,14 @@ export interface PinFindings {
 
 const NAMED = 5;
 
-export function checkStore({ inspected, met, pins }: StoreFindings): StoreCheck[] {
-  return [checkBlobs(inspected, met), ...checkPins(pins)];
+export function checkStore({ inspected, met, pins, movedAside }: StoreFindings): StoreCheck[] {
+  return [checkBlobs(inspected, met), ...movedAside.map(begunAnew), ...checkPins(pins)];
+}
+
+/** No fault of now, but why what was cached before is compiled anew. */
+function begunAnew(file: string): StoreCheck {
+  const detail = "began anew: the one before was damaged, or another version's, and what it knew is compiled anew";
+  return { check: "index", ok: true, detail, advice: `rm ${file}   once nobody wants to look at it` };
 }
 
 function checkBlobs({ blobs, ofBlobs, damaged }: Inspected, met: number): StoreCheck {

@@ -8,7 +8,7 @@ import { constants, type Stats } from "node:fs";
 import { lstat, readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as otherWork } from "node:timers/promises";
-import { CairnError, type Digest, limits, systemCode, whyUnreadable } from "../base/index.ts";
+import { CairnError, type Digest, limits, systemCode, systemReason } from "../base/index.ts";
 import type { DiskStore } from "../store/index.ts";
 import type { Root, TreeCodec, TreeEntry } from "../wire/index.ts";
 
@@ -125,7 +125,7 @@ async function reading<T>(path: string, read: () => Promise<T>): Promise<T> {
   } catch (error) {
     const system = systemCode(error);
     if (error instanceof CairnError || system === undefined || system === "ABORT_ERR") throw error;
-    throw new CairnError("usage", { why: `${path} cannot be read: ${whyUnreadable(error)}` }, error);
+    throw new CairnError("usage", { why: `${path} cannot be read: ${systemReason(error)}` }, error);
   }
 }
 

@@ -4,7 +4,7 @@
  * Knows: paths, bodies, lines. Does not know: where the answers come from.
  */
 import type { ServerResponse } from "node:http";
-import { CairnError, limits } from "../base/index.ts";
+import { CairnError, limits, systemCode } from "../base/index.ts";
 import { count, field, text } from "./bodies.ts";
 
 /** Called with what has been done so far. */
@@ -67,7 +67,7 @@ export async function followed<T>(
   } catch (error) {
     if (gone.signal.aborted) return;
     if (!response.headersSent) throw error;
-    line(response, { error: error instanceof CairnError ? { code: error.code, ...error.facts } : { code: "internal" } });
+    line(response, { error: toldError(error) });
     response.end();
     if (!(error instanceof CairnError)) throw error;
   } finally {
@@ -84,4 +84,11 @@ function absolute(body: unknown): string {
   const path = text(body, "path");
   if (!path.startsWith("/") || path.includes("\0")) throw new CairnError("usage", { why: "an absolute path is wanted" });
   return path;
+}
+
+/** An error as who asked is told it: its code and its facts, and what the system said where that is why. */
+export function toldError(error: unknown): object {
+  if (!(error instanceof CairnError)) return { code: "internal" };
+  const system = systemCode(error.cause);
+  return { code: error.code, ...(system === undefined ? {} : { system }), ...error.facts };
 }

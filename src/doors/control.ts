@@ -9,7 +9,7 @@ import { readJson, text } from "./bodies.ts";
 import { answerNetwork, type NetworkControls } from "./control-network.ts";
 import { answerTasks, type TaskControls } from "./control-tasks.ts";
 import { answerToolchains, type ToolchainControls } from "./control-toolchains.ts";
-import { answerTrees, followed, type Tell, type TreeControls } from "./control-trees.ts";
+import { answerTrees, followed, type Tell, type TreeControls, toldError } from "./control-trees.ts";
 import { answerTrust, type TrustControls } from "./control-trust.ts";
 import { answerTunnels } from "./control-tunnels.ts";
 import { answerWork, type WorkControls } from "./control-work.ts";
@@ -91,7 +91,7 @@ export class ControlDoor implements AsyncDisposable {
           error: error instanceof Error ? error.message : String(error),
         });
         send(response, error instanceof CairnError ? statusOf(error.code) : 500, {
-          error: error instanceof CairnError ? { code: error.code, ...error.facts } : { code: "internal" },
+          error: toldError(error),
         });
       });
     });

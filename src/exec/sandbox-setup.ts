@@ -6,7 +6,7 @@
  */
 import { accessSync, chmodSync, chownSync, constants, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, isAbsolute, join } from "node:path";
-import { limits, systemCode } from "../base/index.ts";
+import { limits, systemCode, systemReason } from "../base/index.ts";
 import type { ExecutorLack, Files } from "../contracts/index.ts";
 import { type Blobs, SandboxFiles } from "./sandbox-files.ts";
 import { systemCallFilter } from "./sandbox-filter.ts";
@@ -73,8 +73,17 @@ export async function setUp(parts: SetupParts, options: SandboxOptions, signal: 
     return await setUpIn(parts, options, bubblewrap, signal);
   } catch (error) {
     signal.throwIfAborted();
-    return lack("workspace", `${options.directory}: ${systemCode(error) ?? String(error)}`);
+    return lack(
+      "workspace",
+      `${pathOf(error) ?? options.directory}: ${systemCode(error) === undefined ? String(error) : systemReason(error)}`,
+    );
   }
+}
+
+/** Which file was to be written, where the system says so; of a copy it names that one as `dest`. */
+function pathOf(error: unknown): string | undefined {
+  const { dest, path } = error as { readonly dest?: unknown; readonly path?: unknown };
+  return [dest, path].find((one) => typeof one === "string");
 }
 
 /** Closed to everybody but this process and who runs jobs: others' sources lie there. */

@@ -3,7 +3,7 @@
  *
  * Knows: the order of these steps. Does not know: why it was not answered from what is known.
  */
-import type { Log } from "../base/index.ts";
+import { type Log, reasonOf } from "../base/index.ts";
 import type { PassReason } from "../compile/index.ts";
 import type { Execution, Files, LocalStore, ResultIndex, Sharing, Toolchains } from "../contracts/index.ts";
 import { dependenciesOf } from "./dependencies.ts";
@@ -214,7 +214,7 @@ export class OwnCompiles {
   }
 
   #failed(job: Job, error: unknown): NotStored {
-    return this.#refuse(job, "storing_failed", error instanceof Error ? error.message : String(error));
+    return this.#refuse(job, "storing_failed", reasonOf(error));
   }
 
   #refuse({ understood, differences }: Job, reason: PassReason, detail: string): NotStored {

@@ -195,10 +195,7 @@ export class Database implements Disposable {
   #moveAside(why: string): void {
     const aside = `${this.#file}.bad-${this.#parts.now()}`;
     try {
-      const directory = dirname(this.#file);
-      for (const name of readdirSync(directory)) {
-        if (name.startsWith(`${basename(this.#file)}.bad-`)) rmSync(join(directory, name), { force: true });
-      }
+      for (const older of movedAside(this.#file)) rmSync(older, { force: true });
       renameSync(this.#file, aside);
       // A log that belongs to the old database would be replayed into the new one.
       for (const suffix of ["-wal", "-shm"]) rmSync(this.#file + suffix, { force: true });
@@ -216,6 +213,13 @@ export class Database implements Disposable {
     this.#troubles.set(key, now);
     this.#parts.log.event("error", name, facts);
   }
+}
+
+/** What was kept of bad databases that `file` had the place of: one, if any. */
+export function movedAside(file: string): string[] {
+  return readdirSync(dirname(file))
+    .filter((name) => name.startsWith(`${basename(file)}.bad-`))
+    .map((name) => join(dirname(file), name));
 }
 
 /** One SQL statement of a database; see {@link Database.statement}. */

@@ -6,7 +6,7 @@
  */
 export { BegunRecalls, type RecallKind } from "./begun-recalls.ts";
 export { BoundedIds, type IdBounds } from "./bounded-ids.ts";
-export { type Database, type DatabaseOptions, type DatabaseParts, openDatabase } from "./database.ts";
+export { type Database, type DatabaseOptions, type DatabaseParts, movedAside, openDatabase } from "./database.ts";
 export { DiskStore, type DiskStoreOptions, type DiskStoreParts } from "./disk.ts";
 export { type DoorEntriesOptions, type DoorEntriesParts, SqliteDoorEntries } from "./door-entries.ts";
 export { FileTable, type FileTableParts } from "./file-table.ts";
