@@ -2,7 +2,7 @@
  * What every command is given.
  */
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Environment, type Home, homeFrom } from "../base/index.ts";
 import { type Control, ControlClient } from "./control.ts";
 import { harmlessJson } from "./format.ts";
@@ -23,9 +23,16 @@ export interface Context {
 const ANSWER_DEADLINE_MS = 5_000;
 
 export function openContext(parts: { env: Environment; terminal: Terminal; root: string; cwd: string; version: string }): Context {
-  const home = homeFrom(parts.env, homedir());
+  const env = withWholeHome(parts.env, parts.cwd);
+  const home = homeFrom(env, homedir());
   const control = new ControlClient({ socket: join(home.runDir, "control.sock"), deadlineMs: ANSWER_DEADLINE_MS });
-  return { ...parts, home, control };
+  return { ...parts, env, home, control };
+}
+
+/** A relative CAIRN_HOME is meant from here, also by a daemon and by compilers, which run in other directories. */
+export function withWholeHome(env: Environment, cwd: string): Environment {
+  const root = env.CAIRN_HOME;
+  return root === undefined || root === "" ? env : { ...env, CAIRN_HOME: resolve(cwd, root) };
 }
 
 /** Prints `value` as JSON, or `lines` for people. */

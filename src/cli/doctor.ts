@@ -125,7 +125,7 @@ function checkHome({ home }: Context): Check {
     } catch {
       return failedCheck(
         "home",
-        `${place} is not writable`,
+        place === directory ? `${place} is not writable` : `${directory} cannot be made: ${place} is not writable`,
         "make it writable, or choose another place: export CAIRN_HOME=/some/directory",
       );
     }

@@ -26,6 +26,18 @@ test("refusals of the network say what happened and what to do", () => {
     [new CairnError("network-unavailable", { addresses: "/ip4/1.2.3.4/tcp/5", why: "EADDRINUSE" }), /EADDRINUSE/, /network\.listen/, 1],
     [new CairnError("config-invalid", { where: "/h/c.toml", line: 3, want: "TOML" }), /c\.toml, line 3: not TOML/, /^mend that line/, 1],
     [new CairnError("config-invalid", { where: "/h/c.toml", name: "x", value: "y" }), /c\.toml: x = y/, /^cairn config set/, 1],
+    [
+      new CairnError("config-invalid", { where: "/h/c.toml", want: "a readable file" }),
+      /c\.toml: not a readable file/,
+      /^make it readable/,
+      1,
+    ],
+    [
+      new CairnError("daemon-absent", { why: "EACCES", socket: "/h/s" }),
+      /\/h\/s belongs to somebody else/,
+      /^choose a home of your own/,
+      3,
+    ],
     [new CairnError("network-damaged", { path: "/s/network.db" }), /\/s\/network\.db/, /cairn leave --force/, 1],
   ];
   for (const [error, what, advice, exitCode] of rows) {

@@ -35,14 +35,9 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
         : `take the permission away (chmod go-w ${fact(facts, "path")}), or choose another place: export CAIRN_HOME=/some/directory`,
     ],
   }),
-  "config-invalid": (facts) => ({
-    what: `the configuration cannot be used: ${configReason(facts)}`,
-    advice: [
-      facts.line === undefined
-        ? "cairn config set NAME VALUE   mends a setting"
-        : 'mend that line: a setting is written log.level = "warn"',
-      "cairn config path   tells where the file is",
-    ],
+  "config-invalid": (facts, cause) => ({
+    what: `the configuration cannot be used: ${configReason(facts)}${systemCode(cause) === undefined ? "" : because(facts, cause)}`,
+    advice: [configAdvice(facts), "cairn config path   tells where the file is"],
   }),
   "daemon-running": (facts) => ({
     what: `a daemon serves this home already${facts.pid === undefined ? "" : ` (process ${fact(facts, "pid")})`}`,
@@ -62,8 +57,12 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
           exitCode: exitCodes.noDaemon,
         }
       : {
-          what: facts.why === "EACCES" ? `the daemon's socket ${fact(facts, "socket")} belongs to somebody else` : "no daemon is running",
-          advice: ["cairn up   starts one; so does the first compile"],
+          ...(facts.why === "EACCES"
+            ? {
+                what: `the daemon's socket ${fact(facts, "socket")} belongs to somebody else`,
+                advice: ["choose a home of your own: export CAIRN_HOME=/some/directory"],
+              }
+            : { what: "no daemon is running", advice: ["cairn up   starts one; so does the first compile"] }),
           exitCode: exitCodes.noDaemon,
         },
   "daemon-failed": (facts) => ({
@@ -209,6 +208,12 @@ function configReason(facts: Facts): string {
   const setting = facts.name === undefined ? "" : `${fact(facts, "name")}${facts.value === undefined ? "" : ` = ${fact(facts, "value")}`}`;
   const want = facts.want === undefined ? "" : `${setting === "" ? "not" : ": not"} ${fact(facts, "want")}`;
   return `${fact(facts, "where")}${line}: ${setting}${want}`.replace(/: $/, "");
+}
+
+function configAdvice(facts: Facts): string {
+  if (facts.line !== undefined) return 'mend that line: a setting is written log.level = "warn"';
+  if (facts.name !== undefined) return "cairn config set NAME VALUE   mends a setting";
+  return "make it readable, or choose a home of your own: export CAIRN_HOME=/some/directory";
 }
 
 /** Why the rules, or another member, said no; and what helps. */

@@ -7,6 +7,11 @@ import { homeFrom } from "../base/index.ts";
 import { SHARDS } from "../store/index.ts";
 import { prepareHome } from "./prepare-home.ts";
 
+test("a relative home is refused, and nothing is made", () => {
+  assert.throws(() => prepareHome(homeFrom({ CAIRN_HOME: "cairn-nowhere" }, "/nowhere")), { code: "usage" });
+  assert.equal(existsSync("cairn-nowhere"), false);
+});
+
 test("a new home has all its directories, for its owner alone; of one that is there nothing is made again", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "cairn-home-"));
   t.after(() => rmSync(directory, { recursive: true }));

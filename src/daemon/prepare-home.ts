@@ -2,7 +2,7 @@
  * Makes the directories of a home, or says why it cannot be used.
  */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { CairnError, type Home, makeDirectories, systemCode } from "../base/index.ts";
 import { SHARDS } from "../store/index.ts";
 
@@ -64,6 +64,8 @@ function makeShards(directory: string): void {
 }
 
 function makeOwn(directory: string): void {
+  // Who started this process was in another directory.
+  if (!isAbsolute(directory)) throw new CairnError("usage", { why: `CAIRN_HOME has to be an absolute path: ${directory} is none` });
   try {
     makeDirectories(directory);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
