@@ -5,7 +5,7 @@ import { CairnError } from "../base/index.ts";
 import { readStatus, type Status } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { waitingLine } from "./epoch-answers.ts";
-import { bytes, count, counted, duration, share, table } from "./format.ts";
+import { bytes, count, counted, duration, foldedTable, share } from "./format.ts";
 import { isolationText } from "./network-answers.ts";
 import { installService } from "./service.ts";
 import { lackLines, lackOf, shareLines } from "./share-commands.ts";
@@ -75,7 +75,7 @@ export async function status(context: Context, options: { readonly json?: true |
   return exitCodes.ok;
 }
 
-function describe({ terminal: { paint }, version }: Context, now: Status): string[] {
+function describe({ terminal: { paint, width }, version }: Context, now: Status): string[] {
   const other = now.version === version ? "" : paint.careful(`  (this command is ${version})`);
   const { store, hot, network, work } = now;
   const index = Object.entries(now.index).map(([name, value]) =>
@@ -105,5 +105,8 @@ function describe({ terminal: { paint }, version }: Context, now: Status): strin
     ["home", now.home],
     ["socket", now.socket],
   ];
-  return table(rows.map(([name = "", ...rest]) => [paint.dim(name), ...rest]));
+  return foldedTable(
+    rows.map(([name = "", ...rest]) => [paint.dim(name), ...rest]),
+    width,
+  );
 }

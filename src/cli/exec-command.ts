@@ -198,7 +198,7 @@ async function report({ control }: Context, job: string, ran: CommandRun, signal
   try {
     return await control.follow("/task/ran", { job, exitCode, stdout, stderr, startedAtMs, endedAtMs }, () => undefined, signal);
   } catch (error) {
-    return { notKept: explainTrouble(error).what, missing: [], left: [] };
+    return { notKept: signal.aborted ? "it was interrupted" : explainTrouble(error).what, missing: [], left: [] };
   }
 }
 

@@ -581,6 +581,8 @@ test("completion scripts are scripts, and name every command", async (t) => {
       assert.equal(complete("cairn", "st"), "status stats");
       assert.equal(complete("cairn", "stats", "--z"), "--zero");
       assert.equal(complete("cairn", "config", "li"), "list");
+      assert.equal(complete("cairn", "connect", "baz"), "bazel bazel-http");
+      for (const command of ["explain", "verify", "pin"]) assert.match(out, new RegExp(`^ +${command}\\) .*compopt -o default`, "m"));
       assert.equal(complete("cairn", "config", "set", "store.c"), "store.capacity");
     } else if (existsSync(`/usr/bin/${shell}`)) {
       execFileSync(shell, ["-n", file]);

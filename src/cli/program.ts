@@ -373,21 +373,22 @@ function readShell(text: string): (typeof shells)[number] {
 }
 
 /** What may stand behind a command besides its subcommands. */
-const WORDS: Readonly<Record<string, readonly string[]>> = { completion: shells, config: settingNames };
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  completion: shells,
+  config: settingNames,
+  connect: tools.map(({ name }) => name),
+};
 
 function completedCommands(program: Command): CompletedCommand[] {
-  const rest: Readonly<Record<string, CompletedCommand["rest"]>> = {
-    run: "command",
-    cc: "command",
-    exec: "command",
-    explain: "files",
-    put: "files",
-  };
+  const commandLines = ["run", "cc", "exec"];
+  const files = ["explain", "pin", "unpin", "put", "get", "partition", "name", "verify", "challenge", "evidence", "attest", "log"];
+  const rest = (name: string): CompletedCommand["rest"] =>
+    commandLines.includes(name) ? "command" : files.includes(name) ? "files" : "nothing";
   return program.commands.map((command) => ({
     name: command.name(),
     about: command.description(),
     options: [...command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long])), "--help"],
     words: [...command.commands.map((part) => part.name()), ...(WORDS[command.name()] ?? [])],
-    rest: rest[command.name()] ?? "nothing",
+    rest: rest(command.name()),
   }));
 }

@@ -3,7 +3,7 @@
  *
  * Knows: NO_COLOR, FORCE_COLOR, whether a stream is a terminal and how wide it is. Does not know: what is said.
  */
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 import type { Environment } from "../base/index.ts";
 
 export interface Terminal {
@@ -39,9 +39,10 @@ export interface Stream {
 }
 
 export function openTerminal(out: Stream, err: Stream, env: Environment): Terminal {
+  const isPlain = !wantsColour(err, env); // Answers may go to a terminal while remarks go to a file.
   return {
     out: (text) => void out.write(`${text}\n`),
-    note: (text) => void err.write(`${text}\n`),
+    note: (text) => void err.write(`${isPlain ? stripVTControlCharacters(text) : text}\n`),
     passing: (text) => {
       if (err.isTTY === true && env.TERM !== "dumb") err.write(`\r\x1b[K${text}`);
     },
