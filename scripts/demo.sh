@@ -12,7 +12,7 @@ for tool in npm g++; do
 done
 
 if [ ! -d node_modules/classic-level/deps ] || [ ! -d node_modules/commander ]; then
-  echo "demo: installing dependencies (npm ci)"
+  echo "demo: installing dependencies (npm ci), which takes a minute, once"
   npm ci --no-audit --no-fund --loglevel=error
 fi
 
