@@ -74,7 +74,7 @@ test("docs/settings.md has every setting, with its default and its variable", (t
     name,
     fallback,
   }));
-  assert.deepEqual(rows.map(({ name }) => name).sort(), [...settingNames].sort());
+  assert.deepEqual(rows.map(({ name }) => name).toSorted(), settingNames.toSorted());
 
   const defaults = loadConfig("/nowhere/config.toml", {}).values;
   const file = join(directory, "config.toml");
