@@ -8,6 +8,7 @@
 #include "contents.h"
 #include "frames.h"
 #include "hash.h"
+#include "messages.h"
 #include "rule.h"
 #include "sys.h"
 
@@ -18,6 +19,7 @@
 #define AT_FLAGS 48
 #define FLAG_VALIDATED 1
 #define FLAG_MOVABLE 2
+#define FLAG_NAMES_ROOT 4
 #define UNLISTED 0xffff /* In the place of a number of names. */
 
 /*
@@ -125,6 +127,12 @@ static bool read_outputs(struct record *record, struct reader *reader) {
     return true;
 }
 
+/* What was printed, as it is in this checkout. */
+static bool write_messages(struct record *record, struct reader *reader) {
+    const uint32_t in_output = read_u32(reader), in_error = read_u32(reader);
+    return messages_write(&record->standard_output, in_output, record->root) && messages_write(&record->standard_error, in_error, record->root);
+}
+
 enum record_read record_parse(struct record *record, struct span bytes, const uint8_t key[32], struct span root) {
     static const uint8_t magic[8] = {'C', 'A', 'I', 'R', 'N', 'H', 'R', '1'};
     if (bytes.size < HEADER_BYTES || !bytes_equal(bytes.at, magic, sizeof magic)) return RECORD_DAMAGED;
@@ -156,6 +164,7 @@ enum record_read record_parse(struct record *record, struct span bytes, const ui
     record->standard_error = read_span(&reader, read_u32(&reader));
     if (record->movable)
         for (int i = 0; i < 3; i++) read_bytes(&reader, read_u16(&reader)); /* Where and of what it was made, for the daemon. */
+    if (record->movable && (flags & FLAG_NAMES_ROOT) != 0 && !write_messages(record, &reader)) return RECORD_DAMAGED;
     return reader.short_of || reader.at != reader.end ? RECORD_DAMAGED : RECORD_READ;
 }
 

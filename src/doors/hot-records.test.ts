@@ -37,6 +37,7 @@ const MOVABLE: Parameters<HotRecords["leaveMovable"]>[1] = {
   outputs: [{ path: "a.o", mode: "replace", crc32: 1, size: 2, digest: BLOB, content: undefined }],
   stdout: Buffer.alloc(0),
   stderr: Buffer.alloc(0),
+  namesRoot: false,
   root: "/w/a",
   source: "/w/a/a.c",
   action: digestOf("action"),

@@ -95,6 +95,7 @@ const movable: fc.Arbitrary<MovableRecord> = fc
         fc.record({ path: portable, rule: fc.record({ style, targets: names, dependencies: names, phony: names }) }),
       ),
     ),
+    namesRoot: fc.boolean(),
     root: path,
     source: path,
     action: digest,
@@ -139,6 +140,7 @@ const SMALL: MovableRecord = {
   ],
   stdout: Buffer.from("out"),
   stderr: Buffer.alloc(0),
+  namesRoot: false,
   root: "/w",
   source: "/w/a.c",
   action: digestOf("action"),
@@ -173,6 +175,18 @@ test("a movable record is laid out as is written down", () => {
     ["out", "", "/w", "/w/a.c", digestOf("action")],
   );
   reader.end();
+});
+
+test("behind a record whose messages name the root is told how often they do", () => {
+  const named = { namesRoot: true, stdout: Buffer.from("\0/a.c\0"), stderr: Buffer.from("\0") };
+  const plain = { ...named, namesRoot: false };
+  const [with2, without] = [named, plain].map((printed) => writeMovableRecord({ ...SMALL, ...printed }));
+  assert.ok(with2 !== undefined && without !== undefined);
+  assert.deepEqual([with2.readUInt32LE(48), without.readUInt32LE(48)], [6, 2], "flags");
+  const counts = Buffer.alloc(8);
+  counts.writeUInt32LE(2);
+  counts.writeUInt32LE(1, 4);
+  assert.deepEqual(with2.subarray(52), Buffer.concat([without.subarray(52), counts]));
 });
 
 test("a root is marked nowhere but at the beginning", () => {

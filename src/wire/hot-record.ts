@@ -11,10 +11,11 @@ import { ByteReader, ByteWriter } from "./bytes.ts";
 const MAGIC = Buffer.from("CAIRNHR1", "latin1");
 /** What comes before what it is about: enough for {@link isMovableRecord}. */
 export const hotRecordStartBytes = 64;
-const FLAG = { validated: 1, movable: 2 } as const;
+const FLAG = { validated: 1, movable: 2, namesRoot: 4 } as const;
 /** In the place of a number of names. */
 const UNLISTED = 0xffff;
 const NO_DIGEST = Buffer.alloc(32);
+const MARK = ROOT_MARK.charCodeAt(0);
 const OUTPUT = { blob: 0, content: 1, rule: 2 } as const;
 const MODE = { replace: 0, overwrite: 1 } as const;
 const FAMILIES = ["gcc", "clang"] as const;
@@ -87,6 +88,8 @@ export interface MovableRecord extends Omit<HotRecord, "validated" | "inputs" | 
   readonly inputs: readonly (RecordInput | RecordContent)[];
   readonly absences: readonly (RecordAbsence | RecordListing)[];
   readonly outputs: readonly (RecordOutput | RecordRule)[];
+  /** What was printed names the root, and has a {@link ROOT_MARK} wherever it does. */
+  readonly namesRoot: boolean;
   /** Where it was made: the checkout's root, and the source's path. Absolute. */
   readonly root: string;
   readonly source: string;
@@ -97,7 +100,7 @@ export interface MovableRecord extends Omit<HotRecord, "validated" | "inputs" | 
 /** What of a movable record only the daemon reads. */
 export type MovableOrigin = Pick<MovableRecord, "root" | "source" | "action">;
 
-type AnyRecord = Pick<MovableRecord, Exclude<keyof MovableRecord, keyof MovableOrigin>>;
+type AnyRecord = Omit<MovableRecord, keyof MovableOrigin | "namesRoot">;
 
 /** What an input or a watched directory must still be. */
 type Kept = Pick<RecordInput, "fp0" | "fp1"> | Pick<RecordListing, "digest">;
@@ -114,8 +117,14 @@ export function writeHotRecord(record: HotRecord, writer: ByteWriter = new ByteW
 /** As {@link writeHotRecord}; undefined also where a mark stands in the middle of a path. */
 export function writeMovableRecord(record: MovableRecord, writer: ByteWriter = new ByteWriter()): Buffer | undefined {
   if (pathsOf(record).some((path) => path.lastIndexOf(ROOT_MARK) > 0)) return undefined;
-  if (!writeBody(record, FLAG.movable, writeFingerprintOrDigest, writer)) return undefined;
-  return finish(writer.text16(record.root).text16(record.source).text16(record.action));
+  if (!writeBody(record, FLAG.movable | (record.namesRoot ? FLAG.namesRoot : 0), writeFingerprintOrDigest, writer)) return undefined;
+  writer.text16(record.root).text16(record.source).text16(record.action);
+  if (record.namesRoot) writer.u32(marksIn(record.stdout)).u32(marksIn(record.stderr));
+  return finish(writer);
+}
+
+function marksIn(printed: Uint8Array): number {
+  return printed.reduce((marks, byte) => (byte === MARK ? marks + 1 : marks), 0);
 }
 
 function pathsOf({ inputs, absences, outputs }: MovableRecord): string[] {

@@ -72,6 +72,7 @@ class Checkouts extends World {
       outputs: [this.blob("a.o", "from the store\n")],
       stdout: Buffer.alloc(0),
       stderr: Buffer.alloc(0),
+      namesRoot: false,
       root: this.project,
       source: join(this.project, "a.c"),
       action: digestOf("a.c"),
@@ -91,10 +92,18 @@ class Checkouts extends World {
 
   /** @returns what the object is then: the store's, or the compiler's */
   async compile(args: readonly string[] = COMPILE, cwd: string = this.elsewhere): Promise<string> {
+    return (await this.compileLoudly(args, cwd)).object;
+  }
+
+  /** @returns with what was printed */
+  async compileLoudly(
+    args: readonly string[] = COMPILE,
+    cwd: string = this.elsewhere,
+  ): Promise<{ object: string; stdout: string; stderr: string }> {
     rmSync(join(cwd, "a.o"), { force: true });
-    const { code, signal } = await this.start(args, { cwd });
+    const { code, signal, stdout, stderr } = await this.start(args, { cwd });
     assert.deepEqual([code, signal], [0, null]);
-    return readFileSync(join(cwd, "a.o"), "utf8").trim();
+    return { object: readFileSync(join(cwd, "a.o"), "utf8").trim(), stdout, stderr };
   }
 
   put(path: string, text: string): void {
@@ -277,6 +286,71 @@ test("dependency files are what the compilers of that style write for this check
   );
 });
 
+/** Of the record's stdout and stderr. */
+function printing(stdout: string, stderr: string): Partial<MovableRecord> {
+  return { stdout: Buffer.from(stdout), stderr: Buffer.from(stderr), namesRoot: true };
+}
+
+test("what was printed names this checkout wherever it is marked", async () => {
+  await using world = await Checkouts.make();
+  const part = fc.oneof(fc.constant("\0"), fc.constantFrom("/src/a.c:1:2: warning: ", "\n", "‘", "\x1b[01m\x1b[K"), fc.string());
+  const text = fc.array(part, { maxLength: 200 }).map((parts) => parts.join("").replaceAll("\ufffd", ""));
+  await fc.assert(
+    fc.asyncProperty(text, text, async (stdout, stderr) => {
+      await world.leaveMovable(COMPILE, printing(stdout, stderr));
+      const [there, here] = [world.elsewhere, world.project].map((root) => [stdout, stderr].map((one) => one.replaceAll("\0", root)));
+      assert.deepEqual(Object.values(await world.compileLoudly()), [HIT, ...(there ?? [])]);
+      assert.deepEqual(Object.values(await world.compileLoudly(COMPILE, world.project)), [HIT, ...(here ?? [])]);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("a zero byte that was printed stays one where nothing is marked", async () => {
+  await using world = await Checkouts.make();
+  await world.leaveMovable(COMPILE, { stderr: Buffer.from("a\0b") });
+  assert.deepEqual(await world.compileLoudly(), { object: HIT, stdout: "", stderr: "a\0b" });
+});
+
+test("messages that name a root which compilers print in another way are left to the daemon, and others are not", async () => {
+  await using world = await Checkouts.make();
+  const others = ['with"quote', "back\\slash", "umläut", "bell\x07", "delete\x7f"].map((name) => join(world.directory, name));
+  for (const other of others) cpSync(world.elsewhere, other, { recursive: true });
+  await sleep(RACY_MS);
+  for (const [printed, outcome] of [
+    [printing("", "\0/a.c: warning\n"), ASKED],
+    [printing("\0", ""), ASKED],
+    [{ stderr: Buffer.from("a.c: warning\n") }, HIT],
+    [printing("", "a.c: warning\n"), HIT],
+  ] as const) {
+    await world.leaveMovable(COMPILE, printed);
+    for (const other of others) assert.equal(await world.compile(COMPILE, other), outcome, other);
+    assert.equal(await world.compile(), HIT);
+  }
+});
+
+test("messages whose marks are miscounted, would fill memory, or are not known about, are left to the daemon", async () => {
+  await using world = await Checkouts.make();
+  const key = await world.leaveMovable(COMPILE);
+  const leave = (edit: (bytes: Buffer) => void): void => {
+    const bytes = world.movable(key, printing("\0", "\0/a.c: warning at \0\n"));
+    edit(bytes);
+    bytes.writeUInt32LE(crc32(bytes.subarray(16)), 12);
+    world.leave(key, bytes);
+  };
+  leave(() => undefined);
+  assert.equal(await world.compile(), HIT);
+  for (const at of [-8, -4])
+    for (const count of [0, 3, 0xffffffff]) {
+      leave((bytes) => bytes.writeUInt32LE(count, bytes.length + at));
+      assert.equal(await world.compile(), ASKED, `${count} at ${at}`);
+    }
+  leave((bytes) => bytes.writeUInt32LE(2, 48)); // What a reader sees that does not know of marks in messages.
+  assert.equal(await world.compile(), ASKED);
+  await world.leaveMovable(COMPILE, printing("", "\0".repeat(1_000_000)));
+  assert.equal(await world.compile(), ASKED);
+});
+
 test("where the checkout begins is found as the daemon finds it", async () => {
   await using world = await Checkouts.make({}, "configure");
   await world.leaveMovable(COMPILE);
@@ -396,6 +470,7 @@ test("movable records whose checksum is right but whose lengths lie never crash"
       { directory: "/usr", ...fingerprint("/usr"), names: undefined },
     ],
     outputs: [world.blob("a.o", HIT), { path: "\0/a.d", rule }],
+    ...printing("\0/a.c\n", "In \0/h.h:\n\0"),
   });
   const edit = fc.tuple(fc.integer({ min: 48, max: good.length - 1 }), fc.integer({ min: 0, max: 255 }));
   world.leave(key, good);
