@@ -537,9 +537,12 @@ export class CompileFlow implements AsyncDisposable {
   async #movable(question: CompileQuestion, signal: AbortSignal): Promise<Movable | undefined> {
     const found = await this.#directHit(question, signal);
     if (found === undefined || this.#verifying.isUnverified(found.entry.action)) return undefined;
-    const parts: MovableParts = { ...this.#parts, ...this.#options };
+    const parts: MovableParts = { ...this.#parts, ...this.#options, messages: this.#messages };
+    // The preprocessor that was asked about its messages must have read what the entry speaks of.
+    const isStill = async ({ action }: ManifestEntry): Promise<boolean> =>
+      (await this.#directHit(question, signal))?.entry.action === action;
     const moves = await movableOf(parts, found.look, found, signal);
-    if (moves.kind === "moves") return moves.movable;
+    if (moves.kind === "moves") return moves.movable.namesRoot && !(await isStill(found.entry)) ? undefined : moves.movable;
     this.#parts.log.event("debug", "compile.stays", { source: found.understood.sourcePath, why: moves.why });
     return undefined;
   }

@@ -18,6 +18,7 @@ import type {
 import { CompileFlow, type CompileParts } from "./compile.ts";
 import { Absences, directoryDigest, Glance, Look } from "./look.ts";
 import { type Moves, movableOf } from "./movable.ts";
+import { MovedMessages, type MovedMessagesParts } from "./moved-messages.ts";
 import type { CompileQuestion } from "./request.ts";
 import { understand } from "./understand.ts";
 import { withoutPlace } from "./witness.ts";
@@ -39,6 +40,8 @@ interface World {
   readonly entry: Partial<ManifestEntry>;
   readonly result: Partial<StoredResult>;
   readonly blobs: Readonly<Record<string, string>>;
+  /** The source. */
+  readonly preprocessed: string;
 }
 
 const OBJECT = "object code";
@@ -85,7 +88,9 @@ async function moves(world: Partial<World>): Promise<Moves> {
   const understanding = await understand({ files, toolchains }, HOME, question, look, signal);
   assert.ok(understanding.kind === "understood", JSON.stringify(understanding));
   const { understood } = understanding;
-  return movableOf({ store, listings, homeDirectory: HOME }, look, { understood, entry, result }, signal);
+  const parts = { files, toolchains, store, index: {}, sharing: { isOthers: () => false } };
+  const messages = new MovedMessages(parts as unknown as MovedMessagesParts);
+  return movableOf({ store, listings, messages, homeDirectory: HOME }, look, { understood, entry, result }, signal);
 }
 
 function machine(world: Partial<World>): Machine {
@@ -127,9 +132,10 @@ function machine(world: Partial<World>): Machine {
     ...world.toolchain,
   };
   const search: SearchPaths = { quote: [], angle: ["/usr/include"], missing: [], duplicates: [], ...world.search };
-  const toolchains: Pick<Toolchains, "identify" | "ownSearch"> = {
+  const toolchains: Pick<Toolchains, "identify" | "ownSearch" | "preprocess"> = {
     identify: () => Promise.resolve({ kind: "toolchain", toolchain }),
     ownSearch: () => Promise.resolve(search),
+    preprocess: () => Promise.resolve(world.preprocessed ?? "int a;"),
   };
   const question: CompileQuestion = {
     key: "",
@@ -239,6 +245,13 @@ function argv(...more: string[]): Partial<World> {
   return { question: { argv: [...ARGV, ...more] } };
 }
 
+const WARNING = "/w/app/src/a.c: warning";
+const HERE_ONLY = { place: digestOf("here"), terminal: digestOf("terminal") };
+
+function printed(stderr: string): Partial<StoredResult> {
+  return { stderr: Buffer.from(stderr).toString("base64") };
+}
+
 const MAP = "-ffile-prefix-map=/w/app=.";
 const WITH_OTHERS: Partial<World> = { entry: { inputs: [...INPUTS, { path: "/w/app-common/x.h", digest: digestOf("") }] } };
 
@@ -290,7 +303,13 @@ const STAY: readonly (readonly [why: string, about: string, world: Partial<World
   ["policy", "another file says whom to believe", { files: { "/w/app/src/.cairn.json": "{}" } }],
   ["policy", "so does one where it is compiled", { files: { "/w/app/build/.cairn.json": "{}" } }],
   ["policy", "what says so is no file", { files: { "/w/app/.cairn.json/x": "" } }],
-  ["messages", "what was printed names the checkout", { result: { stderr: Buffer.from("/w/app/src/a.c: warning").toString("base64") } }],
+  [
+    "messages",
+    "what was printed names the checkout, and the result should belong to no place",
+    { result: printed("/w/app/src/a.c: warning") },
+  ],
+  ["messages", "it names what only begins like the checkout", { entry: HERE_ONLY, result: printed("/w/app-common/a.c: warning") }],
+  ["messages", "the source names the checkout", { entry: HERE_ONLY, result: printed(WARNING), preprocessed: "/w/app" }],
   ["blob", "an output is gone", { result: { outputs: [{ ...object, digest: digestOf("gone") }] } }],
   ["blob", "what should be a template is none", { blobs: { SAID }, result: { outputs: [depfile(SAID, true)] } }],
   ["content", "a dependency file that names the checkout is no template", { blobs: { SAID }, result: { outputs: [depfile(SAID, false)] } }],
@@ -302,6 +321,16 @@ const STAY: readonly (readonly [why: string, about: string, world: Partial<World
 
 test("whatever may depend on its place stays", async (t) => {
   for (const [why, about, world] of STAY) await t.test(about, async () => assert.deepEqual(await moves(world), { kind: "stays", why }));
+});
+
+test("messages that name the checkout move as its paths do", async () => {
+  const [plain, naming] = await Promise.all([
+    moves({ result: printed("a.c: warning") }),
+    moves({ entry: HERE_ONLY, result: printed(`${WARNING}\n${WARNING}`) }),
+  ]);
+  assert.ok(plain.kind === "moves" && naming.kind === "moves", JSON.stringify([plain, naming]));
+  assert.deepEqual([plain.movable.stderr.toString(), plain.movable.namesRoot], ["a.c: warning", false]);
+  assert.deepEqual([naming.movable.stderr.toString(), naming.movable.namesRoot], ["\0/src/a.c: warning\n\0/src/a.c: warning", true]);
 });
 
 test("options that come out of a file stay, whose paths nobody replaces", async () => {

@@ -22,6 +22,7 @@ import type { Listings, LocalStore, ManifestEntry, StoredResult } from "../contr
 import { PROJECT_FILE } from "../trust/index.ts";
 import { isDangling } from "./dangling.ts";
 import { directoryDigest, isUntrusted, type Look } from "./look.ts";
+import type { Messages, MovedMessages } from "./moved-messages.ts";
 import { absencesOf, type Placement, type PlannedOutput, placementOf, type WatchedAbsence, type WatchedInput } from "./plan.ts";
 import { isOfSystem, movedQuestion, namesBeside, type Understood } from "./request.ts";
 
@@ -39,8 +40,13 @@ export interface PlannedRule {
   readonly rule: DepfileTemplate;
 }
 
+interface Printed extends Pick<Placement, "stdout" | "stderr"> {
+  /** It has a {@link ROOT_MARK} wherever the root is named; otherwise it is the same in every checkout. */
+  readonly namesRoot: boolean;
+}
+
 /** Paths that begin with {@link ROOT_MARK} lie in the checkout, wherever that is. */
-export interface Movable extends Pick<Placement, "stdout" | "stderr" | "compileMs"> {
+export interface Movable extends Printed, Pick<Placement, "compileMs"> {
   readonly inputs: readonly (WatchedInput | { readonly path: string; readonly digest: Digest })[];
   readonly absences: readonly (WatchedAbsence | UnlistedNames)[];
   readonly outputs: readonly (PlannedOutput | PlannedRule)[];
@@ -76,6 +82,7 @@ export type Moves = { readonly kind: "moves"; readonly movable: Movable } | { re
 export interface MovableParts {
   readonly store: Pick<LocalStore, "plain" | "read">;
   readonly listings: Listings;
+  readonly messages: Pick<MovedMessages, "marked">;
   /** The user's, which is no checkout. */
   readonly homeDirectory: string;
 }
@@ -95,13 +102,14 @@ const ELSEWHERE = ["/another/checkout.of-the+same~project", "/c,h:e;k@o%u'\"\\t&
 
 /** @param look what is seen by it holds for the answer */
 export async function movableOf(parts: MovableParts, look: Look, answered: Answered, signal: AbortSignal): Promise<Moves> {
-  const { understood, entry, result } = answered;
+  const { understood, entry } = answered;
   const stays = (why: Stays): Moves => ({ kind: "stays", why });
   const root = checkoutRoot(understood.question.cwd, (path) => !look.absent(path), parts.homeDirectory);
   if (root === undefined) return stays("no-checkout");
   if (!isFitRoot(root)) return stays("root");
-  if (entry.place !== undefined || entry.presumed) return stays("place");
   const checkout = new Checkout(root, understood.places);
+  const namesRoot = checkout.isNamedBy(answered.result);
+  if (entry.presumed || (entry.place !== undefined && !namesRoot)) return stays("place");
   const otherwise = whyCommandStays(checkout, understood);
   if (otherwise !== undefined) return stays(otherwise);
   if (mayBeShortened(checkout, understood, entry)) return stays("prefix-maps");
@@ -114,13 +122,18 @@ export async function movableOf(parts: MovableParts, look: Look, answered: Answe
   if (typeof absences === "string") return stays(absences);
   const outputs = await outputsOf(parts.store, checkout, answered, signal);
   if (typeof outputs === "string") return stays(outputs);
+  const printed = namesRoot ? await markedOf(parts.messages, root, answered, signal) : answered.result;
+  if (printed === undefined) return stays("messages");
   return {
     kind: "moves",
     movable: {
-      ...outputs,
+      outputs,
+      stdout: Buffer.from(printed.stdout, "base64"),
+      stderr: Buffer.from(printed.stderr, "base64"),
+      namesRoot,
       inputs: [...inputs, ...policy.said],
       absences,
-      compileMs: result.compileMs,
+      compileMs: answered.result.compileMs,
       root,
       source: normalize(understood.sourcePath),
       action: entry.action,
@@ -140,6 +153,10 @@ class Checkout {
 
   isNamedIn(text: string | Buffer): boolean {
     return text.includes(this.root);
+  }
+
+  isNamedBy({ stdout, stderr }: Messages): boolean {
+    return [stdout, stderr].some((text) => this.isNamedIn(Buffer.from(text, "base64")));
   }
 
   /** @param path absolute */
@@ -298,11 +315,9 @@ async function outputsOf(
   checkout: Checkout,
   { understood, result }: Answered,
   signal: AbortSignal,
-): Promise<Pick<Movable, "outputs" | "stdout" | "stderr"> | Stays> {
+): Promise<Movable["outputs"] | Stays> {
   const placement = await placementOf(store, understood, result, signal);
   if (placement === undefined) return "blob";
-  const { stdout, stderr } = placement;
-  if (checkout.isNamedIn(stdout) || checkout.isNamedIn(stderr)) return "messages";
   const outputs: (PlannedOutput | PlannedRule)[] = [];
   for (const [i, planned] of placement.outputs.entries()) {
     const stored = result.outputs[i];
@@ -318,7 +333,17 @@ async function outputsOf(
     if (typeof rule === "string") return rule;
     outputs.push({ path, rule });
   }
-  return { outputs, stdout, stderr };
+  return outputs;
+}
+
+/** An entry that belongs to no place, and has messages that name one, was made where the checkout begins elsewhere. */
+async function markedOf(
+  messages: MovableParts["messages"],
+  root: string,
+  { understood, entry, result }: Answered,
+  signal: AbortSignal,
+): Promise<Messages | undefined> {
+  return entry.place === undefined ? undefined : messages.marked(understood, { entry, result }, root, signal);
 }
 
 /** Names of one file, and files of one compile, in a dependency file that somebody else may have made. */

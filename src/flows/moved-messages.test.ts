@@ -66,6 +66,68 @@ function messagesOf(action: string, asked: (results: Set<string>) => void): Move
   } as unknown as MovedMessagesParts);
 }
 
+/** Of `gcc -c /opt/one/a.c` that printed a warning, unless something else is said. */
+interface PrintedWorld {
+  readonly stderr: string;
+  readonly source: string;
+  readonly preprocessed: string | undefined;
+  readonly object: string;
+  readonly understood: Partial<Understood>;
+  readonly isOthers: boolean;
+  readonly root: string;
+}
+
+async function markedIn(world: Partial<PrintedWorld>): Promise<string | undefined> {
+  const { stderr = "/opt/one/a.c:1:1: warning: unused\n", source = "int a;", object = "code", isOthers = false, root = "/opt/one" } = world;
+  const messages = new MovedMessages({
+    files: { content: () => Buffer.from(source) },
+    toolchains: { preprocess: () => Promise.resolve("preprocessed" in world ? world.preprocessed : "int a;") },
+    store: { read: () => Promise.resolve({ kind: "hit", bytes: Buffer.from(object) }) },
+    index: {},
+    sharing: { isOthers: () => isOthers },
+  } as unknown as MovedMessagesParts);
+  const understood = { ...understoodIn("/opt/one"), ...world.understood };
+  const inputs = ["\0P/a.c", "/opt/include/x.h"].map((path) => ({ path, digest: digestOf(source) }));
+  const entry = { action: digestOf("made"), place: understood.place, presumed: false, terminal: undefined, inputs, absent: [] };
+  const output = { path: "a.o", digest: digestOf(object), size: object.length, role: "object", template: false } as const;
+  const result: StoredResult = { outputs: [output], stdout: "", stderr: Buffer.from(stderr).toString("base64"), compileMs: 1, cpuMs: 1 };
+  const marked = await messages.marked(understood, { entry, result }, root, new AbortController().signal);
+  return marked && Buffer.from(marked.stderr, "base64").toString();
+}
+
+const { question, invocation } = understoodIn("/opt/one");
+const STAY: readonly (readonly [about: string, world: Partial<PrintedWorld>])[] = [
+  ["name what only begins like the root", { stderr: "/opt/one-more/a.c:1:1: warning: unused\n" }],
+  ["have a zero byte of their own", { stderr: "/opt/one/a.c: \0\n" }],
+  ["may quote a source that names the root", { source: "// see /opt/one/README" }],
+  ["come with a source that does, preprocessed", { preprocessed: 'char at[] = "/opt/one/a.c";' }],
+  ["come with a source of which the preprocessor tells nothing", { preprocessed: undefined }],
+  ["come with a source that asks where it is", { preprocessed: "int a = sizeof __builtin_FILE();" }],
+  ["come with an object that names the root", { object: "at /opt/one" }],
+  ["are somebody else's", { isOthers: true }],
+  ["were printed for a terminal", { understood: { question: { ...question, stderrIsTerminal: true } } }],
+  ["are of a width", { understood: { invocation: { ...invocation, keyArgs: ["-fmessage-length=80"] } } }],
+  ["say where links lead", { understood: { invocation: { ...invocation, keyArgs: ["-fdiagnostics-absolute-paths"] } } }],
+  ["shorten paths", { understood: { invocation: { ...invocation, keyArgs: ["-Rpass=.*"] } } }],
+  ["are about directories", { understood: { invocation: { ...invocation, keyArgs: ["-Wmissing-include-dirs"] } } }],
+  ["are sorted by their paths", { understood: { invocation: { ...invocation, keyArgs: ["-fdiagnostics-generate-patch"] } } }],
+  ["come with paths that nobody can see", { understood: { invocation: { ...invocation, hidesPaths: true } } }],
+  [
+    "are of a working directory with another name",
+    { understood: { question: { ...question, environment: new Map([["PWD", "/opt/link"]]) } } },
+  ],
+  ["are of a project outside of the checkout", { understood: { projectRoot: "/opt" } }],
+];
+
+test("messages are marked where nothing but them names the root, and they name nothing else", async (t) => {
+  assert.equal(await markedIn({}), "\0/a.c:1:1: warning: unused\n");
+  assert.equal(await markedIn({ stderr: "a.c:1:1: warning: unused\n" }), "a.c:1:1: warning: unused\n");
+  const below = { cwd: "/opt/one/build", environment: new Map([["PWD", "/opt/one/build"]]) };
+  const there = { stderr: "/opt/one/build/x.c: warning\n", understood: { question: { ...question, ...below } } };
+  assert.equal(await markedIn(there), "\0/build/x.c: warning\n");
+  for (const [about, world] of STAY) await t.test(`none that ${about}`, async () => assert.equal(await markedIn(world), undefined));
+});
+
 test("a result that is recalled while the preprocessor is asked is not moved", async () => {
   const [there, here] = [understoodIn("/opt/one"), understoodIn("/opt/two")];
   const action = digestOf("made there");

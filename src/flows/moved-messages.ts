@@ -2,15 +2,25 @@
  * Results that depend on where their checkout lies by nothing but their messages: a warning names its source, and a build gives sources by their
  * absolute paths. In another checkout the same compiler prints the same, with that checkout's name instead.
  *
- * Knows: when that is certain. Does not know: how entries are found. Everything here leans to "no": then the compiler runs.
+ * Knows: when that is certain, of another checkout that asks and of every one ahead. Does not know: how entries are found. Everything here leans to
+ * "no": then the compiler runs.
  */
 import { normalize } from "node:path";
-import { type Digest, Generations, limits } from "../base/index.ts";
+import { type Digest, Generations, limits, ROOT_MARK } from "../base/index.ts";
 import { actionKey, placeDigest, placesAt } from "../compile/index.ts";
-import type { Files, LocalStore, ManifestEntry, ResultIndex, Sharing, StoredResult, Toolchains } from "../contracts/index.ts";
+import type {
+  Files,
+  LocalStore,
+  ManifestEntry,
+  ManifestInput,
+  ResultIndex,
+  Sharing,
+  StoredResult,
+  Toolchains,
+} from "../contracts/index.ts";
 import { isSpelledOtherwise, namesPlace } from "./prove-place.ts";
 import { readRemembered } from "./remembered.ts";
-import { absolutePath, shortensByChance, type Understood } from "./request.ts";
+import { absolutePath, isOfSystem, shortensByChance, type Understood } from "./request.ts";
 import { responseReader } from "./understand.ts";
 
 export interface MovedMessagesParts {
@@ -27,11 +37,18 @@ export interface Printed {
   readonly result: StoredResult;
 }
 
+/** Base64. */
+export type Messages = Pick<StoredResult, "stdout" | "stderr">;
+
 /** The names of a place, in an order that is the same for each. */
 type Names = readonly [cwd: string, projectRoot: string, pwd: string];
 
-/** Messages of a certain width, or with paths in a form of their own. */
-const SHAPES_MESSAGES = /^-f(?:message-length|diagnostics-format|diagnostics-add-output|diagnostics-parseable|no-diagnostics-show)/;
+/**
+ * Messages of a certain width, with paths in a form of their own, without links or shortened by what they have in common with the working directory
+ * (clang's remarks), in the order of their paths, or about directories.
+ */
+const SHAPES_MESSAGES =
+  /^-(?:f(?:message-length|diagnostics-(?:format|add-output|parseable|absolute-paths|generate-patch)|no-diagnostics-show)|R|Wmissing-include-dirs)/;
 /** What may stand before a path, so that it begins there: nothing, what is no part of a name, a change of colour, an opening quote in UTF-8. */
 const BEFORE = /(?:^|[^\w/.~+\-\x80-\xff]|\p{Cc}\[[\d;]*[Km]|\xe2\x80[\x98\x9c])$/u;
 /** The same behind it. */
@@ -60,20 +77,38 @@ export class MovedMessages {
    */
   async move(understood: Understood, printed: Printed, signal: AbortSignal): Promise<Printed | undefined> {
     const { entry, result } = printed;
-    const { question, invocation } = understood;
-    if (question.stderrIsTerminal || question.stdoutIsTerminal || invocation.hidesPaths) return undefined;
-    if (invocation.keyArgs.some((arg) => SHAPES_MESSAGES.test(arg)) || this.#parts.sharing.isOthers(entry.action)) return undefined;
+    if (!this.#mayMove(understood, entry)) return undefined;
     const from = this.#placeOf(understood, entry);
     const moves = from && movesBetween(from, namesOf(understood));
     if (from === undefined || moves === undefined || isSpelledOtherwise(from) || isShortened(understood, entry, from)) return undefined;
     const [stdout, stderr] = [moved(result.stdout, moves), moved(result.stderr, moves)];
     if (stdout === undefined || stderr === undefined) return undefined;
-    if (this.#isQuoted(understood, entry, from) || (await this.#isWritten(result, from, signal))) return undefined;
-    if (!(await this.#isFree(understood, entry.action, signal))) return undefined;
+    if (this.#isQuoted(understood, inputsBeside(entry), from) || (await this.#isWritten(result, from, signal))) return undefined;
+    if (!(await this.#isFree(understood, entry.action, false, signal))) return undefined;
     if (this.#parts.index.result(entry.action) === undefined) return undefined; // It does not hold any more.
     const action = actionKey(understood.manifest, understood.place, entry.terminal, entry.inputs);
     this.#free.set(action, true);
     return { entry: { ...entry, action, place: understood.place }, result: { ...result, stdout, stderr } };
+  }
+
+  /**
+   * What was printed for the request, with a {@link ROOT_MARK} wherever the root of its checkout is named: the same in every checkout. The compiler is
+   * asked, so this is for when nobody waits, and who has asked has to look at the files again.
+   * @returns undefined where that is not certain
+   */
+  async marked(understood: Understood, { entry, result }: Printed, root: string, signal: AbortSignal): Promise<Messages | undefined> {
+    const names = namesOf(understood).filter((name) => name !== "");
+    if (!this.#mayMove(understood, entry) || isSpelledOtherwise(names) || names.some((name) => below(name, root) === undefined))
+      return undefined;
+    const [stdout, stderr] = [marked(result.stdout, root), marked(result.stderr, root)];
+    if (stdout === undefined || stderr === undefined) return undefined;
+    if (this.#isQuoted(understood, entry.inputs, [root]) || (await this.#isWritten(result, [root], signal))) return undefined;
+    return (await this.#isFree(understood, entry.action, true, signal)) ? { stdout, stderr } : undefined;
+  }
+
+  #mayMove({ question, invocation }: Understood, { action }: ManifestEntry): boolean {
+    if (question.stderrIsTerminal || question.stdoutIsTerminal || invocation.hidesPaths) return false;
+    return !invocation.keyArgs.some((arg) => SHAPES_MESSAGES.test(arg)) && !this.#parts.sharing.isOthers(action);
   }
 
   /** Where an entry was made. */
@@ -99,16 +134,15 @@ export class MovedMessages {
   }
 
   /** Whether a source names the place: compilers quote lines, and in another checkout with the same line it stays as it is. */
-  #isQuoted({ question, places }: Understood, { inputs }: ManifestEntry, from: Names): boolean {
+  #isQuoted({ question, places }: Understood, inputs: readonly ManifestInput[], from: readonly string[]): boolean {
     return inputs.some(({ path, digest }) => {
-      if (path.startsWith("/")) return false; // What no checkout changes, and every one of them reads.
       const content = this.#parts.files.content(absolutePath(question.cwd, places.resolve(path)), digest);
       return content === undefined || from.some((name) => name !== "" && content.includes(name));
     });
   }
 
   /** Whether something besides the messages names the place. */
-  async #isWritten({ outputs }: StoredResult, from: Names, signal: AbortSignal): Promise<boolean> {
+  async #isWritten({ outputs }: StoredResult, from: readonly string[], signal: AbortSignal): Promise<boolean> {
     for (const { digest, template } of outputs) {
       if (template) continue;
       const read = await this.#parts.store.read(digest, signal);
@@ -117,14 +151,19 @@ export class MovedMessages {
     return false;
   }
 
-  async #isFree(understood: Understood, action: Digest, signal: AbortSignal): Promise<boolean> {
+  async #isFree(understood: Understood, action: Digest, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
     if (this.#free.get(action) === true) return true;
     const { files, toolchains } = this.#parts;
     const readText = responseReader(files, understood);
-    if ((await namesPlace(toolchains, understood, readText, false, signal)) !== false) return false;
+    if ((await namesPlace(toolchains, understood, readText, inBackground, signal)) !== false) return false;
     this.#free.set(action, true);
     return true;
   }
+}
+
+/** What is not the system's, of which there is much: who waits does not have it read, for nobody's checkout is known there. */
+function inputsBeside({ inputs }: ManifestEntry): ManifestInput[] {
+  return inputs.filter(({ path }) => !isOfSystem(path));
 }
 
 /** Whether something outside of the checkouts is named otherwise in one of them. */
@@ -173,4 +212,8 @@ export function moved(printed: string, moves: ReadonlyMap<string, string>): stri
     return moves.get(name) ?? name;
   });
   return isClear ? Buffer.from(there, "latin1").toString("base64") : undefined;
+}
+
+function marked(printed: string, root: string): string | undefined {
+  return Buffer.from(printed, "base64").includes(ROOT_MARK) ? undefined : moved(printed, new Map([[root, ROOT_MARK]]));
 }

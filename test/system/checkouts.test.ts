@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHitsLog } from "../../src/wire/index.ts";
+import { records, untilLeft } from "./checkouts-world.ts";
 import { age, counted, type Env, type Ran, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 
 const UNITS = 8;
@@ -45,17 +46,6 @@ class Checkout {
     cpSync(this.path, path, { recursive: true, preserveTimestamps: true, filter: (name) => !/\.[od]$/.test(name) });
     return new Checkout(this.#node, path);
   }
-}
-
-/** Of a node, however many daemons have left them. */
-function records(node: TestNode): number {
-  const files = readdirSync(join(node.home, "run/hot"), { recursive: true, withFileTypes: true });
-  return files.filter((file) => file.isFile() && !file.name.endsWith(".new")).length;
-}
-
-async function untilLeft(node: TestNode, wanted: number): Promise<void> {
-  for (let tries = 0; records(node) < wanted && tries < 5_000; tries++) await age();
-  assert.ok(records(node) >= wanted, `${records(node)} records, not ${wanted}`);
 }
 
 const all = Array.from({ length: UNITS }, (_, unit) => unit);
