@@ -62,6 +62,8 @@ export function systemWords(code: string): string {
 
 const SYSTEM: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
+  EADDRINUSE: "something else listens there",
+  EADDRNOTAVAIL: "this machine has no such address",
   EDQUOT: "the quota is used up",
   EISDIR: "it is a directory",
   ENOENT: "there is no such file",

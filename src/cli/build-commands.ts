@@ -115,7 +115,7 @@ function runCommand({ terminal, cwd }: Context, command: readonly string[], env:
  * @param workers who compiled
  */
 function closingLine(found: Summary, givers: string, workers: string): string {
-  if (found.total === 0) return "no compiler was called";
+  if (found.total === 0) return "no compiler was called; one that is called by its whole path is not seen";
   const parts = [
     `${counted(found.hits, "hit")} (${share(found.hits, found.total)})`,
     ...(found.hitsByPeers === 0 ? [] : [`${count(found.hits - found.hitsByPeers)} here and ${count(found.hitsByPeers)} from ${givers}`]),

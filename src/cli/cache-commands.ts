@@ -204,6 +204,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   stranger: "it is no member",
 };
 
+/** The outcome of a compile whose compiler ended with an error. */
+const FAILED = "compiler_failed";
+
 function explanationLines(found: Explanation, paint: Paint, nowMs: number): string[] {
   const [kind = "", ...reason] = found.outcome.split(":");
   const why = [WHY[reason.join(":")] ?? reason.join(":").replaceAll("_", " "), found.reason ?? ""].filter((part) => part !== "").join(": ");
@@ -226,8 +229,8 @@ function explanationLines(found: Explanation, paint: Paint, nowMs: number): stri
     [isRun ? "run by" : "compiled by", found.by === undefined ? "" : errand(found.by, isRun ? "work" : "compiling")],
     ["chosen", found.by === undefined ? "" : (THERE[found.by.why] ?? found.by.why)],
     ["done here", kind === "miss" && found.here !== "" ? (HERE[found.here] ?? `not elsewhere: ${found.here.replaceAll("_", " ")}`) : ""],
-    ["read", counted(found.inputs, "file")],
-    ...found.outputs.map((output, i) => [i === 0 ? "wrote" : "", output]),
+    ["read", found.inputs === 0 ? "" : counted(found.inputs, "file")], // None: nobody looked.
+    ...found.outputs.map((output, i) => [i > 0 ? "" : kind === FAILED ? "not written" : "wrote", output]),
   ].filter(([, value]) => value !== "");
   return [
     paint.bold(found.source),

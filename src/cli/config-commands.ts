@@ -58,7 +58,7 @@ export async function configSet(context: Context, name: string, text: string, op
   const inForce = (await namesInForce(context, signal)).includes(name);
   answer(terminal, options.json, { name, value: text, path: home.configFile, inForce }, () => [
     `${name} = ${text}`,
-    terminal.paint.dim(inForce ? "in force now" : ANEW),
+    terminal.paint.dim(inForce ? (name.startsWith("doors.") ? IN_FORCE_AT_DOORS : "in force now") : ANEW),
   ]);
   return exitCodes.ok;
 }
@@ -84,6 +84,7 @@ export function writeSetting(file: string, name: string, text: string): void {
   writeText(file, after);
 }
 
+const IN_FORCE_AT_DOORS = "in force now; cairn doctor   says whether the door could be opened";
 const ANEW = "takes effect when the daemon starts anew: cairn down; cairn up";
 
 /** What holds now, and where the next daemon would have something else, that. */

@@ -14,7 +14,7 @@ export function styleHelp(program: Command, terminal: Terminal): void {
     .configureOutput({
       writeOut: (text) => terminal.out(text.replace(/\n$/, "")),
       writeErr: (text) => terminal.note(text.replace(/\n$/, "")),
-      outputError: (text, write) => write(`${paint.bad("cairn:")} ${text.replace(/^error: /, "")}`),
+      outputError: (text, write) => write(`${paint.bad("cairn:")} ${partUnknown(program, text) ?? text.replace(/^error: /, "")}`),
       getOutHelpWidth: () => helpWidth(terminal),
       getErrHelpWidth: () => helpWidth(terminal),
     })
@@ -27,6 +27,13 @@ export function styleHelp(program: Command, terminal: Terminal): void {
       showGlobalOptions: false,
     })
     .showHelpAfterError(paint.dim("(--help explains the command)"));
+}
+
+/** Commands that do something by themselves take what is no part of theirs for an argument too many. */
+function partUnknown(program: Command, text: string): string | undefined {
+  const name = /^error: too many arguments for '(\w+)'/.exec(text)?.[1];
+  const parts = program.commands.find((command) => command.name() === name)?.commands ?? [];
+  return parts.length === 0 ? undefined : `${name} has no such part; there are: ${parts.map((part) => part.name()).join(", ")}\n`;
 }
 
 export function helpWidth(terminal: Terminal): number {

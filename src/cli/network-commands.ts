@@ -40,14 +40,16 @@ export async function init(
   const lack = await lackOf(context, signal);
   answer(context.terminal, options.json, { ...(made as object), declines: lack ?? null }, () => [
     `${paint.good("founded")}  network ${textIn(made, "name")}; this machine is ${textIn(made, "machine")}, of the domain ${textIn(made, "domain")}`,
-    field(made, "unanimous") === true
-      ? "two or three domains put out a machine of another one only together; from the fourth on any machine of this domain can put out others' alone"
-      : "any machine of this domain can put out others' alone",
     `${paint.name("cairn invite")}   prints a line that lets another machine join`,
     ...lackLines(lack, paint),
+    paint.dim(field(made, "unanimous") === true ? PUT_OUT_TOGETHER : PUT_OUT_ALONE),
   ]);
   return exitCodes.ok;
 }
+
+const PUT_OUT_TOGETHER =
+  "two or three domains put out a machine of another one only together; from the fourth on any machine of this domain can put out others' alone";
+const PUT_OUT_ALONE = "any machine of this domain can put out others' alone";
 
 export async function invite(
   context: Context,

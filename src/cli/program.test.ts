@@ -134,6 +134,7 @@ const ANSWERS: Answers = {
     found: true,
     record: { ...RECORD, refused: { name: "pc", signer: "ab", why: "too-few-domains", domains: 1, needed: 2 } },
   },
+  "GET /explain?file=%2Fp%2Fd.c": { found: true, record: { ...RECORD, outcome: "compiler_failed", differences: [], inputs: 0 } },
   "POST /gc": { removed: 3, freedBytes: 2_097_152, bytes: 1_048_576 },
   "GET /doctor": [{ check: "index", ok: false, detail: "is damaged", advice: "cairn gc --all" }],
   "POST /doctor/store": { done: [{ check: "store", ok: true, detail: "all 9 blobs are as they should be" }] },
@@ -269,6 +270,7 @@ test("answers for people", async (t) => {
       /17 files/,
     ],
     [["explain", "/p/c.c"], 0, /pc had this result; it was not taken: 1 of 2 domains vouches for it/],
+    [["explain", "/p/d.c"], 0, /compiler failed/, /not written +a\.o/, /^(?!.* files)/s],
     [["explain", "/p/b.c", "--json"], 1, /"code": "not-found",\n +"message": "no compile of \/p\/b\.c is remembered"/],
     [["gc", "--max-size", "2GiB"], 0, /removed 3 blobs, freed 2 MiB; the store takes 1 MiB/],
     [["config", "list"], 0, /store\.capacity +20 GiB +default/, /log\.level +warn +CAIRN_LOG_LEVEL/],
@@ -319,7 +321,7 @@ test("answers for people", async (t) => {
       /\[::1\]:1 +ci:x +.*ci exposes that, but not to this machine/,
       /127\.0\.0\.1:2 +ci:y +.*ci is not connected/,
       /127\.0\.0\.1:3 +old:z +.*old is no member: revoked/,
-      /127\.0\.0\.1:4 +ci:z +.*cannot listen: EADDRINUSE/,
+      /127\.0\.0\.1:4 +ci:z +.*cannot listen: something else listens there/,
     ],
     [["forward", "--remove", "8080"], 0, /removed {2}127\.0\.0\.1:8080/],
     [["doctor"], 1, /no {2}index +is damaged/, /index +cairn gc --all/, /no {2}wrapper +not built yet/],
@@ -432,6 +434,8 @@ test("a command line that makes no sense ends with 2 and one line about it", asy
   const { run } = await stage(t);
   const rows: [args: string[], pattern: RegExp][] = [
     [["bogus"], /unknown command 'bogus'/],
+    [["log", "bogus"], /^cairn: log has no such part; there are: prove, check\n/],
+    [["stats", "bogus"], /too many arguments for 'stats'/],
     [["stats", "--bogus"], /unknown option '--bogus'/],
     [["gc", "--max-size", "lots"], /A size is a number of bytes/],
     [["gc", "--max-size", "1", "--all"], /cannot be used with/],
@@ -506,6 +510,11 @@ test("run and cc end as their command does", async (t) => {
   }
   const { note } = await run("run", "--json", "--", "true");
   assert.deepEqual((JSON.parse(note) as { exitCode: number; counters: unknown }).counters, COUNTERS);
+});
+
+test("run says what it does not see when it has seen nothing", async (t) => {
+  const { run } = await stage(t, { ...ANSWERS, "GET /stats": { counters: {} } });
+  assert.match((await run("run", "true")).note, /^cairn: no compiler was called; .* whole path is not seen\n$/);
 });
 
 test("run says when what was compiled could not be stored", async (t) => {

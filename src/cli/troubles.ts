@@ -98,7 +98,7 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     advice: ["cairn leave --force   forgets it; then join again with a new invitation"],
   }),
   "network-unavailable": (facts) => ({
-    what: `no address can be listened on (${fact(facts, "addresses")}): ${fact(facts, "why")}`,
+    what: `no address can be listened on (${fact(facts, "addresses")}): ${systemWords(fact(facts, "why"))}`,
     advice: ["cairn config set network.listen HOST:PORT   chooses another one"],
   }),
   "network-refused": (facts) =>
@@ -135,8 +135,8 @@ const TELL: Readonly<Record<ErrorCode, Tell>> = {
     advice: ABSENT_ADVICE[fact(facts, "why")] ?? [],
   }),
   "address-unavailable": (facts) => ({
-    what: `${fact(facts, "address")} cannot be listened on: ${fact(facts, "why")}`,
-    advice: ["is something else using it? choose another port"],
+    what: `${fact(facts, "address")} cannot be listened on: ${systemWords(fact(facts, "why"))}`,
+    advice: ["choose another port"],
   }),
   "tunnel-unknown": (facts) => ({
     what: `nothing is ${fact(facts, "what")} as ${fact(facts, "name")}`,

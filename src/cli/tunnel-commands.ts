@@ -1,6 +1,7 @@
 /**
  * expose, forward, and ping with bytes: tunnels and the speed of paths, asked of the daemon.
  */
+import { systemWords } from "../base/index.ts";
 import { field, listIn, numberIn, textIn } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { errorFrom } from "./control.ts";
@@ -94,7 +95,7 @@ async function listForwards(context: Context, options: Json, signal: AbortSignal
   answer(context.terminal, options.json, raw, () => {
     const state = (row: unknown): string => {
       const [member, why] = [textIn(row, "member"), textIn(row, "why")];
-      if (field(row, "listening") !== true) return paint.bad(`cannot listen${why === "" ? "" : `: ${why}`}`);
+      if (field(row, "listening") !== true) return paint.bad(`cannot listen${why === "" ? "" : `: ${systemWords(why)}`}`);
       if (textIn(row, "standing") !== "active") return paint.bad(`${member} is no member: ${textIn(row, "standing")}`);
       if (field(row, "connected") !== true) return paint.careful(`${member} is not connected`);
       return why === "" ? paint.good("ready") : paint.careful(dataTrouble(member, why));

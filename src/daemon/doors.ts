@@ -16,6 +16,7 @@ import {
   readDoorListen,
   reasonOf,
   systemReason,
+  systemWords,
 } from "../base/index.ts";
 import type { DoorEntries, DoorEntry } from "../contracts/index.ts";
 import {
@@ -224,7 +225,7 @@ export class Doors implements AsyncDisposable {
       const opened = await this.#make(name, { host, port, token, tls }, execute === "on");
       return { name, wanted, host, opened, why: "" };
     } catch (error) {
-      const why = error instanceof CairnError ? String(error.facts.why ?? error.facts.system) : reasonOf(error);
+      const why = systemWords(error instanceof CairnError ? String(error.facts.why ?? error.facts.system) : reasonOf(error));
       this.#parts.log.event("error", "door.unavailable", { door: name, host, port, why });
       return { name, wanted, host, opened: undefined, why };
     }
