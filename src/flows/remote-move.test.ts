@@ -90,17 +90,12 @@ test("whatever else comes of it, the slot is given back", async () => {
   }
 });
 
-test("it stays where nobody is free, where others wait for that, where it was moved often, and where only another row is to be had", async () => {
-  for (const [about, change] of [
-    ["nobody is free", (made: World) => (made.hasFree = false)],
-    ["others wait", (made: World) => (made.hasWaiting = true)],
-  ] as const) {
-    const made = world();
-    change(made);
-    await made.hears(true);
-    await made.hears(true, limits.remote.weighAgainMs);
-    assert.deepEqual(made.happened, [], about);
-  }
+test("it stays where nobody is free, where it was moved often, and where only another row is to be had", async () => {
+  const alone = world();
+  alone.hasFree = false;
+  await alone.hears(true);
+  await alone.hears(true, limits.remote.weighAgainMs);
+  assert.deepEqual(alone.happened, []);
   const often = world(FREE, false);
   await often.hears(true);
   await often.hears(true, limits.remote.weighAgainMs);
@@ -115,6 +110,19 @@ test("it stays where nobody is free, where others wait for that, where it was mo
     assert.ok(!move.row.back.aborted);
     assert.match(happened.at(-1) ?? "", /cancelled$/, "what was placed in vain is given back");
   }
+});
+
+test("it stays while others wait for a slot, and goes where one is free that none of them has taken for a second", async () => {
+  const made = world();
+  made.hasWaiting = true;
+  for (const hasFree of [true, false, true]) {
+    made.hasFree = hasFree;
+    await made.hears(true, limits.remote.weighAgainMs / 2);
+  }
+  await made.hears(true, limits.remote.weighAgainMs - 1);
+  assert.deepEqual(made.happened, [], "slots are free for moments, until who waits has them");
+  await made.hears(true, 1);
+  assert.deepEqual(made.happened, ["place beside failed,slow"]);
 });
 
 test("where it has ended before the new place is known, that is given back", async () => {

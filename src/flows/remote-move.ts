@@ -7,6 +7,8 @@
 import { type Key, limits } from "../base/index.ts";
 import type { Placed, Placement, Row, Slots, Unit, WorkerOutcome } from "../contracts/index.ts";
 
+const { weighAgainMs } = limits.remote;
+
 export type AtMember = Extract<Placed, { kind: "member" }>;
 
 export interface MoveParts {
@@ -36,6 +38,8 @@ export class Move {
   readonly #back = new AbortController();
   /** Since when it waits there, as far as is known. */
   #sinceMs: number | undefined;
+  /** Since when another member has a free slot, whenever that is looked at. */
+  #freeSinceMs: number | undefined;
   #isPlacing = false;
   /** A slot that is kept for it. */
   #to: AtMember | undefined;
@@ -61,13 +65,16 @@ export class Move {
   }
 
   #hear(isWaiting: boolean): void {
-    const { hasWaiting, now, placement } = this.#parts;
+    const { hasWaiting, placement } = this.#parts;
     const { mayMove, unit, tried } = this.#options;
     if (!isWaiting) return this.#giveBack(); // It has begun: nothing comes of wanting it back.
-    this.#sinceMs ??= now();
-    const isSettled = now() - this.#sinceMs >= limits.remote.weighAgainMs;
-    if (!mayMove || !isSettled || this.#isPlacing || this.#back.signal.aborted || hasWaiting()) return;
-    if (placement.hasFree(unit, tried)) void this.#place();
+    const now = this.#parts.now();
+    this.#sinceMs ??= now;
+    this.#freeSinceMs = placement.hasFree(unit, tried) ? (this.#freeSinceMs ?? now) : undefined;
+    if (!mayMove || this.#isPlacing || this.#back.signal.aborted || this.#freeSinceMs === undefined) return;
+    // A slot that none of those takes who wait here, and hear of it meanwhile, is none for them.
+    const isNobodys = !hasWaiting() || now - this.#freeSinceMs >= weighAgainMs;
+    if (now - this.#sinceMs >= weighAgainMs && isNobodys) void this.#place();
   }
 
   /** Never rejects. */
