@@ -136,10 +136,10 @@ const LISTS = 12;
 /** Of {@link lists}: each that is sorted, and the one that is made of them. */
 export const ACTIONS: number = LISTS + 1;
 
-/** Lists that are sorted, and put together. */
-export function lists(word: string): Record<string, string> {
+/** Lists that are sorted, and put together. @param before what each that is sorted does first, in the words of a shell */
+export function lists(word: string, before = ""): Record<string, string> {
   const names = Array.from({ length: LISTS }, (_, i) => i);
-  const rules = names.map((i) => `genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "sort $< > $@")\n`);
+  const rules = names.map((i) => `genrule(name = "g${i}", srcs = ["t${i}.txt"], outs = ["s${i}.txt"], cmd = "${before}sort $< > $@")\n`);
   const all = names.map((i) => `":g${i}"`).join(", ");
   return {
     ...Object.fromEntries(names.map((i) => [`t${i}.txt`, `${i}\nb\n${word}\n`])),

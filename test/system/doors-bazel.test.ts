@@ -1,5 +1,6 @@
 /**
- * Real Bazel at its doors: what was built once is not built again, by whatever door it came, with crashes in the middle, and in the sandbox.
+ * Real Bazel at its doors: what was built once is not built again, by whatever door it came, with crashes in the middle, in the sandbox, and by
+ * two machines.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,6 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { lackOfSandbox } from "./actions-world.ts";
 import { ACTIONS, assertBuilt, Bazel, lists, sizeOfUnits, sorted, unitsOfCpp, withoutBazel } from "./bazel-world.ts";
 import { checkout, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
+import { descendants } from "./work-world.ts";
 
 const DOOR = { CAIRN_DOORS_GRPC_LISTEN: "127.0.0.1" };
 const options = { skip: withoutBazel, timeout: 600_000 };
@@ -154,3 +157,44 @@ test("Bazel: C++ that is compiled, linked and run in the sandbox comes out as it
   assertBuilt(await bazel.build("--config=cairn-execute"), { hits: here.local });
   assert.deepEqual(outputs(bazel), expected);
 });
+
+/** Processes of a machine that actions wait for. */
+function sleepersOf(node: TestNode): number[] {
+  return descendants(node.pid).flatMap(({ pid, name }) => (name === "sleep" ? [pid] : []));
+}
+
+function wake(node: TestNode): void {
+  for (const pid of sleepersOf(node)) process.kill(pid, "SIGKILL");
+}
+
+test(
+  "Bazel: what it has one machine execute another one does, too, and when that one dies in the middle nothing fails",
+  options,
+  async (t) => {
+    using place = temporaryDirectory("bazel");
+    const alike = { CAIRN_WORK_SYSTEM: "alike" };
+    const [asked, helper] = await Promise.all([
+      machine(t, "doors-bazel-asked", { ...DOOR, ...alike, CAIRN_DOORS_GRPC_EXECUTE: "on" }),
+      machine(t, "doors-bazel-helper", { ...alike, CAIRN_WORK_ACTIONS: "on" }),
+    ]);
+    const lack = await lackOfSandbox(asked);
+    if (lack !== undefined) return t.skip(lack);
+    await ask(asked, "init", "--machine", "asked");
+    await ask(helper, "join", await invitation(asked), "--machine", "helper");
+    await untilConnected(t, asked, "helper");
+    // None ends by itself: all cores have something to do for as long as that is wanted.
+    await using bazel = new Bazel(place.path, lists("a", "sleep 3000 || true; "));
+    const executor = `--remote_executor=${await grpcOf(asked)}`;
+    const building = bazel.build(executor, `--jobs=${ACTIONS}`);
+    const outcomes = (): unknown[] => asked.events("actions.ended").map(({ outcome }) => outcome);
+    await until(t, async () => sleepersOf(helper).length > 0);
+    wake(helper);
+    await until(t, async () => outcomes().includes("exit 0") && sleepersOf(helper).length > 0);
+    await helper.stopDaemon("SIGKILL");
+    await until(t, async () => outcomes().includes("lost"));
+    const all = building.then(() => true);
+    while (!(await Promise.race([all, sleep(50, false)]))) wake(asked);
+    assertBuilt(await building, { remote: ACTIONS });
+    assert.equal(bazel.made("all.txt").toString(), sorted("a"));
+  },
+);
