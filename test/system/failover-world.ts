@@ -5,23 +5,31 @@
  */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { Lan, type Machine } from "./lab-lan.ts";
 
+/** Machines that are made, brought in or started again side by side: more than there are cores only take longer to answer each other. */
+const STARTS_AT_ONCE = availableParallelism();
 /** Until all have links with all: at least, and for each of them, as there are the more links. */
 const PATIENCE_MS = 120_000;
 const PATIENCE_EACH_MS = 30_000;
 const POLL_MS = 50;
+const JOIN_TRIES = 5;
 const INVITED_MS = 3_600_000;
 /** Of one unit. */
 const FUNCTIONS = 40;
 const OPTIONS = ["-O2", "-c"] as const;
 
+interface Coordinator {
+  readonly name: string;
+  readonly term: number;
+}
+
 interface PeersAnswer {
-  readonly placement: { readonly coordinator: { readonly name: string; readonly term: number } | null };
+  readonly placement: { readonly coordinator: Coordinator | null };
   readonly peers: readonly {
     readonly name: string;
     readonly state: string;
@@ -50,21 +58,18 @@ export class Machines implements AsyncDisposable {
     const lan = cabled ? stack.use(await Lan.make()) : undefined;
     const [nodes, cables] = [new Map<string, TestNode>(), new Map<string, Machine>()];
     const logs = mkdtempSync(join(tmpdir(), "cairn-failover-logs-"));
-    for (const [at, name] of names.entries()) {
+    await each([...names.entries()], STARTS_AT_ONCE, async ([at, name]) => {
       const address = lan === undefined ? "127.0.0.1" : `10.77.1.${at + 1}`;
       const cable = await lan?.machine(name, `${address}/24`);
       if (cable !== undefined) cables.set(name, cable);
       const env = { CAIRN_NETWORK_LISTEN: `${address}:0`, CAIRN_LOG_LEVEL: "debug" };
       const node = stack.use(await TestNode.start(`failover-${name}`, env, cable?.within, logOf(logs, name)));
       nodes.set(name, node);
-    }
+    });
     const made = new Machines(names, nodes, cables, logs, stack.move());
     const [founder = "", ...others] = names;
     await made.told(founder, "/network/init", { machine: founder });
-    for (const name of others) {
-      const { line } = await made.told(founder, "/network/invite", { expiresMs: INVITED_MS });
-      await made.told(name, "/network/join", { line, machine: name });
-    }
+    await each(others, STARTS_AT_ONCE, (name) => made.#join(name, founder));
     return made;
   }
 
@@ -93,6 +98,11 @@ export class Machines implements AsyncDisposable {
 
   of(name: string): TestNode {
     return this.#nodes.get(name) ?? assert.fail(`no machine ${name}`);
+  }
+
+  /** Starts daemons that were killed. */
+  startAgain(names: readonly string[]): Promise<void> {
+    return each(names, STARTS_AT_ONCE, (name) => this.of(name).startDaemon());
   }
 
   /** Pulls a machine's cable out, or puts it back in. */
@@ -129,15 +139,37 @@ export class Machines implements AsyncDisposable {
 
   /** Waits until all have links with all, know the same coordinator, and some work for others. @returns the coordinator's name */
   async coordinator(): Promise<string> {
-    let answers: readonly (PeersAnswer | undefined)[] = [];
     const patienceMs = Math.max(PATIENCE_MS, PATIENCE_EACH_MS * this.names.length);
     for (const until = Date.now() + patienceMs; Date.now() < until; await sleep(POLL_MS)) {
-      answers = await Promise.all(this.names.map((name) => this.#peers(name)));
-      const [first, ...others] = answers.map((answer) => answer?.placement.coordinator ?? undefined);
-      if (first === undefined || !others.every((one) => one?.name === first.name && one.term === first.term)) continue;
-      if (answers.every(isAmongOthers)) return first.name;
+      const found = await this.#agreed();
+      if (found !== undefined) return found;
     }
+    const answers = await Promise.all(this.names.map((name) => this.#peers(name)));
     return assert.fail(`no coordinator, or they do not find together: ${this.#said(answers)}`);
+  }
+
+  /** Asks one after the other, up to the first that is not there yet: they have better things to do than to answer this. */
+  async #agreed(): Promise<string | undefined> {
+    let agreed: Coordinator | undefined;
+    for (const name of this.names) {
+      const answer = await this.#peers(name);
+      const known = answer?.placement.coordinator ?? undefined;
+      if (known === undefined || !isAmongOthers(answer)) return undefined;
+      agreed ??= known;
+      if (known.name !== agreed.name || known.term !== agreed.term) return undefined;
+    }
+    return agreed?.name;
+  }
+
+  /** Tries again where a founder that has much to do with others does not answer in time. */
+  async #join(name: string, founder: string): Promise<void> {
+    for (let more = JOIN_TRIES - 1; ; more--) {
+      const { line } = await this.told(founder, "/network/invite", { expiresMs: INVITED_MS });
+      const { error } = await this.of(name).control("POST", "/network/join", { line, machine: name });
+      if (error === undefined) return;
+      const isLate = (error as { readonly code: string }).code === "peer-unreachable";
+      assert.ok(isLate && more > 0, `${name} does not join: ${JSON.stringify(error)}`);
+    }
   }
 
   #peers(name: string): Promise<PeersAnswer | undefined> {
@@ -197,21 +229,25 @@ export class Units {
   async compile(node: TestNode, name: string, atOnce: number): Promise<number> {
     const directory = join(dirname(node.home), name);
     mkdirSync(directory);
-    const waiting = [...this.#texts.entries()];
-    const compile = async (): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const [unit, text] = next;
-        const [source, object] = [nameOf(unit), `${nameOf(unit)}.o`];
-        writeFiles(directory, { [source]: `#define ${name} 1\n${text}` });
-        const ran = await node.cc("gcc", [...OPTIONS, source, "-o", object], { cwd: directory });
-        assert.deepEqual(ran, { code: 0, signal: null, stdout: "", stderr: "" }, `${name}/${source}`);
-        assert.ok(this.#objects[unit]?.equals(readFileSync(join(directory, object))) === true, `${name}/${source}: another object`);
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, compile));
+    await each([...this.#texts.entries()], atOnce, async ([unit, text]) => {
+      const [source, object] = [nameOf(unit), `${nameOf(unit)}.o`];
+      writeFiles(directory, { [source]: `#define ${name} 1\n${text}` });
+      const ran = await node.cc("gcc", [...OPTIONS, source, "-o", object], { cwd: directory });
+      assert.deepEqual(ran, { code: 0, signal: null, stdout: "", stderr: "" }, `${name}/${source}`);
+      assert.ok(this.#objects[unit]?.equals(readFileSync(join(directory, object))) === true, `${name}/${source}: another object`);
+    });
     rmSync(directory, { recursive: true });
     return this.#texts.length;
   }
+}
+
+/** Does something with each, so many at once, those first that come first. @throws what the first of them has thrown, once none is under way any more */
+async function each<T>(all: readonly T[], atOnce: number, what: (one: T) => Promise<void>): Promise<void> {
+  const waiting = [...all];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await what(next);
+  };
+  for (const ended of await Promise.allSettled(Array.from({ length: atOnce }, work))) if (ended.status === "rejected") throw ended.reason;
 }
 
 function nameOf(unit: number): string {

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { quantile } from "../../bench/statistics.ts";
 import { CommandLine } from "../../scripts/command-line.ts";
 import { type Logged, Machines, Units } from "./failover-world.ts";
-import { Chance } from "./fuzz-random.ts";
+import { Chance, stepSeed } from "./fuzz-random.ts";
 import { whyNoLan } from "./lab-lan.ts";
 
 const HELP = `usage: npm run failover -- [options]
@@ -23,14 +23,16 @@ of JSON for each kind; ends with an error at the first compile that fails or dif
 
   --kinds LIST     of rounds: killed, stopped, cut (default: all three)
   --rounds N       builds of each kind, each of which loses a coordinator (default 100)
-  --schedules N    times that all machines but one are killed (default 0)
+  --schedules N    times that all machines but one are killed (default 0); each that went well is a line of JSON
+  --from N         the number of the first of these, so that one run goes on where another with the same seed has ended (default 1)
   --machines N     of these (default 6)
   --loopback       all of them on loopback, where nothing can be cut; without this each has a namespace and a cable of its own, where there can be such
   --seed N         when they go (default: chosen and printed)
   --help
 
-example:
-  npm run failover -- --rounds 20 --schedules 5
+examples:
+  npm run failover -- --rounds 20
+  npm run failover -- --rounds 0 --schedules 50 --from 51 --machines 20 --seed 7
 `;
 
 /** How a coordinator goes: its process ends; its process stops; its cable is pulled out, so that it goes on alone. */
@@ -62,11 +64,27 @@ export interface Rounds {
 
 export interface SchedulesOptions {
   readonly schedules: number;
+  /** The number of the first. */
+  readonly from: number;
   /** As in rounds. */
   readonly cabled: boolean;
   readonly machines: number;
   readonly seed: number;
-  readonly progress?: (line: string) => void;
+}
+
+/** One that went well. */
+export interface Schedule {
+  readonly schedule: number;
+  /** The machine that is left. */
+  readonly survivor: string;
+  /** Compiles that ended well, with the compiler's own object. */
+  readonly compiled: number;
+  /** Of the machine, when the build began. */
+  readonly load: number;
+  /** How long those that were killed before took to start again; then until all had found together; then until all was built and all killed. */
+  readonly startMs: number;
+  readonly meetMs: number;
+  readonly buildMs: number;
 }
 
 const MACHINES = 4;
@@ -151,39 +169,45 @@ async function restore(machines: Machines, name: string, kind: Kind): Promise<vo
 }
 
 /**
- * All machines but one are killed, each at a random moment, while that one and one of the others build. The compiles of both must end well.
+ * Again and again all machines but one are killed, each at a random moment, while that one and one of the others build. The compiles of both must end
+ * well. Whoever was killed is started again for the next schedule. What happens in each follows from the seed and its number.
  *
- * @returns how many that were
+ * @throws at the first compile that fails or differs
  */
-export async function schedules(options: SchedulesOptions): Promise<number> {
-  const { schedules: count, cabled, machines: size, seed, progress = () => undefined } = options;
-  const chance = new Chance(seed);
+export async function* schedules({ schedules: count, from, cabled, machines: size, seed }: SchedulesOptions): AsyncGenerator<Schedule> {
   const names = machineNames(size);
   await using machines = await Machines.start(names, cabled);
   const units = await Units.of(UNITS);
-  let compiled = 0;
-  for (let schedule = 0; schedule < count; schedule++) {
-    await machines.coordinator();
+  let dead: readonly string[] = [];
+  for (let schedule = from; schedule < from + count; schedule++) {
+    const chance = new Chance(stepSeed(seed, schedule));
     const survivor = chance.pick(names);
     const others = names.filter((name) => name !== survivor);
-    const name = `schedule_${seed}_${schedule}`;
+    const builders = [survivor, chance.pick(others)];
+    const strikes = others.map((name) => ({ name, afterMs: chance.below(SCHEDULE_MS) }));
+    const beganMs = performance.now();
+    await machines.startAgain(dead);
+    const startedMs = performance.now();
+    await machines.coordinator();
+    const togetherMs = performance.now();
+    const load = loadavg()[0] ?? 0;
     const building = Promise.all(
-      [survivor, chance.pick(others)].map((builder) => units.compile(machines.of(builder), `${name}_${builder}`, AT_ONCE / 2)),
+      builders.map((name) => units.compile(machines.of(name), `schedule_${seed}_${schedule}_${name}`, AT_ONCE / builders.length)),
     );
     const killing = Promise.all(
-      others.map(async (other) => {
-        await sleep(chance.below(SCHEDULE_MS));
-        await machines.of(other).stopDaemon("SIGKILL");
+      strikes.map(async ({ name, afterMs }) => {
+        await sleep(afterMs);
+        await machines.of(name).stopDaemon("SIGKILL");
       }),
     );
     await Promise.allSettled([building, killing]); // Nothing is killed any more while machines are disposed of.
-    const [built] = await Promise.all([building, killing]);
-    compiled += built.reduce((sum, one) => sum + one, 0);
-    progress(`schedule ${schedule + 1} of ${count}: ${survivor} is left of ${size}; ${compiled} compiles so far`);
-    if (schedule + 1 < count) for (const other of others) await machines.of(other).startDaemon();
+    const [compiled] = await Promise.all([building, killing]);
+    dead = others;
+    const tookMs = [startedMs - beganMs, togetherMs - startedMs, performance.now() - togetherMs].map(Math.round);
+    const [startMs = 0, meetMs = 0, buildMs = 0] = tookMs;
+    yield { schedule, survivor, compiled: compiled.reduce((sum, one) => sum + one, 0), load, startMs, meetMs, buildMs };
   }
   machines.wentWell();
-  return compiled;
 }
 
 function machineNames(count: number): string[] {
@@ -202,6 +226,7 @@ if (import.meta.main) {
       kinds: { type: "string", default: KINDS.join(",") },
       rounds: { type: "string", default: "100" },
       schedules: { type: "string", default: "0" },
+      from: { type: "string", default: "1" },
       machines: { type: "string", default: "6" },
       loopback: { type: "boolean", default: false },
       seed: { type: "string" },
@@ -210,7 +235,7 @@ if (import.meta.main) {
   const kinds = values.kinds.split(",").map((name) => KINDS.find((kind) => kind === name) ?? line.fail(`there is no kind ${name}`));
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : line.whole("seed", values.seed, 0);
   const [count, times] = [line.whole("rounds", values.rounds, 0), line.whole("schedules", values.schedules, 0)];
-  const size = line.whole("machines", values.machines, 2);
+  const [size, from] = [line.whole("machines", values.machines, 2), line.whole("from", values.from, 1)];
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
   const why = values.loopback ? "all are on loopback" : whyNoLan();
   const cabled = why === undefined;
@@ -225,7 +250,7 @@ if (import.meta.main) {
     process.stdout.write(`${JSON.stringify({ kind, cabled, seed, ...counts, ...facts })}\n`);
   }
   if (times > 0) {
-    const compiled = await schedules({ schedules: times, cabled, machines: size, seed, progress });
-    process.stdout.write(`${JSON.stringify({ schedules: times, cabled, machines: size, seed, compiled })}\n`);
+    const all = schedules({ schedules: times, from, cabled, machines: size, seed });
+    for await (const one of all) process.stdout.write(`${JSON.stringify({ seed, machines: size, cabled, ...one })}\n`);
   }
 }
