@@ -13,6 +13,9 @@ export type Verdict = { readonly reason: PassReason; readonly detail: string } |
 
 type Known = Extract<Option, { kind: "option" }>;
 
+/** Goes on from the name that --sysroot gave: `=inc` is /w/pinc where that is /w/p. */
+const GOES_ON_FROM_SYSROOT = /^(?:-iwithsysroot(?!\/)|-[a-zI]*(?:=|\$SYSROOT)(?!\/))/;
+
 export class Draft {
   readonly family: "gcc" | "clang";
   readonly portable: (path: string) => string;
@@ -111,6 +114,9 @@ export class Draft {
         return this.#keepAnd(option, this.#nested(backendArgument(value), value));
       case "map":
         return this.#map(option);
+      case "directory":
+        this.#calledDirectory(value);
+        return this.#keepAnd(option, undefined);
       case "profile":
         // gcc looks in that directory for a name made from the working directory and the output.
         if (this.family === "gcc") return { reason: "profile_use", detail: `${name}${value}` };
@@ -143,6 +149,9 @@ export class Draft {
         this.defines.push(`${/^(-U|--undefine)/.test(name) ? "-U" : "-D"}${value}`);
         break;
       case "search":
+        if (GOES_ON_FROM_SYSROOT.test(name + value)) this.marks.add("hidden");
+        this.searchArgs.push(...literal);
+        break;
       case "standard":
       case "machine":
         this.searchArgs.push(...literal);
@@ -223,6 +232,11 @@ export class Draft {
     return undefined;
   }
 
+  /** clang names what lies below the working directory by the rest alone, which then may begin within the checkout's own name. */
+  #calledDirectory(path: string): void {
+    if (path.startsWith("/") && this.portable(path) === path) this.marks.add("hidden");
+  }
+
   #preprocessor(option: Known): Verdict {
     const [first, second, ...more] = option.value.split(",");
     if ((first === "-MD" || first === "-MMD") && second !== undefined && second !== "" && more.length === 0) {
@@ -250,7 +264,10 @@ export class Draft {
   #frontend(option: Known): Verdict {
     const { value } = option;
     const awaiting = this.#awaiting;
-    if (awaiting === undefined) return this.#keepAnd(option, this.#nested(frontendArgument(value), value));
+    if (awaiting === undefined) {
+      this.#calledDirectory(value.replace(/^-fdebug-compilation-dir=/, ""));
+      return this.#keepAnd(option, this.#nested(frontendArgument(value), value));
+    }
     this.#awaiting = undefined;
     if (awaiting === "backend") return this.#keepAnd(option, this.#nested(backendArgument(value), value));
     if (awaiting === "include") this.#forcedInclude(value);
@@ -258,6 +275,7 @@ export class Draft {
       this.inputFiles.push({ path: value, optional: false });
       for (const mark of ["lines", "content", "layout", "hidden"] as const) this.marks.add(mark);
     }
+    if (awaiting === "text") this.#calledDirectory(value);
     this.keyArgs.push(option.name, awaiting === "text" ? value : this.place(value));
     return undefined;
   }

@@ -9,6 +9,7 @@ import { canonicalDigest } from "../wire/index.ts";
 import type { Invocation } from "./command.ts";
 import { CWD } from "./portable.ts";
 import { namedOutside } from "./prefix-maps.ts";
+import { namedAbsolutely } from "./shorter-names.ts";
 
 /** Changes whenever the meaning of stored manifests changes. */
 const FORMAT = 2;
@@ -38,13 +39,15 @@ export interface Asked {
   readonly native: string;
   /** `Places.nesting` */
   readonly nesting: string;
+  readonly cwd: string;
 }
 
 const PREFIX_MAP = /^-f(?:debug|file|macro|coverage|profile)-prefix-map=/;
 
 /** @param portable spells a path so that it is the same in every checkout */
 export function manifestKey(asked: Asked, portable: (path: string) => string): Digest {
-  const { toolchain, invocation, environment, search, native } = asked;
+  const { toolchain, invocation, environment, search, native, cwd } = asked;
+  const shorter = namedAbsolutely(invocation, environment, cwd);
   return canonicalDigest("cairn.manifest", [
     FORMAT,
     toolchain.digest,
@@ -60,6 +63,7 @@ export function manifestKey(asked: Asked, portable: (path: string) => string): D
     keyEnvironment(environment, portable),
     native,
     invocation.keyArgs.some((arg) => PREFIX_MAP.test(arg)) ? mappedNames(asked, portable) : "",
+    ...(shorter.length > 0 ? [shorter] : []),
   ]);
 }
 

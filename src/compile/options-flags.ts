@@ -16,7 +16,7 @@ export const codeFlags: ReadonlySet<string> = words(`
   apple-pragma-pack application-extension approx-func argument-alias argument-noalias argument-noalias-anything argument-noalias-global
   asm associative-math assume-nothrow-exception-dtor assume-sane-operator-new assume-unique-vtables assumptions async-exceptions
   asynchronous-unwind-tables auto-import auto-inc-dec autolink bit-tests blocks borland-extensions bracket-depth branch-count-reg
-  branch-target-load-optimize branch-target-load-optimize2 btr-bb-exclusive builtin c++-static-destructors caller-saves canon-prefix-map
+  branch-target-load-optimize branch-target-load-optimize2 btr-bb-exclusive builtin c++-static-destructors caller-saves
   canonical-system-headers caret-diagnostics cf-protection char8_t check-data-deps check-new code-hoisting color-diagnostics
   combine-stack-adjustments common compare-elim complete-member-pointers concepts concepts-ts cond-mismatch conserve-space
   conserve-stack constant-cfstrings constexpr-fp-except convergent-functions coro-aligned-allocation coroutines coroutines-ts

@@ -21,6 +21,7 @@ export type Role =
   | "input" // its value names a file that is read
   | "profile" // its value names a file, or a directory with default.profdata in it
   | "map" // its value is OLD=NEW, a prefix map
+  | "directory" // its value is called the working directory
   | "machine"
   | "standard"
   | "debug"
@@ -98,8 +99,11 @@ const general: readonly Row[] = [
 ];
 
 const headers: readonly Row[] = [
-  ["-I -iquote -isystem -idirafter -isysroot -iprefix -iwithprefix -iwithprefixbefore", { form: "either", role: "search", path: true }],
-  ["-cxx-isystem -stdlib++-isystem -isystem-after -iwithsysroot", { form: "either", role: "search", path: true, clangOnly: true }],
+  ["-I -iquote -isystem -idirafter -isysroot", { form: "either", role: "search", path: true }],
+  // Parts of names, which are put together as they are: /w/p and inc make /w/pinc.
+  ["-iprefix -iwithprefix -iwithprefixbefore", { form: "either", role: "search" }],
+  ["-iwithsysroot", { form: "either", role: "search", clangOnly: true }],
+  ["-cxx-isystem -stdlib++-isystem -isystem-after", { form: "either", role: "search", path: true, clangOnly: true }],
   ["--include-directory --include-directory-after", { form: "separate", role: "search", path: true }],
   ["--include-directory= --include-directory-after= --embed-dir=", { form: "joined", role: "search", path: true }],
   ["--sysroot= --gcc-toolchain= --gcc-install-dir=", { form: "joined", role: "search", path: true }],
@@ -149,7 +153,10 @@ const code: readonly Row[] = [
   ["-fstack-usage", { form: "flag", role: "stack-usage", marks: ["lines"] }],
   ["-fdiagnostics-format=", { form: "joined", role: "keep" }],
   ["-fdiagnostics-format=sarif-file -fdiagnostics-format=json-file", { form: "flag", role: "refuse" }],
-  ["-fdebug-compilation-dir= -ffile-compilation-dir= -fcoverage-compilation-dir=", { form: "joined", role: "keep" }],
+  ["-fdebug-compilation-dir= -ffile-compilation-dir= -fcoverage-compilation-dir=", { form: "joined", role: "directory" }],
+  // Links decide then what a map is made of.
+  ["-fcanon-prefix-map", { form: "flag", role: "keep", marks: ["hidden"] }],
+  ["-fno-canon-prefix-map", { form: "flag", role: "keep" }],
   [
     "-fdebug-prefix-map= -ffile-prefix-map= -fmacro-prefix-map= -fcoverage-prefix-map= -fprofile-prefix-map=",
     { form: "joined", role: "map" },

@@ -127,3 +127,26 @@ test("comments, blanks and joined lines around a directive never hide it", () =>
     }),
   );
 });
+
+const lines: [text: string, isAbsolute: boolean][] = [
+  ['#line 5 "/w/p/a.y"\n', true],
+  ['  %: line 5 "/w/p/a.y"\n', true],
+  ['# 1 "/w/p/a.c" 1 3 4\n', true],
+  ["#line 5 NAME\n", true],
+  ['#line 5 "\\57w/p/a.y"\n', true],
+  ['asm(".file 1 \\"/w/p/a.y\\"");\n', true],
+  ['.linefile 1 "/w/p/a.y"\n', true],
+  ['#line 5\n#line 6 "a.y" // why\n#line 7 "../a/b.y"\n', false],
+  ['# 0 "<built-in>"\n# 1 "a.c" 2\n# 1 "/usr/include/stdio.h" 1 3 4\n', false],
+  ["# 64 bits, says the assembler\n", false],
+  ['/*\n#line 5 "/w/p/a.y"\n*/\nint x = a.file + "/w"[0];\n', false],
+];
+for (const [text, isAbsolute] of lines) {
+  test(`lines that are named in ${JSON.stringify(text)}`, () => {
+    assert.equal(scan(text).absoluteLines, isAbsolute);
+  });
+}
+
+test("a pragma that reads what no dependency file names", () => {
+  assert.equal(scan('#pragma GCC pch_preprocess "x.h.gch"\n').unsure, true);
+});

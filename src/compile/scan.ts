@@ -36,12 +36,14 @@ export interface SourceScan {
   readonly incbinComputed: boolean;
   /** The assembler's own .include. */
   readonly asmInclude: boolean;
+  /** A line directive, or the assembler's .file, names the lines behind it by an absolute path, or by what cannot be read off the text. */
+  readonly absoluteLines: boolean;
   /** The text could not be understood well enough to rely on the rest. */
   readonly unsure: boolean;
 }
 
 const GAP = "(?:[ \\t\\v\\f\\r]|/\\*[^]*?\\*/)*";
-const DIRECTIVE = new RegExp(`${GAP}(include_next|include|import|embed|if|elif|pragma)(?![\\w$])${GAP}`, "y");
+const DIRECTIVE = new RegExp(`${GAP}(include_next|include|import|embed|if|elif|pragma|line|\\d+)(?![\\w$])${GAP}`, "y");
 const HEADER_NAME = /"([^"\n]*)"|<([^>\n]*)>/y;
 const MACRO_NAME = /([A-Za-z_]\w*)[ \t]*(?=[\n\r/]|$)/y;
 const CONDITION = /(?:[^\n/]|\/\*[^]*?\*\/|\/)*/y;
@@ -51,6 +53,10 @@ const PROBE = new RegExp(`(__has_(?:include_next|include|embed)(?:__)?)(?![\\w$]
 const TIME_MACRO = /(?<![\w$])__(?:DATE|TIME|TIMESTAMP)__(?![\w$])/g;
 const CALLER_LOCATION = /__builtin_(?:LINE|FILE|FUNCTION|COLUMN|source_location)|source_location/;
 const ASSEMBLER = /\.(incbin|include)(?![\w$])[ \t]*/gi;
+/** What stands behind `#line` or `#`, but for the number; the compiler's own headers are no checkout's. */
+const PLAIN_LINE = /^(?:\d+[ \t]*)?(?:"(?!\/(?!usr\/(?:include|lib)\/))[^"\\]*"[ \t\d]*)?(?:\/[/*].*)?$/;
+const ABSOLUTE_LINE = /^"(?:[^"]*\\|\/(?!usr\/(?:include|lib)\/))/;
+const ASSEMBLER_LINE = /\.(?:line)?file[ \t]+(?:\d+[ \t]+)?\\?"\/(?!usr\/(?:include|lib)\/)/i;
 const ASSEMBLER_NAME = /(\\?")([^"\\\n]*)\1/y;
 
 /** Reads `content` once. Never fails; at worst it is unsure. */
@@ -75,6 +81,7 @@ export function scanSource(content: Buffer): SourceScan {
     incbin: scan.incbin,
     incbinComputed: scan.incbinComputed,
     asmInclude: scan.asmInclude,
+    absoluteLines: scan.absoluteLines || ASSEMBLER_LINE.test(text),
     unsure: scan.unsure || isForeign(bytes) || scan.lexedBadly,
   };
 }
@@ -94,6 +101,7 @@ class Scanner {
   readonly incbin: string[] = [];
   incbinComputed = false;
   asmInclude = false;
+  absoluteLines = false;
   once = false;
   unsure = false;
   readonly #text: string;
@@ -123,6 +131,8 @@ class Scanner {
       this.#pragma(this.#text.slice(rest, rest + 40));
     } else if (word === "if" || word === "elif") {
       this.#condition(rest);
+    } else if (/^(?:line|\d+)$/.test(word)) {
+      this.#line(word, rest);
     } else {
       if (word === "import") this.once = true;
       const next = word === "include_next";
@@ -133,8 +143,15 @@ class Scanner {
 
   #pragma(pragma: string): void {
     if (/^once(?![\w$])/.test(pragma)) this.once = true;
-    // Compares the age of two files: nothing that content can answer for.
-    if (/^GCC\s+dependency/.test(pragma)) this.unsure = true;
+    // Compares the age of two files: nothing that content can answer for. Reads a precompiled header that no dependency file names.
+    if (/^GCC\s+(?:dependency|pch_preprocess)/.test(pragma)) this.unsure = true;
+  }
+
+  /** What follows a number alone may as well be a comment of assembler. */
+  #line(word: string, rest: number): void {
+    const end = this.#text.indexOf("\n", rest);
+    const line = this.#text.slice(rest, end === -1 ? undefined : end).trim();
+    if (word === "line" ? !PLAIN_LINE.test(line) : ABSOLUTE_LINE.test(line)) this.absoluteLines = true;
   }
 
   /** `_Pragma("once")` */

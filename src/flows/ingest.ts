@@ -7,11 +7,15 @@
 import { type Digest, digestOf } from "../base/index.ts";
 import { actionKey, type Depfile, depfileTemplate } from "../compile/index.ts";
 import type { LocalStore, ManifestEntry, ManifestInput, ResultOutput, StoredResult, Tokens } from "../contracts/index.ts";
-import { type Refused, refusedBy } from "./refusal.ts";
-import { absolutePath, hasHeaders, placesOf, type RunReport, shortensByChance, type Understood } from "./request.ts";
-import { type ReadFiles, type Reading, readInputs } from "./run-inputs.ts";
+import { bondToPlace } from "./bond.ts";
+import { Refusal, type Refused, refusedBy } from "./refusal.ts";
+import { absolutePath, hasHeaders, type RunReport, type Understood } from "./request.ts";
+import { type Reading, readInputs } from "./run-inputs.ts";
 import type { WrittenFile } from "./run-outputs.ts";
 import type { SourceFacts } from "./source-facts.ts";
+
+/** What clang calls functions for other devices: with the number of the source's inode in it, which no content tells. */
+const OFFLOADED = "__omp_offloading_";
 
 export interface Trace extends Reading {
   readonly report: Pick<RunReport, "stdout" | "stderr">;
@@ -49,7 +53,15 @@ async function find(facts: SourceFacts, trace: Trace): Promise<Finding> {
   const { places } = understood;
   const read = await readInputs(facts, trace);
   const files = trace.written.map((file) => portableFile(trace, file));
-  const bond = bondToPlace(understood, report, read, files);
+  if (understood.invocation.keyArgs.includes("-fopenmp") && files.some(({ content }) => content.includes(OFFLOADED)))
+    throw new Refusal("unclear_source", "#pragma omp target");
+  const moved = files.filter(({ template }) => !template).map(({ content }) => content);
+  const bond = bondToPlace(facts, {
+    understood,
+    search: trace.search,
+    inputs: read.inputs,
+    written: [report.stdout, report.stderr, ...moved],
+  });
   const place = bond === "none" ? undefined : understood.place;
   const terminal = report.stdout.length + report.stderr.length > 0 ? understood.terminal : undefined;
   const inputs = read.inputs.map(([path, digest]): ManifestInput => ({ path: places.portable(path), digest }));
@@ -113,27 +125,6 @@ function portableFile({ understood, depfile }: Trace, file: WrittenFile): Portab
   return template === undefined
     ? { ...file, template: false }
     : { ...file, content: Buffer.from(JSON.stringify(template), "utf8"), template: true };
-}
-
-/**
- * Whether anything the compiler wrote depends on where the checkout lies. `presumed`: the place cannot be seen in the outputs, but
- * could be folded into code (its length, its hash), as a file that the compiler knows by its absolute path may expand __FILE__.
- * The preprocessed source would tell; see prove-place.ts.
- */
-function bondToPlace(
-  understood: Understood,
-  report: Trace["report"],
-  read: ReadFiles,
-  written: readonly PortableFile[],
-): "none" | "presumed" | "certain" {
-  const { invocation, places } = understood;
-  if (invocation.hidesPaths) return "certain";
-  const names = read.inputs.map(([path]) => path);
-  if (shortensByChance(understood, names)) return "certain";
-  const named = (content: Buffer): boolean => placesOf(understood).some((place) => content.includes(place));
-  if (named(report.stdout) || named(report.stderr)) return "certain";
-  if (written.some((file) => !file.template && named(file.content))) return "certain";
-  return names.some((path) => places.portable(path) !== path) ? "presumed" : "none";
 }
 
 /** Fingerprints of the project's own files, so that a change of comments can be recognised later. */

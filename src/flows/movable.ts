@@ -17,6 +17,7 @@ import {
   placesForOnce,
   readInvocation,
   readTemplate,
+  upwardsNamed,
 } from "../compile/index.ts";
 import type { Listings, LocalStore, ManifestEntry, StoredResult } from "../contracts/index.ts";
 import { PROJECT_FILE } from "../trust/index.ts";
@@ -210,7 +211,7 @@ function identityAt(understood: Understood, root: string, elsewhere: string): st
   const reading = readInvocation({ argv, environment, family: toolchain.family }, portable, () => undefined);
   if (reading.kind === "pass") return undefined;
   const { invocation } = reading;
-  const manifest = manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting }, portable);
+  const manifest = manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting, cwd }, portable);
   return identityOf(manifest, invocation, places);
 }
 
@@ -225,20 +226,9 @@ function mayBeShortened(checkout: Checkout, understood: Understood, { inputs }: 
   return namesBeside(understood, names).some((name) => !checkout.holds(name) && !isOfSystem(name));
 }
 
-/** Of headers like the system's. */
-const SYSTEM_LISTS = ["C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH"];
-
-/** gcc names a header like the system's by its absolute path where that is shorter than `../../inc/h.h`: where the root is as short as `/w`. */
+/** Whether there is a checkout, with a root as short as `/w`, in which gcc names a header otherwise. */
 function mayBeNamedByRoot({ invocation, question }: Understood, { inputs }: ManifestEntry): boolean {
-  if (invocation.family !== "gcc") return false;
-  const { searchArgs } = invocation;
-  const named = searchArgs.flatMap((word, at) => {
-    const [, joined] = /^-(?:isystem|idirafter)(.*)$/.exec(word) ?? [];
-    return joined === "" ? (searchArgs[at + 1] ?? []) : (joined ?? []);
-  });
-  const listed = SYSTEM_LISTS.flatMap((name) => question.environment.get(name)?.split(":") ?? []);
-  const upwards = [...named, ...listed].filter((directory) => !directory.startsWith("/") && directory.includes(".."));
-  return upwards.some((directory) => inputs.some(({ path }) => path.startsWith(directory)));
+  return upwardsNamed(invocation, question.environment).some((directory) => inputs.some(({ path }) => path.startsWith(directory)));
 }
 
 interface Policy {

@@ -1,7 +1,7 @@
 /**
  * One compiler invocation on its way through the flows: what was asked, and what has been found out about it so far.
  */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { type Digest, limits } from "../base/index.ts";
 import { type Invocation, isMappedByChance, isPreprocessed, namedOutside, type Places } from "../compile/index.ts";
 import type { CompilerEnvironment, SearchPaths, Toolchain, Toolchains } from "../contracts/index.ts";
@@ -91,7 +91,17 @@ export function hasHeaders(invocation: Invocation): boolean {
 /** The texts that name where this compile happens. */
 export function placesOf(understood: Understood): string[] {
   const { question, projectRoot } = understood;
-  return [...new Set([question.cwd, projectRoot, question.environment.get("PWD") ?? ""])].filter((path) => path.length > 1);
+  const names = [question.cwd, projectRoot, question.environment.get("PWD") ?? "", withoutLinks(projectRoot)];
+  return [...new Set(names)].filter((path) => path.length > 1);
+}
+
+/** Compilers take the links out of some names. Of another machine's directory it is not known. */
+function withoutLinks(directory: string): string {
+  try {
+    return realpathSync.native(directory);
+  } catch {
+    return "";
+  }
 }
 
 /** What an output may name besides the checkout's places: inputs, what options name, another name of the working directory. */

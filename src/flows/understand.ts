@@ -101,7 +101,7 @@ export async function understand(
     search,
     native,
     project: project(root),
-    manifest: manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting }, portable),
+    manifest: manifestKey({ toolchain, invocation, environment, search, native, nesting: places.nesting, cwd }, portable),
     place: placeDigest(cwd, root, environment),
     terminal: terminalDigest(question, environment),
     keyEnvironment: keyEnvironment(environment, portable),

@@ -205,7 +205,7 @@ function understandAgain(
 
 function manifestAgain({ toolchain, invocation, question, places }: Request, search: SearchPaths): Digest {
   const { environment } = question;
-  const asked = { toolchain, invocation, environment, search, native: "", nesting: places.nesting };
+  const asked = { toolchain, invocation, environment, search, native: "", nesting: places.nesting, cwd: question.cwd };
   return manifestKey(asked, (path) => places.portable(path));
 }
 

@@ -62,6 +62,9 @@ function beside(source: string): Readonly<Record<string, string>> {
   );
 }
 
+/** Directories below these are reached by names that are longer than the first one's own, and shorter than the second one's. */
+const [SHORT, LONG, DEPTH] = ["short", `long-${"x".repeat(60)}`, 14];
+
 /** So often it is looked what the daemon has counted, and so often compiled until it has counted something. */
 const [LOOKS, TRIES] = [100, 10];
 
@@ -363,6 +366,123 @@ const hazards: readonly Hazard[] = [
       { directory: "p", env: { PWD: "%TOP%/link" }, expect: "hit" },
     ],
     first: "failed",
+  },
+  ...(
+    [
+      ["a line directive", "a.c", '#line 5 "%TOP%/p/a.y"\nconst char *name = __FILE__;\n', ["gcc", "clang-19"], ["-g"]],
+      ["a line directive of preprocessed code", "a.i", '# 5 "%TOP%/p/a.y"\nint f(void) { return 1; }\n', ["gcc", "clang-19"], ["-g"]],
+      ["the assembler's .file", "a.s", '.file 1 "%TOP%/p/a.y"\n.loc 1 5\nf: ret\n', ["gcc", "clang-14"], []],
+    ] as const
+  ).flatMap(([about, source, text, compilers, args]) =>
+    compilers.map((compiler) => ({
+      name: `${about} that names a checkout, which is mapped: ${compiler}`,
+      compiler,
+      files: Object.fromEntries(
+        ["p", "one", "two"].flatMap((root) => [`${root}/Makefile`, `${root}/${source}`].map((file) => [file, text])),
+      ),
+      args: [...args, "-ffile-prefix-map=%DIR%=.", "-c", source],
+      steps: ["one", "p", "two"].flatMap((directory) => [
+        { directory, expect: "miss" as const },
+        { directory, expect: "hit" as const },
+      ]),
+      first: "failed" as const,
+    })),
+  ),
+  ...(
+    [
+      ["an include", '#include "%TOP%/p/x"\nint x = X;\n'],
+      ["an include of what a macro names", "#define S(x) #x\n#define T(x) S(x)\n#include T(%TOP%/p/x)\nint x = X;\n"],
+      ["a __has_include", '#if __has_include("%TOP%/p/y")\nint x;\n#endif\n'],
+      ["an .incbin", 'asm(".incbin \\"%TOP%/p/x\\"");\n'],
+    ] as const
+  ).map(([about, text]) => ({
+    name: `${about} of a checkout's file by its absolute name`,
+    files: { ...beside(text), "p/x": "#define X 1\n", "one/x": "#define X 1\n" },
+    args: ["-MD", "-c", "a.c"],
+    steps: [
+      { directory: "p", expect: "miss" as const },
+      { directory: "one", expect: "miss" as const },
+      { directory: "one", files: { "../p/x": "#define X 2\n", "../p/y": "" }, expect: "miss" as const },
+    ],
+    first: "failed" as const,
+  })),
+  ...(
+    [
+      ["gcc", ["--sysroot=%DIR%", "-I=inc"]],
+      ["clang-19", ["--sysroot=%DIR%", "-iwithsysroot", "inc"]],
+      ["gcc", ["-iprefix", "%DIR%", "-iwithprefix", "inc"]],
+    ] as const
+  ).map(([compiler, args]) => ({
+    name: `a directory for headers whose name goes on from the checkout's: ${compiler} ${args.join(" ")}`,
+    compiler,
+    files: { ...beside("#include <x.h>\nint x = X;\n"), "pinc/x.h": "#define X 1\n", "oneinc/x.h": "#define X 2\n" },
+    args: [...args, "-c", "a.c"],
+    steps: [
+      { directory: "p", expect: "miss" as const },
+      { directory: "p", expect: "hit" as const },
+      { directory: "one", expect: "miss" as const },
+    ],
+    first: "failed" as const,
+  })),
+  ...(["-fdebug-compilation-dir=", "-ffile-compilation-dir=", "-Xclang -fdebug-compilation-dir="] as const).map((option) => ({
+    name: `${option} of a directory in which the checkout lies`,
+    compiler: "clang-19",
+    files: {
+      ...beside('#include "x.h"\n'),
+      "p/inc/x.h": "static inline int f(void) { return 1; }\n",
+      "one/inc/x.h": "static inline int f(void) { return 1; }\n",
+    },
+    args: ["-g", ...`${option}%TOP%`.split(" "), "-I%DIR%/inc", "-c", "a.c"],
+    steps: [
+      { directory: "p", expect: "miss" as const },
+      { directory: "one", expect: "miss" as const },
+      { directory: "p", expect: "hit" as const },
+    ],
+    first: "failed" as const,
+  })),
+  ...[
+    [SHORT, LONG],
+    [LONG, SHORT],
+  ].map(([first = "", second = ""]) => ({
+    name: `gcc names a header by its absolute name where that is shorter: first in ${first.slice(0, 8)}`,
+    files: Object.fromEntries(
+      [first, second].flatMap((root) => [
+        [`${root}/Makefile`, ""],
+        [`${root}/inc/x.h`, "static inline const char *name(void) { return __FILE__; }\n"],
+        [`${root}/a.c`, "#include <x.h>\nconst char *f(void) { return name(); }\n"],
+      ]),
+    ),
+    args: ["-MD", "-isystem", `${"../".repeat(DEPTH)}inc`, "-c", `${"../".repeat(DEPTH)}a.c`],
+    steps: [first, second, first].map((root, i) => ({
+      directory: root + "/d".repeat(DEPTH),
+      expect: i < 2 ? ("miss" as const) : ("hit" as const),
+    })),
+    first: "failed" as const,
+  })),
+  {
+    name: "a checkout that is known by the name of a link, and a header that gcc knows by its real name",
+    files: Object.fromEntries(
+      ["p", "one"].flatMap((root) => [
+        [`${root}/real/Makefile`, ""],
+        [`${root}/real/inc/x.h`, "#define X 1\n"],
+        [`${root}/real/a.c`, "#include <x.h>\nint x = X;\n"],
+        [`${root}/build/x`, ""],
+      ]),
+    ),
+    args: ["-MD", "-isystem", "%UP%/the-name-of-a-link-that-is-longer/inc", "-c", "%UP%/the-name-of-a-link-that-is-longer/a.c"],
+    steps: [
+      { directory: "p/build", files: { "../the-name-of-a-link-that-is-longer": { link: "real" } }, expect: "miss" },
+      { directory: "one/build", files: { "../the-name-of-a-link-that-is-longer": { link: "real" } }, expect: "miss" },
+    ],
+    first: "failed",
+  },
+  {
+    name: "clang calls functions for other devices by the number of the source's inode",
+    compiler: "clang-19",
+    files: { "a.c": "int f(int *p) {\n#pragma omp target map(p[0:1])\n  p[0] = 1;\n  return 0;\n}\n" },
+    args: ["-fopenmp", "-c", "a.c"],
+    first: "not_stored:unclear_source",
+    steps: [],
   },
   {
     name: "relative sources of a build that lies elsewhere in its checkout are others",
