@@ -13,8 +13,8 @@ export type Verdict = { readonly reason: PassReason; readonly detail: string } |
 
 type Known = Extract<Option, { kind: "option" }>;
 
-/** Goes on from the name that --sysroot gave: `=inc` is /w/pinc where that is /w/p. */
-const GOES_ON_FROM_SYSROOT = /^(?:-iwithsysroot(?!\/)|-[a-zI]*(?:=|\$SYSROOT)(?!\/))/;
+/** Goes on from the name that --sysroot gave: to gcc `=inc` is /w/pinc where that is /w/p. */
+const GOES_ON_FROM_SYSROOT = /^(?:=|\$SYSROOT)(?!\/)/;
 
 export class Draft {
   readonly family: "gcc" | "clang";
@@ -149,7 +149,7 @@ export class Draft {
         this.defines.push(`${/^(-U|--undefine)/.test(name) ? "-U" : "-D"}${value}`);
         break;
       case "search":
-        if (GOES_ON_FROM_SYSROOT.test(name + value)) this.marks.add("hidden");
+        if (GOES_ON_FROM_SYSROOT.test(value)) this.marks.add("hidden");
         this.searchArgs.push(...literal);
         break;
       case "standard":

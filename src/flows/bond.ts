@@ -4,9 +4,10 @@
  * Knows: how the name of a place gets into an output, and how it hides there. Does not know: the source as the compiler sees it; see
  * prove-place.ts.
  */
-import { dirname } from "node:path";
+import { dirname, normalize } from "node:path";
+import type { Invocation } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
-import { absolutePath, placesOf, shortensByChance, type Understood } from "./request.ts";
+import { absolutePath, isOfSystem, placesOf, shortensByChance, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
 /** What is known of a compile that has run. */
@@ -31,24 +32,47 @@ export function bondToPlace(facts: SourceFacts, traces: Traces): Bond {
   const names = inputs.map(([path]) => path);
   if (invocation.hidesPaths || shortensByChance(understood, names)) return "certain";
   const here = placesOf(understood);
-  const isNamed = (text: string | Buffer): boolean => here.some((place) => text.includes(place));
-  // Of an argument a key has all but where it begins in the checkout: what names the place all the same is no other checkout's.
-  if (written.some(isNamed) || invocation.keyArgs.some(isNamed)) return "certain";
-  if (isNamedBySource(facts, traces, isNamed)) return "certain";
+  if (written.some((content) => here.some((place) => content.includes(place)))) return "certain";
+  if (isNamedByCommand(invocation, here) || isNamedBySource(facts, traces, here)) return "certain";
   return names.some((path) => places.portable(path) !== path) ? "presumed" : "none";
 }
 
+/** Of its paths a key has only where they lie in the checkout: what names the place in another way names it in every checkout. */
+function isNamedByCommand({ keyArgs }: Invocation, here: readonly string[]): boolean {
+  return here.some((place) => {
+    const begins = new RegExp(`(?<![\\w/.~+\\-\\x80-\\uffff])${place.replaceAll(/\W/g, "\\$&")}`);
+    return keyArgs.some((arg) => arg.includes(place) && begins.test(arg));
+  });
+}
+
 /** Whether sources name the place, or files in it: in another checkout the same sources mean those of this one. */
-function isNamedBySource(facts: SourceFacts, traces: Traces, isNamed: (text: string) => boolean): boolean {
+function isNamedBySource(facts: SourceFacts, traces: Traces, here: readonly string[]): boolean {
   const { understood, inputs } = traces;
   const { invocation, question } = understood;
-  if (inputs.some(([path]) => path.startsWith("/") && isNamed(path) && !isFound(traces, path))) return true;
+  const isHere = (name: string): boolean => name.startsWith("/") && here.some((place) => name.startsWith(`${place}/`));
+  if (inputs.some(([path]) => isHere(path) && !isFound(traces, path))) return true;
   return inputs.some(([path, digest]) => {
     const scan = facts.scan(absolutePath(question.cwd, path), digest);
     if (scan === undefined || (invocation.mapped.length > 0 && scan.absoluteLines)) return true;
-    const isOurs = (name: string): boolean => name.startsWith("/") && isNamed(name);
-    return [scan.includes, scan.probes, scan.embeds].some((all) => all.some(({ name }) => isOurs(name))) || scan.incbin.some(isOurs);
+    return [scan.includes, scan.probes, scan.embeds].some((all) => all.some(({ name }) => isHere(name))) || scan.incbin.some(isHere);
   });
+}
+
+/**
+ * Whether something besides messages depends on where another checkout lies, in which the same was compiled with the same files.
+ *
+ * @param search of this one
+ * @param inputs as they are here
+ */
+export function isBoundElsewhere(
+  facts: SourceFacts,
+  understood: Understood,
+  search: SearchPaths,
+  inputs: readonly PathAndDigest[],
+): boolean {
+  const traces = { understood, search, inputs, written: [] };
+  const isStrange = (path: string): boolean => path.startsWith("/") && !isOfSystem(path) && !isFound(traces, path);
+  return bondToPlace(facts, traces) === "certain" || inputs.some(([path]) => isStrange(path));
 }
 
 /** Whether a name begins like something that the command names: it goes with that where the checkout lies elsewhere. */
@@ -56,5 +80,8 @@ function isFound({ understood, search }: Traces, path: string): boolean {
   const { source, forcedIncludes, inputFiles, responseFiles } = understood.invocation;
   const files = [source, ...forcedIncludes, ...inputFiles.map((file) => file.path), ...responseFiles];
   const directories = [...search.quote, ...search.angle, ...search.missing, ...search.duplicates, ...files.map((file) => dirname(file))];
-  return directories.some((at) => at.startsWith("/") && path.startsWith(at.endsWith("/") ? at : `${at}/`));
+  // gcc leaves steps upwards out of names, where they are not below a link.
+  return directories.some(
+    (at) => at.startsWith("/") && [at, normalize(at)].some((one) => path.startsWith(one.endsWith("/") ? one : `${one}/`)),
+  );
 }

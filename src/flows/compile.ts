@@ -169,7 +169,7 @@ export class CompileFlow implements AsyncDisposable {
     this.#options = options;
     this.#facts = new SourceFacts(parts);
     this.#told = new Told(parts);
-    this.#messages = new MovedMessages(parts);
+    this.#messages = new MovedMessages({ ...parts, facts: this.#facts });
     this.#checkouts = new Checkouts(parts);
     this.#glances = new Glances(parts);
     const look = ({ question }: Understood): Look => this.#look(question);

@@ -44,7 +44,7 @@ function understoodIn(root: string): Understood {
     place: placeDigest(root, root, new Map()),
     sourcePath: `${root}/a.c`,
     projectRoot: root,
-    invocation: { keyArgs: [], mapped: [], family: "gcc" },
+    invocation: { keyArgs: [], mapped: [], family: "gcc", language: "preprocessed-c" },
     places: { resolve: (path: string) => path },
     question: { cwd: root, argv: ["gcc", "-c", "a.c"], environment: new Map() },
   } as unknown as Understood;
@@ -63,6 +63,7 @@ function messagesOf(action: string, asked: (results: Set<string>) => void): Move
     store: {},
     index: { result: (one: string) => (results.has(one) ? {} : undefined) },
     sharing: { isOthers: () => false },
+    facts: {}, // No sources: nobody asks it anything.
   } as unknown as MovedMessagesParts);
 }
 

@@ -18,9 +18,11 @@ import type {
   StoredResult,
   Toolchains,
 } from "../contracts/index.ts";
+import { isBoundElsewhere } from "./bond.ts";
 import { isSpelledOtherwise, namesPlace } from "./prove-place.ts";
 import { readRemembered } from "./remembered.ts";
-import { absolutePath, isOfSystem, shortensByChance, type Understood } from "./request.ts";
+import { absolutePath, isOfSystem, searchOf, shortensByChance, type Understood } from "./request.ts";
+import type { SourceFacts } from "./source-facts.ts";
 import { responseReader } from "./understand.ts";
 
 export interface MovedMessagesParts {
@@ -29,6 +31,7 @@ export interface MovedMessagesParts {
   readonly store: LocalStore;
   readonly index: ResultIndex;
   readonly sharing: Pick<Sharing, "isOthers">;
+  readonly facts: SourceFacts;
 }
 
 /** An entry, and what it leads to. */
@@ -84,7 +87,7 @@ export class MovedMessages {
     const [stdout, stderr] = [moved(result.stdout, moves), moved(result.stderr, moves)];
     if (stdout === undefined || stderr === undefined) return undefined;
     if (this.#isQuoted(understood, inputsBeside(entry), from) || (await this.#isWritten(result, from, signal))) return undefined;
-    if (!(await this.#isFree(understood, entry.action, false, signal))) return undefined;
+    if (!(await this.#isFree(understood, entry, false, signal))) return undefined;
     if (this.#parts.index.result(entry.action) === undefined) return undefined; // It does not hold any more.
     const action = actionKey(understood.manifest, understood.place, entry.terminal, entry.inputs);
     this.#free.set(action, true);
@@ -103,7 +106,7 @@ export class MovedMessages {
     const [stdout, stderr] = [marked(result.stdout, root), marked(result.stderr, root)];
     if (stdout === undefined || stderr === undefined) return undefined;
     if (this.#isQuoted(understood, entry.inputs, [root]) || (await this.#isWritten(result, [root], signal))) return undefined;
-    return (await this.#isFree(understood, entry.action, true, signal)) ? { stdout, stderr } : undefined;
+    return (await this.#isFree(understood, entry, true, signal)) ? { stdout, stderr } : undefined;
   }
 
   #mayMove({ question, invocation }: Understood, { action }: ManifestEntry): boolean {
@@ -151,7 +154,12 @@ export class MovedMessages {
     return false;
   }
 
-  async #isFree(understood: Understood, action: Digest, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
+  /** @param inBackground when nobody waits */
+  async #isFree(understood: Understood, { action, inputs }: ManifestEntry, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
+    const { facts } = this.#parts;
+    const search = await searchOf(this.#parts.toolchains, understood, signal);
+    const named = inputs.map(({ path, digest }) => [understood.places.resolve(path), digest] as const);
+    if (search === undefined || isBoundElsewhere(facts, understood, search, named)) return false;
     if (this.#free.get(action) === true) return true;
     const { files, toolchains } = this.#parts;
     const readText = responseReader(files, understood);
