@@ -24,6 +24,8 @@ export interface Toolchain {
   readonly earlierOnPath: readonly string[];
   /** Files that only have to be there: by them clang finds the gcc whose headers of C++ it uses. It reads none of them. */
   readonly beside: readonly string[];
+  /** Directories of this machine in which another gcc may appear, whose headers clang then prefers. They do not travel either. */
+  readonly gccDirectories?: readonly string[];
   /** Set where its files are none of this machine's, but blobs of the store. */
   readonly layout?: ToolchainLayout;
 }

@@ -6,10 +6,12 @@
  */
 import { readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Digest, digestOf, type Log, limits } from "../base/index.ts";
 import type {
   CompilerEnvironment,
   Files,
+  Fingerprint,
   Installed,
   SearchPaths,
   SeenFiles,
@@ -54,17 +56,24 @@ interface Known extends Installed {
   readonly real: string;
   /** Digest of each file when the toolchain was identified. */
   readonly digests: readonly string[];
+  /** Of `gccDirectories`, before it was. */
+  readonly fingerprints: readonly (Fingerprint | undefined)[];
 }
 
-function isUnchanged({ compiler, real, toolchain, digests }: Known, seen: SeenFiles): boolean {
-  const { files, absent, earlierOnPath } = toolchain;
+function isUnchanged({ compiler, real, toolchain, digests, fingerprints }: Known, seen: SeenFiles, files: Files): boolean {
+  const { absent, earlierOnPath, gccDirectories = [] } = toolchain;
   if (realPath(compiler) !== real) return false;
-  for (let i = 0; i < files.length; i++) {
-    const state = seen.state(files[i] ?? "");
+  if (!isDeepStrictEqual(fingerprintsOf(gccDirectories, files), fingerprints)) return false;
+  for (let i = 0; i < toolchain.files.length; i++) {
+    const state = seen.state(toolchain.files[i] ?? "");
     if (state.kind !== "file" || state.digest !== digests[i]) return false;
   }
   const isAbsent = (path: string): boolean => seen.absent(path);
   return absent.every(isAbsent) && earlierOnPath.every(isAbsent);
+}
+
+function fingerprintsOf(directories: readonly string[], files: Files): (Fingerprint | undefined)[] {
+  return directories.map((directory) => files.fingerprint(directory));
 }
 
 /** Of one driver, by language. */
@@ -93,7 +102,7 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
   ): Promise<ToolchainRead> {
     const key = [compiler, ...[...IDENTITY_VARIABLES, ...CONFIG_VARIABLES].map((name) => environment.get(name) ?? "")].join("\0");
     const known = this.#known.get(key);
-    if (known !== undefined && isUnchanged(known, seen)) return { kind: "toolchain", toolchain: known.toolchain };
+    if (known !== undefined && isUnchanged(known, seen, this.#files)) return { kind: "toolchain", toolchain: known.toolchain };
     const underway = this.#underway.get(key);
     if (underway !== undefined) return underway;
     const identification = this.#identify(key, compiler, environment, signal).finally(() => this.#underway.delete(key));
@@ -104,13 +113,15 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
   /** Those that have been identified and are still what they were, each once. */
   installed(): Installed[] {
     const byDigest = new Map<string, Installed>();
-    for (const known of this.#known.values()) if (isUnchanged(known, this.#files)) byDigest.set(known.toolchain.digest, known);
+    for (const known of this.#known.values()) if (isUnchanged(known, this.#files, this.#files)) byDigest.set(known.toolchain.digest, known);
     return [...byDigest.values()];
   }
 
   /** Those that have this content, by whatever paths they were called; the one that was identified last comes first. */
   find(digest: Digest): Installed[] {
-    const found = [...this.#known.values()].filter((known) => known.toolchain.digest === digest && isUnchanged(known, this.#files));
+    const found = [...this.#known.values()].filter(
+      (known) => known.toolchain.digest === digest && isUnchanged(known, this.#files, this.#files),
+    );
     return found.toReversed();
   }
 
@@ -135,6 +146,8 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const env = probeEnvironment(environment);
     const banner = readBanner((await runProgram(compiler, ["-v"], { cwd: "/", environment: env }, signal)).stderr);
     if (banner === undefined) return { kind: "unknown", reason: "unknown_compiler" };
+    const gccDirectories = directoriesOfGcc(banner);
+    const fingerprints = fingerprintsOf(gccDirectories, this.#files);
 
     const parts = await this.#parts(compiler, banner, environment, env, signal);
     // What such a file adds to the command line is not seen by those who read it.
@@ -162,8 +175,8 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
       platform: `${process.platform}-${elf.machine}`,
       targets: [...new Set([target, ...parts.targets])],
     };
-    const toolchain: Toolchain = { ...about, digest, files, absent, earlierOnPath, beside };
-    this.#known.set(key, { compiler, real, toolchain, digests });
+    const toolchain: Toolchain = { ...about, digest, files, absent, earlierOnPath, beside, gccDirectories };
+    this.#known.set(key, { compiler, real, toolchain, digests, fingerprints });
     keepRecent(this.#known, 64);
     this.#log.event("info", "toolchain.identified", { compiler, family, version, target, digest, files: files.length });
     return { kind: "toolchain", toolchain };
@@ -251,6 +264,7 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
         cwd,
         ...args,
         "",
+        ...toolchain.beside,
         ...LOOKUP_VARIABLES.map((name) => environment.get(name) ?? ""),
       ].join("\0"),
     );
@@ -332,6 +346,11 @@ export class LocalToolchains implements Toolchains, ToolchainSupply {
     const run = await runProgram(compiler, args, { cwd, environment: probeEnvironment(environment) }, signal);
     return run.exitCode === 0 ? run.stdout : undefined;
   }
+}
+
+/** `/usr/lib/gcc` and the directory of one target in it, where each version has its own. */
+function directoriesOfGcc({ gccInstallation }: CompilerBanner): string[] {
+  return gccInstallation === undefined ? [] : [dirname(gccInstallation), dirname(dirname(gccInstallation))];
 }
 
 /** Messages are read by us, so they are asked for in the C locale. */

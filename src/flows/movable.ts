@@ -193,8 +193,8 @@ function whyCommandStays(checkout: Checkout, understood: Understood): Stays | un
   if (responses.size + invocation.responseFiles.length > 0) return "response-files";
   if (![question.cwd, projectRoot, sourcePath].every((path) => checkout.moves(path))) return "outside";
   const isOutside = (path: string): boolean => path.startsWith("/") && !checkout.isNamedIn(path);
-  const { files, absent, earlierOnPath, beside } = toolchain;
-  if (![question.compiler, ...files, ...absent, ...earlierOnPath, ...beside].every(isOutside)) return "toolchain";
+  const { files, absent, earlierOnPath, beside, gccDirectories = [] } = toolchain;
+  if (![question.compiler, ...files, ...absent, ...earlierOnPath, ...beside, ...gccDirectories].every(isOutside)) return "toolchain";
   if (![...search.quote, ...search.angle, ...search.missing, ...search.duplicates].every(isOutside)) return "search";
   for (const [name, value] of question.environment) if (!movesWithCheckout(name) && checkout.isNamedIn(value)) return "environment";
   const here = identityOf(understood.manifest, invocation, understood.places);
@@ -261,7 +261,7 @@ function inputsOf(checkout: Checkout, look: Look, { toolchain }: Understood, ent
     if (spelled.startsWith("/")) outside.push(spelled);
     else inputs.push({ path: spelled, digest });
   }
-  for (const path of [...outside, ...toolchain.files]) {
+  for (const path of [...outside, ...toolchain.files, ...(toolchain.gccDirectories ?? [])]) {
     const fingerprint = look.fingerprint(path);
     if (fingerprint === undefined || isUntrusted(fingerprint)) return "young";
     inputs.push({ path, fp0: fingerprint.fp0, fp1: fingerprint.fp1 });

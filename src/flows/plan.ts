@@ -99,7 +99,7 @@ export function validityOf(look: Look, understood: Understood, entry: ManifestEn
   // The entry may be that of a command without them, or with others that said the same.
   for (const path of understood.invocation.responseFiles) if (!watch(path)) return undefined;
   if (!isAsRead(understood, look)) return undefined;
-  for (const path of toolchain.files) if (!watch(path)) return undefined;
+  for (const path of [...toolchain.files, ...(toolchain.gccDirectories ?? [])]) if (!watch(path)) return undefined;
   // Whose work may be used follows from what the project says: for another answer somebody has to ask.
   const unsaid = project.files.filter((path) => look.absent(path));
   for (const path of project.files) if (!unsaid.includes(path) && !watch(path)) return undefined;
