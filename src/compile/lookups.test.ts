@@ -22,6 +22,7 @@ function look(
     forcedIncludes: [],
     inputs: ["src/main.c", ...inputs],
     scans: (path) => (tree[path] === undefined ? undefined : scanSource(Buffer.from(tree[path]))),
+    embedDirectories: false,
     cwd: "/w",
     exists: (path) => tree[path] !== undefined || Object.keys(tree).some((file) => file.startsWith(`${path}/`)),
     ...args,
@@ -61,6 +62,7 @@ test("what was found out for one unit is nothing to the next along the same sear
       inputs: ["main.c", ...inputs],
       scans: (path) => scanSource(Buffer.from(path === "main.c" ? "#include <x.h>\n#if __has_include(<y.h>)\n#endif\n" : "")),
       search,
+      embedDirectories: false,
       cwd: "/w",
       exists: (path) => there.includes(path),
     });
@@ -267,6 +269,7 @@ for (const command of ["gcc", "clang-19"]) {
         inputs,
         scans: (path) => scanSource(readFileSync(join(root, path))),
         search: { quote: ["q"], angle: ["inc", "forced", "sys", "sys2"], missing: ["gone"], duplicates: [] },
+        embedDirectories: false,
         cwd: root,
         exists: (path) => existsSync(join(root, path)),
       });
@@ -282,3 +285,10 @@ for (const command of ["gcc", "clang-19"]) {
     }
   });
 }
+
+test("what #embed and __has_embed look for: beside the includer, then where one works", () => {
+  const tree = { "src/main.c": '#if __has_embed("a.bin")\n#embed "b.bin"\n#endif\n#embed <c.bin>\n', "b.bin": "", "a.bin": "" };
+  const found = look(tree, ["b.bin"]);
+  assert.deepEqual([found.absent, found.present, found.unknown], [["src/b.bin", "src/a.bin"], ["a.bin"], false]);
+  assert.equal(look(tree, ["b.bin"], { embedDirectories: true }).unknown, true);
+});

@@ -20,6 +20,8 @@ export interface LookupArgs {
   readonly scans: (path: string) => SourceScan | undefined;
   /** The same object for the same search path spares work. */
   readonly search: SearchPaths;
+  /** Options name directories for #embed. */
+  readonly embedDirectories: boolean;
   /** Working directory, absolute. */
   readonly cwd: string;
   /** Whether there is anything at a path; relative ones are relative to `cwd`. */
@@ -33,7 +35,7 @@ export interface Lookups {
   readonly present: readonly string[];
   /** A directory for headers was missing when the compiler began, and is not any more: where the compiler looked cannot be told. */
   readonly appeared: boolean;
-  /** A __has_include or #embed asks for a name that only the preprocessor knows: absences may be missing. */
+  /** A __has_include or #embed asks for a name that only the preprocessor knows, or looks for it in more places: absences may be missing. */
   readonly unknown: boolean;
 }
 
@@ -115,10 +117,17 @@ class Walk {
     for (const embed of scan.embeds) this.#embed(embed, directory);
   }
 
-  /** Looked for beside the includer; where else, options tell that are not known here: what lies there counts as unexplained. */
-  #embed(embed: Include, directory: string): void {
-    if (embed.form === "computed") this.unknown = true;
-    else if (embed.form === "quote") this.#include(this.#chain.search({ ...embed, next: false }, directory), false);
+  /** Also of __has_embed, which asks whether there is a file, and whether it is empty. clang 19 looks beside the includer, then where it works. */
+  #embed({ form, name }: Include, directory: string): void {
+    const path = normal(name);
+    const isAbsolute = path.startsWith("/");
+    if (form === "computed" || (this.#args.embedDirectories && !isAbsolute)) this.unknown = true;
+    const paths = isAbsolute ? [path] : form === "quote" ? [directory + path, path] : [];
+    for (const at of paths) {
+      const spot = this.#chain.spot(at);
+      if (this.#has(spot, Notes.input)) this.#note(spot, Notes.explained);
+      else this.#absence(spot);
+    }
   }
 
   /** @param precompilable a precompiled header may have been taken instead */

@@ -102,6 +102,7 @@ function addLookups(
     inputs: sources,
     scans: (path) => scanOf(facts, understood, inputs, path),
     search: reading.search,
+    embedDirectories: invocation.searchArgs.some((arg) => arg.startsWith("--embed-dir")),
     cwd: question.cwd,
     exists: (path) => !look.absent(path),
   });

@@ -268,6 +268,26 @@ const hazards: readonly Hazard[] = [
     steps: [{ expect: "hit" }, { files: { "data.bin": "two" }, expect: "miss" }],
   },
   {
+    name: "a file that __has_embed asks for appears, is emptied, and goes; beside its includer and where one works",
+    compiler: "clang-19",
+    files: { "s/a.c": '#if __has_embed("d")\nint d = __has_embed("d");\n#endif\n' },
+    args: ["-std=c23", "-c", "s/a.c"],
+    steps: [
+      { files: { d: "one" }, expect: "miss" },
+      { files: { "s/d": "" }, expect: "miss" },
+      { files: { d: null }, expect: "miss" },
+      { files: { "s/d": null }, expect: "hit" },
+    ],
+  },
+  {
+    name: "directories for #embed",
+    compiler: "clang-19",
+    files: { "a.c": "const char d[] = {\n#embed <d>\n};\n", "one/x": "", "two/d": "two" },
+    args: ["-std=c23", "--embed-dir=one", "--embed-dir=two", "-c", "a.c"],
+    first: "not_stored:computed_lookup",
+    steps: [{ files: { "one/d": "one" }, expect: "not_stored:computed_lookup" }],
+  },
+  {
     name: "debug information names the directory",
     files: { "a/a.c": c, "b/a.c": c },
     args: ["-g", "-c", "a.c"],
