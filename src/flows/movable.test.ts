@@ -20,6 +20,7 @@ import { Absences, directoryDigest, Glance, Look } from "./look.ts";
 import { type Moves, movableOf } from "./movable.ts";
 import { MovedMessages, type MovedMessagesParts } from "./moved-messages.ts";
 import type { CompileQuestion } from "./request.ts";
+import { SourceFacts } from "./source-facts.ts";
 import { understand } from "./understand.ts";
 import { withoutPlace } from "./witness.ts";
 
@@ -88,7 +89,7 @@ async function moves(world: Partial<World>): Promise<Moves> {
   const understanding = await understand({ files, toolchains }, HOME, question, look, signal);
   assert.ok(understanding.kind === "understood", JSON.stringify(understanding));
   const { understood } = understanding;
-  const parts = { files, toolchains, store, index: {}, sharing: { isOthers: () => false } };
+  const parts = { files, toolchains, store, index: {}, sharing: { isOthers: () => false }, facts: new SourceFacts({ files }) };
   const messages = new MovedMessages(parts as unknown as MovedMessagesParts);
   return movableOf({ store, listings, messages, homeDirectory: HOME }, look, { understood, entry, result }, signal);
 }
@@ -132,9 +133,10 @@ function machine(world: Partial<World>): Machine {
     ...world.toolchain,
   };
   const search: SearchPaths = { quote: [], angle: ["/usr/include"], missing: [], duplicates: [], ...world.search };
-  const toolchains: Pick<Toolchains, "identify" | "ownSearch" | "preprocess"> = {
+  const toolchains: Pick<Toolchains, "identify" | "ownSearch" | "searchPaths" | "preprocess"> = {
     identify: () => Promise.resolve({ kind: "toolchain", toolchain }),
     ownSearch: () => Promise.resolve(search),
+    searchPaths: () => Promise.resolve(search),
     preprocess: () => Promise.resolve(world.preprocessed ?? "int a;"),
   };
   const question: CompileQuestion = {

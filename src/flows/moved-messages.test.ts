@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../base/index.ts";
 import { placeDigest } from "../compile/index.ts";
-import type { ManifestEntry, StoredResult } from "../contracts/index.ts";
+import type { ManifestEntry, SearchPaths, StoredResult } from "../contracts/index.ts";
 import { MovedMessages, type MovedMessagesParts, moved, movesBetween } from "./moved-messages.ts";
 import type { Understood } from "./request.ts";
+import { SourceFacts } from "./source-facts.ts";
 
 const moves = movesBetween(["/opt/a/tree/build", "/opt/a/tree", "/opt/a/tree/build"], ["/srv/ci-7/build", "/srv/ci-7", "/srv/ci-7/build"]);
 
@@ -44,11 +45,22 @@ function understoodIn(root: string): Understood {
     place: placeDigest(root, root, new Map()),
     sourcePath: `${root}/a.c`,
     projectRoot: root,
-    invocation: { keyArgs: [], mapped: [], family: "gcc", language: "preprocessed-c" },
-    places: { resolve: (path: string) => path },
+    invocation: {
+      keyArgs: [],
+      mapped: [],
+      family: "gcc",
+      language: "c",
+      source: "a.c",
+      forcedIncludes: [],
+      inputFiles: [],
+      responseFiles: [],
+    },
+    places: { resolve: (path: string) => path, portable: (path: string) => path },
     question: { cwd: root, argv: ["gcc", "-c", "a.c"], environment: new Map() },
   } as unknown as Understood;
 }
+
+const searchPaths = (): Promise<SearchPaths> => Promise.resolve({ quote: [], angle: ["/opt/include"], missing: [], duplicates: [] });
 
 /** @param asked what happens while the preprocessor is asked */
 function messagesOf(action: string, asked: (results: Set<string>) => void): MovedMessages {
@@ -59,11 +71,11 @@ function messagesOf(action: string, asked: (results: Set<string>) => void): Move
   };
   return new MovedMessages({
     files: { content: () => Buffer.from("int a;") },
-    toolchains: { preprocess },
+    toolchains: { preprocess, searchPaths },
     store: {},
     index: { result: (one: string) => (results.has(one) ? {} : undefined) },
     sharing: { isOthers: () => false },
-    facts: {}, // No sources: nobody asks it anything.
+    facts: new SourceFacts({ files: { content: () => Buffer.from("int a;") } }),
   } as unknown as MovedMessagesParts);
 }
 
@@ -82,10 +94,11 @@ async function markedIn(world: Partial<PrintedWorld>): Promise<string | undefine
   const { stderr = "/opt/one/a.c:1:1: warning: unused\n", source = "int a;", object = "code", isOthers = false, root = "/opt/one" } = world;
   const messages = new MovedMessages({
     files: { content: () => Buffer.from(source) },
-    toolchains: { preprocess: () => Promise.resolve("preprocessed" in world ? world.preprocessed : "int a;") },
+    toolchains: { preprocess: () => Promise.resolve("preprocessed" in world ? world.preprocessed : "int a;"), searchPaths },
     store: { read: () => Promise.resolve({ kind: "hit", bytes: Buffer.from(object) }) },
     index: {},
     sharing: { isOthers: () => isOthers },
+    facts: new SourceFacts({ files: { content: () => Buffer.from(source) } }),
   } as unknown as MovedMessagesParts);
   const understood = { ...understoodIn("/opt/one"), ...world.understood };
   const inputs = ["\0P/a.c", "/opt/include/x.h"].map((path) => ({ path, digest: digestOf(source) }));
