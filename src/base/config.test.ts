@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { checkSetting, loadConfig, settingNames } from "./config.ts";
+import { checkSetting, loadConfig, settingNames, settingUnknown } from "./config.ts";
 import { CairnError } from "./errors.ts";
 
 const GOOD: readonly [name: string, raw: unknown][] = [
@@ -65,6 +65,11 @@ function adviceFor(name: string): string {
   }
   return "";
 }
+
+test("who asks for a setting that there is not is told those that begin alike, or all", () => {
+  assert.equal(settingUnknown("store.size").facts.advice, "there are: store.capacity, store.plain");
+  assert.equal(settingUnknown("size").facts.advice, `there are: ${settingNames.join(", ")}`);
+});
 
 test("docs/settings.md has every setting, with its default and its variable", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "cairn-config-"));

@@ -273,10 +273,18 @@ export function loadConfig(file: string, env: Environment): { config: Config; va
  */
 export function checkSetting(name: string, raw: unknown): void {
   const key = KEYS.find((one) => SETTINGS[one].name === name);
-  if (key === undefined)
-    throw new CairnError("usage", { why: `there is no setting ${name}`, advice: `there are: ${settingNames.join(", ")}` });
+  if (key === undefined) throw settingUnknown(name);
   if (SETTINGS[key].read(raw) === undefined)
     throw new CairnError("usage", { why: `${name} cannot be ${String(raw)}`, advice: `it can be: ${wanted(key)}` });
+}
+
+/** Tells those that begin alike, where there are some. */
+export function settingUnknown(name: string): CairnError {
+  const alike = settingNames.filter((one) => one.split(".")[0] === name.split(".")[0]);
+  return new CairnError("usage", {
+    why: `there is no setting ${name}`,
+    advice: `there are: ${(alike.length > 0 ? alike : settingNames).join(", ")}`,
+  });
 }
 
 function wanted(key: Key): string {

@@ -22,6 +22,7 @@ export {
   readHours,
   type SharingPolicy,
   settingNames,
+  settingUnknown,
   type ToolchainsAccept,
   type WorkCircle,
 } from "./config.ts";

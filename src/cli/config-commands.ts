@@ -6,7 +6,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { CairnError, checkSetting, type Environment, loadConfig, makeDirectories, settingNames, systemCode } from "../base/index.ts";
+import { CairnError, checkSetting, type Environment, loadConfig, makeDirectories, settingUnknown, systemCode } from "../base/index.ts";
 import { type ConfigValue, listIn, readConfig } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { bytes, fittedTable } from "./format.ts";
@@ -42,8 +42,7 @@ export async function configList(context: Context, options: Json, signal: AbortS
 export async function configGet(context: Context, name: string, options: Json, signal: AbortSignal): Promise<number> {
   const values = await settings(context, signal);
   const found = values.find((value) => value.name === name);
-  if (found === undefined)
-    throw new CairnError("usage", { why: `there is no setting ${name}`, advice: `there are: ${settingNames.join(", ")}` });
+  if (found === undefined) throw settingUnknown(name);
   answer(context.terminal, options.json, found, () => [String(found.value)]);
   // Beside the answer, so that $(cairn config get …) is the value alone.
   if (options.json !== true && found.next !== undefined)
