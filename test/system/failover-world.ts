@@ -67,9 +67,12 @@ export class Machines implements AsyncDisposable {
       nodes.set(name, node);
     });
     const made = new Machines(names, nodes, cables, logs, stack.move());
+    await using unfinished = new AsyncDisposableStack();
+    unfinished.use(made);
     const [founder = "", ...others] = names;
     await made.told(founder, "/network/init", { machine: founder });
     await each(others, STARTS_AT_ONCE, (name) => made.#join(name, founder));
+    unfinished.move();
     return made;
   }
 
