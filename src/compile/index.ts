@@ -16,7 +16,7 @@ export { isPreprocessed, probeLanguage } from "./invocation-language.ts";
 export { actionKey, keyEnvironment, manifestKey, movesWithCheckout, placeDigest, type Terminal, terminalDigest } from "./keys.ts";
 export { absentLookups, type Lookups } from "./lookups.ts";
 export { type MacroBodies, macroBodies, reach, withoutAssert } from "./macros.ts";
-export { type ObjectPlace, objectDifference } from "./object-file.ts";
+export { isCompressed, type ObjectPlace, objectDifference } from "./object-file.ts";
 export type { PassReason } from "./pass-reasons.ts";
 export { checkoutRoot, type Places, placesAt, placesForOnce, projectRoot } from "./portable.ts";
 export { isMappedByChance, namedOutside } from "./prefix-maps.ts";

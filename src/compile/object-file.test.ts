@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, mock, test } from "node:test";
 import fc from "fast-check";
-import { objectDifference } from "./object-file.ts";
+import { isCompressed, objectDifference } from "./object-file.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "cairn-object-"));
 after(() => rmSync(scratch, { recursive: true }));
@@ -22,6 +22,14 @@ const UNIT = "int one(void) { return 41; }\nint two(int a) { return a * 7 + 3; }
 
 test("the same", () => {
   assert.equal(objectDifference(compiled(UNIT), compiled(UNIT)), undefined);
+});
+
+test("what debuggers read, compressed", () => {
+  assert.deepEqual(
+    [[], ["-g"], ["-g", "-gz"]].map((options) => isCompressed(compiled(UNIT, ...options))),
+    [false, false, true],
+  );
+  assert.equal(isCompressed(Buffer.from("a.o: a.c\n")), false);
 });
 
 test("code: the section, and how far into which function", () => {

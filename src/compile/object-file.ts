@@ -22,6 +22,7 @@ interface Section {
   readonly type: number;
   /** The section that it speaks of. */
   readonly link: number;
+  readonly isPacked: boolean;
   readonly content: Buffer;
 }
 
@@ -40,6 +41,8 @@ interface ObjectFile {
 
 const NO_BITS = 8;
 const SYMBOLS = 2;
+/** SHF_COMPRESSED */
+const COMPRESSED = 0x800;
 /** Types of symbols that are of use to people: variables and functions. */
 const NAMED: ReadonlySet<number> = new Set([1, 2]);
 /** Of what differs. */
@@ -57,6 +60,12 @@ export function objectDifference(before: Buffer, after: Buffer): ObjectPlace | u
   if (before.equals(after)) return undefined;
   const [old, now] = [readObject(before), readObject(after)];
   return (old && now && sectionDifference(old, now)) ?? placeIn("", before, after);
+}
+
+/** Whether there is something in an object that cannot be found by searching it, whoever has asked for that. */
+export function isCompressed(bytes: Buffer): boolean {
+  const object = readObject(bytes);
+  return object?.sections.some(({ isPacked, name }) => isPacked || name.startsWith(".zdebug")) === true;
 }
 
 /** Undefined where all sections are the same, and the objects differ around them. */
@@ -176,10 +185,11 @@ function readSections(bytes: Buffer, fields: Fields): Section[] {
   if (size < (is64 ? 64 : 40)) throw new RangeError("heads of sections overlap");
   const heads = Array.from({ length: count }, (_, i) => headAt(fields, start + i * size));
   const table = heads[names] ?? { start: 0, bytes: 0 };
-  const sections = heads.map(({ name, type, link, start: from, bytes: length }) => ({
+  const sections = heads.map(({ name, type, link, isPacked, start: from, bytes: length }) => ({
     name: nameAt(bytes.subarray(table.start, table.start + table.bytes), name),
     type,
     link,
+    isPacked,
     content: type === NO_BITS ? Buffer.alloc(0) : bytes.subarray(from, from + length),
   }));
   if (sections.reduce((sum, { content }) => sum + content.length, 0) > bytes.length) throw new RangeError("sections overlap");
@@ -189,7 +199,8 @@ function readSections(bytes: Buffer, fields: Fields): Section[] {
 function headAt(fields: Fields, at: number) {
   const link = fields.word(at + (fields.is64 ? 0x28 : 0x18));
   const [start, bytes] = [fields.wide(at + 0x18, at + 0x10), fields.wide(at + 0x20, at + 0x14)];
-  return { name: fields.word(at), type: fields.word(at + 4), link, start, bytes };
+  const isPacked = (fields.wide(at + 8, at + 8) & COMPRESSED) !== 0;
+  return { name: fields.word(at), type: fields.word(at + 4), link, isPacked, start, bytes };
 }
 
 function nameAt(names: Buffer, at: number): string {

@@ -5,7 +5,7 @@
  * prove-place.ts.
  */
 import { dirname, normalize } from "node:path";
-import type { Invocation } from "../compile/index.ts";
+import { type Invocation, isCompressed } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import { absolutePath, isOfSystem, placesOf, shortensByChance, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
@@ -32,7 +32,9 @@ export function bondToPlace(facts: SourceFacts, traces: Traces): Bond {
   const names = inputs.map(([path]) => path);
   if (invocation.hidesPaths || shortensByChance(understood, names)) return "certain";
   const here = placesOf(understood);
-  if (written.some((content) => here.some((place) => content.includes(place)))) return "certain";
+  // An assembler may have been built to compress what debuggers read, unasked.
+  if (written.some((content) => here.some((place) => content.includes(place)) || (invocation.lineInfo && isCompressed(content))))
+    return "certain";
   if (isNamedByCommand(invocation, here) || isNamedBySource(facts, traces, here)) return "certain";
   return names.some((path) => places.portable(path) !== path) ? "presumed" : "none";
 }

@@ -933,6 +933,19 @@ describe("hazards of caching compiles", () => {
       await play(node, hazard);
     });
   }
+  test("an assembler that compresses unasked where the compiler was called", async () => {
+    using directory = temporaryDirectory("compressing");
+    const tool = join(directory.path, "tools/as");
+    writeFiles(directory.path, { ...beside(""), "tools/as": '#!/bin/sh\nexec /usr/bin/as --compress-debug-sections "$@"\n' });
+    chmodSync(tool, 0o755);
+    await age();
+    for (const name of ["one", "two"]) {
+      const cwd = join(directory.path, name);
+      const compile = { compiler: "gcc", args: ["-g", "-c", "a.c"], cwd, env: { COMPILER_PATH: dirname(tool) }, volatile: false };
+      await compileBothWays(node, compile, "miss", name);
+      await compileBothWays(node, compile, "hit", `${name} again`);
+    }
+  });
   test("a newer gcc, whose headers of C++ clang takes then", async () => {
     using directory = temporaryDirectory("beside");
     const cwd = join(directory.path, "p");
