@@ -489,6 +489,25 @@ const hazards: readonly Hazard[] = [
     })),
     first: "failed" as const,
   })),
+  ...["../../inc/", "..//../inc", "../../inc/../inc", "../../link/sub/..", "%UP%/../inc", "%UP%/./../inc/"].map((directory, i) => ({
+    name: `a directory for headers, spelled ${directory}, in a checkout of another depth`,
+    compiler: i % 2 === 0 ? "gcc" : "clang-19",
+    files: Object.fromEntries(
+      ["p", "another/one"].flatMap((root) => [
+        [`${root}/Makefile`, ""],
+        [`${root}/inc/x.h`, '#include "sub/y.h"\n'],
+        [`${root}/inc/sub/y.h`, "int y;\n"],
+        [`${root}/a.c`, "#include <x.h>\n"],
+      ]),
+    ),
+    args: ["-MD", ["-I", "-isystem", "-idirafter"][i % 3] ?? "", directory, "-I../../missing", "-c", "../../a.c"],
+    steps: ["p", "another/one"].map((root, at) => ({
+      directory: `${root}/build/deep`,
+      files: { "../../link": { link: "inc" } },
+      expect: at === 0 ? ("miss" as const) : ("hit" as const),
+    })),
+    first: "failed" as const,
+  })),
   {
     name: "a checkout that is known by the name of a link, and a header that gcc knows by its real name",
     files: Object.fromEntries(
