@@ -12,7 +12,7 @@ import { namedOutside } from "./prefix-maps.ts";
 import { namedAbsolutely } from "./shorter-names.ts";
 
 /** Changes whenever the meaning of stored manifests changes. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** Bear only on how messages look; they count where a compiler printed something. */
 const MESSAGE_VARIABLES = ["LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_COLLATE"] as const;

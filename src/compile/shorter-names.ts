@@ -32,6 +32,6 @@ export function namedAbsolutely(
   environment: CompilerEnvironment,
   cwd: string,
 ): string[] {
-  const asDirectory = (path: string): string => (path.endsWith("/") ? path : `${path}/`);
-  return upwardsNamed(invocation, environment).filter((path) => asDirectory(join(cwd, path)).length < asDirectory(path).length);
+  const bytes = (path: string): number => Buffer.byteLength(path.endsWith("/") ? path : `${path}/`);
+  return upwardsNamed(invocation, environment).filter((path) => bytes(join(cwd, path)) < bytes(path));
 }

@@ -5,8 +5,9 @@
  * prove-place.ts.
  */
 import { dirname, normalize } from "node:path";
-import { type Invocation, isCompressed } from "../compile/index.ts";
+import { type Invocation, isCompressed, type SourceScan } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
+import { directoryDigest } from "./look.ts";
 import { absolutePath, isOfSystem, placesOf, shortensByChance, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 
@@ -52,12 +53,19 @@ function isNamedBySource(facts: SourceFacts, traces: Traces, here: readonly stri
   const { understood, inputs } = traces;
   const { invocation, question } = understood;
   const isHere = (name: string): boolean => name.startsWith("/") && here.some((place) => name.startsWith(`${place}/`));
-  if (inputs.some(([path]) => isHere(path) && !isFound(traces, path))) return true;
-  return inputs.some(([path, digest]) => {
-    const scan = facts.scan(absolutePath(question.cwd, path), digest);
-    if (scan === undefined || (invocation.mapped.length > 0 && scan.absoluteLines)) return true;
-    return [scan.includes, scan.probes, scan.embeds].some((all) => all.some(({ name }) => isHere(name))) || scan.incbin.some(isHere);
-  });
+  const isFound = foundBy(traces);
+  if (inputs.some(([path]) => isHere(path) && !isFound(path))) return true;
+  const files = inputs
+    .filter(([, digest]) => digest !== directoryDigest)
+    .map(([path, digest]): PathAndDigest => [absolutePath(question.cwd, path), digest])
+    .filter(([path]) => !isOfSystem(path));
+  const scans = files.map(([path, digest]) => facts.scan(path, digest));
+  const names = ({ includes, probes, embeds, incbin }: SourceScan): boolean =>
+    [includes, probes, embeds].some((all) => all.some(({ name }) => isHere(name))) || incbin.some(isHere);
+  if (scans.some((scan) => scan === undefined || (invocation.mapped.length > 0 && scan.absoluteLines) || names(scan))) return true;
+  // What macros make of a name looks like what the command names, where that is absolute, too.
+  const isComputed = scans.some((scan) => scan?.includes.some(({ form }) => form === "computed"));
+  return isComputed && files.some(([path, digest]) => here.some((place) => facts.names(path, digest, place)));
 }
 
 /**
@@ -73,17 +81,18 @@ export function isBoundElsewhere(
   inputs: readonly PathAndDigest[],
 ): boolean {
   const traces = { understood, search, inputs, written: [] };
-  const isStrange = (path: string): boolean => path.startsWith("/") && !isOfSystem(path) && !isFound(traces, path);
+  const isFound = foundBy(traces);
+  const isStrange = (path: string): boolean => path.startsWith("/") && !isOfSystem(path) && !isFound(path);
   return bondToPlace(facts, traces) === "certain" || inputs.some(([path]) => isStrange(path));
 }
 
 /** Whether a name begins like something that the command names: it goes with that where the checkout lies elsewhere. */
-function isFound({ understood, search }: Traces, path: string): boolean {
+function foundBy({ understood, search }: Pick<Traces, "understood" | "search">): (path: string) => boolean {
   const { source, forcedIncludes, inputFiles, responseFiles } = understood.invocation;
   const files = [source, ...forcedIncludes, ...inputFiles.map((file) => file.path), ...responseFiles];
   const directories = [...search.quote, ...search.angle, ...search.missing, ...search.duplicates, ...files.map((file) => dirname(file))];
   // gcc leaves steps upwards out of names, where they are not below a link.
-  return directories.some(
-    (at) => at.startsWith("/") && [at, normalize(at)].some((one) => path.startsWith(one.endsWith("/") ? one : `${one}/`)),
-  );
+  const names = directories.filter((at) => at.startsWith("/")).flatMap((at) => [at, normalize(at)]);
+  const begins = [...new Set(names.map((name) => (name.endsWith("/") ? name : `${name}/`)))];
+  return (path) => begins.some((begin) => path.startsWith(begin));
 }

@@ -53,7 +53,7 @@ async function find(facts: SourceFacts, trace: Trace): Promise<Finding> {
   const { places } = understood;
   const read = await readInputs(facts, trace);
   const files = trace.written.map((file) => portableFile(trace, file));
-  if (understood.invocation.keyArgs.includes("-fopenmp") && files.some(({ content }) => content.includes(OFFLOADED)))
+  if (understood.invocation.keyArgs.some((arg) => arg.includes("openmp")) && files.some(({ content }) => content.includes(OFFLOADED)))
     throw new Refusal("unclear_source", "#pragma omp target");
   const moved = files.filter(({ template }) => !template).map(({ content }) => content);
   const bond = bondToPlace(facts, {

@@ -228,7 +228,8 @@ function mayBeShortened(checkout: Checkout, understood: Understood, { inputs }: 
 
 /** Whether there is a checkout, with a root as short as `/w`, in which gcc names a header otherwise. */
 function mayBeNamedByRoot({ invocation, question }: Understood, { inputs }: ManifestEntry): boolean {
-  return upwardsNamed(invocation, question.environment).some((directory) => inputs.some(({ path }) => path.startsWith(directory)));
+  const upwards = upwardsNamed(invocation, question.environment).map((directory) => normalize(directory));
+  return upwards.some((directory) => inputs.some(({ path }) => normalize(path).startsWith(directory)));
 }
 
 interface Policy {

@@ -26,6 +26,7 @@ export class SourceFacts {
   readonly #macros = new Generations<Digest, MacroBodies>(limits.scanCacheEntries);
   readonly #headers = new Generations<Digest, readonly HeaderMacro[]>(limits.scanCacheEntries);
   readonly #mentions = new Generations<string, boolean>(limits.scanCacheEntries);
+  readonly #names = new Generations<string, boolean>(limits.scanCacheEntries);
 
   constructor(parts: { files: Pick<Files, "content"> }) {
     this.#files = parts.files;
@@ -92,6 +93,18 @@ export class SourceFacts {
       this.#mentions.set(memo, mentioned);
       return mentioned;
     });
+  }
+
+  /** Whether it has the name of a place in it; true when the file no longer has that content. */
+  names(path: string, digest: Digest, place: string): boolean {
+    const memo = `${digest} ${place}`;
+    const known = this.#names.get(memo);
+    if (known !== undefined) return known;
+    const content = this.#files.content(path, digest);
+    if (content === undefined) return true;
+    const named = content.includes(place);
+    this.#names.set(memo, named);
+    return named;
   }
 
   #learn<T>(into: Generations<Digest, T>, path: string, digest: Digest, read: (content: Buffer) => T): T | undefined {

@@ -437,6 +437,32 @@ const hazards: readonly Hazard[] = [
     ],
     first: "failed" as const,
   })),
+  // As CMake does: what macros make of a name looks like what the command names.
+  {
+    name: "an include of a checkout's file by an absolute name that macros make, where the command names its source like that",
+    files: {
+      ...beside("#define S(x) #x\n#define T(x) S(x)\n#include T(%TOP%/p/x)\nint x = X;\n"),
+      "p/x": "#define X 1\n",
+      "one/x": "#define X 1\n",
+    },
+    args: ["-MD", "-c", "%DIR%/a.c"],
+    steps: [
+      { directory: "p", expect: "miss" as const },
+      { directory: "one", expect: "miss" as const },
+      { directory: "one", files: { "../p/x": "#define X 2\n" }, expect: "miss" as const },
+    ],
+    first: "failed" as const,
+  },
+  {
+    name: "a directory where a header is looked for lies in every checkout",
+    files: { ...beside("#include <memory.h>\nint x;\n"), "p/inc/memory.h/x": "", "one/inc/memory.h/x": "" },
+    args: ["-Iinc", "-c", "a.c"],
+    steps: [
+      { directory: "p", expect: "miss" as const },
+      { directory: "one", expect: "hit" as const },
+    ],
+    first: "failed" as const,
+  },
   ...(
     [
       ["gcc", ["--sysroot=%DIR%", "-I=inc"]],
