@@ -21,12 +21,21 @@ export async function pin(context: Context, names: readonly string[], options: J
   const { terminal } = context;
   const pinned: unknown[] = [];
   for (const name of names) pinned.push(await followTree(context, "/pin", question(context, name), signal));
-  const isAlone = readStatus(await context.control.get("/status", {}, signal)).network === undefined;
+  const isCopied = options.json !== true && (await isInNetwork(context, signal));
   answer(terminal, options.json, { pinned }, () => {
-    if (!isAlone) terminal.note(terminal.paint.dim(COPIED));
+    if (isCopied) terminal.note(terminal.paint.dim(COPIED));
     return pinned.map((one) => `${terminal.paint.good("pinned")}  ${line(one)}`);
   });
   return exitCodes.ok;
+}
+
+/** False also where the daemon does not say: what was pinned is pinned. */
+async function isInNetwork({ control }: Context, signal: AbortSignal): Promise<boolean> {
+  try {
+    return readStatus(await control.get("/status", {}, signal)).network !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 export async function unpin(context: Context, names: readonly string[], options: Json, signal: AbortSignal): Promise<number> {
