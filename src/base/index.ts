@@ -65,6 +65,7 @@ export { orAborted } from "./or-aborted.ts";
 export { giveBack, ownBytes } from "./own-bytes.ts";
 export { asError, reasonOf } from "./reasons.ts";
 export { Refusals } from "./refusals.ts";
+export { shellWord } from "./shell-word.ts";
 export { parseSize } from "./sizes.ts";
 export { readStaticPeers, type StaticPeer, usualPort } from "./static-peers.ts";
 export { Turns } from "./turns.ts";

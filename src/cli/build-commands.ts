@@ -8,11 +8,11 @@ import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
 import { delimiter } from "node:path";
 import { isatty } from "node:tty";
-import { CairnError, type Environment, systemCode } from "../base/index.ts";
+import { CairnError, type Environment, shellWord, systemCode } from "../base/index.ts";
 import { readCounters, readGivers, readLabourers, type Summary, summarize } from "./answers.ts";
 import { answer, type Context } from "./context.ts";
 import { count, counted, duration, harmlessJson, share } from "./format.ts";
-import { type Launcher, layLauncher, quote } from "./launcher.ts";
+import { type Launcher, layLauncher } from "./launcher.ts";
 import { ensureDaemon } from "./start-daemon.ts";
 import { exitCodes, explainTrouble } from "./troubles.ts";
 
@@ -143,7 +143,9 @@ export async function env(
   const launcher = await layLauncher({ ...context, binDir: context.home.binDir }, signal);
   const variables = buildVariables(context.env, launcher);
   answer(context.terminal, options.json, variables, () =>
-    Object.entries(variables).map(([name, value]) => (options.shell === "fish" ? fishLine(name, value) : `export ${name}=${quote(value)}`)),
+    Object.entries(variables).map(([name, value]) =>
+      options.shell === "fish" ? fishLine(name, value) : `export ${name}=${shellWord(value)}`,
+    ),
   );
   return exitCodes.ok;
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlink
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { clientState, layLauncher, quote } from "./launcher.ts";
+import { clientState, layLauncher } from "./launcher.ts";
 
 /** A package whose wrapper is built by copying its one source, so that the test needs no C compiler. */
 function stage(t: TestContext): { root: string; binDir: string; env: { PATH: string } } {
@@ -71,10 +71,4 @@ test("trouble has a name", async (t) => {
   await assert.rejects(layLauncher({ ...parts, env: { PATH: "/nowhere" } }, signal), { code: "client-unbuildable" });
   writeFileSync(join(parts.root, "file"), "");
   await assert.rejects(layLauncher({ ...parts, binDir: join(parts.root, "file/bin") }, signal), { code: "home-unwritable" });
-});
-
-test("quoting survives a shell", () => {
-  for (const text of ["/plain/path", "a b", "it's", '"$HOME"', "", "`x`", "\\"]) {
-    assert.equal(execFileSync("/bin/sh", ["-c", `printf %s ${quote(text)}`], { encoding: "utf8" }), text);
-  }
 });

@@ -32,6 +32,7 @@ import {
   findCompilers,
   findOnPath,
   makeDirectories,
+  shellWord,
   systemCode,
 } from "../base/index.ts";
 import { fullDisk } from "./full-disk.ts";
@@ -169,19 +170,15 @@ function writeStart(path: string, root: string): void {
   const text = [
     "#!/bin/sh",
     "# Starts a Cairn daemon in the background and returns at once. Written by `cairn launcher`.",
-    `if [ -z "\${CAIRN_NODE:-}" ] && [ -x ${quote(process.execPath)} ]; then`,
-    `  CAIRN_NODE=${quote(process.execPath)}`,
+    `if [ -z "\${CAIRN_NODE:-}" ] && [ -x ${shellWord(process.execPath)} ]; then`,
+    `  CAIRN_NODE=${shellWord(process.execPath)}`,
     "  export CAIRN_NODE",
     "fi",
     "unset CAIRN_SESSION CAIRN_DEPTH",
-    `${quote(join(root, "bin", "cairn"))} up --json </dev/null >/dev/null 2>&1 &`,
+    `${shellWord(join(root, "bin", "cairn"))} up --json </dev/null >/dev/null 2>&1 &`,
     "",
   ].join("\n");
   if (readOptional(path) !== text) replaceFile(path, text, 0o700);
-}
-
-export function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function replaceFile(path: string, text: string, mode: number): void {

@@ -16,6 +16,7 @@ test("what was found in the store is told, and what to do", () => {
     [{ inspected: { ...WELL.inspected, damaged: 2 } }, false, /2 of the 9 blobs .*removed(?!.*--store)/],
     [{ inspected: { ...WELL.inspected, damaged: 2, ofBlobs: 100 } }, false, /2 of the 9 .*--store/],
     [{ movedAside: ["/h/cache/index.db.bad-7"] }, true, /index began anew.* rm \/h\/cache\/index\.db\.bad-7/],
+    [{ movedAside: ["/h/my cache/index.db.bad-7"] }, true, /rm '\/h\/my cache\/index\.db\.bad-7' /],
     [{ met: 3 }, false, /3 damaged ones have been met.*--store/],
     [{ pins: { pins: 2, missing: [], isAsked: true, mended: ["dist"] } }, true, /all 2 are whole here; members gave dist again/],
     [

@@ -3,6 +3,7 @@
  *
  * Knows: what people can do about it. Does not know: how blobs are read, or how checks are shown.
  */
+import { shellWord } from "../base/index.ts";
 import type { Inspected } from "../store/index.ts";
 
 export interface StoreCheck {
@@ -40,7 +41,7 @@ export function checkStore({ inspected, met, pins, movedAside }: StoreFindings):
 /** No fault of now, but why what was cached before is compiled anew. */
 function begunAnew(file: string): StoreCheck {
   const detail = "began anew: the one before was damaged, or another version's, and what it knew is compiled anew";
-  return { check: "index", ok: true, detail, advice: `rm ${file}   once nobody wants to look at it` };
+  return { check: "index", ok: true, detail, advice: `rm ${shellWord(file)}   once nobody wants to look at it` };
 }
 
 function checkBlobs({ blobs, ofBlobs, damaged }: Inspected, met: number): StoreCheck {

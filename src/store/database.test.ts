@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { digestOf, silentLog } from "../base/index.ts";
-import { numberAt, openDatabase } from "./database.ts";
+import { movedAside, numberAt, openDatabase } from "./database.ts";
 import { SqliteIndex } from "./results.ts";
 import { entryOf, type Opened, openStore, resultOf, scratch } from "./store.fixture.ts";
 
@@ -88,6 +88,17 @@ test("only the newest bad database is kept", async () => {
     await opened.reopen({}, () => writeFileSync(opened.file, "no database at all ".repeat(1_000)));
   }
   assert.equal(moved(opened).length, 1);
+  assert.deepEqual(
+    movedAside(opened.file),
+    moved(opened).map((name) => join(opened.directory, name)),
+  );
+});
+
+test("where the directory is gone, or is none, nothing is said to have been moved aside", () => {
+  const directory = scratch();
+  writeFileSync(join(directory, "file"), "");
+  for (const above of ["gone", "file"]) assert.deepEqual(movedAside(join(directory, above, "index.db")), []);
+  rmSync(directory, { recursive: true });
 });
 
 test("damage found while running: replaced by an empty one at once", async () => {

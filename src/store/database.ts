@@ -215,11 +215,20 @@ export class Database implements Disposable {
   }
 }
 
-/** What was kept of bad databases that `file` had the place of: one, if any. */
+/** What was kept of bad databases that `file` had the place of: one, if any, or none that can be seen. */
 export function movedAside(file: string): string[] {
-  return readdirSync(dirname(file))
+  return namesIn(dirname(file))
     .filter((name) => name.startsWith(`${basename(file)}.bad-`))
     .map((name) => join(dirname(file), name));
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
+  }
 }
 
 /** One SQL statement of a database; see {@link Database.statement}. */
