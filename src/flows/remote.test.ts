@@ -85,6 +85,8 @@ interface World {
   list: (signal: AbortSignal) => Promise<string | undefined>;
   /** Whether a member has a slot in which nothing runs. */
   hasFree: boolean;
+  /** Members' slots that are kept for units of this machine. */
+  slots: number;
   /** What members answer, one after the other. */
   readonly answers: ((row: Row | undefined) => Promise<WorkerOutcome>)[];
   readonly order: (gone?: AbortSignal, project?: SharingPolicy) => Promise<string>;
@@ -104,6 +106,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
     running: availableParallelism(),
     list: () => Promise.resolve(undefined),
     hasFree: false,
+    slots: 0,
     answers: [],
     remote: new Remote({
       files,
@@ -125,14 +128,22 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
       helpers: () => ({
         placement: {
           hasFree: () => made.hasFree,
-          place: (_unit, _here, tried) => Promise.resolve(next(tried)),
-          ended: (_unit: unknown, _where: Placed, outcome: PlacedOutcome) => void happened.push(`ended ${outcome}`),
+          place: (_unit, _here, tried) => {
+            const placed = next(tried);
+            if (placed.kind === "member") made.slots++;
+            return Promise.resolve(placed);
+          },
+          ended: (_unit: unknown, where: Placed, outcome: PlacedOutcome) => {
+            if (where.kind === "member") made.slots--;
+            happened.push(`ended ${outcome}`);
+          },
         },
         workers: {
           act: () => assert.fail("it is a compile"),
           compile: async (member, action, content, signal, row) => {
             const sent = await Promise.all(action.inputs.map(({ digest }) => content(digest, signal)));
             happened.push(`${member}: ${sent.map((bytes) => bytes?.length).join()} ${action.options.join(" ")}`);
+            signal.throwIfAborted();
             const answer = made.answers.shift() ?? (() => Promise.resolve(done()));
             const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
             return Promise.race([answer(row), aborted]);
@@ -223,16 +234,7 @@ test("what waits at a member goes to another one that is free, so often and no m
   let now = 0;
   const made = world(t);
   made.hasFree = true;
-  /** It waits until it is wanted back. */
-  const waits = (row: Row | undefined): Promise<WorkerOutcome> => {
-    const { promise, resolve } = Promise.withResolvers<WorkerOutcome>();
-    row?.back.addEventListener("abort", () => resolve({ kind: "busy" }));
-    for (const afterMs of [0, limits.remote.weighAgainMs]) {
-      now += afterMs;
-      row?.waits(true);
-    }
-    return promise;
-  };
+  const waits = waiting((ms) => (now += ms));
   const stays = (row: Row | undefined): Promise<WorkerOutcome> => {
     void waits(row);
     return Promise.resolve(done());
@@ -247,6 +249,64 @@ test("what waits at a member goes to another one that is free, so often and no m
     [...Array.from({ length: limits.remote.moves }, () => "ended cancelled"), "ended done"],
   );
 });
+
+/** A unit waits at a member until it is wanted back. @param passes has time pass @param back happens then */
+function waiting(passes: (ms: number) => void, back: () => void = () => undefined): (row: Row | undefined) => Promise<WorkerOutcome> {
+  return (row) => {
+    const { promise, resolve } = Promise.withResolvers<WorkerOutcome>();
+    row?.back.addEventListener("abort", () => {
+      resolve({ kind: "busy" });
+      back();
+    });
+    for (const ms of [0, limits.remote.weighAgainMs]) {
+      passes(ms);
+      row?.waits(true);
+    }
+    return promise;
+  };
+}
+
+interface Kept {
+  readonly about: string;
+  /** Members that have no room before one takes it. */
+  readonly full: number;
+  /** Happens when it is wanted back, because another one is free. */
+  readonly back: (made: World, gone: AbortController) => void;
+  readonly comes: RegExp;
+}
+
+const KEPT: readonly Kept[] = [
+  { about: "although a core here is idle by now", full: 0, back: (made) => void (made.running -= 1), comes: /^by member1/ },
+  {
+    about: "although as many had no room as are asked",
+    full: limits.remote.members - 1,
+    back: () => undefined,
+    comes: new RegExp(`^by member${limits.remote.members}`),
+  },
+  {
+    about: "or is another's where nobody waits for it any more",
+    full: limits.remote.members - 1,
+    back: (_made, gone) => gone.abort(),
+    comes: /^AbortError/,
+  },
+];
+
+for (const { about, full, back, comes } of KEPT) {
+  test(`a slot that is kept for what waits elsewhere is used, ${about}`, MINUTE, async (t) => {
+    t.mock.method(performance, "now", () => now);
+    let now = 0;
+    const made = world(t);
+    made.hasFree = true;
+    const gone = new AbortController();
+    const waits = waiting(
+      (ms) => (now += ms),
+      () => back(made, gone),
+    );
+    made.answers.push(...Array.from({ length: full }, () => busy), waits);
+    assert.match(await made.order(gone.signal).catch(String), comes);
+    assert.equal(made.slots, 0);
+  });
+}
 
 test("a member without room is asked again, as long as others work for this machine", MINUTE, async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });

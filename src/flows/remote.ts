@@ -200,14 +200,15 @@ export class Remote implements Disposable {
     let refusalsBefore = 0;
     /** When it came back from a row in which it had waited for its turn. */
     let backAtMs = began;
-    /** How often it may still be wanted back, and where it goes then. */
+    /** How often it may still be wanted back, and where it goes then: a slot is kept for it there, so it goes at once, whatever else there is by now. */
     let moves: number = limits.remote.moves;
     let next: AtMember | undefined;
     for (let turn: Turn | undefined; ; ) {
-      if (this.#dispatch.hasIdleCore) return here("core_idle");
+      if (next === undefined && this.#dispatch.hasIdleCore) return here("core_idle");
       isWorth &&= tried.length < limits.remote.members;
       const isRefused = refusals - refusalsBefore >= limits.remote.refusals;
-      if (consignment !== undefined && isWorth && !isRefused && full.length < limits.remote.members) {
+      const mayAsk = isWorth && !isRefused && full.length < limits.remote.members;
+      if (consignment !== undefined && (mayAsk || next !== undefined)) {
         const { unit } = consignment;
         const others = [...tried, ...full];
         const placed: Placed = next ?? (await helpers.placement.place(unit, this.#dispatch.here, others, order.gone));
