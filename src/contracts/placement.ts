@@ -77,8 +77,12 @@ export type PlacedOutcome = "done" | "busy" | "refused" | "lost" | "late" | "can
 
 /** What is known of others' slots without asking anybody. */
 export interface Slots {
-  /** Whether a member that may do a unit, none of `tried`, has a slot in which nothing runs: it may be worth placing the unit anew. */
-  hasFree(unit: Unit, tried: readonly Key[]): boolean;
+  /**
+   * Members that may do a unit, none of `tried`, and have a slot in which nothing runs: it may be worth placing the unit anew.
+   *
+   * @returns of each how many units this node has given it so far: where that has not changed, none of them has had the slot since
+   */
+  free(unit: Unit, tried: readonly Key[]): ReadonlyMap<Key, number>;
 }
 
 export interface Placement {

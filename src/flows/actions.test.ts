@@ -67,7 +67,7 @@ class World {
         log: { event: () => undefined },
         helpers: () => ({
           placement: {
-            hasFree: () => false,
+            free: () => new Map(),
             place: async (unit, here, tried) => {
               this.asked.push(here.running);
               assert.deepEqual([unit.isGeneral, unit.toolchain, unit.inputBytes], [true, "ab", 1]);

@@ -15,6 +15,8 @@ interface World {
   /** What was asked of placement, and told to it. */
   readonly happened: string[];
   hasFree: boolean;
+  /** What the member that is free was given so far. */
+  given: number;
   hasWaiting: boolean;
   /** The worker says whether it waits, so long after it last did. */
   readonly hears: (isWaiting: boolean, afterMs?: number) => Promise<void>;
@@ -26,7 +28,7 @@ function world(answer: Placed = FREE, mayMove = true): World {
   const move = new Move(
     {
       placement: {
-        hasFree: (_unit, tried) => made.hasFree && tried.join() === "failed,slow",
+        free: (_unit, tried) => new Map(made.hasFree && tried.join() === "failed,slow" ? [["free", made.given]] : []),
         place: async (_unit, _here, tried) => {
           happened.push(`place beside ${tried.join()}`);
           return answer;
@@ -44,6 +46,7 @@ function world(answer: Placed = FREE, mayMove = true): World {
     move,
     happened,
     hasFree: true,
+    given: 7,
     hasWaiting: false,
     hears: async (isWaiting, afterMs = limits.work.aliveMs) => {
       now += afterMs;
@@ -123,6 +126,20 @@ test("it stays while others wait for a slot, and goes where one is free that non
   assert.deepEqual(made.happened, [], "slots are free for moments, until who waits has them");
   await made.hears(true, 1);
   assert.deepEqual(made.happened, ["place beside failed,slow"]);
+});
+
+test("it stays where a slot is free whenever that is looked at, because those that wait fill it again and again in between", async () => {
+  const made = world();
+  made.hasWaiting = true;
+  for (let looks = 0; looks < 6; looks++) {
+    made.given++;
+    await made.hears(true, limits.remote.weighAgainMs / 2);
+  }
+  assert.deepEqual(made.happened, []);
+  await made.hears(true, limits.remote.weighAgainMs - 1);
+  assert.deepEqual(made.happened, [], "not for a second yet");
+  await made.hears(true, 1);
+  assert.deepEqual(made.happened, ["place beside failed,slow"], "none of them wants it");
 });
 
 test("where it has ended before the new place is known, that is given back", async () => {

@@ -31,6 +31,12 @@ export interface MoveOptions {
   readonly gone: AbortSignal;
 }
 
+interface Free {
+  /** How many units it had been given when it was first seen to have a slot. */
+  readonly given: number;
+  readonly sinceMs: number;
+}
+
 export class Move {
   readonly row: Row;
   readonly #parts: MoveParts;
@@ -38,8 +44,8 @@ export class Move {
   readonly #back = new AbortController();
   /** Since when it waits there, as far as is known. */
   #sinceMs: number | undefined;
-  /** Since when another member has a free slot, whenever that is looked at. */
-  #freeSinceMs: number | undefined;
+  /** Other members that have a free slot, since when that is so whenever it is looked at, and what they were given by then. */
+  #free: ReadonlyMap<Key, Free> = new Map();
   #isPlacing = false;
   /** A slot that is kept for it. */
   #to: AtMember | undefined;
@@ -70,11 +76,22 @@ export class Move {
     if (!isWaiting) return this.#giveBack(); // It has begun: nothing comes of wanting it back.
     const now = this.#parts.now();
     this.#sinceMs ??= now;
-    this.#freeSinceMs = placement.hasFree(unit, tried) ? (this.#freeSinceMs ?? now) : undefined;
-    if (!mayMove || this.#isPlacing || this.#back.signal.aborted || this.#freeSinceMs === undefined) return;
+    this.#look(placement.free(unit, tried), now);
+    if (!mayMove || this.#isPlacing || this.#back.signal.aborted || this.#free.size === 0) return;
     // A slot that none of those takes who wait here, and hear of it meanwhile, is none for them.
-    const isNobodys = !hasWaiting() || now - this.#freeSinceMs >= weighAgainMs;
+    const isLeft = [...this.#free.values()].some(({ sinceMs }) => now - sinceMs >= weighAgainMs);
+    const isNobodys = !hasWaiting() || isLeft;
     if (now - this.#sinceMs >= weighAgainMs && isNobodys) void this.#place();
+  }
+
+  /** Who was given something meanwhile had a free slot for a moment only, between two looks. */
+  #look(free: ReadonlyMap<Key, number>, now: number): void {
+    const known = this.#free;
+    const seen = [...free].map(([member, given]): [Key, Free] => {
+      const before = known.get(member);
+      return [member, before?.given === given ? before : { given, sinceMs: now }];
+    });
+    this.#free = new Map(seen);
   }
 
   /** Never rejects. */

@@ -127,7 +127,7 @@ function world(t: TestContext, place?: (tried: readonly Key[]) => Placed): World
       sharing: { mayHelp: (project) => project !== "release" },
       helpers: () => ({
         placement: {
-          hasFree: () => made.hasFree,
+          free: () => new Map(made.hasFree ? [["free", 0]] : []),
           place: (_unit, _here, tried) => {
             const placed = next(tried);
             if (placed.kind === "member") made.slots++;

@@ -63,6 +63,19 @@ test("who is sent to is told with how long it waits there: not at all in a slot 
   assert.ok(fifth > 0 && eighth > fifth, waits.join());
 });
 
+test("whether a member has a free slot is told with how much it was given: one that was full in between is not free all along", () => {
+  const { view } = worldOf(RTT_MS + 400, 1);
+  const free = (): unknown[] => [...view.free({ ...UNIT, key: digestOf("another") }, [])];
+  const considered = view.consider(UNIT, { running: 40, cores: 4 }, []);
+  assert.ok(considered.kind === "worth");
+  assert.deepEqual(free(), [["far", 0]]);
+  const placed = view.coordinate(UNIT, considered);
+  assert.deepEqual(free(), [], "its slot has been given away");
+  view.ended(UNIT, placed, "done", 800);
+  assert.deepEqual(free(), [["far", 1]]);
+  assert.deepEqual([...view.free(UNIT, ["far"])], []);
+});
+
 test("however many a member says that wait there, no longer a wait is expected than it lets anybody wait", () => {
   const view = viewOf(RTT_MS + 30_000, -limits.placement.slots);
   const unit = { ...UNIT, costMs: 30_000 };

@@ -3,7 +3,7 @@
  *
  * Knows: capacities, figures, own claims. Does not know: whom else one could ask.
  */
-import { type Digest, type Key, type Log, limits } from "../base/index.ts";
+import { type Digest, Generations, type Key, type Log, limits } from "../base/index.ts";
 import type { Placed, PlacedOutcome, PlacedWhy, Placement, Unit } from "../contracts/index.ts";
 import type { Capacities, Claim } from "./capacities.ts";
 import { best, type Candidate, depth, pick, spread, waitMs, weigh } from "./choose.ts";
@@ -58,6 +58,8 @@ export class OwnView {
   readonly #parts: OwnViewParts;
   /** Unit and member → slots that this node has given its own units; as many as are sent at once. */
   readonly #given = new Map<string, Given>();
+  /** How many units members were given so far. */
+  readonly #gifts = new Generations<Key, number>(claimMost);
   /** Members that were busy while they had units of this node, and how many slots they have told to be free since, at the least: what they have is all that they take. */
   readonly #full = new Map<Key, number>();
 
@@ -73,8 +75,9 @@ export class OwnView {
   }
 
   /** See Slots. */
-  hasFree(unit: Unit, tried: readonly Key[]): boolean {
-    return this.#able(unit, this.#costOf(unit), tried).some(({ free }) => free > 0);
+  free(unit: Unit, tried: readonly Key[]): ReadonlyMap<Key, number> {
+    const able = this.#able(unit, this.#costOf(unit), tried).filter(({ free }) => free > 0);
+    return new Map(able.map(({ member }) => [member, this.#gifts.get(member) ?? 0]));
   }
 
   /** Chooses among candidates by what this node knows. */
@@ -104,6 +107,7 @@ export class OwnView {
     const { capacities } = this.#parts;
     const name = nameOf(unit.key, member);
     this.#release(name);
+    this.#gifts.set(member, (this.#gifts.get(member) ?? 0) + 1);
     const chosen = candidates.find((one) => one.member === member);
     const sendMs = this.#sendMs(unit, member);
     const ways = chosen && { travelMs: chosen.travelMs + sendMs, waitMs: boundedMs(waitMs({ ...chosen, ...capacities.room(member) })) };

@@ -108,8 +108,8 @@ export class Patterns implements Placement, Slots {
     return placed;
   }
 
-  hasFree(unit: Unit, tried: readonly Key[]): boolean {
-    return this.#view.hasFree(unit, tried);
+  free(unit: Unit, tried: readonly Key[]): ReadonlyMap<Key, number> {
+    return this.#view.free(unit, tried);
   }
 
   ended(unit: Unit, where: Placed, outcome: PlacedOutcome, tookMs: number, ranMs?: number): void {
