@@ -63,6 +63,8 @@ export const limits = {
   closureStepsRemembered: 65_536,
   /** Source files whose scan is remembered in memory. */
   scanCacheEntries: 2_048,
+  /** Contents of which it is remembered whether they name a place: 200 bytes each. */
+  placeNamesRemembered: 16_384,
   /** The same for what they include: names, and files, together. */
   scanCacheWeight: 65_536,
   /** Source files whose tokens are remembered in memory; only files of the project itself. */

@@ -169,7 +169,9 @@ export class CompileFlow implements AsyncDisposable {
     this.#options = options;
     this.#facts = new SourceFacts(parts);
     this.#told = new Told(parts);
-    this.#messages = new MovedMessages({ ...parts, facts: this.#facts });
+    const isStill = (understood: Understood, entry: ManifestEntry): boolean =>
+      compare(this.#look(understood.question), understood, entry).differences.length === 0;
+    this.#messages = new MovedMessages({ ...parts, facts: this.#facts, isStill });
     this.#checkouts = new Checkouts(parts);
     this.#glances = new Glances(parts);
     const look = ({ question }: Understood): Look => this.#look(question);

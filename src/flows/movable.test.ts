@@ -89,7 +89,15 @@ async function moves(world: Partial<World>): Promise<Moves> {
   const understanding = await understand({ files, toolchains }, HOME, question, look, signal);
   assert.ok(understanding.kind === "understood", JSON.stringify(understanding));
   const { understood } = understanding;
-  const parts = { files, toolchains, store, index: {}, sharing: { isOthers: () => false }, facts: new SourceFacts({ files }) };
+  const parts = {
+    files,
+    toolchains,
+    store,
+    index: {},
+    sharing: { isOthers: () => false },
+    facts: new SourceFacts({ files }),
+    isStill: () => true,
+  };
   const messages = new MovedMessages(parts as unknown as MovedMessagesParts);
   return movableOf({ store, listings, messages, homeDirectory: HOME }, look, { understood, entry, result }, signal);
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../base/index.ts";
-import { placeDigest } from "../compile/index.ts";
+import { actionKey, placeDigest } from "../compile/index.ts";
 import type { ManifestEntry, SearchPaths, StoredResult } from "../contracts/index.ts";
-import { MovedMessages, type MovedMessagesParts, moved, movesBetween } from "./moved-messages.ts";
+import { MovedMessages, type MovedMessagesParts, moved, movesBetween, type Printed } from "./moved-messages.ts";
 import type { Understood } from "./request.ts";
 import { SourceFacts } from "./source-facts.ts";
 
@@ -76,6 +76,7 @@ function messagesOf(action: string, asked: (results: Set<string>) => void): Move
     index: { result: (one: string) => (results.has(one) ? {} : undefined) },
     sharing: { isOthers: () => false },
     facts: new SourceFacts({ files: { content: () => Buffer.from("int a;") } }),
+    isStill: () => true,
   } as unknown as MovedMessagesParts);
 }
 
@@ -99,6 +100,7 @@ async function markedIn(world: Partial<PrintedWorld>): Promise<string | undefine
     index: {},
     sharing: { isOthers: () => isOthers },
     facts: new SourceFacts({ files: { content: () => Buffer.from(source) } }),
+    isStill: () => true,
   } as unknown as MovedMessagesParts);
   const understood = { ...understoodIn("/opt/one"), ...world.understood };
   const inputs = ["\0P/a.c", "/opt/include/x.h"].map((path) => ({ path, digest: digestOf(source) }));
@@ -156,4 +158,84 @@ test("a result that is recalled while the preprocessor is asked is not moved", a
   const kept = await move(() => undefined);
   assert.equal(kept && Buffer.from(kept.result.stderr, "base64").toString(), "/opt/two/a.c:1:1: warning: unused\n");
   assert.equal(await move((results) => void results.delete(action)), undefined);
+});
+
+/** A unit that printed a warning in each of two checkouts, and whatever is asked about it. */
+class Asked {
+  readonly there: Understood = understoodIn("/opt/one");
+  readonly here: Understood = understoodIn("/opt/two");
+  readonly read: string[] = [];
+  preprocessed = 0;
+  searched = 0;
+  /** What the preprocessor makes of the files as they are now. */
+  text = "int a;";
+  isStill = true;
+  readonly #messages: MovedMessages;
+
+  constructor() {
+    const content = (path: string): Buffer => {
+      this.read.push(path);
+      return Buffer.from(SOURCE);
+    };
+    const toolchains = {
+      preprocess: () => Promise.resolve(this.text).finally(() => (this.preprocessed += 1)),
+      searchPaths: () => searchPaths().finally(() => (this.searched += 1)),
+    };
+    this.#messages = new MovedMessages({
+      files: { content },
+      toolchains,
+      store: {},
+      index: { result: () => ({}) },
+      sharing: { isOthers: () => false },
+      facts: new SourceFacts({ files: { content } }),
+      isStill: () => this.isStill,
+    } as unknown as MovedMessagesParts);
+    this.#messages.saw(this.there);
+  }
+
+  async moves(unit = "a.c"): Promise<boolean> {
+    return (await this.#messages.move(this.here, printedFor(this.there, unit), new AbortController().signal)) !== undefined;
+  }
+
+  async marks(unit = "a.c"): Promise<boolean> {
+    const printed = printedFor(this.here, unit);
+    return (await this.#messages.marked(this.here, printed, "/opt/two", new AbortController().signal)) !== undefined;
+  }
+}
+
+const SOURCE = "int a;";
+
+function printedFor({ manifest, place, projectRoot }: Understood, unit: string): Printed {
+  const inputs = [
+    { path: unit, digest: digestOf(unit) },
+    { path: "a.h", digest: digestOf(SOURCE) },
+  ];
+  const action = actionKey(manifest, place, undefined, inputs);
+  const stderr = Buffer.from(`${projectRoot}/${unit}:1:1: warning: unused\n`).toString("base64");
+  const entry: ManifestEntry = { action, place, presumed: false, terminal: undefined, inputs, absent: [] };
+  return { entry, result: { outputs: [], stdout: "", stderr, compileMs: 1, cpuMs: 1 } };
+}
+
+for (const way of ["moves", "marks"] as const)
+  test(`what the preprocessor tells of other files than those of the entry is not believed later: ${way}`, async () => {
+    const asked = new Asked();
+    asked.isStill = false; // Another branch, of which nothing names its place.
+    assert.equal(await asked[way](), false);
+    asked.isStill = true;
+    asked.text = 'char at[] = "/opt/two/a.c";';
+    assert.equal(await asked.moves(), false);
+    assert.equal(await asked.marks(), false);
+  });
+
+test("what has been found out about a unit and its headers is not asked again", async () => {
+  const asked = new Asked();
+  assert.equal(await asked.moves(), true);
+  assert.equal(await asked.marks(), true);
+  assert.equal(await asked.moves(), true);
+  assert.deepEqual([asked.preprocessed, asked.searched], [1, 1]);
+  asked.read.length = 0;
+  assert.equal(await asked.moves("b.c"), true);
+  assert.equal(await asked.marks("b.c"), true);
+  // For each of the two names.
+  assert.deepEqual(asked.read, ["/opt/two/b.c", "/opt/two/b.c"]);
 });

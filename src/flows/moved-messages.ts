@@ -19,10 +19,11 @@ import type {
   Toolchains,
 } from "../contracts/index.ts";
 import { isBoundElsewhere } from "./bond.ts";
+import { inPieces } from "./pieces.ts";
 import { isSpelledOtherwise, namesPlace } from "./prove-place.ts";
 import { readRemembered } from "./remembered.ts";
-import { absolutePath, isOfSystem, searchOf, shortensByChance, type Understood } from "./request.ts";
-import type { SourceFacts } from "./source-facts.ts";
+import { absolutePath, isOfSystem, placesOf, searchOf, shortensByChance, type Understood } from "./request.ts";
+import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
 import { responseReader } from "./understand.ts";
 
 export interface MovedMessagesParts {
@@ -32,6 +33,8 @@ export interface MovedMessagesParts {
   readonly index: ResultIndex;
   readonly sharing: Pick<Sharing, "isOthers">;
   readonly facts: SourceFacts;
+  /** Whether the files are still those of an entry. */
+  readonly isStill: (understood: Understood, entry: ManifestEntry) => boolean;
 }
 
 /** An entry, and what it leads to. */
@@ -64,6 +67,8 @@ export class MovedMessages {
   readonly #places = new Generations<Digest, Names | null>(limits.messagePlacesRemembered);
   /** Actions whose source was seen not to name its place. */
   readonly #free = new Generations<Digest, true>(limits.proofsWaiting);
+  /** Actions that nothing else binds to the place to which they belong, and how that was called then. */
+  readonly #unbound = new Generations<Digest, string>(limits.proofsWaiting);
 
   constructor(parts: MovedMessagesParts) {
     this.#parts = parts;
@@ -75,7 +80,7 @@ export class MovedMessages {
   }
 
   /**
-   * The same for the place of a request, whose files are those of the entry: who has asked the compiler has to look at them again.
+   * The same for the place of a request, whose files are those of the entry: as this takes a while, they have to be looked at again.
    * @returns undefined where the compiler has to run
    */
   async move(understood: Understood, printed: Printed, signal: AbortSignal): Promise<Printed | undefined> {
@@ -86,12 +91,12 @@ export class MovedMessages {
     if (from === undefined || moves === undefined || isSpelledOtherwise(from) || isShortened(understood, entry, from)) return undefined;
     const [stdout, stderr] = [moved(result.stdout, moves), moved(result.stderr, moves)];
     if (stdout === undefined || stderr === undefined) return undefined;
-    if (this.#isQuoted(understood, inputsBeside(entry), from) || (await this.#isWritten(result, from, signal))) return undefined;
-    if (!(await this.#isFree(understood, entry, false, signal))) return undefined;
-    if (this.#parts.index.result(entry.action) === undefined) return undefined; // It does not hold any more.
+    if ((await this.#isQuoted(understood, inputsBeside(entry), from)) || (await this.#isWritten(result, from, signal))) return undefined;
     const action = actionKey(understood.manifest, understood.place, entry.terminal, entry.inputs);
-    this.#free.set(action, true);
-    return { entry: { ...entry, action, place: understood.place }, result: { ...result, stdout, stderr } };
+    const here = { ...entry, action, place: understood.place };
+    if (!(await this.#isFree(understood, here, entry.action, false, signal))) return undefined;
+    if (this.#parts.index.result(entry.action) === undefined) return undefined; // It does not hold any more.
+    return { entry: here, result: { ...result, stdout, stderr } };
   }
 
   /**
@@ -105,8 +110,8 @@ export class MovedMessages {
       return undefined;
     const [stdout, stderr] = [marked(result.stdout, root), marked(result.stderr, root)];
     if (stdout === undefined || stderr === undefined) return undefined;
-    if (this.#isQuoted(understood, entry.inputs, [root]) || (await this.#isWritten(result, [root], signal))) return undefined;
-    return (await this.#isFree(understood, entry, true, signal)) ? { stdout, stderr } : undefined;
+    if ((await this.#isQuoted(understood, entry.inputs, [root])) || (await this.#isWritten(result, [root], signal))) return undefined;
+    return (await this.#isFree(understood, entry, entry.action, true, signal)) ? { stdout, stderr } : undefined;
   }
 
   #mayMove({ question, invocation }: Understood, { action }: ManifestEntry): boolean {
@@ -137,11 +142,13 @@ export class MovedMessages {
   }
 
   /** Whether a source names the place: compilers quote lines, and in another checkout with the same line it stays as it is. */
-  #isQuoted({ question, places }: Understood, inputs: readonly ManifestInput[], from: readonly string[]): boolean {
-    return inputs.some(({ path, digest }) => {
-      const content = this.#parts.files.content(absolutePath(question.cwd, places.resolve(path)), digest);
-      return content === undefined || from.some((name) => name !== "" && content.includes(name));
+  async #isQuoted(understood: Understood, inputs: readonly ManifestInput[], from: readonly string[]): Promise<boolean> {
+    const names = shortestOf(from);
+    let isQuoted = false;
+    await inPieces(filesOf(understood, inputs), ([path, digest]) => {
+      isQuoted ||= names.some((name) => this.#parts.facts.names(path, digest, name));
     });
+    return isQuoted;
   }
 
   /** Whether something besides the messages names the place. */
@@ -154,24 +161,55 @@ export class MovedMessages {
     return false;
   }
 
-  /** @param inBackground when nobody waits */
-  async #isFree(understood: Understood, { action, inputs }: ManifestEntry, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
-    const { facts } = this.#parts;
-    const search = await searchOf(this.#parts.toolchains, understood, signal);
-    const named = inputs.map(({ path, digest }) => [understood.places.resolve(path), digest] as const);
-    if (search === undefined || isBoundElsewhere(facts, understood, search, named)) return false;
-    if (this.#free.get(action) === true) return true;
+  /**
+   * @param entry of the place of the request
+   * @param made the action from which it was made, or its own
+   * @param inBackground when nobody waits
+   */
+  async #isFree(understood: Understood, entry: ManifestEntry, made: Digest, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
+    if (await this.#isBound(understood, entry, signal)) return false;
+    if (this.#free.get(made) !== true && !(await this.#isProven(understood, entry, inBackground, signal))) return false;
+    for (const action of [made, entry.action]) this.#free.set(action, true);
+    return true;
+  }
+
+  async #isProven(understood: Understood, entry: ManifestEntry, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
     const { files, toolchains } = this.#parts;
     const readText = responseReader(files, understood);
     if ((await namesPlace(toolchains, understood, readText, inBackground, signal)) !== false) return false;
-    this.#free.set(action, true);
-    return true;
+    // The preprocessor must have read what the entry speaks of.
+    return this.#parts.isStill(understood, entry);
+  }
+
+  /** Whether the place of the request is known by anything but what the preprocessor tells. */
+  async #isBound(understood: Understood, { action, inputs }: ManifestEntry, signal: AbortSignal): Promise<boolean> {
+    const calledHere = placesOf(understood).join("\0");
+    if (this.#unbound.get(action) === calledHere) return false;
+    const { facts, toolchains } = this.#parts;
+    const search = await searchOf(toolchains, understood, signal);
+    // Whatever of that is not known yet.
+    await inPieces(filesOf(understood, inputs), ([path, digest]) => isOfSystem(path) || facts.scan(path, digest));
+    const named = inputs.map(({ path, digest }) => [understood.places.resolve(path), digest] as const);
+    if (isBoundElsewhere(facts, understood, search, named)) return true;
+    this.#unbound.set(action, calledHere);
+    return false;
   }
 }
 
 /** What is not the system's, of which there is much: who waits does not have it read, for nobody's checkout is known there. */
 function inputsBeside({ inputs }: ManifestEntry): ManifestInput[] {
   return inputs.filter(({ path }) => !isOfSystem(path));
+}
+
+/** Where they are. */
+function filesOf({ question, places }: Understood, inputs: readonly ManifestInput[]): PathAndDigest[] {
+  return inputs.map(({ path, digest }) => [absolutePath(question.cwd, places.resolve(path)), digest]);
+}
+
+/** Of names, those that have no other in them: where one is, its own part is. */
+function shortestOf(names: readonly string[]): string[] {
+  const all = [...new Set(names)].filter((name) => name !== "");
+  return all.filter((name) => !all.some((other) => other !== name && name.includes(other)));
 }
 
 /** Whether something outside of the checkouts is named otherwise in one of them. */

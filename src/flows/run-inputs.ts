@@ -6,11 +6,11 @@
  */
 import { lstatSync, realpathSync } from "node:fs";
 import { normalize } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { type Digest, limits } from "../base/index.ts";
 import { absentLookups, type SourceScan } from "../compile/index.ts";
 import type { SearchPaths } from "../contracts/index.ts";
 import { directoryDigest, type Look, parentOf } from "./look.ts";
+import { inPieces } from "./pieces.ts";
 import { Refusal } from "./refusal.ts";
 import { absolutePath, isOfSystem, RACY_NS, type Understood } from "./request.ts";
 import type { PathAndDigest, SourceFacts } from "./source-facts.ts";
@@ -29,9 +29,6 @@ export interface Reading {
   readonly real?: (path: string) => string;
 }
 
-/** How long one compile may keep the event loop to itself at a stretch. */
-const LONGEST_TURN_MS = 10;
-
 export interface ReadFiles {
   /** As the compiler names them; the source first. */
   readonly inputs: PathAndDigest[];
@@ -40,19 +37,8 @@ export interface ReadFiles {
 
 /** @throws {Refusal} where it is not certain what the compiler saw */
 export async function readInputs(facts: SourceFacts, reading: Reading): Promise<ReadFiles> {
-  await becomeAcquainted(facts, reading);
+  await inPieces(reading.dependencies, (path) => reading.look.state(path, facts.seen));
   return inputsOf(facts, reading);
-}
-
-/** Reading and scanning hundreds of new headers takes a while: others who ask must not wait for all of it. */
-async function becomeAcquainted(facts: SourceFacts, { look, dependencies }: Reading): Promise<void> {
-  let since = performance.now();
-  for (const path of dependencies) {
-    look.state(path, facts.seen);
-    if (performance.now() - since < LONGEST_TURN_MS) continue;
-    await setImmediate();
-    since = performance.now();
-  }
 }
 
 function inputsOf(facts: SourceFacts, reading: Reading): ReadFiles {

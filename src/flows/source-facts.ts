@@ -16,6 +16,7 @@ import {
   withoutAssert,
 } from "../compile/index.ts";
 import type { Files } from "../contracts/index.ts";
+import { isOfSystem } from "./request.ts";
 
 export type PathAndDigest = readonly [path: string, digest: Digest];
 
@@ -26,7 +27,7 @@ export class SourceFacts {
   readonly #macros = new Generations<Digest, MacroBodies>(limits.scanCacheEntries);
   readonly #headers = new Generations<Digest, readonly HeaderMacro[]>(limits.scanCacheEntries);
   readonly #mentions = new Generations<string, boolean>(limits.scanCacheEntries);
-  readonly #names = new Generations<string, boolean>(limits.scanCacheEntries);
+  readonly #names = new Generations<string, boolean>(limits.placeNamesRemembered);
 
   constructor(parts: { files: Pick<Files, "content"> }) {
     this.#files = parts.files;
@@ -95,13 +96,14 @@ export class SourceFacts {
     });
   }
 
-  /** Whether it has the name of a place in it; true when the file no longer has that content. */
+  /** Whether it has the name of a place in it; true when the file no longer has that content. @param path absolute */
   names(path: string, digest: Digest, place: string): boolean {
     const memo = `${digest} ${place}`;
     const known = this.#names.get(memo);
     if (known !== undefined) return known;
     const content = this.#files.content(path, digest);
     if (content === undefined) return true;
+    if (!isOfSystem(path)) this.seen(content, digest); // Who asks this of it asks for that next.
     const named = content.includes(place);
     this.#names.set(memo, named);
     return named;

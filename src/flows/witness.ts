@@ -8,7 +8,6 @@
  * Knows: what must hold. Does not know: keys, who asks, how the view comes about.
  */
 import { posix } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Digest } from "../base/index.ts";
 import {
@@ -38,6 +37,7 @@ import type {
 } from "../contracts/index.ts";
 import { outputsOf, resultOf } from "./ingest.ts";
 import { Absences, Glance, Look } from "./look.ts";
+import { inPieces } from "./pieces.ts";
 import { NO_PROJECT } from "./project-policy.ts";
 import { tellsPlace } from "./prove-place.ts";
 import { sentEnvironment } from "./remote-action.ts";
@@ -89,8 +89,6 @@ interface Told {
 
 const OUTPUT = "object";
 const CONTROL = /\p{Cc}/u;
-/** How long headers that are new are looked at before others get their turn. */
-const LONGEST_TURN_MS = 10;
 
 export class Witness {
   readonly #parts: WitnessParts;
@@ -114,7 +112,7 @@ export class Witness {
     if (typeof told === "string") return unclear(told);
     if (isShadowed(understood, told.search)) return unclear("its place is one of the system's");
     const sources = facts.over(view);
-    await becomeAcquainted(sources, asked);
+    await inPieces(asked.inputs, ({ path, digest }) => sources.scan(path, digest));
     const look = new Look(new Glance({ files: view, absences: new Absences() }), asked.cwd);
     if (!isPlain(understood.question, done, look)) return unclear("messages");
     const files = new Map(asked.inputs.map(({ path, digest }) => [path, digest]));
@@ -251,16 +249,6 @@ function directoriesNamed(words: readonly string[]): string[] {
 /** Everything lies in `/`, which is no place. */
 function isWithin(path: string, directory: string): boolean {
   return directory !== "//" && directory !== "/" && path.startsWith(directory);
-}
-
-async function becomeAcquainted(facts: SourceFacts, { inputs }: CompileAction): Promise<void> {
-  let since = performance.now();
-  for (const { path, digest } of inputs) {
-    facts.scan(path, digest);
-    if (performance.now() - since < LONGEST_TURN_MS) continue;
-    await setImmediate();
-    since = performance.now();
-  }
 }
 
 /** Whether messages are those of the language that the request speaks, as far as that can be told by what was sent. */
