@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { age, type TestNode } from "./harness.ts";
+import type { TestContext } from "node:test";
+import type { TestNode } from "./harness.ts";
+import { until } from "./network-world.ts";
 
 /** Records of a node, however many daemons have left them. */
 export function records(node: TestNode): number {
@@ -10,8 +12,7 @@ export function records(node: TestNode): number {
   return files.filter((file) => file.isFile() && !file.name.endsWith(".new")).length;
 }
 
-/** Those for every checkout are made when nobody builds. */
-export async function untilLeft(node: TestNode, wanted: number): Promise<void> {
-  for (let tries = 0; records(node) < wanted && tries < 5_000; tries++) await age();
-  assert.ok(records(node) >= wanted, `${records(node)} records, not ${wanted}`);
+/** Those for every checkout are made when nobody builds: on a busy machine that takes as long as the test has. */
+export async function untilLeft(t: TestContext, node: TestNode, wanted: number): Promise<void> {
+  await until(t, async () => records(node) >= wanted).catch(() => assert.fail(`${records(node)} records, not ${wanted}`));
 }

@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { createHash, randomInt } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readHitsLog } from "../../src/wire/index.ts";
 import { records, untilLeft } from "./checkouts-world.ts";
 import { age, counted, type Env, type Ran, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
+import { heard } from "./sharing-world.ts";
 
 const UNITS = 8;
 /** Of what follows the first unit, so many are thought to be asked for already. */
@@ -34,7 +35,8 @@ class Checkout {
     for (const unit of units) {
       const args = [...FLAGS, join(this.path, `src/u${unit}.c`), "-o", `u${unit}.o`];
       const read = (): Buffer[] => ["o", "d"].map((kind) => readFileSync(join(this.path, `u${unit}.${kind}`)));
-      assert.equal((await this.#node.cc("gcc", args, { cwd: this.path })).code, 0);
+      const [{ code }] = await heard(this.#node, () => this.#node.cc("gcc", args, { cwd: this.path }));
+      assert.equal(code, 0);
       const cached = read();
       assert.equal((await run("gcc", args, { cwd: this.path })).code, 0);
       assert.deepEqual(cached, read(), `unit ${unit} in ${this.path}`);
@@ -51,7 +53,7 @@ class Checkout {
 const all = Array.from({ length: UNITS }, (_, unit) => unit);
 const laidOut = all.slice(-LAID_OUT);
 
-async function firstCheckout(node: TestNode, path: string): Promise<Checkout> {
+async function firstCheckout(t: TestContext, node: TestNode, path: string): Promise<Checkout> {
   const sources = all.map((unit) => [
     `src/u${unit}.c`,
     `${unit === 0 ? "" : '#include "h.h"\n'}int u${unit}(void) { return ${unit === 0 ? 0 : "H"} + ${unit}; }\n`,
@@ -66,7 +68,7 @@ async function firstCheckout(node: TestNode, path: string): Promise<Checkout> {
   const checkout = new Checkout(node, path);
   await checkout.build(all);
   // What every checkout is answered by is made when nobody builds, once it is known that they do not name their place.
-  await untilLeft(node, 2 * UNITS);
+  await untilLeft(t, node, 2 * UNITS);
   return checkout;
 }
 
@@ -79,14 +81,14 @@ const EDITS = [
 test("the rest of a second checkout is answered before it asks, and never wrongly", { timeout: 600_000 }, async (t) => {
   await using node = await TestNode.start("checkouts");
   using place = temporaryDirectory("checkouts-project");
-  const first = await firstCheckout(node, join(place.path, "first"));
+  const first = await firstCheckout(t, node, join(place.path, "first"));
   /** A checkout of which one unit is built, and the next are laid out. */
   const begun = async (name: string): Promise<Checkout> => {
     const checkout = first.copy(join(place.path, name));
     await sleep(LOOKED_MS);
     const before = records(node);
     await checkout.build([0]);
-    await untilLeft(node, before + 1 + LAID_OUT);
+    await untilLeft(t, node, before + 1 + LAID_OUT);
     return checkout;
   };
   for (const [name, restarts] of [
@@ -188,14 +190,18 @@ function called(at: string): { readonly cwd: string; readonly env: Env } {
   return { cwd: at, env: { PWD: at } };
 }
 
-async function compileHere(node: TestNode, at: string, made: readonly Command[] = commands(at)): Promise<void> {
-  await compileAll(at, made, (compiler, args) => node.cc(compiler, args, called(at)));
+/** With or without a daemon. */
+async function compileHere(node: TestNode, at: string): Promise<void> {
+  await compileAll(at, commands(at), (compiler, args) => node.cc(compiler, args, called(at)));
 }
 
-/** Compiles by way of the wrapper and compares what it leaves with what the compilers do. @returns what was counted */
+/** Compiles by way of a daemon and compares what that leaves with what the compilers do. @returns what was counted */
 async function buildAll(node: TestNode, at: string, made: readonly Command[] = commands(at)): Promise<Record<string, number>> {
   const before = await node.counters();
-  await compileHere(node, at, made);
+  await compileAll(at, made, async (compiler, args) => {
+    const [ran] = await heard(node, () => node.cc(compiler, args, called(at)));
+    return ran;
+  });
   const counts = counted(before, await node.counters());
   await compare(at, made);
   return counts;
@@ -280,7 +286,7 @@ test("a second checkout builds without any question", { timeout: 600_000 }, asyn
   await age();
   const units = commands(first).length;
   await buildAll(node, first);
-  await untilLeft(node, 2 * units);
+  await untilLeft(t, node, 2 * units);
   using left = new Left(node);
   const copy = async (name: string): Promise<string> => {
     cpSync(first, at(name), { recursive: true, filter: (path) => !/\.[od]$/.test(path) });
