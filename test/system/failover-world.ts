@@ -164,10 +164,13 @@ export class Machines implements AsyncDisposable {
     return agreed?.name;
   }
 
-  /** Tries again where a founder that has much to do with others does not answer in time. */
+  /**
+   * Tries again where a founder that has much to do with others does not answer in time: by the same invitation, for it may have admitted the machine
+   * before its answer was lost.
+   */
   async #join(name: string, founder: string): Promise<void> {
+    const { line } = await this.told(founder, "/network/invite", { expiresMs: INVITED_MS });
     for (let more = JOIN_TRIES - 1; ; more--) {
-      const { line } = await this.told(founder, "/network/invite", { expiresMs: INVITED_MS });
       const { error } = await this.of(name).control("POST", "/network/join", { line, machine: name });
       if (error === undefined) return;
       const isLate = (error as { readonly code: string }).code === "peer-unreachable";
