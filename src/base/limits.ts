@@ -102,6 +102,8 @@ export const limits = {
   digestAtEndMs: 2_000,
   /** Results whose place is only presumed and that wait to be looked at. */
   proofsWaiting: 2_048,
+  /** How often one is looked at again because the preprocessor gave no answer: it has little time while others want the processor. */
+  proofsAgain: 2,
   /** Without a question for this long, work that nobody waits for may begin. */
   quietMs: 3_000,
   /** Clocks of members may be wrong by this much. */

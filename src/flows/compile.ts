@@ -523,7 +523,9 @@ export class CompileFlow implements AsyncDisposable {
     const next = this.#settling.next();
     if (next === undefined) return false;
     const found = await this.#directHit(next.question, signal);
-    if (found?.entry.presumed === true) await this.#settling.settle(found.understood, found.entry, found.result, next.execution, signal);
+    if (found?.entry.presumed !== true) return true;
+    const { understood, entry, result } = found;
+    if (!(await this.#settling.settle(understood, entry, result, next.execution, signal))) this.#settling.again(entry.action, next);
     return true;
   }
 
@@ -531,12 +533,12 @@ export class CompileFlow implements AsyncDisposable {
   async movableNext(signal: AbortSignal): Promise<MovableNext | undefined> {
     for (let row = this.#told.takeCompiled(); row !== undefined; row = this.#told.takeCompiled()) {
       const question = questionOf(row);
-      if (question !== undefined) return { question, recalls: this.#recalls, movable: await this.#movable(question, signal) };
+      if (question !== undefined) return { question, recalls: this.#recalls, movable: await this.#movable(row, question, signal) };
     }
     return undefined;
   }
 
-  async #movable(question: CompileQuestion, signal: AbortSignal): Promise<Movable | undefined> {
+  async #movable(row: HistoryRow, question: CompileQuestion, signal: AbortSignal): Promise<Movable | undefined> {
     const found = await this.#directHit(question, signal);
     if (found === undefined || this.#verifying.isUnverified(found.entry.action)) return undefined;
     const parts: MovableParts = { ...this.#parts, ...this.#options, messages: this.#messages };
@@ -546,6 +548,7 @@ export class CompileFlow implements AsyncDisposable {
     const moves = await movableOf(parts, found.look, found, signal);
     if (moves.kind === "moves") return moves.movable.namesRoot && !(await isStill(found.entry)) ? undefined : moves.movable;
     this.#parts.log.event("debug", "compile.stays", { source: found.understood.sourcePath, why: moves.why });
+    if (moves.why === "unanswered") this.#told.again(row, found.entry.action);
     return undefined;
   }
 

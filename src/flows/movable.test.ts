@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Digest, digestOf, silentLog } from "../base/index.ts";
+import { type Digest, digestOf, limits, silentLog } from "../base/index.ts";
 import type {
   BlobRead,
   FileState,
@@ -374,21 +374,24 @@ test("what does not depend on its place moves, however it is asked for", async (
   for (const [about, world] of all) await t.test(about, async () => assert.equal((await moves(world)).kind, "moves"));
 });
 
-/** What is answered by what a member offers, and then made for every checkout. @param mayUse whether it may be used by then */
-async function movableOfOffer(tier: Offer["tier"], mayUse = true): Promise<boolean> {
-  const outputs = [object, { ...depfile(TEMPLATE, true), path: "\0C/a.d" }];
-  const { question, result, entry: known, ...parts } = machine({ question: { key: digestOf("request") }, result: { outputs } });
-  const look = new Look(new Glance({ files: parts.files, absences: new Absences() }), question.cwd);
-  const understanding = await understand(parts, HOME, question, look, signal);
-  assert.ok(understanding.kind === "understood");
-  const { manifest } = understanding.understood;
-  const entry = withoutPlace(manifest, known);
-  const shared = { manifest, entry, result, execution: { signer: "member" } };
-  const offer = { shared, from: ["member"], domains: ["other"], tier, isToVerify: true } as unknown as Offer;
-  const kept: ManifestEntry[] = [];
-  const rows: HistoryRow[] = [];
+/** Where a build has them that is asked for by {@link ARGV}. */
+const OUTPUTS = [object, { ...depfile(TEMPLATE, true), path: "\0C/a.d" }];
+
+interface FlowWorld {
+  readonly parts: Omit<Machine, "question" | "entry" | "result">;
+  /** In the index, and what is kept there. */
+  readonly kept: ManifestEntry[];
+  readonly result: StoredResult;
+  readonly offers: readonly Offer[];
+  /** @param rows of the history by then */
+  readonly mayUse: (rows: number) => boolean;
+}
+
+/** Answers questions about a machine, by one result. */
+function flowOf({ parts, kept, result, offers, mayUse }: FlowWorld): CompileFlow {
   const nothing = (): void => undefined;
-  const flow = new CompileFlow(
+  const rows: HistoryRow[] = [];
+  return new CompileFlow(
     {
       ...parts,
       index: {
@@ -400,10 +403,11 @@ async function movableOfOffer(tier: Offer["tier"], mayUse = true): Promise<boole
         history: () => rows.at(-1),
       },
       sharing: {
-        find: () => Promise.resolve([offer]),
+        find: () => Promise.resolve(offers),
         bring: () => Promise.resolve({ complete: true, bytes: 0 }),
-        keep: () => kept.push(entry) > 0,
-        mayUse: () => rows.length === 0 || mayUse,
+        keep: () => offers.every(({ shared }) => kept.push(shared.entry) > 0),
+        mayUse: () => mayUse(rows.length),
+        isOthers: () => false,
         onExpected: nothing,
         expected: () => [],
       },
@@ -415,6 +419,20 @@ async function movableOfOffer(tier: Offer["tier"], mayUse = true): Promise<boole
     } as unknown as CompileParts,
     { homeDirectory: HOME },
   );
+}
+
+/** What is answered by what a member offers, and then made for every checkout. @param mayUse whether it may be used by then */
+async function movableOfOffer(tier: Offer["tier"], mayUse = true): Promise<boolean> {
+  const { question, result, entry: known, ...parts } = machine({ question: { key: digestOf("request") }, result: { outputs: OUTPUTS } });
+  const look = new Look(new Glance({ files: parts.files, absences: new Absences() }), question.cwd);
+  const understanding = await understand(parts, HOME, question, look, signal);
+  assert.ok(understanding.kind === "understood");
+  const { manifest } = understanding.understood;
+  const entry = withoutPlace(manifest, known);
+  const shared = { manifest, entry, result, execution: { signer: "member" } };
+  const offer = { shared, from: ["member"], domains: ["other"], tier, isToVerify: true } as unknown as Offer;
+  const kept: ManifestEntry[] = [];
+  const flow = flowOf({ parts, kept, result, offers: [offer], mayUse: (rows) => rows === 0 || mayUse });
   const answer = await flow.answer(question, signal, signal);
   assert.ok(answer.kind === "hit" && answer.kept !== undefined, answer.kind);
   await flow.catchUp();
@@ -428,4 +446,39 @@ test("of what one member alone says nothing is made for every checkout, nor of w
   assert.equal(await movableOfOffer("team"), true);
   assert.equal(await movableOfOffer("speculative"), false, "nobody has executed it again");
   assert.equal(await movableOfOffer("team", false), false, "it is under dispute");
+});
+
+/** How often an answer for every checkout is tried, of a compile with a warning, and what comes of it in the end. @param told by the preprocessor, each time */
+async function triedMovable(told: readonly (string | undefined)[]): Promise<readonly [tries: number, isMovable: boolean]> {
+  const {
+    question,
+    entry: known,
+    result,
+    ...parts
+  } = machine({
+    question: { key: digestOf("request") },
+    result: { ...printed(WARNING), outputs: OUTPUTS },
+  });
+  const answers = [...told];
+  Object.assign(parts.toolchains, { preprocess: () => Promise.resolve(answers.shift()) });
+  const look = new Look(new Glance({ files: parts.files, absences: new Absences() }), question.cwd);
+  const understanding = await understand(parts, HOME, question, look, signal);
+  assert.ok(understanding.kind === "understood");
+  const { place, terminal } = understanding.understood;
+  const flow = flowOf({ parts, kept: [{ ...known, place, terminal }], result, offers: [], mayUse: () => true });
+  assert.equal((await flow.answer(question, signal, signal)).kind, "hit");
+  let tries = 0;
+  let isMovable = false;
+  for (let next = await flow.movableNext(signal); next !== undefined; next = await flow.movableNext(signal)) {
+    tries++;
+    isMovable ||= next.movable !== undefined;
+  }
+  return [tries, isMovable];
+}
+
+test("where the preprocessor gave no answer it is asked again a few times; what it says against it is final", async () => {
+  assert.deepEqual(await triedMovable([undefined, "int a;"]), [2, true]);
+  assert.deepEqual(await triedMovable(["int a;"]), [1, true]);
+  assert.deepEqual(await triedMovable([`char at[] = "${ROOT}/src/a.c";`, "int a;"]), [1, false]);
+  assert.deepEqual(await triedMovable([]), [1 + limits.proofsAgain, false]);
 });

@@ -69,6 +69,7 @@ export type Stays =
   | "search"
   | "environment"
   | "messages"
+  | "unanswered" // They may do another time: the preprocessor has told nothing.
   | "input"
   | "young"
   | "policy"
@@ -125,6 +126,7 @@ export async function movableOf(parts: MovableParts, look: Look, answered: Answe
   if (typeof outputs === "string") return stays(outputs);
   const printed = namesRoot ? await markedOf(parts.messages, root, answered, signal) : answered.result;
   if (printed === undefined) return stays("messages");
+  if (printed === "unanswered") return stays(printed);
   return {
     kind: "moves",
     movable: {
@@ -333,7 +335,7 @@ async function markedOf(
   root: string,
   { understood, entry, result }: Answered,
   signal: AbortSignal,
-): Promise<Messages | undefined> {
+): Promise<Messages | "unanswered" | undefined> {
   return entry.place === undefined ? undefined : messages.marked(understood, { entry, result }, root, signal);
 }
 

@@ -108,7 +108,7 @@ async function markedIn(world: Partial<PrintedWorld>): Promise<string | undefine
   const output = { path: "a.o", digest: digestOf(object), size: object.length, role: "object", template: false } as const;
   const result: StoredResult = { outputs: [output], stdout: "", stderr: Buffer.from(stderr).toString("base64"), compileMs: 1, cpuMs: 1 };
   const marked = await messages.marked(understood, { entry, result }, root, new AbortController().signal);
-  return marked && Buffer.from(marked.stderr, "base64").toString();
+  return typeof marked === "object" ? Buffer.from(marked.stderr, "base64").toString() : marked;
 }
 
 const { question, invocation } = understoodIn("/opt/one");
@@ -117,7 +117,6 @@ const STAY: readonly (readonly [about: string, world: Partial<PrintedWorld>])[] 
   ["have a zero byte of their own", { stderr: "/opt/one/a.c: \0\n" }],
   ["may quote a source that names the root", { source: "// see /opt/one/README" }],
   ["come with a source that does, preprocessed", { preprocessed: 'char at[] = "/opt/one/a.c";' }],
-  ["come with a source of which the preprocessor tells nothing", { preprocessed: undefined }],
   ["come with a source that asks where it is", { preprocessed: "int a = sizeof __builtin_FILE();" }],
   ["come with an object that names the root", { object: "at /opt/one" }],
   ["are somebody else's", { isOthers: true }],
@@ -141,6 +140,7 @@ test("messages are marked where nothing but them names the root, and they name n
   const below = { cwd: "/opt/one/build", environment: new Map([["PWD", "/opt/one/build"]]) };
   const there = { stderr: "/opt/one/build/x.c: warning\n", understood: { question: { ...question, ...below } } };
   assert.equal(await markedIn(there), "\0/build/x.c: warning\n");
+  assert.equal(await markedIn({ preprocessed: undefined }), "unanswered", "the preprocessor was ended before it told anything");
   for (const [about, world] of STAY) await t.test(`none that ${about}`, async () => assert.equal(await markedIn(world), undefined));
 });
 

@@ -102,16 +102,23 @@ export class MovedMessages {
   /**
    * What was printed for the request, with a {@link ROOT_MARK} wherever the root of its checkout is named: the same in every checkout. The compiler is
    * asked, so this is for when nobody waits, and who has asked has to look at the files again.
-   * @returns undefined where that is not certain
+   * @returns undefined where that is not certain; "unanswered" where it may be another time: the preprocessor has told nothing
    */
-  async marked(understood: Understood, { entry, result }: Printed, root: string, signal: AbortSignal): Promise<Messages | undefined> {
+  async marked(
+    understood: Understood,
+    { entry, result }: Printed,
+    root: string,
+    signal: AbortSignal,
+  ): Promise<Messages | "unanswered" | undefined> {
     const names = namesOf(understood).filter((name) => name !== "");
     if (!this.#mayMove(understood, entry) || isSpelledOtherwise(names) || names.some((name) => below(name, root) === undefined))
       return undefined;
     const [stdout, stderr] = [marked(result.stdout, root), marked(result.stderr, root)];
     if (stdout === undefined || stderr === undefined) return undefined;
     if ((await this.#isQuoted(understood, entry.inputs, [root])) || (await this.#isWritten(result, [root], signal))) return undefined;
-    return (await this.#isFree(understood, entry, entry.action, true, signal)) ? { stdout, stderr } : undefined;
+    const isFree = await this.#isFree(understood, entry, entry.action, true, signal);
+    if (isFree === undefined) return "unanswered";
+    return isFree ? { stdout, stderr } : undefined;
   }
 
   #mayMove({ question, invocation }: Understood, { action }: ManifestEntry): boolean {
@@ -165,18 +172,27 @@ export class MovedMessages {
    * @param entry of the place of the request
    * @param made the action from which it was made, or its own
    * @param inBackground when nobody waits
+   * @returns undefined where the preprocessor gave no answer
    */
-  async #isFree(understood: Understood, entry: ManifestEntry, made: Digest, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
+  async #isFree(
+    understood: Understood,
+    entry: ManifestEntry,
+    made: Digest,
+    inBackground: boolean,
+    signal: AbortSignal,
+  ): Promise<boolean | undefined> {
     if (await this.#isBound(understood, entry, signal)) return false;
-    if (this.#free.get(made) !== true && !(await this.#isProven(understood, entry, inBackground, signal))) return false;
+    const isFree = this.#free.get(made) ?? (await this.#isProven(understood, entry, inBackground, signal));
+    if (isFree !== true) return isFree;
     for (const action of [made, entry.action]) this.#free.set(action, true);
     return true;
   }
 
-  async #isProven(understood: Understood, entry: ManifestEntry, inBackground: boolean, signal: AbortSignal): Promise<boolean> {
+  async #isProven(understood: Understood, entry: ManifestEntry, inBackground: boolean, signal: AbortSignal): Promise<boolean | undefined> {
     const { files, toolchains } = this.#parts;
     const readText = responseReader(files, understood);
-    if ((await namesPlace(toolchains, understood, readText, inBackground, signal)) !== false) return false;
+    const isNamed = await namesPlace(toolchains, understood, readText, inBackground, signal);
+    if (isNamed !== false) return isNamed === undefined ? undefined : false;
     // The preprocessor must have read what the entry speaks of.
     return this.#parts.isStill(understood, entry);
   }

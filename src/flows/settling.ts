@@ -15,6 +15,8 @@ import { withoutPlace } from "./witness.ts";
 interface Presumed {
   readonly question: CompileQuestion;
   readonly execution: Made;
+  /** How often the preprocessor has told nothing. */
+  readonly unanswered?: number;
 }
 
 export interface SettlingParts {
@@ -49,9 +51,15 @@ export class Settling {
     return next[1];
   }
 
+  /** The preprocessor told nothing, which it may do a few times. */
+  again(action: Digest, { unanswered = 0, ...presumed }: Presumed): void {
+    if (unanswered < limits.proofsAgain) this.wait(action, { ...presumed, unanswered: unanswered + 1 });
+  }
+
   /**
    * Asks the preprocessor whether the place matters, and keeps the entry accordingly.
    * @param made set when nobody waits
+   * @returns whether it gave an answer
    */
   async settle(
     understood: Understood,
@@ -59,19 +67,20 @@ export class Settling {
     result: StoredResult,
     made: Made | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { toolchains, index, sharing, log } = this.#parts;
     const readText = responseReader(this.#parts.files, understood);
     const named = await namesPlace(toolchains, understood, readText, made !== undefined, signal);
-    if (named === undefined) return;
+    if (named === undefined) return false;
     // The preprocessor must have read what the entry speaks of.
     const found = this.#parts.find(understood);
-    if (found.kind === "miss" || found.entry.action !== entry.action) return;
+    if (found.kind === "miss" || found.entry.action !== entry.action) return true;
     log.event("debug", "compile.place-settled", { source: understood.sourcePath, named });
     const settled = named ? { ...entry, presumed: false } : withoutPlace(understood.manifest, entry);
-    if (settled.action !== entry.action && !sharing.restsOnThat(settled.action, entry.action)) return;
+    if (settled.action !== entry.action && !sharing.restsOnThat(settled.action, entry.action)) return true;
     index.add(understood.manifest, settled, result, new Map(), made === undefined ? index.originOf(entry.action) : "here");
     if (made !== undefined) sharing.executed(understood.manifest, settled, result, made);
     this.#parts.told.count({ [named ? "place_matters" : "place_free"]: 1 }, "");
+    return true;
   }
 }

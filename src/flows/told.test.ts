@@ -55,6 +55,23 @@ test("of more than can wait the last ones do, and who was taken too early waits 
   assert.deepEqual([taken.at(0), taken.at(-1), told.takeCompiled()], ["2", "1", undefined]);
 });
 
+test("what came of an action is taken again a few times, each request by its own row", () => {
+  const rows = new Map<string, HistoryRow>();
+  const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };
+  const told = new Told({ index, statistics: {} as Statistics, now: () => 1 });
+  told.remember(unit("/w/a.c", "a"), "miss", { action: "a" });
+  told.remember(unit("/w/a.c", "a in another way"), "miss", { action: "other" });
+  const taken: string[] = [];
+  for (let row = told.takeCompiled(); row !== undefined; row = told.takeCompiled()) {
+    taken.push(row.request);
+    told.again(row, row.request === "a" ? "a" : "other");
+  }
+  const times = 1 + limits.proofsAgain;
+  assert.deepEqual(taken.toSorted(), [...Array<string>(times).fill("a"), ...Array<string>(times).fill("a in another way")]);
+  told.remember(unit("/w/a.c", "a"), "hit_daemon", { action: "a" });
+  assert.deepEqual([told.takeCompiled()?.request, told.takeCompiled()], ["a", undefined], "whoever asks has it looked at once more");
+});
+
 test("of what is compiled in several ways so much is kept as has its place, the last of it", () => {
   const rows = new Map<string, HistoryRow>();
   const index = { history: (source: string) => rows.get(source), remember: (row: HistoryRow) => void rows.set(row.source, row) };

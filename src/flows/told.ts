@@ -1,7 +1,7 @@
 /**
  * What is counted of compiles, and remembered of each source's last one, for those who ask.
  */
-import { limits } from "../base/index.ts";
+import { type Digest, Generations, limits } from "../base/index.ts";
 import type { HistoryRow, ResultIndex } from "../contracts/index.ts";
 import { bodyOf, type Known } from "./remembered.ts";
 import type { CompileQuestion, Understood } from "./request.ts";
@@ -20,6 +20,8 @@ export class Told {
   readonly #compiled = new Set<string>();
   /** Rows of those of which another row was written since, by request: some sources are compiled in several ways. */
   readonly #replaced = new Map<string, HistoryRow>();
+  /** How often what came of an action was taken in vain. */
+  readonly #again = new Generations<Digest, number>(limits.movableWaiting);
   /** In their bodies. */
   #replacedChars = 0;
 
@@ -82,6 +84,15 @@ export class Told {
     this.#compiled.add(source);
     const [oldest] = this.#compiled;
     if (oldest !== undefined && this.#compiled.size > limits.movableWaiting) this.#compiled.delete(oldest);
+  }
+
+  /** What was taken may be taken once more, because it could not be told whether anything can be made of it: a few times for each action. */
+  again(row: HistoryRow, action: Digest): void {
+    const times = this.#again.get(action) ?? 0;
+    if (times >= limits.proofsAgain) return;
+    this.#again.set(action, times + 1);
+    if (this.#parts.index.history(row.source)?.request === row.request) this.waits(row.source);
+    else this.#replace(row);
   }
 
   /** @param source absolute path */
