@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { Actor, last, sh } from "./actions-world.ts";
 import type { TestNode } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
-import { descendants } from "./work-world.ts";
+import { endSleepers, sleepersOf } from "./work-world.ts";
 
 const LONG = { timeout: 180_000 };
 const SYSTEM = { CAIRN_WORK_SYSTEM: "lab" };
@@ -58,7 +58,7 @@ class Pair implements Disposable {
         return operations;
       }),
     );
-    await until(t, async () => sleepers(this.builder, "sleep") === availableParallelism());
+    await until(t, async () => sleepers(this.builder) === availableParallelism());
     return async () => {
       endSleepers(this.builder);
       await Promise.all(running.map((operations) => last(operations)));
@@ -70,12 +70,8 @@ class Pair implements Disposable {
   }
 }
 
-function sleepers(node: TestNode, name: string): number {
-  return descendants(node.pid).filter((one) => one.name === name).length;
-}
-
-function endSleepers(node: TestNode): void {
-  for (const { pid, name } of descendants(node.pid)) if (name === "sleep") process.kill(pid, "SIGKILL");
+function sleepers(node: TestNode): number {
+  return sleepersOf(node).length;
 }
 
 function ended(node: TestNode): readonly (readonly [outcome: unknown, reason: unknown])[] {
@@ -114,17 +110,17 @@ test("an action runs with a member, and what comes of it is what comes of it her
   assert.deepEqual(ended(builder).at(-1), ["exit 3", ""]);
   const operations = actor.operations(await actor.action({ arguments: sh("exec sleep 2000") }));
   await operations.next();
-  await until(t, async () => sleepers(helper, "sleep") === 1);
+  await until(t, async () => sleepers(helper) === 1);
   await operations.return(undefined);
-  await until(t, async () => sleepers(helper, "sleep") === 0 && helper.events("work.cancelled").length === 1);
+  await until(t, async () => sleepers(helper) === 0 && helper.events("work.cancelled").length === 1);
 
   // A worker that dies in the middle loses nothing but time. Here it goes on once its sleep is ended.
   const survivor = last(actor.operations(await actor.action({ arguments: sh("sleep 3000; echo done > x"), outputPaths: ["x"] })));
-  await until(t, async () => sleepers(helper, "sleep") === 1);
+  await until(t, async () => sleepers(helper) === 1);
   await helper.stopDaemon("SIGKILL");
   await until(t, async () => ended(builder).at(-1)?.[0] === "lost");
   await release();
-  await until(t, async () => sleepers(builder, "sleep") === 1);
+  await until(t, async () => sleepers(builder) === 1);
   endSleepers(builder);
   assert.equal((await failing).result?.exitCode, 3);
   assert.equal((await survivor).result?.outputFiles.length, 1);

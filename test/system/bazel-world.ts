@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { kill } from "node:process";
 import { writeFiles } from "./harness.ts";
@@ -31,6 +32,8 @@ export class Bazel implements AsyncDisposable {
   /** The project's. */
   readonly directory: string;
   readonly #place: string;
+  /** Commands that have not ended. */
+  #running = 0;
 
   /** @param place a directory that is the project's, Bazel's, and the user's home */
   constructor(place: string, files: Readonly<Record<string, string>>) {
@@ -94,11 +97,17 @@ export class Bazel implements AsyncDisposable {
     mkdirSync(join(this.#place, "base"), { recursive: true });
     return new Promise((resolve) => {
       const options = { cwd: this.directory, env: { ...process.env, HOME: this.#place }, timeout: BUILD_MS, maxBuffer: 2 ** 26 };
-      const child = execFile(PROGRAM, [...own, ...words], options, (_error, _stdout, told) => resolve({ code: child.exitCode, told }));
+      this.#running++;
+      const child = execFile(PROGRAM, [...own, ...words], options, (_error, _stdout, told) => {
+        this.#running--;
+        resolve({ code: child.exitCode, told });
+      });
     });
   }
 
+  /** A server that builds would first go on to the end. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#running > 0) this.killServer();
     await this.#run("shutdown");
   }
 }
@@ -132,7 +141,8 @@ export function sizeOfUnits(count: number): string {
   return `${Array.from({ length: count }, (_, i) => (i % 7) + 1).reduce((sum, size) => sum + size, 0)}\n`;
 }
 
-const LISTS = 12;
+/** So many that all cores of a machine, and a few slots of another one, have something to do. */
+const LISTS: number = availableParallelism() + 10;
 /** Of {@link lists}: each that is sorted, and the one that is made of them. */
 export const ACTIONS: number = LISTS + 1;
 

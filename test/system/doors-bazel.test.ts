@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +12,7 @@ import { lackOfSandbox } from "./actions-world.ts";
 import { ACTIONS, assertBuilt, Bazel, lists, sizeOfUnits, sorted, unitsOfCpp, withoutBazel } from "./bazel-world.ts";
 import { checkout, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
-import { descendants } from "./work-world.ts";
+import { endSleepers, signalTo, sleepersOf } from "./work-world.ts";
 
 const DOOR = { CAIRN_DOORS_GRPC_LISTEN: "127.0.0.1" };
 const options = { skip: withoutBazel, timeout: 600_000 };
@@ -158,14 +159,8 @@ test("Bazel: C++ that is compiled, linked and run in the sandbox comes out as it
   assert.deepEqual(outputs(bazel), expected);
 });
 
-/** Processes of a machine that actions wait for. */
-function sleepersOf(node: TestNode): number[] {
-  return descendants(node.pid).flatMap(({ pid, name }) => (name === "sleep" ? [pid] : []));
-}
-
-function wake(node: TestNode): void {
-  for (const pid of sleepersOf(node)) process.kill(pid, "SIGKILL");
-}
+/** One job at a time. */
+const ONE_SLOT = `${Math.ceil(100 / availableParallelism())}%`;
 
 test(
   "Bazel: what it has one machine execute another one does, too, and when that one dies in the middle nothing fails",
@@ -175,7 +170,7 @@ test(
     const alike = { CAIRN_WORK_SYSTEM: "alike" };
     const [asked, helper] = await Promise.all([
       machine(t, "doors-bazel-asked", { ...DOOR, ...alike, CAIRN_DOORS_GRPC_EXECUTE: "on" }),
-      machine(t, "doors-bazel-helper", { ...alike, CAIRN_WORK_ACTIONS: "on" }),
+      machine(t, "doors-bazel-helper", { ...alike, CAIRN_WORK_ACTIONS: "on", CAIRN_WORK_SHARE: ONE_SLOT }),
     ]);
     const lack = await lackOfSandbox(asked);
     if (lack !== undefined) return t.skip(lack);
@@ -187,13 +182,16 @@ test(
     const executor = `--remote_executor=${await grpcOf(asked)}`;
     const building = bazel.build(executor, `--jobs=${ACTIONS}`);
     const outcomes = (): unknown[] => asked.events("actions.ended").map(({ outcome }) => outcome);
-    await until(t, async () => sleepersOf(helper).length > 0);
-    wake(helper);
-    await until(t, async () => outcomes().includes("exit 0") && sleepersOf(helper).length > 0);
+    let woken = 0;
+    await until(t, async () => {
+      [woken = 0] = sleepersOf(helper);
+      return woken !== 0 && signalTo(woken, "SIGKILL");
+    });
+    await until(t, async () => outcomes().includes("exit 0") && sleepersOf(helper).some((pid) => pid !== woken));
     await helper.stopDaemon("SIGKILL");
     await until(t, async () => outcomes().includes("lost"));
     const all = building.then(() => true);
-    while (!(await Promise.race([all, sleep(50, false)]))) wake(asked);
+    while (!(await Promise.race([all, sleep(50, false)]))) endSleepers(asked);
     assertBuilt(await building, { remote: ACTIONS });
     assert.equal(bazel.made("all.txt").toString(), sorted("a"));
   },

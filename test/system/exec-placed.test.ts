@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { hasSandbox, Project, type Told } from "./exec-world.ts";
 import { checkout, type TestNode } from "./harness.ts";
 import { ask, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
-import { descendants } from "./work-world.ts";
+import { endSleepers, signalTo, sleepersOf } from "./work-world.ts";
 
 /** One that is installed for all: members have to have the same. */
 const NODE = ["/usr/bin/node", "/usr/local/bin/node"].find((path) => existsSync(path));
@@ -78,7 +78,7 @@ class World {
     await until(t, async () => this.sleepers(this.builder) === cores.length);
     return async () => {
       const ended = busy.map((child) => once(child, "exit"));
-      for (const { pid, name } of descendants(this.builder.pid)) if (name === "sleep") process.kill(pid, "SIGKILL");
+      endSleepers(this.builder);
       await Promise.all(ended);
     };
   }
@@ -102,11 +102,11 @@ class World {
   /** Processes of a machine that sleep for so many seconds. */
   sleeping(node: TestNode, seconds: string): number[] {
     const wordsOf = (pid: number): string => (existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "");
-    return descendants(node.pid).flatMap(({ pid, name }) => (name === "sleep" && wordsOf(pid).split("\0")[1] === seconds ? [pid] : []));
+    return sleepersOf(node).filter((pid) => wordsOf(pid).split("\0")[1] === seconds);
   }
 
   sleepers(node: TestNode): number {
-    return descendants(node.pid).filter(({ name }) => name === "sleep").length;
+    return sleepersOf(node).length;
   }
 }
 
@@ -176,7 +176,7 @@ test("parts of a test suite run at members, and what comes of them is what comes
   const living = [builder, ...helpers].filter((node) => node !== dying);
   const anew = (): number[] => living.flatMap((node) => world.sleeping(node, "3000"));
   await until(t, async () => anew().length === 1);
-  for (const pid of anew()) process.kill(pid, "SIGKILL"); // It goes on with what comes after that.
+  for (const pid of anew()) signalTo(pid, "SIGKILL"); // It goes on with what comes after that.
   assert.deepEqual([(await survivor).code, project.read("left")], [0, "world\n"]);
   assert.ok(builder.events("actions.ended").some(({ outcome }) => outcome === "lost"));
   const explained = (await ask(builder, "explain", join(project.path, "kept"))) as { record: { here: string } };

@@ -11,18 +11,18 @@ import type { CompileAction, OutputFile, WorkDesk } from "../../src/contracts/in
 import { worker } from "../../src/net/work.fixture.ts";
 import { run, type TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, cairn, machine, PATIENT, until } from "./network-world.ts";
-import { occupy } from "./remote-world.ts";
-import { checkoutOf, UNITS } from "./sharing-world.ts";
+import { COSTLY, occupy } from "./remote-world.ts";
+import { checkoutOf, heard, UNITS } from "./sharing-world.ts";
 import { Compiler, invited, invitedWith, tellCapacity } from "./work-world.ts";
 
 const POISON = Buffer.from("what no compiler has written");
 const SLOTS = 8;
 const CAPACITY = { slots: SLOTS, free: SLOTS, queue: 0, takesToolchains: false, platform: "linux-x86_64", targets: [] } as const;
 
-/** What the compiler writes, but for the object. The inputs lie on this machine, where the action says. */
+/** What the compiler writes, but for the object, which is not even compiled. The inputs lie on this machine, where the action says. */
 function lieAbout(scratch: string, { cwd, source, options, dependencies }: CompileAction): OutputFile[] {
-  const [object, listed] = [join(scratch, "object.o"), join(scratch, "object.d")];
-  const args = ["-MD", "-MF", listed, "-MT", dependencies?.target ?? "x", "-c", source, "-o", object];
+  const listed = join(scratch, "object.d");
+  const args = ["-M", "-MF", listed, "-MT", dependencies?.target ?? "x", source];
   execFileSync("/usr/bin/gcc", [...options, ...args], { cwd, stdio: "pipe" });
   return [
     { name: "object", content: POISON, executable: false },
@@ -57,26 +57,21 @@ async function untilOffers(t: TestContext, node: TestNode): Promise<void> {
   });
 }
 
-/** Compiles a unit. @returns the object, and what the compiler alone writes */
-async function compile(node: TestNode, cwd: string, unit: string): Promise<{ readonly object: Buffer; readonly plain: Buffer }> {
-  const args = ["-O1", "-Iinclude", "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
-  const read = (): Buffer => readFileSync(join(cwd, `out/${unit}.o`));
-  await run("gcc", args, { cwd });
-  const plain = read();
-  rmSync(join(cwd, `out/${unit}.o`));
-  assert.equal((await node.cc("gcc", args, { cwd })).code, 0);
-  return { object: read(), plain };
-}
-
-/** Which of them are the liar's. */
+/** Which of them are the liar's. Others are compared with the compiler's own when all are there: the liar may be found out meanwhile. */
 async function poisoned(node: TestNode, cwd: string, units: readonly string[] = UNITS): Promise<string[]> {
-  const lies: string[] = [];
+  const argsOf = (unit: string): string[] => ["-O1", "-Iinclude", "-c", `src/${unit}.c`, "-o", `out/${unit}.o`];
+  const made = new Map<string, Buffer>();
   for (const unit of units) {
-    const { object, plain } = await compile(node, cwd, unit);
-    if (object.equals(POISON)) lies.push(unit);
-    else assert.deepEqual(object, plain, unit);
+    const [{ code }] = await heard(node, () => node.cc("gcc", argsOf(unit), { cwd }));
+    assert.equal(code, 0, unit);
+    made.set(unit, readFileSync(join(cwd, `out/${unit}.o`)));
   }
-  return lies;
+  const honest = [...made].filter(([, object]) => !object.equals(POISON));
+  for (const [unit, object] of honest) {
+    await run("gcc", argsOf(unit), { cwd });
+    assert.deepEqual(object, readFileSync(join(cwd, `out/${unit}.o`)), unit);
+  }
+  return units.filter((unit) => made.get(unit)?.equals(POISON) === true);
 }
 
 test("a worker that lies: nobody under release asks it; a team finds it out, and takes back all that it made", PATIENT, async (t) => {
@@ -88,6 +83,7 @@ test("a worker that lies: nobody under release asks it; a team finds it out, and
   await untilOffers(t, builder);
   const release = await occupy(t, builder);
   const [strict, lax] = [checkoutOf(builder, "strict"), checkoutOf(builder, "lax")];
+  change(strict, COSTLY); // What is asked for next is thought to take as long.
 
   writeFiles(strict, { ".cairn.json": '{"sharing": "release"}' });
   assert.deepEqual([await poisoned(builder, strict), asked()], [[], 0]);
@@ -95,7 +91,7 @@ test("a worker that lies: nobody under release asks it; a team finds it out, and
   assert.match(why.stdout, /wants more domains to vouch for it than this machine and another one/);
 
   // What the project has executed itself now is of no use here.
-  change(lax, "lax");
+  change(lax, "int lax;\n");
   const [first = "", ...others] = await poisoned(builder, lax);
   assert.ok(first !== "" && others.length > 0, "it is used");
   writeFiles(lax, { ".cairn.json": '{"sharing": "release"}' });
@@ -107,15 +103,15 @@ test("a worker that lies: nobody under release asks it; a team finds it out, and
   const before = asked();
   const again = await occupy(t, builder);
   assert.deepEqual(await poisoned(builder, lax), [], "none of it is used any more");
-  change(lax, "later");
+  change(lax, "int later;\n");
   assert.deepEqual([await poisoned(builder, lax), asked()], [[], before], "nor is it asked");
   await again();
 });
 
-/** Makes other compiles of them. */
-function change(directory: string, name: string): void {
+/** Makes other compiles of them. @param more goes at the end of each */
+function change(directory: string, more: string): void {
   for (const unit of UNITS) {
     const path = `src/${unit}.c`;
-    writeFiles(directory, { [path]: `${readFileSync(join(directory, path), "utf8")}int ${name};\n` });
+    writeFiles(directory, { [path]: `${readFileSync(join(directory, path), "utf8")}${more}` });
   }
 }

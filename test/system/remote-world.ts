@@ -15,6 +15,11 @@ const COMPILES_A_CORE = 8;
 /** gcc and g++, each by two names. */
 const COMPILERS = 4;
 
+/**
+ * Lines of C that take some time: what is quickly done is not sent, the less so where the way is slow and it is known what another of its kind took.
+ */
+export const COSTLY: string = Array.from({ length: 1_000 }, (_, i) => `int f${i}(int a) { return a * ${i} + (a % ${i + 1}); }\n`).join("");
+
 /** Two machines of one person: one that builds, with others beside it that compile for it. */
 export async function helped(t: TestContext, helpers: number): Promise<[builder: TestNode, ...helpers: TestNode[]]> {
   const names = Array.from({ length: helpers }, (_, at) => `helper${at}`);

@@ -8,8 +8,8 @@ import { type TestContext, test } from "node:test";
 import type { CompileAction, CompileRequest } from "../../src/contracts/index.ts";
 import { run, type TestNode, writeFiles } from "./harness.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
-import { helped, occupy } from "./remote-world.ts";
-import { checkoutOf, heard, untilOffered } from "./sharing-world.ts";
+import { COSTLY, helped, occupy } from "./remote-world.ts";
+import { checkoutOf, heard, SOURCES, untilOffered } from "./sharing-world.ts";
 import { Compiler, invited, Requester } from "./work-world.ts";
 
 const WAYS = ["by relative paths", "by absolute paths"] as const;
@@ -38,6 +38,12 @@ async function compile(node: TestNode, directory: string, way: (typeof WAYS)[num
   return counts(counted);
 }
 
+/** Where one has been compiled at home, the next one is worth sending all the same. @returns the directory */
+function costly(directory: string): string {
+  writeFiles(directory, { "src/shape.c": `${SOURCES["src/shape.c"]}${COSTLY}` });
+  return directory;
+}
+
 /** Has a member compile both, and sign them. On a machine that is busy otherwise its stream may end before it has; then others are compiled. */
 async function signedWork(t: TestContext, node: TestNode, directory: string): Promise<number> {
   const ends = (): number => node.events("work.closed").length + node.events("work.cut-off").length;
@@ -53,18 +59,18 @@ async function signedWork(t: TestContext, node: TestNode, directory: string): Pr
   }
 }
 
-test("what a member made for another is offered as that member's work, and gone with it", PATIENT, async (t) => {
+test("what a member made for another is offered as that member's work, and gone with it", { timeout: 600_000 }, async (t) => {
   const [builder] = await helped(t, 1);
   const release = await occupy(t, builder);
   const reader = await machine(t, "reader", { CAIRN_WORK_SHARE: "off" });
   await ask(reader, "join", await invitation(builder), "--machine", "reader");
   await untilConnected(t, reader, "builder", "helper0");
-  const here = checkoutOf(builder, "checkout");
+  const here = costly(checkoutOf(builder, "checkout"));
   const number = await signedWork(t, builder, here);
   await release();
 
   await untilOffered(t, reader, "builder", WAYS.length);
-  const there = checkoutOf(reader, "elsewhere");
+  const there = costly(checkoutOf(reader, "elsewhere"));
   // Some of it may have been copied to that machine already.
   for (const way of WAYS) assert.deepEqual(await compile(reader, there, way, number), { hit: 1 }, way);
   const explained = await cairn(reader, "explain", join(there, "src/shape.c"));

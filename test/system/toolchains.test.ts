@@ -10,8 +10,8 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { counted, run, TestNode, temporaryDirectory, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
-import { occupy } from "./remote-world.ts";
-import { signalCompilers } from "./work-world.ts";
+import { COSTLY, occupy } from "./remote-world.ts";
+import { signalCompilers, underWay } from "./work-world.ts";
 
 /** Between two compiles, so that the machine has time to fetch what they need. */
 const BETWEEN_MS = 500;
@@ -92,9 +92,6 @@ const COMPILERS: readonly { readonly path: string; readonly language: keyof type
   { path: "/usr/bin/clang++-19", language: "cpp" },
 ];
 
-/** What takes some time: what is quickly done is not sent. */
-const WORTHWHILE: string = Array.from({ length: 1_500 }, (_, i) => `int f${i}(int a) { return a * ${i} + (a % ${i + 1}); }\n`).join("");
-
 interface Kept {
   readonly digest: string;
   readonly state: string;
@@ -113,7 +110,7 @@ test("a machine without a compiler makes what the builder's compilers would have
   /** Compiles something new, each time in a directory of its own. @returns what was counted */
   const compile = async (path: string, language: keyof typeof SOURCES): Promise<Record<string, number>> => {
     const cwd = join(directory, String(++number));
-    writeFiles(cwd, { [`unit.${language}`]: `${SOURCES[language]}${WORTHWHILE}` });
+    writeFiles(cwd, { [`unit.${language}`]: `${SOURCES[language]}${COSTLY}` });
     const args = ["-O2", "-g", "-Wall", `-DNUMBER=${number}`, "-MD", "-c", `unit.${language}`, "-o", "unit.o"];
     const alone = await run(path, args, { cwd });
     const read = (): Buffer[] => ["unit.o", "unit.d"].map((name) => readFileSync(join(cwd, name)));
@@ -150,15 +147,24 @@ test("a machine without a compiler makes what the builder's compilers would have
   await until(t, async () => (await compile(GCC, "c")).built_elsewhere === 1);
   const before = await kept();
   const digest = before.find(({ compiler }) => compiler === GCC)?.digest ?? "";
-  const [accepted, ended] = ["work.accepted", "work.ended"].map((name) => helper.events(name).length);
   const jobs: Promise<unknown>[] = [];
   for (let job = 1; job <= SLOTS; job++) {
-    jobs.push(compile(GCC, "c"));
-    await until(t, async () => helper.events("work.accepted").length === (accepted ?? 0) + job);
-    await until(t, async () => signalCompilers(helper, "SIGSTOP") === job);
+    const runs = await underWay(
+      t,
+      () => compile(GCC, "c"),
+      () => signalCompilers(helper, "SIGSTOP") === job,
+    );
+    jobs.push(runs.ended);
   }
-  jobs.push(compile(GCC, "c"));
-  await until(t, async () => helper.events("work.accepted").length === (accepted ?? 0) + jobs.length); // This one waits.
+  const accepted = (): number => helper.events("work.accepted").length;
+  let acceptedBefore = 0;
+  const begin = (): ReturnType<typeof compile> => {
+    acceptedBefore = accepted();
+    return compile(GCC, "c");
+  };
+  const waits = await underWay(t, begin, () => accepted() > acceptedBefore);
+  jobs.push(waits.ended);
+  const ended = helper.events("work.ended").length;
   await ask(helper, "toolchains", "remove", digest.slice(0, 12));
   assert.equal((await kept()).length, before.length - 1);
   assert.equal(helper.events("work.ended").length, ended, "they still run");
@@ -191,7 +197,7 @@ test(
     const cwd = join(dirname(builder.home), "project");
     let number = 0;
     await until(t, async () => {
-      writeFiles(cwd, { "unit.c": `${SOURCES.c}${WORTHWHILE}` });
+      writeFiles(cwd, { "unit.c": `${SOURCES.c}${COSTLY}` });
       const { code, stderr } = await builder.cc(path, ["-O2", `-DNUMBER=${++number}`, "-c", "unit.c", "-o", "unit.o"], { cwd });
       assert.equal(code, 0, stderr);
       return ((await builder.counters())["built_elsewhere"] ?? 0) > 0;

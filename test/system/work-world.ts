@@ -185,10 +185,11 @@ export function plainly(cwd: string, source: string, options: readonly string[] 
   return readFileSync(join(cwd, "plain.o"));
 }
 
-/** A process: what it is called, its parent, its priority. */
+/** A process: what it is called, its state as proc(5) has it, its parent, its priority. */
 interface Process {
   readonly pid: number;
   readonly name: string;
+  readonly state: string;
   readonly parent: number;
   readonly nice: number;
 }
@@ -196,8 +197,8 @@ interface Process {
 /** @throws {Error} of the system, where it has ended */
 function processOf(pid: number): Process {
   const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-  const fields = rest.split(" ").map(Number); // From the third on: proc(5).
-  return { pid, name, parent: fields[1] ?? 0, nice: fields[16] ?? 0 };
+  const [state = "", ...fields] = rest.split(" "); // From the third on: proc(5).
+  return { pid, name, state, parent: Number(fields[0]), nice: Number(fields[15]) };
 }
 
 /** Of a process that runs: less is more. */
@@ -205,8 +206,8 @@ export function priorityOf(pid: number): number {
   return processOf(pid).nice;
 }
 
-/** Processes that a process has started, and those that they have. */
-export function descendants(pid: number): Process[] {
+/** Processes that a process has started, and those that they have, while they have not ended. */
+function descendants(pid: number): Process[] {
   const all = new Map<number, Process>();
   for (const one of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
@@ -219,7 +220,26 @@ export function descendants(pid: number): Process[] {
     const next = all.get(parent);
     return parent === pid || (next !== undefined && isOf(next));
   };
-  return [...all.values()].filter(isOf);
+  return [...all.values()].filter((one) => one.state !== "Z" && isOf(one));
+}
+
+/** @returns whether it was still there */
+export function signalTo(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false; // Ended in between.
+  }
+}
+
+/** Processes of a machine that sleep, for what waits for them. */
+export function sleepersOf(node: TestNode): number[] {
+  return descendants(node.pid).flatMap(({ pid, name }) => (name === "sleep" ? [pid] : []));
+}
+
+/** What waits for them goes on. */
+export function endSleepers(node: TestNode): void {
+  for (const pid of sleepersOf(node)) signalTo(pid, "SIGKILL");
 }
 
 export const LEAST_PRIORITY = 19;
@@ -230,14 +250,34 @@ export function jobsOf(daemon: number): Process[] {
   return descendants(daemon).filter(({ nice }) => nice === lower);
 }
 
-/** @returns how many compilers that a machine runs for others have got the signal */
+/** @returns how many compilers that a machine runs for others have got the signal: what one of them has just forked is called like it for a moment */
 export function signalCompilers(node: TestNode, signal: NodeJS.Signals): number {
-  return jobsOf(node.pid).filter(({ pid, name }) => {
-    if (!/gcc|^x86_64-linux/.test(name)) return false;
-    try {
-      return process.kill(pid, signal);
-    } catch {
-      return false; // Ended in between.
-    }
-  }).length;
+  const compilers = jobsOf(node.pid).filter(({ name }) => /gcc|^x86_64-linux/.test(name));
+  const pids = new Set(compilers.map(({ pid }) => pid));
+  return compilers.filter(({ pid, parent }) => !pids.has(parent) && signalTo(pid, signal)).length;
+}
+
+/**
+ * Compiles, each time something else, until one has come as far as is wanted: what had ended before was done by nobody else, or already.
+ *
+ * @param compile begins the next one
+ * @param isThere whether the one that was begun last is as far
+ * @returns that one, which has not ended
+ */
+export async function underWay<T>(
+  t: TestContext,
+  compile: () => Promise<T>,
+  isThere: () => boolean,
+): Promise<{ readonly ended: Promise<T> }> {
+  for (;;) {
+    const ended = compile();
+    let hasEnded = false;
+    const end = (): void => {
+      hasEnded = true;
+    };
+    void ended.then(end, end);
+    await until(t, async () => hasEnded || isThere());
+    if (!hasEnded) return { ended };
+    await ended; // What has failed is told.
+  }
 }
