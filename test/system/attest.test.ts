@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { age, type Ran, type TestNode, writeFiles } from "./harness.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
+import { heard } from "./sharing-world.ts";
 
 interface Shown {
   readonly action: string;
@@ -32,7 +33,7 @@ test("an attestation is shown, exported, and verified here, elsewhere, and witho
     string,
     string,
   ];
-  await a.cc("gcc", ["-c", "src/shape.c", "-o", "out/shape.o"], { cwd: directory });
+  await heard(a, () => a.cc("gcc", ["-c", "src/shape.c", "-o", "out/shape.o"], { cwd: directory }));
   const show = async (what: string): Promise<Shown[]> => (await ask(a, "attest", "show", what)).attestations as Shown[];
   await until(t, async () => (await show(source)).length === 1);
   const [shown] = await show(object);

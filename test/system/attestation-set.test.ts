@@ -7,13 +7,14 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { age, type TestNode, writeFiles } from "./harness.ts";
 import { ask, PATIENT, three, until } from "./network-world.ts";
+import { heard } from "./sharing-world.ts";
 
 async function compile(node: TestNode, ...names: string[]): Promise<void> {
   const directory = join(dirname(node.home), "work");
   mkdirSync(directory, { recursive: true });
   writeFiles(directory, Object.fromEntries(names.map((name) => [`${name}.c`, `int ${name};\n`])));
   await age();
-  for (const name of names) await node.cc("gcc", ["-c", `${name}.c`, "-o", `${name}.o`], { cwd: directory });
+  for (const name of names) await heard(node, () => node.cc("gcc", ["-c", `${name}.c`, "-o", `${name}.o`], { cwd: directory }));
 }
 
 async function known(node: TestNode): Promise<number> {

@@ -81,7 +81,7 @@ test("what a machine has made is told to those responsible; who misses something
   for (const [at, node] of others.entries()) await ask(node, "join", await invitation(first), "--machine", NAMES[at + 1] ?? "");
   const compile = async (node: TestNode, name: string): Promise<void> => {
     writeFileSync(join(project.path, `${name}.c`), `int ${name}(void) { return 1; }\n`);
-    const ran = await node.cc("gcc", ["-c", `${name}.c`, "-o", `${name}.o`], { cwd: project.path });
+    const [ran] = await heard(node, () => node.cc("gcc", ["-c", `${name}.c`, "-o", `${name}.o`], { cwd: project.path }));
     assert.equal(ran.code, 0, ran.stderr);
   };
   await compile(first, "one");

@@ -11,7 +11,7 @@ import type { CompileAction, WorkDesk } from "../../src/contracts/index.ts";
 import { worker } from "../../src/net/work.fixture.ts";
 import { age, type TestNode, temporaryDirectory } from "./harness.ts";
 import { ask, cairn, machine, PATIENT } from "./network-world.ts";
-import { build, checkoutOf } from "./sharing-world.ts";
+import { build, checkoutOf, heard } from "./sharing-world.ts";
 import { invitedWith } from "./work-world.ts";
 
 const UNIT = "src/shape.c";
@@ -132,7 +132,8 @@ test("a compile here that is never the same: where, and that it is not determini
   // What gcc calls the sections for the linker's optimizer is drawn by lot.
   const args = ["-O1", "-Iinclude", "-flto", "-c", UNIT, "-o", "out/shape.o"];
   await age();
-  assert.equal((await node.cc("gcc", args, { cwd: work })).code, 0);
+  const [{ code }] = await heard(node, () => node.cc("gcc", args, { cwd: work }));
+  assert.equal(code, 0);
   const { here } = await said(node, "verify", join(work, UNIT));
   assert.deepEqual([here.kind, here.repeatable, here.stage], ["differs", false, "assembly"]);
   assert.match(here.place?.before ?? "", /\.gnu\.lto_/);
@@ -149,7 +150,8 @@ test(
     await build(node, work);
     const all = await cairn(node, "verify", work);
     assert.deepEqual([all.code, /3 results once more: 3 the same$/m.test(all.stdout)], [0, true], all.stdout + all.stderr);
-    const { code } = await node.cc("gcc", ["-O1", "-flto", "-c", "src/warns.c", "-o", "out/warns.o"], { cwd: work });
+    const args = ["-O1", "-flto", "-c", "src/warns.c", "-o", "out/warns.o"];
+    const [{ code }] = await heard(node, () => node.cc("gcc", args, { cwd: work }));
     assert.equal(code, 0);
     writeFileSync(join(work, "src/main.c"), "int main(void) { return 3; }\n");
     const some = await cairn(node, "verify", work);

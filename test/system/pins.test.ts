@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { age, type TestNode } from "./harness.ts";
 import { ask, cairn, invitation, machine, members, PATIENT, until, untilConnected } from "./network-world.ts";
-import { build, checkoutOf, hitsIn, UNITS } from "./sharing-world.ts";
+import { build, checkoutOf, heard, hitsIn, UNITS } from "./sharing-world.ts";
 
 test("a pinned compile hits after the cache was emptied, over a restart, until it is let go of", PATIENT, async (t) => {
   const node = await machine(t, "pins");
@@ -46,7 +46,8 @@ test(
     const [main = "", shape = ""] = sources;
     for (const source of sources) {
       const args = ["-O1", `-I${join(work, "include")}`, "-c", source, "-o", source.replace("src", "out").replace(/c$/, "o")];
-      assert.equal((await laptop.cc("gcc", args, { cwd: join(work, "out") })).code, 0);
+      const [{ code }] = await heard(laptop, () => laptop.cc("gcc", args, { cwd: join(work, "out") }));
+      assert.equal(code, 0);
       if (source === main) await ask(laptop, "pin", main);
     }
     await until(t, async () => ((await laptop.counters()).place_free ?? 0) >= sources.length);
