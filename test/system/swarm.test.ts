@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { age, type TestNode, writeFiles } from "./harness.ts";
 import { ask, invitation, machine, until, untilConnected } from "./network-world.ts";
+import { heard } from "./sharing-world.ts";
 
 const MIB = 1_048_576;
 const LONG = { timeout: 180_000 };
@@ -31,7 +32,7 @@ async function compileLarge(node: TestNode, mib: number): Promise<Buffer> {
   const source = `#define ROW(n) [n * 4096] = n % 251 + 1\nchar large[${mib * MIB}] = {${Array.from({ length: mib * 256 }, (_, i) => `ROW(${i})`).join(",")}};\n`;
   writeFiles(directory, { "large.c": source });
   await age();
-  const ran = await node.cc("gcc", ["-c", "large.c", "-o", "large.o"], { cwd: directory });
+  const [ran] = await heard(node, () => node.cc("gcc", ["-c", "large.c", "-o", "large.o"], { cwd: directory }));
   assert.equal(ran.code, 0, ran.stderr);
   return readFileSync(join(directory, "large.o"));
 }

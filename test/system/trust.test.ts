@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { age, checkout, type Env, run, type TestNode } from "./harness.ts";
 import { forgingMember } from "./liar-world.ts";
 import { ask, cairn, invitation, machine, PATIENT, until, untilConnected } from "./network-world.ts";
-import { build, checkoutOf, SOURCES, UNITS, unrepeatable, untilOffered } from "./sharing-world.ts";
+import { build, checkoutOf, heard, SOURCES, UNITS, unrepeatable, untilOffered } from "./sharing-world.ts";
 
 /** No copies are made: what a machine has, it has asked for. */
 const ALONE = { CAIRN_SHARING_COPIES: "0" };
@@ -131,7 +131,7 @@ async function summarized(t: TestContext, node: TestNode, work: string): Promise
   assert.equal((await cairn(node, "attest", "verify", file)).code, 1);
   // What nobody else has compiled.
   const args = ["-O2", "-Iinclude", "-c", "src/main.c", "-o", "out/alone.o"];
-  await node.cc("gcc", args, { cwd: work });
+  await heard(node, () => node.cc("gcc", args, { cwd: work }));
   const alone = join(work, "out/alone.o");
   await until(t, async () => (await cairn(node, "attest", "show", alone)).code === 0);
   const lacking = await cairn(node, "attest", "export", "--summary", alone);
@@ -220,7 +220,7 @@ test("what one domain made up is found out by who executes it too, and taken bac
     [a, first],
     [b, second],
   ] as const;
-  await Promise.all(both.map(([node, work]) => node.cc("gcc", args, { cwd: work })));
+  await Promise.all(both.map(([node, work]) => heard(node, () => node.cc("gcc", args, { cwd: work }))));
   // Whoever is slow may have heard already what the other has found out.
   const deceived = both.filter(([, work]) => readFileSync(join(work, "out/shape.o")).equals(forger.object));
   assert.ok(deceived.length > 0, "else there is nothing to find out");
