@@ -8,11 +8,10 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { age, type TestNode, temporaryDirectory } from "./harness.ts";
-import { ask, invitation, machine, until } from "./network-world.ts";
+import { ask, invitation, machine, PATIENT, until } from "./network-world.ts";
 import { heard, untilOffered } from "./sharing-world.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f"];
-const TWO_MINUTES = { timeout: 120_000 };
 const TEN_MINUTES = { timeout: 600_000 };
 
 interface PeerRow {
@@ -39,7 +38,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-test("a machine that moved while another was away, and is away itself now, is known there by the overlay alone", TWO_MINUTES, async (t) => {
+test("a machine that moved while another was away, and is away itself now, is known there by the overlay alone", PATIENT, async (t) => {
   const nodes = await Promise.all(NAMES.map((name) => machine(t, `overlay-${name}`)));
   const [first, ...others] = nodes;
   const [moves, away] = others;
@@ -71,7 +70,7 @@ test("a machine that moved while another was away, and is away itself now, is kn
   await until(t, async () => (await peer(away, "b"))?.state === "connected");
 });
 
-test("what a machine has made is told to those responsible; who misses something asks them while it compiles", TWO_MINUTES, async (t) => {
+test("what a machine has made is told to those responsible; who misses something asks them while it compiles", PATIENT, async (t) => {
   using project = temporaryDirectory("overlay-project");
   const nodes = await Promise.all(["a", "b", "c"].map((name) => machine(t, `directory-${name}`, { CAIRN_SHARING_DIRECTORY: "overlay" })));
   const [first, ...others] = nodes;
