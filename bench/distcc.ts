@@ -9,7 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findProgram } from "./contenders.ts";
 import type { Place } from "./places.ts";
 
-const PORT = 36_320;
+/** None that the system gives to others. */
+const PORT = 26_320;
 const POLL_MS = 20;
 
 export class Distcc implements AsyncDisposable {
@@ -35,8 +36,9 @@ export class Distcc implements AsyncDisposable {
     { at, from }: { readonly at: string; readonly from: string },
   ) {
     this.launcher = launcher;
-    // It must not compile here when something goes wrong: that would be measured as its own work.
-    this.env = { DISTCC_DIR: directory, DISTCC_HOSTS: `${at}:${PORT}/8`, DISTCC_FALLBACK: "0", DISTCC_VERBOSE: "0" };
+    // It must not compile here when something goes wrong: that would be measured as its own work. Nor avoid its only server for a minute.
+    const whenItFails = { DISTCC_FALLBACK: "0", DISTCC_BACKOFF_PERIOD: "1" };
+    this.env = { DISTCC_DIR: directory, DISTCC_HOSTS: `${at}:${PORT}/8`, DISTCC_VERBOSE: "0", ...whenItFails };
     const where = ["--listen", at, "--port", String(PORT), "--allow", from];
     const how = ["--daemon", "--no-detach", "--jobs", "8", "--enable-tcp-insecure", "--user", "nobody", "--log-file", "/dev/null"];
     const [file = "", ...before] = server;
