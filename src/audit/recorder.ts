@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { limits } from "../base/index.ts";
+import { limits, shellWord } from "../base/index.ts";
 
 /** A program of the user's that is noted, or that answers otherwise in the second surroundings. */
 export interface Tool {
@@ -84,7 +84,7 @@ function environmentOf(lines: readonly string[]): Record<string, string> {
 
 /** A process notes itself in a file of its own, so that none waits for another. */
 function noting({ path, kind }: Tool): string {
-  const real = quoted(path);
+  const real = shellWord(path);
   return `#!/bin/sh
 if [ -n "$${RECORDS}" ]; then
   { printf '%s\\0' "$(($# + 1))" "$PWD" ${kind} ${real} "$@"; cat "/proc/$$/environ"; printf '\\0'; } >>"$${RECORDS}/$$" 2>/dev/null
@@ -95,7 +95,7 @@ exec ${real} "$@"
 
 /** Another name for who asks in the usual way; whatever else is asked is answered as always. */
 function answering({ name, path }: Tool): string {
-  const real = quoted(path);
+  const real = shellWord(path);
   const asked: Readonly<Record<string, string>> = { hostname: '""|-f|-s', whoami: '""', uname: "-n", id: "-un" };
   return `#!/bin/sh
 case "$${PERSON}:$*" in
@@ -109,8 +109,4 @@ ${(asked[name] ?? "")
 esac
 exec ${real} "$@"
 `;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
