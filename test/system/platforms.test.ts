@@ -10,7 +10,7 @@ import type { Capacity, WorkDesk } from "../../src/contracts/index.ts";
 import { worker } from "../../src/net/work.fixture.ts";
 import { counted, run, type TestNode, writeFiles } from "./harness.ts";
 import { ask, machine, PATIENT, until } from "./network-world.ts";
-import { helped, occupy } from "./remote-world.ts";
+import { COSTLY, helped, occupy } from "./remote-world.ts";
 import { invitedWith, tellCapacity } from "./work-world.ts";
 
 const SLOTS = 8;
@@ -55,13 +55,9 @@ async function works(node: TestNode): Promise<Work[]> {
   return peers.flatMap(({ work }) => work ?? []);
 }
 
-/** So many that a unit is worth sending when it is known what another like it took, and the way is slow. */
-const FUNCTIONS = 2_000;
-
 function project(node: TestNode, name: string): string {
   const cwd = join(dirname(node.home), name);
-  const functions = Array.from({ length: FUNCTIONS }, (_, at) => `int unit${at}(int a) { return ${at} * a; }\n`);
-  writeFiles(cwd, { "unit.c": functions.join("") });
+  writeFiles(cwd, { "unit.c": COSTLY });
   return cwd;
 }
 
