@@ -23,6 +23,7 @@ export { isMappedByChance, namedOutside } from "./prefix-maps.ts";
 export { preprocessorArgs } from "./preprocessor-args.ts";
 export { type RemoteCommand, type RemoteObstacle, remoteCommand } from "./remote-command.ts";
 export { type SourceScan, scanSource } from "./scan.ts";
+export { namedBy } from "./search-args.ts";
 export { upwardsNamed } from "./shorter-names.ts";
 export { firstToDiffer, type Stage, stageQuestion } from "./stages.ts";
 export { identifiersOf, type TokensOf, tokensOf } from "./tokens.ts";

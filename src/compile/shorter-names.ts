@@ -7,9 +7,9 @@
 import { join } from "node:path";
 import type { CompilerEnvironment } from "../contracts/index.ts";
 import type { Invocation } from "./command.ts";
+import { namedBy } from "./search-args.ts";
 
-/** In an option's own word, or in the next one. */
-const LIKE_SYSTEM = /^(?:-isystem|-idirafter|-isysroot|-iprefix|-iwithprefix|--sysroot=?)(.*)$/;
+const LIKE_SYSTEM = /^(?:-isystem|-idirafter|-isysroot|-iprefix|-iwithprefix|--sysroot=?)/;
 const LISTS = ["C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH"];
 
 /** Directories for headers like the system's that are named upwards from the working directory. None for clang, which names headers as it is told. */
@@ -18,12 +18,8 @@ export function upwardsNamed(
   environment: CompilerEnvironment,
 ): string[] {
   if (family !== "gcc") return [];
-  const named = searchArgs.flatMap((word, at) => {
-    const joined = LIKE_SYSTEM.exec(word)?.[1];
-    return joined === "" ? (searchArgs[at + 1] ?? []) : (joined ?? []);
-  });
   const listed = LISTS.flatMap((name) => environment.get(name)?.split(":") ?? []);
-  return [...named, ...listed].filter((directory) => !directory.startsWith("/") && directory.includes(".."));
+  return [...namedBy(searchArgs, LIKE_SYSTEM), ...listed].filter((directory) => !directory.startsWith("/") && directory.includes(".."));
 }
 
 /** Those of them that are longer than their absolute names are. */

@@ -15,6 +15,7 @@ import {
   type Invocation,
   keyEnvironment,
   manifestKey,
+  namedBy,
   passAtOnce,
   placeDigest,
   placesAt,
@@ -89,6 +90,7 @@ interface Told {
 
 const OUTPUT = "object";
 const CONTROL = /\p{Cc}/u;
+const HEADER_DIRECTORY = /^-(?:I|isystem|iquote|idirafter)/;
 
 export class Witness {
   readonly #parts: WitnessParts;
@@ -234,16 +236,9 @@ function otherThan(
 function isShadowed({ question, projectRoot, invocation }: Understood, { quote, angle, missing, duplicates }: SearchPaths): boolean {
   const places = [question.cwd, projectRoot];
   if (duplicates.length > 0 || places.some((place) => isOfSystem(`${place}/`))) return true;
-  const named = new Set(directoriesNamed(invocation.searchArgs));
+  const named = new Set(namedBy(invocation.searchArgs, HEADER_DIRECTORY));
   const own = [...quote, ...angle, ...missing].filter((directory) => !named.has(directory)).map((path) => posix.normalize(`${path}/`));
   return own.some((directory) => places.some((place) => isWithin(directory, `${place}/`) || isWithin(`${place}/`, directory)));
-}
-
-function directoriesNamed(words: readonly string[]): string[] {
-  return words.flatMap((word, at) => {
-    const [, joined] = /^-(?:I|isystem|iquote|idirafter)(.*)$/.exec(word) ?? [];
-    return joined === undefined ? [] : [joined === "" ? (words[at + 1] ?? "") : joined];
-  });
 }
 
 /** Everything lies in `/`, which is no place. */
